@@ -1,0 +1,53 @@
+"""Malipo, a self-hosted payment gateway."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import config, logs
+
+MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
+
+
+def create_app(settings: Mapping[str, str] | None = None) -> Flask:
+    """The application, from `settings` (default: the environment). Raises ConfigError with a sentence."""
+    # Here, not above: the parts import `app` themselves.
+    from app import api, models  # noqa: F401 models registers the tables
+    from app.extensions import db, jwt, migrate
+
+    app = Flask(__name__, static_folder=None, template_folder=None)
+    app.config.update(config.load(settings))
+    logs.configure(app.config)
+    db.init_app(app)
+    migrate.init_app(app, db, directory=MIGRATIONS)
+    jwt.init_app(app)
+    api.init(app)
+    _add_optional_parts(app)
+    if hops := app.config["TRUSTED_PROXIES"]:
+        # Exactly so many addresses of X-Forwarded-For were written by proxies of ours; the rest is hearsay.
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    return app
+
+
+def _add_optional_parts(app: Flask) -> None:
+    """The command line, and Socket.IO where this process hosts it."""
+    # While the house is being built some rooms are missing.
+    try:
+        from app import cli
+
+        cli.register(app)
+    except ImportError as error:
+        print("no command line yet:", error, file=sys.stderr)
+    if app.config["REALTIME"] == "embedded":
+        try:
+            from app.websocket import server
+
+            server.init(app)
+        except ImportError as error:
+            print("no Socket.IO yet:", error, file=sys.stderr)

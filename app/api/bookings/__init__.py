@@ -1,0 +1,1 @@
+"""The Booking API: travellers' browsers (document 004)."""

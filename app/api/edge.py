@@ -1,0 +1,77 @@
+"""What happens around every request: its id, its guard and limit, the headers of its answer, its line in the log."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Final
+
+import structlog
+from flask import Flask, Response, current_app, g, request
+from flask_cors import CORS
+
+from app import ids
+from app.api.headers import set_security_headers
+from app.api.responses import REPLAYED_HEADER
+from app.api.table import Policy, policies
+from app.rate_limits import RateLimiter
+
+REQUEST_ID: Final = "X-Request-Id"
+
+_SANE_ID: Final = re.compile(r"[!-~]{1,128}")
+
+log = structlog.get_logger("access")
+
+
+def init(app: Flask) -> None:
+    """Bind the hooks, and CORS when an origin is allowed."""
+    app.extensions["rate_limiter"] = RateLimiter(app.config)
+    app.before_request(_begin)
+    app.before_request(_guard)
+    app.after_request(_finish)
+    if app.config["CORS_ORIGINS"]:
+        CORS(
+            app,
+            origins=list(app.config["CORS_ORIGINS"]),
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID],
+            expose_headers=[REQUEST_ID, REPLAYED_HEADER, "Retry-After"],
+            max_age=600,
+        )
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    given = request.headers.get(REQUEST_ID, "")
+    g.request_id = given if _SANE_ID.fullmatch(given) else ids.public(ids.REQUEST, ids.opaque())
+    g.actor = None
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _guard() -> None:
+    """Identify, count, admit: forged tokens cost no round trip, and a flood of good ones no query."""
+    if request.endpoint is None or request.method == "OPTIONS":
+        return  # no route: the 404 comes next; OPTIONS tells only what methods there are
+    policy: Policy = policies(current_app)[request.endpoint]
+    g.actor = actor = policy.guard.identify()
+    if policy.limit is not None:
+        limiter: RateLimiter = current_app.extensions["rate_limiter"]
+        limiter.hit(policy.limit, actor.user_id.hex if actor else f"@{request.remote_addr}")
+    if policy.guard.admit is not None and actor is not None:
+        policy.guard.admit(actor)
+
+
+def _finish(response: Response) -> Response:
+    response.headers[REQUEST_ID] = g.request_id
+    set_security_headers(response)
+    duration_s = time.perf_counter() - g.started
+    route = request.url_rule.rule if request.url_rule else "-"
+    log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        ms=round(duration_s * 1000, 1),
+        user=g.actor.public_id if g.actor else None,
+    )
+    return response

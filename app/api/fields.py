@@ -1,0 +1,171 @@
+"""Marshmallow fields as strict as the body reader: nothing is converted, guessed or trimmed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+from marshmallow import ValidationError, fields, validate
+
+from app.money import EXPONENTS
+
+MESSAGES: Final = {
+    "required": "This field is required.",
+    "null": "This field may not be null.",
+    "validator_failed": "This value is not valid.",
+}
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_DIGITS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+MAX_METADATA_BYTES: Final = 16_384
+_MAX_EXPONENT: Final = 300
+"""Powers of ten a number in metadata may have: what a client's double can hold."""
+
+
+class _StrictField(fields.Field[Any]):
+    default_error_messages = MESSAGES  # noqa: RUF012 marshmallow merges these by class
+
+
+class Text(_StrictField):
+    """A JSON string of `min_length` to `max_length` characters without control characters."""
+
+    def __init__(
+        self, *, max_length: int = 255, min_length: int = 1, pattern: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.max_length = max_length
+        self.min_length = min_length
+        self.pattern = re.compile(pattern, re.ASCII) if pattern else None
+        # Described for the OpenAPI document; checked below.
+        facts: dict[str, Any] = {"type": "string", "minLength": min_length, "maxLength": max_length}
+        if pattern:
+            facts["pattern"] = f"^{pattern}$"
+        self.metadata = {**facts, **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("This must be a string.")
+        if len(value) > self.max_length:
+            raise ValidationError(f"This is longer than {self.max_length} characters.")
+        if len(value) < self.min_length:
+            raise ValidationError(
+                "This may not be empty." if self.min_length == 1 else f"This needs {self.min_length} characters."
+            )
+        if _CONTROL.search(value):
+            raise ValidationError("This holds a control character.")
+        if self.pattern and not self.pattern.fullmatch(value):
+            raise ValidationError("This is not written as it should be.")
+        return value
+
+
+class Choice(Text):
+    """One of some words."""
+
+    def __init__(self, *words: str, **kwargs: Any) -> None:
+        super().__init__(max_length=max(map(len, words)), **kwargs)
+        self.words = words
+        self.metadata = {"type": "string", "enum": list(words)} | {
+            name: value for name, value in self.metadata.items() if name not in ("minLength", "maxLength")
+        }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        if not isinstance(value, str) or value not in self.words:
+            raise ValidationError(f"This must be one of {', '.join(self.words)}.")
+        return value
+
+
+class WholeNumber(_StrictField):
+    """A JSON integer (never true, 1.0 or "1") from `minimum` to `maximum`."""
+
+    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.minimum, self.maximum = minimum, maximum
+        self.metadata = {"type": "integer", "minimum": minimum, "maximum": maximum, **self.metadata}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        if type(value) is not int or not self.minimum <= value <= self.maximum:
+            raise ValidationError(f"This must be a whole number from {self.minimum} to {self.maximum}.")
+        return value
+
+
+class QueryNumber(WholeNumber):
+    """The same in a query string: plain digits."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+        number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
+        return super()._deserialize(number, attr, data, **kwargs)
+
+
+class Amount(_StrictField):
+    """An amount as the client wrote it: the service parses it with Money.parse, which needs the currency.
+
+    Null passes too, so that it is answered like every other wrong amount (INVALID_AMOUNT).
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+        self.metadata = {
+            "oneOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}],
+            "description": "Major units: a JSON number or a decimal string, with at most the currency's decimals.",
+            **self.metadata,
+        }
+
+
+class Currency(_StrictField):
+    """A currency as the client wrote it: the service says UNSUPPORTED_CURRENCY."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {
+            "type": "string",
+            "description": "ISO 4217, upper case.",
+            "examples": [next(c for c in EXPONENTS if c == "USD")],
+            **self.metadata,
+        }
+
+
+class JsonObject(_StrictField):
+    """Any JSON object up to MAX_METADATA_BYTES, kept as it is."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {"type": "object", "additionalProperties": True, **self.metadata}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise ValidationError("This must be a JSON object.")
+        try:
+            size = len(orjson.dumps(value, default=_number))
+        except TypeError:  # an integer beyond 64 bits, or what _number refused
+            raise ValidationError("This holds a number that is too large.") from None
+        if size > MAX_METADATA_BYTES:
+            raise ValidationError(f"This is larger than {MAX_METADATA_BYTES} bytes.")
+        return value
+
+
+def _number(value: object) -> orjson.Fragment:
+    if isinstance(value, Decimal) and abs(value.adjusted()) <= _MAX_EXPONENT:
+        return orjson.Fragment(str(value))
+    raise TypeError
+
+
+class ListOf(fields.List):
+    """A JSON array of `minimum` to `maximum` items, each read by `inner`."""
+
+    default_error_messages = MESSAGES | {"invalid": "This must be a list."}
+
+    def __init__(self, inner: fields.Field[Any], *, minimum: int = 1, maximum: int, **kwargs: Any) -> None:
+        bounds = validate.Length(min=minimum, max=maximum, error=f"This must have {minimum} to {maximum} items.")
+        super().__init__(inner, validate=bounds, **kwargs)
+        self.minimum, self.maximum = minimum, maximum
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+        # Counted first: a hundred thousand items are not read one by one to be refused.
+        if isinstance(value, list) and len(value) > self.maximum:
+            raise ValidationError(f"This must have {self.minimum} to {self.maximum} items.")
+        return super()._deserialize(value, attr, data, **kwargs)

@@ -1,0 +1,1 @@
+"""The Gateway API: merchant backends, payments through providers (document 001)."""

@@ -1,0 +1,53 @@
+"""The `Idempotency-Key` of a request, as the claim that services act under (services/idempotency_service.py)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from flask import request
+
+from app.api.guards import current_actor
+from app.errors import InvalidRequest
+from app.services.idempotency_service import Claim
+
+HEADER: Final = "Idempotency-Key"
+
+_KEY: Final = re.compile(r"[ -~]{1,255}")
+
+
+def claim(body: Mapping[str, Any], *, is_required: bool = False) -> Claim:
+    """The claim of this request: caller, method, route template and key; and the fingerprint of the validated body.
+
+    Without a key the request gets one of its own, so that a commit whose acknowledgement was lost is looked up
+    and not repeated. Raises InvalidRequest for an unusable key, or a missing one that `is_required`.
+    """
+    key = request.headers.get(HEADER)
+    if key is None and is_required:
+        raise InvalidRequest(f"Send an {HEADER} header.", field=HEADER)
+    if key is not None and not _KEY.fullmatch(key):
+        raise InvalidRequest(f"{HEADER} must be 1 to 255 printable ASCII characters.", field=HEADER)
+    if key is None:
+        return Claim(uuid.uuid4(), fingerprint(body))
+    rule = request.url_rule.rule if request.url_rule else request.path
+    # The ids in the path are part of what is asked, so they are part of the fingerprint.
+    words = ("user", current_actor().user_id.hex, request.method, rule, key)
+    scope = hashlib.sha256("\n".join(words).encode()).digest()[:16]
+    return Claim(uuid.UUID(bytes=scope), fingerprint({"body": body, "path": request.view_args or {}}))
+
+
+def fingerprint(body: Mapping[str, Any]) -> bytes:
+    """SHA-256 of the body as canonical JSON: key order and number spelling (1, 1.0, 1.00) make no difference."""
+    text = json.dumps(body, sort_keys=True, separators=(",", ":"), default=_plain)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() and value.adjusted() < 40 else str(value.normalize())
+    return str(value)

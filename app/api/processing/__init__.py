@@ -1,0 +1,1 @@
+"""The Processing API: merchant backends, synchronous payments (document 003)."""

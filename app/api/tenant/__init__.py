@@ -1,0 +1,1 @@
+"""The Tenant API: a tenant's back office (document 002)."""

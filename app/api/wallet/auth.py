@@ -1,0 +1,63 @@
+"""Who you are: POST /auth/register, /auth/login, /auth/refresh, /auth/logout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from app.api.blueprint import Blueprint
+from app.api.guards import bearer_token, current_actor
+from app.api.responses import respond
+from app.api.wallet.schemas.auth import (
+    LoginAnswer,
+    LoginRequest,
+    MessageAnswer,
+    RefreshRequest,
+    RegisterRequest,
+    login_view,
+)
+from app.services import auth_service
+from app.services.auth_service import Person
+
+blueprint = Blueprint("auth", __name__, description="Registration and sessions.")
+
+
+@blueprint.route("/auth/register", methods=["POST"])
+@blueprint.arguments(RegisterRequest)
+@blueprint.response(201, LoginAnswer)
+@blueprint.alt_response(409, description="EMAIL_EXISTS")
+def register(body: dict[str, Any]) -> Response:
+    """Register and log in. A new user has no wallet yet: POST /accounts/wallets opens one."""
+    password = body.pop("password")
+    login = auth_service.register(Person(**body), password, address=request.remote_addr)
+    return respond(login_view(login, message="Registration successful."), 201)
+
+
+@blueprint.route("/auth/login", methods=["POST"])
+@blueprint.arguments(LoginRequest)
+@blueprint.response(200, LoginAnswer)
+@blueprint.alt_response(401, description="INVALID_CREDENTIALS")
+def login(body: dict[str, Any]) -> Response:
+    """Open a session."""
+    opened = auth_service.log_in(body["email"], body["password"], address=request.remote_addr)
+    return respond(login_view(opened, message="Login successful."))
+
+
+@blueprint.route("/auth/refresh", methods=["POST"])
+@blueprint.arguments(RefreshRequest)
+@blueprint.response(200, LoginAnswer)
+@blueprint.alt_response(401, description="TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED")
+def refresh(body: dict[str, Any]) -> Response:
+    """Swap a refresh token for a new pair. Each works once: a second use ends the session, for thief and owner."""
+    token = body.get("refresh_token") or bearer_token()
+    continued = auth_service.refresh(token, address=request.remote_addr)
+    return respond(login_view(continued, message="Token refreshed."))
+
+
+@blueprint.route("/auth/logout", methods=["POST"])
+@blueprint.response(200, MessageAnswer)
+def logout() -> Response:
+    """End the session: its access token and its refresh token stop working at once."""
+    auth_service.log_out(current_actor())
+    return respond({"status": "success", "message": "Logged out."})

@@ -1,0 +1,72 @@
+"""Identity verification: POST /kyc/submit, POST /kyc/documents, GET /kyc/status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, request
+
+from app import ids
+from app.api.blueprint import Blueprint
+from app.api.guards import current_actor
+from app.api.responses import respond
+from app.api.wallet.schemas.kyc import (
+    DocumentAnswer,
+    DocumentFiles,
+    DocumentForm,
+    KycRequestFacts,
+    KycStatus,
+    KycSubmission,
+)
+from app.clock import iso_z
+from app.errors import InvalidRequest
+from app.services import kyc_service
+
+blueprint = Blueprint("kyc", __name__, description="Identity verification.")
+
+
+@blueprint.route("/kyc/submit", methods=["POST"])
+@blueprint.arguments(KycSubmission)
+@blueprint.response(201, KycRequestFacts)
+def submit(body: dict[str, Any]) -> Response:
+    """Tell who you are. One request at a time; after a rejection you may submit again."""
+    submitted = kyc_service.submit(current_actor(), body)
+    facts = {
+        "request_id": kyc_service.public_id(submitted),
+        "status": submitted.status,
+        "submitted_at": iso_z(submitted.submitted_at),
+        "message": "Your details have been received.",
+        "next_steps": kyc_service.NEXT_STEPS[submitted.status],
+    }
+    return respond(facts, 201)
+
+
+@blueprint.route("/kyc/documents", methods=["POST"])
+@blueprint.arguments(DocumentForm, location="form")
+@blueprint.arguments(DocumentFiles, location="files")
+@blueprint.response(201, DocumentAnswer)
+@blueprint.alt_response(413, description="The document is too large")
+def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
+    """Send an identity document for your open request. It is stored encrypted and never served back."""
+    if len(list(request.files.values())) != 1 or len(request.files.getlist("document")) != 1:
+        raise InvalidRequest("Send exactly one file, in the field document.", field="document")
+    content = files["document"].read()
+    document, status = kyc_service.add_document(current_actor(), content, document_type=form["document_type"])
+    facts = {
+        "document_id": ids.public(ids.KYC_DOCUMENT, document.id),
+        "request_id": ids.public(ids.KYC_REQUEST, document.request_id),
+        "document_type": document.document_type,
+        "media_type": document.media_type,
+        "size": document.size,
+        "status": status,
+        "uploaded_at": iso_z(document.uploaded_at),
+        "message": "The document has been received.",
+    }
+    return respond(facts, 201)
+
+
+@blueprint.route("/kyc/status")
+@blueprint.response(200, KycStatus)
+def status() -> Response:
+    """Where your verification stands, and what you may send. `not_started` before the first submission."""
+    return respond(kyc_service.overview(current_actor().user_id))

@@ -1,0 +1,96 @@
+"""Payments from wallet to wallet: POST /payments, POST /payments/batch, GET /payments/{pmt_…}."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app
+
+from app.api.blueprint import Blueprint
+from app.api.guards import current_actor
+from app.api.idempotency import claim
+from app.api.responses import respond
+from app.api.wallet.errors import render
+from app.api.wallet.schemas.payments import (
+    BatchAnswer,
+    BatchRequest,
+    PaymentAnswer,
+    PaymentCreated,
+    PaymentRequest,
+    payment_view,
+)
+from app.clock import iso_z
+from app.errors import GatewayError
+from app.services import wallet_payment_service
+from app.services.wallet_payment_service import PaidItem, PaymentOrder
+
+blueprint = Blueprint("wallet_payments", __name__, description="Payments between wallets.")
+
+
+@blueprint.route("/payments", methods=["POST"])
+@blueprint.arguments(PaymentRequest)
+@blueprint.response(201, PaymentCreated)
+def create_payment(body: dict[str, Any]) -> Response:
+    """Pay somebody. The money has left the wallet when this answers; `status` becomes completed moments later."""
+    source = body["source_wallet_id"]
+    paid = wallet_payment_service.pay(
+        current_actor(), source, _order(body), claim(body), rates=current_app.config["USD_RATES"]
+    )
+    view = _created(paid)
+    return respond(view | {"data": view}, 201, replayed=paid.replayed)
+
+
+@blueprint.route("/payments/batch", methods=["POST"])
+@blueprint.arguments(BatchRequest)
+@blueprint.response(201, BatchAnswer)
+def create_batch(body: dict[str, Any]) -> Response:
+    """Pay up to 1,000 people from one wallet. Each item succeeds or fails by itself; results keep the order."""
+    outcomes, is_replay = wallet_payment_service.pay_batch(
+        current_actor(),
+        body["source_wallet_id"],
+        [_order(item) for item in body["payments"]],
+        claim(body),
+        rates=current_app.config["USD_RATES"],
+    )
+    results = [
+        _result(index, item, outcome)
+        for index, (item, outcome) in enumerate(zip(body["payments"], outcomes, strict=True))
+    ]
+    succeeded = sum(isinstance(outcome, PaidItem) for outcome in outcomes)
+    counts = {"total": len(results), "succeeded": succeeded, "failed": len(results) - succeeded}
+    return respond({"results": results, **counts}, 201, replayed=is_replay)
+
+
+@blueprint.route("/payments/<pmt:payment_id>")
+@blueprint.response(200, PaymentAnswer)
+def get_payment(payment_id: str) -> Response:
+    """A payment you sent or received."""
+    return respond(payment_view(wallet_payment_service.get_payment(current_actor(), payment_id)))
+
+
+def _order(body: dict[str, Any]) -> PaymentOrder:
+    return PaymentOrder(
+        amount=body["amount"],
+        destination=body["destination"],
+        currency=body.get("currency"),
+        description=body.get("description"),
+        metadata=body.get("metadata"),
+    )
+
+
+def _created(paid: PaidItem) -> dict[str, Any]:
+    return {
+        "payment_id": paid.payment_id,
+        "id": paid.payment_id,
+        "status": paid.status,
+        "amount": str(paid.amount),
+        "currency": paid.amount.currency,
+        "created_at": iso_z(paid.created_at),
+    }
+
+
+def _result(index: int, item: dict[str, Any], outcome: PaidItem | GatewayError) -> dict[str, Any]:
+    place = {"index": index, "destination": item["destination"]}
+    if isinstance(outcome, PaidItem):
+        return place | _created(outcome)
+    return place | {"status": "failed", "payment_id": None, "error": render(outcome)["error"]}

@@ -1,0 +1,112 @@
+"""Bodies of registration, login, refresh and logout."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from marshmallow import ValidationError, pre_load
+from marshmallow import fields as ma
+
+from app.api import fields
+from app.api.schema import Schema
+from app.clock import iso_z
+from app.models.user import User
+from app.services import emails
+from app.services.auth_service import Login
+from app.services.passwords import MAX_LENGTH
+from app.services.tokens import MAX_TOKEN_LENGTH
+
+_PASSWORD: Final = {
+    "format": "password",
+    "description": "At least 8 characters with an upper-case and a lower-case letter, a digit and a special character.",
+}
+
+
+class LoginRequest(Schema):
+    email = fields.Text(
+        required=True, max_length=emails.MAX_LENGTH, metadata={"examples": ["bob@example.com"]}
+    )
+    # Its strength is judged by the service, with a code of its own.
+    password = fields.Text(required=True, min_length=0, max_length=MAX_LENGTH, metadata=_PASSWORD)
+
+
+class RegisterRequest(LoginRequest):
+    first_name = fields.Text(required=True, max_length=100)
+    last_name = fields.Text(required=True, max_length=100)
+    phone = fields.Text(
+        allow_none=True,
+        max_length=25,
+        pattern=r"\+?[0-9][0-9 ()-]{5,23}",
+        metadata={"examples": ["+254712345678"]},
+    )
+
+    @pre_load
+    def refuse_businesses(self, data: Any, **_: Any) -> Any:
+        if isinstance(data, dict) and "business_name" in data:
+            raise ValidationError(
+                "Only people can be registered here; leave this field out.", "business_name"
+            )
+        return data
+
+
+class RefreshRequest(Schema):
+    refresh_token = fields.Text(
+        max_length=MAX_TOKEN_LENGTH,
+        metadata={"description": "Or send it as Authorization: Bearer <refresh token>."},
+    )
+
+
+class UserFacts(Schema):
+    id = ma.String(metadata={"examples": ["usr_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]})
+    email = ma.String()
+    first_name = ma.String()
+    last_name = ma.String()
+    phone = ma.String(allow_none=True)
+    kyc_tier = ma.String(metadata={"enum": ["tier_0", "tier_1", "tier_2", "tier_3"]})
+    created_at = ma.String()
+
+
+class LoginFacts(Schema):
+    user_id = ma.String()
+    access_token = ma.String()
+    refresh_token = ma.String(metadata={"description": "Works once; using it again ends the session."})
+    token_type = ma.String(metadata={"enum": ["Bearer"]})
+    expires_in = ma.Integer(metadata={"description": "Seconds the access token lives."})
+    user = ma.Nested(UserFacts)
+
+
+class LoginAnswer(LoginFacts):
+    token = ma.String(metadata={"description": "The access token again."})
+    message = ma.String()
+    data = ma.Nested(LoginFacts, metadata={"description": "A copy of the fields above."})
+
+
+class MessageAnswer(Schema):
+    status = ma.String(metadata={"enum": ["success"]})
+    message = ma.String()
+
+
+def login_view(login: Login, *, message: str) -> dict[str, Any]:
+    """One answer for the two contracts that share these paths: `token` and `message` are the Tenant API's names."""
+    facts = {
+        "user_id": login.user.public_id,
+        "access_token": login.tokens.access_token,
+        "refresh_token": login.tokens.refresh_token,
+        "token_type": "Bearer",
+        "expires_in": login.tokens.expires_in,
+        "user": user_view(login.user),
+    }
+    return facts | {"token": login.tokens.access_token, "message": message, "data": facts}
+
+
+def user_view(user: User) -> dict[str, Any]:
+    """A user as they see themselves."""
+    return {
+        "id": user.public_id,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "phone": user.phone,
+        "kyc_tier": f"tier_{user.tier}",
+        "created_at": iso_z(user.created_at),
+    }

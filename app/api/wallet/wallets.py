@@ -1,0 +1,108 @@
+"""Wallets: opening, balances, history, deposits and withdrawals (`/accounts…`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from app.api.blueprint import Blueprint
+from app.api.guards import current_actor
+from app.api.idempotency import claim
+from app.api.responses import respond
+from app.api.wallet.schemas.wallets import (
+    CashReceipt,
+    DepositRequest,
+    HistoryAnswer,
+    HistoryQuery,
+    WalletAnswer,
+    WalletFacts,
+    WalletRequest,
+    WalletsAnswer,
+    WithdrawalRequest,
+    movement_view,
+)
+from app.services import cash_movement_service, wallet_service
+from app.services.cash_movement_service import Cash
+
+blueprint = Blueprint("wallets", __name__, description="Wallets, deposits and withdrawals.")
+
+
+@blueprint.route("/accounts/wallets", methods=["POST"])
+@blueprint.arguments(WalletRequest)
+@blueprint.response(201, WalletFacts)
+@blueprint.alt_response(400, description="UNSUPPORTED_CURRENCY, INVALID_REQUEST")
+def open_wallet(body: dict[str, Any]) -> Response:
+    """Open an empty wallet."""
+    answer = wallet_service.open_wallet(
+        current_actor(), body["currency"], wallet_type=body["type"], name=body["name"], claim=claim(body)
+    )
+    return respond(answer.body, answer.status, replayed=answer.replayed)
+
+
+@blueprint.route("/accounts")
+@blueprint.response(200, WalletsAnswer)
+def list_wallets() -> Response:
+    """Your wallets, oldest first."""
+    mine = wallet_service.wallets(current_actor().user_id)
+    return respond({"accounts": [wallet_service.describe(wallet) for wallet in mine]})
+
+
+@blueprint.route("/accounts/<wallet_id>")
+@blueprint.response(200, WalletAnswer)
+@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND: unknown, or somebody else's")
+def get_wallet(wallet_id: str) -> Response:
+    """A wallet's balance and its ten latest movements, of one moment."""
+    statement = wallet_service.statement(current_actor().user_id, wallet_id)
+    recent = [movement_view(movement) for movement in statement.recent]
+    return respond({"account": wallet_service.describe(statement.wallet), "recent_transactions": recent})
+
+
+@blueprint.route("/accounts/<wallet_id>/transactions")
+@blueprint.arguments(HistoryQuery, location="query")
+@blueprint.response(200, HistoryAnswer)
+@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
+def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
+    """A wallet's movements, newest first. Follow `next_cursor` for older ones."""
+    history = wallet_service.history(
+        current_actor().user_id, wallet_id, limit=query["limit"], cursor=query.get("cursor")
+    )
+    shown = [movement_view(movement) for movement in history.movements]
+    return respond({"transactions": shown, "next_cursor": history.next_cursor})
+
+
+@blueprint.route("/accounts/<wallet_id>/deposit", methods=["POST"])
+@blueprint.arguments(DepositRequest)
+@blueprint.response(200, CashReceipt)
+@blueprint.alt_response(403, description="PERMISSION_DENIED: wallets are funded through a provider here")
+@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
+def deposit(body: dict[str, Any], wallet_id: str) -> Response:
+    """Put money into a wallet. Frozen wallets take deposits too."""
+    cash = _cash(body, counterparty=body["source"])
+    answer = cash_movement_service.deposit(current_actor(), wallet_id, cash, claim=claim(body))
+    return respond(answer.body, answer.status, replayed=answer.replayed)
+
+
+@blueprint.route("/accounts/<wallet_id>/withdraw", methods=["POST"])
+@blueprint.arguments(WithdrawalRequest)
+@blueprint.response(200, CashReceipt)
+@blueprint.alt_response(400, description="INVALID_AMOUNT, INSUFFICIENT_BALANCE")
+@blueprint.alt_response(
+    403, description="KYC_REQUIRED, or PERMISSION_DENIED: frozen, or no direct funding here"
+)
+@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
+def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
+    """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
+    cash = _cash(body, counterparty=body["destination"])
+    answer = cash_movement_service.withdraw(current_actor(), wallet_id, cash, claim=claim(body))
+    return respond(answer.body, answer.status, replayed=answer.replayed)
+
+
+def _cash(body: dict[str, Any], *, counterparty: str) -> Cash:
+    return Cash(
+        amount=body["amount"],
+        counterparty=counterparty,
+        currency=body.get("currency"),
+        reference=body.get("reference"),
+        description=body.get("description"),
+    )

@@ -1,0 +1,143 @@
+"""`flask …` for operators. Each command is a sentence on success and a sentence with exit code 1 on trouble."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, with_appcontext
+from flask_migrate import upgrade
+
+from app import clock, ledger
+from app.config import ConfigError
+from app.errors import GatewayError
+from app.events import queue
+from app.events.push import Pusher
+from app.events.relay import Relay
+from app.jobs.broker import hand_over
+from app.services import audit_service, demo_service, kyc_service
+from app.unit_of_work import reading, transaction
+
+demo = AppGroup("demo", help="The documents' demo data (not in production).")
+ledger_group = AppGroup("ledger", help="The double-entry ledger.")
+audit = AppGroup("audit", help="The event log.")
+kyc = AppGroup("kyc", help="Identity verification.")
+jobs = AppGroup("jobs", help="The work queue.")
+
+
+def register(app: Flask) -> None:
+    """Add every command to `app`."""
+    for group in (demo, ledger_group, audit, kyc, jobs):
+        app.cli.add_command(group)
+    app.cli.add_command(prepare)
+    app.cli.add_command(relay)
+
+
+def _demo_only() -> None:
+    if current_app.config["IS_PRODUCTION"]:
+        raise click.ClickException("There is no demo data in production (GATEWAY_ENV).")
+
+
+@click.command()
+@with_appcontext
+def prepare() -> None:
+    """Bring the database up to date and, in demo mode, load the demo data."""
+    upgrade()
+    if current_app.config["IS_DEMO"]:
+        demo_service.load()
+    click.echo("The database is ready.")
+
+
+@click.command()
+@with_appcontext
+def relay() -> None:
+    """Publish events, fold balances, push to Socket.IO, hand due jobs to the workers; runs until stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    make_relay(current_app.config).run(stop)
+
+
+def make_relay(config: Any) -> Relay:
+    """The relay with its real ways out: Socket.IO and Celery, both over Redis."""
+    return Relay(config, pusher=Pusher(config["REDIS_URL"]), hand_over=hand_over(config["REDIS_URL"]))
+
+
+@demo.command("load")
+def demo_load() -> None:
+    """Create the demo users that are missing."""
+    _demo_only()
+    click.echo(f"{demo_service.load()} demo users created.")
+
+
+@demo.command("reset")
+def demo_reset() -> None:
+    """Empty everything and load the demo data anew."""
+    _demo_only()
+    demo_service.reset(current_app.config["OWNER_DATABASE_URI"], Path(current_app.config["VAR_DIR"]))
+    click.echo("The demo data is as on the first day.")
+
+
+@ledger_group.command("check")
+def ledger_check() -> None:
+    """Prove on live data that no money appeared or vanished."""
+    with reading() as session:
+        findings = ledger.check(session)
+    for finding in findings:
+        click.echo(str(finding))
+    if findings:
+        raise click.ClickException(f"{len(findings)} findings.")
+    click.echo("The ledger is clean.")
+
+
+@audit.command("verify")
+@click.option("--anchor/--no-anchor", default=True, help="Also hold it against the anchors under VAR_DIR.")
+def audit_verify(anchor: bool) -> None:
+    """Walk the event log and name the first row that was altered, removed or cut off."""
+    folder = Path(current_app.config["VAR_DIR"]) / "audit" if anchor else None
+    count, found = audit_service.verify(current_app.config["AUDIT_KEY"], anchors=folder)
+    if found:
+        raise click.ClickException(f"Event {found.seq} is {found.reason}.")
+    click.echo(f"The event log is whole: {count} events.")
+
+
+@kyc.command("approve")
+@click.argument("request_id")
+def kyc_approve(request_id: str) -> None:
+    """Verify a request (kyc_req_…)."""
+    _decide(request_id, "verified", None)
+
+
+@kyc.command("reject")
+@click.argument("request_id")
+@click.argument("reason")
+def kyc_reject(request_id: str, reason: str) -> None:
+    """Reject a request (kyc_req_…) with a reason its sender will read."""
+    _decide(request_id, "rejected", reason)
+
+
+def _decide(request_id: str, verdict: str, reason: str | None) -> None:
+    try:
+        kyc_service.decide(request_id, verdict, reason=reason, actor_name="operator")
+    except GatewayError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{request_id} is {verdict}.")
+
+
+@jobs.command("replay")
+@click.argument("job_id", type=click.UUID)
+def jobs_replay(job_id: uuid.UUID) -> None:
+    """Make a dead job due again."""
+    if not transaction(lambda session: queue.replay(session, job_id, now=clock.now())):
+        raise click.ClickException("No dead job has this id.")
+    click.echo("The job is due.")
+
+
+def refuse(error: ConfigError) -> None:
+    """How a bad environment ends any process: one sentence, exit code 1."""
+    raise click.ClickException(str(error)) from error

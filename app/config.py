@@ -1,0 +1,191 @@
+"""Settings: the only reader of the environment. `.env.example` lists every one; a test keeps the two equal."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+MODES: Final = ("demo", "test", "production")
+
+PLACEHOLDERS: Final = ("", "change-me", "changeme", "secret", "dev")
+"""Values that are no secret. `.env.example` uses `change-me`; production refuses to start with any of these."""
+
+MIN_SECRET_LENGTH: Final = 32
+
+
+class ConfigError(Exception):
+    """The environment cannot be served with. The message names the setting and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable. `default` serves demo and test; `production` replaces it there (None: same)."""
+
+    name: str
+    about: str
+    default: str = ""
+    production: str | None = None
+    secret: bool = False
+    parse: Callable[[str], Any] = str
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError("expected true or false")
+    return text.lower() in ("true", "1")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _rates(text: str) -> dict[str, Decimal]:
+    return {str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()}
+
+
+_USD_RATES = (
+    '{"EUR":"1.08","GBP":"1.27","KES":"0.0077","ETB":"0.0080","NGN":"0.00065","GHS":"0.065","ZAR":"0.055",'
+    '"UGX":"0.00027","TZS":"0.00039","RWF":"0.00072","XOF":"0.00165","CAD":"0.73","AUD":"0.66","INR":"0.0119",'
+    '"JPY":"0.0066","KWD":"3.25"}'
+)
+
+SETTINGS: Final = (
+    Setting("GATEWAY_ENV", "demo, test or production", "demo"),
+    Setting("FLASK_APP", "where the flask command finds the application", "wsgi.py"),
+    Setting("FLASK_ENV", "kept for compatibility; GATEWAY_ENV decides", "development", "production"),
+    Setting("SECRET_KEY", "Flask's own signatures; at least 32 random characters", secret=True),
+    Setting("JWT_SECRET_KEY", "signs access and refresh tokens; at least 32 random characters", secret=True),
+    Setting("ENCRYPTION_KEY", "Fernet keys for data at rest, newest first, comma separated", secret=True),
+    Setting("AUDIT_KEY", "chains the event log; keep a copy outside the database's backups", secret=True),
+    Setting("DATABASE_URL", "PostgreSQL 18, the application's own role (never a superuser)"),
+    Setting("DATABASE_OWNER_URL", "the role that owns the tables: migrations and demo data (default DATABASE_URL)"),
+    Setting("REDIS_URL", "rate limits, Socket.IO between processes, Celery's broker", "redis://localhost:6379/0"),
+    Setting("VAR_DIR", "KYC documents and the audit anchor", "var"),
+    Setting("BIND", "gunicorn's addresses, comma separated", "127.0.0.1:5000"),
+    Setting("WEB_WORKERS", "gunicorn worker processes", "1", "2", parse=int),
+    Setting("WEB_THREADS", "threads in each worker", "100", "16", parse=int),
+    Setting("TRUSTED_PROXIES", "reverse proxies in front whose X-Forwarded-For counts", "0", parse=int),
+    Setting("REALTIME", "embedded: app serves Socket.IO too; external: realtime does", "embedded", "external"),
+    Setting("REALTIME_BIND", "address of the realtime process", "127.0.0.1:5001"),
+    Setting("REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=int),
+    Setting("CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=_words),
+    Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=int),
+    Setting("DB_POOL_TIMEOUT_S", "seconds a request waits for one", "10", parse=int),
+    Setting("DB_LOCK_TIMEOUT_MS", "longest wait for a lock; then 409", "2000", parse=int),
+    Setting("DB_STATEMENT_TIMEOUT_MS", "longest statement", "30000", parse=int),
+    Setting("ACCESS_TOKEN_TTL_S", "life of an access token, seconds", "3600", "900", parse=int),
+    Setting("REFRESH_TOKEN_TTL_S", "life of a refresh token, seconds", "2592000", parse=int),
+    Setting("RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute"),
+    Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
+    Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute"),
+    Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
+    Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
+    Setting("USD_RATES", "US dollars for one unit of a currency (JSON): wallet currencies, limits", _USD_RATES,
+            parse=_rates),
+    Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=_flag),
+    Setting("KYC_AUTO_VERIFY_S", "seconds until a KYC request verifies itself; empty: never", "2", "",
+            parse=lambda text: float(text) if text else None),
+    Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO"),
+)  # fmt: skip
+
+SECRETS: Final = tuple(setting.name for setting in SETTINGS if setting.secret)
+
+
+def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The settings as a Flask config mapping. Raises ConfigError with a sentence for the operator."""
+    environ = os.environ if environ is None else environ
+    mode = environ.get("GATEWAY_ENV") or "demo"
+    if mode not in MODES:
+        raise ConfigError(f"GATEWAY_ENV is {mode!r}; it must be one of {', '.join(MODES)}.")
+    values = {setting.name: _value(setting, environ, mode) for setting in SETTINGS}
+    _check_secrets(values, mode)
+    if not values["DATABASE_URL"]:
+        raise ConfigError("DATABASE_URL is not set: give the application's PostgreSQL role, or use `make run`.")
+    return values | _derived(values, mode)
+
+
+def _value(setting: Setting, environ: Mapping[str, str], mode: str) -> Any:
+    fallback = setting.production if mode == "production" and setting.production is not None else setting.default
+    text = environ.get(setting.name, "").strip() or fallback
+    try:
+        return setting.parse(text)
+    except (ValueError, ArithmeticError) as error:
+        raise ConfigError(f"{setting.name} cannot be read: {error}.") from error
+
+
+def _check_secrets(values: Mapping[str, Any], mode: str) -> None:
+    for name in SECRETS:
+        value = values[name]
+        if value.lower() in PLACEHOLDERS or value.lower().startswith("your-"):
+            raise ConfigError(f"{name} is not set: put a random value of {MIN_SECRET_LENGTH}+ characters there.")
+        if mode == "production" and len(value) < MIN_SECRET_LENGTH:
+            raise ConfigError(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters.")
+
+
+def _derived(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
+    """What the libraries want under names of their own."""
+    url = driver_url(values["DATABASE_URL"])
+    return {
+        "IS_DEMO": mode == "demo",
+        "IS_PRODUCTION": mode == "production",
+        "TESTING": mode == "test",
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": values["DB_POOL_SIZE"],
+            "max_overflow": 10,
+            "pool_timeout": values["DB_POOL_TIMEOUT_S"],
+            "connect_args": connect_args(values),
+        },
+        "OWNER_DATABASE_URI": driver_url(values["DATABASE_OWNER_URL"] or values["DATABASE_URL"]),
+        "JWT_ALGORITHM": "HS256",
+        # Ages are judged by app/clock.py (services/tokens.py); the leeway is for hosts whose clocks differ.
+        "JWT_ENCODE_NBF": False,
+        "JWT_DECODE_LEEWAY": 30,
+        "JWT_ACCESS_TOKEN_EXPIRES": values["ACCESS_TOKEN_TTL_S"],
+        "JWT_REFRESH_TOKEN_EXPIRES": values["REFRESH_TOKEN_TTL_S"],
+        "JWT_ENCODE_ISSUER": "malipo",
+        "JWT_DECODE_ISSUER": "malipo",
+        "JWT_ENCODE_AUDIENCE": "malipo",
+        "JWT_DECODE_AUDIENCE": "malipo",
+        # Multipart KYC uploads carry the document and a few form fields.
+        "MAX_CONTENT_LENGTH": values["MAX_DOCUMENT_BYTES"] + 65_536,
+        "MAX_FORM_MEMORY_SIZE": 65_536,
+        "JSON_SORT_KEYS": False,
+    }
+
+
+APPLICATION_ROLE: Final = "malipo_app"
+"""The PostgreSQL role every request runs as: it reads, and changes the ledger only through its functions."""
+
+
+def connect_args(values: Mapping[str, Any]) -> dict[str, Any]:
+    """libpq arguments of the application's connections: its role and the limits of every transaction."""
+    options = {
+        "role": APPLICATION_ROLE,
+        "timezone": "UTC",
+        "lock_timeout": values["DB_LOCK_TIMEOUT_MS"],
+        "statement_timeout": values["DB_STATEMENT_TIMEOUT_MS"],
+        "transaction_timeout": TRANSACTION_TIMEOUT_S * 1000,
+        "idle_in_transaction_session_timeout": TRANSACTION_TIMEOUT_S * 1000,
+    }
+    return {
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        "application_name": "malipo",
+        "connect_timeout": 5,
+    }
+
+
+TRANSACTION_TIMEOUT_S: Final = 60
+"""No transaction of the application lives longer; the relay counts on it when an outbox number stays missing."""
+
+
+def driver_url(url: str) -> str:
+    """`postgresql://…` or `postgres://…` with the psycopg2 driver named, as SQLAlchemy wants it."""
+    for prefix in ("postgresql://", "postgres://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg2://" + url.removeprefix(prefix)
+    return url

@@ -1,0 +1,220 @@
+"""The one error tree. Services raise; each surface renders it in its own shape (app/api)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class GatewayError(Exception):
+    """A refusal the caller can read: never a 500, never internals.
+
+    code: stable upper-case word; message: one sentence for a person; http_status: what a surface answers
+    unless it has a rule of its own; field: the offending input field, if one; details: JSON-safe facts;
+    retry_after_s: when trying again makes sense, in seconds; is_answer: the outcome is final for an
+    idempotency key, so it is stored and replayed; replayed: it comes out of such a store.
+    """
+
+    code = "ERROR"
+    http_status = 400
+    default_message = "The request was refused."
+    is_answer = False
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        details: dict[str, Any] | None = None,
+        retry_after_s: int | None = None,
+        replayed: bool = False,
+    ) -> None:
+        self.message = message or self.default_message
+        self.code = code or self.code
+        self.field = field
+        self.details = details or {}
+        self.retry_after_s = retry_after_s
+        self.replayed = replayed
+        super().__init__(self.message)
+
+
+class InvalidRequest(GatewayError):
+    """The body, a header or a parameter is not what the route takes. Changes nothing, consumes no key."""
+
+    code = "INVALID_REQUEST"
+    default_message = "The request is not valid."
+
+
+class InvalidBody(InvalidRequest):
+    """The body is not the JSON this gateway accepts: see app/api/strict_json.py."""
+
+    default_message = "The body must be a JSON object."
+
+
+class PayloadTooLarge(InvalidRequest):
+    http_status = 413
+    default_message = "The body is too large."
+
+
+class UnsupportedMediaType(InvalidRequest):
+    http_status = 415
+    default_message = "Send the body as application/json."
+
+
+class InvalidAmount(InvalidRequest):
+    code = "INVALID_AMOUNT"
+    default_message = "The amount is not valid."
+
+
+class UnsupportedCurrency(InvalidRequest):
+    code = "UNSUPPORTED_CURRENCY"
+    default_message = "This currency is not supported."
+
+
+class WeakPassword(InvalidRequest):
+    code = "WEAK_PASSWORD"
+    default_message = (
+        "The password needs at least 8 characters with an upper-case letter, a lower-case letter, "
+        "a digit and a special character."
+    )
+
+
+class AuthenticationFailed(GatewayError):
+    """Nobody, or not who they say. Base of the 401 family."""
+
+    http_status = 401
+    code = "TOKEN_INVALID"
+    default_message = "The access token is not valid."
+
+
+class TokenMissing(AuthenticationFailed):
+    code = "TOKEN_MISSING"
+    default_message = "Send an access token: Authorization: Bearer <token>."
+
+
+class TokenInvalid(AuthenticationFailed):
+    pass
+
+
+class TokenExpired(AuthenticationFailed):
+    code = "TOKEN_EXPIRED"
+    default_message = "The access token has expired."
+
+
+class InvalidCredentials(AuthenticationFailed):
+    code = "INVALID_CREDENTIALS"
+    default_message = "E-mail or password is wrong."
+
+
+class PermissionDenied(GatewayError):
+    http_status = 403
+    code = "PERMISSION_DENIED"
+    default_message = "You may not do this."
+    is_answer = True
+
+
+class KycRequired(GatewayError):
+    http_status = 403
+    code = "KYC_REQUIRED"
+    default_message = "Identity verification is required for this amount."
+    is_answer = True
+
+
+class NotFound(GatewayError):
+    """Unknown or somebody else's: the two are indistinguishable to the caller."""
+
+    http_status = 404
+    code = "NOT_FOUND"
+    default_message = "Not found."
+
+
+class AccountNotFound(NotFound):
+    code = "ACCOUNT_NOT_FOUND"
+    default_message = "Account not found."
+
+
+class PaymentNotFound(NotFound):
+    code = "PAYMENT_NOT_FOUND"
+    default_message = "Payment not found."
+
+
+class RecipientNotFound(NotFound):
+    code = "RECIPIENT_NOT_FOUND"
+    default_message = "The recipient has no wallet here."
+    is_answer = True
+
+
+class CurrencyMismatch(GatewayError):
+    code = "CURRENCY_MISMATCH"
+    default_message = "The wallets are not in the same currency."
+    is_answer = True
+
+
+class SameAccount(InvalidRequest):
+    default_message = "Source and destination are the same wallet."
+    is_answer = True
+
+
+class InsufficientBalance(GatewayError):
+    code = "INSUFFICIENT_BALANCE"
+    default_message = "The wallet's available balance does not cover this amount."
+    is_answer = True
+
+
+class DailyLimitExceeded(GatewayError):
+    code = "DAILY_LIMIT_EXCEEDED"
+    default_message = "This would exceed your daily or monthly transaction limit."
+    is_answer = True
+
+
+class EmailExists(GatewayError):
+    http_status = 409
+    code = "EMAIL_EXISTS"
+    default_message = "An account with this e-mail exists."
+
+
+class IdempotencyConflict(GatewayError):
+    """Another request with this key is still running: retry after `retry_after_s`."""
+
+    http_status = 409
+    code = "IDEMPOTENCY_CONFLICT"
+    default_message = "A request with this Idempotency-Key is still running."
+
+
+class IdempotencyKeyReused(GatewayError):
+    http_status = 422
+    code = "IDEMPOTENCY_KEY_REUSED"
+    default_message = "This Idempotency-Key was used with another request body."
+
+
+class RateLimitExceeded(GatewayError):
+    http_status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    default_message = "Too many requests."
+
+
+class Unavailable(GatewayError):
+    """A part this needs (database, Redis) is away. Nothing was changed, or the request's key tells. Retry."""
+
+    http_status = 503
+    code = "SERVICE_UNAVAILABLE"
+    default_message = "The service is briefly unavailable; try again."
+
+    def __init__(self, message: str | None = None, **kwargs: Any) -> None:
+        kwargs.setdefault("retry_after_s", 2)
+        super().__init__(message, **kwargs)
+
+
+REFUSALS: dict[str, type[GatewayError]] = {
+    error.code: error
+    for error in (
+        PermissionDenied, KycRequired, RecipientNotFound, CurrencyMismatch, InsufficientBalance, DailyLimitExceeded,
+        SameAccount,
+    )
+} | {"SAME_ACCOUNT": SameAccount}
+"""Refusal words of the SQL functions (and of stored answers) → the error that says so."""
+
+
+def refusal(code: str, *, replayed: bool = False, **told: Any) -> GatewayError:
+    """The error of a refusal word; `told`: its message, field, details. KeyError: a word nobody defined, a bug."""
+    return REFUSALS[code](replayed=replayed, **told)

@@ -1,0 +1,44 @@
+"""Recording a change: one outbox row in the change's own transaction."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app.actor import Actor
+from app.models.event import OutboxRow
+
+
+def record(
+    session: Session,
+    event_type: str,
+    *,
+    object_id: str,
+    data: dict[str, Any],
+    now: datetime,
+    actor: Actor | str | None,
+    tenant_id: uuid.UUID | None = None,
+    is_public: bool = True,
+) -> None:
+    """Insert the row **after** locking the object, so that the object's events keep their order.
+
+    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a signed-in user, or the name of a part of
+    the house (`system`). `is_public`: may leave the house (webhooks, Socket.IO); False is for the audit trail only.
+    """
+    session.flush()
+    session.add(
+        OutboxRow(
+            tenant_id=tenant_id,
+            type=event_type,
+            object_id=object_id,
+            actor=actor.public_id if isinstance(actor, Actor) else actor,
+            address=actor.address if isinstance(actor, Actor) else None,
+            is_public=is_public,
+            data=data,
+            at=now,
+        )
+    )
+    session.flush()

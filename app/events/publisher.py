@@ -1,0 +1,155 @@
+"""Outbox → event log: one transaction takes rows out, numbers and chains them, and does what publishing means.
+
+Only one publisher runs (the relay, holding an advisory lock on this very connection), so numbers have no gaps.
+
+Rows are taken in the order of their ids. An id is given when a row is inserted, not when it is committed, so a lower
+one may appear after a higher one. Events of one object must not be swapped by that: an id that was skipped is
+remembered and asked for together with whatever comes next, in one statement. A transaction that took a later id of
+the same object began after the earlier one was committed, so whoever sees the later one sees both.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+from psycopg2.extras import execute_values
+
+from app.clock import iso_z
+from app.config import TRANSACTION_TIMEOUT_S
+from app.events import chain
+from app.events.catalogue import WALLET_PAYMENT_COMPLETED, WALLET_PAYMENT_PENDING
+
+BATCH: Final = 1000
+"""Outbox rows taken in one transaction."""
+
+SWEEP_EVERY_S: Final = 1.0
+"""The whole outbox is looked at this often, whatever the hint says."""
+
+SKIPPED_LIFE_S: Final = TRANSACTION_TIMEOUT_S + 10
+"""An id that stays away this long was rolled back: no transaction of the application lives longer."""
+
+_TAKE: Final = """
+DELETE FROM outbox o USING (
+  SELECT id FROM outbox WHERE id = ANY (%(skipped)s)
+  UNION (SELECT id FROM outbox WHERE id > %(after)s ORDER BY id LIMIT %(limit)s)) next
+WHERE o.id = next.id
+RETURNING o.id, o.tenant_id::text, o.type, o.object_id, o.actor, o.address, o.is_public, o.data::text, o.at,
+  CASE WHEN o.type = %(pending)s THEN (o.data || %(completion)s::jsonb)::text END
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedEvent:
+    """A row of the log, with its data parsed."""
+
+    seq: int
+    type: str
+    object_id: str
+    data: dict[str, Any]
+    at: datetime
+    hmac: bytes
+
+    @property
+    def public_id(self) -> str:
+        return "evt_" + self.hmac[:12].hex()
+
+
+class Publisher:
+    """Publishes over `connection`, a psycopg2 connection (not autocommit) that nobody else uses."""
+
+    def __init__(self, connection: Any, key: bytes) -> None:
+        self._connection = connection
+        self._key = key
+        self._skipped: dict[int, float] = {}
+        self._next_sweep = 0.0
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT last_value, pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM outbox_id_seq")
+            self._hint, self._started_xmax = cursor.fetchone()
+        connection.rollback()
+        # Until every transaction that ran at our start is over, ids below the hint may still appear.
+        self._is_catching_up = True
+
+    def publish(self, now: datetime) -> list[PublishedEvent]:
+        """Take what is there, at most BATCH rows and those skipped before, and commit. Empty: nothing to do."""
+        is_sweep = self._is_catching_up or time.monotonic() >= self._next_sweep
+        with self._connection.cursor() as cursor:
+            is_caught_up = self._is_catching_up and self._all_older_are_over(cursor)
+            rows = self._take(cursor, after=0 if is_sweep else self._hint, now=now)
+            events = self._write(cursor, rows, now) if rows else []
+        self._connection.commit()
+        if is_sweep:
+            self._next_sweep = time.monotonic() + SWEEP_EVERY_S
+        if is_caught_up and len(rows) < BATCH:
+            self._is_catching_up = False
+        self._remember_skipped([row[0] for row in rows])
+        return events
+
+    def _all_older_are_over(self, cursor: Any) -> bool:
+        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+        return bool(cursor.fetchone()[0] >= self._started_xmax)
+
+    def _take(self, cursor: Any, *, after: int, now: datetime) -> list[tuple[Any, ...]]:
+        cursor.execute(
+            _TAKE,
+            {
+                "skipped": list(self._skipped),
+                "after": after,
+                "limit": BATCH,
+                "pending": WALLET_PAYMENT_PENDING,
+                "completion": orjson.dumps({"status": "completed", "completed_at": iso_z(now)}).decode(),
+            },
+        )
+        return sorted(cursor.fetchall())
+
+    def _write(self, cursor: Any, rows: Sequence[tuple[Any, ...]], now: datetime) -> list[PublishedEvent]:
+        """Number, chain and insert the rows, each wallet payment's completion right behind its beginning."""
+        cursor.execute("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")
+        seq, previous = cursor.fetchone() or (0, chain.GENESIS)
+        previous = bytes(previous)
+        links: list[tuple[chain.Link, bytes]] = []
+        paid: list[uuid.UUID] = []
+        for _, *columns, at, completed_data in rows:
+            link = chain.Link(seq + len(links) + 1, *columns, at=at)
+            steps = [link]
+            if completed_data is not None:
+                paid.append(uuid.UUID(hex=link.object_id.removeprefix("pmt_")))
+                steps.append(
+                    replace(
+                        link, seq=link.seq + 1, type=WALLET_PAYMENT_COMPLETED, actor="system", address=None,
+                        data_text=completed_data, at=now,
+                    )
+                )  # fmt: skip
+            for step in steps:
+                previous = chain.seal(self._key, previous, step)
+                links.append((step, previous))
+        if paid:
+            cursor.execute("SELECT wallet_payments_complete(%s, %s::uuid[])", (now, [str(payment) for payment in paid]))
+        execute_values(
+            cursor,
+            "INSERT INTO events (seq, tenant_id, type, object_id, actor, address, is_public, data, at, hmac) VALUES %s",
+            [
+                (e.seq, e.tenant_id, e.type, e.object_id, e.actor, e.address, e.is_public, e.data_text, e.at, digest)
+                for e, digest in links
+            ],
+            page_size=500,
+        )
+        return [
+            PublishedEvent(e.seq, e.type, e.object_id, orjson.loads(e.data_text), e.at, digest) for e, digest in links
+        ]
+
+    def _remember_skipped(self, taken: Sequence[int]) -> None:
+        instant = time.monotonic()
+        for row_id in taken:
+            self._skipped.pop(row_id, None)
+        top = taken[-1] if taken else self._hint
+        if top > self._hint:
+            seen = set(taken)
+            self._skipped |= {row_id: instant for row_id in range(self._hint + 1, top) if row_id not in seen}
+            self._hint = top
+        self._skipped = {row_id: at for row_id, at in self._skipped.items() if instant - at < SKIPPED_LIFE_S}

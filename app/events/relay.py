@@ -1,0 +1,205 @@
+"""The relay: the one process that publishes, folds, pushes and hands due work to Celery.
+
+One is active, the one whose connection holds the advisory lock; others stand by. Everything it does can be done
+again: what was committed is found in the tables, what was not is still in the outbox.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import psycopg2
+import structlog
+from sqlalchemy.engine import make_url
+
+from app import clock
+from app.events import chain
+from app.events.publisher import PublishedEvent, Publisher
+from app.events.transactions import PushMessage, push_of
+
+LOCK_ID: Final = 7_220_453_118
+"""The advisory lock of the active relay; /health/ready looks for it."""
+
+IDLE_S: Final = 0.01
+FOLD_EVERY_S: Final = 0.1
+FOLD_BATCH: Final = 2000
+HAND_OVER_EVERY_S: Final = 0.2
+HAND_OVER_AGAIN_S: Final = 15.0
+"""A job handed to Celery and not claimed in this time is handed again."""
+SAVE_EVERY_S: Final = 1.0
+ANCHOR_EVERY_S: Final = 60.0
+PUSH_RETRY_S: Final = 0.5
+CATCH_UP_BATCH: Final = 500
+
+log = structlog.get_logger("relay")
+
+
+class Push(Protocol):
+    """Delivers messages to Socket.IO clients of every process; raises when the way there is closed."""
+
+    def push(self, messages: Sequence[PushMessage]) -> None: ...
+
+
+class Relay:
+    """Runs on one connection of its own. `hand_over` gives a job's id to Celery."""
+
+    def __init__(self, config: Mapping[str, Any], *, pusher: Push, hand_over: Callable[[uuid.UUID], None]) -> None:
+        url = make_url(config["SQLALCHEMY_DATABASE_URI"])
+        self._connect_args = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
+        self._connect_args |= config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"] | {"application_name": "malipo-relay"}
+        self._key = config["AUDIT_KEY"].encode()
+        self._anchors = Path(config["VAR_DIR"]) / "audit"
+        self._pusher = pusher
+        self._hand_over = hand_over
+        self._handed: dict[uuid.UUID, float] = {}
+        self._timers: dict[str, float] = {}
+        self._is_behind = False
+        self._pushed_through = self._saved_through = 0
+        self._connection: Any = None
+        self._publisher: Publisher | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Until `stop` is set. A lost database is waited for; anything else unexpected ends the process."""
+        while not stop.is_set():
+            try:
+                if self._publisher is None and not self._become_active():
+                    stop.wait(0.5)
+                    continue
+                if not self.step():
+                    stop.wait(IDLE_S)
+            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                log.warning("relay.database_away", error=type(error).__name__)
+                self.close()
+                stop.wait(0.5)
+        self.close()
+
+    def step(self) -> bool:
+        """One round of everything that is due; True when events were published, so that the caller goes on at once."""
+        if self._publisher is None and not self._become_active():
+            return False
+        assert self._publisher is not None
+        events = self._publisher.publish(clock.now())
+        self._push(events)
+        self._every(FOLD_EVERY_S, self._fold)
+        self._every(HAND_OVER_EVERY_S, self._hand_over_due)
+        self._every(SAVE_EVERY_S, self._save_progress)
+        self._every(ANCHOR_EVERY_S, self._write_anchor)
+        return bool(events)
+
+    def close(self) -> None:
+        """Give the lock back."""
+        connection, self._connection, self._publisher = self._connection, None, None
+        if connection is not None:
+            try:
+                connection.close()
+            except psycopg2.Error as error:
+                log.info("relay.close_failed", error=type(error).__name__)
+
+    def _become_active(self) -> bool:
+        if self._connection is None:
+            self._connection = psycopg2.connect(**self._connect_args)
+        with self._connection.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_ID,))
+            is_ours = bool(cursor.fetchone()[0])
+            if is_ours:
+                cursor.execute("SELECT pushed_through FROM relay_state")
+                self._pushed_through = self._saved_through = cursor.fetchone()[0]
+        self._connection.commit()
+        if is_ours:
+            self._publisher = Publisher(self._connection, self._key)
+            self._is_behind = True
+            log.info("relay.active")
+        return is_ours
+
+    def _every(self, seconds: float, work: Callable[[], None]) -> None:
+        instant = time.monotonic()
+        if instant >= self._timers.get(work.__name__, 0.0):
+            work()
+            self._timers[work.__name__] = instant + seconds
+
+    def _push(self, events: Sequence[PublishedEvent]) -> None:
+        """Push what was just published; while behind (start, Redis away) read the log instead, in order."""
+        if self._is_behind:
+            self._every(PUSH_RETRY_S, self._catch_up)
+        elif events:
+            self._is_behind = not self._try_push(events)
+
+    def _catch_up(self) -> None:
+        while self._is_behind:
+            events = self._after(self._pushed_through)
+            if not self._try_push(events):
+                return
+            self._is_behind = len(events) == CATCH_UP_BATCH
+
+    def _try_push(self, events: Sequence[PublishedEvent]) -> bool:
+        messages = [
+            message
+            for e in events
+            if (message := push_of(e.type, e.object_id, e.data, at=e.at, event_id=e.public_id, sequence=e.seq))
+        ]
+        try:
+            if messages:
+                self._pusher.push(messages)
+        except Exception as error:  # noqa: BLE001 whatever closed the way, the log still has the events
+            log.warning("relay.push_failed", error=type(error).__name__, events=len(events))
+            return False
+        if events:
+            self._pushed_through = events[-1].seq
+        return True
+
+    def _after(self, seq: int) -> list[PublishedEvent]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT seq, type, object_id, data, at, hmac FROM events WHERE seq > %s ORDER BY seq LIMIT %s",
+                (seq, CATCH_UP_BATCH),
+            )
+            rows = cursor.fetchall()
+        self._connection.commit()
+        return [PublishedEvent(*columns, hmac=bytes(digest)) for *columns, digest in rows]
+
+    def _fold(self) -> None:
+        while self._run("SELECT fold(%s)", FOLD_BATCH)[0] == FOLD_BATCH:
+            pass
+
+    def _hand_over_due(self) -> None:
+        instant = time.monotonic()
+        self._handed = {job: at for job, at in self._handed.items() if instant - at < HAND_OVER_AGAIN_S}
+        with self._connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT id::text FROM jobs WHERE state = 'due' AND run_at <= %(now)s "
+                "AND (leased_until IS NULL OR leased_until < %(now)s) ORDER BY run_at LIMIT 200",
+                {"now": clock.now()},
+            )
+            due = [uuid.UUID(row[0]) for row in cursor.fetchall()]
+        self._connection.commit()
+        for job_id in due:
+            if job_id in self._handed:
+                continue
+            try:
+                self._hand_over(job_id)
+            except Exception as error:  # noqa: BLE001 the broker is away: the row stays due
+                log.warning("relay.hand_over_failed", error=type(error).__name__)
+                return
+            self._handed[job_id] = instant
+
+    def _save_progress(self) -> None:
+        if self._pushed_through != self._saved_through:
+            self._run("UPDATE relay_state SET pushed_through = %s RETURNING 1", self._pushed_through)
+            self._saved_through = self._pushed_through
+
+    def _write_anchor(self) -> None:
+        head = self._run("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")
+        if head:
+            chain.write_anchor(self._anchors, chain.Anchor(head[0], bytes(head[1])), clock.now())
+
+    def _run(self, statement: str, *arguments: object) -> Any:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement, arguments)
+            row = cursor.fetchone()
+        self._connection.commit()
+        return row

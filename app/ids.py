@@ -1,0 +1,49 @@
+"""Identifiers: time-ordered UUIDs inside, prefixed words outside."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+import uuid
+from typing import Final
+
+PAYMENT: Final = "pmt_"
+TRANSACTION: Final = "txn_"
+USER: Final = "usr_"
+WALLET: Final = "acc_"
+KYC_REQUEST: Final = "kyc_req_"
+KYC_DOCUMENT: Final = "kyc_doc_"
+EVENT: Final = "evt_"
+REQUEST: Final = "req_"
+
+
+def uuid7() -> uuid.UUID:
+    """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then 74 random bits, so indexes grow at one end."""
+    value = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)
+
+
+def opaque() -> uuid.UUID:
+    """A random UUID that tells nothing, for ids that strangers may see (users, sessions)."""
+    return uuid.uuid4()
+
+
+def public(prefix: str, value: uuid.UUID) -> str:
+    """`prefix` + 32 hex digits of `value`."""
+    return prefix + value.hex
+
+
+def parse(prefix: str, text: str) -> uuid.UUID | None:
+    """The UUID behind a public id, or None when `text` is not one of this prefix, spelt exactly."""
+    digits = text.removeprefix(prefix)
+    if not text.startswith(prefix) or len(digits) != 32 or digits.strip("0123456789abcdef"):
+        return None
+    return uuid.UUID(hex=digits)
+
+
+def wallet() -> str:
+    """A new wallet's public id: `acc_` + 24 hex digits."""
+    return WALLET + secrets.token_hex(12)

@@ -1,0 +1,85 @@
+"""Structured logs: one JSON object a line (in demo: readable lines), with the request's id and without secrets."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Final
+
+import orjson
+import structlog
+
+SECRET_WORDS: Final = (
+    "password", "secret", "token", "authorization", "api_key", "apikey", "cookie", "encryption_key", "audit_key",
+    "ssn", "document_number", "card", "cvv", "pin",
+)  # fmt: skip
+"""Keys that hold one of these words are never logged with their value."""
+
+HIDDEN: Final = "[hidden]"
+
+_NOISY: Final = ("werkzeug", "urllib3", "socketio", "engineio", "alembic.runtime.plugins")
+
+
+def configure(config: Mapping[str, Any]) -> None:
+    """Send this process's logs, ours and the libraries', to stderr in one form."""
+    level = logging.getLevelNamesMapping()[config["LOG_LEVEL"].upper()]
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_secrets,
+    ]
+    final: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=False)]
+        if config["IS_DEMO"]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+    )
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    root = logging.getLogger()
+    for old in [known for known in root.handlers if getattr(known, "is_malipo", False)]:
+        root.removeHandler(old)
+    handler.is_malipo = True  # type: ignore[attr-defined] so that a second create_app replaces it
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the values of secret keys, at any depth."""
+    for key, value in event.items():
+        if _is_secret(key):
+            event[key] = HIDDEN
+        elif isinstance(value, Mapping):
+            event[key] = _hidden(value)
+    return event
+
+
+def _hidden(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    return {
+        key: HIDDEN if _is_secret(str(key)) else _hidden(value) if isinstance(value, Mapping) else value
+        for key, value in values.items()
+    }
+
+
+def _is_secret(key: str) -> bool:
+    key = key.lower()
+    return any(word in key for word in SECRET_WORDS)
+
+
+def _json(event: Any, **kwargs: Any) -> str:
+    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()

@@ -1,0 +1,41 @@
+"""Identity verification: what a person told us, the documents they sent, what was decided."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.extensions import Base
+from app.models.types import Key, Moment, Words
+
+
+class KycRequest(Base):
+    """status: pending → under_review → verified | rejected. `details` is encrypted (app/crypto.py)."""
+
+    __tablename__ = "kyc_requests"
+    __table_args__ = (CheckConstraint("status IN ('pending', 'under_review', 'verified', 'rejected')"),)
+
+    id: Mapped[Key]
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    status: Mapped[Words]
+    details: Mapped[bytes] = mapped_column(LargeBinary)
+    rejection_reason: Mapped[Words | None]
+    submitted_at: Mapped[Moment]
+    decided_at: Mapped[Moment | None]
+
+
+class KycDocument(Base):
+    """A file under VAR_DIR, encrypted; never served. `sha256` is of the plain content."""
+
+    __tablename__ = "kyc_documents"
+
+    id: Mapped[Key]
+    request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("kyc_requests.id", ondelete="CASCADE"), index=True)
+    document_type: Mapped[Words]
+    media_type: Mapped[Words]
+    size: Mapped[int]
+    sha256: Mapped[bytes] = mapped_column(LargeBinary)
+    file_name: Mapped[Words]
+    uploaded_at: Mapped[Moment]

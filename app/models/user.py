@@ -1,0 +1,45 @@
+"""A person with wallets, and the sessions their tokens name."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import ForeignKey, SmallInteger
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import ids
+from app.extensions import Base
+from app.models.types import Key, Moment, Words
+
+
+class User(Base):
+    """`tier` is the KYC tier 0–3 (services/limits.py). `email` is stored lower-case."""
+
+    __tablename__ = "users"
+
+    id: Mapped[Key]
+    email: Mapped[Words] = mapped_column(unique=True)
+    password_hash: Mapped[Words]
+    first_name: Mapped[Words]
+    last_name: Mapped[Words]
+    phone: Mapped[Words | None]
+    tier: Mapped[int] = mapped_column(SmallInteger, default=0)
+    is_active: Mapped[bool] = mapped_column(default=True)
+    created_at: Mapped[Moment]
+
+    @property
+    def public_id(self) -> str:
+        return ids.public(ids.USER, self.id)
+
+
+class UserSession(Base):
+    """One login. Tokens name it; revoking the row ends them all. `refresh_id` is the only refresh token it takes."""
+
+    __tablename__ = "sessions"
+
+    id: Mapped[Key]
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    refresh_id: Mapped[uuid.UUID]
+    created_at: Mapped[Moment]
+    expires_at: Mapped[Moment]
+    revoked_at: Mapped[Moment | None]

@@ -1,0 +1,51 @@
+"""A payment from one wallet to another."""
+
+from __future__ import annotations
+
+import uuid
+
+from sqlalchemy import CHAR, BigInteger, CheckConstraint, Index
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app import ids
+from app.extensions import Base
+from app.models.types import Key, Minor, Moment, Words
+
+
+class WalletPayment(Base):
+    """The money moved when the row was inserted. status: pending (not yet published) → completed."""
+
+    __tablename__ = "wallet_payments"
+    __table_args__ = (
+        CheckConstraint("amount > 0"),
+        CheckConstraint("status IN ('pending', 'processing', 'completed', 'failed')"),
+        Index("wallet_payments_sender_id_id", "sender_id", "id"),
+        Index("wallet_payments_recipient_id_id", "recipient_id", "id"),
+    )
+
+    id: Mapped[Key]
+    sender_id: Mapped[uuid.UUID]
+    recipient_id: Mapped[uuid.UUID]
+    source_id: Mapped[int] = mapped_column(BigInteger)
+    destination_id: Mapped[int] = mapped_column(BigInteger)
+    source: Mapped[Words]
+    destination: Mapped[Words]
+    entry_id: Mapped[uuid.UUID]
+    amount: Mapped[Minor]
+    currency: Mapped[str] = mapped_column(CHAR(3))
+    description: Mapped[Words | None]
+    # "metadata" is SQLAlchemy's own word on a class.
+    payment_metadata: Mapped[dict[str, object] | None] = mapped_column("metadata", JSONB)
+    status: Mapped[Words]
+    failure_reason: Mapped[Words | None]
+    created_at: Mapped[Moment]
+    completed_at: Mapped[Moment | None]
+
+    @property
+    def public_id(self) -> str:
+        return ids.public(ids.PAYMENT, self.id)
+
+    @property
+    def transaction_id(self) -> str:
+        return ids.public(ids.TRANSACTION, self.entry_id)

@@ -1,0 +1,113 @@
+"""Every operation happens at most once for a caller's key.
+
+Guarantees: the key's claim, the operation's effects and its answer commit together or not at all; the same key and
+body get the first answer again, refusals too; another body is refused; a key that is still running waits up to the
+lock time-out and then answers 409. A request without a key carries one of its own, so a lost acknowledgement is
+looked up and not repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.errors import GatewayError, IdempotencyKeyReused, refusal
+from app.models.idempotency import IdempotencyRecord
+from app.unit_of_work import transaction
+
+ANSWER_LIFE: Final = timedelta(hours=24)
+"""How long the first answer is repeated word for word; afterwards the key shows the resource as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """`scope`: hash of caller, method, route template and key. `fingerprint`: SHA-256 of the validated body."""
+
+    scope: uuid.UUID
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the caller is told: a JSON-safe body and an HTTP status, and whether it was told before."""
+
+    body: dict[str, Any]
+    status: int = 200
+    resource_id: uuid.UUID | None = None
+    replayed: bool = False
+
+
+def answer_once(claim: Claim, act: Callable[[Session], Answer]) -> Answer:
+    """Run `act` in one transaction under `claim`, or repeat what it answered before.
+
+    A GatewayError with `is_answer` raised by `act` undoes its effects, is stored and raised, now and on every repeat.
+    Raises IdempotencyKeyReused; IdempotencyConflict when the first is still running after the lock time-out.
+    """
+
+    def work(session: Session) -> Answer | GatewayError:
+        known = _claim(session, claim)
+        if known is not None:
+            return _repeat(known, claim)
+        try:
+            with session.begin_nested():
+                answer = act(session)
+        except GatewayError as error:
+            if not error.is_answer:
+                raise
+            told = {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
+            _remember(session, claim, error.http_status, told, is_refusal=True)
+            return error
+        _remember(session, claim, answer.status, answer.body, resource_id=answer.resource_id)
+        return answer
+
+    outcome = transaction(work)
+    if isinstance(outcome, GatewayError):
+        raise outcome
+    return outcome
+
+
+def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
+    """None when the claim is ours now; else the record of the first request (waits while that one runs)."""
+    inserted = session.execute(
+        insert(IdempotencyRecord)
+        .values(scope=claim.scope, fingerprint=claim.fingerprint, is_refusal=False, fence=1, created_at=clock.now())
+        .on_conflict_do_nothing()
+        .returning(IdempotencyRecord.scope)
+    ).first()
+    if inserted:
+        return None
+    return session.scalars(select(IdempotencyRecord).where(IdempotencyRecord.scope == claim.scope)).one()
+
+
+def _remember(
+    session: Session,
+    claim: Claim,
+    status: int,
+    body: dict[str, Any],
+    *,
+    is_refusal: bool = False,
+    resource_id: uuid.UUID | None = None,
+) -> None:
+    session.execute(
+        update(IdempotencyRecord)
+        .where(IdempotencyRecord.scope == claim.scope)
+        .values(status=status, body=json.dumps(body), is_refusal=is_refusal, resource_id=resource_id)
+    )
+
+
+def _repeat(known: IdempotencyRecord, claim: Claim) -> Answer | GatewayError:
+    if bytes(known.fingerprint) != claim.fingerprint:
+        return IdempotencyKeyReused()
+    body = json.loads(known.body or "{}")
+    if known.is_refusal:
+        return refusal(**body, replayed=True)
+    return Answer(body, status=known.status or 200, resource_id=known.resource_id, replayed=True)

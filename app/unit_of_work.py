@@ -1,0 +1,146 @@
+"""The only file that commits.
+
+`transaction(work)` runs a function in one transaction, again when the database says that trying again is right.
+`call(function, ...)` runs one SQL function as one autocommitted statement: the hot path.
+`reading()` lends a session that is always rolled back.
+
+A commit whose acknowledgement was lost may have happened. So work that creates something must carry a claim
+(services/idempotency_service.py): the second try then finds the first one's answer instead of acting twice.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import psycopg2
+from flask import current_app
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from app.errors import IdempotencyConflict, Unavailable
+from app.extensions import db
+
+T = TypeVar("T")
+
+MAX_CONFLICT_RETRIES: Final = 3
+"""Deadlock (40P01) and serialisation (40001) victims are tried this often again, whole."""
+
+MAX_DISCONNECT_RETRIES: Final = 1
+"""A dropped connection is tried once more, on a new one: a pool may hold several dead ones, so it is emptied."""
+
+_CONFLICT_STATES: Final = frozenset({"40P01", "40001"})
+_LOCK_TIMEOUT_STATE: Final = "55P03"
+
+
+def transaction(work: Callable[[Session], T]) -> T:
+    """Run `work(session)` and commit. `work` may run again from the start, so it must not touch the world.
+
+    Raises Unavailable when the database is away, IdempotencyConflict when a lock was not to be had in time.
+    """
+
+    def attempt() -> T:
+        with Session(db.engine, expire_on_commit=False) as session:
+            result = work(session)
+            session.commit()
+            return result
+
+    return _retrying(attempt)
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """A session for queries; whatever it changed is rolled back. Raises Unavailable when the database is away."""
+    try:
+        with Session(db.engine, expire_on_commit=False) as session:
+            yield session
+    except (DBAPIError, PoolTimeout) as error:
+        raise _translated(error) from error
+
+
+def call(function_call: str, *arguments: Any) -> Any:
+    """One row of `SELECT * FROM function_call`, autocommitted, as a tuple; None when it returns none.
+
+    `function_call` is written in the code, never input: `fold_account(%s, %s)`. Same errors as `transaction`.
+    """
+    statement = f"SELECT * FROM {function_call}"  # noqa: S608 the text is ours, the values are bound
+
+    def attempt() -> Any:
+        connection = _autocommit_engine().raw_connection()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(statement, arguments)
+                return cursor.fetchone()
+        except psycopg2.Error as error:
+            if connection.dbapi_connection is not None and connection.dbapi_connection.closed:
+                connection.invalidate(error)
+            raise
+        finally:
+            connection.close()
+
+    return _retrying(attempt)
+
+
+def _autocommit_engine() -> Engine:
+    """The application's pool, lending connections that commit by the statement."""
+    engine: Engine | None = current_app.extensions.get("autocommit_engine")
+    if engine is None:
+        uri = current_app.config["SQLALCHEMY_DATABASE_URI"]
+        options = current_app.config["SQLALCHEMY_ENGINE_OPTIONS"]
+        engine = create_engine(uri, isolation_level="AUTOCOMMIT", **options)
+        engine = current_app.extensions.setdefault("autocommit_engine", engine)
+    return engine
+
+
+def _retrying(attempt: Callable[[], T]) -> T:
+    conflicts = disconnects = 0
+    while True:
+        try:
+            return attempt()
+        except (DBAPIError, psycopg2.Error, PoolTimeout) as error:
+            if _sqlstate(error) in _CONFLICT_STATES and conflicts < MAX_CONFLICT_RETRIES:
+                conflicts += 1
+                time.sleep(0.005 * 2**conflicts)
+            elif is_disconnect(error) and disconnects < MAX_DISCONNECT_RETRIES:
+                disconnects += 1
+                _forget_connections()
+                time.sleep(0.2)
+            else:
+                raise _translated(error) from error
+
+
+def _forget_connections() -> None:
+    db.engine.dispose()
+    engine = current_app.extensions.get("autocommit_engine")
+    if engine is not None:
+        engine.dispose()
+
+
+def _sqlstate(error: BaseException) -> str | None:
+    original = getattr(error, "orig", error)
+    return getattr(original, "pgcode", None)
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the connection is gone or could not be made: the statement may or may not have happened."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    original = getattr(error, "orig", error)
+    state = _sqlstate(error) or ""
+    if state.startswith(("08", "57P")):
+        return True
+    return isinstance(original, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not state
+
+
+def _translated(error: BaseException) -> BaseException:
+    """The caller's word for what the database said; anything unexpected stays itself, and is our 500."""
+    if _sqlstate(error) == _LOCK_TIMEOUT_STATE:
+        return IdempotencyConflict(
+            "Another request holding the same key or wallet is still running; try again.", retry_after_s=1
+        )
+    if isinstance(error, PoolTimeout) or is_disconnect(error):
+        return Unavailable()
+    return error

@@ -1,0 +1,171 @@
+"""The conversation with one client: document 001's events, answered in the order they were asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
+from flask import request
+from flask_socketio import ConnectionRefusedError as Refused, SocketIO
+
+from app import ids
+from app.errors import GatewayError, InvalidRequest, PermissionDenied
+from app.events import rooms as room_names
+from app.services import realtime_service
+from app.services.realtime_service import WatchedPayment
+from app.services.tokens import AccessClaims
+from app.websocket import auth
+from app.websocket.clients import Client, Clients
+from app.websocket.packet import UNREADABLE
+from app.websocket.rooms import NAMESPACE, RoomManager
+
+T = TypeVar("T")
+
+MAX_SUBSCRIPTIONS: Final = 100
+"""Payments one client may watch at a time."""
+
+MAX_ID_LENGTH: Final = 64
+
+log = structlog.get_logger("realtime")
+
+
+class Run(Protocol):
+    """Calls a function that uses the database, in the application's context and off the event loop if there is one."""
+
+    def __call__(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """What `subscribe_transaction` asks for."""
+
+    transaction_id: str
+    token: str | None
+
+    @classmethod
+    def read(cls, args: tuple[Any, ...]) -> Subscription:
+        """Raises InvalidRequest."""
+        data = args[0] if len(args) == 1 else None
+        if not isinstance(data, dict):
+            raise InvalidRequest('Send one object: {"transaction_id": "…"}.')
+        transaction_id, token = data.get("transaction_id"), data.get("token")
+        if not isinstance(transaction_id, str) or not 0 < len(transaction_id) <= MAX_ID_LENGTH:
+            raise InvalidRequest(
+                f"transaction_id must be a text of 1 to {MAX_ID_LENGTH} characters.", field="transaction_id"
+            )
+        return cls(transaction_id, auth.token_in({"token": token}))
+
+
+class Conversation:
+    """The handlers. `is_production`: watching a payment takes its sender's or recipient's token."""
+
+    def __init__(self, clients: Clients, *, run: Run, is_production: bool) -> None:
+        self.rooms: RoomManager
+        self._clients = clients
+        self._run = run
+        self._is_production = is_production
+
+    def register(self, socketio: SocketIO) -> None:
+        socketio.on_event("connect", self.connect)
+        socketio.on_event("disconnect", self.disconnect)
+        socketio.on_event("subscribe_transaction", self._answering(self.subscribe))
+        socketio.on_event("unsubscribe_transaction", self._answering(self.unsubscribe))
+        socketio.on_event("*", self._answering(self.unknown))
+
+    def connect(self, auth_payload: object) -> None:
+        """Before the client is told that it is connected; a refusal reaches it as its connect_error."""
+        client = Client()
+        try:
+            token = auth.token_in(auth_payload)
+            if token is not None:
+                client.claims = self._run(auth.sign_in, token)
+        except GatewayError as error:
+            raise Refused(error.message, {"code": error.code}) from error
+        self._clients.add(_sid(), client)
+
+    def greet(self, sid: str) -> None:
+        """After the client was told: from now on it may get events."""
+        self.rooms.tell(sid, "connected", {"message": "Connected to payment gateway"})
+        client = self._clients.get(sid)
+        if client is not None and client.claims is not None:
+            self._enter_own_room(sid, client.claims)
+
+    def disconnect(self, *_: object) -> None:
+        self._clients.remove(_sid())
+
+    def subscribe(self, sid: str, client: Client, *args: Any) -> None:
+        wish = Subscription.read(args)
+        if wish.token is not None:
+            self._sign_in(sid, client, wish.token)
+        payment = self._run(self._watchable, wish.transaction_id, client.claims)
+        room = room_names.transaction_room(wish.transaction_id)
+        watched = self.rooms.watched(sid)
+        if room not in watched and len(watched) >= MAX_SUBSCRIPTIONS:
+            raise InvalidRequest(f"One client watches at most {MAX_SUBSCRIPTIONS} transactions.")
+        message = f"Subscribed to transaction {wish.transaction_id}"
+        self.rooms.tell(sid, "subscribed", {"message": message, "room": room})
+        self.rooms.watch(sid, room)
+        # Read after joining: what happens from here on is pushed, what happened before is in this.
+        state = self._run(realtime_service.last_push, wish.transaction_id) or payment.unpublished
+        self.rooms.show(sid, room, state)
+
+    def unsubscribe(self, sid: str, _: Client, *args: Any) -> None:
+        wish = Subscription.read(args)
+        self.rooms.unwatch(sid, room_names.transaction_room(wish.transaction_id))
+        message = f"Unsubscribed from transaction {wish.transaction_id}"
+        self.rooms.tell(sid, "unsubscribed", {"message": message})
+
+    def unknown(self, _: str, __: Client, event: str, *___: Any) -> None:
+        if event == UNREADABLE:
+            raise InvalidRequest("This is not a Socket.IO event.")
+        raise InvalidRequest("There is no such event.")
+
+    def _watchable(self, transaction_id: str, claims: AccessClaims | None) -> WatchedPayment:
+        if claims is not None:
+            auth.require_alive(claims)
+        payment = realtime_service.find_payment(transaction_id)
+        auth.require_party(claims, payment.parties, is_production=self._is_production)
+        return payment
+
+    def _sign_in(self, sid: str, client: Client, token: str) -> None:
+        """A token brought later: for a client that connected before its user logged in, or whose token grew old."""
+        claims = self._run(auth.sign_in, token)
+        if client.claims is not None and client.claims.user_id != claims.user_id:
+            raise PermissionDenied("This connection belongs to another user; open a new one.")
+        client.claims = claims
+        self._enter_own_room(sid, claims)
+
+    def _enter_own_room(self, sid: str, claims: AccessClaims) -> None:
+        self.rooms.enter_room(sid, NAMESPACE, room_names.user_room(ids.public(ids.USER, claims.user_id)))
+
+    def _answering(self, handler: Callable[..., None]) -> Callable[..., None]:
+        """A handler whose refusals, and our own faults, reach the client as an `error` event."""
+
+        def answer(*args: Any) -> None:
+            sid = _sid()
+            client = self._clients.get(sid)
+            if client is None:
+                return
+            try:
+                client.count_event()
+                handler(sid, client, *args)
+            except GatewayError as error:
+                self._refuse(sid, error.code, error.message, args)
+            except Exception:
+                log.exception("realtime.handler_failed", handler=handler.__name__)
+                self._refuse(sid, "INTERNAL_ERROR", "Something went wrong on our side.", args)
+
+        return answer
+
+    def _refuse(self, sid: str, code: str, message: str, args: tuple[Any, ...]) -> None:
+        data = args[0] if args else None
+        asked = data.get("transaction_id") if isinstance(data, dict) else None
+        about = {"transaction_id": asked} if isinstance(asked, str) and len(asked) <= MAX_ID_LENGTH else {}
+        self.rooms.tell(sid, "error", {"code": code, "message": message, **about})
+
+
+def _sid() -> str:
+    sid: str = request.sid  # type: ignore[attr-defined]  # Flask-SocketIO puts it there
+    return sid

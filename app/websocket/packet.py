@@ -1,0 +1,45 @@
+"""Socket.IO packets as clients send them, made safe to hand to the server."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from socketio import packet
+
+UNREADABLE: Final = ""
+"""The event's name when the packet could not be read: no client can send it otherwise."""
+
+_RESERVED: Final = frozenset({"connect", "disconnect", UNREADABLE})
+
+
+class StrictPacket(packet.Packet):  # type: ignore[misc]  # python-socketio has no types
+    """What is no packet becomes the event UNREADABLE, so the client is told; the stock class raises and hangs up."""
+
+    def decode(self, encoded_packet: Any) -> int:
+        try:
+            attachments: int = super().decode(encoded_packet)
+        except (ValueError, TypeError, AttributeError, RecursionError):
+            return self._become_unreadable()
+        is_event = self.packet_type in (packet.EVENT, packet.BINARY_EVENT)
+        if is_event and not _is_event(self.data):
+            return self._become_unreadable()
+        is_ack = self.packet_type in (packet.ACK, packet.BINARY_ACK)
+        if is_ack or self.packet_type == packet.CONNECT_ERROR or self.packet_type not in range(7):
+            # The server never asks for an acknowledgement, and only servers refuse connections.
+            return self._become_unreadable()
+        return attachments
+
+    def add_attachment(self, attachment: Any) -> bool:
+        try:
+            return bool(super().add_attachment(attachment))
+        except (ValueError, TypeError, IndexError, RecursionError):
+            self.packet_type, self.data = packet.BINARY_EVENT, [UNREADABLE]
+            return True
+
+    def _become_unreadable(self) -> int:
+        self.packet_type, self.data, self.namespace, self.id = packet.EVENT, [UNREADABLE], None, None
+        return 0
+
+
+def _is_event(data: Any) -> bool:
+    return isinstance(data, list) and bool(data) and isinstance(data[0], str) and data[0] not in _RESERVED

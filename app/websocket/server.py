@@ -1,0 +1,105 @@
+"""Builds the Socket.IO server, and puts it into the app process (REALTIME=embedded)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
+from flask import Flask
+from flask_socketio import SocketIO
+
+from app.events.transactions import PushMessage
+from app.services import realtime_service
+from app.websocket.auth import is_origin_allowed
+from app.websocket.clients import Clients
+from app.websocket.events import Conversation, Run
+from app.websocket.gate import Gate
+from app.websocket.packet import StrictPacket
+from app.websocket.rooms import RoomManager
+from app.websocket.sweep import Sweep
+
+T = TypeVar("T")
+
+MAX_PAYLOAD_BYTES: Final = 65_536
+"""Largest thing a client may send at once."""
+
+PING_INTERVAL_S: Final = 25
+PING_TIMEOUT_S: Final = 20
+
+
+def init(app: Flask) -> None:
+    """Serve Socket.IO from the application's own threads, beside REST, for REALTIME_MAX_CLIENTS clients."""
+    socketio = build(app, async_mode="threading", run=in_context(app))
+    # Frames above the limit are refused while they come in, not when they have been stored.
+    eio = socketio.server.eio
+    eio._async = {**eio._async, "websocket": _BoundedWebSocket}
+    put_gate(app, socketio, max_clients=app.config["REALTIME_MAX_CLIENTS"])
+
+
+def build(app: Flask, *, async_mode: str, run: Run) -> SocketIO:
+    """The server with its handlers, under /socket.io/ of `app`. Nothing is started before the first client."""
+    clients = Clients()
+    conversation = Conversation(clients, run=run, is_production=app.config["IS_PRODUCTION"])
+    rooms = _StartingRooms(app.config["REDIS_URL"], record=_EventLog(run), greet=conversation.greet)
+    conversation.rooms = rooms
+    socketio = SocketIO(
+        app,
+        async_mode=async_mode,
+        client_manager=rooms,
+        serializer=StrictPacket,
+        async_handlers=False,  # a client's events are handled in order, and it cannot start threads at will
+        manage_session=False,
+        max_http_buffer_size=MAX_PAYLOAD_BYTES,
+        ping_interval=PING_INTERVAL_S,
+        ping_timeout=PING_TIMEOUT_S,
+        cors_allowed_origins=lambda origin, environ: is_origin_allowed(origin, environ, app.config),
+    )
+    conversation.register(socketio)
+    rooms.sweep = Sweep(socketio.server, rooms, clients, run=run)
+    return socketio
+
+
+def put_gate(app: Flask, socketio: SocketIO, *, max_clients: int) -> None:
+    """Limit the clients of `socketio`, which `build` has put in front of the application."""
+    app.wsgi_app = Gate(  # type: ignore[method-assign]
+        app.wsgi_app, clients=lambda: len(socketio.server.eio.sockets), max_clients=max_clients
+    )
+
+
+def in_context(app: Flask) -> Run:
+    """Calls functions in the application's context, in the thread that asks."""
+
+    def run(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        with app.app_context():
+            return function(*args, **kwargs)
+
+    return run
+
+
+class _StartingRooms(RoomManager):
+    """Starts the sweep together with the feed."""
+
+    sweep: Sweep
+
+    def start_background(self) -> None:
+        super().start_background()
+        self.server.start_background_task(self.sweep.run_for_ever)
+
+
+class _EventLog:
+    """The event log, as RoomManager reads it."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def head(self) -> int:
+        return self._run(realtime_service.last_sequence)
+
+    def pushes_after(self, sequence: int, *, limit: int) -> tuple[list[PushMessage], int]:
+        return self._run(realtime_service.pushes_after, sequence, limit=limit)
+
+
+class _BoundedWebSocket(SimpleWebSocketWSGI):  # type: ignore[misc]  # python-engineio has no types
+    def __init__(self, handler: Any, server: Any) -> None:
+        super().__init__(handler, server, max_message_size=MAX_PAYLOAD_BYTES)

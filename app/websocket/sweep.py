@@ -1,0 +1,75 @@
+"""Ends connections whose right has ended, and those that never became clients."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+import structlog
+
+from app import clock
+from app.errors import GatewayError, TokenExpired, TokenInvalid
+from app.services import realtime_service
+from app.websocket.clients import Clients
+from app.websocket.events import Run
+from app.websocket.rooms import NAMESPACE, RoomManager
+
+SWEEP_S: Final = 15
+"""A client whose token has expired or whose session was revoked gets pushes for at most this long, plus a moment."""
+
+SILENT_S: Final = 30
+"""How long a connection may stay without the Socket.IO connect packet."""
+
+log = structlog.get_logger("realtime")
+
+
+class Sweep:
+    def __init__(self, server: Any, rooms: RoomManager, clients: Clients, *, run: Run) -> None:
+        self._server = server
+        self._rooms = rooms
+        self._clients = clients
+        self._run = run
+        self._silent_since: dict[str, float] = {}
+
+    def run_for_ever(self) -> None:
+        while True:
+            self._server.sleep(SWEEP_S)
+            try:
+                self.end_sessions()
+                self.end_silent()
+            except GatewayError as error:
+                log.warning("realtime.sweep_failed", error=error.code)
+            except Exception:
+                log.exception("realtime.sweep_failed")
+
+    def end_sessions(self) -> None:
+        """Disconnect whose token has expired, session ended or user was disabled; they are told why."""
+        now = clock.now()
+        signed_in = self._clients.signed_in()
+        for sid, claims in signed_in.items():
+            if claims.expires_at <= now:
+                self._end(sid, TokenExpired())
+        remaining = {sid: claims for sid, claims in signed_in.items() if claims.expires_at > now}
+        if not remaining:
+            return
+        sessions = {claims.session_id for claims in remaining.values()}
+        live = self._run(realtime_service.live_sessions, sessions, now=now)
+        for sid, claims in remaining.items():
+            if claims.session_id not in live:
+                self._end(sid, TokenInvalid("This session has ended; log in again."))
+
+    def end_silent(self) -> None:
+        """Close transports that are open without a client on them: refused, disconnected, or never connected."""
+        instant = time.monotonic()
+        in_use = {eio_sid for _, eio_sid in self._rooms.get_participants(NAMESPACE, None)}
+        transports = dict(self._server.eio.sockets)
+        self._silent_since = {
+            eio_sid: self._silent_since.get(eio_sid, instant) for eio_sid in transports if eio_sid not in in_use
+        }
+        for eio_sid, since in self._silent_since.items():
+            if instant - since >= SILENT_S:
+                transports[eio_sid].close(wait=False)
+
+    def _end(self, sid: str, error: GatewayError) -> None:
+        self._rooms.tell(sid, "error", {"code": error.code, "message": error.message})
+        self._server.disconnect(sid, namespace=NAMESPACE)

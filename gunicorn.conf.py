@@ -1,0 +1,37 @@
+"""gunicorn's settings, from the same configuration the application reads."""
+
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from app.config import ConfigError, load
+
+try:
+    _settings = load()
+except ConfigError as error:
+    sys.exit(str(error))
+
+proc_name = "malipo"
+bind = [address.strip() for address in _settings["BIND"].split(",")]
+
+# psycopg2 blocks, so requests run on threads. In demo one worker's threads also carry the Socket.IO clients.
+worker_class = "gthread"
+workers = _settings["WEB_WORKERS"]
+threads = _settings["WEB_THREADS"]
+preload_app = False  # every worker opens connections of its own
+timeout = 60
+graceful_timeout = 3  # an open Socket.IO connection never ends by itself
+keepalive = 5
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
+
+# The scheme and address a proxy reports are read by the application (TRUSTED_PROXIES), not here.
+forwarded_allow_ips = ""
+
+accesslog = None  # the application logs every request, with its id
+loglevel = "warning"
+control_socket_disable = True

@@ -1,0 +1,63 @@
+"""The addresses the application is to listen on, checked before anything is started."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from collections.abc import Mapping
+
+from launcher.account import Say
+from launcher.environment import DEMO_BIND
+from launcher.errors import LauncherError
+
+
+def choose_bind(environment: Mapping[str, str], say: Say) -> str:
+    """The value of BIND: the caller's, every address of which must be free, or the demo's.
+
+    The demo's second address is a convenience: when it is busy, that is said and it is left out.
+    """
+    chosen = environment.get("BIND", "").replace(" ", "")
+    if chosen:
+        for address in chosen.split(","):
+            if is_busy(address):
+                raise LauncherError(f"{address} (from BIND) is in use: stop what uses it, or change BIND.")
+        return chosen
+    first, second = DEMO_BIND
+    if is_busy(first):
+        raise LauncherError(
+            f"{first} is in use: stop what uses it, or choose another address, as in "
+            "`BIND=127.0.0.1:5050 make run`."
+        )
+    if environment.get("GATEWAY_ENV") != "demo":
+        return first
+    if is_busy(second):
+        say(f"Warning: {second} is in use, so the documents' commands for port 8000 will not reach Malipo.")
+        return first
+    return f"{first},{second}"
+
+
+def is_busy(address: str) -> bool:
+    """Whether somebody listens on host:port; LauncherError for an address that is not this machine's."""
+    host, port = split_address(address)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return True
+            raise LauncherError(f"Malipo cannot listen on {address}: {error.strerror or error}.") from error
+    return False
+
+
+def split_address(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65_535:
+        raise LauncherError(f"{address!r} is not an address: write it as 127.0.0.1:5000.")
+    return host.strip("[]"), int(port)
+
+
+def base_url(bind: str) -> str:
+    """Where a client on this machine finds the first address."""
+    host, port = split_address(bind.split(",")[0])
+    return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"

@@ -1,0 +1,46 @@
+"""What is printed once the house answers: where everything is, and the first commands to try."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+PASSWORD = "SecurePass123!"
+USERS = (
+    ("sender@example.com", "wallet acc_sender_123, 1000.00 USD"),
+    ("bob@example.com", "wallet acc_recipient_456"),
+    ("alice@example.com, charlie@example.com", "USD wallets"),
+)
+
+FIRST_PAYMENT = """\
+TOKEN=$(curl -s {url}/api/v1/auth/login -H 'Content-Type: application/json' \\
+  -d '{{"email":"sender@example.com","password":"{password}"}}' \\
+  | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+curl -s {url}/api/v1/payments -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  -d '{{"amount":"10.00","currency":"USD","source_wallet_id":"acc_sender_123",
+       "destination":"bob@example.com"}}'"""
+
+
+def print_card(url: str, *, is_demo: bool) -> None:
+    """Print the card. The commands stand outside the frame, so that they can be copied."""
+    table = Table.grid(padding=(0, 2))
+    for label, path in (
+        ("API", "/api/v1"),
+        ("Try it", "/docs"),
+        ("OpenAPI", "/openapi.json"),
+        ("Health", "/health/ready"),
+    ):
+        table.add_row(label, url + path)
+    if is_demo:
+        table.add_row("")
+        for user, about in USERS:
+            table.add_row("User", f"{user} ({about})")
+        table.add_row("Password", f"{PASSWORD} (of every demo user)")
+    console = Console(highlight=False)
+    console.print(Panel(table, title="Malipo is running", expand=False))
+    if is_demo:
+        print("The first payment, from another terminal:\n")
+        print(FIRST_PAYMENT.format(url=url, password=PASSWORD))
+        print()
+    print("Ctrl-C stops everything and keeps the data.", flush=True)

@@ -1,0 +1,134 @@
+"""run, servers, reset: what `python -m launcher` does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from launcher.addresses import base_url, choose_bind, split_address
+from launcher.card import print_card
+from launcher.environment import base_environment
+from launcher.errors import LauncherError
+from launcher.house import (
+    clear,
+    flask,
+    is_occupied,
+    on_record,
+    running_environment,
+    servers,
+    sole_occupant,
+)
+from launcher.places import PROJECT
+from launcher.supervisor import Supervisor
+
+READY_TIMEOUT_S = 60
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequested(BaseException):
+    """Ctrl-C, SIGTERM or a closed terminal: leave by way of every clean-up. Raised once."""
+
+
+def say(line: str) -> None:
+    print(line, flush=True)
+
+
+def run() -> None:
+    """Everything, until Ctrl-C; LauncherError when something cannot start or ends by itself."""
+    with sole_occupant(), stops_quietly():
+        environment = base_environment()
+        environment["BIND"] = choose_bind(environment, say)
+        url = base_url(environment["BIND"])
+        with servers(environment, say), on_record(environment):
+            say("Applying migrations and loading the demo data.")
+            flask("prepare", environment=environment)
+            supervise(environment, lambda: print_card(url, is_demo=environment["GATEWAY_ENV"] == "demo"))
+
+
+def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> None:
+    """Run the Procfile; call when_ready once the application answers. Ends only by an exception."""
+    supervisor = Supervisor()
+    try:
+        say("Starting the processes.")
+        supervisor.start(PROJECT / "Procfile", cwd=PROJECT, environment=environment)
+        wait_ready(environment["BIND"], supervisor)
+        when_ready()
+        while True:
+            supervisor.check()
+            time.sleep(0.1)
+    finally:
+        supervisor.stop()
+
+
+def wait_ready(bind: str, supervisor: Supervisor) -> None:
+    """Return when /health/ready says so; LauncherError when a process ends first, or after 60 s."""
+    host, port = split_address(bind.split(",")[0])
+    url = f"http://{host}:{port}/health/ready"
+    deadline = time.monotonic() + READY_TIMEOUT_S
+    answer = "no answer"
+    while time.monotonic() < deadline:
+        supervisor.check()
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except urllib.error.HTTPError as error:
+            answer = f"{error.code} {error.read(1000).decode(errors='replace')}"
+            time.sleep(0.5)  # it logs every question
+        except OSError:
+            answer = "no answer"
+            time.sleep(0.05)
+    raise LauncherError(f"{url} was not ready within {READY_TIMEOUT_S} s; it said: {answer}")
+
+
+def run_servers() -> None:
+    """Only the servers, their URLs printed and kept in var/run.env, until Ctrl-C."""
+    with sole_occupant(), stops_quietly():
+        environment = base_environment()
+        with servers(environment, say), on_record(environment):
+            for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
+                if name in environment:
+                    say(f"export {name}='{environment[name]}'")
+            say("All settings, for another terminal: set -a; . var/run.env; set +a")
+            say("Ctrl-C stops the servers and keeps the data.")
+            while True:
+                signal.pause()
+
+
+def reset() -> None:
+    """The demo data as at first: through the running house, or by removing the data of a stopped one."""
+    if is_occupied():
+        flask("demo", "reset", environment=running_environment())
+        say("The running demo has its first data again.")
+        return
+    with sole_occupant():
+        if os.environ.get("DATABASE_URL"):
+            flask("demo", "reset", environment=base_environment())
+            say("The database of DATABASE_URL has the demo's first data again.")
+            return
+        clear(say)
+        say("The data is removed; the next `make run` starts with the demo's first data.")
+
+
+@contextmanager
+def stops_quietly() -> Iterator[None]:
+    """Turn the first stopping signal into an orderly end, and ignore the impatient ones after it."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_IGN)
+        raise StopRequested
+
+    before = {number: signal.signal(number, stop) for number in STOPPING}
+    try:
+        yield
+    except StopRequested:
+        say("Stopped; the data is kept.")
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

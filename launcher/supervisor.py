@@ -1,0 +1,121 @@
+"""Runs the Procfile's processes side by side, and ends them all when one ends or when told to.
+
+The lines are parsed and the output is printed by honcho. Its own manager is not used: it puts a forked Python
+between us and each process, and these forks outlive a launcher that is killed.
+"""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from honcho.colour import get_colours  # type: ignore[import-untyped]
+from honcho.environ import parse_procfile  # type: ignore[import-untyped]
+from honcho.printer import Message, Printer  # type: ignore[import-untyped]
+
+from launcher.children import follow_parent, signal_session
+from launcher.errors import LauncherError
+
+LINES_KEPT = 15
+PATIENCE_S = 5.0  # gunicorn gives its requests 3 s
+
+
+@dataclass
+class Member:
+    """One running process of the house."""
+
+    name: str
+    colour: str
+    process: subprocess.Popen[bytes]
+    reader: threading.Thread | None = None
+    last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=LINES_KEPT))
+
+
+class Supervisor:
+    """The processes of one Procfile. Start it from the main thread."""
+
+    def __init__(self, printer: Printer | None = None) -> None:
+        self._members: list[Member] = []
+        self._printer = printer or Printer()
+        self._printing = threading.Lock()
+
+    def start(self, procfile: Path, *, cwd: Path, environment: Mapping[str, str]) -> None:
+        """Start every process of the file; LauncherError when a program is missing."""
+        commands: dict[str, str] = parse_procfile(procfile.read_text()).processes
+        self._printer.width = max(map(len, commands))
+        for (name, command), colour in zip(commands.items(), get_colours(), strict=False):
+            self._members.append(self._start_one(name, command, colour, cwd=cwd, environment=environment))
+
+    def _start_one(
+        self, name: str, command: str, colour: str, *, cwd: Path, environment: Mapping[str, str]
+    ) -> Member:
+        try:
+            process = subprocess.Popen(
+                shlex.split(command),
+                cwd=cwd,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a Ctrl-C at the terminal reaches only us
+                preexec_fn=follow_parent(),  # noqa: PLW1509 - two system calls, nothing that locks
+            )
+        except FileNotFoundError as error:
+            raise LauncherError(f"The process {name} cannot start: there is no {error.filename}.") from error
+        member = Member(name=name, colour=colour, process=process)
+        member.reader = threading.Thread(target=self._relay_output, args=(member,), daemon=True)
+        member.reader.start()
+        return member
+
+    def _relay_output(self, member: Member) -> None:
+        assert member.process.stdout is not None
+        for raw in member.process.stdout:
+            line = raw.decode("utf-8", "replace").rstrip()
+            member.last_lines.append(line)
+            # When our own output is gone, go on reading: a full pipe would stop the process.
+            with suppress(OSError, ValueError), self._printing:
+                self._printer.write(Message("line", line, datetime.now(), member.name, member.colour))
+
+    def check(self) -> None:
+        """LauncherError that names the first process found to have ended, with its last lines."""
+        for member in self._members:
+            if (status := member.process.poll()) is not None:
+                raise LauncherError(_obituary(member, status))
+
+    def stop(self) -> None:
+        """SIGTERM to all, SIGKILL after 5 s to whatever is left of them; returns when nothing is."""
+        _send(self._members, signal.SIGTERM)
+        deadline = time.monotonic() + PATIENCE_S
+        for member in self._members:
+            with suppress(subprocess.TimeoutExpired):
+                member.process.wait(max(0.0, deadline - time.monotonic()))
+        for member in self._members:
+            signal_session(member.process.pid, signal.SIGKILL)
+            member.process.wait()
+            if member.reader is not None:
+                member.reader.join(1)
+        self._members.clear()
+
+
+def _send(members: Iterable[Member], number: signal.Signals) -> None:
+    for member in members:
+        if member.process.poll() is None:
+            member.process.send_signal(number)
+
+
+def _obituary(member: Member, status: int) -> str:
+    how = f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
+    if member.reader is not None:
+        member.reader.join(1)
+    lines = "".join(f"\n  {line}" for line in member.last_lines)
+    ending = f"The process {member.name} ended unexpectedly ({how}); the rest was stopped."
+    return f"{ending} Its last lines:{lines}" if lines else f"{ending} It had printed nothing."

@@ -1,0 +1,120 @@
+"""Fixtures of every test: a real Postgres and Redis, the application on them, a clock that is put back."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app import clock, create_app
+from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
+from tests.support import servers, sockets
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # The controller of xdist starts Postgres before its workers are born; without xdist the first test that asks does.
+    is_controller = not hasattr(config, "workerinput") and bool(getattr(config.option, "numprocesses", None))
+    if is_controller and not config.option.collectonly:
+        servers.postgres()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        servers.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outside_world() -> Iterator[None]:
+    sockets.forbid_outside()
+    yield
+    sockets.allow_outside()
+
+
+@pytest.fixture(autouse=True)
+def machine_time() -> Iterator[None]:
+    """A test may `clock.travel`; the next one starts at the machine's time."""
+    yield
+    clock.reset()
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """This process's own Redis."""
+    server = servers.new_redis()
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="session")
+def settings(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of `app`: a database of this process's own, cloned from the migrated template."""
+    postgres = servers.postgres()
+    database = servers.new_database()
+    var_dir: Path = tmp_path_factory.mktemp("var")
+    return servers.environment(
+        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), var_dir=var_dir
+    )
+
+
+@pytest.fixture(scope="session")
+def app(settings: dict[str, str]) -> Flask:
+    """The application in test mode. Tests that need other settings make their own from `settings`."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def rows(app: Flask) -> Callable[..., list[Any]]:
+    """`rows("SELECT …", name=value)`: what the database says, as the application's role reads it."""
+    from app.unit_of_work import reading
+
+    def read(statement: str, **values: object) -> list[Any]:
+        with app.app_context(), reading() as session:
+            return list(session.execute(text(statement), values))
+
+    return read
+
+
+@pytest.fixture
+def publish(app: Flask) -> Callable[[], None]:
+    """Run the relay until the outbox is empty: publish, complete payments, fold, push."""
+    from app.cli import make_relay
+
+    def run() -> None:
+        with app.app_context():
+            relay = make_relay(app.config)
+            try:
+                while relay.step():
+                    pass
+            finally:
+                relay.close()
+
+    return run
+
+
+@pytest.fixture
+def run_due_jobs(app: Flask) -> Callable[[], int]:
+    """Run every job that is due by `clock.now()`, here and now; how many ran."""
+    from app.events import queue
+    from app.jobs import run_job
+    from app.unit_of_work import reading
+
+    def run() -> int:
+        with app.app_context():
+            with reading() as session:
+                due: list[uuid.UUID] = list(queue.due(session, clock.now(), limit=1000))
+            for job_id in due:
+                run_job(job_id)
+            return len(due)
+
+    return run

@@ -1,0 +1,25 @@
+"""A stand-in project for each test of the launcher."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.launcher.stand_in import House, wait_for
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    folder = Path(tempfile.mkdtemp(prefix="malipo-house-"))
+    folder.chmod(0o755)  # as root, Postgres runs as another user
+    made = House(folder)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+    wait_for(lambda: not made.left_running(), "everything in the stand-in has ended")
+    shutil.rmtree(folder)

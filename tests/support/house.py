@@ -1,0 +1,152 @@
+"""A running house: the real processes on a free port, for tests that need sockets, signals or two processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import MappingProxyType
+
+import requests
+
+from launcher.children import follow_parent, last_lines
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROGRAMS = Path(sys.executable).parent
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+
+COMMANDS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {
+        "app": ("gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"),
+        "relay": ("flask", "relay"),
+        "worker": (
+            "celery", "--quiet", "--app", "app.jobs.worker:celery", "worker", "--loglevel", "warning",
+            "--concurrency", "1",
+        ),
+        "realtime": ("python", "-m", "app.websocket.realtime"),
+    }
+)  # fmt: skip
+
+
+class House:
+    """Processes by name, each with its log in `folder`. `environment` names the database, Redis and the secrets."""
+
+    def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
+        self.port, self.realtime_port = free_port(), free_port()
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "GATEWAY_ENV": "demo",
+            "FLASK_APP": "wsgi.py",
+            "VAR_DIR": str(folder / "files"),
+            **environment,
+            "BIND": f"127.0.0.1:{self.port}",
+            "REALTIME_BIND": f"127.0.0.1:{self.realtime_port}",
+            "PATH": f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+            "PYTHONUNBUFFERED": "1",
+        }
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def realtime_url(self) -> str:
+        return f"http://127.0.0.1:{self.realtime_port}"
+
+    def log(self, name: str) -> Path:
+        return self.folder / f"{name}.log"
+
+    def start(self, name: str) -> None:
+        """Start a process that does not run; app and realtime answer when this returns."""
+        with self.log(name).open("ab") as output:
+            self._processes[name] = subprocess.Popen(
+                COMMANDS[name],
+                cwd=PROJECT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=follow_parent(signal.SIGKILL),
+            )
+        if name == "app":
+            self._wait_for(name, f"{self.url}/health/live")
+        elif name == "realtime":
+            self._wait_for(name, f"{self.realtime_url}/health/live")
+
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to the process and its children, as a crash or a power cut."""
+        process = self._processes.pop(name)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self, name: str) -> float:
+        """SIGTERM, as an operator stops it; how long it took, in seconds. Fails when it takes too long."""
+        process = self._processes.pop(name)
+        began = time.monotonic()
+        process.terminate()
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return time.monotonic() - began
+
+    def stop_all(self) -> None:
+        for name in list(self._processes):
+            self.kill(name)
+
+    def _wait_for(self, name: str, url: str) -> None:
+        def answers() -> bool:
+            if self._processes[name].poll() is not None:
+                raise AssertionError(f"{name} ended at once:\n{last_lines(self.log(name), 20)}")
+            with suppress(requests.RequestException):
+                return requests.get(url, timeout=2).status_code < 500
+            return False
+
+        wait_until(answers, f"{name} to answer", timeout_s=START_TIMEOUT_S)
+
+
+@contextmanager
+def running_house(
+    environment: Mapping[str, str], folder: Path, *, processes: Sequence[str] = ("app", "relay")
+) -> Iterator[House]:
+    """A house with these processes running; all of them are killed at the end."""
+    house = House(environment, folder)
+    try:
+        for name in processes:
+            house.start(name)
+        yield house
+    finally:
+        house.stop_all()
+
+
+def wait_until(condition: Callable[[], object], what: str, *, timeout_s: float = 10.0) -> None:
+    """Return when the condition holds; AssertionError when it never does."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {timeout_s:g} s in vain for {what}")
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

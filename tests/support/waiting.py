@@ -1,0 +1,20 @@
+"""Waiting for something to become true, instead of sleeping and hoping."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def wait_until(is_true: Callable[[], T], what: str, *, timeout_s: float = 10.0, every_s: float = 0.01) -> T:
+    """The first truthy answer; AssertionError naming `what` when there is none in time."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        if answer := is_true():
+            return answer
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout_s} s: {what}")
+        time.sleep(every_s)
