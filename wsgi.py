@@ -13,4 +13,4 @@ except ConfigError as error:
 
 if __name__ == "__main__":
     # `python wsgi.py` is the same server that `make run` starts, without the rest of the house.
-    os.execvp("gunicorn", ["gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"])  # noqa: S606 S607 our own program
+    os.execvp("gunicorn", ["gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"])  # noqa: S606 our own program

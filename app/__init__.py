@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -18,8 +17,9 @@ MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
 def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     """The application, from `settings` (default: the environment). Raises ConfigError with a sentence."""
     # Here, not above: the parts import `app` themselves.
-    from app import api, models  # noqa: F401 models registers the tables
+    from app import api, cli, models  # noqa: F401 models registers the tables
     from app.extensions import db, jwt, migrate
+    from app.websocket import server
 
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.config.update(config.load(settings))
@@ -28,26 +28,10 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     migrate.init_app(app, db, directory=MIGRATIONS)
     jwt.init_app(app)
     api.init(app)
-    _add_optional_parts(app)
+    cli.register(app)
+    if app.config["REALTIME"] == "embedded":
+        server.init(app)
     if hops := app.config["TRUSTED_PROXIES"]:
         # Exactly so many addresses of X-Forwarded-For were written by proxies of ours; the rest is hearsay.
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     return app
-
-
-def _add_optional_parts(app: Flask) -> None:
-    """The command line, and Socket.IO where this process hosts it."""
-    # While the house is being built some rooms are missing.
-    try:
-        from app import cli
-
-        cli.register(app)
-    except ImportError as error:
-        print("no command line yet:", error, file=sys.stderr)
-    if app.config["REALTIME"] == "embedded":
-        try:
-            from app.websocket import server
-
-            server.init(app)
-        except ImportError as error:
-            print("no Socket.IO yet:", error, file=sys.stderr)

@@ -121,7 +121,7 @@ def kyc_reject(request_id: str, reason: str) -> None:
     _decide(request_id, "rejected", reason)
 
 
-def _decide(request_id: str, verdict: str, reason: str | None) -> None:
+def _decide(request_id: str, verdict: kyc_service.Verdict, reason: str | None) -> None:
     try:
         kyc_service.decide(request_id, verdict, reason=reason, actor_name="operator")
     except GatewayError as error:

@@ -44,7 +44,9 @@ def _words(text: str) -> tuple[str, ...]:
 
 
 def _rates(text: str) -> dict[str, Decimal]:
-    return {str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()}
+    return {
+        str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()
+    }
 
 
 _USD_RATES = (
@@ -104,12 +106,16 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     values = {setting.name: _value(setting, environ, mode) for setting in SETTINGS}
     _check_secrets(values, mode)
     if not values["DATABASE_URL"]:
-        raise ConfigError("DATABASE_URL is not set: give the application's PostgreSQL role, or use `make run`.")
+        raise ConfigError(
+            "DATABASE_URL is not set: give the application's PostgreSQL role, or use `make run`."
+        )
     return values | _derived(values, mode)
 
 
 def _value(setting: Setting, environ: Mapping[str, str], mode: str) -> Any:
-    fallback = setting.production if mode == "production" and setting.production is not None else setting.default
+    fallback = (
+        setting.production if mode == "production" and setting.production is not None else setting.default
+    )
     text = environ.get(setting.name, "").strip() or fallback
     try:
         return setting.parse(text)
@@ -121,7 +127,9 @@ def _check_secrets(values: Mapping[str, Any], mode: str) -> None:
     for name in SECRETS:
         value = values[name]
         if value.lower() in PLACEHOLDERS or value.lower().startswith("your-"):
-            raise ConfigError(f"{name} is not set: put a random value of {MIN_SECRET_LENGTH}+ characters there.")
+            raise ConfigError(
+                f"{name} is not set: put a random value of {MIN_SECRET_LENGTH}+ characters there."
+            )
         if mode == "production" and len(value) < MIN_SECRET_LENGTH:
             raise ConfigError(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters.")
 

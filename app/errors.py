@@ -205,13 +205,14 @@ class Unavailable(GatewayError):
         super().__init__(message, **kwargs)
 
 
-REFUSALS: dict[str, type[GatewayError]] = {
-    error.code: error
-    for error in (
-        PermissionDenied, KycRequired, RecipientNotFound, CurrencyMismatch, InsufficientBalance, DailyLimitExceeded,
-        SameAccount,
-    )
-} | {"SAME_ACCOUNT": SameAccount}
+_ANSWERS: tuple[type[GatewayError], ...] = (
+    PermissionDenied, KycRequired, RecipientNotFound, CurrencyMismatch, InsufficientBalance, DailyLimitExceeded,
+    SameAccount,
+)  # fmt: skip
+
+REFUSALS: dict[str, type[GatewayError]] = {error.code: error for error in _ANSWERS} | {
+    "SAME_ACCOUNT": SameAccount
+}
 """Refusal words of the SQL functions (and of stored answers) → the error that says so."""
 
 

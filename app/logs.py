@@ -37,12 +37,16 @@ def configure(config: Mapping[str, Any]) -> None:
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
     )
     structlog.configure(
-        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -50,13 +54,23 @@ def configure(config: Mapping[str, Any]) -> None:
         )
     )
     root = logging.getLogger()
-    for old in [known for known in root.handlers if getattr(known, "is_malipo", False)]:
-        root.removeHandler(old)
-    handler.is_malipo = True  # type: ignore[attr-defined] so that a second create_app replaces it
+    for earlier in [known for known in root.handlers if isinstance(known, _Stderr)]:
+        root.removeHandler(earlier)
     root.addHandler(handler)
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+
+
+class _Stderr(logging.Handler):
+    """Writes to what is stderr at that moment, whole lines at a time."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(self.format(record) + "\n")
+            sys.stderr.flush()
+        except Exception:  # noqa: BLE001 a log line that cannot be written must not fail the request
+            self.handleError(record)
 
 
 def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -45,14 +45,13 @@ class RateLimiter:
         self._items: dict[Limit, RateLimitItem] = {
             limit: parse(config[f"RATE_LIMIT_{limit.name}"]) for limit in Limit
         }
-        storage = RedisStorage(
-            config["REDIS_URL"],
-            key_prefix="malipo:limit",
-            socket_timeout=REDIS_TIMEOUT_S,
-            socket_connect_timeout=REDIS_TIMEOUT_S,
+        client_options: dict[str, Any] = {
+            "socket_timeout": REDIS_TIMEOUT_S,
+            "socket_connect_timeout": REDIS_TIMEOUT_S,
             # Once more, on a new connection: a pooled one may be from before Redis was restarted.
-            retry=Retry(NoBackoff(), 1),
-        )
+            "retry": Retry(NoBackoff(), 1),
+        }
+        storage = RedisStorage(config["REDIS_URL"], key_prefix="malipo:limit", **client_options)
         self._shared = FixedWindowRateLimiter(storage)
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._redis_away_until = 0.0

@@ -18,7 +18,8 @@ from typing import Any, Final, TypeVar
 import psycopg2
 from flask import current_app
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError, TimeoutError as PoolTimeout
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app.errors import IdempotencyConflict, Unavailable
@@ -71,9 +72,9 @@ def call(function_call: str, *arguments: Any) -> Any:
     def attempt() -> Any:
         connection = _autocommit_engine().raw_connection()
         try:
-            with connection.cursor() as cursor:
-                cursor.execute(statement, arguments)
-                return cursor.fetchone()
+            cursor = connection.cursor()
+            cursor.execute(statement, arguments)
+            return cursor.fetchone()
         except psycopg2.Error as error:
             if connection.dbapi_connection is not None and connection.dbapi_connection.closed:
                 connection.invalidate(error)

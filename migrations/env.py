@@ -10,7 +10,9 @@ from app.ledger.functions import install
 
 
 def run() -> None:
-    engine = create_engine(current_app.config["OWNER_DATABASE_URI"], connect_args={"application_name": "malipo-migrate"})
+    engine = create_engine(
+        current_app.config["OWNER_DATABASE_URI"], connect_args={"application_name": "malipo-migrate"}
+    )
     with engine.begin() as connection:
         # Two upgrades at once (two containers starting) wait for each other.
         connection.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('malipo-migrate'))")

@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Flask
 
-from app.api import edge, errors
+from app.api import edge, errors, system
 from app.api.converters import CONVERTERS
 from app.api.documentation import API_CONFIG, make_api
 from app.api.gateway import payments as gateway_payments
@@ -17,9 +17,11 @@ from app.api.guards import PUBLIC, USER_SESSION, USER_TOKEN
 from app.api.responses import OrjsonProvider
 from app.api.surfaces import Surface
 from app.api.table import Policy, Row, mount
-from app.api.wallet import auth, kyc, payments as wallet_payments, wallets
+from app.api.wallet import auth, kyc, wallets
+from app.api.wallet import payments as wallet_payments
 from app.rate_limits import Limit
 from app.version import VERSION
+from app.web import docs
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -34,6 +36,10 @@ TABLE: Final[tuple[Row, ...]] = (
         "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
     }),
     Row(gateway_payments.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION)),
+    # No limits here: they would make a health check depend on Redis.
+    Row(system.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
+    Row(system.house, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    Row(docs.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
 )  # fmt: skip
 
 

@@ -14,7 +14,9 @@ from app import ids
 from app.api.headers import set_security_headers
 from app.api.responses import REPLAYED_HEADER
 from app.api.table import Policy, policies
+from app.metrics import Metrics
 from app.rate_limits import RateLimiter
+from app.services import health_service
 
 REQUEST_ID: Final = "X-Request-Id"
 
@@ -26,6 +28,7 @@ log = structlog.get_logger("access")
 def init(app: Flask) -> None:
     """Bind the hooks, and CORS when an origin is allowed."""
     app.extensions["rate_limiter"] = RateLimiter(app.config)
+    app.extensions["metrics"] = Metrics(health_service.depths)
     app.before_request(_begin)
     app.before_request(_guard)
     app.after_request(_finish)
@@ -66,6 +69,8 @@ def _finish(response: Response) -> Response:
     set_security_headers(response)
     duration_s = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "-"
+    counted: Metrics = current_app.extensions["metrics"]
+    counted.count(request.method, route, status=response.status_code, duration_s=duration_s)
     log.info(
         "request",
         method=request.method,

@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields, validate
 
 from app.money import EXPONENTS
 
-MESSAGES: Final = {
+MESSAGES: Final[dict[str, Any]] = {
     "required": "This field is required.",
     "null": "This field may not be null.",
     "validator_failed": "This value is not valid.",
@@ -26,7 +26,7 @@ _MAX_EXPONENT: Final = 300
 
 
 class _StrictField(fields.Field[Any]):
-    default_error_messages = MESSAGES  # noqa: RUF012 marshmallow merges these by class
+    default_error_messages = MESSAGES
 
 
 class Text(_StrictField):
@@ -45,14 +45,18 @@ class Text(_StrictField):
             facts["pattern"] = f"^{pattern}$"
         self.metadata = {**facts, **self.metadata}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
         if not isinstance(value, str):
             raise ValidationError("This must be a string.")
         if len(value) > self.max_length:
             raise ValidationError(f"This is longer than {self.max_length} characters.")
         if len(value) < self.min_length:
             raise ValidationError(
-                "This may not be empty." if self.min_length == 1 else f"This needs {self.min_length} characters."
+                "This may not be empty."
+                if self.min_length == 1
+                else f"This needs {self.min_length} characters."
             )
         if _CONTROL.search(value):
             raise ValidationError("This holds a control character.")
@@ -71,7 +75,9 @@ class Choice(Text):
             name: value for name, value in self.metadata.items() if name not in ("minLength", "maxLength")
         }
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
         if not isinstance(value, str) or value not in self.words:
             raise ValidationError(f"This must be one of {', '.join(self.words)}.")
         return value
@@ -85,7 +91,9 @@ class WholeNumber(_StrictField):
         self.minimum, self.maximum = minimum, maximum
         self.metadata = {"type": "integer", "minimum": minimum, "maximum": maximum, **self.metadata}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
         if type(value) is not int or not self.minimum <= value <= self.maximum:
             raise ValidationError(f"This must be a whole number from {self.minimum} to {self.maximum}.")
         return value
@@ -94,7 +102,9 @@ class WholeNumber(_StrictField):
 class QueryNumber(WholeNumber):
     """The same in a query string: plain digits."""
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> int:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
         number = int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
         return super()._deserialize(number, attr, data, **kwargs)
 
@@ -108,7 +118,10 @@ class Amount(_StrictField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_none=True, **kwargs)
         self.metadata = {
-            "oneOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?$"}],
+            "oneOf": [
+                {"type": "number", "exclusiveMinimum": 0},
+                {"type": "string", "pattern": r"^\d+(\.\d+)?$"},
+            ],
             "description": "Major units: a JSON number or a decimal string, with at most the currency's decimals.",
             **self.metadata,
         }
@@ -154,17 +167,21 @@ def _number(value: object) -> orjson.Fragment:
     raise TypeError
 
 
-class ListOf(fields.List):
+class ListOf(fields.List[Any]):
     """A JSON array of `minimum` to `maximum` items, each read by `inner`."""
 
     default_error_messages = MESSAGES | {"invalid": "This must be a list."}
 
     def __init__(self, inner: fields.Field[Any], *, minimum: int = 1, maximum: int, **kwargs: Any) -> None:
-        bounds = validate.Length(min=minimum, max=maximum, error=f"This must have {minimum} to {maximum} items.")
+        bounds = validate.Length(
+            min=minimum, max=maximum, error=f"This must have {minimum} to {maximum} items."
+        )
         super().__init__(inner, validate=bounds, **kwargs)
         self.minimum, self.maximum = minimum, maximum
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> list[Any]:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> list[Any]:
         # Counted first: a hundred thousand items are not read one by one to be refused.
         if isinstance(value, list) and len(value) > self.maximum:
             raise ValidationError(f"This must have {self.minimum} to {self.maximum} items.")

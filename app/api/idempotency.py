@@ -49,5 +49,9 @@ def fingerprint(body: Mapping[str, Any]) -> bytes:
 
 def _plain(value: object) -> object:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() and value.adjusted() < 40 else str(value.normalize())
+        return (
+            int(value)
+            if value == value.to_integral_value() and value.adjusted() < 40
+            else str(value.normalize())
+        )
     return str(value)

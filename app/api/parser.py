@@ -30,7 +30,8 @@ class StrictParser(FlaskParser):
         error_status_code: int | None,
         error_headers: Mapping[str, str] | None,
     ) -> NoReturn:
-        messages = next(iter(error.normalized_messages().values()))
+        # One location, whose messages are under its name.
+        messages = next(iter(error.normalized_messages().values()))  # type: ignore[no-untyped-call]
         field, message = _first(messages)
         raise InvalidRequest(
             f"{field}: {message}" if field else message, field=field, details={"fields": messages}

@@ -16,7 +16,11 @@ REPLAYED_HEADER: Final = "Idempotent-Replayed"
 
 
 def respond(
-    body: Mapping[str, Any], status: int = 200, *, headers: Mapping[str, str] | None = None, replayed: bool = False
+    body: Mapping[str, Any],
+    status: int = 200,
+    *,
+    headers: Mapping[str, str] | None = None,
+    replayed: bool = False,
 ) -> Response:
     """A JSON response. `replayed` says that a key's first answer is told again."""
     response = Response(dumps(body), status, headers, content_type="application/json")

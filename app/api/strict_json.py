@@ -117,7 +117,9 @@ def _depth_exceeds(value: object, limit: int) -> bool:
         return False
     if limit == 0:
         return True
-    return any(_depth_exceeds(inner, limit - 1) for inner in (value.values() if isinstance(value, dict) else value))
+    return any(
+        _depth_exceeds(inner, limit - 1) for inner in (value.values() if isinstance(value, dict) else value)
+    )
 
 
 def _too_deep() -> InvalidBody:

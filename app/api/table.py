@@ -25,13 +25,17 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A blueprint, where it is mounted, the policy of its routes, and of the routes (by function name) that differ."""
+    """A blueprint, where it is mounted, the policy of its routes, and of the routes (by function name) that differ.
+
+    `is_documented`: whether its routes are in the OpenAPI document.
+    """
 
     blueprint: Blueprint
     prefixes: tuple[str, ...]
     surface: Surface
     policy: Policy
     differing: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
+    is_documented: bool = True
 
 
 def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
@@ -40,14 +44,17 @@ def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
     for row in rows:
         for number, prefix in enumerate(row.prefixes):
             name = row.blueprint.name if number == 0 else f"{row.blueprint.name}{number + 1}"
-            api.register_blueprint(row.blueprint, url_prefix=prefix or None, name=name)
+            registrar = api if row.is_documented else app
+            registrar.register_blueprint(row.blueprint, url_prefix=prefix or None, name=name)
             names = {
                 rule.endpoint.removeprefix(f"{name}.")
                 for rule in app.url_map.iter_rules()
                 if rule.endpoint.startswith(f"{name}.")
             }
             if unknown := set(row.differing) - names:
-                raise ValueError(f"the table names routes that {row.blueprint.name} does not have: {sorted(unknown)}")
+                raise ValueError(
+                    f"the table names routes that {row.blueprint.name} does not have: {sorted(unknown)}"
+                )
             found |= {f"{name}.{route}": row.differing.get(route, row.policy) for route in names}
     app.extensions["policies"] = found
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import orjson
 
 GENESIS: Final = bytes(32)
 """What stands before the first row."""
+
+_ANCHOR_LINE: Final = re.compile(r"\S+ (\d+) ([0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +85,26 @@ def verify(key: bytes, rows: Iterable[tuple[Link, bytes]], *, anchors: Iterable[
 
 
 def write_anchor(folder: Path, anchor: Anchor, at: datetime) -> None:
-    """Append one line to `folder`/anchors.log, durably."""
+    """Append one line to `folder`/anchors.log, durably. A line that a crash tore before it stays a line of its own."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "anchors.log").open("a", encoding="ascii") as file:
-        file.write(f"{at.isoformat()} {anchor.seq} {anchor.hmac.hex()}\n")
+    with (folder / "anchors.log").open("ab+") as file:
+        is_torn = file.tell() > 0 and not _ends_a_line(file)
+        line = f"{at.isoformat()} {anchor.seq} {anchor.hmac.hex()}\n"
+        file.write(("\n" * is_torn + line).encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def read_anchors(folder: Path) -> Iterator[Anchor]:
-    """Every anchor ever written, oldest first; none when there is no file."""
+    """Every whole anchor ever written, oldest first; none when there is no file."""
     path = folder / "anchors.log"
     if not path.exists():
         return
-    for line in path.read_text(encoding="ascii").splitlines():
-        _, seq, digest = line.split()
-        yield Anchor(int(seq), bytes.fromhex(digest))
+    for line in path.read_text(encoding="ascii", errors="replace").splitlines():
+        if whole := _ANCHOR_LINE.fullmatch(line):
+            yield Anchor(int(whole[1]), bytes.fromhex(whole[2]))

@@ -69,7 +69,9 @@ class Publisher:
         self._skipped: dict[int, float] = {}
         self._next_sweep = 0.0
         with connection.cursor() as cursor:
-            cursor.execute("SELECT last_value, pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM outbox_id_seq")
+            cursor.execute(
+                "SELECT last_value, pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM outbox_id_seq"
+            )
             self._hint, self._started_xmax = cursor.fetchone()
         connection.rollback()
         # Until every transaction that ran at our start is over, ids below the hint may still appear.
@@ -114,8 +116,8 @@ class Publisher:
         previous = bytes(previous)
         links: list[tuple[chain.Link, bytes]] = []
         paid: list[uuid.UUID] = []
-        for _, *columns, at, completed_data in rows:
-            link = chain.Link(seq + len(links) + 1, *columns, at=at)
+        for _, *columns, completed_data in rows:
+            link = chain.Link(seq + len(links) + 1, *columns)
             steps = [link]
             if completed_data is not None:
                 paid.append(uuid.UUID(hex=link.object_id.removeprefix("pmt_")))
@@ -129,18 +131,32 @@ class Publisher:
                 previous = chain.seal(self._key, previous, step)
                 links.append((step, previous))
         if paid:
-            cursor.execute("SELECT wallet_payments_complete(%s, %s::uuid[])", (now, [str(payment) for payment in paid]))
+            cursor.execute(
+                "SELECT wallet_payments_complete(%s, %s::uuid[])", (now, [str(payment) for payment in paid])
+            )
         execute_values(
             cursor,
             "INSERT INTO events (seq, tenant_id, type, object_id, actor, address, is_public, data, at, hmac) VALUES %s",
             [
-                (e.seq, e.tenant_id, e.type, e.object_id, e.actor, e.address, e.is_public, e.data_text, e.at, digest)
+                (
+                    e.seq,
+                    e.tenant_id,
+                    e.type,
+                    e.object_id,
+                    e.actor,
+                    e.address,
+                    e.is_public,
+                    e.data_text,
+                    e.at,
+                    digest,
+                )
                 for e, digest in links
             ],
             page_size=500,
         )
         return [
-            PublishedEvent(e.seq, e.type, e.object_id, orjson.loads(e.data_text), e.at, digest) for e, digest in links
+            PublishedEvent(e.seq, e.type, e.object_id, orjson.loads(e.data_text), e.at, digest)
+            for e, digest in links
         ]
 
     def _remember_skipped(self, taken: Sequence[int]) -> None:

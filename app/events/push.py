@@ -39,7 +39,9 @@ def encode(messages: Sequence[PushMessage]) -> bytes:
 def decode(data: bytes) -> list[PushMessage]:
     """Raises ValueError for anything that `encode` did not make."""
     try:
-        return [PushMessage(event, dict(payload), tuple(rooms)) for event, payload, rooms in orjson.loads(data)]
+        return [
+            PushMessage(event, dict(payload), tuple(rooms)) for event, payload, rooms in orjson.loads(data)
+        ]
     except TypeError as error:
         raise ValueError(f"not a list of pushes: {error}") from error
 
@@ -68,7 +70,9 @@ class Pusher:
                     pipeline.publish(self._channel, encode(chunk))
                 pipeline.execute()
         except (redis.exceptions.RedisError, OSError) as error:
-            raise PushFailed(f"Redis did not take {len(messages)} pushes ({type(error).__name__}).") from error
+            raise PushFailed(
+                f"Redis did not take {len(messages)} pushes ({type(error).__name__})."
+            ) from error
 
     def close(self) -> None:
         """Give the connection back to the system; a later push makes another."""

@@ -34,7 +34,13 @@ class ClaimedJob:
 
 
 def enqueue(
-    session: Session, kind: str, *, ref: str, run_at: datetime, now: datetime, payload: dict[str, Any] | None = None
+    session: Session,
+    kind: str,
+    *,
+    ref: str,
+    run_at: datetime,
+    now: datetime,
+    payload: dict[str, Any] | None = None,
 ) -> None:
     """One job for each (kind, ref): asking again changes nothing."""
     session.execute(
@@ -62,18 +68,26 @@ def claim(session: Session, job_id: uuid.UUID, *, now: datetime) -> ClaimedJob |
 
 def finish(session: Session, job: ClaimedJob, *, now: datetime) -> bool:
     """Mark done. False: the lease was lost and another worker has it."""
-    return _update(session, job, "state = 'done', leased_until = NULL, last_error = NULL, finished_at = :now", now=now)
+    return _update(
+        session, job, "state = 'done', leased_until = NULL, last_error = NULL, finished_at = :now", now=now
+    )
 
 
 def retry(session: Session, job: ClaimedJob, *, run_at: datetime, error: str) -> bool:
     """Give it back for `run_at`."""
-    return _update(session, job, "run_at = :run_at, leased_until = NULL, last_error = :error", run_at=run_at, error=error)
+    return _update(
+        session, job, "run_at = :run_at, leased_until = NULL, last_error = :error", run_at=run_at, error=error
+    )
 
 
 def bury(session: Session, job: ClaimedJob, *, now: datetime, error: str) -> bool:
     """Dead letter: no attempt is left; an operator replays it (`flask jobs replay`)."""
     return _update(
-        session, job, "state = 'dead', leased_until = NULL, last_error = :error, finished_at = :now", now=now, error=error
+        session,
+        job,
+        "state = 'dead', leased_until = NULL, last_error = :error, finished_at = :now",
+        now=now,
+        error=error,
     )
 
 
@@ -88,7 +102,9 @@ def _update(session: Session, job: ClaimedJob, changes: str, **values: object) -
 def replay(session: Session, job_id: uuid.UUID, *, now: datetime) -> bool:
     """Make a dead job due again, with all its attempts. False: it is not dead."""
     done = session.execute(
-        text("UPDATE jobs SET state = 'due', attempts = 0, run_at = :now WHERE id = :id AND state = 'dead' RETURNING 1"),
+        text(
+            "UPDATE jobs SET state = 'due', attempts = 0, run_at = :now WHERE id = :id AND state = 'dead' RETURNING 1"
+        ),
         {"id": job_id, "now": now},
     )
     return done.first() is not None

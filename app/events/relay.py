@@ -48,10 +48,14 @@ class Push(Protocol):
 class Relay:
     """Runs on one connection of its own. `hand_over` gives a job's id to Celery."""
 
-    def __init__(self, config: Mapping[str, Any], *, pusher: Push, hand_over: Callable[[uuid.UUID], None]) -> None:
+    def __init__(
+        self, config: Mapping[str, Any], *, pusher: Push, hand_over: Callable[[uuid.UUID], None]
+    ) -> None:
         url = make_url(config["SQLALCHEMY_DATABASE_URI"])
         self._connect_args = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
-        self._connect_args |= config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"] | {"application_name": "malipo-relay"}
+        self._connect_args |= config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"] | {
+            "application_name": "malipo-relay"
+        }
         self._key = config["AUDIT_KEY"].encode()
         self._anchors = Path(config["VAR_DIR"]) / "audit"
         self._pusher = pusher
@@ -140,7 +144,9 @@ class Relay:
         messages = [
             message
             for e in events
-            if (message := push_of(e.type, e.object_id, e.data, at=e.at, event_id=e.public_id, sequence=e.seq))
+            if (
+                message := push_of(e.type, e.object_id, e.data, at=e.at, event_id=e.public_id, sequence=e.seq)
+            )
         ]
         try:
             if messages:
@@ -160,7 +166,10 @@ class Relay:
             )
             rows = cursor.fetchall()
         self._connection.commit()
-        return [PublishedEvent(*columns, hmac=bytes(digest)) for *columns, digest in rows]
+        return [
+            PublishedEvent(seq, event_type, object_id, data, at, bytes(digest))
+            for seq, event_type, object_id, data, at, digest in rows
+        ]
 
     def _fold(self) -> None:
         while self._run("SELECT fold(%s)", FOLD_BATCH)[0] == FOLD_BATCH:

@@ -24,13 +24,26 @@ class PushMessage:
 
 def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datetime) -> dict[str, Any]:
     """`amount` is a JSON number of major units here (CONTRACT, Socket.IO), unlike the strings of the REST answers."""
-    rest = {name: value for name, value in data.items() if name not in ("amount_minor", "sender", "recipient")}
+    rest = {
+        name: value for name, value in data.items() if name not in ("amount_minor", "sender", "recipient")
+    }
     amount = Money(data["amount_minor"], data["currency"]).as_number()
-    return {"id": object_id, "payment_id": object_id, "amount": amount, "updated_at": iso_z(updated_at)} | rest
+    return {
+        "id": object_id,
+        "payment_id": object_id,
+        "amount": amount,
+        "updated_at": iso_z(updated_at),
+    } | rest
 
 
 def push_of(
-    event_type: str, object_id: str, data: Mapping[str, Any], *, at: datetime, event_id: str | None, sequence: int | None
+    event_type: str,
+    object_id: str,
+    data: Mapping[str, Any],
+    *,
+    at: datetime,
+    event_id: str | None,
+    sequence: int | None,
 ) -> PushMessage | None:
     """The push an event causes, or None when it concerns no payment."""
     if event_type not in WALLET_PAYMENT_EVENTS:

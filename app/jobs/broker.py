@@ -21,9 +21,9 @@ VISIBILITY_TIMEOUT_S: Final = 300
 def broker_url(redis_url: str) -> str:
     """The Redis URL in Celery's words: a unix socket is `redis+socket://` there, its database `virtual_host`."""
     if redis_url.startswith("unix://"):
-        return "redis+socket://" + redis_url.removeprefix("unix://").replace("?db=", "?virtual_host=").replace(
-            "&db=", "&virtual_host="
-        )
+        return "redis+socket://" + redis_url.removeprefix("unix://").replace(
+            "?db=", "?virtual_host="
+        ).replace("&db=", "&virtual_host=")
     return redis_url
 
 

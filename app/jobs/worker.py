@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-from flask import current_app
-
 from app import create_app
 from app.jobs import run_job
 from app.jobs.broker import RUN_JOB, make_celery
@@ -18,5 +16,4 @@ celery = make_celery(flask_app.config["REDIS_URL"])
 def run(job_id: str) -> None:
     """One job by its id, inside the application."""
     with flask_app.app_context():
-        assert current_app
         run_job(uuid.UUID(job_id))

@@ -36,18 +36,21 @@ def open_account(
     name: str | None = None,
 ) -> int:
     """Open an empty account and return its id. A floored one can never go below zero."""
-    return session.execute(
+    account_id: int = session.execute(
         text("SELECT account_open(:now, :public_id, :tenant, :owner, :kind, :type, :name, :currency, :floored)"),
         {
             "now": now, "public_id": public_id, "tenant": tenant_id, "owner": owner_id, "kind": kind,
             "type": wallet_type, "name": name, "currency": currency, "floored": is_floored,
         },
     ).scalar_one()  # fmt: skip
+    return account_id
 
 
 def freeze(session: Session, account_id: int, *, is_frozen: bool) -> None:
     """A frozen account refuses debits and holds, never credits."""
-    session.execute(text("SELECT account_freeze(:account, :frozen)"), {"account": account_id, "frozen": is_frozen})
+    session.execute(
+        text("SELECT account_freeze(:account, :frozen)"), {"account": account_id, "frozen": is_frozen}
+    )
 
 
 def post(
@@ -101,7 +104,9 @@ def hold(session: Session, ref_id: uuid.UUID, *, account_id: int, amount: int, n
 
 def release(session: Session, ref_id: uuid.UUID, *, now: datetime) -> bool:
     """Free an open hold. False when it was closed before."""
-    outcome = session.execute(text("SELECT hold_release(:now, :ref)"), {"now": now, "ref": ref_id}).scalar_one()
+    outcome = session.execute(
+        text("SELECT hold_release(:now, :ref)"), {"now": now, "ref": ref_id}
+    ).scalar_one()
     return bool(outcome == "released")
 
 

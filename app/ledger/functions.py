@@ -23,7 +23,9 @@ def install(connection: Connection) -> None:
     for name, source in sources().items():
         connection.exec_driver_sql(source.replace("%", "%%"))
         signature = connection.execute(
-            text("SELECT oid::regprocedure::text FROM pg_proc WHERE proname = :name AND pronamespace = 'public'::regnamespace"),
+            text(
+                "SELECT oid::regprocedure::text FROM pg_proc WHERE proname = :name AND pronamespace = 'public'::regnamespace"
+            ),
             {"name": name},
         ).scalar_one()
         connection.exec_driver_sql(f"REVOKE ALL ON FUNCTION {signature} FROM PUBLIC")

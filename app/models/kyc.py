@@ -32,7 +32,9 @@ class KycDocument(Base):
     __tablename__ = "kyc_documents"
 
     id: Mapped[Key]
-    request_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("kyc_requests.id", ondelete="CASCADE"), index=True)
+    request_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("kyc_requests.id", ondelete="CASCADE"), index=True
+    )
     document_type: Mapped[Words]
     media_type: Mapped[Words]
     size: Mapped[int]

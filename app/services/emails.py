@@ -22,6 +22,8 @@ def normal(text: str) -> str:
     """`text` trimmed and in lower case. Raises InvalidRequest when it is no e-mail address."""
     email = text.strip().lower()
     local = email.partition("@")[0]
-    if len(email) > MAX_LENGTH or len(local) > _MAX_LOCAL or not _ADDRESS.fullmatch(email):
+    # ASCII is asked of the text as it came: the Kelvin sign, for one, has an ASCII lower case.
+    is_sane = text.isascii() and len(email) <= MAX_LENGTH and len(local) <= _MAX_LOCAL
+    if not is_sane or not _ADDRESS.fullmatch(email):
         raise InvalidRequest("This is not a valid e-mail address.", field="email")
     return email

@@ -63,7 +63,12 @@ def answer_once(claim: Claim, act: Callable[[Session], Answer]) -> Answer:
         except GatewayError as error:
             if not error.is_answer:
                 raise
-            told = {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
+            told = {
+                "code": error.code,
+                "message": error.message,
+                "field": error.field,
+                "details": error.details,
+            }
             _remember(session, claim, error.http_status, told, is_refusal=True)
             return error
         _remember(session, claim, answer.status, answer.body, resource_id=answer.resource_id)
@@ -79,7 +84,13 @@ def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
     """None when the claim is ours now; else the record of the first request (waits while that one runs)."""
     inserted = session.execute(
         insert(IdempotencyRecord)
-        .values(scope=claim.scope, fingerprint=claim.fingerprint, is_refusal=False, fence=1, created_at=clock.now())
+        .values(
+            scope=claim.scope,
+            fingerprint=claim.fingerprint,
+            is_refusal=False,
+            fence=1,
+            created_at=clock.now(),
+        )
         .on_conflict_do_nothing()
         .returning(IdempotencyRecord.scope)
     ).first()

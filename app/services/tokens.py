@@ -53,7 +53,9 @@ def issue(user_id: uuid.UUID, *, session_id: uuid.UUID, refresh_id: uuid.UUID) -
     now, config = clock.now(), current_app.config
     subject, access_ttl_s = ids.public(ids.USER, user_id), config["ACCESS_TOKEN_TTL_S"]
     access = _claims(session_id, ids.opaque(), expires_at=now + timedelta(seconds=access_ttl_s))
-    refresh = _claims(session_id, refresh_id, expires_at=now + timedelta(seconds=config["REFRESH_TOKEN_TTL_S"]))
+    refresh = _claims(
+        session_id, refresh_id, expires_at=now + timedelta(seconds=config["REFRESH_TOKEN_TTL_S"])
+    )
     return Tokens(
         create_access_token(subject, expires_delta=False, additional_claims=access),
         create_refresh_token(subject, expires_delta=False, additional_claims=refresh),
@@ -100,7 +102,9 @@ def _read(token: str | None, kind: str) -> _Content:
     except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, OverflowError, OSError) as error:
         raise TokenInvalid from error
     if claims["type"] != kind:
-        raise TokenInvalid(f"This is not an {kind} token." if kind == "access" else f"This is not a {kind} token.")
+        raise TokenInvalid(
+            f"This is not an {kind} token." if kind == "access" else f"This is not a {kind} token."
+        )
     if content.expires_at <= clock.now():
         raise TokenExpired(None if kind == "access" else "The refresh token has expired.")
     return content

@@ -76,7 +76,9 @@ class _Item:
     entry_id: uuid.UUID
 
 
-def pay(actor: Actor, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]) -> PaidItem:
+def pay(
+    actor: Actor, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
+) -> PaidItem:
     """Pay `order` from the wallet `source` (`acc_…`).
 
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
@@ -115,7 +117,9 @@ def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal]
     return _Item(order, amount, usd_within_single_maximum(amount, rates), ids.uuid7(), ids.uuid7())
 
 
-def _item_or_error(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal]) -> _Item | GatewayError:
+def _item_or_error(
+    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal]
+) -> _Item | GatewayError:
     try:
         return _item(order, default, rates)
     except GatewayError as error:
@@ -158,7 +162,9 @@ def _call(actor: Actor, source: str, items: Sequence[_Item], claim: Claim) -> tu
     return orjson.loads(stored), outcome == "replay"
 
 
-def _outcomes(answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool) -> list[PaidItem | GatewayError]:
+def _outcomes(
+    answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
+) -> list[PaidItem | GatewayError]:
     """What to tell about each item: from the stored answer and the request, which the fingerprint proved equal."""
     created_at = datetime.fromisoformat(answer["at"])
     payments = [uuid.UUID(payment) for payment in answer["payments"]]
@@ -168,7 +174,11 @@ def _outcomes(answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
         refusal(word, replayed=is_replay)
         if word
         else PaidItem(
-            ids.public(ids.PAYMENT, payment), item.amount, statuses.get(payment, "pending"), created_at, is_replay
+            ids.public(ids.PAYMENT, payment),
+            item.amount,
+            statuses.get(payment, "pending"),
+            created_at,
+            is_replay,
         )
         for item, payment, word in zip(items, payments, refusals, strict=True)
     ]
@@ -179,7 +189,7 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
         rows = session.execute(
             select(WalletPayment.id, WalletPayment.status).where(WalletPayment.id.in_(payments))
         ).all()
-    return {payment: status for payment, status in rows}
+    return dict(row.tuple() for row in rows)
 
 
 def get_payment(actor: Actor, public_id: str) -> WalletPayment:
@@ -206,7 +216,7 @@ def count_payments_of(actor: Actor, *, status: str | None, cap: int) -> int:
         return session.scalar(select(func.count()).select_from(query.subquery())) or 0
 
 
-def _payments_query(actor: Actor, status: str | None) -> Select[tuple[WalletPayment]]:
+def _payments_query(actor: Actor, status: str | None) -> Select[WalletPayment]:
     query = select(WalletPayment).where(
         or_(WalletPayment.sender_id == actor.user_id, WalletPayment.recipient_id == actor.user_id)
     )

@@ -45,7 +45,7 @@ MOVEMENT_TYPES: Final = MappingProxyType(
         ("wallet_payment", False): "payment_sent",
     }
 )
-"""(kind of ledger entry, whether it raised the balance) → the word its owner reads."""
+"""(kind of ledger entry, whether it raised the balance) → the word its owner reads; other kinds: credit or debit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ def _movement(
 ) -> Movement:
     return Movement(
         transaction_id=ids.public(ids.TRANSACTION, entry_id),
-        type=MOVEMENT_TYPES[kind, amount > 0],
+        type=MOVEMENT_TYPES.get((kind, amount > 0), "credit" if amount > 0 else "debit"),
         amount=Money(abs(amount), currency),
         status=payment_status or "completed",
         at=at,

@@ -43,7 +43,9 @@ def require_alive(claims: AccessClaims) -> None:
     session_service.require_live(claims.session_id, user_id=claims.user_id, now=now)
 
 
-def require_party(claims: AccessClaims | None, parties: Collection[uuid.UUID], *, is_production: bool) -> None:
+def require_party(
+    claims: AccessClaims | None, parties: Collection[uuid.UUID], *, is_production: bool
+) -> None:
     """In production only sender and recipient watch a payment; to others it does not exist. Raises NotFound."""
     if is_production and (claims is None or claims.user_id not in parties):
         raise NotFound("Transaction not found.")

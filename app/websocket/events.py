@@ -8,7 +8,8 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from flask import request
-from flask_socketio import ConnectionRefusedError as Refused, SocketIO
+from flask_socketio import ConnectionRefusedError as Refused
+from flask_socketio import SocketIO
 
 from app import ids
 from app.errors import GatewayError, InvalidRequest, PermissionDenied

@@ -12,7 +12,7 @@ UNREADABLE: Final = ""
 _RESERVED: Final = frozenset({"connect", "disconnect", UNREADABLE})
 
 
-class StrictPacket(packet.Packet):  # type: ignore[misc]  # python-socketio has no types
+class StrictPacket(packet.Packet):
     """What is no packet becomes the event UNREADABLE, so the client is told; the stock class raises and hangs up."""
 
     def decode(self, encoded_packet: Any) -> int:

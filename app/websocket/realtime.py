@@ -1,85 +1,26 @@
-"""The realtime process: Socket.IO alone, on eventlet (`python -m app.websocket.realtime`).
-
-Thousands of clients in one process, fed through Redis. Nothing here may block the event loop: Redis and the clients
-go through patched sockets, Postgres (whose driver cannot be patched) through one native thread.
-"""
+"""Starts the realtime process: `python -m app.websocket.realtime`."""
 
 from __future__ import annotations
 
-import eventlet
+import os
+import sys
+from typing import Final
 
+PROGRAM: Final = """
+import warnings
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # eventlet says at every start that it is maintained for faults only
+    import eventlet
 eventlet.monkey_patch()
-
-import signal  # noqa: E402 everything that opens sockets or takes locks comes after the patch
-import sys  # noqa: E402
-from collections.abc import Callable, Iterable  # noqa: E402
-from typing import Any, Final, TypeVar  # noqa: E402
-
-import eventlet.tpool  # noqa: E402
-import eventlet.wsgi  # noqa: E402
-from flask import Flask  # noqa: E402
-
-from app.config import ConfigError, load  # noqa: E402
-from app.extensions import db, jwt  # noqa: E402
-from app.websocket.events import Run  # noqa: E402
-from app.websocket.server import build, in_context, put_gate  # noqa: E402
-
-T = TypeVar("T")
-
-MAX_CLIENTS: Final = 5_000
-"""Clients of one realtime process; run one process a core, with sticky sessions in front."""
-
-
-def create_realtime() -> Flask:
-    """An application with the settings, the database and Socket.IO; its only route is /health/live."""
-    app = Flask("malipo.realtime")
-    app.config.update(load())
-    db.init_app(app)
-    jwt.init_app(app)
-    app.add_url_rule("/health/live", view_func=lambda: {"status": "ok"}, endpoint="live")
-    socketio = build(app, async_mode="eventlet", run=_in_native_thread(app))
-    put_gate(app, socketio, max_clients=MAX_CLIENTS)
-    return app
-
-
-def _in_native_thread(app: Flask) -> Run:
-    # One thread: the pool's locks are patched ones, which are no locks between native threads.
-    eventlet.tpool.set_num_threads(1)
-    call = in_context(app)
-
-    def run(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        result: T = eventlet.tpool.execute(call, function, *args, **kwargs)
-        return result
-
-    return run
-
-
-def address_of(text: str) -> tuple[str, int]:
-    """`host:port`. Raises ConfigError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
-        raise ConfigError(f"REALTIME_BIND is {text!r}; it must be host:port.")
-    return host.strip("[]"), int(port)
+from app.websocket.eventlet_server import main
+main()
+"""
 
 
 def main() -> None:
-    try:
-        app = create_realtime()
-        host, port = address_of(app.config["REALTIME_BIND"])
-        listener = eventlet.listen((host, port))
-    except ConfigError as error:
-        sys.exit(str(error))
-    except OSError as error:
-        sys.exit(f"REALTIME_BIND cannot be used: {error}.")
-    # Clients reconnect by themselves, to the process that takes over.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-    # More greenlets than clients: a client that changes its transport has up to three requests.
-    serve(listener, app.wsgi_app, max_size=2 * MAX_CLIENTS)
-
-
-def serve(listener: Any, application: Callable[..., Iterable[bytes]], *, max_size: int) -> None:
-    eventlet.wsgi.server(listener, application, max_size=max_size, log_output=False, debug=False)
+    # `python -m` has imported the package already, and Flask and its locks with it. Eventlet's patch must come
+    # before them, so the interpreter starts again.
+    os.execv(sys.executable, [sys.executable, "-c", PROGRAM])  # noqa: S606 our own interpreter
 
 
 if __name__ == "__main__":

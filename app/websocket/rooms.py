@@ -41,7 +41,7 @@ class Record(Protocol):
     def pushes_after(self, sequence: int, *, limit: int) -> tuple[list[PushMessage], int]: ...
 
 
-class RoomManager(manager.Manager):  # type: ignore[misc]  # python-socketio has no types
+class RoomManager(manager.Manager):
     """`greet(sid)` is called for each client right after it was told that it is connected."""
 
     def __init__(self, redis_url: str, *, record: Record, greet: Callable[[str], None]) -> None:
@@ -138,18 +138,24 @@ class RoomManager(manager.Manager):  # type: ignore[misc]  # python-socketio has
     def deliver(self, message: PushMessage) -> None:
         """To every client in any of the message's rooms, once; watchers who saw its state or a later one: not."""
         with self._lock:
-            sequence = message.payload.get("sequence")
-            stale: set[str] = set()
-            for room in message.rooms if sequence is not None else ():
-                for sid, shown in self._shown.get(room, {}).items():
-                    if sequence <= shown:
-                        stale.add(sid)
-                    else:
-                        self._shown[room][sid] = sequence
+            sequence: int | None = message.payload.get("sequence")
+            stale = self._stale(message.rooms, sequence) if sequence is not None else set()
             audience = self.get_participants(NAMESPACE, list(message.rooms))
             self._send(message, [member for member in audience if member[0] not in stale])
             if sequence is not None:
                 self._sequence = sequence
+
+    def _stale(self, rooms: tuple[str, ...], sequence: int) -> set[str]:
+        """Watchers who have been shown this sequence or a later one; for the others it is noted as shown."""
+        stale = set()
+        for room in rooms:
+            watchers = self._shown.get(room, {})
+            for sid, shown in watchers.items():
+                if sequence <= shown:
+                    stale.add(sid)
+                else:
+                    watchers[sid] = sequence
+        return stale
 
     def _send(self, message: PushMessage, audience: list[tuple[str, str]]) -> None:
         if not audience:
@@ -191,9 +197,11 @@ class RoomManager(manager.Manager):  # type: ignore[misc]  # python-socketio has
             socket_timeout=TIMEOUT_S,
             socket_connect_timeout=TIMEOUT_S,
             health_check_interval=HEALTH_CHECK_S,
-            retry=Retry(NoBackoff(), 0),  # a new connection must pass through here, or it would skip _catch_up
+            retry=Retry(
+                NoBackoff(), 0
+            ),  # a new connection must pass through here, or it would skip _catch_up
         )
-        with client, client.pubsub() as pubsub:
+        with client, client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(channel_of(client.connection_pool.connection_kwargs))
             while True:
                 message = pubsub.get_message(timeout=1.0)

@@ -100,6 +100,6 @@ class _EventLog:
         return self._run(realtime_service.pushes_after, sequence, limit=limit)
 
 
-class _BoundedWebSocket(SimpleWebSocketWSGI):  # type: ignore[misc]  # python-engineio has no types
+class _BoundedWebSocket(SimpleWebSocketWSGI):
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server, max_message_size=MAX_PAYLOAD_BYTES)

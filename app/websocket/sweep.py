@@ -64,7 +64,9 @@ class Sweep:
         in_use = {eio_sid for _, eio_sid in self._rooms.get_participants(NAMESPACE, None)}
         transports = dict(self._server.eio.sockets)
         self._silent_since = {
-            eio_sid: self._silent_since.get(eio_sid, instant) for eio_sid in transports if eio_sid not in in_use
+            eio_sid: self._silent_since.get(eio_sid, instant)
+            for eio_sid in transports
+            if eio_sid not in in_use
         }
         for eio_sid, since in self._silent_since.items():
             if instant - since >= SILENT_S:

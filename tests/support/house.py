@@ -8,14 +8,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 
+import psycopg2
 import requests
 
+from app.events.relay import LOCK_ID
 from launcher.children import follow_parent, last_lines
+from tests.support.waiting import wait_until
 
 PROJECT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
@@ -67,7 +70,7 @@ class House:
         return self.folder / f"{name}.log"
 
     def start(self, name: str) -> None:
-        """Start a process that does not run; app and realtime answer when this returns."""
+        """Start a process that does not run; it works when this returns."""
         with self.log(name).open("ab") as output:
             self._processes[name] = subprocess.Popen(
                 COMMANDS[name],
@@ -77,12 +80,14 @@ class House:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=follow_parent(signal.SIGKILL),
+                preexec_fn=follow_parent(signal.SIGKILL),  # noqa: PLW1509 - two system calls, nothing that locks
             )
         if name == "app":
             self._wait_for(name, f"{self.url}/health/live")
         elif name == "realtime":
             self._wait_for(name, f"{self.realtime_url}/health/live")
+        elif name == "relay":
+            wait_until(self._has_relay, "a relay to be active", timeout_s=START_TIMEOUT_S)
 
     def pid(self, name: str) -> int:
         return self._processes[name].pid
@@ -110,6 +115,20 @@ class House:
         for name in list(self._processes):
             self.kill(name)
 
+    def _has_relay(self) -> bool:
+        with (
+            closing(psycopg2.connect(self.environment["DATABASE_URL"])) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks JOIN pg_database d ON d.oid = database AND datname = "
+                "current_database() WHERE locktype = 'advisory' AND granted AND (classid::bigint << 32) + "
+                "objid::bigint = %s)",
+                (LOCK_ID,),
+            )
+            row = cursor.fetchone()
+            return bool(row and row[0])
+
     def _wait_for(self, name: str, url: str) -> None:
         def answers() -> bool:
             if self._processes[name].poll() is not None:
@@ -133,15 +152,6 @@ def running_house(
         yield house
     finally:
         house.stop_all()
-
-
-def wait_until(condition: Callable[[], object], what: str, *, timeout_s: float = 10.0) -> None:
-    """Return when the condition holds; AssertionError when it never does."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"waited {timeout_s:g} s in vain for {what}")
-        time.sleep(0.01)
 
 
 def free_port() -> int:

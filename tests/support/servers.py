@@ -48,7 +48,9 @@ def migrate(server: EmbeddedPostgres, database: str) -> None:
 
     from app import create_app
 
-    app = create_app(environment(server.url(APPLICATION, database), server.url(OWNER, database), "redis://127.0.0.1:1"))
+    app = create_app(
+        environment(server.url(APPLICATION, database), server.url(OWNER, database), "redis://127.0.0.1:1")
+    )
     with app.app_context():
         upgrade()
 
@@ -73,7 +75,13 @@ def new_redis() -> EmbeddedRedis:
 
 
 def environment(
-    database_url: str, owner_url: str, redis_url: str, *, mode: str = "test", var_dir: Path | str = "var", **more: str
+    database_url: str,
+    owner_url: str,
+    redis_url: str,
+    *,
+    mode: str = "test",
+    var_dir: Path | str = "var",
+    **more: str,
 ) -> dict[str, str]:
     """A complete environment for `create_app` or a process. `more`: settings that differ."""
     return {

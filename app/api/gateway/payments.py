@@ -33,7 +33,9 @@ class PaymentQuery(Schema):
 class Pagination(Schema):
     page = ma.Integer()
     per_page = ma.Integer()
-    total = ma.Integer(metadata={"description": f"Exact up to {EXACT_TOTAL}; that number when there are more."})
+    total = ma.Integer(
+        metadata={"description": f"Exact up to {EXACT_TOTAL}; that number when there are more."}
+    )
     pages = ma.Integer()
     has_next = ma.Boolean()
     has_prev = ma.Boolean()
@@ -70,5 +72,8 @@ def list_payments(query: dict[str, Any]) -> Response:
         "has_prev": offset > 0,
     }
     return respond(
-        {"success": True, "data": {"items": [payment_view(row) for row in rows[:per_page]], "pagination": pagination}}
+        {
+            "success": True,
+            "data": {"items": [payment_view(row) for row in rows[:per_page]], "pagination": pagination},
+        }
     )

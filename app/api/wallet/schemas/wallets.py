@@ -62,7 +62,7 @@ class WalletFacts(Schema):
 
 class MovementFacts(Schema):
     id = ma.String(metadata={"examples": ["txn_0195f3a0b1c27d8e9f00112233445566"]})
-    type = ma.String(metadata={"enum": sorted(MOVEMENT_TYPES.values())})
+    type = ma.String(metadata={"enum": [*MOVEMENT_TYPES.values(), "credit", "debit"]})
     amount = ma.String(metadata=_MONEY | {"description": "Always positive: `type` tells the direction."})
     currency = ma.String()
     status = ma.String()

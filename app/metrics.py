@@ -1,0 +1,97 @@
+"""What Prometheus reads at /metrics: requests, and how much waits in the house's queues.
+
+Counters are a process's own, unless PROMETHEUS_MULTIPROC_DIR names a folder shared by the workers of one gunicorn:
+then a scrape of any of them answers for all. Depths are read from the database at each scrape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+    values,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from app.errors import Unavailable
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+disable_created_metrics()  # type: ignore[no-untyped-call] # half of the text would be times at which counters began
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds."""
+
+DEPTHS = {
+    "outbox": "Changes not yet published.",
+    "unfolded": "Ledger postings not yet added to their balances.",
+    "jobs_due": "Jobs whose time has come.",
+    "jobs_dead": "Jobs given up; an operator replays them.",
+    "event_head": "Number of the latest event.",
+    "pushed_through": "Number of the latest event pushed to Socket.IO.",
+}
+"""Gauges, named malipo_<key>. `depths` (services/health_service.py) gives these keys."""
+
+
+class Metrics:
+    """One application's metrics."""
+
+    def __init__(self, depths: Callable[[], dict[str, int]]) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "malipo_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
+        )
+        self._seconds = Histogram(
+            "malipo_request_seconds",
+            "Time to answer.",
+            ["method", "route"],
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
+        self._depths = _Depths(depths)
+
+    def count(self, method: str, route: str, *, status: int, duration_s: float) -> None:
+        """One answered request; `route` is the template, so that ids make no series."""
+        self._requests.labels(method, route, str(status)).inc()
+        self._seconds.labels(method, route).observe(duration_s)
+
+    def text(self) -> bytes:
+        """Prometheus' text format."""
+        registry = self._registry
+        if _is_shared():
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        depths = CollectorRegistry()
+        depths.register(self._depths)
+        return generate_latest(registry) + generate_latest(depths)
+
+
+class _Depths:
+    def __init__(self, read: Callable[[], dict[str, int]]) -> None:
+        self._read = read
+
+    def describe(self) -> list[GaugeMetricFamily]:
+        return []  # registering asks for names; reading the database for them would be a waste
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        try:
+            values = self._read()
+        except Unavailable:
+            values = {}
+        yield GaugeMetricFamily(
+            "malipo_database_up", "Whether the database answered.", value=float(bool(values))
+        )
+        for name, value in values.items():
+            yield GaugeMetricFamily(f"malipo_{name}", DEPTHS[name], value=value)
+
+
+def _is_shared() -> bool:
+    """Whether prometheus_client found its folder in the environment when it was imported."""
+    return values.ValueClass is not values.MutexValue

@@ -1,0 +1,137 @@
+"""`python -m bench`: everything, about five minutes. `--smoke`: does it still run, half a minute."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from dataclasses import dataclass
+
+from bench import people, report
+from bench.house import House, running
+from bench.pgbench import PgBench
+from bench.stages import Bench, Figure, LoadRefused
+from launcher.errors import LauncherError
+
+BATCH = 500
+HOUSE_OF_1000 = 1_000
+
+TITLES = {
+    "spread": "payments, anybody to anybody",
+    "hot": "payments, everybody to one",
+    "batch": f"payments in batches of {BATCH}",
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much of everything."""
+
+    people: int
+    scale: int
+    rounds: int
+    seconds: float
+    warm_up_s: float
+    grown: int
+
+
+FULL = Size(people=1000, scale=10, rounds=3, seconds=8, warm_up_s=2, grown=1_000_000)
+SMOKE = Size(people=50, scale=1, rounds=1, seconds=2, warm_up_s=0.5, grown=5_000)
+
+
+def main() -> int:
+    options = _options()
+    size = SMOKE if options.smoke else FULL
+    seconds = options.seconds or size.seconds
+    wanted = options.only or [*TITLES, "growth"]
+    try:
+        with running() as house:
+            return _Run(house, size, seconds=seconds, rounds=options.rounds or size.rounds, clients=options.clients).run(wanted)
+    except (LauncherError, LoadRefused) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+class _Run:
+    def __init__(self, house: House, size: Size, *, seconds: float, rounds: int, clients: int) -> None:
+        self._house, self._size, self._rounds = house, size, rounds
+        self._bench = Bench(house, clients=clients, seconds=seconds, warm_up_s=size.warm_up_s)
+        report.step(f"{size.people} people with a wallet each; {clients} clients; {seconds:g} s a measurement.")
+        everybody = people.make_people(house, size.people)
+        self._requests = {
+            "spread": people.payments(house, everybody),
+            "hot": people.payments(house, everybody, to=everybody[0]),
+            "batch": people.batches(house, everybody, BATCH),
+        }
+        self._pgbench = PgBench(house.postgres, clients=clients, scale=size.scale)
+        self._yardstick = [self._pgbench_per_s()]
+
+    def run(self, wanted: list[str]) -> int:
+        points = [self._point(HOUSE_OF_1000)] if "growth" in wanted else []
+        rounds = self._all_rounds([name for name in TITLES if name in wanted])
+        wrong = []
+        if rounds:
+            report.speeds(rounds, self._yardstick, TITLES)
+            report.processor(rounds, TITLES)
+            audited = self._house.flask("audit", "verify")
+            report.step(audited)
+            wrong += [audited] if audited.startswith("FAILED") else []
+        if points:
+            points.append(self._point(self._size.grown))
+            report.growth(points)
+        return self._verdict(wrong)
+
+    def _all_rounds(self, names: list[str]) -> dict[str, list[tuple[Figure, float]]]:
+        rounds: dict[str, list[tuple[Figure, float]]] = {name: [] for name in names}
+        for number in range(self._rounds if names else 0):
+            before = self._yardstick[-1]
+            figures = {}
+            for name in names:
+                figures[name] = self._bench.measure(self._requests[name], payments_each=BATCH if name == "batch" else 1)
+                report.step(f"round {number + 1}: {TITLES[name]}: {figures[name].payments_per_s:,.0f} a second")
+            around = statistics.mean((before, self._pgbench_per_s()))
+            for name, figure in figures.items():
+                rounds[name].append((figure, figure.payments_per_s / around))
+        return rounds
+
+    def _point(self, total: int) -> tuple[int, Figure, float]:
+        report.step(f"Filling the tables to {total:,} payments took {self._bench.fill(total):.0f} s.")
+        count, before = self._bench.count(), self._pgbench_per_s()
+        figure = self._bench.measure(self._requests["spread"])
+        around = statistics.mean((before, self._pgbench_per_s()))
+        return count, figure, figure.payments_per_s / around
+
+    def _pgbench_per_s(self) -> float:
+        per_second = self._pgbench.per_second(self._bench.seconds)
+        report.step(f"pgbench: {per_second:,.0f} a second")
+        if hasattr(self, "_yardstick"):
+            self._yardstick.append(per_second)
+        return per_second
+
+    def _verdict(self, wrong: list[str]) -> int:
+        checked = self._house.flask("ledger", "check")
+        report.step(checked)
+        wrong += self._bench.disagreements()
+        wrong += [checked] if checked.startswith("FAILED") else []
+        for sentence in wrong:
+            print(sentence, file=sys.stderr)
+        if not wrong:
+            report.step(f"{self._bench.promised:,} payments were promised; all are there, completed, with two events each.")
+        return 1 if wrong else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--smoke", action="store_true", help="small and short: only whether it works")
+    parser.add_argument("--only", action="append", choices=[*TITLES, "growth"], help="this part (may be repeated)")
+    parser.add_argument("--seconds", type=float, help="how long each measurement takes")
+    parser.add_argument("--rounds", type=int, help="how often everything is measured")
+    parser.add_argument("--clients", type=int, default=8, help="requests under way at once, pgbench's too")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

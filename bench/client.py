@@ -1,0 +1,147 @@
+"""A closed-loop HTTP client that costs little: raw keep-alive sockets, requests put together from ready-made bytes.
+
+It shares the machine with what it measures, so its own processor time is reported with every figure.
+"""
+
+from __future__ import annotations
+
+import itertools
+import select
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+ANSWER_TIMEOUT_S = 60.0
+
+REQUESTS_PER_CONNECTION = 200
+"""A connection belongs to one gunicorn worker: made anew from time to time, they spread over all of them."""
+
+Request = tuple[bytes, bytes]
+"""What comes before the idempotency key, and what comes after it."""
+
+
+@dataclass
+class Load:
+    """What came of a load. Times are seconds; `latencies` and `count` only of the measured window."""
+
+    seconds: float = 0.0
+    count: int = 0
+    latencies: list[float] = field(default_factory=list)
+    answered: int = 0
+    """All 201 answers, warm-up included."""
+    unexpected: list[str] = field(default_factory=list)
+
+    def percentile(self, percent: float) -> float:
+        ordered = sorted(self.latencies)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else float("nan")
+
+
+class _Connection:
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._answer = bytearray()
+        self._needed = 0
+        self.used = 0
+        self.sent_at = 0.0
+        self.open()
+
+    def open(self) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", self._port), ANSWER_TIMEOUT_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.used = 0
+
+    def send(self, request: bytes) -> None:
+        self.used += 1
+        self.sent_at = time.perf_counter()
+        self.socket.sendall(request)
+
+    def receive(self) -> bytes | None:
+        """The whole answer, or None while some of it is missing. ConnectionError when the server hung up."""
+        data = self.socket.recv(262_144)
+        if not data:
+            raise ConnectionError("the server closed the connection before it answered")
+        self._answer += data
+        if not self._needed:
+            end = self._answer.find(b"\r\n\r\n")
+            if end < 0:
+                return None
+            head = bytes(self._answer[:end]).lower()
+            length = head.index(b"content-length:") + 15
+            self._needed = end + 4 + int(head[length:].split(b"\r\n", 1)[0])
+        if len(self._answer) < self._needed:
+            return None
+        answer = bytes(self._answer)
+        self._answer.clear()
+        self._needed = 0
+        return answer
+
+
+def run(
+    port: int,
+    requests: list[Request],
+    *,
+    clients: int,
+    warm_up_s: float,
+    seconds: float,
+    at_window: Callable[[], None],
+) -> Load:
+    """Keep `clients` requests under way, each with a fresh key; `at_window` is called as the window opens and closes."""
+    load = Load()
+    endless = _with_keys(requests)
+    poll = select.epoll()
+    connections: dict[int, _Connection] = {}
+    for _ in range(clients):
+        _add(connections, poll, _Connection(port), next(endless))
+    opens = time.perf_counter() + warm_up_s
+    closes = opens + seconds
+    is_open = False
+    while connections:
+        ready = poll.poll(ANSWER_TIMEOUT_S)
+        if not ready:
+            raise TimeoutError(f"no answer for {ANSWER_TIMEOUT_S:g} s")
+        for number, _ in ready:
+            connection = connections[number]
+            answer = connection.receive()
+            if answer is None:
+                continue
+            instant = time.perf_counter()
+            if not is_open and opens <= instant < closes:
+                is_open, opens = True, instant
+                at_window()
+            elif is_open and instant >= closes:
+                is_open, load.seconds = False, instant - opens
+                at_window()
+            _count(load, answer, instant - connection.sent_at, is_measured=is_open)
+            if instant >= closes or connection.used >= REQUESTS_PER_CONNECTION:
+                del connections[number]
+                connection.socket.close()
+                if instant < closes:
+                    _add(connections, poll, _Connection(port), next(endless))
+            else:
+                connection.send(next(endless))
+    return load
+
+
+def _add(connections: dict[int, _Connection], poll: select.epoll, connection: _Connection, request: bytes) -> None:
+    connections[connection.socket.fileno()] = connection
+    poll.register(connection.socket, select.EPOLLIN)
+    connection.send(request)
+
+
+def _count(load: Load, answer: bytes, latency_s: float, *, is_measured: bool) -> None:
+    if not answer.startswith(b"HTTP/1.1 201"):
+        load.unexpected.append(answer[:600].decode(errors="replace"))
+        return
+    load.answered += 1
+    if is_measured:
+        load.count += 1
+        load.latencies.append(latency_s)
+
+
+def _with_keys(requests: list[Request]) -> Iterator[bytes]:
+    run_id = uuid.uuid4().hex
+    numbers = itertools.count()
+    for before, after in itertools.cycle(requests):
+        yield b"%s%s-%012d%s" % (before, run_id.encode(), next(numbers), after)

@@ -1,0 +1,127 @@
+"""Users with money, and the requests they are going to make."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import orjson
+from psycopg2.extras import execute_values
+
+from app import create_app, ids
+from app.services import tokens
+from bench.client import Request
+from bench.house import House
+
+CURRENCY = "USD"
+FUNDS_MINOR = 50_000_000_00
+TIER = 3
+VARIANTS = 2000
+"""Requests put together beforehand; each is sent again and again under fresh keys."""
+
+_FUND = """
+WITH wallet AS (SELECT id, public_id, owner_id, uuidv7() AS entry, uuidv7() AS movement FROM accounts WHERE kind = 'wallet'),
+posted AS (
+  SELECT ledger_post(%(now)s, w.entry, NULL, 'deposit', w.movement, %(currency)s, ARRAY[%(house)s, w.id],
+    ARRAY[-%(amount)s, %(amount)s]::bigint[], NULL) FROM wallet w ORDER BY w.id)
+INSERT INTO cash_movements (id, kind, user_id, account_id, entry_id, amount, currency, counterparty, created_at)
+SELECT w.movement, 'deposit', w.owner_id, w.id, w.entry, %(amount)s, %(currency)s, 'bank', %(now)s
+FROM wallet w, (SELECT count(*) FROM posted) p
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """A user with one wallet and an access token."""
+
+    user_id: uuid.UUID
+    email: str
+    wallet: str
+    token: str
+
+
+def make_people(house: House, count: int) -> list[Person]:
+    """`count` users of the highest tier, each with a session, a wallet and 50 million US dollars."""
+    now = datetime.now(UTC)
+    app = create_app(house.environment)
+    people, users, sessions = [], [], []
+    with app.app_context():
+        for number in range(count):
+            user_id, session_id, refresh_id = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+            email = f"person{number:05d}@example.com"
+            users.append((str(user_id), email, "never logs in", "Per", "Son", TIER, True, now))
+            sessions.append((str(session_id), str(user_id), str(refresh_id), now, now + timedelta(days=1)))
+            pair = tokens.issue(user_id, session_id=session_id, refresh_id=refresh_id)
+            people.append(Person(user_id, email, ids.wallet(), pair.access_token))
+    with closing(house.connect()) as connection, connection.cursor() as cursor:
+        execute_values(
+            cursor,
+            "INSERT INTO users (id, email, password_hash, first_name, last_name, tier, is_active, created_at) VALUES %s",
+            users,
+        )
+        execute_values(
+            cursor, "INSERT INTO sessions (id, user_id, refresh_id, created_at, expires_at) VALUES %s", sessions
+        )
+        cursor.execute(
+            "SELECT account_open(%s, %s, NULL, NULL, 'external', NULL, NULL, %s, false)",
+            (now, f"external:{CURRENCY}", CURRENCY),
+        )
+        (outside,) = cursor.fetchone()
+        cursor.execute(
+            "SELECT account_open(%s, wallet, NULL, owner::uuid, 'wallet', 'personal', NULL, %s, true) "
+            "FROM unnest(%s::text[], %s::text[]) AS person (wallet, owner)",
+            (now, CURRENCY, [person.wallet for person in people], [str(person.user_id) for person in people]),
+        )
+        cursor.execute(_FUND, {"now": now, "currency": CURRENCY, "amount": FUNDS_MINOR, "house": outside})
+    return people
+
+
+def payments(house: House, people: list[Person], *, to: Person | None = None) -> list[Request]:
+    """Single payments of one cent from anybody to anybody (half by e-mail address), or all to one person."""
+    return [_payment(house, *_pair(people, to)) for _ in range(VARIANTS)]
+
+
+def batches(house: House, people: list[Person], size: int) -> list[Request]:
+    """Batches of `size` payments of one cent from anybody to many."""
+    made = []
+    for _ in range(32):
+        payer = random.choice(people)
+        others = [person for person in random.choices(people, k=size + 50) if person is not payer]
+        body = {
+            "source_wallet_id": payer.wallet,
+            "payments": [
+                {"amount": "0.01", "currency": CURRENCY, "destination": other.wallet} for other in others[:size]
+            ],
+        }
+        made.append(_request(house, payer, "/api/v1/payments/batch", body))
+    return made
+
+
+def _pair(people: list[Person], to: Person | None) -> tuple[Person, Person]:
+    payer = random.choice(people)
+    payee = to or random.choice(people)
+    return (payer, payee) if payer is not payee else _pair(people, to)
+
+
+def _payment(house: House, payer: Person, payee: Person) -> Request:
+    body = {
+        "amount": "0.01",
+        "currency": CURRENCY,
+        "source_wallet_id": payer.wallet,
+        "destination": random.choice((payee.wallet, payee.email)),
+        "description": "Lunch",
+        "metadata": {"order_id": "ORD-12345"},
+    }
+    return _request(house, payer, "/api/v1/payments", body)
+
+
+def _request(house: House, payer: Person, path: str, body: object) -> Request:
+    content = orjson.dumps(body)
+    before = (
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\nAuthorization: Bearer {payer.token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\nIdempotency-Key: "
+    )
+    return before.encode(), b"\r\n\r\n" + content

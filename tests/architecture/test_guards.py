@@ -1,0 +1,75 @@
+"""Every route is in the table with a guard, and belongs to the surface its row says."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.api import TABLE
+from app.api.guards import PUBLIC, USER_SESSION, USER_TOKEN
+from app.api.surfaces import Surface, surface_of
+from app.api.table import Policy, policies
+
+PUBLIC_ROUTES = {
+    "/", "/docs", "/docs/<name>", "/metrics", "/openapi.json",
+    "/health", "/health/live", "/health/ready", "/version",
+    "/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/version",
+    "/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh",
+    "/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh",
+}  # fmt: skip
+"""A route that anybody may call is added here too, on purpose."""
+
+
+def test_every_route_has_a_guard_in_the_table(app: Flask) -> None:
+    known = policies(app)
+    without = [rule.rule for rule in app.url_map.iter_rules() if rule.endpoint not in known]
+    assert without == []
+
+
+def test_public_routes_are_exactly_these(app: Flask) -> None:
+    known = policies(app)
+    public = {rule.rule for rule in app.url_map.iter_rules() if known[rule.endpoint].guard is PUBLIC}
+    assert public == PUBLIC_ROUTES
+
+
+def test_guards_that_look_up_no_session_are_only_on_paying_routes(app: Flask) -> None:
+    known = policies(app)
+    routes = {(rule.rule, *(rule.methods or ())) for rule in app.url_map.iter_rules()
+              if known[rule.endpoint].guard is USER_TOKEN}  # fmt: skip
+    paths = {rule for rule, *methods in routes if "POST" in methods and "GET" not in methods}
+    assert paths == {"/api/v1/payments", "/api/v1/payments/batch"} and len(routes) == len(paths)
+
+
+def test_every_guarded_route_answers_401_to_nobody(app: Flask, client: FlaskClient) -> None:
+    known = policies(app)
+    for rule in app.url_map.iter_rules():
+        if known[rule.endpoint].guard is PUBLIC:
+            continue
+        path = rule.rule.replace("<pmt:payment_id>", "pmt_x")
+        path = "/".join("x" if part.startswith("<") else part for part in path.split("/"))
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            answer = client.open(path, method=method)
+            assert answer.status_code == 401, f"{method} {path} answered {answer.status_code}"
+
+
+def test_a_route_without_a_guard_is_found(app: Flask) -> None:
+    """The first test can fail: a route put in past the table is in no policy."""
+    rules = [rule.endpoint for rule in app.url_map.iter_rules()]
+    assert rules and "past.the.table" not in policies(app)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.blueprint.name)
+def test_a_row_names_the_surface_its_routes_belong_to(app: Flask, row) -> None:
+    names = {row.blueprint.name} | {f"{row.blueprint.name}{n}" for n in range(2, len(row.prefixes) + 1)}
+    for rule in app.url_map.iter_rules():
+        blueprint, _, _ = rule.endpoint.rpartition(".")
+        if blueprint not in names or row.surface is Surface.SYSTEM:
+            continue
+        path = rule.rule.replace("<pmt:payment_id>", "pmt_x")
+        for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
+            assert surface_of(path, method) is row.surface, f"{method} {path}"
+
+
+def test_a_policy_limits_unless_it_says_otherwise() -> None:
+    assert Policy(USER_SESSION).limit is not None

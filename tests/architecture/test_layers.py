@@ -1,0 +1,77 @@
+"""The direction of imports (pyproject.toml, [tool.importlinter])."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_imports_go_one_way() -> None:
+    program = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 broken" in done.stdout  # it has looked at something
+
+
+def test_no_layer_is_forgotten() -> None:
+    """A new package of app/ must be put into a layer, or named here with the reason why it stands outside."""
+    outside = {
+        "app.api", "app.cli", "app.config", "app.crypto", "app.logs", "app.metrics", "app.rate_limits", "app.version",
+    }  # fmt: skip
+    text = (ROOT / "pyproject.toml").read_text()
+    layers = {word.strip(' "|:,') for word in text.split('type = "layers"')[1].split("]")[0].split()}
+    found = {f"app.{path.stem}" for path in (ROOT / "app").glob("*.py") if path.stem != "__init__"}
+    found |= {f"app.{path.parent.name}" for path in (ROOT / "app").glob("*/__init__.py")}
+    assert found - layers - outside == set()
+
+
+def test_only_unit_of_work_commits() -> None:
+    allowed = {"app/unit_of_work.py", "app/events/relay.py", "app/events/publisher.py"}
+    """The relay runs on a connection of its own, which holds its lock."""
+    assert _callers_of({"commit"}) - allowed == set()
+    assert _callers_of({"commit"}), "the search finds nothing at all"
+
+
+def test_only_config_reads_the_environment() -> None:
+    assert _readers_of_environment() == {"app/config.py"}
+
+
+def test_only_clock_reads_the_time() -> None:
+    """uuid7 orders ids by the machine's time and decides nothing; monotonic time measures durations."""
+    found = _callers_of({"now", "utcnow", "today"}, of={"datetime", "date"})
+    assert found == {"app/clock.py"}
+
+
+def _sources() -> list[tuple[str, ast.Module]]:
+    paths = sorted((ROOT / "app").rglob("*.py"))
+    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in paths]
+
+
+def _callers_of(names: set[str], *, of: set[str] | None = None) -> set[str]:
+    return {
+        path
+        for path, tree in _sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in names
+        and (of is None or (isinstance(node.func.value, ast.Name) and node.func.value.id in of))
+    }
+
+
+def _readers_of_environment() -> set[str]:
+    return {
+        path
+        for path, tree in _sources()
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Attribute) and node.attr in ("environ", "environb", "getenv") and _is_os(node.value))
+        or (isinstance(node, ast.ImportFrom) and node.module == "os" and {"environ", "getenv"} & {a.name for a in node.names})
+    }
+
+
+def _is_os(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "os"

@@ -1,0 +1,46 @@
+"""`.env.example` names every setting, and nothing else; production starts from no placeholder."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from app.config import SECRETS, SETTINGS, ConfigError, load
+
+EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
+
+
+def _example() -> dict[str, str]:
+    lines = (line.partition("=") for line in EXAMPLE.splitlines() if re.match(r"[A-Z]", line))
+    return {name: value for name, _, value in lines}
+
+
+def test_the_example_is_complete_both_ways() -> None:
+    assert set(_example()) == {setting.name for setting in SETTINGS}
+
+
+def test_production_does_not_start_from_the_example() -> None:
+    with pytest.raises(ConfigError, match="not set"):
+        load(_example())
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_each_secret_must_be_replaced(name: str) -> None:
+    filled = _example() | {secret: "x" * 40 for secret in SECRETS}
+    load(filled)
+    with pytest.raises(ConfigError, match=name):
+        load(filled | {name: _example()[name]})
+    with pytest.raises(ConfigError, match=name):
+        load(filled | {name: "short"})
+
+
+def test_the_example_shows_production_s_defaults() -> None:
+    """Where a default is not text of its own (an address, a rate), the example and the code say the same."""
+    differing = {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "USD_RATES", *SECRETS}
+    for setting in SETTINGS:
+        if setting.name in differing or setting.name == "GATEWAY_ENV":
+            continue
+        default = setting.default if setting.production is None else setting.production
+        assert _example()[setting.name] == default, setting.name

@@ -1,0 +1,66 @@
+"""House rules about the text of the sources."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MAX_LINES = 400
+
+
+def _files(*folders: str, suffixes: tuple[str, ...] = (".py",)) -> Iterator[Path]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in suffixes and "node_modules" not in path.parts:
+                yield path
+
+
+def test_files_are_short() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in _files("app", "launcher", "tests", "bench", "migrations", suffixes=(".py", ".sql", ".js"))
+        if (lines := path.read_text().count("\n")) >= MAX_LINES
+    }
+    assert long == {}
+
+
+def test_no_error_is_swallowed_silently() -> None:
+    silent = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in _files("app", "launcher")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ExceptHandler) and all(isinstance(inner, ast.Pass) for inner in node.body)
+    ]
+    assert silent == []
+
+
+def test_nothing_is_left_to_do() -> None:
+    words = ("TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error(")
+    found = [
+        f"{path.relative_to(ROOT)}: {word}"
+        for path in _files("app", "launcher", "tests", "bench", suffixes=(".py", ".sql", ".js", ".html"))
+        for word in words
+        if word in path.read_text()
+    ]
+    assert found == []
+
+
+def test_every_module_says_what_it_is() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in _files("app", "launcher")
+        if path.read_text().strip() and ast.get_docstring(ast.parse(path.read_text())) is None
+    ]
+    assert silent == []
+
+
+def test_pages_have_no_inline_script() -> None:
+    pages = list(_files("app", suffixes=(".html",)))
+    assert pages
+    for page in pages:
+        text = page.read_text()
+        assert text.count("<script") == text.count("<script src="), page
+        assert " on" not in text.replace(" one", "").replace(" on ", "").lower() or "onclick" not in text, page
+        assert "http://" not in text and "https://" not in text and "//cdn" not in text, page

@@ -1,0 +1,91 @@
+"""A running house with a database of its own, and people in it who pay each other over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+import requests
+from flask import Flask
+
+from app import create_app
+from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
+from tests.support import servers
+from tests.support.factories import Person, make_user, make_wallet
+from tests.support.house import House, running_house
+from tests.support.realtime import install_javascript
+
+MakeHouse = Callable[..., House]
+
+
+@pytest.fixture(scope="module")
+def make_house(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHouse]:
+    """`make_house(*processes, redis=None, **settings)`: running until the module's end, demo unless mode= says more."""
+    running = []
+
+    def make(*processes: str, redis: EmbeddedRedis | None = None, **settings: str) -> House:
+        folder = tmp_path_factory.mktemp("house")
+        postgres, database = servers.postgres(), servers.new_database()
+        environment = servers.environment(
+            postgres.url(APPLICATION, database),
+            postgres.url(OWNER, database),
+            (redis or redis_server).url(),
+            var_dir=folder,
+            **({"mode": "demo", "REALTIME": "embedded"} | settings),
+        )
+        context = running_house(environment, folder, processes=processes)
+        running.append(context)
+        return context.__enter__()
+
+    yield make
+    for context in reversed(running):
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="module")
+def javascript() -> None:
+    install_javascript()
+
+
+@dataclass
+class Payer:
+    """A user with money, and one to pay it to."""
+
+    house: House
+    app: Flask
+    sender: Person
+    recipient: Person
+    wallet: str
+    destination: str
+
+    def pay(self, amount: str = "1.00") -> str:
+        """Pay the recipient; the payment's id."""
+        answer = self._post("/api/v1/payments", {"amount": amount, "destination": self.destination})
+        payment_id: str = answer["payment_id"]
+        return payment_id
+
+    def pay_many(self, count: int) -> list[str]:
+        """The ids of a batch of `count` payments."""
+        payments = [{"amount": "0.01", "destination": self.destination}] * count
+        answer = self._post("/api/v1/payments/batch", {"payments": payments})
+        return [result["payment_id"] for result in answer["results"]]
+
+    def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
+        body = {"source_wallet_id": self.wallet, **body}
+        answer = requests.post(self.house.url + path, json=body, headers=self.sender.headers, timeout=10)
+        assert answer.status_code == 201, answer.text
+        return answer.json()
+
+
+@pytest.fixture
+def make_payer() -> Callable[[House], Payer]:
+    apps: dict[str, Flask] = {}
+
+    def make(house: House) -> Payer:
+        app = apps.setdefault(house.url, create_app(house.environment | {"LOG_LEVEL": "WARNING"}))
+        sender, recipient = make_user(app), make_user(app)
+        wallet, destination = make_wallet(app, sender, balance="1000"), make_wallet(app, recipient)
+        return Payer(house, app, sender, recipient, wallet, destination)
+
+    return make

@@ -1,0 +1,58 @@
+"""`python -m tour` against a running demo, and without one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.house import PROJECT, House, free_port
+from tour import wallet
+from tour.house import House as RunningHouse
+from tour.people import sign_in
+from tour.report import Difference, Report
+
+
+def tour(url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tour", "--url", url],
+        check=False,
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+
+
+def test_it_can_be_taken_again_and_again(demo: House) -> None:
+    sender = sign_in(RunningHouse(demo.url), "sender@example.com", wallet_id="acc_sender_123")
+    assert (
+        sender.pay("alice@example.com", 700.00).status_code == 201
+    )  # so that the tour must top the sender up
+    for _ in range(2):
+        done = tour(demo.url)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "All as the documents say" in done.stdout
+
+
+def test_without_a_gateway_it_says_what_to_do() -> None:
+    done = tour(f"http://127.0.0.1:{free_port()}")
+    assert done.returncode == 1
+    assert "make run" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_gateway_that_dies_on_the_way_is_a_difference_and_no_traceback() -> None:
+    with pytest.raises(Difference, match="POST /auth/login got no answer"):
+        wallet.play(RunningHouse(f"http://127.0.0.1:{free_port()}"), Report())
+
+
+def test_every_difference_is_named_at_the_end(capsys) -> None:
+    report = Report()
+    report.chapter("A document")
+    report.step("Paying")
+    report.expect("HTTP status", 500, 201)
+    report.expect("status", "pending", "pending")
+    assert report.close() == 1
+    assert "A document, step 1: HTTP status: expected 201, found 500" in capsys.readouterr().out

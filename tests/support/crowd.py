@@ -1,0 +1,108 @@
+"""Many requests at the same moment: all bytes but the last are sent, then every last byte at once."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+T = TypeVar("T")
+
+ANSWER_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request. `key` becomes its Idempotency-Key."""
+
+    path: str
+    body: Mapping[str, Any]
+    token: str
+    key: str | None = None
+
+    def wire(self, host: str) -> bytes:
+        body = json.dumps(self.body).encode()
+        lines = [
+            f"POST {self.path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json", "Connection: close",
+            f"Content-Length: {len(body)}", f"Authorization: Bearer {self.token}",
+        ]  # fmt: skip
+        if self.key is not None:
+            lines.append(f"Idempotency-Key: {self.key}")
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def code(self) -> str | None:
+        """The refusal's code, if this is one."""
+        return self.body["error"]["code"] if self.status >= 400 else None
+
+    @property
+    def is_replayed(self) -> bool:
+        return self.headers.get("Idempotent-Replayed") == "true"
+
+
+def all_at_once(url: str, calls: Sequence[Call]) -> list[Answer]:
+    """Send every call so that their last bytes leave together; the answers, in the calls' order."""
+    target = urlsplit(url)
+    assert target.hostname
+    assert target.port
+    sockets = [socket.create_connection((target.hostname, target.port), ANSWER_TIMEOUT_S) for _ in calls]
+    try:
+        lasts = []
+        for opened, call in zip(sockets, calls, strict=True):
+            wire = call.wire(target.netloc)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            opened.sendall(wire[:-1])
+            lasts.append(wire[-1:])
+        for opened, last in zip(sockets, lasts, strict=True):
+            opened.send(last)
+        return [_answer(opened) for opened in sockets]
+    finally:
+        for opened in sockets:
+            opened.close()
+
+
+def _answer(opened: socket.socket) -> Answer:
+    response = HTTPResponse(opened, method="POST")
+    response.begin()
+    text = response.read()
+    return Answer(response.status, json.loads(text), dict(response.getheaders()))
+
+
+def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
+    """Run every task in a thread of its own, released by one barrier; their results. The first error is raised."""
+    barrier = threading.Barrier(len(tasks))
+    results: dict[int, T] = {}
+    errors: list[BaseException] = []
+
+    def run(index: int, task: Callable[[], T]) -> None:
+        try:
+            barrier.wait(ANSWER_TIMEOUT_S)
+            results[index] = task()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(tasks)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+    return [results[index] for index in range(len(tasks))]
+
+
+def new_key() -> str:
+    return secrets.token_hex(16)

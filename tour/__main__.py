@@ -1,0 +1,47 @@
+"""`make tour`: plays every document against the running demo; exit status 1 when anything differs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Final, Protocol
+
+from tour import wallet
+from tour.house import House, NotRunning
+from tour.report import Difference, Report
+
+
+class Chapter(Protocol):
+    """A module that plays one document."""
+
+    @property
+    def TITLE(self) -> str: ...
+
+    def play(self, house: House, report: Report) -> None: ...
+
+
+CHAPTERS: Final[tuple[Chapter, ...]] = (wallet,)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tour", description="Plays the documents against the demo."
+    )
+    parser.add_argument("--url", default="http://localhost:5000", help="where the gateway answers")
+    house, report = House(parser.parse_args().url.rstrip("/")), Report()
+    try:
+        house.require_running()
+    except NotRunning as error:
+        print(error, file=sys.stderr)
+        return 1
+    for chapter in CHAPTERS:
+        report.chapter(chapter.TITLE)
+        try:
+            chapter.play(house, report)
+        except Difference as difference:
+            report.differs(str(difference))
+    return report.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
