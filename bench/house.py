@@ -21,7 +21,7 @@ from cryptography.fernet import Fernet
 
 from bench.cpu import family
 from launcher.children import end, follow_parent, last_lines, wait_until
-from launcher.embedded import OWNER, EmbeddedPostgres, EmbeddedRedis
+from launcher.embedded import OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedRedis
 from launcher.errors import LauncherError
 from launcher.places import PROJECT
 
@@ -77,7 +77,8 @@ class House:
 
     def parts(self) -> dict[str, list[int]]:
         """The processes of each part; Postgres' are told apart by whom they serve."""
-        with closing(self.connect()) as connection, connection.cursor() as cursor:
+        # Only a superuser sees what others' connections call themselves.
+        with closing(self.connect(SUPERUSER)) as connection, connection.cursor() as cursor:
             cursor.execute("SELECT pid, application_name FROM pg_stat_activity WHERE backend_type = 'client backend'")
             serving = dict(cursor.fetchall())
         postgres = family(self.postgres.pid or 0)

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from bench.stages import Figure
 
-console = Console(highlight=False, width=118)
+console = Console(highlight=False, width=150)
 
 AIMS = {"spread": 0.18, "batch": 5.0}
 """Payments per second as a multiple of pgbench's transactions."""

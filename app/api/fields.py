@@ -128,7 +128,7 @@ class Amount(_StrictField):
 
 
 class Currency(_StrictField):
-    """A currency as the client wrote it: the service says UNSUPPORTED_CURRENCY."""
+    """A currency as the client wrote it, some text: whether there is such a one is the service's word."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -138,6 +138,12 @@ class Currency(_StrictField):
             "examples": [next(c for c in EXPONENTS if c == "USD")],
             **self.metadata,
         }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+        # Nothing falsy gets through: a service takes that for "not given".
+        if not isinstance(value, str) or not value:
+            raise ValidationError("This must be a currency code such as USD.")
+        return value
 
 
 class JsonObject(_StrictField):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+import orjson
 from flask import request
 
 from app.api.guards import current_actor
+from app.api.strict_json import MAX_INT_DIGITS
 from app.errors import InvalidRequest
 from app.services.idempotency_service import Claim
 
@@ -43,15 +44,28 @@ def claim(body: Mapping[str, Any], *, is_required: bool = False) -> Claim:
 
 def fingerprint(body: Mapping[str, Any]) -> bytes:
     """SHA-256 of the body as canonical JSON: key order and number spelling (1, 1.0, 1.00) make no difference."""
-    text = json.dumps(body, sort_keys=True, separators=(",", ":"), default=_plain)
-    return hashlib.sha256(text.encode()).digest()
+    return hashlib.sha256(orjson.dumps(body, default=_canonical, option=orjson.OPT_SORT_KEYS)).digest()
 
 
-def _plain(value: object) -> object:
+def _canonical(value: object) -> object:
     if isinstance(value, Decimal):
-        return (
-            int(value)
-            if value == value.to_integral_value() and value.adjusted() < 40
-            else str(value.normalize())
-        )
-    return str(value)
+        return orjson.Fragment(_number(value))
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _number(value: Decimal) -> str:
+    """One spelling for one number, exactly: Decimal's own arithmetic would round to 28 digits."""
+    sign, digits, exponent = value.as_tuple()
+    assert isinstance(exponent, int)  # the body reader takes no NaN
+    text = "".join(map(str, digits))
+    significant = text.rstrip("0")
+    exponent += len(text) - len(significant)
+    significant = significant.lstrip("0")
+    if not significant:
+        return "0"
+    minus = "-" if sign else ""
+    if 0 <= exponent and len(significant) + exponent <= MAX_INT_DIGITS:
+        return f"{minus}{significant}{'0' * exponent}"  # as an int of this value is written
+    return f"{minus}{significant}e{exponent}"

@@ -20,6 +20,9 @@ MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 40
 """Characters of one number."""
 
+MAX_INT_DIGITS: Final = 18
+"""Integers of up to so many characters fit 64 bits and are ints; longer ones are Decimals."""
+
 _JSON_TYPE: Final = re.compile(r"application/([a-z0-9.!#$&^_-]+\+)?json", re.ASCII)
 
 
@@ -93,9 +96,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _integer(text: str) -> int:
+def _integer(text: str) -> int | Decimal:
     _require_short(text)
-    return int(text)
+    return int(text) if len(text) <= MAX_INT_DIGITS else Decimal(text)
 
 
 def _decimal(text: str) -> Decimal:

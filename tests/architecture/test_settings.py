@@ -9,7 +9,11 @@ import pytest
 
 from app.config import SECRETS, SETTINGS, ConfigError, load
 
-EXAMPLE = (Path(__file__).parents[2] / ".env.example").read_text()
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / ".env.example").read_text()
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+COMPOSE_ONLY = {"POSTGRES_PASSWORD", "MALIPO_OWNER_PASSWORD", "MALIPO_APP_PASSWORD", "REDIS_PASSWORD", "PUBLISH"}
+"""Read by docker-compose.yml, not by the application."""
 
 
 def _example() -> dict[str, str]:
@@ -18,7 +22,13 @@ def _example() -> dict[str, str]:
 
 
 def test_the_example_is_complete_both_ways() -> None:
-    assert set(_example()) == {setting.name for setting in SETTINGS}
+    assert set(_example()) - COMPOSE_ONLY == {setting.name for setting in SETTINGS}
+
+
+def test_compose_asks_for_nothing_the_example_does_not_name() -> None:
+    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
+    assert asked and asked <= set(_example())
+    assert asked >= COMPOSE_ONLY
 
 
 def test_production_does_not_start_from_the_example() -> None:
@@ -28,7 +38,7 @@ def test_production_does_not_start_from_the_example() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_each_secret_must_be_replaced(name: str) -> None:
-    filled = _example() | {secret: "x" * 40 for secret in SECRETS}
+    filled = _example() | dict.fromkeys(SECRETS, "x" * 40)
     load(filled)
     with pytest.raises(ConfigError, match=name):
         load(filled | {name: _example()[name]})

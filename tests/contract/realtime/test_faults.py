@@ -1,0 +1,98 @@
+"""Redis comes and goes, processes are killed: later pushes arrive, and those of the time between are made up for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import redis
+
+from launcher.embedded import EmbeddedRedis
+from tests.contract.realtime.conftest import MakeHouse, Payer
+from tests.support import servers
+from tests.support.house import House
+from tests.support.realtime import python_client
+from tests.support.waiting import wait_until
+
+STEPS = ["pending", "completed"]
+
+
+@pytest.fixture(scope="module")
+def own_redis() -> Iterator[EmbeddedRedis]:
+    server = servers.new_redis()
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="module")
+def house(make_house: MakeHouse, own_redis: EmbeddedRedis) -> House:
+    return make_house("app", "relay", "realtime", redis=own_redis)
+
+
+@pytest.fixture(params=["embedded", "realtime process"])
+def url(house: House, request: pytest.FixtureRequest) -> str:
+    return house.url if request.param == "embedded" else house.realtime_url
+
+
+@pytest.fixture
+def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
+    return make_payer(house)
+
+
+def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+    with python_client(url, payer.sender.access_token) as client, redis.Redis.from_url(own_redis.url()) as connection:
+        first = payer.pay()
+        connection.flushall()
+        second = payer.pay()
+        assert client.notes.wait_for_steps(first) == STEPS
+        assert client.notes.wait_for_steps(second) == STEPS
+
+
+def test_what_happens_while_redis_is_away_arrives_when_it_is_back(
+    payer: Payer, url: str, own_redis: EmbeddedRedis
+) -> None:
+    with python_client(url, payer.recipient.access_token) as client:
+        client.notes.wait_for_steps(payer.pay())
+        own_redis.kill()
+        during = [payer.pay() for _ in range(3)]
+        own_redis.start()
+        later = payer.pay()
+        for payment_id in [*during, later]:
+            assert set(client.notes.wait_for_steps(payment_id, timeout_s=20)) == set(STEPS)
+        assert client.connected
+
+
+def test_a_quick_restart_of_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+    """The relay may publish to the new Redis before the servers listen to it again."""
+    with python_client(url, payer.recipient.access_token) as client:
+        client.notes.wait_for_steps(payer.pay())
+        payments = []
+        for _ in range(3):
+            own_redis.kill()
+            own_redis.start()
+            payments += [payer.pay() for _ in range(5)]
+        for payment_id in payments:
+            client.notes.wait_for_steps(payment_id, timeout_s=20)
+
+
+def test_clients_subscribe_while_redis_is_away(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+    with python_client(url, payer.sender.access_token) as client:
+        payment_id = payer.pay()
+        client.notes.wait_for_steps(payment_id)
+        own_redis.kill()
+        try:
+            with python_client(url) as newcomer:
+                newcomer.subscribe(payment_id)
+                assert newcomer.notes.wait_for_steps(payment_id) == ["completed"]
+        finally:
+            own_redis.start()
+
+
+def test_a_killed_server_is_found_again_by_its_clients(payer: Payer, house: House, url: str) -> None:
+    name = "app" if url == house.url else "realtime"
+    with python_client(url, payer.sender.access_token) as client:
+        house.kill(name)
+        wait_until(lambda: not client.connected, "the client to notice")
+        house.start(name)
+        client.notes.wait_for("connected", 2, timeout_s=30)
+        assert client.notes.wait_for_steps(payer.pay()) == STEPS

@@ -1,0 +1,188 @@
+"""What a client may not do to the server: too many, too much, too fast, or nonsense."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+import socketio
+
+from tests.contract.realtime.conftest import MakeHouse, Payer
+from tests.support.house import House
+from tests.support.realtime import PythonClient, python_client
+from tests.support.waiting import wait_until
+
+PLACES = 3
+
+
+@pytest.fixture(scope="module")
+def house(make_house: MakeHouse) -> House:
+    return make_house("app", "relay", "realtime")
+
+
+@pytest.fixture(params=["embedded", "realtime process"])
+def url(house: House, request: pytest.FixtureRequest) -> str:
+    return house.url if request.param == "embedded" else house.realtime_url
+
+
+@pytest.fixture
+def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
+    return make_payer(house)
+
+
+def is_served(client: PythonClient, payment_id: str) -> bool:
+    """Whether a subscription still works."""
+    client.subscribe(payment_id)
+    client.notes.wait_for("subscribed")
+    client.notes.wait_for_steps(payment_id)
+    return client.connected
+
+
+@pytest.mark.parametrize("event", ["subscribe_transaction", "unsubscribe_transaction"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        None, 5, True, "pmt", [], {}, b"bytes", ({"transaction_id": "a"}, {"transaction_id": "b"}),
+        {"transaction_id": None}, {"transaction_id": 5}, {"transaction_id": ""}, {"transaction_id": "x" * 65},
+        {"transaction_id": "x" * 60_000}, {"transaction_id": ["pmt"]}, {"transaction_id": {"a": 1}},
+        {"transaction_id": "pmt_1", "token": 5}, {"transaction_id": b"pmt"}, {"id": "pmt_1"},
+    ],
+    ids=lambda data: str(data)[:30],
+)  # fmt: skip
+def test_nonsense_is_answered_with_an_error(payer: Payer, url: str, event: str, data: Any) -> None:
+    with python_client(url) as client:
+        client.emit(event, data)
+        error = client.notes.wait_for("error")[0]
+        assert error["code"] == "INVALID_REQUEST"
+        assert error["message"]
+        assert is_served(client, payer.pay())
+
+
+@pytest.mark.parametrize(
+    "transaction_id", ["pmt_" + "0" * 32, "pmt_", "x", "transaction_pmt_1", "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11", "\0"]
+)
+def test_an_unknown_payment_is_not_found(url: str, transaction_id: str) -> None:
+    with python_client(url) as client:
+        client.subscribe(transaction_id)
+        assert client.notes.wait_for("error")[0] == {
+            "code": "NOT_FOUND", "message": "Transaction not found.", "transaction_id": transaction_id,
+        }  # fmt: skip
+
+
+RAW = [
+    "42", "42x", '42"text"', "42{}", "42[]", "42[5]", "42[[]]", '42["subscribe_transaction"', "42[" + "[" * 20_000,
+    '42["connect",{}]', '42["disconnect"]', '42[""]', '42["nobody_knows_this"]', "43", "431[]", "44{}", "47", "4x",
+    '451-["subscribe_transaction",{"_placeholder":true,"num":7}]', '42[NaN]',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("raw", RAW, ids=lambda raw: raw[:30])
+def test_broken_packets_are_answered_and_hurt_nobody(payer: Payer, url: str, raw: str) -> None:
+    with python_client(url) as client:
+        client.eio._send_packet(_Raw(raw))
+        if raw.startswith("451"):
+            client.eio.send(b"attachment")
+        assert client.notes.wait_for("error")[0]["code"] == "INVALID_REQUEST"
+        assert is_served(client, payer.pay())
+
+
+class _Raw:
+    """An Engine.IO packet whose text is exactly this."""
+
+    packet_type, data, binary = 4, None, False
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def encode(self, b64: bool = False) -> str:
+        return self._text
+
+
+def test_one_client_watches_at_most_a_hundred_payments(payer: Payer, url: str) -> None:
+    payments = payer.pay_many(101)
+    with python_client(url) as client:
+        for payment_id in payments:
+            client.subscribe(payment_id)
+        error = client.notes.wait_for("error")[0]
+        assert error["transaction_id"] == payments[100]
+        client.subscribe(payments[0])  # it watches that one already
+        client.notes.wait_for("subscribed", 101)
+        client.emit("unsubscribe_transaction", {"transaction_id": payments[0]})
+        client.subscribe(payments[100])
+        client.notes.wait_for_steps(payments[100])
+
+
+def test_a_flood_is_slowed_down_and_others_do_not_feel_it(payer: Payer, url: str) -> None:
+    with python_client(url) as flooder, python_client(url, payer.sender.access_token) as neighbour:
+        for _ in range(400):
+            flooder.emit("unsubscribe_transaction", {"transaction_id": "pmt_1"})
+        flooder.notes.wait_for("unsubscribed", 200)
+        wait_until(lambda: {e["code"] for e in flooder.notes.of("error")} == {"RATE_LIMIT_EXCEEDED"}, "the limit")
+        assert len(flooder.notes.of("unsubscribed")) < 400
+        neighbour.notes.wait_for_steps(payer.pay())
+
+
+def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str) -> None:
+    with python_client(url, payer.sender.access_token) as neighbour, python_client(url, reconnection=False) as greedy:
+        greedy.emit("subscribe_transaction", {"transaction_id": "x" * 70_000})
+        wait_until(lambda: not greedy.connected, "the connection to end")
+        neighbour.notes.wait_for_steps(payer.pay())
+
+
+def test_a_polled_payload_above_the_limit_is_refused(url: str) -> None:
+    opened = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", timeout=10)
+    sid = opened.text.split('"sid":"')[1].split('"')[0]
+    answer = requests.post(f"{url}/socket.io/?EIO=4&transport=polling&sid={sid}", data=b"4" + b"x" * 70_000, timeout=10)
+    assert answer.status_code == 400
+
+
+def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_house: MakeHouse) -> None:
+    house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+    with python_client(house.url), python_client(house.url):
+        with python_client(house.url):
+            refused = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=10)
+            assert refused.status_code == 503
+            assert refused.json()["code"] == "TOO_MANY_CLIENTS"
+            assert refused.headers["Retry-After"] == "5"
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                socketio.Client(reconnection=False).connect(house.url)
+            for _ in range(10):
+                assert requests.get(f"{house.url}/health/live", timeout=2).status_code == 200
+
+        def a_place_is_free() -> bool:
+            answer = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=10)
+            return answer.status_code == 200
+
+        wait_until(a_place_is_free, "a place for the next client")
+
+
+def test_half_open_polls_leave_threads_for_rest(make_house: MakeHouse) -> None:
+    """Each place polls many times at once, which no honest client does: the requests in flight are bounded too."""
+    house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+    sessions = []
+    for _ in range(PLACES):
+        opened = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=10)
+        sessions.append(opened.text.split('"sid":"')[1].split('"')[0])
+    polls = [_hanging_poll(house, sid) for sid in sessions for _ in range(20)]
+    try:
+        assert requests.get(f"{house.url}/health/live", timeout=5).status_code == 200
+    finally:
+        for poll in polls:
+            poll.close()
+
+
+def _hanging_poll(house: House, sid: str) -> Any:
+    import socket
+
+    connection = socket.create_connection(("127.0.0.1", house.port))
+    request = f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n\r\n"
+    connection.sendall(request.encode())
+    return connection
+
+
+def test_the_app_stops_within_seconds_though_clients_are_connected(make_house: MakeHouse) -> None:
+    house = make_house("app")
+    with python_client(house.url, reconnection=False), python_client(house.url, reconnection=False):
+        assert house.stop("app") < 4.0

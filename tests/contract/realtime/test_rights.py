@@ -1,0 +1,193 @@
+"""Who may connect and who may watch: tokens, sessions, pages, and in production the parties of a payment alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+import socketio
+
+from app import clock
+from app.services import tokens
+from tests.contract.realtime.conftest import MakeHouse, Payer
+from tests.support.factories import make_user
+from tests.support.house import House
+from tests.support.realtime import javascript_client, python_client
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def demo(make_house: MakeHouse) -> House:
+    return make_house("app", "relay")
+
+
+@pytest.fixture(scope="module")
+def production(make_house: MakeHouse) -> House:
+    """As compose runs it: app, relay, and Socket.IO in a process of its own."""
+    return make_house(
+        "app", "relay", "realtime", mode="production", REALTIME="external", RATE_LIMIT_DEFAULT="1000/minute",
+        CORS_ORIGINS="https://shop.example", DIRECT_FUNDING="true",
+    )  # fmt: skip
+
+
+@pytest.fixture(params=["demo", "production"])
+def place(request: pytest.FixtureRequest) -> tuple[House, str]:
+    """A house and where its Socket.IO is."""
+    house: House = request.getfixturevalue(request.param)
+    return house, house.url if request.param == "demo" else house.realtime_url
+
+
+def refusal(url: str, auth: Any) -> dict[str, Any]:
+    """What connect_error says."""
+    errors: list[dict[str, Any]] = []
+    client = socketio.Client(reconnection=False)
+    client.on("connect_error", errors.append)
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        client.connect(url, auth=auth)
+    client.disconnect()
+    assert len(errors) == 1
+    return errors[0]
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"token": "nonsense"},
+        {"token": "a.b.c"},
+        {"token": ""},
+        {"token": "x" * 5000},
+        {"token": "ü"},
+        {"token": 5},
+        {"token": ["x"]},
+        {"token": {"x": 1}},
+        {"token": "a.b.c", "other": 1},
+        {"api_key": "unknown"},
+        ["token"],
+        "token",
+        7,
+    ],
+)
+def test_a_bad_credential_is_refused_at_connect(place: tuple[House, str], auth: Any) -> None:
+    error = refusal(place[1], auth)
+    assert error["data"]["code"] in ("TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST")
+    assert error["message"]
+
+
+def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
+    place: tuple[House, str], make_payer: Callable[[House], Payer]
+) -> None:
+    house, url = place
+    payer = make_payer(house)
+    assert refusal(url, {"token": payer.sender.refresh_token})["data"] == {"code": "TOKEN_INVALID"}
+
+    with payer.app.app_context():
+        now = clock.now().timestamp()
+        clock.travel(-clock.timedelta(days=1))
+        old = tokens.issue(payer.sender.user_id, session_id=payer.sender.session_id, refresh_id=payer.sender.session_id)
+        clock.reset()
+        assert tokens.clock.now().timestamp() >= now
+    assert refusal(url, {"token": old.access_token})["data"] == {"code": "TOKEN_EXPIRED"}
+
+    requests.post(f"{house.url}/api/v1/auth/logout", headers=payer.sender.headers, timeout=10).raise_for_status()
+    assert refusal(url, {"token": payer.sender.access_token})["data"] == {"code": "TOKEN_INVALID"}
+
+
+def test_the_javascript_client_reads_why_it_was_refused(demo: House, javascript: None) -> None:
+    with javascript_client(demo.url, "nonsense") as client:
+        error = client.notes.wait_for("connect_error")[0]
+    assert error == {"message": "The access token is not valid.", "data": {"code": "TOKEN_INVALID"}}
+
+
+def test_in_production_a_payment_is_shown_to_its_parties_alone(
+    production: House, make_payer: Callable[[House], Payer]
+) -> None:
+    payer, url = make_payer(production), production.realtime_url
+    stranger = make_user(payer.app)
+    payment_id = payer.pay()
+    for token in (payer.sender.access_token, payer.recipient.access_token):
+        with python_client(url, token) as party:
+            party.subscribe(payment_id)
+            party.notes.wait_for_steps(payment_id)
+    for token in (stranger.access_token, None):
+        with python_client(url, token) as outsider:
+            outsider.subscribe(payment_id)
+            outsider.subscribe("pmt_" + "0" * 32)
+            foreign, unknown = outsider.notes.wait_for("error", 2)
+            # Somebody else's looks exactly like none at all.
+            assert foreign == unknown | {"transaction_id": payment_id}
+            assert foreign["code"] == "NOT_FOUND"
+            payer.pay()
+            assert set(outsider.notes.names()) == {"connected", "error"}
+
+
+def test_a_token_may_be_brought_later_but_not_another_users(
+    production: House, make_payer: Callable[[House], Payer]
+) -> None:
+    payer = make_payer(production)
+    payment_id = payer.pay()
+    with python_client(production.realtime_url) as client:
+        client.subscribe(payment_id, token=payer.recipient.access_token)
+        client.notes.wait_for_steps(payment_id)
+        later = payer.pay()
+        assert client.notes.wait_for_steps(later)  # it is in its user's room now
+        client.subscribe(payment_id, token=payer.sender.access_token)
+        assert client.notes.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
+        client.subscribe(payment_id, token="nonsense")
+        assert client.notes.wait_for("error", 2)[1]["code"] == "TOKEN_INVALID"
+
+
+@pytest.mark.slow
+def test_pushes_stop_when_the_session_ends_or_the_token_expires(
+    place: tuple[House, str], make_payer: Callable[[House], Payer]
+) -> None:
+    house, url = place
+    leaver, expirer, witness = (make_payer(house) for _ in range(3))
+    with expirer.app.app_context():
+        ttl_s = expirer.app.config["ACCESS_TOKEN_TTL_S"]
+        clock.travel(clock.timedelta(seconds=3 - ttl_s))
+        short = tokens.issue(
+            expirer.sender.user_id, session_id=expirer.sender.session_id, refresh_id=expirer.sender.session_id
+        )
+        clock.reset()
+    with (
+        python_client(url, leaver.sender.access_token, reconnection=False) as left,
+        python_client(url, short.access_token, reconnection=False) as expired,
+        python_client(url, witness.sender.access_token) as stays,
+    ):
+        requests.post(f"{house.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=10).raise_for_status()
+        began = time.monotonic()
+        assert left.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
+        assert expired.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
+        assert time.monotonic() - began < 2 * 15 + 3  # docs/realtime.md
+        wait_until(lambda: not left.namespaces and not expired.namespaces, "both disconnected")
+        stays.notes.wait_for_steps(witness.pay())
+
+
+ORIGINS = [
+    (None, True, True),
+    ("http://{host}", True, True),
+    ("https://shop.example", False, True),
+    ("http://localhost:3000", True, False),
+    ("http://127.0.0.1:8080", True, False),
+    ("https://evil.example", False, False),
+    ("http://localhost.evil.example", False, False),
+    ("null", False, False),
+    ("file://", False, False),
+    ("http://{host}.evil.example", False, False),
+]
+
+
+@pytest.mark.parametrize(("origin", "in_demo", "in_production"), ORIGINS)
+def test_pages_of_other_origins_are_refused(
+    place: tuple[House, str], demo: House, origin: str | None, in_demo: bool, in_production: bool
+) -> None:
+    house, url = place
+    headers = {"Origin": origin.format(host=url.removeprefix("http://"))} if origin else {}
+    answer = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=headers, timeout=10)
+    is_allowed = in_demo if house is demo else in_production
+    assert answer.status_code == (200 if is_allowed else 400), answer.text
+    allowed = answer.headers.get("Access-Control-Allow-Origin")
+    assert allowed == (headers.get("Origin") if is_allowed else None)

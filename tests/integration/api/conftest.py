@@ -1,0 +1,35 @@
+"""A payer with a wallet, made anew for each test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from flask import Flask
+
+from tests.support.factories import Person, make_user, make_wallet
+
+
+@dataclass(frozen=True)
+class Payer:
+    """Somebody who can pay, and somebody to be paid."""
+
+    person: Person
+    wallet: str
+    recipient: Person
+    recipient_wallet: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.person.headers
+
+    def order(self, **differing: object) -> dict[str, object]:
+        """A good payment order, or one that is not."""
+        order = {"amount": 1, "currency": "USD", "source_wallet_id": self.wallet, "destination": self.recipient_wallet}
+        return order | differing
+
+
+@pytest.fixture
+def payer(app: Flask) -> Payer:
+    person, recipient = make_user(app), make_user(app)
+    return Payer(person, make_wallet(app, person, balance="100.00"), recipient, make_wallet(app, recipient))
