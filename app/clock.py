@@ -14,13 +14,13 @@ def now() -> datetime:
 
 def travel(by: timedelta) -> None:
     """Move the clock of this process by `by` (tests only); negative moves back."""
-    global _offset
+    global _offset  # noqa: PLW0603 the one clock of this process
     _offset += by
 
 
 def reset() -> None:
     """Return to the machine's time."""
-    global _offset
+    global _offset  # noqa: PLW0603 the one clock of this process
     _offset = timedelta(0)
 
 

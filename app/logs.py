@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -90,6 +91,7 @@ def _hidden(values: Mapping[Any, Any]) -> dict[Any, Any]:
     }
 
 
+@lru_cache(maxsize=1024)
 def _is_secret(key: str) -> bool:
     key = key.lower()
     return any(word in key for word in SECRET_WORDS)

@@ -29,6 +29,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call] # half of the text wo
 _BUCKETS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds."""
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""A client may make up others; they must not make series."""
+
 DEPTHS = {
     "outbox": "Changes not yet published.",
     "unfolded": "Ledger postings not yet added to their balances.",
@@ -59,6 +62,7 @@ class Metrics:
 
     def count(self, method: str, route: str, *, status: int, duration_s: float) -> None:
         """One answered request; `route` is the template, so that ids make no series."""
+        method = method if method in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(duration_s)
 

@@ -46,7 +46,9 @@ def main() -> int:
     wanted = options.only or [*TITLES, "growth"]
     try:
         with running() as house:
-            return _Run(house, size, seconds=seconds, rounds=options.rounds or size.rounds, clients=options.clients).run(wanted)
+            return _Run(
+                house, size, seconds=seconds, rounds=options.rounds or size.rounds, clients=options.clients
+            ).run(wanted)
     except (LauncherError, LoadRefused) as error:
         print(error, file=sys.stderr)
         return 1
@@ -59,7 +61,9 @@ class _Run:
     def __init__(self, house: House, size: Size, *, seconds: float, rounds: int, clients: int) -> None:
         self._house, self._size, self._rounds = house, size, rounds
         self._bench = Bench(house, clients=clients, seconds=seconds, warm_up_s=size.warm_up_s)
-        report.step(f"{size.people} people with a wallet each; {clients} clients; {seconds:g} s a measurement.")
+        report.step(
+            f"{size.people} people with a wallet each; {clients} clients; {seconds:g} s a measurement."
+        )
         everybody = people.make_people(house, size.people)
         self._requests = {
             "spread": people.payments(house, everybody),
@@ -90,8 +94,12 @@ class _Run:
             before = self._yardstick[-1]
             figures = {}
             for name in names:
-                figures[name] = self._bench.measure(self._requests[name], payments_each=BATCH if name == "batch" else 1)
-                report.step(f"round {number + 1}: {TITLES[name]}: {figures[name].payments_per_s:,.0f} a second")
+                figures[name] = self._bench.measure(
+                    self._requests[name], payments_each=BATCH if name == "batch" else 1
+                )
+                report.step(
+                    f"round {number + 1}: {TITLES[name]}: {figures[name].payments_per_s:,.0f} a second"
+                )
             around = statistics.mean((before, self._pgbench_per_s()))
             for name, figure in figures.items():
                 rounds[name].append((figure, figure.payments_per_s / around))
@@ -119,14 +127,18 @@ class _Run:
         for sentence in wrong:
             print(sentence, file=sys.stderr)
         if not wrong:
-            report.step(f"{self._bench.promised:,} payments were promised; all are there, completed, with two events each.")
+            report.step(
+                f"{self._bench.promised:,} payments were promised; all are there, completed, with two events each."
+            )
         return 1 if wrong else 0
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--smoke", action="store_true", help="small and short: only whether it works")
-    parser.add_argument("--only", action="append", choices=[*TITLES, "growth"], help="this part (may be repeated)")
+    parser.add_argument(
+        "--only", action="append", choices=[*TITLES, "growth"], help="this part (may be repeated)"
+    )
     parser.add_argument("--seconds", type=float, help="how long each measurement takes")
     parser.add_argument("--rounds", type=int, help="how often everything is measured")
     parser.add_argument("--clients", type=int, default=8, help="requests under way at once, pgbench's too")

@@ -124,7 +124,9 @@ def run(
     return load
 
 
-def _add(connections: dict[int, _Connection], poll: select.epoll, connection: _Connection, request: bytes) -> None:
+def _add(
+    connections: dict[int, _Connection], poll: select.epoll, connection: _Connection, request: bytes
+) -> None:
     connections[connection.socket.fileno()] = connection
     poll.register(connection.socket, select.EPOLLIN)
     connection.send(request)

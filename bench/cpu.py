@@ -20,14 +20,18 @@ class Meter:
 
     def read(self) -> None:
         self._readings.append(
-            {part: {pid: used for pid in pids if (used := _used_s(pid)) is not None} for part, pids in self._groups().items()}
+            {
+                part: {pid: used for pid in pids if (used := _used_s(pid)) is not None}
+                for part, pids in self._groups().items()
+            }
         )
 
     def between(self) -> dict[str, float]:
         """From the first reading to the last. A process that ended meanwhile counts as if it had done nothing."""
         first, last = self._readings[0], self._readings[-1]
         return {
-            part: sum(used - first.get(part, {}).get(pid, 0.0) for pid, used in now.items()) for part, now in last.items()
+            part: sum(used - first.get(part, {}).get(pid, 0.0) for pid, used in now.items())
+            for part, now in last.items()
         }
 
 

@@ -65,12 +65,17 @@ class House:
     def flask(self, *arguments: str) -> str:
         """The last line a flask command said, or what was wrong."""
         done = subprocess.run(
-            ["flask", *arguments], cwd=PROJECT, env=self.environment, capture_output=True, text=True, check=False
+            ["flask", *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         lines = (done.stdout + done.stderr).strip().splitlines() or ["(nothing said)"]
         return lines[-1] if done.returncode == 0 else f"FAILED: {lines[-1]}"
 
-    def connect(self, role: str = OWNER) -> "psycopg2.extensions.connection":
+    def connect(self, role: str = OWNER) -> psycopg2.extensions.connection:
         connection = psycopg2.connect(self.postgres.url(role, DATABASE))
         connection.autocommit = True
         return connection
@@ -79,7 +84,9 @@ class House:
         """The processes of each part; Postgres' are told apart by whom they serve."""
         # Only a superuser sees what others' connections call themselves.
         with closing(self.connect(SUPERUSER)) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pid, application_name FROM pg_stat_activity WHERE backend_type = 'client backend'")
+            cursor.execute(
+                "SELECT pid, application_name FROM pg_stat_activity WHERE backend_type = 'client backend'"
+            )
             serving = dict(cursor.fetchall())
         postgres = family(self.postgres.pid or 0)
         return {
@@ -123,7 +130,9 @@ def running() -> Iterator[House]:
         for name in COMMANDS:
             house.start(name)
             stack.callback(house.stop, name)
-        wait_until(lambda: house.check_alive() or _is_live(port), "The web process did not answer.", timeout_s=30)
+        wait_until(
+            lambda: house.check_alive() or _is_live(port), "The web process did not answer.", timeout_s=30
+        )
         yield house
 
 

@@ -63,7 +63,9 @@ def make_people(house: House, count: int) -> list[Person]:
             users,
         )
         execute_values(
-            cursor, "INSERT INTO sessions (id, user_id, refresh_id, created_at, expires_at) VALUES %s", sessions
+            cursor,
+            "INSERT INTO sessions (id, user_id, refresh_id, created_at, expires_at) VALUES %s",
+            sessions,
         )
         cursor.execute(
             "SELECT account_open(%s, %s, NULL, NULL, 'external', NULL, NULL, %s, false)",
@@ -93,7 +95,8 @@ def batches(house: House, people: list[Person], size: int) -> list[Request]:
         body = {
             "source_wallet_id": payer.wallet,
             "payments": [
-                {"amount": "0.01", "currency": CURRENCY, "destination": other.wallet} for other in others[:size]
+                {"amount": "0.01", "currency": CURRENCY, "destination": other.wallet}
+                for other in others[:size]
             ],
         }
         made.append(_request(house, payer, "/api/v1/payments/batch", body))

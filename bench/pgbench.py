@@ -29,7 +29,10 @@ class PgBench:
     def per_second(self, seconds: float) -> float:
         """Transactions per second over `seconds`, without the time to connect."""
         told = self._run(
-            "--protocol=prepared", f"--client={self._clients}", f"--jobs={THREADS}", f"--time={max(1, round(seconds))}"
+            "--protocol=prepared",
+            f"--client={self._clients}",
+            f"--jobs={THREADS}",
+            f"--time={max(1, round(seconds))}",
         )
         found = _RATE.search(told)
         if found is None:

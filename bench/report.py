@@ -29,7 +29,17 @@ def step(line: str) -> None:
 def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Mapping[str, str]) -> None:
     """Every load beside pgbench: medians, and in brackets the lowest and highest ratio of a round."""
     table = Table(title="Payments per second, beside pgbench on the same server", title_justify="left")
-    for heading in ("", "per second", "× pgbench", "aim", "p50", "p95", "p99", "published p50 / p95", "drained in"):
+    for heading in (
+        "",
+        "per second",
+        "× pgbench",
+        "aim",
+        "p50",
+        "p95",
+        "p99",
+        "published p50 / p95",
+        "drained in",
+    ):
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("pgbench TPC-B, prepared", f"{statistics.median(yardstick):,.0f}", "1", *[""] * 6)
     for name, series in rounds.items():
@@ -46,11 +56,15 @@ def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Map
     console.print(table)
     if "spread" in rounds and "hot" in rounds:
         pairs = zip(rounds["hot"], rounds["spread"], strict=True)
-        console.print(f"Hot recipient ÷ spread: {_spread([hot[1] / spread[1] for hot, spread in pairs])} (aim {HOT_AIM})")
+        console.print(
+            f"Hot recipient ÷ spread: {_spread([hot[1] / spread[1] for hot, spread in pairs])} (aim {HOT_AIM})"
+        )
     for name, series in rounds.items():
         if any(figure.backlog > figure.payments_per_s for figure, _ in series):
             kept = statistics.median(figure.kept_up_per_s for figure, _ in series)
-            console.print(f"{titles[name]}: accepted faster than published; {kept:,.0f} a second until all was published.")
+            console.print(
+                f"{titles[name]}: accepted faster than published; {kept:,.0f} a second until all was published."
+            )
 
 
 def processor(rounds: Mapping[str, Series], titles: Mapping[str, str]) -> None:
@@ -80,10 +94,16 @@ def growth(points: Sequence[tuple[int, Figure, float]]) -> None:
     for count, figure, ratio in points:
         postgres = sum(used for part, used in figure.cpu_s.items() if "Postgres" in part) * 1e6
         table.add_row(
-            f"{count:,}", f"{figure.payments_per_s:,.0f}", f"{ratio:.3f}", _ms(figure.p95_s), f"{postgres:,.0f}"
+            f"{count:,}",
+            f"{figure.payments_per_s:,.0f}",
+            f"{ratio:.3f}",
+            _ms(figure.p95_s),
+            f"{postgres:,.0f}",
         )
     console.print(table)
-    console.print(f"Growth: {points[-1][2] / points[0][2]:.2f} × as fast with the most as with the fewest, against pgbench.")
+    console.print(
+        f"Growth: {points[-1][2] / points[0][2]:.2f} × as fast with the most as with the fewest, against pgbench."
+    )
 
 
 def _median(figures: Sequence[Figure], field: str) -> float:

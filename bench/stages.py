@@ -65,7 +65,9 @@ class Bench:
             shown = "\n".join(load.unexpected[:MAX_SHOWN])
             raise LoadRefused(f"{len(load.unexpected)} answers were not 201. The first:\n{shown}")
         backlog = self._one("SELECT count(*) FROM outbox")
-        wait_until(self._is_drained, "The relay did not get through with its work.", timeout_s=DRAIN_TIMEOUT_S)
+        wait_until(
+            self._is_drained, "The relay did not get through with its work.", timeout_s=DRAIN_TIMEOUT_S
+        )
         drained = time.perf_counter()
         self.promised += load.answered * payments_each
         median, high = self._one(_PUBLISHED_AFTER, began)
@@ -88,7 +90,9 @@ class Bench:
             while (missing := total - self._one("SELECT count(*) FROM wallet_payments")) > total // 100:
                 cursor.execute("SELECT coalesce(max(seq), 0) FROM events")
                 (seq,) = cursor.fetchone()
-                cursor.execute(statement, {"count": min(missing, 100_000), "seq": seq, "now": datetime.now(UTC)})
+                cursor.execute(
+                    statement, {"count": min(missing, 100_000), "seq": seq, "now": datetime.now(UTC)}
+                )
                 self.old += cursor.rowcount
             cursor.execute("VACUUM ANALYZE")
             cursor.execute("CHECKPOINT")
@@ -114,7 +118,7 @@ class Bench:
         self.house.check_alive()
         return bool(self._one("SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM unfolded)"))
 
-    def _one(self, query: str, *arguments: object) -> "tuple[object, ...] | object":
+    def _one(self, query: str, *arguments: object) -> tuple[object, ...] | object:
         with closing(self.house.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(query, arguments)
             row = cursor.fetchone()

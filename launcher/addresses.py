@@ -59,5 +59,5 @@ def split_address(address: str) -> tuple[str, int]:
 
 def base_url(bind: str) -> str:
     """Where a client on this machine finds the first address."""
-    host, port = split_address(bind.split(",")[0])
-    return f"http://{'localhost' if host in ('127.0.0.1', '0.0.0.0') else host}:{port}"
+    host, port = split_address(bind.split(",", maxsplit=1)[0])
+    return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-PASSWORD = "SecurePass123!"
+PASSWORD = "SecurePass123!"  # noqa: S105 - printed for everybody to use
 USERS = (
     ("sender@example.com", "wallet acc_sender_123, 1000.00 USD"),
     ("bob@example.com", "wallet acc_recipient_456"),

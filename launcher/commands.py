@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from launcher.addresses import base_url, choose_bind, split_address
@@ -25,6 +26,7 @@ from launcher.house import (
     sole_occupant,
 )
 from launcher.places import PROJECT
+from launcher.prepared import is_prepared, remember
 from launcher.supervisor import Supervisor
 
 READY_TIMEOUT_S = 60
@@ -45,10 +47,20 @@ def run() -> None:
         environment = base_environment()
         environment["BIND"] = choose_bind(environment, say)
         url = base_url(environment["BIND"])
-        with servers(environment, say), on_record(environment):
-            say("Applying migrations and loading the demo data.")
-            flask("prepare", environment=environment)
+        with servers(environment, say) as data, on_record(environment):
+            prepare(data, environment)
             supervise(environment, lambda: print_card(url, is_demo=environment["GATEWAY_ENV"] == "demo"))
+
+
+def prepare(data: Path | None, environment: dict[str, str]) -> None:
+    """Migrate and load the demo data, unless the same code has already done so in this data folder."""
+    note = data / "malipo-prepared" if data is not None else None
+    if note is not None and is_prepared(note, environment):
+        return
+    say("Applying migrations and loading the demo data.")
+    flask("prepare", environment=environment)
+    if note is not None:
+        remember(note, environment)
 
 
 def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> None:
@@ -68,7 +80,7 @@ def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> No
 
 def wait_ready(bind: str, supervisor: Supervisor) -> None:
     """Return when /health/ready says so; LauncherError when a process ends first, or after 60 s."""
-    host, port = split_address(bind.split(",")[0])
+    host, port = split_address(bind.split(",", maxsplit=1)[0])
     url = f"http://{host}:{port}/health/ready"
     deadline = time.monotonic() + READY_TIMEOUT_S
     answer = "no answer"

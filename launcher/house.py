@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psycopg2
 import redis
@@ -53,8 +54,12 @@ def is_occupied() -> bool:
 
 
 @contextmanager
-def servers(environment: dict[str, str], say: Say) -> Iterator[None]:
-    """Start what DATABASE_URL and REDIS_URL do not name, put the URLs there, and stop it at the end."""
+def servers(environment: dict[str, str], say: Say) -> Iterator[Path | None]:
+    """Start what DATABASE_URL and REDIS_URL do not name, put the URLs there, and stop it at the end.
+
+    Yields the embedded Postgres's data folder, or None when the caller brought a Postgres.
+    """
+    data = None
     with ExitStack() as stack:
         if not environment.get("DATABASE_URL"):
             say("Starting PostgreSQL.")
@@ -63,6 +68,7 @@ def servers(environment: dict[str, str], say: Say) -> Iterator[None]:
                 postgres.create_database(DATABASE)
             environment["DATABASE_URL"] = postgres.url()
             environment["DATABASE_OWNER_URL"] = postgres.url(OWNER)
+            data = postgres.data
         else:
             check_database(environment["DATABASE_URL"])
         if not environment.get("REDIS_URL"):
@@ -70,7 +76,7 @@ def servers(environment: dict[str, str], say: Say) -> Iterator[None]:
             environment["REDIS_URL"] = stack.enter_context(EmbeddedRedis(HOUSE / "redis", say=say)).url()
         else:
             check_redis(environment["REDIS_URL"])
-        yield
+        yield data
 
 
 def check_database(url: str) -> None:

@@ -83,7 +83,9 @@ class Supervisor:
             member.last_lines.append(line)
             # When our own output is gone, go on reading: a full pipe would stop the process.
             with suppress(OSError, ValueError), self._printing:
-                self._printer.write(Message("line", line, datetime.now(), member.name, member.colour))
+                self._printer.write(
+                    Message("line", line, datetime.now().astimezone(), member.name, member.colour)
+                )
 
     def check(self) -> None:
         """LauncherError that names the first process found to have ended, with its last lines."""

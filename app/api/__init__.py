@@ -9,7 +9,7 @@ from typing import Final
 
 from flask import Flask
 
-from app.api import edge, errors, system
+from app.api import edge, errors, system, uploads
 from app.api.converters import CONVERTERS
 from app.api.documentation import API_CONFIG, make_api
 from app.api.gateway import payments as gateway_payments
@@ -46,6 +46,7 @@ TABLE: Final[tuple[Row, ...]] = (
 def init(app: Flask) -> None:
     """Mount the table and what happens around every request."""
     app.json = OrjsonProvider(app)
+    app.request_class = uploads.Request
     app.url_map.converters.update(CONVERTERS)
     app.url_map.merge_slashes = False
     app.config.update(API_CONFIG, API_VERSION=VERSION)

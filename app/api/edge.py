@@ -7,7 +7,8 @@ import time
 from typing import Final
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask, Request, Response, current_app, g, request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app import ids
@@ -29,6 +30,7 @@ def init(app: Flask) -> None:
     """Bind the hooks, and CORS when an origin is allowed."""
     app.extensions["rate_limiter"] = RateLimiter(app.config)
     app.extensions["metrics"] = Metrics(health_service.depths)
+    app.session_interface = NoSessions()
     app.before_request(_begin)
     app.before_request(_guard)
     app.after_request(_finish)
@@ -40,6 +42,19 @@ def init(app: Flask) -> None:
             expose_headers=[REQUEST_ID, REPLAYED_HEADER, "Retry-After"],
             max_age=600,
         )
+
+
+class NoSessions(SessionInterface):
+    """No cookie is read or set: who calls is in the Authorization header."""
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin:
+        return _NO_SESSION
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        return None
+
+
+_NO_SESSION: Final = NullSession()
 
 
 def _begin() -> None:

@@ -139,7 +139,9 @@ class Currency(_StrictField):
             **self.metadata,
         }
 
-    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> str:
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
         # Nothing falsy gets through: a service takes that for "not given".
         if not isinstance(value, str) or not value:
             raise ValidationError("This must be a currency code such as USD.")

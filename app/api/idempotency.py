@@ -66,6 +66,6 @@ def _number(value: Decimal) -> str:
     if not significant:
         return "0"
     minus = "-" if sign else ""
-    if 0 <= exponent and len(significant) + exponent <= MAX_INT_DIGITS:
+    if exponent >= 0 and len(significant) + exponent <= MAX_INT_DIGITS:
         return f"{minus}{significant}{'0' * exponent}"  # as an int of this value is written
     return f"{minus}{significant}e{exponent}"

@@ -70,7 +70,8 @@ class Publisher:
         self._next_sweep = 0.0
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT last_value, pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM outbox_id_seq"
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, "
+                "pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM outbox_id_seq"
             )
             self._hint, self._started_xmax = cursor.fetchone()
         connection.rollback()

@@ -58,7 +58,11 @@ def is_origin_allowed(origin: str | None, environ: Mapping[str, Any], config: Ma
     """
     if origin is None or origin in config["CORS_ORIGINS"]:
         return True
-    page = urlsplit(origin)
+    try:
+        page = urlsplit(origin)
+        _ = page.port  # ValueError for localhost:80.evil.example, whose hostname would be localhost
+    except ValueError:
+        return False
     if page.scheme not in ("http", "https") or not page.netloc:
         return False
     if page.netloc == environ.get("HTTP_HOST"):

@@ -20,6 +20,8 @@ class StrictPacket(packet.Packet):
             attachments: int = super().decode(encoded_packet)
         except (ValueError, TypeError, AttributeError, RecursionError):
             return self._become_unreadable()
+        if self.packet_type == packet.CONNECT and self.id is not None:
+            self.data = [UNREADABLE]  # a number as auth reads like a packet's id; refused, not taken for no auth
         is_event = self.packet_type in (packet.EVENT, packet.BINARY_EVENT)
         if is_event and not _is_event(self.data):
             return self._become_unreadable()
@@ -37,6 +39,9 @@ class StrictPacket(packet.Packet):
             return True
 
     def _become_unreadable(self) -> int:
+        if self.packet_type == packet.CONNECT:
+            self.data = [UNREADABLE]  # no client can have meant this as its auth: the connection is refused
+            return 0
         self.packet_type, self.data, self.namespace, self.id = packet.EVENT, [UNREADABLE], None, None
         return 0
 

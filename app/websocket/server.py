@@ -55,6 +55,8 @@ def build(app: Flask, *, async_mode: str, run: Run) -> SocketIO:
         ping_timeout=PING_TIMEOUT_S,
         cors_allowed_origins=lambda origin, environ: is_origin_allowed(origin, environ, app.config),
     )
+    eio = socketio.server.eio
+    eio.disconnect = lambda sid: _hang_up(eio, sid)
     conversation.register(socketio)
     rooms.sweep = Sweep(socketio.server, rooms, clients, run=run)
     return socketio
@@ -63,8 +65,13 @@ def build(app: Flask, *, async_mode: str, run: Run) -> SocketIO:
 def put_gate(app: Flask, socketio: SocketIO, *, max_clients: int) -> None:
     """Limit the clients of `socketio`, which `build` has put in front of the application."""
     app.wsgi_app = Gate(  # type: ignore[method-assign]
-        app.wsgi_app, clients=lambda: len(socketio.server.eio.sockets), max_clients=max_clients
+        app.wsgi_app, clients=lambda: _open_transports(socketio.server.eio), max_clients=max_clients
     )
+
+
+def _open_transports(eio: Any) -> int:
+    # A closed one stays listed until the next clean-up, up to PING_TIMEOUT_S later.
+    return sum(not transport.closed for transport in list(eio.sockets.values()))
 
 
 def in_context(app: Flask) -> Run:
@@ -75,6 +82,14 @@ def in_context(app: Flask) -> Run:
             return function(*args, **kwargs)
 
     return run
+
+
+def _hang_up(eio: Any, sid: str) -> None:
+    """End a transport after a protocol error. The stock function waits until its client has read everything: for ever,
+    if the client does not want to, and with it one of our threads."""
+    transport = eio.sockets.pop(sid, None)
+    if transport is not None:
+        transport.close(wait=False)
 
 
 class _StartingRooms(RoomManager):

@@ -21,7 +21,9 @@ MIGRATIONS = Path(__file__).parents[2] / "migrations"
 def test_migrations_are_one_line() -> None:
     scripts = ScriptDirectory(str(MIGRATIONS))
     assert len(scripts.get_heads()) == 1 and len(scripts.get_bases()) == 1
-    assert all(not script.is_branch_point and not script.is_merge_point for script in scripts.walk_revisions())
+    assert all(
+        not script.is_branch_point and not script.is_merge_point for script in scripts.walk_revisions()
+    )
 
 
 @pytest.fixture
@@ -37,7 +39,8 @@ def test_models_equal_the_database(owner_connection) -> None:
         return name != "alembic_version" and not (kind == "table" and thing.info.get("is_view"))
 
     context = MigrationContext.configure(
-        owner_connection, opts={"include_object": is_ours, "compare_type": True, "target_metadata": Base.metadata}
+        owner_connection,
+        opts={"include_object": is_ours, "compare_type": True, "target_metadata": Base.metadata},
     )
     assert compare_metadata(context, Base.metadata) == []
 
@@ -47,7 +50,8 @@ def test_views_have_the_columns_their_models_name(owner_connection) -> None:
     assert views
     for view in views:
         found = owner_connection.execute(
-            text("SELECT column_name FROM information_schema.columns WHERE table_name = :name"), {"name": view.name}
+            text("SELECT column_name FROM information_schema.columns WHERE table_name = :name"),
+            {"name": view.name},
         ).scalars()
         assert {column.name for column in view.columns} <= set(found)
 
@@ -61,11 +65,16 @@ def test_functions_in_the_database_are_the_files(owner_connection) -> None:
     for name, body, is_definer, settings in rows:
         assert body.strip() in sources()[name], name
         if is_definer:
-            assert any(setting.startswith("search_path=") for setting in settings or []), f"{name} trusts search_path"
+            assert any(setting.startswith("search_path=") for setting in settings or []), (
+                f"{name} trusts search_path"
+            )
 
 
 def test_no_function_reads_the_time(owner_connection) -> None:
-    clocks = re.compile(r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(|current_(date|timestamp)", re.I)
+    clocks = re.compile(
+        r"\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(|current_(date|timestamp)",
+        re.I,
+    )
     for name, source in sources().items():
         code = re.sub(r"--.*", "", source)
         assert not clocks.search(code), f"{name} reads the machine's time"
@@ -76,6 +85,7 @@ def test_the_application_role_writes_the_ledger_only_through_functions(app: Flas
     for table in guarded:
         for right in ("INSERT", "UPDATE", "DELETE", "TRUNCATE"):
             may = owner_connection.execute(
-                text("SELECT has_table_privilege('malipo_app', :table, :right)"), {"table": table, "right": right}
+                text("SELECT has_table_privilege('malipo_app', :table, :right)"),
+                {"table": table, "right": right},
             ).scalar_one()
             assert not may, f"malipo_app may {right} {table}"

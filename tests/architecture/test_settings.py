@@ -12,7 +12,13 @@ from app.config import SECRETS, SETTINGS, ConfigError, load
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
-COMPOSE_ONLY = {"POSTGRES_PASSWORD", "MALIPO_OWNER_PASSWORD", "MALIPO_APP_PASSWORD", "REDIS_PASSWORD", "PUBLISH"}
+COMPOSE_ONLY = {
+    "POSTGRES_PASSWORD",
+    "MALIPO_OWNER_PASSWORD",
+    "MALIPO_APP_PASSWORD",
+    "REDIS_PASSWORD",
+    "PUBLISH",
+}
 """Read by docker-compose.yml, not by the application."""
 
 

@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import secrets
 import socket
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
-
-T = TypeVar("T")
 
 ANSWER_TIMEOUT_S = 30.0
 
@@ -79,29 +76,6 @@ def _answer(opened: socket.socket) -> Answer:
     response.begin()
     text = response.read()
     return Answer(response.status, json.loads(text), dict(response.getheaders()))
-
-
-def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
-    """Run every task in a thread of its own, released by one barrier; their results. The first error is raised."""
-    barrier = threading.Barrier(len(tasks))
-    results: dict[int, T] = {}
-    errors: list[BaseException] = []
-
-    def run(index: int, task: Callable[[], T]) -> None:
-        try:
-            barrier.wait(ANSWER_TIMEOUT_S)
-            results[index] = task()
-        except BaseException as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(tasks)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if errors:
-        raise errors[0]
-    return [results[index] for index in range(len(tasks))]
 
 
 def new_key() -> str:

@@ -12,10 +12,14 @@ from app.config import APPLICATION_ROLE
 
 
 @contextmanager
-def connection(settings: Mapping[str, str], *, as_owner: bool = False, is_autocommit: bool = True) -> Iterator[Any]:
+def connection(
+    settings: Mapping[str, str], *, as_owner: bool = False, is_autocommit: bool = True
+) -> Iterator[Any]:
     """A psycopg2 connection to the database of `settings`, rolled back and closed at the end."""
     url = settings["DATABASE_OWNER_URL" if as_owner else "DATABASE_URL"]
-    options = "-c timezone=UTC" if as_owner else f"-c timezone=UTC -c role={APPLICATION_ROLE} -c lock_timeout=2000"
+    options = (
+        "-c timezone=UTC" if as_owner else f"-c timezone=UTC -c role={APPLICATION_ROLE} -c lock_timeout=2000"
+    )
     opened = psycopg2.connect(url, options=options)
     opened.autocommit = is_autocommit
     try:

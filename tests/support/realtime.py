@@ -59,7 +59,9 @@ class Notes:
             if update["transaction"]["id"] == payment_id
         ]
 
-    def wait_for_steps(self, payment_id: str, *, last: str = "completed", timeout_s: float = 10.0) -> list[str]:
+    def wait_for_steps(
+        self, payment_id: str, *, last: str = "completed", timeout_s: float = 10.0
+    ) -> list[str]:
         """The same, when the payment was shown as `last`."""
         wait_until(lambda: last in self.steps(payment_id), f"{payment_id} {last}", timeout_s=timeout_s)
         return self.steps(payment_id)
@@ -68,8 +70,8 @@ class Notes:
 class _InOrder(engineio.Client):
     """The stock client starts a thread for each message, so its handlers may run in another order than they came."""
 
-    def _trigger_event(self, event: str, *args: Any, run_async: bool = False) -> Any:
-        return super()._trigger_event(event, *args, run_async=False)
+    def _trigger_event(self, event: str, *args: Any, **options: Any) -> Any:
+        return super()._trigger_event(event, *args, **options | {"run_async": False})
 
 
 class PythonClient(socketio.Client):

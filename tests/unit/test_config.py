@@ -28,7 +28,9 @@ def test_production_starts_with_real_secrets_only() -> None:
 
 
 @pytest.mark.parametrize("name", config.SECRETS)
-@pytest.mark.parametrize("value", ["", "change-me", "Secret", "DEV", "your-secret-key-here-123456789012345", "short"])
+@pytest.mark.parametrize(
+    "value", ["", "change-me", "Secret", "DEV", "your-secret-key-here-123456789012345", "short"]
+)
 def test_production_refuses_a_default_or_missing_secret(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         config.load(COMPLETE | {name: value})

@@ -63,7 +63,7 @@ def test_seals_under_the_newest_key() -> None:
     assert Sealer(NEW).open(sealed, purpose="p", row_id=ROW) == b"secret"
 
 
-@pytest.mark.parametrize("keys", ["", " , ", "short", "x" * 44, f"{OLD},nonsense"])
+@pytest.mark.parametrize("keys", ["", " , ", "short", "x" * 44, "A" * 43 + "=,nonsense"])
 def test_unusable_keys_are_refused_without_being_shown(keys: str) -> None:
     with pytest.raises(ConfigError, match="ENCRYPTION_KEY") as caught:
         Sealer(keys)

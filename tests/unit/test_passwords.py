@@ -19,7 +19,8 @@ def test_strong_enough(password: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "password", ["", "Aa1!aaa", "securepass123!", "SECUREPASS123!", "SecurePass!!!", "SecurePass123", "Secure Pass 123"]
+    "password",
+    ["", "Aa1!aaa", "securepass123!", "SECUREPASS123!", "SecurePass!!!", "SecurePass123", "Secure Pass 123"],
 )
 def test_too_weak(password: str) -> None:
     with pytest.raises(WeakPassword) as caught:

@@ -4,8 +4,9 @@ RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp
 DECLARE
   v_available bigint;
 BEGIN
-  IF EXISTS (SELECT FROM holds WHERE ref_id = p_ref) THEN RETURN 'duplicate'; END IF;
   v_available := debit_lock(p_account, p_amount);
+  -- Under the lock: who waited here behind the same hold must not hear "insufficient".
+  IF EXISTS (SELECT FROM holds WHERE ref_id = p_ref) THEN RETURN 'duplicate'; END IF;
   IF v_available IS NULL THEN RETURN 'unknown'; END IF;
   IF v_available = -1 THEN RETURN 'frozen'; END IF;
   IF v_available < p_amount THEN RETURN 'insufficient'; END IF;

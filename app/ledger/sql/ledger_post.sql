@@ -32,6 +32,8 @@ BEGIN
   FOR i IN 1 .. cardinality(p_accounts) LOOP
     CONTINUE WHEN p_amounts[i] > 0 OR NOT v_floored[i];
     v_available := debit_lock(p_accounts[i], CASE WHEN p_hold IS NULL THEN -p_amounts[i] ELSE 0 END);
+    -- Again, now that we hold the lock: who waited here behind the same booking must not hear "insufficient".
+    IF EXISTS (SELECT FROM entries WHERE ref_id = p_ref AND kind = p_kind) THEN RETURN 'duplicate'; END IF;
     IF p_hold IS NOT NULL THEN
       SELECT * INTO v_hold FROM holds WHERE ref_id = p_hold AND account_id = p_accounts[i] FOR NO KEY UPDATE;
       IF v_hold.state IS DISTINCT FROM 'open' THEN RETURN 'hold_closed'; END IF;
@@ -40,6 +42,7 @@ BEGIN
     ELSIF v_available < -p_amounts[i] THEN RETURN 'insufficient';
     END IF;
   END LOOP;
+  IF p_hold IS NOT NULL AND v_hold.ref_id IS NULL THEN RETURN 'hold_closed'; END IF;
 
   INSERT INTO entries (id, tenant_id, kind, ref_id, currency, at)
   VALUES (p_entry, p_tenant, p_kind, p_ref, p_currency, p_now) ON CONFLICT (ref_id, kind) DO NOTHING;

@@ -40,7 +40,10 @@ def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
 
 
 def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
-    with python_client(url, payer.sender.access_token) as client, redis.Redis.from_url(own_redis.url()) as connection:
+    with (
+        python_client(url, payer.sender.access_token) as client,
+        redis.Redis.from_url(own_redis.url()) as connection,
+    ):
         first = payer.pay()
         connection.flushall()
         second = payer.pay()

@@ -168,7 +168,9 @@ def test_a_refused_payment_is_not_pushed(payer: Payer, url: str) -> None:
         assert len(client.notes.of("transaction_update")) == 2
 
 
-def test_what_happened_while_no_relay_ran_is_pushed_when_one_runs_again(payer: Payer, house: House, url: str) -> None:
+def test_what_happened_while_no_relay_ran_is_pushed_when_one_runs_again(
+    payer: Payer, house: House, url: str
+) -> None:
     with python_client(url, payer.sender.access_token) as client:
         house.kill("relay")
         payments = [payer.pay() for _ in range(3)]

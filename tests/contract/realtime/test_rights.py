@@ -52,28 +52,17 @@ def refusal(url: str, auth: Any) -> dict[str, Any]:
     return errors[0]
 
 
-@pytest.mark.parametrize(
-    "auth",
-    [
-        {"token": "nonsense"},
-        {"token": "a.b.c"},
-        {"token": ""},
-        {"token": "x" * 5000},
-        {"token": "ü"},
-        {"token": 5},
-        {"token": ["x"]},
-        {"token": {"x": 1}},
-        {"token": "a.b.c", "other": 1},
-        {"api_key": "unknown"},
-        ["token"],
-        "token",
-        7,
-    ],
-)
-def test_a_bad_credential_is_refused_at_connect(place: tuple[House, str], auth: Any) -> None:
-    error = refusal(place[1], auth)
-    assert error["data"]["code"] in ("TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST")
-    assert error["message"]
+BAD_CREDENTIALS = [
+    {"token": "nonsense"}, {"token": "a.b.c"}, {"token": ""}, {"token": "x" * 5000}, {"token": "ü"}, {"token": 5},
+    {"token": ["x"]}, {"token": {"x": 1}}, {"token": "a.b.c", "other": 1}, {"api_key": "unknown"}, ["token"], "token", 7,
+]  # fmt: skip
+
+
+def test_a_bad_credential_is_refused_at_connect(place: tuple[House, str]) -> None:
+    for auth in BAD_CREDENTIALS:
+        error = refusal(place[1], auth)
+        assert error["data"]["code"] in ("TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST"), auth
+        assert error["message"]
 
 
 def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
@@ -86,12 +75,16 @@ def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
     with payer.app.app_context():
         now = clock.now().timestamp()
         clock.travel(-clock.timedelta(days=1))
-        old = tokens.issue(payer.sender.user_id, session_id=payer.sender.session_id, refresh_id=payer.sender.session_id)
+        old = tokens.issue(
+            payer.sender.user_id, session_id=payer.sender.session_id, refresh_id=payer.sender.session_id
+        )
         clock.reset()
         assert tokens.clock.now().timestamp() >= now
     assert refusal(url, {"token": old.access_token})["data"] == {"code": "TOKEN_EXPIRED"}
 
-    requests.post(f"{house.url}/api/v1/auth/logout", headers=payer.sender.headers, timeout=10).raise_for_status()
+    requests.post(
+        f"{house.url}/api/v1/auth/logout", headers=payer.sender.headers, timeout=10
+    ).raise_for_status()
     assert refusal(url, {"token": payer.sender.access_token})["data"] == {"code": "TOKEN_INVALID"}
 
 
@@ -157,7 +150,9 @@ def test_pushes_stop_when_the_session_ends_or_the_token_expires(
         python_client(url, short.access_token, reconnection=False) as expired,
         python_client(url, witness.sender.access_token) as stays,
     ):
-        requests.post(f"{house.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=10).raise_for_status()
+        requests.post(
+            f"{house.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=10
+        ).raise_for_status()
         began = time.monotonic()
         assert left.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
         assert expired.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
@@ -180,14 +175,12 @@ ORIGINS = [
 ]
 
 
-@pytest.mark.parametrize(("origin", "in_demo", "in_production"), ORIGINS)
-def test_pages_of_other_origins_are_refused(
-    place: tuple[House, str], demo: House, origin: str | None, in_demo: bool, in_production: bool
-) -> None:
+def test_pages_of_other_origins_are_refused(place: tuple[House, str], demo: House) -> None:
     house, url = place
-    headers = {"Origin": origin.format(host=url.removeprefix("http://"))} if origin else {}
-    answer = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=headers, timeout=10)
-    is_allowed = in_demo if house is demo else in_production
-    assert answer.status_code == (200 if is_allowed else 400), answer.text
-    allowed = answer.headers.get("Access-Control-Allow-Origin")
-    assert allowed == (headers.get("Origin") if is_allowed else None)
+    for origin, in_demo, in_production in ORIGINS:
+        headers = {"Origin": origin.format(host=url.removeprefix("http://"))} if origin else {}
+        answer = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=headers, timeout=10)
+        is_allowed = in_demo if house is demo else in_production
+        assert answer.status_code == (200 if is_allowed else 400), origin
+        allowed = answer.headers.get("Access-Control-Allow-Origin")
+        assert allowed == (headers.get("Origin") if is_allowed else None)

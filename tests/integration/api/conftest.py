@@ -25,7 +25,12 @@ class Payer:
 
     def order(self, **differing: object) -> dict[str, object]:
         """A good payment order, or one that is not."""
-        order = {"amount": 1, "currency": "USD", "source_wallet_id": self.wallet, "destination": self.recipient_wallet}
+        order = {
+            "amount": 1,
+            "currency": "USD",
+            "source_wallet_id": self.wallet,
+            "destination": self.recipient_wallet,
+        }
         return order | differing
 
 

@@ -84,7 +84,9 @@ def test_amounts_of_cash(client: FlaskClient, payer, nothing_paid, path: str, am
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
-@pytest.mark.parametrize("path", ["/api/v1/payments", "/api/v1/payments/batch", "/api/v1/accounts/wallets", "/api/v1/kyc/submit"])
+@pytest.mark.parametrize(
+    "path", ["/api/v1/payments", "/api/v1/payments/batch", "/api/v1/accounts/wallets", "/api/v1/kyc/submit"]
+)
 def test_bodies(client: FlaskClient, payer, nothing_paid, path: str, body: bytes) -> None:
     answer = client.post(path, data=body, content_type="application/json", headers=payer.headers)
     assert _is_refused(answer, 400)["code"] == "INVALID_REQUEST"
@@ -153,7 +155,11 @@ def test_a_chunked_body_within_the_cap(client: FlaskClient, payer) -> None:
 
 def _chunked(client: FlaskClient, payer, raw: bytes) -> Any:
     """As gunicorn hands one over: no length, and a stream that ends by itself."""
-    environ = {"wsgi.input": io.BytesIO(raw), "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+    environ = {
+        "wsgi.input": io.BytesIO(raw),
+        "wsgi.input_terminated": True,
+        "HTTP_TRANSFER_ENCODING": "chunked",
+    }
     return client.post(
         "/api/v1/payments", content_type="application/json", headers=payer.headers, environ_overrides=environ
     )

@@ -61,7 +61,8 @@ def test_405(client: FlaskClient, method: str, path: str, allowed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/accounts/loose", "/api/v1/loose", "/api/v1/orders/loose", "/v1/loose", "/api/loose", "/loose"]
+    "path",
+    ["/api/v1/accounts/loose", "/api/v1/loose", "/api/v1/orders/loose", "/v1/loose", "/api/loose", "/loose"],
 )
 def test_500_tells_its_request_id_and_nothing_else(settings: dict[str, str], path: str, capsys) -> None:
     """Routes past the table: their guard is missing, which is a bug, like any other KeyError."""
@@ -86,7 +87,9 @@ def test_500s_of_several_surfaces_carry_the_id_in_their_own_place(settings: dict
 
 def test_a_database_that_is_away_is_503_with_retry_after(settings: dict[str, str], app: Flask) -> None:
     person = make_user(app)
-    away = create_app({**settings, "DATABASE_URL": "postgresql://malipo_app:x@127.0.0.1:1/none", "DB_POOL_TIMEOUT_S": "1"})
+    away = create_app(
+        {**settings, "DATABASE_URL": "postgresql://malipo_app:x@127.0.0.1:1/none", "DB_POOL_TIMEOUT_S": "1"}
+    )
     answer = away.test_client().get("/api/v1/accounts", headers=person.headers)
     assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
     assert answer.get_json()["error"]["code"] == "SERVICE_UNAVAILABLE"
@@ -94,7 +97,9 @@ def test_a_database_that_is_away_is_503_with_retry_after(settings: dict[str, str
 
 
 def test_a_field_and_all_its_sisters_are_named(client: FlaskClient, payer) -> None:
-    answer = client.post("/api/v1/payments", json={"amount": 1, "destination": 5, "colour": "red"}, headers=payer.headers)
+    answer = client.post(
+        "/api/v1/payments", json={"amount": 1, "destination": 5, "colour": "red"}, headers=payer.headers
+    )
     error = answer.get_json()["error"]
     assert set(error["details"]["fields"]) == {"source_wallet_id", "destination", "colour"}
     assert error["field"] in error["details"]["fields"]

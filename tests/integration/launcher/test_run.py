@@ -48,6 +48,24 @@ def test_data_and_secrets_are_kept_for_the_next_start(house: House) -> None:
     assert (house.folder / "var" / "secrets.env").read_text() == secrets
 
 
+def test_code_that_has_prepared_the_database_is_not_asked_again(house: House) -> None:
+    asking = "Applying migrations"
+    house.start_until_ready(HAS_MIGRATIONS="1")
+    assert asking in house.text()
+    house.finish()
+
+    house.start_until_ready(HAS_MIGRATIONS="1")
+    assert asking not in house.text()
+    wait_for(lambda: "visits: 1" in house.text(), "the relay counts the first visit alone")
+    house.finish()
+
+    (house.folder / "migrations").mkdir()
+    (house.folder / "migrations" / "0008.py").touch()
+    house.start_until_ready(HAS_MIGRATIONS="1")
+    assert asking in house.text()
+    house.finish()
+
+
 def test_what_holds_secrets_is_readable_by_its_owner_alone(house: House) -> None:
     house.start_until_ready()
     for name in ("secrets.env", "run.env", "postgres/passwords.json"):

@@ -43,14 +43,16 @@ def test_open_wallet(app: Flask, client: FlaskClient, rows: Rows) -> None:
 
 
 @pytest.mark.parametrize(("currency", "balance"), [("KES", "0.00"), ("JPY", "0"), ("KWD", "0.000")])
-def test_balances_have_the_currencys_decimals(app: Flask, client: FlaskClient, currency: str, balance: str) -> None:
+def test_balances_have_the_currencys_decimals(
+    app: Flask, client: FlaskClient, currency: str, balance: str
+) -> None:
     body = {"currency": currency, "type": "business", "name": "Shop"}
     wallet = client.post(f"{ACCOUNTS}/wallets", json=body, headers=make_user(app).headers).json
     assert (wallet["balance"], wallet["type"], wallet["name"]) == (balance, "business", "Shop")
 
 
-@pytest.mark.parametrize("currency", ["XYZ", "usd", "", "CHF", 840, ["USD"], {"code": "USD"}, True])
-def test_unsupported_currencies(app: Flask, client: FlaskClient, currency: object) -> None:
+@pytest.mark.parametrize("currency", ["XYZ", "usd", "CHF"])
+def test_unsupported_currencies(app: Flask, client: FlaskClient, currency: str) -> None:
     """CHF has an exponent here but no US dollar rate, so no limit could be kept for it."""
     answer = client.post(f"{ACCOUNTS}/wallets", json={"currency": currency}, headers=make_user(app).headers)
     assert code_of(answer) == (400, "UNSUPPORTED_CURRENCY")
@@ -61,6 +63,9 @@ def test_unsupported_currencies(app: Flask, client: FlaskClient, currency: objec
     [
         ({}, "currency"),
         ({"currency": None}, "currency"),
+        ({"currency": ""}, "currency"),
+        ({"currency": 840}, "currency"),
+        ({"currency": ["USD"]}, "currency"),
         ({"currency": "USD", "type": "savings"}, "type"),
         ({"currency": "USD", "name": "x" * 101}, "name"),
         ({"currency": "USD", "balance": "100.00"}, "balance"),
@@ -94,7 +99,10 @@ def test_the_most_wallets_holds_when_opened_at_once(app: Flask, client: FlaskCli
     for _ in range(wallet_service.MAX_WALLETS - 1):
         make_wallet(app, user)
     answers = together(
-        5, lambda _: app.test_client().post(f"{ACCOUNTS}/wallets", json={"currency": "USD"}, headers=user.headers)
+        5,
+        lambda _: app.test_client().post(
+            f"{ACCOUNTS}/wallets", json={"currency": "USD"}, headers=user.headers
+        ),
     )
     assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400]
     assert len(client.get(ACCOUNTS, headers=user.headers).json["accounts"]) == wallet_service.MAX_WALLETS
@@ -116,7 +124,9 @@ def test_a_list_shows_only_ones_own_oldest_first(app: Flask, client: FlaskClient
         ("POST", "/withdraw", {"amount": 1, "destination": "bank"}),
     ],
 )
-@pytest.mark.parametrize("which", ["foreign", "unknown", "external:USD", "acc_%00", "acc_%27--", "acc_" + "9" * 300])
+@pytest.mark.parametrize(
+    "which", ["foreign", "unknown", "external:USD", "acc_%00", "acc_%27--", "acc_" + "9" * 300]
+)
 def test_a_foreign_wallet_is_an_unknown_one(
     app: Flask, client: FlaskClient, method: str, path: str, body: dict[str, object] | None, which: str
 ) -> None:
@@ -162,7 +172,9 @@ def test_both_sides_of_a_payment_see_it(app: Flask, client: FlaskClient, publish
     paid = client.post("/api/v1/payments", json=body, headers=sender.headers).json
 
     def latest(headers: dict[str, str], wallet: str) -> dict[str, Any]:
-        rows: list[dict[str, Any]] = client.get(f"{ACCOUNTS}/{wallet}", headers=headers).json["recent_transactions"]
+        rows: list[dict[str, Any]] = client.get(f"{ACCOUNTS}/{wallet}", headers=headers).json[
+            "recent_transactions"
+        ]
         return rows[0]
 
     sent = latest(sender.headers, source)
@@ -201,7 +213,9 @@ def test_a_full_last_page_has_no_cursor(app: Flask, client: FlaskClient) -> None
     assert (len(page["transactions"]), page["next_cursor"]) == (2, None)
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=ten", "limit=-1", "cursor=nonsense", "cursor="])
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=101", "limit=ten", "limit=-1", "cursor=nonsense", "cursor="]
+)
 def test_history_refuses(app: Flask, client: FlaskClient, query: str) -> None:
     user = make_user(app)
     wallet = make_wallet(app, user)

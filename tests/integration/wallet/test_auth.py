@@ -55,7 +55,9 @@ def test_register_answers_both_contracts_at_once(client: FlaskClient, prefix: st
     assert (got["token_type"], got["expires_in"]) == ("Bearer", 3600)
     assert got["message"]
     assert got["data"] == {name: got[name] for name in got["data"]}
-    assert {"user_id", "access_token", "refresh_token", "token_type", "expires_in", "user"} == set(got["data"])
+    assert {"user_id", "access_token", "refresh_token", "token_type", "expires_in", "user"} == set(
+        got["data"]
+    )
     accounts = client.get("/api/v1/accounts", headers=bearer(got["access_token"]))
     assert accounts.json == {"accounts": []}
 
@@ -120,7 +122,9 @@ def test_register_refuses(client: FlaskClient, changes: dict[str, object], code:
 def test_a_wrong_password_and_an_unknown_address_look_the_same(app: Flask, client: FlaskClient) -> None:
     known = make_user(app)
     wrong = client.post("/api/v1/auth/login", json={"email": known.email, "password": "Wrong-1234"})
-    unknown = client.post("/api/v1/auth/login", json={"email": "nobody@example.com", "password": "Wrong-1234"})
+    unknown = client.post(
+        "/api/v1/auth/login", json={"email": "nobody@example.com", "password": "Wrong-1234"}
+    )
     nonsense = client.post("/api/v1/auth/login", json={"email": "nonsense", "password": "Wrong-1234"})
     assert code_of(wrong) == (401, "INVALID_CREDENTIALS")
     assert wrong.json == unknown.json == nonsense.json
@@ -132,7 +136,10 @@ def test_a_disabled_user_neither_logs_in_nor_goes_on(app: Flask, client: FlaskCl
     answer = client.post("/api/v1/auth/login", json={"email": user.email, "password": PASSWORD})
     assert code_of(answer) == (401, "INVALID_CREDENTIALS")
     assert code_of(client.get("/api/v1/accounts", headers=user.headers)) == (401, "TOKEN_INVALID")
-    assert code_of(client.post("/api/v1/auth/refresh", headers=bearer(user.refresh_token))) == (401, "TOKEN_INVALID")
+    assert code_of(client.post("/api/v1/auth/refresh", headers=bearer(user.refresh_token))) == (
+        401,
+        "TOKEN_INVALID",
+    )
 
 
 def test_login_makes_an_outdated_hash_anew(app: Flask, client: FlaskClient, rows: Rows) -> None:
@@ -141,7 +148,8 @@ def test_login_makes_an_outdated_hash_anew(app: Flask, client: FlaskClient, rows
     with app.app_context():
         transaction(lambda session: setattr(session.get(User, user.user_id), "password_hash", outdated))
     answers = together(
-        4, lambda _: app.test_client().post("/v1/auth/login", json={"email": user.email, "password": PASSWORD})
+        4,
+        lambda _: app.test_client().post("/v1/auth/login", json={"email": user.email, "password": PASSWORD}),
     )
     assert [answer.status_code for answer in answers] == [200] * 4
     [(now_stored,)] = rows("SELECT password_hash FROM users WHERE id = :id", id=user.user_id)
@@ -181,10 +189,17 @@ def test_a_refresh_token_used_twice_ends_the_session(app: Flask, client: FlaskCl
     pair = client.post("/api/v1/auth/refresh", headers=bearer(user.refresh_token)).json
     stolen = client.post("/api/v1/auth/refresh", headers=bearer(user.refresh_token))
     assert code_of(stolen) == (401, "TOKEN_INVALID")
-    assert code_of(client.get("/api/v1/accounts", headers=bearer(pair["access_token"]))) == (401, "TOKEN_INVALID")
-    assert code_of(client.post("/v1/auth/refresh", headers=bearer(pair["refresh_token"]))) == (401, "TOKEN_INVALID")
+    assert code_of(client.get("/api/v1/accounts", headers=bearer(pair["access_token"]))) == (
+        401,
+        "TOKEN_INVALID",
+    )
+    assert code_of(client.post("/v1/auth/refresh", headers=bearer(pair["refresh_token"]))) == (
+        401,
+        "TOKEN_INVALID",
+    )
     reasons = rows(
-        "SELECT data ->> 'reason' FROM outbox WHERE type = 'session.revoked' AND object_id = :id", id=user.public_id
+        "SELECT data ->> 'reason' FROM outbox WHERE type = 'session.revoked' AND object_id = :id",
+        id=user.public_id,
     )
     assert reasons == [("refresh_reused",)]
 
@@ -192,7 +207,8 @@ def test_a_refresh_token_used_twice_ends_the_session(app: Flask, client: FlaskCl
 def test_a_refresh_token_used_many_times_at_once_works_at_most_once(app: Flask) -> None:
     user = make_user(app)
     answers = together(
-        10, lambda _: app.test_client().post("/v1/auth/refresh", headers=bearer(user.refresh_token)).status_code
+        10,
+        lambda _: app.test_client().post("/v1/auth/refresh", headers=bearer(user.refresh_token)).status_code,
     )
     assert sorted(answers) == [200] + [401] * 9
 
@@ -204,7 +220,10 @@ def test_logout_ends_both_tokens_at_once_and_leaves_other_sessions(app: Flask, c
     answer = client.post("/api/v1/auth/logout", headers=user.headers)
     assert (answer.status_code, answer.json["status"]) == (200, "success")
     assert code_of(client.get("/api/v1/accounts", headers=user.headers)) == (401, "TOKEN_INVALID")
-    assert code_of(client.post("/v1/auth/refresh", headers=bearer(user.refresh_token))) == (401, "TOKEN_INVALID")
+    assert code_of(client.post("/v1/auth/refresh", headers=bearer(user.refresh_token))) == (
+        401,
+        "TOKEN_INVALID",
+    )
     assert code_of(client.post("/v1/auth/logout", headers=user.headers)) == (401, "TOKEN_INVALID")
     assert client.get("/api/v1/accounts", headers=bearer(other["access_token"])).status_code == 200
 
@@ -225,7 +244,10 @@ def test_refresh_without_a_refresh_token(client: FlaskClient, headers: dict[str,
 def test_access_and_refresh_tokens_do_not_stand_in_for_each_other(app: Flask, client: FlaskClient) -> None:
     user = make_user(app)
     assert code_of(client.post("/v1/auth/refresh", headers=user.headers)) == (401, "TOKEN_INVALID")
-    assert code_of(client.get("/api/v1/accounts", headers=bearer(user.refresh_token))) == (401, "TOKEN_INVALID")
+    assert code_of(client.get("/api/v1/accounts", headers=bearer(user.refresh_token))) == (
+        401,
+        "TOKEN_INVALID",
+    )
 
 
 def test_tokens_expire(app: Flask, client: FlaskClient) -> None:
@@ -234,7 +256,10 @@ def test_tokens_expire(app: Flask, client: FlaskClient) -> None:
     assert code_of(client.get("/api/v1/accounts", headers=user.headers)) == (401, "TOKEN_EXPIRED")
     assert client.post("/v1/auth/refresh", headers=bearer(user.refresh_token)).status_code == 200
     clock.travel(timedelta(days=31))
-    assert code_of(client.post("/v1/auth/refresh", headers=bearer(user.refresh_token))) == (401, "TOKEN_EXPIRED")
+    assert code_of(client.post("/v1/auth/refresh", headers=bearer(user.refresh_token))) == (
+        401,
+        "TOKEN_EXPIRED",
+    )
 
 
 def test_a_refreshed_session_lives_on_and_an_idle_one_ends(app: Flask, client: FlaskClient) -> None:
@@ -262,8 +287,14 @@ def test_a_token_for_anothers_session_is_refused(app: Flask, client: FlaskClient
     user, victim = make_user(app), make_user(app)
     with app.app_context():
         mixed = tokens.issue(victim.user_id, session_id=user.session_id, refresh_id=user.session_id)
-    assert code_of(client.get("/api/v1/accounts", headers=bearer(mixed.access_token))) == (401, "TOKEN_INVALID")
-    assert code_of(client.post("/v1/auth/refresh", headers=bearer(mixed.refresh_token))) == (401, "TOKEN_INVALID")
+    assert code_of(client.get("/api/v1/accounts", headers=bearer(mixed.access_token))) == (
+        401,
+        "TOKEN_INVALID",
+    )
+    assert code_of(client.post("/v1/auth/refresh", headers=bearer(mixed.refresh_token))) == (
+        401,
+        "TOKEN_INVALID",
+    )
     assert client.get("/api/v1/accounts", headers=user.headers).status_code == 200
 
 
@@ -274,7 +305,8 @@ def test_sign_ins_are_recorded_with_actor_and_address_but_not_for_the_public(
     client.post("/v1/auth/login", json={"email": user.email, "password": PASSWORD})
     client.post("/v1/auth/logout", headers=user.headers)
     recorded = rows(
-        "SELECT type, actor, address, is_public, data FROM outbox WHERE object_id = :id ORDER BY id", id=user.public_id
+        "SELECT type, actor, address, is_public, data FROM outbox WHERE object_id = :id ORDER BY id",
+        id=user.public_id,
     )
     assert [row[:4] for row in recorded] == [
         ("user.logged_in", user.public_id, "127.0.0.1", False),

@@ -62,14 +62,18 @@ def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) 
     assert (receipt["currency"], receipt["reference"], receipt["wallet_id"]) == ("USD", "ref-1", wallet)
     assert balance_of(app, user, wallet) == "500.00"
     entry = receipt["transaction_id"].removeprefix("txn_")
-    [movement] = rows("SELECT kind, amount, counterparty, description FROM cash_movements WHERE entry_id = :e", e=entry)
+    [movement] = rows(
+        "SELECT kind, amount, counterparty, description FROM cash_movements WHERE entry_id = :e", e=entry
+    )
     assert movement == ("deposit", 50_000, "bank_transfer", "Salary")
     booked = rows(
         "SELECT a.kind, p.amount FROM postings p JOIN accounts a ON a.id = p.account_id "
         "WHERE entry_id = :e ORDER BY amount", e=entry,
     )  # fmt: skip
     assert booked == [("external", -50_000), ("wallet", 50_000)]
-    [event] = rows("SELECT type, actor, address, data FROM outbox WHERE object_id = :id", id=receipt["transaction_id"])
+    [event] = rows(
+        "SELECT type, actor, address, data FROM outbox WHERE object_id = :id", id=receipt["transaction_id"]
+    )
     assert event[:3] == ("deposit.completed", user.public_id, "127.0.0.1")
     assert event.data == {
         "status": "completed", "amount_minor": 50_000, "currency": "USD", "wallet_id": wallet, "user": user.public_id
@@ -89,9 +93,12 @@ def test_withdrawal_answers_and_books(app: Flask, client: FlaskClient, rows: Row
 
 
 @pytest.mark.parametrize(
-    ("currency", "amount", "balance"), [("JPY", "1500", "1500"), ("KWD", "1.234", "1.234"), ("USD", "5.1000", "5.10")]
+    ("currency", "amount", "balance"),
+    [("JPY", "1500", "1500"), ("KWD", "1.234", "1.234"), ("USD", "5.1000", "5.10")],
 )
-def test_amounts_follow_the_currency(app: Flask, client: FlaskClient, currency: str, amount: str, balance: str) -> None:
+def test_amounts_follow_the_currency(
+    app: Flask, client: FlaskClient, currency: str, amount: str, balance: str
+) -> None:
     user = make_user(app)
     wallet = make_wallet(app, user, currency=currency)
     assert deposit(client, user, wallet, amount).json["new_balance"] == balance
@@ -99,9 +106,31 @@ def test_amounts_follow_the_currency(app: Flask, client: FlaskClient, currency: 
 
 @pytest.mark.parametrize("move", [deposit, withdraw])
 @pytest.mark.parametrize(
-    "amount", [0, "0.00", -1, "-0.01", "0.001", 1.005, "1e5", "NaN", "", " 1", "1_0", "１", True, None, [], {}, 10**30, "1,00"]
+    "amount",
+    [
+        0,
+        "0.00",
+        -1,
+        "-0.01",
+        "0.001",
+        1.005,
+        "1e5",
+        "NaN",
+        "",
+        " 1",
+        "1_0",
+        "１",
+        True,
+        None,
+        [],
+        {},
+        10**30,
+        "1,00",
+    ],
 )
-def test_no_amount(app: Flask, client: FlaskClient, move: Callable[..., TestResponse], amount: object) -> None:
+def test_no_amount(
+    app: Flask, client: FlaskClient, move: Callable[..., TestResponse], amount: object
+) -> None:
     user = make_user(app)
     wallet = make_wallet(app, user, balance="10.00")
     assert code_of(move(client, user, wallet, amount)) == (400, "INVALID_AMOUNT")
@@ -133,11 +162,13 @@ def test_withdrawal_needs_a_destination(app: Flask, client: FlaskClient, destina
 
 
 @pytest.mark.parametrize("move", [deposit, withdraw])
-def test_another_currency_is_refused(app: Flask, client: FlaskClient, move: Callable[..., TestResponse]) -> None:
+def test_another_currency_is_refused(
+    app: Flask, client: FlaskClient, move: Callable[..., TestResponse]
+) -> None:
     user = make_user(app)
     wallet = make_wallet(app, user, balance="5.00")
     assert code_of(move(client, user, wallet, 1, currency="EUR")) == (400, "CURRENCY_MISMATCH")
-    assert code_of(move(client, user, wallet, 1, currency=["USD"])) == (400, "CURRENCY_MISMATCH")
+    assert code_of(move(client, user, wallet, 1, currency=["USD"])) == (400, "INVALID_REQUEST")
     assert move(client, user, wallet, 1, currency="USD").status_code == 200
 
 
@@ -211,9 +242,12 @@ def test_withdrawing_needs_a_verified_identity(app: Flask, client: FlaskClient) 
 
 
 @pytest.mark.parametrize(
-    ("currency", "most", "above"), [("USD", "10000.00", "10000.01"), ("EUR", "9259.26", "9259.27"), ("JPY", "1515152", "1515153")]
+    ("currency", "most", "above"),
+    [("USD", "10000.00", "10000.01"), ("EUR", "9259.26", "9259.27"), ("JPY", "1515152", "1515153")],
 )
-def test_single_maximum_of_withdrawals(app: Flask, client: FlaskClient, currency: str, most: str, above: str) -> None:
+def test_single_maximum_of_withdrawals(
+    app: Flask, client: FlaskClient, currency: str, most: str, above: str
+) -> None:
     """10,000 US dollars or their equivalent by USD_RATES; deposits have no such maximum."""
     user = make_user(app, tier=3)
     wallet = make_wallet(app, user, currency=currency)
@@ -237,7 +271,9 @@ def test_held_money_is_not_available(app: Flask, client: FlaskClient, rows: Rows
     [(account_id,)] = rows("SELECT id FROM accounts WHERE public_id = :id", id=wallet)
     with app.app_context():
         transaction(
-            lambda session: ledger.hold(session, ids.uuid7(), account_id=account_id, amount=60_00, now=clock.now())
+            lambda session: ledger.hold(
+                session, ids.uuid7(), account_id=account_id, amount=60_00, now=clock.now()
+            )
         )
     shown = client.get(f"/api/v1/accounts/{wallet}", headers=user.headers).json["account"]
     assert (shown["balance"], shown["available_balance"]) == ("100.00", "40.00")
@@ -246,7 +282,9 @@ def test_held_money_is_not_available(app: Flask, client: FlaskClient, rows: Rows
     assert (receipt["new_balance"], receipt["available_balance"]) == ("60.00", "0.00")
 
 
-def test_a_frozen_wallet_gives_nothing_and_takes_everything(app: Flask, client: FlaskClient, rows: Rows) -> None:
+def test_a_frozen_wallet_gives_nothing_and_takes_everything(
+    app: Flask, client: FlaskClient, rows: Rows
+) -> None:
     user = make_user(app)
     wallet = make_wallet(app, user, balance="10.00")
     with app.app_context():

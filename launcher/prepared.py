@@ -1,0 +1,60 @@
+"""Remembers that the embedded database is up to date, so that a later start need not ask the application.
+
+Migrations and demo data take a second or two even when there is nothing to do. The note lies in the data folder and
+goes with it. It holds a fingerprint of the code and of the schema's version: when either changes, the application
+is asked again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import psycopg2
+
+from launcher.places import PROJECT
+
+CODE = ("app", "migrations", "wsgi.py")
+
+
+def fingerprint(environment: Mapping[str, str]) -> str:
+    """Changes with the mode, the schema, and the name, time or size of any file of the application.
+
+    Empty when the database has no schema yet.
+    """
+    version = schema_version(environment["DATABASE_OWNER_URL"])
+    if not version:
+        return ""
+    digest = hashlib.sha256(f"{environment['GATEWAY_ENV']} {version}".encode())
+    for name in CODE:
+        root = PROJECT / name
+        for file in sorted([root, *root.rglob("*")]):
+            if file.is_file() and file.suffix != ".pyc":
+                found = file.stat()
+                digest.update(f"\0{file}\0{found.st_mtime_ns}\0{found.st_size}".encode())
+    return digest.hexdigest()
+
+
+def is_prepared(note: Path, environment: Mapping[str, str]) -> bool:
+    """Whether this very code has prepared the database the note lies beside."""
+    return note.exists() and note.read_text() == (fingerprint(environment) or "nothing yet")
+
+
+def remember(note: Path, environment: Mapping[str, str]) -> None:
+    note.write_text(fingerprint(environment))
+
+
+def schema_version(url: str) -> str:
+    """The migration the database is at; empty before the first."""
+    connection = psycopg2.connect(url)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass('alembic_version') IS NOT NULL")
+            if cursor.fetchone() != (True,):
+                return ""
+            cursor.execute("SELECT string_agg(version_num, ' ' ORDER BY version_num) FROM alembic_version")
+            row = cursor.fetchone()
+            return str(row[0] or "") if row else ""
+    finally:
+        connection.close()

@@ -1,0 +1,116 @@
+"""Limits by kind and by whom; Redis away means counting in memory, never a refusal or an error."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.errors import RateLimitExceeded
+from app.rate_limits import Limit, RateLimiter
+from tests.support import servers
+from tests.support.factories import make_user
+
+
+@pytest.fixture
+def strict_app(settings: dict[str, str], redis_server) -> Flask:
+    """Low limits on counters of its own (another database number of this process's Redis)."""
+    import redis
+
+    url = redis_server.url(7)
+    client = redis.Redis.from_url(url)
+    client.flushdb()
+    client.close()
+    limits = {
+        "RATE_LIMIT_AUTH": "3/minute",
+        "RATE_LIMIT_PAYMENTS": "2/minute",
+        "RATE_LIMIT_DEFAULT": "4/minute",
+    }
+    return create_app({**settings, "REDIS_URL": url, **limits})
+
+
+def test_sign_ins_are_limited_by_address(strict_app: Flask) -> None:
+    client = strict_app.test_client()
+    body = {"email": "nobody@example.com", "password": "Wrong1234!"}
+
+    def log_in(path: str, address: str):
+        return client.post(path, json=body, environ_overrides={"REMOTE_ADDR": address})
+
+    assert [log_in("/api/v1/auth/login", "10.0.0.1").status_code for _ in range(3)] == [401] * 3
+    refused = log_in("/v1/auth/login", "10.0.0.1")  # the other prefix is no way round
+    assert refused.status_code == 429
+    assert refused.get_json()["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert log_in("/api/v1/auth/login", "10.0.0.2").status_code == 401
+
+
+def test_a_spoofed_address_is_no_new_address(strict_app: Flask) -> None:
+    client = strict_app.test_client()
+    answers = [
+        client.post("/api/v1/auth/login", json={"email": "a@b.cd", "password": "x"},
+                    headers={"X-Forwarded-For": f"10.9.9.{number}", "X-Real-IP": "1.2.3.4", "Forwarded": "for=1.2.3.4"},
+                    environ_overrides={"REMOTE_ADDR": "10.0.0.3"}).status_code
+        for number in range(4)
+    ]  # fmt: skip
+    assert answers[-1] == 429
+
+
+def test_behind_one_proxy_only_the_last_address_counts(settings: dict[str, str], strict_app: Flask) -> None:
+    behind = create_app({**settings, "REDIS_URL": strict_app.config["REDIS_URL"], "RATE_LIMIT_AUTH": "3/minute",
+                         "TRUSTED_PROXIES": "1"})  # fmt: skip
+    client = behind.test_client()
+
+    def log_in(forwarded: str) -> int:
+        return client.post(
+            "/api/v1/auth/login",
+            json={"email": "a@b.cd", "password": "x"},
+            headers={"X-Forwarded-For": forwarded},
+        ).status_code
+
+    assert [log_in(f"6.6.6.{n}, 10.1.1.1") for n in range(4)][-1] == 429
+    assert log_in("6.6.6.1, 10.1.1.2") != 429
+
+
+def test_payments_are_limited_by_user_and_apart_from_the_rest(strict_app: Flask) -> None:
+    client = strict_app.test_client()
+    one, other = make_user(strict_app), make_user(strict_app)
+    codes = [client.post("/api/v1/payments", json={}, headers=one.headers).status_code for _ in range(2)]
+    codes.append(client.post("/api/v1/payments/batch", json={}, headers=one.headers).status_code)
+    assert codes == [400, 400, 429]
+    assert client.post("/api/v1/payments", json={}, headers=other.headers).status_code == 400
+    assert [client.get("/api/v1/accounts", headers=one.headers).status_code for _ in range(5)] == [
+        200
+    ] * 4 + [429]
+
+
+def test_health_is_not_limited(strict_app: Flask) -> None:
+    client = strict_app.test_client()
+    assert {client.get("/health").status_code for _ in range(20)} == {200}
+
+
+def test_without_redis_it_counts_in_memory(settings: dict[str, str], capsys) -> None:
+    app = create_app({**settings, "REDIS_URL": "redis://127.0.0.1:1/0", "RATE_LIMIT_AUTH": "3/minute"})
+    client = app.test_client()
+    codes = [client.post("/api/v1/auth/login", json={}).status_code for _ in range(5)]
+    assert codes == [400, 400, 400, 429, 429]
+    assert capsys.readouterr().err.count("Redis is away") == 1
+
+
+def test_it_goes_back_to_redis(settings: dict[str, str], monkeypatch) -> None:
+    monkeypatch.setattr("app.rate_limits.REDIS_PAUSE_S", 0.0)
+    server = servers.new_redis()
+    try:
+        limiter = RateLimiter(
+            {"REDIS_URL": server.url(), "RATE_LIMIT_AUTH": "2/minute", "RATE_LIMIT_PAYMENTS": "9/minute",
+             "RATE_LIMIT_DEFAULT": "9/minute"}
+        )  # fmt: skip
+        limiter.hit(Limit.AUTH, "a")
+        server.kill()
+        limiter.hit(Limit.AUTH, "a")
+        server.start()
+        limiter.hit(Limit.AUTH, "a")
+        limiter.hit(Limit.AUTH, "a")  # Redis forgot the first: these are its first two
+        with pytest.raises(RateLimitExceeded):
+            limiter.hit(Limit.AUTH, "a")
+    finally:
+        server.destroy()
