@@ -14,13 +14,12 @@ from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
 from app import clock, ledger
-from app.config import ConfigError
 from app.errors import GatewayError
 from app.events import queue
 from app.events.push import Pusher
 from app.events.relay import Relay
 from app.jobs.broker import hand_over
-from app.services import audit_service, demo_service, kyc_service
+from app.services import audit_service, demo_service, kyc_service, wallet_service
 from app.unit_of_work import reading, transaction
 
 demo = AppGroup("demo", help="The documents' demo data (not in production).")
@@ -28,11 +27,12 @@ ledger_group = AppGroup("ledger", help="The double-entry ledger.")
 audit = AppGroup("audit", help="The event log.")
 kyc = AppGroup("kyc", help="Identity verification.")
 jobs = AppGroup("jobs", help="The work queue.")
+wallet = AppGroup("wallet", help="Wallets.")
 
 
 def register(app: Flask) -> None:
     """Add every command to `app`."""
-    for group in (demo, ledger_group, audit, kyc, jobs):
+    for group in (demo, ledger_group, audit, kyc, jobs, wallet):
         app.cli.add_command(group)
     app.cli.add_command(prepare)
     app.cli.add_command(relay)
@@ -121,12 +121,40 @@ def kyc_reject(request_id: str, reason: str) -> None:
     _decide(request_id, "rejected", reason)
 
 
+@kyc.command("sweep")
+def kyc_sweep() -> None:
+    """Remove files of documents whose request was never committed (older than a day)."""
+    click.echo(f"{kyc_service.sweep_documents()} files removed.")
+
+
 def _decide(request_id: str, verdict: kyc_service.Verdict, reason: str | None) -> None:
     try:
         kyc_service.decide(request_id, verdict, reason=reason, actor_name="operator")
     except GatewayError as error:
         raise click.ClickException(error.message) from error
     click.echo(f"{request_id} is {verdict}.")
+
+
+@wallet.command("freeze")
+@click.argument("wallet_id")
+def wallet_freeze(wallet_id: str) -> None:
+    """Refuse payments and withdrawals from a wallet (acc_…); it still takes money in."""
+    _set_frozen(wallet_id, is_frozen=True)
+
+
+@wallet.command("thaw")
+@click.argument("wallet_id")
+def wallet_thaw(wallet_id: str) -> None:
+    """Let a frozen wallet (acc_…) pay again."""
+    _set_frozen(wallet_id, is_frozen=False)
+
+
+def _set_frozen(wallet_id: str, *, is_frozen: bool) -> None:
+    try:
+        wallet_service.set_frozen(wallet_id, is_frozen=is_frozen, operator="operator")
+    except GatewayError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{wallet_id} is {'frozen' if is_frozen else 'active'}.")
 
 
 @jobs.command("replay")
@@ -136,8 +164,3 @@ def jobs_replay(job_id: uuid.UUID) -> None:
     if not transaction(lambda session: queue.replay(session, job_id, now=clock.now())):
         raise click.ClickException("No dead job has this id.")
     click.echo("The job is due.")
-
-
-def refuse(error: ConfigError) -> None:
-    """How a bad environment ends any process: one sentence, exit code 1."""
-    raise click.ClickException(str(error)) from error

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from flask import current_app
+from flask import Flask, current_app
 
 from app.config import ConfigError
 
@@ -64,9 +64,12 @@ def _binding(purpose: str, row_id: uuid.UUID) -> bytes:
     return purpose.encode() + b"\0" + row_id.bytes
 
 
+def init(app: Flask) -> None:
+    """Bind the application's own, from ENCRYPTION_KEY. Raises ConfigError, so that a bad key stops the start."""
+    app.extensions["sealer"] = Sealer(app.config["ENCRYPTION_KEY"])
+
+
 def sealer() -> Sealer:
-    """The application's own, made once from ENCRYPTION_KEY."""
-    known: Sealer | None = current_app.extensions.get("sealer")
-    if known is None:
-        known = current_app.extensions.setdefault("sealer", Sealer(current_app.config["ENCRYPTION_KEY"]))
-    return known
+    """The application's own."""
+    bound: Sealer = current_app.extensions["sealer"]
+    return bound

@@ -45,7 +45,7 @@ def configure(config: Mapping[str, Any]) -> None:
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,  # the processors are the same at every call
     )
     handler = _Stderr()
     handler.setFormatter(
@@ -91,6 +91,7 @@ def _hidden(values: Mapping[Any, Any]) -> dict[Any, Any]:
     }
 
 
+@lru_cache(maxsize=1024)
 @lru_cache(maxsize=1024)
 def _is_secret(key: str) -> bool:
     key = key.lower()

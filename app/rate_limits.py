@@ -12,11 +12,9 @@ from typing import Any, Final
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from app.errors import RateLimitExceeded
 
@@ -45,14 +43,8 @@ class RateLimiter:
         self._items: dict[Limit, RateLimitItem] = {
             limit: parse(config[f"RATE_LIMIT_{limit.name}"]) for limit in Limit
         }
-        client_options: dict[str, Any] = {
-            "socket_timeout": REDIS_TIMEOUT_S,
-            "socket_connect_timeout": REDIS_TIMEOUT_S,
-            # Once more, on a new connection: a pooled one may be from before Redis was restarted.
-            "retry": Retry(NoBackoff(), 1),
-        }
-        storage = RedisStorage(config["REDIS_URL"], key_prefix="malipo:limit", **client_options)
-        self._shared = FixedWindowRateLimiter(storage)
+        self._redis_url: str = config["REDIS_URL"]
+        self._threads = threading.local()
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._redis_away_until = 0.0
 

@@ -91,7 +91,8 @@ def _autocommit_engine() -> Engine:
     if engine is None:
         uri = current_app.config["SQLALCHEMY_DATABASE_URI"]
         options = current_app.config["SQLALCHEMY_ENGINE_OPTIONS"]
-        engine = create_engine(uri, isolation_level="AUTOCOMMIT", **options)
+        # Nothing to roll back when a connection returns: every statement was a transaction of its own.
+        engine = create_engine(uri, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **options)
         engine = current_app.extensions.setdefault("autocommit_engine", engine)
     return engine
 

@@ -64,6 +64,7 @@ class Relay:
         self._timers: dict[str, float] = {}
         self._is_behind = False
         self._pushed_through = self._saved_through = 0
+        self._anchored = 0
         self._connection: Any = None
         self._publisher: Publisher | None = None
 
@@ -203,8 +204,9 @@ class Relay:
 
     def _write_anchor(self) -> None:
         head = self._run("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")
-        if head:
+        if head and head[0] != self._anchored:
             chain.write_anchor(self._anchors, chain.Anchor(head[0], bytes(head[1])), clock.now())
+            self._anchored = head[0]
 
     def _run(self, statement: str, *arguments: object) -> Any:
         with self._connection.cursor() as cursor:

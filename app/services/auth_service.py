@@ -127,15 +127,6 @@ def log_out(actor: Actor) -> None:
     transaction(work)
 
 
-def user_by_id(user_id: uuid.UUID) -> User:
-    """The user behind a live session. Raises TokenInvalid when there is none (any more)."""
-    with reading() as session:
-        user = session.get(User, user_id)
-    if user is None:
-        raise TokenInvalid
-    return user
-
-
 def _user_of(email: str) -> User | None:
     try:
         wanted = emails.normal(email)

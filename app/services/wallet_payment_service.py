@@ -189,7 +189,7 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
         rows = session.execute(
             select(WalletPayment.id, WalletPayment.status).where(WalletPayment.id.in_(payments))
         ).all()
-    return dict(row.tuple() for row in rows)
+    return {row.id: row.status for row in rows}
 
 
 def get_payment(actor: Actor, public_id: str) -> WalletPayment:

@@ -21,7 +21,9 @@ class StrictPacket(packet.Packet):
         except (ValueError, TypeError, AttributeError, RecursionError):
             return self._become_unreadable()
         if self.packet_type == packet.CONNECT and self.id is not None:
-            self.data = [UNREADABLE]  # a number as auth reads like a packet's id; refused, not taken for no auth
+            self.data = [
+                UNREADABLE
+            ]  # a number as auth reads like a packet's id; refused, not taken for no auth
         is_event = self.packet_type in (packet.EVENT, packet.BINARY_EVENT)
         if is_event and not _is_event(self.data):
             return self._become_unreadable()

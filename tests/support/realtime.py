@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,12 +94,13 @@ class PythonClient(socketio.Client):
 def python_client(url: str, token: str | None = None, **options: Any) -> Iterator[PythonClient]:
     """A connected client, which has been greeted."""
     client = PythonClient(**options)
-    try:
+    with ExitStack() as sockets:
+        sockets.callback(client.disconnect)
         client.connect(url, auth={"token": token} if token else None)
+        if client.eio.ws is not None:
+            sockets.callback(client.eio.ws.close)  # the library forgets it when the server hangs up
         client.notes.wait_for("connected")
         yield client
-    finally:
-        client.disconnect()
 
 
 class JavaScriptClient:

@@ -7,6 +7,7 @@ import uuid
 import pytest
 from cryptography.fernet import Fernet
 
+from app import create_app
 from app.config import ConfigError
 from app.crypto import CannotOpen, Sealer
 
@@ -68,3 +69,8 @@ def test_unusable_keys_are_refused_without_being_shown(keys: str) -> None:
     with pytest.raises(ConfigError, match="ENCRYPTION_KEY") as caught:
         Sealer(keys)
     assert OLD not in str(caught.value)
+
+
+def test_an_unusable_key_stops_the_start(settings: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="ENCRYPTION_KEY"):
+        create_app(settings | {"ENCRYPTION_KEY": "k" * 50})

@@ -7,7 +7,8 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   v_currency text;
 BEGIN
-  IF p_destination LIKE 'acc\_%' THEN
+  -- An address may begin with `acc_` too; only an address has an `@`.
+  IF position('@' IN p_destination) = 0 THEN
     SELECT a.id, a.owner_id, a.public_id, a.currency INTO account_id, owner_id, public_id, v_currency
     FROM accounts a WHERE a.public_id = p_destination AND a.kind = 'wallet';
   ELSE

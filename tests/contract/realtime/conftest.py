@@ -19,9 +19,9 @@ from tests.support.realtime import install_javascript
 MakeHouse = Callable[..., House]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def make_house(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHouse]:
-    """`make_house(*processes, redis=None, **settings)`: running until the module's end, demo unless mode= says more."""
+    """`make_house(*processes, redis=None, **settings)`: running until this folder's end, demo unless mode= says more."""
     running = []
 
     def make(*processes: str, redis: EmbeddedRedis | None = None, **settings: str) -> House:
@@ -43,7 +43,13 @@ def make_house(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
         context.__exit__(None, None, None)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
+def house(make_house: MakeHouse) -> House:
+    """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process beside it."""
+    return make_house("app", "relay", "realtime")
+
+
+@pytest.fixture(scope="session")
 def javascript() -> None:
     install_javascript()
 

@@ -17,11 +17,6 @@ from tests.support.waiting import wait_until
 PLACES = 3
 
 
-@pytest.fixture(scope="module")
-def house(make_house: MakeHouse) -> House:
-    return make_house("app", "relay", "realtime")
-
-
 @pytest.fixture(params=["embedded", "realtime process"])
 def url(house: House, request: pytest.FixtureRequest) -> str:
     return house.url if request.param == "embedded" else house.realtime_url
@@ -60,7 +55,14 @@ def test_nonsense_is_answered_with_an_error(payer: Payer, url: str, event: str) 
 
 
 def test_an_unknown_payment_is_not_found(url: str) -> None:
-    unknown = ["pmt_" + "0" * 32, "pmt_", "x", "transaction_pmt_1", "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11", "\0"]
+    unknown = [
+        "pmt_" + "0" * 32,
+        "pmt_",
+        "x",
+        "transaction_pmt_1",
+        "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11",
+        "\0",
+    ]
     with python_client(url) as client:
         for transaction_id in unknown:
             client.subscribe(transaction_id)

@@ -19,9 +19,9 @@ from tests.support.realtime import javascript_client, python_client
 from tests.support.waiting import wait_until
 
 
-@pytest.fixture(scope="module")
-def demo(make_house: MakeHouse) -> House:
-    return make_house("app", "relay")
+@pytest.fixture
+def demo(house: House) -> House:
+    return house
 
 
 @pytest.fixture(scope="module")

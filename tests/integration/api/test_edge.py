@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 
 import pytest
+import structlog
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -126,3 +128,15 @@ def test_secrets_are_hidden_by_their_name_at_any_depth() -> None:
     assert hidden == {
         "event": "x", "Authorization": HIDDEN, "user": {"password": HIDDEN, "deep": {"API_KEY": HIDDEN}}, "n": 1,
     }  # fmt: skip
+
+
+def test_the_log_itself_hides_them(loud_app: Flask, capsys) -> None:
+    structlog.get_logger("test").warning("signing in", password=PASSWORD, user={"api_key": "key-17"})
+    logging.getLogger("library").warning("%s", "from a library")
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (
+        first["password"] == HIDDEN
+        and first["user"] == {"api_key": HIDDEN}
+        and first["event"] == "signing in"
+    )
+    assert second["event"] == "from a library" and second["logger"] == "library"

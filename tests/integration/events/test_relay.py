@@ -12,7 +12,8 @@ import pytest
 from flask import Flask
 
 from app import clock
-from app.events import chain, relay as module
+from app.events import chain
+from app.events import relay as module
 from app.events.relay import Relay
 from app.events.transactions import PushMessage
 from tests.support import books, factories
@@ -93,7 +94,9 @@ def test_publishing_a_payment_completes_it(
     assert _status(reader, payment_id) == "pending"
     relay.step()
     assert _status(reader, payment_id) == "completed"
-    log = run(reader, "SELECT type, data->>'status' FROM events WHERE object_id = %s ORDER BY seq", payment_id)
+    log = run(
+        reader, "SELECT type, data->>'status' FROM events WHERE object_id = %s ORDER BY seq", payment_id
+    )
     assert log == [("wallet_payment.pending", "pending"), ("wallet_payment.completed", "completed")]
     wait_until(lambda: (relay.step(), len(stage.pushed) == 2)[1], "both pushes")
     assert [name for name, _ in stage.pushed] == ["wallet_payment.pending", "wallet_payment.completed"]

@@ -1,4 +1,4 @@
-"""A connection as the application's role, and one as the tables' owner."""
+"""A connection as the application's role."""
 
 from __future__ import annotations
 
@@ -13,10 +13,4 @@ from tests.support.database import connection
 @pytest.fixture
 def books(settings: dict[str, str]) -> Iterator[Any]:
     with connection(settings) as opened:
-        yield opened
-
-
-@pytest.fixture
-def owner(settings: dict[str, str]) -> Iterator[Any]:
-    with connection(settings, as_owner=True) as opened:
         yield opened

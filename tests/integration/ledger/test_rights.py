@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg2
@@ -9,23 +10,24 @@ import pytest
 
 from app.ledger.functions import sources
 from tests.support import books as ledger
-from tests.support.database import one, run
+from tests.support.database import connection, one, run
 
 LEDGER_TABLES = ("accounts", "entries", "postings", "unfolded", "holds", "spending", "wallet_payments")
 INSERT_ONLY = ("entries", "postings", "events")
 
 
 @pytest.fixture
-def written(books: Any, owner: Any) -> None:
-    """At least one row in every table that is insert-only."""
-    ledger.fund(books, ledger.open_account(books)[0], 5)
-    run(
-        owner, "INSERT INTO events SELECT 1, NULL, 'wallet.opened', 'acc_x', NULL, NULL, true, '{}', now(), '\\x00' "
-        "WHERE NOT EXISTS (SELECT FROM events)",
-    )  # fmt: skip
+def owner(settings: dict[str, str]) -> Iterator[Any]:
+    """The owner, in a transaction that is rolled back, with at least one row in every insert-only table."""
+    with connection(settings, as_owner=True, is_autocommit=False) as opened:
+        ledger.fund(opened, ledger.open_account(opened)[0], 5)
+        run(
+            opened, "INSERT INTO events VALUES (1000000000, NULL, 'wallet.opened', 'acc_x', NULL, NULL, true, '{}', "
+            "now(), '\\x00')",
+        )  # fmt: skip
+        yield opened
 
 
-@pytest.mark.usefixtures("written")
 @pytest.mark.parametrize("table", INSERT_ONLY)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}"])
 def test_not_even_the_owner_changes_what_is_written(owner: Any, table: str, statement: str) -> None:
@@ -70,9 +72,9 @@ def test_the_application_forges_nothing(books: Any, statement: str) -> None:
 
 
 def test_the_application_is_no_superuser(books: Any) -> None:
-    assert run(books, "SELECT current_user::text, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user") == [
-        ("malipo_app", False, False)
-    ]
+    assert run(
+        books, "SELECT current_user::text, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    ) == [("malipo_app", False, False)]
 
 
 def test_the_database_runs_the_functions_of_the_files(books: Any) -> None:

@@ -187,6 +187,17 @@ def test_both_sides_of_a_payment_see_it(app: Flask, client: FlaskClient, publish
     assert sent["status"] == received["status"] == "completed"
 
 
+def test_an_address_that_looks_like_a_wallet_id_is_paid_too(app: Flask, client: FlaskClient) -> None:
+    """Broken by: taking every destination that begins with `acc_` for a wallet's id."""
+    sender = make_user(app)
+    recipient = make_user(app, email=f"acc_{ids.opaque().hex}@example.com")
+    source, destination = make_wallet(app, sender, balance="5.00"), make_wallet(app, recipient)
+    body = {"amount": "5.00", "source_wallet_id": source, "destination": recipient.email}
+    assert client.post("/api/v1/payments", json=body, headers=sender.headers).status_code == 201
+    shown = client.get(f"{ACCOUNTS}/{destination}", headers=recipient.headers).json
+    assert shown["account"]["balance"] == "5.00"
+
+
 def test_history_pages_through_everything_once(app: Flask, client: FlaskClient) -> None:
     user = make_user(app)
     wallet = make_wallet(app, user)

@@ -1,0 +1,246 @@
+"""Wallet payments over HTTP: what is paid, what is refused and with which word, and in which order that is decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import ids
+from tests.support.factories import Person, balance_of, make_user, make_wallet
+from tests.support.paying import outcome, pay
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A sender with 1,000.00 USD in `source`, and a recipient with an empty wallet."""
+
+    sender: Person
+    source: str
+    recipient: Person
+    wallet: str
+
+
+@pytest.fixture
+def pair(app: Flask) -> Pair:
+    sender, recipient = make_user(app), make_user(app)
+    return Pair(sender, make_wallet(app, sender, balance="1000"), recipient, make_wallet(app, recipient))
+
+
+def test_a_payment_answers_as_documented_and_moves_the_money(
+    app: Flask, client: FlaskClient, pair: Pair
+) -> None:
+    answer = pay(
+        client, pair.sender, pair.source, pair.recipient.email, 100.0, currency="USD",
+        description="Dinner payment", metadata={"occasion": "birthday_dinner", "participants": 4},
+    )  # fmt: skip
+    told = answer.json
+    assert answer.status_code == 201
+    assert told["payment_id"].startswith("pmt_")
+    assert told["id"] == told["payment_id"]
+    assert (told["status"], told["amount"], told["currency"]) == ("pending", "100.00", "USD")
+    assert told["data"] == {name: value for name, value in told.items() if name != "data"}
+    assert told["created_at"].endswith("Z")
+    assert balance_of(app, pair.sender, pair.source) == "900.00"
+    assert balance_of(app, pair.recipient, pair.wallet) == "100.00"
+
+
+def test_a_payment_is_completed_when_it_is_published(
+    client: FlaskClient, pair: Pair, publish: Callable[[], None]
+) -> None:
+    payment_id = pay(client, pair.sender, pair.source, pair.wallet, "10.50").json["payment_id"]
+    path = f"/api/v1/payments/{payment_id}"
+    before = client.get(path, headers=pair.sender.headers).json
+    publish()
+    after = client.get(path, headers=pair.sender.headers).json
+    assert (before["status"], before["completed_at"]) == ("pending", None)
+    assert after["status"] == "completed"
+    assert after["completed_at"].endswith("Z")
+    assert after["transaction_id"].startswith("txn_")
+    assert after["failure_reason"] is None
+    assert after == client.get(path, headers=pair.recipient.headers).json
+
+
+def test_the_description_and_metadata_come_back(client: FlaskClient, pair: Pair) -> None:
+    metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
+    body = {"description": "Ужин 🍲", "metadata": metadata}
+    payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1, **body).json["payment_id"]
+    told = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
+    assert (told["description"], told["metadata"]) == ("Ужин 🍲", metadata)
+
+
+@pytest.mark.parametrize("amount", [100, 100.0, "100", "100.00", "100.000"])
+def test_spellings_of_an_amount(client: FlaskClient, pair: Pair, amount: object) -> None:
+    assert pay(client, pair.sender, pair.source, pair.wallet, amount).json["amount"] == "100.00"
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [0, -1, "0", "-5", 0.001, "1.001", True, False, None, "", "abc", "1e3", "1_0", "１０", [], {}, [5], "NaN", "Infinity",
+     10**15, 1e15, "100,00", " 5", "5 "],
+)  # fmt: skip
+def test_no_amount(app: Flask, client: FlaskClient, pair: Pair, amount: object) -> None:
+    answer = pay(client, pair.sender, pair.source, pair.wallet, amount)
+    assert outcome(answer) == (400, "INVALID_AMOUNT")
+    assert answer.json["error"]["field"] == "amount"
+    assert balance_of(app, pair.sender, pair.source) == "1000.00"
+
+
+@pytest.mark.parametrize("currency", ["usd", "XXX", "", "US", "BTC", [], {}, 5, True, False, 0])
+def test_no_currency(client: FlaskClient, pair: Pair, currency: object) -> None:
+    """What is sent as a currency is one or is refused; only its absence means the wallet's own."""
+    status, code = outcome(pay(client, pair.sender, pair.source, pair.wallet, 1, currency=currency))
+    assert (status, code) in [(400, "UNSUPPORTED_CURRENCY"), (400, "INVALID_REQUEST")]
+
+
+def test_without_a_currency_it_is_the_wallets(app: Flask, client: FlaskClient, pair: Pair) -> None:
+    yen, other = make_wallet(app, pair.sender, balance="5000", currency="JPY"), make_user(app)
+    target = make_wallet(app, other, currency="JPY")
+    answer = pay(client, pair.sender, yen, other.email, 500)
+    assert (answer.json["amount"], answer.json["currency"]) == ("500", "JPY")
+    assert outcome(pay(client, pair.sender, yen, other.email, "0.5")) == (400, "INVALID_AMOUNT")
+    assert balance_of(app, other, target) == "500"
+
+
+def test_three_decimals(app: Flask, client: FlaskClient, pair: Pair) -> None:
+    dinar = make_wallet(app, pair.sender, balance="10", currency="KWD")
+    other = make_user(app)
+    target = make_wallet(app, other, currency="KWD")
+    assert pay(client, pair.sender, dinar, target, "1.234").json["amount"] == "1.234"
+    assert balance_of(app, pair.sender, dinar) == "8.766"
+
+
+def test_another_currency_than_the_wallets_is_a_mismatch(client: FlaskClient, pair: Pair) -> None:
+    answer = pay(client, pair.sender, pair.source, pair.wallet, 1, currency="EUR")
+    assert outcome(answer) == (400, "CURRENCY_MISMATCH")
+
+
+@pytest.mark.parametrize(
+    ("wallets", "expected"),
+    [
+        ([], (404, "RECIPIENT_NOT_FOUND")),
+        (["EUR"], (400, "CURRENCY_MISMATCH")),
+        (["EUR", "USD"], (201, "pending")),
+    ],
+)
+def test_an_address_means_a_wallet_in_the_currency(
+    app: Flask, client: FlaskClient, pair: Pair, wallets: list[str], expected: tuple[int, str]
+) -> None:
+    person = make_user(app)
+    for currency in wallets:
+        make_wallet(app, person, currency=currency)
+    assert outcome(pay(client, pair.sender, pair.source, person.email, 1)) == expected
+
+
+def test_an_address_means_the_oldest_wallet_that_is_not_frozen(
+    app: Flask, client: FlaskClient, pair: Pair
+) -> None:
+    person = make_user(app)
+    make_wallet(app, person, is_frozen=True)
+    oldest, newer = make_wallet(app, person), make_wallet(app, person)
+    pay(client, pair.sender, pair.source, person.email.upper(), 5)
+    assert (balance_of(app, person, oldest), balance_of(app, person, newer)) == ("5.00", "0.00")
+
+
+def test_an_address_may_begin_as_a_wallet_id_does(app: Flask, client: FlaskClient, pair: Pair) -> None:
+    """Breaks when everything that starts with acc_ is looked up as a wallet."""
+    person = make_user(app, email=f"acc_{ids.opaque().hex}@example.com")
+    wallet = make_wallet(app, person)
+    assert outcome(pay(client, pair.sender, pair.source, person.email, 5)) == (201, "pending")
+    assert balance_of(app, person, wallet) == "5.00"
+
+
+@pytest.mark.parametrize(
+    "destination",
+    ["nobody@example.com", "acc_0123456789abcdef01234567", "acc_", "external:USD", "%", "acc_%", "' OR 1=1 --", "bob"],
+)  # fmt: skip
+def test_nobody_is_there(client: FlaskClient, pair: Pair, destination: str) -> None:
+    answer = pay(client, pair.sender, pair.source, destination, 1)
+    assert outcome(answer) == (404, "RECIPIENT_NOT_FOUND")
+
+
+def test_a_frozen_wallet_takes_money_by_its_id(app: Flask, client: FlaskClient, pair: Pair) -> None:
+    frozen = make_wallet(app, pair.recipient, is_frozen=True)
+    assert outcome(pay(client, pair.sender, pair.source, frozen, 1)) == (201, "pending")
+
+
+def test_a_frozen_wallet_pays_nothing(app: Flask, client: FlaskClient, pair: Pair) -> None:
+    frozen = make_wallet(app, pair.sender, balance="10", is_frozen=True)
+    assert outcome(pay(client, pair.sender, frozen, pair.wallet, 1)) == (403, "PERMISSION_DENIED")
+    assert balance_of(app, pair.sender, frozen) == "10.00"
+
+
+def test_a_wallet_does_not_pay_itself(client: FlaskClient, pair: Pair) -> None:
+    for destination in (pair.source, pair.sender.email):
+        answer = pay(client, pair.sender, pair.source, destination, 1)
+        assert outcome(answer) == (400, "INVALID_REQUEST")
+
+
+@pytest.mark.parametrize(
+    "source", ["acc_0123456789abcdef01234567", "acc_", "external:USD", "x", "' OR 1=1 --"]
+)
+def test_an_unknown_source(client: FlaskClient, pair: Pair, source: str) -> None:
+    for more in ({}, {"currency": "USD"}):
+        answer = pay(client, pair.sender, source, pair.wallet, 1, **more)
+        assert outcome(answer) == (404, "ACCOUNT_NOT_FOUND")
+
+
+def test_a_strangers_wallet_is_as_unknown_as_none(client: FlaskClient, pair: Pair) -> None:
+    """Breaks when the source is looked up without its owner."""
+    for more in ({}, {"currency": "USD"}):
+        foreign = pay(client, pair.recipient, pair.source, pair.wallet, 1, **more)
+        unknown = pay(client, pair.recipient, "acc_0123456789abcdef01234567", pair.wallet, 1, **more)
+        assert (foreign.status_code, foreign.json) == (unknown.status_code, unknown.json)
+        assert outcome(foreign) == (404, "ACCOUNT_NOT_FOUND")
+
+
+def test_a_payment_is_seen_by_its_two_sides_only(client: FlaskClient, app: Flask, pair: Pair) -> None:
+    """A stranger's answer is that of a payment that never was."""
+    payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1).json["payment_id"]
+    stranger = make_user(app).headers
+    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=stranger)
+    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=stranger)
+    assert (foreign.status_code, foreign.json) == (unknown.status_code, unknown.json)
+    assert outcome(foreign) == (404, "PAYMENT_NOT_FOUND")
+    for person in (pair.sender, pair.recipient):
+        assert client.get(f"/api/v1/payments/{payment_id}", headers=person.headers).status_code == 200
+
+
+def test_a_refusal_creates_nothing(client: FlaskClient, pair: Pair, rows: Callable[..., list[Any]]) -> None:
+    """Breaks when the outbox row or the payment is written before everything is decided."""
+    before = rows("SELECT (SELECT count(*) FROM wallet_payments), (SELECT count(*) FROM outbox)")
+    assert outcome(pay(client, pair.sender, pair.source, pair.wallet, "1000.01")) == (
+        400,
+        "INSUFFICIENT_BALANCE",
+    )
+    assert outcome(pay(client, pair.sender, pair.source, "nobody@example.com", 1))[0] == 404
+    assert rows("SELECT (SELECT count(*) FROM wallet_payments), (SELECT count(*) FROM outbox)") == before
+
+
+def test_what_a_session_that_ended_may_not(client: FlaskClient, app: Flask, pair: Pair) -> None:
+    """The paying statement itself looks at the session. Breaks when only the token is read."""
+    client.post("/api/v1/auth/logout", headers=pair.sender.headers)
+    assert outcome(pay(client, pair.sender, pair.source, pair.wallet, 1)) == (401, "TOKEN_INVALID")
+    assert outcome(pay(client, pair.sender, pair.source, pair.wallet, 1, currency="USD"))[0] == 401
+    assert balance_of(app, pair.sender, pair.source) == "1000.00"
+
+
+def test_the_list_has_both_sides_newest_first(client: FlaskClient, app: Flask, pair: Pair) -> None:
+    sent = [pay(client, pair.sender, pair.source, pair.wallet, n).json["payment_id"] for n in (1, 2, 3)]
+    back = pay(client, pair.recipient, pair.wallet, pair.source, 1).json["payment_id"]
+    for person in (pair.sender, pair.recipient):
+        told = client.get("/api/v1/payments?per_page=2", headers=person.headers).json
+        assert told["success"] is True
+        assert [item["payment_id"] for item in told["data"]["items"]] == [back, sent[2]]
+        assert told["data"]["pagination"]["total"] == 4
+        rest = client.get("/api/v1/payments?limit=2&offset=2", headers=person.headers).json["data"]["items"]
+        assert [item["payment_id"] for item in rest] == [sent[1], sent[0]]
+    nobodys = client.get("/api/v1/payments", headers=make_user(app).headers).json["data"]
+    assert (nobodys["items"], nobodys["pagination"]["total"]) == ([], 0)
+    past = client.get("/api/v1/payments?page=9", headers=pair.sender.headers).json["data"]
+    assert past["items"] == []
+    assert client.get("/api/v1/payments?per_page=x", headers=pair.sender.headers).status_code == 400

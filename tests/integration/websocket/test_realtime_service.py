@@ -1,0 +1,77 @@
+"""What a subscriber is shown first: the payment's last event, or its row while it is in no event."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import clock, ids
+from app.errors import NotFound
+from app.services import realtime_service
+from tests.support.factories import Person, make_user, make_wallet
+
+
+@pytest.fixture
+def sender(app: Flask) -> Person:
+    return make_user(app)
+
+
+@pytest.fixture
+def payment_id(app: Flask, client: FlaskClient, sender: Person) -> str:
+    source = make_wallet(app, sender, balance="100")
+    body = {
+        "amount": "12.34", "currency": "USD", "source_wallet_id": source, "description": "rent", "metadata": {"a": 1.5},
+        "destination": make_wallet(app, make_user(app)),
+    }  # fmt: skip
+    answer = client.post("/api/v1/payments", json=body, headers=sender.headers)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json["payment_id"])
+
+
+def test_the_row_of_an_unpublished_payment_says_what_its_event_will_say(
+    app: Flask, payment_id: str, sender: Person, publish: Callable[[], None]
+) -> None:
+    with app.app_context():
+        watched = realtime_service.find_payment(payment_id)
+        assert realtime_service.last_push(payment_id) is None
+        before = realtime_service.last_sequence()
+        publish()
+        pushes, last = realtime_service.pushes_after(before, limit=500)
+        own = [push for push in pushes if push.payload["transaction"]["id"] == payment_id]
+        pending, completed = own
+
+        assert sender.user_id in watched.parties
+        assert len(watched.parties) == 2
+        assert watched.unpublished.payload["transaction"] == pending.payload["transaction"]
+        assert watched.unpublished.rooms == pending.rooms
+        assert watched.unpublished.payload["sequence"] is None
+        assert realtime_service.last_push(payment_id) == completed
+        assert completed.payload["sequence"] == last == realtime_service.last_sequence()
+        assert realtime_service.pushes_after(last, limit=500) == ([], last)
+
+
+@pytest.mark.parametrize(
+    "public_id", ["", "pmt_", "pmt_" + "g" * 32, "PMT_" + "0" * 32, str(uuid.uuid4()), "pmt_\0"]
+)
+def test_other_words_are_no_payment(app: Flask, public_id: str) -> None:
+    with app.app_context(), pytest.raises(NotFound):
+        realtime_service.find_payment(public_id)
+
+
+def test_an_unknown_payment_is_not_found(app: Flask) -> None:
+    with app.app_context(), pytest.raises(NotFound):
+        realtime_service.find_payment(ids.public(ids.PAYMENT, ids.uuid7()))
+
+
+def test_only_live_sessions_are_live(app: Flask, client: FlaskClient) -> None:
+    alive, left, disabled = make_user(app), make_user(app), make_user(app, is_active=False)
+    client.post("/api/v1/auth/logout", headers=left.headers)
+    asked = {alive.session_id, left.session_id, disabled.session_id, uuid.uuid4()}
+    with app.app_context():
+        assert realtime_service.live_sessions(asked, now=clock.now()) == {alive.session_id}
+        clock.travel(clock.timedelta(days=31))
+        assert realtime_service.live_sessions(asked, now=clock.now()) == set()
