@@ -18,6 +18,9 @@ from tests.support.soundness import query
 
 PATIENCE_S = 60.0
 
+LOST_ANSWERS = 0.1
+"""This part of the first requests is sent and its answer not waited for, as if the line had gone."""
+
 
 @dataclass
 class Told:
@@ -78,7 +81,8 @@ class Storm:
             for _ in range(operations):
                 person = chance.randrange(len(self._people))
                 path, body = self._operation(chance, person)
-                answer = self._ask(session, path, body, self._people[person])
+                wait_s = 0.002 if chance.random() < LOST_ANSWERS else 15.0
+                answer = self._ask(session, path, body, self._people[person], wait_s=wait_s)
                 with self._guard:
                     self._note(path, body, answer)
 
@@ -97,14 +101,19 @@ class Storm:
             "amount": amount, "currency": "USD", "source_wallet_id": wallet, "destination": chance.choice(others),
         }  # fmt: skip
 
-    def _ask(self, session: requests.Session, path: str, body: dict[str, Any], person: Person) -> Any:
+    def _ask(
+        self, session: requests.Session, path: str, body: dict[str, Any], person: Person, *, wait_s: float
+    ) -> Any:
         headers = person.headers | {"Idempotency-Key": new_key()}
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             with suppress(requests.RequestException):
-                answer = session.post(self._site.house.url + path, json=body, headers=headers, timeout=15)
+                answer = session.post(
+                    self._site.house.url + path, json=body, headers=headers, timeout=(15, wait_s)
+                )
                 if answer.status_code not in (409, 503):
                     return answer
+            wait_s = 15.0
             time.sleep(0.1)
         return None
 

@@ -57,7 +57,7 @@ def test_fifty_deposits_with_one_key_are_one_deposit(site: Site) -> None:
 
 
 def test_thirty_spends_of_one_balance_pay_exactly_what_it_covers(site: Site) -> None:
-    """Breaks when debit_lock does not lock: then several requests see the same balance."""
+    """Breaks when neither the day's spending nor the wallet is locked: several requests see the same balance."""
     sender, recipient = make_user(site.app), make_user(site.app)
     source = make_wallet(site.app, sender, balance="100.00")
     destination = make_wallet(site.app, recipient)

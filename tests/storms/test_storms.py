@@ -13,7 +13,7 @@ from tests.support.soundness import assert_sound
 
 
 def test_web_and_relay_are_killed_again_and_again(tmp_path: Path) -> None:
-    """Breaks when a commit and its answer part ways: a key claimed in another transaction, an event outside of it."""
+    """A tenth of the answers is lost as well. Breaks when keys are ignored: the money of a lost answer moves again."""
     with a_site(tmp_path) as site:
         with Storm(site, clients=6, operations=170) as storm:
             for answers, victim in ((80, "app"), (200, "relay"), (350, "app"), (500, "relay"), (700, "app")):
