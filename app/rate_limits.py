@@ -5,6 +5,7 @@ One round trip per request. A limit is a convenience, never a guarantee that mon
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Mapping
 from enum import StrEnum
@@ -12,9 +13,11 @@ from typing import Any, Final
 
 import structlog
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from app.errors import RateLimitExceeded
 
@@ -51,8 +54,8 @@ class RateLimiter:
     def hit(self, limit: Limit, key: str) -> None:
         """Count one request. Raises RateLimitExceeded."""
         item = self._items[limit]
-        limiter = self._own if time.monotonic() < self._redis_away_until else self._shared
         try:
+            limiter = self._own if time.monotonic() < self._redis_away_until else self._shared()
             if limiter.hit(item, limit, key):
                 return
             reset_at = limiter.get_window_stats(item, limit, key).reset_time
@@ -62,6 +65,21 @@ class RateLimiter:
                 return
             reset_at = self._own.get_window_stats(item, limit, key).reset_time
         raise RateLimitExceeded(retry_after_s=max(1, round(reset_at - time.time())))
+
+    def _shared(self) -> FixedWindowRateLimiter:
+        """This thread's, on a connection of its own: a connection pool costs as much again as the question."""
+        limiter: FixedWindowRateLimiter | None = getattr(self._threads, "limiter", None)
+        if limiter is None:
+            client_options: dict[str, Any] = {
+                "single_connection_client": True,
+                "socket_timeout": REDIS_TIMEOUT_S,
+                "socket_connect_timeout": REDIS_TIMEOUT_S,
+                # Once more, on a new connection: this one may be from before Redis was restarted.
+                "retry": Retry(NoBackoff(), 1),
+            }
+            storage = RedisStorage(self._redis_url, key_prefix="malipo:limit", **client_options)
+            limiter = self._threads.limiter = FixedWindowRateLimiter(storage)
+        return limiter
 
     def _leave_redis(self, error: RedisError) -> None:
         if not self._redis_away_until:

@@ -14,7 +14,8 @@ from bench.stages import Bench, Figure, LoadRefused
 from launcher.errors import LauncherError
 
 BATCH = 500
-HOUSE_OF_1000 = 1_000
+FIRST_LOAD_S = 1.0
+"""A load that is not reported: connections are made, plans are cached, and a thousand payments or so are there."""
 
 TITLES = {
     "spread": "payments, anybody to anybody",
@@ -74,7 +75,8 @@ class _Run:
         self._yardstick = [self._pgbench_per_s()]
 
     def run(self, wanted: list[str]) -> int:
-        points = [self._point(HOUSE_OF_1000)] if "growth" in wanted else []
+        self._bench.measure(self._requests["spread"], seconds=FIRST_LOAD_S)
+        points = [self._point()] if "growth" in wanted else []
         rounds = self._all_rounds([name for name in TITLES if name in wanted])
         wrong = []
         if rounds:
@@ -84,7 +86,10 @@ class _Run:
             report.step(audited)
             wrong += [audited] if audited.startswith("FAILED") else []
         if points:
-            points.append(self._point(self._size.grown))
+            # Only now: old payments are put there without a chain, so the log could not be verified after it.
+            taken_s = self._bench.fill(self._size.grown)
+            report.step(f"Filling the tables to {self._size.grown:,} payments took {taken_s:.0f} s.")
+            points.append(self._point())
             report.growth(points)
         return self._verdict(wrong)
 
@@ -105,8 +110,7 @@ class _Run:
                 rounds[name].append((figure, figure.payments_per_s / around))
         return rounds
 
-    def _point(self, total: int) -> tuple[int, Figure, float]:
-        report.step(f"Filling the tables to {total:,} payments took {self._bench.fill(total):.0f} s.")
+    def _point(self) -> tuple[int, Figure, float]:
         count, before = self._bench.count(), self._pgbench_per_s()
         figure = self._bench.measure(self._requests["spread"])
         around = statistics.mean((before, self._pgbench_per_s()))

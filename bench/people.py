@@ -21,6 +21,7 @@ FUNDS_MINOR = 50_000_000_00
 TIER = 3
 VARIANTS = 2000
 """Requests put together beforehand; each is sent again and again under fresh keys."""
+BATCH_VARIANTS = 32
 
 _FUND = """
 WITH wallet AS (SELECT id, public_id, owner_id, uuidv7() AS entry, uuidv7() AS movement FROM accounts WHERE kind = 'wallet'),
@@ -87,10 +88,9 @@ def payments(house: House, people: list[Person], *, to: Person | None = None) ->
 
 
 def batches(house: House, people: list[Person], size: int) -> list[Request]:
-    """Batches of `size` payments of one cent from anybody to many."""
+    """Batches of `size` payments of one cent to many, each from another person: one wallet's wait for each other."""
     made = []
-    for _ in range(32):
-        payer = random.choice(people)
+    for payer in random.sample(people, BATCH_VARIANTS):
         others = [person for person in random.choices(people, k=size + 50) if person is not payer]
         body = {
             "source_wallet_id": payer.wallet,

@@ -1,7 +1,7 @@
 """How long a payment takes to reach a Socket.IO client: `python -m bench.push_latency`, beside a running demo.
 
-One payment at a time. Measured are the way from the moment the relay gave the event (its `at`) and from the answer
-of POST /payments to the client's handler, for the last step of each payment (completed).
+One payment at a time. Measured is the way to the client's handler of each payment's last step (completed): from the
+event's own moment, which the relay takes before it commits, and from the answer of POST /payments.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main() -> int:
         print(f"The demo at {options.url} cannot be used: {error}", file=sys.stderr)
         return 1
     print(f"{options.payments} payments, one at a time; milliseconds until the client has `completed`:")
-    print(_row("from the event's commit (at)", from_event))
+    print(_row("from the event's own moment", from_event))
     print(_row("from the answer of the POST", from_answer))
     return 0
 

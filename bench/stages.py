@@ -7,12 +7,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from bench import client
 from bench.client import Request
 from bench.cpu import Meter
 from bench.house import House
 from launcher.children import wait_until
+from launcher.embedded import SUPERUSER
 
 DRAIN_TIMEOUT_S = 900.0
 MAX_SHOWN = 3
@@ -50,13 +52,15 @@ class Bench:
         self.promised = 0
         self.old = 0
 
-    def measure(self, requests: list[Request], *, payments_each: int = 1) -> Figure:
+    def measure(
+        self, requests: list[Request], *, payments_each: int = 1, seconds: float | None = None
+    ) -> Figure:
         """Run the load, wait until the relay is through with it. Raises LoadRefused."""
         meter = Meter(self.house.parts)
         began = datetime.now(UTC)
         started = time.perf_counter()
         load = client.run(
-            self.house.port, requests, clients=self.clients, warm_up_s=self.warm_up_s, seconds=self.seconds,
+            self.house.port, requests, clients=self.clients, warm_up_s=self.warm_up_s, seconds=seconds or self.seconds,
             at_window=meter.read,
         )  # fmt: skip
         ended = time.perf_counter()
@@ -94,6 +98,7 @@ class Bench:
                     statement, {"count": min(missing, 100_000), "seq": seq, "now": datetime.now(UTC)}
                 )
                 self.old += cursor.rowcount
+        with closing(self.house.connect(SUPERUSER)) as connection, connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
             cursor.execute("CHECKPOINT")
         return time.perf_counter() - began
@@ -118,7 +123,7 @@ class Bench:
         self.house.check_alive()
         return bool(self._one("SELECT NOT EXISTS (SELECT FROM outbox) AND NOT EXISTS (SELECT FROM unfolded)"))
 
-    def _one(self, query: str, *arguments: object) -> tuple[object, ...] | object:
+    def _one(self, query: str, *arguments: object) -> Any:
         with closing(self.house.connect()) as connection, connection.cursor() as cursor:
             cursor.execute(query, arguments)
             row = cursor.fetchone()

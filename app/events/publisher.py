@@ -18,11 +18,11 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from psycopg2.extras import execute_values
 
 from app.clock import iso_z
 from app.config import TRANSACTION_TIMEOUT_S
 from app.events import chain
+from app.events.append import append
 from app.events.catalogue import WALLET_PAYMENT_COMPLETED, WALLET_PAYMENT_PENDING
 
 BATCH: Final = 1000
@@ -71,11 +71,12 @@ class Publisher:
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT CASE WHEN is_called THEN last_value ELSE 0 END, "
-                "pg_snapshot_xmax(pg_current_snapshot())::text::bigint FROM outbox_id_seq"
+                "pg_current_xact_id()::text::bigint FROM outbox_id_seq"
             )
-            self._hint, self._started_xmax = cursor.fetchone()
+            self._hint, self._started_xid = cursor.fetchone()
         connection.rollback()
-        # Until every transaction that ran at our start is over, ids below the hint may still appear.
+        # Until every transaction that ran at our start is over, ids below the hint may still appear. Ours got its
+        # number after theirs; a snapshot's xmax would not do, it is the lowest that was not over, not the next one.
         self._is_catching_up = True
 
     def publish(self, now: datetime) -> list[PublishedEvent]:
@@ -95,7 +96,7 @@ class Publisher:
 
     def _all_older_are_over(self, cursor: Any) -> bool:
         cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        return bool(cursor.fetchone()[0] >= self._started_xmax)
+        return bool(cursor.fetchone()[0] >= self._started_xid)
 
     def _take(self, cursor: Any, *, after: int, now: datetime) -> list[tuple[Any, ...]]:
         cursor.execute(
@@ -135,26 +136,7 @@ class Publisher:
             cursor.execute(
                 "SELECT wallet_payments_complete(%s, %s::uuid[])", (now, [str(payment) for payment in paid])
             )
-        execute_values(
-            cursor,
-            "INSERT INTO events (seq, tenant_id, type, object_id, actor, address, is_public, data, at, hmac) VALUES %s",
-            [
-                (
-                    e.seq,
-                    e.tenant_id,
-                    e.type,
-                    e.object_id,
-                    e.actor,
-                    e.address,
-                    e.is_public,
-                    e.data_text,
-                    e.at,
-                    digest,
-                )
-                for e, digest in links
-            ],
-            page_size=500,
-        )
+        append(cursor, links)
         return [
             PublishedEvent(e.seq, e.type, e.object_id, orjson.loads(e.data_text), e.at, digest)
             for e, digest in links

@@ -16,6 +16,7 @@ RUN_JOB: Final = "malipo.run_job"
 QUEUE: Final = "malipo"
 TASK_TIME_LIMIT_S: Final = 50
 VISIBILITY_TIMEOUT_S: Final = 300
+HAND_OVER_TIMEOUT_S: Final = 1.0
 
 
 def broker_url(redis_url: str) -> str:
@@ -50,6 +51,11 @@ def make_celery(redis_url: str) -> Celery:
 def hand_over(redis_url: str) -> Callable[[uuid.UUID], None]:
     """What the relay calls to wake a worker up for a job. Raises when the broker is away."""
     celery = make_celery(redis_url)
+    # A broker that hangs must not hang the relay with it: it publishes, too.
+    celery.conf.broker_transport_options |= {
+        "socket_timeout": HAND_OVER_TIMEOUT_S,
+        "socket_connect_timeout": HAND_OVER_TIMEOUT_S,
+    }
 
     def send(job_id: uuid.UUID) -> None:
         celery.send_task(RUN_JOB, args=[str(job_id)], retry=False)

@@ -15,6 +15,11 @@ _RESERVED: Final = frozenset({"connect", "disconnect", UNREADABLE})
 class StrictPacket(packet.Packet):
     """What is no packet becomes the event UNREADABLE, so the client is told; the stock class raises and hangs up."""
 
+    packet_type: Any
+    data: Any
+    namespace: str | None
+    id: int | None
+
     def decode(self, encoded_packet: Any) -> int:
         try:
             attachments: int = super().decode(encoded_packet)

@@ -27,6 +27,9 @@ FIRST_FEED_S: Final = 2.0
 
 RETRY_S: Final = 0.5
 HEALTH_CHECK_S: Final = 5
+REMEMBERED_EVENTS: Final = 10_000
+"""The relay pushes again what it is not sure of, and _catch_up reads what may be under way: the second is dropped."""
+
 CATCH_UP_BATCH: Final = 500
 MAX_CATCH_UP_BATCHES: Final = 40
 
@@ -53,6 +56,7 @@ class RoomManager(manager.Manager):
         self._is_listening = False
         self._is_fed = threading.Event()
         self._sequence: int | None = None
+        self._delivered: dict[str, None] = {}
         # room -> client -> sequence of the last push it was shown there; -1: none yet
         self._shown: dict[str, dict[str, int]] = {}
         self._watched: dict[str, set[str]] = {}
@@ -138,12 +142,24 @@ class RoomManager(manager.Manager):
     def deliver(self, message: PushMessage) -> None:
         """To every client in any of the message's rooms, once; watchers who saw its state or a later one: not."""
         with self._lock:
+            if self._is_repeated(message.payload.get("event_id")):
+                return
             sequence: int | None = message.payload.get("sequence")
             stale = self._stale(message.rooms, sequence) if sequence is not None else set()
             audience = self.get_participants(NAMESPACE, list(message.rooms))
             self._send(message, [member for member in audience if member[0] not in stale])
             if sequence is not None:
                 self._sequence = sequence
+
+    def _is_repeated(self, event_id: str | None) -> bool:
+        if event_id is None:
+            return False
+        if event_id in self._delivered:
+            return True
+        self._delivered[event_id] = None
+        if len(self._delivered) > REMEMBERED_EVENTS:
+            del self._delivered[next(iter(self._delivered))]
+        return False
 
     def _stale(self, rooms: tuple[str, ...], sequence: int) -> set[str]:
         """Watchers who have been shown this sequence or a later one; for the others it is noted as shown."""
@@ -220,7 +236,7 @@ class RoomManager(manager.Manager):
                 self.deliver(push)
 
     def _catch_up(self) -> None:
-        """Deliver from the log what was pushed while nobody listened. Some of it may come twice."""
+        """Deliver from the log what was pushed while nobody listened."""
         if self._sequence is None:
             self._sequence = self._record.head()
             return

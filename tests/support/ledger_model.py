@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-DAILY = (300, 1000)
-MONTHLY = (500, 5000)
+DAILY = (200, 500)
+MONTHLY = (300, 1000)
 """Limits in US cents by tier, small so that they are met."""
 
 
@@ -113,28 +113,31 @@ class Model:
     def _pay_one(self, person: Person, source: Account, item: Item, today: date) -> str | None:
         found = self._destination(item.destination, source.currency)
         day = self.spent.get((person.id, today), 0)
-        month = sum(
-            usd for (who, when), usd in self.spent.items()
-            if who == person.id and when.replace(day=1) == today.replace(day=1) and when <= today
-        )  # fmt: skip
-        if item.currency != source.currency:
-            return "CURRENCY_MISMATCH"
-        if isinstance(found, str):
-            return found
-        if found is source:
-            return "SAME_ACCOUNT"
-        if source.is_frozen:
-            return "PERMISSION_DENIED"
-        if source.balance - source.held < item.amount:
-            return "INSUFFICIENT_BALANCE"
-        if item.usd > DAILY[person.tier] and person.tier + 1 < len(DAILY):
-            return "KYC_REQUIRED"
-        if day + item.usd > DAILY[person.tier] or month + item.usd > MONTHLY[person.tier]:
-            return "DAILY_LIMIT_EXCEEDED"
-        source.balance -= item.amount
-        found.balance += item.amount
-        self.spent[person.id, today] = day + item.usd
-        return None
+        daily, monthly = DAILY[person.tier], MONTHLY[person.tier]
+        checks = {
+            "CURRENCY_MISMATCH": item.currency != source.currency or found == "CURRENCY_MISMATCH",
+            "RECIPIENT_NOT_FOUND": found == "RECIPIENT_NOT_FOUND",
+            "SAME_ACCOUNT": found is source,
+            "PERMISSION_DENIED": source.is_frozen,
+            "INSUFFICIENT_BALANCE": source.balance - source.held < item.amount,
+            "KYC_REQUIRED": item.usd > daily and person.tier + 1 < len(DAILY),
+            "DAILY_LIMIT_EXCEEDED": day + item.usd > daily or self._month(person, today) + item.usd > monthly,
+        }
+        refusal = next((word for word, is_refused in checks.items() if is_refused), None)
+        if refusal is None:
+            assert isinstance(found, Account)
+            source.balance -= item.amount
+            found.balance += item.amount
+            self.spent[person.id, today] = day + item.usd
+        return refusal
+
+    def _month(self, person: Person, today: date) -> int:
+        """US cents since the first of the month."""
+        return sum(
+            usd
+            for (who, day), usd in self.spent.items()
+            if who == person.id and today.replace(day=1) <= day <= today
+        )
 
     def _destination(self, destination: str, currency: str) -> Account | str:
         wallets = sorted((a for a in self.accounts.values() if a.is_floored), key=lambda a: a.id)

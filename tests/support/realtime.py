@@ -94,13 +94,14 @@ class PythonClient(socketio.Client):
 def python_client(url: str, token: str | None = None, **options: Any) -> Iterator[PythonClient]:
     """A connected client, which has been greeted."""
     client = PythonClient(**options)
-    with ExitStack() as sockets:
-        sockets.callback(client.disconnect)
-        client.connect(url, auth={"token": token} if token else None)
-        if client.eio.ws is not None:
-            sockets.callback(client.eio.ws.close)  # the library forgets it when the server hangs up
-        client.notes.wait_for("connected")
-        yield client
+    with ExitStack() as after:
+        with ExitStack() as connection:
+            connection.callback(client.disconnect)
+            client.connect(url, auth={"token": token} if token else None)
+            if client.eio.ws is not None:
+                after.callback(client.eio.ws.shutdown)  # the library forgets it when the server hangs up
+            client.notes.wait_for("connected")
+            yield client
 
 
 class JavaScriptClient:

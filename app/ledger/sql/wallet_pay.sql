@@ -26,6 +26,8 @@ DECLARE
   v_available bigint;
   v_day bigint;
   v_month bigint;
+  v_amount bigint;
+  v_needed bigint := 0;
   v_spent bigint := 0;
   v_paid bigint := 0;
   v_today date := (p_now AT TIME ZONE 'UTC')::date;
@@ -59,10 +61,11 @@ BEGIN
   END IF;
   SELECT sum(usd_minor) INTO v_month FROM spending
   WHERE user_id = v_user AND day >= date_trunc('month', v_today)::date AND day <= v_today;
-  v_available := debit_lock(v_source.id, (SELECT sum(a) FROM unnest(p_amounts) a)::bigint);
+  FOREACH v_amount IN ARRAY p_amounts LOOP v_needed := v_needed + v_amount; END LOOP;
+  v_available := debit_lock(v_source.id, v_needed);
 
   FOR i IN 1 .. cardinality(p_payments) LOOP
-    SELECT * INTO v_destination FROM wallet_destination(p_destinations[i], v_source.currency);
+    v_destination := wallet_destination(p_destinations[i], v_source.currency);
     v_refusal := CASE
       WHEN p_currencies[i] <> v_source.currency THEN 'CURRENCY_MISMATCH'
       WHEN v_destination.refusal IS NOT NULL THEN v_destination.refusal

@@ -137,13 +137,16 @@ def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str)
         neighbour.notes.wait_for_steps(payer.pay())
 
 
-def test_a_polled_payload_above_the_limit_is_refused(url: str) -> None:
+@pytest.mark.parametrize(
+    "body", [b"4" + b"x" * 70_000, b"0", b"2", b"7"], ids=["too long", "open", "ping", "unknown"]
+)
+def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, body: bytes) -> None:
+    """Although it never reads: no thread waits for it."""
     opened = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", timeout=10)
     sid = opened.text.split('"sid":"')[1].split('"')[0]
-    answer = requests.post(
-        f"{url}/socket.io/?EIO=4&transport=polling&sid={sid}", data=b"4" + b"x" * 70_000, timeout=10
-    )
-    assert answer.status_code == 400
+    address = f"{url}/socket.io/?EIO=4&transport=polling&sid={sid}"
+    assert requests.post(address, data=body, timeout=10).status_code == 400
+    assert requests.post(address, data=b"3", timeout=10).status_code == 400  # it is gone
 
 
 def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_house: MakeHouse) -> None:

@@ -156,7 +156,7 @@ def test_a_publisher_that_dies_before_its_commit_published_nothing(
     with connection(log_settings, is_autocommit=False) as first:
         dying = Publisher(first, KEY)
         with monkeypatch.context() as patch:
-            patch.setattr(module, "execute_values", die)
+            patch.setattr(module, "append", die)
             with pytest.raises(psycopg2.OperationalError):
                 dying.publish(clock.now())
     assert steps(reader) == {}

@@ -109,7 +109,7 @@ def test_one_relay_works_and_another_stands_by(
     relay.step()
     with _relay(log_app, stage) as standby:
         payment_id = pay()
-        assert standby.step() is False
+        assert not standby.step()
         assert _status(reader, payment_id) == "pending"
         relay.close()
         wait_until(standby.step, "the standby to take over")

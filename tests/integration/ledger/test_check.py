@@ -67,8 +67,8 @@ def test_a_clean_ledger_has_no_findings(transaction: Connection, wallet: int) ->
          {"balance equals postings", "queue row has its posting"}),
         ("INSERT INTO entries VALUES (gen_random_uuid(), NULL, 'wallet_payment', gen_random_uuid(), 'USD', now())",
          {"entry sums to zero", "wallet payment entry has its payment"}),
-        ("INSERT INTO cash_movements VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), %(wallet)s, "
-         "gen_random_uuid(), 5, 'USD', 'bank', NULL, NULL, now())", {"cash movement has its entry"}),
+        (("INSERT INTO cash_movements VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), %(wallet)s, "
+          "gen_random_uuid(), 5, 'USD', 'bank', NULL, NULL, now())"), {"cash movement has its entry"}),
     ],
 )  # fmt: skip
 def test_damage_is_named(

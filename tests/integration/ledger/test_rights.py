@@ -53,8 +53,10 @@ def test_the_application_changes_no_ledger_table(books: Any, table: str, stateme
 @pytest.mark.parametrize(
     "statement",
     [
-        "INSERT INTO accounts (public_id, kind, currency, floored, balance, created_at) "
-        "VALUES ('acc_forged', 'wallet', 'USD', true, 100000, now())",
+        (
+            "INSERT INTO accounts (public_id, kind, currency, floored, balance, created_at) "
+            "VALUES ('acc_forged', 'wallet', 'USD', true, 100000, now())"
+        ),
         "INSERT INTO entries VALUES (gen_random_uuid(), NULL, 'deposit', gen_random_uuid(), 'USD', now())",
         "INSERT INTO postings (entry_id, account_id, amount) VALUES (gen_random_uuid(), 1, 100000)",
         "INSERT INTO unfolded VALUES (1, 1, 100000)",

@@ -98,6 +98,16 @@ def test_a_push_sent_again_is_shown_to_watchers_once(rooms: RoomManager, sid: st
     assert seen(transport) == [1, 2, 3]
 
 
+def test_an_event_pushed_again_reaches_nobody_twice(rooms: RoomManager, sid: str, transport: Any) -> None:
+    rooms.enter_room(sid, NAMESPACE, OWN)
+    for sequence in (1, 2, 1, 2, 3):
+        message = PushMessage(
+            "transaction_update", {"sequence": sequence, "event_id": f"evt_{sequence}"}, (OWN,)
+        )
+        rooms.deliver(message)
+    assert seen(transport) == [1, 2, 3]
+
+
 def test_a_client_in_two_rooms_gets_a_push_once(rooms: RoomManager, sid: str, transport: Any) -> None:
     rooms.watch(sid, ROOM)
     rooms.enter_room(sid, NAMESPACE, OWN)

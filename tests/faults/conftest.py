@@ -1,0 +1,93 @@
+"""Running houses for tests that race and kill: real processes, several web workers, a database of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.extensions import db
+from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
+from tests.support import servers, soundness
+from tests.support.house import House, running_house
+from tests.support.waiting import wait_until
+
+WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEVEL": "ERROR"}
+
+
+@dataclass(frozen=True)
+class Arena:
+    """A running house, and an application on the same database for making people and asking questions."""
+
+    house: House
+    app: Flask
+    settings: dict[str, str]
+
+    @property
+    def url(self) -> str:
+        return self.house.url
+
+    def reconnect(self) -> None:
+        """Let the test's own application forget its connections: Postgres was away."""
+        with self.app.app_context():
+            db.engine.dispose()
+            if engine := self.app.extensions.get("autocommit_engine"):
+                engine.dispose()
+
+    def wait_for_more_payments(self, count: int) -> None:
+        """Until `count` more than now are booked: how far the traffic has come, whatever the machine's speed."""
+
+        def booked() -> int:
+            number: int = soundness.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
+            return number
+
+        wanted = booked() + count
+        wait_until(lambda: booked() >= wanted, f"{count} more payments", timeout_s=30, every_s=0.05)
+
+    def assert_sound(self, *, timeout_s: float = 15.0) -> None:
+        """The books, the log and the answers are in order; no request met an error nobody had foreseen."""
+        soundness.assert_sound(self.app, timeout_s=timeout_s)
+        assert "unhandled" not in self.house.log("app").read_text(), "a 500 was answered"
+
+
+@contextmanager
+def open_arena(
+    postgres: EmbeddedPostgres, redis: EmbeddedRedis, folder: Path, **more: str
+) -> Iterator[Arena]:
+    """An arena on a fresh database of `postgres`."""
+    database = servers.new_database(postgres)
+    settings = servers.environment(
+        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(),
+        var_dir=folder / "files", **(WEB | more),
+    )  # fmt: skip
+    app = create_app(settings)
+    with running_house(settings, folder) as house:
+        arena = Arena(house, app, settings)
+        yield arena
+    arena.reconnect()
+
+
+@pytest.fixture(scope="session")
+def shared_arena(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """For tests that race and leave every process as they found it."""
+    with open_arena(servers.postgres(), redis_server, tmp_path_factory.mktemp("house")) as arena:
+        yield arena
+
+
+@pytest.fixture
+def arena(shared_arena: Arena) -> Iterator[Arena]:
+    """The same, proved sound after each test."""
+    yield shared_arena
+    shared_arena.assert_sound()
+
+
+@pytest.fixture
+def own_arena(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Arena]:
+    """One whose processes the test may kill."""
+    with open_arena(servers.postgres(), redis_server, tmp_path) as arena:
+        yield arena

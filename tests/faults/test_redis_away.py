@@ -1,0 +1,146 @@
+"""Redis flushed, killed, frozen and restarted under load: it carries hints only, so nothing is lost or doubled.
+
+Seen failing with a relay that does not push again what failed, and with a rate limiter that raises Redis' errors.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+import requests
+
+from app.events import push
+from tests.faults.conftest import Arena, open_arena
+from tests.support import servers
+from tests.support.crowd import Call, all_at_once
+from tests.support.database import connection, run
+from tests.support.factories import make_user, make_wallet
+from tests.support.soundness import query, wait_published
+from tests.support.town import Town
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def own_redis() -> Iterator[servers.EmbeddedRedis]:
+    server = servers.new_redis()
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="module")
+def own_arena(own_redis: servers.EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+    """A house with a Redis of its own."""
+    with open_arena(servers.postgres(), own_redis, tmp_path_factory.mktemp("house")) as arena:
+        yield arena
+
+
+@pytest.mark.slow
+def test_a_town_does_not_notice(own_arena: Arena, own_redis: servers.EmbeddedRedis, tmp_path: Path) -> None:
+    town = Town(own_arena.app, own_arena.url, tmp_path, people=8, processes=2)
+    with town.living(least=40):
+        for _ in range(2):
+            own_arena.wait_for_more_payments(30)
+            with redis.Redis.from_url(own_redis.url()) as client:
+                client.flushall()
+            own_arena.wait_for_more_payments(30)
+            own_redis.kill()
+            own_arena.wait_for_more_payments(30)
+            own_redis.start()
+    assert town.statuses.keys() <= {200, 201, 400}, "nobody heard of it"
+    assert town.broken == 0
+    wait_published(own_arena.app, timeout_s=5)
+    own_arena.assert_sound(timeout_s=1)
+    town.assert_every_word_was_kept()
+    wait_until(lambda: _pushed_through(own_arena) == _last_event(own_arena), "every push", timeout_s=10)
+
+
+def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
+    own_arena: Arena, own_redis: servers.EmbeddedRedis
+) -> None:
+    """A listener on the channel gets every event, in order; those of the gap when Redis is back."""
+    sender = make_user(own_arena.app)
+    source, target = (
+        make_wallet(own_arena.app, sender, balance="100"),
+        make_wallet(own_arena.app, make_user(own_arena.app)),
+    )
+    call = Call(
+        "/api/v1/payments",
+        {"amount": 1, "source_wallet_id": source, "destination": target},
+        sender.access_token,
+    )
+    own_redis.kill()
+    assert {answer.status for answer in all_at_once(own_arena.url, [call] * 5)} == {201}
+    wait_published(own_arena.app)
+    time.sleep(0.3)  # so that the relay has tried in vain at least once
+    own_redis.start()
+    with redis.Redis.from_url(own_redis.url()) as client, client.pubsub() as listener:
+        listener.subscribe(push.channel_of(client.connection_pool.connection_kwargs))
+        heard: list[tuple[str, int]] = []
+
+        def listen() -> bool:
+            message = listener.get_message(ignore_subscribe_messages=True, timeout=0.05)
+            if message:
+                heard.extend(
+                    (m.payload["event_type"], m.payload["sequence"]) for m in push.decode(message["data"])
+                )
+            return len(heard) >= 12
+
+        all_at_once(own_arena.url, [call])
+        wait_until(listen, "pushes of six payments")
+    sequences = [sequence for _, sequence in heard]
+    assert sequences == sorted(sequences)
+    assert len(set(sequences)) == 12
+    own_arena.assert_sound()
+
+
+def test_a_redis_that_hangs_holds_nobody_up_for_long(
+    own_arena: Arena, own_redis: servers.EmbeddedRedis
+) -> None:
+    """Not dead but frozen: REST answers within moments and payments become final, though a job waits for the broker.
+
+    Breaks when a push, a limit or a hand-over waits for Redis without a time-out.
+    """
+    sender = make_user(own_arena.app)
+    source, target = (
+        make_wallet(own_arena.app, sender, balance="100"),
+        make_wallet(own_arena.app, make_user(own_arena.app)),
+    )
+    body = {"amount": 1, "source_wallet_id": source, "destination": target}
+    assert own_redis.pid is not None
+    os.kill(own_redis.pid, signal.SIGSTOP)
+    with connection(own_arena.settings) as opened:
+        run(
+            opened, "INSERT INTO jobs (id, kind, ref, payload, run_at, attempts, fence, state, created_at) "
+            "VALUES (gen_random_uuid(), 'kyc.verify', 'x', '{}', now() - interval '1 day', 0, 0, 'due', now())",
+        )  # fmt: skip
+    try:
+        slowest = 0.0
+        for _ in range(8):
+            began = time.monotonic()
+            answer = requests.post(
+                f"{own_arena.url}/api/v1/payments", json=body, headers=sender.headers, timeout=10
+            )
+            slowest = max(slowest, time.monotonic() - began)
+            assert answer.status_code == 201
+        assert slowest < 2.5
+        wait_published(own_arena.app, timeout_s=12)
+    finally:
+        psutil.Process(own_redis.pid).resume()
+    own_arena.assert_sound()
+
+
+def _pushed_through(arena: Arena) -> int:
+    number: int = query(arena.app, "SELECT pushed_through FROM relay_state")[0][0]
+    return number
+
+
+def _last_event(arena: Arena) -> int:
+    number: int = query(arena.app, "SELECT max(seq) FROM events")[0][0]
+    return number

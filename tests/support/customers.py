@@ -1,0 +1,120 @@
+"""Customers in processes of their own: they pay, deposit and withdraw at random and retry until they have an answer.
+
+Every operation carries a key, as a careful client's does; a broken connection, a time-out, 409, 429 and 5xx are
+tried again with the same key and body. A tenth of the answers is lost on the way back.
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+RETRY_FOR_S = 60.0
+ANSWER_TIMEOUT_S = 5.0
+LOST_ANSWERS = 0.1
+RETRIED = (409, 429, 500, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """Who, with which wallet; `friends` are destinations."""
+
+    token: str
+    wallet: str
+    friends: list[str]
+    seed: int
+
+
+@dataclass
+class Diary:
+    """What a customer was told: payment id → cents, transaction id → signed cents, and every status seen."""
+
+    payments: dict[str, int] = field(default_factory=dict)
+    cash: dict[str, int] = field(default_factory=dict)
+    statuses: Counter[int] = field(default_factory=Counter)
+    broken: int = 0
+    operations: int = 0
+    slowest_s: float = 0.0
+
+
+def live(url: str, customers: list[Customer], least: int, stop: Path, has_keys: bool = True) -> list[Diary]:
+    """Every customer in a thread: at least `least` operations each, and on until the file `stop` exists."""
+    with ThreadPoolExecutor(len(customers)) as pool:
+        return list(pool.map(lambda customer: _live_one(url, customer, least, stop, has_keys), customers))
+
+
+def _live_one(url: str, customer: Customer, least: int, stop: Path, has_keys: bool) -> Diary:
+    diary, chance = Diary(), random.Random(customer.seed)
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {customer.token}"
+        while diary.operations < least or not stop.exists():
+            path, body = _operation(chance, customer)
+            key = secrets.token_hex(16) if has_keys else None
+            began = time.monotonic()
+            answer = _insist(session, url + path, body, key, diary, chance)
+            diary.slowest_s = max(diary.slowest_s, time.monotonic() - began)
+            diary.operations += 1
+            _note(path, answer, diary)
+            time.sleep(chance.random() * 0.03)
+    return diary
+
+
+def _operation(chance: random.Random, customer: Customer) -> tuple[str, dict[str, Any]]:
+    amount = f"0.{chance.randint(1, 99):02d}"
+    kind = chance.random()
+    if kind < 0.7:
+        return "/api/v1/payments", {
+            "amount": amount, "source_wallet_id": customer.wallet, "destination": chance.choice(customer.friends),
+        }  # fmt: skip
+    if kind < 0.8:
+        items = [
+            {"amount": amount, "destination": friend} for friend in chance.choices(customer.friends, k=3)
+        ]
+        return "/api/v1/payments/batch", {"source_wallet_id": customer.wallet, "payments": items}
+    if kind < 0.9:
+        return f"/api/v1/accounts/{customer.wallet}/deposit", {"amount": amount, "source": "card"}
+    return f"/api/v1/accounts/{customer.wallet}/withdraw", {"amount": amount, "destination": "KE00 1"}
+
+
+def _insist(
+    session: requests.Session,
+    url: str,
+    body: dict[str, Any],
+    key: str | None,
+    diary: Diary,
+    chance: random.Random,
+) -> requests.Response:
+    deadline = time.monotonic() + RETRY_FOR_S
+    headers = {"Idempotency-Key": key} if key else {}
+    while time.monotonic() < deadline:
+        try:
+            answer = session.post(url, json=body, headers=headers, timeout=ANSWER_TIMEOUT_S)
+        except requests.RequestException:
+            diary.broken += 1
+        else:
+            diary.statuses[answer.status_code] += 1
+            if answer.status_code not in RETRIED and chance.random() > LOST_ANSWERS:
+                return answer
+        time.sleep(0.05)
+    raise AssertionError(f"no answer within {RETRY_FOR_S:g} s: {url}")
+
+
+def _note(path: str, answer: requests.Response, diary: Diary) -> None:
+    told = answer.json()
+    if answer.status_code >= 400:
+        assert told["error"]["code"] == "INSUFFICIENT_BALANCE", told
+        return
+    for item in told["results"] if path.endswith("batch") else [told]:
+        cents = int(item["amount"].replace(".", "")) if "amount" in item else 0
+        if item.get("payment_id"):
+            diary.payments[item["payment_id"]] = cents
+        elif "transaction_id" in item:
+            diary.cash[item["transaction_id"]] = cents if path.endswith("deposit") else -cents

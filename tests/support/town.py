@@ -1,0 +1,91 @@
+"""A town of customers around a running house, and whether the house kept every word it gave them."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from tests.support.customers import Customer, Diary, live
+from tests.support.factories import make_user, make_wallet
+from tests.support.soundness import query
+
+OPENING_CENTS = 50_00
+
+
+class Town:
+    """`people` customers with a funded wallet each, shared out to `processes`."""
+
+    def __init__(self, app: Flask, url: str, folder: Path, *, people: int, processes: int) -> None:
+        self._app, self._url, self._processes = app, url, processes
+        self._stop = folder / "stop"
+        users = [make_user(app, tier=3) for _ in range(people)]
+        wallets = [make_wallet(app, user, balance=f"{OPENING_CENTS // 100}") for user in users]
+        self._wallets = wallets
+        names = wallets + [user.email for user in users]
+        self._customers = [
+            Customer(
+                user.access_token, wallet, [name for name in names if name not in (wallet, user.email)], seed
+            )
+            for seed, (user, wallet) in enumerate(zip(users, wallets, strict=True))
+        ]
+        self._cash_before = self._cash()
+        self.diaries: list[Diary] = []
+
+    @contextmanager
+    def living(self, *, least: int) -> Iterator[None]:
+        """The customers act while the block runs, and until each did `least` operations."""
+        with ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn")) as pool:
+            shares = [self._customers[n :: self._processes] for n in range(self._processes)]
+            running: list[Future[list[Diary]]] = [
+                pool.submit(live, self._url, share, least, self._stop) for share in shares
+            ]
+            try:
+                yield
+            finally:
+                self._stop.touch()
+            self.diaries = [diary for future in running for diary in future.result()]
+
+    @property
+    def operations(self) -> int:
+        return sum(diary.operations for diary in self.diaries)
+
+    @property
+    def broken(self) -> int:
+        """Connections that broke or timed out."""
+        return sum(diary.broken for diary in self.diaries)
+
+    @property
+    def statuses(self) -> Counter[int]:
+        return sum((diary.statuses for diary in self.diaries), Counter())
+
+    def assert_every_word_was_kept(self) -> None:
+        """What customers were told is what is in the books, no more and no less, and no money came or went."""
+        assert self.statuses[500] == 0
+        told = {name: cents for diary in self.diaries for name, cents in diary.payments.items()}
+        booked = self._query(
+            "SELECT 'pmt_' || replace(id::text, '-', ''), amount FROM wallet_payments WHERE source = ANY (:wallets)"
+        )
+        assert dict(booked) == told
+        cash = {name: cents for diary in self.diaries for name, cents in diary.cash.items()}
+        assert self._cash() == self._cash_before | cash
+        ((left,),) = self._query("SELECT sum(balance) FROM account_balances WHERE public_id = ANY (:wallets)")
+        assert left == OPENING_CENTS * len(self._wallets) + sum(cash.values())
+
+    def _cash(self) -> dict[str, int]:
+        """Deposits and withdrawals of the town's wallets: transaction id → signed cents."""
+        rows = self._query(
+            "SELECT 'txn_' || replace(c.entry_id::text, '-', ''), CASE c.kind WHEN 'deposit' THEN c.amount "
+            "ELSE -c.amount END FROM cash_movements c JOIN accounts a ON a.id = c.account_id "
+            "WHERE a.public_id = ANY (:wallets)"
+        )
+        return dict(rows)
+
+    def _query(self, statement: str) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in query(self._app, statement, wallets=self._wallets)]
