@@ -1,6 +1,6 @@
 """A thousand payments, deposits, withdrawals and batches while the web and the relay are killed again and again.
 
-Seen failing with customers that retry without a key, and with a relay that publishes before it commits.
+Seen failing with customers who retry without a key.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Thirty spends of one balance, credits arriving meanwhile, money going in circles: never a cent too much.
 
-Seen failing when debit_lock reads the row without locking it, and when folding forgets to delete what it added.
+Seen failing when debit_lock reads the row without locking it, when the day's sum is read unlocked, and when a
+disabled user's session still pays.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Fifty requests with one key arrive at the same moment: one of them acts.
 
-Seen failing when wallet_pay looks the key up before it inserts it (SELECT, then INSERT) and when the scope of a claim
-is the token, the route or the user alone.
+Seen failing when wallet_pay or answer_once acts though the key is claimed, and when a claim's scope leaves out the
+user or the route, or its fingerprint the body.
 """
 
 from __future__ import annotations

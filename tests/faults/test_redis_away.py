@@ -1,6 +1,6 @@
 """Redis flushed, killed, frozen and restarted under load: it carries hints only, so nothing is lost or doubled.
 
-Seen failing with a relay that does not push again what failed, and with a rate limiter that raises Redis' errors.
+Seen failing with a rate limiter that raises Redis' errors, and with a hand-over that waits for a frozen broker.
 """
 
 from __future__ import annotations

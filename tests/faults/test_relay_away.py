@@ -1,7 +1,6 @@
 """The relay dead through hours of traffic, a reader who holds an old snapshot: nothing is lost, nobody is stalled.
 
-Seen failing when the publisher drops the numbers it skipped, and when folding and publishing read the whole queue
-each time (`ORDER BY` over dead rows).
+Seen failing when some of the payments that are published together are not completed.
 """
 
 from __future__ import annotations

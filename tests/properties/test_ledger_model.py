@@ -1,8 +1,8 @@
 """The ledger's SQL functions against a model of them, step by step: 10,000 steps in all.
 
 Every machine works in a transaction that is rolled back. After each step every balance, hold and sum is compared.
-Broken on purpose it fails within seconds: folding without DELETE, `balance` for `balance - held`, no recheck of limits
-between the items of a batch, a capture that frees nothing.
+Seen failing within seconds when folding deletes nothing, held money can be spent, limits are not counted from item to
+item, the month is not summed, or a capture frees nothing.
 """
 
 from __future__ import annotations

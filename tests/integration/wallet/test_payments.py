@@ -90,6 +90,18 @@ def test_no_amount(app: Flask, client: FlaskClient, pair: Pair, amount: object) 
     assert balance_of(app, pair.sender, pair.source) == "1000.00"
 
 
+@pytest.mark.parametrize(
+    "amount", ["1" + "0" * 30, "-1" + "0" * 30, "1e400", "1E-400", "9" * 60, "18446744073709551616"]
+)
+def test_a_number_beyond_any_machine_word_is_no_amount(client: FlaskClient, pair: Pair, amount: str) -> None:
+    """Written as JSON numbers. Breaks when one reaches an encoder or a column that has 64 bits: a 500."""
+    body = f'{{"amount": {amount}, "source_wallet_id": "{pair.source}", "destination": "{pair.wallet}"}}'
+    headers = pair.sender.headers | {"Idempotency-Key": "big"}
+    answer = client.post("/api/v1/payments", data=body, content_type="application/json", headers=headers)
+    assert answer.status_code == 400
+    assert answer.json["error"]["code"] in ("INVALID_AMOUNT", "INVALID_REQUEST")
+
+
 @pytest.mark.parametrize("currency", ["usd", "XXX", "", "US", "BTC", [], {}, 5, True, False, 0])
 def test_no_currency(client: FlaskClient, pair: Pair, currency: object) -> None:
     """What is sent as a currency is one or is refused; only its absence means the wallet's own."""
