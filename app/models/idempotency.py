@@ -12,7 +12,7 @@ from app.models.types import Key, Moment, Words
 
 
 class IdempotencyRecord(Base):
-    """The row stays for ever; only `body` is cleared after a day, so an old key can never book again.
+    """The row stays for ever, its answer with it, so an old key can never book again.
 
     scope: hash of caller, method, route and key. fingerprint: SHA-256 of the validated body.
     status: the answer's HTTP status, NULL while running. is_refusal: `body` names a refusal, not an answer body.
