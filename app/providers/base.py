@@ -1,0 +1,455 @@
+"""What the gateway asks of a provider, and what it gets to know.
+
+An adapter is one folder with one `Provider` subclass; the registry (`app/providers/__init__.py`) names it in one line.
+Adapters know no Flask, no database and no tenant: they get an `Account` (credentials) and `Surroundings`, take frozen
+dataclasses and return a `Result` or raise a `ProviderError`. The public methods here measure, log and guard every call;
+adapters write the ones with an underscore.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, ClassVar, Final, Protocol, TypeVar
+
+import structlog
+
+from app import held_connections
+from app.errors import InvalidAmount
+from app.money import Money, exponent_of
+from app.providers.errors import InvalidRequest, NotSupported, ProviderError
+
+T = TypeVar("T")
+
+log = structlog.get_logger("providers")
+
+NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class State(StrEnum):
+    """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now)."""
+
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    REVERSED = "reversed"
+    NOT_FOUND = "not_found"
+
+
+class Kind(StrEnum):
+    """What an operation, a callback or an inquiry is about. `OTHER`: nothing the gateway acts on (a dispute, a ping)."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    PAYOUT = "payout"
+    OTHER = "other"
+
+
+class PayoutMethod(StrEnum):
+    MPESA = "mpesa"
+    TILL = "till"
+    BANK = "bank_transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Smallest and largest amount of one operation, in minor units, both allowed. None: no limit is known."""
+
+    minimum: int = 1
+    maximum: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a provider can do. Read by the services instead of the provider's name.
+
+    currencies: what can be charged, and within which limits. needs: contact details a charge cannot go without
+    (`phone`, `email`). countries: ISO 3166 codes where its customers are; empty: anywhere.
+    whole_units: takes no fractions of the major unit.
+    has_payment_page: the customer is sent to `Result.payment_url`. asks: the kinds it answers an inquiry for at once;
+    others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
+    charge twice. can_ask_by_reference: a charge is found by *our* reference, even when the answer to it was lost.
+    payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
+    has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
+    is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
+    """
+
+    currencies: Mapping[str, Limits]
+    needs: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+    whole_units: bool = False
+    has_payment_page: bool = False
+    asks: frozenset[Kind] = frozenset({Kind.PAYMENT})
+    is_resend_safe: bool = False
+    can_ask_by_reference: bool = True
+    can_refund: bool = True
+    can_refund_partially: bool = True
+    can_refund_repeatedly: bool = True
+    can_cancel: bool = False
+    payouts: Mapping[PayoutMethod, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    signs_callbacks: bool = True
+    has_statement: bool = False
+    expires_after: timedelta = timedelta(hours=24)
+    horizon: timedelta = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountSetting:
+    """One credential or setting of a provider account: `consumer_key` is MPESA_CONSUMER_KEY in the environment.
+
+    is_secret: never shown. is_required: the account is not configured without it.
+    """
+
+    name: str
+    about: str
+    is_secret: bool = False
+    is_required: bool = False
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One set of credentials at a provider. `id` tells accounts apart (token cache, metrics); no secret.
+
+    environment: `sandbox` or `live`. base_url: where the provider is, without a slash at the end; it is the only thing,
+    besides the credentials, in which live, the provider's own sandbox and our simulator differ.
+    """
+
+    id: str
+    environment: str
+    base_url: str
+    values: Mapping[str, str] = field(repr=False, default_factory=lambda: MappingProxyType({}))
+
+    def __getitem__(self, name: str) -> str:
+        """The setting, or an empty text."""
+        return self.values.get(name, "")
+
+
+@dataclass(frozen=True, slots=True)
+class FreshToken:
+    """An access token and how long it lives from now, in seconds."""
+
+    token: str = field(repr=False)
+    life_s: int = 0
+
+
+class TokenStore(Protocol):
+    """Access tokens shared by all workers: a provider may kill the old one when it gives a new one (Daraja)."""
+
+    def get(self, key: str, fetch: Callable[[], FreshToken], *, rejected: str | None = None) -> str:
+        """The shared token. `fetch` makes a new one, by one caller at a time, when there is none, it is about to end,
+        or it is the `rejected` one. What `fetch` raises is raised."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One finished call: outcome is a `State`, `ok`, or a ProviderError's word; duration in seconds."""
+
+    provider: str
+    operation: str
+    outcome: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What adapters get from the house. timeout_s: longest wait for an answer, in seconds."""
+
+    tokens: TokenStore
+    observe: Callable[[CallRecord], None]
+    timeout_s: float = 20.0
+    connect_timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who pays. phone: E.164 (`+254712345678`). All but what `Capabilities.needs` names may be absent."""
+
+    phone: str | None = None
+    email: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeRequest:
+    """Ask a customer for money. reference: our key, 36 characters `[a-z0-9-]`, unique for ever; the same reference is
+    the same charge. label: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
+    callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
+
+    reference: str
+    label: str
+    amount: Money
+    customer: Customer
+    callback_url: str
+    return_url: str
+    description: str = "Payment"
+    metadata: Mapping[str, Any] = NO_FACTS
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What identifies a charge that was asked for before. provider_reference is None when the answer was lost; receipt
+    is what the provider calls the finished payment (M-Pesa receipt, Stripe `pi_…`, Chapa reference, confirmation code).
+    """
+
+    reference: str
+    label: str
+    amount: Money
+    sent_at: datetime
+    provider_reference: str | None = None
+    receipt: str | None = None
+    callback_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Give money of `charge` back. reference: our key of this refund. refunded_before: minor units already given back.
+    callback_url: holds an unguessable token of this refund."""
+
+    reference: str
+    amount: Money
+    charge: Handle
+    reason: str
+    callback_url: str
+    refunded_before: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RefundHandle:
+    """A refund that was asked for before."""
+
+    reference: str
+    amount: Money
+    charge: Handle
+    sent_at: datetime
+    provider_reference: str | None = None
+    refunded_before: int = 0
+    callback_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutRequest:
+    """Send money out. destination: by method, phone_number (MSISDN digits) | till_number | account_number, bank_code,
+    account_name. reference: our key, 36 characters `[a-z0-9-]`; the same reference is the same payout."""
+
+    reference: str
+    amount: Money
+    method: PayoutMethod
+    destination: Mapping[str, str] = field(repr=False)
+    callback_url: str = ""
+    reason: str = "Payout"
+
+
+@dataclass(frozen=True, slots=True)
+class PayoutHandle:
+    """A payout that was asked for before."""
+
+    reference: str
+    amount: Money
+    method: PayoutMethod
+    sent_at: datetime
+    provider_reference: str | None = None
+    callback_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What the provider says, now, about one charge, refund or payout.
+
+    amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
+    code, message: the provider's own word and sentence (failures). response: its answer for `provider_response`:
+    JSON-safe, no secret, no full account numbers.
+    """
+
+    state: State
+    provider_reference: str | None = None
+    receipt: str | None = None
+    amount: Money | None = None
+    payment_url: str | None = None
+    code: str | None = None
+    message: str | None = None
+    response: Mapping[str, Any] = NO_FACTS
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """An inbound HTTP request as it came. headers: names in lower case. body: raw bytes, what signatures are over."""
+
+    method: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CallbackEvent:
+    """What a callback is about. event_id: the same for repeats of the same news, at most 255 characters.
+
+    reference: ours, when it is in there. is_verified: a signature over the body was checked. claim: what it says;
+    the gateway believes it only when the provider cannot be asked (`Capabilities.asks`) and either the signature or the
+    secret path of the operation's own callback URL vouches for it.
+    """
+
+    event_id: str
+    kind: Kind
+    event_type: str
+    reference: str | None = None
+    provider_reference: str | None = None
+    is_verified: bool = False
+    claim: Result | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """The HTTP answer a provider expects to its callback. body: JSON-safe, or a text."""
+
+    status: int = 200
+    body: Mapping[str, Any] | str = field(default_factory=lambda: MappingProxyType({"received": True}))
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """One collection the provider lists. label: the short text of the charge it belongs to, as the provider shows it."""
+
+    label: str
+    receipt: str
+    amount: Money
+    at: datetime
+
+
+class Provider(ABC):
+    """One provider, on one account. Instances are shared by threads and live as long as the account."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    settings: ClassVar[tuple[AccountSetting, ...]]
+    base_urls: ClassVar[Mapping[str, str]]
+    """environment (`live`, `sandbox`) → base URL."""
+
+    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        self.account = account
+        self.surroundings = surroundings
+
+    # --- what services call
+
+    def check(self, amount: Money, customer: Customer) -> None:
+        """Whether a charge could be asked for at all, before anything is stored or sent.
+
+        Raises InvalidRequest, or app.errors.InvalidAmount, with a sentence for the caller.
+        """
+        limits = self.capabilities.currencies.get(amount.currency)
+        if limits is None:
+            raise InvalidRequest(f"{self.title} does not take {amount.currency}.", code="currency")
+        if self.capabilities.whole_units and amount.amount_minor % 10 ** exponent_of(amount.currency):
+            raise InvalidAmount(f"{self.title} takes whole {amount.currency} only.", field="amount")
+        if amount.amount_minor < limits.minimum:
+            least = Money(limits.minimum, amount.currency)
+            raise InvalidAmount(f"{self.title} takes {least} {amount.currency} or more.", field="amount")
+        if limits.maximum is not None and amount.amount_minor > limits.maximum:
+            most = Money(limits.maximum, amount.currency)
+            raise InvalidAmount(f"{self.title} takes at most {most} {amount.currency}.", field="amount")
+        for need in sorted(self.capabilities.needs):
+            if not getattr(customer, need):
+                raise InvalidRequest(f"{self.title} needs the customer's {need}.", code=need)
+        self._check(amount, customer)
+
+    def charge(self, request: ChargeRequest) -> Result:
+        """Ask for the money. PENDING: the customer acts next; SUCCEEDED: it is ours. Raises ProviderError."""
+        return self._call("charge", lambda: self._charge(request))
+
+    def inquire(self, charge: Handle) -> Result:
+        """Where the charge stands. Raises ProviderError; OutcomeUnknown when it could not be learnt."""
+        return self._call("inquire", lambda: self._inquire(charge))
+
+    def cancel(self, charge: Handle) -> Result:
+        """Take back a charge the customer has not paid. Raises ProviderError; the state tells whether it was in time."""
+        return self._call("cancel", lambda: self._cancel(charge))
+
+    def refund(self, request: RefundRequest) -> Result:
+        """Give money back. PENDING: it will be told later. Raises ProviderError."""
+        return self._call("refund", lambda: self._refund(request))
+
+    def inquire_refund(self, refund: RefundHandle) -> Result:
+        """Where the refund stands; PENDING with the answer to come by callback where REFUND is not in `asks`."""
+        return self._call("inquire_refund", lambda: self._inquire_refund(refund))
+
+    def pay_out(self, request: PayoutRequest) -> Result:
+        """Send money out. PENDING: it will be told later. Raises ProviderError."""
+        return self._call("pay_out", lambda: self._pay_out(request))
+
+    def inquire_payout(self, payout: PayoutHandle) -> Result:
+        """Where the payout stands; as `inquire_refund`."""
+        return self._call("inquire_payout", lambda: self._inquire_payout(payout))
+
+    def statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
+        """What was collected from `start` to `end`, where `has_statement`. Raises ProviderError."""
+        return self._call("statement", lambda: self._statement(start, end))
+
+    @abstractmethod
+    def read_callback(self, callback: Callback) -> CallbackEvent:
+        """Verify and parse. No network. Raises ForgedCallback, InvalidCallback."""
+
+    def acknowledge(self, event: CallbackEvent) -> Acknowledgement:
+        """The answer to a callback that is stored."""
+        return Acknowledgement()
+
+    # --- what adapters write; every one may raise ProviderError
+
+    def _check(self, amount: Money, customer: Customer) -> None:
+        """More rules than `capabilities` can say. No network."""
+
+    @abstractmethod
+    def _charge(self, request: ChargeRequest) -> Result: ...
+
+    @abstractmethod
+    def _inquire(self, charge: Handle) -> Result: ...
+
+    def _cancel(self, charge: Handle) -> Result:
+        raise NotSupported(f"{self.title} cannot cancel a payment.")
+
+    def _refund(self, request: RefundRequest) -> Result:
+        raise NotSupported(f"{self.title} cannot refund.")
+
+    def _inquire_refund(self, refund: RefundHandle) -> Result:
+        raise NotSupported(f"{self.title} cannot be asked about refunds.")
+
+    def _pay_out(self, request: PayoutRequest) -> Result:
+        raise NotSupported(f"{self.title} cannot pay out.")
+
+    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+        raise NotSupported(f"{self.title} cannot be asked about payouts.")
+
+    def _statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
+        raise NotSupported(f"{self.title} has no statement.")
+
+    # --- around every call
+
+    def _call(self, operation: str, work: Callable[[], T]) -> T:
+        held_connections.require_none(f"{self.name}.{operation}")
+        began, outcome = time.monotonic(), "error"
+        try:
+            answer = work()
+            outcome = answer.state.value if isinstance(answer, Result) else "ok"
+            return answer
+        except ProviderError as error:
+            outcome = error.outcome
+            log.warning(
+                "provider.refused", provider=self.name, account=self.account.id, operation=operation,
+                outcome=outcome, code=error.code,
+            )  # fmt: skip
+            raise
+        finally:
+            duration = time.monotonic() - began
+            self.surroundings.observe(CallRecord(self.name, operation, outcome, duration))
+            log.info(
+                "provider.called", provider=self.name, account=self.account.id, operation=operation,
+                outcome=outcome, ms=round(duration * 1000),
+            )  # fmt: skip

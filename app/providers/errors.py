@@ -1,0 +1,109 @@
+"""What can go wrong at a provider. The one question that matters: can money have moved?
+
+Every error but `OutcomeUnknown` is a definite "nothing happened". Only those may end an attempt, and only those may be
+followed by a new attempt under a new key, at this provider or another (DESIGN, "A request that calls a provider").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+
+class ProviderError(Exception):
+    """code: the provider's own word, or ours; message: one sentence without secrets; response: the provider's answer,
+    redacted and JSON-safe; retry_after_s: when trying again makes sense, in seconds."""
+
+    outcome: ClassVar[str] = "error"
+    default_message: ClassVar[str] = "The provider did not do this."
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        code: str | None = None,
+        response: Mapping[str, Any] | None = None,
+        retry_after_s: int | None = None,
+    ) -> None:
+        self.message = message or self.default_message
+        self.code = code or self.outcome
+        self.response = dict(response or {})
+        self.retry_after_s = retry_after_s
+        super().__init__(self.message)
+
+
+class Declined(ProviderError):
+    """The provider, a bank or the customer said no, for good: asking again in the same way is pointless."""
+
+    outcome = "declined"
+    default_message = "The provider declined this."
+
+
+class InvalidRequest(ProviderError):
+    """The provider cannot take what was asked: a field, an amount, a currency, an unknown id."""
+
+    outcome = "invalid_request"
+    default_message = "The provider does not take this request."
+
+
+class NotSupported(InvalidRequest):
+    """The provider has no such operation at all."""
+
+    outcome = "not_supported"
+    default_message = "This provider cannot do that."
+
+
+class AuthFailed(ProviderError):
+    """Our credentials were refused, also after a fresh token: for an operator."""
+
+    outcome = "auth_failed"
+    default_message = "The provider refused our credentials."
+
+
+class RateLimited(ProviderError):
+    """Asked too often; the request was not looked at."""
+
+    outcome = "rate_limited"
+    default_message = "The provider asks us to slow down."
+
+
+class Unavailable(ProviderError):
+    """Nothing was sent: the name did not resolve, the connection was refused. Safe to try again."""
+
+    outcome = "unavailable"
+    default_message = "The provider cannot be reached."
+
+
+class OutcomeUnknown(ProviderError):
+    """Bytes were sent and no answer says what became of them: time-out, reset, 5xx, an unreadable 200.
+
+    Only an inquiry, a verified callback or a person ends this. Never a reason to send under a new key.
+    """
+
+    outcome = "unknown"
+    default_message = "The provider's answer was lost; whether it acted is not known yet."
+
+
+class DuplicateReference(OutcomeUnknown):
+    """The provider knows this reference already: an earlier sending arrived. Ask for its state."""
+
+    outcome = "duplicate"
+    default_message = "The provider has this reference already."
+
+
+class CallbackError(ProviderError):
+    """Base of what is wrong with a callback: it changes nothing."""
+
+
+class ForgedCallback(CallbackError):
+    """The signature is missing, wrong or too old: answered with 401."""
+
+    outcome = "forged"
+    default_message = "The callback's signature is not valid."
+
+
+class InvalidCallback(CallbackError):
+    """It cannot be read: answered with 400."""
+
+    outcome = "unreadable"
+    default_message = "The callback cannot be read."

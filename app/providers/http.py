@@ -1,0 +1,126 @@
+"""HTTP to providers: one session wrapper that turns every way of failing into the error tree.
+
+Nothing is retried here. Redirects are not followed, cookies not kept, answers cut off at MAX_ANSWER_BYTES.
+Bodies, credentials and URLs with queries never reach a log or an error.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final, Literal
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util import Retry
+
+from app.providers.errors import OutcomeUnknown, Unavailable
+
+MAX_ANSWER_BYTES: Final = 1_000_000
+
+Method = Literal["GET", "POST"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """status: HTTP. body: the JSON, numbers as int or Decimal; None when it is not JSON. headers: lower-case names."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    def object(self) -> dict[str, Any]:
+        """The body as an object; an empty one for anything else."""
+        return self.body if isinstance(self.body, dict) else {}
+
+
+class HttpClient:
+    """Requests to one provider. Safe to share between threads."""
+
+    def __init__(self, base_url: str, *, timeout_s: float, connect_timeout_s: float = 5.0) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._timeout = (connect_timeout_s, timeout_s)
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=Retry(0, redirect=0, read=False))
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def request(
+        self,
+        method: Method,
+        path: str,
+        *,
+        json_body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        basic: tuple[str, str] | None = None,
+    ) -> Answer:
+        """One request, whatever its status: what a status means is the adapter's knowledge.
+
+        `json_body` may hold Decimals; they are written as JSON numbers. Raises Unavailable (nothing was sent),
+        OutcomeUnknown (it may have been).
+        """
+        sent = {"Accept": "application/json", **(headers or {})}
+        data = None
+        if json_body is not None:
+            data = dumps(json_body)
+            sent["Content-Type"] = "application/json"
+        try:
+            with self._session.request(
+                method, f"{self._base_url}{path}", data=data, params=query, headers=sent, auth=basic,
+                timeout=self._timeout, allow_redirects=False, stream=True,
+            ) as response:  # fmt: skip
+                content = _read(response)
+        except requests.RequestException as error:
+            # The exception's text holds the URL: it is not passed on.
+            raise _translated(error) from None
+        return Answer(
+            response.status_code, _parse(content), {k.lower(): v for k, v in response.headers.items()}
+        )
+
+
+def dumps(value: Mapping[str, Any]) -> bytes:
+    """JSON with Decimals as plain numbers."""
+    return json.dumps(value, default=_number, separators=(",", ":")).encode()
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, Decimal) and value.is_finite():
+        # repr of a double this short is the same decimal again: amounts have at most 16 significant digits.
+        return int(value) if value == value.to_integral_value() else float(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _read(response: requests.Response) -> bytes:
+    content = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
+    if len(content) > MAX_ANSWER_BYTES:
+        raise OutcomeUnknown("The provider's answer is too large to be read.")
+    return bytes(content)
+
+
+def _parse(content: bytes) -> Any:
+    try:
+        return json.loads(content, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _translated(error: requests.RequestException) -> Unavailable | OutcomeUnknown:
+    """Only a connection that was never made is a definite "nothing was sent"."""
+    cause = getattr(error.args[0] if error.args else None, "reason", None)
+    is_unmade = isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(
+        cause, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+    )
+    if is_unmade or isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
+        return Unavailable()
+    return OutcomeUnknown()
