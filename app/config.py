@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
+
+from app.provider_settings import PROVIDER_SETTINGS, SANDBOX_SETTINGS
+from app.setting import Setting, flag, seconds, words
 
 MODES: Final = ("demo", "test", "production")
 
@@ -19,28 +21,6 @@ MIN_SECRET_LENGTH: Final = 32
 
 class ConfigError(Exception):
     """The environment cannot be served with. The message names the setting and says what to do."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable. `default` serves demo and test; `production` replaces it there (None: same)."""
-
-    name: str
-    about: str
-    default: str = ""
-    production: str | None = None
-    secret: bool = False
-    parse: Callable[[str], Any] = str
-
-
-def _flag(text: str) -> bool:
-    if text.lower() not in ("true", "false", "1", "0"):
-        raise ValueError("expected true or false")
-    return text.lower() in ("true", "1")
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _rates(text: str) -> dict[str, Decimal]:
@@ -74,7 +54,7 @@ SETTINGS: Final = (
     Setting("REALTIME", "embedded: app serves Socket.IO too; external: realtime does", "embedded", "external"),
     Setting("REALTIME_BIND", "address of the realtime process", "127.0.0.1:5001"),
     Setting("REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=int),
-    Setting("CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=_words),
+    Setting("CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=words),
     Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=int),
     Setting("DB_POOL_TIMEOUT_S", "seconds a request waits for one", "10", parse=int),
     Setting("DB_LOCK_TIMEOUT_MS", "longest wait for a lock; then 409", "2000", parse=int),
@@ -88,10 +68,12 @@ SETTINGS: Final = (
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
     Setting("USD_RATES", "US dollars for one unit of a currency (JSON): wallet currencies, limits", _USD_RATES,
             parse=_rates),
-    Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=_flag),
+    Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=flag),
     Setting("KYC_AUTO_VERIFY_S", "seconds until a KYC request verifies itself; empty: never", "2", "",
-            parse=lambda text: float(text) if text else None),
+            parse=seconds),
     Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO"),
+    *PROVIDER_SETTINGS,
+    *SANDBOX_SETTINGS,
 )  # fmt: skip
 
 SECRETS: Final = tuple(setting.name for setting in SETTINGS if setting.secret)
@@ -110,6 +92,16 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
             "DATABASE_URL is not set: give the application's PostgreSQL role, or use `make run`."
         )
     return values | _derived(values, mode)
+
+
+def load_sandbox(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the simulators' process needs, without the application's secrets. Raises ConfigError, in production too."""
+    environ = os.environ if environ is None else environ
+    mode = environ.get("GATEWAY_ENV") or "demo"
+    if mode not in ("demo", "test"):
+        raise ConfigError("The provider simulators run in demo and test mode only (GATEWAY_ENV).")
+    names = {setting.name for setting in SANDBOX_SETTINGS} | {"VAR_DIR", "LOG_LEVEL"}
+    return {setting.name: _value(setting, environ, mode) for setting in SETTINGS if setting.name in names}
 
 
 def _value(setting: Setting, environ: Mapping[str, str], mode: str) -> Any:
