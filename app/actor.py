@@ -19,3 +19,29 @@ class Actor:
     @property
     def public_id(self) -> str:
         return ids.public(ids.USER, self.user_id)
+
+    @property
+    def principal(self) -> str:
+        """Who an idempotency key belongs to."""
+        return f"user\n{self.user_id.hex}"
+
+
+@dataclass(frozen=True, slots=True)
+class Merchant:
+    """A tenant's backend. key_id: the API key it came with; None where demo mode asks for none.
+
+    Idempotency keys belong to the tenant, not to the API key: a key rotated between a request and its retry must not
+    make the retry a new payment.
+    """
+
+    tenant_id: uuid.UUID
+    key_id: uuid.UUID | None
+    address: str | None
+
+    @property
+    def public_id(self) -> str:
+        return f"key_{self.key_id.hex}" if self.key_id else f"tenant_{self.tenant_id.hex}"
+
+    @property
+    def principal(self) -> str:
+        return f"tenant\n{self.tenant_id.hex}"

@@ -9,7 +9,7 @@ from typing import Final
 from flask import g, request
 
 from app import clock
-from app.actor import Actor
+from app.actor import Actor, Merchant
 from app.errors import TokenMissing
 from app.services import session_service, tokens
 
@@ -27,6 +27,12 @@ def current_actor() -> Actor:
     """Who the guard let in. Only for routes whose guard identifies somebody."""
     actor: Actor = g.actor
     return actor
+
+
+def current_principal() -> str:
+    """Whose idempotency keys this request uses (Actor.principal, Merchant.principal)."""
+    actor: Actor | Merchant = g.actor
+    return actor.principal
 
 
 def bearer_token() -> str | None:

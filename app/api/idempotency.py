@@ -12,7 +12,7 @@ from typing import Any, Final
 import orjson
 from flask import request
 
-from app.api.guards import current_actor
+from app.api.guards import current_principal
 from app.api.strict_json import MAX_INT_DIGITS
 from app.errors import InvalidRequest
 from app.services.idempotency_service import Claim
@@ -37,7 +37,7 @@ def claim(body: Mapping[str, Any], *, is_required: bool = False) -> Claim:
         return Claim(uuid.uuid4(), fingerprint(body))
     rule = request.url_rule.rule if request.url_rule else request.path
     # The ids in the path are part of what is asked, so they are part of the fingerprint.
-    words = ("user", current_actor().user_id.hex, request.method, rule, key)
+    words = (current_principal(), request.method, rule, key)
     scope = hashlib.sha256("\n".join(words).encode()).digest()[:16]
     return Claim(uuid.UUID(bytes=scope), fingerprint({"body": body, "path": request.view_args or {}}))
 

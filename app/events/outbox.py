@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.actor import Actor
+from app.actor import Actor, Merchant
 from app.models.event import OutboxRow
 
 
@@ -19,13 +19,13 @@ def record(
     object_id: str,
     data: dict[str, Any],
     now: datetime,
-    actor: Actor | str | None,
+    actor: Actor | Merchant | str | None,
     tenant_id: uuid.UUID | None = None,
     is_public: bool = True,
 ) -> None:
     """Insert the row **after** locking the object, so that the object's events keep their order.
 
-    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a signed-in user, or the name of a part of
+    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a signed-in user, a merchant, or the name of a part of
     the house (`system`). `is_public`: may leave the house (webhooks, Socket.IO); False is for the audit trail only.
     """
     session.flush()
@@ -34,8 +34,8 @@ def record(
             tenant_id=tenant_id,
             type=event_type,
             object_id=object_id,
-            actor=actor.public_id if isinstance(actor, Actor) else actor,
-            address=actor.address if isinstance(actor, Actor) else None,
+            actor=actor.public_id if isinstance(actor, (Actor, Merchant)) else actor,
+            address=actor.address if isinstance(actor, (Actor, Merchant)) else None,
             is_public=is_public,
             data=data,
             at=now,

@@ -3,14 +3,19 @@
 from app.models.account import Account, AccountBalance
 from app.models.cash_movement import CashMovement
 from app.models.event import Event, OutboxRow, RelayState
+from app.models.fee_rule import FeeRule
 from app.models.idempotency import IdempotencyRecord
 from app.models.job import Job
 from app.models.kyc import KycDocument, KycRequest
 from app.models.ledger import Entry, Hold, Posting, Spending, Unfolded
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.provider_event import ProviderEvent
+from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User, UserSession
 from app.models.wallet_payment import WalletPayment
 
 __all__ = [
-    "Account", "AccountBalance", "CashMovement", "Entry", "Event", "Hold", "IdempotencyRecord", "Job", "KycDocument",
-    "KycRequest", "OutboxRow", "Posting", "RelayState", "Spending", "Unfolded", "User", "UserSession", "WalletPayment",
+    "Account", "AccountBalance", "ApiKey", "CashMovement", "Entry", "Event", "FeeRule", "Hold", "IdempotencyRecord",
+    "Job", "KycDocument", "KycRequest", "OutboxRow", "Payment", "PaymentAttempt", "Posting", "ProviderAccount",
+    "ProviderEvent", "Refund", "RelayState", "Spending", "Tenant", "Unfolded", "User", "UserSession", "WalletPayment",
 ]  # fmt: skip

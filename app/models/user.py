@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy import ForeignKey, SmallInteger
+from sqlalchemy import ForeignKey, SmallInteger, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app import ids
@@ -13,7 +14,7 @@ from app.models.types import Key, Moment, Words
 
 
 class User(Base):
-    """`tier` is the KYC tier 0–3 (services/limits.py). `email` is stored lower-case."""
+    """`tier` is the KYC tier 0–3 (services/limits.py). `email` is stored lower-case. scopes: `admin` for operators."""
 
     __tablename__ = "users"
 
@@ -25,6 +26,7 @@ class User(Base):
     phone: Mapped[Words | None]
     tier: Mapped[int] = mapped_column(SmallInteger, default=0)
     is_active: Mapped[bool] = mapped_column(default=True)
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     created_at: Mapped[Moment]
 
     @property
