@@ -19,12 +19,15 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     # Here, not above: the parts import `app` themselves.
     from app import api, cli, crypto, models  # noqa: F401 models registers the tables
     from app.extensions import db, jwt, migrate
+    from app.services import bulkhead, provider_accounts
     from app.websocket import server
 
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.config.update(config.load(settings))
     logs.configure(app.config)
     crypto.init(app)
+    bulkhead.init(app)
+    provider_accounts.init(app)
     db.init_app(app)
     migrate.init_app(app, db, directory=MIGRATIONS)
     jwt.init_app(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import threading
 import uuid
@@ -9,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+import requests
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
-from app import clock, ledger
+from app import cli_payments, cli_tenants, clock, ledger
 from app.errors import GatewayError
 from app.events import queue
 from app.events.push import Pusher
@@ -36,6 +38,8 @@ def register(app: Flask) -> None:
         app.cli.add_command(group)
     app.cli.add_command(prepare)
     app.cli.add_command(relay)
+    cli_tenants.register(app)
+    cli_payments.register(app)
 
 
 def _demo_only() -> None:
@@ -79,8 +83,18 @@ def demo_load() -> None:
 def demo_reset() -> None:
     """Empty everything and load the demo data anew."""
     _demo_only()
+    _reset_simulators()
     demo_service.reset(current_app.config["OWNER_DATABASE_URI"], Path(current_app.config["VAR_DIR"]))
     click.echo("The demo data is as on the first day.")
+
+
+def _reset_simulators() -> None:
+    """Their books go with ours. Where they do not run there is only their folder."""
+    url = f"{current_app.config['SANDBOX_URL']}/sandbox/control/reset"
+    try:
+        requests.post(url, json={}, timeout=5).raise_for_status()
+    except requests.ConnectionError:
+        shutil.rmtree(Path(current_app.config["VAR_DIR"]) / "sandbox", ignore_errors=True)
 
 
 @ledger_group.command("check")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from app.json_text import json_text
 from app.provider_settings import PROVIDER_SETTINGS, SANDBOX_SETTINGS
 from app.setting import Setting, flag, seconds, words
 
@@ -27,6 +28,22 @@ def _rates(text: str) -> dict[str, Decimal]:
     return {
         str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()
     }
+
+
+def _costs(text: str) -> dict[str, dict[str, tuple[int, int]]]:
+    """`{"paystack": {"NGN": [15000, 10000]}}`: parts per million of the amount, and fixed minor units."""
+    table = json.loads(text or "{}")
+    try:
+        costs = {
+            str(provider): {str(code).upper(): (ppm, fixed) for code, (ppm, fixed) in rows.items()}
+            for provider, rows in table.items()
+        }
+    except (AttributeError, TypeError) as error:
+        raise ValueError('it must be like {"paystack": {"NGN": [15000, 10000]}}') from error
+    figures = [figure for rows in costs.values() for pair in rows.values() for figure in pair]
+    if any(type(figure) is not int or figure < 0 for figure in figures):
+        raise ValueError("a cost is two whole numbers, parts per million and fixed minor units")
+    return costs
 
 
 _USD_RATES = (
@@ -64,10 +81,12 @@ SETTINGS: Final = (
     Setting("RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute"),
     Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
     Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute"),
+    Setting("RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute"),
     Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
     Setting("USD_RATES", "US dollars for one unit of a currency (JSON): wallet currencies, limits", _USD_RATES,
             parse=_rates),
+    Setting("ROUTING_COSTS", "JSON over the built-in costs of providers (provider auto)", parse=_costs),
     Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=flag),
     Setting("KYC_AUTO_VERIFY_S", "seconds until a KYC request verifies itself; empty: never", "2", "",
             parse=seconds),
@@ -138,6 +157,7 @@ def _derived(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
             "pool_size": values["DB_POOL_SIZE"],
             "max_overflow": 10,
             "pool_timeout": values["DB_POOL_TIMEOUT_S"],
+            "json_serializer": json_text,
             "connect_args": connect_args(values),
         },
         "OWNER_DATABASE_URI": driver_url(values["DATABASE_OWNER_URL"] or values["DATABASE_URL"]),

@@ -101,6 +101,18 @@ class TokenExpired(AuthenticationFailed):
     default_message = "The access token has expired."
 
 
+class InvalidApiKey(AuthenticationFailed):
+    """Unknown, revoked, or of a suspended tenant: the three look the same."""
+
+    code = "INVALID_API_KEY"
+    default_message = "The API key is not valid."
+
+
+class CredentialsMissing(AuthenticationFailed):
+    code = "MISSING_CREDENTIALS"
+    default_message = "Send an API key: X-TENANT-API-KEY, or Authorization: Bearer <key>."
+
+
 class InvalidCredentials(AuthenticationFailed):
     code = "INVALID_CREDENTIALS"
     default_message = "E-mail or password is wrong."
@@ -142,6 +154,44 @@ class RecipientNotFound(NotFound):
     code = "RECIPIENT_NOT_FOUND"
     default_message = "The recipient has no wallet here."
     is_answer = True
+
+
+class TransactionNotFound(NotFound):
+    """A provider payment of another tenant, or of nobody."""
+
+    code = "TRANSACTION_NOT_FOUND"
+    default_message = "Transaction not found"
+
+
+class NotRefundable(GatewayError):
+    """The payment's status or what is left of it does not allow this refund. Changes nothing."""
+
+    code = "NOT_REFUNDABLE"
+    default_message = "Can only refund completed transactions"
+    is_answer = True
+
+
+class NotCancellable(GatewayError):
+    code = "NOT_CANCELLABLE"
+    default_message = "This payment can no longer be cancelled."
+
+
+class ProviderNotConfigured(InvalidRequest):
+    code = "PROVIDER_NOT_CONFIGURED"
+    default_message = "This provider is not configured."
+
+
+class ProviderUnreachable(GatewayError):
+    """The provider could not be asked now. Nothing was changed; ask again later."""
+
+    http_status = 502
+    code = "PROVIDER_UNREACHABLE"
+    default_message = "The payment provider cannot be reached; try again."
+
+
+class ForgedCallbackRefused(AuthenticationFailed):
+    code = "SIGNATURE_INVALID"
+    default_message = "The signature is not valid."
 
 
 class CurrencyMismatch(GatewayError):
@@ -207,7 +257,7 @@ class Unavailable(GatewayError):
 
 _ANSWERS: tuple[type[GatewayError], ...] = (
     PermissionDenied, KycRequired, RecipientNotFound, CurrencyMismatch, InsufficientBalance, DailyLimitExceeded,
-    SameAccount,
+    SameAccount, NotRefundable,
 )  # fmt: skip
 
 REFUSALS: dict[str, type[GatewayError]] = {error.code: error for error in _ANSWERS} | {

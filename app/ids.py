@@ -6,6 +6,7 @@ import os
 import secrets
 import time
 import uuid
+from datetime import datetime
 from typing import Final
 
 PAYMENT: Final = "pmt_"
@@ -24,6 +25,11 @@ def uuid7() -> uuid.UUID:
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
+
+
+def first_of(moment: datetime) -> uuid.UUID:
+    """The smallest uuid7 of this moment or later: what a list "since" starts at, by primary key."""
+    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
 
 
 def opaque() -> uuid.UUID:

@@ -58,6 +58,13 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._provider_seconds = Histogram(
+            "malipo_provider_call_seconds",
+            "Time of a call to a payment provider; outcome: its state, or why there is none.",
+            ["provider", "operation", "outcome"],
+            buckets=(*_BUCKETS, 20.0, 30.0),
+            registry=self._registry,
+        )
         self._depths = _Depths(depths)
 
     def count(self, method: str, route: str, *, status: int, duration_s: float) -> None:
@@ -65,6 +72,10 @@ class Metrics:
         method = method if method in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(duration_s)
+
+    def count_provider_call(self, provider: str, operation: str, outcome: str, duration_s: float) -> None:
+        """One finished call to a provider."""
+        self._provider_seconds.labels(provider, operation, outcome).observe(duration_s)
 
     def text(self) -> bytes:
         """Prometheus' text format."""

@@ -36,6 +36,7 @@ class Limit(StrEnum):
     AUTH = "auth"
     PAYMENTS = "payments"
     DEFAULT = "default"
+    MERCHANT = "merchant"
 
 
 class RateLimiter:

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from app import held_connections
 from app.errors import IdempotencyConflict, Unavailable
 from app.extensions import db
 
@@ -44,7 +45,7 @@ def transaction(work: Callable[[Session], T]) -> T:
     """
 
     def attempt() -> T:
-        with Session(db.engine, expire_on_commit=False) as session:
+        with held_connections.held(), Session(db.engine, expire_on_commit=False) as session:
             result = work(session)
             session.commit()
             return result
@@ -56,7 +57,7 @@ def transaction(work: Callable[[Session], T]) -> T:
 def reading() -> Iterator[Session]:
     """A session for queries; whatever it changed is rolled back. Raises Unavailable when the database is away."""
     try:
-        with Session(db.engine, expire_on_commit=False) as session:
+        with held_connections.held(), Session(db.engine, expire_on_commit=False) as session:
             yield session
     except (DBAPIError, PoolTimeout) as error:
         raise _translated(error) from error

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 
 from launcher.account import Say
-from launcher.environment import DEMO_BIND
+from launcher.environment import DEMO_BIND, SANDBOX_BIND
 from launcher.errors import LauncherError
 
 
@@ -34,6 +34,28 @@ def choose_bind(environment: Mapping[str, str], say: Say) -> str:
         say(f"Warning: {second} is in use, so the documents' commands for port 8000 will not reach Malipo.")
         return first
     return f"{first},{second}"
+
+
+def place_sandbox(environment: dict[str, str], say: Say) -> None:
+    """Put the simulators' address into the environment, and where they and the gateway find each other.
+
+    Their usual port is a convenience: when it is busy another one is taken.
+    """
+    bind = environment.get("SANDBOX_BIND") or SANDBOX_BIND
+    if is_busy(bind):
+        if environment.get("SANDBOX_BIND"):
+            raise LauncherError(
+                f"{bind} (from SANDBOX_BIND) is in use: stop what uses it, or change SANDBOX_BIND."
+            )
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            bind = f"127.0.0.1:{probe.getsockname()[1]}"
+        say(f"{SANDBOX_BIND} is in use, so the provider simulators are on {bind}.")
+    gateway = f"http://{environment['BIND'].split(',', maxsplit=1)[0]}"
+    environment["SANDBOX_BIND"] = bind
+    environment["SANDBOX_URL"] = f"http://{bind}"
+    environment.setdefault("PUBLIC_URL", gateway)
+    environment.setdefault("SANDBOX_WEBHOOK_BASE", f"{gateway}/api/v1/webhooks")
 
 
 def is_busy(address: str) -> bool:

@@ -11,6 +11,11 @@ USERS = (
     ("sender@example.com", "wallet acc_sender_123, 1000.00 USD"),
     ("bob@example.com", "wallet acc_recipient_456"),
     ("alice@example.com, charlie@example.com", "USD wallets"),
+    ("operator@example.com", "an operator: scope admin"),
+)
+
+MERCHANT = (
+    "Wabotiq Demo, API key demo_tenant_key_7Jt2mQ9sVx4L (X-TENANT-API-KEY; without one you are this merchant)"
 )
 
 FIRST_PAYMENT = """\
@@ -36,6 +41,7 @@ def print_card(url: str, *, is_demo: bool) -> None:
         table.add_row("")
         for user, about in USERS:
             table.add_row("User", f"{user} ({about})")
+        table.add_row("Merchant", MERCHANT)
         table.add_row("Password", f"{PASSWORD} (of every demo user)")
     console = Console(highlight=False)
     console.print(Panel(table, title="Malipo is running", expand=False))

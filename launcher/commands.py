@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from launcher.addresses import base_url, choose_bind, split_address
+from launcher.addresses import base_url, choose_bind, place_sandbox, split_address
 from launcher.card import print_card
 from launcher.environment import base_environment
 from launcher.errors import LauncherError
@@ -30,6 +30,7 @@ from launcher.prepared import is_prepared, remember
 from launcher.supervisor import Supervisor
 
 READY_TIMEOUT_S = 60
+NOT_IN_PRODUCTION = frozenset({"sandbox"})
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,6 +47,8 @@ def run() -> None:
     with sole_occupant(), stops_quietly():
         environment = base_environment()
         environment["BIND"] = choose_bind(environment, say)
+        if environment["GATEWAY_ENV"] != "production":
+            place_sandbox(environment, say)
         url = base_url(environment["BIND"])
         with servers(environment, say) as data, on_record(environment):
             prepare(data, environment)
@@ -68,7 +71,8 @@ def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> No
     supervisor = Supervisor()
     try:
         say("Starting the processes.")
-        supervisor.start(PROJECT / "Procfile", cwd=PROJECT, environment=environment)
+        without = NOT_IN_PRODUCTION if environment["GATEWAY_ENV"] == "production" else frozenset()
+        supervisor.start(PROJECT / "Procfile", cwd=PROJECT, environment=environment, without=without)
         wait_ready(environment["BIND"], supervisor)
         when_ready()
         while True:

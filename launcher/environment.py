@@ -20,6 +20,9 @@ HOUSE = PROJECT / "var"
 DEMO_BIND = ("127.0.0.1:5000", "127.0.0.1:8000")
 """The second address serves the documents whose commands name port 8000."""
 
+SANDBOX_BIND = "127.0.0.1:4010"
+"""The provider simulators'."""
+
 SECRETS: Mapping[str, Callable[[], str]] = {
     "SECRET_KEY": lambda: secrets.token_urlsafe(48),
     "JWT_SECRET_KEY": lambda: secrets.token_urlsafe(48),

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,9 +48,17 @@ class Supervisor:
         self._printer = printer or Printer()
         self._printing = threading.Lock()
 
-    def start(self, procfile: Path, *, cwd: Path, environment: Mapping[str, str]) -> None:
-        """Start every process of the file; LauncherError when a program is missing."""
-        commands: dict[str, str] = parse_procfile(procfile.read_text()).processes
+    def start(
+        self,
+        procfile: Path,
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        without: Collection[str] = (),
+    ) -> None:
+        """Start every process of the file but those named in `without`; LauncherError when a program is missing."""
+        listed: dict[str, str] = parse_procfile(procfile.read_text()).processes
+        commands = {name: command for name, command in listed.items() if name not in without}
         self._printer.width = max(map(len, commands))
         for (name, command), colour in zip(commands.items(), get_colours(), strict=False):
             self._members.append(self._start_one(name, command, colour, cwd=cwd, environment=environment))

@@ -12,8 +12,8 @@ from flask import Flask
 from app.api import edge, errors, system, uploads
 from app.api.converters import CONVERTERS
 from app.api.documentation import API_CONFIG, make_api
-from app.api.gateway import payments as gateway_payments
-from app.api.guards import PUBLIC, USER_SESSION, USER_TOKEN
+from app.api.gateway import admin, payment_list, provider_payments, webhook_events, webhooks
+from app.api.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN
 from app.api.responses import OrjsonProvider
 from app.api.surfaces import Surface
 from app.api.table import Policy, Row, mount
@@ -35,7 +35,12 @@ TABLE: Final[tuple[Row, ...]] = (
         "create_payment": Policy(USER_TOKEN, Limit.PAYMENTS),
         "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
     }),
-    Row(gateway_payments.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION)),
+    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER)),
+    Row(provider_payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
+    # No limit: Daraja tells a result once, so news that is refused is lost.
+    Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
+    Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
+    Row(admin.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
     # No limits here: they would make a health check depend on Redis.
     Row(system.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(system.house, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),

@@ -11,4 +11,16 @@ class PaymentIdConverter(BaseConverter):
     regex = r"pmt_[^/]*"
 
 
-CONVERTERS = {"pmt": PaymentIdConverter}
+class ProviderNameConverter(BaseConverter):
+    """`<provider:provider>` in a callback's path; not the operators' words beside it."""
+
+    regex = r"(?!events(?:/|$)|statistics(?:/|$))[a-z][a-z0-9_]{0,31}"
+
+
+class CallbackTokenConverter(BaseConverter):
+    """`<token:token>`: the secret end of a callback's path; anything else is 404 before a database is asked."""
+
+    regex = r"[A-Za-z0-9_-]{1,128}"
+
+
+CONVERTERS = {"pmt": PaymentIdConverter, "provider": ProviderNameConverter, "token": CallbackTokenConverter}

@@ -10,7 +10,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from app.api.converters import PaymentIdConverter
-from app.api.guards import PUBLIC
+from app.api.guards import API_KEY_HEADER, MERCHANT, MERCHANT_OR_USER, PUBLIC
 from app.api.schema import Schema
 from app.api.table import policies
 
@@ -23,7 +23,10 @@ API_CONFIG: Final = {
         "servers": [{"url": "/"}],
         "security": [{"accessToken": []}],
         "components": {
-            "securitySchemes": {"accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+            "securitySchemes": {
+                "accessToken": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "tenantKey": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+            },
         },
     },
 }
@@ -74,18 +77,30 @@ def document(app: Flask) -> dict[str, Any]:
     if known is None:
         api: DocumentedApi = app.extensions["api"]
         known = api.spec.to_dict()
-        _mark_public(app, known)
+        _mark_credentials(app, known)
         app.extensions["openapi"] = known
     return known
 
 
-def _mark_public(app: Flask, spec: dict[str, Any]) -> None:
-    """A route whose guard asks for nothing says so, against the document's general rule."""
+_USER: Final[dict[str, list[str]]] = {"accessToken": []}
+_TENANT: Final[dict[str, list[str]]] = {"tenantKey": []}
+
+_CREDENTIALS: Final = {PUBLIC: [], MERCHANT: [_TENANT], MERCHANT_OR_USER: [_TENANT, _USER]}
+"""Guard → what a caller may send. The others ask for a user's access token, the document's general rule."""
+
+
+def _mark_credentials(app: Flask, spec: dict[str, Any]) -> None:
+    """Each route says what its guard asks for; a path that two routes share says both."""
+    asked: dict[tuple[str, str], list[dict[str, list[str]]]] = {}
     for rule in app.url_map.iter_rules():
         path = _PARAMETER.sub(r"{\1}", rule.rule)
-        for method, operation in spec["paths"].get(path, {}).items():
-            if method.upper() in (rule.methods or ()) and policies(app)[rule.endpoint].guard is PUBLIC:
-                operation["security"] = []
+        for method in rule.methods or ():
+            known = asked.setdefault((path, method.lower()), [])
+            known += _CREDENTIALS.get(policies(app)[rule.endpoint].guard, [_USER])
+    for path, operations in spec["paths"].items():
+        for method, operation in operations.items():
+            if method != "parameters" and asked[path, method] != [_USER]:
+                operation["security"] = asked[path, method]
 
 
 _PARAMETER: Final = re.compile(r"<(?:[^<>:]+:)?([^<>:]+)>")

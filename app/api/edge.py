@@ -12,11 +12,13 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app import ids
+from app.actor import Merchant
+from app.api.guards import Caller
 from app.api.headers import set_security_headers
 from app.api.responses import REPLAYED_HEADER
 from app.api.table import Policy, policies
 from app.metrics import Metrics
-from app.rate_limits import RateLimiter
+from app.rate_limits import Limit, RateLimiter
 from app.services import health_service
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -67,16 +69,26 @@ def _begin() -> None:
 
 
 def _guard() -> None:
-    """Identify, count, admit: forged tokens cost no round trip, and a flood of good ones no query."""
+    """Identify, count, admit: forged tokens cost no round trip, and a flood of good ones no query.
+
+    An API key costs a query before it is counted: only its row says whose it is, and that it still is.
+    """
     if request.endpoint is None or request.method == "OPTIONS":
         return  # no route: the 404 comes next; OPTIONS tells only what methods there are
     policy: Policy = policies(current_app)[request.endpoint]
     g.actor = actor = policy.guard.identify()
     if policy.limit is not None:
         limiter: RateLimiter = current_app.extensions["rate_limiter"]
-        limiter.hit(policy.limit, actor.user_id.hex if actor else f"@{request.remote_addr}")
+        limiter.hit(*_counted_as(actor, policy.limit))
     if policy.guard.admit is not None and actor is not None:
         policy.guard.admit(actor)
+
+
+def _counted_as(caller: Caller | None, limit: Limit) -> tuple[Limit, str]:
+    """Which limit a request counts for, and under whom: the user, the tenant (whichever its key), or the address."""
+    if isinstance(caller, Merchant):
+        return Limit.MERCHANT, f"tenant:{caller.tenant_id.hex}"
+    return limit, caller.user_id.hex if caller else f"@{request.remote_addr}"
 
 
 def _finish(response: Response) -> Response:

@@ -39,7 +39,8 @@ def claim(body: Mapping[str, Any], *, is_required: bool = False) -> Claim:
     # The ids in the path are part of what is asked, so they are part of the fingerprint.
     words = (current_principal(), request.method, rule, key)
     scope = hashlib.sha256("\n".join(words).encode()).digest()[:16]
-    return Claim(uuid.UUID(bytes=scope), fingerprint({"body": body, "path": request.view_args or {}}))
+    shape = {"body": body, "path": {name: str(value) for name, value in (request.view_args or {}).items()}}
+    return Claim(uuid.UUID(bytes=scope), fingerprint(shape), key)
 
 
 def fingerprint(body: Mapping[str, Any]) -> bytes:

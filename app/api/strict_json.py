@@ -31,7 +31,7 @@ def read_object(request: Request, *, max_bytes: int, is_optional: bool = False) 
 
     Raises InvalidBody, PayloadTooLarge, UnsupportedMediaType.
     """
-    raw = _read(request, max_bytes)
+    raw = read_bytes(request, max_bytes)
     if not raw:
         if is_optional:
             return {}
@@ -61,7 +61,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     return value
 
 
-def _read(request: Request, max_bytes: int) -> bytes:
+def read_bytes(request: Request, max_bytes: int) -> bytes:
+    """The body as it came, empty when absent. Raises PayloadTooLarge, InvalidBody when it ends early."""
     # Not Flask's MAX_CONTENT_LENGTH: it silently cuts a chunked body at the cap.
     stream = request.environ["wsgi.input"]
     length = request.content_length

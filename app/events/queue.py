@@ -53,6 +53,31 @@ def enqueue(
     )  # fmt: skip
 
 
+def hurry(session: Session, kind: str, *, ref: str, run_at: datetime) -> None:
+    """Have a waiting job run no later than `run_at`. A job that is done, dead or in a worker's hands is left alone."""
+    session.execute(
+        text(
+            "UPDATE jobs SET run_at = least(run_at, :run_at) WHERE kind = :kind AND ref = :ref AND state = 'due' "
+            "AND leased_until IS NULL"
+        ),
+        {"kind": kind, "ref": ref, "run_at": run_at},
+    )
+
+
+def rearm(
+    session: Session, kind: str, *, ref: str, run_at: datetime, now: datetime, payload: dict[str, Any]
+) -> None:
+    """As `enqueue`, and a job of that (kind, ref) that is done or dead is due again, with all its attempts."""
+    enqueue(session, kind, ref=ref, run_at=run_at, now=now, payload=payload)
+    session.execute(
+        text(
+            "UPDATE jobs SET state = 'due', attempts = 0, run_at = :run_at, finished_at = NULL "
+            "WHERE kind = :kind AND ref = :ref AND state <> 'due'"
+        ),
+        {"kind": kind, "ref": ref, "run_at": run_at},
+    )
+
+
 def claim(session: Session, job_id: uuid.UUID, *, now: datetime) -> ClaimedJob | None:
     """Take the job for `LEASE`. None: done, dead, not due yet, or somebody else's."""
     row = session.execute(
@@ -77,6 +102,13 @@ def retry(session: Session, job: ClaimedJob, *, run_at: datetime, error: str) ->
     """Give it back for `run_at`."""
     return _update(
         session, job, "run_at = :run_at, leased_until = NULL, last_error = :error", run_at=run_at, error=error
+    )
+
+
+def again(session: Session, job: ClaimedJob, *, run_at: datetime) -> bool:
+    """Nothing failed, the work goes on at `run_at`: failed attempts are counted from the beginning."""
+    return _update(
+        session, job, "run_at = :run_at, leased_until = NULL, last_error = NULL, attempts = 0", run_at=run_at
     )
 
 

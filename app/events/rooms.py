@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+# No two kinds of room share a beginning: what a merchant calls a customer can never name somebody else's room.
+
 
 def transaction_room(public_id: str) -> str:
     """The room of one payment, by the id its owner sees."""
@@ -11,3 +13,8 @@ def transaction_room(public_id: str) -> str:
 def user_room(public_id: str) -> str:
     """The room of one user of the Wallet API (`usr_…`)."""
     return f"user_{public_id}"
+
+
+def customer_room(tenant_id: str, customer_id: str) -> str:
+    """The room of one customer of a tenant, by the id the merchant chose. It says nothing about any user."""
+    return f"customer_{tenant_id}_{customer_id}"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from app.clock import iso_z
 from app.events import rooms
-from app.events.catalogue import WALLET_PAYMENT_EVENTS
+from app.events.catalogue import PROVIDER_PAYMENT_EVENTS, WALLET_PAYMENT_EVENTS
 from app.money import Money
 
 
@@ -22,8 +22,12 @@ class PushMessage:
     rooms: tuple[str, ...]
 
 
+PUSHED_EVENTS: Final = WALLET_PAYMENT_EVENTS | PROVIDER_PAYMENT_EVENTS
+"""Events that cause a push; all of them are about one payment, and carry its state."""
+
+
 def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datetime) -> dict[str, Any]:
-    """`amount` is a JSON number of major units here (CONTRACT, Socket.IO), unlike the strings of the REST answers."""
+    """A wallet payment. `amount` is a JSON number of major units here (CONTRACT, Socket.IO), in REST it is a string."""
     rest = {
         name: value for name, value in data.items() if name not in ("amount_minor", "sender", "recipient")
     }
@@ -36,6 +40,12 @@ def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datet
     } | rest
 
 
+def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A payment through a provider: document 001's Transaction fields, `amount` a JSON number here too."""
+    rest = {name: value for name, value in data.items() if name not in ("amount_minor", "tenant_id")}
+    return rest | {"amount": Money(data["amount_minor"], data["currency"]).as_number()}
+
+
 def push_of(
     event_type: str,
     object_id: str,
@@ -46,17 +56,20 @@ def push_of(
     sequence: int | None,
 ) -> PushMessage | None:
     """The push an event causes, or None when it concerns no payment."""
-    if event_type not in WALLET_PAYMENT_EVENTS:
+    if event_type in WALLET_PAYMENT_EVENTS:
+        transaction = transaction_of(object_id, data, updated_at=at)
+        audience = [rooms.user_room(data["sender"]), rooms.user_room(data["recipient"])]
+    elif event_type in PROVIDER_PAYMENT_EVENTS:
+        transaction = provider_transaction_of(data) | {"id": object_id}
+        customer_id = (data.get("customer") or {}).get("id")
+        audience = [rooms.customer_room(data["tenant_id"], customer_id)] if customer_id else []
+    else:
         return None
     payload = {
         "event_type": event_type,
-        "transaction": transaction_of(object_id, data, updated_at=at),
+        "transaction": transaction,
         "event_id": event_id,
         "sequence": sequence,
     }
-    audience = (
-        rooms.transaction_room(object_id),
-        rooms.user_room(data["sender"]),
-        rooms.user_room(data["recipient"]),
-    )
-    return PushMessage("transaction_update", payload, tuple(dict.fromkeys(audience)))
+    everybody = (rooms.transaction_room(object_id), *audience)
+    return PushMessage("transaction_update", payload, tuple(dict.fromkeys(everybody)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
@@ -17,6 +17,8 @@ import structlog
 from app import clock
 from app.events import queue
 from app.jobs.kyc import verify_kyc_request
+from app.jobs.payments import bury_provider_event, drive_payment, drive_refund, process_provider_event
+from app.services import payment_driver, provider_event_service, refund_driver
 from app.unit_of_work import transaction
 
 log = structlog.get_logger("jobs")
@@ -24,14 +26,23 @@ log = structlog.get_logger("jobs")
 
 @dataclass(frozen=True, slots=True)
 class JobKind:
-    """`run(payload)` does the work; `retries` are the waits after each failed attempt, in seconds, then dead letter."""
+    """`run(payload)` does the work and may return when it is to go on; an exception is a failed attempt.
 
-    run: Callable[[dict[str, Any]], None]
+    `retries`: the waits after each failed attempt, in seconds; then it is a dead letter and `when_dead` is told why.
+    """
+
+    run: Callable[[dict[str, Any]], datetime | None]
     retries: tuple[int, ...]
+    when_dead: Callable[[dict[str, Any], str], None] | None = None
 
 
 KINDS: Final = {
     "kyc.verify": JobKind(verify_kyc_request, retries=(5, 60, 300, 900, 3600)),
+    payment_driver.KIND: JobKind(drive_payment, retries=(5, 15, 60, 300, 900, 3600, 3600)),
+    refund_driver.KIND: JobKind(drive_refund, retries=(5, 15, 60, 300, 900, 3600, 3600)),
+    provider_event_service.KIND: JobKind(
+        process_provider_event, retries=(2, 5, 15, 60, 300, 900), when_dead=bury_provider_event
+    ),
 }
 
 
@@ -42,19 +53,24 @@ def run_job(job_id: uuid.UUID) -> None:
         return
     kind = KINDS[job.kind]
     try:
-        kind.run(job.payload)
+        run_at = kind.run(job.payload)
     except Exception as error:
         log.exception("job.failed", kind=job.kind, ref=job.ref, attempt=job.attempts)
         _give_back(job, kind, type(error).__name__)
-    else:
-        transaction(lambda session: queue.finish(session, job, now=clock.now()))
-        log.info("job.done", kind=job.kind, ref=job.ref, attempt=job.attempts)
+        return
+    if run_at is not None:
+        transaction(lambda session: queue.again(session, job, run_at=run_at))
+        return
+    transaction(lambda session: queue.finish(session, job, now=clock.now()))
+    log.info("job.done", kind=job.kind, ref=job.ref, attempt=job.attempts)
 
 
 def _give_back(job: queue.ClaimedJob, kind: JobKind, error: str) -> None:
     now = clock.now()
     if job.attempts > len(kind.retries):
         transaction(lambda session: queue.bury(session, job, now=now, error=error))
+        if kind.when_dead is not None:
+            kind.when_dead(job.payload, error)
         return
     run_at = now + timedelta(seconds=kind.retries[job.attempts - 1])
     transaction(lambda session: queue.retry(session, job, run_at=run_at, error=error))

@@ -65,6 +65,50 @@ RULES: Final = {
         LEFT JOIN entries e ON e.id = c.entry_id AND e.ref_id = c.id AND e.kind = c.kind
         LEFT JOIN postings p ON p.entry_id = e.id
         GROUP BY c.id, c.amount HAVING max(p.amount) IS DISTINCT FROM c.amount""",
+    "collected attempt has its entry": """
+        SELECT a.id::text, a.collected::text, coalesce(max(-p.amount)::text, 'no entry') FROM payment_attempts a
+        LEFT JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')
+        LEFT JOIN postings p ON p.entry_id = e.id AND p.account_id IN (SELECT id FROM accounts WHERE kind = 'clearing')
+        WHERE a.collected IS NOT NULL
+        GROUP BY a.id, a.collected HAVING max(-p.amount) IS DISTINCT FROM a.collected OR count(DISTINCT e.id) <> 1""",
+    "payment entry has its attempt": """
+        SELECT e.id::text, 'a collected attempt', coalesce(a.state, 'none') FROM entries e
+        LEFT JOIN payment_attempts a ON a.id = e.ref_id
+        WHERE e.kind IN ('payment', 'suspense') AND a.collected IS NULL""",
+    "completed payment has one collected attempt": """
+        SELECT p.id::text, '1', count(a.id)::text FROM payments p
+        LEFT JOIN payment_attempts a ON a.payment_id = p.id AND a.collected IS NOT NULL
+          AND a.state IN ('succeeded', 'late', 'reversed')
+        WHERE p.status IN ('completed', 'partially_refunded', 'refunded', 'reversed')
+        GROUP BY p.id HAVING count(a.id) < 1""",
+    "completed refund has its entry": """
+        SELECT f.id::text, f.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM refunds f
+        LEFT JOIN entries e ON e.ref_id = f.id AND e.kind = 'refund' LEFT JOIN postings p ON p.entry_id = e.id
+        WHERE f.state = 'completed' GROUP BY f.id, f.amount HAVING max(p.amount) IS DISTINCT FROM f.amount""",
+    "refund entry has its completed refund": """
+        SELECT e.id::text, 'completed', coalesce(f.state, 'none') FROM entries e LEFT JOIN refunds f ON f.id = e.ref_id
+        WHERE e.kind = 'refund' AND f.state IS DISTINCT FROM 'completed'""",
+    "open refund has its hold": """
+        SELECT f.id::text, 'an open hold', coalesce(h.state, 'none') FROM refunds f LEFT JOIN holds h ON h.ref_id = f.id
+        WHERE NOT f.is_from_suspense AND (f.state IN ('created', 'sending', 'unknown', 'pending')) <> (h.state IS NOT DISTINCT FROM 'open')""",
+    "payment adds its refunds up": """
+        SELECT p.id::text, p.refund_reserved || '/' || p.refunded,
+          coalesce(sum(f.amount) FILTER (WHERE f.state <> 'failed'), 0) || '/'
+          || coalesce(sum(f.amount) FILTER (WHERE f.state = 'completed'), 0)
+        FROM payments p LEFT JOIN refunds f ON f.payment_id = p.id AND NOT f.is_from_suspense
+        GROUP BY p.id HAVING p.refund_reserved <> coalesce(sum(f.amount) FILTER (WHERE f.state <> 'failed'), 0)
+          OR p.refunded <> coalesce(sum(f.amount) FILTER (WHERE f.state = 'completed'), 0)""",
+    "clearing equals what a provider collected and gave back": """
+        WITH moved AS (
+          SELECT 'clearing:' || a.provider || ':' || e.currency AS name, -a.collected AS amount
+          FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')
+          UNION ALL SELECT 'clearing:' || a.provider || ':' || f.currency, f.amount
+          FROM refunds f JOIN payment_attempts a ON a.id = f.attempt_id WHERE f.state = 'completed'
+          UNION ALL SELECT 'clearing:' || a.provider || ':' || e.currency, a.collected
+          FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind = 'reversal')
+        SELECT b.public_id, coalesce(sum(m.amount), 0)::text, b.balance::text FROM account_balances b
+        LEFT JOIN moved m ON m.name = b.public_id WHERE b.kind = 'clearing'
+        GROUP BY b.public_id, b.balance HAVING coalesce(sum(m.amount), 0) <> b.balance""",
 }
 
 

@@ -15,7 +15,17 @@ from app.models.types import Key, Minor, Moment, Words
 PAYMENT_STATUSES = (
     "pending", "processing", "completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled",
 )  # fmt: skip
-ATTEMPT_STATES = ("created", "sending", "unknown", "pending", "succeeded", "failed", "cancelled", "reversed")
+ATTEMPT_STATES = (
+    "created",
+    "sending",
+    "unknown",
+    "pending",
+    "succeeded",
+    "failed",
+    "cancelled",
+    "late",
+    "reversed",
+)
 REFUND_STATES = ("created", "sending", "unknown", "pending", "completed", "failed")
 
 
@@ -27,7 +37,7 @@ def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
 class Payment(Base):
     """What a merchant asked for and what became of it (app/services/payment_states.py).
 
-    provider: as asked (`visa`, `auto`). payment_method: the same word. amounts in minor units. fee: what the tenant
+    provider: as asked (`visa`), or the chosen one when that was `auto`. payment_method: as asked. amounts in minor units. fee: what the tenant
     paid, known when completed. refund_reserved: refunds asked for and not failed; refunded: those completed.
     review: why a person must look (`late_success`, `amount_mismatch`, `nothing_to_ask_by` …), NULL normally.
     """
@@ -47,6 +57,8 @@ class Payment(Base):
     tenant_id: Mapped[uuid.UUID]
     idempotency_key: Mapped[Words]
     provider: Mapped[Words]
+    payment_method: Mapped[Words]
+    return_url: Mapped[Words | None]
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
     status: Mapped[Words]
@@ -75,7 +87,7 @@ class PaymentAttempt(Base):
 
     provider: the adapter's name. account_id: the tenant's own account, NULL for the house's. label: the short text
     people and statements see. callback_token: the secret end of the attempt's own callback URL. collected: what the
-    provider says it took, in minor units. notified: the receipt a callback named, before it was confirmed.
+    provider says it took, in minor units. state `late`: it was given up, and the money came all the same (suspense).
     """
 
     __tablename__ = "payment_attempts"

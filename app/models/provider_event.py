@@ -18,6 +18,7 @@ class ProviderEvent(Base):
 
     state: received (a job will process it), processed, ignored (nothing of ours), dead (given up: an operator retries).
     headers: without credentials. path_token: the secret end of the URL it came to, if any.
+    confirmations: how often the provider was asked and did not say so (yet).
     """
 
     __tablename__ = "provider_events"
@@ -46,5 +47,6 @@ class ProviderEvent(Base):
     result: Mapped[Words | None]
     payment_id: Mapped[uuid.UUID | None]
     repeats: Mapped[int] = mapped_column(default=0)
+    confirmations: Mapped[int] = mapped_column(default=0)
     received_at: Mapped[Moment]
     processed_at: Mapped[Moment | None]

@@ -190,7 +190,7 @@ class ChargeRequest:
     callback_url: str
     return_url: str
     description: str = "Payment"
-    metadata: Mapping[str, Any] = NO_FACTS
+    metadata: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +275,7 @@ class Result:
     payment_url: str | None = None
     code: str | None = None
     message: str | None = None
-    response: Mapping[str, Any] = NO_FACTS
+    response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +333,8 @@ class Provider(ABC):
     settings: ClassVar[tuple[AccountSetting, ...]]
     base_urls: ClassVar[Mapping[str, str]]
     """environment (`live`, `sandbox`) → base URL."""
+    simulator_path: ClassVar[str] = ""
+    """What follows `/<name>` in the simulator's base URL, where the live base URL has a path, too."""
 
     def __init__(self, account: Account, surroundings: Surroundings) -> None:
         self.account = account
@@ -403,7 +405,7 @@ class Provider(ABC):
 
     # --- what adapters write; every one may raise ProviderError
 
-    def _check(self, amount: Money, customer: Customer) -> None:
+    def _check(self, amount: Money, customer: Customer) -> None:  # noqa: B027 most need no more rules
         """More rules than `capabilities` can say. No network."""
 
     @abstractmethod

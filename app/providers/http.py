@@ -7,6 +7,7 @@ Bodies, credentials and URLs with queries never reach a log or an error.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -15,7 +16,7 @@ from typing import Any, Final, Literal
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.util import Retry
 
 from app.providers.errors import OutcomeUnknown, Unavailable
@@ -51,7 +52,9 @@ class HttpClient:
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        adapter = HTTPAdapter(pool_connections=4, pool_maxsize=32, max_retries=Retry(0, redirect=0, read=False))
+        adapter = HTTPAdapter(
+            pool_connections=4, pool_maxsize=32, max_retries=Retry(0, redirect=0, read=False)
+        )
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
@@ -75,15 +78,16 @@ class HttpClient:
         if json_body is not None:
             data = dumps(json_body)
             sent["Content-Type"] = "application/json"
+        began = time.monotonic()
         try:
             with self._session.request(
                 method, f"{self._base_url}{path}", data=data, params=query, headers=sent, auth=basic,
                 timeout=self._timeout, allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
-                content = _read(response)
-        except requests.RequestException as error:
-            # The exception's text holds the URL: it is not passed on.
-            raise _translated(error) from None
+                content = _read(response, until=began + sum(self._timeout))
+        except (requests.RequestException, HTTPError) as error:
+            # HTTPError: reading the raw body past requests. The text holds the URL: it is not passed on.
+            raise translated(error) from None
         return Answer(
             response.status_code, _parse(content), {k.lower(): v for k, v in response.headers.items()}
         )
@@ -101,10 +105,15 @@ def _number(value: object) -> int | float:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _read(response: requests.Response) -> bytes:
-    content = response.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
-    if len(content) > MAX_ANSWER_BYTES:
-        raise OutcomeUnknown("The provider's answer is too large to be read.")
+def _read(response: requests.Response, *, until: float) -> bytes:
+    """The socket's time-out is for each piece of the answer; `until` (monotonic, seconds) is for all of it."""
+    content = bytearray()
+    for piece in response.iter_content(65_536):
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
+            raise OutcomeUnknown("The provider's answer is too large to be read.")
+        if time.monotonic() > until:
+            raise OutcomeUnknown("The provider's answer took too long.")
     return bytes(content)
 
 
@@ -115,7 +124,7 @@ def _parse(content: bytes) -> Any:
         return None
 
 
-def _translated(error: requests.RequestException) -> Unavailable | OutcomeUnknown:
+def translated(error: requests.RequestException | HTTPError) -> Unavailable | OutcomeUnknown:
     """Only a connection that was never made is a definite "nothing was sent"."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
     is_unmade = isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(

@@ -2,17 +2,62 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from app.clock import iso_z
 from app.events import chain
+from app.models.event import Event
 from app.unit_of_work import reading
 
 PAGE: Final = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class LogFilter:
+    """Which events a list shows; `before`: only those with a lower sequence number."""
+
+    type: str | None = None
+    object_id: str | None = None
+    tenant_id: uuid.UUID | None = None
+    before: int | None = None
+
+
+def list_events(criteria: LogFilter, *, limit: int) -> tuple[list[dict[str, Any]], int | None]:
+    """Up to `limit` events, newest first, and the `before` of the next page (None: there is none)."""
+    query = select(Event).order_by(Event.seq.desc()).limit(limit + 1)
+    if criteria.type is not None:
+        query = query.where(Event.type == criteria.type)
+    if criteria.object_id is not None:
+        query = query.where(Event.object_id == criteria.object_id)
+    if criteria.tenant_id is not None:
+        query = query.where(Event.tenant_id == criteria.tenant_id)
+    if criteria.before is not None:
+        query = query.where(Event.seq < criteria.before)
+    with reading() as session:
+        rows = list(session.scalars(query))
+    shown = rows[:limit]
+    return [_entry(event) for event in shown], shown[-1].seq if len(rows) > limit else None
+
+
+def _entry(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.public_id,
+        "sequence": event.seq,
+        "event_type": event.type,
+        "object_id": event.object_id,
+        "tenant_id": str(event.tenant_id) if event.tenant_id else None,
+        "actor": event.actor,
+        "address": event.address,
+        "event_data": event.data,
+        "created_at": iso_z(event.at),
+    }
 
 
 def verify(key: str, *, anchors: Path | None) -> tuple[int, chain.Break | None]:

@@ -20,7 +20,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.errors import GatewayError, IdempotencyKeyReused, refusal
+from app.errors import GatewayError, IdempotencyConflict, IdempotencyKeyReused, refusal
+from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
 from app.unit_of_work import transaction
 
@@ -30,10 +31,14 @@ ANSWER_LIFE: Final = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`scope`: hash of caller, method, route template and key. `fingerprint`: SHA-256 of the validated body."""
+    """`scope`: hash of caller, method, route template and key. `fingerprint`: SHA-256 of the validated body.
+
+    `key`: the caller's own word, to show; empty where it sent none.
+    """
 
     scope: uuid.UUID
     fingerprint: bytes
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,7 @@ def answer_once(claim: Claim, act: Callable[[Session], Answer]) -> Answer:
         except GatewayError as error:
             if not error.is_answer:
                 raise
-            told = {
-                "code": error.code,
-                "message": error.message,
-                "field": error.field,
-                "details": error.details,
-            }
-            _remember(session, claim, error.http_status, told, is_refusal=True)
+            refuse(session, claim, error)
             return error
         _remember(session, claim, answer.status, answer.body, resource_id=answer.resource_id)
         return answer
@@ -78,6 +77,57 @@ def answer_once(claim: Claim, act: Callable[[Session], Answer]) -> Answer:
     if isinstance(outcome, GatewayError):
         raise outcome
     return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """The key's first request ended without an answer (its process died): what it made is carried on by jobs."""
+
+    resource_id: uuid.UUID
+
+
+def begin(
+    session: Session, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta
+) -> Answer | Abandoned | None:
+    """Claim a key for work that calls a provider between two transactions. None: it is ours, for `lease`.
+
+    Otherwise what the key has led to: its Answer, or what an ended lease left behind. Commit, work, then `finish`.
+    `resource_id` is made before the transaction: found again, this is a commit whose acknowledgement was lost.
+    Raises IdempotencyKeyReused; the stored refusal; IdempotencyConflict while the first request may still be running.
+    """
+    known = _claim(session, claim)
+    now = clock.now()
+    if known is None:
+        session.execute(
+            update(IdempotencyRecord)
+            .where(IdempotencyRecord.scope == claim.scope)
+            .values(resource_id=resource_id, leased_until=now + lease)
+        )
+        return None
+    if known.resource_id == resource_id:
+        return None
+    if bytes(known.fingerprint) != claim.fingerprint:
+        raise IdempotencyKeyReused
+    if known.status is None or now - known.created_at > ANSWER_LIFE:
+        if known.status is None and known.leased_until is not None and known.leased_until > now:
+            raise IdempotencyConflict(retry_after_s=2)
+        assert known.resource_id is not None, "a leased key names its resource"
+        return Abandoned(known.resource_id)
+    answer = _repeat(known, claim)
+    if isinstance(answer, GatewayError):
+        raise answer
+    return answer
+
+
+def finish(session: Session, claim: Claim, answer: Answer) -> None:
+    """Store the answer of a key claimed by `begin`, in the transaction of its last effects."""
+    _remember(session, claim, answer.status, answer.body, resource_id=answer.resource_id)
+
+
+def refuse(session: Session, claim: Claim, error: GatewayError) -> None:
+    """Store a refusal as the key's answer: it is raised again on every repeat."""
+    told = {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
+    _remember(session, claim, error.http_status, told, is_refusal=True)
 
 
 def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
@@ -111,7 +161,7 @@ def _remember(
     session.execute(
         update(IdempotencyRecord)
         .where(IdempotencyRecord.scope == claim.scope)
-        .values(status=status, body=json.dumps(body), is_refusal=is_refusal, resource_id=resource_id)
+        .values(status=status, body=json_text(body), is_refusal=is_refusal, resource_id=resource_id)
     )
 
 

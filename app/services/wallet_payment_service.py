@@ -28,6 +28,7 @@ from app.errors import (
     TokenInvalid,
     refusal,
 )
+from app.json_text import json_text
 from app.models.account import Account
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
@@ -228,11 +229,4 @@ def _uuids(values: Iterable[uuid.UUID]) -> list[str]:
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
-    return None if value is None else orjson.dumps(value, default=_decimal_as_number).decode()
-
-
-def _decimal_as_number(value: object) -> Any:
-    """Metadata numbers were read as Decimal, never float; JSON gets them back as written."""
-    if isinstance(value, Decimal):
-        return orjson.Fragment(str(value) if value.is_finite() else "null")
-    raise TypeError(f"{type(value).__name__} is not JSON")
+    return None if value is None else json_text(value)

@@ -16,7 +16,6 @@ from typing import Final
 
 from flask import current_app
 from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
@@ -27,6 +26,7 @@ from app.models import Account, AccountBalance, Entry, Posting, User, WalletPaym
 from app.money import Money
 from app.services import limits
 from app.services.idempotency_service import Answer, Claim, answer_once
+from app.services.tenant_wallets import house_account
 from app.unit_of_work import reading, transaction
 
 MAX_WALLETS: Final = 50
@@ -164,19 +164,8 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
 
 
 def external_account(session: Session, currency: str) -> int:
-    """The house's account for money outside, in `currency`; opened on first use, once however many try."""
-    public_id = f"external:{currency}"
-    wanted = select(Account.id).where(Account.public_id == public_id)
-    known = session.scalars(wanted).one_or_none()
-    if known is not None:
-        return known
-    try:
-        with session.begin_nested():
-            return ledger.open_account(
-                session, public_id, now=clock.now(), kind="external", currency=currency, is_floored=False
-            )
-    except IntegrityError:  # another request opened it meanwhile, and has committed
-        return session.scalars(wanted).one()
+    """The house's account for money outside, in `currency`; opened on first use."""
+    return house_account(session, "external", "", currency)
 
 
 def available(wallet: AccountBalance) -> Money:

@@ -3,29 +3,69 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app import clock
-from app.errors import InvalidRequest, NotFound, TokenExpired
-from app.services import session_service, tokens
+from app.actor import Merchant
+from app.errors import InvalidApiKey, InvalidRequest, NotFound, TokenExpired, TokenInvalid
+from app.services import realtime_service, realtime_tokens, session_service, tenant_service, tokens
+from app.services.realtime_service import WatchedPayment
 from app.services.tokens import AccessClaims
 
+_HOW_TO_CONNECT: Final = (
+    'Connect with auth: {"token": "<access token>"} or {"api_key": "<API key>"}, or without auth.'
+)
 
-def token_in(auth: object) -> str | None:
-    """The access token of a client's `auth` payload; None when it brings none. Raises InvalidRequest."""
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client connects with: a user's access token, a merchant's API key, or nothing."""
+
+    token: str | None = field(default=None, repr=False)
+    api_key: str | None = field(default=None, repr=False)
+
+
+def credentials_in(auth: object) -> Credentials:
+    """Those of a client's `auth` payload. Raises InvalidRequest."""
     if auth is None:
-        return None
-    if not isinstance(auth, dict) or not auth.keys() <= {"token"}:
-        raise InvalidRequest('Connect with auth: {"token": "<access token>"}, or without auth.', field="auth")
-    return _token(auth.get("token"))
+        return Credentials()
+    if not isinstance(auth, dict) or not auth.keys() <= {"token", "api_key"}:
+        raise InvalidRequest(_HOW_TO_CONNECT, field="auth")
+    brought = Credentials(text_in(auth, "token"), text_in(auth, "api_key"))
+    if brought.token is not None and brought.api_key is not None:
+        raise InvalidRequest(_HOW_TO_CONNECT, field="auth")
+    return brought
 
 
-def _token(value: object) -> str | None:
+def text_in(data: Mapping[str, object], name: str) -> str | None:
+    """The text under `name`; None when there is none. Raises InvalidRequest."""
+    value = data.get(name)
     if value is not None and not isinstance(value, str):
-        raise InvalidRequest("The token must be a string.", field="token")
+        raise InvalidRequest(f"The {name} must be a string.", field=name)
     return value
+
+
+def merchant_of(api_key: str) -> Merchant:
+    """Whose key it is. Raises InvalidApiKey, Unavailable."""
+    tenant_id, key_id = tenant_service.authenticate(api_key)
+    return Merchant(tenant_id, key_id, None)
+
+
+def is_payment_token(transaction_id: str, token: str) -> bool:
+    """Whether `token` is the realtime token of this payment; False: it is of another kind, an access token.
+
+    Access tokens have dots, realtime tokens have none. Raises TokenInvalid: it is another payment's, or forged,
+    whether the payment exists or not.
+    """
+    payment_id = realtime_service.provider_payment_id(transaction_id)
+    if payment_id is None or "." in token:
+        return False
+    if not realtime_tokens.is_realtime_token(payment_id, token):
+        raise TokenInvalid("This token is not for this transaction.")
+    return True
 
 
 def sign_in(token: str) -> AccessClaims:
@@ -43,11 +83,19 @@ def require_alive(claims: AccessClaims) -> None:
     session_service.require_live(claims.session_id, user_id=claims.user_id, now=now)
 
 
-def require_party(
-    claims: AccessClaims | None, parties: Collection[uuid.UUID], *, is_production: bool
-) -> None:
-    """In production only sender and recipient watch a payment; to others it does not exist. Raises NotFound."""
-    if is_production and (claims is None or claims.user_id not in parties):
+def require_alive_key(merchant: Merchant) -> None:
+    """Raises InvalidApiKey when the key was revoked, or its tenant suspended, since."""
+    assert merchant.key_id is not None, "a client's merchant came with a key"
+    if not realtime_service.live_keys([merchant.key_id]):
+        raise InvalidApiKey
+
+
+def require_right(payment: WatchedPayment, claims: AccessClaims | None, merchant: Merchant | None) -> None:
+    """A wallet payment is shown to its sender and recipient, a provider payment to its merchant; to others it does not
+    exist. Raises NotFound."""
+    user_id: uuid.UUID | None = claims.user_id if claims else None
+    is_own = merchant is not None and merchant.tenant_id == payment.tenant_id
+    if not is_own and user_id not in payment.parties:
         raise NotFound("Transaction not found.")
 
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
+from app.actor import Merchant
 from app.errors import RateLimitExceeded
 from app.services.tokens import AccessClaims
 
@@ -18,9 +19,10 @@ EVENTS_PER_S: Final = 20
 
 @dataclass(slots=True)
 class Client:
-    """`claims`: the signed-in user's, None for a stranger."""
+    """`claims`: the signed-in user's. `merchant`: whose API key it connected with. Neither: a stranger."""
 
     claims: AccessClaims | None = None
+    merchant: Merchant | None = None
     _allowance: float = BURST_EVENTS
     _counted_at: float = field(default_factory=time.monotonic)
 
@@ -56,3 +58,10 @@ class Clients:
         """The claims of every client that has signed in, at this moment."""
         with self._lock:
             return {sid: client.claims for sid, client in self._clients.items() if client.claims is not None}
+
+    def merchants(self) -> dict[str, Merchant]:
+        """Whose key each client connected with, of those that did."""
+        with self._lock:
+            return {
+                sid: client.merchant for sid, client in self._clients.items() if client.merchant is not None
+            }

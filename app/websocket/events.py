@@ -51,16 +51,16 @@ class Subscription:
         data = args[0] if len(args) == 1 else None
         if not isinstance(data, dict):
             raise InvalidRequest('Send one object: {"transaction_id": "…"}.')
-        transaction_id, token = data.get("transaction_id"), data.get("token")
+        transaction_id = data.get("transaction_id")
         if not isinstance(transaction_id, str) or not 0 < len(transaction_id) <= MAX_ID_LENGTH:
             raise InvalidRequest(
                 f"transaction_id must be a text of 1 to {MAX_ID_LENGTH} characters.", field="transaction_id"
             )
-        return cls(transaction_id, auth.token_in({"token": token}))
+        return cls(transaction_id, auth.text_in(data, "token"))
 
 
 class Conversation:
-    """The handlers. `is_production`: watching a payment takes its sender's or recipient's token."""
+    """The handlers. `is_production`: watching a payment takes a right (auth.require_right), or its own token."""
 
     def __init__(self, clients: Clients, *, run: Run, is_production: bool) -> None:
         self.rooms: RoomManager
@@ -79,9 +79,11 @@ class Conversation:
         """Before the client is told that it is connected; a refusal reaches it as its connect_error."""
         client = Client()
         try:
-            token = auth.token_in(auth_payload)
-            if token is not None:
-                client.claims = self._run(auth.sign_in, token)
+            brought = auth.credentials_in(auth_payload)
+            if brought.token is not None:
+                client.claims = self._run(auth.sign_in, brought.token)
+            if brought.api_key is not None:
+                client.merchant = self._run(auth.merchant_of, brought.api_key)
         except GatewayError as error:
             raise Refused(error.message, {"code": error.code}) from error
         self._clients.add(_sid(), client)
@@ -98,9 +100,8 @@ class Conversation:
 
     def subscribe(self, sid: str, client: Client, *args: Any) -> None:
         wish = Subscription.read(args)
-        if wish.token is not None:
-            self._sign_in(sid, client, wish.token)
-        payment = self._run(self._watchable, wish.transaction_id, client.claims)
+        has_token = wish.token is not None and self._use_token(sid, client, wish.transaction_id, wish.token)
+        payment = self._run(self._watchable, wish.transaction_id, client, has_token=has_token)
         room = room_names.transaction_room(wish.transaction_id)
         watched = self.rooms.watched(sid)
         if room not in watched and len(watched) >= MAX_SUBSCRIPTIONS:
@@ -123,16 +124,28 @@ class Conversation:
             raise InvalidRequest("This is not a Socket.IO event.")
         raise InvalidRequest("There is no such event.")
 
-    def _watchable(self, transaction_id: str, claims: AccessClaims | None) -> WatchedPayment:
-        if claims is not None:
-            auth.require_alive(claims)
+    def _watchable(self, transaction_id: str, client: Client, *, has_token: bool) -> WatchedPayment:
+        if client.claims is not None:
+            auth.require_alive(client.claims)
+        if client.merchant is not None:
+            auth.require_alive_key(client.merchant)
         payment = realtime_service.find_payment(transaction_id)
-        auth.require_party(claims, payment.parties, is_production=self._is_production)
+        if self._is_production and not has_token:
+            auth.require_right(payment, client.claims, client.merchant)
         return payment
+
+    def _use_token(self, sid: str, client: Client, transaction_id: str, token: str) -> bool:
+        """Whether it is the payment's own realtime token; an access token signs the client in instead."""
+        if self._run(auth.is_payment_token, transaction_id, token):
+            return True
+        self._sign_in(sid, client, token)
+        return False
 
     def _sign_in(self, sid: str, client: Client, token: str) -> None:
         """A token brought later: for a client that connected before its user logged in, or whose token grew old."""
         claims = self._run(auth.sign_in, token)
+        if client.merchant is not None:
+            raise PermissionDenied("This connection is a merchant's; open a new one.")
         if client.claims is not None and client.claims.user_id != claims.user_id:
             raise PermissionDenied("This connection belongs to another user; open a new one.")
         client.claims = claims

@@ -8,14 +8,14 @@ from typing import Any, Final
 import structlog
 
 from app import clock
-from app.errors import GatewayError, TokenExpired, TokenInvalid
+from app.errors import GatewayError, InvalidApiKey, TokenExpired, TokenInvalid
 from app.services import realtime_service
 from app.websocket.clients import Clients
 from app.websocket.events import Run
 from app.websocket.rooms import NAMESPACE, RoomManager
 
 SWEEP_S: Final = 15
-"""A client whose token has expired or whose session was revoked gets pushes for at most this long, plus a moment."""
+"""A client whose token has expired, or whose session or key was revoked, gets pushes for at most this long, plus a moment."""
 
 SILENT_S: Final = 30
 """How long a connection may stay without the Socket.IO connect packet."""
@@ -36,6 +36,7 @@ class Sweep:
             self._server.sleep(SWEEP_S)
             try:
                 self.end_sessions()
+                self.end_keys()
                 self.end_silent()
             except GatewayError as error:
                 log.warning("realtime.sweep_failed", error=error.code)
@@ -57,6 +58,16 @@ class Sweep:
         for sid, claims in remaining.items():
             if claims.session_id not in live:
                 self._end(sid, TokenInvalid("This session has ended; log in again."))
+
+    def end_keys(self) -> None:
+        """Disconnect whose API key was revoked or whose tenant was suspended; they are told why."""
+        merchants = self._clients.merchants()
+        if not merchants:
+            return
+        live = self._run(realtime_service.live_keys, {merchant.key_id for merchant in merchants.values()})
+        for sid, merchant in merchants.items():
+            if merchant.key_id not in live:
+                self._end(sid, InvalidApiKey())
 
     def end_silent(self) -> None:
         """Close transports that are open without a client on them: refused, disconnected, or never connected."""

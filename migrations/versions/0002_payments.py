@@ -25,7 +25,7 @@ CREATE UNIQUE INDEX provider_accounts_in_use ON provider_accounts (tenant_id, pr
 
 CREATE TABLE payments (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, idempotency_key text NOT NULL, provider text NOT NULL,
-  amount bigint NOT NULL CHECK (amount > 0), currency char(3) NOT NULL,
+  payment_method text NOT NULL, return_url text, amount bigint NOT NULL CHECK (amount > 0), currency char(3) NOT NULL,
   status text NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'partially_refunded', 'refunded',
     'reversed', 'failed', 'cancelled')),
   customer_id text, customer_phone text, customer_email text, customer_name text, metadata jsonb,
@@ -42,7 +42,7 @@ CREATE TABLE payment_attempts (
   id uuid PRIMARY KEY, payment_id uuid NOT NULL, number integer NOT NULL, provider text NOT NULL, account_id uuid,
   environment text NOT NULL, reference text NOT NULL UNIQUE, label text NOT NULL, callback_token text NOT NULL UNIQUE,
   state text NOT NULL CHECK (state IN ('created', 'sending', 'unknown', 'pending', 'succeeded', 'failed', 'cancelled',
-    'reversed')),
+    'late', 'reversed')),
   provider_reference text, receipt text, collected bigint, error_code text, error_message text,
   inquiries integer NOT NULL, sendings integer NOT NULL, sent_at timestamptz,
   created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, UNIQUE (payment_id, number)) WITH (fillfactor = 70);
@@ -68,7 +68,8 @@ CREATE TABLE provider_events (
   event_type text NOT NULL, kind text NOT NULL, is_verified boolean NOT NULL, reference text, provider_reference text,
   path_token text, account_id uuid, method text NOT NULL, query jsonb NOT NULL, headers jsonb NOT NULL,
   body bytea NOT NULL, state text NOT NULL CHECK (state IN ('received', 'processed', 'ignored', 'dead')), result text,
-  payment_id uuid, repeats integer NOT NULL, received_at timestamptz NOT NULL, processed_at timestamptz,
+  payment_id uuid, repeats integer NOT NULL,
+  confirmations integer NOT NULL, received_at timestamptz NOT NULL, processed_at timestamptz,
   UNIQUE (provider, scope, provider_event_id));
 CREATE INDEX provider_events_state_id ON provider_events (state, id);
 

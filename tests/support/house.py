@@ -32,8 +32,9 @@ COMMANDS: Mapping[str, Sequence[str]] = MappingProxyType(
         "relay": ("flask", "relay"),
         "worker": (
             "celery", "--quiet", "--app", "app.jobs.worker:celery", "worker", "--loglevel", "warning",
-            "--concurrency", "1",
+            "--pool", "threads", "--concurrency", "8",
         ),
+        "sandbox": ("gunicorn", "--config", "app/sandbox/gunicorn.conf.py", "app.sandbox.wsgi:app"),
         "realtime": ("python", "-m", "app.websocket.realtime"),
     }
 )  # fmt: skip
@@ -43,13 +44,17 @@ class House:
     """Processes by name, each with its log in `folder`. `environment` names the database, Redis and the secrets."""
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
-        self.port, self.realtime_port = free_port(), free_port()
+        self.port, self.realtime_port, self.sandbox_port = free_port(), free_port(), free_port()
         self.folder = folder
         self.environment = {
             **os.environ,
             "GATEWAY_ENV": "demo",
             "FLASK_APP": "wsgi.py",
             "VAR_DIR": str(folder / "files"),
+            "SANDBOX_BIND": f"127.0.0.1:{self.sandbox_port}",
+            "SANDBOX_URL": f"http://127.0.0.1:{self.sandbox_port}",
+            "SANDBOX_WEBHOOK_BASE": f"http://127.0.0.1:{self.port}/api/v1/webhooks",
+            "PUBLIC_URL": f"http://127.0.0.1:{self.port}",
             **environment,
             "BIND": f"127.0.0.1:{self.port}",
             "REALTIME_BIND": f"127.0.0.1:{self.realtime_port}",
@@ -65,6 +70,10 @@ class House:
     @property
     def realtime_url(self) -> str:
         return f"http://127.0.0.1:{self.realtime_port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://127.0.0.1:{self.sandbox_port}"
 
     def log(self, name: str) -> Path:
         return self.folder / f"{name}.log"
@@ -84,6 +93,8 @@ class House:
             )
         if name == "app":
             self._wait_for(name, f"{self.url}/health/live")
+        elif name == "sandbox":
+            self._wait_for(name, f"{self.sandbox_url}/sandbox/health")
         elif name == "realtime":
             self._wait_for(name, f"{self.realtime_url}/health/live")
         elif name == "relay":

@@ -91,13 +91,16 @@ class PythonClient(socketio.Client):
 
 
 @contextmanager
-def python_client(url: str, token: str | None = None, **options: Any) -> Iterator[PythonClient]:
+def python_client(
+    url: str, token: str | None = None, *, api_key: str | None = None, **options: Any
+) -> Iterator[PythonClient]:
     """A connected client, which has been greeted."""
     client = PythonClient(**options)
+    auth = {"token": token} if token else {"api_key": api_key} if api_key else None
     with ExitStack() as after:
         with ExitStack() as connection:
             connection.callback(client.disconnect)
-            client.connect(url, auth={"token": token} if token else None)
+            client.connect(url, auth=auth)
             if client.eio.ws is not None:
                 after.callback(client.eio.ws.shutdown)  # the library forgets it when the server hangs up
             client.notes.wait_for("connected")

@@ -54,14 +54,17 @@ def refusal(url: str, auth: Any) -> dict[str, Any]:
 
 BAD_CREDENTIALS = [
     {"token": "nonsense"}, {"token": "a.b.c"}, {"token": ""}, {"token": "x" * 5000}, {"token": "ü"}, {"token": 5},
-    {"token": ["x"]}, {"token": {"x": 1}}, {"token": "a.b.c", "other": 1}, {"api_key": "unknown"}, ["token"], "token", 7,
+    {"token": ["x"]}, {"token": {"x": 1}}, {"token": "a.b.c", "other": 1}, {"api_key": "unknown"}, {"api_key": 5},
+    {"api_key": "mlp_" + "0" * 12 + "_" + "A" * 43}, {"token": "a.b.c", "api_key": "unknown"}, ["token"], "token", 7,
 ]  # fmt: skip
 
 
 def test_a_bad_credential_is_refused_at_connect(place: tuple[House, str]) -> None:
     for auth in BAD_CREDENTIALS:
         error = refusal(place[1], auth)
-        assert error["data"]["code"] in ("TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST"), auth
+        assert error["data"]["code"] in (
+            "TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST", "INVALID_API_KEY",
+        ), auth  # fmt: skip
         assert error["message"]
 
 

@@ -102,7 +102,7 @@ def test_it_goes_back_to_redis(settings: dict[str, str], monkeypatch) -> None:
     try:
         limiter = RateLimiter(
             {"REDIS_URL": server.url(), "RATE_LIMIT_AUTH": "2/minute", "RATE_LIMIT_PAYMENTS": "9/minute",
-             "RATE_LIMIT_DEFAULT": "9/minute"}
+             "RATE_LIMIT_DEFAULT": "9/minute", "RATE_LIMIT_MERCHANT": "9/minute"}
         )  # fmt: skip
         limiter.hit(Limit.AUTH, "a")
         server.kill()

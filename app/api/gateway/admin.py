@@ -1,0 +1,51 @@
+"""Operators: the audit log, the house in numbers, and reconciliation on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from app.api.blueprint import Blueprint
+from app.api.gateway.schemas.operations import (
+    AuditList,
+    AuditQuery,
+    ReconcileRequest,
+    StatisticsAnswer,
+    StatisticsQuery,
+)
+from app.api.responses import respond
+from app.services import audit_service, reconciliation_service, statistics_service
+from app.services.audit_service import LogFilter
+
+blueprint = Blueprint("admin", __name__, description="For operators.")
+
+
+@blueprint.route("/admin/audit-logs")
+@blueprint.arguments(AuditQuery, location="query")
+@blueprint.response(200, AuditList)
+def list_audit_logs(query: dict[str, Any]) -> Response:
+    """Events, newest first. `before` is the `sequence` to go on below."""
+    criteria = LogFilter(
+        type=query.get("type"), object_id=query.get("object_id"), tenant_id=query.get("tenant_id"),
+        before=int(query["before"]) if "before" in query else None,
+    )  # fmt: skip
+    items, next_before = audit_service.list_events(criteria, limit=query.get("limit", 50))
+    return respond({"success": True, "data": {"items": items, "next_before": next_before}})
+
+
+@blueprint.route("/admin/statistics")
+@blueprint.arguments(StatisticsQuery, location="query")
+@blueprint.response(200, StatisticsAnswer)
+def statistics(query: dict[str, Any]) -> Response:
+    """Payments of the last days by status, provider, day and currency; what is open, and what needs a person."""
+    return respond({"success": True, "data": statistics_service.overview(days=query.get("days", 30))})
+
+
+@blueprint.route("/admin/reconcile", methods=["POST"])
+@blueprint.arguments(ReconcileRequest)
+@blueprint.response(200, StatisticsAnswer)
+def reconcile(body: dict[str, Any]) -> Response:
+    """Compare with the providers now what is open, and where they have a statement what they collected."""
+    found = reconciliation_service.reconcile(provider=body.get("provider"))
+    return respond({"success": True, "data": found})

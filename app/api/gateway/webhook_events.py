@@ -1,0 +1,76 @@
+"""Operators look after callbacks: what came in, what became of it, and once more what was given up."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from flask import Response
+
+from app.api.blueprint import Blueprint
+from app.api.gateway.schemas.operations import (
+    EventAnswer,
+    EventList,
+    EventQuery,
+    StatisticsAnswer,
+    WebhookStatisticsQuery,
+)
+from app.api.gateway.schemas.payments import Nothing
+from app.api.guards import current_actor
+from app.api.responses import respond
+from app.services import provider_event_admin
+from app.services.provider_event_admin import EventFilter
+
+blueprint = Blueprint("webhook_events", __name__, description="Callbacks, for operators.")
+
+
+@blueprint.route("/webhooks/events")
+@blueprint.arguments(EventQuery, location="query")
+@blueprint.response(200, EventList)
+def list_events(query: dict[str, Any]) -> Response:
+    """Callbacks, newest first."""
+    return _listed(EventFilter(**_criteria(query), state=query.get("state")), query)
+
+
+@blueprint.route("/webhooks/dead-letter-queue")
+@blueprint.arguments(EventQuery(exclude=("state",)), location="query")
+@blueprint.response(200, EventList)
+def list_dead_letters(query: dict[str, Any]) -> Response:
+    """Callbacks that were given up, newest first: a retry makes them due again."""
+    return _listed(EventFilter(**_criteria(query), state="dead"), query)
+
+
+@blueprint.route("/webhooks/events/<uuid:event_id>")
+@blueprint.response(200, EventAnswer)
+def get_event(event_id: uuid.UUID) -> Response:
+    """One callback with its headers and body, as they came."""
+    return respond({"success": True, "data": provider_event_admin.get_event(event_id)})
+
+
+@blueprint.route("/webhooks/events/<uuid:event_id>/retry", methods=["POST"])
+@blueprint.arguments(Nothing)
+@blueprint.response(200, EventAnswer)
+def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
+    """Process a callback again. One that was processed is not: its result stands."""
+    return respond({"success": True, "data": provider_event_admin.retry(event_id, operator=current_actor())})
+
+
+@blueprint.route("/webhooks/statistics")
+@blueprint.arguments(WebhookStatisticsQuery, location="query")
+@blueprint.response(200, StatisticsAnswer)
+def webhook_statistics(query: dict[str, Any]) -> Response:
+    """Callbacks of the last hours by provider, kind and state, and what waits."""
+    return respond({"success": True, "data": provider_event_admin.statistics(hours=query.get("hours", 24))})
+
+
+def _criteria(query: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "provider": query.get("provider"),
+        "payment_id": query.get("payment_id"),
+        "before": query.get("cursor"),
+    }
+
+
+def _listed(criteria: EventFilter, query: dict[str, Any]) -> Response:
+    items, next_cursor = provider_event_admin.list_events(criteria, limit=query.get("limit", 20))
+    return respond({"success": True, "data": {"items": items, "next_cursor": next_cursor}})

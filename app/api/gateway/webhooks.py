@@ -1,0 +1,61 @@
+"""News from providers comes in here: kept as it came, acknowledged as that provider expects, processed afterwards.
+
+There is no rate limit: Daraja tells a result once, and news that is refused is lost. Bodies are bounded instead.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Response, request
+
+from app.api import strict_json
+from app.api.blueprint import Blueprint
+from app.api.responses import respond
+from app.errors import InvalidRequest
+from app.providers.base import Acknowledgement, Callback
+from app.services import provider_event_service
+
+blueprint = Blueprint("webhooks", __name__, description="Callbacks of providers.")
+
+MAX_BODY_BYTES: Final = 262_144
+"""Far above what any provider sends."""
+
+
+@blueprint.route("/webhooks/<provider:provider>", methods=["GET", "POST"])
+@blueprint.response(200, description="What this provider expects.")
+def receive(provider: str) -> Response:
+    """News for the house's account at a provider. Answered with what that provider expects; 401: a bad signature."""
+    return _receive(provider, None)
+
+
+@blueprint.route("/webhooks/<provider:provider>/<token:token>", methods=["GET", "POST"])
+@blueprint.response(200, description="What this provider expects.")
+def receive_at_token(provider: str, token: str) -> Response:
+    """The same for a tenant's own account, or for one payment's callback: the token tells which."""
+    return _receive(provider, token)
+
+
+def _receive(provider: str, token: str | None) -> Response:
+    if request.method == "HEAD":
+        return Response(status=200)  # somebody looks whether the address exists
+    callback = _callback()
+    told = provider_event_service.receive(provider, token, callback, address=request.remote_addr)
+    return _acknowledged(told)
+
+
+def _callback() -> Callback:
+    """The request as it came, any content type. Raises PayloadTooLarge, InvalidRequest."""
+    body = strict_json.read_bytes(request, MAX_BODY_BYTES)
+    query = request.args.to_dict()
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    for name, value in (*query.items(), *headers.items()):
+        if "\x00" in name or "\x00" in value:
+            raise InvalidRequest("The request holds a NUL character.")  # no database stores one
+    return Callback(method=request.method, headers=headers, query=query, body=body)
+
+
+def _acknowledged(told: Acknowledgement) -> Response:
+    if isinstance(told.body, str):
+        return Response(told.body, told.status, content_type="text/plain; charset=utf-8")
+    return respond(told.body, told.status)

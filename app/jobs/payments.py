@@ -1,0 +1,29 @@
+"""Payments, refunds and callbacks, carried on by the worker. Each may be run again at any moment."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from app.services import payment_driver, provider_event_service, refund_driver
+
+
+def drive_payment(payload: dict[str, Any]) -> datetime | None:
+    """Payload: attempt_id."""
+    return payment_driver.drive(uuid.UUID(payload["attempt_id"]))
+
+
+def drive_refund(payload: dict[str, Any]) -> datetime | None:
+    """Payload: refund_id."""
+    return refund_driver.drive(uuid.UUID(payload["refund_id"]))
+
+
+def process_provider_event(payload: dict[str, Any]) -> datetime | None:
+    """Payload: event_id."""
+    return provider_event_service.process(uuid.UUID(payload["event_id"]))
+
+
+def bury_provider_event(payload: dict[str, Any], error: str) -> None:
+    """After the last attempt: an operator finds it among the dead letters."""
+    provider_event_service.bury(uuid.UUID(payload["event_id"]), error)

@@ -1,0 +1,193 @@
+"""What Chapa sends: signed webhooks, the unsigned hint to the payment's callback_url, the transfer approval.
+
+Two headers carry a hash. `x-chapa-signature` covers the raw body: that is proof. `chapa-signature` hashes the secret
+with itself: a constant, which anybody who saw one delivery can repeat, so it makes a delivery a hint at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from app.money import Money
+from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.chapa.amounts import facts, money
+from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS
+from app.providers.errors import ForgedCallback, InvalidCallback
+
+MAX_EVENT_ID: Final = 255
+MAX_WORD: Final = 200
+APPROVAL: Final = "transfer.approval"
+HINT: Final = "callback"
+TRANSFER_CURRENCY: Final = "ETB"
+
+_TOLD: Final = (
+    "event", "status", "reference", "chapa_reference", "bank_reference", "tx_ref", "amount", "charge", "currency",
+    "mode", "type", "payment_method", "bank_name", "created_at", "updated_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TransferApproval:
+    """A transfer Chapa asks us to approve. Answer 200 only when reference, amount and account are those of a payout
+    that is being sent; anything else is refused with 400. amount is None when it cannot be read."""
+
+    reference: str
+    amount: Money | None
+    bank: str
+    account_number: str = field(repr=False)
+    account_name: str = field(repr=False)
+
+
+def read(callback: Callback, *, webhook_secret: str, approval_secret: str) -> CallbackEvent:
+    """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
+    signature = callback.headers.get("x-chapa-signature")
+    if signature is not None:
+        if not _is_signed(signature, webhook_secret, callback.body):
+            raise ForgedCallback
+        return _webhook(_object(callback.body), is_verified=True)
+    if callback.method.upper() == "GET":
+        return _hint(callback.query)
+    content = _members(callback.body)
+    constant = callback.headers.get("chapa-signature", "")
+    if "event" not in content and "account_number" in content:
+        return _approval(content, constant, approval_secret, callback.body)
+    if "event" in content:
+        if not _is_signed(constant, webhook_secret, webhook_secret.encode()):
+            raise ForgedCallback
+        return _webhook(content, is_verified=False)
+    return _hint({**callback.query, **content})
+
+
+def read_approval(body: bytes) -> TransferApproval:
+    """What a `transfer.approval` delivery asks for. Raises InvalidCallback."""
+    content = _object(body)
+    return TransferApproval(
+        reference=_text(content, "reference"),
+        amount=money(content.get("amount"), TRANSFER_CURRENCY),
+        bank=_text(content, "bank"),
+        account_number=_text(content, "account_number"),
+        account_name=_text(content, "account_name"),
+    )
+
+
+def sign(body: bytes, secret: str) -> str:
+    """The hex HMAC-SHA256 Chapa puts in `x-chapa-signature`."""
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def _is_signed(signature: str, secret: str, message: bytes) -> bool:
+    # Without a secret everybody could sign.
+    given = signature.strip().encode("utf-8", "replace")
+    return bool(secret) and hmac.compare_digest(given, sign(message, secret).encode())
+
+
+def _webhook(content: Mapping[str, Any], *, is_verified: bool) -> CallbackEvent:
+    inner = content.get("data")
+    news = {**content, **inner} if isinstance(inner, dict) else dict(content)
+    event = _text(news, "event")
+    if not event:
+        raise InvalidCallback("The callback names no event.")
+    kind, state = EVENTS.get(event, (Kind.OTHER, State.PENDING))
+    theirs = _text(news, "chapa_reference" if kind is Kind.PAYOUT else "reference")
+    ours = _text(news, "reference" if kind is Kind.PAYOUT else "tx_ref")
+    if kind is not Kind.OTHER and not ours:
+        raise InvalidCallback("The callback names no reference.")
+    # Two partial refunds of one payment are different news; the rest of what Chapa sends differs by its status.
+    turn = _text(news, "amount") + _text(news, "updated_at") if kind is Kind.REFUND else ""
+    return CallbackEvent(
+        event_id=_event_id(event, ours or theirs, _text(news, "status"), turn),
+        kind=kind,
+        event_type=event,
+        reference=ours or None,
+        provider_reference=theirs or None,
+        is_verified=is_verified,
+        claim=_claim(news, kind, state, receipt=theirs) if is_verified and kind is not Kind.OTHER else None,
+    )
+
+
+def _claim(news: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> Result:
+    """The event's name decides; a status word that is known makes it exact (cancelled instead of failed)."""
+    word = _text(news, "status").lower()
+    table = {Kind.PAYMENT: CHARGES, Kind.PAYOUT: PAYOUTS}.get(kind, {})
+    exact = table.get(word, state) if state is State.FAILED else state
+    is_bad = exact in (State.FAILED, State.CANCELLED)
+    return Result(
+        state=exact if is_bad else state,
+        receipt=receipt or None,
+        amount=money(news.get("amount"), news.get("currency")),
+        code=word if is_bad else None,
+        response=facts(news, *_TOLD),
+    )
+
+
+def _hint(members: Mapping[str, Any]) -> CallbackEvent:
+    """`tx_ref` in today's documents, `trx_ref` in older ones and most clients. Nothing in it is proof."""
+    reference = _text(members, "tx_ref") or _text(members, "trx_ref")
+    if not reference:
+        raise InvalidCallback("The callback names no tx_ref.")
+    return CallbackEvent(
+        event_id=_event_id(HINT, reference, _text(members, "status"), ""),
+        kind=Kind.PAYMENT,
+        event_type=HINT,
+        reference=reference,
+        provider_reference=_text(members, "ref_id") or None,
+    )
+
+
+def _approval(content: Mapping[str, Any], signature: str, secret: str, body: bytes) -> CallbackEvent:
+    """What is hashed is unclear in Chapa's documents: the body, or the secret itself. Either is taken."""
+    covers_body = _is_signed(signature, secret, body)
+    if not covers_body and not _is_signed(signature, secret, secret.encode()):
+        raise ForgedCallback
+    reference = _text(content, "reference")
+    if not reference:
+        raise InvalidCallback("The transfer approval names no reference.")
+    return CallbackEvent(
+        event_id=_event_id(APPROVAL, reference, "", ""),
+        kind=Kind.PAYOUT,
+        event_type=APPROVAL,
+        reference=reference,
+        is_verified=covers_body,
+    )
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(body, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        raise InvalidCallback from None
+    if not isinstance(content, dict):
+        raise InvalidCallback
+    return content
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    """The members of a JSON object or of a form: what the content type says is not asked."""
+    if body.lstrip().startswith(b"{"):
+        return _object(body)
+    try:
+        return dict(parse_qsl(body.decode(), max_num_fields=50))
+    except ValueError:
+        raise InvalidCallback from None
+
+
+def _text(members: Mapping[str, Any], name: str) -> str:
+    """The member as a text; empty when it is no word: no database takes NUL or half a character."""
+    value = members.get(name)
+    if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
+        return ""
+    text = str(value).strip()
+    return text if text.isprintable() and len(text) <= MAX_WORD else ""
+
+
+def _event_id(*parts: str) -> str:
+    """The same for repeats of the same news; a long one is hashed."""
+    plain = ":".join(parts).rstrip(":")
+    return plain if len(plain) <= MAX_EVENT_ID else f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"

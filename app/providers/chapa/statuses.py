@@ -1,0 +1,87 @@
+"""Chapa's words, as data: what a status, an event and a refusal mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from app.providers.base import Kind, State
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+    ProviderError,
+)
+
+CHARGES: Final[Mapping[str, State]] = MappingProxyType({
+    # `data.status` of GET /transaction/verify. The words after `pending` are seen in webhooks only.
+    "success": State.SUCCEEDED,
+    "failed": State.FAILED,
+    "pending": State.PENDING,
+    "cancelled": State.CANCELLED,
+    "failed/cancelled": State.FAILED,
+    "reversed": State.REVERSED,
+})  # fmt: skip
+
+REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
+    # Only the first is documented; the others are plain words for an end. Anything else is unknown.
+    "refund initiated": State.PENDING,
+    "pending": State.PENDING,
+    "processing": State.PENDING,
+    "refunded": State.SUCCEEDED,
+    "success": State.SUCCEEDED,
+    "failed": State.FAILED,
+})  # fmt: skip
+
+PAYOUTS: Final[Mapping[str, State]] = MappingProxyType({
+    "success": State.SUCCEEDED,
+    "pending": State.PENDING,
+    "queued": State.PENDING,
+    "processing": State.PENDING,
+    "failed": State.FAILED,
+    "cancelled": State.FAILED,
+    "failed/cancelled": State.FAILED,
+    "reverted": State.REVERSED,
+    "reversed": State.REVERSED,
+})  # fmt: skip
+
+EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
+    # The slash is literal.
+    "charge.success": (Kind.PAYMENT, State.SUCCEEDED),
+    "charge.failed/cancelled": (Kind.PAYMENT, State.FAILED),
+    "charge.reversed": (Kind.PAYMENT, State.REVERSED),
+    "charge.refunded": (Kind.REFUND, State.SUCCEEDED),
+    "payout.success": (Kind.PAYOUT, State.SUCCEEDED),
+    "payout.failed/cancelled": (Kind.PAYOUT, State.FAILED),
+})  # fmt: skip
+
+REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
+    # Part of the message in lower case → the error and its code. The first match counts, before the HTTP status:
+    # a wrong bank code, for one, is told with 401.
+    ("used before", DuplicateReference, "duplicate_reference"),
+    ("bank code", InvalidRequest, "bank_code"),
+    ("account number", InvalidRequest, "account_number"),
+    ("insufficient balance", Declined, "insufficient_balance"),
+    ("invalid currency", InvalidRequest, "currency"),
+    ("can't receive payments", Declined, "merchant_disabled"),
+    ("payments through api is disabled", Declined, "api_disabled"),
+    ("invalid api key", AuthFailed, "invalid_key"),
+    ("authorization required", AuthFailed, "authorization_required"),
+)
+
+NOT_PAID: Final = "not paid yet"
+"""404 with this in the message: the payment exists and is waited for."""
+
+NOT_THERE: Final = ("not found", "invalid transaction")
+"""404 with one of these: Chapa knows no such reference."""
+
+
+def state_of(table: Mapping[str, State], word: object) -> State:
+    """The state behind Chapa's word. Raises OutcomeUnknown for a word nobody defined."""
+    state = table.get(word.strip().lower()) if isinstance(word, str) else None
+    if state is None:
+        raise OutcomeUnknown("Chapa uses a status this gateway does not know.", code="unknown_status")
+    return state

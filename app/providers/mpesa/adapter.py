@@ -1,0 +1,226 @@
+"""M-Pesa by Daraja: a charge is an STK push, a refund a reversal, payouts are B2C and B2B.
+
+Only the push can be asked about at once. Reversals and payouts are told by a result message; asking about them starts
+a status query, whose answer is such a message, too. Nothing is signed, so callback URLs hold a secret path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+
+from app import clock
+from app.money import Money
+from app.providers.base import (
+    Account,
+    AccountSetting,
+    Acknowledgement,
+    Callback,
+    CallbackEvent,
+    Capabilities,
+    ChargeRequest,
+    Customer,
+    Handle,
+    Limits,
+    PayoutHandle,
+    PayoutMethod,
+    PayoutRequest,
+    Provider,
+    RefundHandle,
+    RefundRequest,
+    Result,
+    State,
+    StatementLine,
+    Surroundings,
+)
+from app.providers.errors import InvalidRequest, NotSupported, OutcomeUnknown
+from app.providers.mpesa import bodies, callbacks, statement
+from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
+from app.providers.mpesa.settings import CAPABILITIES, SETTINGS, has_initiator, has_pull, largest_amount
+from app.providers.mpesa.statuses import is_processing, state_when_asked
+from app.providers.mpesa.values import CURRENCY, MINOR, code_of, facts, id_of, msisdn, text_of
+
+PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
+PUSH_QUERY_PATH: Final = "/mpesa/stkpushquery/v1/query"
+REVERSAL_PATH: Final = "/mpesa/reversal/v1/request"
+B2C_PATH: Final = "/mpesa/b2c/v3/paymentrequest"
+B2B_PATH: Final = "/mpesa/b2b/v1/paymentrequest"
+STATUS_PATH: Final = "/mpesa/transactionstatus/v1/query"
+
+ACK_FACTS: Final = (
+    "MerchantRequestID", "CheckoutRequestID", "ConversationID", "OriginatorConversationID", "ResponseCode",
+    "ResponseDescription", "CustomerMessage", "ResultCode", "ResultDesc",
+)  # fmt: skip
+
+ACCEPTED: Final = Acknowledgement(200, MappingProxyType({"ResultCode": 0, "ResultDesc": "Accepted"}))
+
+
+class MpesaProvider(Provider):
+    """One shortcode (and, for payouts and refunds, its API operator)."""
+
+    name: ClassVar[str] = "mpesa"
+    title: ClassVar[str] = "M-Pesa"
+    capabilities: ClassVar[Capabilities] = CAPABILITIES
+    settings: ClassVar[tuple[AccountSetting, ...]] = SETTINGS
+    base_urls: ClassVar[Mapping[str, str]] = MappingProxyType({
+        "live": "https://api.safaricom.co.ke",
+        "sandbox": "https://sandbox.safaricom.co.ke",
+    })  # fmt: skip
+
+    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        """Raises ValueError for a setting that cannot be read."""
+        super().__init__(account, surroundings)
+        self._daraja = DarajaClient(account, surroundings)
+        # What an account can do depends on its settings: the class says what M-Pesa can do at most.
+        self.capabilities = _capabilities_of(account)  # type: ignore[misc]
+
+    def _check(self, amount: Money, customer: Customer) -> None:
+        msisdn(customer.phone)
+
+    def _charge(self, request: ChargeRequest) -> Result:
+        body = bodies.push(self.account, request, clock.now())
+        answer = self._daraja.command(PUSH_PATH, body)
+        return _pending(answer, "CheckoutRequestID")
+
+    def _inquire(self, charge: Handle) -> Result:
+        if not charge.provider_reference:
+            raise OutcomeUnknown(
+                "The answer to this push was lost, so there is nothing to ask by.", code="nothing_to_ask_by"
+            )
+        body = bodies.push_query(self.account, charge.provider_reference, clock.now())
+        try:
+            answer = self._daraja.send(PUSH_QUERY_PATH, body)
+        except REFUSALS as error:
+            raise unclear(error) from error
+        except OutcomeUnknown as error:
+            # The customer has not answered yet: Daraja says so with HTTP 500 and these words.
+            if is_processing(str(error.response.get("errorMessage", ""))):
+                return _as_it_stands(State.PENDING, charge, error.response)
+            raise
+        return _push_state(charge, answer)
+
+    def _refund(self, request: RefundRequest) -> Result:
+        self._require_initiator()
+        if not request.charge.receipt:
+            raise InvalidRequest(
+                "M-Pesa reverses by receipt, and this payment has none yet.", code="no_receipt"
+            )
+        if request.refunded_before or request.amount != request.charge.amount:
+            raise InvalidRequest("M-Pesa reverses whole payments only.", code="partial_refund")
+        answer = self._daraja.command(REVERSAL_PATH, bodies.reversal(self.account, request))
+        return _pending(answer, "ConversationID")
+
+    def _inquire_refund(self, refund: RefundHandle) -> Result:
+        return self._ask_status(refund.provider_reference, refund, self.account["shortcode"])
+
+    def _pay_out(self, request: PayoutRequest) -> Result:
+        self._require_initiator()
+        if request.method not in self.capabilities.payouts:
+            raise NotSupported(f"M-Pesa cannot pay out by {request.method.value}.")
+        self._check_payout_amount(request.amount)
+        if request.method is PayoutMethod.TILL:
+            answer = self._daraja.command(B2B_PATH, bodies.to_till(self.account, request))
+        else:
+            answer = self._daraja.command(B2C_PATH, bodies.to_phone(self.account, request))
+        return _pending(answer, "ConversationID")
+
+    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+        # B2C takes our reference as its OriginatorConversationID; B2B makes one of its own.
+        if payout.method is PayoutMethod.MPESA:
+            return self._ask_status(payout.reference, payout, bodies.phone_shortcode(self.account))
+        return self._ask_status(payout.provider_reference, payout, bodies.till_shortcode(self.account))
+
+    def _statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
+        if not self.capabilities.has_statement:
+            raise NotSupported("The M-Pesa pull API is not switched on.")
+        return statement.collect(self._daraja, self.account, start, end)
+
+    def read_callback(self, callback: Callback) -> CallbackEvent:
+        return callbacks.read(callback)
+
+    def acknowledge(self, event: CallbackEvent) -> Acknowledgement:
+        return ACCEPTED
+
+    def _ask_status(
+        self, conversation: str | None, about: RefundHandle | PayoutHandle, shortcode: str
+    ) -> Result:
+        """Start a status query. PENDING: its result message tells."""
+        if not conversation:
+            raise OutcomeUnknown(
+                "The answer to this request was lost, so there is nothing to ask by.",
+                code="nothing_to_ask_by",
+            )
+        try:
+            self._require_initiator()
+            operation = "refund" if isinstance(about, RefundHandle) else "payout"
+            urls = bodies.status_urls(about.callback_url, operation)
+            body = bodies.status_query(self.account, conversation, shortcode) | urls
+            answer = self._daraja.command(STATUS_PATH, body)
+        except REFUSALS as error:
+            raise unclear(error) from error
+        # The ConversationID of this answer is the question's, not the operation's: it goes to `response` only.
+        return Result(
+            State.PENDING, provider_reference=about.provider_reference, response=facts(answer, ACK_FACTS)
+        )
+
+    def _require_initiator(self) -> None:
+        if not has_initiator(self.account):
+            raise InvalidRequest(
+                "This M-Pesa account has no API operator (initiator), which reversals and payouts need.",
+                code="not_configured",
+            )
+
+    def _check_payout_amount(self, amount: Money) -> None:
+        most = self.capabilities.currencies[CURRENCY].maximum
+        if most is not None and amount.amount_minor > most:
+            raise InvalidRequest(f"M-Pesa pays out at most {Money(most, CURRENCY)} KES.", code="amount")
+
+
+def _capabilities_of(account: Account) -> Capabilities:
+    can_command = has_initiator(account)
+    return replace(
+        CAPABILITIES,
+        currencies=MappingProxyType({CURRENCY: Limits(MINOR, largest_amount(account))}),
+        can_refund=can_command,
+        payouts=CAPABILITIES.payouts if can_command else MappingProxyType({}),
+        has_statement=has_pull(account),
+    )
+
+
+def _pending(answer: Mapping[str, Any], id_field: str) -> Result:
+    """An accepted request. Raises OutcomeUnknown when the answer lacks the id that everything later hangs on."""
+    reference = id_of(answer.get(id_field))
+    if reference is None:
+        raise OutcomeUnknown(code="unreadable_answer", response=facts(answer, ACK_FACTS))
+    return Result(State.PENDING, provider_reference=reference, response=facts(answer, ACK_FACTS))
+
+
+def _push_state(charge: Handle, answer: Mapping[str, Any]) -> Result:
+    """By the answer of a push query, which names no amount, phone or receipt."""
+    told = facts(answer, ACK_FACTS)
+    code, description = code_of(answer.get("ResultCode")), text_of(answer.get("ResultDesc"))
+    is_about_it = answer.get("CheckoutRequestID") in (None, charge.provider_reference)
+    if code_of(answer.get("ResponseCode")) != "0" or code is None or not is_about_it:
+        raise OutcomeUnknown(
+            "M-Pesa did not say how the payment stands.", code="unclear_answer", response=told
+        )
+    state = state_when_asked(code, description)
+    if state is None:
+        raise OutcomeUnknown(f"M-Pesa answered with an unclear code, {code}.", code=code, response=told)
+    if state in (State.SUCCEEDED, State.PENDING):
+        return _as_it_stands(state, charge, told)
+    return Result(
+        state,
+        provider_reference=charge.provider_reference,
+        code=code,
+        message=description or None,
+        response=told,
+    )
+
+
+def _as_it_stands(state: State, charge: Handle, told: Mapping[str, Any]) -> Result:
+    receipt = charge.receipt if state is State.SUCCEEDED else None
+    return Result(state, provider_reference=charge.provider_reference, receipt=receipt, response=told)

@@ -1,0 +1,252 @@
+"""What Daraja posts: push results, results of payouts, reversals and status queries, time-outs, C2B confirmations.
+
+Nothing is signed. The bodies of a failed payout, a failed reversal and a failed status query are alike, and a failed
+*question* must never pass for a failed payout: so every URL but the push's says in `notice` what comes to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from app.errors import InvalidAmount
+from app.money import Money
+from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.errors import InvalidCallback
+from app.providers.mpesa.statuses import TRANSACTION_STATUSES, state_when_told
+from app.providers.mpesa.values import code_of, facts, id_of, money_of, text_of
+
+NOTICE_KINDS: Final[Mapping[str, Kind]] = {"payout": Kind.PAYOUT, "refund": Kind.REFUND}
+
+REFUND_KEYS: Final = frozenset({"OriginalTransactionID"})
+PAYOUT_KEYS: Final = frozenset({
+    "TransactionReceipt", "ReceiverPartyPublicName", "B2CUtilityAccountAvailableFunds",
+    "DebitPartyAffectedAccountBalance", "InitiatorAccountCurrentBalance",
+})  # fmt: skip
+STATUS_KEY: Final = "TransactionStatus"
+
+RESULT_FACTS: Final = ("ResultCode", "ResultDesc", "ConversationID", "OriginatorConversationID")
+PARAMETER_FACTS: Final = (
+    "TransactionStatus", "FinalisedTime", "TransCompletedTime", "TransactionCompletedDateTime", "DebitPartyCharges",
+    "Charge", "ReasonType",
+)  # fmt: skip
+
+Body = dict[str, Any]
+
+
+def read(callback: Callback) -> CallbackEvent:
+    """Raises InvalidCallback."""
+    body = _load(callback.body)
+    kind, message = _notice(callback.query)
+    if message == "timeout":
+        return _timeout(body, kind, callback.body)
+    push = body.get("Body")
+    if isinstance(push, dict) and isinstance(push.get("stkCallback"), dict):
+        return _push(push["stkCallback"])
+    if isinstance(body.get("Result"), dict):
+        return _result(body["Result"], kind, message)
+    if "TransID" in body:
+        return _confirmation(body)
+    raise InvalidCallback("This is no message of Daraja's.", code="unknown_shape")
+
+
+def _load(raw: bytes) -> Body:
+    try:
+        body = json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
+    except (ValueError, RecursionError) as error:
+        raise InvalidCallback("The callback is not JSON.", code="not_json") from error
+    if not isinstance(body, dict):
+        raise InvalidCallback("The callback is not a JSON object.", code="not_an_object")
+    return body
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is not JSON")
+
+
+def _notice(query: Mapping[str, str]) -> tuple[Kind, str]:
+    """(kind, message) of `payout`, `payout-status`, `refund-timeout`…; (OTHER, "") when the URL does not say."""
+    operation, _, message = query.get("notice", "").partition("-")
+    kind = NOTICE_KINDS.get(operation)
+    return (kind, message or "result") if kind else (Kind.OTHER, "")
+
+
+def _push(push: Body) -> CallbackEvent:
+    checkout, code = id_of(push.get("CheckoutRequestID")), code_of(push.get("ResultCode"))
+    if checkout is None or code is None:
+        raise InvalidCallback("The push result names no checkout or no code.", code="incomplete")
+    state, description = state_when_told(code), text_of(push.get("ResultDesc"))
+    told = facts(push, ("MerchantRequestID", "CheckoutRequestID", "ResultCode", "ResultDesc"))
+    receipt, amount = None, None
+    if state is State.SUCCEEDED:
+        metadata = _pairs(push.get("CallbackMetadata"), "Item", "Name")
+        receipt, amount = id_of(metadata.get("MpesaReceiptNumber")), _amount(metadata.get("Amount"))
+        told |= facts(metadata, ("MpesaReceiptNumber", "Amount", "TransactionDate"))
+    return CallbackEvent(
+        event_id=_event_id("push", checkout, code),
+        kind=Kind.PAYMENT,
+        event_type="push.result",
+        provider_reference=checkout,
+        claim=_claim(state, checkout, receipt, amount, code, description, told),
+    )
+
+
+def _result(result: Body, kind: Kind, message: str) -> CallbackEvent:
+    code = code_of(result.get("ResultCode"))
+    conversation, originator = (
+        id_of(result.get("ConversationID")),
+        id_of(result.get("OriginatorConversationID")),
+    )
+    if code is None or not (conversation or originator):
+        raise InvalidCallback("The result names no conversation or no code.", code="incomplete")
+    found = _pairs(result.get("ResultParameters"), "ResultParameter", "Key")
+    told = facts(result, RESULT_FACTS) | facts(found, PARAMETER_FACTS)
+    if message == "status" or STATUS_KEY in found:
+        return _status(kind, code, text_of(result.get("ResultDesc")), (conversation, originator), found, told)
+    state = state_when_told(code)
+    receipt = _receipt(result, found) if state is State.SUCCEEDED else None
+    amount = (
+        _amount(found.get("TransactionAmount", found.get("Amount"))) if state is State.SUCCEEDED else None
+    )
+    kind = _kind(found) if kind is Kind.OTHER else kind
+    # A balance and other results that are no movement of money have none of the keys: kind OTHER.
+    return CallbackEvent(
+        event_id=_event_id("result", conversation or originator, code),
+        kind=kind,
+        event_type=f"{kind.value}.result",
+        reference=originator,
+        provider_reference=conversation,
+        claim=_claim(state, conversation, receipt, amount, code, text_of(result.get("ResultDesc")), told),
+    )
+
+
+def _status(
+    kind: Kind, code: str, description: str, ids: tuple[str | None, str | None], found: Body, told: Body
+) -> CallbackEvent:
+    """The answer to a status query. ResultCode 0 means that the *query* worked; the word says how the operation
+    stands. A query that failed says nothing, nor does a word nobody knows: both leave it PENDING."""
+    word = text_of(found.get(STATUS_KEY)).strip()
+    state = TRANSACTION_STATUSES.get(word.lower(), State.PENDING) if code == "0" else State.PENDING
+    is_done = state is State.SUCCEEDED
+    # The parameters name the operation; the envelope's ids are the query's own.
+    original, ours = id_of(found.get("ConversationID")), id_of(found.get("OriginatorConversationID"))
+    return CallbackEvent(
+        event_id=_event_id("status", ids[0] or ids[1], code, word.lower()),
+        kind=kind,
+        event_type=f"{kind.value}.status",
+        reference=ours,
+        provider_reference=original,
+        claim=_claim(
+            state,
+            original,
+            id_of(found.get("ReceiptNo")) if is_done else None,
+            _amount(found.get("Amount")) if is_done else None,
+            word if code == "0" and word else code,
+            description,
+            told,
+        ),
+    )
+
+
+def _timeout(body: Body, kind: Kind, raw: bytes) -> CallbackEvent:
+    """ "Not processed in time": the outcome is open. The shape is nowhere documented, so none is required."""
+    result = body.get("Result")
+    source: Body = result if isinstance(result, dict) else body
+    conversation, originator = (
+        id_of(source.get("ConversationID")),
+        id_of(source.get("OriginatorConversationID")),
+    )
+    return CallbackEvent(
+        event_id=_event_id("timeout", conversation or originator or hashlib.sha256(raw).hexdigest()),
+        kind=kind,
+        event_type=f"{kind.value}.timeout",
+        reference=originator,
+        provider_reference=conversation,
+        claim=Result(
+            State.PENDING,
+            provider_reference=conversation,
+            code="queue_timeout",
+            message="M-Pesa did not process this in time; the outcome is open.",
+            response=facts(source, RESULT_FACTS),
+        ),
+    )
+
+
+def _confirmation(body: Body) -> CallbackEvent:
+    """A customer paid from the phone's menu (C2B): the gateway asked for nothing, so it is only kept."""
+    receipt = id_of(body.get("TransID"))
+    if receipt is None:
+        raise InvalidCallback("The confirmation names no transaction.", code="incomplete")
+    told = facts(
+        body, ("TransactionType", "TransID", "TransTime", "TransAmount", "BusinessShortCode", "BillRefNumber")
+    )
+    return CallbackEvent(
+        event_id=_event_id("c2b", receipt),
+        kind=Kind.OTHER,
+        event_type="c2b.confirmation",
+        provider_reference=receipt,
+        claim=Result(
+            State.SUCCEEDED, provider_reference=receipt, receipt=receipt, amount=_amount(body.get("TransAmount")),
+            response=told,
+        ),
+    )  # fmt: skip
+
+
+def _claim(
+    state: State,
+    provider_reference: str | None,
+    receipt: str | None,
+    amount: Money | None,
+    code: str,
+    description: str,
+    told: Body,
+) -> Result:
+    is_done = state is State.SUCCEEDED
+    return Result(
+        state,
+        provider_reference=provider_reference,
+        receipt=receipt,
+        amount=amount,
+        code=None if is_done else code,
+        message=None if is_done else description or None,
+        response=told,
+    )
+
+
+def _pairs(holder: object, list_name: str, key_name: str) -> Body:
+    """Key → Value of `{list_name: [{Key, Value}…]}`. Either may be one object in place of a list, the list may stand
+    alone, Value may be absent. Of a key that comes twice (a sample does) the first counts."""
+    items = holder.get(list_name) if isinstance(holder, dict) else holder
+    pairs: Body = {}
+    for item in items if isinstance(items, list) else [items]:
+        if isinstance(item, dict) and isinstance(item.get(key_name), str):
+            pairs.setdefault(item[key_name], item.get("Value"))
+    return pairs
+
+
+def _kind(found: Body) -> Kind:
+    if REFUND_KEYS & found.keys():
+        return Kind.REFUND
+    return Kind.PAYOUT if PAYOUT_KEYS & found.keys() else Kind.OTHER
+
+
+def _receipt(result: Body, found: Body) -> str | None:
+    """Only of a success: a failed result has a made-up TransactionID."""
+    return id_of(found.get("TransactionReceipt")) or id_of(result.get("TransactionID"))
+
+
+def _amount(value: object) -> Money | None:
+    try:
+        return money_of(value)
+    except InvalidAmount as error:
+        raise InvalidCallback("The callback's amount cannot be read.", code="amount") from error
+
+
+def _event_id(*parts: str | None) -> str:
+    """At most 255 characters: ids are at most 100 long, and a word that is longer is replaced by its digest."""
+    return ":".join(
+        part if len(part) <= 100 else hashlib.sha256(part.encode()).hexdigest() for part in parts if part
+    )

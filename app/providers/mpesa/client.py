@@ -1,0 +1,172 @@
+"""Daraja over HTTP: the shared token, one retry when it is rejected, answers turned into the error tree."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.providers.base import Account, FreshToken, State, Surroundings
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
+from app.providers.http import Answer, HttpClient, Method
+from app.providers.mpesa.statuses import RESULT_CODES, TOKEN_REJECTED, api_error
+from app.providers.mpesa.values import code_of, text_of
+
+TOKEN_PATH: Final = "/oauth/v1/generate"  # noqa: S105 a path
+TOKEN_LIFE_S: Final = 3600
+"""Daraja's documented life of a token, where the answer does not say it readably."""
+
+
+class DarajaClient:
+    """Requests of one account. Safe to share between threads."""
+
+    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        self._account = account
+        self._tokens = surroundings.tokens
+        # A token belongs to the Daraja app: after a change of its keys the old app's token must not serve.
+        app_mark = hashlib.sha256(account["consumer_key"].encode()).hexdigest()[:12]
+        self._token_key = f"mpesa:{account.environment}:{account.id}:{app_mark}"
+        self._http = HttpClient(
+            account.base_url,
+            timeout_s=surroundings.timeout_s,
+            connect_timeout_s=surroundings.connect_timeout_s,
+        )
+
+    def command(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The answer to a request that Daraja accepted (`ResponseCode` 0).
+
+        Raises Declined for another ResponseCode, DuplicateReference where that says so, and what `send` raises.
+        """
+        answer = self.send(path, body)
+        code = code_of(answer.get("ResponseCode"))
+        if code is None:
+            raise OutcomeUnknown(code="unreadable_answer")
+        if code != "0":
+            raise _not_accepted(code, answer)
+        return answer
+
+    def send(self, path: str, body: Mapping[str, Any], *, method: Method = "POST") -> dict[str, Any]:
+        """The JSON object of a 2xx answer. Raises ProviderError; OutcomeUnknown for all that is not clear."""
+        answer = self._authorised(method, path, body)
+        if not answer.is_ok:
+            raise refused(answer)
+        if not answer.object():
+            raise OutcomeUnknown(code="unreadable_answer")
+        return answer.object()
+
+    def _authorised(self, method: Method, path: str, body: Mapping[str, Any]) -> Answer:
+        """A rejected token means that nothing was done: once more with a fresh one, which any worker may have made."""
+        token = self._token(None)
+        answer = self._with(token, method, path, body)
+        if not _is_rejected(answer):
+            return answer
+        answer = self._with(self._token(token), method, path, body)
+        if _is_rejected(answer):
+            raise AuthFailed(
+                "M-Pesa refused a fresh access token.",
+                code=error_code(answer) or None,
+                response=_told(answer),
+            )
+        return answer
+
+    def _with(self, token: str, method: Method, path: str, body: Mapping[str, Any]) -> Answer:
+        return self._http.request(method, path, json_body=body, headers={"Authorization": f"Bearer {token}"})
+
+    def _token(self, rejected: str | None) -> str:
+        return self._tokens.get(self._token_key, self._fresh_token, rejected=rejected)
+
+    def _fresh_token(self) -> FreshToken:
+        """Whatever goes wrong here, the request itself was not sent: nothing is ever unknown."""
+        credentials = (self._account["consumer_key"], self._account["consumer_secret"])
+        try:
+            answer = self._http.request(
+                "GET", TOKEN_PATH, query={"grant_type": "client_credentials"}, basic=credentials
+            )
+        except OutcomeUnknown as error:
+            raise Unavailable("M-Pesa gave no access token in time; nothing was sent.") from error
+        token = answer.object().get("access_token")
+        if answer.is_ok and isinstance(token, str) and token:
+            return FreshToken(token, _life_s(answer.object().get("expires_in")))
+        raise _no_token(answer)
+
+
+def refused(answer: Answer) -> ProviderError:
+    """The error of an answer that is not 2xx."""
+    message = text_of(answer.object().get("errorMessage"))
+    known = api_error(answer.status, error_code(answer), message)
+    about = None if issubclass(known.error, OutcomeUnknown) else message or None
+    return known.error(
+        about,
+        code=known.code or f"http_{answer.status}",
+        response=_told(answer),
+        retry_after_s=known.retry_after_s,
+    )
+
+
+def error_code(answer: Answer) -> str:
+    """Daraja's `errorCode`; empty when there is none."""
+    return code_of(answer.object().get("errorCode")) or ""
+
+
+def _told(answer: Answer) -> dict[str, Any]:
+    body = answer.object()
+    told: dict[str, Any] = {
+        name: text_of(body[name]) for name in ("requestId", "errorCode", "errorMessage") if name in body
+    }
+    return {"http_status": answer.status, **told}
+
+
+def _is_rejected(answer: Answer) -> bool:
+    return answer.status == 401 or (not answer.is_ok and error_code(answer) in TOKEN_REJECTED)
+
+
+def _no_token(answer: Answer) -> ProviderError:
+    """Wrong keys are a 400 (often with an empty body) or a 401; a limit is one here, too; the rest is a fault there."""
+    if issubclass(api_error(answer.status, error_code(answer), "").error, RateLimited):
+        return RateLimited(code=error_code(answer) or None, response=_told(answer), retry_after_s=5)
+    if answer.status in (400, 401, 403):
+        return AuthFailed(
+            "M-Pesa refused the consumer key and secret.",
+            code=error_code(answer) or None,
+            response=_told(answer),
+        )
+    return Unavailable("M-Pesa gave no access token; nothing was sent.", response=_told(answer))
+
+
+def _life_s(value: object) -> int:
+    """`expires_in` comes as a number or a text."""
+    text = code_of(value) or ""
+    return int(text) if text.isascii() and text.isdigit() else TOKEN_LIFE_S
+
+
+def _not_accepted(code: str, answer: Mapping[str, Any]) -> ProviderError:
+    message = text_of(answer.get("ResponseDescription"))
+    known = RESULT_CODES.get(code)
+    told = {"ResponseCode": code, "ResponseDescription": message}
+    if known is not None and known.state is None:
+        return DuplicateReference(code=code, response=told)
+    if known is not None and known.state is State.PENDING:
+        return OutcomeUnknown(code=code, response=told)
+    return Declined(
+        message or None, code=code, response=told, retry_after_s=known.retry_after_s if known else None
+    )
+
+
+def unclear(error: ProviderError) -> OutcomeUnknown:
+    """A refused *question* says nothing about what was asked after."""
+    return OutcomeUnknown(
+        f"M-Pesa did not say how it stands: {error.message}", code=error.code, response=error.response
+    )
+
+
+REFUSALS: Final = (Declined, InvalidRequest)
+"""What `unclear` is for."""

@@ -1,0 +1,82 @@
+"""What an M-Pesa account is configured with, and what it can do with that."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Final
+
+from app.providers.base import Account, AccountSetting, Capabilities, Kind, Limits, PayoutMethod
+from app.providers.mpesa.values import CURRENCY, MINOR
+
+SETTINGS: Final = (
+    AccountSetting("consumer_key", "of the Daraja app", is_secret=True, is_required=True),
+    AccountSetting("consumer_secret", "of the Daraja app", is_secret=True, is_required=True),
+    AccountSetting("shortcode", "paybill, or a till's store number", is_required=True),
+    AccountSetting("passkey", "of the shortcode", is_secret=True, is_required=True),
+    AccountSetting("till", "the till number, when payments are to a till"),
+    AccountSetting("initiator", "API operator's name: reversals, payouts"),
+    AccountSetting("initiator_password", "its password, encrypted with the certificate", is_secret=True),
+    AccountSetting("certificate", "Daraja's certificate: a path, or PEM text"),
+    AccountSetting(
+        "security_credential", "a ready security credential, instead of password and certificate", is_secret=True
+    ),
+    AccountSetting("b2c_shortcode", "payouts to phones are from here; empty: the shortcode"),
+    AccountSetting("b2b_shortcode", "payouts to tills are from here; empty: the shortcode"),
+    AccountSetting("till_receiver_type", "identifier type of a till: the portal says 4, clients send 2", default="4"),
+    AccountSetting(
+        "b2c_command", "BusinessPayment, SalaryPayment or PromotionPayment", default="BusinessPayment"
+    ),
+    AccountSetting("max_amount", "largest payment, whole KES", default="250000"),
+    AccountSetting("pull", "true: ask the pull API about pushes whose answer and callback were lost", default="false"),
+    AccountSetting("pull_method", "POST or GET: documents and clients differ", default="POST"),
+    AccountSetting("callback_ips", "addresses callbacks may come from, comma separated; empty: any"),
+)  # fmt: skip
+
+DEFAULT: Final = MappingProxyType({setting.name: setting.default for setting in SETTINGS})
+
+B2C_MINIMUM: Final = 10
+"""Smallest payout to a phone, whole KES."""
+
+PULL_REACH: Final = timedelta(hours=48)
+"""How far back the pull API knows."""
+
+
+def largest_amount(account: Account) -> int:
+    """`max_amount` in minor units. Raises ValueError for what is no whole number of shillings."""
+    text = account["max_amount"] or DEFAULT["max_amount"]
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise ValueError("The M-Pesa setting max_amount must be a whole number of KES, such as 250000.")
+    return int(text) * MINOR
+
+
+def has_pull(account: Account) -> bool:
+    """Whether the operator has registered the shortcode for the pull API and switched it on."""
+    return account["pull"].lower() in ("true", "1")
+
+
+def has_initiator(account: Account) -> bool:
+    """Whether there is an API operator, which reversals and payouts need."""
+    is_ready = account["security_credential"] or (account["initiator_password"] and account["certificate"])
+    return bool(account["initiator"] and is_ready)
+
+
+CAPABILITIES: Final = Capabilities(
+    currencies=MappingProxyType({CURRENCY: Limits(MINOR, int(DEFAULT["max_amount"]) * MINOR)}),
+    needs=frozenset({"phone"}),
+    countries=frozenset({"KE"}),
+    whole_units=True,
+    asks=frozenset({Kind.PAYMENT}),
+    is_resend_safe=False,
+    can_ask_by_reference=False,
+    can_refund_partially=False,
+    can_refund_repeatedly=False,
+    payouts=MappingProxyType({
+        PayoutMethod.MPESA: frozenset({CURRENCY}),
+        PayoutMethod.TILL: frozenset({CURRENCY}),
+    }),
+    signs_callbacks=False,
+    # A push is open for about a minute on the phone; the rest is for a slow network and a late callback.
+    expires_after=timedelta(minutes=5),
+    horizon=PULL_REACH,
+)  # fmt: skip

@@ -1,0 +1,165 @@
+"""Daraja's codes and words as data. Sources: the Daraja 3.0 portal where nothing else is said.
+
+A code may be a number or a text, also alphanumeric: all are compared as texts (`values.code_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from app.providers.base import State
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+)
+
+LOCK_WAIT_S: Final = 60
+"""How long a customer's phone is locked by an open push, at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultCode:
+    """state: what a *finished* operation with this code came to; None: the code does not tell whether money moved.
+    retry_after_s: when another attempt makes sense."""
+
+    state: State | None
+    meaning: str
+    retry_after_s: int | None = None
+
+
+_FAILED: Final = State.FAILED
+
+RESULT_CODES: Final[Mapping[str, ResultCode]] = MappingProxyType({
+    "0": ResultCode(State.SUCCEEDED, "success"),
+    "1": ResultCode(_FAILED, "insufficient funds"),
+    "2": ResultCode(_FAILED, "below the minimum of a transaction"),
+    "3": ResultCode(_FAILED, "above the maximum of a transaction"),
+    "4": ResultCode(_FAILED, "daily limit", 86_400),
+    "8": ResultCode(_FAILED, "the receiver would exceed the largest balance"),
+    "11": ResultCode(_FAILED, "the debit party is in an invalid state"),
+    "15": ResultCode(None, "duplicate OriginatorConversationID: an earlier request arrived"),
+    "17": ResultCode(_FAILED, "same amount and party within two minutes", 120),
+    "18": ResultCode(_FAILED, "initiator credential"),
+    "20": ResultCode(_FAILED, "unknown initiator"),
+    "21": ResultCode(_FAILED, "the initiator lacks the role"),
+    "24": ResultCode(_FAILED, "missing field"),
+    "25": ResultCode(_FAILED, "bad parameter"),
+    "26": ResultCode(_FAILED, "system busy", 60),
+    "29": ResultCode(_FAILED, "bad CommandID"),
+    "1001": ResultCode(_FAILED, "the subscriber is locked by another session", LOCK_WAIT_S),
+    "1019": ResultCode(_FAILED, "expired before processing"),
+    "1025": ResultCode(_FAILED, "the push could not be sent"),
+    "1032": ResultCode(State.CANCELLED, "cancelled by the customer"),
+    "1037": ResultCode(_FAILED, "phone unreachable, or no PIN in time"),
+    "2001": ResultCode(_FAILED, "wrong PIN, or wrong initiator credentials"),
+    "2006": ResultCode(_FAILED, "the account's status forbids it"),
+    "2028": ResultCode(_FAILED, "the shortcode lacks the product"),
+    "2040": ResultCode(_FAILED, "the recipient is not a registered customer"),
+    "4001": ResultCode(_FAILED, "cancelled on the phone"),
+    "4999": ResultCode(State.PENDING, "still being processed (seen by clients)"),
+    "8006": ResultCode(_FAILED, "the initiator's credential is locked"),
+    "9999": ResultCode(_FAILED, "the push could not be sent (seen by clients)"),
+    "SFC_IC0003": ResultCode(_FAILED, "the operator or number does not exist"),
+    "R000001": ResultCode(None, "already reversed: by whom must be looked up"),
+    "R000002": ResultCode(_FAILED, "reversal of an unknown transaction"),
+})  # fmt: skip
+
+UNCLEAR_WHEN_ASKED: Final = frozenset({"26"})
+"""In the answer to a query these may be about the query, not about the payment."""
+
+PROCESSING_WORDS: Final = ("being processed", "processing")
+"""A query's answer with one of these, in any case, means: the customer has not acted yet."""
+
+
+def is_processing(text: str) -> bool:
+    """Whether a description says that the payment is still open."""
+    return any(word in text.lower() for word in PROCESSING_WORDS)
+
+
+def state_when_told(code: str) -> State:
+    """Of an operation that a result message (callback) says to be finished: an unknown code that is not 0 is a
+    failure; a code that does not tell is PENDING, for an inquiry or a person."""
+    known = RESULT_CODES.get(code)
+    if known is None:
+        return State.FAILED
+    return known.state or State.PENDING
+
+
+def state_when_asked(code: str, description: str) -> State | None:
+    """Of a payment by the answer to a query. None: no clear statement."""
+    known = RESULT_CODES.get(code)
+    if known is None:
+        return State.PENDING if is_processing(description) else None
+    return None if code in UNCLEAR_WHEN_ASKED else known.state
+
+
+TRANSACTION_STATUSES: Final[Mapping[str, State]] = MappingProxyType({
+    # `TransactionStatus` of a status result, in lower case. The portal shows `Completed` only; the other words are
+    # M-Pesa's own, plain, and never seen in a document. A word that is not here leaves the operation PENDING.
+    "completed": State.SUCCEEDED,
+    "reversed": State.REVERSED,
+    "failed": State.FAILED,
+    "declined": State.FAILED,
+    "cancelled": State.FAILED,
+    "expired": State.FAILED,
+    "pending": State.PENDING,
+    "authorized": State.PENDING,
+    "initiated": State.PENDING,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ApiError:
+    """An `errorCode`. needle: the errorMessage must hold it, in any case; of one code the first that fits counts."""
+
+    code: str
+    error: type[ProviderError]
+    needle: str = ""
+    retry_after_s: int | None = None
+
+
+TOKEN_REJECTED: Final = frozenset({"400.003.01", "401.001", "401.002.01", "404.001.03"})
+"""An invalid or expired access token, whatever the HTTP status (404.001.03 comes with 404)."""
+
+LOCKED: Final = ApiError("500.001.1001", Declined, "unable to lock subscriber", LOCK_WAIT_S)
+
+API_ERRORS: Final = (
+    ApiError("400.002.02", InvalidRequest),
+    ApiError("400.002.05", InvalidRequest),
+    ApiError("400.003.02", InvalidRequest),
+    ApiError("404.001.01", InvalidRequest),
+    ApiError("404.002.01", InvalidRequest),
+    ApiError("404.003.01", InvalidRequest),
+    ApiError("404.001.04", InvalidRequest),
+    ApiError("405.001", InvalidRequest),
+    LOCKED,
+    ApiError("500.001.1001", InvalidRequest, "merchant does not exist"),
+    ApiError("500.001.1001", AuthFailed, "wrong credentials"),
+    ApiError("500.001.1001", OutcomeUnknown),
+    ApiError("500.002.1001", DuplicateReference),
+    ApiError("500.003.02", RateLimited, retry_after_s=5),
+    ApiError("500.003.03", RateLimited, retry_after_s=60),
+    ApiError("500.003.1001", OutcomeUnknown),
+)
+
+
+def api_error(http_status: int, code: str, message: str) -> ApiError:
+    """What an answer that is no success says. A code begins with the HTTP status it is documented for: with another
+    one somebody else is speaking (a proxy's 503), and nothing is known. Unknown codes: an explicit 4xx in Daraja's own
+    body refuses; 429 asks to slow down."""
+    if http_status == 429:
+        return ApiError(code, RateLimited, retry_after_s=60)
+    if not code.startswith(f"{http_status}."):
+        return ApiError(code, OutcomeUnknown)
+    for known in API_ERRORS:
+        if known.code == code and known.needle in message.lower():
+            return known
+    return ApiError(code, InvalidRequest if 400 <= http_status < 500 else OutcomeUnknown)

@@ -1,0 +1,278 @@
+"""The Paystack adapter. Charges and transfers are known by our reference; a refund by Paystack's id alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, ClassVar, Final
+from urllib.parse import quote
+
+from app.clock import iso_z
+from app.providers.base import (
+    Account,
+    AccountSetting,
+    Callback,
+    CallbackEvent,
+    Capabilities,
+    ChargeRequest,
+    Handle,
+    Kind,
+    Limits,
+    PayoutHandle,
+    PayoutRequest,
+    Provider,
+    RefundHandle,
+    RefundRequest,
+    Result,
+    State,
+    Surroundings,
+)
+from app.providers.errors import InvalidRequest, OutcomeUnknown
+from app.providers.paystack import callbacks
+from app.providers.paystack.amounts import SUBUNITS, clean, collected, facts, from_subunits, to_subunits, word
+from app.providers.paystack.client import PaystackClient, data_of, is_absent, told
+from app.providers.paystack.payouts import make_recipient, payout_methods
+from app.providers.paystack.statuses import CHARGES, REFUNDS, SENTENCES, TRANSFERS, state_of
+
+LIST_PAGE: Final = 100
+"""Refunds in one page of the list."""
+
+LIST_PAGES: Final = 5
+"""Pages of the list that are searched for a refund whose id was lost."""
+
+_PAYMENT: Final = (
+    "id", "status", "reference", "amount", "requested_amount", "fees", "currency", "channel", "gateway_response",
+    "paid_at", "created_at",
+)  # fmt: skip
+_REFUND: Final = (
+    "id", "status", "amount", "currency", "channel", "merchant_note", "customer_note", "expected_at", "refunded_at",
+)  # fmt: skip
+_TRANSFER: Final = (
+    "id", "status", "reference", "transfer_code", "amount", "currency", "reason", "createdAt", "updatedAt",
+)  # fmt: skip
+
+
+class Paystack(Provider):
+    """Hosted checkout by `reference`; every result is learnt by asking, webhooks only say when."""
+
+    name = "paystack"
+    title = "Paystack"
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        currencies=MappingProxyType({currency: Limits() for currency in SUBUNITS}),
+        needs=frozenset({"email"}),
+        countries=frozenset({"CI", "GH", "KE", "NG", "ZA"}),
+        has_payment_page=True,
+        asks=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
+        is_resend_safe=True,
+        payouts=payout_methods(),
+        expires_after=timedelta(hours=24),
+        # Paystack repeats a webhook for up to 72 hours.
+        horizon=timedelta(hours=72),
+    )
+    settings = (
+        AccountSetting(
+            "secret_key", "secret API key, sk_live_… or sk_test_…; signs webhooks too", is_secret=True,
+            is_required=True,
+        ),
+        AccountSetting("channels", "ways to pay that are offered, comma separated; empty: all of the account's"),
+        AccountSetting("fallback_email", "e-mail sent for customers who gave none; empty: an e-mail is needed"),
+        AccountSetting(
+            "refund_filter", "query that narrows the list of refunds to a transaction; empty: none",
+            default="transaction",
+        ),
+    )  # fmt: skip
+    base_urls = MappingProxyType({
+        # One host: the key decides between test and live.
+        "live": "https://api.paystack.co",
+        "sandbox": "https://api.paystack.co",
+    })  # fmt: skip
+
+    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        super().__init__(account, surroundings)
+        self._client = PaystackClient(account, surroundings)
+        if account["fallback_email"]:
+            # What is needed depends on the account; everything else is the class's.
+            self.capabilities = replace(type(self).capabilities, needs=frozenset())  # type: ignore[misc]
+
+    def read_callback(self, callback: Callback) -> CallbackEvent:
+        return callbacks.read(callback, self.account["secret_key"])
+
+    # --- payments
+
+    def _charge(self, request: ChargeRequest) -> Result:
+        data = self._client.post("/transaction/initialize", self._initialize_body(request))
+        _require_same(data.get("reference"), request.reference)
+        url = data.get("authorization_url")
+        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
+            raise OutcomeUnknown("Paystack's answer holds no authorization_url.", code="incomplete")
+        return Result(
+            State.PENDING,
+            provider_reference=request.reference,
+            payment_url=url,
+            response=facts(data, "reference", "access_code"),
+        )
+
+    def _initialize_body(self, request: ChargeRequest) -> dict[str, Any]:
+        """`callback_url` is where the customer's *browser* returns to; webhooks go to the dashboard's URL."""
+        channels = [name for part in self.account["channels"].split(",") if (name := part.strip())]
+        body: dict[str, Any] = {
+            "email": request.customer.email or self.account["fallback_email"],
+            "amount": _subunits(request),
+            "currency": request.amount.currency,
+            "reference": request.reference,
+            "callback_url": request.return_url,
+            # Without it a customer who cancels is sent nowhere.
+            "metadata": {"cancel_action": request.return_url},
+        }
+        return body | ({"channels": channels} if channels else {})
+
+    def _inquire(self, charge: Handle) -> Result:
+        answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
+        if is_absent(answer):
+            return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+        data = data_of(told(answer))
+        _require_same(data.get("reference"), charge.reference)
+        state, amount, receipt = state_of(CHARGES, data.get("status")), collected(data), word(data, "id")
+        if state is State.SUCCEEDED and (amount is None or receipt is None):
+            raise OutcomeUnknown(
+                "Paystack says success without an amount or an id.", code="incomplete",
+                response=facts(data, *_PAYMENT),
+            )  # fmt: skip
+        is_bad = state is State.FAILED
+        return Result(
+            state,
+            provider_reference=charge.reference,
+            receipt=receipt if state in (State.SUCCEEDED, State.REVERSED) else None,
+            amount=amount,
+            code=word(data, "status") if is_bad else None,
+            message=(word(data, "gateway_response") or "Paystack says that the payment failed.")
+            if is_bad
+            else None,
+            response=facts(data, *_PAYMENT),
+        )
+
+    # --- refunds
+
+    def _refund(self, request: RefundRequest) -> Result:
+        data = self._client.post(
+            "/refund",
+            {
+                "transaction": request.charge.reference,
+                "amount": _subunits(request),
+                "currency": request.amount.currency,
+                "customer_note": clean(request.reason)[:100],
+                # Paystack takes no reference for a refund: this is the only place ours can be found again.
+                "merchant_note": request.reference,
+            },
+        )
+        return self._refund_result(data)
+
+    def _inquire_refund(self, refund: RefundHandle) -> Result:
+        if not refund.provider_reference:
+            return self._refund_result(self._lost_refund(refund))
+        data = data_of(told(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
+        _require_same(word(data, "id"), refund.provider_reference)
+        return self._refund_result(data)
+
+    def _lost_refund(self, refund: RefundHandle) -> dict[str, Any]:
+        """The refund with our reference in its merchant_note, out of the list of those made since it was sent.
+
+        Raises OutcomeUnknown when it is not there: a list that does not show it is no proof that it was not made.
+        """
+        query = {"perPage": str(LIST_PAGE), "from": iso_z(refund.sent_at - timedelta(days=1))}
+        if self.account["refund_filter"] and refund.charge.receipt:
+            query[self.account["refund_filter"]] = refund.charge.receipt
+        for page in range(1, LIST_PAGES + 1):
+            listed = told(self._client.get("/refund", query | {"page": str(page)})).get("data")
+            if not isinstance(listed, list):
+                break
+            found = [
+                row
+                for row in listed
+                if isinstance(row, dict) and row.get("merchant_note") == refund.reference
+            ]
+            if len(found) == 1:
+                return found[0]
+            if found or len(listed) < LIST_PAGE:
+                break
+        raise OutcomeUnknown("Paystack lists no refund with this reference.", code="not_listed")
+
+    def _refund_result(self, data: Mapping[str, Any]) -> Result:
+        state, own_id = state_of(REFUNDS, data.get("status")), word(data, "id")
+        amount = from_subunits(data.get("amount"), data.get("currency"))
+        if own_id is None or (state is State.SUCCEEDED and amount is None):
+            raise OutcomeUnknown(
+                "Paystack's answer to the refund is incomplete.", code="incomplete",
+                response=facts(data, *_REFUND),
+            )  # fmt: skip
+        return _moved(state, data, _REFUND, provider_reference=own_id, receipt=own_id)
+
+    # --- payouts
+
+    def _pay_out(self, request: PayoutRequest) -> Result:
+        recipient = make_recipient(self._client, request)
+        data = self._client.post(
+            "/transfer",
+            {
+                "source": "balance",
+                "amount": _subunits(request),
+                "currency": request.amount.currency,
+                "recipient": recipient,
+                "reference": request.reference,
+                "reason": clean(request.reason)[:100],
+            },
+        )
+        return self._transfer_result(data, request.reference)
+
+    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+        answer = self._client.get(f"/transfer/verify/{quote(payout.reference, safe='')}")
+        if is_absent(answer):
+            return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+        return self._transfer_result(data_of(told(answer)), payout.reference)
+
+    def _transfer_result(self, data: Mapping[str, Any], reference: str) -> Result:
+        _require_same(data.get("reference"), reference)
+        state, code = state_of(TRANSFERS, data.get("status")), word(data, "transfer_code")
+        if state is State.SUCCEEDED and from_subunits(data.get("amount"), data.get("currency")) is None:
+            raise OutcomeUnknown(
+                "Paystack says success without an amount.",
+                code="incomplete",
+                response=facts(data, *_TRANSFER),
+            )
+        return _moved(state, data, _TRANSFER, provider_reference=code, receipt=word(data, "id"))
+
+
+def _moved(
+    state: State,
+    data: Mapping[str, Any],
+    names: tuple[str, ...],
+    *,
+    provider_reference: str | None,
+    receipt: str | None,
+) -> Result:
+    """The result of a refund or a transfer. Failures and states that wait for somebody carry a sentence."""
+    status = word(data, "status") or ""
+    sentence = SENTENCES.get(status)
+    is_bad = state is State.FAILED
+    return Result(
+        state,
+        provider_reference=provider_reference,
+        receipt=receipt,
+        amount=from_subunits(data.get("amount"), data.get("currency")),
+        code=status if is_bad or sentence else None,
+        message=sentence or ("Paystack says that this failed." if is_bad else None),
+        response=facts(data, *names),
+    )
+
+
+def _subunits(request: ChargeRequest | RefundRequest | PayoutRequest) -> int:
+    if request.amount.currency not in SUBUNITS:
+        raise InvalidRequest(f"Paystack does not take {request.amount.currency}.", code="currency")
+    return to_subunits(request.amount)
+
+
+def _require_same(theirs: object, ours: str) -> None:
+    if theirs != ours:
+        raise OutcomeUnknown("Paystack answered about another reference.", code="other_reference")

@@ -1,0 +1,97 @@
+"""Amounts in Paystack's subunits, phone numbers in its spelling, and its answers trimmed to what may be kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+
+from app.money import MAX_MINOR, Money, exponent_of
+
+SUBUNITS: Final[Mapping[str, int]] = MappingProxyType({
+    # Subunits of one major unit on the wire. XOF has no minor unit (ISO 4217), but is sent times a hundred as well.
+    "GHS": 100, "KES": 100, "NGN": 100, "USD": 100, "XOF": 100, "ZAR": 100,
+})  # fmt: skip
+
+MAX_FACT: Final = 200
+"""Longest text of Paystack's that is kept, in characters."""
+
+_DIGITS: Final = re.compile(r"[0-9]{1,16}")
+_KENYAN: Final = re.compile(r"(?:\+?254|0)([17][0-9]{8})")
+
+
+def to_subunits(amount: Money) -> int:
+    """`amount` on Paystack's wire. KeyError: a currency Paystack does not take."""
+    units: int = 10 ** exponent_of(amount.currency)
+    return amount.amount_minor * SUBUNITS[amount.currency] // units
+
+
+def from_subunits(value: object, currency: object) -> Money | None:
+    """Paystack's amount, an integer or the text of one, as Money; None when it cannot be read exactly."""
+    number = _integer(value)
+    if (
+        number is None
+        or not isinstance(currency, str)
+        or currency not in SUBUNITS
+        or not 0 < number <= MAX_MINOR
+    ):
+        return None
+    minor, rest = divmod(number * 10 ** exponent_of(currency), SUBUNITS[currency])
+    return None if rest else Money(minor, currency)
+
+
+def collected(data: Mapping[str, Any]) -> Money | None:
+    """What a transaction brought for the order: `requested_amount`, for `amount` may hold fees the customer bore.
+
+    Where `amount` is less than was requested, less was paid: then that counts.
+    """
+    currency = data.get("currency")
+    paid, requested = (from_subunits(data.get(name), currency) for name in ("amount", "requested_amount"))
+    if paid is None or requested is None:
+        return paid if data.get("requested_amount") is None else None
+    return min(paid, requested, key=lambda money: money.amount_minor)
+
+
+def mpesa_number(phone: str) -> str | None:
+    """`0712345678`, as Paystack's Kenyan wallets are written; None for what is no Kenyan mobile number."""
+    found = _KENYAN.fullmatch(phone.strip())
+    return f"0{found[1]}" if found else None
+
+
+def clean(said: str) -> str:
+    """A text of Paystack's as it can be stored: no NUL, no half characters, not too long."""
+    return said[:MAX_FACT].encode("utf-8", "replace").decode().replace("\0", "")
+
+
+def facts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The named members as JSON-safe values: Decimals become texts, objects are left out, long texts are cut."""
+    kept: dict[str, Any] = {}
+    for name in names:
+        value = data.get(name)
+        if isinstance(value, str):
+            kept[name] = clean(value)
+        elif isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**53):
+            kept[name] = value
+        elif isinstance(value, (int, Decimal, float)):
+            kept[name] = clean(str(value))
+    return kept
+
+
+def word(data: Mapping[str, Any], name: str) -> str | None:
+    """An id or a word as a text (ids exceed 32 bits); None when there is none."""
+    value = data.get(name)
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        return None
+    return clean(str(value)).strip() or None
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, Decimal) and value.is_finite() and abs(value) <= MAX_MINOR and value == int(value):
+        return int(value)
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None

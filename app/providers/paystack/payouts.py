@@ -1,0 +1,82 @@
+"""Who gets a Paystack transfer: the destination as a transfer recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from app.providers.base import PayoutMethod, PayoutRequest
+from app.providers.errors import InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.paystack.amounts import mpesa_number, word
+from app.providers.paystack.client import PaystackClient
+from app.providers.paystack.statuses import RECIPIENTS
+
+
+def payout_methods() -> Mapping[PayoutMethod, frozenset[str]]:
+    """Method → currencies, out of the table of recipients."""
+    methods = {method for method, _ in RECIPIENTS}
+    return MappingProxyType({
+        method: frozenset(currency for kind, currency in RECIPIENTS if kind is method) for method in sorted(methods)
+    })  # fmt: skip
+
+
+def make_recipient(client: PaystackClient, request: PayoutRequest) -> str:
+    """The recipient_code of the destination; Paystack gives the same one for the same account.
+
+    A lost answer is Unavailable here, not OutcomeUnknown: a recipient moves no money, and no transfer was sent.
+    """
+    body = recipient_body(request)
+    try:
+        data = client.post("/transferrecipient", body)
+    except OutcomeUnknown as error:
+        raise _unmade(error) from None
+    code = word(data, "recipient_code")
+    if code is None:
+        raise Unavailable(
+            "Paystack made no recipient for this payout; no transfer was sent.", code="no_recipient"
+        )
+    return code
+
+
+def recipient_body(request: PayoutRequest) -> dict[str, Any]:
+    """Raises InvalidRequest for a method, currency or destination Paystack cannot pay to."""
+    currency = request.amount.currency
+    if (request.method, currency) not in RECIPIENTS:
+        raise InvalidRequest(f"Paystack cannot pay {currency} to {request.method.value}.", code="method")
+    kind, bank_code = RECIPIENTS[request.method, currency]
+    number = _account_number(request)
+    return {
+        "type": kind,
+        # A name is required; wallets and tills come without one.
+        "name": request.destination.get("account_name", "").strip() or number,
+        "account_number": number,
+        "bank_code": bank_code or _needed(request, "bank_code"),
+        "currency": currency,
+    }
+
+
+def _account_number(request: PayoutRequest) -> str:
+    if request.method is PayoutMethod.TILL:
+        return _needed(request, "till_number")
+    if request.method is PayoutMethod.BANK:
+        return _needed(request, "account_number")
+    number = mpesa_number(_needed(request, "phone_number"))
+    if number is None:
+        raise InvalidRequest("Paystack pays M-Pesa to Kenyan mobile numbers only.", code="phone_number")
+    return number
+
+
+def _needed(request: PayoutRequest, name: str) -> str:
+    value = request.destination.get(name, "").strip()
+    if not value:
+        raise InvalidRequest(f"Paystack needs the destination's {name}.", code=name)
+    return value
+
+
+def _unmade(error: OutcomeUnknown) -> Unavailable:
+    return Unavailable(
+        "Paystack made no recipient for this payout; no transfer was sent.",
+        code=error.code,
+        response=error.response,
+    )

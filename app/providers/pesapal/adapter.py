@@ -1,0 +1,218 @@
+"""Pesapal v3 as the gateway sees it: an order, a page the customer is sent to, and a status to ask for."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from app.money import Money
+from app.providers.base import (
+    Account,
+    AccountSetting,
+    Acknowledgement,
+    Callback,
+    CallbackEvent,
+    Capabilities,
+    ChargeRequest,
+    Customer,
+    Handle,
+    Kind,
+    Limits,
+    Provider,
+    RefundHandle,
+    RefundRequest,
+    Result,
+    State,
+    Surroundings,
+)
+from app.providers.errors import Declined, DuplicateReference, InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.pesapal import callbacks
+from app.providers.pesapal.client import PesapalClient, Reply
+from app.providers.pesapal.statuses import payment_result
+
+ORDER_PATH: Final = "/api/Transactions/SubmitOrderRequest"
+STATUS_PATH: Final = "/api/Transactions/GetTransactionStatus"
+CANCEL_PATH: Final = "/api/Transactions/CancelOrder"
+REFUND_PATH: Final = "/api/Transactions/RefundRequest"
+
+MAX_DESCRIPTION: Final = 100
+DUPLICATE: Final = "409"
+
+
+class PesapalProvider(Provider):
+    name = "pesapal"
+    title = "Pesapal"
+    base_urls = MappingProxyType(
+        {
+            "live": "https://pay.pesapal.com/v3",
+            "sandbox": "https://cybqa.pesapal.com/pesapalv3",
+        }
+    )
+    settings = (
+        AccountSetting("consumer_key", "consumer key of the merchant", is_secret=True, is_required=True),
+        AccountSetting(
+            "consumer_secret", "consumer secret of the merchant", is_secret=True, is_required=True
+        ),
+        AccountSetting(
+            "ipn_id", "id of a registered notification address; empty: the gateway registers its own"
+        ),
+        AccountSetting("ipn_method", "how notifications come: POST or GET", default="POST"),
+        AccountSetting(
+            "refund_username", "who asks for refunds, as the dashboard shows it", default="gateway"
+        ),
+    )
+    capabilities = Capabilities(
+        currencies=MappingProxyType({code: Limits() for code in ("KES", "TZS", "UGX", "USD")}),
+        countries=frozenset({"KE", "TZ", "UG"}),
+        has_payment_page=True,
+        asks=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        can_ask_by_reference=False,
+        can_refund_repeatedly=False,
+        can_cancel=True,
+        signs_callbacks=False,
+    )
+
+    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        super().__init__(account, surroundings)
+        self._client = PesapalClient(account, surroundings)
+
+    def read_callback(self, callback: Callback) -> CallbackEvent:
+        return callbacks.read(callback)
+
+    def acknowledge(self, event: CallbackEvent) -> Acknowledgement:
+        return callbacks.acknowledgement(event)
+
+    def _check(self, amount: Money, customer: Customer) -> None:
+        if not customer.phone and not customer.email:
+            raise InvalidRequest("Pesapal needs the customer's phone or e-mail.", code="phone_or_email")
+
+    def _charge(self, request: ChargeRequest) -> Result:
+        ipn_id = self.account["ipn_id"] or self._registered(request)
+        reply = self._client.post(ORDER_PATH, _order(request, ipn_id))
+        if not reply.is_ok and not self.account["ipn_id"] and _is_about_ipn(reply):
+            # The address we remember is not registered (any more). The order was refused, so it may be sent again.
+            ipn_id = self._registered(request, rejected=ipn_id)
+            reply = self._client.post(ORDER_PATH, _order(request, ipn_id))
+        _require_ok(reply)
+        tracking_id, page = reply.body.get("order_tracking_id"), reply.body.get("redirect_url")
+        if not isinstance(tracking_id, str) or not tracking_id or not isinstance(page, str) or not page:
+            raise OutcomeUnknown("Pesapal's answer has no order or no payment page.")
+        return Result(
+            State.PENDING,
+            provider_reference=tracking_id,
+            payment_url=page,
+            response={"order_tracking_id": tracking_id, "status": reply.status},
+        )
+
+    def _registered(self, request: ChargeRequest, *, rejected: str | None = None) -> str:
+        method = "GET" if self.account["ipn_method"].upper() == "GET" else "POST"
+        return self._client.ipn_id(notification_url(request.callback_url), method, rejected=rejected)
+
+    def _inquire(self, charge: Handle) -> Result:
+        tracking_id = charge.provider_reference
+        if tracking_id is None:
+            raise OutcomeUnknown(
+                "Pesapal can only be asked by its own order id, and the answer with that was lost.",
+                code="no_id",
+            )
+        reply = self._client.get(STATUS_PATH, {"orderTrackingId": tracking_id})
+        return payment_result(reply, tracking_id=tracking_id, reference=charge.reference)
+
+    def _cancel(self, charge: Handle) -> Result:
+        tracking_id = charge.provider_reference
+        if tracking_id is None:
+            raise OutcomeUnknown("Pesapal can only cancel by its own order id, which was lost.", code="no_id")
+        reply = self._client.post(CANCEL_PATH, {"order_tracking_id": tracking_id})
+        if reply.is_ok:
+            return Result(State.CANCELLED, provider_reference=tracking_id, response=reply.facts())
+        # Refused: it was paid, or cancelled before. Its status tells which.
+        return self._inquire(charge)
+
+    def _refund(self, request: RefundRequest) -> Result:
+        receipt = request.charge.receipt or self._receipt_of(request.charge)
+        reply = self._client.post(
+            REFUND_PATH,
+            {
+                "confirmation_code": receipt,
+                "amount": Decimal(str(request.amount)),
+                "username": self.account["refund_username"],
+                "remarks": request.reason[:MAX_DESCRIPTION],
+            },
+        )
+        if "internal" in reply.code.lower():
+            raise OutcomeUnknown(code=reply.code, response=reply.facts())
+        if not reply.is_ok:
+            raise Declined(
+                reply.message or "Pesapal refused the refund.",
+                code=reply.code or "refund_refused", response=reply.facts(),
+            )  # fmt: skip
+        # Pesapal gives refunds no id. That this one was taken is remembered by what it was asked for with.
+        return Result(State.PENDING, provider_reference=receipt, response=reply.facts())
+
+    def _receipt_of(self, charge: Handle) -> str:
+        """The confirmation code of a paid charge. Only a question is sent: no failure leaves the refund unknown."""
+        try:
+            receipt = self._inquire(charge).receipt
+        except OutcomeUnknown as error:
+            raise Unavailable(error.message, code=error.code, response=error.response) from None
+        if not receipt:
+            raise InvalidRequest("Pesapal refunds by confirmation code, and has given none.", code="not_paid")
+        return receipt
+
+    def _inquire_refund(self, refund: RefundHandle) -> Result:
+        """By the payment's status: Pesapal tells nothing of refunds but that the payment is reversed."""
+        payment = self._inquire(refund.charge)
+        receipt = refund.provider_reference or payment.receipt
+        if payment.state is State.REVERSED:
+            return Result(State.SUCCEEDED, provider_reference=receipt, response=payment.response)
+        if refund.provider_reference is None:
+            raise OutcomeUnknown("Pesapal does not tell whether it has received this refund.", code="no_id")
+        return Result(State.PENDING, provider_reference=receipt, response=payment.response)
+
+
+def notification_url(callback_url: str) -> str:
+    """The address of notifications: `callback_url` up to `/pesapal`, without what is one charge's own. Every address
+    must be registered with Pesapal, so all orders share one."""
+    parts = urlsplit(callback_url)
+    start, found, _ = parts.path.rpartition("/pesapal/")
+    path = f"{start}/pesapal" if found else parts.path
+    return urlunsplit((parts.scheme, parts.netloc, path, "", ""))
+
+
+def _order(request: ChargeRequest, ipn_id: str) -> dict[str, Any]:
+    first, _, last = (request.customer.name or "").strip().partition(" ")
+    billing = {
+        "email_address": request.customer.email,
+        "phone_number": (request.customer.phone or "").removeprefix("+"),
+        "first_name": first,
+        "last_name": last.strip(),
+    }
+    return {
+        "id": request.reference,
+        "currency": request.amount.currency,
+        "amount": Decimal(str(request.amount)),
+        "description": request.description[:MAX_DESCRIPTION],
+        "callback_url": request.return_url,
+        "cancellation_url": request.return_url,
+        "notification_id": ipn_id,
+        "billing_address": {name: value for name, value in billing.items() if value},
+    }
+
+
+def _is_about_ipn(reply: Reply) -> bool:
+    text = f"{reply.code} {reply.message}".lower()
+    return any(word in text for word in ("ipn", "notification_id", "notification id"))
+
+
+def _require_ok(reply: Reply) -> None:
+    """Raises what a refused order means. Only an error Pesapal puts a name to is a refusal."""
+    if reply.is_ok:
+        return
+    told: dict[str, Any] = {"code": reply.code or None, "response": reply.facts()}
+    if reply.status == DUPLICATE or "duplicate" in reply.code.lower():
+        raise DuplicateReference(**told)
+    if not reply.code or "internal" in reply.code.lower():
+        raise OutcomeUnknown(**told)
+    raise InvalidRequest(reply.message or None, **told)

@@ -1,0 +1,101 @@
+"""What Pesapal's answers about an order mean here. A status code that is not in the table raises OutcomeUnknown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from app.errors import InvalidRequest as NotMoney
+from app.money import Money
+from app.providers.base import Result, State
+from app.providers.errors import OutcomeUnknown
+from app.providers.pesapal.client import Reply
+
+STATES: Final = {
+    "0": State.PENDING,  # INVALID: not paid, or not known yet
+    "1": State.SUCCEEDED,
+    "2": State.FAILED,
+    "3": State.REVERSED,
+}
+"""status_code, as text: its type is not promised. The words beside it vary in case."""
+
+NOT_PAID_YET: Final = "payment_details_not_found"
+PENDING_PAYMENT: Final = "pending payment"
+"""An order nobody has paid yet is answered as an error with this code or message."""
+
+FACTS: Final = (
+    "payment_method", "payment_status_description", "description", "status_code", "confirmation_code", "amount",
+    "currency", "created_date", "merchant_reference",
+)  # fmt: skip
+
+SHOWN: Final = 4
+"""Last characters of the payer's card or phone that are kept."""
+
+
+def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
+    """Where the order stands. Raises OutcomeUnknown, also when the answer is about another order than `reference`."""
+    if not reply.is_ok:
+        if reply.code == NOT_PAID_YET or reply.message.strip().lower() == PENDING_PAYMENT:
+            return Result(State.PENDING, provider_reference=tracking_id, response=reply.facts())
+        raise OutcomeUnknown(
+            "Pesapal does not tell where this payment stands.",
+            code=reply.code or None,
+            response=reply.facts(),
+        )
+    body = reply.body
+    code = str(body.get("status_code"))
+    state = STATES.get(code)
+    if state is None:
+        raise OutcomeUnknown("Pesapal's answer has a status code nobody has told us of.", code=code)
+    if body.get("merchant_reference") not in (None, "", reference):
+        raise OutcomeUnknown("Pesapal's answer is about another order.", code="merchant_reference")
+    amount = _amount(body)
+    if amount is None and state is State.SUCCEEDED:
+        raise OutcomeUnknown("Pesapal's answer has no readable amount.", code="amount")
+    is_failed = state is State.FAILED
+    return Result(
+        state,
+        provider_reference=tracking_id,
+        receipt=_confirmation_code(body) if state in (State.SUCCEEDED, State.REVERSED) else None,
+        amount=amount,
+        code=_word(body.get("payment_status_description")) if is_failed else None,
+        message=_sentence(body.get("description")) if is_failed else None,
+        response=facts(body),
+    )
+
+
+def facts(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What is worth keeping of a status answer; the payer's account only by its end."""
+    found = {name: _plain(body.get(name)) for name in FACTS}
+    account = body.get("payment_account")
+    if isinstance(account, str) and account:
+        found["payment_account"] = "…" + account[-SHOWN:]
+    return {name: value for name, value in found.items() if value not in (None, "")}
+
+
+def _amount(body: Mapping[str, Any]) -> Money | None:
+    currency = body.get("currency")
+    try:
+        return Money.parse(body.get("amount"), currency) if isinstance(currency, str) else None
+    except NotMoney:
+        return None
+
+
+def _confirmation_code(body: Mapping[str, Any]) -> str | None:
+    code = body.get("confirmation_code")
+    return code if isinstance(code, str) and code else None
+
+
+def _plain(value: object) -> str | int | None:
+    if isinstance(value, Decimal):
+        return str(value)
+    return value if isinstance(value, (str, int)) else None
+
+
+def _word(value: object) -> str:
+    return value.strip().lower().replace(" ", "_") if isinstance(value, str) and value.strip() else "failed"
+
+
+def _sentence(value: object) -> str | None:
+    return value if isinstance(value, str) and value.strip() else None

@@ -1,0 +1,235 @@
+"""Stripe as the gateway sees it.
+
+Two flows. hosted: a Checkout Session, whose page the customer is sent to. intent: a PaymentIntent, whose client secret
+the merchant's page confirms with, or which is confirmed at once with `metadata.payment_method`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import stripe
+from stripe.params import RefundCreateParams
+from stripe.params.checkout import SessionCreateParams
+
+from app.money import Money
+from app.providers.base import (
+    Account,
+    AccountSetting,
+    Callback,
+    CallbackEvent,
+    Capabilities,
+    ChargeRequest,
+    Customer,
+    Handle,
+    Kind,
+    Provider,
+    RefundHandle,
+    RefundRequest,
+    Result,
+    State,
+    Surroundings,
+)
+from app.providers.errors import InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.stripe import callbacks, lookup, statuses
+from app.providers.stripe.amounts import limits, to_wire
+from app.providers.stripe.client import call, make_client
+from app.providers.stripe.statuses import Flow
+
+SESSION: Final = "cs_"
+"""How ids of Checkout Sessions begin; a charge made in the intent flow is known by its `pi_`."""
+
+REASONS: Final[tuple[Literal["duplicate", "fraudulent", "requested_by_customer"], ...]] = (
+    "duplicate", "fraudulent", "requested_by_customer",
+)  # fmt: skip
+"""The reasons of a refund Stripe has a word for; others are put into its metadata."""
+
+MAX_METADATA: Final = 500
+"""Characters of one metadata value."""
+
+
+class StripeProvider(Provider):
+    name = "stripe"
+    title = "Stripe"
+    base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
+    settings = (
+        AccountSetting("api_key", "secret key (sk_test_…, sk_live_…)", is_secret=True, is_required=True),
+        AccountSetting(
+            "webhook_secret", "signing secret of the webhook (whsec_…)", is_secret=True, is_required=True
+        ),
+        AccountSetting("flow", "hosted (Stripe's page) or intent (the merchant's page)", default="hosted"),
+        AccountSetting("api_version", "Stripe-Version to speak; empty: the SDK's own"),
+    )
+    capabilities = Capabilities(
+        currencies=limits(),
+        has_payment_page=True,
+        asks=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        is_resend_safe=True,
+        can_cancel=True,
+        # Stripe keeps idempotency keys for 24 hours: after that the same key would charge again.
+        horizon=timedelta(hours=20),
+    )
+
+    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        super().__init__(account, surroundings)
+        self._client = make_client(account, surroundings)
+
+    def read_callback(self, callback: Callback) -> CallbackEvent:
+        return callbacks.read(callback, self.account["webhook_secret"])
+
+    def _check(self, amount: Money, customer: Customer) -> None:
+        to_wire(amount)
+
+    def _charge(self, request: ChargeRequest) -> Result:
+        return self._open_session(request) if self._is_hosted() else self._create_intent(request)
+
+    def _is_hosted(self) -> bool:
+        return self.account["flow"] != Flow.INTENT
+
+    def _open_session(self, request: ChargeRequest) -> Result:
+        tags = _tags(request, Flow.HOSTED)
+        params: SessionCreateParams = {
+            "mode": "payment",
+            "line_items": [
+                {
+                    "quantity": 1,
+                    "price_data": {
+                        "currency": request.amount.currency.lower(),
+                        "unit_amount": to_wire(request.amount),
+                        "product_data": {"name": request.description},
+                    },
+                }
+            ],
+            "success_url": request.return_url,
+            "cancel_url": request.return_url,
+            "client_reference_id": request.reference,
+            "metadata": tags,
+            # A session's metadata is not copied to its PaymentIntent.
+            "payment_intent_data": {"metadata": tags},
+        }
+        if request.customer.email:
+            params["customer_email"] = request.customer.email
+        sessions = self._client.v1.checkout.sessions
+        result = statuses.session_result(
+            call(lambda: sessions.create(params, {"idempotency_key": request.reference}))
+        )
+        if result.state is State.PENDING and not result.payment_url:
+            raise OutcomeUnknown("Stripe's answer has no payment page.")
+        return result
+
+    def _create_intent(self, request: ChargeRequest) -> Result:
+        method = request.metadata.get("payment_method")
+        is_confirmed = isinstance(method, str) and bool(method)
+        params: stripe.params.PaymentIntentCreateParams = {
+            "amount": to_wire(request.amount),
+            "currency": request.amount.currency.lower(),
+            "automatic_payment_methods": {"enabled": True},
+            "description": request.description,
+            "metadata": _tags(request, Flow.CONFIRMED if is_confirmed else Flow.INTENT),
+        }
+        if request.customer.email:
+            params["receipt_email"] = request.customer.email
+        if is_confirmed:
+            # Nobody is in front of a page now, so methods that need a redirect are left out.
+            params["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "never"}
+            params["payment_method"] = str(method)
+            params["confirm"] = True
+        intents = self._client.v1.payment_intents
+        intent = call(lambda: intents.create(params, {"idempotency_key": request.reference}))
+        result = statuses.intent_result(intent)
+        secret = intent.get("client_secret")
+        if result.state is State.PENDING and isinstance(secret, str):
+            # Meant for the customer's browser: it can pay this charge and nothing else.
+            result = replace(result, response={**result.response, "client_secret": secret})
+        return result
+
+    def _inquire(self, charge: Handle) -> Result:
+        known = charge.provider_reference or lookup.find_charge(
+            self._client, charge, is_hosted=self._is_hosted()
+        )
+        if known is None:
+            return Result(State.NOT_FOUND)
+        return self._session(known) if known.startswith(SESSION) else self._intent(known)
+
+    def _session(self, identity: str) -> Result:
+        session = _asked(lambda: self._client.v1.checkout.sessions.retrieve(identity))
+        result = statuses.session_result(session)
+        if session.get("status") == "complete" and result.state is State.PENDING and result.receipt:
+            return statuses.finished_session_result(result, self._intent(result.receipt))
+        return result
+
+    def _intent(self, identity: str) -> Result:
+        return statuses.intent_result(_asked(lambda: self._client.v1.payment_intents.retrieve(identity)))
+
+    def _cancel(self, charge: Handle) -> Result:
+        found = self._inquire(charge)
+        known = found.provider_reference
+        if found.state is not State.PENDING or known is None:
+            return found
+        try:
+            if known.startswith(SESSION):
+                expired = call(lambda: self._client.v1.checkout.sessions.expire(known))
+                # The same word as a session that ran out of time; this one was taken back.
+                return replace(
+                    statuses.session_result(expired), state=State.CANCELLED, code=None, message=None
+                )
+            return statuses.intent_result(call(lambda: self._client.v1.payment_intents.cancel(known)))
+        except InvalidRequest:
+            # It was paid, or ended, a moment ago: too late to take back.
+            return self._inquire(charge)
+
+    def _refund(self, request: RefundRequest) -> Result:
+        params: RefundCreateParams = {
+            "payment_intent": self._payment_intent_of(request.charge),
+            "amount": to_wire(request.amount),
+            "metadata": {"reference": request.reference, "reason": request.reason[:MAX_METADATA]},
+        }
+        for reason in REASONS:
+            if request.reason == reason:
+                params["reason"] = reason
+        refunds = self._client.v1.refunds
+        return statuses.refund_result(
+            call(lambda: refunds.create(params, {"idempotency_key": request.reference}))
+        )
+
+    def _inquire_refund(self, refund: RefundHandle) -> Result:
+        known = refund.provider_reference
+        if known is not None:
+            return statuses.refund_result(_asked(lambda: self._client.v1.refunds.retrieve(known)))
+        found = lookup.find_refund(
+            self._client, refund, payment_intent=self._payment_intent_of(refund.charge)
+        )
+        return statuses.refund_result(found) if found else Result(State.NOT_FOUND)
+
+    def _payment_intent_of(self, charge: Handle) -> str:
+        """The `pi_` refunds are made against. Raises InvalidRequest when nothing was paid."""
+        if charge.receipt:
+            return charge.receipt
+        try:
+            found = self._inquire(charge)
+        except OutcomeUnknown as error:
+            # Only a question was sent: no refund can have come of it.
+            raise Unavailable(error.message, code=error.code, response=error.response) from None
+        if found.receipt is None:
+            raise InvalidRequest("Stripe has no paid payment to refund.", code="not_paid")
+        return found.receipt
+
+
+def _asked(work: lookup.Work) -> dict[str, Any]:
+    """What Stripe says about an object it gave us the id of. That it does not know it, or does not take the question,
+    says nothing of the money: the key may be another account's by now."""
+    try:
+        return call(work)
+    except InvalidRequest as error:
+        raise OutcomeUnknown(
+            "Stripe does not tell about this payment under this key.",
+            code=error.code,
+            response=error.response,
+        ) from None
+
+
+def _tags(request: ChargeRequest, flow: Flow) -> dict[str, str]:
+    return {"reference": request.reference, "label": request.label, "flow": flow.value}

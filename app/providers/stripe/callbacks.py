@@ -1,0 +1,110 @@
+"""Stripe's webhooks: signature, age, and what an event is about.
+
+Events come at least once and in any order, so they tell that something happened, not what is so now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from app import clock
+from app.providers.base import Callback, CallbackEvent, Kind, Result
+from app.providers.errors import ForgedCallback, InvalidCallback, OutcomeUnknown
+from app.providers.stripe.statuses import (
+    Flow,
+    flow_of,
+    intent_result,
+    metadata_of,
+    reference_of,
+    refund_result,
+    session_result,
+)
+
+TOLERANCE_S: Final = 300
+"""An older signature is refused: it may be a recording."""
+
+KINDS: Final = (
+    ("payment_intent.", Kind.PAYMENT),
+    ("checkout.session.", Kind.PAYMENT),
+    ("charge.refund", Kind.REFUND),  # charge.refunded, charge.refund.updated
+    ("refund.", Kind.REFUND),
+)
+"""Beginning of the event's type → what it is about. Disputes and the rest are kept, not acted on."""
+
+
+def read(callback: Callback, secret: str) -> CallbackEvent:
+    """The event of a webhook signed with `secret`. Raises ForgedCallback, InvalidCallback."""
+    verify(callback.body, callback.headers.get("stripe-signature", ""), secret)
+    event = _object(callback.body)
+    identity, event_type = event.get("id"), event.get("type")
+    data = event.get("data")
+    thing = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(identity, str) or not 0 < len(identity) <= 255 or not isinstance(event_type, str):
+        raise InvalidCallback("The event has no id or no type.")
+    if not isinstance(thing, dict):
+        raise InvalidCallback("The event has no object.")
+    kind = next((kind for start, kind in KINDS if event_type.startswith(start)), Kind.OTHER)
+    reference, provider_reference = _references(thing)
+    return CallbackEvent(
+        identity, kind, event_type, reference=reference, provider_reference=provider_reference,
+        is_verified=True, claim=_claim(thing) if kind is not Kind.OTHER else None,
+    )  # fmt: skip
+
+
+def verify(body: bytes, header: str, secret: str) -> None:
+    """Raises ForgedCallback unless one `v1` of the header signs `t.body`, not longer than TOLERANCE_S ago.
+
+    There are two `v1` while a secret is being replaced; other schemes, such as `v0`, prove nothing.
+    """
+    if not secret:
+        raise ForgedCallback("No webhook secret is set, so no webhook of Stripe can be believed.")
+    pairs = [part.strip().partition("=") for part in header.split(",")]
+    times = [value for name, _, value in pairs if name == "t"]
+    if len(times) != 1 or not (times[0].isascii() and times[0].isdecimal() and len(times[0]) < 16):
+        raise ForgedCallback("The Stripe-Signature header has no time.")
+    expected = hmac.new(secret.encode(), times[0].encode() + b"." + body, hashlib.sha256).hexdigest().encode()
+    given = [value.encode(errors="replace") for name, _, value in pairs if name == "v1"]
+    if not any(hmac.compare_digest(expected, signature) for signature in given):
+        raise ForgedCallback
+    if clock.now().timestamp() - int(times[0]) > TOLERANCE_S:
+        raise ForgedCallback("The webhook's signature is too old.")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError):
+        raise InvalidCallback from None
+    if not isinstance(event, dict):
+        raise InvalidCallback
+    return event
+
+
+def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Our reference and Stripe's. A hosted charge is known by its session, so its PaymentIntent's id is not told."""
+    ours = metadata_of(thing).get("reference") or thing.get("client_reference_id")
+    theirs = reference_of(thing.get("id"))
+    if thing.get("object") == "charge":
+        # A charge carries the metadata of its payment.
+        theirs = reference_of(thing.get("payment_intent"))
+    if thing.get("object") in ("charge", "payment_intent") and flow_of(thing) is Flow.HOSTED:
+        theirs = None
+    return (ours if isinstance(ours, str) else None), theirs
+
+
+def _claim(thing: Mapping[str, Any]) -> Result | None:
+    """What the object says of itself; None for what cannot be read as one of ours."""
+    readers = {"checkout.session": session_result, "payment_intent": intent_result, "refund": refund_result}
+    reader = readers.get(str(thing.get("object")))
+    if reader is None:
+        return None
+    try:
+        claim = reader(thing)
+    except OutcomeUnknown:
+        return None
+    return replace(claim, provider_reference=_references(thing)[1])

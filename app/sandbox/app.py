@@ -1,0 +1,55 @@
+"""The sandbox as a Flask application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from flask import Blueprint, Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from app.sandbox import api, chapa, mpesa, paystack, pesapal, stripe
+from app.sandbox.core import Sandbox, SandboxSettings
+
+SIMULATORS: Final[Mapping[str, Callable[[Sandbox], Blueprint]]] = {
+    "mpesa": mpesa.make_blueprint,
+    "chapa": chapa.make_blueprint,
+    "paystack": paystack.make_blueprint,
+    "pesapal": pesapal.make_blueprint,
+    "stripe": stripe.make_blueprint,
+}
+"""Provider → what makes its blueprint, mounted at /<provider>."""
+
+_PAGE_HEADERS: Final = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+MAX_BODY_BYTES: Final = 1_048_576
+
+
+def create_app(settings: SandboxSettings) -> tuple[Flask, Sandbox]:
+    """The application, not yet started, and the sandbox it serves."""
+    sandbox = Sandbox.open(settings)
+    app = Flask(
+        __name__, template_folder="pages", static_folder="pages/static", static_url_path="/sandbox/static"
+    )
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.register_blueprint(api.make_blueprint(sandbox), url_prefix="/sandbox")
+    for name, make in SIMULATORS.items():
+        app.register_blueprint(make(sandbox), url_prefix=f"/{name}")
+    app.register_blueprint(mpesa.make_phone(sandbox), url_prefix="/sandbox/phone")
+    app.register_error_handler(HTTPException, api.plain_error)
+    app.after_request(_with_page_headers)
+    return app, sandbox
+
+
+def _with_page_headers(response: Response) -> Response:
+    if response.mimetype == "text/html":
+        for name, value in _PAGE_HEADERS.items():
+            response.headers.setdefault(name, value)
+    return response

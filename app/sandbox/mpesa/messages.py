@@ -1,0 +1,170 @@
+"""The result messages, each in the shape its own sample has: numbers here, texts there, a list or one object."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from app.sandbox.core import Sandbox
+from app.sandbox.mpesa.receipts import balance
+from app.sandbox.mpesa.replies import RESULTS, compact_time, dotted_time
+from app.sandbox.store import Document
+
+NO_TRANSACTION: Final = {"b2c": "SKE0000000", "b2b": "OAK0000000"}
+"""A failed command's TransactionID: made up, the same for all."""
+
+Message = dict[str, Any]
+Parameter = dict[str, Any]
+
+STATUS_WORDS: Final = {"done": "Completed", "pending": "Pending", "failed": "Declined"}
+
+
+def result(sandbox: Sandbox, command: Document, about: Document | None, originator: str) -> Message:
+    """The message at ResultURL."""
+    operation, is_done = command["operation"], command["code"] == "0"
+    code = command["code"]
+    # Two samples write their codes as texts, the rest as numbers; R000001 can only be a text.
+    is_text = is_done and operation in ("b2b", "balance")
+    told: Message = {
+        "ResultType": "0" if is_text else 0,
+        "ResultCode": code if is_text or not code.isdigit() else int(code),
+        "ResultDesc": RESULTS[code],
+        "OriginatorConversationID": originator,
+        "ConversationID": command["conversation"],
+        "TransactionID": command["receipt"] or NO_TRANSACTION.get(operation, "0000000000"),
+    }
+    parameters = _parameters(sandbox, command, about) if is_done else _of_failure(sandbox, operation)
+    if parameters is not None:
+        told["ResultParameters"] = {"ResultParameter": parameters}
+    told["ReferenceData"] = {"ReferenceItem": _reference(command)}
+    return {"Result": told}
+
+
+def timed_out(command: Document) -> Message:
+    """The message at QueueTimeOutURL: not in time, nothing is said of the outcome."""
+    return {
+        "Result": {
+            "ResultType": 1,
+            "ResultDesc": "The service request timed out in the queue.",
+            "OriginatorConversationID": command["originator"],
+            "ConversationID": command["conversation"],
+        }
+    }
+
+
+def add_a_shilling(message: Message) -> None:
+    """Let the message lie about the amount."""
+    parameters = message["Result"].get("ResultParameters", {}).get("ResultParameter", [])
+    for parameter in parameters if isinstance(parameters, list) else [parameters]:
+        if parameter["Key"] in ("Amount", "TransactionAmount"):
+            kind = type(parameter["Value"])
+            more = Decimal(str(parameter["Value"])) + 1
+            parameter["Value"] = str(more) if kind is str else kind(more)
+
+
+def _parameters(sandbox: Sandbox, command: Document, about: Document | None) -> list[Parameter]:
+    match command["operation"]:
+        case "b2c":
+            return _b2c(sandbox, command)
+        case "b2b":
+            return _b2b(sandbox, command)
+        case "reversal":
+            return _reversal(sandbox, command)
+        case "balance":
+            return _balance(sandbox)
+    assert about is not None, "a status query that worked is about something"
+    return _status(sandbox, about)
+
+
+def _of_failure(sandbox: Sandbox, operation: str) -> Parameter | None:
+    """Nothing, but for B2B one object."""
+    if operation == "b2b":
+        return {"Key": "BOCompletedTime", "Value": compact_time(sandbox.now())}
+    return None
+
+
+def _reference(command: Document) -> Parameter | list[Parameter]:
+    url = {"Key": "QueueTimeoutURL", "Value": command["timeout_url"]}
+    if command["operation"] == "b2b":
+        bill = {"Key": "BillReferenceNumber", "Value": command["reference"]}
+        return [bill, url, {"Key": "Occassion"}]
+    return url
+
+
+def _b2c(sandbox: Sandbox, command: Document) -> list[Parameter]:
+    left = float(balance(sandbox))
+    return _pairs(
+        TransactionAmount=command["amount"],
+        TransactionReceipt=command["receipt"],
+        ReceiverPartyPublicName=f"{command['party_b']} - JOHN DOE",
+        TransactionCompletedDateTime=dotted_time(sandbox.now()),
+        B2CUtilityAccountAvailableFunds=left,
+        B2CWorkingAccountAvailableFunds=left,
+        B2CRecipientIsRegisteredCustomer="Y",
+        B2CChargesPaidAccountAvailableFunds=0.0,
+    )
+
+
+def _b2b(sandbox: Sandbox, command: Document) -> list[Parameter]:
+    left = balance(sandbox)
+    return _pairs(
+        DebitAccountBalance=_braced(left),
+        Amount=f"{command['amount']}.00",
+        DebitPartyAffectedAccountBalance=f"Working Account|KES|{left:.2f}|{left:.2f}|0.00|0.00",
+        TransCompletedTime=compact_time(sandbox.now()),
+        DebitPartyCharges="",
+        ReceiverPartyPublicName=f"{command['party_b']} - sandbox business",
+        Currency="KES",
+        InitiatorAccountCurrentBalance=_braced(left),
+    )
+
+
+def _reversal(sandbox: Sandbox, command: Document) -> list[Parameter]:
+    left = balance(sandbox)
+    return _pairs(
+        DebitAccountBalance=f"Utility Account|KES|{left:.2f}|{left:.2f}|0.00|0.00",
+        Amount=command["amount"],
+        TransCompletedTime=compact_time(sandbox.now()),
+        OriginalTransactionID=command["of_receipt"],
+        Charge=0,
+        CreditPartyPublicName=f"{command['party_b']} - John Doe",
+        DebitPartyPublicName=f"{command['party_a']} - sandbox merchant",
+    )
+
+
+def _balance(sandbox: Sandbox) -> list[Parameter]:
+    left = balance(sandbox)
+    accounts = ("Working Account", "Utility Account")
+    line = "&".join(f"{account}|KES|{left:.2f}|{left:.2f}|0.00|0.00" for account in accounts)
+    return _pairs(AccountBalance=line, BOCompletedTime=compact_time(sandbox.now()))
+
+
+def _status(sandbox: Sandbox, about: Document) -> list[Parameter]:
+    at = compact_time(datetime.fromisoformat(about["at"]))
+    fixed = _pairs(
+        DebitPartyName=f"{about['party_a']} - sandbox merchant",
+        CreditPartyName=f"{about.get('party_b', '')} - John Doe",
+        OriginatorConversationID=about["originator"],
+        InitiatedTime=at,
+        DebitAccountType="Utility Account",
+        DebitPartyCharges="",
+        ReasonType="Business Payment to Customer via API",
+        TransactionStatus=STATUS_WORDS[about["state"]],
+        FinalisedTime=compact_time(sandbox.now()) if about["state"] == "pending" else at,
+        Amount=str(about["amount"]),
+        ConversationID=about["conversation"],
+    )
+    fixed.insert(6, {"Key": "TransactionReason"})
+    if about["receipt"]:
+        fixed += _pairs(ReceiptNo=about["receipt"])
+    return fixed
+
+
+def _pairs(**values: Any) -> list[Parameter]:
+    return [{"Key": key, "Value": value} for key, value in values.items()]
+
+
+def _braced(amount: Decimal) -> str:
+    """A balance as B2B writes it: text that only looks like JSON."""
+    return f"{{Amount={{CurrencyCode=KES, MinimumAmount={int(amount * 100)}, BasicAmount={amount:.2f}}}}}"

@@ -1,0 +1,85 @@
+"""What people see of Pesapal: the customer's payment page, and the merchant's dashboard with refunds to approve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request
+
+from app.sandbox.pesapal.answers import Document, Refused
+from app.sandbox.pesapal.desk import Desk
+from app.sandbox.pesapal.notifications import with_query
+from app.sandbox.pesapal.payments import METHODS, PAYABLE
+
+CARD: str = "5200 0000 0000 0114"
+
+
+def add_routes(blueprint: Blueprint, desk: Desk) -> None:
+    """Pages outside `/api`."""
+    blueprint.add_url_rule("/iframe/<id>", "page", _guarded(lambda id: _page(desk, id)))
+    blueprint.add_url_rule("/iframe/<id>", "act", _guarded(lambda id: _act(desk, id)), methods=["POST"])
+    blueprint.add_url_rule("/dashboard", "dashboard", lambda: _dashboard(desk))
+    blueprint.add_url_rule(
+        "/dashboard/<id>", "decide", _guarded(lambda id: _decide(desk, id)), methods=["POST"]
+    )
+
+
+def _guarded(show: Callable[[str], Response]) -> Callable[[str], Response]:
+    def view(id: str) -> Response:
+        try:
+            return show(id)
+        except Refused as error:
+            return _rendered("refused.html", 404, message=error.message)
+
+    return view
+
+
+def _rendered(name: str, status: int = 200, **values: Any) -> Response:
+    return make_response(render_template(f"sandbox/pesapal/{name}", **values), status)
+
+
+def _page(desk: Desk, id: str) -> Response:
+    order = desk.payments.get(id)
+    desk.sandbox.customers.take_over("pesapal", id)
+    if order["is_cancelled"] or order["state"] not in PAYABLE:
+        return _rendered("refused.html", message=f"This order can no longer be paid: it is {order['state']}.")
+    return _rendered("pay.html", order=order, methods=METHODS.values(), card=CARD)
+
+
+def _act(desk: Desk, id: str) -> Response:
+    action = request.form.get("action")
+    desk.payments.get(id)
+    if action == "pay":
+        method = METHODS.get(request.form.get("method", ""))
+        if method is None:
+            raise Refused("invalid_method", "Choose one of the payment methods.")
+        return _back(desk.payments.pay(id, method))
+    if action == "fail":
+        return _back(desk.payments.fail(id, "declined"))
+    order = desk.payments.fail(id, "cancelled")
+    return _back(order, to=order["cancellation_url"])
+
+
+def _back(order: Document, *, to: str | None = None) -> Response:
+    """The browser goes back to the merchant, with the three parameters and no word of the outcome."""
+    where = with_query(
+        to or order["callback_url"],
+        {
+            "OrderTrackingId": order["order_tracking_id"],
+            "OrderMerchantReference": order["merchant_reference"],
+            "OrderNotificationType": "CALLBACKURL",
+        },
+    )
+    response = redirect(where, 303)
+    assert isinstance(response, Response)
+    return response
+
+
+def _dashboard(desk: Desk) -> Response:
+    return _rendered("dashboard.html", refunds=desk.refunds.waiting())
+
+
+def _decide(desk: Desk, id: str) -> Response:
+    desk.refunds.decide(id, is_approved=request.form.get("answer") == "approve")
+    return _dashboard(desk)

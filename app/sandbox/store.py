@@ -1,0 +1,82 @@
+"""Documents of the simulators, changed atomically."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from app.sandbox.database import Database
+
+T = TypeVar("T")
+
+Document = dict[str, Any]
+
+
+class Store:
+    """JSON objects by provider, kind and id. Money goes in as text: a Decimal is no JSON."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def insert(self, provider: str, kind: str, id: str, document: Document) -> bool:
+        """Keep a new document. False, and nothing kept, when the id exists already."""
+        body = json.dumps(document)
+        with self._database.transaction() as connection:
+            done = connection.execute(
+                "INSERT INTO documents (provider, kind, id, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (provider, kind, id, body),
+            )
+            return done.rowcount == 1
+
+    def get(self, provider: str, kind: str, id: str) -> Document | None:
+        """A copy of the document, or None."""
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT body FROM documents WHERE provider = ? AND kind = ? AND id = ?", (provider, kind, id)
+            ).fetchone()
+        return None if row is None else _parsed(row["body"])
+
+    def find(self, provider: str, kind: str, **equal: Any) -> list[Document]:
+        """Copies of the documents whose top-level members equal these, oldest first."""
+        conditions, values = "", [provider, kind]
+        for name, value in equal.items():
+            conditions += " AND json_extract(body, ?) IS ?"
+            values += [f'$."{name}"', value]
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                f"SELECT body FROM documents WHERE provider = ? AND kind = ?{conditions} ORDER BY seq",  # noqa: S608
+                values,
+            ).fetchall()
+        return [_parsed(row["body"]) for row in rows]
+
+    def update(self, provider: str, kind: str, id: str, change: Callable[[Document], T]) -> T:
+        """Change a document in place and return what `change` returns; nobody else changes anything meanwhile.
+
+        What `change` stores or books besides is saved with it, or not at all when it raises. It must not wait for the
+        network. KeyError when there is no such document.
+        """
+        with self._database.transaction() as connection:
+            document = self.get(provider, kind, id)
+            if document is None:
+                raise KeyError(f"{provider} has no {kind} {id}.")
+            answer = change(document)
+            connection.execute(
+                "UPDATE documents SET body = ? WHERE provider = ? AND kind = ? AND id = ?",
+                (json.dumps(document), provider, kind, id),
+            )
+            return answer
+
+    def latest(self, provider: str, *, limit: int) -> list[Document]:
+        """The newest documents of a provider, of every kind, newest first, each with `_kind` and `_id`."""
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                "SELECT kind, id, body FROM documents WHERE provider = ? ORDER BY seq DESC LIMIT ?",
+                (provider, limit),
+            ).fetchall()
+        return [_parsed(row["body"]) | {"_kind": row["kind"], "_id": row["id"]} for row in rows]
+
+
+def _parsed(body: str) -> Document:
+    document: Document = json.loads(body)
+    return document

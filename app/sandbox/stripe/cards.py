@@ -1,0 +1,97 @@
+"""Stripe's test cards (docs.stripe.com/testing): what each does, by number and by payment method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Outcome = Literal["paid", "declined", "authenticate", "disputed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One test card. code, decline_code, message: what a decline says."""
+
+    method: str
+    number: str
+    brand: str
+    outcome: Outcome = "paid"
+    code: str = ""
+    decline_code: str = ""
+    message: str = ""
+
+    @property
+    def last4(self) -> str:
+        return self.number[-4:]
+
+
+DECLINED: Final = "Your card was declined."
+
+CARDS: Final = (
+    Card("pm_card_visa", "4242424242424242", "visa"),
+    Card("pm_card_mastercard", "5555555555554444", "mastercard"),
+    Card("pm_card_amex", "378282246310005", "amex"),
+    Card(
+        "pm_card_visa_chargeDeclined", "4000000000000002", "visa",
+        "declined", "card_declined", "generic_decline", DECLINED,
+    ),
+    Card(
+        "pm_card_visa_chargeDeclinedInsufficientFunds", "4000000000009995", "visa",
+        "declined", "card_declined", "insufficient_funds", "Your card has insufficient funds.",
+    ),
+    Card(
+        "pm_card_visa_chargeDeclinedLostCard", "4000000000009987", "visa",
+        "declined", "card_declined", "lost_card", DECLINED,
+    ),
+    Card(
+        "pm_card_visa_chargeDeclinedStolenCard", "4000000000009979", "visa",
+        "declined", "card_declined", "stolen_card", DECLINED,
+    ),
+    Card(
+        "pm_card_visa_chargeDeclinedVelocityLimitExceeded", "4000000000006975", "visa",
+        "declined", "card_declined", "card_velocity_exceeded",
+        "Your card was declined for making repeated attempts too frequently or exceeding its amount limit.",
+    ),
+    Card(
+        "pm_card_chargeDeclinedExpiredCard", "4000000000000069", "visa",
+        "declined", "expired_card", "expired_card", "Your card has expired.",
+    ),
+    Card(
+        "pm_card_chargeDeclinedIncorrectCvc", "4000000000000127", "visa",
+        "declined", "incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect.",
+    ),
+    Card(
+        "pm_card_chargeDeclinedProcessingError", "4000000000000119", "visa",
+        "declined", "processing_error", "processing_error",
+        "An error occurred while processing your card. Try again in a little bit.",
+    ),
+    Card(
+        "pm_card_chargeCustomerFail", "4000000000000341", "visa",
+        "declined", "card_declined", "generic_decline", DECLINED,
+    ),
+    Card("pm_card_authenticationRequired", "4000002760003184", "visa", "authenticate"),
+    Card("pm_card_threeDSecure2Required", "4000000000003220", "visa", "authenticate"),
+    Card("pm_card_createDispute", "4000000000000259", "visa", "disputed"),
+)  # fmt: skip
+
+BY_METHOD: Final = {card.method: card for card in CARDS}
+BY_NUMBER: Final = {card.number: card for card in CARDS}
+
+VISA: Final = BY_METHOD["pm_card_visa"]
+AUTHENTICATE: Final = BY_METHOD["pm_card_authenticationRequired"]
+
+FATES: Final = {
+    # The word of a magic amount or a rule → the card that behaves so.
+    "insufficient_funds": BY_METHOD["pm_card_visa_chargeDeclinedInsufficientFunds"],
+    "declined": BY_METHOD["pm_card_visa_chargeDeclined"],
+    "wrong_pin": BY_METHOD["pm_card_visa_chargeDeclined"],
+    "cancelled": AUTHENTICATE,
+    "timed_out": AUTHENTICATE,
+}
+
+
+def by_fate(fate: str | None, card: Card) -> Card:
+    """The card that acts: `card`, or what a fate makes of it. An unknown fate is a decline without a reason."""
+    if fate is None or card.outcome != "paid":
+        return card
+    return FATES.get(fate, FATES["declined"])

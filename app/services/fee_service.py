@@ -1,0 +1,146 @@
+"""What tenants pay for operations: rules are rows, the most specific one decides.
+
+More specific first: the tenant's own, its plan's, anybody's; then of this provider; then of this currency; then the
+narrowest band of amounts. Of two that are equal the newer one counts. No rule: no fee.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from sqlalchemy import delete, or_, select, text
+from sqlalchemy.orm import Session
+
+from app import clock, ids
+from app.errors import InvalidRequest, NotFound
+from app.events import catalogue, outbox
+from app.models.fee_rule import FeeRule
+from app.models.tenant import Tenant
+from app.money import Money, exponent_of
+from app.unit_of_work import reading, transaction
+
+OPERATIONS: Final = ("payment", "withdrawal")
+PLANS: Final = ("starter", "growth", "enterprise")
+
+MILLION: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a rule applies to; None: anything. from_minor ≤ amount < below_minor, in minor units of `currency`."""
+
+    operation: str = "payment"
+    tenant_id: uuid.UUID | None = None
+    plan: str | None = None
+    provider: str | None = None
+    method: str | None = None
+    currency: str | None = None
+    from_minor: int = 0
+    below_minor: int | None = None
+
+
+def payment_fee(session: Session, *, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
+    """The tenant's fee for a collected payment: minor units of the payment's currency, 0 to the whole amount."""
+    plan = select(Tenant.plan).where(Tenant.id == tenant_id).scalar_subquery()
+    minor = amount.amount_minor
+    rules = session.scalars(
+        select(FeeRule).where(
+            FeeRule.operation == "payment",
+            FeeRule.method.is_(None),
+            or_(FeeRule.tenant_id.is_(None), FeeRule.tenant_id == tenant_id),
+            or_(FeeRule.plan.is_(None), FeeRule.plan == plan),
+            or_(FeeRule.provider.is_(None), FeeRule.provider == provider),
+            or_(FeeRule.currency.is_(None), FeeRule.currency == amount.currency),
+            FeeRule.from_minor <= minor,
+            or_(FeeRule.below_minor.is_(None), FeeRule.below_minor > minor),
+        )
+    )
+    rule = most_specific(rules)
+    return fee_of(minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm) if rule else 0
+
+
+def most_specific(rules: Iterable[FeeRule]) -> FeeRule | None:
+    """The one that decides, of rules that all fit; None when there is none."""
+    return max(rules, key=_rank, default=None)
+
+
+def _rank(rule: FeeRule) -> tuple[Any, ...]:
+    width = math.inf if rule.below_minor is None else rule.below_minor - rule.from_minor
+    return (
+        rule.tenant_id is not None, rule.plan is not None, rule.provider is not None, rule.currency is not None,
+        -width, rule.from_minor, rule.created_at, rule.id,
+    )  # fmt: skip
+
+
+def fee_of(amount_minor: int, *, fixed_minor: int, rate_ppm: int) -> int:
+    """fixed + amount × rate / 1,000,000, rounded half up, at most the amount. Minor units; whole numbers all the way."""
+    rated = (2 * amount_minor * rate_ppm + MILLION) // (2 * MILLION)
+    return min(fixed_minor + rated, amount_minor)
+
+
+def rules() -> Sequence[FeeRule]:
+    """Every rule, oldest first."""
+    with reading() as session:
+        return session.scalars(select(FeeRule).order_by(FeeRule.created_at, FeeRule.id)).all()
+
+
+def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = "operator") -> uuid.UUID:
+    """Make the rule for exactly this match, in place of the one there was; the new rule's id. Raises InvalidRequest."""
+    _require_sound(match, fixed_minor=fixed_minor, rate_ppm=rate_ppm)
+    rule_id, now = ids.uuid7(), clock.now()
+
+    def work(session: Session) -> uuid.UUID:
+        # Two operators at once must not leave two rules for one match; readers are not held up.
+        session.execute(text("LOCK TABLE fee_rules IN SHARE ROW EXCLUSIVE MODE"))
+        same = [getattr(FeeRule, name).is_not_distinct_from(value) for name, value in asdict(match).items()]
+        session.execute(delete(FeeRule).where(*same))
+        session.add(
+            FeeRule(id=rule_id, fixed_minor=fixed_minor, rate_ppm=rate_ppm, created_at=now, **asdict(match))
+        )
+        facts = {name: value for name, value in asdict(match).items() if value is not None}
+        facts |= {"fixed_minor": fixed_minor, "rate_ppm": rate_ppm}
+        if match.tenant_id:
+            facts["tenant_id"] = str(match.tenant_id)
+        outbox.record(
+            session, catalogue.FEE_RULE_SET, object_id=str(rule_id), data=facts, now=now, actor=operator,
+            tenant_id=match.tenant_id, is_public=False,
+        )  # fmt: skip
+        return rule_id
+
+    return transaction(work)
+
+
+def remove_rule(rule_id: uuid.UUID, *, operator: str = "operator") -> None:
+    """Raises NotFound."""
+
+    def work(session: Session) -> None:
+        gone = session.execute(
+            delete(FeeRule).where(FeeRule.id == rule_id).returning(FeeRule.tenant_id)
+        ).one_or_none()
+        if gone is None:
+            raise NotFound("There is no fee rule with this id.")
+        outbox.record(
+            session, catalogue.FEE_RULE_REMOVED, object_id=str(rule_id), data={}, now=clock.now(), actor=operator,
+            tenant_id=gone.tenant_id, is_public=False,
+        )  # fmt: skip
+
+    transaction(work)
+
+
+def _require_sound(match: Match, *, fixed_minor: int, rate_ppm: int) -> None:
+    if match.operation not in OPERATIONS or match.plan not in (None, *PLANS):
+        raise InvalidRequest(
+            f"Operations are {', '.join(OPERATIONS)}; plans are {', '.join(PLANS)}.", field="operation"
+        )
+    if match.currency is not None:
+        exponent_of(match.currency)
+    elif fixed_minor or match.from_minor or match.below_minor is not None:
+        raise InvalidRequest("A rule with amounts needs a currency.", field="currency")
+    if fixed_minor < 0 or not 0 <= rate_ppm <= MILLION or match.from_minor < 0:
+        raise InvalidRequest("A fee is not negative, and a rate is at most 100 %.", field="rate")
+    if match.below_minor is not None and match.below_minor <= match.from_minor:
+        raise InvalidRequest("The band is empty: its end must be above its start.", field="below")

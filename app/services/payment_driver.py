@@ -1,0 +1,229 @@
+"""Carries an attempt on until it is final: sends what was not sent, asks about what is open, knows when to give up.
+
+It is a job made together with the attempt, so a crash at any point leaves it behind. Inquiries come at 5 s, 15 s, 1 min,
+5 min, 15 min, then hourly; after ALERT_AFTER an unknown outcome is put before a person; at the provider's horizon only
+what the provider clearly says ends an attempt (RELIABILITY, Unknown outcome).
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.errors import GatewayError
+from app.models.payment import Payment, PaymentAttempt
+from app.providers.base import Kind, Provider, Result, State
+from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
+from app.services import bulkhead, payment_results, payment_sending, provider_accounts
+from app.services.payment_results import Locked, Outcome
+from app.services.payment_sending import DRIVE, answer_time, handle_of
+from app.services.payment_states import OPEN_ATTEMPTS
+from app.unit_of_work import reading, transaction
+
+KIND: Final = DRIVE
+
+WAITS_S: Final = (5, 15, 60, 300, 900, 3600)
+"""Before each inquiry, seconds after the one before; the last repeats."""
+
+ALERT_AFTER: Final = timedelta(minutes=15)
+MAX_SENDINGS: Final = 3
+BUSY_S: Final = 1
+
+log = structlog.get_logger("payments")
+
+
+def drive(attempt_id: uuid.UUID) -> datetime | None:
+    """One step; when the next is due, None when the attempt is final. Safe to run at any moment, by anybody."""
+    attempt, payment = _read(attempt_id)
+    now = clock.now()
+    if attempt.state not in OPEN_ATTEMPTS:
+        return None
+    if attempt.state == "sending" and attempt.sent_at and now < attempt.sent_at + answer_time():
+        return attempt.sent_at + answer_time()
+    with bulkhead.place(attempt.provider) as is_in:
+        if not is_in:
+            return now + timedelta(seconds=BUSY_S)
+        if attempt.state == "created":
+            return _send(attempt_id)
+        return _ask(attempt, payment)
+
+
+def look(attempt_id: uuid.UUID) -> Payment:
+    """Ask the provider now (verify, reconcile). Raises ProviderError when it cannot tell; final attempts are not asked."""
+    attempt, payment = _read(attempt_id)
+    if attempt.state not in OPEN_ATTEMPTS or attempt.state == "created":
+        return payment
+    if attempt.state == "sending" and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time():
+        return payment
+    outcome = inquire(payment, attempt)
+    if isinstance(outcome, ProviderError):
+        raise outcome
+    return transaction(lambda s: _apply(s, attempt_id, outcome, source="inquiry")).payment
+
+
+def inquire(payment: Payment, attempt: PaymentAttempt) -> Outcome:
+    """What the provider says about the attempt, in whatever way it can be asked."""
+    try:
+        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        if is_askable(attempt, provider):
+            return provider.inquire(handle_of(payment, attempt, provider))
+        if provider.capabilities.has_statement:
+            return _from_statement(payment, attempt, provider)
+    except GatewayError as error:
+        return OutcomeUnknown(error.message, code=error.code)
+    except ProviderError as error:
+        return error
+    return OutcomeUnknown("There is nothing to ask this provider by.", code="nothing_to_ask_by")
+
+
+def is_askable(attempt: PaymentAttempt, provider: Provider) -> bool:
+    return Kind.PAYMENT in provider.capabilities.asks and (
+        attempt.provider_reference is not None or provider.capabilities.can_ask_by_reference
+    )
+
+
+def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
+    """The provider's list of collections, searched for the attempt's label."""
+    start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
+    for line in provider.statement(start, clock.now()):
+        if line.label == attempt.label and line.amount.currency == payment.currency:
+            return Result(State.SUCCEEDED, receipt=line.receipt, amount=line.amount)
+    return Result(State.NOT_FOUND)
+
+
+def _send(attempt_id: uuid.UUID) -> datetime | None:
+    now = clock.now()
+
+    def claim(session: Session) -> bool:
+        locked = payment_results.lock(session, attempt_id)
+        is_ours = locked.attempt.state in ("created", "unknown")
+        if is_ours:
+            locked.attempt.state, locked.attempt.sent_at, locked.attempt.updated_at = "sending", now, now
+            locked.attempt.sendings += 1
+        return is_ours
+
+    if transaction(claim):
+        payment_sending.send(attempt_id)
+    return _next(attempt_id, now)
+
+
+def _ask(attempt: PaymentAttempt, payment: Payment) -> datetime | None:
+    """An attempt that is pending or unknown (or was left in `sending` by a process that died)."""
+    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    if _must_send_again(attempt, provider):
+        _mark_unknown(attempt.id)
+        return _send(attempt.id)
+    outcome = inquire(payment, attempt)
+    locked = transaction(lambda s: _apply(s, attempt.id, outcome, source="inquiry"))
+    if (
+        isinstance(outcome, Result)
+        and outcome.state is State.NOT_FOUND
+        and locked.attempt.state == "unknown"
+        and provider.capabilities.is_resend_safe
+        and locked.attempt.sendings < MAX_SENDINGS
+    ):
+        # It never arrived. The same reference again is the same charge.
+        return _send(attempt.id)
+    if locked.attempt.state in OPEN_ATTEMPTS:
+        _judge_age(attempt.id, provider, outcome)
+    return _next(attempt.id, clock.now())
+
+
+def _must_send_again(attempt: PaymentAttempt, provider: Provider) -> bool:
+    """The answer was lost and there is nothing to ask by, but the same key again is safe and brings the answer."""
+    return (
+        attempt.state in ("sending", "unknown")
+        and not is_askable(attempt, provider)
+        and provider.capabilities.is_resend_safe
+        and attempt.sendings < MAX_SENDINGS
+    )
+
+
+def _mark_unknown(attempt_id: uuid.UUID) -> None:
+    transaction(lambda s: _apply(s, attempt_id, OutcomeUnknown(), source="inquiry"))
+
+
+def _apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: str) -> Locked:
+    now = clock.now()
+    locked = payment_results.lock(session, attempt_id)
+    if locked.attempt.state == "sending":
+        # The process that sent it is gone (drive waits for answer_time): its answer is lost.
+        locked = payment_results.apply(session, attempt_id, OutcomeUnknown(), source=source, now=now)
+    locked.attempt.inquiries += 1
+    if isinstance(outcome, ProviderError):
+        # A refusal to answer says nothing about the charge.
+        log.warning("payment.inquiry_failed", attempt=str(attempt_id), code=outcome.code)
+        return locked
+    return payment_results.apply(session, attempt_id, outcome, source=source, now=now)
+
+
+def _judge_age(attempt_id: uuid.UUID, provider: Provider, outcome: Outcome) -> None:
+    """What has been open for too long is given up when the provider clearly says so, else shown to a person."""
+    capabilities, now = provider.capabilities, clock.now()
+    state = outcome.state if isinstance(outcome, Result) else None
+
+    def work(session: Session) -> None:
+        locked = payment_results.lock(session, attempt_id)
+        attempt = locked.attempt
+        age = now - (attempt.sent_at or attempt.created_at)
+        if attempt.state == "pending" and state in (State.PENDING, State.NOT_FOUND):
+            if age > capabilities.expires_after:
+                payment_results.give_up(
+                    session, locked, code="expired", reason="The customer did not pay in time.",
+                    source="inquiry", now=now,
+                )  # fmt: skip
+        elif attempt.state == "unknown" and state is State.NOT_FOUND and age > capabilities.horizon:
+            payment_results.give_up(
+                session, locked, code="not_found", reason="The provider never got this payment.",
+                source="inquiry", now=now,
+            )  # fmt: skip
+        elif attempt.state == "unknown" and age > ALERT_AFTER:
+            is_mute = isinstance(outcome, OutcomeUnknown) and outcome.code == "nothing_to_ask_by"
+            why = "nothing_to_ask_by" if is_mute else "outcome_unknown"
+            payment_results.review(session, locked.payment, why, source="inquiry", now=now)
+
+    if (
+        state is State.PENDING
+        and capabilities.can_cancel
+        and _is_older(attempt_id, capabilities.expires_after)
+    ):
+        _cancel_at_provider(attempt_id, provider)
+    transaction(work)
+
+
+def _cancel_at_provider(attempt_id: uuid.UUID, provider: Provider) -> None:
+    """So that the customer cannot pay any more what is about to be given up."""
+    attempt, payment = _read(attempt_id)
+    try:
+        outcome = provider.cancel(handle_of(payment, attempt, provider))
+    except NotSupported:
+        return
+    except ProviderError as error:
+        log.warning("payment.cancel_failed", attempt=str(attempt_id), code=error.code)
+        return
+    transaction(lambda s: payment_results.apply(s, attempt_id, outcome, source="inquiry", now=clock.now()))
+
+
+def _is_older(attempt_id: uuid.UUID, age: timedelta) -> bool:
+    attempt, _ = _read(attempt_id)
+    return clock.now() - (attempt.sent_at or attempt.created_at) > age
+
+
+def _next(attempt_id: uuid.UUID, now: datetime) -> datetime | None:
+    attempt, _ = _read(attempt_id)
+    if attempt.state not in OPEN_ATTEMPTS:
+        return None
+    if attempt.state == "sending":
+        return (attempt.sent_at or now) + answer_time()
+    return now + timedelta(seconds=WAITS_S[min(attempt.inquiries, len(WAITS_S) - 1)])
+
+
+def _read(attempt_id: uuid.UUID) -> tuple[PaymentAttempt, Payment]:
+    with reading() as session:
+        attempt = session.get_one(PaymentAttempt, attempt_id)
+        return attempt, session.get_one(Payment, attempt.payment_id)

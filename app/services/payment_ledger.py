@@ -1,0 +1,144 @@
+"""What provider payments do to the ledger. Positive raises what the owner has.
+
+Collected: clearing:<provider> pays (it goes down: the provider owes us more), the tenant's wallet gets the net, the
+house the fee. Suspense: money that fits no payment waits there, so that clearing always equals the provider's book.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import ledger
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.money import Money
+from app.services import fee_service
+from app.services.tenant_wallets import house_account, tenant_suspense, tenant_wallet
+
+
+def book_collected(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> int:
+    """The payment's money came: net to the tenant, fee to the house. Returns the fee, minor units."""
+    gross = Money(payment.amount, payment.currency)
+    fee = fee_service.payment_fee(
+        session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=gross
+    )
+    amounts = {clearing(session, attempt.provider, payment.currency): -gross.amount_minor}
+    if net := gross.amount_minor - fee:
+        amounts[tenant_wallet(session, payment.tenant_id, payment.currency)] = net
+    if fee:
+        amounts[house_account(session, "fees", "", payment.currency)] = fee
+    _post(session, "payment", attempt.id, payment, now=now, currency=payment.currency, amounts=amounts)
+    return fee
+
+
+def book_suspense(
+    session: Session, payment: Payment, attempt: PaymentAttempt, collected: Money, *, now: datetime
+) -> None:
+    """Money came that the payment cannot take as it is: it waits until an operator decides."""
+    amounts = {
+        clearing(session, attempt.provider, collected.currency): -collected.amount_minor,
+        tenant_suspense(session, payment.tenant_id, collected.currency): collected.amount_minor,
+    }
+    _post(session, "suspense", attempt.id, payment, now=now, currency=collected.currency, amounts=amounts)
+
+
+def book_from_suspense(
+    session: Session, payment: Payment, attempt: PaymentAttempt, collected: Money, *, now: datetime
+) -> int:
+    """An operator gave waiting money to the tenant. Returns the fee, minor units."""
+    fee = fee_service.payment_fee(
+        session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=collected
+    )
+    amounts = {tenant_suspense(session, payment.tenant_id, collected.currency): -collected.amount_minor}
+    if net := collected.amount_minor - fee:
+        amounts[tenant_wallet(session, payment.tenant_id, collected.currency)] = net
+    if fee:
+        amounts[house_account(session, "fees", "", collected.currency)] = fee
+    _post(
+        session,
+        "suspense_release",
+        attempt.id,
+        payment,
+        now=now,
+        currency=collected.currency,
+        amounts=amounts,
+    )
+    return fee
+
+
+def hold_refund(session: Session, refund: Refund, *, now: datetime) -> None:
+    """Set the refund's amount aside. Raises InsufficientBalance, PermissionDenied (frozen)."""
+    account = tenant_wallet(session, refund.tenant_id, refund.currency)
+    ledger.hold(session, refund.id, account_id=account, amount=refund.amount, now=now)
+
+
+def book_refund(session: Session, payment: Payment, refund: Refund, provider: str, *, now: datetime) -> None:
+    """The provider gave the money back: the held amount leaves the tenant, the provider owes us less."""
+    if refund.is_from_suspense:
+        source = tenant_suspense(session, refund.tenant_id, refund.currency)
+    else:
+        source = tenant_wallet(session, refund.tenant_id, refund.currency)
+    amounts = {source: -refund.amount, clearing(session, provider, refund.currency): refund.amount}
+    capture = None if refund.is_from_suspense else refund.id
+    _post(
+        session,
+        "refund",
+        refund.id,
+        payment,
+        now=now,
+        currency=refund.currency,
+        amounts=amounts,
+        capture=capture,
+    )
+
+
+def release_refund(session: Session, refund: Refund, *, now: datetime) -> None:
+    """The refund will not happen: the tenant has its money again."""
+    if not refund.is_from_suspense:
+        ledger.release(session, refund.id, now=now)
+
+
+def book_reversal(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> None:
+    """The provider took the payment back by itself. Never refused: what the tenant does not have, it owes."""
+    wallet = tenant_wallet(session, payment.tenant_id, payment.currency)
+    taken = min(payment.amount, _available(session, wallet, payment.amount))
+    amounts = {clearing(session, attempt.provider, payment.currency): payment.amount}
+    if taken:
+        amounts[wallet] = -taken
+    if owed := payment.amount - taken:
+        debt = house_account(session, "receivable", str(payment.tenant_id), payment.currency)
+        amounts[debt] = -owed
+    _post(session, "reversal", attempt.id, payment, now=now, currency=payment.currency, amounts=amounts)
+
+
+def clearing(session: Session, provider: str, currency: str) -> int:
+    """What a provider holds for us, with the sign turned: it falls when the provider collects."""
+    return house_account(session, "clearing", provider, currency)
+
+
+def _available(session: Session, account_id: int, needed: int) -> int:
+    """Locks the account. A frozen one has nothing available."""
+    found = session.execute(
+        text("SELECT debit_lock(:account, :needed)"), {"account": account_id, "needed": needed}
+    ).scalar_one()
+    return max(0, int(found))
+
+
+def _post(
+    session: Session,
+    kind: str,
+    ref_id: uuid.UUID,
+    payment: Payment,
+    *,
+    now: datetime,
+    currency: str,
+    amounts: dict[int, int],
+    capture: uuid.UUID | None = None,
+) -> None:
+    ledger.post(
+        session, kind, ref_id=ref_id, now=now, currency=currency, amounts=amounts, tenant_id=payment.tenant_id,
+        capture=capture,
+    )  # fmt: skip

@@ -1,0 +1,228 @@
+"""What a provider said is applied here, whoever brings it: the answer, an inquiry, a callback or an operator.
+
+Guarantees: one result changes a payment at most once, however often and in whatever order results come; money is booked
+in the transaction that changes the state; nothing becomes `failed` on a guess; what was collected is never dropped.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.events import catalogue, outbox
+from app.models.payment import Payment, PaymentAttempt
+from app.money import Money
+from app.providers.base import Result, State
+from app.providers.errors import OutcomeUnknown, ProviderError
+from app.services import payment_ledger
+from app.services.payment_states import ATTEMPT, PAYMENT
+from app.services.payment_view import event_data
+
+log = structlog.get_logger("payments")
+
+Outcome = Result | ProviderError
+"""What a call to a provider led to."""
+
+MAX_TEXT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A payment and one of its attempts, both locked, as they are now."""
+
+    payment: Payment
+    attempt: PaymentAttempt
+
+
+def lock(session: Session, attempt_id: uuid.UUID) -> Locked:
+    """Lock payment and attempt, in this order (the house's lock order)."""
+    payment_id = session.scalars(
+        select(PaymentAttempt.payment_id).where(PaymentAttempt.id == attempt_id)
+    ).one()
+    payment = lock_payment(session, payment_id)
+    attempt = session.scalars(
+        select(PaymentAttempt)
+        .where(PaymentAttempt.id == attempt_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    return Locked(payment, attempt)
+
+
+def lock_payment(session: Session, payment_id: uuid.UUID) -> Payment:
+    return session.scalars(
+        select(Payment)
+        .where(Payment.id == payment_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime) -> Locked:
+    """Apply what was learnt about an attempt. `source`: answer, inquiry, callback, statement or operator (events' actor).
+
+    A result that the state tables do not allow is late or repeated and changes nothing.
+    """
+    locked = lock(session, attempt_id)
+    if isinstance(outcome, OutcomeUnknown):
+        _unknown(session, locked, outcome, source=source, now=now)
+    elif isinstance(outcome, ProviderError):
+        _refused(session, locked, outcome, source=source, now=now)
+    else:
+        _remember(locked, outcome, now=now)
+        match outcome.state:
+            case State.SUCCEEDED:
+                _succeeded(session, locked, outcome, source=source, now=now)
+            case State.PENDING:
+                _pending(session, locked, source=source, now=now)
+            case State.FAILED | State.CANCELLED:
+                _failed(session, locked, outcome, source=source, now=now)
+            case State.REVERSED:
+                _reversed(session, locked, source=source, now=now)
+            case State.NOT_FOUND:
+                # Not a failure: the request may be on its way. Time decides (payment_driver).
+                log.info("payment.not_found", attempt=str(attempt_id), source=source)
+    return locked
+
+
+def give_up(session: Session, locked: Locked, *, code: str, reason: str, source: str, now: datetime) -> None:
+    """The attempt's time is over and the provider says that nothing was paid."""
+    result = Result(State.FAILED, code=code, message=reason)
+    _failed(session, locked, result, source=source, now=now)
+
+
+def review(session: Session, payment: Payment, why: str, *, source: str, now: datetime) -> None:
+    """Put the payment before a person. Asking again for the same reason changes nothing."""
+    if payment.review == why:
+        return
+    payment.review = why
+    payment.updated_at = now
+    record(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
+    log.error("payment.review", payment=str(payment.id), why=why)
+
+
+def record(session: Session, event_type: str, payment: Payment, *, source: str, now: datetime) -> None:
+    outbox.record(
+        session, event_type, object_id=str(payment.id), data=event_data(payment), now=now, actor=source,
+        tenant_id=payment.tenant_id,
+    )  # fmt: skip
+
+
+def move(payment: Payment, status: str, *, now: datetime) -> bool:
+    """Change the status where the table allows it."""
+    if status not in PAYMENT[payment.status]:
+        return False
+    payment.status = status
+    payment.updated_at = now
+    return True
+
+
+def _to(attempt: PaymentAttempt, state: str, *, now: datetime) -> bool:
+    if state not in ATTEMPT[attempt.state]:
+        return False
+    attempt.state = state
+    attempt.updated_at = now
+    return True
+
+
+def _remember(locked: Locked, result: Result, *, now: datetime) -> None:
+    """Ids and the provider's own words; what is known is never replaced by nothing."""
+    attempt, payment = locked.attempt, locked.payment
+    attempt.provider_reference = attempt.provider_reference or result.provider_reference
+    attempt.receipt = attempt.receipt or result.receipt
+    is_open = attempt.state not in ("failed", "cancelled", "late", "reversed")
+    if is_open and attempt.provider_reference != payment.provider_transaction_id:
+        payment.provider_transaction_id = attempt.provider_reference
+        payment.updated_at = now
+    if is_open and result.payment_url and payment.status in ("pending", "processing"):
+        payment.payment_url = result.payment_url
+    if is_open and result.response:
+        payment.provider_response = dict(payment.provider_response or {}) | dict(result.response)
+
+
+def _succeeded(session: Session, locked: Locked, result: Result, *, source: str, now: datetime) -> None:
+    payment, attempt = locked.payment, locked.attempt
+    asked = Money(payment.amount, payment.currency)
+    collected = result.amount or asked
+    if _to(attempt, "late", now=now):
+        attempt.collected = collected.amount_minor
+        payment_ledger.book_suspense(session, payment, attempt, collected, now=now)
+        review(session, payment, "late_success", source=source, now=now)
+        return
+    if not _to(attempt, "succeeded", now=now):
+        return
+    attempt.collected = collected.amount_minor
+    attempt.error_code = attempt.error_message = None
+    if collected != asked:
+        payment_ledger.book_suspense(session, payment, attempt, collected, now=now)
+        move(payment, "processing", now=now)
+        review(session, payment, "amount_mismatch", source=source, now=now)
+        return
+    payment.fee = payment_ledger.book_collected(session, payment, attempt, now=now)
+    move(payment, "completed", now=now)
+    payment.completed_at = now
+    payment.review = None
+    record(session, catalogue.PAYMENT_COMPLETED, payment, source=source, now=now)
+
+
+def _pending(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
+    if not _to(locked.attempt, "pending", now=now):
+        return
+    if locked.payment.review == "outcome_unknown":
+        locked.payment.review = None
+    _processing(session, locked, source=source, now=now)
+
+
+def _unknown(session: Session, locked: Locked, error: OutcomeUnknown, *, source: str, now: datetime) -> None:
+    attempt = locked.attempt
+    if attempt.state == "sending" and _to(attempt, "unknown", now=now):
+        attempt.error_code, attempt.error_message = error.code, error.message[:MAX_TEXT]
+        _processing(session, locked, source=source, now=now)
+
+
+def _processing(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
+    if move(locked.payment, "processing", now=now):
+        record(session, catalogue.PAYMENT_PROCESSING, locked.payment, source=source, now=now)
+
+
+def _refused(session: Session, locked: Locked, error: ProviderError, *, source: str, now: datetime) -> None:
+    """A definite no to a sending. (A refusal of an inquiry says nothing about the charge: callers do not bring it.)"""
+    result = Result(State.FAILED, code=error.code, message=error.message, response=error.response)
+    _remember(locked, result, now=now)
+    _failed(session, locked, result, source=source, now=now)
+
+
+def _failed(session: Session, locked: Locked, result: Result, *, source: str, now: datetime) -> None:
+    payment, attempt = locked.payment, locked.attempt
+    state = "cancelled" if result.state is State.CANCELLED else "failed"
+    if not _to(attempt, state, now=now):
+        return
+    attempt.error_code = result.code
+    attempt.error_message = (result.message or "")[:MAX_TEXT] or None
+    if move(payment, state, now=now):
+        payment.failure_code = attempt.error_code
+        payment.failure_reason = attempt.error_message
+        payment.review = None
+        event_type = catalogue.PAYMENT_CANCELLED if state == "cancelled" else catalogue.PAYMENT_FAILED
+        record(session, event_type, payment, source=source, now=now)
+
+
+def _reversed(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
+    """The provider took a finished payment back. After a refund of ours it only repeats what the refund says."""
+    payment, attempt = locked.payment, locked.attempt
+    if payment.refund_reserved:
+        return
+    if attempt.state == "succeeded" and payment.status == "completed" and _to(attempt, "reversed", now=now):
+        payment_ledger.book_reversal(session, payment, attempt, now=now)
+        move(payment, "reversed", now=now)
+        record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+    elif attempt.state in ("sending", "unknown", "pending"):
+        # Paid and taken back before we heard of either: nothing is ours.
+        result = Result(State.FAILED, code="reversed", message="The payment was taken back.")
+        _failed(session, locked, result, source=source, now=now)

@@ -1,0 +1,205 @@
+"""Asking a provider for a payment's money: request, call without a transaction, result (DESIGN, three phases).
+
+Guarantees: an attempt is `sending`, with the key the provider gets, in the database before the first byte leaves; no
+connection is held during the call; a second provider is tried only after a definite "nothing happened".
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from app import clock, ids
+from app.events import queue
+from app.models.payment import Payment, PaymentAttempt
+from app.money import Money
+from app.providers.base import ChargeRequest, Customer, Handle, Provider
+from app.providers.errors import AuthFailed, OutcomeUnknown, ProviderError, RateLimited, Unavailable
+from app.services import payment_results, provider_accounts
+from app.services.payment_results import Outcome
+from app.services.provider_accounts import BoundProvider
+from app.unit_of_work import reading, transaction
+
+log = structlog.get_logger("payments")
+
+DRIVE: Final = "payment.drive"
+"""The job that carries an attempt on until it is final (payment_driver). Made with the attempt, in one transaction."""
+
+FIRST_LOOK_S: Final = 5
+"""An attempt whose outcome is unknown is asked about for the first time after this many seconds."""
+
+NOTHING_HAPPENED: Final = (Unavailable, AuthFailed, RateLimited)
+"""After these another provider may be asked: this one did not look at the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where sending ended: the payment as it is now, and what the last provider said."""
+
+    payment: Payment
+    outcome: Outcome
+
+
+def new_attempt(
+    session: Session, payment: Payment, bound: BoundProvider, *, number: int, is_sending: bool, now: datetime
+) -> PaymentAttempt:
+    """Insert an attempt and its job. `is_sending`: the caller sends it now; else the job does."""
+    attempt_id = ids.uuid7()
+    attempt = PaymentAttempt(
+        id=attempt_id, payment_id=payment.id, number=number, provider=bound.provider.name,
+        account_id=bound.account_id, environment=bound.environment, reference=f"pay-{attempt_id.hex}",
+        label=secrets.token_hex(6).upper(), callback_token=secrets.token_urlsafe(24),
+        state="sending" if is_sending else "created", inquiries=0, sendings=int(is_sending),
+        sent_at=now if is_sending else None, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(attempt)
+    session.flush()
+    run_at = now + answer_time() if is_sending else now
+    queue.enqueue(
+        session, DRIVE, ref=str(attempt_id), run_at=run_at, now=now, payload={"attempt_id": str(attempt_id)}
+    )
+    return attempt
+
+
+def answer_time() -> timedelta:
+    """After this long an answer does not come any more: the process that waited for it is gone."""
+    return timedelta(seconds=current_app.config["PROVIDER_TIMEOUT_S"] + 15)
+
+
+def send(
+    attempt_id: uuid.UUID, others: Sequence[BoundProvider] = (), *, finish: Finish | None = None
+) -> Sent:
+    """Call the provider of an attempt that is `sending`, and apply what it says.
+
+    others: where to go on after a definite "nothing happened", in order. finish: runs in the last transaction.
+    Raises what transactions raise; the attempt's job then learns the outcome.
+    """
+    rest = list(others)
+    while True:
+        payment, attempt = _read(attempt_id)
+        outcome = _charge(payment, attempt)
+        next_bound = rest.pop(0) if rest and isinstance(outcome, NOTHING_HAPPENED) else None
+        locked = transaction(
+            lambda s, a=attempt_id, o=outcome, n=next_bound: _settle(s, a, o, n, finish)  # type: ignore[misc]
+        )
+        if locked.next_id is None:
+            return Sent(locked.payment, outcome)
+        attempt_id = locked.next_id
+
+
+class Finish:
+    """What else belongs into the transaction of the result: storing a key's answer (payment_service)."""
+
+    def __call__(self, session: Session, sent: Sent) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    payment: Payment
+    next_id: uuid.UUID | None
+
+
+def _settle(
+    session: Session,
+    attempt_id: uuid.UUID,
+    outcome: Outcome,
+    next_bound: BoundProvider | None,
+    finish: Finish | None,
+) -> _Settled:
+    now = clock.now()
+    if next_bound is not None and isinstance(outcome, ProviderError):
+        locked = payment_results.lock(session, attempt_id)
+        if locked.attempt.state == "sending":
+            return _Settled(locked.payment, _hand_on(session, locked, outcome, next_bound, now=now))
+    locked = payment_results.apply(session, attempt_id, outcome, source="answer", now=now)
+    if isinstance(outcome, OutcomeUnknown):
+        queue.hurry(session, DRIVE, ref=str(attempt_id), run_at=now + timedelta(seconds=FIRST_LOOK_S))
+    if finish is not None:
+        session.flush()
+        finish(session, Sent(locked.payment, outcome))
+    return _Settled(locked.payment, None)
+
+
+def _hand_on(
+    session: Session,
+    locked: payment_results.Locked,
+    error: ProviderError,
+    bound: BoundProvider,
+    *,
+    now: datetime,
+) -> uuid.UUID:
+    """End an attempt that did nothing, without ending the payment, and begin the next one."""
+    attempt, payment = locked.attempt, locked.payment
+    attempt.state, attempt.updated_at = "failed", now
+    attempt.error_code, attempt.error_message = error.code, error.message
+    payment.provider, payment.updated_at = bound.provider.name, now
+    session.flush()
+    log.warning("payment.handed_on", payment=str(payment.id), to=bound.provider.name, code=error.code)
+    return new_attempt(session, payment, bound, number=attempt.number + 1, is_sending=True, now=now).id
+
+
+def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
+    with reading() as session:
+        attempt = session.get_one(PaymentAttempt, attempt_id)
+        return session.get_one(Payment, attempt.payment_id), attempt
+
+
+def _charge(payment: Payment, attempt: PaymentAttempt) -> Outcome:
+    try:
+        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        return provider.charge(charge_request(payment, attempt, provider))
+    except ProviderError as error:
+        return error
+    except Exception as error:
+        # A bug in an adapter, after it may have sent: what happened is not known.
+        log.exception("payment.adapter_failed", attempt=str(attempt.id), provider=attempt.provider)
+        return OutcomeUnknown(code=type(error).__name__)
+
+
+def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> ChargeRequest:
+    customer = Customer(payment.customer_phone, payment.customer_email, payment.customer_name)
+    metadata = dict(payment.payment_metadata or {})
+    return ChargeRequest(
+        reference=attempt.reference,
+        label=attempt.label,
+        amount=Money(payment.amount, payment.currency),
+        customer=customer,
+        callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
+        return_url=payment.return_url or return_url(payment.id),
+        description=str(metadata.get("order_id") or "Payment"),
+        metadata=metadata,
+    )
+
+
+def handle_of(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Handle:
+    """What identifies the attempt's charge to its provider."""
+    return Handle(
+        reference=attempt.reference,
+        label=attempt.label,
+        amount=Money(payment.amount, payment.currency),
+        sent_at=attempt.sent_at or attempt.created_at,
+        provider_reference=attempt.provider_reference,
+        receipt=attempt.receipt,
+        callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
+    )
+
+
+def callback_url(name: str, token: str, provider: Provider) -> str:
+    """Where the provider tells about one operation: its end is that operation's secret."""
+    base = provider.account["callback_url"] or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
+    return f"{base.rstrip('/')}/{token}"
+
+
+def return_url(payment_id: uuid.UUID) -> str:
+    """Where the customer's browser goes after a payment page, when the merchant named no place."""
+    given: str = current_app.config["PAYMENT_RETURN_URL"]
+    return given or f"{current_app.config['PUBLIC_URL']}/payments/{payment_id}/return"

@@ -1,0 +1,55 @@
+"""Where payments, attempts and refunds may go from where they are: tables, not arrival order.
+
+A result that the table does not allow is late or repeated: it is recorded and changes nothing.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+PAYMENT: Final = MappingProxyType(
+    {
+        "pending": frozenset({"processing", "completed", "failed", "cancelled"}),
+        "processing": frozenset({"completed", "failed", "cancelled"}),
+        "completed": frozenset({"partially_refunded", "refunded", "reversed"}),
+        "partially_refunded": frozenset({"refunded", "reversed"}),
+        "refunded": frozenset(),
+        "reversed": frozenset(),
+        # Only an operator's word, about money that came late (`flask payments resolve`).
+        "failed": frozenset({"completed"}),
+        "cancelled": frozenset({"completed"}),
+    }
+)
+
+ATTEMPT: Final = MappingProxyType(
+    {
+        "created": frozenset({"sending", "failed", "cancelled"}),
+        "sending": frozenset({"unknown", "pending", "succeeded", "failed", "cancelled"}),
+        "unknown": frozenset({"sending", "pending", "succeeded", "failed", "cancelled"}),
+        "pending": frozenset({"succeeded", "failed", "cancelled"}),
+        "succeeded": frozenset({"reversed"}),
+        "failed": frozenset({"late"}),
+        "cancelled": frozenset({"late"}),
+        "late": frozenset({"reversed"}),
+        "reversed": frozenset(),
+    }
+)
+
+REFUND: Final = MappingProxyType(
+    {
+        "created": frozenset({"sending", "failed"}),
+        "sending": frozenset({"unknown", "pending", "completed", "failed"}),
+        "unknown": frozenset({"sending", "pending", "completed", "failed"}),
+        "pending": frozenset({"completed", "failed"}),
+        "completed": frozenset(),
+        "failed": frozenset(),
+    }
+)
+
+OPEN_ATTEMPTS: Final = ("created", "sending", "unknown", "pending")
+OPEN_REFUNDS: Final = ("created", "sending", "unknown", "pending")
+FINAL_PAYMENTS: Final = frozenset(
+    {"completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled"}
+)
+REFUNDABLE: Final = frozenset({"completed", "partially_refunded"})

@@ -1,0 +1,175 @@
+"""Carries a refund on until it is final. As payment_driver: a job made with the refund, so that no crash loses it.
+
+A refund is sent once. Only a provider's clear word ends it; until then its amount stays held.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.errors import GatewayError
+from app.events import queue
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.money import Money
+from app.providers.base import Provider, RefundHandle, RefundRequest, Result, State
+from app.providers.errors import OutcomeUnknown, ProviderError
+from app.services import bulkhead, payment_results, provider_accounts, refund_results
+from app.services.payment_results import Outcome
+from app.services.payment_sending import FIRST_LOOK_S, answer_time, callback_url, handle_of
+from app.services.payment_states import OPEN_REFUNDS
+from app.services.refund_results import LockedRefund
+from app.unit_of_work import reading, transaction
+
+KIND: Final = "refund.drive"
+WAITS_S: Final = (5, 15, 60, 300, 900, 3600, 21_600)
+ALERT_AFTER: Final = timedelta(minutes=15)
+BUSY_S: Final = 1
+
+log = structlog.get_logger("refunds")
+
+
+def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime) -> None:
+    queue.enqueue(
+        session, KIND, ref=str(refund.id), run_at=run_at, now=now, payload={"refund_id": str(refund.id)}
+    )
+
+
+def drive(refund_id: uuid.UUID) -> datetime | None:
+    """One step; when the next is due, None when the refund is final."""
+    refund, payment, attempt = _read(refund_id)
+    now = clock.now()
+    if refund.state not in OPEN_REFUNDS:
+        return None
+    if refund.state == "sending" and refund.sent_at and now < refund.sent_at + answer_time():
+        return refund.sent_at + answer_time()
+    with bulkhead.place(attempt.provider) as is_in:
+        if not is_in:
+            return now + timedelta(seconds=BUSY_S)
+        if refund.state == "created":
+            _claim_and_send(refund_id)
+        else:
+            _ask(refund, payment, attempt)
+    return _next(refund_id, now)
+
+
+def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
+    """Call the provider of a refund that is `sending`, and apply what it says."""
+    refund, payment, attempt = _read(refund_id)
+    outcome = _call(refund, payment, attempt)
+
+    def settle(session: Session) -> LockedRefund:
+        now = clock.now()
+        if isinstance(outcome, OutcomeUnknown):
+            queue.hurry(session, KIND, ref=str(refund_id), run_at=now + timedelta(seconds=FIRST_LOOK_S))
+        return refund_results.apply(session, refund_id, outcome, source="answer", now=now)
+
+    return transaction(settle), outcome
+
+
+def look(refund_id: uuid.UUID, *, source: str) -> LockedRefund | None:
+    """Ask now, and apply. None: it could not be told. Final refunds are not asked about."""
+    refund, payment, attempt = _read(refund_id)
+    if refund.state in OPEN_REFUNDS and refund.state != "created":
+        _ask(refund, payment, attempt, source=source)
+    return None
+
+
+def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
+    try:
+        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        request = RefundRequest(
+            reference=refund.reference, amount=Money(refund.amount, refund.currency),
+            charge=handle_of(payment, attempt, provider), reason=refund.reason or "Refund",
+            callback_url=callback_url(attempt.provider, refund.callback_token, provider),
+            refunded_before=refund.refunded_before,
+        )  # fmt: skip
+        return provider.refund(request)
+    except ProviderError as error:
+        return error
+    except Exception as error:
+        log.exception("refund.adapter_failed", refund=str(refund.id), provider=attempt.provider)
+        return OutcomeUnknown(code=type(error).__name__)
+
+
+def _claim_and_send(refund_id: uuid.UUID) -> None:
+    now = clock.now()
+
+    def claim(session: Session) -> bool:
+        refund = refund_results.lock(session, refund_id).refund
+        if refund.state != "created":
+            return False
+        refund.state, refund.sent_at, refund.updated_at = "sending", now, now
+        return True
+
+    if transaction(claim):
+        send(refund_id)
+
+
+def _ask(refund: Refund, payment: Payment, attempt: PaymentAttempt, *, source: str = "inquiry") -> None:
+    try:
+        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        outcome: Outcome = provider.inquire_refund(handle(refund, payment, attempt, provider))
+    except GatewayError as error:
+        outcome = OutcomeUnknown(error.message, code=error.code)
+    except ProviderError as error:
+        outcome = error
+    transaction(lambda s: _apply(s, refund.id, outcome, source=source))
+
+
+def handle(refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: Provider) -> RefundHandle:
+    """What identifies the refund to its provider."""
+    return RefundHandle(
+        reference=refund.reference, amount=Money(refund.amount, refund.currency),
+        charge=handle_of(payment, attempt, provider), sent_at=refund.sent_at or refund.created_at,
+        provider_reference=refund.provider_reference, refunded_before=refund.refunded_before,
+        callback_url=callback_url(attempt.provider, refund.callback_token, provider),
+    )  # fmt: skip
+
+
+def _apply(session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: str) -> None:
+    now = clock.now()
+    locked = refund_results.lock(session, refund_id)
+    if locked.refund.state == "sending":
+        locked = refund_results.apply(session, refund_id, OutcomeUnknown(), source=source, now=now)
+    locked.refund.inquiries += 1
+    if isinstance(outcome, Result):
+        refund_results.apply(session, refund_id, outcome, source=source, now=now)
+    else:
+        log.warning("refund.inquiry_failed", refund=str(refund_id), code=outcome.code)
+    _judge_age(session, locked, outcome, now=now)
+
+
+def _judge_age(session: Session, locked: LockedRefund, outcome: Outcome, *, now: datetime) -> None:
+    refund = locked.refund
+    if refund.state != "unknown":
+        return
+    age = now - (refund.sent_at or refund.created_at)
+    provider = provider_accounts.of_account(locked.attempt.provider, locked.attempt.account_id)
+    is_missing = isinstance(outcome, Result) and outcome.state is State.NOT_FOUND
+    if is_missing and age > provider.capabilities.horizon:
+        result = Result(State.FAILED, code="not_found", message="The provider never got this refund.")
+        refund_results.apply(session, refund.id, result, source="inquiry", now=now)
+    elif age > ALERT_AFTER:
+        payment_results.review(session, locked.payment, "refund_unknown", source="inquiry", now=now)
+
+
+def _next(refund_id: uuid.UUID, now: datetime) -> datetime | None:
+    refund, _, _ = _read(refund_id)
+    if refund.state not in OPEN_REFUNDS:
+        return None
+    if refund.state == "sending":
+        return (refund.sent_at or now) + answer_time()
+    return now + timedelta(seconds=WAITS_S[min(refund.inquiries, len(WAITS_S) - 1)])
+
+
+def _read(refund_id: uuid.UUID) -> tuple[Refund, Payment, PaymentAttempt]:
+    with reading() as session:
+        refund = session.get_one(Refund, refund_id)
+        payment = session.get_one(Payment, refund.payment_id)
+        return refund, payment, session.get_one(PaymentAttempt, refund.attempt_id)

@@ -1,0 +1,122 @@
+"""What a provider said about a refund is applied here, whoever brings it. Guarantees as payment_results."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.events import catalogue, outbox
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.providers.base import State
+from app.providers.errors import OutcomeUnknown, ProviderError
+from app.services import payment_ledger, payment_results
+from app.services.payment_results import MAX_TEXT, Outcome
+from app.services.payment_states import REFUND
+from app.services.payment_view import event_data
+
+
+@dataclass(frozen=True, slots=True)
+class LockedRefund:
+    """A refund, its payment and the attempt that collected the money; payment and refund locked."""
+
+    payment: Payment
+    refund: Refund
+    attempt: PaymentAttempt
+
+
+def lock(session: Session, refund_id: uuid.UUID) -> LockedRefund:
+    payment_id = session.scalars(select(Refund.payment_id).where(Refund.id == refund_id)).one()
+    payment = payment_results.lock_payment(session, payment_id)
+    refund = session.scalars(
+        select(Refund)
+        .where(Refund.id == refund_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).one()
+    return LockedRefund(payment, refund, session.get_one(PaymentAttempt, refund.attempt_id))
+
+
+def apply(
+    session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
+) -> LockedRefund:
+    """Apply what was learnt about a refund; late and repeated news change nothing."""
+    locked = lock(session, refund_id)
+    refund = locked.refund
+    if isinstance(outcome, OutcomeUnknown):
+        if refund.state == "sending" and _to(refund, "unknown", now=now):
+            refund.error_code, refund.error_message = outcome.code, outcome.message[:MAX_TEXT]
+            record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
+        return locked
+    if isinstance(outcome, ProviderError):
+        _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
+        return locked
+    refund.provider_reference = refund.provider_reference or outcome.provider_reference
+    match outcome.state:
+        case State.SUCCEEDED | State.REVERSED:
+            _completed(session, locked, source=source, now=now)
+        case State.PENDING:
+            if _to(refund, "pending", now=now):
+                record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
+        case State.FAILED | State.CANCELLED:
+            _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
+        case State.NOT_FOUND:
+            pass  # time decides (refund_driver)
+    return locked
+
+
+def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
+    outbox.record(
+        session, event_type, object_id=str(locked.payment.id), data=event_data(locked.payment, locked.refund),
+        now=now, actor=source, tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _completed(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
+    payment, refund = locked.payment, locked.refund
+    if not _to(refund, "completed", now=now):
+        return
+    refund.completed_at = now
+    refund.error_code = refund.error_message = None
+    session.flush()
+    payment_ledger.book_refund(session, payment, refund, locked.attempt.provider, now=now)
+    if refund.is_from_suspense:
+        payment.review = None
+        payment.updated_at = now
+    else:
+        payment.refunded += refund.amount
+        status = "refunded" if payment.refunded == payment.amount else "partially_refunded"
+        payment_results.move(payment, status, now=now)
+        payment.updated_at = now
+    record(session, catalogue.REFUND_COMPLETED, locked, source=source, now=now)
+
+
+def _failed(
+    session: Session,
+    locked: LockedRefund,
+    code: str | None,
+    message: str | None,
+    *,
+    source: str,
+    now: datetime,
+) -> None:
+    payment, refund = locked.payment, locked.refund
+    if not _to(refund, "failed", now=now):
+        return
+    refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
+    session.flush()
+    payment_ledger.release_refund(session, refund, now=now)
+    if not refund.is_from_suspense:
+        payment.refund_reserved -= refund.amount
+    payment.updated_at = now
+    record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+
+
+def _to(refund: Refund, state: str, *, now: datetime) -> bool:
+    if state not in REFUND[refund.state]:
+        return False
+    refund.state, refund.updated_at = state, now
+    return True

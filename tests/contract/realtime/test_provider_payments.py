@@ -1,0 +1,253 @@
+"""Payments through providers, watched live: document 001's events, and who may see them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from flask import Flask
+
+from app import create_app
+from app.services import tenant_service
+from tests.contract.realtime.conftest import MakeHouse
+from tests.support.factories import make_user
+from tests.support.house import House
+from tests.support.realtime import PythonClient, javascript_client, python_client
+from tests.support.tenants import Shop, fund_shop, make_shop
+from tests.support.waiting import wait_until
+
+
+@dataclass
+class Seller:
+    """A merchant whose customers pay through CPay."""
+
+    house: House
+    app: Flask
+    shop: Shop
+    realtime_url: str
+
+    def sell(
+        self, amount: str = "250.00", *, customer_id: str | None = None, **metadata: Any
+    ) -> dict[str, Any]:
+        """Initialise a payment; its `data`."""
+        customer = {"phone": "+254712345678"} | ({"id": customer_id} if customer_id else {})
+        body = {
+            "provider": "cpay", "amount": amount, "currency": "KES", "customer": customer, "metadata": metadata,
+        }  # fmt: skip
+        answer = self.post("/initialize", body)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["data"]
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> requests.Response:
+        headers = self.shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        return requests.post(
+            f"{self.house.url}/api/v1/payments{path}", json=body, headers=headers, timeout=10
+        )
+
+    def get(self, payment_id: str) -> dict[str, Any]:
+        url = f"{self.house.url}/api/v1/payments/{payment_id}"
+        return requests.get(url, headers=self.shop.headers, timeout=10).json()["data"]
+
+
+def _seller(house: House, realtime_url: str) -> Seller:
+    app = create_app(house.environment | {"LOG_LEVEL": "WARNING"})
+    shop = make_shop(app)
+    fund_shop(app, shop, 1_000_000)
+    return Seller(house, app, shop, realtime_url)
+
+
+@pytest.fixture(scope="module")
+def demo(house: House) -> Seller:
+    return _seller(house, house.url)
+
+
+@pytest.fixture(scope="module")
+def production(make_house: MakeHouse) -> Seller:
+    house = make_house(
+        "app", "relay", "realtime", mode="production", REALTIME="external", CPAY_API_KEY="a-key-of-cpay",
+        CPAY_API_SECRET="a-secret-of-cpay", PUBLIC_URL="https://pay.example.com",
+    )  # fmt: skip
+    return _seller(house, house.realtime_url)
+
+
+@pytest.fixture(params=["demo", "production"])
+def seller(request: pytest.FixtureRequest) -> Seller:
+    found: Seller = request.getfixturevalue(request.param)
+    return found
+
+
+def _updates(client: PythonClient, payment_id: str) -> list[dict[str, Any]]:
+    found = client.notes.of("transaction_update")
+    return [update for update in found if update["transaction"]["id"] == payment_id]
+
+
+def _wait_for_event(client: PythonClient, payment_id: str, event_type: str) -> dict[str, Any]:
+    def found() -> list[dict[str, Any]]:
+        return [update for update in _updates(client, payment_id) if update["event_type"] == event_type]
+
+    wait_until(found, f"{event_type} of {payment_id}")
+    return found()[0]
+
+
+def test_a_subscriber_is_shown_the_present_state_in_document_001_s_shape(seller: Seller) -> None:
+    payment = seller.sell("1000.50", customer_id="cust-1", order="o-1")
+    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+        client.subscribe(payment["id"])
+        (answer,) = client.notes.wait_for("subscribed")
+        assert answer["room"] == f"transaction_{payment['id']}"
+        client.notes.wait_for_steps(payment["id"])
+    shown = _wait_for_event(client, payment["id"], "payment.completed")
+    transaction = shown["transaction"]
+    rest = seller.get(payment["id"])
+    assert transaction["amount"] == 1000.5 and rest["amount"] == "1000.50"
+    hidden = {"provider_response"}  # it may hold a key for the customer's page
+    expected = {name: value for name, value in rest.items() if name not in hidden} | {"amount": 1000.5}
+    assert transaction == expected
+    assert transaction["customer"]["id"] == "cust-1" and transaction["metadata"] == {"order": "o-1"}
+    assert not {"tenant_id", "amount_minor", "realtime_token"} & transaction.keys()
+
+
+def test_steps_come_in_order_once_and_live(seller: Seller) -> None:
+    payment = seller.sell()
+    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+        client.subscribe(payment["id"])
+        client.notes.wait_for("subscribed")
+        assert seller.post(f"/{payment['id']}/refund", {"amount": "50.00"}).status_code == 200
+        assert seller.post(f"/{payment['id']}/refund").status_code == 200
+        wait_until(lambda: "refunded" in client.notes.steps(payment["id"]), "the refund")
+        numbers = [update["sequence"] for update in _updates(client, payment["id"]) if update["sequence"]]
+        assert numbers == sorted(set(numbers)) and len(numbers) >= 3
+        assert client.notes.steps(payment["id"])[-1] == seller.get(payment["id"])["status"] == "refunded"
+
+
+def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
+    payment = demo.sell(simulate="pending")
+    assert payment["status"] == "processing"
+    with python_client(demo.realtime_url) as client:
+        client.subscribe(payment["id"])
+        client.notes.wait_for_steps(payment["id"], last="processing")
+        assert demo.post(f"/{payment['id']}/cancel").status_code == 200
+        told = _wait_for_event(client, payment["id"], "payment.cancelled")
+        assert told["transaction"]["status"] == "cancelled"
+
+
+def test_refunds_are_told_to_who_watches_the_payment(seller: Seller) -> None:
+    payment = seller.sell("300.00")
+    with python_client(seller.realtime_url) as client:
+        client.subscribe(payment["id"], token=payment["realtime_token"])
+        client.notes.wait_for("subscribed")
+        assert seller.post(f"/{payment['id']}/refund", {"amount": "100.00"}).status_code == 200
+        told = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
+        assert told["refund"]["amount"] == "100.00" and told["refund"]["status"] == "completed"
+        assert told["status"] == "partially_refunded" and told["amount"] == 300
+        first = _wait_for_event(client, payment["id"], "refund.initiated")["transaction"]
+        assert first["refund"]["id"] == told["refund"]["id"]
+
+
+def test_in_the_demo_anybody_watches_with_the_id(demo: Seller, javascript: None) -> None:
+    payment = demo.sell()
+    with javascript_client(demo.realtime_url) as client:
+        client.notes.wait_for("connected")
+        client.subscribe(payment["id"])
+        client.notes.wait_for_steps(payment["id"])
+
+
+def test_in_production_a_payment_is_its_merchant_s(production: Seller) -> None:
+    other = make_shop(production.app)
+    person = make_user(production.app)
+    payment = production.sell(customer_id=person.public_id)
+    unknown = str(uuid.uuid4())
+    for brought in ({"api_key": other.api_key}, {"token": person.access_token}, {}):
+        with python_client(production.realtime_url, **brought) as outsider:
+            outsider.subscribe(payment["id"])
+            outsider.subscribe(unknown)
+            foreign, none = outsider.notes.wait_for("error", 2)
+            # Somebody else's looks exactly like none at all.
+            assert foreign == none | {"transaction_id": payment["id"]} and foreign["code"] == "NOT_FOUND"
+            assert production.post(f"/{payment['id']}/refund", {"amount": "1.00"}).status_code == 200
+            with python_client(production.realtime_url, api_key=production.shop.api_key) as owner:
+                owner.subscribe(payment["id"])
+                owner.notes.wait_for("transaction_update")
+            assert set(outsider.notes.names()) == {"connected", "error"}
+
+
+def test_a_customer_named_like_a_user_reaches_nobody_s_room(seller: Seller) -> None:
+    person = make_user(seller.app)
+    with (
+        python_client(seller.realtime_url, person.access_token) as user,
+        python_client(seller.realtime_url, api_key=seller.shop.api_key) as owner,
+    ):
+        payment = seller.sell(customer_id=person.public_id)
+        owner.subscribe(payment["id"])
+        owner.notes.wait_for_steps(payment["id"])
+        assert user.notes.names() == ["connected"]
+
+
+def test_a_realtime_token_opens_its_payment_and_no_other(seller: Seller) -> None:
+    payment, other = seller.sell(), seller.sell()
+    token = payment["realtime_token"]
+    assert len(token) == 43
+    with python_client(seller.realtime_url) as client:
+        client.subscribe(payment["id"], token=token)
+        client.notes.wait_for_steps(payment["id"])
+        wrong = [
+            (other["id"], token), (payment["id"], token[:-1]), (payment["id"], "x" * 43), (payment["id"], "ü" * 43),
+            (payment["id"], "a.b.c"), (str(uuid.uuid4()), token), (payment["id"], ""),
+        ]  # fmt: skip
+        for payment_id, bad in wrong:
+            client.subscribe(payment_id, token=bad)
+        errors = client.notes.wait_for("error", len(wrong))
+        assert {error["code"] for error in errors} <= {"TOKEN_INVALID", "TOKEN_MISSING"}
+        assert _updates(client, other["id"]) == []
+        assert len(client.notes.of("subscribed")) == 1
+
+
+def test_other_spellings_of_an_id_are_no_payment(seller: Seller) -> None:
+    payment_id = seller.sell()["id"]
+    spellings = [
+        payment_id.upper(),
+        payment_id.replace("-", ""),
+        f"{{{payment_id}}}",
+        f"urn:uuid:{payment_id}",
+    ]
+    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+        for text in spellings:
+            client.subscribe(text)
+        errors = client.notes.wait_for("error", len(spellings))
+        assert {error["code"] for error in errors} == {"NOT_FOUND"}
+
+
+def test_a_merchant_s_connection_takes_no_user_s_token(seller: Seller) -> None:
+    payment, person = seller.sell(), make_user(seller.app)
+    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+        client.subscribe(payment["id"], token=person.access_token)
+        assert client.notes.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
+
+
+@pytest.mark.slow
+def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Seller], str]) -> None:
+    key, payment = make_second(seller), seller.sell()
+    with python_client(seller.realtime_url, api_key=key, reconnection=False) as client:
+        client.subscribe(payment["id"])
+        client.notes.wait_for_steps(payment["id"])
+        with seller.app.app_context():
+            tenant_service.revoke_api_key(key[:16])
+        began = time.monotonic()
+        client.subscribe(payment["id"])
+        assert client.notes.wait_for("error")[0]["code"] == "INVALID_API_KEY"
+        wait_until(lambda: not client.namespaces, "the connection to end", timeout_s=30)
+        assert time.monotonic() - began < 15 + 3  # docs/realtime.md
+
+
+@pytest.fixture
+def make_second() -> Callable[[Seller], str]:
+    def make(seller: Seller) -> str:
+        with seller.app.app_context():
+            return tenant_service.add_api_key(seller.shop.tenant_id, "second")
+
+    return make

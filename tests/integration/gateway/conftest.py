@@ -1,0 +1,134 @@
+"""A shop that calls the Gateway API, an operator who looks after it, and CPay, which needs no network."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.services import scope_service, tenant_service
+from tests.support.factories import Person, make_user
+
+INITIALIZE = "/api/v1/payments/initialize"
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A tenant without fees, and its API key."""
+
+    client: FlaskClient
+    tenant_id: uuid.UUID
+    key: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-TENANT-API-KEY": self.key}
+
+    def initialize(self, *, key: str | None = None, **differing: Any) -> Any:
+        """The answer to a good order, or to one that is not. `key`: the Idempotency-Key, default a new one."""
+        headers = self.headers | {"Idempotency-Key": key or secrets.token_hex(8)}
+        return self.client.post(INITIALIZE, json=order(**differing), headers=headers)
+
+    def paid(self, **differing: Any) -> dict[str, Any]:
+        """A completed payment's data."""
+        answer = self.initialize(**differing)
+        assert answer.status_code == 201 and answer.json["data"]["status"] == "completed", answer.data
+        data: dict[str, Any] = answer.json["data"]
+        return data
+
+    def waiting(self, **differing: Any) -> dict[str, Any]:
+        """A payment's data that CPay leaves pending."""
+        answer = self.initialize(amount=7103, **differing)
+        assert answer.status_code == 201 and answer.json["data"]["status"] == "processing", answer.data
+        data: dict[str, Any] = answer.json["data"]
+        return data
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        return self.client.get(f"/api/v1/payments{path}", headers=self.headers, **kwargs)
+
+    def post(self, path: str, *, key: str | None = None, **kwargs: Any) -> Any:
+        headers = self.headers | ({"Idempotency-Key": key} if key is not None else {})
+        return self.client.post(f"/api/v1/payments{path}", headers=headers, **kwargs)
+
+    def refund(self, payment_id: str, *, key: str | None = None, **body: Any) -> Any:
+        return self.post(f"/{payment_id}/refund", key=key or secrets.token_hex(8), json=body)
+
+
+def order(**differing: Any) -> dict[str, Any]:
+    """Document 001's order, by CPay; `...` leaves a field out."""
+    body = {
+        "provider": "cpay",
+        "amount": 1000,
+        "currency": "KES",
+        "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe"},
+        "metadata": {"order_id": "ORD-12345"},
+    } | differing
+    return {name: value for name, value in body.items() if value is not ...}
+
+
+def make_shop(app: Flask, client: FlaskClient) -> Shop:
+    with app.app_context():
+        tenant, key = tenant_service.create_tenant(f"Shop {secrets.token_hex(4)}", "starter")
+    return Shop(client, tenant.id, key)
+
+
+@pytest.fixture
+def shop(app: Flask, client: FlaskClient) -> Shop:
+    return make_shop(app, client)
+
+
+@pytest.fixture
+def other_shop(app: Flask, client: FlaskClient) -> Shop:
+    return make_shop(app, client)
+
+
+@pytest.fixture
+def operator(app: Flask) -> Person:
+    person = make_user(app)
+    with app.app_context():
+        scope_service.set_scope(person.email, "admin", is_granted=True)
+    return person
+
+
+@dataclass(frozen=True)
+class CPay:
+    """Plays CPay: sends signed news about a payment."""
+
+    client: FlaskClient
+    secret: str
+    rows: Callable[..., list[Any]]
+
+    def news(self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any) -> bytes:
+        (attempt,) = self.rows(
+            "SELECT reference, provider_reference FROM payment_attempts WHERE payment_id = :id",
+            id=payment["id"],
+        )
+        body = {
+            "event": event,
+            "event_id": f"cpe_{secrets.token_hex(8)}",
+            "transaction_id": attempt.provider_reference,
+            "reference": attempt.reference,
+            "status": event.partition(".")[2],
+            "amount": payment["amount"],
+            "currency": payment["currency"],
+        }
+        return json.dumps(body | differing).encode()
+
+    def send(self, body: bytes, *, signature: str | None = None, path: str = "/api/v1/webhooks/cpay") -> Any:
+        signed = hmac.new(self.secret.encode(), body, hashlib.sha256).hexdigest()
+        headers = {"X-CPay-Signature": signed if signature is None else signature}
+        return self.client.post(path, data=body, headers=headers, content_type="application/json")
+
+
+@pytest.fixture
+def cpay(app: Flask, client: FlaskClient, rows: Callable[..., list[Any]]) -> CPay:
+    return CPay(client, app.config["CPAY_API_SECRET"], rows)

@@ -1,0 +1,177 @@
+"""POST /payments/initialize: what document 001 prints, keys, and a provider's no."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.services.realtime_tokens import is_realtime_token
+from tests.integration.gateway.conftest import INITIALIZE, Shop, make_shop, order
+from tests.support.factories import make_user
+
+MISSING_KEY = {
+    "error": "Missing Idempotency-Key header",
+    "message": "All mutation requests require an Idempotency-Key header",
+}
+
+FIELDS = {
+    "id", "idempotency_key", "provider", "provider_transaction_id", "amount", "currency", "status", "customer",
+    "payment_method", "metadata", "provider_response", "payment_url", "created_at", "updated_at", "completed_at",
+}  # fmt: skip
+
+
+def count(rows: Callable[..., list[Any]], shop: Shop) -> int:
+    ((found,),) = rows("SELECT count(*) FROM payments WHERE tenant_id = :id", id=shop.tenant_id)
+    return int(found)
+
+
+def test_an_order_is_answered_as_documented(shop: Shop) -> None:
+    answer = shop.initialize(key="first-order", amount=1000.00)
+    body = answer.json
+    data = body["data"]
+    assert answer.status_code == 201 and body["success"] is True and set(body) == {"success", "data"}
+    assert set(data) >= FIELDS
+    assert str(uuid.UUID(data["id"])) == data["id"]
+    assert (data["idempotency_key"], data["amount"], data["currency"]) == ("first-order", "1000.00", "KES")
+    assert (data["provider"], data["payment_method"], data["status"]) == ("cpay", "cpay", "completed")
+    assert data["provider_transaction_id"].startswith("CPAY-")
+    assert data["customer"] == {
+        "id": None, "phone": "+254700000000", "email": "test@example.com", "name": "John Doe",
+    }  # fmt: skip
+    assert data["metadata"] == {"order_id": "ORD-12345"}
+    assert data["created_at"].endswith("Z") and data["completed_at"].endswith("Z")
+
+
+def test_the_payment_can_be_watched_with_its_token(app: Flask, shop: Shop) -> None:
+    data = shop.initialize().json["data"]
+    with app.app_context():
+        assert is_realtime_token(uuid.UUID(data["id"]), data["realtime_token"])
+    assert "realtime_token" not in shop.get(f"/{data['id']}").json["data"]
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "  "}])
+def test_without_a_key_nothing_is_looked_at(client: FlaskClient, shop: Shop, headers: dict[str, str]) -> None:
+    for body in (order(), {"provider": "nobody"}):
+        answer = client.post(INITIALIZE, json=body, headers=shop.headers | headers)
+        assert (answer.status_code, answer.json) == (400, MISSING_KEY)
+
+
+def test_a_key_must_be_printable(shop: Shop) -> None:
+    answer = shop.initialize(key="k" * 256)
+    assert answer.status_code == 400 and answer.json["success"] is False
+
+
+def test_the_same_key_and_order_is_one_payment(shop: Shop, rows: Callable[..., list[Any]]) -> None:
+    first, again = shop.initialize(key="twice"), shop.initialize(key="twice")
+    assert (again.status_code, again.json) == (201, first.json)
+    assert "Idempotent-Replayed" not in first.headers and again.headers["Idempotent-Replayed"] == "true"
+    assert count(rows, shop) == 1
+
+
+def test_another_spelling_is_the_same_order(shop: Shop, rows: Callable[..., list[Any]]) -> None:
+    first = shop.initialize(key="spelt", amount=1000)
+    customer = {"phone": "0700 000-000", "email": "test@example.com", "name": "John Doe"}
+    again = shop.initialize(key="spelt", amount="1000.00", provider="CPay", customer=customer)
+    assert again.status_code == 201 and again.json == first.json
+    assert count(rows, shop) == 1
+
+
+def test_the_same_key_with_another_order_is_refused(shop: Shop, rows: Callable[..., list[Any]]) -> None:
+    shop.initialize(key="two-orders")
+    answer = shop.initialize(key="two-orders", amount=999)
+    assert answer.status_code == 422 and answer.json["success"] is False
+    assert count(rows, shop) == 1
+
+
+def test_keys_of_two_tenants_never_meet(shop: Shop, other_shop: Shop) -> None:
+    mine, theirs = shop.initialize(key="common"), other_shop.initialize(key="common", amount=5)
+    assert (mine.status_code, theirs.status_code) == (201, 201)
+    assert mine.json["data"]["id"] != theirs.json["data"]["id"]
+
+
+def test_a_refused_order_leaves_its_key_free(shop: Shop) -> None:
+    assert shop.initialize(key="free", amount=-1).status_code == 400
+    answer = shop.initialize(key="free")
+    assert answer.status_code == 201 and "Idempotent-Replayed" not in answer.headers
+
+
+def test_a_declined_payment_is_402_and_stays_so(shop: Shop) -> None:
+    """113.00 ends like the amounts CPay's cards decline."""
+    answer, again = shop.initialize(key="no", amount=113), shop.initialize(key="no", amount=113)
+    body = answer.json
+    assert answer.status_code == 402 and set(body) == {"success", "error", "data"}
+    assert body["success"] is False and body["error"] == "The card was declined."
+    assert body["data"]["status"] == "failed"
+    assert (again.status_code, again.json, again.headers["Idempotent-Replayed"]) == (402, body, "true")
+    assert shop.get(f"/{body['data']['id']}").json["data"]["status"] == "failed"
+
+
+def test_a_provider_out_of_reach_is_502(shop: Shop) -> None:
+    answer = shop.initialize(amount=7120)
+    assert answer.status_code == 502 and answer.json["success"] is False
+    assert answer.json["error"] and answer.json["data"]["status"] == "failed"
+
+
+def test_a_lost_answer_is_no_failure(shop: Shop) -> None:
+    """CPay did it and its answer was lost. Breaks when a time-out is taken for a no."""
+    answer = shop.initialize(amount=7001)
+    assert answer.status_code == 201
+    assert answer.json["data"]["status"] in ("processing", "completed")
+
+
+@pytest.fixture(scope="module")
+def app_alone(settings: dict[str, str]) -> Flask:
+    """The application where no provider is to be reached."""
+    return create_app({**settings, "SANDBOX_URL": "http://127.0.0.1:1"})
+
+
+@pytest.mark.parametrize("provider", ["mpesa", "stripe", "visa", "chapa", "paystack", "pesapal", "auto"])
+@pytest.mark.parametrize("currency", ["KES", "ETB", "NGN", "USD", "KWD", "JPY"])
+def test_a_provider_that_does_not_run_is_never_our_500(
+    app_alone: Flask, provider: str, currency: str
+) -> None:
+    """An order is either not for this provider (400) or does not reach it (502)."""
+    shop = make_shop(app_alone, app_alone.test_client())
+    answer = shop.initialize(provider=provider, currency=currency, amount=1000)
+    body = answer.json
+    if answer.status_code == 400:
+        assert body["success"] is False and body["error"] and "data" not in body
+        return
+    data = body["data"]
+    assert (data["payment_method"], data["currency"]) == (provider, currency)
+    if answer.status_code == 201:
+        assert provider == "auto" and data["provider"] == "cpay"  # the only one left to ask
+    else:
+        assert (answer.status_code, body["success"], data["status"]) == (502, False, "failed")
+
+
+def test_a_user_is_no_merchant(app: Flask, client: FlaskClient) -> None:
+    headers = make_user(app).headers | {"Idempotency-Key": "user"}
+    answer = client.post(INITIALIZE, json=order(), headers=headers)
+    assert answer.status_code == 403 and answer.json["success"] is False
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"X-TENANT-API-KEY": "mlp_nobody"}, {"Authorization": "Bearer mlp_x"}]
+)
+def test_nobody_pays_nothing(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = client.post(INITIALIZE, json=order(), headers=headers | {"Idempotency-Key": "x"})
+    assert answer.status_code == 401 and answer.json["success"] is False
+
+
+def test_a_bearer_key_is_as_good(client: FlaskClient, shop: Shop) -> None:
+    headers = {"Authorization": f"Bearer {shop.key}", "Idempotency-Key": "bearer"}
+    assert client.post(INITIALIZE, json=order(), headers=headers).status_code == 201
+
+
+def test_metadata_comes_back_as_it_was_sent(shop: Shop) -> None:
+    metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
+    data = shop.paid(metadata=metadata)
+    assert json.loads(json.dumps(shop.get(f"/{data['id']}").json["data"]["metadata"])) == metadata

@@ -1,0 +1,177 @@
+"""Callbacks over HTTP: signed news is kept, acknowledged and acted on once; everything else changes nothing."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.integration.gateway.conftest import CPay, Shop
+
+
+def status_of(shop: Shop, payment: dict[str, Any]) -> str:
+    status: str = shop.get(f"/{payment['id']}").json["data"]["status"]
+    return status
+
+
+@pytest.fixture
+def nothing_kept(rows: Callable[..., list[Any]]) -> Any:
+    before = rows("SELECT count(*) FROM provider_events")
+    yield
+    assert rows("SELECT count(*) FROM provider_events") == before
+
+
+def test_signed_news_completes_a_payment(
+    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+) -> None:
+    payment = shop.waiting()
+    body = cpay.news(payment)
+    answer = cpay.send(body)
+    assert answer.status_code == 200
+    (kept,) = rows(
+        "SELECT state, is_verified, body FROM provider_events WHERE provider_event_id = :id",
+        id=json.loads(body)["event_id"],
+    )
+    assert (kept.state, kept.is_verified, bytes(kept.body)) == ("received", True, body)
+    run_due_jobs()
+    assert status_of(shop, payment) == "completed"
+
+
+def test_signed_news_tells_what_a_lost_answer_did_not(
+    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int]
+) -> None:
+    payment = shop.initialize(amount=7001).json["data"]
+    assert payment["status"] == "processing"
+    assert cpay.send(cpay.news(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
+    run_due_jobs()
+    assert status_of(shop, payment) == "completed"
+
+
+def test_repeated_news_is_one_payment(
+    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+) -> None:
+    payment = shop.waiting()
+    body = cpay.news(payment)
+    for _ in range(3):
+        assert cpay.send(body).status_code == 200
+        run_due_jobs()
+    (kept,) = rows(
+        "SELECT repeats FROM provider_events WHERE provider_event_id = :id", id=json.loads(body)["event_id"]
+    )
+    assert kept.repeats == 2 and status_of(shop, payment) == "completed"
+
+
+@pytest.mark.parametrize("signature", ["", "0" * 64, "sha256=", "ü", "x" * 5000])
+def test_a_forged_callback_is_401_and_changes_nothing(
+    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], nothing_kept: None, signature: str
+) -> None:
+    payment = shop.waiting()
+    answer = cpay.send(cpay.news(payment), signature=signature)
+    assert answer.status_code == 401 and answer.json["success"] is False
+    run_due_jobs()
+    assert status_of(shop, payment) == "processing"
+
+
+def test_a_signature_of_another_body_is_forged(shop: Shop, cpay: CPay, nothing_kept: None) -> None:
+    payment = shop.waiting()
+    signed = cpay.news(payment, "payment.failed")
+    captured: dict[str, str] = {}
+    real_post = cpay.client.post
+
+    def capture(*args: Any, **kwargs: Any) -> Any:
+        captured.update(kwargs["headers"])
+        return real_post(*args, **kwargs | {"data": signed.replace(b"payment.failed", b"payment.completed")})
+
+    cpay.client.post = capture  # type: ignore[method-assign]
+    assert cpay.send(signed).status_code == 401 and captured
+
+
+def test_news_of_another_amount_completes_nothing(
+    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int]
+) -> None:
+    payment = shop.waiting()
+    assert cpay.send(cpay.news(payment, amount="1.00")).status_code == 200
+    run_due_jobs()
+    assert status_of(shop, payment) != "completed"
+
+
+def test_news_of_an_unknown_reference_is_kept_and_ignored(
+    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+) -> None:
+    body = cpay.news(shop.waiting(), reference=secrets.token_hex(18), transaction_id="CPAY-000000000000")
+    assert cpay.send(body).status_code == 200
+    run_due_jobs()
+    (kept,) = rows(
+        "SELECT state, payment_id FROM provider_events WHERE provider_event_id = :id",
+        id=json.loads(body)["event_id"],
+    )
+    assert kept.payment_id is None and kept.state in ("ignored", "received")
+
+
+@pytest.mark.parametrize(
+    "path", ["nobody", "MPESA", "c-pay", "cpay/", "cpay/a/b", "cpay/ä", "cpay/%00", "%00", "x" * 99]
+)
+def test_unknown_places_are_404(cpay: CPay, nothing_kept: None, path: str) -> None:
+    answer = cpay.send(b"{}", path=f"/api/v1/webhooks/{path}")
+    assert answer.status_code == 404 and answer.json["success"] is False
+
+
+def test_an_unknown_token_is_404(shop: Shop, cpay: CPay, nothing_kept: None) -> None:
+    body = cpay.news(shop.waiting())
+    answer = cpay.send(body, path=f"/api/v1/webhooks/cpay/{secrets.token_urlsafe(32)}")
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b'{"event":1}', b"{}"]
+)
+def test_signed_nonsense_is_400(cpay: CPay, nothing_kept: None, body: bytes) -> None:
+    answer = cpay.send(body)
+    assert answer.status_code == 400 and answer.json["success"] is False
+
+
+@pytest.mark.parametrize("provider", ["mpesa", "stripe", "chapa", "paystack", "pesapal", "cpay"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", "x"]
+)
+@pytest.mark.parametrize(
+    "body", [b"", b"a=1&b=2", b'{"a":', b"\x00\xff", b'{"Body":{"stkCallback":[]}}', b'{"event":{}}']
+)
+def test_nonsense_is_never_our_fault(
+    client: FlaskClient, provider: str, content_type: str, body: bytes
+) -> None:
+    path = f"/api/v1/webhooks/{provider}"
+    for method in ("POST", "GET"):
+        answer = client.open(path, method=method, data=body, content_type=content_type)
+        assert answer.status_code < 500, f"{method}: {answer.data!r}"
+
+
+def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_kept: None) -> None:
+    answer = cpay.send(b"x" * 262_145)
+    assert answer.status_code == 413 and answer.json["success"] is False
+    assert answer.headers["Connection"] == "close"
+
+
+def test_nul_characters_are_refused(client: FlaskClient, nothing_kept: None) -> None:
+    answer = client.get("/api/v1/webhooks/pesapal?OrderTrackingId=%00")
+    assert answer.status_code == 400 and answer.json["success"] is False
+
+
+def test_looking_whether_the_address_exists_changes_nothing(client: FlaskClient, nothing_kept: None) -> None:
+    assert client.head("/api/v1/webhooks/pesapal?OrderTrackingId=x").status_code == 200
+
+
+@pytest.mark.parametrize("word", ["events", "statistics", "dead-letter-queue"])
+def test_operators_words_are_no_providers(client: FlaskClient, word: str) -> None:
+    assert client.get(f"/api/v1/webhooks/{word}").status_code == 401
+    assert client.post(f"/api/v1/webhooks/{word}").status_code in (404, 405)
+    assert client.post(f"/api/v1/webhooks/{word}/x").status_code == 404
+
+
+def test_other_methods_are_405(client: FlaskClient) -> None:
+    answer = client.put("/api/v1/webhooks/cpay", json={})
+    assert answer.status_code == 405 and "POST" in answer.headers["Allow"]

@@ -1,0 +1,71 @@
+"""Applications in each mode, with routes that only say who was let in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from app import create_app
+from app.actor import Merchant
+from app.api.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, current_caller
+from app.api.table import Policy, policies
+from app.services import demo_service
+from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
+from tests.support import servers
+from tests.support.tenants import Shop, make_shop
+
+PROBES = {"merchant": MERCHANT, "either": MERCHANT_OR_USER, "operator": OPERATOR}
+
+
+def probed(settings: Mapping[str, str]) -> Flask:
+    """An application with /api/v1/probe/{merchant,either,operator}, each behind its guard."""
+    app = create_app(settings)
+
+    def say() -> dict[str, str | None]:
+        caller = current_caller()
+        if isinstance(caller, Merchant):
+            return {"tenant": str(caller.tenant_id), "key": str(caller.key_id) if caller.key_id else None}
+        return {"user": caller.public_id}
+
+    for name, guard in PROBES.items():
+        app.add_url_rule(f"/api/v1/probe/{name}", f"probe_{name}", say)
+        policies(app)[f"probe_{name}"] = Policy(guard)
+    return app
+
+
+@pytest.fixture(scope="module")
+def probe_app(settings: dict[str, str]) -> Flask:
+    return probed(settings)
+
+
+@pytest.fixture(scope="module")
+def production_app(settings: dict[str, str]) -> Flask:
+    return probed({**settings, "GATEWAY_ENV": "production", "REALTIME": "external"})
+
+
+@pytest.fixture(scope="session")
+def demo_settings(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A demo on a database of its own."""
+    postgres, database = servers.postgres(), servers.new_database()
+    folder: Path = tmp_path_factory.mktemp("demo")
+    return servers.environment(
+        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(5), mode="demo",
+        var_dir=folder,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo_app(demo_settings: dict[str, str]) -> Flask:
+    """A demo with its data."""
+    app = probed(demo_settings)
+    with app.app_context():
+        demo_service.load()
+    return app
+
+
+@pytest.fixture
+def shop(app: Flask) -> Shop:
+    return make_shop(app)

@@ -1,0 +1,67 @@
+"""The demo's merchant, as the documents' commands expect it; resetting brings it back and keeps the house's fees."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+
+from flask import Flask
+
+from app import ledger
+from app.models import Tenant, User
+from app.services import demo_service, fee_service, tenant_service
+from app.services.demo_merchants import API_KEY, TENANT_ID
+from app.services.fee_service import Match
+from app.services.tenant_wallets import balances
+from app.unit_of_work import reading
+from tests.integration.tenants.conftest import probed
+from tests.support.database import connection, run
+from tests.support.tenants import make_shop
+
+
+def _balances() -> dict[str, str]:
+    return {item.balance.currency: str(item.available) for item in balances(TENANT_ID)}
+
+
+FIRST_DAY = {"KES": "10000.00", "UGX": "1000"} | dict.fromkeys(
+    ("USD", "ETB", "NGN", "GHS", "ZAR", "TZS", "EUR"), "1000.00"
+)
+
+
+def test_the_demo_tenant_is_the_documents(demo_app: Flask) -> None:
+    with demo_app.app_context():
+        assert demo_service.load() == 0
+        assert str(TENANT_ID) == "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"
+        assert tenant_service.authenticate(API_KEY)[0] == TENANT_ID
+        assert _balances() == FIRST_DAY
+        with reading() as session:
+            tenant = session.get(Tenant, TENANT_ID)
+            assert tenant and (tenant.name, tenant.plan) == ("Wabotiq Demo", "growth")
+            operator = session.query(User).filter_by(email="operator@example.com").one()
+            assert operator.scopes == ["admin"]
+            assert ledger.check(session) == []
+
+
+def test_a_reset_brings_the_first_day_back(demo_settings: dict[str, str], tmp_path: Path) -> None:
+    app = probed(demo_settings)
+    with app.app_context():
+        demo_service.load()
+        house_rule = fee_service.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
+        own_rule = fee_service.set_rule(Match(tenant_id=TENANT_ID), fixed_minor=0, rate_ppm=9)
+        shop = make_shop(app)
+        tenant_service.revoke_api_key(API_KEY[:16])
+        demo_service.reset(app.config["OWNER_DATABASE_URI"], tmp_path)
+        assert tenant_service.authenticate(API_KEY)[0] == TENANT_ID
+        assert _balances() == FIRST_DAY
+        kept = {rule.id for rule in fee_service.rules()}
+        assert house_rule in kept and own_rule not in kept
+        assert sum(rule.plan is not None for rule in fee_service.rules()) == 3
+        assert not tenant_service.is_active(shop.tenant_id)
+        fee_service.remove_rule(house_rule)
+
+
+def test_production_has_no_demo_data(settings: dict[str, str]) -> None:
+    app = probed({**settings, "GATEWAY_ENV": "production", "REALTIME": "external"})
+    assert app.test_cli_runner().invoke(args=["demo", "load"]).exit_code == 1
+    with connection(settings) as opened:
+        assert run(opened, "SELECT 1 FROM tenants WHERE id = %s", str(uuid.UUID(str(TENANT_ID)))) == []

@@ -1,0 +1,86 @@
+"""Accounts of tenants and of the house: opened once, apart from each other, never below zero where floored."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from flask import Flask
+
+from app import clock, ids, ledger
+from app.errors import InsufficientBalance
+from app.money import Money
+from app.services.tenant_wallets import balances, house_account, tenant_suspense, tenant_wallet
+from app.services.wallet_service import external_account
+from app.unit_of_work import transaction
+from tests.support.tenants import Shop, fund_shop, make_shop
+from tests.support.together import together
+
+
+def test_a_wallet_is_opened_once_however_many_try(app: Flask, shop: Shop, rows) -> None:
+    def open_it(_: int) -> int:
+        with app.app_context():
+            return transaction(lambda session: tenant_wallet(session, shop.tenant_id, "KES"))
+
+    assert len(set(together(12, open_it))) == 1
+    found = rows(
+        "SELECT public_id, kind, currency, floored FROM accounts WHERE tenant_id = :id", id=shop.tenant_id
+    )
+    assert [tuple(row) for row in found] == [(f"tenant:{shop.tenant_id}:KES", "tenant_wallet", "KES", True)]
+
+
+def test_accounts_of_the_house_have_speaking_names(app: Flask, shop: Shop, rows) -> None:
+    def work(session) -> dict[int, str]:
+        return {
+            house_account(session, "clearing", "mpesa", "KES"): "clearing:mpesa:KES",
+            house_account(session, "fees", "", "KES"): "fees:KES",
+            house_account(session, "suspense", "", "KES"): "suspense:KES",
+            tenant_suspense(session, shop.tenant_id, "KES"): f"suspense:{shop.tenant_id}:KES",
+            external_account(session, "KES"): "external:KES",
+        }
+
+    with app.app_context():
+        expected = transaction(work)
+        assert transaction(work) == expected
+    found = rows(
+        "SELECT id, public_id, kind, floored, tenant_id FROM accounts WHERE id = ANY(:ids)",
+        ids=list(expected),
+    )
+    assert {row.id: row.public_id for row in found} == expected and len(expected) == 5
+    assert {row.kind for row in found} == {"clearing", "fees", "suspense", "external"}
+    assert not any(row.floored for row in found)
+    assert [row.public_id for row in found if row.tenant_id] == [f"suspense:{shop.tenant_id}:KES"]
+
+
+def test_balances_are_the_tenant_s_own_by_currency(app: Flask, shop: Shop) -> None:
+    other = make_shop(app)
+    fund_shop(app, shop, 5000, currency="USD")
+    fund_shop(app, shop, 700, currency="KES")
+    fund_shop(app, other, 99, currency="KES")
+    with app.app_context():
+        refund_id = uuid.uuid4()
+
+        def work(session) -> None:
+            tenant_suspense(session, shop.tenant_id, "KES")
+            wallet = tenant_wallet(session, shop.tenant_id, "USD")
+            ledger.hold(session, refund_id, account_id=wallet, amount=1500, now=clock.now())
+
+        transaction(work)
+        found = balances(shop.tenant_id)
+        assert [(item.balance, item.held, item.available) for item in found] == [
+            (Money(700, "KES"), Money(0, "KES"), Money(700, "KES")),
+            (Money(5000, "USD"), Money(1500, "USD"), Money(3500, "USD")),
+        ]
+        assert balances(uuid.uuid4()) == []
+
+
+def test_a_tenant_s_wallet_never_goes_below_zero(app: Flask, shop: Shop) -> None:
+    fund_shop(app, shop, 100)
+
+    def take(session) -> None:
+        wallet = tenant_wallet(session, shop.tenant_id, "KES")
+        amounts = {wallet: -101, house_account(session, "fees", "", "KES"): 101}
+        ledger.post(session, "test", ref_id=ids.uuid7(), now=clock.now(), currency="KES", amounts=amounts)
+
+    with app.app_context(), pytest.raises(InsufficientBalance):
+        transaction(take)

@@ -1,0 +1,114 @@
+"""What a subscriber to a provider payment is shown first, which rooms its events go to, and its own token."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app import clock
+from app.errors import NotFound, TokenInvalid
+from app.events import catalogue
+from app.events.transactions import PUSHED_EVENTS, push_of
+from app.services import realtime_service
+from app.services.realtime_tokens import TOKEN_LENGTH, is_realtime_token, realtime_token
+from app.websocket import auth
+from tests.support.tenants import Shop, make_shop
+
+
+@pytest.fixture
+def shop(app: Flask) -> Shop:
+    return make_shop(app)
+
+
+@pytest.fixture
+def payment(app: Flask, shop: Shop) -> dict[str, Any]:
+    body = {
+        "provider": "cpay", "amount": "12.34", "currency": "KES", "metadata": {"a": 1.5},
+        "customer": {"id": "cust-9", "phone": "+254712345678"},
+    }  # fmt: skip
+    headers = shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+    answer = app.test_client().post("/api/v1/payments/initialize", json=body, headers=headers)
+    assert answer.status_code == 201, answer.text
+    return answer.get_json()["data"]
+
+
+def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
+    app: Flask, shop: Shop, payment: dict[str, Any], publish
+) -> None:
+    with app.app_context():
+        watched = realtime_service.find_payment(payment["id"])
+        assert realtime_service.last_push(payment["id"]) is None
+        before = realtime_service.last_sequence()
+        publish()
+        pushes, _ = realtime_service.pushes_after(before, limit=500)
+        own = [push for push in pushes if push.payload["transaction"]["id"] == payment["id"]]
+        last = realtime_service.last_push(payment["id"])
+
+    assert watched.tenant_id == shop.tenant_id and watched.parties == frozenset()
+    assert watched.unpublished.payload["transaction"] == own[0].payload["transaction"]
+    assert watched.unpublished.rooms == own[0].rooms
+    assert watched.unpublished.payload["sequence"] is None
+    assert own[0].payload["event_type"] == "payment.initiated"
+    assert own[-1].payload["event_type"] == "payment.completed" and last == own[-1]
+    assert own[-1].rooms == (f"transaction_{payment['id']}", f"customer_{shop.tenant_id}_cust-9")
+
+
+def test_an_unknown_payment_is_not_found(app: Flask) -> None:
+    with app.app_context(), pytest.raises(NotFound):
+        realtime_service.find_payment(str(uuid.uuid4()))
+
+
+def _push(customer_id: str | None, *, tenant_id: str = "t") -> Any:
+    data = {
+        "id": "p", "tenant_id": tenant_id, "amount_minor": 5, "currency": "JPY", "status": "completed",
+        "customer": {"id": customer_id},
+    }  # fmt: skip
+    return push_of(catalogue.PAYMENT_COMPLETED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
+
+
+def test_a_customer_s_room_is_its_tenant_s_own() -> None:
+    assert _push("c").rooms == ("transaction_p", "customer_t_c")
+    assert _push("c", tenant_id="u").rooms == ("transaction_p", "customer_u_c")
+    assert _push(None).rooms == _push("").rooms == ("transaction_p",)
+    for name in ("usr_" + "0" * 32, "user_usr_x", "transaction_q"):
+        assert _push(name).rooms[1].startswith("customer_t_")
+
+
+def test_a_push_says_nothing_of_the_tenant() -> None:
+    assert _push("c").payload["transaction"] == {
+        "id": "p", "currency": "JPY", "status": "completed", "customer": {"id": "c"}, "amount": 5,
+    }  # fmt: skip
+
+
+def test_every_event_of_document_001_is_pushed_and_no_other_of_the_house() -> None:
+    named = {
+        "payment.initiated", "payment.processing", "payment.completed", "payment.failed", "payment.cancelled",
+        "payment.verification_failed", "refund.initiated", "refund.processing", "refund.completed", "refund.failed",
+    }  # fmt: skip
+    assert named <= PUSHED_EVENTS
+    for event_type in ("tenant.created", "api_key.created", "fee_rule.set", "wallet.opened", "payment"):
+        assert event_type not in PUSHED_EVENTS
+        assert push_of(event_type, "p", {}, at=clock.now(), event_id=None, sequence=None) is None
+
+
+def test_a_realtime_token_is_its_payment_s_and_this_house_s(app: Flask, settings: dict[str, str]) -> None:
+    from app import create_app
+
+    one, other = uuid.uuid4(), uuid.uuid4()
+    with app.app_context():
+        token = realtime_token(one)
+        assert len(token) == TOKEN_LENGTH and token == realtime_token(one)
+        assert is_realtime_token(one, token)
+        assert not any(
+            is_realtime_token(one, bad) for bad in (realtime_token(other), token[:-1], "", "ü", token + "A")
+        )
+        assert auth.is_payment_token(str(one), token)
+        assert not auth.is_payment_token(str(one), "a.b.c")  # an access token: judged elsewhere
+        assert not auth.is_payment_token("pmt_" + "0" * 32, token)
+        with pytest.raises(TokenInvalid):
+            auth.is_payment_token(str(other), token)
+    with create_app({**settings, "SECRET_KEY": "another-secret-key-" + "s" * 32}).app_context():
+        assert not is_realtime_token(one, token)

@@ -1,0 +1,186 @@
+"""The Chapa adapter without Chapa: what is sent for refunds and transfers, and what the answers mean."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from app import clock
+from app.money import Money
+from app.providers.base import (
+    Handle,
+    PayoutHandle,
+    PayoutMethod,
+    PayoutRequest,
+    RefundHandle,
+    RefundRequest,
+    State,
+)
+from app.providers.chapa import Chapa
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+)
+from tests.support.providers import DROP, Scripted, make_provider
+
+REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
+SECRET = "chapa_hook_secret"
+
+
+def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
+    values = {
+        "secret_key": "CHASECK_TEST-sandbox",
+        "webhook_secret": SECRET,
+        "approval_secret": "approve",
+    } | values
+    return make_provider(Chapa, url, timeout_s=1.0, **values)
+
+
+def handle(receipt: str | None = "6jnheVKQEmy") -> Handle:
+    return Handle(REFERENCE, "A1B2C3", Money(10050, "ETB"), clock.now(), receipt=receipt)
+
+
+def payout_request(method: PayoutMethod = PayoutMethod.BANK, **instead: str) -> PayoutRequest:
+    destination = {
+        "account_name": "Abebe Kebede",
+        "account_number": "1000123456789",
+        "bank_code": "946",
+    } | instead
+    return PayoutRequest(REFERENCE, Money(200000, "ETB"), method, destination)
+
+
+def failed(message: object, status: str | None = "failed") -> dict:
+    return {"message": message, "status": status, "data": None}
+
+
+# --- refunds and payouts
+
+
+def refund_data(**instead: object) -> dict:
+    data = {"ref": "MERC-DIS-REF-1", "amount": "50.00", "currency": "ETB", "status": "Refund Initiated",
+            "merchant_reference": "refund-1", "chapa_reference": "6jnheVKQEmy", "bank_reference": None}  # fmt: skip
+    return {"message": "Refund initiated successfully.", "status": "success", "data": data | instead}
+
+
+def refund_request(receipt: str | None = "6jnheVKQEmy") -> RefundRequest:
+    return RefundRequest("refund-1", Money(5000, "ETB"), handle(receipt), "Too blue!", "http://127.0.0.1:1/r")
+
+
+@pytest.mark.parametrize(
+    ("by", "path"), [("reference", "/refund/6jnheVKQEmy"), ("tx_ref", f"/refund/{REFERENCE}")]
+)
+def test_a_refund_names_the_payment_as_set(by: str, path: str) -> None:
+    with Scripted() as far:
+        far.on(path, (200, refund_data()))
+        result = chapa(far.url, refund_by=by).refund(refund_request())
+        assert far.asked(path)[0].json == {"amount": "50.00", "reason": "Too blue", "reference": "refund-1"}
+    assert (result.state, result.provider_reference, result.amount) == (
+        State.PENDING, "MERC-DIS-REF-1", Money(5000, "ETB"),
+    )  # fmt: skip
+
+
+def test_a_refund_without_a_receipt_is_not_sent() -> None:
+    with pytest.raises(InvalidRequest, match="not known yet"):
+        chapa().refund(refund_request(None))
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((400, failed("The reference number has been used before")), DuplicateReference),
+        ((400, failed("Insufficient Balance")), Declined),
+        ((400, failed("Partial refunds are not allowed")), InvalidRequest),
+        ((200, refund_data(ref=None)), OutcomeUnknown),
+        ((200, refund_data(status="Refund Pondered")), OutcomeUnknown),
+        ((200, refund_data(merchant_reference="refund-2")), OutcomeUnknown),
+        ((503, failed("Busy")), OutcomeUnknown),
+    ],
+)
+def test_what_answers_to_a_refund_mean(answer: object, error: type[Exception]) -> None:
+    with Scripted() as far, pytest.raises(error) as raised:
+        far.on("/refund/6jnheVKQEmy", answer)
+        chapa(far.url).refund(refund_request())
+    assert type(raised.value) is error
+
+
+def test_a_refund_whose_id_was_lost_is_asked_for_by_our_reference() -> None:
+    lost = RefundHandle("refund-1", Money(5000, "ETB"), handle(), clock.now())
+    path = "/refund/refund-1/verify"
+    with Scripted() as far:
+        far.on(path, (200, refund_data(status="refunded")))
+        result = chapa(far.url).inquire_refund(lost)
+        assert (result.state, result.provider_reference) == (State.SUCCEEDED, "MERC-DIS-REF-1")
+        for answer in ((200, refund_data(merchant_reference=None)), (404, failed("Refund not found"))):
+            far.on(path, answer)
+            with pytest.raises(OutcomeUnknown):
+                chapa(far.url).inquire_refund(lost)
+
+
+def test_what_is_sent_to_transfers() -> None:
+    with Scripted() as far:
+        queued = {"message": "Transfer Queued Successfully", "status": "success", "data": REFERENCE}
+        far.on("/transfers", (200, queued))
+        result = chapa(far.url).pay_out(payout_request())
+        assert far.asked("/transfers")[0].json == {
+            "account_name": "Abebe Kebede", "account_number": "1000123456789", "bank_code": 946,
+            "amount": "2000.00", "currency": "ETB", "reference": REFERENCE,
+        }  # fmt: skip
+    assert (result.state, result.provider_reference) == (State.PENDING, REFERENCE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((400, failed("Insufficient Balance")), Declined),
+        ((400, failed("The reference number has been used before")), DuplicateReference),
+        ((401, failed("The Bank Code is incorrect please check")), InvalidRequest),
+        ((401, failed("Invalid API Key or User doesn't exist")), AuthFailed),
+        (
+            (200, {"message": "Transfer Queued Successfully", "status": "success", "data": {"id": 1}}),
+            OutcomeUnknown,
+        ),
+        ((504, b""), OutcomeUnknown),
+        (DROP, OutcomeUnknown),
+    ],
+)
+def test_what_answers_to_a_transfer_mean(answer: object, error: type[Exception]) -> None:
+    with Scripted() as far, pytest.raises(error) as raised:
+        far.on("/transfers", answer)
+        chapa(far.url).pay_out(payout_request())
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [payout_request(PayoutMethod.MPESA), payout_request(bank_code=""), payout_request(bank_code="CBE")],
+)
+def test_a_payout_chapa_cannot_make_is_not_sent(request_: PayoutRequest) -> None:
+    with pytest.raises(InvalidRequest):
+        chapa().pay_out(request_)
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [("success", State.SUCCEEDED), ("pending", State.PENDING), ("failed/cancelled", State.FAILED)],
+)
+def test_what_a_transfer_s_state_says(word: str, state: State) -> None:
+    data = {
+        "status": word,
+        "tx_ref": REFERENCE,
+        "amount": 2000,
+        "currency": "ETB",
+        "account_number": "1000123456789",
+    }
+    with Scripted() as far:
+        far.on(f"/transfers/verify/{REFERENCE}", (200, {"message": "ok", "status": "success", "data": data}))
+        payout = PayoutHandle(
+            REFERENCE, Money(200000, "ETB"), PayoutMethod.BANK, clock.now() - timedelta(hours=1)
+        )
+        result = chapa(far.url).inquire_payout(payout)
+    assert (result.state, result.amount) == (state, Money(200000, "ETB"))
+    assert "1000123456789" not in json.dumps(dict(result.response))

@@ -1,0 +1,376 @@
+"""The Paystack adapter without Paystack: refunds, transfers and webhooks."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+
+import pytest
+
+from app import clock
+from app.money import Money
+from app.providers.base import (
+    Callback,
+    Handle,
+    Kind,
+    PayoutHandle,
+    PayoutMethod,
+    PayoutRequest,
+    RefundHandle,
+    RefundRequest,
+    State,
+)
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    ForgedCallback,
+    InvalidCallback,
+    InvalidRequest,
+    OutcomeUnknown,
+    Unavailable,
+)
+from app.providers.paystack import Paystack
+from app.providers.paystack.payouts import recipient_body
+from tests.support.providers import DROP, Scripted, make_provider
+
+REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
+KEY = "sk_test_0123456789abcdef"
+VECTOR_BODY = b'{"event":"charge.success","data":{"reference":"ref_1","amount":10000}}'
+VECTOR = (
+    "8d80c8c0af33cc5b5aeb590cfbedebbbd852cba7c41e758cf81553fd1032b42aee75d9e8286b20c9911fc928dc647454"
+    "ee25afbe7e02d4ad54d69b2b27acfa02"
+)
+TRANSFER_VERIFY = f"/transfer/verify/{REFERENCE}"
+
+
+def paystack(url: str = "http://127.0.0.1:9", **values: str) -> Paystack:
+    return make_provider(Paystack, url, timeout_s=1.0, **({"secret_key": KEY} | values))
+
+
+def ok(data: object) -> tuple[int, dict]:
+    return 200, {"status": True, "message": "ok", "data": data}
+
+
+def refused(
+    message: str, code: str = "x", type_: str = "validation_error", http: int = 400
+) -> tuple[int, dict]:
+    return http, {"status": False, "message": message, "type": type_, "code": code}
+
+
+def charge() -> Handle:
+    return Handle("charge-1", "A1B2C3", Money(30050, "NGN"), clock.now(), receipt="4099260516")
+
+
+def refund_request() -> RefundRequest:
+    return RefundRequest("refund-1", Money(10000, "NGN"), charge(), "Too blue", "http://127.0.0.1:1/r")
+
+
+def refund_handle(provider_reference: str | None = "3018284") -> RefundHandle:
+    return RefundHandle("refund-1", Money(10000, "NGN"), charge(), clock.now(), provider_reference)
+
+
+def refund_data(**instead: object) -> dict:
+    data = {
+        "id": 3018284,
+        "status": "pending",
+        "amount": 10000,
+        "currency": "NGN",
+        "merchant_note": "refund-1",
+    }
+    return data | {"transaction": {"id": 4099260516}} | instead
+
+
+def payout(method: PayoutMethod, currency: str, **destination: str) -> PayoutRequest:
+    return PayoutRequest(REFERENCE, Money(50000, currency), method, destination)
+
+
+MPESA = payout(PayoutMethod.MPESA, "KES", phone_number="254712345678")
+
+
+# --- refunds
+
+
+def test_what_is_sent_to_refund() -> None:
+    with Scripted() as far:
+        far.on("/refund", ok(refund_data()))
+        result = paystack(far.url).refund(refund_request())
+        assert far.asked("/refund")[0].json == {
+            "transaction": "charge-1", "amount": 10000, "currency": "NGN", "customer_note": "Too blue",
+            "merchant_note": "refund-1",
+        }  # fmt: skip
+    assert (result.state, result.provider_reference, result.amount) == (
+        State.PENDING, "3018284", Money(10000, "NGN"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (refused("Transaction has been fully reversed"), Declined),
+        (refused("Insufficient balance to fulfill this refund. Please top up."), Declined),
+        (refused("Transaction not found", "transaction_not_found", http=404), InvalidRequest),
+        (refused("Invalid key", http=401), AuthFailed),
+        (refused("The bank is away", type_="processor_error"), OutcomeUnknown),
+        (refused("Later", http=503), OutcomeUnknown),
+        (ok(refund_data(id=None)), OutcomeUnknown),
+        (ok(refund_data(status="pondered")), OutcomeUnknown),
+        (ok(refund_data(status="processed", amount=None)), OutcomeUnknown),
+        (DROP, OutcomeUnknown),
+    ],
+)
+def test_what_answers_to_a_refund_mean(answer: object, error: type[Exception]) -> None:
+    with Scripted() as far, pytest.raises(error) as raised:
+        far.on("/refund", answer)
+        paystack(far.url).refund(refund_request())
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [("processed", State.SUCCEEDED), ("needs-attention", State.PENDING), ("failed", State.FAILED)],
+)
+def test_a_refund_s_state(word: str, state: State) -> None:
+    with Scripted() as far:
+        far.on("/refund/3018284", ok(refund_data(status=word, transaction=4099260516, amount="10000")))
+        result = paystack(far.url).inquire_refund(refund_handle())
+    assert (result.state, result.amount) == (state, Money(10000, "NGN"))
+    assert (result.message is None) == (state is State.SUCCEEDED)
+
+
+@pytest.mark.parametrize(
+    "answer", [ok(refund_data(id=7)), refused("Refund not found", http=404), ok([]), (500, {"status": False})]
+)
+def test_an_unclear_refund_inquiry_is_unknown(answer: object) -> None:
+    with Scripted() as far, pytest.raises(OutcomeUnknown):
+        far.on("/refund/3018284", answer)
+        paystack(far.url).inquire_refund(refund_handle())
+
+
+def test_a_refund_whose_id_was_lost_is_found_by_its_note() -> None:
+    others = [refund_data(id=number, merchant_note="another") for number in range(100)]
+    with Scripted() as far:
+        far.on("/refund", ok(others), ok([*others[:3], refund_data(status="processed")]))
+        result = paystack(far.url).inquire_refund(refund_handle(None))
+        asked = [request.query for request in far.asked("/refund")]
+    assert (result.state, result.provider_reference) == (State.SUCCEEDED, "3018284")
+    assert [query["page"] for query in asked] == ["1", "2"]
+    assert {query["transaction"] for query in asked} == {"4099260516"}
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        ok([]),
+        ok([refund_data(merchant_note=None)]),
+        ok([refund_data(), refund_data(id=2)]),
+        ok(None),
+        ok([1]),
+    ],
+)
+def test_a_list_without_the_refund_proves_nothing(listed: object) -> None:
+    with Scripted() as far, pytest.raises(OutcomeUnknown):
+        far.on("/refund", listed)
+        paystack(far.url).inquire_refund(refund_handle(None))
+
+
+# --- transfers
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (MPESA, {"type": "mobile_money", "bank_code": "MPESA", "account_number": "0712345678", "currency": "KES",
+                 "name": "0712345678"}),
+        (payout(PayoutMethod.TILL, "KES", till_number="247247"),
+         {"type": "mobile_money_business", "bank_code": "MPTILL", "account_number": "247247", "currency": "KES",
+          "name": "247247"}),
+        *((payout(PayoutMethod.BANK, currency, account_number="0001234567", bank_code="058", account_name="Ada"),
+           {"type": kind, "bank_code": "058", "account_number": "0001234567", "currency": currency, "name": "Ada"})
+          for currency, kind in (("NGN", "nuban"), ("KES", "kepss"), ("GHS", "ghipss"), ("ZAR", "basa"))),
+    ],
+)  # fmt: skip
+def test_recipients(request_: PayoutRequest, expected: dict) -> None:
+    assert recipient_body(request_) == expected
+    assert request_.amount.currency in Paystack.capabilities.payouts[request_.method]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        payout(PayoutMethod.MPESA, "NGN", phone_number="254712345678"),
+        payout(PayoutMethod.MPESA, "KES", phone_number="+255712345678"),
+        payout(PayoutMethod.MPESA, "KES"),
+        payout(PayoutMethod.BANK, "USD", account_number="1", bank_code="1"),
+        payout(PayoutMethod.BANK, "NGN", account_number="1"),
+    ],
+)
+def test_destinations_paystack_cannot_reach_are_not_sent(request_: PayoutRequest) -> None:
+    with pytest.raises(InvalidRequest):
+        paystack().pay_out(request_)
+
+
+def transfer_data(**instead: object) -> dict:
+    data = {
+        "transfer_code": "TRF_1",
+        "status": "pending",
+        "reference": REFERENCE,
+        "id": 860703114,
+        "amount": 50000,
+    }
+    return data | {"currency": "KES", "recipient": {"details": {"account_number": "0712345678"}}} | instead
+
+
+def test_a_transfer_goes_to_a_recipient() -> None:
+    with Scripted() as far:
+        far.on("/transferrecipient", (201, ok({"recipient_code": "RCP_1"})[1]))
+        far.on("/transfer", ok(transfer_data(status="otp")))
+        result = paystack(far.url).pay_out(MPESA)
+        assert far.asked("/transfer")[0].json == {
+            "source": "balance", "amount": 50000, "currency": "KES", "recipient": "RCP_1", "reference": REFERENCE,
+            "reason": "Payout",
+        }  # fmt: skip
+    assert (result.state, result.provider_reference, result.code) == (State.PENDING, "TRF_1", "otp")
+    assert result.message is not None
+    assert "0712345678" not in json.dumps(dict(result.response))
+
+
+@pytest.mark.parametrize("answer", [DROP, (500, b""), ok({}), ok(None)])
+def test_without_a_recipient_nothing_was_sent(answer: object) -> None:
+    with Scripted() as far:
+        far.on("/transferrecipient", answer)
+        with pytest.raises(Unavailable, match="no transfer was sent"):
+            paystack(far.url).pay_out(MPESA)
+        assert far.asked("/transfer") == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (
+            refused("Please provide a unique reference. Reference already exists on a transfer"),
+            DuplicateReference,
+        ),
+        (
+            refused("Your balance is not enough to fulfil this request", "insufficient_balance", "api_error"),
+            Declined,
+        ),
+        (refused("Recipient specified is invalid", "invalid_transfer_recipient"), InvalidRequest),
+        (refused("System Malfunction", type_="processor_error"), OutcomeUnknown),
+        (ok(transfer_data(reference="another")), OutcomeUnknown),
+        (ok(transfer_data(status="blocked")), OutcomeUnknown),
+        (ok(transfer_data(status="success", amount=None)), OutcomeUnknown),
+        ((504, b""), OutcomeUnknown),
+        (DROP, OutcomeUnknown),
+    ],
+)
+def test_what_answers_to_a_transfer_mean(answer: object, error: type[Exception]) -> None:
+    with Scripted() as far, pytest.raises(error) as raised:
+        far.on("/transferrecipient", ok({"recipient_code": "RCP_1"}))
+        far.on("/transfer", answer)
+        paystack(far.url).pay_out(MPESA)
+    assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"),
+    [
+        (ok(transfer_data(status="success")), State.SUCCEEDED),
+        (ok(transfer_data(status="failed")), State.FAILED),
+        (ok(transfer_data(status="reversed")), State.REVERSED),
+        (refused("Transfer not found", http=404), State.NOT_FOUND),
+    ],
+)
+def test_a_transfer_s_state(answer: object, state: State) -> None:
+    with Scripted() as far:
+        far.on(TRANSFER_VERIFY, answer)
+        handle = PayoutHandle(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
+        assert paystack(far.url).inquire_payout(handle).state is state
+
+
+# --- webhooks
+
+
+def signed(content: object) -> Callback:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    signature = hmac.new(KEY.encode(), body, hashlib.sha512).hexdigest()
+    return Callback("POST", {"x-paystack-signature": signature}, {}, body)
+
+
+def test_the_published_vector() -> None:
+    event = paystack().read_callback(Callback("POST", {"x-paystack-signature": VECTOR}, {}, VECTOR_BODY))
+    assert (event.is_verified, event.kind, event.reference) == (True, Kind.PAYMENT, "ref_1")
+
+
+@pytest.mark.parametrize("signature", [None, "", VECTOR[:-1], VECTOR.replace("8d", "8e"), "ü" * 128])
+def test_forged_webhooks(signature: str | None) -> None:
+    headers = {} if signature is None else {"x-paystack-signature": signature}
+    with pytest.raises(ForgedCallback):
+        paystack().read_callback(Callback("POST", headers, {}, VECTOR_BODY))
+
+
+def test_an_empty_key_signs_nothing() -> None:
+    signature = hmac.new(b"", VECTOR_BODY, hashlib.sha512).hexdigest()
+    with pytest.raises(ForgedCallback):
+        paystack(secret_key="").read_callback(
+            Callback("POST", {"x-paystack-signature": signature}, {}, VECTOR_BODY)
+        )
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"nonsense", b"[]", b"{}", {"event": "charge.success"}, {"event": 1, "data": {}}, b"[" * 100_000,
+     {"event": "charge.success", "data": {"id": 1}}, {"event": "charge.success", "data": {"reference": ["x"]}}],
+)  # fmt: skip
+def test_unreadable_webhooks(content: object) -> None:
+    with pytest.raises(InvalidCallback):
+        paystack().read_callback(signed(content))
+
+
+@pytest.mark.parametrize(
+    ("event", "data", "kind", "state", "reference"),
+    [
+        ("charge.success", {"reference": "c-1", "id": 1}, Kind.PAYMENT, State.SUCCEEDED, "c-1"),
+        ("charge.failed", {"reference": "c-1", "id": 1}, Kind.PAYMENT, State.FAILED, "c-1"),
+        (
+            "transfer.reversed",
+            {"reference": "t-1", "transfer_code": "TRF_1"},
+            Kind.PAYOUT,
+            State.REVERSED,
+            "t-1",
+        ),
+        ("refund.processed", {"transaction_reference": "c-1"}, Kind.REFUND, State.SUCCEEDED, "c-1"),
+        ("refund.needs-attention", {"transaction_reference": "c-1"}, Kind.REFUND, State.PENDING, "c-1"),
+    ],
+)
+@pytest.mark.parametrize("amount", [10000, "10000"])
+def test_events(event: str, data: dict, kind: Kind, state: State, reference: str, amount: object) -> None:
+    read = paystack().read_callback(
+        signed({"event": event, "data": data | {"amount": amount, "currency": "KES"}})
+    )
+    assert (read.kind, read.reference, read.is_verified) == (kind, reference, True)
+    assert read.claim is not None
+    assert (read.claim.state, read.claim.amount) == (state, Money(10000, "KES"))
+
+
+def test_disputes_are_nobody_s_business_but_name_their_payment() -> None:
+    data = {"id": 9, "status": "awaiting-merchant-feedback", "transaction": {"reference": "c-1"}}
+    event = paystack().read_callback(signed({"event": "charge.dispute.create", "data": data}))
+    assert (event.kind, event.claim, event.reference) == (Kind.OTHER, None, "c-1")
+
+
+def test_event_ids_repeat_with_the_news_only() -> None:
+    def event_id(event: str = "refund.processed", **instead: object) -> str:
+        data = {
+            "transaction_reference": "c-1",
+            "status": "processed",
+            "refund_reference": "R1",
+            "amount": "10",
+        }
+        return paystack().read_callback(signed({"event": event, "data": data | instead})).event_id
+
+    assert event_id() == event_id(domain="test")
+    ids = {event_id(), event_id(refund_reference="R2"), event_id(amount="11"), event_id("refund.failed")}
+    assert len(ids) == 4
+    assert len(event_id(refund_reference="R" * 500)) <= 255

@@ -1,0 +1,314 @@
+"""The Chapa simulator over real HTTP: its API, its page, its callbacks, its faults."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import count
+from typing import Any
+
+import pytest
+import requests
+
+from app.sandbox.chapa.webhooks import signatures
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.together import together
+from tests.support.waiting import wait_until
+
+KEY = "CHASECK_TEST-sandbox"
+HOOK = b"chapa-sandbox-hook"
+WEBHOOKS = "/api/v1/webhooks/chapa"
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[CallbackReceiver]:
+    with CallbackReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def running(receiver: CallbackReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    folder = tmp_path_factory.mktemp("chapa")
+    with running_sandbox(folder, autopay_s=0.1, webhook_base=f"{receiver.url}/api/v1/webhooks") as running:
+        yield running
+
+
+@pytest.fixture
+def chapa(running: RunningSandbox, receiver: CallbackReceiver) -> Chapa:
+    running.reset()
+    receiver.received.clear()
+    receiver.statuses.clear()
+    receiver.status = 200
+    return Chapa(running, receiver)
+
+
+class Chapa:
+    """A merchant: calls the API, reads the news that came."""
+
+    def __init__(self, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+        self.sandbox, self.receiver = sandbox, receiver
+
+    def call(self, method: str, path: str, json: Any = None, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {KEY}"} | options.pop("headers", {})
+        url = f"{self.sandbox.url}/chapa/v1{path}"
+        return requests.request(method, url, json=json, headers=headers, timeout=30, **options)
+
+    def initialize(self, **changed: Any) -> requests.Response:
+        body = {"amount": "400", "currency": "ETB", "tx_ref": f"tx-{next(numbers)}"} | changed
+        return self.call("POST", "/transaction/initialize", body)
+
+    def start(self, **changed: Any) -> tuple[str, str]:
+        """tx_ref and checkout_url of a new payment that nobody pays by himself."""
+        self.sandbox.control({"autopay_s": "off"})
+        tx_ref = f"tx-{next(numbers)}"
+        answer = self.initialize(tx_ref=tx_ref, **changed)
+        return tx_ref, answer.json()["data"]["checkout_url"]
+
+    def verify(self, tx_ref: str) -> requests.Response:
+        return self.call("GET", f"/transaction/verify/{tx_ref}")
+
+    def paid(self, **changed: Any) -> dict[str, Any]:
+        """What verify says of a new payment once it is paid."""
+        tx_ref = changed.pop("tx_ref", f"tx-{next(numbers)}")
+        answer = self.initialize(tx_ref=tx_ref, **changed)
+        assert answer.status_code == 200, answer.text
+        wait_until(lambda: self.verify(tx_ref).status_code == 200, "the customer pays")
+        return self.verify(tx_ref).json()["data"]
+
+    def news(self, event: str, count: int = 1) -> list[dict[str, Any]]:
+        """The webhooks of this event, every one with a right signature."""
+
+        def arrived() -> list[dict[str, Any]]:
+            found = []
+            for one in self.receiver.of(WEBHOOKS):
+                right = hmac.new(HOOK, one.body, hashlib.sha256).hexdigest()
+                assert one.headers["x-chapa-signature"] == right
+                found.append(json.loads(one.body))
+            found = [body for body in found if body["event"] == event]
+            return found if len(found) >= count else []
+
+        return wait_until(arrived, f"{count} of {event} arrive")
+
+    def book(self, reference: str | None = None) -> list[tuple[str, str]]:
+        entries = self.sandbox.book("chapa", reference)["entries"]
+        return [(entry["kind"], entry["amount"]) for entry in entries]
+
+
+def test_signatures_are_those_of_the_documents() -> None:
+    body = b'{"event":"charge.success","tx_ref":"tx-1","amount":"400.00"}'
+    assert signatures("chapa_hook_secret", body) == {
+        "x-chapa-signature": "112a6c5b633ae48fe9065417823defc2efd34b9ce07fe68de13bccb4c7b5c7ba",
+        "chapa-signature": "3fe5206161b6f3545a7d875388d8681f644bdad1a4336d86d7a3177ebccc4c50",
+    }
+
+
+@pytest.mark.parametrize(
+    ("authorization", "message"),
+    [("", "Authorization required"), ("Bearer CHASECK-live", "Invalid API Key or User doesn't exist")],
+)
+def test_the_key_is_needed(chapa: Chapa, authorization: str, message: str) -> None:
+    answer = chapa.call("GET", "/transaction/verify/tx", headers={"Authorization": authorization})
+    assert answer.status_code == 401
+    assert answer.json() == {"message": message, "status": "failed", "data": None}
+
+
+def test_plain_text_is_no_request(chapa: Chapa) -> None:
+    answer = chapa.call(
+        "POST", "/transaction/initialize", data="amount=1", headers={"Content-Type": "text/plain"}
+    )
+    assert answer.status_code == 400
+    assert answer.json()["message"].startswith("Incorrect header settings")
+
+
+def test_a_form_is_taken_too(chapa: Chapa) -> None:
+    fields = {
+        "amount": "10",
+        "currency": "ETB",
+        "tx_ref": "form-1",
+        "customization[title]": "Far too long a title",
+    }
+    answer = chapa.call("POST", "/transaction/initialize", data=fields)
+    assert answer.json()["message"] == {"customization.title": ["validation.max.string"]}
+    assert chapa.call("POST", "/transaction/initialize", data=fields | {"customization[title]": "Shop"}).ok
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"amount": None}, {"amount": ["validation.required"]}),
+        ({"tx_ref": ""}, {"tx_ref": ["validation.required"]}),
+        ({"amount": "ten"}, {"amount": ["validation.numeric"]}),
+        ({"amount": True}, {"amount": ["validation.numeric"]}),
+        ({"amount": "-1"}, {"amount": ["validation.numeric"]}),
+        ({"amount": "NaN"}, {"amount": ["validation.numeric"]}),
+        ({"amount": "1.005"}, {"amount": ["validation.numeric"]}),
+        ({"email": "nobody"}, {"email": ["validation.email"]}),
+        ({"phone_number": "+251911223344"}, {"phone_number": ["validation.phone_number"]}),
+        ({"phone_number": "091122334"}, {"phone_number": ["validation.phone_number"]}),
+        ({"return_url": "javascript:alert(1)"}, {"return_url": ["validation.url"]}),
+        (
+            {"customization": {"title": "seventeen letters"}},
+            {"customization.title": ["validation.max.string"]},
+        ),
+        ({"customization": {"description": "50% off!"}}, {"customization.description": ["validation.regex"]}),
+        ({"currency": "KES"}, "Invalid currency. Chapa supports ETB and USD."),
+    ],
+)
+def test_what_is_wrong_is_said(chapa: Chapa, changed: dict[str, Any], message: object) -> None:
+    answer = chapa.initialize(**changed)
+    assert (answer.status_code, answer.json()["message"], answer.json()["data"]) == (400, message, None)
+
+
+def test_a_reference_is_used_once(chapa: Chapa) -> None:
+    answers = together(8, lambda _: chapa.initialize(tx_ref="once"))
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
+    assert {answer.json()["message"] for answer in answers if answer.status_code == 400} == {
+        "Transaction reference has been used before"
+    }
+
+
+def test_a_payment_is_told_verified_and_booked(chapa: Chapa) -> None:
+    back = f"{chapa.receiver.url}/callback?shop=1"
+    paid = chapa.paid(tx_ref="whole", amount=400.5, email="a@b.co", meta={"order": 7}, callback_url=back)
+    assert (paid["amount"], paid["charge"], paid["status"]) == (400.5, 14.02, "success")
+    assert paid["meta"] == {"order": 7} and paid["mode"] == "test" and paid["tx_ref"] == "whole"
+    [news] = chapa.news("charge.success")
+    assert (news["amount"], news["charge"]) == ("400.50", "14.02")
+    assert news["reference"] == paid["reference"] and "data" not in news
+    [called] = chapa.receiver.wait_for(path="/callback")
+    assert called.method == "GET"
+    assert called.path == f"/callback?shop=1&trx_ref=whole&ref_id={paid['reference']}&status=success"
+    assert chapa.book("whole") == [("charge", "400.50")]
+
+
+def test_a_whole_amount_is_a_whole_number(chapa: Chapa) -> None:
+    assert '"amount": 100,' in chapa.verify(chapa.paid(amount="100.00")["tx_ref"]).text
+
+
+def test_not_paid_yet_is_not_unknown(chapa: Chapa) -> None:
+    tx_ref, _ = chapa.start()
+    unpaid, unknown = chapa.verify(tx_ref), chapa.verify("never-seen")
+    assert (unpaid.status_code, unpaid.json()) == (
+        404,
+        {"message": "Payment not paid yet", "status": None, "data": None},
+    )
+    assert (unknown.status_code, unknown.json()["status"]) == (404, "failed")
+    assert unknown.json()["message"] == "Invalid transaction or Transaction not found"
+
+
+def test_a_person_pays_by_wallet(chapa: Chapa) -> None:
+    tx_ref, page = chapa.start(return_url="http://127.0.0.1:9/thanks", customization={"title": "Shop & Co"})
+    assert "Shop &amp; Co" in requests.get(page, timeout=10).text
+    asked = requests.post(f"{page}/wallet", data={"method": "telebirr", "phone": "0900123456"}, timeout=10)
+    assert "Enter the code" in asked.text
+    wrong = requests.post(f"{page}/otp", data={"otp": "00000"}, timeout=10)
+    assert wrong.status_code == 400 and chapa.verify(tx_ref).status_code == 404
+    right = requests.post(f"{page}/otp", data={"otp": "12345"}, timeout=10, allow_redirects=False)
+    assert right.headers["Location"] == "http://127.0.0.1:9/thanks"
+    assert chapa.verify(tx_ref).json()["data"]["method"] == "telebirr"
+    assert chapa.news("charge.success")[0]["mobile"] == "0900123456"
+
+
+@pytest.mark.parametrize(
+    ("form", "fields", "status"),
+    [
+        ("card", {"number": "4242 4242 4242 4242"}, "success"),
+        ("card", {"number": "4000000000009995"}, "failed"),
+        ("card", {"number": "4000000000000002"}, "failed"),
+        ("wallet", {"method": "telebirr", "phone": "0911111111"}, "failed"),
+        ("wallet", {"method": "mpesa", "phone": "0900123456"}, "failed"),
+        ("cancel", {}, "failed"),
+    ],
+)
+def test_how_payments_end_on_the_page(chapa: Chapa, form: str, fields: dict[str, str], status: str) -> None:
+    tx_ref, page = chapa.start()
+    shown = requests.post(f"{page}/{form}", data=fields, timeout=10)
+    assert ("Not paid" in shown.text) == (status == "failed")
+    assert chapa.verify(tx_ref).json()["data"]["status"] == status
+    chapa.news("charge.success" if status == "success" else "charge.failed/cancelled")
+    assert len(chapa.book(tx_ref)) == (status == "success")
+
+
+def test_opening_the_page_stops_the_simulated_customer(chapa: Chapa) -> None:
+    chapa.sandbox.control({"autopay_s": 3600})
+    page = chapa.initialize(tx_ref="opened").json()["data"]["checkout_url"]
+    chapa.initialize(tx_ref="alone")
+    requests.get(page, timeout=10)
+    chapa.sandbox.control({"advance_s": 7200})
+    wait_until(lambda: chapa.verify("alone").status_code == 200, "the one nobody opened is paid")
+    assert chapa.verify("opened").status_code == 404
+
+
+def test_an_answer_is_lost_after_the_payment_was_made(chapa: Chapa) -> None:
+    with pytest.raises(requests.ConnectionError):
+        chapa.initialize(tx_ref="lost", amount="7001")
+    wait_until(lambda: chapa.verify("lost").status_code == 200, "it was made all the same")
+    assert chapa.book("lost") == [("charge", "7001.00")]
+
+
+def test_a_server_error_before_and_after(chapa: Chapa) -> None:
+    assert chapa.initialize(tx_ref="after", amount="7002").status_code == 500
+    assert chapa.initialize(tx_ref="before", amount="7003").status_code == 500
+    wait_until(lambda: chapa.verify("after").status_code == 200, "after: done")
+    assert chapa.verify("before").json()["message"] == "Invalid transaction or Transaction not found"
+    assert chapa.initialize(tx_ref="limited", amount="7010").status_code == 429
+
+
+def test_news_are_early_many_or_none(chapa: Chapa) -> None:
+    assert chapa.initialize(tx_ref="early", amount="7007").ok
+    assert json.loads(chapa.receiver.received[0].body)["tx_ref"] == "early"  # before the answer came
+    chapa.paid(tx_ref="thrice", amount="7006")
+    chapa.paid(tx_ref="none", amount="7005")
+    news = chapa.news("charge.success", 4)
+    assert sorted(one["tx_ref"] for one in news) == ["early", "thrice", "thrice", "thrice"]
+    assert [one["status"] for one in chapa.sandbox.callbacks("chapa")].count("lost") == 1
+
+
+def test_more_is_collected_than_asked(chapa: Chapa) -> None:
+    assert chapa.paid(tx_ref="more", amount="7009")["amount"] == 7010
+    assert chapa.news("charge.success")[0]["amount"] == "7010.00"
+    assert chapa.book("more") == [("charge", "7010.00")]
+
+
+def test_old_news_come_after_new(chapa: Chapa) -> None:
+    chapa.paid(tx_ref="old", amount="7012")
+    [old] = chapa.news("charge.failed/cancelled")
+    events = [json.loads(one.body)["event"] for one in chapa.receiver.of(WEBHOOKS)]
+    assert events == ["charge.success", "charge.failed/cancelled"]
+    assert chapa.verify("old").json()["data"]["reference"] != old["reference"]
+
+
+@pytest.mark.parametrize("amount", ["7101", "7102", "7104"])
+def test_payments_that_fail(chapa: Chapa, amount: str) -> None:
+    assert chapa.paid(amount=amount)["status"] == "failed"
+    assert chapa.news("charge.failed/cancelled")[0]["status"] == "failed"
+    assert chapa.book() == []
+
+
+def test_news_are_repeated_until_200(chapa: Chapa) -> None:
+    chapa.receiver.statuses.append(503)
+    chapa.paid()
+    chapa.receiver.wait_for(1)
+    wait_until(lambda: chapa.sandbox.callbacks("chapa")[0]["attempts"] == 1, "the first is written down")
+    chapa.sandbox.control({"advance_s": 601})
+    assert len(chapa.news("charge.success", 2)) == 2
+
+
+def test_the_index_leads_to_the_page(chapa: Chapa) -> None:
+    _, page = chapa.start()
+    assert f'href="{page}"' in requests.get(f"{chapa.sandbox.url}/sandbox/", timeout=10).text
+
+
+def test_balances_follow_the_money(chapa: Chapa) -> None:
+    def available() -> Decimal:
+        data = chapa.call("GET", "/balances").json()["data"]
+        return next(Decimal(str(one["available_balance"])) for one in data if one["currency"] == "ETB")
+
+    before = available()
+    chapa.paid(amount="1000")
+    assert available() - before == Decimal("965")
+    assert {one["code"] for one in chapa.call("GET", "/currency_supported").json()["data"]} == {"ETB", "USD"}

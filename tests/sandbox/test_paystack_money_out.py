@@ -1,0 +1,331 @@
+"""The Paystack simulator's refunds and transfers over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.together import together
+from tests.support.waiting import wait_until
+
+KEY = {"Authorization": "Bearer sk_test_sandbox_paystack"}
+MPESA = {
+    "type": "mobile_money",
+    "name": "Wanjiku",
+    "account_number": "0712345678",
+    "bank_code": "MPESA",
+    "currency": "KES",
+}
+numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[CallbackReceiver]:
+    with CallbackReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def running(receiver: CallbackReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    folder = tmp_path_factory.mktemp("paystack")
+    with running_sandbox(folder, autopay_s=0.05, webhook_base=f"{receiver.url}/hooks") as running:
+        yield running
+
+
+@pytest.fixture
+def paystack(running: RunningSandbox, receiver: CallbackReceiver) -> Merchant:
+    running.reset()
+    receiver.received.clear()
+    return Merchant(running, receiver)
+
+
+class Merchant:
+    def __init__(self, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+        self.sandbox, self.receiver = sandbox, receiver
+
+    def get(self, path: str) -> requests.Response:
+        return requests.get(f"{self.sandbox.url}/paystack{path}", headers=KEY, timeout=30)
+
+    def post(self, path: str, body: Any) -> requests.Response:
+        return requests.post(f"{self.sandbox.url}/paystack{path}", json=body, headers=KEY, timeout=30)
+
+    def transaction(self, reference: str) -> dict[str, Any]:
+        return self.get(f"/transaction/verify/{reference}").json()["data"]
+
+    def paid(self, amount: int = 10_000) -> dict[str, Any]:
+        reference = f"out-{next(numbers)}"
+        body = {"email": "a@b.co", "amount": amount, "currency": "KES", "reference": reference}
+        assert self.post("/transaction/initialize", body).ok
+        wait_until(lambda: self.transaction(reference)["status"] == "success", "the customer pays")
+        return self.transaction(reference)
+
+    def refund(self, transaction: object, **more: Any) -> requests.Response:
+        return self.post("/refund", {"transaction": transaction} | more)
+
+    def refund_becomes(self, id: int, status: str) -> dict[str, Any]:
+        wait_until(lambda: self.get(f"/refund/{id}").json()["data"]["status"] == status, status)
+        return self.get(f"/refund/{id}").json()["data"]
+
+    def recipient(self, **changed: Any) -> str:
+        answer = self.post("/transferrecipient", MPESA | changed)
+        assert answer.status_code == 201, answer.text
+        return answer.json()["data"]["recipient_code"]
+
+    def transfer(self, **changed: Any) -> requests.Response:
+        body = {"source": "balance", "amount": 50_000, "reference": f"transfer-{next(numbers):08}"}
+        if "recipient" not in changed:
+            body["recipient"] = self.recipient()
+        return self.post("/transfer", body | changed)
+
+    def transfer_status(self, reference: str) -> str:
+        return self.get(f"/transfer/verify/{reference}").json()["data"]["status"]
+
+    def events(self, prefix: str) -> list[tuple[str, dict[str, Any]]]:
+        bodies = [json.loads(one.body) for one in self.receiver.of("/hooks/paystack")]
+        return [(body["event"], body["data"]) for body in bodies if body["event"].startswith(prefix)]
+
+    def book(self, kind: str) -> list[tuple[str, str]]:
+        entries = self.sandbox.book("paystack")["entries"]
+        return [(one["reference"], one["amount"]) for one in entries if one["kind"] == kind]
+
+
+def test_a_refund_is_pending_processing_processed(paystack: Merchant) -> None:
+    paid = paystack.paid()
+    answer = paystack.refund(paid["reference"], amount=2_500, merchant_note="rf-1").json()
+    assert answer["message"] == "Refund has been queued for processing"
+    data = answer["data"]
+    assert (data["status"], data["amount"], data["transaction"]["id"]) == ("pending", 2_500, paid["id"])
+    assert paystack.refund_becomes(data["id"], "processed")["transaction"] == paid["id"]
+    assert paystack.book("refund") == [("rf-1", "25.00")]
+    news = wait_until(lambda: len(found := paystack.events("refund.")) == 3 and found, "three news arrive")
+    assert sorted(name for name, _ in news) == ["refund.pending", "refund.processed", "refund.processing"]
+    assert {data["amount"] for _, data in news} == {"2500"}
+    assert all("id" not in data and data["transaction_reference"] == paid["reference"] for _, data in news)
+    assert paystack.transaction(paid["reference"])["status"] == "success"
+
+
+def test_a_transaction_paid_back_wholly_is_reversed(paystack: Merchant) -> None:
+    paid = paystack.paid()
+    for amount in (4_000, None):
+        refund = paystack.refund(str(paid["id"]), amount=amount).json()["data"]
+        paystack.refund_becomes(refund["id"], "processed")
+    assert refund["amount"] == 6_000
+    assert paystack.transaction(paid["reference"])["status"] == "reversed"
+    again = paystack.refund(paid["reference"])
+    assert (again.status_code, again.json()["message"]) == (400, "Transaction has been fully reversed")
+    listed = paystack.get(f"/refund?transaction={paid['id']}").json()["data"]
+    assert [one["amount"] for one in listed] == [6_000, 4_000]
+    assert len(paystack.get(f"/refund?transaction={paid['reference']}").json()["data"]) == 2
+    assert paystack.get("/refund?transaction=unknown").json()["data"] == []
+
+
+def test_refunds_together_are_at_most_the_payment(paystack: Merchant) -> None:
+    paid = paystack.paid(10_000)
+    answers = together(10, lambda _: paystack.refund(paid["reference"], amount=3_000))
+    assert sorted(answer.status_code for answer in answers) == [200] * 3 + [400] * 7
+    assert paystack.refund(paid["reference"]).json()["data"]["amount"] == 1_000
+
+
+def test_what_cannot_be_refunded(paystack: Merchant) -> None:
+    paid = paystack.paid()
+    assert paystack.refund("unknown").status_code == 404
+    assert paystack.refund(None).status_code == 404
+    assert paystack.get("/refund/1").status_code == 404
+    assert paystack.refund(paid["reference"], amount=10_001).status_code == 400
+    assert paystack.refund(paid["reference"], amount=1.5).json()["code"] == "invalid_amount"
+    assert paystack.refund(paid["reference"], currency="USD").json()["code"] == "unsupported_currency"
+    paystack.sandbox.control({"autopay_s": "off"})
+    paystack.post("/transaction/initialize", {"email": "a@b.co", "amount": 100, "reference": "unpaid"})
+    assert paystack.refund("unpaid").status_code == 400
+
+
+def test_a_refund_that_fails_gives_its_amount_back(paystack: Merchant) -> None:
+    paid = paystack.paid(712_300)
+    refund = paystack.refund(paid["reference"]).json()["data"]
+    paystack.refund_becomes(refund["id"], "failed")
+    [(_, news)] = wait_until(lambda: paystack.events("refund.failed"), "the news arrive")
+    assert (news["amount"], "id" in news) == (712_300, False)
+    assert paystack.book("refund") == []
+    assert paystack.refund(paid["reference"]).ok
+
+
+def test_a_refund_that_needs_attention(paystack: Merchant) -> None:
+    paid = paystack.paid(712_400)
+    id = paystack.refund(paid["reference"], amount=100).json()["data"]["id"]
+    paystack.refund_becomes(id, "needs-attention")
+    [(_, news)] = wait_until(lambda: paystack.events("refund.needs-attention"), "the news arrive")
+    assert (news["amount"], news["id"]) == (100, id)
+    path = f"/refund/retry_with_customer_details/{id}"
+    account = {"currency": "KES", "account_number": "1234567890", "bank_id": "9"}
+    assert paystack.post(path, {}).status_code == 400
+    assert paystack.post(path, {"refund_account_details": account}).json()["data"]["status"] == "processing"
+    paystack.refund_becomes(id, "processed")
+    assert paystack.post(path, {"refund_account_details": account}).status_code == 400
+    assert paystack.book("refund") == [(str(id), "1.00")]
+
+
+def test_refund_news_out_of_order(paystack: Merchant) -> None:
+    paid = paystack.paid()
+    paystack.sandbox.control({"rules": [{"operation": "refund", "fault": "callback_reorder"}]})
+    paystack.refund(paid["reference"])
+    news = wait_until(lambda: len(found := paystack.events("refund.")) == 3 and found, "three news arrive")
+    assert news[0][0] == "refund.processed"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"type": "mobile_money_business", "bank_code": "MPTILL", "account_number": "247247"},
+        {"type": "mobile_money_business", "bank_code": "MPPAYBILL", "account_number": "888880"},
+        {"type": "kepss", "bank_code": "68", "account_number": "0100123456789"},
+        {"type": "nuban", "bank_code": "058", "account_number": "0123456789", "currency": "NGN"},
+        {"type": "ghipss", "bank_code": "030100", "account_number": "1234567890", "currency": "GHS"},
+        {"type": "basa", "bank_code": "632005", "account_number": "62000000000", "currency": "ZAR"},
+    ],
+)
+def test_recipients(paystack: Merchant, changed: dict[str, str]) -> None:
+    code = paystack.recipient(**changed)
+    assert code.startswith("RCP_") and paystack.recipient(**changed) == code
+    kept = paystack.get(f"/transferrecipient/{code}").json()["data"]
+    assert (kept["type"], kept["details"]["account_number"]) == (changed["type"], changed["account_number"])
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"name": ""}, "missing_params"),
+        ({"type": "pigeon"}, "invalid_params"),
+        ({"bank_code": "NOBANK"}, "invalid_bank_code"),
+        ({"currency": "NGN"}, "invalid_bank_code"),
+        ({"account_number": "254712345678"}, "invalid_account_number"),
+    ],
+)
+def test_recipients_that_are_refused(paystack: Merchant, changed: dict[str, str], code: str) -> None:
+    answer = paystack.post("/transferrecipient", MPESA | changed)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_a_transfer_is_queued_then_paid(paystack: Merchant) -> None:
+    answer = paystack.transfer(reference="transfer-of-a-whole").json()
+    data = answer["data"]
+    assert (answer["message"], data["status"]) == ("Transfer has been queued", "pending")
+    wait_until(lambda: paystack.transfer_status("transfer-of-a-whole") == "success", "it is paid")
+    assert paystack.book("payout") == [("transfer-of-a-whole", "500.00")]
+    [(name, news)] = wait_until(lambda: paystack.events("transfer."), "the news arrive")
+    assert (name, news["amount"], news["reference"]) == ("transfer.success", 50_000, "transfer-of-a-whole")
+    assert news["recipient"]["details"]["account_number"] == "0712345678"
+    for handle in (data["transfer_code"], data["id"]):
+        assert paystack.get(f"/transfer/{handle}").json()["data"]["status"] == "success"
+
+
+def test_a_transfer_s_reference_is_used_once(paystack: Merchant) -> None:
+    recipient = paystack.recipient()
+    body = {"reference": "the-same-reference", "recipient": recipient}
+    answers = together(6, lambda _: paystack.transfer(**body))
+    assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
+    assert {a.json()["code"] for a in answers if a.status_code == 400} == {"duplicate_reference"}
+    wait_until(lambda: paystack.book("payout"), "it is paid")
+    assert len(paystack.book("payout")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"source": "pocket"}, "invalid_transfer_source"),
+        ({"amount": 1.5}, "invalid_amount"),
+        ({"recipient": "RCP_unknown"}, "invalid_transfer_recipient"),
+        ({"currency": "NGN"}, "unsupported_currency"),
+        ({"reference": "short"}, "invalid_transfer_reference"),
+        ({"reference": "UPPER-CASE-REFERENCE"}, "invalid_transfer_reference"),
+        ({"amount": 710_100}, "insufficient_balance"),
+        ({"amount": 99_000_000_000}, "insufficient_balance"),
+    ],
+)
+def test_transfers_that_are_refused(paystack: Merchant, changed: dict[str, Any], code: str) -> None:
+    answer = paystack.transfer(**changed)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize(("amount", "status"), [(710_400, "failed"), (710_200, "reversed")])
+def test_transfers_that_do_not_succeed(paystack: Merchant, amount: int, status: str) -> None:
+    paystack.transfer(reference="transfer-that-fails", amount=amount)
+    wait_until(lambda: paystack.transfer_status("transfer-that-fails") == status, status)
+    [(name, _)] = wait_until(lambda: paystack.events("transfer."), "the news arrive")
+    assert name == f"transfer.{status}" and paystack.book("payout") == []
+
+
+def test_a_transfer_wants_a_code(paystack: Merchant) -> None:
+    answer = paystack.transfer(reference="transfer-with-code", amount=712_100).json()
+    code = answer["data"]["transfer_code"]
+    assert answer["data"]["status"] == "otp"
+    wrong = paystack.post("/transfer/finalize_transfer", {"transfer_code": code, "otp": "1"})
+    assert wrong.json()["code"] == "invalid_otp"
+    assert paystack.transfer_status("transfer-with-code") == "otp"
+    assert paystack.post("/transfer/finalize_transfer", {"transfer_code": code, "otp": "123456"}).ok
+    wait_until(lambda: paystack.transfer_status("transfer-with-code") == "success", "it is paid")
+    again = paystack.post("/transfer/finalize_transfer", {"transfer_code": code, "otp": "123456"})
+    assert again.status_code == 400
+
+
+def test_a_transfer_succeeds_at_once(paystack: Merchant) -> None:
+    assert paystack.transfer(amount=712_200).json()["data"]["status"] == "success"
+    assert len(paystack.book("payout")) == 1
+
+
+def test_a_transfer_s_answer_is_lost(paystack: Merchant) -> None:
+    recipient = paystack.recipient()
+    with pytest.raises(requests.ConnectionError):
+        paystack.transfer(reference="transfer-of-no-answer", amount=700_100, recipient=recipient)
+    wait_until(lambda: paystack.transfer_status("transfer-of-no-answer") == "success", "done all the same")
+    unknown = paystack.get("/transfer/verify/transfer-never-seen")
+    assert (unknown.status_code, unknown.json()["message"]) == (404, "Transfer not found")
+
+
+def test_transfers_in_bulk(paystack: Merchant) -> None:
+    recipient = paystack.recipient()
+    entries = [
+        {"amount": 100, "recipient": recipient, "reference": f"bulk-transfer-{n:04}"} for n in range(2)
+    ]
+    paystack.sandbox.control({"advance_s": next(numbers) * 60})
+    answer = paystack.post("/transfer/bulk", {"source": "balance", "transfers": entries})
+    assert len(answer.json()["data"]) == 2
+    assert paystack.post("/transfer/bulk", {"source": "balance", "transfers": entries}).status_code == 400
+    other = [entries[0] | {"reference": "bulk-transfer-9999"}]
+    assert paystack.post("/transfer/bulk", {"source": "balance", "transfers": other}).status_code == 429
+
+
+def test_banks_accounts_and_balances(paystack: Merchant) -> None:
+    kenya = paystack.get("/bank?country=kenya&currency=KES&type=mobile_money").json()["data"]
+    assert "MPESA" in {bank["code"] for bank in kenya} and {bank["type"] for bank in kenya} == {
+        "mobile_money"
+    }
+    resolved = paystack.get("/bank/resolve?account_number=0123456789&bank_code=058").json()["data"]
+    assert resolved["account_number"] == "0123456789"
+    assert paystack.get("/bank/resolve?account_number=1&bank_code=058").status_code == 422
+
+    def kes() -> int:
+        data = paystack.get("/balance").json()["data"]
+        return next(one["balance"] for one in data if one["currency"] == "KES")
+
+    before, fees = kes(), paystack.paid(10_000)["fees"]
+    assert kes() - before == 10_000 - fees
+    paystack.transfer(amount=500)
+    assert kes() - before == 9_500 - fees
+
+
+def test_a_restart_finishes_what_was_begun(paystack: Merchant) -> None:
+    paid = paystack.paid()
+    refund = paystack.refund(paid["reference"], amount=4_000).json()["data"]["id"]
+    paystack.transfer(reference="transfer-that-survives")
+    paystack.sandbox.kill()
+    paystack.sandbox.start()
+    wait_until(lambda: paystack.transfer_status("transfer-that-survives") == "success", "it is paid")
+    paystack.refund_becomes(refund, "processed")
+    assert [amount for _, amount in paystack.book("refund")] == ["40.00"]
+    assert [amount for _, amount in paystack.book("payout")] == ["500.00"]

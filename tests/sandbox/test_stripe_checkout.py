@@ -1,0 +1,248 @@
+"""Stripe's simulator: Checkout Sessions, their hosted page, and webhooks that come as the plan says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import stripe
+
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.waiting import wait_until
+
+SECRET = "whsec_sandbox"
+SUCCESS = "http://127.0.0.1:9/thanks?session={CHECKOUT_SESSION_ID}"
+GOOD = {"number": "4242 4242 4242 4242", "expiry": "12/34", "cvc": "123"}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
+    with running_sandbox(tmp_path_factory.mktemp("checkout"), autopay_s=None) as sandbox:
+        yield sandbox
+
+
+@pytest.fixture
+def receiver() -> Iterator[CallbackReceiver]:
+    with CallbackReceiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def sandbox(running: RunningSandbox, receiver: CallbackReceiver) -> RunningSandbox:
+    running.reset()
+    running.control({"webhooks": {"stripe": f"{receiver.url}/hook"}})
+    return running
+
+
+@pytest.fixture
+def client(sandbox: RunningSandbox) -> Any:
+    base = {"api": f"{sandbox.url}/stripe"}
+    return stripe.StripeClient("sk_test_sandbox", base_addresses=base, max_network_retries=0).v1
+
+
+def open_session(client: Any, amount: int = 250000, currency: str = "kes", **more: Any) -> Any:
+    options = more.pop("options", {})
+    price = {"currency": currency, "unit_amount": amount, "product_data": {"name": "Basket"}}
+    params = {
+        "mode": "payment",
+        "line_items": [{"price_data": price, "quantity": 1}],
+        "success_url": SUCCESS,
+        "cancel_url": "http://127.0.0.1:9/basket",
+        "client_reference_id": "basket-1",
+        "payment_intent_data": {"metadata": {"reference": "basket-1"}},
+        **more,
+    }
+    return client.checkout.sessions.create(params, options)
+
+
+def submit(session: Any, **card: str) -> requests.Response:
+    return requests.post(session.url, data={**GOOD, **card}, allow_redirects=False, timeout=10)
+
+
+def types(receiver: CallbackReceiver, count: int) -> list[str]:
+    found = receiver.wait_for(count, path="/hook")
+    for one in found:
+        stripe.Webhook.construct_event(one.body, one.headers["stripe-signature"], SECRET)
+    return [json.loads(one.body)["type"] for one in found]
+
+
+def booked(sandbox: RunningSandbox) -> list[str]:
+    return [line["amount"] for line in sandbox.book("stripe", "basket-1")["entries"]]
+
+
+def test_a_person_pays_on_the_page(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    session = open_session(client)
+    assert (session.status, session.payment_status, session.payment_intent) == ("open", "unpaid", None)
+    assert (session.amount_total, session.currency, session.mode) == (250000, "kes", "payment")
+    page = requests.get(session.url, timeout=10)
+    assert "2500 KES" in page.text or "2500.00 KES" in page.text
+    assert "no real money" in page.text and "4000000000000002" in page.text
+
+    refused = submit(session, number="4000 0000 0000 9995")
+    assert (refused.status_code, "insufficient funds" in refused.text) == (402, True)
+    assert client.checkout.sessions.retrieve(session.id).payment_intent is None
+    for wrong in ({"number": "4111111111111112"}, {"number": "12"}, {"expiry": "13/30"}, {"cvc": "1"}):
+        assert submit(session, **wrong).status_code in (400, 402)
+    assert booked(sandbox) == []
+
+    thanks = submit(session)
+    assert thanks.headers["Location"] == SUCCESS.replace("{CHECKOUT_SESSION_ID}", session.id)
+    done = client.checkout.sessions.retrieve(
+        session.id, {"expand": ["payment_intent.latest_charge", "line_items"]}
+    )
+    assert (done.status, done.payment_status, done.url) == ("complete", "paid", None)
+    assert done.payment_intent.metadata.to_dict() == {"reference": "basket-1"}
+    assert done.payment_intent.latest_charge.amount == 250000
+    assert done.line_items.data[0].description == "Basket"
+    assert types(receiver, 3) == [
+        "payment_intent.payment_failed", "payment_intent.succeeded", "checkout.session.completed",
+    ]  # fmt: skip
+    assert booked(sandbox) == ["2500.00"]
+    again = submit(session)
+    assert again.status_code == 400 and booked(sandbox) == ["2500.00"]
+    assert client.checkout.sessions.list({"payment_intent": done.payment_intent.id}).data[0].id == session.id
+
+
+@pytest.mark.parametrize("answer", ["complete", "fail"])
+def test_the_bank_asks_on_the_page(client: Any, sandbox: RunningSandbox, answer: str) -> None:
+    session = open_session(client)
+    asked = submit(session, number="4000002760003184")
+    challenge = sandbox.url + asked.headers["Location"]
+    assert asked.headers["Location"].startswith("/stripe/3ds/pi_")
+    back = requests.post(challenge, data={"answer": answer}, allow_redirects=False, timeout=10)
+    if answer == "complete":
+        assert back.headers["Location"].endswith(session.id)
+        assert client.checkout.sessions.retrieve(session.id).payment_status == "paid"
+        return
+    assert "failed authentication" in requests.get(sandbox.url + back.headers["Location"], timeout=10).text
+    assert client.checkout.sessions.retrieve(session.id).status == "open"
+    assert submit(session).status_code == 303
+    assert booked(sandbox) == ["2500.00"]
+
+
+def test_expiry(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    session = open_session(client)
+    assert client.checkout.sessions.expire(session.id).status == "expired"
+    assert types(receiver, 1) == ["checkout.session.expired"]
+    with pytest.raises(stripe.InvalidRequestError, match="open"):
+        client.checkout.sessions.expire(session.id)
+    assert submit(session).status_code == 400
+    assert "expired" in requests.get(session.url, timeout=10).text
+    second = open_session(client)
+    sandbox.control({"advance_s": 24 * 3600 + 5})
+    assert types(receiver, 2)[1] == "checkout.session.expired"  # by itself
+    assert client.checkout.sessions.retrieve(second.id).status == "expired"
+    assert booked(sandbox) == []
+
+
+def test_nobody_clicks(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    sandbox.control({"autopay_s": 0.2})
+    session = open_session(client)
+    assert types(receiver, 2) == ["payment_intent.succeeded", "checkout.session.completed"]
+    intent = client.checkout.sessions.retrieve(session.id).payment_intent
+    assert client.refunds.create({"payment_intent": intent}).amount == 250000
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        client.payment_intents.cancel(intent)
+    assert caught.value.code == "payment_intent_unexpected_state"
+
+
+def test_who_opens_the_page_pays_himself(client: Any, sandbox: RunningSandbox) -> None:
+    sandbox.control({"autopay_s": 1})
+    watched, other = open_session(client), open_session(client)
+    requests.get(watched.url, timeout=10)
+    wait_until(lambda: client.checkout.sessions.retrieve(other.id).status == "complete", "the other is paid")
+    assert client.checkout.sessions.retrieve(watched.id).status == "open"
+
+
+@pytest.mark.parametrize(("amount", "code"), [(710100, "insufficient_funds"), (710400, "generic_decline")])
+def test_fates(
+    client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver, amount: int, code: str
+) -> None:
+    sandbox.control({"autopay_s": 0.1})
+    session = open_session(client, amount)
+    assert types(receiver, 1) == ["payment_intent.payment_failed"]
+    failed = json.loads(receiver.received[0].body)["data"]["object"]
+    assert failed["last_payment_error"]["decline_code"] == code
+    assert failed["metadata"] == {"reference": "basket-1"}
+    assert client.checkout.sessions.retrieve(session.id).status == "open"
+    assert booked(sandbox) == []
+
+
+def test_a_customer_who_leaves(client: Any, sandbox: RunningSandbox) -> None:
+    sandbox.control({"autopay_s": 0.05})
+    quiet = [open_session(client, amount) for amount in (710200, 710300)]
+    paid = open_session(client)
+    wait_until(
+        lambda: client.checkout.sessions.retrieve(paid.id).status == "complete", "the willing one pays"
+    )
+    assert [client.checkout.sessions.retrieve(session.id).status for session in quiet] == ["open", "open"]
+
+
+def test_news_before_the_answer(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    session = open_session(client, 700700)
+    assert len(receiver.received) == 2  # when the answer was here
+    assert (session.status, session.payment_intent) == ("open", None)
+    assert client.checkout.sessions.retrieve(session.id).status == "complete"
+
+
+def test_news_in_the_wrong_order(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    session = open_session(client, 701200)
+    assert submit(session).status_code == 303
+    assert types(receiver, 3) == [
+        "checkout.session.completed", "payment_intent.succeeded", "payment_intent.payment_failed",
+    ]  # fmt: skip
+    assert booked(sandbox) == ["7012.00"]
+
+
+def test_news_lost_and_repeated(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    submit(open_session(client, 700500))
+    assert {line["status"] for line in sandbox.callbacks("stripe")} == {"lost"}
+    submit(open_session(client, 700600))
+    receiver.wait_for(6, path="/hook")
+    ids = [json.loads(one.body)["id"] for one in receiver.received]
+    assert len(set(ids)) == 2 and all(ids.count(id) == 3 for id in ids)
+    receiver.statuses = [500]
+    submit(open_session(client))
+    receiver.wait_for(9, path="/hook")  # two, and the refused one again
+    assert booked(sandbox) == ["7005.00", "7006.00", "2500.00"]
+
+
+def test_the_wrong_amount(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+    session = open_session(client, 700900)
+    submit(session)
+    done = client.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
+    assert (done.amount_total, done.payment_intent.amount_received) == (701000, 701000)
+    receiver.wait_for(2)
+    assert json.loads(receiver.received[0].body)["data"]["object"]["amount_received"] == 701000
+    assert booked(sandbox) == ["7010.00"]
+
+
+def test_a_lost_answer_is_asked_for_again(client: Any, sandbox: RunningSandbox) -> None:
+    options = {"idempotency_key": "basket-1"}
+    with pytest.raises(stripe.APIConnectionError):
+        open_session(client, 700100, options=options)
+    session = open_session(client, 700100, options=options)
+    assert len(client.checkout.sessions.list().data) == 1
+    assert submit(session).status_code == 303
+    assert booked(sandbox) == ["7001.00"]
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"success_url": "javascript:alert(1)"}, "success_url"),
+        ({"mode": "subscription"}, "mode"),
+        ({"line_items": []}, "line_items"),
+        ({"expires_at": 5}, "expires_at"),
+        ({"client_reference_id": "x" * 201}, "client_reference_id"),
+        ({"payment_intent_data": {"colour": "red"}}, "colour"),
+        ({"line_items": [{"price": "price_1", "quantity": 1}]}, "line_items[0][price]"),
+    ],
+)
+def test_wrong_sessions(client: Any, change: dict[str, Any], param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as caught:
+        open_session(client, **change)
+    assert (caught.value.http_status, caught.value.param) == (400, param)

@@ -1,0 +1,166 @@
+"""Providers as tests hold them: on an account of their own, tokens in memory, every call noted; a scripted far end."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+from app.providers.base import Account, CallRecord, FreshToken, Provider, Surroundings
+
+P = TypeVar("P", bound=Provider)
+
+EARLY_S = 60
+"""A token is not used in the last seconds of its life."""
+
+
+@dataclass
+class MemoryTokens:
+    """A TokenStore in memory. fetched: how many tokens were made."""
+
+    fetched: int = 0
+    _kept: dict[str, tuple[str, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def get(self, key: str, fetch: Callable[[], FreshToken], *, rejected: str | None = None) -> str:
+        with self._lock:
+            token, ends = self._kept.get(key, ("", 0.0))
+            if token and token != rejected and time.monotonic() < ends:
+                return token
+            fresh = fetch()
+            self.fetched += 1
+            self._kept[key] = (fresh.token, time.monotonic() + fresh.life_s - EARLY_S)
+            return fresh.token
+
+
+@dataclass
+class Observed:
+    """What `Surroundings.observe` was told."""
+
+    calls: list[CallRecord] = field(default_factory=list)
+
+    def __call__(self, record: CallRecord) -> None:
+        self.calls.append(record)
+
+    @property
+    def last(self) -> CallRecord:
+        return self.calls[-1]
+
+
+def make_provider(
+    cls: type[P],
+    base_url: str = "http://127.0.0.1:9",
+    *,
+    tokens: MemoryTokens | None = None,
+    observe: Callable[[CallRecord], None] | None = None,
+    timeout_s: float = 5.0,
+    account_id: str = "test-account",
+    **values: str,
+) -> P:
+    """A provider on an account of the sandbox. values: its settings; those not named have their defaults.
+
+    The base URL, when none is given, is a port where nothing listens: a call there raises Unavailable.
+    """
+    settings = {setting.name: setting.default for setting in cls.settings} | values
+    surroundings = Surroundings(
+        tokens=tokens or MemoryTokens(),
+        observe=observe or Observed(),
+        timeout_s=timeout_s,
+        connect_timeout_s=2.0,
+    )
+    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), settings), surroundings)
+
+
+DROP = object()
+"""An answer of `Scripted`: read the request, then close the connection without a word."""
+
+HANG = object()
+"""An answer of `Scripted`: read the request, then say nothing until the end."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One request that reached `Scripted`."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+class Scripted:
+    """A provider on 127.0.0.1 that says what it is told to: for answers no simulator gives.
+
+    `on(path, answer, …)`: the answers to requests of that path, one after another, the last one for ever. An answer is
+    (status, object or bytes), DROP or HANG.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[Seen] = []
+        self._answers: dict[str, list] = {}
+        self._ended = threading.Event()
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                owner._serve(self)
+
+            do_GET = do_POST = answer
+
+            def log_message(self, *_args: object) -> None:
+                """Quiet."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+
+    def __enter__(self) -> Scripted:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._ended.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def on(self, path: str, *answers: object) -> Scripted:
+        self._answers[path] = list(answers)
+        return self
+
+    def asked(self, path: str) -> list[Seen]:
+        return [request for request in self.seen if request.path == path]
+
+    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(handler.path)
+        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
+        headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.seen.append(Seen(handler.command, parts.path, dict(parse_qsl(parts.query)), headers, body))
+        answers = self._answers.get(parts.path) or [(404, {"scripted": "nothing"})]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        handler.close_connection = True
+        if answer is HANG:
+            self._ended.wait(30)
+        if answer in (DROP, HANG):
+            return
+        status, content = answer
+        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
+        handler.send_response(status)
+        handler.send_header("Content-Type", "application/json")
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        handler.wfile.write(raw)

@@ -1,0 +1,52 @@
+"""A merchant with an API key, made anew for each test."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from dataclasses import dataclass, field
+
+from flask import Flask
+
+from app import clock, ids, ledger
+from app.services import tenant_service
+from app.services.tenant_service import Plan
+from app.services.tenant_wallets import house_account, tenant_wallet
+from app.unit_of_work import transaction
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A tenant's backend: `headers` go with every request."""
+
+    tenant_id: uuid.UUID
+    api_key: str = field(repr=False)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"X-TENANT-API-KEY": self.api_key}
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.api_key}"}
+
+
+def make_shop(app: Flask, *, plan: Plan = "growth") -> Shop:
+    with app.app_context():
+        tenant, key = tenant_service.create_tenant(f"Shop {secrets.token_hex(4)}", plan)
+    return Shop(tenant.id, key)
+
+
+def fund_shop(app: Flask, shop: Shop, amount_minor: int, *, currency: str = "KES") -> None:
+    """Put `amount_minor` into the shop's wallet, from outside."""
+
+    def work(session) -> None:
+        wallet = tenant_wallet(session, shop.tenant_id, currency)
+        outside = house_account(session, "external", "", currency)
+        ledger.post(
+            session, "deposit", ref_id=ids.uuid7(), now=clock.now(), currency=currency, tenant_id=shop.tenant_id,
+            amounts={wallet: amount_minor, outside: -amount_minor},
+        )  # fmt: skip
+
+    with app.app_context():
+        transaction(work)

@@ -1,0 +1,111 @@
+"""Which provider `auto` asks first: those that can, healthy ones first, at home before abroad, then by cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import MappingProxyType
+
+import pytest
+
+from app.config import ConfigError, load
+from app.money import Money
+from app.providers.base import Capabilities, Limits
+from app.services.routing import COSTS, Costs, candidates, cost
+
+CAPABILITIES = MappingProxyType({
+    "mpesa": Capabilities({"KES": Limits(100, 250_000_00)}, needs=frozenset({"phone"}), countries=frozenset({"KE"}),
+                          whole_units=True),
+    "paystack": Capabilities({"KES": Limits(100), "NGN": Limits(100_00)}, countries=frozenset({"NG", "KE", "GH"})),
+    "pesapal": Capabilities({"KES": Limits(100), "USD": Limits()}, countries=frozenset({"KE", "UG", "TZ"})),
+    "stripe": Capabilities({"KES": Limits(50_00), "USD": Limits(50)}),
+    "cpay": Capabilities({"KES": Limits(), "USD": Limits(), "JPY": Limits()}),
+})  # fmt: skip
+ALL = tuple(CAPABILITIES)
+
+
+def choose(
+    minor: int, currency: str = "KES", *, country: str | None = "KE", available: Sequence[str] = ALL,
+    ill: Sequence[str] = (), costs: Costs = MappingProxyType({}),
+) -> list[str]:  # fmt: skip
+    return candidates(
+        amount=Money(minor, currency), country=country, available=available, capabilities=CAPABILITIES,
+        health=lambda name: name not in ill, costs=costs,
+    )  # fmt: skip
+
+
+def test_a_kenyan_phone_pays_by_m_pesa_first() -> None:
+    assert choose(1000_00) == ["mpesa", "paystack", "pesapal", "stripe"]
+
+
+def test_a_phone_of_another_country_is_not_asked_through_m_pesa() -> None:
+    assert choose(1000_00, country="UG") == ["pesapal", "paystack", "stripe"]
+    assert choose(1000_00, country="SE") == ["paystack", "pesapal", "stripe"]
+
+
+def test_an_unknown_country_excludes_nobody() -> None:
+    assert choose(1000_00, country=None) == ["mpesa", "paystack", "pesapal", "stripe"]
+
+
+def test_only_who_takes_the_currency_and_the_amount() -> None:
+    assert choose(1000_00, "USD") == ["pesapal", "stripe"]
+    assert choose(250_001_00) == ["paystack", "pesapal", "stripe"]
+    assert choose(49_00) == ["mpesa", "paystack", "pesapal"]
+    assert choose(1000_50) == ["paystack", "pesapal", "stripe"]
+    assert choose(99) == []
+    assert choose(1000, "XOF") == []
+
+
+def test_an_unhealthy_one_is_the_last_resort_not_excluded() -> None:
+    assert choose(1000_00, ill=["mpesa"]) == ["paystack", "pesapal", "stripe", "mpesa"]
+    assert choose(1000_00, ill=ALL) == ["mpesa", "paystack", "pesapal", "stripe"]
+
+
+def test_the_mock_is_chosen_only_where_there_is_no_other() -> None:
+    assert choose(1000, "JPY") == []
+    assert choose(1000, "JPY", available=["cpay"]) == ["cpay"]
+    assert choose(1000_00, available=["cpay", "stripe"], ill=["stripe"]) == ["stripe"]
+    assert choose(1000_00, available=[]) == []
+
+
+def test_costs_decide_between_equals_and_can_be_replaced() -> None:
+    assert choose(1000_00, available=["pesapal", "paystack"]) == ["paystack", "pesapal"]
+    cheap = {"pesapal": {"KES": (1_000, 0)}}
+    assert choose(1000_00, available=["pesapal", "paystack"], costs=cheap) == ["pesapal", "paystack"]
+    # A fixed part weighs more on a small amount.
+    costs = {"pesapal": {"*": (0, 50_00)}, "paystack": {"KES": (100_000, 0)}}
+    assert choose(100_00, available=["pesapal", "paystack"], costs=costs) == ["paystack", "pesapal"]
+    assert choose(10_000_00, available=["pesapal", "paystack"], costs=costs) == ["pesapal", "paystack"]
+
+
+def test_equal_costs_keep_the_given_order_and_unknown_ones_come_last() -> None:
+    same = {"pesapal": {"*": (1, 0)}, "paystack": {"*": (1, 0)}}
+    for order in (["pesapal", "paystack"], ["paystack", "pesapal"]):
+        assert choose(1000_00, available=order, costs=same) == order
+    assert cost("nobody", Money(100, "KES")) == float("inf")
+
+
+def test_paystack_s_costs_are_its_price_list() -> None:
+    assert cost("paystack", Money(10_000_00, "NGN")) == 250_00  # 1.5 % + NGN 100
+    assert cost("paystack", Money(1000_00, "ZAR")) == 30_00  # 2.9 % + ZAR 1
+    assert all(rate <= 100_000 for rows in COSTS.values() for rate, _ in rows.values())
+
+
+def _settings(costs: str) -> dict[str, str]:
+    secrets = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)
+    return {**secrets, "DATABASE_URL": "postgresql://x", "ROUTING_COSTS": costs}
+
+
+def test_the_setting_is_read_into_the_table() -> None:
+    assert load(_settings(""))["ROUTING_COSTS"] == {}
+    read = load(_settings('{"pesapal": {"kes": [1000, 5], "*": [2000, 0]}}'))["ROUTING_COSTS"]
+    assert read == {"pesapal": {"KES": (1000, 5), "*": (2000, 0)}}
+    assert cost("pesapal", Money(1000, "KES"), costs=read) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["nonsense", "[]", '{"a": 5}', '{"a": {"KES": 5}}', '{"a": {"KES": [1]}}', '{"a": {"KES": [1, -1]}}',
+             '{"a": {"KES": [1.5, 0]}}', '{"a": {"KES": [true, 0]}}', '{"a": {"KES": ["1", 0]}}'],
+)  # fmt: skip
+def test_a_setting_that_cannot_be_read_stops_the_start(text: str) -> None:
+    with pytest.raises(ConfigError, match="ROUTING_COSTS"):
+        load(_settings(text))
