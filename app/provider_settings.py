@@ -63,6 +63,7 @@ PROVIDER_SETTINGS: Final = (
     Setting("PAYSTACK_SECRET_KEY", "sk_test_ or sk_live_; signs webhooks, too", "sk_test_sandbox_paystack", ""),
     Setting("PAYSTACK_CHANNELS", "channels of the payment page, comma separated; empty: all"),
     Setting("PAYSTACK_FALLBACK_EMAIL", "sent when a customer has no e-mail; empty: an e-mail is required"),
+    Setting("PAYSTACK_REFUND_FILTER", "query parameter that narrows Paystack's refund list to a transaction; empty: none"),
 
     Setting("PESAPAL_ENV", "sandbox or live: which Pesapal", "sandbox", "live"),
     Setting("PESAPAL_BASE_URL", "where Pesapal is; empty: by PESAPAL_ENV, in demo the simulator"),

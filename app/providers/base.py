@@ -1,9 +1,9 @@
-"""What the gateway asks of a provider, and what it gets to know.
+"""What the gateway asks of a provider: the class every adapter extends, and what surrounds each of its calls.
 
 An adapter is one folder with one `Provider` subclass; the registry (`app/providers/__init__.py`) names it in one line.
 Adapters know no Flask, no database and no tenant: they get an `Account` (credentials) and `Surroundings`, take frozen
-dataclasses and return a `Result` or raise a `ProviderError`. The public methods here measure, log and guard every call;
-adapters write the ones with an underscore.
+dataclasses (values.py) and return a `Result` or raise a `ProviderError` (errors.py). The public methods here measure,
+log and guard every call; adapters write the ones with an underscore.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
-from types import MappingProxyType
-from typing import Any, ClassVar, Final, Protocol, TypeVar
+from datetime import datetime
+from typing import ClassVar, TypeVar
 
 import structlog
 
@@ -23,305 +20,64 @@ from app import held_connections
 from app.errors import InvalidAmount
 from app.money import Money, exponent_of
 from app.providers.errors import InvalidRequest, NotSupported, ProviderError
+from app.providers.values import (
+    NO_FACTS,
+    Account,
+    AccountSetting,
+    Acknowledgement,
+    Callback,
+    CallbackEvent,
+    CallRecord,
+    Capabilities,
+    ChargeRequest,
+    Customer,
+    FreshToken,
+    Handle,
+    Kind,
+    Limits,
+    PayoutHandle,
+    PayoutMethod,
+    PayoutRequest,
+    RefundHandle,
+    RefundRequest,
+    Result,
+    State,
+    StatementLine,
+    Surroundings,
+    TokenStore,
+)
+
+__all__ = [
+    "NO_FACTS",
+    "Account",
+    "AccountSetting",
+    "Acknowledgement",
+    "CallRecord",
+    "Callback",
+    "CallbackEvent",
+    "Capabilities",
+    "ChargeRequest",
+    "Customer",
+    "FreshToken",
+    "Handle",
+    "Kind",
+    "Limits",
+    "PayoutHandle",
+    "PayoutMethod",
+    "PayoutRequest",
+    "Provider",
+    "RefundHandle",
+    "RefundRequest",
+    "Result",
+    "State",
+    "StatementLine",
+    "Surroundings",
+    "TokenStore",
+]
 
 T = TypeVar("T")
 
 log = structlog.get_logger("providers")
-
-NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
-
-
-class State(StrEnum):
-    """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now)."""
-
-    PENDING = "pending"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    REVERSED = "reversed"
-    NOT_FOUND = "not_found"
-
-
-class Kind(StrEnum):
-    """What an operation, a callback or an inquiry is about. `OTHER`: nothing the gateway acts on (a dispute, a ping)."""
-
-    PAYMENT = "payment"
-    REFUND = "refund"
-    PAYOUT = "payout"
-    OTHER = "other"
-
-
-class PayoutMethod(StrEnum):
-    MPESA = "mpesa"
-    TILL = "till"
-    BANK = "bank_transfer"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Smallest and largest amount of one operation, in minor units, both allowed. None: no limit is known."""
-
-    minimum: int = 1
-    maximum: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Capabilities:
-    """What a provider can do. Read by the services instead of the provider's name.
-
-    currencies: what can be charged, and within which limits. needs: contact details a charge cannot go without
-    (`phone`, `email`). countries: ISO 3166 codes where its customers are; empty: anywhere.
-    whole_units: takes no fractions of the major unit.
-    has_payment_page: the customer is sent to `Result.payment_url`. asks: the kinds it answers an inquiry for at once;
-    others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
-    charge twice. can_ask_by_reference: a charge is found by *our* reference, even when the answer to it was lost.
-    payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
-    has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
-    is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
-    """
-
-    currencies: Mapping[str, Limits]
-    needs: frozenset[str] = frozenset()
-    countries: frozenset[str] = frozenset()
-    whole_units: bool = False
-    has_payment_page: bool = False
-    asks: frozenset[Kind] = frozenset({Kind.PAYMENT})
-    is_resend_safe: bool = False
-    can_ask_by_reference: bool = True
-    can_refund: bool = True
-    can_refund_partially: bool = True
-    can_refund_repeatedly: bool = True
-    can_cancel: bool = False
-    payouts: Mapping[PayoutMethod, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
-    signs_callbacks: bool = True
-    has_statement: bool = False
-    expires_after: timedelta = timedelta(hours=24)
-    horizon: timedelta = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSetting:
-    """One credential or setting of a provider account: `consumer_key` is MPESA_CONSUMER_KEY in the environment.
-
-    is_secret: never shown. is_required: the account is not configured without it.
-    """
-
-    name: str
-    about: str
-    is_secret: bool = False
-    is_required: bool = False
-    default: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One set of credentials at a provider. `id` tells accounts apart (token cache, metrics); no secret.
-
-    environment: `sandbox` or `live`. base_url: where the provider is, without a slash at the end; it is the only thing,
-    besides the credentials, in which live, the provider's own sandbox and our simulator differ.
-    """
-
-    id: str
-    environment: str
-    base_url: str
-    values: Mapping[str, str] = field(repr=False, default_factory=lambda: MappingProxyType({}))
-
-    def __getitem__(self, name: str) -> str:
-        """The setting, or an empty text."""
-        return self.values.get(name, "")
-
-
-@dataclass(frozen=True, slots=True)
-class FreshToken:
-    """An access token and how long it lives from now, in seconds."""
-
-    token: str = field(repr=False)
-    life_s: int = 0
-
-
-class TokenStore(Protocol):
-    """Access tokens shared by all workers: a provider may kill the old one when it gives a new one (Daraja)."""
-
-    def get(self, key: str, fetch: Callable[[], FreshToken], *, rejected: str | None = None) -> str:
-        """The shared token. `fetch` makes a new one, by one caller at a time, when there is none, it is about to end,
-        or it is the `rejected` one. What `fetch` raises is raised."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """One finished call: outcome is a `State`, `ok`, or a ProviderError's word; duration in seconds."""
-
-    provider: str
-    operation: str
-    outcome: str
-    duration_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What adapters get from the house. timeout_s: longest wait for an answer, in seconds."""
-
-    tokens: TokenStore
-    observe: Callable[[CallRecord], None]
-    timeout_s: float = 20.0
-    connect_timeout_s: float = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Customer:
-    """Who pays. phone: E.164 (`+254712345678`). All but what `Capabilities.needs` names may be absent."""
-
-    phone: str | None = None
-    email: str | None = None
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeRequest:
-    """Ask a customer for money. reference: our key, 36 characters `[a-z0-9-]`, unique for ever; the same reference is
-    the same charge. label: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
-    callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
-
-    reference: str
-    label: str
-    amount: Money
-    customer: Customer
-    callback_url: str
-    return_url: str
-    description: str = "Payment"
-    metadata: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Handle:
-    """What identifies a charge that was asked for before. provider_reference is None when the answer was lost; receipt
-    is what the provider calls the finished payment (M-Pesa receipt, Stripe `pi_…`, Chapa reference, confirmation code).
-    """
-
-    reference: str
-    label: str
-    amount: Money
-    sent_at: datetime
-    provider_reference: str | None = None
-    receipt: str | None = None
-    callback_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RefundRequest:
-    """Give money of `charge` back. reference: our key of this refund. refunded_before: minor units already given back.
-    callback_url: holds an unguessable token of this refund."""
-
-    reference: str
-    amount: Money
-    charge: Handle
-    reason: str
-    callback_url: str
-    refunded_before: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class RefundHandle:
-    """A refund that was asked for before."""
-
-    reference: str
-    amount: Money
-    charge: Handle
-    sent_at: datetime
-    provider_reference: str | None = None
-    refunded_before: int = 0
-    callback_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PayoutRequest:
-    """Send money out. destination: by method, phone_number (MSISDN digits) | till_number | account_number, bank_code,
-    account_name. reference: our key, 36 characters `[a-z0-9-]`; the same reference is the same payout."""
-
-    reference: str
-    amount: Money
-    method: PayoutMethod
-    destination: Mapping[str, str] = field(repr=False)
-    callback_url: str = ""
-    reason: str = "Payout"
-
-
-@dataclass(frozen=True, slots=True)
-class PayoutHandle:
-    """A payout that was asked for before."""
-
-    reference: str
-    amount: Money
-    method: PayoutMethod
-    sent_at: datetime
-    provider_reference: str | None = None
-    callback_url: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What the provider says, now, about one charge, refund or payout.
-
-    amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
-    code, message: the provider's own word and sentence (failures). response: its answer for `provider_response`:
-    JSON-safe, no secret, no full account numbers.
-    """
-
-    state: State
-    provider_reference: str | None = None
-    receipt: str | None = None
-    amount: Money | None = None
-    payment_url: str | None = None
-    code: str | None = None
-    message: str | None = None
-    response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Callback:
-    """An inbound HTTP request as it came. headers: names in lower case. body: raw bytes, what signatures are over."""
-
-    method: str
-    headers: Mapping[str, str]
-    query: Mapping[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class CallbackEvent:
-    """What a callback is about. event_id: the same for repeats of the same news, at most 255 characters.
-
-    reference: ours, when it is in there. is_verified: a signature over the body was checked. claim: what it says;
-    the gateway believes it only when the provider cannot be asked (`Capabilities.asks`) and either the signature or the
-    secret path of the operation's own callback URL vouches for it.
-    """
-
-    event_id: str
-    kind: Kind
-    event_type: str
-    reference: str | None = None
-    provider_reference: str | None = None
-    is_verified: bool = False
-    claim: Result | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Acknowledgement:
-    """The HTTP answer a provider expects to its callback. body: JSON-safe, or a text."""
-
-    status: int = 200
-    body: Mapping[str, Any] | str = field(default_factory=lambda: MappingProxyType({"received": True}))
-
-
-@dataclass(frozen=True, slots=True)
-class StatementLine:
-    """One collection the provider lists. label: the short text of the charge it belongs to, as the provider shows it."""
-
-    label: str
-    receipt: str
-    amount: Money
-    at: datetime
 
 
 class Provider(ABC):

@@ -71,6 +71,11 @@ def _add_reading(blueprint: Blueprint, sandbox: Sandbox) -> None:
     def book(provider: str) -> dict[str, Any]:
         return sandbox.book.read(provider, reference=request.args.get("reference"))
 
+    @blueprint.get("/waiting")
+    def waiting() -> dict[str, int]:
+        """How much is under way or will begin within `within` seconds (default 1): for tests that wait for quiet."""
+        return {"due_soon": sandbox.timers.waiting(request.args.get("within", 1.0, type=float))}
+
     @blueprint.get("/callbacks")
     def callbacks() -> dict[str, Any]:
         return {"callbacks": sandbox.courier.listed(request.args.get("provider"))}

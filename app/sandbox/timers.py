@@ -55,6 +55,15 @@ class Timers:
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM timers WHERE name = ? AND id = ?", (name, id))
 
+    def waiting(self, within_s: float) -> int:
+        """How much is being done, or will begin within so many seconds."""
+        until = self._now().timestamp() + within_s
+        with self._database.transaction() as connection:
+            row = connection.execute(
+                "SELECT count(*) AS count FROM timers WHERE due <= ?", (until,)
+            ).fetchone()
+            return int(row["count"])
+
     def wake(self) -> None:
         """Look again what is due: something was set, or the time was moved."""
         self._changed.set()

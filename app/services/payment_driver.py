@@ -215,12 +215,19 @@ def _is_older(attempt_id: uuid.UUID, age: timedelta) -> bool:
 
 
 def _next(attempt_id: uuid.UUID, now: datetime) -> datetime | None:
-    attempt, _ = _read(attempt_id)
+    attempt, payment = _read(attempt_id)
     if attempt.state not in OPEN_ATTEMPTS:
         return None
     if attempt.state == "sending":
         return (attempt.sent_at or now) + answer_time()
+    if attempt.state == "unknown" and payment.review and _is_past_horizon(attempt, now):
+        return None  # a person decides; `flask reconcile` asks again
     return now + timedelta(seconds=WAITS_S[min(attempt.inquiries, len(WAITS_S) - 1)])
+
+
+def _is_past_horizon(attempt: PaymentAttempt, now: datetime) -> bool:
+    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    return now - (attempt.sent_at or attempt.created_at) > provider.capabilities.horizon
 
 
 def _read(attempt_id: uuid.UUID) -> tuple[PaymentAttempt, Payment]:

@@ -192,7 +192,14 @@ def _processing(session: Session, locked: Locked, *, source: str, now: datetime)
 
 
 def _refused(session: Session, locked: Locked, error: ProviderError, *, source: str, now: datetime) -> None:
-    """A definite no to a sending. (A refusal of an inquiry says nothing about the charge: callers do not bring it.)"""
+    """A definite no to a sending. (A refusal of an inquiry says nothing about the charge: callers do not bring it.)
+
+    A no to the second sending of a key says nothing about the first, whose answer was lost.
+    """
+    if locked.attempt.sendings > 1:
+        unknown = OutcomeUnknown(error.message, code=error.code)
+        _unknown(session, locked, unknown, source=source, now=now)
+        return
     result = Result(State.FAILED, code=error.code, message=error.message, response=error.response)
     _remember(locked, result, now=now)
     _failed(session, locked, result, source=source, now=now)

@@ -73,6 +73,10 @@ class Accounts:
         values = json.loads(sealer().open(account.sealed, purpose=_PURPOSE, row_id=account.id))
         return self._adapter(account.provider, str(account.id), account.environment, values)
 
+    def trial(self, name: str, environment: str, values: Mapping[str, str]) -> None:
+        """Make the adapter and forget it. Raises ValueError for values it cannot work with."""
+        PROVIDERS[name](Account("trial", environment, "http://127.0.0.1:9", dict(values)), self._surroundings)
+
     def _adapter(self, name: str, account_id: str, environment: str, values: Mapping[str, str]) -> Provider:
         key = (name, account_id, json.dumps(dict(values), sort_keys=True))
         made = self._made.get(key)
@@ -159,6 +163,10 @@ def set_account(
     if missing := sorted(n for n, setting in known.items() if setting.is_required and not values.get(n)):
         raise InvalidRequest(f"{adapter.title} needs {', '.join(missing)}.")
     complete = {n: values.get(n, setting.default) for n, setting in known.items()}
+    try:
+        _accounts().trial(name, environment, complete)
+    except ValueError as error:
+        raise InvalidRequest(f"{adapter.title} cannot be set up like that: {error}") from error
     account_id, token, now = ids.uuid7(), secrets.token_urlsafe(24), clock.now()
     sealed = sealer().seal(json.dumps(complete).encode(), purpose=_PURPOSE, row_id=account_id)
 

@@ -46,6 +46,9 @@ KEPT_HEADERS: Final = frozenset(
     }
 )  # fmt: skip
 
+_Way = tuple[Any, str | None]
+"""A column, and the value it is to have, if the news holds one."""
+
 log = structlog.get_logger("callbacks")
 
 
@@ -82,18 +85,19 @@ def process(event_id: uuid.UUID) -> datetime | None:
     """Find what the news is about, confirm it, apply it. When it is to be confirmed again, else None."""
     with reading() as session:
         event = session.get_one(ProviderEvent, event_id)
-        attempt, refund = _subject(session, event)
+        attempt, refunds = _subject(session, event)
     if event.state != "received":
         return None
     parsed = _parse_again(event)
-    if refund is not None:
-        is_settled = _about_refund(event, parsed, refund)
-    elif attempt is not None and parsed.kind is not Kind.OTHER:
-        is_settled = _about_payment(event, parsed, attempt)
-    else:
+    if attempt is None or (parsed.kind is Kind.OTHER and not refunds):
         _close(event_id, "ignored", "Nothing here goes by this reference.", None)
         return None
-    payment_id = refund.payment_id if refund else attempt.payment_id if attempt else None
+    payment_id = attempt.payment_id
+    if refunds:
+        settled = [_about_refund(event, parsed, refund) for refund in refunds]
+        is_settled = all(settled)
+    else:
+        is_settled = _about_payment(event, parsed, attempt)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
         _close(event_id, "processed", "applied" if is_settled else "not confirmed yet", payment_id)
         return None
@@ -185,66 +189,54 @@ def _store(
     queue.rearm(session, KIND, ref=str(event_id), run_at=now, now=now, payload={"event_id": str(event_id)})
 
 
-def _subject(session: Session, event: ProviderEvent) -> tuple[PaymentAttempt | None, Refund | None]:
-    """What the news is about, by the URL it came to, our reference, or the provider's id, on the same account."""
-    attempts = select(PaymentAttempt).where(PaymentAttempt.provider == event.provider)
-    if event.account_id is None:
-        attempts = attempts.where(PaymentAttempt.account_id.is_(None))
-    else:
-        attempts = attempts.where(PaymentAttempt.account_id == event.account_id)
+def _subject(session: Session, event: ProviderEvent) -> tuple[PaymentAttempt | None, list[Refund]]:
+    """What the news is about, by the URL it came to, our reference, or the provider's id, on the same account.
+
+    Refunds: the one that is meant, or every open one of a payment whose news does not say which.
+    """
+    refund = _named_refund(session, event)
+    if refund is not None:
+        return session.get_one(PaymentAttempt, refund.attempt_id), [refund]
+    attempt = _named_attempt(session, event)
+    if attempt is None or attempt.state != "succeeded":
+        return attempt, []
+    still_open = select(Refund).where(Refund.attempt_id == attempt.id, Refund.state.in_(OPEN_REFUNDS))
+    return attempt, list(session.scalars(still_open.order_by(Refund.id)))
+
+
+def _named_refund(session: Session, event: ProviderEvent) -> Refund | None:
     refunds = select(Refund).join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
-    refunds = refunds.where(PaymentAttempt.provider == event.provider)
-    if event.path_token is not None:
-        refund = session.scalars(refunds.where(Refund.callback_token == event.path_token)).one_or_none()
-        if refund is not None:
-            return None, refund
-        attempt = session.scalars(
-            attempts.where(PaymentAttempt.callback_token == event.path_token)
-        ).one_or_none()
-        if attempt is not None:
-            return attempt, None
+    refunds = refunds.where(PaymentAttempt.provider == event.provider, _same_account(event))
+    ways: list[_Way] = [(Refund.callback_token, event.path_token)]
     if event.kind == Kind.REFUND.value:
-        refund = _first_refund(session, event, refunds)
-        if refund is not None:
-            return None, refund
-    return _first_attempt(session, event, attempts), None
+        ways += [(Refund.reference, event.reference), (Refund.provider_reference, event.provider_reference)]
+    found: Refund | None = _first(session, refunds.order_by(Refund.id), ways)
+    return found
 
 
-def _first_attempt(session: Session, event: ProviderEvent, attempts: Any) -> PaymentAttempt | None:
-    if event.reference:
-        found = session.scalars(attempts.where(PaymentAttempt.reference == event.reference)).first()
-        if found is not None:
-            return found  # type: ignore[no-any-return]
-    if event.provider_reference:
-        by_id = or_(
-            PaymentAttempt.provider_reference == event.provider_reference,
-            PaymentAttempt.receipt == event.provider_reference,
-        )
-        return session.scalars(attempts.where(by_id).order_by(PaymentAttempt.id.desc())).first()
-    return None
-
-
-def _first_refund(session: Session, event: ProviderEvent, refunds: Any) -> Refund | None:
-    """By our reference or the refund's id; else the payment's one open refund, when there is just one."""
-    for column, value in (
-        (Refund.reference, event.reference),
-        (Refund.provider_reference, event.provider_reference),
-    ):
-        if value and (found := session.scalars(refunds.where(column == value)).first()) is not None:
-            return found  # type: ignore[no-any-return]
-    by_payment = [
-        condition
-        for condition, value in (
-            (PaymentAttempt.reference == event.reference, event.reference),
-            (PaymentAttempt.provider_reference == event.provider_reference, event.provider_reference),
-            (PaymentAttempt.receipt == event.provider_reference, event.provider_reference),
-        )
-        if value
+def _named_attempt(session: Session, event: ProviderEvent) -> PaymentAttempt | None:
+    attempts = select(PaymentAttempt).where(PaymentAttempt.provider == event.provider, _same_account(event))
+    ways: list[_Way] = [
+        (PaymentAttempt.callback_token, event.path_token),
+        (PaymentAttempt.reference, event.reference),
+        (PaymentAttempt.provider_reference, event.provider_reference),
+        (PaymentAttempt.receipt, event.provider_reference),
     ]
-    if not by_payment:
-        return None
-    still_open = list(session.scalars(refunds.where(or_(*by_payment), Refund.state.in_(OPEN_REFUNDS))))
-    return still_open[0] if len(still_open) == 1 else None
+    found: PaymentAttempt | None = _first(session, attempts.order_by(PaymentAttempt.id.desc()), ways)
+    return found
+
+
+def _same_account(event: ProviderEvent) -> Any:
+    if event.account_id is None:
+        return PaymentAttempt.account_id.is_(None)
+    return PaymentAttempt.account_id == event.account_id
+
+
+def _first(session: Session, query: Any, ways: list[_Way]) -> Any:
+    for column, value in ways:
+        if value and (found := session.scalars(query.where(column == value).limit(1)).first()) is not None:
+            return found
+    return None
 
 
 def _parse_again(event: ProviderEvent) -> CallbackEvent:
@@ -271,7 +263,7 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
         attempt = session.get_one(PaymentAttempt, attempt.id)
         payment = session.get_one(Payment, attempt.payment_id)
     claim = parsed.claim
-    if attempt.state == "succeeded" and (claim is None or claim.state is not State.REVERSED):
+    if attempt.state == "succeeded" and claim is not None and claim.state is not State.REVERSED:
         _keep_receipt(attempt.id, payment, claim, is_vouched=is_vouched)
         return True
     provider = provider_accounts.of_account(attempt.provider, attempt.account_id)

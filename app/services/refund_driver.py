@@ -65,8 +65,8 @@ def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
 
     def settle(session: Session) -> LockedRefund:
         now = clock.now()
-        if isinstance(outcome, OutcomeUnknown):
-            queue.hurry(session, KIND, ref=str(refund_id), run_at=now + timedelta(seconds=FIRST_LOOK_S))
+        # Whatever it said, unless it was final: the news may not come by itself.
+        queue.hurry(session, KIND, ref=str(refund_id), run_at=now + timedelta(seconds=FIRST_LOOK_S))
         return refund_results.apply(session, refund_id, outcome, source="answer", now=now)
 
     return transaction(settle), outcome

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.config import SECRETS, SETTINGS, ConfigError, load
+from app.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -60,3 +61,13 @@ def test_the_example_shows_production_s_defaults() -> None:
             continue
         default = setting.default if setting.production is None else setting.production
         assert _example()[setting.name] == default, setting.name
+
+
+def test_every_provider_setting_is_one_of_the_environment() -> None:
+    names = {setting.name for setting in SETTINGS}
+    asked = {
+        f"{name.upper()}_{setting.name.upper()}"
+        for name, adapter in PROVIDERS.items()
+        for setting in adapter.settings
+    } | {f"{name.upper()}_{word}" for name in PROVIDERS for word in ("ENV", "BASE_URL")}
+    assert asked - names == set()

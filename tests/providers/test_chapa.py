@@ -221,6 +221,7 @@ LOST = [
     (200, {"message": "Hosted Link", "status": "success", "data": {}}),
     (200, {"message": "Hosted Link", "status": "success", "data": None}),
     (200, failed("No")),
+    (200, LINK | {"status": "failed"}),
     (400, b"<html>Bad request</html>"),
     (404, {"status": "failed"}),
     (302, failed("Elsewhere")),

@@ -229,8 +229,8 @@ def test_refunds_succeed_at_once_and_in_parts() -> None:
 
 @pytest.mark.parametrize(
     ("major", "error", "found"),
-    [("7201", OutcomeUnknown, State.SUCCEEDED), ("7203", OutcomeUnknown, State.NOT_FOUND),
-     ("7204", Declined, State.NOT_FOUND)],
+    [("7221", OutcomeUnknown, State.SUCCEEDED), ("7223", OutcomeUnknown, State.NOT_FOUND),
+     ("7224", Declined, State.NOT_FOUND)],
 )  # fmt: skip
 def test_refunds_that_go_wrong(major: str, error: type[ProviderError], found: State) -> None:
     with pytest.raises(error):

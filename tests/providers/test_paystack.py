@@ -237,6 +237,8 @@ LOST = [
     (200, link(authorization_url=None)),
     (200, link(reference="another")),
     (200, refused("No")),
+    (200, link() | {"status": False}),
+    (200, link() | {"status": "true"}),
     (400, b"<html>"),
     (400, {"message": "no status"}),
     (400, {"status": False}),

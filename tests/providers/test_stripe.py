@@ -124,7 +124,7 @@ def test_a_hosted_charge_is_a_checkout_session(provider: StripeProvider, stripe_
     assert (sent.method, sent.path) == ("POST", "/v1/checkout/sessions")
     assert sent.headers["idempotency-key"] == REFERENCE
     assert sent.headers["authorization"] == "Bearer sk_test_sandbox"
-    assert "x-stripe-client-telemetry" not in sent.headers
+    assert "telemetry_id" not in sent.headers["x-stripe-client-user-agent"]
     assert form(stripe_server) == {
         "mode": "payment", "line_items[0][quantity]": "1", "line_items[0][price_data][currency]": "usd",
         "line_items[0][price_data][unit_amount]": "1000",

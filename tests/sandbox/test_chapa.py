@@ -233,6 +233,16 @@ def test_how_payments_end_on_the_page(chapa: Chapa, form: str, fields: dict[str,
     assert len(chapa.book(tx_ref)) == (status == "success")
 
 
+def test_a_payment_ends_once(chapa: Chapa) -> None:
+    tx_ref, page = chapa.start()
+    card = {"number": "4242424242424242"}
+    together(8, lambda _: requests.post(f"{page}/card", data=card, timeout=10))
+    requests.post(f"{page}/cancel", timeout=10)
+    assert chapa.verify(tx_ref).json()["data"]["status"] == "success"
+    assert chapa.book(tx_ref) == [("charge", "400.00")]
+    assert len(chapa.sandbox.callbacks("chapa")) == 1
+
+
 def test_opening_the_page_stops_the_simulated_customer(chapa: Chapa) -> None:
     chapa.sandbox.control({"autopay_s": 3600})
     page = chapa.initialize(tx_ref="opened").json()["data"]["checkout_url"]

@@ -286,6 +286,16 @@ def test_walking_away_and_coming_back(paystack: Paystack) -> None:
     assert paystack.verify(other)["status"] == "abandoned"
 
 
+def test_a_transaction_is_paid_once(paystack: Paystack) -> None:
+    reference, page = paystack.start()
+    together(8, lambda _: requests.post(f"{page}/bank", timeout=10))
+    requests.post(f"{page}/card", data={"number": "4084080000005408", "cvv": "001"}, timeout=10)
+    requests.post(f"{page}/cancel", timeout=10)
+    assert paystack.verify(reference)["status"] == "success"
+    assert paystack.book(reference) == [("charge", "100.00", "NGN")]
+    assert len(paystack.sandbox.callbacks("paystack")) == 1
+
+
 def test_opening_the_page_stops_the_simulated_customer(paystack: Paystack) -> None:
     paystack.sandbox.control({"autopay_s": 3600})
     page = paystack.initialize(reference="opened").json()["data"]["authorization_url"]

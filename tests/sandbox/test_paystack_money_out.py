@@ -275,7 +275,11 @@ def test_a_transfer_wants_a_code(paystack: Merchant) -> None:
 
 def test_a_transfer_succeeds_at_once(paystack: Merchant) -> None:
     assert paystack.transfer(amount=712_200).json()["data"]["status"] == "success"
-    assert len(paystack.book("payout")) == 1
+    paystack.transfer(reference="the-transfer-after-it")
+    paystack.sandbox.control({"advance_s": 10})  # the timers of both are due, its own the first of them
+    wait_until(lambda: paystack.transfer_status("the-transfer-after-it") == "success", "the next is paid")
+    assert sorted(amount for _, amount in paystack.book("payout")) == ["500.00", "7122.00"]
+    assert len(paystack.sandbox.callbacks("paystack")) == 2
 
 
 def test_a_transfer_s_answer_is_lost(paystack: Merchant) -> None:

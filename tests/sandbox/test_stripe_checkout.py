@@ -63,6 +63,7 @@ def submit(session: Any, **card: str) -> requests.Response:
 
 
 def types(receiver: CallbackReceiver, count: int) -> list[str]:
+    """What came, in order of arrival, each checked by the SDK. Two events of one moment may overtake each other."""
     found = receiver.wait_for(count, path="/hook")
     for one in found:
         stripe.Webhook.construct_event(one.body, one.headers["stripe-signature"], SECRET)
@@ -97,8 +98,8 @@ def test_a_person_pays_on_the_page(client: Any, sandbox: RunningSandbox, receive
     assert done.payment_intent.metadata.to_dict() == {"reference": "basket-1"}
     assert done.payment_intent.latest_charge.amount == 250000
     assert done.line_items.data[0].description == "Basket"
-    assert types(receiver, 3) == [
-        "payment_intent.payment_failed", "payment_intent.succeeded", "checkout.session.completed",
+    assert sorted(types(receiver, 3)) == [
+        "checkout.session.completed", "payment_intent.payment_failed", "payment_intent.succeeded",
     ]  # fmt: skip
     assert booked(sandbox) == ["2500.00"]
     again = submit(session)
@@ -141,7 +142,7 @@ def test_expiry(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver
 def test_nobody_clicks(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
     sandbox.control({"autopay_s": 0.2})
     session = open_session(client)
-    assert types(receiver, 2) == ["payment_intent.succeeded", "checkout.session.completed"]
+    assert sorted(types(receiver, 2)) == ["checkout.session.completed", "payment_intent.succeeded"]
     intent = client.checkout.sessions.retrieve(session.id).payment_intent
     assert client.refunds.create({"payment_intent": intent}).amount == 250000
     with pytest.raises(stripe.InvalidRequestError) as caught:
@@ -215,8 +216,11 @@ def test_the_wrong_amount(client: Any, sandbox: RunningSandbox, receiver: Callba
     submit(session)
     done = client.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
     assert (done.amount_total, done.payment_intent.amount_received) == (701000, 701000)
-    receiver.wait_for(2)
-    assert json.loads(receiver.received[0].body)["data"]["object"]["amount_received"] == 701000
+    told = [json.loads(one.body)["data"]["object"] for one in receiver.wait_for(2)]
+    assert sorted(one.get("amount_received", 0) + one.get("amount_total", 0) for one in told) == [
+        701000,
+        701000,
+    ]
     assert booked(sandbox) == ["7010.00"]
 
 

@@ -97,5 +97,7 @@ def environment(
         "VAR_DIR": str(var_dir),
         "KYC_AUTO_VERIFY_S": "2",
         "LOG_LEVEL": "WARNING",
+        # Nobody listens there: tests that need the simulators start their own (tests/support/sandbox.py).
+        "SANDBOX_URL": "http://127.0.0.1:9",
         **more,
     }

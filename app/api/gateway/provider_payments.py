@@ -54,7 +54,7 @@ EITHER_PAYMENT: Final[dict[str, Any]] = {
                         ],
                     }
                 }
-            }
+            },
         }
     },
 }

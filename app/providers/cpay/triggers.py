@@ -48,9 +48,9 @@ CHARGES: Final = {
 """Whole major units of any currency → what becomes of the charge, and its code."""
 
 REFUNDS: Final = {
-    7201: (Fate.DONE_BUT_UNKNOWN, "dropped"),
-    7203: (Fate.NOT_DONE_AND_UNKNOWN, "server_error"),
-    7204: (Fate.DECLINED, "refund_declined"),
+    7221: (Fate.DONE_BUT_UNKNOWN, "dropped"),
+    7223: (Fate.NOT_DONE_AND_UNKNOWN, "server_error"),
+    7224: (Fate.DECLINED, "refund_declined"),
 }
 """The same for refunds. Other amounts than charges', so that those can be given back."""
 

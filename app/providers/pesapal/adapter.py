@@ -137,7 +137,7 @@ class PesapalProvider(Provider):
             {
                 "confirmation_code": receipt,
                 "amount": Decimal(str(request.amount)),
-                "username": self.account["refund_username"],
+                "username": self.account["refund_username"] or self.name,
                 "remarks": request.reason[:MAX_DESCRIPTION],
             },
         )

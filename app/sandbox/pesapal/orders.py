@@ -71,7 +71,6 @@ class Orders:
             "merchant_reference": reference,
             "redirect_url": f"{self._sandbox.settings.public_url}/pesapal/iframe/{tracking_id}",
             "state": "PENDING",
-            "is_cancelled": False,
             "amount": str(amount),
             "currency": currency,
             "description": description,

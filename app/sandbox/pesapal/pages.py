@@ -42,7 +42,7 @@ def _rendered(name: str, status: int = 200, **values: Any) -> Response:
 def _page(desk: Desk, id: str) -> Response:
     order = desk.payments.get(id)
     desk.sandbox.customers.take_over("pesapal", id)
-    if order["is_cancelled"] or order["state"] not in PAYABLE:
+    if order["state"] not in PAYABLE:
         return _rendered("refused.html", message=f"This order can no longer be paid: it is {order['state']}.")
     return _rendered("pay.html", order=order, methods=METHODS.values(), card=CARD)
 

@@ -22,6 +22,8 @@ NO_ERROR: Final = {"error_type": None, "code": None, "message": None, "call_back
 """On success the error is an object whose members are all null."""
 
 PAYABLE: Final = ("PENDING", "FAILED")
+"""INVALID is an order that was cancelled."""
+
 REORDER_STEP_S: Final = 1.0
 
 
@@ -101,10 +103,8 @@ class Payments:
         assert isinstance(tracking_id, str)
 
         def change(order: Document) -> None:
-            if order["is_cancelled"]:
-                raise Refused("order_cancelled", "The order was cancelled before.")
             _require_payable(order)
-            order.update(is_cancelled=True, state="INVALID", failure="The merchant cancelled the order.")
+            order.update(state="INVALID", failure="The merchant cancelled the order.")
 
         self._sandbox.store.update("pesapal", "order", tracking_id, change)
         self._sandbox.customers.take_over("pesapal", tracking_id)
@@ -115,7 +115,7 @@ class Payments:
     def willing_customer(self, tracking_id: str) -> None:
         """What a customer does who pays, or does what the order's magic amount says."""
         order = self._sandbox.store.get("pesapal", "order", tracking_id)
-        if order is None or order["is_cancelled"] or order["state"] not in PAYABLE:
+        if order is None or order["state"] not in PAYABLE:
             return  # paid on its page, cancelled, or of before a reset
         plan = Plan.from_json(order["_plan"])
         if plan.fate is not None:
@@ -186,7 +186,7 @@ def _fail(order: Document, method: Method, fate: str) -> None:
 
 
 def _require_payable(order: Document) -> None:
-    if order["is_cancelled"] or order["state"] not in PAYABLE:
+    if order["state"] not in PAYABLE:
         raise Refused("order_not_payable", f"The order is {_described(order['state']).lower()}.")
 
 

@@ -92,10 +92,12 @@ def _view(desk: Desk, operation: str, act: Act) -> Callable[..., Response]:
     def answer(**path: str) -> Response:
         try:
             params = _params()
-            return _json(200, lists.rendered(act(params, **path), forms.words(params, "expand")))
+            response = _json(200, lists.rendered(act(params, **path), forms.words(params, "expand")))
         except ApiError as error:
             g.is_kept = error.is_kept
-            return _error(error)
+            response = _error(error)
+        desk.keys.keep(response)
+        return response
 
     suffer = faulty(
         desk.sandbox, "stripe", operation, lambda: _known(operation),
@@ -110,6 +112,8 @@ def _view(desk: Desk, operation: str, act: Act) -> Callable[..., Response]:
         plan = _plan()
         if plan.before is not None or plan.rate_limited or plan.token_expired:
             g.is_kept = False  # nothing was begun
+        elif plan.after is not None:
+            g.is_kept = True  # this answer is the one that is replayed
         return response
 
     def view(**path: str) -> Response:

@@ -39,13 +39,43 @@ class IdempotencyKeys:
         kept = self._claim(key)
         if kept is not None:
             return _replayed(kept)
-        response = None
+        g.idempotency_key = key
         try:
             response = act()
-        finally:
-            self._finish(key, response)
+        except Exception:
+            self._free(key)
+            raise
+        self.keep(response)
         response.headers["Idempotency-Key"] = key
         return response
+
+    def keep(self, response: Response) -> None:
+        """Remember the answer to this request's key, or free the key when nothing was begun.
+
+        Called before a fault can close the connection too: who repeats at once must find the answer.
+        """
+        key = g.get("idempotency_key")
+        if key is None:
+            return
+        if not g.get("is_kept", True):
+            self._free(key)
+            return
+
+        def change(kept: Document) -> None:
+            kept.update(
+                state="done",
+                status=response.status_code,
+                body=response.get_data(as_text=True),
+                request_id=g.request_id,
+            )
+
+        self._sandbox.store.update("stripe", "idempotency", key, change)
+
+    def _free(self, key: str) -> None:
+        def change(kept: Document) -> None:
+            kept["state"] = "free"
+
+        self._sandbox.store.update("stripe", "idempotency", key, change)
 
     def _claim(self, key: str) -> Document | None:
         """What was answered before, or None when the key is ours now. Raises 400 and 409."""
@@ -77,22 +107,6 @@ class IdempotencyKeys:
             return dict(kept)
 
         return self._sandbox.store.update("stripe", "idempotency", key, change)
-
-    def _finish(self, key: str, response: Response | None) -> None:
-        is_kept = response is not None and bool(getattr(g, "is_kept", True))
-
-        def change(kept: Document) -> None:
-            if response is None or not is_kept:
-                kept["state"] = "free"
-                return
-            kept.update(
-                state="done",
-                status=response.status_code,
-                body=response.get_data(as_text=True),
-                request_id=g.request_id,
-            )
-
-        self._sandbox.store.update("stripe", "idempotency", key, change)
 
 
 def _require_same(kept: Document, claim: dict[str, Any], key: str) -> None:

@@ -54,7 +54,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
     "return_url relative": ({"return_url": "/done"}, ("return_url",), None),
     "return_url scheme-relative": ({"return_url": "//example.com/done"}, ("return_url",), None),
     "return_url credentials": ({"return_url": "https://a:b@example.com"}, ("return_url",), None),
-    "return_url backslash": ({"return_url": "https://example.com\\@evil.test"}, ("return_url",), None),
+    "return_url backslash": ({"return_url": "https://example.com\\.evil.test/"}, ("return_url",), None),
     "return_url port": ({"return_url": "https://example.com:99999/"}, ("return_url",), None),
     "return_url brackets": ({"return_url": "https://[::1"}, ("return_url",), None),
     "return_url long": ({"return_url": "https://example.com/" + "x" * 2000}, ("return_url",), None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -157,7 +158,8 @@ def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_kept: None)
 
 
 def test_nul_characters_are_refused(client: FlaskClient, nothing_kept: None) -> None:
-    answer = client.get("/api/v1/webhooks/pesapal?OrderTrackingId=%00")
+    news = f"OrderTrackingId={uuid.uuid4()}&OrderMerchantReference=b&OrderNotificationType=IPNCHANGE"
+    answer = client.get(f"/api/v1/webhooks/pesapal?{news}&x=%00")
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
@@ -168,7 +170,7 @@ def test_looking_whether_the_address_exists_changes_nothing(client: FlaskClient,
 @pytest.mark.parametrize("word", ["events", "statistics", "dead-letter-queue"])
 def test_operators_words_are_no_providers(client: FlaskClient, word: str) -> None:
     assert client.get(f"/api/v1/webhooks/{word}").status_code == 401
-    assert client.post(f"/api/v1/webhooks/{word}").status_code in (404, 405)
+    assert client.post(f"/api/v1/webhooks/{word}").status_code == 405
     assert client.post(f"/api/v1/webhooks/{word}/x").status_code == 404
 
 

@@ -73,6 +73,13 @@ def test_a_fee_is_never_more_than_the_amount(app: Flask, shop: Shop) -> None:
     assert [_fee(app, shop, amount) for amount in (1, 3300, 3400, 100_000)] == [1, 3300, 3368, 5300]
 
 
+def test_rules_of_withdrawals_and_methods_are_not_for_payments(app: Flask, shop: Shop) -> None:
+    _set(app, Match(tenant_id=shop.tenant_id, operation="withdrawal"), ppm=500_000)
+    _set(app, Match(tenant_id=shop.tenant_id, method="mpesa"), ppm=500_000)
+    _set(app, Match(tenant_id=make_shop(app).tenant_id), ppm=500_000)
+    assert _fee(app, shop, 10_000) == 350
+
+
 def test_setting_the_same_match_again_replaces_the_rule(app: Flask, shop: Shop) -> None:
     match = Match(tenant_id=shop.tenant_id, provider="mpesa")
     first, second = _set(app, match, ppm=10_000), _set(app, match, ppm=20_000)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
+from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
 from app.errors import InsufficientBalance
+from app.extensions import db
 from app.money import Money
 from app.services.tenant_wallets import balances, house_account, tenant_suspense, tenant_wallet
 from app.services.wallet_service import external_account
 from app.unit_of_work import transaction
+from tests.support.database import connection, one
 from tests.support.tenants import Shop, fund_shop, make_shop
 from tests.support.together import together
+from tests.support.waiting import wait_until
 
 
 def test_a_wallet_is_opened_once_however_many_try(app: Flask, shop: Shop, rows) -> None:
@@ -27,6 +33,35 @@ def test_a_wallet_is_opened_once_however_many_try(app: Flask, shop: Shop, rows) 
         "SELECT public_id, kind, currency, floored FROM accounts WHERE tenant_id = :id", id=shop.tenant_id
     )
     assert [tuple(row) for row in found] == [(f"tenant:{shop.tenant_id}:KES", "tenant_wallet", "KES", True)]
+
+
+def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
+    app: Flask, shop: Shop, settings: dict[str, str]
+) -> None:
+    """The second waits for the first to commit, and its own transaction survives the collision."""
+
+    def open_it() -> tuple[int, int]:
+        with app.app_context():
+            return transaction(
+                lambda session: (
+                    tenant_wallet(session, shop.tenant_id, "KES"),
+                    session.scalar(text("SELECT 42")),
+                )
+            )
+
+    waiting = (
+        "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) "
+        "WHERE NOT granted AND datname = current_database()"
+    )
+    with (
+        app.app_context(), Session(db.engine) as first, ThreadPoolExecutor(1) as pool,
+        connection(settings, as_owner=True) as watcher,
+    ):  # fmt: skip
+        opened = tenant_wallet(first, shop.tenant_id, "KES")
+        second = pool.submit(open_it)
+        wait_until(lambda: one(watcher, waiting) == 1, "the second to wait", timeout_s=1.5)
+        first.commit()
+        assert second.result(timeout=10) == (opened, 42)
 
 
 def test_accounts_of_the_house_have_speaking_names(app: Flask, shop: Shop, rows) -> None:

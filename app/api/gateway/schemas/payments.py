@@ -113,7 +113,9 @@ class RefundListAnswer(Schema):
 
 class ProviderListAnswer(Schema):
     success = ma.Boolean()
-    data = ma.List(ma.Dict(), metadata={"description": "name, title, currencies with limits, capabilities."})
+    data = ma.List(
+        ma.Dict(), metadata={"description": "name, title, environment, currencies, capabilities, needs."}
+    )
 
 
 class PaymentQuery(Schema):

@@ -1,0 +1,228 @@
+"""What Daraja's messages say, also those of odd shape."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.money import Money
+from app.providers.base import Kind, State
+from app.providers.errors import InvalidCallback
+from tests.support.mpesa import (
+    REFERENCE,
+    mpesa,
+    pushed,
+    read,
+    result,
+)
+
+PAID = [
+    {"Name": "PhoneNumber", "Value": 254708374149},
+    {"Name": "Balance"},
+    {"Name": "MpesaReceiptNumber", "Value": "NLJ7RT61SV"},
+    {"Name": "TransactionDate", "Value": 20191219102115},
+    {"Name": "Amount", "Value": 1.00},
+]
+
+
+def test_a_push_that_was_paid():
+    event = read(pushed(0, PAID))
+    assert (event.kind, event.provider_reference, event.is_verified) == (
+        Kind.PAYMENT, "ws_CO_191220191020363925", False,
+    )  # fmt: skip
+    claim = event.claim
+    assert (claim.state, claim.receipt, claim.amount) == (State.SUCCEEDED, "NLJ7RT61SV", Money(100, "KES"))
+    assert claim.response["Amount"] == "1.0"
+    assert "254708374149" not in json.dumps(dict(claim.response))
+    assert event.event_id == "push:ws_CO_191220191020363925:0" == read(pushed("0", PAID)).event_id
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        (1032, State.CANCELLED),
+        ("1037", State.FAILED),
+        (1, State.FAILED),
+        ("4999", State.PENDING),
+        (88, State.FAILED),
+    ],
+)
+def test_a_push_that_was_not_paid_never_has_a_receipt(code, state):
+    event = read(pushed(code, PAID))
+    assert (event.claim.state, event.claim.receipt, event.claim.amount) == (state, None, None)
+    assert event.claim.code == str(code) and event.event_id.endswith(f":{code}")
+
+
+@pytest.mark.parametrize(
+    "items", [None, [], {}, {"Name": "Amount", "Value": 5}, [1, None, {"Name": 3}], "text"]
+)
+def test_odd_metadata_is_survived(items):
+    assert read(pushed(0, items)).claim.state is State.SUCCEEDED
+
+
+def test_one_item_that_is_no_list():
+    assert read(pushed(0, {"Name": "Amount", "Value": 5})).claim.amount == Money(500, "KES")
+
+
+B2C_PARAMETERS = [
+    {"Key": "TransactionAmount", "Value": 10},
+    {"Key": "TransactionReceipt", "Value": "SG632NMUAB"},
+    {"Key": "ReceiverPartyPublicName", "Value": "254705912645 - JOHN DOE"},
+    {"Key": "TransactionCompletedDateTime", "Value": "06.07.2024 22:48:52"},
+    {"Key": "B2CUtilityAccountAvailableFunds", "Value": 8959269.60},
+]
+
+
+def test_a_payout_to_a_phone_that_was_made():
+    for notice in ("", "payout"):
+        event = read(result(0, B2C_PARAMETERS), notice)
+        assert (event.kind, event.event_type) == (Kind.PAYOUT, "payout.result")
+        assert (event.provider_reference, event.reference) == ("AG_20240706_1", "29112-34801843-1")
+        claim = event.claim
+        assert (claim.state, claim.receipt, claim.amount) == (
+            State.SUCCEEDED,
+            "SG632NMUAB",
+            Money(1000, "KES"),
+        )
+        assert "JOHN" not in json.dumps(dict(claim.response))
+
+
+def test_a_payout_to_a_till_that_was_made():
+    parameters = [
+        {"Key": "DebitAccountBalance", "Value": "{Amount={CurrencyCode=KES, BasicAmount=6186.83}}"},
+        {"Key": "Amount", "Value": "190.00"},
+        {"Key": "DebitPartyAffectedAccountBalance", "Value": "Working Account|KES|346568.83"},
+        {"Key": "TransCompletedTime", "Value": "20221110110717"},
+        {"Key": "DebitPartyCharges", "Value": ""},
+        {"Key": "ReceiverPartyPublicName", "Value": "600000 - name"},
+    ]
+    event = read(result("0", parameters, ResultType="0"))
+    assert (event.kind, event.claim.state) == (Kind.PAYOUT, State.SUCCEEDED)
+    assert event.claim.amount == Money(19_000, "KES")
+
+
+def test_a_reversal_that_was_made():
+    parameters = [
+        {"Key": "DebitAccountBalance", "Value": "Utility Account|KES|51661.00"},
+        {"Key": "Amount", "Value": 100},
+        {"Key": "OriginalTransactionID", "Value": "NLJ7RT61SV"},
+        {"Key": "Charge", "Value": 0},
+    ]
+    event = read(result(0, parameters, TransactionID="SKE52PAWR9"))
+    assert (event.kind, event.claim.state, event.claim.receipt) == (
+        Kind.REFUND,
+        State.SUCCEEDED,
+        "SKE52PAWR9",
+    )
+
+
+def test_a_failure_has_no_receipt_and_its_kind_is_on_the_url():
+    parameters = {"Key": "BOCompletedTime", "Value": 20200120164825}
+    for notice, kind in (("", Kind.OTHER), ("payout", Kind.PAYOUT), ("refund", Kind.REFUND)):
+        event = read(result(1, parameters, TransactionID="SKE0000000"), notice)
+        assert (event.kind, event.claim.state) == (kind, State.FAILED)
+        assert (event.claim.receipt, event.claim.amount, event.claim.code) == (None, None, "1")
+
+
+def test_a_duplicate_is_looked_up_and_an_earlier_reversal_too():
+    assert read(result(15), "payout").claim.state is State.PENDING
+    assert read(result("R000001"), "refund").claim.state is State.PENDING
+
+
+def test_parameters_may_be_a_bare_list_and_a_key_may_come_twice():
+    bare = result(0)
+    bare["Result"]["ResultParameters"] = [*B2C_PARAMETERS, {"Key": "TransactionAmount", "Value": 99}]
+    assert read(bare).claim.amount == Money(1000, "KES")
+
+
+def status(word: object, code: object = 0) -> dict:
+    parameters = [
+        {"Key": "DebitPartyName", "Value": "600984 - us"},
+        {"Key": "OriginatorConversationID", "Value": REFERENCE},
+        {"Key": "ConversationID", "Value": "AG_original"},
+        {"Key": "TransactionStatus", "Value": word},
+        {"Key": "Amount", "Value": "300"},
+        {"Key": "ReceiptNo", "Value": "SG632NMUAB"},
+        {"Key": "TransactionReason"},
+    ]
+    return result(code, parameters, ConversationID="AG_question", TransactionID="SKE0000000")
+
+
+def test_a_status_result_is_about_the_original():
+    event = read(status("Completed"), "payout-status")
+    assert (event.kind, event.provider_reference, event.reference) == (Kind.PAYOUT, "AG_original", REFERENCE)
+    assert (event.claim.state, event.claim.receipt) == (State.SUCCEEDED, "SG632NMUAB")
+    assert event.claim.amount == Money(30_000, "KES")
+    assert read(status("Completed")).kind is Kind.OTHER
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("Failed", State.FAILED), ("Declined", State.FAILED), ("Reversed", State.REVERSED), ("Pending", State.PENDING),
+        ("A word nobody knows", State.PENDING), ("", State.PENDING), (None, State.PENDING),
+    ],
+)  # fmt: skip
+def test_the_query_worked_is_not_the_payment_worked(word, state):
+    event = read(status(word), "payout-status")
+    assert (event.claim.state, event.claim.receipt, event.claim.amount) == (state, None, None)
+
+
+def test_a_failed_question_is_never_a_failed_payout():
+    for code in (1, "21", 2001, 9876):
+        assert read(result(code), "payout-status").claim.state is State.PENDING
+        assert read(status("Failed", code), "payout-status").claim.state is State.PENDING
+
+
+def test_a_status_query_that_worked_without_a_word_says_nothing():
+    assert read(result(0), "refund-status").claim.state is State.PENDING
+
+
+@pytest.mark.parametrize(
+    "body", [result(1), {"anything": "at all"}, {"Result": {"ResultCode": 0}}, {"Result": 5}]
+)
+def test_a_queue_time_out_leaves_the_outcome_open(body):
+    event = read(body, "payout-timeout")
+    assert (event.kind, event.event_type, event.claim.state) == (Kind.PAYOUT, "payout.timeout", State.PENDING)
+    assert event.event_id == read(body, "payout-timeout").event_id
+
+
+def test_a_customer_who_paid_from_the_menu():
+    event = read({
+        "TransactionType": "Pay Bill", "TransID": "RKL51ZDR4F", "TransTime": "20231121121325", "TransAmount": "5.00",
+        "BusinessShortCode": "600966", "BillRefNumber": "AB12CD34EF56", "MSISDN": "2547 ***** 126",
+        "FirstName": "NICHOLAS",
+    })  # fmt: skip
+    assert (event.kind, event.event_id, event.claim.receipt) == (Kind.OTHER, "c2b:RKL51ZDR4F", "RKL51ZDR4F")
+    assert event.claim.amount == Money(500, "KES")
+    assert "NICHOLAS" not in json.dumps(dict(event.claim.response))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"{", b"\xff\xfe", b"[]", b"null", b"5", json.dumps(pushed(0, Extra=float("nan"))).encode(), b"[" * 100_000, {}, {"Body": {}}, {"Body": 5},
+        {"Body": {"stkCallback": {}}}, pushed(None), pushed({}), pushed(0, CheckoutRequestID=""),
+        pushed(0, CheckoutRequestID="x" * 101), pushed(0, CheckoutRequestID=7), {"Result": {}}, {"Result": []},
+        result(None), result(0, ConversationID=None, OriginatorConversationID=5), {"TransID": None},
+        pushed(0, [{"Name": "Amount", "Value": "1,000"}]), pushed(0, [{"Name": "Amount", "Value": -5}]),
+        pushed(0, [{"Name": "Amount", "Value": 1.005}]), pushed(0, [{"Name": "Amount", "Value": True}]),
+        result(0, [{"Key": "TransactionAmount", "Value": {"a": 1}}]),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read(body):
+    with pytest.raises(InvalidCallback):
+        read(body)
+
+
+def test_event_ids_are_short_and_told_facts_are_json():
+    event = read(status("long " * 100), "payout-status")
+    assert len(event.event_id) <= 255
+    json.dumps(dict(event.claim.response))
+
+
+def test_the_answer_to_a_callback():
+    provider = mpesa()
+    answer = provider.acknowledge(read(pushed(0, PAID)))
+    assert (answer.status, dict(answer.body)) == (200, {"ResultCode": 0, "ResultDesc": "Accepted"})

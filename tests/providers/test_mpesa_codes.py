@@ -1,0 +1,81 @@
+"""Daraja's codes and words, pinned."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.providers.base import State
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+    RateLimited,
+)
+from app.providers.mpesa import statuses
+
+
+def test_the_table_of_result_codes():
+    failed = {
+        "1", "2", "3", "4", "8", "11", "17", "18", "20", "21", "24", "25", "26", "29", "1001", "1019", "1025", "1037",
+        "2001", "2006", "2028", "2040", "4001", "8006", "9999", "SFC_IC0003", "R000002",
+    }  # fmt: skip
+    by_state = {code: known.state for code, known in statuses.RESULT_CODES.items()}
+    assert {code for code, state in by_state.items() if state is State.FAILED} == failed
+    assert {code for code, state in by_state.items() if state is None} == {"15", "R000001"}
+    rest = {code: state for code, state in by_state.items() if state and code not in failed}
+    assert rest == {"0": State.SUCCEEDED, "1032": State.CANCELLED, "4999": State.PENDING}
+
+
+def test_an_unknown_result_code_fails_when_told_and_is_unclear_when_asked():
+    assert statuses.state_when_told("7777") is State.FAILED
+    assert statuses.state_when_asked("7777", "Something new") is None
+    assert statuses.state_when_asked("7777", "The transaction is still under processing") is State.PENDING
+
+
+def test_codes_that_do_not_tell_whether_money_moved_never_fail():
+    assert statuses.state_when_told("15") is State.PENDING
+    assert statuses.state_when_told("R000001") is State.PENDING
+    assert statuses.state_when_asked("26", "System busy") is None
+
+
+def test_the_words_of_a_status_result():
+    words = {word: state.value for word, state in statuses.TRANSACTION_STATUSES.items()}
+    assert words == {
+        "completed": "succeeded", "reversed": "reversed", "failed": "failed", "declined": "failed",
+        "cancelled": "failed", "expired": "failed", "pending": "pending", "authorized": "pending",
+        "initiated": "pending",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code", "message", "error"),
+    [
+        (400, "400.002.02", "Bad Request - Invalid BusinessShortCode", InvalidRequest),
+        (400, "400.002.05", "Invalid Request Payload", InvalidRequest),
+        (404, "404.001.01", "Resource not found", InvalidRequest),
+        (405, "405.001", "Method Not Allowed", InvalidRequest),
+        (500, "500.001.1001", "Unable to lock subscriber, a transaction is in process", Declined),
+        (500, "500.001.1001", "Merchant does not exist", InvalidRequest),
+        (500, "500.001.1001", "[MerchantValidate] - Wrong credentials", AuthFailed),
+        (500, "500.001.1001", "The transaction is being processed", OutcomeUnknown),
+        (500, "500.001.1001", "", OutcomeUnknown),
+        (500, "500.002.1001", "Duplicate OriginatorConversationID", DuplicateReference),
+        (500, "500.003.02", "System is busy. Please try again in few minutes.", RateLimited),
+        (500, "500.003.02", "Error Occurred: Spike Arrest Violation", RateLimited),
+        (500, "500.003.03", "Quota Violation", RateLimited),
+        (500, "500.003.1001", "Internal Server Error", OutcomeUnknown),
+        (400, "400.999.99", "A code nobody knows", InvalidRequest),
+        (500, "500.999.99", "A code nobody knows", OutcomeUnknown),
+        (400, "", "", OutcomeUnknown),
+        (403, "", "", OutcomeUnknown),
+        (429, "", "", RateLimited),
+        (503, "500.003.02", "System is busy. Please try again in few minutes.", OutcomeUnknown),
+        (502, "400.002.02", "Bad Request", OutcomeUnknown),
+        (503, "", "", OutcomeUnknown),
+        (302, "", "", OutcomeUnknown),
+    ],
+)
+def test_the_table_of_errors(http_status, code, message, error):
+    assert statuses.api_error(http_status, code, message).error is error
