@@ -14,9 +14,7 @@ USERS = (
     ("operator@example.com", "an operator: scope admin"),
 )
 
-MERCHANT = (
-    "Wabotiq Demo, API key demo_tenant_key_7Jt2mQ9sVx4L (X-TENANT-API-KEY; without one you are this merchant)"
-)
+API_KEY = "demo_tenant_key_7Jt2mQ9sVx4L"
 
 FIRST_PAYMENT = """\
 TOKEN=$(curl -s {url}/api/v1/auth/login -H 'Content-Type: application/json' \\
@@ -41,7 +39,8 @@ def print_card(url: str, *, is_demo: bool) -> None:
         table.add_row("")
         for user, about in USERS:
             table.add_row("User", f"{user} ({about})")
-        table.add_row("Merchant", MERCHANT)
+        table.add_row("Merchant", "Wabotiq Demo; so is whoever sends no credential")
+        table.add_row("API key", f"{API_KEY} (X-TENANT-API-KEY)")
         table.add_row("Password", f"{PASSWORD} (of every demo user)")
     console = Console(highlight=False)
     console.print(Panel(table, title="Malipo is running", expand=False))

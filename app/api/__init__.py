@@ -21,7 +21,7 @@ from app.api.wallet import auth, kyc, wallets
 from app.api.wallet import payments as wallet_payments
 from app.rate_limits import Limit
 from app.version import VERSION
-from app.web import docs
+from app.web import docs, payment_return
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -45,6 +45,8 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(system.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(system.house, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
     Row(docs.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    # No limit: mobile carriers put many customers behind one address.
+    Row(payment_return.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
 )  # fmt: skip
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from typing import Final
 
 from app import create_app
 from app.jobs import run_job
 from app.jobs.broker import RUN_JOB, make_celery
+from app.services.bulkhead import Bulkheads
+
+CALLS_AT_ONCE: Final = 4
+"""To one provider, unless PROVIDER_CALLS_AT_ONCE says otherwise: a quarter of the worker's threads (Procfile)."""
 
 flask_app = create_app()
+flask_app.extensions["bulkheads"] = Bulkheads(flask_app.config["PROVIDER_CALLS_AT_ONCE"] or CALLS_AT_ONCE)
 celery = make_celery(flask_app.config["REDIS_URL"])
 
 

@@ -27,7 +27,7 @@ from app.models.provider_event import ProviderEvent
 from app.providers import PROVIDERS
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, Provider, Result, State
 from app.providers.errors import CallbackError, ForgedCallback, OutcomeUnknown
-from app.services import payment_driver, payment_results, provider_accounts, refund_results
+from app.services import bulkhead, payment_driver, payment_results, provider_accounts, refund_results
 from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.provider_accounts import ALIASES
 from app.services.refund_driver import look as look_at_refund
@@ -35,6 +35,7 @@ from app.unit_of_work import reading, transaction
 
 KIND: Final = "provider_event.process"
 
+BUSY_S: Final = 1
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
 """A provider may call before its own books are ready: so often the news is held against them."""
@@ -93,11 +94,14 @@ def process(event_id: uuid.UUID) -> datetime | None:
         _close(event_id, "ignored", "Nothing here goes by this reference.", None)
         return None
     payment_id = attempt.payment_id
-    if refunds:
-        settled = [_about_refund(event, parsed, refund) for refund in refunds]
-        is_settled = all(settled)
-    else:
-        is_settled = _about_payment(event, parsed, attempt)
+    with bulkhead.place(event.provider) as is_in:
+        if not is_in:
+            return clock.now() + timedelta(seconds=BUSY_S)
+        if refunds:
+            settled = [_about_refund(event, parsed, refund) for refund in refunds]
+            is_settled = all(settled)
+        else:
+            is_settled = _about_payment(event, parsed, attempt)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
         _close(event_id, "processed", "applied" if is_settled else "not confirmed yet", payment_id)
         return None

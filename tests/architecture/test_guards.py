@@ -19,6 +19,7 @@ PUBLIC_ROUTES = {
     "/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh",
     "/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh",
     "/api/v1/webhooks/<provider:provider>", "/api/v1/webhooks/<provider:provider>/<token:token>",
+    "/payments/<uuid:payment_id>/return", "/payments/return.css",
 }  # fmt: skip
 """A route that anybody may call is added here too, on purpose."""
 

@@ -33,7 +33,7 @@ def test_the_example_is_complete_both_ways() -> None:
 
 
 def test_compose_asks_for_nothing_the_example_does_not_name() -> None:
-    asked = set(re.findall(r"\$\{([A-Z_]+)", COMPOSE))
+    asked = set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))
     assert asked and asked <= set(_example())
     assert asked >= COMPOSE_ONLY
 

@@ -1,0 +1,84 @@
+"""`/payments/<id>/return`: where a customer's browser lands after a provider's page, when the merchant named no place.
+
+It says how the payment stands, and while it is open asks again every few seconds, without JavaScript. What providers
+append to the address is ignored: anybody can write a query string.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+from typing import Final
+
+from flask import Response
+
+from app.api.blueprint import Blueprint
+from app.errors import TransactionNotFound
+from app.services.payment_return_service import Standing, standing
+
+blueprint = Blueprint("payment_return", __name__)
+
+OWN: Final = Path(__file__).parent / "payment_return"
+
+REFRESH_S: Final = 4
+"""An open payment is looked at again after so many seconds."""
+
+CSS_MAX_AGE_S: Final = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    heading: str
+    text: str
+
+
+TOLD: Final = MappingProxyType(
+    {
+        Standing.COMPLETED: _Words("Thank you", "The payment is completed."),
+        Standing.OPEN: _Words(
+            "Thank you", "The payment is being processed. This page tells you when it is done."
+        ),
+        Standing.FAILED: _Words(
+            "The payment has failed", "Nothing was paid. You can go back to the shop and try again."
+        ),
+        Standing.GIVEN_BACK: _Words("The payment was given back", "The money is on its way back to you."),
+    }
+)
+UNKNOWN: Final = _Words("There is no such payment", "Check the address, or ask the shop you came from.")
+
+
+@blueprint.route("/payments/<uuid:payment_id>/return")
+def show(payment_id: uuid.UUID) -> Response:
+    """The page. 404, as a page, for an id that is no payment."""
+    try:
+        found = standing(payment_id)
+    except TransactionNotFound:
+        return _page(UNKNOWN, status=404)
+    return _page(TOLD[found], is_open=found is Standing.OPEN)
+
+
+@blueprint.route("/payments/return.css")
+def style() -> Response:
+    """The page's look."""
+    response = Response(_file("return.css"), mimetype="text/css")
+    response.cache_control.public = True
+    response.cache_control.max_age = CSS_MAX_AGE_S
+    return response
+
+
+def _page(words: _Words, *, status: int = 200, is_open: bool = False) -> Response:
+    refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if is_open else ""
+    text = Template(_file("page.html")).substitute(
+        heading=escape(words.heading), text=escape(words.text), refresh=refresh
+    )
+    return Response(text, status, mimetype="text/html")
+
+
+@cache
+def _file(name: str) -> str:
+    return (OWN / name).read_text(encoding="utf-8")
