@@ -6,8 +6,8 @@ import argparse
 import sys
 from typing import Final, Protocol
 
-from tour import wallet
-from tour.house import House, NotRunning
+from tour import gateway, wallet
+from tour.house import SANDBOX, House, NotRunning
 from tour.report import Difference, Report
 
 
@@ -20,7 +20,7 @@ class Chapter(Protocol):
     def play(self, house: House, report: Report) -> None: ...
 
 
-CHAPTERS: Final[tuple[Chapter, ...]] = (wallet,)
+CHAPTERS: Final[tuple[Chapter, ...]] = (wallet, gateway)
 
 
 def main() -> int:
@@ -28,7 +28,9 @@ def main() -> int:
         prog="python -m tour", description="Plays the documents against the demo."
     )
     parser.add_argument("--url", default="http://localhost:5000", help="where the gateway answers")
-    house, report = House(parser.parse_args().url.rstrip("/")), Report()
+    parser.add_argument("--sandbox", default=SANDBOX, help="where the provider simulators answer")
+    given = parser.parse_args()
+    house, report = House(given.url.rstrip("/"), given.sandbox.rstrip("/")), Report()
     try:
         house.require_running()
     except NotRunning as error:

@@ -14,6 +14,8 @@ from tour.report import Difference
 T = TypeVar("T")
 
 TIMEOUT_S: Final = 10.0
+SANDBOX: Final = "http://127.0.0.1:4010"
+"""Where `make run` has the simulators."""
 POLL_S: Final = 0.1
 
 
@@ -23,9 +25,10 @@ class NotRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """The gateway at `url` (scheme, host, port)."""
+    """The gateway at `url` (scheme, host, port), and the provider simulators beside it."""
 
     url: str
+    sandbox: str = SANDBOX
 
     def require_running(self) -> None:
         """Raises NotRunning with a sentence that says what to do."""
@@ -59,6 +62,18 @@ class House:
             raise Difference(
                 f"{method} {path} answered {answer.status_code} instead of {status}: {answer.text[:500]}"
             )
+        body: dict[str, Any] = answer.json()
+        return body
+
+    def simulators(self, path: str) -> dict[str, Any]:
+        """What the simulators' own interface says. Raises Difference."""
+        try:
+            answer = requests.get(f"{self.sandbox}/sandbox{path}", timeout=TIMEOUT_S)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise Difference(
+                f"The simulators on {self.sandbox} did not answer ({type(error).__name__})."
+            ) from error
         body: dict[str, Any] = answer.json()
         return body
 

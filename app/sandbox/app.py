@@ -24,7 +24,8 @@ _PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # With no-referrer a browser would hide the origin of our own forms, too.
+    "Referrer-Policy": "same-origin",
 }
 
 MAX_BODY_BYTES: Final = 1_048_576
@@ -42,7 +43,7 @@ def create_app(settings: SandboxSettings) -> tuple[Flask, Sandbox]:
     app.register_blueprint(api.make_blueprint(sandbox), url_prefix="/sandbox")
     for name, make in SIMULATORS.items():
         app.register_blueprint(make(sandbox), url_prefix=f"/{name}")
-    app.register_blueprint(mpesa.make_phone(sandbox), url_prefix="/sandbox/phone")
+    app.register_blueprint(mpesa.make_pages(sandbox), url_prefix="/sandbox")
     app.register_error_handler(HTTPException, api.plain_error)
     app.after_request(_with_page_headers)
     return app, sandbox

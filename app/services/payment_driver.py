@@ -8,6 +8,7 @@ what the provider clearly says ends an attempt (RELIABILITY, Unknown outcome).
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -66,12 +67,19 @@ def look(attempt_id: uuid.UUID) -> Payment:
     return transaction(lambda s: _apply(s, attempt_id, outcome, source="inquiry")).payment
 
 
-def inquire(payment: Payment, attempt: PaymentAttempt) -> Outcome:
-    """What the provider says about the attempt, in whatever way it can be asked."""
+def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:
+    """What the provider says about the attempt, in whatever way it can be asked.
+
+    provider_reference: an id to ask by where we have none of our own, from news that may be invented: what the
+    provider answers is believed only as far as it names our reference.
+    """
     try:
         provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        handle = handle_of(payment, attempt, provider)
+        if handle.provider_reference is None and provider_reference is not None:
+            return provider.inquire(replace(handle, provider_reference=provider_reference))
         if is_askable(attempt, provider):
-            return provider.inquire(handle_of(payment, attempt, provider))
+            return provider.inquire(handle)
         if provider.capabilities.has_statement:
             return _from_statement(payment, attempt, provider)
     except GatewayError as error:

@@ -114,6 +114,30 @@ def book_reversal(session: Session, payment: Payment, attempt: PaymentAttempt, *
     _post(session, "reversal", attempt.id, payment, now=now, currency=payment.currency, amounts=amounts)
 
 
+def book_suspense_reversal(
+    session: Session, payment: Payment, attempt: PaymentAttempt, waiting: Money, *, now: datetime
+) -> None:
+    """The provider took back what waited in suspense."""
+    amounts = {
+        tenant_suspense(session, payment.tenant_id, waiting.currency): -waiting.amount_minor,
+        clearing(session, attempt.provider, waiting.currency): waiting.amount_minor,
+    }
+    _post(session, "reversal", attempt.id, payment, now=now, currency=waiting.currency, amounts=amounts)
+
+
+def waiting_in_suspense(session: Session, attempt: PaymentAttempt) -> Money | None:
+    """What an attempt collected and nobody has decided about yet."""
+    currency = session.execute(
+        text(
+            "SELECT e.currency FROM entries e WHERE e.ref_id = :attempt AND e.kind = 'suspense' "
+            "AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = :attempt AND r.kind IN ('suspense_release', 'reversal')) "
+            "AND NOT EXISTS (SELECT FROM refunds f WHERE f.attempt_id = :attempt AND f.is_from_suspense AND f.state <> 'failed')"
+        ),
+        {"attempt": attempt.id},
+    ).scalar()
+    return Money(attempt.collected or 0, currency) if currency else None
+
+
 def clearing(session: Session, provider: str, currency: str) -> int:
     """What a provider holds for us, with the sign turned: it falls when the provider collects."""
     return house_account(session, "clearing", provider, currency)

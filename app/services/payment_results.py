@@ -223,9 +223,15 @@ def _failed(session: Session, locked: Locked, result: Result, *, source: str, no
 def _reversed(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
     """The provider took a finished payment back. After a refund of ours it only repeats what the refund says."""
     payment, attempt = locked.payment, locked.attempt
-    if payment.refund_reserved:
-        return
-    if attempt.state == "succeeded" and payment.status == "completed" and _to(attempt, "reversed", now=now):
+    waiting = payment_ledger.waiting_in_suspense(session, attempt)
+    if waiting is not None and _to(attempt, "reversed", now=now):
+        payment_ledger.book_suspense_reversal(session, payment, attempt, waiting, now=now)
+        payment.review = None
+        if move(payment, "failed", now=now):
+            payment.failure_code, payment.failure_reason = "reversed", "The provider took the payment back."
+        record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+    elif attempt.state == "succeeded" and payment.status == "completed" and not payment.refund_reserved:
+        _to(attempt, "reversed", now=now)
         payment_ledger.book_reversal(session, payment, attempt, now=now)
         move(payment, "reversed", now=now)
         record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)

@@ -31,7 +31,7 @@ ATTEMPT: Final = MappingProxyType(
         "succeeded": frozenset({"reversed"}),
         "failed": frozenset({"late"}),
         "cancelled": frozenset({"late"}),
-        "late": frozenset({"reversed"}),
+        "late": frozenset({"succeeded", "reversed"}),
         "reversed": frozenset(),
     }
 )

@@ -26,7 +26,7 @@ from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent
 from app.providers import PROVIDERS
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, Provider, Result, State
-from app.providers.errors import CallbackError, ForgedCallback, OutcomeUnknown
+from app.providers.errors import CallbackError, ForgedCallback
 from app.services import bulkhead, payment_driver, payment_results, provider_accounts, refund_results
 from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.provider_accounts import ALIASES
@@ -46,6 +46,9 @@ KEPT_HEADERS: Final = frozenset(
         "stripe-signature", "x-cpay-signature",
     }
 )  # fmt: skip
+
+_ABOUT_ANOTHER: Final = "\0another"
+"""No provider's id."""
 
 _Way = tuple[Any, str | None]
 """A column, and the value it is to have, if the news holds one."""
@@ -261,8 +264,11 @@ def _parse_again(event: ProviderEvent) -> CallbackEvent:
 def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:
     """Whether the payment is now what the news says, or final anyway."""
     is_vouched = _is_vouched(event, parsed, attempt.callback_token)
-    if not _adopt_reference(parsed, attempt, is_vouched=is_vouched):
+    asked_by = _asked_by(parsed, attempt, is_vouched=is_vouched)
+    if asked_by is _ABOUT_ANOTHER:
         return True
+    if is_vouched:
+        _adopt_reference(attempt, asked_by)
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, attempt.id)
         payment = session.get_one(Payment, attempt.payment_id)
@@ -273,16 +279,19 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
     provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
     if Kind.PAYMENT not in provider.capabilities.asks:
         return _believe(attempt, claim, is_vouched=is_vouched)
-    outcome = payment_driver.inquire(payment, attempt)
+    outcome = payment_driver.inquire(payment, attempt, provider_reference=asked_by)
     if not isinstance(outcome, Result):
-        if isinstance(outcome, OutcomeUnknown) and outcome.code == "nothing_to_ask_by":
-            return True
+        if not is_vouched or outcome.code == "nothing_to_ask_by":
+            return True  # an unsigned note that the provider does not bear out; the attempt's own job goes on asking
         raise outcome
+    is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
+    if not is_final and not is_vouched and attempt.provider_reference is None:
+        return True  # "not paid yet" is also said of an id somebody made up: it must not become ours
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
         outcome = replace(outcome, receipt=_trusted_receipt(payment, claim, is_vouched=is_vouched))
     transaction(lambda s: payment_results.apply(s, attempt.id, outcome, source="callback", now=clock.now()))
     is_final_claim = claim is not None and claim.state not in (State.PENDING, State.NOT_FOUND)
-    return not (is_final_claim and outcome.state in (State.PENDING, State.NOT_FOUND))
+    return is_final or not is_final_claim
 
 
 def _about_refund(event: ProviderEvent, parsed: CallbackEvent, refund: Refund) -> bool:
@@ -306,28 +315,37 @@ def _is_vouched(event: ProviderEvent, parsed: CallbackEvent, token: str) -> bool
     return parsed.is_verified or event.path_token == token
 
 
-def _adopt_reference(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool) -> bool:
-    """Learn the provider's id when the answer that held it was lost. False: the news is about another charge.
+def _asked_by(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool) -> str | None:
+    """The provider's id to ask by: the one we were given with the answer, else the news' own.
 
-    Not vouched for, it is only tried: the adapter compares our reference in the provider's own answer.
+    _ABOUT_ANOTHER when the news names another charge than the one whose address it came to.
     """
     given = parsed.provider_reference
-    if given is None or attempt.provider_reference == given:
-        return True
-    if attempt.provider_reference is not None:
-        # Some providers name a payment by more than one id; what we ask by is the one we were given first.
-        return parsed.reference == attempt.reference or parsed.is_verified or attempt.receipt == given
-    if not is_vouched and parsed.reference != attempt.reference:
-        return False
+    if attempt.provider_reference is None:
+        return given
+    is_ours = given in (None, attempt.provider_reference, attempt.receipt)
+    # Some providers name a payment by more than one id; then our reference, or a signature, says that it is this one.
+    if is_ours or parsed.is_verified or parsed.reference == attempt.reference:
+        return attempt.provider_reference
+    return _ABOUT_ANOTHER
+
+
+def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
+    """Keep the provider's id when the answer that held it was lost.
+
+    Only from news that is vouched for. Any other id is only asked by: the adapter compares our reference in the
+    provider's own answer, and a result that is applied brings its id along.
+    """
+    if reference is None or attempt.provider_reference is not None:
+        return
 
     def work(session: Session) -> None:
         locked = payment_results.lock(session, attempt.id)
         if locked.attempt.provider_reference is None and locked.attempt.state in OPEN_ATTEMPTS:
-            locked.attempt.provider_reference = given
-            locked.payment.provider_transaction_id = given
+            locked.attempt.provider_reference = reference
+            locked.payment.provider_transaction_id = reference
 
     transaction(work)
-    return True
 
 
 def _trusted_receipt(payment: Payment, claim: Result | None, *, is_vouched: bool) -> str | None:

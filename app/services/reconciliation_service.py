@@ -66,13 +66,22 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
 def accept(payment_id: uuid.UUID, *, operator: str) -> None:
     """Money that waits in suspense is the tenant's: the payment is completed with what came.
 
-    Raises TransactionNotFound, InvalidRequest when nothing waits.
+    Raises TransactionNotFound, InvalidRequest when nothing waits, or the payment has other money.
     """
     now = clock.now()
 
     def work(session: Session) -> None:
         payment, attempt, collected = _waiting(session, payment_id)
+        if attempt.state == "late":
+            if _has_other_money(session, attempt):
+                raise InvalidRequest(
+                    "The payment was collected by another attempt: this money can only go back."
+                )
+            attempt.state, attempt.updated_at = "succeeded", now
+            session.flush()
         payment.fee = payment_ledger.book_from_suspense(session, payment, attempt, collected, now=now)
+        # What came is what can be refunded or taken back from now on.
+        payment.amount, payment.currency = collected.amount_minor, collected.currency
         payment_results.move(payment, "completed", now=now)
         payment.review, payment.completed_at, payment.updated_at = None, payment.completed_at or now, now
         payment_results.record(session, "payment.completed", payment, source=operator, now=now)
@@ -170,19 +179,22 @@ def _in_review(session: Session) -> list[dict[str, str]]:
 def _waiting(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
     """The payment, and the attempt whose money waits in suspense, with what it is."""
     payment = _locked(session, payment_id)
-    row = session.execute(
-        text(
-            "SELECT a.id, e.currency FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind = 'suspense' "
-            "WHERE a.payment_id = :payment AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = a.id "
-            "AND r.kind = 'suspense_release') AND NOT EXISTS (SELECT FROM refunds f WHERE f.attempt_id = a.id "
-            "AND f.is_from_suspense AND f.state <> 'failed') ORDER BY a.number LIMIT 1"
-        ),
-        {"payment": payment_id},
-    ).first()
-    if row is None:
-        raise InvalidRequest("No money of this payment waits for a decision.")
-    attempt = session.get_one(PaymentAttempt, row.id)
-    return payment, attempt, Money(attempt.collected or 0, row.currency)
+    attempts = select(PaymentAttempt).where(
+        PaymentAttempt.payment_id == payment_id, PaymentAttempt.collected.is_not(None)
+    )
+    for attempt in session.scalars(attempts.order_by(PaymentAttempt.number)):
+        waiting = payment_ledger.waiting_in_suspense(session, attempt)
+        if waiting is not None:
+            return payment, attempt, waiting
+    raise InvalidRequest("No money of this payment waits for a decision.")
+
+
+def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
+    others = select(PaymentAttempt.id).where(
+        PaymentAttempt.payment_id == attempt.payment_id, PaymentAttempt.id != attempt.id,
+        PaymentAttempt.state.in_((*OPEN_ATTEMPTS, "succeeded")),
+    )  # fmt: skip
+    return session.scalars(others.limit(1)).first() is not None
 
 
 def _with_latest_attempt(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:

@@ -11,6 +11,7 @@ import requests
 from app.config import ConfigError, load_sandbox
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
+from tests.support.daraja import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
 from tests.support.sandbox_parts import opened
 from tests.support.waiting import wait_until
@@ -149,9 +150,24 @@ def test_other_sites_cannot_control(served: RunningSandbox) -> None:
     assert served.control()["autopay_s"] == 0.2
 
 
+def test_the_index_sends_a_callback_again(served: RunningSandbox) -> None:
+    with CallbackReceiver(status=500) as receiver:
+        served.control({"autopay_s": 0, "credentials": {"mpesa": {"passkey": "p"}}})
+        merchant = Merchant(served, receiver, passkey="p")
+        merchant.push(100)
+        wait_until(lambda: [one["status"] for one in served.callbacks()] == ["failed"], "it is refused")
+        assert "Send again" in requests.get(f"{served.url}/sandbox/", timeout=30).text
+        id = served.callbacks()[0]["id"]
+        form = {"data": {}, "headers": {"Origin": served.url}, "timeout": 30}
+        assert requests.post(f"{served.url}/sandbox/callbacks/{id}/repeat", **form).status_code == 200
+        assert len(receiver.wait_for(2)) == 2
+
+
 def test_pages_allow_no_script_and_no_framing(served: RunningSandbox) -> None:
     page = requests.get(f"{served.url}/sandbox/", timeout=30)
     assert page.status_code == 200 and "no real money" in page.text
+    # Anything stricter makes browsers hide the origin that `repeat` looks at.
+    assert page.headers["Referrer-Policy"] == "same-origin"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert requests.get(f"{served.url}/sandbox/static/sandbox.css", timeout=30).status_code == 200
     missing = requests.get(f"{served.url}/nowhere", timeout=30)

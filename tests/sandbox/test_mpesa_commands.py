@@ -79,7 +79,7 @@ def test_b2c_fields(merchant: Merchant) -> None:
 
 
 def test_the_password_encrypted_for_the_sandbox_s_certificate(merchant: Merchant) -> None:
-    pem = requests.get(f"{merchant.sandbox.url}/mpesa/certificate", timeout=30).content
+    pem = requests.get(f"{merchant.sandbox.url}/sandbox/mpesa/certificate", timeout=30).content
     key: Any = x509.load_pem_x509_certificate(pem).public_key()
     credential = base64.b64encode(key.encrypt(b"Sandbox#2026", padding.PKCS1v15())).decode()
     assert len(credential) == 344

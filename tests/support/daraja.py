@@ -21,8 +21,10 @@ REVERSAL, STATUS = "/mpesa/reversal/v1/request", "/mpesa/transactionstatus/v1/qu
 class Merchant:
     """A stranger who has read the portal: he knows nothing of the adapter."""
 
-    def __init__(self, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
-        self.sandbox, self.receiver = sandbox, receiver
+    def __init__(
+        self, sandbox: RunningSandbox, receiver: CallbackReceiver, *, passkey: str = PASSKEY
+    ) -> None:
+        self.sandbox, self.receiver, self.passkey = sandbox, receiver, passkey
         self.token = self.new_token().json()["access_token"]
 
     def new_token(self, key: str = "sandbox-consumer-key", grant: str = "client_credentials") -> Any:
@@ -38,7 +40,7 @@ class Merchant:
 
     def push_body(self, amount: Any = 100, **more: Any) -> dict[str, Any]:
         stamp = "20210628092408"
-        password = base64.b64encode(f"174379{PASSKEY}{stamp}".encode()).decode()
+        password = base64.b64encode(f"174379{self.passkey}{stamp}".encode()).decode()
         return {
             "BusinessShortCode": "174379", "Password": password, "Timestamp": stamp,
             "TransactionType": "CustomerPayBillOnline", "Amount": amount, "PartyA": PHONE, "PartyB": "174379",

@@ -48,7 +48,9 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
     state = STATES.get(code)
     if state is None:
         raise OutcomeUnknown("Pesapal's answer has a status code nobody has told us of.", code=code)
-    if body.get("merchant_reference") not in (None, "", reference):
+    # An order nobody has paid yet may come without its reference; news that moves money may not.
+    named = body.get("merchant_reference") or (reference if state is State.PENDING else None)
+    if named != reference:
         raise OutcomeUnknown("Pesapal's answer is about another order.", code="merchant_reference")
     amount = _amount(body)
     if amount is None and state is State.SUCCEEDED:

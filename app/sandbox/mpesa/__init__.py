@@ -23,12 +23,11 @@ POSTED = frozenset({
 def make_blueprint(sandbox: Sandbox) -> Blueprint:
     """Daraja's paths."""
     blueprint = Blueprint("mpesa", __name__)
-    keys = Keys(sandbox)
-    access.add(blueprint, sandbox, keys)
+    access.add(blueprint, sandbox)
     pushes = Pushes(sandbox)
     pushes.attach()
     express.add(blueprint, sandbox, pushes)
-    commands.add(blueprint, sandbox, Commands(sandbox), keys)
+    commands.add(blueprint, sandbox, Commands(sandbox), Keys(sandbox))
     c2b.add(blueprint, sandbox)
     blueprint.errorhandler(Refused)(_refused)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -36,9 +35,9 @@ def make_blueprint(sandbox: Sandbox) -> Blueprint:
     return blueprint
 
 
-def make_phone(sandbox: Sandbox) -> Blueprint:
-    """The customer's phone, a page of the sandbox."""
-    return phone.make_blueprint(sandbox, Pushes(sandbox))
+def make_pages(sandbox: Sandbox) -> Blueprint:
+    """What is not Daraja's, under /sandbox: the customer's phone, and the certificate a portal would offer."""
+    return phone.make_blueprint(sandbox, Pushes(sandbox), Keys(sandbox))
 
 
 def _refused(error: Refused) -> Response:

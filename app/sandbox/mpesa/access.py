@@ -13,7 +13,6 @@ from flask import Blueprint, Response, request
 
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import faulty
-from app.sandbox.mpesa.keys import Keys
 from app.sandbox.mpesa.replies import Refused, broken, spike_arrest, token_refused
 
 LIFE_S: Final = 3599
@@ -22,8 +21,8 @@ _CURRENT: Final = "current"
 View = Callable[..., Any]
 
 
-def add(blueprint: Blueprint, sandbox: Sandbox, keys: Keys) -> None:
-    """The token call, and the certificate for SecurityCredential."""
+def add(blueprint: Blueprint, sandbox: Sandbox) -> None:
+    """The token call."""
 
     def nothing() -> tuple[Decimal | None, str | None]:
         return None, None
@@ -48,10 +47,6 @@ def add(blueprint: Blueprint, sandbox: Sandbox, keys: Keys) -> None:
         return {"access_token": _new_token(sandbox), "expires_in": str(LIFE_S)}
 
     blueprint.add_url_rule("/oauth/v1/generate", "token", token, methods=["GET"])
-
-    @blueprint.get("/certificate")
-    def certificate() -> Response:
-        return Response(keys.certificate(), mimetype="application/x-pem-file")
 
 
 def _is_merchant(sandbox: Sandbox, key: str, secret: str) -> bool:

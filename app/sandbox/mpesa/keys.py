@@ -20,10 +20,11 @@ from app.sandbox.core import Sandbox
 class Keys:
     """A key pair of the sandbox's own, made at first use and kept in its folder."""
 
+    _lock = threading.Lock()  # one for all instances: they share the files
+
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._folder: Path = sandbox.settings.folder
-        self._lock = threading.Lock()
         self._key: rsa.RSAPrivateKey | None = None
 
     def certificate(self) -> bytes:

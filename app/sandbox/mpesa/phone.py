@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 
 from app.sandbox.core import Sandbox
+from app.sandbox.mpesa.keys import Keys
 from app.sandbox.mpesa.pushes import OF_THE_CUSTOMER, PROMPT_LIFE_S, STK_RESULTS, WRONG_PIN, Pushes
 from app.sandbox.store import Document
 
@@ -14,11 +15,11 @@ TEST_NUMBER: Final = "254708374149"
 _LISTED: Final = 20
 
 
-def make_blueprint(sandbox: Sandbox, pushes: Pushes) -> Blueprint:
-    """Pages under /sandbox/phone."""
+def make_blueprint(sandbox: Sandbox, pushes: Pushes, keys: Keys) -> Blueprint:
+    """Pages under /sandbox/phone, and /sandbox/mpesa/certificate."""
     blueprint = Blueprint("phone", __name__)
 
-    @blueprint.get("/")
+    @blueprint.get("/phone")
     def prompts() -> str:
         found = list(reversed(sandbox.store.find("mpesa", "push")))
         waiting = [push for push in found if _has_prompt(pushes, push)]
@@ -28,7 +29,7 @@ def make_blueprint(sandbox: Sandbox, pushes: Pushes) -> Blueprint:
             "mpesa/phone.html", waiting=waiting, ended=ended, held=held, number=TEST_NUMBER
         )
 
-    @blueprint.post("/hold")
+    @blueprint.post("/phone/hold")
     def hold() -> Any:
         number = request.form.get("number", "").strip()
         kept = {"number": number, "is_held": request.form.get("do") != "release"}
@@ -39,7 +40,7 @@ def make_blueprint(sandbox: Sandbox, pushes: Pushes) -> Blueprint:
                 sandbox.store.update("mpesa", "phone", number, lambda phone: phone.update(kept))
         return redirect(url_for("phone.prompts"))
 
-    @blueprint.get("/<id>")
+    @blueprint.get("/phone/<id>")
     def prompt(id: str) -> str:
         push = pushes.get(id) or abort(404, "There is no such prompt.")
         sandbox.customers.take_over("mpesa", id)
@@ -52,7 +53,7 @@ def make_blueprint(sandbox: Sandbox, pushes: Pushes) -> Blueprint:
             error=None,
         )
 
-    @blueprint.post("/<id>")
+    @blueprint.post("/phone/<id>")
     def answered(id: str) -> Any:
         push = pushes.get(id) or abort(404, "There is no such prompt.")
         if not _has_prompt(pushes, push):
@@ -68,6 +69,10 @@ def make_blueprint(sandbox: Sandbox, pushes: Pushes) -> Blueprint:
                 error="A PIN has four digits.",
             ), 400  # fmt: skip
         return redirect(url_for("phone.prompt", id=id))
+
+    @blueprint.get("/mpesa/certificate")
+    def certificate() -> Response:
+        return Response(keys.certificate(), mimetype="application/x-pem-file")
 
     return blueprint
 

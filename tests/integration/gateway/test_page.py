@@ -7,7 +7,7 @@ from pathlib import Path
 
 import requests
 
-from tests.contract.wallet.conftest import demo, house  # noqa: F401 fixtures
+from tests.contract.conftest import demo, house  # noqa: F401 fixtures
 from tests.contract.wallet.test_pages import answers, blocks, paste
 from tests.support.house import PROJECT, House
 

@@ -14,9 +14,9 @@ from tour.people import sign_in
 from tour.report import Difference, Report
 
 
-def tour(url: str) -> subprocess.CompletedProcess[str]:
+def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tour", "--url", url],
+        [sys.executable, "-m", "tour", "--url", url, "--sandbox", sandbox],
         check=False,
         cwd=PROJECT,
         capture_output=True,
@@ -31,7 +31,8 @@ def test_it_can_be_taken_again_and_again(demo: House) -> None:
         sender.pay("alice@example.com", 700.00).status_code == 201
     )  # so that the tour must top the sender up
     for _ in range(2):
-        done = tour(demo.url)
+        done = tour(demo.url, demo.sandbox_url)
+        print(done.stdout)  # pytest shows it when the next line fails, or with -rP
         assert done.returncode == 0, done.stdout + done.stderr
         assert "All as the documents say" in done.stdout
 

@@ -1,0 +1,374 @@
+"""Whatever providers say, in whatever order, from whatever source and however often: a payment's money stays right.
+
+Each machine is one payment of one tenant. News of every kind is applied to it and to its refunds by the functions that
+callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables lead, an attempt
+was booked at most once, the clearing account is minus what was collected plus what went back, refunds are within the
+amount, and the events tell exactly the changes.
+
+Seen failing when a success may be booked twice, when another amount counts as the payment, when `_to` or `move` allows
+everything, when not-found fails an attempt, when a failed refund keeps its reservation, and when an event is left out.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pytest
+from flask import Flask
+from hypothesis import Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import text
+
+from app import clock, create_app, ledger
+from app.actor import Merchant
+from app.errors import GatewayError
+from app.money import Money
+from app.providers.base import Result, State
+from app.providers.errors import Declined, OutcomeUnknown, ProviderError, Unavailable
+from app.services import (
+    payment_results,
+    payment_service,
+    provider_accounts,
+    reconciliation_service,
+    refund_results,
+    refund_service,
+    tenant_service,
+)
+from app.services.fee_service import Match, set_rule
+from app.services.idempotency_service import Claim
+from app.services.payment_service import CustomerDetails, Order
+from app.services.payment_states import ATTEMPT, PAYMENT, REFUND
+from app.unit_of_work import reading, transaction
+from tests.support import servers
+from tests.support.tenants import Shop, fund_shop
+
+ASKED = {"USD": "100.00", "JPY": "100", "KWD": "100.000"}
+
+_SEEN = """
+SELECT p.status, p.amount, p.refund_reserved, p.refunded, a.state, a.collected, a.sendings,
+  (SELECT coalesce(json_agg(json_build_array(r.id, r.state, r.amount, r.is_from_suspense) ORDER BY r.id), '[]')
+     FROM refunds r WHERE r.payment_id = p.id),
+  (SELECT coalesce(json_agg(json_build_array(e.kind, t.kind, t.currency, o.amount) ORDER BY o.id), '[]')
+     FROM entries e JOIN postings o ON o.entry_id = e.id JOIN accounts t ON t.id = o.account_id
+     WHERE e.ref_id = a.id OR e.ref_id IN (SELECT r.id FROM refunds r WHERE r.payment_id = p.id)),
+  (SELECT coalesce(json_agg(json_build_array(e.type, e.data->>'status') ORDER BY e.id), '[]')
+     FROM outbox e WHERE e.object_id = p.id::text)
+FROM payments p JOIN payment_attempts a ON a.payment_id = p.id WHERE p.id = :id
+"""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the database says of the machine's payment. postings: entry's kind, account's kind, currency, amount."""
+
+    status: str
+    amount: int
+    reserved: int
+    refunded: int
+    attempt: str
+    collected: int | None
+    sendings: int
+    refunds: list[list[Any]]
+    postings: list[list[Any]]
+    events: list[list[str]]
+
+    def booked(self, kind: str) -> int:
+        """How often an entry of this kind touched a clearing account, or a suspense account on its way out."""
+        side = "suspense" if kind == "suspense_release" else "clearing"
+        return sum(entry == kind and account == side for entry, account, *_ in self.postings)
+
+    def clearing(self, currency: str) -> int:
+        return sum(p[3] for p in self.postings if p[1] == "clearing" and p[2] == currency)
+
+
+sources = st.sampled_from(["answer", "inquiry", "callback", "statement", "operator"])
+answers = st.sampled_from([OutcomeUnknown, OutcomeUnknown, Declined, Unavailable])
+states = st.sampled_from([*State, State.SUCCEEDED, State.PENDING])
+times = st.integers(1, 3)
+amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", "foreign"])
+
+
+MUST_MEET = {
+    *State, "OutcomeUnknown", "Declined", "given up", "refund", "refund succeeded", "refund failed", "NotRefundable",
+    "InvalidAmount", "InsufficientBalance", "accepted", "given back",
+}  # fmt: skip
+"""What a run that means something has come across."""
+
+
+class PaymentMachine(RuleBasedStateMachine):
+    app: ClassVar[Flask]
+    met: ClassVar[Counter[str]] = Counter()
+
+    @initialize(currency=st.sampled_from(sorted(ASKED)), is_funded=st.booleans())
+    def ask_for_money(self, currency: str, is_funded: bool) -> None:
+        tenant, key = tenant_service.create_tenant(f"Machine {uuid.uuid4().hex[:8]}", "growth")
+        if is_funded:
+            fund_shop(self.app, Shop(tenant.id, key), 1_000_000, currency=currency)
+        self.merchant = Merchant(tenant.id, None, None)
+        self.asked = Money.parse(ASKED[currency], currency)
+        order = Order("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
+        claim = Claim(uuid.uuid4(), b"f" * 32, "machine")
+        bound = provider_accounts.for_tenant(tenant.id, "cpay")
+        self.payment_id = uuid.uuid4()
+        begun = transaction(
+            lambda s: payment_service._begin(
+                s, self.payment_id, self.merchant, order, self.asked, bound, claim, is_sending=True
+            )
+        )
+        assert isinstance(begun, uuid.UUID)
+        self.attempt_id = begun
+        self.collected: Money | None = None
+        self.before = self._see()
+        self.path = [self.before.status]
+
+    # --- what is said about the payment
+
+    @rule(state=states, source=sources, amount=amounts, repeats=times)
+    def news(self, state: State, source: str, amount: str, repeats: int) -> None:
+        result = Result(
+            state, provider_reference="there", receipt="R1", amount=self._amount(amount), code="word"
+        )
+        self._apply(result, source, repeats)
+        seen = self._see()
+        if state is State.SUCCEEDED:
+            assert seen.collected is not None, "what came was dropped"
+        if state is State.REVERSED and self.before.collected is not None and not self.before.refunds:
+            assert seen.attempt == "reversed", "it went back, and our books do not know"
+        if state in (State.PENDING, State.NOT_FOUND) and self.before.status not in ("failed", "cancelled"):
+            assert seen.status not in ("failed", "cancelled"), "failed on a guess"
+        self.met[state] += 1
+
+    @precondition(lambda self: self.before.attempt in ("sending", "unknown", "pending"))
+    @rule(error=answers, repeats=times)
+    def an_answer_that_is_an_error(self, error: type[ProviderError], repeats: int) -> None:
+        self._apply(error(), "answer", repeats)
+        if error is OutcomeUnknown or self.before.sendings > 1:
+            assert self._see().status not in ("failed", "cancelled"), "failed on a lost answer"
+        self.met[error.__name__] += 1
+
+    @precondition(lambda self: self.before.attempt == "unknown")
+    @rule()
+    def send_again(self) -> None:
+        def work(session: Any) -> None:
+            attempt = payment_results.lock(session, self.attempt_id).attempt
+            attempt.state, attempt.sendings = "sending", attempt.sendings + 1
+
+        transaction(work)
+
+    @precondition(lambda self: self.before.attempt in ("pending", "unknown"))
+    @rule()
+    def time_is_over(self) -> None:
+        def work(session: Any) -> None:
+            locked = payment_results.lock(session, self.attempt_id)
+            payment_results.give_up(
+                session, locked, code="expired", reason="Too late.", source="inquiry", now=clock.now()
+            )
+
+        transaction(work)
+        self.met["given up"] += 1
+
+    # --- refunds
+
+    @rule(part=st.sampled_from([None, 1, 30, 70, 100, 101]))
+    def ask_for_a_refund(self, part: int | None) -> None:
+        refund_id = uuid.uuid4()
+        asked = None if part is None else Money(self.asked.amount_minor * part // 100, self.asked.currency)
+        try:
+            transaction(
+                lambda s: refund_service._reserve(
+                    s, refund_id, self.merchant, self.payment_id, asked, None, is_sending=True
+                )
+            )
+        except GatewayError as error:
+            self.met[type(error).__name__] += 1
+        else:
+            assert self.before.status in ("completed", "partially_refunded")
+            self.met["refund"] += 1
+
+    @precondition(lambda self: self.before.refunds)
+    @rule(pick=st.integers(0, 99), state=states, source=sources, repeats=times)
+    def news_of_a_refund(self, pick: int, state: State, source: str, repeats: int) -> None:
+        self._apply_refund(pick, Result(state, provider_reference="back", code="word"), source, repeats)
+        self.met[f"refund {state}"] += 1
+
+    @precondition(lambda self: any(refund[1] == "sending" for refund in self.before.refunds))
+    @rule(pick=st.integers(0, 99), error=answers, repeats=times)
+    def a_refunds_answer_is_an_error(self, pick: int, error: type[ProviderError], repeats: int) -> None:
+        self._apply_refund(pick, error(), "answer", repeats)
+        self.met[f"refund {error.__name__}"] += 1
+
+    # --- an operator decides about money that waits
+
+    @precondition(lambda self: self.before.booked("suspense"))
+    @rule(is_accepted=st.booleans())
+    def decide(self, is_accepted: bool) -> None:
+        act = reconciliation_service.accept if is_accepted else reconciliation_service.give_back
+        try:
+            act(self.payment_id, operator="operator")
+        except GatewayError as error:
+            self.met[type(error).__name__] += 1
+        else:
+            self.met["accepted" if is_accepted else "given back"] += 1
+            if is_accepted:
+                # From now on the payment is what came.
+                assert self.collected is not None
+                self.asked = self.collected
+
+    # --- what must be true
+
+    @invariant()
+    def all_is_in_order(self) -> None:
+        before, self.before = self.before, self._see()
+        if self.before.status != self.path[-1]:
+            self.path.append(self.before.status)
+        self._statuses_went_where_the_tables_lead(before, self.before)
+        self._an_attempt_is_booked_once(self.before)
+        self._clearing_is_what_the_provider_owes(self.before)
+        self._no_more_goes_back_than_was_paid(self.before)
+        self._events_tell_the_changes(self.before)
+        self.met["step"] += 1
+
+    def _statuses_went_where_the_tables_lead(self, before: Seen, seen: Seen) -> None:
+        for table, old, new in (
+            (PAYMENT, before.status, seen.status), (ATTEMPT, before.attempt, seen.attempt),
+        ):  # fmt: skip
+            assert old == new or new in _reachable(table, old), (old, new)
+        known = {refund[0]: refund[1] for refund in before.refunds}
+        for refund_id, state, *_ in seen.refunds:
+            old = known.get(refund_id, "sending")
+            assert state == old or state in _reachable(REFUND, old) or state == "created", (old, state)
+
+    def _an_attempt_is_booked_once(self, seen: Seen) -> None:
+        assert seen.booked("payment") + seen.booked("suspense") == (seen.collected is not None)
+        assert seen.booked("suspense_release") <= seen.booked("suspense")
+        assert seen.booked("reversal") == (seen.attempt == "reversed")
+        assert seen.booked("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
+        sums: Counter[tuple[str, str]] = Counter()
+        for entry, _, currency, amount in seen.postings:
+            sums[entry, currency] += amount
+        assert set(sums.values()) <= {0}
+
+    def _clearing_is_what_the_provider_owes(self, seen: Seen) -> None:
+        collected = self.collected
+        for currency in {self.asked.currency, *([collected.currency] if collected else [])}:
+            came = collected.amount_minor if collected and collected.currency == currency else 0
+            back = sum(r[2] for r in seen.refunds if r[1] == "completed") if self._pays_in(currency) else 0
+            kept = 0 if seen.attempt == "reversed" else came
+            assert seen.clearing(currency) == back - kept, (currency, seen)
+
+    def _no_more_goes_back_than_was_paid(self, seen: Seen) -> None:
+        own = [refund for refund in seen.refunds if not refund[3]]
+        assert seen.reserved == sum(refund[2] for refund in own if refund[1] != "failed") <= seen.amount
+        assert seen.refunded == sum(refund[2] for refund in own if refund[1] == "completed")
+        if seen.status in ("refunded", "partially_refunded"):
+            assert (seen.status == "refunded") == (seen.refunded == seen.amount)
+            assert seen.refunded
+
+    def _events_tell_the_changes(self, seen: Seen) -> None:
+        told = [status for _, status in seen.events]
+        path = [status for number, status in enumerate(told) if number == 0 or status != told[number - 1]]
+        assert path == self.path
+        types = Counter(event for event, _ in seen.events)
+        for status in ("completed", "failed", "cancelled"):
+            assert types[f"payment.{status}"] == self.path.count(status), (status, self.path)
+        # Also where the money only waited, and the payment stays what it was.
+        assert types["payment.reversed"] == (seen.attempt == "reversed")
+        for state in ("completed", "failed"):
+            assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
+
+    def teardown(self) -> None:
+        with reading() as session:
+            assert [str(finding) for finding in ledger.check(session)] == []
+
+    # --- how it is done
+
+    def _apply(self, outcome: payment_results.Outcome, source: str, repeats: int) -> None:
+        collected = self._see().collected
+        for number in range(repeats):
+            transaction(
+                lambda s: payment_results.apply(s, self.attempt_id, outcome, source=source, now=clock.now())
+            )
+            seen = self._see()
+            if number:
+                assert seen == first, "said again, it changed something"
+            first = seen
+        if seen.collected != collected:
+            assert isinstance(outcome, Result)
+            self.collected = outcome.amount or self.asked
+
+    def _apply_refund(self, pick: int, outcome: payment_results.Outcome, source: str, repeats: int) -> None:
+        refund_id = uuid.UUID(self.before.refunds[pick % len(self.before.refunds)][0])
+        for number in range(repeats):
+            transaction(
+                lambda s: refund_results.apply(s, refund_id, outcome, source=source, now=clock.now())
+            )
+            seen = self._see()
+            if number:
+                assert seen == first, "said again, it changed something"
+            first = seen
+
+    def _amount(self, word: str) -> Money | None:
+        minor, currency = self.asked.amount_minor, self.asked.currency
+        return {
+            "asked": self.asked, "untold": None, "more": Money(minor + 1, currency), "less": Money(minor - 1, currency),
+            "foreign": Money(minor, "EUR"),
+        }[word]  # fmt: skip
+
+    def _pays_in(self, currency: str) -> bool:
+        """Whether refunds of the payment are in this currency: suspense is given back in the one that came."""
+        if any(refund[3] for refund in self.before.refunds):
+            return bool(self.collected and self.collected.currency == currency)
+        return currency == self.asked.currency
+
+    def _see(self) -> Seen:
+        with reading() as session:
+            return Seen(*session.execute(text(_SEEN), {"id": self.payment_id}).one())
+
+
+def _reachable(table: Any, start: str) -> set[str]:
+    """Where a step may lead: one rule applies news once or several times, but they are all the same news."""
+    first = set(table[start])
+    return first | {further for state in first for further in table[state]}
+
+
+@pytest.fixture(scope="module")
+def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
+    """The application on a database of its own, with fees that make the tenant's share smaller than the payment."""
+    postgres, database = servers.postgres(), servers.new_database()
+    app = create_app(
+        {
+            **settings,
+            "DATABASE_URL": postgres.url(servers.APPLICATION, database),
+            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
+        }
+    )
+    with app.app_context():
+        set_rule(Match("payment"), fixed_minor=0, rate_ppm=29_000)
+        yield app
+
+
+@pytest.mark.slow
+def test_news_in_any_order(machine_app: Flask) -> None:
+    PaymentMachine.app, PaymentMachine.met = machine_app, Counter()
+    run_state_machine_as_test(
+        PaymentMachine,
+        settings=hypothesis_settings(
+            max_examples=100, stateful_step_count=25, deadline=None, database=None, phases=(Phase.generate,)
+        ),
+    )
+    assert PaymentMachine.met["step"] >= 2_000, PaymentMachine.met
+    print(PaymentMachine.met)
+    assert set(PaymentMachine.met) >= MUST_MEET, PaymentMachine.met

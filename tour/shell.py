@@ -1,0 +1,50 @@
+"""Runs the commands of a document as its reader would: pasted into a shell."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tour.house import House
+from tour.report import Difference, Report
+
+TIMEOUT_S: Final = 60.0
+PRINTED_URL: Final = "http://localhost:5000"
+
+UUIDGEN: Final = "uuidgen() { python3 -c 'import uuid; print(uuid.uuid4())'; }\n"
+"""For machines without it: the document's commands count on it."""
+
+STATUS: Final = """\
+curl() { command curl -s -w '\\n%{http_code}' "$@"; }
+"""
+"""The answer's status on a last line of its own; nothing else of curl's behaviour is changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """What a command printed: the answer's status and its JSON."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def paste(house: House, command: str, report: Report) -> Printed:
+    """The answer to one curl command of a document; its host is replaced where the demo has another. Raises Difference."""
+    if shutil.which("uuidgen") is None and "uuidgen" in command:
+        report.say("(this machine has no uuidgen: python3 stands in for it)")
+        command = UUIDGEN + command
+    script = STATUS + command.replace(PRINTED_URL, house.url)
+    try:
+        done = subprocess.run(
+            ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=TIMEOUT_S
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Difference(f"The shell did not run the command ({type(error).__name__}).") from error
+    answer, _, status = done.stdout.rpartition("\n")
+    try:
+        return Printed(int(status), json.loads(answer))
+    except ValueError:
+        raise Difference(f"The command printed no JSON: {(done.stdout + done.stderr)[:500]}") from None
