@@ -10,9 +10,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
@@ -28,7 +28,14 @@ from app.models.payment import Payment, PaymentAttempt
 from app.money import Money
 from app.providers.base import Customer, Result, State
 from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
-from app.services import bulkhead, payment_driver, payment_results, payment_sending, provider_accounts
+from app.services import (
+    bulkhead,
+    list_totals,
+    payment_driver,
+    payment_results,
+    payment_sending,
+    provider_accounts,
+)
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish
 from app.services.payment_results import Outcome
 from app.services.payment_routes import route
@@ -43,9 +50,6 @@ __all__ = [
     "CustomerDetails", "Order", "Page", "cancel", "get_payment", "initialize", "list_payments", "providers",
     "realtime_token", "verify",
 ]  # fmt: skip
-
-EXACT_TOTAL: Final = 10_000
-"""`Page.total` is counted no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Payments, newest first. next_cursor continues behind the last one; None: there are none."""
+    """Payments, newest first. total: see list_totals. next_cursor continues behind the last one; None: there are none."""
 
     items: list[dict[str, Any]]
     total: int
@@ -182,7 +186,8 @@ def list_payments(
     page = page.where(Payment.id < _position(cursor)) if cursor else page.offset(offset)
     with reading() as session:
         rows = list(session.scalars(page))
-        total = session.scalar(_counted(query)) or 0
+        key = (merchant.tenant_id, provider, status, customer_id)
+        total = list_totals.total(session, query.with_only_columns(Payment.id), key=key)
     has_next = len(rows) > limit
     shown = rows[:limit]
     return Page([describe(row) for row in shown], total, has_next, shown[-1].id.hex if has_next else None)
@@ -302,11 +307,6 @@ def _verification_failed(payment: Payment, error: ProviderError, merchant: Merch
         )  # fmt: skip
 
     transaction(work)
-
-
-def _counted(query: Select[Payment]) -> Select[int]:
-    limited = query.with_only_columns(Payment.id).limit(EXACT_TOTAL).subquery()
-    return select(func.count()).select_from(limited)
 
 
 def _position(cursor: str) -> uuid.UUID:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, or_, select
 
 from app import clock, ids
 from app.actor import Actor
@@ -23,6 +23,7 @@ from app.errors import (
     AccountNotFound,
     GatewayError,
     IdempotencyKeyReused,
+    InvalidAmount,
     InvalidRequest,
     PaymentNotFound,
     TokenInvalid,
@@ -30,8 +31,10 @@ from app.errors import (
 )
 from app.json_text import json_text
 from app.models.account import Account
+from app.models.idempotency import IdempotencyRecord
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
+from app.services import list_totals
 from app.services.idempotency_service import ANSWER_LIFE, Claim
 from app.services.limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
 from app.unit_of_work import call, reading
@@ -85,7 +88,9 @@ def pay(
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
     the key repeats, the refusals of app/errors.py REFUSALS; IdempotencyKeyReused, IdempotencyConflict.
     """
-    item = _item(order, _currency(actor, source, [order]), rates)
+    item = _judged(order, _currency(actor, source, [order]), claim, rates)
+    if isinstance(item, GatewayError):
+        raise item
     answer, is_replay = _call(actor, source, [item], claim)
     outcome = _outcomes(answer, [item], is_replay=is_replay)[0]
     if isinstance(outcome, GatewayError):
@@ -104,22 +109,51 @@ def pay_batch(
     if len(orders) > MAX_BATCH:
         raise InvalidRequest(f"A batch has at most {MAX_BATCH} payments.", field="payments")
     default = _currency(actor, source, orders)
-    drafts = [_item_or_error(order, default, rates) for order in orders]
+    drafts = [_judged(order, default, claim, rates) for order in orders]
     items = [draft for draft in drafts if isinstance(draft, _Item)]
     if not items:
         return [draft for draft in drafts if isinstance(draft, GatewayError)], False
-    answer, is_replay = _call(actor, source, items, claim)
-    outcomes = iter(_outcomes(answer, items, is_replay=is_replay))
-    return [next(outcomes) if isinstance(draft, _Item) else draft for draft in drafts], is_replay
+    places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
+    answer, is_replay = _call(actor, source, items, claim, places=places)
+    if is_replay and answer.get("places", places) != places:
+        # Judged by other rates than today's: the orders that were paid or refused then are told about, in their places.
+        places = answer["places"]
+        drafts = [_item_or_error(order, default, None) for order in orders]
+        items = [
+            draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
+        ]
+    told = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
+    return [told.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
-def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal]) -> _Item:
+def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
+    """`rates` None: not judged, for an order whose answer is stored already."""
     amount = Money.parse(order.amount, order.currency or default or "")
-    return _Item(order, amount, usd_within_single_maximum(amount, rates), ids.uuid7(), ids.uuid7())
+    usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
+    return _Item(order, amount, usd_minor, ids.uuid7(), ids.uuid7())
+
+
+def _judged(
+    order: PaymentOrder, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
+) -> _Item | GatewayError:
+    """A key that was used before is answered from its store, whatever today's rates say about its amount."""
+    draft = _item_or_error(order, default, rates)
+    if isinstance(draft, GatewayError) and _is_used(claim):
+        return _item_or_error(order, default, None)
+    return draft
+
+
+def _is_used(claim: Claim) -> bool:
+    with reading() as session:
+        return session.get(IdempotencyRecord, claim.scope) is not None
+
+
+def _as_error(draft: _Item | GatewayError) -> GatewayError:
+    return draft if isinstance(draft, GatewayError) else InvalidAmount()
 
 
 def _item_or_error(
-    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal]
+    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None
 ) -> _Item | GatewayError:
     try:
         return _item(order, default, rates)
@@ -141,10 +175,16 @@ def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str 
     return currency
 
 
-def _call(actor: Actor, source: str, items: Sequence[_Item], claim: Claim) -> tuple[dict[str, Any], bool]:
-    """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item."""
+def _call(
+    actor: Actor, source: str, items: Sequence[_Item], claim: Claim, *, places: Sequence[int] = (0,)
+) -> tuple[dict[str, Any], bool]:
+    """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item.
+
+    places: which orders of a batch the items are.
+    """
     now = clock.now()
-    answer = {"at": now, "payments": [item.payment_id for item in items], "refusals": None}
+    payments = [item.payment_id for item in items]
+    answer = {"at": now, "payments": payments, "places": places, "refusals": None}
     outcome, stored = call(
         _WALLET_PAY,
         now, str(actor.session_id), str(claim.scope), claim.fingerprint, orjson.dumps(answer).decode(), source,
@@ -210,11 +250,11 @@ def payments_of(actor: Actor, *, status: str | None, limit: int, offset: int) ->
         return list(session.scalars(query))
 
 
-def count_payments_of(actor: Actor, *, status: str | None, cap: int) -> int:
-    """How many there are, counted no further than `cap`."""
-    query = _payments_query(actor, status).with_only_columns(WalletPayment.id).limit(cap)
+def count_payments_of(actor: Actor, *, status: str | None) -> int:
+    """How many there are (list_totals)."""
+    query = _payments_query(actor, status).with_only_columns(WalletPayment.id)
     with reading() as session:
-        return session.scalar(select(func.count()).select_from(query.subquery())) or 0
+        return list_totals.total(session, query, key=(actor.user_id, status))
 
 
 def _payments_query(actor: Actor, status: str | None) -> Select[WalletPayment]:

@@ -20,9 +20,6 @@ blueprint = Blueprint("gateway_payments", __name__, description="Lists of paymen
 PER_PAGE: Final = 20
 MAX_PER_PAGE: Final = 100
 
-EXACT_TOTAL: Final = 10_000
-"""`total` is counted no further than this; beyond it lists go on by `offset` or page as long as there are rows."""
-
 _WALLET_STATUSES: Final = ("pending", "processing", "completed", "failed")
 
 
@@ -67,7 +64,7 @@ def _of_user(actor: Actor, query: dict[str, Any], per_page: int, offset: int) ->
     if status is not None and status not in _WALLET_STATUSES:
         raise InvalidRequest(f"This must be one of {', '.join(_WALLET_STATUSES)}.", field="status")
     rows = wallet_payment_service.payments_of(actor, status=status, limit=per_page + 1, offset=offset)
-    total = wallet_payment_service.count_payments_of(actor, status=status, cap=EXACT_TOTAL)
+    total = wallet_payment_service.count_payments_of(actor, status=status)
     pagination = _pagination(total, per_page, offset, has_next=len(rows) > per_page)
     return _listed([payment_view(row) for row in rows[:per_page]], pagination)
 

@@ -18,6 +18,7 @@ _LISTED: Final = 20
 def make_blueprint(sandbox: Sandbox, pushes: Pushes, keys: Keys) -> Blueprint:
     """Pages under /sandbox/phone, and /sandbox/mpesa/certificate."""
     blueprint = Blueprint("phone", __name__)
+    blueprint.add_url_rule("/mpesa/certificate", "certificate", lambda: _certificate(keys))
 
     @blueprint.get("/phone")
     def prompts() -> str:
@@ -70,11 +71,11 @@ def make_blueprint(sandbox: Sandbox, pushes: Pushes, keys: Keys) -> Blueprint:
             ), 400  # fmt: skip
         return redirect(url_for("phone.prompt", id=id))
 
-    @blueprint.get("/mpesa/certificate")
-    def certificate() -> Response:
-        return Response(keys.certificate(), mimetype="application/x-pem-file")
-
     return blueprint
+
+
+def _certificate(keys: Keys) -> Response:
+    return Response(keys.certificate(), mimetype="application/x-pem-file")
 
 
 def _has_prompt(pushes: Pushes, push: Document) -> bool:

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import clock
+from app import clock, create_app
 from tests.support.factories import Person, balance_of, make_user, make_wallet
 from tests.support.paying import logged_in_again, outcome, pay, pay_batch
 
@@ -160,3 +160,27 @@ def test_an_unusable_key_is_refused(
     answer = client.post("/api/v1/payments", json=body, headers=headers)
     assert answer.status_code == 400
     assert balance_of(app, sender, source) == "100.00"
+
+
+@pytest.mark.parametrize("then, today", [("0.01", "200"), ("200", "0.01")])
+def test_a_key_is_answered_whatever_the_rates_say_today(
+    settings: dict[str, str], then: str, today: str
+) -> None:
+    """Breaks when today's single maximum is asked before the key is looked up."""
+    before, after = (create_app(settings | {"USD_RATES": f'{{"KES":"{rate}"}}'}) for rate in (then, today))
+    sender = make_user(before, tier=3)
+    source = make_wallet(before, sender, currency="KES", balance="1000")
+    target = make_wallet(before, make_user(before), currency="KES")
+    items = [{"amount": amount, "destination": target} for amount in (60, 1, 70)]
+    client, later = before.test_client(), after.test_client()
+    single = pay(client, sender, source, target, 60, key="k")
+    batch = pay_batch(client, sender, source, items, key="b")
+    again = pay(later, sender, source, target, 60, key="k")
+    if single.status_code == 201:
+        assert again.json == single.json
+        assert is_replayed(again)
+    batch_again = pay_batch(later, sender, source, items, key="b")
+    assert batch_again.status_code == 201
+    told = [[item["payment_id"] for item in answer.json["results"]] for answer in (batch, batch_again)]
+    assert told[0] == told[1]
+    assert balance_of(before, sender, source) == ("809.00" if single.status_code == 201 else "939.00")

@@ -1,0 +1,151 @@
+"""A running demo with a shop in it, and customers who sit in front of Chromium."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
+from playwright.sync_api import Browser, sync_playwright
+
+from app import create_app
+from app.services import tenant_service
+from launcher.embedded import APPLICATION, OWNER
+from tests.support import servers
+from tests.support.browser import Visitor, find_chromium
+from tests.support.house import House, running_house
+from tests.support.waiting import wait_until
+
+CUSTOMER = {"phone": "+254708374149", "email": "jane@example.com", "name": "Jane Roe"}
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A merchant's backend: orders payments, hears how they stand, and knows what each provider's book says."""
+
+    house: House
+    headers: dict[str, str] = field(repr=False)
+
+    def orders(self, provider: str, amount: str, currency: str, **more: Any) -> dict[str, Any]:
+        """A payment that waits for its customer."""
+        body = {"provider": provider, "amount": amount, "currency": currency, "customer": CUSTOMER} | more
+        answer = requests.post(
+            f"{self.house.url}/api/v1/payments/initialize",
+            json=body,
+            headers=self.headers | {"Idempotency-Key": str(uuid.uuid4())},
+            timeout=30,
+        )
+        assert answer.status_code == 201, answer.text
+        payment: dict[str, Any] = answer.json()["data"]
+        assert payment["status"] == "processing", payment
+        return payment
+
+    def payment(self, payment_id: str) -> dict[str, Any]:
+        answer = requests.get(
+            f"{self.house.url}/api/v1/payments/{payment_id}", headers=self.headers, timeout=30
+        )
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()["data"]
+        return found
+
+    def hears(self, payment: dict[str, Any], *words: str) -> dict[str, Any]:
+        """The payment as the gateway tells it, once its status is one of these."""
+
+        def ended() -> dict[str, Any] | None:
+            found = self.payment(payment["id"])
+            return found if found["status"] in words else None
+
+        return wait_until(ended, f"the payment is {' or '.join(words)}", timeout_s=20, every_s=0.1)
+
+    def return_page(self, payment: dict[str, Any]) -> str:
+        return f"{self.house.url}/payments/{payment['id']}/return"
+
+    def takings(self, provider: str, currency: str) -> Decimal:
+        """What the provider's own book says it has collected so far."""
+        totals = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=10).json()["totals"]
+        return Decimal(totals.get(currency, {}).get("charge", "0"))
+
+    def control(self, wanted: dict[str, Any]) -> None:
+        """Set something in the sandbox."""
+        answer = requests.post(f"{self.house.sandbox_url}/sandbox/control", json=wanted, timeout=10)
+        assert answer.status_code == 200, answer.text
+
+    def quiet(self) -> None:
+        """Until the simulators have nothing under way."""
+
+        def is_quiet() -> bool:
+            answer = requests.get(f"{self.house.sandbox_url}/sandbox/waiting", timeout=10)
+            return bool(answer.json()["due_soon"] == 0)
+
+        wait_until(is_quiet, "the simulators are quiet", timeout_s=20, every_s=0.05)
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """Debian's browser. It finds no name and so reaches nobody but this machine."""
+    program = find_chromium()
+    if program is None:
+        pytest.skip("no Chromium: install it, on Debian with 'apt-get install chromium'")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program,
+            args=["--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--disable-gpu"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def house(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """A demo in which nobody pays by himself."""
+    postgres, redis_server = servers.postgres(), servers.new_redis()
+    database, folder = servers.new_database(), tmp_path_factory.mktemp("house")
+    environment = servers.environment(
+        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), mode="demo",
+        var_dir=folder / "files", SANDBOX_AUTOPAY_S="off", REALTIME="embedded",
+    )  # fmt: skip
+    # The house makes up the sandbox's own addresses.
+    del environment["SANDBOX_URL"]
+    try:
+        with running_house(environment, folder, processes=("sandbox", "app", "relay", "worker")) as house:
+            yield house
+    finally:
+        redis_server.destroy()
+
+
+@pytest.fixture(scope="package")
+def shop(house: House) -> Shop:
+    app = create_app(house.environment | {"LOG_LEVEL": "WARNING"})
+    with app.app_context():
+        _, key = tenant_service.create_tenant("Shop", "growth")
+    return Shop(house, {"X-TENANT-API-KEY": key})
+
+
+MakeVisitor = Callable[..., Visitor]
+
+
+@pytest.fixture
+def make_visitor(chromium: Browser, house: House) -> Iterator[MakeVisitor]:
+    """`make_visitor(**context)`: someone with a browser window of his own; afterwards nothing may have gone wrong in it."""
+    visitors: list[Visitor] = []
+    hosts = frozenset(urlsplit(url).netloc for url in (house.url, house.sandbox_url))
+
+    def make(*, may_hold_styles: bool = False, **options: Any) -> Visitor:
+        page = chromium.new_context(**options).new_page()
+        visitors.append(Visitor(page, hosts=hosts, may_hold_styles=may_hold_styles))
+        return visitors[-1]
+
+    yield make
+    for visitor in visitors:
+        visitor.page.context.close()
+    assert [fault for visitor in visitors for fault in visitor.faults] == []
+
+
+@pytest.fixture
+def customer(make_visitor: MakeVisitor) -> Visitor:
+    return make_visitor()

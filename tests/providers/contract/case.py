@@ -1,0 +1,104 @@
+"""What the contract suite must know of one provider: a `ContractCase`, kept in `cases/<name>.py` (or several there)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any, Final
+
+from app.money import Money
+from app.providers import PROVIDERS
+from app.providers.base import Callback, ChargeRequest, Customer, PayoutMethod, Provider
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+Word = Callable[[dict[str, Any]], None]
+"""Puts a status word nobody has heard of into an answer's JSON."""
+
+PACKAGE: Final = "tests.providers.contract.cases"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractCase:
+    """One provider, on one kind of account.
+
+    settings: what the simulator accepts. wrong_settings: those of them that make it refuse us. currency, customer: of a
+    charge where a test does not care. refused, refused_settings: make a charge that the provider cannot take.
+    variant: tells several cases of one provider apart. operations: `charge`, `inquire`, `refund`, `pay_out`… → the
+    simulator's word for it in a fault rule. paths: the same operations (`token`, too) → a regular expression of the
+    request ("POST /chapa/v1/refund/…") whose answer tells the outcome; empty: the provider is in this process.
+    unknown_words: operation → what makes its answer's status unheard of. destinations: where payouts go, one for every
+    declared method and currency. metadata: of charges.
+
+    amounts: of a provider in this process: fault → amount in major units that causes it. callback: what plays a
+    provider that sends no callbacks by itself: (provider, charge) → a callback about its success.
+    has_tokens: a rejected access token is replaced, and the call repeated. shows_page: False where this kind of account
+    does without the payment page of `capabilities`. may_try_again: after a refusal the payment stays open for another
+    try of the customer's. remembers: False for a provider that answers by the request alone.
+    unkeyed_payouts: methods for which the provider takes no reference, so a repetition pays twice.
+    """
+
+    provider: type[Provider]
+    settings: Mapping[str, str]
+    currency: str
+    customer: Customer
+    refused: Callable[[ChargeRequest], ChargeRequest] = lambda request: request
+    refused_settings: Mapping[str, str] = NOTHING
+    wrong_settings: Mapping[str, str] = NOTHING
+    variant: str = ""
+    operations: Mapping[str, str] = NOTHING
+    paths: Mapping[str, str] = NOTHING
+    unknown_words: Mapping[str, Word] = field(default=NOTHING)
+    destinations: Mapping[tuple[PayoutMethod, str], Mapping[str, str]] = NOTHING
+    metadata: Mapping[str, Any] = NOTHING
+    amounts: Mapping[str, str] = NOTHING
+    callback: Callable[[Provider, ChargeRequest], Callback] | None = None
+    has_tokens: bool = False
+    shows_page: bool = True
+    may_try_again: bool = False
+    remembers: bool = True
+    unkeyed_payouts: frozenset[PayoutMethod] = frozenset()
+
+    @property
+    def name(self) -> str:
+        return self.provider.name
+
+    @property
+    def id(self) -> str:
+        return f"{self.name}-{self.variant}" if self.variant else self.name
+
+    @property
+    def is_remote(self) -> bool:
+        """Spoken to over HTTP."""
+        return bool(self.paths)
+
+
+def found() -> dict[str, tuple[ContractCase, ...]]:
+    """Provider → its cases (`CASES` of its module), for every provider of the registry that has some."""
+    modules = {name: f"{PACKAGE}.{name}" for name in PROVIDERS}
+    return {name: import_module(path).CASES for name, path in modules.items() if find_spec(path)}
+
+
+def every() -> list[ContractCase]:
+    return [case for cases in found().values() for case in cases]
+
+
+def of_amount(major: str, currency: str) -> Callable[[ChargeRequest], ChargeRequest]:
+    """For `refused`: the same charge of an amount the provider does not take."""
+    return lambda request: replace(request, amount=Money.parse(major, currency))
+
+
+def set_in(*path: str, to: object) -> Word:
+    """For `unknown_words`: set the member at `path`."""
+
+    def put(body: dict[str, Any]) -> None:
+        *way, last = path
+        for name in way:
+            body = body[name]
+        assert last in body, f"the answer has no {'.'.join(path)} any more"
+        body[last] = to
+
+    return put

@@ -1,0 +1,219 @@
+"""Two real HTTP servers of the suite: one between adapter and simulator that meddles with answers, and one that gets the
+callbacks and answers them as the gateway does."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
+from app.providers.errors import CallbackError
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that came. target: path and query; headers: names in lower case."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def line(self) -> str:
+        """Method and path, without the query."""
+        return f"{self.method} {urlsplit(self.target).path}"
+
+
+class Listening:
+    """A server on 127.0.0.1 while the block lasts."""
+
+    def __enter__(self) -> Any:
+        owner = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                try:
+                    owner.answer(Asked(self.command, self.path, headers, body), self)
+                except (OSError, http.client.HTTPException):
+                    self.close_connection = True  # the other side gave up, or the simulator hung up
+
+            do_GET = do_POST
+
+            def log_message(self, format: str, *args: Any) -> None:
+                """Nothing: what came is kept."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        raise NotImplementedError
+
+
+def send(handler: BaseHTTPRequestHandler, reply: Reply, *, length: int | None = None) -> None:
+    handler.send_response(reply.status)
+    for name, value in reply.headers.items():
+        handler.send_header(name, value)
+    handler.send_header("Content-Length", str(len(reply.body) if length is None else length))
+    handler.end_headers()
+    handler.wfile.write(reply.body)
+    handler.wfile.flush()
+
+
+Meddling = Callable[[BaseHTTPRequestHandler, Callable[[], Reply]], None]
+"""Answers a request; the second argument passes it on to the simulator and returns what that says."""
+
+
+def instead(status: int, body: bytes = b"", **headers: str) -> Meddling:
+    """Not passed on: this is the answer."""
+    named = {"Content-Type": "application/json"} | {
+        name.replace("_", "-"): value for name, value in headers.items()
+    }
+    return lambda handler, pass_on: send(handler, Reply(status, body, named))
+
+
+def changed(change: Callable[[dict[str, Any]], None]) -> Meddling:
+    """Passed on; the JSON of the answer changed."""
+
+    def meddle(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
+        reply = pass_on()
+        body = json.loads(reply.body)
+        change(body)
+        send(handler, Reply(reply.status, json.dumps(body).encode(), reply.headers))
+
+    return meddle
+
+
+def cut(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
+    """Passed on; the connection ends after the first half of the answer."""
+    reply = pass_on()
+    half = Reply(reply.status, reply.body[: len(reply.body) // 2], reply.headers)
+    send(handler, half, length=len(reply.body))
+
+
+def hung_up(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
+    """Passed on; not a byte of the answer arrives."""
+    pass_on()
+
+
+def dripping(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
+    """Passed on; a byte of the answer every 50 ms: each in time, all of them never. Until the other side gives up."""
+    reply = pass_on()
+    send(handler, Reply(reply.status, b"", reply.headers), length=100_000)
+    while True:
+        handler.wfile.write(b" ")
+        time.sleep(0.05)
+
+
+@dataclass
+class Meddler(Listening):
+    """Between the adapters and the simulators at `target`. seen: every request of an adapter's.
+
+    `meddle(path, meddling)` concerns requests whose "METHOD /path" matches; `forget()` ends it.
+    """
+
+    target: str
+    seen: list[Asked] = field(default_factory=list)
+    _orders: list[tuple[re.Pattern[str], Meddling]] = field(default_factory=list)
+
+    def meddle(self, path: str, meddling: Meddling) -> None:
+        self._orders.append((re.compile(path), meddling))
+
+    def forget(self) -> None:
+        self._orders.clear()
+        self.seen.clear()
+
+    def count(self, path: str) -> int:
+        """How many requests like this were seen."""
+        return sum(1 for asked in self.seen if re.search(path, asked.line))
+
+    def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        self.seen.append(asked)
+        for path, meddling in self._orders:
+            if path.search(asked.line):
+                meddling(handler, lambda: self._pass_on(asked))
+                return
+        send(handler, self._pass_on(asked))
+
+    def _pass_on(self, asked: Asked) -> Reply:
+        address = urlsplit(self.target)
+        connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=30)
+        try:
+            headers = {
+                name: value for name, value in asked.headers.items() if name not in ("host", "connection")
+            }
+            connection.request(asked.method, asked.target, asked.body or None, headers | {"connection": "close"})
+            answer = connection.getresponse()
+            kept = {
+                name: value
+                for name, value in answer.getheaders()
+                if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server")
+            }
+            return Reply(answer.status, answer.read(), kept)
+        finally:
+            connection.close()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A callback that came, and what its adapter makes of it."""
+
+    path: str
+    callback: Callback
+    event: CallbackEvent
+
+
+@dataclass
+class Inbox(Listening):
+    """Where callbacks come to: `/hooks/<provider>…`, read by `readers[provider]` and answered as that says."""
+
+    readers: dict[str, Provider] = field(default_factory=dict)
+    heard: list[Heard] = field(default_factory=list)
+    refused: list[tuple[str, CallbackError]] = field(default_factory=list)
+
+    def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(asked.target)
+        reader = self.readers[parts.path.split("/")[2]]
+        callback = Callback(asked.method, asked.headers, dict(parse_qsl(parts.query)), asked.body)
+        try:
+            event = reader.read_callback(callback)
+        except CallbackError as error:
+            self.refused.append((asked.target, error))
+            send(handler, Reply(401, b""))
+            return
+        self.heard.append(Heard(parts.path, callback, event))
+        send(handler, _said(reader.acknowledge(event)))
+
+
+def _said(answer: Acknowledgement) -> Reply:
+    if isinstance(answer.body, str):
+        return Reply(answer.status, answer.body.encode(), {"Content-Type": "text/plain"})
+    return Reply(answer.status, json.dumps(dict(answer.body)).encode(), {"Content-Type": "application/json"})
