@@ -12,7 +12,7 @@ HOST_PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3; do 
   then command -v $$name; break; fi; done)
 PYTEST_ARGS ?=
 
-.PHONY: help run test lint types bench tour reset clean lock install install-dev
+.PHONY: help run test browser lint types bench tour reset clean lock install install-dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ run: install ## the whole gateway on http://localhost:5000, until Ctrl-C
 
 test: install-dev ## all tests but the browser's, on real Postgres and Redis
 	@exec $(PY) -m pytest -n 2 --ignore tests/browser $(PYTEST_ARGS)
+
+browser: install-dev ## people click through every page; needs Chromium, on Debian 'apt-get install chromium'
+	@exec $(PY) -m pytest tests/browser $(PYTEST_ARGS)
 
 lint: install-dev ## ruff, formatting, the direction of imports
 	@$(VENV)/bin/ruff check .

@@ -75,6 +75,16 @@ def declare(payment_id: uuid.UUID, outcome: str, receipt: str | None) -> None:
     click.echo(f"The payment is {payment.status}.")
 
 
+@payments.command("declare-refund")
+@click.argument("refund_id", type=click.UUID)
+@click.argument("outcome", type=click.Choice(["returned", "failed"]))
+def declare_refund(refund_id: uuid.UUID, outcome: str) -> None:
+    """End a refund nobody can be asked about, after looking at the provider's portal."""
+    state = State.SUCCEEDED if outcome == "returned" else State.FAILED
+    refund = _told(lambda: reconciliation_service.declare_refund(refund_id, state, operator=OPERATOR))
+    click.echo(f"The refund is {refund.state}.")
+
+
 @accounts.command("set")
 @click.argument("tenant_id", type=click.UUID)
 @click.argument("provider")

@@ -32,7 +32,14 @@ WEB_THREADS = 16
 COMMANDS = {
     "web": ("gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"),
     "relay": ("flask", "relay"),
-}
+    "worker": (
+        "celery", "--quiet", "--app", "app.jobs.worker:celery", "worker", "--loglevel", "error",
+        "--pool", "threads", "--concurrency", "16",
+    ),
+    "sandbox": ("gunicorn", "--config", "app/sandbox/gunicorn.conf.py", "app.sandbox.wsgi:app"),
+}  # fmt: skip
+WALLET_HOUSE = ("web", "relay")
+"""What wallet payments need; bench/gateway.py starts the others."""
 
 
 @dataclass
@@ -122,16 +129,16 @@ def running() -> Iterator[House]:
         redis = EmbeddedRedis(folder / "redis")
         stack.callback(redis.destroy)
         redis.start()
-        port = _free_port()
+        port = free_port()
         house = House(folder, postgres, redis, port, _environment(folder, postgres, redis, port), {})
         told = house.flask("prepare")
         if told.startswith("FAILED"):
             raise LauncherError(told)
-        for name in COMMANDS:
+        for name in WALLET_HOUSE:
             house.start(name)
             stack.callback(house.stop, name)
         wait_until(
-            lambda: house.check_alive() or _is_live(port), "The web process did not answer.", timeout_s=30
+            lambda: house.check_alive() or is_live(port), "The web process did not answer.", timeout_s=30
         )
         yield house
 
@@ -160,9 +167,9 @@ def _environment(folder: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis,
     }
 
 
-def _is_live(port: int) -> bool:
+def is_live(port: int, path: str = "/health/live") -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health/live", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=2) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -174,7 +181,7 @@ def _remove_files(folder: Path) -> None:
         path.rmdir() if path.is_dir() else path.unlink()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -24,9 +24,28 @@ curl -s {url}/api/v1/payments -H "Authorization: Bearer $TOKEN" -H 'Content-Type
   -d '{{"amount":"10.00","currency":"USD","source_wallet_id":"acc_sender_123",
        "destination":"bob@example.com"}}'"""
 
+FIRST_PROVIDER_PAYMENT = """\
+curl -X POST {url}/api/v1/payments/initialize \\
+  -H "Content-Type: application/json" \\
+  -H "Idempotency-Key: $(uuidgen)" \\
+  -d '{{
+    "provider": "mpesa",
+    "amount": 1000,
+    "currency": "KES",
+    "customer": {{
+      "phone": "+254700000000",
+      "email": "test@example.com",
+      "name": "John Doe"
+    }},
+    "metadata": {{
+      "order_id": "ORD-12345"
+    }}
+  }}'"""
+"""As document 001 prints it."""
 
-def print_card(url: str, *, is_demo: bool) -> None:
-    """Print the card. The commands stand outside the frame, so that they can be copied."""
+
+def print_card(url: str, *, is_demo: bool, simulators: str) -> None:
+    """Print the card. The commands stand outside the frame, so that they can be copied. simulators: their address."""
     table = Table.grid(padding=(0, 2))
     for label, path in (
         ("API", "/api/v1"),
@@ -36,6 +55,7 @@ def print_card(url: str, *, is_demo: bool) -> None:
     ):
         table.add_row(label, url + path)
     if is_demo:
+        table.add_row("Simulators", f"{simulators}/sandbox/ (providers, the customer's phone; no real money)")
         table.add_row("")
         for user, about in USERS:
             table.add_row("User", f"{user} ({about})")
@@ -47,5 +67,9 @@ def print_card(url: str, *, is_demo: bool) -> None:
     if is_demo:
         print("The first payment, from another terminal:\n")
         print(FIRST_PAYMENT.format(url=url, password=PASSWORD))
+        print(
+            "\nThe first payment through a provider (M-Pesa's simulator; the customer pays after a second):\n"
+        )
+        print(FIRST_PROVIDER_PAYMENT.format(url=url))
         print()
     print("Ctrl-C stops everything and keeps the data.", flush=True)

@@ -52,7 +52,12 @@ def run() -> None:
         url = base_url(environment["BIND"])
         with servers(environment, say) as data, on_record(environment):
             prepare(data, environment)
-            supervise(environment, lambda: print_card(url, is_demo=environment["GATEWAY_ENV"] == "demo"))
+            supervise(environment, lambda: _show_card(url, environment))
+
+
+def _show_card(url: str, environment: dict[str, str]) -> None:
+    simulators = environment.get("SANDBOX_URL", "")
+    print_card(url, is_demo=environment["GATEWAY_ENV"] == "demo", simulators=simulators)
 
 
 def prepare(data: Path | None, environment: dict[str, str]) -> None:

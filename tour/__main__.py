@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from typing import Final, Protocol
 
@@ -28,7 +29,11 @@ def main() -> int:
         prog="python -m tour", description="Plays the documents against the demo."
     )
     parser.add_argument("--url", default="http://localhost:5000", help="where the gateway answers")
-    parser.add_argument("--sandbox", default=SANDBOX, help="where the provider simulators answer")
+    parser.add_argument(
+        "--sandbox",
+        default=os.environ.get("SANDBOX_URL", SANDBOX),
+        help="where the provider simulators answer",
+    )
     given = parser.parse_args()
     house, report = House(given.url.rstrip("/"), given.sandbox.rstrip("/")), Report()
     try:

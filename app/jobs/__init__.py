@@ -17,7 +17,14 @@ import structlog
 from app import clock
 from app.events import queue
 from app.jobs.kyc import verify_kyc_request
-from app.jobs.payments import bury_provider_event, drive_payment, drive_refund, process_provider_event
+from app.jobs.payments import (
+    bury_provider_event,
+    drive_payment,
+    drive_refund,
+    process_provider_event,
+    report_payment,
+    report_refund,
+)
 from app.services import payment_driver, provider_event_service, refund_driver
 from app.unit_of_work import transaction
 
@@ -28,20 +35,27 @@ log = structlog.get_logger("jobs")
 class JobKind:
     """`run(payload)` does the work and may return when it is to go on; an exception is a failed attempt.
 
-    `retries`: the waits after each failed attempt, in seconds; then it is a dead letter and `when_dead` is told why.
+    `retries`: the waits after each failed attempt, in seconds. Then it is a dead letter, or, where `is_endless`, tried on
+    at the last wait; either way `when_spent` is told why.
     """
 
     run: Callable[[dict[str, Any]], datetime | None]
     retries: tuple[int, ...]
-    when_dead: Callable[[dict[str, Any], str], None] | None = None
+    is_endless: bool = False
+    when_spent: Callable[[dict[str, Any], str], None] | None = None
 
 
 KINDS: Final = {
     "kyc.verify": JobKind(verify_kyc_request, retries=(5, 60, 300, 900, 3600)),
-    payment_driver.KIND: JobKind(drive_payment, retries=(5, 15, 60, 300, 900, 3600, 3600)),
-    refund_driver.KIND: JobKind(drive_refund, retries=(5, 15, 60, 300, 900, 3600, 3600)),
+    # Money hangs on these two: they are never given up.
+    payment_driver.KIND: JobKind(
+        drive_payment, retries=(5, 15, 60, 300, 900, 3600), is_endless=True, when_spent=report_payment
+    ),
+    refund_driver.KIND: JobKind(
+        drive_refund, retries=(5, 15, 60, 300, 900, 3600), is_endless=True, when_spent=report_refund
+    ),
     provider_event_service.KIND: JobKind(
-        process_provider_event, retries=(2, 5, 15, 60, 300, 900), when_dead=bury_provider_event
+        process_provider_event, retries=(2, 5, 15, 60, 300, 900), when_spent=bury_provider_event
     ),
 }
 
@@ -67,10 +81,12 @@ def run_job(job_id: uuid.UUID) -> None:
 
 def _give_back(job: queue.ClaimedJob, kind: JobKind, error: str) -> None:
     now = clock.now()
-    if job.attempts > len(kind.retries):
+    is_spent = job.attempts > len(kind.retries)
+    if is_spent and not kind.is_endless:
         transaction(lambda session: queue.bury(session, job, now=now, error=error))
-        if kind.when_dead is not None:
-            kind.when_dead(job.payload, error)
-        return
-    run_at = now + timedelta(seconds=kind.retries[job.attempts - 1])
-    transaction(lambda session: queue.retry(session, job, run_at=run_at, error=error))
+    else:
+        wait = kind.retries[min(job.attempts, len(kind.retries)) - 1]
+        run_at = now + timedelta(seconds=wait)
+        transaction(lambda session: queue.retry(session, job, run_at=run_at, error=error))
+    if is_spent and kind.when_spent is not None:
+        kind.when_spent(job.payload, error)

@@ -6,7 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from app.services import payment_driver, provider_event_service, refund_driver
+from app.services import payment_driver, provider_event_processing, refund_driver
 
 
 def drive_payment(payload: dict[str, Any]) -> datetime | None:
@@ -21,9 +21,19 @@ def drive_refund(payload: dict[str, Any]) -> datetime | None:
 
 def process_provider_event(payload: dict[str, Any]) -> datetime | None:
     """Payload: event_id."""
-    return provider_event_service.process(uuid.UUID(payload["event_id"]))
+    return provider_event_processing.process(uuid.UUID(payload["event_id"]))
 
 
 def bury_provider_event(payload: dict[str, Any], error: str) -> None:
     """After the last attempt: an operator finds it among the dead letters."""
-    provider_event_service.bury(uuid.UUID(payload["event_id"]), error)
+    provider_event_processing.bury(uuid.UUID(payload["event_id"]), error)
+
+
+def report_payment(payload: dict[str, Any], error: str) -> None:
+    """When driving a payment fails again and again."""
+    payment_driver.report_failing(uuid.UUID(payload["attempt_id"]), error)
+
+
+def report_refund(payload: dict[str, Any], error: str) -> None:
+    """When driving a refund fails again and again."""
+    refund_driver.report_failing(uuid.UUID(payload["refund_id"]), error)

@@ -19,6 +19,7 @@ import structlog
 from app import held_connections
 from app.errors import InvalidAmount
 from app.money import Money, exponent_of
+from app.providers import deadline
 from app.providers.errors import InvalidRequest, NotSupported, ProviderError
 from app.providers.values import (
     NO_FACTS,
@@ -193,8 +194,10 @@ class Provider(ABC):
     def _call(self, operation: str, work: Callable[[], T]) -> T:
         held_connections.require_none(f"{self.name}.{operation}")
         began, outcome = time.monotonic(), "error"
+        limit_s = self.surroundings.timeout_s + self.surroundings.connect_timeout_s
         try:
-            answer = work()
+            with deadline.within(limit_s):
+                answer = work()
             outcome = answer.state.value if isinstance(answer, Result) else "ok"
             return answer
         except ProviderError as error:

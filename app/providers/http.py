@@ -19,6 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.util import Retry
 
+from app.providers import deadline
 from app.providers.errors import OutcomeUnknown, Unavailable
 
 MAX_ANSWER_BYTES: Final = 1_000_000
@@ -78,13 +79,14 @@ class HttpClient:
         if json_body is not None:
             data = dumps(json_body)
             sent["Content-Type"] = "application/json"
+        connect_s, read_s = (deadline.remaining(seconds) for seconds in self._timeout)
         began = time.monotonic()
         try:
             with self._session.request(
                 method, f"{self._base_url}{path}", data=data, params=query, headers=sent, auth=basic,
-                timeout=self._timeout, allow_redirects=False, stream=True,
+                timeout=(connect_s, read_s), allow_redirects=False, stream=True,
             ) as response:  # fmt: skip
-                content = _read(response, until=began + sum(self._timeout))
+                content = read_body(response, until=began + connect_s + read_s)
         except (requests.RequestException, HTTPError) as error:
             # HTTPError: reading the raw body past requests. The text holds the URL: it is not passed on.
             raise translated(error) from None
@@ -105,10 +107,14 @@ def _number(value: object) -> int | float:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _read(response: requests.Response, *, until: float) -> bytes:
-    """The socket's time-out is for each piece of the answer; `until` (monotonic, seconds) is for all of it."""
+def read_body(response: requests.Response, *, until: float) -> bytes:
+    """The body of an answer that was asked for with `stream=True`. Raises OutcomeUnknown; urllib3's HTTPError.
+
+    The socket's time-out is for each piece that arrives; `until` (monotonic, seconds) is for all of them. So what has
+    arrived is taken at once (`read1`): waiting for a full block would let every byte have a time-out of its own.
+    """
     content = bytearray()
-    for piece in response.iter_content(65_536):
+    while piece := response.raw.read1(65_536, decode_content=True):
         content += piece
         if len(content) > MAX_ANSWER_BYTES:
             raise OutcomeUnknown("The provider's answer is too large to be read.")

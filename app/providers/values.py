@@ -26,11 +26,13 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an operation, a callback or an inquiry is about. `OTHER`: nothing the gateway acts on (a dispute, a ping)."""
+    """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back, a person
+    must look. `OTHER`: nothing the gateway acts on (a ping)."""
 
     PAYMENT = "payment"
     REFUND = "refund"
     PAYOUT = "payout"
+    DISPUTE = "dispute"
     OTHER = "other"
 
 
@@ -61,6 +63,8 @@ class Capabilities:
     payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
     has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
     is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
+    statement_reach: how far back a statement goes. names_reversals: False where REVERSED may also mean that a part was
+    refunded.
     """
 
     currencies: Mapping[str, Limits]
@@ -80,6 +84,8 @@ class Capabilities:
     has_statement: bool = False
     expires_after: timedelta = timedelta(hours=24)
     horizon: timedelta = timedelta(hours=24)
+    statement_reach: timedelta = timedelta(0)
+    names_reversals: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ LOCAL: Final = ("127.0.0.1", "::1")
 TITLES: Final = {
     "mpesa": "M-Pesa", "stripe": "Stripe", "chapa": "Chapa", "paystack": "Paystack", "pesapal": "Pesapal",
 }  # fmt: skip
-_LINKS: Final = ("page", "checkout_url", "authorization_url", "redirect_url", "url")
-_REFERENCES: Final = ("reference", "tx_ref", "merchant_reference", "client_reference_id", "_id")
+_LINKS: Final = ("page", "_page", "checkout_url", "authorization_url", "redirect_url", "url")
+_REFERENCES: Final = ("tx_ref", "merchant_reference", "client_reference_id", "reference", "_id")
+"""The merchant's own name of a payment comes first: it is what somebody looks for."""
 
 
 class ControlInvalid(ValueError):
@@ -107,7 +108,8 @@ def _payments(sandbox: Sandbox, provider: str) -> list[dict[str, Any]]:
             rows.append({
                 "reference": reference, "link": link,
                 "status": document.get("status") or document.get("state") or "",
-                "amount": document.get("amount", ""), "currency": document.get("currency", ""),
+                "amount": document.get("_in_major") or document.get("amount", ""),
+                "currency": document.get("currency", "").upper(),
             })  # fmt: skip
     return rows[:10]
 

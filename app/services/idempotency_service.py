@@ -108,15 +108,16 @@ def begin(
         return None
     if bytes(known.fingerprint) != claim.fingerprint:
         raise IdempotencyKeyReused
+    if known.status is not None and known.is_refusal:
+        raise refusal(**json.loads(known.body or "{}"), replayed=True)
     if known.status is None or now - known.created_at > ANSWER_LIFE:
         if known.status is None and known.leased_until is not None and known.leased_until > now:
             raise IdempotencyConflict(retry_after_s=2)
         assert known.resource_id is not None, "a leased key names its resource"
         return Abandoned(known.resource_id)
-    answer = _repeat(known, claim)
-    if isinstance(answer, GatewayError):
-        raise answer
-    return answer
+    return Answer(
+        json.loads(known.body or "{}"), status=known.status, resource_id=known.resource_id, replayed=True
+    )
 
 
 def finish(session: Session, claim: Claim, answer: Answer) -> None:

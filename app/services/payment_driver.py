@@ -54,6 +54,19 @@ def drive(attempt_id: uuid.UUID) -> datetime | None:
         return _ask(attempt, payment)
 
 
+def report_failing(attempt_id: uuid.UUID, error: str) -> None:
+    """The job fails again and again, by a setting that is gone or a fault of ours: a person must look."""
+    now = clock.now()
+
+    def work(session: Session) -> None:
+        locked = payment_results.lock(session, attempt_id)
+        if locked.attempt.state in OPEN_ATTEMPTS:
+            payment_results.review(session, locked.payment, "cannot_be_asked", source="system", now=now)
+
+    transaction(work)
+    log.error("payment.job_failing", attempt=str(attempt_id), error=error)
+
+
 def look(attempt_id: uuid.UUID) -> Payment:
     """Ask the provider now (verify, reconcile). Raises ProviderError when it cannot tell; final attempts are not asked."""
     attempt, payment = _read(attempt_id)
@@ -98,6 +111,8 @@ def is_askable(attempt: PaymentAttempt, provider: Provider) -> bool:
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
     """The provider's list of collections, searched for the attempt's label."""
     start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
+    if clock.now() - start > provider.capabilities.statement_reach:
+        return OutcomeUnknown("The provider's statement does not go back so far.", code="nothing_to_ask_by")
     for line in provider.statement(start, clock.now()):
         if line.label == attempt.label and line.amount.currency == payment.currency:
             return Result(State.SUCCEEDED, receipt=line.receipt, amount=line.amount)
@@ -190,6 +205,8 @@ def _judge_age(attempt_id: uuid.UUID, provider: Provider, outcome: Outcome) -> N
                 session, locked, code="not_found", reason="The provider never got this payment.",
                 source="inquiry", now=now,
             )  # fmt: skip
+        elif attempt.state == "pending" and state is None and age > capabilities.expires_after:
+            payment_results.review(session, locked.payment, "cannot_be_asked", source="inquiry", now=now)
         elif attempt.state == "unknown" and age > ALERT_AFTER:
             is_mute = isinstance(outcome, OutcomeUnknown) and outcome.code == "nothing_to_ask_by"
             why = "nothing_to_ask_by" if is_mute else "outcome_unknown"

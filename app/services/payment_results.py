@@ -7,6 +7,7 @@ in the transaction that changes the state; nothing becomes `failed` on a guess; 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.events import catalogue, outbox
 from app.models.payment import Payment, PaymentAttempt
 from app.money import Money
+from app.providers import PROVIDERS
 from app.providers.base import Result, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services import payment_ledger
@@ -30,6 +32,12 @@ Outcome = Result | ProviderError
 """What a call to a provider led to."""
 
 MAX_TEXT: Final = 500
+
+ABOUT_THE_ANSWER: Final = frozenset({"outcome_unknown", "nothing_to_ask_by", "cannot_be_asked"})
+"""Reasons for a review that a provider's answer settles."""
+
+ABOUT_MONEY: Final = frozenset({"late_success", "amount_mismatch", "being_returned"})
+"""Reasons that stand while money of the payment waits in suspense; nothing else is shown meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +106,20 @@ def give_up(session: Session, locked: Locked, *, code: str, reason: str, source:
 
 
 def review(session: Session, payment: Payment, why: str, *, source: str, now: datetime) -> None:
-    """Put the payment before a person. Asking again for the same reason changes nothing."""
-    if payment.review == why:
+    """Put the payment before a person. The same reason again changes nothing; money in suspense comes first."""
+    if payment.review == why or (payment.review in ABOUT_MONEY and why not in ABOUT_MONEY):
         return
     payment.review = why
     payment.updated_at = now
     record(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
     log.error("payment.review", payment=str(payment.id), why=why)
+
+
+def close_review(payment: Payment, reasons: Collection[str], *, now: datetime) -> None:
+    """The payment need not be looked at any more for any of these reasons."""
+    if payment.review in reasons:
+        payment.review = None
+        payment.updated_at = now
 
 
 def record(session: Session, event_type: str, payment: Payment, *, source: str, now: datetime) -> None:
@@ -148,6 +163,8 @@ def _remember(locked: Locked, result: Result, *, now: datetime) -> None:
 
 def _succeeded(session: Session, locked: Locked, result: Result, *, source: str, now: datetime) -> None:
     payment, attempt = locked.payment, locked.attempt
+    if attempt.state == "late":
+        return  # booked when it came; that it is the tenant's after all is an operator's word, not the provider's
     asked = Money(payment.amount, payment.currency)
     collected = result.amount or asked
     if _to(attempt, "late", now=now):
@@ -167,15 +184,14 @@ def _succeeded(session: Session, locked: Locked, result: Result, *, source: str,
     payment.fee = payment_ledger.book_collected(session, payment, attempt, now=now)
     move(payment, "completed", now=now)
     payment.completed_at = now
-    payment.review = None
+    close_review(payment, ABOUT_THE_ANSWER, now=now)
     record(session, catalogue.PAYMENT_COMPLETED, payment, source=source, now=now)
 
 
 def _pending(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
     if not _to(locked.attempt, "pending", now=now):
         return
-    if locked.payment.review == "outcome_unknown":
-        locked.payment.review = None
+    close_review(locked.payment, ABOUT_THE_ANSWER, now=now)
     _processing(session, locked, source=source, now=now)
 
 
@@ -215,27 +231,49 @@ def _failed(session: Session, locked: Locked, result: Result, *, source: str, no
     if move(payment, state, now=now):
         payment.failure_code = attempt.error_code
         payment.failure_reason = attempt.error_message
-        payment.review = None
+        close_review(payment, ABOUT_THE_ANSWER, now=now)
         event_type = catalogue.PAYMENT_CANCELLED if state == "cancelled" else catalogue.PAYMENT_FAILED
         record(session, event_type, payment, source=source, now=now)
 
 
 def _reversed(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
-    """The provider took a finished payment back. After a refund of ours it only repeats what the refund says."""
+    """The provider took collected money back."""
     payment, attempt = locked.payment, locked.attempt
-    waiting = payment_ledger.waiting_in_suspense(session, attempt)
-    if waiting is not None and _to(attempt, "reversed", now=now):
-        payment_ledger.book_suspense_reversal(session, payment, attempt, waiting, now=now)
-        payment.review = None
-        if move(payment, "failed", now=now):
-            payment.failure_code, payment.failure_reason = "reversed", "The provider took the payment back."
-        record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
-    elif attempt.state == "succeeded" and payment.status == "completed" and not payment.refund_reserved:
+    if attempt.state in ("sending", "unknown", "pending"):
+        # Paid and taken back before we heard of either: nothing is ours.
+        result = Result(State.FAILED, code="reversed", message="The payment was taken back.")
+        _failed(session, locked, result, source=source, now=now)
+    elif (waiting := payment_ledger.waiting_in_suspense(session, attempt)) is not None:
+        _reversed_in_suspense(session, locked, waiting, source=source, now=now)
+    elif attempt.state == "succeeded" and payment.refund_reserved:
+        _reversed_after_refund(session, locked, source=source, now=now)
+    elif attempt.state == "succeeded" and payment.status == "completed":
         _to(attempt, "reversed", now=now)
         payment_ledger.book_reversal(session, payment, attempt, now=now)
         move(payment, "reversed", now=now)
         record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
-    elif attempt.state in ("sending", "unknown", "pending"):
-        # Paid and taken back before we heard of either: nothing is ours.
-        result = Result(State.FAILED, code="reversed", message="The payment was taken back.")
-        _failed(session, locked, result, source=source, now=now)
+
+
+def _reversed_in_suspense(
+    session: Session, locked: Locked, waiting: Money, *, source: str, now: datetime
+) -> None:
+    payment, attempt = locked.payment, locked.attempt
+    was_mismatch = attempt.state == "succeeded"
+    if not _to(attempt, "reversed", now=now):
+        return
+    payment_ledger.book_suspense_reversal(session, payment, attempt, waiting, now=now)
+    close_review(payment, ABOUT_MONEY, now=now)
+    if was_mismatch and move(payment, "failed", now=now):
+        payment.failure_code, payment.failure_reason = "reversed", "The provider took the payment back."
+    record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+
+
+def _reversed_after_refund(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
+    """After refunds of ours: where they are all of the money it only repeats what they say; else a person looks.
+
+    What part was taken back is not in the word, and a provider may say it of a payment that was refunded in part.
+    """
+    payment = locked.payment
+    is_whole = payment.refund_reserved == payment.amount
+    if not is_whole and PROVIDERS[locked.attempt.provider].capabilities.names_reversals:
+        review(session, payment, "reversed_after_refund", source=source, now=now)

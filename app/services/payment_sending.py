@@ -30,11 +30,17 @@ from app.unit_of_work import reading, transaction
 
 log = structlog.get_logger("payments")
 
+CONNECT_S: Final = 5.0
+"""Surroundings.connect_timeout_s, seconds."""
+
 DRIVE: Final = "payment.drive"
 """The job that carries an attempt on until it is final (payment_driver). Made with the attempt, in one transaction."""
 
 FIRST_LOOK_S: Final = 5
 """An attempt whose outcome is unknown is asked about for the first time after this many seconds."""
+
+PENDING_LOOK_S: Final = 20
+"""One that waits for its customer is asked about for the first time after so many seconds, unless a callback came."""
 
 NOTHING_HAPPENED: Final = (Unavailable, AuthFailed, RateLimited)
 """After these another provider may be asked: this one did not look at the request."""
@@ -70,8 +76,12 @@ def new_attempt(
 
 
 def answer_time() -> timedelta:
-    """After this long an answer does not come any more: the process that waited for it is gone."""
-    return timedelta(seconds=current_app.config["PROVIDER_TIMEOUT_S"] + 15)
+    """After this long an answer does not come any more: the process that waited for it is gone.
+
+    An operation ends within the time-out and the time to connect (providers/base.py); its last request may have begun
+    just before that.
+    """
+    return timedelta(seconds=2 * (current_app.config["PROVIDER_TIMEOUT_S"] + CONNECT_S) + 5)
 
 
 def send(
@@ -85,13 +95,13 @@ def send(
     rest = list(others)
     while True:
         payment, attempt = _read(attempt_id)
-        outcome = _charge(payment, attempt)
-        next_bound = rest.pop(0) if rest and isinstance(outcome, NOTHING_HAPPENED) else None
+        outcome = _Said(_charge(payment, attempt), attempt.sendings)
+        next_bound = rest.pop(0) if rest and isinstance(outcome.outcome, NOTHING_HAPPENED) else None
         locked = transaction(
             lambda s, a=attempt_id, o=outcome, n=next_bound: _settle(s, a, o, n, finish)  # type: ignore[misc]
         )
         if locked.next_id is None:
-            return Sent(locked.payment, outcome)
+            return Sent(locked.payment, outcome.outcome)
         attempt_id = locked.next_id
 
 
@@ -103,6 +113,14 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class _Said:
+    """What a provider said to which sending of the attempt (1: the first)."""
+
+    outcome: Outcome
+    sending: int
+
+
+@dataclass(frozen=True, slots=True)
 class _Settled:
     payment: Payment
     next_id: uuid.UUID | None
@@ -111,18 +129,24 @@ class _Settled:
 def _settle(
     session: Session,
     attempt_id: uuid.UUID,
-    outcome: Outcome,
+    said: _Said,
     next_bound: BoundProvider | None,
     finish: Finish | None,
 ) -> _Settled:
-    now = clock.now()
-    if next_bound is not None and isinstance(outcome, ProviderError):
-        locked = payment_results.lock(session, attempt_id)
-        if locked.attempt.state == "sending":
-            return _Settled(locked.payment, _hand_on(session, locked, outcome, next_bound, now=now))
+    now, outcome = clock.now(), said.outcome
+    locked = payment_results.lock(session, attempt_id)
+    if isinstance(outcome, ProviderError) and locked.attempt.sendings != said.sending:
+        # We come back late: the attempt was sent again meanwhile, and only that sending's answer can refuse it.
+        outcome = OutcomeUnknown(code="superseded")
+        if finish is not None:
+            finish(session, Sent(locked.payment, outcome))
+        return _Settled(locked.payment, None)
+    is_first = locked.attempt.state == "sending" and said.sending == 1
+    if next_bound is not None and is_first and isinstance(outcome, ProviderError):
+        return _Settled(locked.payment, _hand_on(session, locked, outcome, next_bound, now=now))
     locked = payment_results.apply(session, attempt_id, outcome, source="answer", now=now)
-    if isinstance(outcome, OutcomeUnknown):
-        queue.hurry(session, DRIVE, ref=str(attempt_id), run_at=now + timedelta(seconds=FIRST_LOOK_S))
+    wait_s = FIRST_LOOK_S if isinstance(outcome, OutcomeUnknown) else PENDING_LOOK_S
+    queue.hurry(session, DRIVE, ref=str(attempt_id), run_at=now + timedelta(seconds=wait_s))
     if finish is not None:
         session.flush()
         finish(session, Sent(locked.payment, outcome))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.crypto import CannotOpen, Sealer
+from app.providers import deadline
 from app.providers.base import FreshToken
+from app.providers.errors import Unavailable
 
 EARLY_S: Final = 60
 """A token is renewed this long before its end, or after three quarters of its life when that is shorter."""
@@ -40,7 +42,8 @@ class SharedTokens:
         )
         self._sealer = sealer
         self._own: dict[str, tuple[str, float]] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
 
     def get(self, key: str, fetch: Callable[[], FreshToken], *, rejected: str | None = None) -> str:
         """See TokenStore. One caller of all processes fetches; the others wait for what it brings."""
@@ -76,27 +79,38 @@ class SharedTokens:
             log.warning("provider_tokens.redis_away", error=type(error).__name__)
 
     @contextmanager
-    def _fetching(self, key: str) -> Any:
-        """Inside at most one caller, as long as Redis answers; nobody waits longer than WAIT_S."""
-        with self._lock:
+    def _fetching(self, key: str) -> Iterator[None]:
+        """Inside at most one caller for each token, as long as Redis answers; nobody waits longer than WAIT_S.
+
+        Raises Unavailable: nothing was asked of the provider.
+        """
+        until = time.monotonic() + deadline.remaining(WAIT_S)
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise Unavailable("The provider's access token did not come in time.", code="no_token")
+        try:
             mark = uuid.uuid4().hex
-            is_ours = self._wait_for_lock(key, mark)
+            is_ours = self._wait_for_lock(key, mark, until=until)
             try:
                 yield
             finally:
                 if is_ours:
                     self._unlock(key, mark)
+        finally:
+            lock.release()
 
-    def _wait_for_lock(self, key: str, mark: str) -> bool:
-        deadline = time.monotonic() + WAIT_S
-        while time.monotonic() < deadline:
+    def _wait_for_lock(self, key: str, mark: str, *, until: float) -> bool:
+        """False when Redis is away: each process then fetches for itself. Raises Unavailable."""
+        while True:
             try:
                 if self._redis.set(f"{_name(key)}:lock", mark, nx=True, ex=LOCK_S):
                     return True
             except redis.exceptions.RedisError:
                 return False
+            if time.monotonic() >= until:
+                raise Unavailable("The provider's access token did not come in time.", code="no_token")
             time.sleep(0.02)
-        return False
 
     def _unlock(self, key: str, mark: str) -> None:
         try:

@@ -16,14 +16,21 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
-from app.errors import GatewayError, InvalidRequest, TransactionNotFound
+from app.errors import GatewayError, InvalidRequest, NotFound, TransactionNotFound
 from app.events import queue
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.providers import PROVIDERS
 from app.providers.base import Result, State
 from app.providers.errors import ProviderError
-from app.services import payment_driver, payment_ledger, payment_results, refund_driver, refund_service
+from app.services import (
+    payment_driver,
+    payment_ledger,
+    payment_results,
+    refund_driver,
+    refund_results,
+    refund_service,
+)
 from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.unit_of_work import reading, transaction
 
@@ -83,7 +90,8 @@ def accept(payment_id: uuid.UUID, *, operator: str) -> None:
         # What came is what can be refunded or taken back from now on.
         payment.amount, payment.currency = collected.amount_minor, collected.currency
         payment_results.move(payment, "completed", now=now)
-        payment.review, payment.completed_at, payment.updated_at = None, payment.completed_at or now, now
+        payment_results.close_review(payment, payment_results.ABOUT_MONEY, now=now)
+        payment.completed_at, payment.updated_at = payment.completed_at or now, now
         payment_results.record(session, "payment.completed", payment, source=operator, now=now)
 
     transaction(work)
@@ -121,6 +129,23 @@ def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operato
             raise InvalidRequest("A payment is declared collected with the provider's receipt.")
         result = Result(state, receipt=receipt, code="operator", message=f"Decided by {operator}.")
         return payment_results.apply(session, attempt.id, result, source=operator, now=clock.now()).payment
+
+    return transaction(work)
+
+
+def declare_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refund:
+    """An operator's word on a refund nobody can be asked about: SUCCEEDED (the customer has it) or FAILED.
+
+    Raises NotFound, InvalidRequest when it is final.
+    """
+
+    def work(session: Session) -> Refund:
+        if session.get(Refund, refund_id) is None:
+            raise NotFound("There is no such refund.")
+        if refund_results.lock(session, refund_id).refund.state not in OPEN_REFUNDS:
+            raise InvalidRequest("The refund is final; there is nothing to decide.")
+        result = Result(state, code="operator", message=f"Decided by {operator}.")
+        return refund_results.apply(session, refund_id, result, source=operator, now=clock.now()).refund
 
     return transaction(work)
 

@@ -29,6 +29,9 @@ from app.unit_of_work import reading, transaction
 KIND: Final = "refund.drive"
 WAITS_S: Final = (5, 15, 60, 300, 900, 3600, 21_600)
 ALERT_AFTER: Final = timedelta(minutes=15)
+STUCK_AFTER: Final = timedelta(days=7)
+"""A refund that a provider took and has not done by then is put before a person."""
+
 BUSY_S: Final = 1
 
 log = structlog.get_logger("refunds")
@@ -78,6 +81,19 @@ def look(refund_id: uuid.UUID, *, source: str) -> LockedRefund | None:
     if refund.state in OPEN_REFUNDS and refund.state != "created":
         _ask(refund, payment, attempt, source=source)
     return None
+
+
+def report_failing(refund_id: uuid.UUID, error: str) -> None:
+    """The job fails again and again: a person must look."""
+    now = clock.now()
+
+    def work(session: Session) -> None:
+        locked = refund_results.lock(session, refund_id)
+        if locked.refund.state in OPEN_REFUNDS:
+            payment_results.review(session, locked.payment, "refund_unknown", source="system", now=now)
+
+    transaction(work)
+    log.error("refund.job_failing", refund=str(refund_id), error=error)
 
 
 def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
@@ -147,9 +163,11 @@ def _apply(session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: 
 
 def _judge_age(session: Session, locked: LockedRefund, outcome: Outcome, *, now: datetime) -> None:
     refund = locked.refund
+    age = now - (refund.sent_at or refund.created_at)
+    if refund.state == "pending" and age > STUCK_AFTER:
+        payment_results.review(session, locked.payment, "refund_stuck", source="inquiry", now=now)
     if refund.state != "unknown":
         return
-    age = now - (refund.sent_at or refund.created_at)
     provider = provider_accounts.of_account(locked.attempt.provider, locked.attempt.account_id)
     is_missing = isinstance(outcome, Result) and outcome.state is State.NOT_FOUND
     if is_missing and age > provider.capabilities.horizon:

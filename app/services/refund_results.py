@@ -83,10 +83,8 @@ def _completed(session: Session, locked: LockedRefund, *, source: str, now: date
     refund.error_code = refund.error_message = None
     session.flush()
     payment_ledger.book_refund(session, payment, refund, locked.attempt.provider, now=now)
-    if refund.is_from_suspense:
-        payment.review = None
-        payment.updated_at = now
-    else:
+    _close_reviews(session, locked, now=now)
+    if not refund.is_from_suspense:
         payment.refunded += refund.amount
         status = "refunded" if payment.refunded == payment.amount else "partially_refunded"
         payment_results.move(payment, status, now=now)
@@ -109,10 +107,21 @@ def _failed(
     refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
     session.flush()
     payment_ledger.release_refund(session, refund, now=now)
+    _close_reviews(session, locked, now=now)
     if not refund.is_from_suspense:
         payment.refund_reserved -= refund.amount
     payment.updated_at = now
     record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+
+
+def _close_reviews(session: Session, locked: LockedRefund, *, now: datetime) -> None:
+    """A refund that is final answers what was asked about it. One from suspense that failed leaves the money waiting."""
+    payment, refund = locked.payment, locked.refund
+    payment_results.close_review(payment, {"refund_unknown", "refund_stuck"}, now=now)
+    if refund.is_from_suspense:
+        payment_results.close_review(payment, payment_results.ABOUT_MONEY, now=now)
+        if refund.state == "failed":
+            payment_results.review(session, payment, "late_success", source="system", now=now)
 
 
 def _to(refund: Refund, state: str, *, now: datetime) -> bool:

@@ -14,11 +14,11 @@ import requests
 from playwright.sync_api import Browser, sync_playwright
 
 from app import create_app
-from app.services import tenant_service
 from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
 from tests.support.browser import Visitor, find_chromium
 from tests.support.house import House, running_house
+from tests.support.tenants import fund_shop, make_shop
 from tests.support.waiting import wait_until
 
 CUSTOMER = {"phone": "+254708374149", "email": "jane@example.com", "name": "Jane Roe"}
@@ -45,6 +45,27 @@ class Shop:
         assert payment["status"] == "processing", payment
         return payment
 
+    def refunds(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """The answer to a refund of the whole payment."""
+        answer = requests.post(
+            f"{self.house.url}/api/v1/payments/{payment['id']}/refund",
+            headers=self.headers | {"Idempotency-Key": str(uuid.uuid4())},
+            timeout=30,
+        )
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()["data"]
+        return told
+
+    def refund_of(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """How the payment's only refund stands."""
+        answer = requests.get(
+            f"{self.house.url}/api/v1/payments/{payment['id']}/refunds", headers=self.headers, timeout=30
+        )
+        assert answer.status_code == 200, answer.text
+        (refund,) = answer.json()["data"]
+        found: dict[str, Any] = refund
+        return found
+
     def payment(self, payment_id: str) -> dict[str, Any]:
         answer = requests.get(
             f"{self.house.url}/api/v1/payments/{payment_id}", headers=self.headers, timeout=30
@@ -65,10 +86,10 @@ class Shop:
     def return_page(self, payment: dict[str, Any]) -> str:
         return f"{self.house.url}/payments/{payment['id']}/return"
 
-    def takings(self, provider: str, currency: str) -> Decimal:
-        """What the provider's own book says it has collected so far."""
-        totals = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=10).json()["totals"]
-        return Decimal(totals.get(currency, {}).get("charge", "0"))
+    def takings(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
+        """What the provider's own book says it has collected so far; kind `refund`: what it gave back."""
+        book = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=10).json()
+        return Decimal(book["totals"].get(currency, {}).get(kind, "0"))
 
     def control(self, wanted: dict[str, Any]) -> None:
         """Set something in the sandbox."""
@@ -121,9 +142,11 @@ def house(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="package")
 def shop(house: House) -> Shop:
     app = create_app(house.environment | {"LOG_LEVEL": "WARNING"})
-    with app.app_context():
-        _, key = tenant_service.create_tenant("Shop", "growth")
-    return Shop(house, {"X-TENANT-API-KEY": key})
+    merchant = make_shop(app)
+    for currency in ("USD", "KES"):
+        # Refunds give back what came in before fees.
+        fund_shop(app, merchant, 10_000_00, currency=currency)
+    return Shop(house, merchant.headers)
 
 
 MakeVisitor = Callable[..., Visitor]

@@ -34,10 +34,19 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @pytest.fixture
 def demo(house: House) -> House:
     """The house with the demo data as on the first day."""
-    subprocess.run(
-        ["flask", "demo", "reset"], cwd=PROJECT, env=house.environment, check=True, capture_output=True
-    )
+    _flask(house, "demo", "reset")
     return house
+
+
+@pytest.fixture(scope="session")
+def merchant(house: House) -> House:
+    """The house with the demo's merchant, whatever others have left there."""
+    _flask(house, "demo", "load")
+    return house
+
+
+def _flask(house: House, *command: str) -> None:
+    subprocess.run(["flask", *command], cwd=PROJECT, env=house.environment, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,6 @@ def test_it_can_be_taken_again_and_again(demo: House) -> None:
     )  # so that the tour must top the sender up
     for _ in range(2):
         done = tour(demo.url, demo.sandbox_url)
-        print(done.stdout)  # pytest shows it when the next line fails, or with -rP
         assert done.returncode == 0, done.stdout + done.stderr
         assert "All as the documents say" in done.stdout
 

@@ -7,7 +7,7 @@ import shutil
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
-from playwright.sync_api import ConsoleMessage, Page, Request, expect
+from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 15_000
@@ -59,18 +59,18 @@ class Visitor:
         page.on("request", self._note_request)
         page.on("console", self._note_console)
         page.on("pageerror", lambda error: self.faults.append(f"a script failed: {error}"))
-        page.on("dialog", lambda dialog: (self.faults.append(f"a dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._note_dialog)
 
     def opens(self, url: str) -> None:
         self.page.goto(url)
         self.looks_over()
 
     def follows(self, name: str) -> None:
-        self._leaves(lambda: self.page.get_by_role("link", name=name).first.click())
+        self._leaves(self.page.get_by_role("link", name=name).first)
 
     def presses(self, name: str, *, exact: bool = True) -> None:
         """The button; done when the page it leads to has come."""
-        self._leaves(lambda: self.page.get_by_role("button", name=name, exact=exact).first.click())
+        self._leaves(self.page.get_by_role("button", name=name, exact=exact).first)
 
     def types(self, label: str, text: str) -> None:
         self.page.get_by_label(label).fill(text)
@@ -90,7 +90,7 @@ class Visitor:
         expect(self.page).to_have_url(re.compile(rf"^{re.escape(url)}(\?.*)?$"))
 
     def looks_over(self) -> None:
-        """One heading, a language, a label at every field, nothing inline, and no field wider than the window."""
+        """One heading, a language, a label at every field, nothing inline."""
         page = self.page
         page.wait_for_load_state("load")
         where = page.url.partition("?")[0]
@@ -102,10 +102,9 @@ class Visitor:
         for number in range(fields.count()):
             expect(fields.nth(number)).to_have_accessible_name(re.compile(r"\S"))
 
-    def _leaves(self, act: object) -> None:
-        assert callable(act)
+    def _leaves(self, by: Locator) -> None:
         with self.page.expect_navigation():
-            act()
+            by.click()
         self.looks_over()
 
     def _note_request(self, request: Request) -> None:
@@ -114,8 +113,14 @@ class Visitor:
         if parts.scheme not in ("data", "about", "blob") and parts.netloc not in self._hosts:
             self.faults.append(f"a request to {request.url}")
 
+    def _note_dialog(self, dialog: Dialog) -> None:
+        self.faults.append(f"a dialog: {dialog.message}")
+        dialog.dismiss()
+
     def _note_console(self, message: ConsoleMessage) -> None:
+        where = message.location.get("url", "").partition("?")[0]
         # The browser also notes a page that is a refusal: a declined card, a wrong code. Those are told by the page.
-        is_the_page = message.location.get("url", "").partition("?")[0] == self.page.url.partition("?")[0]
-        if message.type in ("error", "warning") and not (is_the_page and _REFUSAL.search(message.text)):
-            self.faults.append(f"console: {message.text}")
+        is_the_page = where == self.page.url.partition("?")[0] and _REFUSAL.search(message.text)
+        # It asks for an icon unasked.
+        if message.type in ("error", "warning") and not is_the_page and not where.endswith("/favicon.ico"):
+            self.faults.append(f"console: {message.text} ({where})")

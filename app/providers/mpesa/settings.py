@@ -78,5 +78,7 @@ CAPABILITIES: Final = Capabilities(
     signs_callbacks=False,
     # A push is open for about a minute on the phone; the rest is for a slow network and a late callback.
     expires_after=timedelta(minutes=5),
-    horizon=PULL_REACH,
+    # Half of what the pull API remembers, so that what decides has seen the whole time since.
+    horizon=PULL_REACH / 2,
+    statement_reach=PULL_REACH,
 )  # fmt: skip

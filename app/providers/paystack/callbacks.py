@@ -32,9 +32,10 @@ def read(callback: Callback, secret_key: str) -> CallbackEvent:
     event, data = content.get("event"), content.get("data")
     if not isinstance(event, str) or not event or not event.isprintable() or not isinstance(data, dict):
         raise InvalidCallback("The callback names no event.")
-    kind, state = EVENTS.get(event, (Kind.OTHER, State.PENDING))
+    unknown = Kind.DISPUTE if event.startswith("charge.dispute.") else Kind.OTHER
+    kind, state = EVENTS.get(event, (unknown, State.PENDING))
     ours = _reference(data, kind)
-    if kind is not Kind.OTHER and not ours:
+    if kind not in (Kind.OTHER, Kind.DISPUTE) and not ours:
         raise InvalidCallback("The callback names no reference.")
     return CallbackEvent(
         event_id=_event_id(event, data, ours),
@@ -43,7 +44,7 @@ def read(callback: Callback, secret_key: str) -> CallbackEvent:
         reference=ours,
         provider_reference=_provider_reference(data, kind),
         is_verified=True,
-        claim=_claim(data, kind, state) if kind is not Kind.OTHER else None,
+        claim=_claim(data, kind, state) if kind not in (Kind.OTHER, Kind.DISPUTE) else None,
     )
 
 

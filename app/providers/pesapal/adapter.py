@@ -72,6 +72,7 @@ class PesapalProvider(Provider):
         can_refund_repeatedly=False,
         can_cancel=True,
         signs_callbacks=False,
+        names_reversals=False,
     )
 
     def __init__(self, account: Account, surroundings: Surroundings) -> None:

@@ -33,8 +33,9 @@ KINDS: Final = (
     ("checkout.session.", Kind.PAYMENT),
     ("charge.refund", Kind.REFUND),  # charge.refunded, charge.refund.updated
     ("refund.", Kind.REFUND),
+    ("charge.dispute.", Kind.DISPUTE),
 )
-"""Beginning of the event's type → what it is about. Disputes and the rest are kept, not acted on."""
+"""Beginning of the event's type → what it is about. The rest is kept, not acted on."""
 
 
 def read(callback: Callback, secret: str) -> CallbackEvent:
@@ -89,8 +90,8 @@ def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Our reference and Stripe's. A hosted charge is known by its session, so its PaymentIntent's id is not told."""
     ours = metadata_of(thing).get("reference") or thing.get("client_reference_id")
     theirs = reference_of(thing.get("id"))
-    if thing.get("object") == "charge":
-        # A charge carries the metadata of its payment.
+    if thing.get("object") in ("charge", "dispute"):
+        # A charge carries the metadata of its payment; a dispute names the payment only.
         theirs = reference_of(thing.get("payment_intent"))
     if thing.get("object") in ("charge", "payment_intent") and flow_of(thing) is Flow.HOSTED:
         theirs = None

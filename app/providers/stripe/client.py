@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final, TypeVar
 
 import requests
 import stripe
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
+from app.providers import deadline
 from app.providers.base import Account, Surroundings
 from app.providers.errors import (
     AuthFailed,
@@ -21,7 +24,7 @@ from app.providers.errors import (
     ProviderError,
     RateLimited,
 )
-from app.providers.http import translated
+from app.providers.http import read_body, translated
 
 T = TypeVar("T")
 
@@ -44,13 +47,35 @@ UNREADABLE: Final = (AttributeError, KeyError, TypeError, ValueError)
 """What the SDK raises for a 200 whose JSON is not an object of Stripe's."""
 
 
+class _BoundedAdapter(HTTPAdapter):
+    """Reads the whole answer before the SDK sees it, no more of it and no longer than `HttpClient` would."""
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        until = time.monotonic() + deadline.remaining(sum(timeout))
+        response = super().send(request, True, timeout, verify, cert, proxies)
+        try:
+            # Where requests itself keeps a body that was read.
+            response._content = read_body(response, until=until)
+        finally:
+            response.close()
+        return response
+
+
 def make_client(account: Account, surroundings: Surroundings) -> stripe.StripeClient:
     """A client for one account, safe to share between threads."""
     session = requests.Session()
     session.trust_env = False
     session.max_redirects = 0
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    adapter = HTTPAdapter(pool_connections=4, pool_maxsize=32)
+    adapter = _BoundedAdapter(pool_connections=4, pool_maxsize=32)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
     return stripe.StripeClient(
@@ -66,11 +91,14 @@ def make_client(account: Account, surroundings: Surroundings) -> stripe.StripeCl
 
 def call(work: Callable[[], stripe.StripeObject]) -> dict[str, Any]:
     """What `work` gets from Stripe, as plain data. Raises ProviderError."""
+    deadline.remaining(1.0)
     try:
         return work().to_dict()
     except stripe.APIConnectionError as error:
         cause = error.__cause__
-        if isinstance(cause, requests.RequestException):
+        if isinstance(cause, ProviderError):
+            raise cause from None
+        if isinstance(cause, (requests.RequestException, HTTPError)):
             raise translated(cause) from None
         raise OutcomeUnknown from None
     except stripe.StripeError as error:

@@ -90,8 +90,8 @@ def subunits(value: object) -> int | None:
 
 
 def major(amount: int) -> Decimal:
-    """Subunits as major units, for the books and for magic amounts."""
-    return Decimal(amount) / SUBUNITS
+    """Subunits as major units with two places, for the books, the pages and magic amounts."""
+    return (Decimal(amount) / SUBUNITS).quantize(Decimal("0.01"))
 
 
 def stamp(moment: datetime) -> str:

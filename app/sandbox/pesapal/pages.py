@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request
 
@@ -13,6 +13,9 @@ from app.sandbox.pesapal.notifications import with_query
 from app.sandbox.pesapal.payments import METHODS, PAYABLE
 
 CARD: str = "5200 0000 0000 0114"
+
+ENDED: Final = {"COMPLETED": "Paid", "REVERSED": "Paid back"}
+"""What the page of an order in this state is headed with."""
 
 
 def add_routes(blueprint: Blueprint, desk: Desk) -> None:
@@ -43,7 +46,12 @@ def _page(desk: Desk, id: str) -> Response:
     order = desk.payments.get(id)
     desk.sandbox.customers.take_over("pesapal", id)
     if order["state"] not in PAYABLE:
-        return _rendered("refused.html", message=f"This order can no longer be paid: it is {order['state']}.")
+        return _rendered(
+            "refused.html",
+            heading=ENDED.get(order["state"], "Not paid"),
+            message=f"This order can no longer be paid: it is {order['state']}.",
+            back=_way_back(order),
+        )
     return _rendered("pay.html", order=order, methods=METHODS.values(), card=CARD)
 
 
@@ -63,17 +71,18 @@ def _act(desk: Desk, id: str) -> Response:
 
 def _back(order: Document, *, to: str | None = None) -> Response:
     """The browser goes back to the merchant, with the three parameters and no word of the outcome."""
-    where = with_query(
-        to or order["callback_url"],
-        {
-            "OrderTrackingId": order["order_tracking_id"],
-            "OrderMerchantReference": order["merchant_reference"],
-            "OrderNotificationType": "CALLBACKURL",
-        },
-    )
-    response = redirect(where, 303)
+    response = redirect(_way_back(order, to=to), 303)
     assert isinstance(response, Response)
     return response
+
+
+def _way_back(order: Document, *, to: str | None = None) -> str:
+    names = {
+        "OrderTrackingId": order["order_tracking_id"],
+        "OrderMerchantReference": order["merchant_reference"],
+        "OrderNotificationType": "CALLBACKURL",
+    }
+    return with_query(to or order["callback_url"], names)
 
 
 def _dashboard(desk: Desk) -> Response:

@@ -59,8 +59,12 @@ def _checkout(desk: Desk, id: str) -> Response:
     session = desk.sessions.get(id)
     desk.sandbox.customers.take_over("stripe", id)
     if session["status"] != "open":
+        is_paid = session["status"] == "complete"
         return _rendered(
-            "refused.html", message=f"This payment page is closed: the session is {session['status']}."
+            "refused.html",
+            heading="Paid" if is_paid else "Closed",
+            message=f"This payment page is closed: the session is {session['status']}.",
+            back=_success_url(session) if is_paid else session["cancel_url"],
         )
     return _form(session, message=request.args.get("message", ""))
 

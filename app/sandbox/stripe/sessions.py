@@ -99,8 +99,11 @@ class Sessions:
             "total_details": {"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
             "ui_mode": "hosted",
             "url": f"{self._sandbox.settings.public_url}/stripe/c/pay/{id}",
+            "_in_major": str(currencies.major(total, currency)),
             "_intent": intent,
             "_line_items": items,
+            # `url` is gone when the session is complete; the page then says so.
+            "_page": f"/stripe/c/pay/{id}",
             "_plan": plan.to_json(),
         }
 

@@ -52,7 +52,7 @@ def answers(printed: str) -> list[dict[str, Any]]:
 
 
 def test_the_readmes_first_payment(demo: House, tmp_path: Path) -> None:
-    login, pay, look = blocks(README, "sh")
+    login, pay, look, *_ = blocks(README, "sh")
     first, again, wallet = answers(paste(demo, [login, pay, pay, look], tmp_path))
     assert (first["amount"], first["status"]) == ("10.00", "pending")
     assert again["payment_id"] == first["payment_id"]

@@ -19,7 +19,6 @@ from typing import Any
 import pytest
 import requests
 
-from app.jobs import run_job
 from tests.support.crowd import Answer, Call, all_at_once, new_key
 from tests.support.tenants import make_shop
 from tests.support.together import together
@@ -154,6 +153,9 @@ def _send(callback: dict[str, Any]) -> int:
     return answer.status_code
 
 
+def _run_jobs(world: World) -> int:
+    world.run_due()
+    return 200
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
@@ -178,11 +180,13 @@ def test_verify_callbacks_and_inquiries_race_to_one_booking(world: World, provid
             [
                 lambda: world.post(f"/payments/{payment_id}/verify").status_code,
                 lambda c=callback: _send(c),
-                lambda: world.run_due() and 200 or 200,
+                lambda: _run_jobs(world),
             ][number % 3]
         ]
     statuses = Counter(together(len(acts), lambda number: acts[number]()))
-    assert set(statuses) <= {200, 503}, statuses  # 503: more verifications than the provider has places
+    assert set(statuses) <= {200, 502, 503}, (
+        statuses
+    )  # not 200: more verifications than the provider has places
     world.settle(payment_id, until=("completed",))
     _assert_paid_once(world, payment_id, provider)
 
@@ -216,18 +220,18 @@ def test_cancels_against_a_customer_who_pays(world: World, provider: str) -> Non
         wait_until(
             lambda at=began + number * 0.12: time.monotonic() >= at, "the moment of this round", every_s=0.005
         )
-        call = Call(
-            f"/api/v1/payments/{payment_id}/cancel", {}, world.headers["X-TENANT-API-KEY"]
-        )
+        call = Call(f"/api/v1/payments/{payment_id}/cancel", {}, world.headers["X-TENANT-API-KEY"])
         answers = _crowd(world, [call] * 20)
         statuses = Counter(answer.status for answer in answers)
-        assert max(statuses) < 500 or set(statuses) <= {200, 400, 409, 503}, statuses
+        assert set(statuses) <= {200, 400, 409, 503}, statuses
         status = world.settle(payment_id)["status"]
-        assert status in ("cancelled", "completed"), status
+        # failed: Stripe's own news of the session we ended came before its answer to us.
+        assert status in ("cancelled", "completed", "failed"), status
         assert world.charged(payment_id) == ([Decimal(100)] if status == "completed" else [])
         assert bool(statuses[200]) <= (status == "cancelled"), "a cancel was promised and the customer paid"
         events = _events(world, payment_id)
-        assert events["payment.cancelled"] + events["payment.completed"] == 1
+        assert events[f"payment.{status}"] == 1
+        assert sum(events[f"payment.{final}"] for final in ("cancelled", "completed", "failed")) == 1
     world.assert_books_agree()
 
 
@@ -242,7 +246,9 @@ def _refund_calls(world: World, payment_id: str, amount: int | None, keys: list[
 
 def _refunded(world: World, payment_id: str) -> Decimal:
     """What the provider's book says went back for the payment."""
-    ids = world.rows("SELECT reference, provider_reference FROM refunds WHERE payment_id = :id", id=payment_id)
+    ids = world.rows(
+        "SELECT reference, provider_reference FROM refunds WHERE payment_id = :id", id=payment_id
+    )
     (attempt,) = world.attempts(payment_id)
     book = world.sandbox.book(attempt.provider)["entries"]
     names = {name for row in ids for name in row} | {attempt.reference, attempt.label}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +15,11 @@ from app.unit_of_work import transaction
 from tests.integration.gateway.conftest import CPay, Shop
 from tests.support.factories import Person, make_user
 
+SOME_ID = "3f1d2a68-9b0c-4e57-8a41-0c2d5e6f7a80"
+
 ROUTES = [
-    ("GET", "/webhooks/events"), ("GET", f"/webhooks/events/{uuid.uuid4()}"), ("GET", "/webhooks/dead-letter-queue"),
-    ("POST", f"/webhooks/events/{uuid.uuid4()}/retry"), ("GET", "/webhooks/statistics"), ("GET", "/admin/audit-logs"),
+    ("GET", "/webhooks/events"), ("GET", f"/webhooks/events/{SOME_ID}"), ("GET", "/webhooks/dead-letter-queue"),
+    ("POST", f"/webhooks/events/{SOME_ID}/retry"), ("GET", "/webhooks/statistics"), ("GET", "/admin/audit-logs"),
     ("GET", "/admin/statistics"), ("POST", "/admin/reconcile"),
 ]  # fmt: skip
 
@@ -97,7 +98,7 @@ def test_lists_go_on_by_cursor(desk: Desk, shop: Shop, cpay: CPay) -> None:
 
 
 def test_unknown_events(desk: Desk, client: FlaskClient, operator: Person) -> None:
-    for path, method in ((f"events/{uuid.uuid4()}", "GET"), (f"events/{uuid.uuid4()}/retry", "POST")):
+    for path, method in ((f"events/{SOME_ID}", "GET"), (f"events/{SOME_ID}/retry", "POST")):
         answer = client.open(f"/api/v1/webhooks/{path}", method=method, headers=operator.headers)
         assert (answer.status_code, answer.json["error"]) == (404, "Webhook event not found")
 

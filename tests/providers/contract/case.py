@@ -15,6 +15,11 @@ from app.providers.base import Callback, ChargeRequest, Customer, PayoutMethod, 
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
+
+def nothing() -> Mapping[str, Any]:
+    return NOTHING
+
+
 Word = Callable[[dict[str, Any]], None]
 """Puts a status word nobody has heard of into an answer's JSON."""
 
@@ -46,15 +51,15 @@ class ContractCase:
     currency: str
     customer: Customer
     refused: Callable[[ChargeRequest], ChargeRequest] = lambda request: request
-    refused_settings: Mapping[str, str] = NOTHING
-    wrong_settings: Mapping[str, str] = NOTHING
+    refused_settings: Mapping[str, str] = field(default_factory=nothing)
+    wrong_settings: Mapping[str, str] = field(default_factory=nothing)
     variant: str = ""
-    operations: Mapping[str, str] = NOTHING
-    paths: Mapping[str, str] = NOTHING
-    unknown_words: Mapping[str, Word] = field(default=NOTHING)
-    destinations: Mapping[tuple[PayoutMethod, str], Mapping[str, str]] = NOTHING
-    metadata: Mapping[str, Any] = NOTHING
-    amounts: Mapping[str, str] = NOTHING
+    operations: Mapping[str, str] = field(default_factory=nothing)
+    paths: Mapping[str, str] = field(default_factory=nothing)
+    unknown_words: Mapping[str, Word] = field(default_factory=nothing)
+    destinations: Mapping[tuple[PayoutMethod, str], Mapping[str, str]] = field(default_factory=nothing)
+    metadata: Mapping[str, Any] = field(default_factory=nothing)
+    amounts: Mapping[str, str] = field(default_factory=nothing)
     callback: Callable[[Provider, ChargeRequest], Callback] | None = None
     has_tokens: bool = False
     shows_page: bool = True

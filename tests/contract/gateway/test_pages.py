@@ -1,0 +1,123 @@
+"""What the README and the pages about payments say, held against the gateway."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from app.cli_payments import accounts, payments
+from app.events import catalogue
+from app.providers import PROVIDERS
+from app.services import payment_states
+from tests.contract.wallet.test_pages import README, answers, blocks
+from tests.support.house import PROJECT, House
+
+PAYMENTS = (PROJECT / "docs/payments.md").read_text(encoding="utf-8")
+OPERATIONS = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
+EVENTS = (PROJECT / "docs/events.md").read_text(encoding="utf-8")
+
+
+def test_the_readmes_first_provider_payment(demo: House, shell: dict[str, str], tmp_path: Path) -> None:
+    _, _, _, ask, look = blocks(README, "sh")
+    script = "set -euo pipefail\n" + f"{ask}\n{look}".replace("localhost:5000", f"localhost:{demo.port}")
+    done = subprocess.run(
+        ["bash", "-c", script],
+        check=False,
+        cwd=tmp_path,
+        env=shell,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    asked, listed = answers(done.stdout)
+    assert asked["data"]["status"] == "processing"
+    assert [item["id"] for item in listed["data"]["items"]] == [asked["data"]["id"]]
+
+
+def test_the_readmes_command_is_the_documents() -> None:
+    document = Path(__file__).with_name("document_001.txt").read_text(encoding="utf-8")
+    assert blocks(README, "sh")[3] in document
+
+
+def test_the_readme_names_every_provider_with_its_page() -> None:
+    table = README.split("## The providers")[1].split("\n## ")[0]
+    for name, adapter in PROVIDERS.items():
+        assert f"| [{adapter.title}](docs/providers/{name}.md)" in table, name
+        assert (PROJECT / f"docs/providers/{name}.md").exists(), name
+
+
+def test_the_readmes_table_of_providers_is_what_they_can_do() -> None:
+    table = README.split("## The providers")[1].split("\n## ")[0]
+    for name, adapter in PROVIDERS.items():
+        (row,) = [line for line in table.splitlines() if f"providers/{name}.md" in line]
+        _, _, collects, customer, refunds, payouts, _ = (cell.strip() for cell in row.split("|"))
+        can = adapter.capabilities
+        named = set(re.findall(r"\b[A-Z]{3}\b", collects))
+        assert not named or named == set(can.currencies), name
+        assert ("page" in customer) is can.has_payment_page, name
+        assert (refunds == "in parts") is (can.can_refund_partially and can.can_refund_repeatedly), name
+        assert (payouts == "none") is (not can.payouts), name
+
+
+def test_every_event_is_in_the_catalogues_page() -> None:
+    known = {value for name, value in vars(catalogue).items() if name.isupper() and isinstance(value, str)}
+    listed = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", EVENTS.split("## The catalogue")[1].split("\n## ")[0]))
+    assert listed == known
+
+
+@pytest.mark.parametrize("group", [payments, accounts], ids=["payments", "provider-account"])
+def test_every_operators_command_is_on_the_operations_page(group) -> None:
+    for name in group.commands:
+        assert f"`flask {group.name} {name}" in OPERATIONS, name
+    if group is payments:
+        assert set(re.findall(r"flask payments ([a-z-]+)", PAYMENTS)) == set(group.commands)
+
+
+def test_every_reason_for_a_review_is_explained() -> None:
+    table = PAYMENTS.split("| review | what happened | what to do |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)`", table, re.MULTILINE)) == _reasons()
+
+
+def _reasons() -> set[str]:
+    """Every word that a service puts a payment before a person with."""
+    found: set[str] = set()
+    for path in (PROJECT / "app/services").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and _name_of(node.func) in ("review", "_show"):
+                found |= {
+                    a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)
+                }
+            if isinstance(node, ast.Assign) and [_name_of(target) for target in node.targets] == ["why"]:
+                words = {n.value for n in ast.walk(node.value) if isinstance(n, ast.Constant)}
+                found |= {
+                    word for word in words if isinstance(word, str) and path.name == "payment_driver.py"
+                }
+    assert "late_success" in found and "dispute" in found, "the search finds nothing"
+    return found
+
+
+def _name_of(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+
+
+@pytest.mark.parametrize(
+    ("heading", "table"),
+    [("## A payment's status", payment_states.PAYMENT), ("## Attempts", payment_states.ATTEMPT)],
+)
+def test_every_status_is_explained(heading: str, table) -> None:
+    section = PAYMENTS.split(heading)[1].split("\n## ")[0]
+    rows = re.findall(r"^\| ((?:`[a-z_]+`(?:, )?)+) \|", section, re.MULTILINE)
+    explained = {word for row in rows for word in re.findall(r"`([a-z_]+)`", row)}
+    assert explained == set(table)
+
+
+def test_json_on_the_pages_is_json() -> None:
+    for page in (PAYMENTS, OPERATIONS, EVENTS):
+        for example in blocks(page, "json"):
+            json.loads(example)

@@ -1,0 +1,169 @@
+"""Callbacks as real ones and as strangers' ones: taken from what the simulators sent, or written here and signed."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Final
+
+import requests
+
+from app import clock
+from tests.support.world import World
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One callback: what is sent, and where."""
+
+    url: str
+    method: str = "POST"
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def send(self) -> requests.Response:
+        return requests.request(
+            self.method, self.url, data=self.body or None, headers=dict(self.headers), timeout=60
+        )
+
+    def to(self, url: str) -> Delivery:
+        return replace(self, url=url)
+
+    def without(self, *names: str) -> Delivery:
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in names}
+        return replace(self, headers=kept)
+
+
+def latest(world: World, provider: str) -> Delivery:
+    """What this simulator sent last, or lost on the way."""
+    sent = world.sandbox.callbacks(provider)[-1]
+    return Delivery(sent["url"], sent["method"], sent["body"].encode(), sent["headers"])
+
+
+# --- each provider's signature, from its documents
+
+SECRETS: Final = MappingProxyType({
+    "stripe": "whsec_sandbox", "chapa": "chapa-sandbox-hook", "paystack": "sk_test_sandbox_paystack",
+})  # fmt: skip
+"""The house's: those of the simulators."""
+
+SIGNED: Final = tuple(SECRETS)
+
+
+def signature(provider: str, body: bytes, secret: str) -> dict[str, str]:
+    """The headers that prove `body`."""
+    if provider == "stripe":
+        at = str(int(clock.now().timestamp()))
+        signed = hmac.new(secret.encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
+        return {"Stripe-Signature": f"t={at},v1={signed}"}
+    if provider == "chapa":
+        return {"x-chapa-signature": hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
+    return {"x-paystack-signature": hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()}
+
+
+def webhook(world: World, provider: str, token: str | None = None) -> str:
+    return f"{world.url}/webhooks/{provider}" + (f"/{token}" if token else "")
+
+
+def signed(world: World, provider: str, body: Json, *, secret: str, token: str | None = None) -> Delivery:
+    raw = json.dumps(body).encode()
+    headers = {"Content-Type": "application/json"} | signature(provider, raw, secret)
+    return Delivery(webhook(world, provider, token), body=raw, headers=headers)
+
+
+# --- news that says "paid"
+
+
+def _stripe(attempt: Any, amount: int) -> Json:
+    session = {
+        "id": attempt.provider_reference or "cs_test_invented", "object": "checkout.session", "status": "complete",
+        "payment_status": "paid", "amount_total": amount * 100, "currency": "usd", "payment_intent": "pi_invented",
+        "client_reference_id": attempt.reference, "metadata": {"reference": attempt.reference, "flow": "hosted"},
+    }  # fmt: skip
+    return {
+        "id": f"evt_{secrets.token_hex(12)}", "object": "event", "type": "checkout.session.completed", "data": {"object": session},
+    }  # fmt: skip
+
+
+def _chapa(attempt: Any, amount: int) -> Json:
+    return {
+        "event": "charge.success", "status": "success", "tx_ref": attempt.reference, "reference": "APinvented",
+        "amount": str(amount), "currency": "ETB",
+    }  # fmt: skip
+
+
+def _paystack(attempt: Any, amount: int) -> Json:
+    data = {
+        "id": 4999999999, "status": "success", "reference": attempt.reference, "amount": amount * 100,
+        "requested_amount": amount * 100, "currency": "NGN", "channel": "card",
+    }  # fmt: skip
+    return {"event": "charge.success", "data": data}
+
+
+SUCCESS: Final[Mapping[str, Callable[[Any, int], Json]]] = MappingProxyType(
+    {"stripe": _stripe, "chapa": _chapa, "paystack": _paystack}
+)
+
+
+def push_result(checkout: str, amount: int, *, receipt: str = "INVENTED01", code: int = 0) -> Json:
+    """What Daraja posts when a push has ended."""
+    items = [
+        {"Name": "Amount", "Value": float(amount)},
+        {"Name": "MpesaReceiptNumber", "Value": receipt},
+        {"Name": "TransactionDate", "Value": 20260101120000},
+        {"Name": "PhoneNumber", "Value": 254700000000},
+    ]
+    told: Json = {
+        "MerchantRequestID": "1-2-3", "CheckoutRequestID": checkout, "ResultCode": code,
+        "ResultDesc": "The service request is processed successfully.",
+    }  # fmt: skip
+    if code == 0:
+        told["CallbackMetadata"] = {"Item": items}
+    return {"Body": {"stkCallback": told}}
+
+
+def posted(world: World, provider: str, body: Json, token: str | None = None) -> Delivery:
+    """Unsigned JSON."""
+    headers = {"Content-Type": "application/json"}
+    return Delivery(webhook(world, provider, token), body=json.dumps(body).encode(), headers=headers)
+
+
+def ipn(world: World, tracking_id: str, reference: str) -> Delivery:
+    """Pesapal's notification, which anybody can write."""
+    query = (
+        f"OrderTrackingId={tracking_id}&OrderNotificationType=IPNCHANGE&OrderMerchantReference={reference}"
+    )
+    return Delivery(f"{webhook(world, 'pesapal')}?{query}", "GET")
+
+
+def hint(world: World, reference: str, *, token: str | None = None) -> Delivery:
+    """Chapa's unsigned GET, which anybody can write."""
+    return Delivery(
+        f"{webhook(world, 'chapa', token)}?trx_ref={reference}&ref_id=APinvented&status=success", "GET"
+    )
+
+
+def forged_success(world: World, attempt: Any, *, amount: int) -> list[Delivery]:
+    """All a stranger can send who knows the attempt's references, and no secret."""
+    provider = attempt.provider
+    if provider == "mpesa":
+        body = push_result(attempt.provider_reference, amount)
+        return [posted(world, "mpesa", body), posted(world, "mpesa", body, "G" * 32)]
+    if provider == "pesapal":
+        invented = ipn(world, "00000000-0000-0000-0000-000000000000", attempt.reference)
+        return [ipn(world, attempt.provider_reference, attempt.reference), invented]
+    body = SUCCESS[provider](attempt, amount)
+    real = signed(world, provider, body, secret=SECRETS[provider])
+    found = [
+        signed(world, provider, body, secret="a-guess"),
+        real.without("stripe-signature", "x-chapa-signature", "x-paystack-signature"),
+        replace(real, body=real.body + b" "),
+    ]
+    return [*found, hint(world, attempt.reference)] if provider == "chapa" else found

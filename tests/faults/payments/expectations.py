@@ -1,0 +1,85 @@
+"""What must become of a payment, provider by provider and fault by fault. One table; the tests read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from tests.support.world import HTTP_PROVIDERS
+
+
+@dataclass(frozen=True)
+class Expected:
+    """status, review: of the payment in the end. charges: entries of the provider's own book."""
+
+    status: str
+    charges: int
+    review: str | None = None
+
+
+PAID: Final = Expected("completed", 1)
+NEVER_CAME: Final = Expected("failed", 0)
+NOT_PAID: Final = Expected("failed", 0)
+TAKEN_BACK: Final = Expected("cancelled", 0)
+WAITS_PAID: Final = Expected("processing", 1, "nothing_to_ask_by")
+WAITS_UNPAID: Final = Expected("processing", 0, "nothing_to_ask_by")
+OTHER_AMOUNT: Final = Expected("processing", 1, "amount_mismatch")
+
+SILENT: Final = ("mpesa", "pesapal")
+"""They give an id of their own in the answer, and cannot be asked by ours: without answer and callback nobody knows."""
+
+Row = Mapping[str, Expected]
+
+
+def _all(expected: Expected, **others: Expected) -> Row:
+    return MappingProxyType(dict.fromkeys(HTTP_PROVIDERS, expected) | others)
+
+
+_SILENT_PAID: Final = {"mpesa": WAITS_PAID, "pesapal": WAITS_PAID}
+_SILENT_UNPAID: Final = {"mpesa": WAITS_UNPAID, "pesapal": WAITS_UNPAID}
+
+TABLE: Final[Mapping[str, Row]] = MappingProxyType({
+    "answer dropped":                    _all(PAID),
+    "answer and callback dropped":       _all(PAID, **_SILENT_PAID),
+    "5xx after":                         _all(PAID),
+    "5xx after, callback lost":          _all(PAID, **_SILENT_PAID),
+    "5xx before, once":                  _all(PAID, **_SILENT_UNPAID),  # sent again under the same reference
+    "5xx before, always":                _all(NEVER_CAME, **_SILENT_UNPAID),  # at the horizon, not before
+    "answer too late":                   _all(PAID),
+    "connection refused":                _all(NEVER_CAME),
+    "web killed before commit":          _all(PAID),
+    "worker killed before commit":       _all(PAID),
+    "callback lost":                     _all(PAID),
+    "callback three times":              _all(PAID),
+    "callback before the answer":        _all(PAID),
+    "callbacks out of order":            _all(PAID),
+    # A push is for an exact amount: there only the callback lies, and Daraja's query decides.
+    "wrong amount":                      _all(OTHER_AMOUNT, mpesa=PAID),
+    # The customer never pays; Pesapal's order is taken back when its time is over.
+    "forged callback":                   _all(NOT_PAID, pesapal=TAKEN_BACK),
+})  # fmt: skip
+
+_LOST: Final = {"fault": "callback_lost", "operation": "callback"}
+
+RULES: Final[Mapping[str, tuple[Mapping[str, Any], ...]]] = MappingProxyType(
+    {
+        "answer dropped": ({"fault": "drop", "times": 1},),
+        "answer and callback dropped": ({"fault": "drop", "times": 1}, _LOST),
+        "5xx after": ({"fault": "after", "times": 1},),
+        "5xx after, callback lost": ({"fault": "after", "times": 1, "status": 503}, _LOST),
+        "5xx before, once": ({"fault": "before", "times": 1},),
+        "5xx before, always": ({"fault": "before", "status": 502},),
+        "callback lost": (_LOST,),
+        "callback three times": ({"fault": "callback_copies", "copies": 3},),
+        "callback before the answer": ({"fault": "callback_early"},),
+        "callbacks out of order": ({"fault": "callback_reorder"},),
+        "wrong amount": ({"fault": "wrong_amount"},),
+    }
+)
+"""How /sandbox/control makes each fault that is made there; `provider` is added."""
+
+
+def rules(fault: str, provider: str) -> list[dict[str, Any]]:
+    return [{**rule, "provider": provider} for rule in RULES[fault]]

@@ -1,0 +1,168 @@
+"""One provider answers after ten seconds: payments through the others do not notice.
+
+Real processes: web, relay, worker and simulators. More requests hang in the web process than its pool has database
+connections, so one that was held during a call to a provider would be missed by everybody.
+
+Seen failing without bulkheads in the web process, without them in the worker, when callbacks are confirmed beside them,
+and when a connection is held during the call.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from launcher.embedded import EmbeddedRedis
+from tests.support.stage import Stage, Told, running_stage
+from tests.support.waiting import wait_until
+
+WEB_THREADS = 64
+PLACES = WEB_THREADS // 4
+"""Calls to one provider at once in the web process: more than the twelve connections of a pool of two."""
+
+HANG_S = 10
+BURST = 30
+CONFIRMED = 10
+ROUNDS, PHASE_S = 3, 7.5
+PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 2.0}
+"""The load that is measured, in every phase; M-Pesa's is there to meet full places."""
+
+GROWTH = 2.0
+OVERDUE_S = 3
+"""No transaction of the application gets as old as this; a call that hangs is three times as old."""
+
+HANGS = [
+    {"fault": "delay", "provider": "mpesa", "operation": operation, "seconds": HANG_S}
+    for operation in ("stkquery", "stkpush")
+]
+
+Shift = dict[str, list[Told]]
+"""The answers of one phase, by provider."""
+
+
+@pytest.fixture
+def stage(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Stage]:
+    with running_stage(
+        redis_server, tmp_path, WEB_THREADS=str(WEB_THREADS), DB_POOL_SIZE="2", PROVIDER_TIMEOUT_S="20"
+    ) as running:
+        yield running
+
+
+def _phase(stage: Stage, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift:
+    """Confirmations hang in the worker, then a burst hangs in the web process; then comes the load that is measured."""
+    stage.control({"rules": HANGS[:1] if is_hanging else []})
+    confirmed = [pool.submit(stage.initialize, "mpesa") for _ in range(CONFIRMED)]
+    for request in confirmed:
+        assert request.result(timeout=60).http == 201
+    stage.control({"rules": HANGS if is_hanging else []})
+    began = time.monotonic()
+    sent: list[tuple[str, Future[Told]]] = [
+        ("mpesa", pool.submit(stage.initialize, "mpesa")) for _ in range(BURST)
+    ]
+    moments = sorted(
+        (2 + number / rate, name)
+        for name, rate in PER_SECOND.items()
+        for number in range(int(PHASE_S * rate))
+    )
+    for moment, name in moments:
+        time.sleep(max(0.0, began + moment - time.monotonic()))
+        sent.append((name, pool.submit(stage.initialize, name)))
+    stage.control({"rules": []})
+    shift: Shift = {name: [] for name in PER_SECOND}
+    for name, request in sent:
+        shift[name].append(request.result(timeout=60))
+    wait_until(
+        lambda: not stage.query("SELECT FROM payments WHERE status <> 'completed' LIMIT 1"),
+        "every payment to be completed",
+        timeout_s=60,
+        every_s=0.1,
+    )
+    return shift
+
+
+@contextmanager
+def _watched(stage: Stage) -> Iterator[list[tuple[str, float]]]:
+    """Transactions that grow old while the block runs: statement and age in seconds, sampled ten times a second."""
+    found: list[tuple[str, float]] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        with closing(psycopg2.connect(stage.superuser_url)) as connection, connection.cursor() as cursor:
+            connection.autocommit = True
+            while not is_over.wait(0.1):
+                cursor.execute(
+                    "SELECT query, extract(epoch FROM clock_timestamp() - xact_start)::float8 FROM pg_stat_activity "
+                    "WHERE application_name = 'malipo' AND datname = current_database() "
+                    "AND xact_start < clock_timestamp() - make_interval(secs => %s)",
+                    (OVERDUE_S,),
+                )
+                found.extend(cursor.fetchall())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _p95(values: list[float]) -> float:
+    return statistics.quantiles(values, n=20, method="inclusive")[-1]
+
+
+def _completed_after(stage: Stage, shifts: list[Shift], provider: str) -> list[float]:
+    """Seconds from initialize to completed."""
+    rows = stage.query(
+        "SELECT extract(epoch FROM completed_at - created_at)::float8 FROM payments WHERE id = ANY (:ids ::uuid[])",
+        ids=[told.id for shift in shifts for told in shift[provider]],
+    )
+    return [row[0] for row in rows]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_provider_that_hangs_slows_nobody_else(stage: Stage) -> None:
+    """Three times both ways in turn, so that a busy machine is busy for both; the samples are put together."""
+    usual: list[Shift] = []
+    hanging: list[Shift] = []
+    with ThreadPoolExecutor(BURST + 60) as pool:
+        _phase(stage, pool, is_hanging=False)  # connections are made, caches are warm
+        for _ in range(ROUNDS):
+            usual.append(_phase(stage, pool, is_hanging=False))
+            with _watched(stage) as overdue:
+                hanging.append(_phase(stage, pool, is_hanging=True))
+            assert overdue == [], "a transaction was open during a provider's call"
+
+    for shift in (*usual, *hanging):
+        assert {told.http for answers in shift.values() for told in answers} == {201}
+    for shift in hanging:
+        _assert_hung(shift["mpesa"])
+    both = (usual, hanging)
+    figures = {
+        f"{name}: initialize": [[told.seconds for shift in shifts for told in shift[name]] for shifts in both]
+        for name in ("paystack", "cpay")
+    }
+    figures["paystack: until completed"] = [_completed_after(stage, shifts, "paystack") for shifts in both]
+    told = {what: tuple(round(_p95(times), 3) for times in samples) for what, samples in figures.items()}
+    for what, (before, after) in told.items():
+        assert after < GROWTH * before, (what, told)
+
+
+def _assert_hung(answers: list[Told]) -> None:
+    """The bulkhead's places waited ten seconds for M-Pesa; everybody else was told `processing` at once."""
+    waited = [told for told in answers if told.seconds >= HANG_S]
+    at_once = [told for told in answers if told.seconds < HANG_S]
+    assert PLACES <= len(waited) <= 2 * PLACES, "first those of the burst, then whoever came as they left"
+    assert len(at_once) >= BURST - PLACES
+    assert Counter(told.status for told in at_once) == {"processing": len(at_once)}
+    assert max(told.seconds for told in at_once) < HANG_S / 2

@@ -1,0 +1,214 @@
+"""kill -9 between a provider's answer and our commit: real processes, five payments in flight, one through each provider.
+
+The moment is made certain: the test's own connection holds the payments' rows, so that whoever has an answer waits for
+them in its last transaction, and is killed there.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+import requests
+from flask import Flask
+
+from app import create_app, ledger
+from app.services import tenant_service
+from app.unit_of_work import reading
+from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
+from tests.faults.payments.expectations import SILENT, TABLE, Expected
+from tests.support import servers
+from tests.support.house import House, running_house
+from tests.support.soundness import query
+from tests.support.waiting import wait_until
+from tests.support.world import CURRENCIES, CUSTOMER, HTTP_PROVIDERS
+
+PROCESSES = ("app", "relay", "worker", "sandbox")
+TIMEOUT_S = 2
+ASKABLE = sorted(set(HTTP_PROVIDERS) - set(SILENT))
+CUSTOMERS_TAKE_S = 30
+"""They pay when the test moves the sandbox's time so far."""
+
+AFTER_RESTART_S = 45
+"""Far more than PROVIDER_TIMEOUT_S + 15 s, after which an answer counts as lost."""
+
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND backend_type = 'client backend'
+"""
+
+
+class Scene:
+    """A running house, a merchant of it, and its database."""
+
+    def __init__(self, house: House, app: Flask) -> None:
+        self.house, self.app = house, app
+        with app.app_context():
+            _, self._key = tenant_service.create_tenant("Scene", "growth")
+
+    def rows(self, statement: str, **values: object) -> list[Any]:
+        return query(self.app, statement, **values)
+
+    def control(self, **wanted: Any) -> None:
+        url = f"{self.house.sandbox_url}/sandbox/control"
+        assert requests.post(url, json=wanted, timeout=10).status_code == 200
+
+    def book(self, provider: str) -> dict[str, Any]:
+        answer = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=10)
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def order_all(self) -> threading.Thread:
+        """One payment through every provider, all at once, by callers who may never hear of it."""
+
+        def order(provider: str) -> None:
+            body = {
+                "provider": provider, "amount": 100, "currency": CURRENCIES[provider], "customer": CUSTOMER,
+            }  # fmt: skip
+            headers = {"X-TENANT-API-KEY": self._key, "Idempotency-Key": uuid.uuid4().hex}
+            url = f"{self.house.url}/api/v1/payments/initialize"
+            with suppress(requests.RequestException):
+                requests.post(url, json=body, headers=headers, timeout=30)
+
+        def run() -> None:
+            threads = [threading.Thread(target=order, args=[name]) for name in HTTP_PROVIDERS]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+        crowd = threading.Thread(target=run)
+        crowd.start()
+        return crowd
+
+    def statuses(self) -> dict[str, str]:
+        return {row.provider: row.status for row in self.rows("SELECT provider, status FROM payments")}
+
+    def outcomes(self) -> dict[str, Expected]:
+        """Of the five payments, in the table's words; the books hold nothing else."""
+        reviews = {row.provider: row.review for row in self.rows("SELECT provider, review FROM payments")}
+        charges = {name: len(self.book(name)["entries"]) for name in HTTP_PROVIDERS}
+        return {
+            name: Expected(status, charges[name], reviews[name]) for name, status in self.statuses().items()
+        }
+
+    def wait_until_all_are_final(self) -> None:
+        def all_completed() -> bool:
+            return set(self.statuses().values()) == {"completed"}
+
+        with suppress(AssertionError):  # what they are instead is said by the comparison that follows
+            wait_until(all_completed, "five payments", timeout_s=AFTER_RESTART_S, every_s=0.2)
+
+    def assert_books_agree(self) -> None:
+        with self.app.app_context(), reading() as session:
+            assert [str(finding) for finding in ledger.check(session)] == []
+        for name in HTTP_PROVIDERS:
+            (row,) = self.rows(
+                "SELECT balance FROM account_balances WHERE public_id = :id",
+                id=f"clearing:{name}:{CURRENCIES[name]}",
+            )
+            (totals,) = self.book(name)["totals"].values()
+            assert -row.balance == Decimal(totals["charge"]) * 100, name
+
+
+@pytest.fixture
+def scene(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scene]:
+    postgres, database = servers.postgres(), servers.new_database()
+    settings = servers.environment(
+        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(),
+        mode="demo", var_dir=tmp_path / "files", PROVIDER_TIMEOUT_S=str(TIMEOUT_S), WEB_WORKERS="1", WEB_THREADS="32",
+        REALTIME="external",
+    )  # fmt: skip
+    del settings["SANDBOX_URL"]  # the house's own
+    app = create_app({**settings, "SANDBOX_URL": "http://127.0.0.1:9"})
+    with running_house(settings, tmp_path, processes=PROCESSES) as house:
+        yield Scene(house, app)
+
+
+@contextmanager
+def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
+    """Lock every payment's row as soon as it is there, until the call of what this gives, or the end.
+
+    Begins in the background; yields once it runs. `count`: rows to wait for.
+    """
+    stop = threading.Event()
+
+    def hold() -> None:
+        url = scene.house.environment["DATABASE_URL"]
+        with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+            held = 0
+            while held < count and not stop.is_set():
+                cursor.execute("SELECT id FROM payments FOR UPDATE")
+                held = len(cursor.fetchall())
+                time.sleep(0.005)
+            stop.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+
+    def release() -> None:
+        stop.set()
+        holder.join()
+
+    try:
+        yield release
+    finally:
+        release()
+
+
+def wait_for_waiting(scene: Scene, count: int) -> None:
+    """Until `count` transactions wait for a lock: they have their answers."""
+    wait_until(
+        lambda: scene.rows(WAITING)[0][0] >= count,
+        f"{count} transactions to wait",
+        timeout_s=20,
+        every_s=0.02,
+    )
+
+
+@pytest.mark.slow
+def test_the_web_is_killed_between_answer_and_commit(scene: Scene) -> None:
+    # The answers take long enough for the rows to be held first.
+    scene.control(rules=[{"fault": "delay", "seconds": 1}], autopay_s=CUSTOMERS_TAKE_S)
+    with rows_held(scene, len(HTTP_PROVIDERS)) as release:
+        crowd = scene.order_all()
+        wait_for_waiting(scene, len(HTTP_PROVIDERS))
+        assert {row.state for row in scene.rows("SELECT state FROM payment_attempts")} == {"sending"}
+        scene.house.kill("app")
+        release()
+        crowd.join()
+    scene.house.start("app")
+    # Whoever can be asked is: only where nothing else is left the callback brings the news.
+    lost = [{"fault": "callback_lost", "operation": "callback", "provider": name} for name in ASKABLE]
+    scene.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
+    scene.wait_until_all_are_final()
+    assert scene.outcomes() == TABLE["web killed before commit"]
+    attempts = scene.rows("SELECT state FROM payment_attempts")
+    assert [row.state for row in attempts] == ["succeeded"] * len(HTTP_PROVIDERS)
+    scene.assert_books_agree()
+
+
+@pytest.mark.slow
+def test_the_worker_is_killed_between_answer_and_commit(scene: Scene) -> None:
+    """It asked because of the callbacks, was told "paid", and dies before it has written that down."""
+    scene.control(autopay_s=CUSTOMERS_TAKE_S)
+    scene.order_all().join()
+    assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
+    with rows_held(scene, len(HTTP_PROVIDERS)) as release:
+        scene.control(advance_s=CUSTOMERS_TAKE_S)
+        wait_for_waiting(scene, len(HTTP_PROVIDERS))
+        scene.house.kill("worker")
+        release()
+    assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
+    scene.house.start("worker")
+    scene.wait_until_all_are_final()
+    assert scene.outcomes() == TABLE["worker killed before commit"]
+    scene.assert_books_agree()

@@ -1,0 +1,353 @@
+"""A case on the stage: its adapter, the simulator behind a meddler, the inbox of callbacks, and the provider's book.
+
+Every result and every error of a provider that passes through here is checked for what holds always: it is JSON-safe and
+holds no secret of the account.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+import requests
+
+from app import clock, ids
+from app.money import Money, exponent_of
+from app.providers.base import (
+    Account,
+    Capabilities,
+    ChargeRequest,
+    Handle,
+    Kind,
+    PayoutHandle,
+    PayoutMethod,
+    PayoutRequest,
+    Provider,
+    RefundHandle,
+    RefundRequest,
+    Result,
+    State,
+    Surroundings,
+)
+from app.providers.errors import DuplicateReference, OutcomeUnknown, ProviderError
+from tests.providers.contract.case import ContractCase
+from tests.providers.contract.meddler import Heard, Inbox, Meddler
+from tests.support.providers import MemoryTokens, Observed
+from tests.support.sandbox import RunningSandbox
+from tests.support.waiting import wait_until
+
+NOBODY = "http://127.0.0.1:9"
+"""Where nobody listens."""
+
+
+@dataclass
+class Theatre:
+    """What all scenes share."""
+
+    sandbox: RunningSandbox
+    meddler: Meddler
+    inbox: Inbox
+
+
+@dataclass
+class Scene:
+    """One case. `provider` is its adapter on the account the simulator accepts."""
+
+    case: ContractCase
+    theatre: Theatre
+    tokens: MemoryTokens = field(default_factory=MemoryTokens)
+    observed: Observed = field(default_factory=Observed)
+
+    def make(
+        self,
+        *,
+        base_url: str | None = None,
+        timeout_s: float = 10.0,
+        connect_timeout_s: float = 2.0,
+        tokens: MemoryTokens | None = None,
+        **settings: str,
+    ) -> Provider:
+        """The adapter; settings: those that differ."""
+        adapter = self.case.provider
+        url = base_url or f"{self.theatre.meddler.url}/{adapter.name}{adapter.simulator_path}"
+        values = (
+            {setting.name: setting.default for setting in adapter.settings} | dict(self.case.settings) | settings
+        )
+        surroundings = Surroundings(
+            tokens=self.tokens if tokens is None else tokens,
+            observe=self.observed,
+            timeout_s=timeout_s,
+            connect_timeout_s=connect_timeout_s,
+        )
+        return adapter(Account(f"contract-{self.case.id}", "sandbox", url, values), surroundings)
+
+    @cached_property
+    def provider(self) -> Provider:
+        return self.make()
+
+    @property
+    def can(self) -> Capabilities:
+        return self.provider.capabilities
+
+    # --- what is asked for
+
+    def url(self) -> str:
+        return f"{self.theatre.inbox.url}/hooks/{self.case.name}/{uuid.uuid4().hex}"
+
+    def amount(self, major: str | None = None, currency: str | None = None) -> Money:
+        """An amount nothing special happens at."""
+        code = currency or self.case.currency
+        is_whole = self.can.whole_units or not exponent_of(code)
+        return Money.parse(major or ("1230" if is_whole else "1230.50"), code)
+
+    def request(self, amount: Money | None = None) -> ChargeRequest:
+        return ChargeRequest(
+            str(ids.uuid7()), uuid.uuid4().hex[:12].upper(), amount or self.amount(), self.case.customer, self.url(),
+            f"{self.theatre.inbox.url}/done", "Two chairs", self.case.metadata,
+        )  # fmt: skip
+
+    def handle(self, request: ChargeRequest, told: Result | None = None) -> Handle:
+        """As the gateway remembers a charge; without `told`, after a lost answer."""
+        return Handle(
+            request.reference, request.label, request.amount, clock.now(),
+            told.provider_reference if told else None, told.receipt if told else None, request.callback_url,
+        )  # fmt: skip
+
+    def refund_of(self, charge: Handle, amount: Money | None = None, *, before: int = 0) -> RefundRequest:
+        return RefundRequest(
+            str(ids.uuid7()), amount or charge.amount, charge, "Returned", self.url(), refunded_before=before
+        )
+
+    def refund_handle(self, request: RefundRequest, told: Result | None = None) -> RefundHandle:
+        return RefundHandle(
+            request.reference, request.amount, request.charge, clock.now(),
+            told.provider_reference if told else None, request.refunded_before, request.callback_url,
+        )  # fmt: skip
+
+    def payout(self, method: PayoutMethod, currency: str) -> PayoutRequest:
+        return PayoutRequest(
+            str(ids.uuid7()), self.amount("2000", currency), method, self.case.destinations[method, currency],
+            self.url(),
+        )  # fmt: skip
+
+    def payout_handle(self, request: PayoutRequest, told: Result | None = None) -> PayoutHandle:
+        return PayoutHandle(
+            request.reference, request.amount, request.method, clock.now(),
+            told.provider_reference if told else None, request.callback_url,
+        )  # fmt: skip
+
+    # --- faults
+
+    def fault(self, operation: str, fault: str, **more: object) -> None:
+        """The simulator's next `operation` suffers this."""
+        word = self.case.operations[operation]
+        rule = {"provider": self.case.name, "operation": word, "fault": fault, "times": 1, **more}
+        self.theatre.sandbox.control({"rules": [rule]})
+
+    def charge_that(self, fault: str, **more: object) -> ChargeRequest:
+        """A charge that suffers this: by a rule of the simulator, or by the amount."""
+        if self.case.is_remote:
+            self.fault("charge", fault, **more)
+            return self.request()
+        return self.request(self.amount(self.case.amounts[fault]))
+
+    # --- what is checked always
+
+    def checked(self, result: Result) -> Result:
+        self.must_be_clean(result.response)
+        assert result.code is None or isinstance(result.code, str)
+        assert result.state not in (State.SUCCEEDED, State.PENDING) or result.code is None or result.message
+        return result
+
+    def must_be_clean(self, told: Mapping[str, Any]) -> None:
+        """JSON-safe, not endless, and no secret in it."""
+        text = json.dumps(dict(told), allow_nan=False)
+        assert json.loads(text) == dict(told)
+        assert len(text) < 10_000
+        self.must_hide_secrets(text)
+
+    def secrets(self) -> list[str]:
+        """Of the account, and the tokens got with them."""
+        named = [self.provider.account[one.name] for one in self.case.provider.settings if one.is_secret]
+        tokens = [token for token, _ in self.tokens._kept.values()]
+        return [secret for secret in named + tokens if len(secret) > 5]
+
+    def must_hide_secrets(self, text: str) -> None:
+        # Ids of notification addresses are in the token store, too, and are none.
+        shown = [one for one in self.secrets() if one in text]
+        assert not shown, f"a secret is shown in: {text.replace(shown[0], '<the secret>')[:300]}"
+
+    @contextmanager
+    def refused(self, *errors: type[ProviderError]) -> Iterator[list[ProviderError]]:
+        """The block raises exactly one of these, or a kind of it; what it says is checked. OutcomeUnknown passes for a
+        refusal nowhere, and a refusal nowhere for OutcomeUnknown."""
+        caught: list[ProviderError] = []
+        try:
+            yield caught
+        except ProviderError as error:
+            assert isinstance(error, errors), f"{type(error).__name__}({error.code}), not {errors}"
+            self.must_be_clean(error.response)
+            assert error.code
+            assert error.message == str(error)
+            assert error.message.endswith((".", "!", "?")) or error.response, "a sentence, or the provider's own words"
+            self.must_hide_secrets("".join(traceback.format_exception(error)) + repr(error))
+            caught.append(error)
+            return
+        raise AssertionError(f"none of {[error.__name__ for error in errors]} was raised")
+
+    # --- what happens
+
+    def charge(self, request: ChargeRequest, provider: Provider | None = None) -> Result:
+        return self.checked((provider or self.provider).charge(request))
+
+    def inquire(self, charge: Handle, provider: Provider | None = None) -> Result:
+        return self.checked((provider or self.provider).inquire(charge))
+
+    def becomes(self, charge: Handle, *states: State) -> Result:
+        """By asking, until one of the states is told."""
+        return wait_until(
+            lambda: (found := self.inquire(charge)).state in states and found, f"the charge is {states}"
+        )
+
+    def repeat(self, work: Callable[[], Result]) -> Result | None:
+        """The same again: an equal answer, or that the reference is known (None)."""
+        try:
+            return self.checked(work())
+        except DuplicateReference as error:
+            self.must_be_clean(error.response)
+            return None
+
+    def paid(self, amount: Money | None = None) -> Handle:
+        """A charge that was paid, with its receipt."""
+        request = self.request(amount)
+        told = self.charge(request)
+        done = told if told.state is State.SUCCEEDED else self.becomes(self.handle(request, told), State.SUCCEEDED)
+        if done.receipt is None:
+            claim = self.event(request.callback_url, Kind.PAYMENT, request.reference).claim
+            assert claim is not None
+            done = claim
+        assert done.receipt
+        assert done.amount in (None, request.amount)
+        return Handle(
+            request.reference, request.label, request.amount, clock.now(), done.provider_reference, done.receipt,
+            request.callback_url,
+        )  # fmt: skip
+
+    @cached_property
+    def paid_once(self) -> Handle:
+        """A paid charge for tests that change nothing."""
+        return self.paid()
+
+    def waiting(self) -> tuple[ChargeRequest, Handle]:
+        """A charge whose customer does not answer."""
+        request = self.charge_that("timed_out")
+        return request, self.handle(request, self.charge(request))
+
+    def refund_ends(self, request: RefundRequest, told: Result | None) -> Result:
+        """What became of a refund, by asking or by its callback."""
+        if Kind.REFUND in self.can.asks:
+            handle = self.refund_handle(request, told)
+
+            def asked() -> Result | None:
+                try:
+                    found = self.checked(self.provider.inquire_refund(handle))
+                except OutcomeUnknown:
+                    return None  # not known yet
+                return None if found.state is State.PENDING else found
+
+            return wait_until(asked, "the refund ends")
+        claim = self.event(request.callback_url, Kind.REFUND).claim
+        assert claim is not None
+        return self.checked(claim)
+
+    def payout_ends(self, request: PayoutRequest, told: Result | None) -> Result:
+        if Kind.PAYOUT in self.can.asks:
+            handle = self.payout_handle(request, told)
+            return wait_until(
+                lambda: (
+                    (found := self.checked(self.provider.inquire_payout(handle))).state is not State.PENDING
+                    and found
+                ),
+                "the payout ends",
+            )
+        claim = self.event(request.callback_url, Kind.PAYOUT).claim
+        assert claim is not None
+        return self.checked(claim)
+
+    # --- callbacks
+
+    def heard(self, url: str, kind: Kind, *references: str | None) -> list[Heard]:
+        """Callbacks of this kind that came to this URL or name one of these references."""
+        token = url.rpartition("/")[2]
+        known = {reference for reference in references if reference}
+        return [
+            one
+            for one in list(self.theatre.inbox.heard)
+            if one.event.kind is kind
+            and one.path.startswith(f"/hooks/{self.case.name}")
+            and (token in one.path or {one.event.reference, one.event.provider_reference} & known)
+        ]
+
+    def callback(self, url: str, kind: Kind, *references: str | None) -> Heard:
+        """The first of them; one that tells a state if there is such a one."""
+
+        def best() -> Heard | None:
+            found = self.heard(url, kind, *references)
+            return next((one for one in found if one.event.claim), found[0] if found else None)
+
+        return wait_until(best, f"a callback about the {kind} comes")
+
+    def event(self, url: str, kind: Kind, *references: str | None) -> Any:
+        return self.callback(url, kind, *references).event
+
+    def quiet(self) -> None:
+        """Until the simulators have done and sent what they meant to by now."""
+
+        def is_quiet() -> bool:
+            answer = requests.get(f"{self.theatre.sandbox.url}/sandbox/waiting", timeout=10)
+            return bool(answer.json()["due_soon"] == 0)
+
+        wait_until(is_quiet, "the simulators are quiet", timeout_s=15)
+
+    # --- the provider's own book
+
+    def booked(self, kind: str, *references: str) -> list[Decimal]:
+        """What the provider really moved under these references, in major units."""
+        entries = self.theatre.sandbox.book(self.case.name)["entries"]
+        return [
+            Decimal(entry["amount"])
+            for entry in entries
+            if entry["kind"] == kind and entry["reference"] in references
+        ]
+
+    def must_have_charged(self, request: ChargeRequest, *amounts: Money) -> None:
+        """Exactly these, once the simulators are quiet. A provider that keeps nothing tells by an inquiry."""
+        if not self.case.is_remote:
+            found = self.inquire(self.handle(request))
+            assert [found.amount] * (found.state is State.SUCCEEDED) == list(amounts)
+            return
+        self.quiet()
+        assert self.booked("charge", request.reference, request.label) == [major(one) for one in amounts]
+
+    def must_have_refunded(self, refunds: list[RefundRequest], *amounts: Money) -> None:
+        if self.case.is_remote:
+            self.quiet()
+            charge = refunds[0].charge
+            references = {charge.reference, charge.label} | {one.reference for one in refunds}
+            assert sorted(self.booked("refund", *references)) == sorted(major(one) for one in amounts)
+
+    def must_have_paid_out(self, request: PayoutRequest, *amounts: Money) -> None:
+        self.quiet()
+        short = request.reference.replace("-", "")[-12:]
+        assert self.booked("payout", request.reference, short) == [major(one) for one in amounts]
+
+
+def major(amount: Money) -> Decimal:
+    return Decimal(amount.amount_minor).scaleb(-exponent_of(amount.currency))

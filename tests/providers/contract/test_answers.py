@@ -1,0 +1,124 @@
+"""Answers no simulator gives: unreadable, endless, slow, elsewhere, about something else, in words nobody has heard of."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+
+from app.providers.errors import OutcomeUnknown
+from tests.providers.contract.case import every
+from tests.providers.contract.meddler import changed, cut, dripping, instead
+from tests.providers.contract.operations import OPERATIONS, prepare, run, supports
+from tests.providers.contract.scene import Scene
+
+ODD = {
+    "html": instead(200, b"<html>maintenance</html>", Content_Type="text/html"),
+    "nothing": instead(200, b""),
+    "no-json": instead(200, b'{"status": "succ'),
+    "a-list": instead(200, b"[]"),
+    "a-number": instead(200, b"1"),
+    "null": instead(200, b"null"),
+    "an-empty-object": instead(200, b"{}"),
+    "not-text": instead(200, b"\xff\xfe\x00"),
+    "deep": instead(200, b"[" * 100_000),
+    "created-elsewhere": instead(201, b'{"ok": true}'),
+    "no-content": instead(204),
+    "half": cut,
+    "a-proxy-s-500": instead(500, b"<html>oops</html>", Content_Type="text/html"),
+    "a-proxy-s-502": instead(502, b""),
+    "a-proxy-s-404": instead(404, b"<html>no such page</html>", Content_Type="text/html"),
+    "a-proxy-s-403": instead(403, b"<html>blocked</html>", Content_Type="text/html"),
+    "a-conflict": instead(409, b"<html>conflict</html>", Content_Type="text/html"),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_answer_that_says_nothing_leaves_it_unknown(remote: Scene, operation: str) -> None:
+    _needs(remote, operation)
+    for name, meddling in ODD.items():
+        if name == "half" and operation in ("cancel", "refund", "pay_out"):
+            continue  # it would be done
+        remote.theatre.meddler.forget()
+        remote.theatre.meddler.meddle(remote.case.paths[operation], meddling)
+        try:
+            with remote.refused(OutcomeUnknown):
+                run(remote, operation, remote.provider)
+        except AssertionError as error:
+            raise AssertionError(f"{operation}, answered by {name}: {error}") from error
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("operation", ["charge", "inquire", "refund", "pay_out"])
+def test_a_redirect_is_not_followed(remote: Scene, operation: str, status: int) -> None:
+    _needs(remote, operation)
+    meddler = remote.theatre.meddler
+    prepare(remote, operation)
+    meddler.seen.clear()
+    meddler.meddle(remote.case.paths[operation], instead(status, b"", Location=f"{meddler.url}/elsewhere"))
+    with remote.refused(OutcomeUnknown):
+        run(remote, operation, remote.provider)
+    assert meddler.count("/elsewhere") == 0
+    assert meddler.count(remote.case.paths[operation]) == 1, "and it is not sent again"
+
+
+@pytest.mark.parametrize("operation", ["charge", "inquire", "refund"])
+def test_an_endless_answer_is_not_read_to_its_end(remote: Scene, operation: str) -> None:
+    prepare(remote, operation)
+    huge = b'{"status": "success", "data": "' + b"x" * 3_000_000 + b'"}'
+    remote.theatre.meddler.meddle(remote.case.paths[operation], instead(200, huge))
+    with remote.refused(OutcomeUnknown) as caught:
+        run(remote, operation, remote.provider)
+    assert "too large" in caught[0].message
+
+
+@pytest.mark.parametrize("operation", ["charge", "inquire"])
+def test_an_answer_that_drips_is_given_up_in_time(remote: Scene, operation: str) -> None:
+    prepare(remote, operation)
+    hasty = remote.make(timeout_s=0.4, connect_timeout_s=0.2)
+    remote.theatre.meddler.meddle(remote.case.paths[operation], dripping)
+    began = time.monotonic()
+    with remote.refused(OutcomeUnknown):
+        run(remote, operation, hasty)
+    assert time.monotonic() - began < 3, "the time-out is for the whole answer"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_word_nobody_has_heard_of_is_unknown(remote: Scene, operation: str) -> None:
+    word = remote.case.unknown_words.get(operation)
+    if word is None:
+        pytest.skip("the answer has no status word")
+    prepare(remote, operation)
+    provider, call = remote.provider, _real(remote, operation)
+    remote.theatre.meddler.meddle(remote.case.paths[operation], changed(word))
+    with remote.refused(OutcomeUnknown) as caught:
+        remote.checked(call(provider))
+    assert caught[0].outcome == "unknown"
+
+
+def test_every_case_has_an_unknown_word_for_its_inquiry() -> None:
+    for case in every():
+        assert not case.is_remote or "inquire" in case.unknown_words, case.id
+
+
+def _real(scene: Scene, operation: str) -> Any:
+    """The call about something that is really there, so that the simulator's answer is a good one before the change."""
+    if operation == "inquire_refund":
+        refund = scene.refund_of(scene.paid())
+        told = scene.checked(scene.provider.refund(refund))
+        return lambda provider: provider.inquire_refund(scene.refund_handle(refund, told))
+    if operation == "inquire_payout":
+        payout = scene.payout(*next(iter(scene.case.destinations)))
+        told = scene.checked(scene.provider.pay_out(payout))
+        return lambda provider: provider.inquire_payout(scene.payout_handle(payout, told))
+    if operation == "refund":
+        refund = scene.refund_of(scene.paid())
+        return lambda provider: provider.refund(refund)
+    return lambda provider: run(scene, operation, provider)
+
+
+def _needs(scene: Scene, operation: str) -> None:
+    if not supports(scene, operation) or operation not in scene.case.paths:
+        pytest.skip("the provider has no such operation")
+    prepare(scene, operation)

@@ -1,0 +1,196 @@
+"""Callbacks: about what, signed or not, repeated, early, late, lost, out of order, forged, unreadable."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.money import Money, exponent_of
+from app.providers.base import Callback, CallbackEvent, ChargeRequest, Kind, Result, State
+from app.providers.errors import CallbackError, ForgedCallback
+from tests.providers.contract.scene import Scene
+from tests.support.waiting import wait_until
+
+JUNK = (
+    b"", b" ", b"{", b"{}", b"[]", b"null", b"1", b'"text"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 20_000,
+    b'{"event":null,"data":null}', b'{"event":{},"data":[]}', b'{"id":1,"type":2,"data":{"object":3}}',
+    b'{"Body":{"stkCallback":null}}', b'{"Result":{"ResultCode":[]}}', b'{"OrderTrackingId":{}}', b"a=1&b=2",
+    b'{"amount":1e999999}', b'{"amount":NaN}', b'{"reference":"\\u0000\\ud800"}',
+)  # fmt: skip
+
+
+def callback_of(scene: Scene, request: ChargeRequest, told: Result | None = None) -> Callback:
+    """A signed one where callbacks are signed."""
+    if scene.case.callback:
+        return scene.case.callback(scene.provider, request)
+    known = told.provider_reference if told else None
+
+    def signed() -> Callback | None:
+        found = scene.heard(request.callback_url, Kind.PAYMENT, request.reference, known)
+        good = [one for one in found if one.event.is_verified or not scene.can.signs_callbacks]
+        return good[0].callback if good else None
+
+    return wait_until(signed, "a callback about the payment comes")
+
+
+def paid(scene: Scene) -> tuple[ChargeRequest, Result]:
+    request = scene.request()
+    told = scene.charge(request)
+    scene.becomes(scene.handle(request, told), State.SUCCEEDED)
+    return request, told
+
+
+def must_be_about(scene: Scene, event: CallbackEvent, request: ChargeRequest, told: Result | None) -> None:
+    assert event.kind is Kind.PAYMENT
+    assert event.reference == request.reference or (
+        told is not None and event.provider_reference == told.provider_reference
+    )
+    assert 0 < len(event.event_id) <= 255
+    assert event.event_type
+
+
+def test_a_callback_names_the_payment(scene: Scene) -> None:
+    request, told = paid(scene)
+    seen = len(scene.theatre.meddler.seen)
+    event = scene.provider.read_callback(callback_of(scene, request, told))
+    assert len(scene.theatre.meddler.seen) == seen, "reading asks nobody"
+    must_be_about(scene, event, request, told)
+    assert event.is_verified is scene.can.signs_callbacks
+    if event.claim:
+        scene.checked(event.claim)
+        assert event.claim.amount in (None, request.amount)
+
+
+def test_what_an_unsigned_callback_says_is_worth_nothing_elsewhere(remote: Scene) -> None:
+    """It may claim something only when it came to the payment's own secret URL."""
+    request, told = paid(remote)
+    remote.quiet()
+    secret = request.callback_url.rpartition("/")[2]
+    for heard in remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference):
+        event = heard.event
+        assert event.is_verified or event.claim is None or secret in heard.path
+        if not remote.can.signs_callbacks:
+            assert not event.is_verified
+
+
+def test_a_callback_makes_the_same_event_each_time_and_another_payment_another(scene: Scene) -> None:
+    request, told = paid(scene)
+    callback = callback_of(scene, request, told)
+    first, again = (scene.provider.read_callback(callback).event_id for _ in range(2))
+    assert first == again
+    other, other_told = paid(scene)
+    assert scene.provider.read_callback(callback_of(scene, other, other_told)).event_id != first
+
+
+def test_a_callback_that_comes_three_times_is_one_event(remote: Scene) -> None:
+    remote.fault("charge", "callback_copies", copies=3)
+    request, told = paid(remote)
+
+    def copies() -> bool:
+        found = remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference)
+        by_id: dict[str, int] = {}
+        for one in found:
+            by_id[one.event.event_id] = by_id.get(one.event.event_id, 0) + 1
+        return max(by_id.values(), default=0) >= 3
+
+    wait_until(copies, "three callbacks with one event id come")
+    remote.must_have_charged(request, request.amount)
+
+
+def test_a_callback_may_come_before_the_answer(remote: Scene) -> None:
+    remote.fault("charge", "callback_early")
+    request = remote.request()
+    told = remote.charge(request)
+    # It is here already: the simulator delivered it before it answered.
+    found = remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference)
+    assert found
+    must_be_about(remote, found[0].event, request, told)
+    remote.becomes(remote.handle(request, told), State.SUCCEEDED)
+    remote.must_have_charged(request, request.amount)
+
+
+def test_without_any_callback_asking_tells(remote: Scene) -> None:
+    remote.fault("charge", "callback_lost")
+    request, told = paid(remote)
+    remote.quiet()
+    assert not remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference)
+
+
+def test_callbacks_out_of_order_do_not_change_what_asking_tells(remote: Scene) -> None:
+    remote.fault("charge", "callback_reorder")
+    request, told = paid(remote)
+    remote.quiet()
+    assert remote.inquire(remote.handle(request, told)).state is State.SUCCEEDED
+
+
+def test_another_amount_than_asked_for_is_told_as_it_is(scene: Scene) -> None:
+    request = scene.charge_that("wrong_amount")
+    told = scene.charge(request)
+    more = request.amount + Money(10 ** exponent_of(request.amount.currency), request.amount.currency)
+    found = scene.becomes(scene.handle(request, told), State.SUCCEEDED)
+    if found.amount is None:
+        claim = scene.event(request.callback_url, Kind.PAYMENT, request.reference).claim
+        assert claim is not None
+        found = claim
+    assert found.amount == more
+
+
+def test_what_the_adapter_acknowledges_is_not_sent_again(remote: Scene) -> None:
+    request, told = paid(remote)
+    remote.quiet()
+    callback_of(remote, request, told)
+    token = request.callback_url.rpartition("/")[2]
+    ours = [
+        one
+        for one in remote.theatre.sandbox.callbacks(remote.case.name)
+        if token in one["url"] or request.reference in one["body"] or request.reference in one["url"]
+    ]
+    assert ours
+    assert {one["status"] for one in ours} == {"delivered"}, ours
+    assert all(one["attempts"] == 1 for one in ours)
+
+
+@pytest.mark.parametrize("forgery", ["another body", "another secret", "no signature", "another signature"])
+def test_a_forged_callback_is_refused(scene: Scene, forgery: str) -> None:
+    if not scene.can.signs_callbacks:
+        pytest.skip("the provider signs nothing: its callbacks are hints")
+    good = callback_of(scene, *paid(scene))
+    reader = scene.provider
+    bad = good
+    if forgery == "another body":
+        bad = replace(good, body=good.body[:-1] + b" }")
+    if forgery == "another secret":
+        secrets = {one.name: "another-secret" for one in scene.case.provider.settings if one.is_secret}
+        reader = scene.make(**secrets)
+    if forgery == "no signature":
+        bad = replace(good, headers={})
+    if forgery == "another signature":
+        names = [name for name in good.headers if "signature" in name]
+        assert names
+        bad = replace(good, headers=good.headers | {name: good.headers[name][:-6] + "abcdef" for name in names})
+    assert reader.read_callback(good) if forgery != "another secret" else True
+    with pytest.raises(ForgedCallback):
+        reader.read_callback(bad)
+
+
+def test_without_a_secret_no_signature_is_believed(scene: Scene) -> None:
+    """An empty secret is everybody's secret."""
+    if scene.can.signs_callbacks:
+        good = callback_of(scene, *paid(scene))
+        keyless = scene.make(**{one.name: "" for one in scene.case.provider.settings if one.is_secret and "key" not in one.name or one.name == "secret_key"})
+        with pytest.raises(ForgedCallback):
+            keyless.read_callback(good)
+
+
+def test_what_cannot_be_read_is_refused_and_breaks_nothing(scene: Scene) -> None:
+    for body in JUNK:
+        for method in ("POST", "GET"):
+            with pytest.raises(CallbackError):
+                scene.provider.read_callback(Callback(method, {}, {}, body))
+
+
+def test_every_callback_of_the_suite_could_be_read(remote: Scene) -> None:
+    paid(remote)
+    remote.quiet()
+    assert remote.theatre.inbox.refused == []

@@ -1,0 +1,159 @@
+"""Payouts: to every destination the capabilities declare, once for each reference; elsewhere not at all."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.money import EXPONENTS
+from app.providers.base import Kind, PayoutMethod, PayoutRequest, State
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    NotSupported,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+)
+from tests.providers.contract.case import every
+from tests.providers.contract.scene import Scene
+from tests.support.providers import MemoryTokens
+
+DECLARED = [
+    pytest.param(case.id, method, currency, id=f"{case.id}-{method.value}-{currency}")
+    for case in every()
+    for method, currency in case.destinations
+]
+
+
+def test_the_destinations_of_the_case_are_those_declared(scene: Scene) -> None:
+    declared = {(method, code) for method, codes in scene.can.payouts.items() for code in codes}
+    assert set(scene.case.destinations) == declared
+
+
+@pytest.mark.parametrize(("case_id", "method", "currency"), DECLARED)
+def test_a_payout(scenes: dict[str, Scene], case_id: str, method: PayoutMethod, currency: str) -> None:
+    scene = scenes[case_id]
+    request = scene.payout(method, currency)
+    told = scene.checked(scene.provider.pay_out(request))
+    assert told.state in (State.PENDING, State.SUCCEEDED)
+    assert told.amount in (None, request.amount)
+    done = scene.payout_ends(request, told)
+    assert (done.state, done.amount) == (State.SUCCEEDED, request.amount)
+    scene.must_have_paid_out(request, request.amount)
+
+
+@pytest.mark.parametrize(("case_id", "method", "currency"), DECLARED)
+def test_the_same_reference_pays_once(
+    scenes: dict[str, Scene], case_id: str, method: PayoutMethod, currency: str
+) -> None:
+    scene = scenes[case_id]
+    if method in scene.case.unkeyed_payouts:
+        pytest.skip("the provider takes no reference here: the gateway never sends such a payout again")
+    request = scene.payout(method, currency)
+    scene.checked(scene.provider.pay_out(request))
+    scene.repeat(lambda: scene.provider.pay_out(request))
+    scene.payout_ends(request, None)
+    scene.repeat(lambda: scene.provider.pay_out(request))
+    scene.must_have_paid_out(request, request.amount)
+
+
+@pytest.mark.parametrize(("case_id", "method", "currency"), DECLARED)
+@pytest.mark.parametrize("fault", ["drop", "before"])
+def test_a_payout_whose_answer_was_lost(
+    scenes: dict[str, Scene], case_id: str, method: PayoutMethod, currency: str, fault: str
+) -> None:
+    scene = scenes[case_id]
+    request = scene.payout(method, currency)
+    word = "b2b" if method in scene.case.unkeyed_payouts else scene.case.operations["pay_out"]
+    rule = {"provider": scene.case.name, "operation": word, "fault": fault, "times": 1}
+    scene.theatre.sandbox.control({"rules": [rule]})
+    with scene.refused(OutcomeUnknown):
+        scene.provider.pay_out(request)
+    _asked(scene, request, is_done=fault == "drop")
+    scene.must_have_paid_out(request, *[request.amount] * (fault == "drop"))
+    scene.theatre.sandbox.forget_rules()
+
+
+def _asked(scene: Scene, request: PayoutRequest, *, is_done: bool) -> None:
+    """By our reference alone: the truth, or that it is not known; never the opposite."""
+    try:
+        found = scene.checked(scene.provider.inquire_payout(scene.payout_handle(request)))
+    except OutcomeUnknown:
+        return
+    if Kind.PAYOUT in scene.can.asks:
+        assert found.state in ((State.PENDING, State.SUCCEEDED) if is_done else (State.NOT_FOUND,))
+    else:
+        assert found.state is State.PENDING, "the answer comes by callback"
+    if is_done:
+        assert scene.payout_ends(request, None).state is State.SUCCEEDED
+
+
+def test_where_nothing_is_declared_nothing_is_paid_out(scene: Scene) -> None:
+    declared = {(method, code) for method, codes in scene.can.payouts.items() for code in codes}
+    anywhere = {
+        "phone_number": "254712345678", "till_number": "247247", "account_number": "0001234567", "bank_code": "058",
+        "account_name": "Ada Obi",
+    }  # fmt: skip
+    pairs = [(method, code) for method in PayoutMethod for code in sorted(EXPONENTS)]
+    for method, code in pairs:
+        if (method, code) in declared:
+            continue
+        request = PayoutRequest("0198c0de-0000-7000-8000-000000000009", scene.amount("2000", code), method, anywhere)
+        with scene.refused(NotSupported if method not in scene.can.payouts else InvalidRequest):
+            scene.provider.pay_out(request)
+    if not scene.can.payouts:
+        with scene.refused(NotSupported):
+            scene.provider.inquire_payout(scene.payout_handle(request))
+
+
+def test_a_destination_that_lacks_something_is_refused_before_anything_is_sent(remote: Scene) -> None:
+    for method, currency in remote.case.destinations:
+        request = remote.payout(method, currency)
+        for name in request.destination:
+            if name == "account_name" and remote.case.name == "paystack":
+                continue  # wallets have none, and a bank account's is looked up
+            less = {key: value for key, value in request.destination.items() if key != name}
+            seen = len(remote.theatre.meddler.seen)
+            with remote.refused(InvalidRequest):
+                remote.provider.pay_out(replace(request, destination=less))
+            assert len(remote.theatre.meddler.seen) == seen
+
+
+def test_a_payout_that_is_refused_moves_nothing(remote: Scene) -> None:
+    if not remote.can.payouts:
+        pytest.skip("the provider pays nothing out")
+    request = remote.payout(*next(iter(remote.case.destinations)))
+    remote.fault("pay_out", "rate_limit")
+    with remote.refused(RateLimited):
+        remote.provider.pay_out(request)
+    with remote.refused(AuthFailed):
+        remote.make(tokens=MemoryTokens(), **remote.case.wrong_settings).pay_out(request)
+    remote.must_have_paid_out(request)
+    remote.fault("pay_out", "insufficient_funds")
+    try:
+        told = remote.checked(remote.provider.pay_out(request))
+    except Declined as error:
+        remote.must_be_clean(error.response)
+    else:
+        assert remote.payout_ends(request, told).state is State.FAILED
+    remote.must_have_paid_out(request)
+
+
+def test_a_refused_question_is_no_refused_payout(remote: Scene) -> None:
+    if "inquire_payout" not in remote.case.operations:
+        pytest.skip("the provider pays nothing out")
+    request = remote.payout(*next(iter(remote.case.destinations)))
+    told = remote.checked(remote.provider.pay_out(request))
+    for fault in ("drop", "before", "after", "rate_limit", "token_expired"):
+        remote.fault("inquire_payout", fault)
+        try:
+            found = remote.provider.inquire_payout(remote.payout_handle(request, told))
+        except ProviderError as error:
+            assert not isinstance(error, Declined | InvalidRequest | DuplicateReference), fault
+        else:
+            assert found.state in (State.PENDING, State.SUCCEEDED), fault
+    remote.payout_ends(request, told)

@@ -1,0 +1,203 @@
+"""Refunds: whole, in parts, again, too much, lost; whatever the capabilities say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.money import Money
+from app.providers.base import Kind, RefundRequest, Result, State
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+    ProviderError,
+    RateLimited,
+)
+from tests.providers.contract.scene import Scene
+from tests.support.providers import MemoryTokens
+
+NO = (InvalidRequest, Declined)
+
+
+def refunded(scene: Scene, request: RefundRequest) -> Result:
+    told = scene.checked(scene.provider.refund(request))
+    assert told.state in (State.PENDING, State.SUCCEEDED)
+    assert told.amount in (None, request.amount)
+    done = scene.refund_ends(request, told)
+    assert done.state is State.SUCCEEDED
+    assert done.amount in (None, request.amount)
+    return told
+
+
+def third(amount: Money) -> Money:
+    whole = amount.amount_minor // 300 * 100
+    return Money(whole, amount.currency)
+
+
+def test_a_whole_payment_is_given_back(scene: Scene) -> None:
+    paid = scene.paid()
+    request = scene.refund_of(paid)
+    told = refunded(scene, request)
+    assert told.provider_reference
+    scene.must_have_refunded([request], paid.amount)
+    if scene.case.is_remote:
+        assert scene.inquire(paid).state in (State.SUCCEEDED, State.REVERSED)
+
+
+def test_a_part_is_given_back_or_refused_before_anything_moves(scene: Scene) -> None:
+    paid = scene.paid()
+    request = scene.refund_of(paid, third(paid.amount))
+    if scene.can.can_refund_partially:
+        refunded(scene, request)
+        scene.must_have_refunded([request], request.amount)
+        return
+    with scene.refused(InvalidRequest):
+        scene.provider.refund(request)
+    scene.must_have_refunded([request])
+
+
+def test_a_second_part_is_given_back_or_refused(scene: Scene) -> None:
+    if not scene.can.can_refund_partially:
+        pytest.skip("there are no parts")
+    paid = scene.paid()
+    part = third(paid.amount)
+    first = scene.refund_of(paid, part)
+    refunded(scene, first)
+    second = scene.refund_of(paid, part, before=part.amount_minor)
+    if scene.can.can_refund_repeatedly:
+        told = refunded(scene, second)
+        assert told.provider_reference
+        scene.must_have_refunded([first, second], part, part)
+        return
+    with scene.refused(*NO):
+        scene.provider.refund(second)
+    scene.must_have_refunded([first, second], part)
+
+
+def test_no_more_than_was_paid_is_given_back(scene: Scene) -> None:
+    paid = scene.paid()
+    unit = Money(100, paid.amount.currency)
+    request = scene.refund_of(paid, paid.amount + unit)
+    with scene.refused(*NO):
+        scene.provider.refund(request)
+    scene.must_have_refunded([request])
+
+
+def test_what_was_given_back_is_not_given_back_again(scene: Scene) -> None:
+    """Whatever the provider answers to a second whole refund: its book holds one."""
+    paid = scene.paid()
+    first = scene.refund_of(paid)
+    refunded(scene, first)
+    second = scene.refund_of(paid, before=paid.amount.amount_minor)
+    with scene.refused(*NO):
+        scene.provider.refund(second)
+    scene.must_have_refunded([first, second], paid.amount)
+
+
+def test_the_same_refund_sent_twice_moves_once(scene: Scene) -> None:
+    paid = scene.paid()
+    request = scene.refund_of(paid)
+    scene.checked(scene.provider.refund(request))
+    try:
+        again = scene.checked(scene.provider.refund(request))
+    except (Declined, InvalidRequest, DuplicateReference) as error:
+        scene.must_be_clean(error.response)
+    else:
+        assert again.state is not State.FAILED
+    scene.must_have_refunded([request], paid.amount)
+
+
+def test_a_payment_nobody_made_is_not_refunded(remote: Scene) -> None:
+    request, charge = remote.waiting()
+    refund = remote.refund_of(charge)
+    with remote.refused(*NO):
+        remote.provider.refund(refund)
+    remote.must_have_refunded([refund])
+    remote.must_have_charged(request)
+
+
+@pytest.mark.parametrize(("fault", "more"), [("drop", {}), ("after", {"status": 500})])
+def test_a_refund_that_was_done_and_whose_answer_was_lost(remote: Scene, fault: str, more: dict[str, int]) -> None:
+    """It is found, or it stays unknown: never failed, never not there."""
+    paid = remote.paid()
+    request = remote.refund_of(paid)
+    remote.fault("refund", fault, **more)
+    with remote.refused(OutcomeUnknown):
+        remote.provider.refund(request)
+    if Kind.REFUND not in remote.can.asks:
+        with remote.refused(OutcomeUnknown):
+            remote.provider.inquire_refund(remote.refund_handle(request))
+    assert remote.refund_ends(request, None).state is State.SUCCEEDED
+    remote.must_have_refunded([request], paid.amount)
+
+
+def test_a_refund_that_was_not_done_and_nobody_said_so(remote: Scene) -> None:
+    paid = remote.paid()
+    request = remote.refund_of(paid)
+    remote.fault("refund", "before", status=500)
+    with remote.refused(OutcomeUnknown):
+        remote.provider.refund(request)
+    try:
+        found = remote.checked(remote.provider.inquire_refund(remote.refund_handle(request)))
+    except OutcomeUnknown as error:
+        remote.must_be_clean(error.response)
+    else:
+        assert found.state is State.NOT_FOUND
+    remote.must_have_refunded([request])
+
+
+@pytest.mark.parametrize(("fault", "state"), [("refund_drop", State.SUCCEEDED), ("refund_before", State.NOT_FOUND)])
+def test_lost_refunds_in_this_process(scene: Scene, fault: str, state: State) -> None:
+    if scene.case.is_remote:
+        pytest.skip("the simulators are asked in the tests above")
+    paid = scene.paid(scene.amount("8000.01"))
+    request = scene.refund_of(paid, scene.amount(scene.case.amounts[fault]))
+    with scene.refused(OutcomeUnknown):
+        scene.provider.refund(request)
+    assert scene.checked(scene.provider.inquire_refund(scene.refund_handle(request))).state is state
+
+
+def test_a_refund_asked_for_too_often_or_with_wrong_credentials_moves_nothing(remote: Scene) -> None:
+    request = remote.refund_of(remote.paid())
+    remote.fault("refund", "rate_limit")
+    with remote.refused(RateLimited):
+        remote.provider.refund(request)
+    stranger = remote.make(tokens=MemoryTokens(), **remote.case.wrong_settings)
+    with remote.refused(AuthFailed):
+        stranger.refund(request)
+    remote.must_have_refunded([request])
+    assert refunded(remote, request)
+    remote.must_have_refunded([request], request.amount)
+
+
+def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
+    """The first part's handle never tells of the second part."""
+    if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.asks):
+        pytest.skip("a payment has one refund, or refunds cannot be asked about")
+    paid = remote.paid()
+    part = third(paid.amount)
+    first = remote.refund_of(paid, part)
+    told = refunded(remote, first)
+    never = replace(first, reference="00000000-0000-7000-8000-000000000000", amount=paid.amount - part)
+    try:
+        found = remote.provider.inquire_refund(remote.refund_handle(never))
+    except ProviderError as error:
+        assert isinstance(error, OutcomeUnknown)
+    else:
+        assert found.state is State.NOT_FOUND
+    again = remote.checked(remote.provider.inquire_refund(remote.refund_handle(first, told)))
+    assert again.amount == part
+
+
+def test_reversed_means_what_is_declared(remote: Scene) -> None:
+    """After the refund of a part a payment is not called reversed, where that word is for the whole of it."""
+    if not remote.can.can_refund_partially:
+        pytest.skip("there are no parts")
+    paid = remote.paid()
+    refunded(remote, remote.refund_of(paid, third(paid.amount)))
+    state = remote.inquire(paid).state
+    assert state is State.SUCCEEDED or (state is State.REVERSED and not remote.can.names_reversals)

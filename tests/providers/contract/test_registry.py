@@ -1,0 +1,105 @@
+"""The registry: what every provider must come with, and that no capability goes unexercised."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from app.providers import PROVIDERS
+from app.providers.base import Capabilities, Provider
+from tests.providers.contract.case import found
+from tests.providers.contract.operations import OPERATIONS
+from tests.providers.contract.scene import Theatre
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+
+EXERCISED = {
+    "currencies": "test_amounts.py::test_what_is_booked_is_what_was_asked_for",
+    "needs": "test_charges.py::test_check_knows_currencies_limits_and_needs",
+    "countries": "test_registry.py::test_a_provider_says_who_it_is",
+    "whole_units": "test_charges.py::test_check_knows_currencies_limits_and_needs",
+    "has_payment_page": "test_charges.py::test_a_payment_page_is_shown_where_there_is_one",
+    "asks": "test_refunds.py::test_a_whole_payment_is_given_back",
+    "is_resend_safe": "test_lost_answers.py::test_the_same_reference_charges_once",
+    "can_ask_by_reference": "test_lost_answers.py::test_done_but_the_answer_was_lost",
+    "can_refund": "test_refunds.py::test_a_whole_payment_is_given_back",
+    "can_refund_partially": "test_refunds.py::test_a_part_is_given_back_or_refused_before_anything_moves",
+    "can_refund_repeatedly": "test_refunds.py::test_a_second_part_is_given_back_or_refused",
+    "can_cancel": "test_charges.py::test_an_open_charge_is_taken_back_where_that_can_be",
+    "payouts": "test_payouts.py::test_a_payout",
+    "signs_callbacks": "test_callbacks.py::test_a_forged_callback_is_refused",
+    "has_statement": "test_charges.py::test_the_statement_lists_what_was_collected",
+    "expires_after": "test_registry.py::test_a_provider_says_who_it_is",
+    "horizon": "test_registry.py::test_a_provider_says_who_it_is",
+    "statement_reach": "test_registry.py::test_a_provider_says_who_it_is",
+    "names_reversals": "test_refunds.py::test_reversed_means_what_is_declared",
+}
+"""Capability → the test that would notice if it were wrong."""
+
+each = pytest.mark.parametrize("name", sorted(PROVIDERS))
+
+
+@each
+def test_every_provider_has_a_case(name: str) -> None:
+    assert found().get(name), f"write tests/providers/contract/cases/{name}.py (docs/adding-a-provider.md)"
+    for case in found()[name]:
+        assert case.provider is PROVIDERS[name]
+        unknown = (set(case.paths) | set(case.operations)) - {*OPERATIONS, "token"}
+        assert not unknown, unknown
+
+
+@each
+def test_a_provider_says_who_it_is(name: str) -> None:
+    provider = PROVIDERS[name]
+    can = provider.capabilities
+    assert issubclass(provider, Provider)
+    assert (provider.name, re.fullmatch(r"[a-z][a-z0-9]{1,19}", name) is not None) == (name, True)
+    assert provider.__module__.startswith(f"app.providers.{name}"), "one folder, of the provider's name"
+    assert provider.title.strip()
+    assert set(provider.base_urls) == {"live", "sandbox"}
+    for url in provider.base_urls.values():
+        assert url == "in-process" or (url.startswith("https://") and not url.endswith("/"))
+    assert all(re.fullmatch(r"[A-Z]{2}", country) for country in can.countries)
+    assert can.currencies
+    assert timedelta(minutes=1) <= can.expires_after <= timedelta(days=7)
+    assert timedelta(minutes=5) <= can.horizon <= timedelta(days=7)
+    assert (can.statement_reach > timedelta(0)) or not can.has_statement
+    assert can.can_refund or not (can.can_refund_partially or can.can_refund_repeatedly)
+
+
+@each
+def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
+    settings = PROVIDERS[name].settings
+    names = [one.name for one in settings]
+    assert len(set(names)) == len(names)
+    assert any(one.is_required for one in settings), "without a required setting nobody can leave the provider out"
+    for one in settings:
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", one.name)
+        assert one.about
+        assert not (one.is_secret and one.default), f"{one.name}: a secret has no default"
+        if re.search(r"secret|passkey|password|api_key|credential", one.name):
+            assert one.is_secret, f"{one.name} is a secret"
+
+
+@each
+def test_a_provider_has_a_page_and_a_simulator(name: str, theatre: Theatre) -> None:
+    page = (ROOT / f"docs/providers/{name}.md").read_text()
+    for one in PROVIDERS[name].settings:
+        assert f"{name}_{one.name}".upper() in page or f"`{one.name}`" in page, f"{one.name} is not on its page"
+    if any(case.is_remote for case in found()[name]):
+        books = requests.get(f"{theatre.sandbox.url}/sandbox/book/{name}", timeout=10)
+        assert books.status_code == 200
+        assert f"/{name}" in requests.get(f"{theatre.sandbox.url}/sandbox/", timeout=10).text
+
+
+def test_every_capability_is_exercised() -> None:
+    assert set(EXERCISED) == {one.name for one in fields(Capabilities)}
+    for capability, place in EXERCISED.items():
+        file, _, test = place.partition("::")
+        assert f"def {test}(" in (HERE / file).read_text(), capability

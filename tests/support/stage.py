@@ -1,0 +1,100 @@
+"""Everything as it runs in earnest, for storms: web, relay, worker and simulators, and a merchant who asks for payments."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from flask import Flask
+
+from app import create_app
+from launcher.embedded import APPLICATION, OWNER, SUPERUSER, EmbeddedRedis
+from tests.support import servers, soundness
+from tests.support.house import House, running_house
+from tests.support.tenants import Shop, make_shop
+from tests.support.world import CURRENCIES, CUSTOMER
+
+PLACES_AFTER_THE_POINT = {"JPY": 0, "KWD": 3, "UGX": 0, "XOF": 0}
+"""Of currencies that have not two."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer to a request for a payment or a refund. seconds: how long it took."""
+
+    http: int
+    body: dict[str, Any]
+    seconds: float
+
+    @property
+    def id(self) -> str:
+        return str(self.body["data"]["id"])
+
+    @property
+    def status(self) -> str:
+        return str(self.body["data"]["status"])
+
+
+@dataclass
+class Stage:
+    """A running house, a merchant's key, and an application on the same database for questions."""
+
+    house: House
+    app: Flask
+    shop: Shop
+    superuser_url: str
+
+    def initialize(self, provider: str, amount: int = 100, *, currency: str | None = None) -> Told:
+        body = {
+            "provider": provider, "amount": amount, "currency": currency or CURRENCIES[provider],
+            "customer": CUSTOMER,
+        }  # fmt: skip
+        return self._post("/payments/initialize", body)
+
+    def refund(self, payment_id: str, amount: int | None = None) -> Told:
+        return self._post(f"/payments/{payment_id}/refund", {} if amount is None else {"amount": amount})
+
+    def _post(self, path: str, body: dict[str, Any]) -> Told:
+        began = time.monotonic()
+        answer = requests.post(
+            f"{self.house.url}/api/v1{path}",
+            json=body,
+            headers=self.shop.headers | {"Idempotency-Key": str(uuid.uuid4())},
+            timeout=60,
+        )
+        return Told(answer.status_code, answer.json(), time.monotonic() - began)
+
+    def control(self, wanted: dict[str, Any]) -> None:
+        answer = requests.post(f"{self.house.sandbox_url}/sandbox/control", json=wanted, timeout=30)
+        assert answer.status_code == 200, answer.text
+
+    def book(self, provider: str) -> dict[str, Any]:
+        """What the provider really did: `entries`, and `totals` by currency."""
+        answer = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=30)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def query(self, statement: str, **values: object) -> list[Any]:
+        return soundness.query(self.app, statement, **values)
+
+
+@contextmanager
+def running_stage(redis: EmbeddedRedis, folder: Path, **more: str) -> Iterator[Stage]:
+    """A stage on a fresh database; customers pay at once. more: settings that differ."""
+    postgres, database = servers.postgres(), servers.new_database()
+    settings = servers.environment(
+        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(), var_dir=folder / "files",
+        REALTIME="external", WEB_WORKERS="1", LOG_LEVEL="ERROR", SANDBOX_AUTOPAY_S="0", **more,
+    )  # fmt: skip
+    app = create_app(settings)
+    del settings["SANDBOX_URL"]  # the house has simulators of its own
+    with running_house(settings, folder, processes=("sandbox", "app", "relay", "worker")) as house:
+        yield Stage(house, app, make_shop(app), postgres.url(SUPERUSER, database))
+        assert "unhandled" not in house.log("app").read_text(), "a 500 was answered"

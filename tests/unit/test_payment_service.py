@@ -1,0 +1,319 @@
+"""The payment service: states, the view of a payment, amounts, where an order goes, and orders through CPay."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.actor import Merchant
+from app.errors import (
+    GatewayError,
+    InvalidAmount,
+    InvalidRequest,
+    TransactionNotFound,
+    UnsupportedCurrency,
+)
+from app.models.payment import ATTEMPT_STATES, PAYMENT_STATUSES, REFUND_STATES, Payment, Refund
+from app.money import Money
+from app.providers.base import Customer
+from app.services import payment_service
+from app.services.idempotency_service import Claim
+from app.services.payment_return_service import STANDINGS, Standing
+from app.services.payment_routes import route
+from app.services.payment_service import CustomerDetails, Order
+from app.services.payment_states import (
+    ATTEMPT,
+    FINAL_PAYMENTS,
+    OPEN_ATTEMPTS,
+    OPEN_REFUNDS,
+    PAYMENT,
+    REFUND,
+    REFUNDABLE,
+)
+from app.services.payment_view import customer_of, describe, describe_refund, event_data
+from tests.support.tenants import make_shop
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+DOCUMENTED = {
+    "id", "idempotency_key", "provider", "provider_transaction_id", "amount", "currency", "status", "customer",
+    "payment_method", "metadata", "provider_response", "created_at", "updated_at", "completed_at",
+}  # fmt: skip
+CUSTOMER = Customer("+254712345678", "jane@example.com", "Jane Roe")
+
+
+def payment(**differing: Any) -> Payment:
+    values: dict[str, Any] = {
+        "id": uuid.UUID(int=7), "tenant_id": uuid.UUID(int=8), "idempotency_key": "key-1", "provider": "stripe",
+        "payment_method": "visa", "return_url": None, "amount": 100050, "currency": "KES", "status": "completed",
+        "customer_id": "cust-1", "customer_phone": "+254712345678", "customer_email": None, "customer_name": "Jane",
+        "payment_metadata": {"order_id": "ORD-1"}, "provider_transaction_id": "cs_1",
+        "provider_response": {"client_secret": "cs_secret"}, "payment_url": None, "failure_code": None,
+        "failure_reason": None, "fee": 3502, "refund_reserved": 0, "refunded": 0, "review": None, "created_at": AT,
+        "updated_at": AT, "completed_at": AT,
+    }  # fmt: skip
+    return Payment(**values | differing)
+
+
+def refund(**differing: Any) -> Refund:
+    values: dict[str, Any] = {
+        "id": uuid.UUID(int=9), "payment_id": uuid.UUID(int=7), "attempt_id": uuid.UUID(int=10),
+        "tenant_id": uuid.UUID(int=8), "amount": 5000, "currency": "KES", "reason": "Customer request",
+        "is_from_suspense": False, "reference": "ref-1", "callback_token": "secret-end-of-a-url", "state": "pending",
+        "provider_reference": "re_1", "error_code": None, "error_message": None, "refunded_before": 0,
+        "inquiries": 0, "sent_at": AT, "created_at": AT, "updated_at": AT, "completed_at": None,
+    }  # fmt: skip
+    return Refund(**values | differing)
+
+
+class TestStates:
+    @pytest.mark.parametrize(
+        ("table", "words"),
+        [(PAYMENT, PAYMENT_STATUSES), (ATTEMPT, ATTEMPT_STATES), (REFUND, REFUND_STATES)],
+        ids=["payment", "attempt", "refund"],
+    )
+    def test_a_table_knows_every_word_and_no_other(self, table, words) -> None:
+        assert set(table) == set(words)
+        assert set().union(*table.values()) <= set(words)
+        assert all(word not in after for word, after in table.items())
+
+    def test_money_that_was_collected_is_never_called_failed(self) -> None:
+        """From `completed` on there is no way back to a status that says that nothing was paid."""
+        for start in ("completed", "partially_refunded", "refunded", "reversed"):
+            assert not _reachable(PAYMENT, start) & {"pending", "processing", "failed", "cancelled"}
+
+    def test_a_payment_never_goes_back_to_an_open_status(self) -> None:
+        for status in FINAL_PAYMENTS:
+            assert not _reachable(PAYMENT, status) & {"pending", "processing"}
+
+    def test_final_and_open_share_out_all_statuses(self) -> None:
+        assert set(PAYMENT) - FINAL_PAYMENTS == {"pending", "processing"}
+        assert {"completed", "partially_refunded"} == REFUNDABLE
+
+    def test_a_sent_attempt_is_sent_again_only_while_its_outcome_is_unknown(self) -> None:
+        assert {word for word, after in ATTEMPT.items() if "sending" in after} == {"created", "unknown"}
+        assert {word for word, after in REFUND.items() if "sending" in after} == {"created", "unknown"}
+
+    def test_open_attempts_and_refunds_are_those_that_can_still_succeed(self) -> None:
+        by_the_provider = set(ATTEMPT) - {"late"}  # from there on only an operator's word helps
+        assert set(OPEN_ATTEMPTS) == {w for w in by_the_provider if ATTEMPT[w] & {"sending", "succeeded"}}
+        assert set(OPEN_REFUNDS) == {w for w in REFUND if "completed" in _reachable(REFUND, w)}
+
+    def test_money_that_comes_after_the_end_is_late_and_never_simply_succeeds(self) -> None:
+        for word in ("failed", "cancelled"):
+            assert ATTEMPT[word] == {"late"}
+
+    def test_payers_are_told_a_word_for_every_status(self) -> None:
+        assert set(STANDINGS) == set(PAYMENT_STATUSES)
+        is_open = {status for status, told in STANDINGS.items() if told is Standing.OPEN}
+        assert is_open == set(PAYMENT) - FINAL_PAYMENTS
+
+
+def _reachable(table: Any, start: str) -> set[str]:
+    found: set[str] = set()
+    rest = [start]
+    while rest:
+        for word in table[rest.pop()] - found:
+            found.add(word)
+            rest.append(word)
+    return found
+
+
+class TestView:
+    def test_it_has_the_documents_fields(self) -> None:
+        shown = describe(payment())
+        assert shown.keys() >= DOCUMENTED
+        assert shown["id"] == "00000000-0000-0000-0000-000000000007"
+        assert (shown["provider"], shown["payment_method"]) == ("stripe", "visa")
+        assert shown["metadata"] == {"order_id": "ORD-1"}
+
+    @pytest.mark.parametrize(
+        ("minor", "currency", "shown"),
+        [
+            (100050, "KES", "1000.50"), (100000, "KES", "1000.00"), (1, "USD", "0.01"), (500, "JPY", "500"),
+            (500, "UGX", "500"), (1234, "KWD", "1.234"), (9_007_199_254_740_993, "USD", "90071992547409.93"),
+        ],
+    )  # fmt: skip
+    def test_amounts_are_exact_strings_with_the_currencys_decimals(
+        self, minor: int, currency: str, shown: str
+    ) -> None:
+        assert describe(payment(amount=minor, currency=currency))["amount"] == shown
+        assert describe(payment(refunded=minor, currency=currency))["refunded_amount"] == shown
+
+    def test_times_are_utc_with_a_z(self) -> None:
+        shown = describe(payment())
+        assert shown["created_at"] == "2026-01-02T03:04:05.678900Z"
+        assert describe(payment(completed_at=None))["completed_at"] is None
+
+    def test_the_customer_is_as_given(self) -> None:
+        assert customer_of(payment()) == {
+            "id": "cust-1", "phone": "+254712345678", "email": None, "name": "Jane",
+        }  # fmt: skip
+
+    def test_a_merchant_is_not_shown_the_houses_own_columns(self) -> None:
+        assert not describe(payment()).keys() & {"tenant_id", "fee", "return_url", "refund_reserved"}
+
+    @pytest.mark.parametrize(
+        ("state", "shown"),
+        [
+            ("created", "processing"), ("sending", "processing"), ("unknown", "processing"),
+            ("pending", "processing"), ("completed", "completed"), ("failed", "failed"),
+        ],
+    )  # fmt: skip
+    def test_a_refund_is_processing_until_the_provider_has_spoken(self, state: str, shown: str) -> None:
+        assert describe_refund(refund(state=state))["status"] == shown
+
+    def test_a_refund_is_shown_without_the_secret_end_of_its_url(self) -> None:
+        shown = describe_refund(refund())
+        assert shown["amount"] == "50.00" and shown["reason"] == "Customer request"
+        assert "secret-end-of-a-url" not in str(shown)
+
+    def test_events_carry_minor_units_and_no_answer_of_the_provider(self) -> None:
+        data = event_data(payment(), refund())
+        assert data["amount_minor"] == 100050 and "amount" not in data
+        assert "cs_secret" not in str(data)  # it may open the customer's page
+        assert data["refund"]["amount"] == "50.00"
+        assert "refund" not in event_data(payment())
+
+
+class TestAmounts:
+    @pytest.mark.parametrize(
+        "given", [1000, Decimal("1000.0"), Decimal("1E+3"), "1000", "1000.00", "1000.000"]
+    )
+    def test_one_amount_has_many_spellings(self, given: object) -> None:
+        assert Money.parse(given, "KES") == Money(100000, "KES")
+
+    @pytest.mark.parametrize(
+        "given", [0, -5, 1.005, "1e3x", "NaN", "Infinity", True, None, [], "10,00", "", float("nan"), "1e400"]
+    )
+    def test_what_is_no_amount_is_refused(self, given: object) -> None:
+        with pytest.raises(InvalidAmount):
+            Money.parse(given, "KES")
+
+    def test_an_unknown_currency_is_refused(self) -> None:
+        with pytest.raises(UnsupportedCurrency):
+            Money.parse(5, "ZZZ")
+
+
+@pytest.fixture
+def shop(app: Flask) -> Iterator[Merchant]:
+    """A tenant without accounts of its own, inside the application."""
+    made = make_shop(app)
+    with app.app_context():
+        yield Merchant(made.tenant_id, None, None)
+
+
+def order(provider: str = "cpay", amount: object = 1000, currency: str = "KES", **more: Any) -> Order:
+    details = CustomerDetails("+254712345678", email="jane@example.com", name="Jane Roe")
+    return Order(provider, amount, currency, details, **more)
+
+
+def claim() -> Claim:
+    return Claim(uuid.uuid4(), b"body", "key-1")
+
+
+class TestRouting:
+    """Where an order goes; the house's six accounts are configured as in the demo."""
+
+    @pytest.mark.parametrize(
+        ("asked", "currency", "adapter"),
+        [
+            ("cpay", "KES", "cpay"),
+            ("mpesa", "KES", "mpesa"),
+            ("stripe", "USD", "stripe"),
+            ("visa", "USD", "stripe"),
+        ],
+    )
+    def test_the_provider_that_was_asked_for_is_the_only_one(
+        self, shop: Merchant, asked: str, currency: str, adapter: str
+    ) -> None:
+        (bound,) = route(shop.tenant_id, asked, Money(100000, currency), CUSTOMER)
+        assert bound.provider.name == adapter and bound.account_id is None
+
+    def test_auto_asks_several_and_never_the_mock(self, shop: Merchant) -> None:
+        names = [b.provider.name for b in route(shop.tenant_id, "auto", Money(100000, "KES"), CUSTOMER)]
+        assert names[0] == "mpesa" and len(names) > 1
+        assert "cpay" not in names and "chapa" not in names  # a mock; no shillings
+
+    def test_auto_takes_only_who_takes_the_currency(self, shop: Merchant) -> None:
+        names = [b.provider.name for b in route(shop.tenant_id, "auto", Money(100000, "ETB"), CUSTOMER)]
+        assert "chapa" in names and "mpesa" not in names
+
+    @pytest.mark.parametrize(
+        ("asked", "amount", "customer", "told"),
+        [
+            ("mpesa", Money(1000, "USD"), CUSTOMER, "does not take USD"),
+            ("mpesa", Money(100050, "KES"), CUSTOMER, "whole KES only"),
+            ("paystack", Money(100000, "NGN"), Customer("+254712345678", None, None), "email"),
+            ("venmo", Money(1000, "USD"), CUSTOMER, "not configured"),
+        ],
+    )  # fmt: skip
+    def test_an_order_nobody_can_take_is_refused_with_a_sentence(
+        self, shop: Merchant, asked: str, amount: Money, customer: Customer, told: str
+    ) -> None:
+        with pytest.raises(GatewayError, match=told) as refused:
+            route(shop.tenant_id, asked, amount, customer)
+        assert refused.value.http_status == 400
+
+
+class TestInitialize:
+    """Through CPay, which answers at once and needs no network."""
+
+    def test_a_paid_order_is_a_completed_payment(self, shop: Merchant) -> None:
+        answer = payment_service.initialize(shop, order(metadata={"order_id": "ORD-1"}), claim())
+        payment_of = answer.body["payment"]
+        assert (answer.status, answer.body["error"], answer.replayed) == (201, None, False)
+        assert (payment_of["provider"], payment_of["status"], payment_of["amount"]) == (
+            "cpay",
+            "completed",
+            "1000.00",
+        )
+        assert payment_of["provider_transaction_id"].startswith("CPAY-")
+        assert payment_service.get_payment(shop, uuid.UUID(payment_of["id"])) == payment_of
+
+    def test_a_declined_order_is_a_failed_payment_and_402(self, shop: Merchant) -> None:
+        answer = payment_service.initialize(shop, order(amount="113.00"), claim())
+        assert (answer.status, answer.body["payment"]["status"]) == (402, "failed")
+        assert answer.body["error"] == answer.body["payment"]["failure_reason"]
+
+    def test_a_provider_that_was_not_reached_is_502_and_nothing_was_taken(self, shop: Merchant) -> None:
+        answer = payment_service.initialize(shop, order(amount=7120), claim())
+        assert (answer.status, answer.body["payment"]["status"]) == (502, "failed")
+
+    def test_a_lost_answer_is_processing_and_no_failure(self, shop: Merchant) -> None:
+        answer = payment_service.initialize(shop, order(amount=7001), claim())
+        assert (answer.status, answer.body["payment"]["status"]) == (201, "processing")
+        found = payment_service.verify(shop, uuid.UUID(answer.body["payment"]["id"]))
+        assert found["status"] == "completed"
+
+    def test_one_key_is_one_payment(self, shop: Merchant) -> None:
+        key = claim()
+        first = payment_service.initialize(shop, order(), key)
+        again = payment_service.initialize(shop, order(), key)
+        assert again.replayed and again.body == first.body and again.status == first.status
+        assert payment_service.list_payments(shop, limit=10).total == 1
+
+    @pytest.mark.parametrize(
+        ("wrong", "error"),
+        [
+            (order(amount=0), InvalidAmount), (order(amount=True), InvalidAmount),
+            (order(currency="ZZZ"), UnsupportedCurrency), (order("mpesa", 10, "USD"), InvalidRequest),
+        ],
+    )  # fmt: skip
+    def test_a_wrong_order_stores_nothing(
+        self, shop: Merchant, wrong: Order, error: type[GatewayError]
+    ) -> None:
+        with pytest.raises(error):
+            payment_service.initialize(shop, wrong, claim())
+        assert payment_service.list_payments(shop, limit=10).items == []
+
+    def test_another_merchants_payment_is_none(self, app: Flask, shop: Merchant) -> None:
+        answer = payment_service.initialize(shop, order(), claim())
+        other = Merchant(make_shop(app).tenant_id, None, None)
+        with pytest.raises(TransactionNotFound):
+            payment_service.get_payment(other, uuid.UUID(answer.body["payment"]["id"]))
