@@ -33,6 +33,7 @@ def register(app: Flask) -> None:
 def reconcile(provider: str | None) -> None:
     """Ask the providers about everything that is open, and hold the ledger against it."""
     report = _told(lambda: reconciliation_service.reconcile(provider=provider))
+    reconciliation_service.sweep()
     click.echo(f"{report['checked']} payments and {report['refunds_checked']} refunds were open.")
     for outcome, count in sorted(report["outcomes"].items()):
         click.echo(f"  {outcome}: {count}")
@@ -83,6 +84,14 @@ def declare_refund(refund_id: uuid.UUID, outcome: str) -> None:
     state = State.SUCCEEDED if outcome == "returned" else State.FAILED
     refund = _told(lambda: reconciliation_service.declare_refund(refund_id, state, operator=OPERATOR))
     click.echo(f"The refund is {refund.state}.")
+
+
+@payments.command("reviewed")
+@click.argument("payment_id", type=click.UUID)
+def reviewed(payment_id: uuid.UUID) -> None:
+    """Say that a person has looked at a payment (a dispute, a refund made in the provider's portal)."""
+    _told(lambda: reconciliation_service.reviewed(payment_id, operator=OPERATOR))
+    click.echo("The payment is not under review any more.")
 
 
 @accounts.command("set")

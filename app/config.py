@@ -158,6 +158,8 @@ def _derived(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
             "max_overflow": 10,
             "pool_timeout": values["DB_POOL_TIMEOUT_S"],
             "json_serializer": json_text,
+            # An error's text names the statement, never its values: customers, secret ends of URLs.
+            "hide_parameters": True,
             "connect_args": connect_args(values),
         },
         "OWNER_DATABASE_URI": driver_url(values["DATABASE_OWNER_URL"] or values["DATABASE_URL"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,17 @@ import orjson
 
 def json_text(value: object) -> str:
     """`value` as JSON. Raises TypeError for what has no JSON form."""
-    return orjson.dumps(value, default=_default).decode()
+    try:
+        return orjson.dumps(value, default=_default).decode()
+    except TypeError:
+        # Whole numbers beyond 64 bits: what is stored must always be writable.
+        return json.dumps(value, default=_plainly, allow_nan=False)
+
+
+def _plainly(value: object) -> Any:
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return _default(value)
 
 
 def _default(value: object) -> Any:

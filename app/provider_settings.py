@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.setting import Setting, seconds
+from app.setting import Setting, flag, seconds
 
 _PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 """Published by Safaricom for its sandbox's shortcode."""
@@ -20,6 +20,9 @@ PROVIDER_SETTINGS: Final = (
     Setting("PROVIDER_TIMEOUT_S", "longest wait for a provider's answer, seconds", "20", parse=float),
     Setting("PROVIDER_CALLS_AT_ONCE", "calls to one provider at once in a process; 0: a quarter of WEB_THREADS", "0",
             parse=int),
+
+    Setting("ALLOW_TEST_PROVIDERS", "in production, too, take payments through sandboxes and the mock provider", "false",
+            parse=flag),
 
     Setting("MPESA_ENV", "sandbox or live: which Daraja", "sandbox", "live"),
     Setting("MPESA_BASE_URL", "where Daraja is; empty: by MPESA_ENV, in demo the simulator"),

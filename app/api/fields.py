@@ -25,6 +25,9 @@ _MAX_EXPONENT: Final = 300
 """Powers of ten a number in metadata may have: what a client's double can hold."""
 
 
+_TOO_WHOLE: Final = 2**63
+
+
 class _StrictField(fields.Field[Any]):
     default_error_messages = MESSAGES
 
@@ -170,7 +173,10 @@ class JsonObject(_StrictField):
 
 
 def _number(value: object) -> orjson.Fragment:
+    """Refuses whole numbers beyond 64 bits: the database would keep them, and nothing could write them out again."""
     if isinstance(value, Decimal) and abs(value.adjusted()) <= _MAX_EXPONENT:
+        if value == value.to_integral_value() and abs(value) >= _TOO_WHOLE:
+            raise TypeError
         return orjson.Fragment(str(value))
     raise TypeError
 

@@ -10,6 +10,8 @@ import orjson
 from flask import Response
 from flask.json.provider import JSONProvider
 
+from app.json_text import json_text
+
 _OPTIONS: Final = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 REPLAYED_HEADER: Final = "Idempotent-Replayed"
@@ -31,7 +33,10 @@ def respond(
 
 def dumps(value: object) -> bytes:
     """Compact JSON. Decimals keep their digits; times are ISO 8601 with `Z`."""
-    return orjson.dumps(value, default=_default, option=_OPTIONS)
+    try:
+        return orjson.dumps(value, default=_default, option=_OPTIONS)
+    except TypeError:
+        return json_text(value).encode()  # whole numbers beyond 64 bits
 
 
 def _default(value: object) -> object:

@@ -38,6 +38,9 @@ PAYMENT_VERIFICATION_FAILED: Final = "payment.verification_failed"
 PAYMENT_REVIEW: Final = "payment.review"
 """A person must look: money came late, or another amount, or nobody can be asked."""
 
+PAYMENT_REVIEWED: Final = "payment.reviewed"
+"""A person has looked."""
+
 REFUND_INITIATED: Final = "refund.initiated"
 REFUND_PROCESSING: Final = "refund.processing"
 REFUND_COMPLETED: Final = "refund.completed"
@@ -59,7 +62,7 @@ WALLET_PAYMENT_EVENTS: Final = frozenset(
 PROVIDER_PAYMENT_EVENTS: Final = frozenset(
     {
         PAYMENT_INITIATED, PAYMENT_PROCESSING, PAYMENT_COMPLETED, PAYMENT_FAILED, PAYMENT_CANCELLED, PAYMENT_REVERSED,
-        PAYMENT_VERIFICATION_FAILED, PAYMENT_REVIEW, REFUND_INITIATED, REFUND_PROCESSING, REFUND_COMPLETED,
+        PAYMENT_VERIFICATION_FAILED, PAYMENT_REVIEW, PAYMENT_REVIEWED, REFUND_INITIATED, REFUND_PROCESSING, REFUND_COMPLETED,
         REFUND_FAILED,
     }
 )  # fmt: skip

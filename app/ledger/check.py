@@ -100,11 +100,11 @@ RULES: Final = {
           OR p.refunded <> coalesce(sum(f.amount) FILTER (WHERE f.state = 'completed'), 0)""",
     "clearing equals what a provider collected and gave back": """
         WITH moved AS (
-          SELECT 'clearing:' || a.provider || ':' || e.currency AS name, -a.collected AS amount
+          SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency AS name, -a.collected AS amount
           FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')
-          UNION ALL SELECT 'clearing:' || a.provider || ':' || f.currency, f.amount
+          UNION ALL SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || f.currency, f.amount
           FROM refunds f JOIN payment_attempts a ON a.id = f.attempt_id WHERE f.state = 'completed'
-          UNION ALL SELECT 'clearing:' || a.provider || ':' || e.currency, a.collected
+          UNION ALL SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency, a.collected
           FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind = 'reversal')
         SELECT b.public_id, coalesce(sum(m.amount), 0)::text, b.balance::text FROM account_balances b
         LEFT JOIN moved m ON m.name = b.public_id WHERE b.kind = 'clearing'

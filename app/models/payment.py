@@ -98,7 +98,15 @@ class PaymentAttempt(Base):
             "payment_attempts_live", "payment_id", unique=True,
             postgresql_where="state IN ('created', 'sending', 'unknown', 'pending', 'succeeded')",
         ),
-        Index("payment_attempts_provider_reference", "provider", "provider_reference"),
+        # One charge of a provider is one attempt's, whatever a callback says.
+        Index(
+            "payment_attempts_provider_reference", "provider", "account_id", "provider_reference", unique=True,
+            postgresql_where="provider_reference IS NOT NULL", postgresql_nulls_not_distinct=True,
+        ),
+        Index(
+            "payment_attempts_receipt", "provider", "account_id", "receipt", unique=True,
+            postgresql_where="receipt IS NOT NULL", postgresql_nulls_not_distinct=True,
+        ),
         Index("payment_attempts_label", "provider", "label"),
     )  # fmt: skip
 

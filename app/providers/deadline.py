@@ -13,6 +13,9 @@ from typing import Final
 
 from app.providers.errors import Unavailable
 
+LEAST_S: Final = 2.0
+"""A request is not begun when it would have to be given up before its answer can come."""
+
 _UNTIL: Final[ContextVar[float | None]] = ContextVar("provider_deadline", default=None)
 
 
@@ -34,6 +37,6 @@ def remaining(at_most: float) -> float:
     if until is None:
         return at_most
     left = until - time.monotonic()
-    if left <= 0:
+    if left < min(LEAST_S, at_most / 2):
         raise Unavailable("There was no time left to ask the provider.", code="no_time")
     return min(at_most, left)

@@ -14,6 +14,17 @@ from app.money import Money
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+def storable(value: Any) -> Any:
+    """`value` (JSON-like) with its texts free of control characters and lone surrogates."""
+    if isinstance(value, str):
+        return "".join(c if c.isprintable() or c == " " else "\ufffd" for c in value)
+    if isinstance(value, Mapping):
+        return {storable(str(name)): storable(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [storable(inner) for inner in value]
+    return value
+
+
 class State(StrEnum):
     """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now)."""
 
@@ -265,6 +276,12 @@ class Result:
     code: str | None = None
     message: str | None = None
     response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
+
+    def __post_init__(self) -> None:
+        """What a provider writes is kept as text that a database and a JSON document can hold."""
+        for name in ("provider_reference", "receipt", "payment_url", "code", "message"):
+            object.__setattr__(self, name, storable(getattr(self, name)))
+        object.__setattr__(self, "response", storable(dict(self.response)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import GatewayError
 from app.models.payment import Payment, PaymentAttempt
+from app.money import Money
 from app.providers.base import Kind, Provider, Result, State
 from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
 from app.services import bulkhead, payment_results, payment_sending, provider_accounts
@@ -87,7 +88,7 @@ def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: st
     provider answers is believed only as far as it names our reference.
     """
     try:
-        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        provider = provider_accounts.of_attempt(attempt)
         handle = handle_of(payment, attempt, provider)
         if handle.provider_reference is None and provider_reference is not None:
             return provider.inquire(replace(handle, provider_reference=provider_reference))
@@ -113,36 +114,62 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
     start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
     if clock.now() - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code="nothing_to_ask_by")
-    for line in provider.statement(start, clock.now()):
-        if line.label == attempt.label and line.amount.currency == payment.currency:
-            return Result(State.SUCCEEDED, receipt=line.receipt, amount=line.amount)
+    lines = [line for line in provider.statement(start, clock.now()) if line.label == attempt.label]
+    asked = Money(payment.amount, payment.currency)
+    fitting = [line for line in lines if line.amount == asked]
+    if len(fitting) == 1:
+        return Result(State.SUCCEEDED, receipt=fitting[0].receipt, amount=fitting[0].amount)
+    if lines:
+        # Anybody can pay in by the label they read on a screen: a person tells such lines apart.
+        return OutcomeUnknown(
+            "The provider's statement is not clear about this payment.", code="statement_unclear"
+        )
     return Result(State.NOT_FOUND)
 
 
 def _send(attempt_id: uuid.UUID) -> datetime | None:
     now = clock.now()
 
-    def claim(session: Session) -> bool:
+    def claim(session: Session) -> int | None:
+        """The number of this sending; None when it is not ours to send."""
         locked = payment_results.lock(session, attempt_id)
-        is_ours = locked.attempt.state in ("created", "unknown")
-        if is_ours:
-            locked.attempt.state, locked.attempt.sent_at, locked.attempt.updated_at = "sending", now, now
-            locked.attempt.sendings += 1
-        return is_ours
+        attempt = locked.attempt
+        if attempt.state == "sending" and attempt.sent_at == now:
+            return attempt.sendings  # committed before; only the acknowledgement was lost
+        if attempt.state not in ("created", "unknown") or _is_too_late(session, locked, now=now):
+            return None
+        attempt.state, attempt.sent_at, attempt.updated_at = "sending", now, now
+        attempt.sendings += 1
+        return attempt.sendings
 
-    if transaction(claim):
-        payment_sending.send(attempt_id)
+    sending = transaction(claim)
+    if sending is not None:
+        payment_sending.send(attempt_id, sending=sending)
     return _next(attempt_id, now)
+
+
+def _is_too_late(session: Session, locked: Locked, *, now: datetime) -> bool:
+    """A customer is not asked for money long after the merchant did. What was never sent ends here."""
+    attempt = locked.attempt
+    capabilities = provider_accounts.of_attempt(attempt).capabilities
+    if now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
+        return False
+    if attempt.state == "created":
+        payment_results.give_up(
+            session, locked, code="not_sent", reason="The payment could not be sent in time.", source="system",
+            now=now,
+        )  # fmt: skip
+    return True
 
 
 def _ask(attempt: PaymentAttempt, payment: Payment) -> datetime | None:
     """An attempt that is pending or unknown (or was left in `sending` by a process that died)."""
-    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    provider = provider_accounts.of_attempt(attempt)
     if _must_send_again(attempt, provider):
         _mark_unknown(attempt.id)
         return _send(attempt.id)
     outcome = inquire(payment, attempt)
-    locked = transaction(lambda s: _apply(s, attempt.id, outcome, source="inquiry"))
+    locked = transaction(lambda s: _apply(s, attempt.id, outcome, source="inquiry", is_counted=True))
     if (
         isinstance(outcome, Result)
         and outcome.state is State.NOT_FOUND
@@ -164,6 +191,8 @@ def _must_send_again(attempt: PaymentAttempt, provider: Provider) -> bool:
         and not is_askable(attempt, provider)
         and provider.capabilities.is_resend_safe
         and attempt.sendings < MAX_SENDINGS
+        and clock.now() - attempt.created_at
+        < min(provider.capabilities.expires_after, provider.capabilities.horizon)
     )
 
 
@@ -171,13 +200,16 @@ def _mark_unknown(attempt_id: uuid.UUID) -> None:
     transaction(lambda s: _apply(s, attempt_id, OutcomeUnknown(), source="inquiry"))
 
 
-def _apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: str) -> Locked:
+def _apply(
+    session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: str, is_counted: bool = False
+) -> Locked:
+    """is_counted: the job asked, so that its next wait is a longer one."""
     now = clock.now()
     locked = payment_results.lock(session, attempt_id)
     if locked.attempt.state == "sending":
         # The process that sent it is gone (drive waits for answer_time): its answer is lost.
         locked = payment_results.apply(session, attempt_id, OutcomeUnknown(), source=source, now=now)
-    locked.attempt.inquiries += 1
+    locked.attempt.inquiries += int(is_counted)
     if isinstance(outcome, ProviderError):
         # A refusal to answer says nothing about the charge.
         log.warning("payment.inquiry_failed", attempt=str(attempt_id), code=outcome.code)
@@ -251,7 +283,7 @@ def _next(attempt_id: uuid.UUID, now: datetime) -> datetime | None:
 
 
 def _is_past_horizon(attempt: PaymentAttempt, now: datetime) -> bool:
-    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    provider = provider_accounts.of_attempt(attempt)
     return now - (attempt.sent_at or attempt.created_at) > provider.capabilities.horizon
 
 

@@ -16,7 +16,7 @@ from app import ledger
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.services import fee_service
-from app.services.tenant_wallets import house_account, tenant_suspense, tenant_wallet
+from app.services.tenant_wallets import house_account, tenant_direct, tenant_suspense, tenant_wallet
 
 
 def book_collected(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> int:
@@ -25,9 +25,9 @@ def book_collected(session: Session, payment: Payment, attempt: PaymentAttempt, 
     fee = fee_service.payment_fee(
         session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=gross
     )
-    amounts = {clearing(session, attempt.provider, payment.currency): -gross.amount_minor}
+    amounts = {clearing(session, attempt, payment.currency): -gross.amount_minor}
     if net := gross.amount_minor - fee:
-        amounts[tenant_wallet(session, payment.tenant_id, payment.currency)] = net
+        amounts[_wallet(session, payment.tenant_id, attempt, payment.currency)] = net
     if fee:
         amounts[house_account(session, "fees", "", payment.currency)] = fee
     _post(session, "payment", attempt.id, payment, now=now, currency=payment.currency, amounts=amounts)
@@ -39,7 +39,7 @@ def book_suspense(
 ) -> None:
     """Money came that the payment cannot take as it is: it waits until an operator decides."""
     amounts = {
-        clearing(session, attempt.provider, collected.currency): -collected.amount_minor,
+        clearing(session, attempt, collected.currency): -collected.amount_minor,
         tenant_suspense(session, payment.tenant_id, collected.currency): collected.amount_minor,
     }
     _post(session, "suspense", attempt.id, payment, now=now, currency=collected.currency, amounts=amounts)
@@ -54,7 +54,7 @@ def book_from_suspense(
     )
     amounts = {tenant_suspense(session, payment.tenant_id, collected.currency): -collected.amount_minor}
     if net := collected.amount_minor - fee:
-        amounts[tenant_wallet(session, payment.tenant_id, collected.currency)] = net
+        amounts[_wallet(session, payment.tenant_id, attempt, collected.currency)] = net
     if fee:
         amounts[house_account(session, "fees", "", collected.currency)] = fee
     _post(
@@ -69,19 +69,21 @@ def book_from_suspense(
     return fee
 
 
-def hold_refund(session: Session, refund: Refund, *, now: datetime) -> None:
+def hold_refund(session: Session, refund: Refund, attempt: PaymentAttempt, *, now: datetime) -> None:
     """Set the refund's amount aside. Raises InsufficientBalance, PermissionDenied (frozen)."""
-    account = tenant_wallet(session, refund.tenant_id, refund.currency)
+    account = _wallet(session, refund.tenant_id, attempt, refund.currency)
     ledger.hold(session, refund.id, account_id=account, amount=refund.amount, now=now)
 
 
-def book_refund(session: Session, payment: Payment, refund: Refund, provider: str, *, now: datetime) -> None:
+def book_refund(
+    session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
+) -> None:
     """The provider gave the money back: the held amount leaves the tenant, the provider owes us less."""
     if refund.is_from_suspense:
         source = tenant_suspense(session, refund.tenant_id, refund.currency)
     else:
-        source = tenant_wallet(session, refund.tenant_id, refund.currency)
-    amounts = {source: -refund.amount, clearing(session, provider, refund.currency): refund.amount}
+        source = _wallet(session, refund.tenant_id, attempt, refund.currency)
+    amounts = {source: -refund.amount, clearing(session, attempt, refund.currency): refund.amount}
     capture = None if refund.is_from_suspense else refund.id
     _post(
         session,
@@ -103,9 +105,9 @@ def release_refund(session: Session, refund: Refund, *, now: datetime) -> None:
 
 def book_reversal(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> None:
     """The provider took the payment back by itself. Never refused: what the tenant does not have, it owes."""
-    wallet = tenant_wallet(session, payment.tenant_id, payment.currency)
+    wallet = _wallet(session, payment.tenant_id, attempt, payment.currency)
     taken = min(payment.amount, _available(session, wallet, payment.amount))
-    amounts = {clearing(session, attempt.provider, payment.currency): payment.amount}
+    amounts = {clearing(session, attempt, payment.currency): payment.amount}
     if taken:
         amounts[wallet] = -taken
     if owed := payment.amount - taken:
@@ -120,7 +122,7 @@ def book_suspense_reversal(
     """The provider took back what waited in suspense."""
     amounts = {
         tenant_suspense(session, payment.tenant_id, waiting.currency): -waiting.amount_minor,
-        clearing(session, attempt.provider, waiting.currency): waiting.amount_minor,
+        clearing(session, attempt, waiting.currency): waiting.amount_minor,
     }
     _post(session, "reversal", attempt.id, payment, now=now, currency=waiting.currency, amounts=amounts)
 
@@ -138,9 +140,18 @@ def waiting_in_suspense(session: Session, attempt: PaymentAttempt) -> Money | No
     return Money(attempt.collected or 0, currency) if currency else None
 
 
-def clearing(session: Session, provider: str, currency: str) -> int:
-    """What a provider holds for us, with the sign turned: it falls when the provider collects."""
-    return house_account(session, "clearing", provider, currency)
+def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> int:
+    """What a provider holds for us on one account there, with the sign turned: it falls when the provider collects."""
+    own = f".{attempt.account_id.hex[:12]}" if attempt.account_id else ""
+    return house_account(session, "clearing", f"{attempt.provider}{own}", currency)
+
+
+def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, currency: str) -> int:
+    """Where the tenant's money is. What it collects on an account of its own never comes to the house: it is counted
+    apart from the wallet that can be paid out."""
+    if attempt.account_id is not None:
+        return tenant_direct(session, tenant_id, currency)
+    return tenant_wallet(session, tenant_id, currency)
 
 
 def _available(session: Session, account_id: int, needed: int) -> int:

@@ -82,6 +82,8 @@ def apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: 
         _unknown(session, locked, outcome, source=source, now=now)
     elif isinstance(outcome, ProviderError):
         _refused(session, locked, outcome, source=source, now=now)
+    elif _is_anothers(session, locked.attempt, outcome):
+        review(session, locked.payment, "reference_taken", source=source, now=now)
     else:
         _remember(locked, outcome, now=now)
         match outcome.state:
@@ -97,6 +99,23 @@ def apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: 
                 # Not a failure: the request may be on its way. Time decides (payment_driver).
                 log.info("payment.not_found", attempt=str(attempt_id), source=source)
     return locked
+
+
+def is_taken(session: Session, attempt: PaymentAttempt, reference: str) -> bool:
+    """Whether the provider's id is another attempt's: one charge pays one payment."""
+    others = select(PaymentAttempt.id).where(
+        PaymentAttempt.provider == attempt.provider, PaymentAttempt.provider_reference == reference,
+        PaymentAttempt.id != attempt.id,
+        PaymentAttempt.account_id.is_not_distinct_from(attempt.account_id),
+    )  # fmt: skip
+    return session.scalars(others.limit(1)).first() is not None
+
+
+def _is_anothers(session: Session, attempt: PaymentAttempt, result: Result) -> bool:
+    reference = result.provider_reference
+    return (
+        attempt.provider_reference is None and reference is not None and is_taken(session, attempt, reference)
+    )
 
 
 def give_up(session: Session, locked: Locked, *, code: str, reason: str, source: str, now: datetime) -> None:
@@ -274,6 +293,6 @@ def _reversed_after_refund(session: Session, locked: Locked, *, source: str, now
     What part was taken back is not in the word, and a provider may say it of a payment that was refunded in part.
     """
     payment = locked.payment
-    is_whole = payment.refund_reserved == payment.amount
+    is_whole = payment.refunded == payment.amount
     if not is_whole and PROVIDERS[locked.attempt.provider].capabilities.names_reversals:
         review(session, payment, "reversed_after_refund", source=source, now=now)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,12 +19,14 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.errors import GatewayError
 from app.events import queue
+from app.events.catalogue import PAYMENT_PROCESSING
 from app.models.payment import Payment, PaymentAttempt
 from app.money import Money
 from app.providers.base import ChargeRequest, Customer, Handle, Provider
 from app.providers.errors import AuthFailed, OutcomeUnknown, ProviderError, RateLimited, Unavailable
-from app.services import payment_results, provider_accounts
+from app.services import bulkhead, payment_results, provider_accounts
 from app.services.payment_results import Outcome
 from app.services.provider_accounts import BoundProvider
 from app.unit_of_work import reading, transaction
@@ -55,10 +58,17 @@ class Sent:
 
 
 def new_attempt(
-    session: Session, payment: Payment, bound: BoundProvider, *, number: int, is_sending: bool, now: datetime
+    session: Session,
+    payment: Payment,
+    bound: BoundProvider,
+    *,
+    number: int,
+    is_sending: bool,
+    now: datetime,
+    attempt_id: uuid.UUID | None = None,
 ) -> PaymentAttempt:
     """Insert an attempt and its job. `is_sending`: the caller sends it now; else the job does."""
-    attempt_id = ids.uuid7()
+    attempt_id = attempt_id or ids.uuid7()
     attempt = PaymentAttempt(
         id=attempt_id, payment_id=payment.id, number=number, provider=bound.provider.name,
         account_id=bound.account_id, environment=bound.environment, reference=f"pay-{attempt_id.hex}",
@@ -85,24 +95,37 @@ def answer_time() -> timedelta:
 
 
 def send(
-    attempt_id: uuid.UUID, others: Sequence[BoundProvider] = (), *, finish: Finish | None = None
+    attempt_id: uuid.UUID,
+    others: Sequence[BoundProvider] = (),
+    *,
+    sending: int = 1,
+    finish: Finish | None = None,
+    leave: Callable[[], None] = lambda: None,
 ) -> Sent:
     """Call the provider of an attempt that is `sending`, and apply what it says.
 
-    others: where to go on after a definite "nothing happened", in order. finish: runs in the last transaction.
-    Raises what transactions raise; the attempt's job then learns the outcome.
+    others: where to go on after a definite "nothing happened", in order. sending: which one of the attempt this is.
+    finish: runs in the last transaction. leave: gives the first provider's place back before the next is asked. Raises what transactions raise; the attempt's job then learns the outcome.
     """
-    rest = list(others)
-    while True:
-        payment, attempt = _read(attempt_id)
-        outcome = _Said(_charge(payment, attempt), attempt.sendings)
-        next_bound = rest.pop(0) if rest and isinstance(outcome.outcome, NOTHING_HAPPENED) else None
-        locked = transaction(
-            lambda s, a=attempt_id, o=outcome, n=next_bound: _settle(s, a, o, n, finish)  # type: ignore[misc]
-        )
-        if locked.next_id is None:
-            return Sent(locked.payment, outcome.outcome)
-        attempt_id = locked.next_id
+    payment, attempt = _read(attempt_id)
+    said = _Said(_charge(payment, attempt, sending), sending)
+    following = others[0] if others and isinstance(said.outcome, NOTHING_HAPPENED) else None
+    with _place_for(following) as is_in:
+        wanted = None if following is None else _Next(following, ids.uuid7(), is_in)
+        settled = transaction(lambda s: _settle(s, attempt_id, said, wanted, finish))
+        if settled.next_id is None:
+            return Sent(settled.payment, said.outcome)
+        leave()
+        return send(settled.next_id, others[1:], finish=finish)
+
+
+@contextmanager
+def _place_for(bound: BoundProvider | None) -> Iterator[bool]:
+    if bound is None:
+        yield False
+        return
+    with bulkhead.place(bound.provider.name) as is_in:
+        yield is_in
 
 
 class Finish:
@@ -121,6 +144,15 @@ class _Said:
 
 
 @dataclass(frozen=True, slots=True)
+class _Next:
+    """Who is asked next, under which attempt, and whether now or by its job."""
+
+    bound: BoundProvider
+    attempt_id: uuid.UUID
+    is_sending: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Settled:
     payment: Payment
     next_id: uuid.UUID | None
@@ -130,7 +162,7 @@ def _settle(
     session: Session,
     attempt_id: uuid.UUID,
     said: _Said,
-    next_bound: BoundProvider | None,
+    wanted: _Next | None,
     finish: Finish | None,
 ) -> _Settled:
     now, outcome = clock.now(), said.outcome
@@ -141,9 +173,14 @@ def _settle(
         if finish is not None:
             finish(session, Sent(locked.payment, outcome))
         return _Settled(locked.payment, None)
-    is_first = locked.attempt.state == "sending" and said.sending == 1
-    if next_bound is not None and is_first and isinstance(outcome, ProviderError):
-        return _Settled(locked.payment, _hand_on(session, locked, outcome, next_bound, now=now))
+    if wanted is not None and isinstance(outcome, ProviderError):
+        if session.get(PaymentAttempt, wanted.attempt_id) is not None:
+            return _Settled(
+                locked.payment, wanted.attempt_id
+            )  # committed before; the acknowledgement was lost
+        if locked.attempt.state == "sending" and said.sending == 1:
+            _hand_on(session, locked, outcome, wanted, now=now)
+            return _handed_on(session, locked.payment, wanted, finish)
     locked = payment_results.apply(session, attempt_id, outcome, source="answer", now=now)
     wait_s = FIRST_LOOK_S if isinstance(outcome, OutcomeUnknown) else PENDING_LOOK_S
     queue.hurry(session, DRIVE, ref=str(attempt_id), run_at=now + timedelta(seconds=wait_s))
@@ -157,18 +194,34 @@ def _hand_on(
     session: Session,
     locked: payment_results.Locked,
     error: ProviderError,
-    bound: BoundProvider,
+    wanted: _Next,
     *,
     now: datetime,
-) -> uuid.UUID:
+) -> None:
     """End an attempt that did nothing, without ending the payment, and begin the next one."""
     attempt, payment = locked.attempt, locked.payment
     attempt.state, attempt.updated_at = "failed", now
     attempt.error_code, attempt.error_message = error.code, error.message
-    payment.provider, payment.updated_at = bound.provider.name, now
+    name = wanted.bound.provider.name
+    payment.provider, payment.updated_at = name, now
     session.flush()
-    log.warning("payment.handed_on", payment=str(payment.id), to=bound.provider.name, code=error.code)
-    return new_attempt(session, payment, bound, number=attempt.number + 1, is_sending=True, now=now).id
+    log.warning("payment.handed_on", payment=str(payment.id), to=name, code=error.code)
+    new_attempt(
+        session, payment, wanted.bound, number=attempt.number + 1, is_sending=wanted.is_sending, now=now,
+        attempt_id=wanted.attempt_id,
+    )  # fmt: skip
+
+
+def _handed_on(session: Session, payment: Payment, wanted: _Next, finish: Finish | None) -> _Settled:
+    """With no place at the next provider its attempt's job sends, and the caller is told what is true now."""
+    if wanted.is_sending:
+        return _Settled(payment, wanted.attempt_id)
+    if payment_results.move(payment, "processing", now=clock.now()):
+        payment_results.record(session, PAYMENT_PROCESSING, payment, source="system", now=clock.now())
+    if finish is not None:
+        session.flush()
+        finish(session, Sent(payment, OutcomeUnknown(code="queued")))
+    return _Settled(payment, None)
 
 
 def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
@@ -177,12 +230,18 @@ def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
         return session.get_one(Payment, attempt.payment_id), attempt
 
 
-def _charge(payment: Payment, attempt: PaymentAttempt) -> Outcome:
+def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
+    """What the provider says. Nothing is sent when this process was held up so long that others have taken over."""
+    began = attempt.sent_at or attempt.created_at
+    if attempt.state != "sending" or attempt.sendings != sending or clock.now() > began + answer_time() / 4:
+        return OutcomeUnknown("This sending came too late.", code="superseded")
     try:
-        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        provider = provider_accounts.of_attempt(attempt)
         return provider.charge(charge_request(payment, attempt, provider))
     except ProviderError as error:
         return error
+    except GatewayError as error:
+        return Unavailable(error.message, code=error.code)  # its account is gone: nothing was sent
     except Exception as error:
         # A bug in an adapter, after it may have sent: what happened is not known.
         log.exception("payment.adapter_failed", attempt=str(attempt.id), provider=attempt.provider)
@@ -209,7 +268,8 @@ def handle_of(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> 
     return Handle(
         reference=attempt.reference,
         label=attempt.label,
-        amount=Money(payment.amount, payment.currency),
+        # What was collected, once that is known: refunds are measured against it.
+        amount=Money(attempt.collected or payment.amount, payment.currency),
         sent_at=attempt.sent_at or attempt.created_at,
         provider_reference=attempt.provider_reference,
         receipt=attempt.receipt,

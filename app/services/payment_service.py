@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -93,7 +94,8 @@ def initialize(merchant: Merchant, order: Order, claim: Claim) -> Answer:
     amount = Money.parse(order.amount, order.currency)
     bounds = route(merchant.tenant_id, order.provider, amount, _customer(order.customer))
     first = bounds[0]
-    with bulkhead.place(first.provider.name) as is_in:
+    with ExitStack() as place:
+        is_in = place.enter_context(bulkhead.place(first.provider.name))
         payment_id = ids.uuid7()
         begun = transaction(
             lambda s: _begin(s, payment_id, merchant, order, amount, first, claim, is_sending=is_in)
@@ -106,7 +108,7 @@ def initialize(merchant: Merchant, order: Order, claim: Claim) -> Answer:
         if not is_in:
             # Full: the attempt's job sends. The caller is told what is true now.
             return transaction(lambda s: _queued(s, attempt_id, claim))
-        sent = payment_sending.send(attempt_id, bounds[1:], finish=_Remember(claim))
+        sent = payment_sending.send(attempt_id, bounds[1:], finish=_Remember(claim), leave=place.close)
     return _answer(sent.payment, sent.outcome)
 
 
@@ -147,7 +149,7 @@ def cancel(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
         raise NotCancellable(f"Cannot cancel a payment with status {payment.status}.")
     if attempt.state == "created":
         return describe(transaction(lambda s: _cancel_unsent(s, attempt.id, merchant)))
-    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    provider = provider_accounts.of_attempt(attempt)
     if not provider.capabilities.can_cancel:
         raise NotCancellable(f"{provider.title} cannot take back a payment that was asked for.")
     try:

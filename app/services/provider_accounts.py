@@ -21,6 +21,7 @@ from app import clock, ids
 from app.crypto import sealer
 from app.errors import InvalidRequest, NotFound, ProviderNotConfigured
 from app.events import catalogue, outbox
+from app.models.payment import PaymentAttempt
 from app.models.tenant import ProviderAccount, Tenant
 from app.providers import PROVIDERS
 from app.providers.base import Account, CallRecord, Provider, Surroundings
@@ -30,6 +31,9 @@ from app.unit_of_work import reading, transaction
 
 ALIASES: Final[Mapping[str, str]] = {"visa": "stripe"}
 """Words of document 001 for providers that have another name."""
+
+MOCKS: Final = frozenset({"cpay"})
+"""Adapters that move no money anywhere."""
 
 _PURPOSE: Final = "provider account"
 
@@ -60,13 +64,27 @@ class Accounts:
     def house(self, name: str) -> Provider | None:
         """The adapter on the environment's settings, None where a required one is empty."""
         adapter = PROVIDERS[name]
+        environment = self._config.get(f"{name.upper()}_ENV") or "sandbox"
+        if not self._may_use(name, environment):
+            return None
         values = {
             s.name: str(self._config.get(f"{name.upper()}_{s.name.upper()}", "")) for s in adapter.settings
         }
         if any(s.is_required and not values[s.name] for s in adapter.settings):
             return None
-        environment = self._config.get(f"{name.upper()}_ENV") or "sandbox"
         return self._adapter(name, "house", environment, values)
+
+    def _may_use(self, name: str, environment: str) -> bool:
+        """In production play money must not become a balance: sandboxes and the mock need ALLOW_TEST_PROVIDERS."""
+        is_real = environment == "live" and name not in MOCKS
+        return is_real or not self._config["IS_PRODUCTION"] or self._config["ALLOW_TEST_PROVIDERS"]
+
+    def require_usable(self, name: str, environment: str) -> None:
+        """Raises ProviderNotConfigured."""
+        if not self._may_use(name, environment):
+            raise ProviderNotConfigured(
+                f"{PROVIDERS[name].title} ({environment}) moves no real money, and ALLOW_TEST_PROVIDERS is off."
+            )
 
     def own(self, account: ProviderAccount) -> Provider:
         """The adapter on a tenant's own account. Raises CannotOpen."""
@@ -104,6 +122,7 @@ def for_tenant(tenant_id: uuid.UUID, name: str) -> BoundProvider:
     name = ALIASES.get(name, name)
     account = _active(tenant_id).get(name)
     if account is not None:
+        _accounts().require_usable(name, account.environment)
         return BoundProvider(_accounts().own(account), account.id)
     provider = _accounts().house(name) if name in PROVIDERS else None
     if provider is None:
@@ -124,8 +143,19 @@ def available(tenant_id: uuid.UUID) -> dict[str, BoundProvider]:
     return found
 
 
+def of_attempt(attempt: PaymentAttempt) -> Provider:
+    """The adapter an attempt was begun on, and nothing else. Raises ProviderNotConfigured."""
+    provider = of_account(attempt.provider, attempt.account_id)
+    if provider.account.environment != attempt.environment:
+        # What was begun in the sandbox must not be asked for, or sent again, where the money is real; nor vice versa.
+        raise ProviderNotConfigured(
+            f"This was begun in the {attempt.environment} environment of {provider.title}, which is not in use now."
+        )
+    return provider
+
+
 def of_account(name: str, account_id: uuid.UUID | None) -> Provider:
-    """The adapter for something that was begun on this account. Raises ProviderNotConfigured."""
+    """The adapter on this account. Raises ProviderNotConfigured."""
     if account_id is not None:
         with reading() as session:
             account = session.get(ProviderAccount, account_id)
@@ -136,6 +166,20 @@ def of_account(name: str, account_id: uuid.UUID | None) -> Provider:
     if provider is None:
         raise ProviderNotConfigured(f"Provider {name} is not configured.")
     return provider
+
+
+def any_account(name: str) -> Provider:
+    """The house's account, or where there is none any tenant's: to read a callback that came to the provider's common
+    address. A signature is then one of the house's or none. Raises ProviderNotConfigured."""
+    provider = _accounts().house(name)
+    if provider is not None:
+        return provider
+    wanted = select(ProviderAccount).where(ProviderAccount.provider == name, ProviderAccount.is_active)
+    with reading() as session:
+        account = session.scalars(wanted.order_by(ProviderAccount.id).limit(1)).first()
+    if account is None or PROVIDERS[name].capabilities.signs_callbacks:
+        raise ProviderNotConfigured(f"Provider {name} is not configured.")
+    return _accounts().own(account)
 
 
 def by_callback_token(name: str, token: str) -> uuid.UUID | None:
@@ -160,6 +204,7 @@ def set_account(
     known = {setting.name: setting for setting in adapter.settings}
     if unknown := sorted(set(values) - set(known)):
         raise InvalidRequest(f"{adapter.title} has no setting {', '.join(unknown)}.")
+    _accounts().require_usable(name, environment)
     if missing := sorted(n for n, setting in known.items() if setting.is_required and not values.get(n)):
         raise InvalidRequest(f"{adapter.title} needs {', '.join(missing)}.")
     complete = {n: values.get(n, setting.default) for n, setting in known.items()}
@@ -173,6 +218,8 @@ def set_account(
     def work(session: Session) -> None:
         if session.get(Tenant, tenant_id) is None:
             raise NotFound("There is no such tenant.")
+        if session.get(ProviderAccount, account_id) is not None:
+            return  # committed before; only the acknowledgement was lost
         session.execute(
             update(ProviderAccount)
             .where(ProviderAccount.tenant_id == tenant_id, ProviderAccount.provider == name)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, select, true, update
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -21,6 +21,7 @@ from app.models.provider_event import ProviderEvent
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
 from app.providers.errors import CallbackError
 from app.services import bulkhead, payment_driver, payment_results, provider_accounts, refund_results
+from app.services.payment_results import Outcome
 from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.refund_driver import look as look_at_refund
 from app.unit_of_work import reading, transaction
@@ -75,9 +76,10 @@ def _apply(
 
 def _about_unknown_refund(attempt: PaymentAttempt) -> bool:
     """A refund that none of ours waits for: a repeat about one that is final, or made at the provider by somebody."""
+    ours = select(Refund.id).where(Refund.attempt_id == attempt.id, Refund.state != "failed").limit(1)
     with reading() as session:
-        payment = session.get_one(Payment, attempt.payment_id)
-    return True if payment.refund_reserved else _show(attempt, "refunded_at_provider")
+        is_ours = session.scalars(ours).first() is not None
+    return True if is_ours else _show(attempt, "refunded_at_provider")
 
 
 def _show(attempt: PaymentAttempt, why: str) -> bool:
@@ -140,6 +142,9 @@ def _named_attempt(session: Session, event: ProviderEvent) -> PaymentAttempt | N
 
 
 def _same_account(event: ProviderEvent) -> Any:
+    """A signature is one account's. An unsigned note is only a reason to ask, on the attempt's own account."""
+    if not event.is_verified and event.path_token is None:
+        return true()
     if event.account_id is None:
         return PaymentAttempt.account_id.is_(None)
     return PaymentAttempt.account_id == event.account_id
@@ -182,10 +187,17 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
     if attempt.state == "succeeded" and claim is not None and claim.state is not State.REVERSED:
         _keep_receipt(attempt.id, payment, claim, is_vouched=is_vouched)
         return True
-    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.asks:
         return _believe(attempt, claim, is_vouched=is_vouched)
     outcome = payment_driver.inquire(payment, attempt, provider_reference=asked_by)
+    return _apply_confirmed(payment, attempt, claim, outcome, is_vouched=is_vouched)
+
+
+def _apply_confirmed(
+    payment: Payment, attempt: PaymentAttempt, claim: Result | None, outcome: Outcome, *, is_vouched: bool
+) -> bool:
+    """Apply what the provider says now. Whether it bears the news out, or the news need not be held against it again."""
     if not isinstance(outcome, Result):
         if not is_vouched or outcome.code == "nothing_to_ask_by":
             return True  # an unsigned note that the provider does not bear out; the attempt's own job goes on asking
@@ -196,6 +208,8 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
         outcome = replace(outcome, receipt=_trusted_receipt(payment, claim, is_vouched=is_vouched))
     transaction(lambda s: payment_results.apply(s, attempt.id, outcome, source="callback", now=clock.now()))
+    if claim is not None and claim.state is State.REVERSED:
+        return outcome.state is State.REVERSED  # its books may lag behind its news
     is_final_claim = claim is not None and claim.state not in (State.PENDING, State.NOT_FOUND)
     return is_final or not is_final_claim
 
@@ -205,7 +219,7 @@ def _about_refund(event: ProviderEvent, parsed: CallbackEvent, refund: Refund) -
         return True
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, refund.attempt_id)
-    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+    provider = provider_accounts.of_attempt(attempt)
     claim = parsed.claim
     if Kind.REFUND in provider.capabilities.asks:
         look_at_refund(refund.id, source="callback")
@@ -247,7 +261,8 @@ def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
 
     def work(session: Session) -> None:
         locked = payment_results.lock(session, attempt.id)
-        if locked.attempt.provider_reference is None and locked.attempt.state in OPEN_ATTEMPTS:
+        is_free = locked.attempt.provider_reference is None and locked.attempt.state in OPEN_ATTEMPTS
+        if is_free and not payment_results.is_taken(session, locked.attempt, reference):
             locked.attempt.provider_reference = reference
             locked.payment.provider_transaction_id = reference
 

@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -31,6 +32,12 @@ from app.services.provider_accounts import ALIASES
 from app.unit_of_work import reading, transaction
 
 KIND: Final = "provider_event.process"
+
+MAX_WORD: Final = 255
+MAX_UNSIGNED_BYTES: Final = 16_384
+
+REPEAT_PAUSE_S: Final = 5
+"""An unsigned note that is repeated makes us ask the provider again at most this often."""
 
 STRANGERS_A_MINUTE: Final = 60
 """Unsigned callbacks about nothing of ours that are stored, for each provider in each process; more are acknowledged
@@ -71,11 +78,21 @@ def receive(
         raise ForgedCallbackRefused from error
     except CallbackError as error:
         raise InvalidRequest(error.message) from error
-    if event.is_verified or path_token is not None or _is_known(event) or _strangers.admit(name):
+    _require_storable(event, callback)
+    if event.is_verified or path_token is not None or _is_known(name, event) or _strangers.admit(name):
         transaction(lambda s: _store(s, owner, path_token, callback, event))
     else:
         log.warning("callback.not_stored", provider=name)
     return owner.provider.acknowledge(event)
+
+
+def _require_storable(event: CallbackEvent, callback: Callback) -> None:
+    """Ids are short and printable, and nobody needs a long body to say nothing that is signed. Raises InvalidRequest."""
+    for word in (event.event_id, event.event_type, event.reference, event.provider_reference):
+        if word is not None and (len(word) > MAX_WORD or not word.isprintable()):
+            raise InvalidRequest("The callback names something by a word that cannot be one.")
+    if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
+        raise InvalidRequest("The callback is too long for one that is not signed.")
 
 
 class _Strangers:
@@ -97,27 +114,26 @@ class _Strangers:
 _strangers: Final = _Strangers()
 
 
-def _is_known(event: CallbackEvent) -> bool:
-    """Whether an attempt here goes by one of the news' references."""
-    ways = [
-        column == value
-        for column, value in (
-            (PaymentAttempt.reference, event.reference),
-            (PaymentAttempt.provider_reference, event.provider_reference),
-            (PaymentAttempt.receipt, event.provider_reference),
-        )
-        if value
-    ]
-    if not ways:
-        return False
+def _is_known(name: str, event: CallbackEvent) -> bool:
+    """Whether an attempt here goes by one of the news' references. Each way has an index."""
+    ways = (
+        (PaymentAttempt.reference, event.reference),
+        (PaymentAttempt.provider_reference, event.provider_reference),
+        (PaymentAttempt.receipt, event.provider_reference),
+    )
+    ours = select(PaymentAttempt.id).where(PaymentAttempt.provider == name).limit(1)
     with reading() as session:
-        return session.scalars(select(PaymentAttempt.id).where(or_(*ways)).limit(1)).first() is not None
+        return any(
+            session.scalars(ours.where(column == value)).first() is not None
+            for column, value in ways
+            if value
+        )
 
 
 def _owner(name: str, token: str | None) -> _Owner:
     """The account a URL belongs to: the house's, a tenant's own, or that of one payment or refund."""
     if token is None:
-        return _Owner(provider_accounts.of_account(name, None), None, "house")
+        return _Owner(provider_accounts.any_account(name), None, "house")
     account_id = provider_accounts.by_callback_token(name, token)
     if account_id is not None:
         return _Owner(provider_accounts.of_account(name, account_id), account_id, str(account_id))
@@ -157,6 +173,7 @@ def _store(
     session: Session, owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent
 ) -> None:
     now, event_id = clock.now(), ids.uuid7()
+    run_at = now
     inserted = session.execute(
         insert(ProviderEvent)
         .values(
@@ -164,7 +181,7 @@ def _store(
             event_type=event.event_type[:100], kind=event.kind.value, is_verified=event.is_verified,
             reference=event.reference, provider_reference=event.provider_reference, path_token=path_token,
             account_id=owner.account_id, method=callback.method, query=dict(callback.query),
-            headers={name: value for name, value in callback.headers.items() if name in KEPT_HEADERS},
+            headers=_kept(callback),
             body=callback.body, state="received", repeats=0, confirmations=0, received_at=now,
         )
         .on_conflict_do_nothing()
@@ -180,8 +197,21 @@ def _store(
             .with_for_update(key_share=True)
         ).one()  # fmt: skip
         known.repeats += 1
-        if event.is_verified or known.state == "received":
+        is_proof = event.is_verified and not known.is_verified
+        if is_proof:
+            # The same news without a signature came first, from whoever: this is the real one.
+            known.is_verified, known.body, known.method = True, callback.body, callback.method
+            known.headers, known.query = _kept(callback), dict(callback.query)
+            known.kind, known.event_type = event.kind.value, event.event_type
+            known.reference, known.provider_reference = event.reference, event.provider_reference
+        elif event.is_verified or known.state == "received":
             return
         # An unsigned note says the same for every change: each is a reason to ask again.
         known.state, known.confirmations, event_id = "received", 0, known.id
-    queue.rearm(session, KIND, ref=str(event_id), run_at=now, now=now, payload={"event_id": str(event_id)})
+        if not is_proof and known.processed_at is not None:
+            run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
+    queue.rearm(session, KIND, ref=str(event_id), run_at=run_at, now=now, payload={"event_id": str(event_id)})
+
+
+def _kept(callback: Callback) -> dict[str, str]:
+    return {name: value for name, value in callback.headers.items() if name in KEPT_HEADERS}

@@ -26,7 +26,7 @@ EARLY_S: Final = 60
 """A token is renewed this long before its end, or after three quarters of its life when that is shorter."""
 
 LOCK_S: Final = 15
-WAIT_S: Final = 10.0
+WAIT_S: Final = 8.0
 _PURPOSE: Final = "provider token"
 _NAMESPACE: Final = uuid.UUID("0f3c2a52-7a5d-4f0c-8e0b-1f6f1b1d6a11")
 
@@ -50,7 +50,8 @@ class SharedTokens:
         known = self._read(key)
         if known is not None and known != rejected:
             return known
-        with self._fetching(key):
+        # A limit of its own, so that there is time left for what the token is for.
+        with deadline.within(WAIT_S), self._fetching(key):
             known = self._read(key)
             if known is not None and known != rejected:
                 return known

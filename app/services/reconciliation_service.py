@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
+from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids, ledger
 from app.errors import GatewayError, InvalidRequest, NotFound, TransactionNotFound
 from app.events import queue
+from app.events.catalogue import PAYMENT_COMPLETED, PAYMENT_FAILED, PAYMENT_REVIEWED
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.providers import PROVIDERS
@@ -36,6 +38,8 @@ from app.unit_of_work import reading, transaction
 
 LIMIT: Final = 500
 """Payments asked about in one run; the oldest first."""
+
+STRANGERS_LIFE: Final = timedelta(days=7)
 
 NOT_CHECKED: Final = "not checked"
 
@@ -89,10 +93,12 @@ def accept(payment_id: uuid.UUID, *, operator: str) -> None:
         payment.fee = payment_ledger.book_from_suspense(session, payment, attempt, collected, now=now)
         # What came is what can be refunded or taken back from now on.
         payment.amount, payment.currency = collected.amount_minor, collected.currency
-        payment_results.move(payment, "completed", now=now)
+        if payment.status != "completed" and not payment_results.move(payment, "completed", now=now):
+            raise InvalidRequest(f"The payment is {payment.status}: this money can only go back.")
+        payment.failure_code = payment.failure_reason = None
         payment_results.close_review(payment, payment_results.ABOUT_MONEY, now=now)
         payment.completed_at, payment.updated_at = payment.completed_at or now, now
-        payment_results.record(session, "payment.completed", payment, source=operator, now=now)
+        payment_results.record(session, PAYMENT_COMPLETED, payment, source=operator, now=now)
 
     transaction(work)
 
@@ -102,17 +108,57 @@ def give_back(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
     refund_id = ids.uuid7()
 
     def work(session: Session) -> None:
+        if session.get(Refund, refund_id) is not None:
+            return  # committed before; only the acknowledgement was lost
         payment, attempt, collected = _waiting(session, payment_id)
         refund_service.insert(
             session, refund_id, payment, attempt, amount=collected, reason=f"Returned by {operator}",
             is_sending=False, is_from_suspense=True,
         )  # fmt: skip
-        if attempt.state == "succeeded":
-            payment_results.move(payment, "failed", now=clock.now())
+        if attempt.state == "succeeded" and payment_results.move(payment, "failed", now=clock.now()):
+            payment.failure_code, payment.failure_reason = (
+                "returned",
+                "What came was another amount; it goes back.",
+            )
+            payment_results.record(session, PAYMENT_FAILED, payment, source=operator, now=clock.now())
         payment_results.review(session, payment, "being_returned", source=operator, now=clock.now())
 
     transaction(work)
     return refund_id
+
+
+def reviewed(payment_id: uuid.UUID, *, operator: str) -> None:
+    """A person has looked at the payment, and nothing is to be done. Money in suspense stays to be decided about.
+
+    Raises TransactionNotFound, InvalidRequest.
+    """
+
+    def work(session: Session) -> None:
+        payment = _locked(session, payment_id)
+        if payment.review is None or payment.review in payment_results.ABOUT_MONEY:
+            raise InvalidRequest("Nothing that could be closed like this is open on the payment.")
+        now = clock.now()
+        payment_results.close_review(payment, {payment.review}, now=now)
+        payment_results.record(session, PAYMENT_REVIEWED, payment, source=operator, now=now)
+
+    transaction(work)
+
+
+def sweep() -> int:
+    """Forget callbacks about nothing of ours that nobody signed, a week after they came; how many."""
+    until = clock.now() - STRANGERS_LIFE
+
+    def work(session: Session) -> int:
+        gone = session.execute(
+            text(
+                "DELETE FROM provider_events WHERE id IN (SELECT id FROM provider_events WHERE state = 'ignored' "
+                "AND NOT is_verified AND received_at < :until LIMIT 10000) RETURNING 1"
+            ),
+            {"until": until},
+        )
+        return len(gone.all())
+
+    return transaction(work)
 
 
 def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: str) -> Payment:

@@ -18,7 +18,7 @@ from app.events import queue
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.providers.base import Provider, RefundHandle, RefundRequest, Result, State
-from app.providers.errors import OutcomeUnknown, ProviderError
+from app.providers.errors import OutcomeUnknown, ProviderError, Unavailable
 from app.services import bulkhead, payment_results, provider_accounts, refund_results
 from app.services.payment_results import Outcome
 from app.services.payment_sending import FIRST_LOOK_S, answer_time, callback_url, handle_of
@@ -31,6 +31,9 @@ WAITS_S: Final = (5, 15, 60, 300, 900, 3600, 21_600)
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
 """A refund that a provider took and has not done by then is put before a person."""
+
+UNSENT_LIFE: Final = timedelta(hours=24)
+"""A refund that could not be sent for so long is failed instead: the merchant asks again."""
 
 BUSY_S: Final = 1
 
@@ -97,8 +100,11 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
 
 
 def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
+    began = refund.sent_at or refund.created_at
+    if refund.state != "sending" or clock.now() > began + answer_time() / 4:
+        return OutcomeUnknown("This sending came too late.", code="superseded")
     try:
-        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        provider = provider_accounts.of_attempt(attempt)
         request = RefundRequest(
             reference=refund.reference, amount=Money(refund.amount, refund.currency),
             charge=handle_of(payment, attempt, provider), reason=refund.reason or "Refund",
@@ -108,6 +114,8 @@ def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
         return provider.refund(request)
     except ProviderError as error:
         return error
+    except GatewayError as error:
+        return Unavailable(error.message, code=error.code)  # its account is gone: nothing was sent
     except Exception as error:
         log.exception("refund.adapter_failed", refund=str(refund.id), provider=attempt.provider)
         return OutcomeUnknown(code=type(error).__name__)
@@ -117,8 +125,15 @@ def _claim_and_send(refund_id: uuid.UUID) -> None:
     now = clock.now()
 
     def claim(session: Session) -> bool:
-        refund = refund_results.lock(session, refund_id).refund
+        locked = refund_results.lock(session, refund_id)
+        refund = locked.refund
+        if refund.state == "sending" and refund.sent_at == now:
+            return True  # committed before; only the acknowledgement was lost
         if refund.state != "created":
+            return False
+        if now - refund.created_at > UNSENT_LIFE:
+            result = Result(State.FAILED, code="not_sent", message="The refund could not be sent in time.")
+            refund_results.apply(session, refund_id, result, source="system", now=now)
             return False
         refund.state, refund.sent_at, refund.updated_at = "sending", now, now
         return True
@@ -128,14 +143,16 @@ def _claim_and_send(refund_id: uuid.UUID) -> None:
 
 
 def _ask(refund: Refund, payment: Payment, attempt: PaymentAttempt, *, source: str = "inquiry") -> None:
+    horizon = timedelta.max
     try:
-        provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
+        provider = provider_accounts.of_attempt(attempt)
+        horizon = provider.capabilities.horizon
         outcome: Outcome = provider.inquire_refund(handle(refund, payment, attempt, provider))
     except GatewayError as error:
         outcome = OutcomeUnknown(error.message, code=error.code)
     except ProviderError as error:
         outcome = error
-    transaction(lambda s: _apply(s, refund.id, outcome, source=source))
+    transaction(lambda s: _apply(s, refund.id, outcome, horizon=horizon, source=source))
 
 
 def handle(refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: Provider) -> RefundHandle:
@@ -148,7 +165,9 @@ def handle(refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: 
     )  # fmt: skip
 
 
-def _apply(session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: str) -> None:
+def _apply(
+    session: Session, refund_id: uuid.UUID, outcome: Outcome, *, horizon: timedelta, source: str
+) -> None:
     now = clock.now()
     locked = refund_results.lock(session, refund_id)
     if locked.refund.state == "sending":
@@ -158,19 +177,20 @@ def _apply(session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: 
         refund_results.apply(session, refund_id, outcome, source=source, now=now)
     else:
         log.warning("refund.inquiry_failed", refund=str(refund_id), code=outcome.code)
-    _judge_age(session, locked, outcome, now=now)
+    _judge_age(session, locked, outcome, horizon=horizon, now=now)
 
 
-def _judge_age(session: Session, locked: LockedRefund, outcome: Outcome, *, now: datetime) -> None:
+def _judge_age(
+    session: Session, locked: LockedRefund, outcome: Outcome, *, horizon: timedelta, now: datetime
+) -> None:
     refund = locked.refund
     age = now - (refund.sent_at or refund.created_at)
     if refund.state == "pending" and age > STUCK_AFTER:
         payment_results.review(session, locked.payment, "refund_stuck", source="inquiry", now=now)
     if refund.state != "unknown":
         return
-    provider = provider_accounts.of_account(locked.attempt.provider, locked.attempt.account_id)
     is_missing = isinstance(outcome, Result) and outcome.state is State.NOT_FOUND
-    if is_missing and age > provider.capabilities.horizon:
+    if is_missing and age > horizon:
         result = Result(State.FAILED, code="not_found", message="The provider never got this refund.")
         refund_results.apply(session, refund.id, result, source="inquiry", now=now)
     elif age > ALERT_AFTER:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.events import catalogue, outbox
 from app.models.payment import Payment, PaymentAttempt, Refund
-from app.providers.base import State
+from app.money import Money
+from app.providers.base import Result, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services import payment_ledger, payment_results
 from app.services.payment_results import MAX_TEXT, Outcome
@@ -26,6 +28,10 @@ class LockedRefund:
     payment: Payment
     refund: Refund
     attempt: PaymentAttempt
+
+
+ABOUT_REFUNDS: Final = frozenset({"refund_unknown", "refund_stuck", "refund_amount_mismatch"})
+"""Reasons for a review that a refund's end settles."""
 
 
 def lock(session: Session, refund_id: uuid.UUID) -> LockedRefund:
@@ -56,6 +62,10 @@ def apply(
         return locked
     refund.provider_reference = refund.provider_reference or outcome.provider_reference
     match outcome.state:
+        case State.SUCCEEDED if _is_other_amount(refund, outcome):
+            # Not ours to book as what was asked for; its money stays held until a person has looked.
+            payment_results.review(session, locked.payment, "refund_amount_mismatch", source=source, now=now)
+            _to(refund, "pending", now=now)
         case State.SUCCEEDED | State.REVERSED:
             _completed(session, locked, source=source, now=now)
         case State.PENDING:
@@ -66,6 +76,11 @@ def apply(
         case State.NOT_FOUND:
             pass  # time decides (refund_driver)
     return locked
+
+
+def _is_other_amount(refund: Refund, result: Result) -> bool:
+    given = result.amount
+    return given is not None and given != Money(refund.amount, refund.currency)
 
 
 def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
@@ -82,7 +97,7 @@ def _completed(session: Session, locked: LockedRefund, *, source: str, now: date
     refund.completed_at = now
     refund.error_code = refund.error_message = None
     session.flush()
-    payment_ledger.book_refund(session, payment, refund, locked.attempt.provider, now=now)
+    payment_ledger.book_refund(session, payment, refund, locked.attempt, now=now)
     _close_reviews(session, locked, now=now)
     if not refund.is_from_suspense:
         payment.refunded += refund.amount
@@ -117,7 +132,9 @@ def _failed(
 def _close_reviews(session: Session, locked: LockedRefund, *, now: datetime) -> None:
     """A refund that is final answers what was asked about it. One from suspense that failed leaves the money waiting."""
     payment, refund = locked.payment, locked.refund
-    payment_results.close_review(payment, {"refund_unknown", "refund_stuck"}, now=now)
+    payment_results.close_review(payment, ABOUT_REFUNDS, now=now)
+    if refund.state == "completed" and payment.refunded + refund.amount == payment.amount:
+        payment_results.close_review(payment, {"reversed_after_refund"}, now=now)
     if refund.is_from_suspense:
         payment_results.close_review(payment, payment_results.ABOUT_MONEY, now=now)
         if refund.state == "failed":

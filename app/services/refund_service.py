@@ -49,9 +49,13 @@ def refund(
         attempt = collecting_attempt(session, payment_id)
     asked = Money.parse(amount, payment.currency) if amount is not None else None
     name = attempt.provider if attempt else payment.provider
+    # Before the transaction: finding the account takes a connection of its own.
+    capabilities = provider_accounts.of_attempt(attempt).capabilities if attempt else None
     with bulkhead.place(name) as is_in:
         begun = transaction(
-            lambda s: _begin(s, refund_id, merchant, payment_id, asked, reason, claim, is_sending=is_in)
+            lambda s: _begin(
+                s, refund_id, merchant, payment_id, asked, reason, claim, capabilities, is_sending=is_in
+            )
         )
         if isinstance(begun, Answer):
             return begun
@@ -115,6 +119,7 @@ def _begin(
     asked: Money | None,
     reason: str | None,
     claim: Claim,
+    capabilities: Capabilities | None,
     *,
     is_sending: bool,
 ) -> Answer | Abandoned | GatewayError | None:
@@ -124,7 +129,9 @@ def _begin(
         return known
     try:
         with session.begin_nested():
-            _reserve(session, refund_id, merchant, payment_id, asked, reason, is_sending=is_sending)
+            _reserve(
+                session, refund_id, merchant, payment_id, asked, reason, capabilities, is_sending=is_sending
+            )
     except GatewayError as error:
         if not error.is_answer:
             raise
@@ -140,6 +147,7 @@ def _reserve(
     payment_id: uuid.UUID,
     asked: Money | None,
     reason: str | None,
+    capabilities: Capabilities | None,
     *,
     is_sending: bool,
 ) -> None:
@@ -150,12 +158,13 @@ def _reserve(
     if payment.status not in REFUNDABLE or attempt is None:
         raise NotRefundable
     amount = asked or Money(payment.amount - payment.refund_reserved, payment.currency)
-    provider = provider_accounts.of_account(attempt.provider, attempt.account_id)
-    _require_possible(payment, amount, provider.capabilities, payment.payment_method)
+    if capabilities is None:
+        raise NotRefundable
+    _require_possible(payment, amount, capabilities, payment.payment_method)
     row = insert(session, refund_id, payment, attempt, amount=amount, reason=reason, is_sending=is_sending)
     payment.refund_reserved += amount.amount_minor
     payment.updated_at = row.created_at
-    payment_ledger.hold_refund(session, row, now=row.created_at)
+    payment_ledger.hold_refund(session, row, attempt, now=row.created_at)
     locked = LockedRefund(payment, row, attempt)
     refund_results.record(session, catalogue.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
 

@@ -39,6 +39,14 @@ def tenant_wallet(session: Session, tenant_id: uuid.UUID, currency: str) -> int:
     )
 
 
+def tenant_direct(session: Session, tenant_id: uuid.UUID, currency: str) -> int:
+    """What the tenant collected on provider accounts of its own: it has that money already, so it is never paid out."""
+    public_id = f"tenant-direct:{tenant_id}:{currency}"
+    return _account(
+        session, public_id, kind="tenant_direct", currency=currency, is_floored=True, tenant_id=tenant_id
+    )
+
+
 def tenant_suspense(session: Session, tenant_id: uuid.UUID, currency: str) -> int:
     """Where money waits that came for a payment of the tenant but cannot be booked to it."""
     return house_account(session, SUSPENSE, str(tenant_id), currency, tenant_id=tenant_id)

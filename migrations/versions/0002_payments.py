@@ -49,7 +49,11 @@ CREATE TABLE payment_attempts (
 -- One live asking for a payment's money, whatever the code says.
 CREATE UNIQUE INDEX payment_attempts_live ON payment_attempts (payment_id)
   WHERE state IN ('created', 'sending', 'unknown', 'pending', 'succeeded');
-CREATE INDEX payment_attempts_provider_reference ON payment_attempts (provider, provider_reference);
+-- One charge of a provider is one attempt's, whatever a callback says.
+CREATE UNIQUE INDEX payment_attempts_provider_reference ON payment_attempts (provider, account_id, provider_reference)
+  NULLS NOT DISTINCT WHERE provider_reference IS NOT NULL;
+CREATE UNIQUE INDEX payment_attempts_receipt ON payment_attempts (provider, account_id, receipt)
+  NULLS NOT DISTINCT WHERE receipt IS NOT NULL;
 CREATE INDEX payment_attempts_label ON payment_attempts (provider, label);
 
 CREATE TABLE refunds (
@@ -93,7 +97,7 @@ RIGHTS = """
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO malipo_app;
 GRANT INSERT, UPDATE ON tenants, api_keys, provider_accounts, payments, payment_attempts, refunds, provider_events,
   fee_rules TO malipo_app;
-GRANT DELETE ON fee_rules TO malipo_app;
+GRANT DELETE ON fee_rules, provider_events TO malipo_app;
 """
 
 

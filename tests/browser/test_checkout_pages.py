@@ -85,6 +85,7 @@ def test_chapa_is_cancelled(shop: Shop, customer: Visitor) -> None:
     customer.presses("Cancel the payment")
     customer.is_at(shop.return_page(payment))
     shop.hears(payment, "failed", "cancelled")
+    customer.opens(shop.return_page(payment))
     customer.sees("The payment has failed")
     assert shop.takings("chapa", "ETB") == before
 

@@ -43,7 +43,7 @@ def test_without_javascript_a_customer_pays_and_is_told(shop: Shop, make_visitor
     customer.presses("Pay by M-PESA")
     customer.is_at(shop.return_page(payment))
     shop.hears(payment, "completed")
-    # The page asks again by itself, every four seconds.
+    customer.opens(shop.return_page(payment))
     customer.sees("The payment is completed.")
 
 

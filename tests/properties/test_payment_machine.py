@@ -36,6 +36,7 @@ from app import clock, create_app, ledger
 from app.actor import Merchant
 from app.errors import GatewayError
 from app.money import Money
+from app.providers import PROVIDERS
 from app.providers.base import Result, State
 from app.providers.errors import Declined, OutcomeUnknown, ProviderError, Unavailable
 from app.services import (
@@ -189,7 +190,14 @@ class PaymentMachine(RuleBasedStateMachine):
         try:
             transaction(
                 lambda s: refund_service._reserve(
-                    s, refund_id, self.merchant, self.payment_id, asked, None, is_sending=True
+                    s,
+                    refund_id,
+                    self.merchant,
+                    self.payment_id,
+                    asked,
+                    None,
+                    PROVIDERS["cpay"].capabilities,
+                    is_sending=True,
                 )
             )
         except GatewayError as error:

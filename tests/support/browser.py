@@ -11,6 +11,8 @@ from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, 
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 15_000
+expect.set_options(timeout=WAIT_MS)
+
 _REFUSAL = re.compile(r"the server responded with a status of 4\d\d")
 
 

@@ -32,7 +32,7 @@ from app.providers.chapa import callbacks
 from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, clean, contact, facts, money, text
 from app.providers.chapa.client import ChapaClient, message_of, told
 from app.providers.chapa.statuses import CHARGES, NOT_PAID, NOT_THERE, PAYOUTS, REFUNDS, state_of
-from app.providers.errors import InvalidRequest, OutcomeUnknown
+from app.providers.errors import InvalidRequest, NotSupported, OutcomeUnknown
 from app.providers.http import Answer
 
 _PAYMENT: Final = (
@@ -226,7 +226,7 @@ class Chapa(Provider):
 
     def _pay_out(self, request: PayoutRequest) -> Result:
         if request.method is not PayoutMethod.BANK or request.amount.currency != "ETB":
-            raise InvalidRequest("Chapa pays out ETB to bank accounts and wallets only.", code="method")
+            raise NotSupported("Chapa pays out ETB to bank accounts and wallets only.", code="method")
         envelope = self._client.post("/transfers", _transfer_body(request))
         # The whole of `data` is the reference, not an object.
         reference = envelope.get("data")

@@ -35,7 +35,8 @@ class ContractCase:
     variant: tells several cases of one provider apart. operations: `charge`, `inquire`, `refund`, `pay_out`… → the
     simulator's word for it in a fault rule. paths: the same operations (`token`, too) → a regular expression of the
     request ("POST /chapa/v1/refund/…") whose answer tells the outcome; empty: the provider is in this process.
-    unknown_words: operation → what makes its answer's status unheard of. destinations: where payouts go, one for every
+    unknown_words: operation → what makes its answer's status unheard of. own_reference: where an inquiry's answer names
+    our reference; empty: nowhere. destinations: where payouts go, one for every
     declared method and currency. metadata: of charges.
 
     amounts: of a provider in this process: fault → amount in major units that causes it. callback: what plays a
@@ -57,6 +58,7 @@ class ContractCase:
     operations: Mapping[str, str] = field(default_factory=nothing)
     paths: Mapping[str, str] = field(default_factory=nothing)
     unknown_words: Mapping[str, Word] = field(default_factory=nothing)
+    own_reference: tuple[str, ...] = ()
     destinations: Mapping[tuple[PayoutMethod, str], Mapping[str, str]] = field(default_factory=nothing)
     metadata: Mapping[str, Any] = field(default_factory=nothing)
     amounts: Mapping[str, str] = field(default_factory=nothing)

@@ -170,7 +170,9 @@ class Meddler(Listening):
             headers = {
                 name: value for name, value in asked.headers.items() if name not in ("host", "connection")
             }
-            connection.request(asked.method, asked.target, asked.body or None, headers | {"connection": "close"})
+            connection.request(
+                asked.method, asked.target, asked.body or None, headers | {"connection": "close"}
+            )
             answer = connection.getresponse()
             kept = {
                 name: value

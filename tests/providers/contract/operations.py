@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app import clock
-from app.providers.base import Handle, PayoutRequest, Provider, RefundRequest, Result, State
+from app.providers.base import PayoutRequest, Provider, RefundRequest, Result, State
 from tests.providers.contract.scene import Scene
 
 
@@ -25,10 +25,6 @@ def _known(scene: Scene) -> Result:
     return Result(State.PENDING, provider_reference=scene.paid_once.provider_reference or "known")
 
 
-def _open(scene: Scene) -> Handle:
-    return scene.__dict__.setdefault("an_open_charge", scene.waiting()[1])
-
-
 def _statement(scene: Scene, provider: Provider) -> Any:
     return provider.statement(clock.now() - timedelta(hours=1), clock.now())
 
@@ -36,7 +32,7 @@ def _statement(scene: Scene, provider: Provider) -> Any:
 CALLS: Final[Mapping[str, Callable[[Scene, Provider], Any]]] = {
     "charge": lambda scene, provider: provider.charge(scene.request()),
     "inquire": lambda scene, provider: provider.inquire(scene.paid_once),
-    "cancel": lambda scene, provider: provider.cancel(_open(scene)),
+    "cancel": lambda scene, provider: provider.cancel(scene.open_once),
     "refund": lambda scene, provider: provider.refund(_refund(scene)),
     "inquire_refund": lambda scene, provider: provider.inquire_refund(
         scene.refund_handle(_refund(scene), _known(scene))
@@ -54,8 +50,8 @@ OPERATIONS: Final = tuple(CALLS)
 def prepare(scene: Scene, operation: str) -> None:
     """What the operation needs first, so that `run` makes that call alone."""
     scene.paid_once  # noqa: B018 made when first asked for
-    if operation == "cancel" and scene.can.can_cancel:
-        _open(scene)
+    if operation == "cancel":
+        scene.open_once  # noqa: B018
 
 
 def run(scene: Scene, operation: str, provider: Provider) -> Any:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -43,6 +43,8 @@ from tests.support.providers import MemoryTokens, Observed
 from tests.support.sandbox import RunningSandbox
 from tests.support.waiting import wait_until
 
+T = TypeVar("T")
+
 NOBODY = "http://127.0.0.1:9"
 """Where nobody listens."""
 
@@ -54,6 +56,24 @@ class Theatre:
     sandbox: RunningSandbox
     meddler: Meddler
     inbox: Inbox
+    advanced_s: float = 0.0
+
+    def pass_time(self, seconds: float) -> None:
+        """At the simulators: what takes them a second is done at once."""
+        self.advanced_s += seconds
+        self.sandbox.control({"advance_s": self.advanced_s})
+
+    def until(self, look: Callable[[], T], what: str) -> T:
+        """The first truthy answer; between two looks time passes at the simulators. For refunds, payouts and callbacks
+        that are sure to come: a charge that nobody pays would end meanwhile."""
+
+        def looked() -> T:
+            found = look()
+            if not found:
+                self.pass_time(0.5)
+            return found
+
+        return wait_until(looked, what, timeout_s=15, every_s=0.02)
 
 
 @dataclass
@@ -78,7 +98,9 @@ class Scene:
         adapter = self.case.provider
         url = base_url or f"{self.theatre.meddler.url}/{adapter.name}{adapter.simulator_path}"
         values = (
-            {setting.name: setting.default for setting in adapter.settings} | dict(self.case.settings) | settings
+            {setting.name: setting.default for setting in adapter.settings}
+            | dict(self.case.settings)
+            | settings
         )
         surroundings = Surroundings(
             tokens=self.tokens if tokens is None else tokens,
@@ -196,7 +218,9 @@ class Scene:
             self.must_be_clean(error.response)
             assert error.code
             assert error.message == str(error)
-            assert error.message.endswith((".", "!", "?")) or error.response, "a sentence, or the provider's own words"
+            assert error.message.endswith((".", "!", "?")) or error.response, (
+                "a sentence, or the provider's own words"
+            )
             self.must_hide_secrets("".join(traceback.format_exception(error)) + repr(error))
             caught.append(error)
             return
@@ -228,7 +252,11 @@ class Scene:
         """A charge that was paid, with its receipt."""
         request = self.request(amount)
         told = self.charge(request)
-        done = told if told.state is State.SUCCEEDED else self.becomes(self.handle(request, told), State.SUCCEEDED)
+        done = (
+            told
+            if told.state is State.SUCCEEDED
+            else self.becomes(self.handle(request, told), State.SUCCEEDED)
+        )
         if done.receipt is None:
             claim = self.event(request.callback_url, Kind.PAYMENT, request.reference).claim
             assert claim is not None
@@ -244,6 +272,11 @@ class Scene:
     def paid_once(self) -> Handle:
         """A paid charge for tests that change nothing."""
         return self.paid()
+
+    @cached_property
+    def open_once(self) -> Handle:
+        """A charge whose customer does not answer, for tests to which it does not matter whether it was cancelled."""
+        return self.waiting()[1]
 
     def waiting(self) -> tuple[ChargeRequest, Handle]:
         """A charge whose customer does not answer."""
@@ -262,7 +295,7 @@ class Scene:
                     return None  # not known yet
                 return None if found.state is State.PENDING else found
 
-            return wait_until(asked, "the refund ends")
+            return self.theatre.until(asked, "the refund ends")
         claim = self.event(request.callback_url, Kind.REFUND).claim
         assert claim is not None
         return self.checked(claim)
@@ -270,13 +303,12 @@ class Scene:
     def payout_ends(self, request: PayoutRequest, told: Result | None) -> Result:
         if Kind.PAYOUT in self.can.asks:
             handle = self.payout_handle(request, told)
-            return wait_until(
-                lambda: (
-                    (found := self.checked(self.provider.inquire_payout(handle))).state is not State.PENDING
-                    and found
-                ),
-                "the payout ends",
-            )
+
+            def asked() -> Result | None:
+                found = self.checked(self.provider.inquire_payout(handle))
+                return None if found.state is State.PENDING else found
+
+            return self.theatre.until(asked, "the payout ends")
         claim = self.event(request.callback_url, Kind.PAYOUT).claim
         assert claim is not None
         return self.checked(claim)
@@ -302,7 +334,8 @@ class Scene:
             found = self.heard(url, kind, *references)
             return next((one for one in found if one.event.claim), found[0] if found else None)
 
-        return wait_until(best, f"a callback about the {kind} comes")
+        what = f"a callback about the {kind} comes"
+        return wait_until(best, what) if kind is Kind.PAYMENT else self.theatre.until(best, what)
 
     def event(self, url: str, kind: Kind, *references: str | None) -> Any:
         return self.callback(url, kind, *references).event
@@ -314,7 +347,7 @@ class Scene:
             answer = requests.get(f"{self.theatre.sandbox.url}/sandbox/waiting", timeout=10)
             return bool(answer.json()["due_soon"] == 0)
 
-        wait_until(is_quiet, "the simulators are quiet", timeout_s=15)
+        self.theatre.until(is_quiet, "the simulators are quiet")
 
     # --- the provider's own book
 

@@ -60,7 +60,9 @@ def test_what_is_booked_is_what_was_asked_for(scenes: dict[str, Scene], case_id:
         assert done.amount in (None, amount)
         if scene.case.is_remote:
             entries = scene.theatre.sandbox.book(scene.case.name, _reference(scene, request))["entries"]
-            assert [(Decimal(one["amount"]), one["currency"]) for one in entries] == [(major(amount), currency)]
+            assert [(Decimal(one["amount"]), one["currency"]) for one in entries] == [
+                (major(amount), currency)
+            ]
         booked.append(amount)
 
     exactly()
@@ -84,11 +86,10 @@ def test_currencies_are_those_of_the_gateway(scene: Scene) -> None:
         assert 1 <= limits.minimum <= (limits.maximum or limits.minimum)
 
 
-@pytest.mark.parametrize("currency", sorted(EXPONENTS))
-def test_an_undeclared_currency_is_never_sent(scene: Scene, currency: str) -> None:
+def test_an_undeclared_currency_is_never_sent(scene: Scene) -> None:
     """`check` stands before every charge; nobody is asked about a currency that is not declared."""
-    if currency not in scene.can.currencies:
-        seen = len(scene.theatre.meddler.seen)
+    seen = len(scene.theatre.meddler.seen)
+    for currency in sorted(set(EXPONENTS) - set(scene.can.currencies)):
         with scene.refused(InvalidRequest):
             scene.provider.check(Money(100_000, currency), scene.case.customer)
-        assert len(scene.theatre.meddler.seen) == seen
+    assert len(scene.theatre.meddler.seen) == seen

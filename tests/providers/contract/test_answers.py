@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.providers.errors import OutcomeUnknown
-from tests.providers.contract.case import every
+from tests.providers.contract.case import every, set_in
 from tests.providers.contract.meddler import changed, cut, dripping, instead
 from tests.providers.contract.operations import OPERATIONS, prepare, run, supports
 from tests.providers.contract.scene import Scene
@@ -95,6 +95,17 @@ def test_a_word_nobody_has_heard_of_is_unknown(remote: Scene, operation: str) ->
     with remote.refused(OutcomeUnknown) as caught:
         remote.checked(call(provider))
     assert caught[0].outcome == "unknown"
+
+
+def test_an_answer_about_another_charge_is_not_believed(remote: Scene) -> None:
+    """A proxy's cache, a mixed-up connection: the answer names whose it is."""
+    if not remote.case.own_reference:
+        pytest.skip("the answer does not name our reference")
+    prepare(remote, "inquire")
+    other = set_in(*remote.case.own_reference, to="0198c0de-0000-7000-8000-000000000001")
+    remote.theatre.meddler.meddle(remote.case.paths["inquire"], changed(other))
+    with remote.refused(OutcomeUnknown):
+        run(remote, "inquire", remote.provider)
 
 
 def test_every_case_has_an_unknown_word_for_its_inquiry() -> None:

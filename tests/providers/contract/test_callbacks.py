@@ -168,7 +168,9 @@ def test_a_forged_callback_is_refused(scene: Scene, forgery: str) -> None:
     if forgery == "another signature":
         names = [name for name in good.headers if "signature" in name]
         assert names
-        bad = replace(good, headers=good.headers | {name: good.headers[name][:-6] + "abcdef" for name in names})
+        bad = replace(
+            good, headers=good.headers | {name: good.headers[name][:-6] + "abcdef" for name in names}
+        )
     assert reader.read_callback(good) if forgery != "another secret" else True
     with pytest.raises(ForgedCallback):
         reader.read_callback(bad)
@@ -178,7 +180,13 @@ def test_without_a_secret_no_signature_is_believed(scene: Scene) -> None:
     """An empty secret is everybody's secret."""
     if scene.can.signs_callbacks:
         good = callback_of(scene, *paid(scene))
-        keyless = scene.make(**{one.name: "" for one in scene.case.provider.settings if one.is_secret and "key" not in one.name or one.name == "secret_key"})
+        keyless = scene.make(
+            **{
+                one.name: ""
+                for one in scene.case.provider.settings
+                if (one.is_secret and "key" not in one.name) or one.name == "secret_key"
+            }
+        )
         with pytest.raises(ForgedCallback):
             keyless.read_callback(good)
 

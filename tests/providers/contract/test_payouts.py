@@ -102,7 +102,9 @@ def test_where_nothing_is_declared_nothing_is_paid_out(scene: Scene) -> None:
     for method, code in pairs:
         if (method, code) in declared:
             continue
-        request = PayoutRequest("0198c0de-0000-7000-8000-000000000009", scene.amount("2000", code), method, anywhere)
+        request = PayoutRequest(
+            "0198c0de-0000-7000-8000-000000000009", scene.amount("2000", code), method, anywhere
+        )
         with scene.refused(NotSupported if method not in scene.can.payouts else InvalidRequest):
             scene.provider.pay_out(request)
     if not scene.can.payouts:

@@ -121,7 +121,9 @@ def test_a_payment_nobody_made_is_not_refunded(remote: Scene) -> None:
 
 
 @pytest.mark.parametrize(("fault", "more"), [("drop", {}), ("after", {"status": 500})])
-def test_a_refund_that_was_done_and_whose_answer_was_lost(remote: Scene, fault: str, more: dict[str, int]) -> None:
+def test_a_refund_that_was_done_and_whose_answer_was_lost(
+    remote: Scene, fault: str, more: dict[str, int]
+) -> None:
     """It is found, or it stays unknown: never failed, never not there."""
     paid = remote.paid()
     request = remote.refund_of(paid)
@@ -150,7 +152,9 @@ def test_a_refund_that_was_not_done_and_nobody_said_so(remote: Scene) -> None:
     remote.must_have_refunded([request])
 
 
-@pytest.mark.parametrize(("fault", "state"), [("refund_drop", State.SUCCEEDED), ("refund_before", State.NOT_FOUND)])
+@pytest.mark.parametrize(
+    ("fault", "state"), [("refund_drop", State.SUCCEEDED), ("refund_before", State.NOT_FOUND)]
+)
 def test_lost_refunds_in_this_process(scene: Scene, fault: str, state: State) -> None:
     if scene.case.is_remote:
         pytest.skip("the simulators are asked in the tests above")

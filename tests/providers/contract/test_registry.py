@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from app.api.gateway import contact_fields
 from app.providers import PROVIDERS
 from app.providers.base import Capabilities, Provider
 from tests.providers.contract.case import found
@@ -78,7 +79,9 @@ def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
     settings = PROVIDERS[name].settings
     names = [one.name for one in settings]
     assert len(set(names)) == len(names)
-    assert any(one.is_required for one in settings), "without a required setting nobody can leave the provider out"
+    assert any(one.is_required for one in settings), (
+        "without a required setting nobody can leave the provider out"
+    )
     for one in settings:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", one.name)
         assert one.about
@@ -91,11 +94,17 @@ def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
 def test_a_provider_has_a_page_and_a_simulator(name: str, theatre: Theatre) -> None:
     page = (ROOT / f"docs/providers/{name}.md").read_text()
     for one in PROVIDERS[name].settings:
-        assert f"{name}_{one.name}".upper() in page or f"`{one.name}`" in page, f"{one.name} is not on its page"
+        assert f"{name}_{one.name}".upper() in page or f"`{one.name}`" in page, (
+            f"{one.name} is not on its page"
+        )
     if any(case.is_remote for case in found()[name]):
         books = requests.get(f"{theatre.sandbox.url}/sandbox/book/{name}", timeout=10)
         assert books.status_code == 200
         assert f"/{name}" in requests.get(f"{theatre.sandbox.url}/sandbox/", timeout=10).text
+
+
+def test_merchants_can_ask_for_every_provider() -> None:
+    assert set(PROVIDERS) <= set(contact_fields.PROVIDERS)
 
 
 def test_every_capability_is_exercised() -> None:

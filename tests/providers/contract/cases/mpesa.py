@@ -44,6 +44,7 @@ CASES = (
             "inquire_payout": r"POST .*/transactionstatus/v1/query",
             "statement": r"POST .*/pulltransactions/v1/query",
         },
+        own_reference=("CheckoutRequestID",),
         unknown_words={"inquire": unheard_of},
         destinations={
             (PayoutMethod.MPESA, "KES"): PHONE,

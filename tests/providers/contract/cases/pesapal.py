@@ -29,6 +29,7 @@ CASES = (
             "refund": r"POST .*/RefundRequest$",
             "inquire_refund": STATUS,
         },
+        own_reference=("merchant_reference",),
         unknown_words={"inquire": UNHEARD_OF, "inquire_refund": UNHEARD_OF},
         has_tokens=True,
     ),
