@@ -19,7 +19,7 @@ from app import clock
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
-from app.providers.errors import CallbackError
+from app.providers.errors import CallbackError, InvalidRequest, OutcomeUnknown
 from app.services import bulkhead, payment_driver, payment_results, provider_accounts, refund_results
 from app.services.payment_results import Outcome
 from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
@@ -30,6 +30,9 @@ BUSY_S: Final = 1
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
 """A provider may call before its own books are ready: so often the news is held against them."""
+
+NOTHING_TO_LEARN: Final = frozenset({"nothing_to_ask_by", "merchant_reference"})
+"""Words of adapters: there is no id to ask by; the id is another order's."""
 
 _ABOUT_ANOTHER: Final = "\0another"
 """No provider's id."""
@@ -199,19 +202,28 @@ def _apply_confirmed(
 ) -> bool:
     """Apply what the provider says now. Whether it bears the news out, or the news need not be held against it again."""
     if not isinstance(outcome, Result):
-        if not is_vouched or outcome.code == "nothing_to_ask_by":
-            return True  # an unsigned note that the provider does not bear out; the attempt's own job goes on asking
-        raise outcome
+        if isinstance(outcome, InvalidRequest) or outcome.code in NOTHING_TO_LEARN:
+            return True
+        raise outcome  # asked again later: this note may be the only thing that holds the provider's id
     is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
-    if not is_final and not is_vouched and attempt.provider_reference is None:
-        return True  # "not paid yet" is also said of an id somebody made up: it must not become ours
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
         outcome = replace(outcome, receipt=_trusted_receipt(payment, claim, is_vouched=is_vouched))
     transaction(lambda s: payment_results.apply(s, attempt.id, outcome, source="callback", now=clock.now()))
+    if not is_final and _is_unproven(attempt):
+        # The provider knows nothing of this id yet, or it is invented. There is no other to go on with.
+        raise OutcomeUnknown(code="not_borne_out")
     if claim is not None and claim.state is State.REVERSED:
         return outcome.state is State.REVERSED  # its books may lag behind its news
     is_final_claim = claim is not None and claim.state not in (State.PENDING, State.NOT_FOUND)
     return is_final or not is_final_claim
+
+
+def _is_unproven(attempt: PaymentAttempt) -> bool:
+    """Whether the attempt has no id of its own to be asked about by, even after what was just applied."""
+    if provider_accounts.of_attempt(attempt).capabilities.can_ask_by_reference:
+        return False
+    with reading() as session:
+        return session.get_one(PaymentAttempt, attempt.id).provider_reference is None
 
 
 def _about_refund(event: ProviderEvent, parsed: CallbackEvent, refund: Refund) -> bool:

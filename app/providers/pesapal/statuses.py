@@ -37,7 +37,8 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
     """Where the order stands. Raises OutcomeUnknown, also when the answer is about another order than `reference`."""
     if not reply.is_ok:
         if reply.code == NOT_PAID_YET or reply.message.strip().lower() == PENDING_PAYMENT:
-            return Result(State.PENDING, provider_reference=tracking_id, response=reply.facts())
+            # Said of an id somebody made up, too: it does not prove that the order is ours.
+            return Result(State.PENDING, response=reply.facts())
         raise OutcomeUnknown(
             "Pesapal does not tell where this payment stands.",
             code=reply.code or None,
@@ -58,7 +59,7 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
     is_failed = state is State.FAILED
     return Result(
         state,
-        provider_reference=tracking_id,
+        provider_reference=tracking_id if body.get("merchant_reference") == reference else None,
         receipt=_confirmation_code(body) if state in (State.SUCCEEDED, State.REVERSED) else None,
         amount=amount,
         code=_word(body.get("payment_status_description")) if is_failed else None,
