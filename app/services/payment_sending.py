@@ -105,7 +105,8 @@ def send(
     """Call the provider of an attempt that is `sending`, and apply what it says.
 
     others: where to go on after a definite "nothing happened", in order. sending: which one of the attempt this is.
-    finish: runs in the last transaction. leave: gives the first provider's place back before the next is asked. Raises what transactions raise; the attempt's job then learns the outcome.
+    finish: runs in the last transaction. leave: gives the first provider's place back before the next one is asked.
+    Raises what transactions raise; the attempt's job then learns the outcome.
     """
     payment, attempt = _read(attempt_id)
     said = _Said(_charge(payment, attempt, sending), sending)
@@ -175,9 +176,8 @@ def _settle(
         return _Settled(locked.payment, None)
     if wanted is not None and isinstance(outcome, ProviderError):
         if session.get(PaymentAttempt, wanted.attempt_id) is not None:
-            return _Settled(
-                locked.payment, wanted.attempt_id
-            )  # committed before; the acknowledgement was lost
+            # Committed before; only the acknowledgement was lost.
+            return _Settled(locked.payment, wanted.attempt_id)
         if locked.attempt.state == "sending" and said.sending == 1:
             _hand_on(session, locked, outcome, wanted, now=now)
             return _handed_on(session, locked.payment, wanted, finish)

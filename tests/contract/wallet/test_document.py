@@ -1,6 +1,6 @@
 """Document 000's three programs, run as printed, in one namespace, against a running demo.
 
-document_000.md is the document's text. Two things are replaced in it: SENDER_ACCESS_TOKEN by a token, as its reader
+document_000.txt is the document's text. Two things are replaced in it: SENDER_ACCESS_TOKEN by a token, as its reader
 must, and the port of `http://localhost:5000`, because tests run beside a demo that may have it. The third program
 uses `headers` and `payment_data` without defining them; the test supplies them.
 """
@@ -17,7 +17,7 @@ import requests
 from tests.support.house import House
 from tour.people import PASSWORD
 
-DOCUMENT = Path(__file__).with_name("document_000.md").read_text(encoding="utf-8")
+DOCUMENT = Path(__file__).with_name("document_000.txt").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
 PAYING, BATCH, ERROR_HANDLING = PROGRAMS
 

@@ -58,6 +58,7 @@ class ContractCase:
     operations: Mapping[str, str] = field(default_factory=nothing)
     paths: Mapping[str, str] = field(default_factory=nothing)
     unknown_words: Mapping[str, Word] = field(default_factory=nothing)
+    refusal: tuple[int, Any] = (400, None)
     own_reference: tuple[str, ...] = ()
     destinations: Mapping[tuple[PayoutMethod, str], Mapping[str, str]] = field(default_factory=nothing)
     metadata: Mapping[str, Any] = field(default_factory=nothing)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from app.providers.base import ChargeRequest, Handle, Kind, Result, State
-from app.providers.errors import AuthFailed, DuplicateReference, OutcomeUnknown, ProviderError, Unavailable
+from app.providers.errors import (
+    AuthFailed,
+    Declined,
+    DuplicateReference,
+    InvalidRequest,
+    OutcomeUnknown,
+    Unavailable,
+)
 from tests.providers.contract.meddler import hung_up, instead
-from tests.providers.contract.operations import OPERATIONS, run, supports
+from tests.providers.contract.operations import OPERATIONS, prepare, run, supports
 from tests.providers.contract.scene import NOBODY, Scene
 from tests.support.providers import MemoryTokens
 
@@ -145,15 +153,24 @@ def test_a_lost_answer_to_a_question_tells_nothing(remote: Scene, meddling) -> N
         remote.inquire(paid)
 
 
-def test_a_refused_question_is_no_refused_charge(remote: Scene) -> None:
-    """Whatever the provider refuses to tell: never a failure of the charge, nor its absence."""
-    paid = remote.paid_once
-    for status in (400, 403, 422):
-        remote.theatre.meddler.meddle(remote.case.paths["inquire"], instead(status, b'{"error": "no"}'))
-        try:
-            told = remote.inquire(paid)
-        except ProviderError as error:
-            assert isinstance(error, OutcomeUnknown | AuthFailed), error
-        else:
-            assert told.state is State.SUCCEEDED
-        remote.theatre.meddler.forget()
+@pytest.mark.parametrize("operation", ["inquire", "inquire_refund", "inquire_payout", "statement"])
+def test_a_refused_question_is_no_refused_charge(remote: Scene, operation: str) -> None:
+    """Whatever the provider refuses to tell: never a failure of what was asked after, nor its absence."""
+    if not supports(remote, operation):
+        pytest.skip("the provider has no such operation")
+    prepare(remote, operation)
+    status, body = remote.case.refusal
+    remote.theatre.meddler.meddle(remote.case.paths[operation], instead(status, json.dumps(body).encode()))
+    with remote.refused(OutcomeUnknown):
+        run(remote, operation, remote.provider)
+
+
+@pytest.mark.parametrize("operation", ["charge", "refund", "pay_out"])
+def test_a_refusal_in_the_provider_s_own_words_is_a_definite_no(remote: Scene, operation: str) -> None:
+    if not supports(remote, operation):
+        pytest.skip("the provider has no such operation")
+    prepare(remote, operation)
+    status, body = remote.case.refusal
+    remote.theatre.meddler.meddle(remote.case.paths[operation], instead(status, json.dumps(body).encode()))
+    with remote.refused(InvalidRequest, Declined):
+        run(remote, operation, remote.provider)

@@ -30,6 +30,7 @@ CASES = (
             "pay_out": r"POST .*/transfers$",
             "inquire_payout": r"GET .*/transfers/verify/",
         },
+        refusal=(400, {"message": "This is not allowed", "status": "failed", "data": None}),
         own_reference=("data", "tx_ref"),
         unknown_words=dict.fromkeys(("inquire", "refund", "inquire_refund", "inquire_payout"), UNHEARD_OF),
         destinations={

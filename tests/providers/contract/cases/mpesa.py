@@ -44,6 +44,7 @@ CASES = (
             "inquire_payout": r"POST .*/transactionstatus/v1/query",
             "statement": r"POST .*/pulltransactions/v1/query",
         },
+        refusal=(400, {"requestId": "1", "errorCode": "400.002.02", "errorMessage": "Bad Request - Not allowed"}),
         own_reference=("CheckoutRequestID",),
         unknown_words={"inquire": unheard_of},
         destinations={

@@ -28,6 +28,7 @@ CASES = (
             "pay_out": r"POST .*/transfer$",
             "inquire_payout": r"GET .*/transfer/verify/",
         },
+        refusal=(400, {"status": False, "message": "This is not allowed"}),
         own_reference=("data", "reference"),
         unknown_words=dict.fromkeys(
             ("inquire", "refund", "inquire_refund", "pay_out", "inquire_payout"), UNHEARD_OF

@@ -29,6 +29,10 @@ CASES = (
             "refund": r"POST .*/RefundRequest$",
             "inquire_refund": STATUS,
         },
+        refusal=(
+            200,
+            {"status": "500", "error": {"error_type": "api_error", "code": "not_allowed", "message": "No."}},
+        ),
         own_reference=("merchant_reference",),
         unknown_words={"inquire": UNHEARD_OF, "inquire_refund": UNHEARD_OF},
         has_tokens=True,

@@ -24,6 +24,7 @@ HOSTED = ContractCase(
         "cancel": r"POST .*/v1/checkout/sessions/.*/expire$",
         **REFUNDS,
     },
+    refusal=(400, {"error": {"type": "invalid_request_error", "message": "This is not allowed."}}),
     unknown_words=WORDS,
     # The page lets the customer try another card.
     may_try_again=True,
