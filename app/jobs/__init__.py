@@ -55,7 +55,7 @@ KINDS: Final = {
         drive_refund, retries=(5, 15, 60, 300, 900, 3600), is_endless=True, when_spent=report_refund
     ),
     provider_event_service.KIND: JobKind(
-        process_provider_event, retries=(2, 5, 15, 60, 300, 900), when_spent=bury_provider_event
+        process_provider_event, retries=(2, 5, 15, 60, 300, 900, 3600, 21_600), when_spent=bury_provider_event
     ),
 }
 

@@ -101,21 +101,27 @@ def apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: 
     return locked
 
 
-def is_taken(session: Session, attempt: PaymentAttempt, reference: str) -> bool:
-    """Whether the provider's id is another attempt's: one charge pays one payment."""
+def is_taken(
+    session: Session, attempt: PaymentAttempt, *, reference: str | None = None, receipt: str | None = None
+) -> bool:
+    """Whether the provider's id, or its receipt, is another attempt's: one charge pays one payment."""
     others = select(PaymentAttempt.id).where(
-        PaymentAttempt.provider == attempt.provider, PaymentAttempt.provider_reference == reference,
-        PaymentAttempt.id != attempt.id,
+        PaymentAttempt.provider == attempt.provider, PaymentAttempt.id != attempt.id,
         PaymentAttempt.account_id.is_not_distinct_from(attempt.account_id),
     )  # fmt: skip
-    return session.scalars(others.limit(1)).first() is not None
+    ways = ((PaymentAttempt.provider_reference, reference), (PaymentAttempt.receipt, receipt))
+    return any(
+        session.scalars(others.where(column == value).limit(1)).first() is not None
+        for column, value in ways
+        if value is not None
+    )
 
 
 def _is_anothers(session: Session, attempt: PaymentAttempt, result: Result) -> bool:
-    reference = result.provider_reference
-    return (
-        attempt.provider_reference is None and reference is not None and is_taken(session, attempt, reference)
-    )
+    """Only what would be new on this attempt is looked up."""
+    reference = result.provider_reference if attempt.provider_reference is None else None
+    receipt = result.receipt if attempt.receipt is None else None
+    return is_taken(session, attempt, reference=reference, receipt=receipt)
 
 
 def give_up(session: Session, locked: Locked, *, code: str, reason: str, source: str, now: datetime) -> None:

@@ -232,16 +232,18 @@ def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
 
 def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
     """What the provider says. Nothing is sent when this process was held up so long that others have taken over."""
-    began = attempt.sent_at or attempt.created_at
-    if attempt.state != "sending" or attempt.sendings != sending or clock.now() > began + answer_time() / 4:
+    if attempt.state != "sending" or attempt.sendings != sending:
         return OutcomeUnknown("This sending came too late.", code="superseded")
+    if clock.now() > (attempt.sent_at or attempt.created_at) + answer_time() / 4:
+        return Unavailable("There was no time left to ask the provider.", code="too_late")
     try:
         provider = provider_accounts.of_attempt(attempt)
+    except GatewayError as error:
+        return Unavailable(error.message, code=error.code)  # its account is gone: nothing was sent
+    try:
         return provider.charge(charge_request(payment, attempt, provider))
     except ProviderError as error:
         return error
-    except GatewayError as error:
-        return Unavailable(error.message, code=error.code)  # its account is gone: nothing was sent
     except Exception as error:
         # A bug in an adapter, after it may have sent: what happened is not known.
         log.exception("payment.adapter_failed", attempt=str(attempt.id), provider=attempt.provider)

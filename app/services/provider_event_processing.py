@@ -274,7 +274,7 @@ def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
     def work(session: Session) -> None:
         locked = payment_results.lock(session, attempt.id)
         is_free = locked.attempt.provider_reference is None and locked.attempt.state in OPEN_ATTEMPTS
-        if is_free and not payment_results.is_taken(session, locked.attempt, reference):
+        if is_free and not payment_results.is_taken(session, locked.attempt, reference=reference):
             locked.attempt.provider_reference = reference
             locked.payment.provider_transaction_id = reference
 
@@ -296,7 +296,10 @@ def _keep_receipt(attempt_id: uuid.UUID, payment: Payment, claim: Result | None,
 
     def work(session: Session) -> None:
         locked = payment_results.lock(session, attempt_id)
-        locked.attempt.receipt = locked.attempt.receipt or receipt
+        if locked.attempt.receipt is None and not payment_results.is_taken(
+            session, locked.attempt, receipt=receipt
+        ):
+            locked.attempt.receipt = receipt
 
     transaction(work)
 

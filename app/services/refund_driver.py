@@ -78,12 +78,14 @@ def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
     return transaction(settle), outcome
 
 
-def look(refund_id: uuid.UUID, *, source: str) -> LockedRefund | None:
-    """Ask now, and apply. None: it could not be told. Final refunds are not asked about."""
+def look(refund_id: uuid.UUID, *, source: str) -> None:
+    """Ask now, and apply what can be told. Final refunds are not asked about."""
     refund, payment, attempt = _read(refund_id)
-    if refund.state in OPEN_REFUNDS and refund.state != "created":
+    is_being_sent = (
+        refund.state == "sending" and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
+    )
+    if refund.state in OPEN_REFUNDS and refund.state != "created" and not is_being_sent:
         _ask(refund, payment, attempt, source=source)
-    return None
 
 
 def report_failing(refund_id: uuid.UUID, error: str) -> None:
@@ -100,11 +102,15 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
 
 
 def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
-    began = refund.sent_at or refund.created_at
-    if refund.state != "sending" or clock.now() > began + answer_time() / 4:
+    if refund.state != "sending":
         return OutcomeUnknown("This sending came too late.", code="superseded")
+    if clock.now() > (refund.sent_at or refund.created_at) + answer_time() / 4:
+        return Unavailable("There was no time left to ask the provider.", code="too_late")
     try:
         provider = provider_accounts.of_attempt(attempt)
+    except GatewayError as error:
+        return Unavailable(error.message, code=error.code)  # its account is gone: nothing was sent
+    try:
         request = RefundRequest(
             reference=refund.reference, amount=Money(refund.amount, refund.currency),
             charge=handle_of(payment, attempt, provider), reason=refund.reason or "Refund",
@@ -114,8 +120,6 @@ def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
         return provider.refund(request)
     except ProviderError as error:
         return error
-    except GatewayError as error:
-        return Unavailable(error.message, code=error.code)  # its account is gone: nothing was sent
     except Exception as error:
         log.exception("refund.adapter_failed", refund=str(refund.id), provider=attempt.provider)
         return OutcomeUnknown(code=type(error).__name__)

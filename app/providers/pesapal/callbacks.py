@@ -18,6 +18,8 @@ ID: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 KINDS: Final = {"IPNCHANGE": Kind.PAYMENT, "CALLBACKURL": Kind.PAYMENT}
 """OrderNotificationType; RECURRING and the like are about subscriptions, which the gateway does not make."""
 
+KNOWN: Final = frozenset({"IPNCHANGE", "CALLBACKURL", "RECURRING"})
+
 
 def read(callback: Callback) -> CallbackEvent:
     """Raises InvalidCallback.
@@ -29,7 +31,8 @@ def read(callback: Callback) -> CallbackEvent:
     if tracking_id is None:
         raise InvalidCallback("The notification has no OrderTrackingId.")
     word = fields.get("ordernotificationtype")
-    event_type = word if isinstance(word, str) and 0 < len(word) <= 64 else "IPNCHANGE"
+    # From a closed list: else one order could be told about in as many words as somebody can invent.
+    event_type = word.upper() if isinstance(word, str) and word.upper() in KNOWN else "IPNCHANGE"
     return CallbackEvent(
         f"{tracking_id}:{event_type}",
         KINDS.get(event_type.upper(), Kind.OTHER),
