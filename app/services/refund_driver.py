@@ -102,9 +102,9 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
 
 
 def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
-    if refund.state != "sending":
-        return OutcomeUnknown("This sending came too late.", code="superseded")
-    if clock.now() > (refund.sent_at or refund.created_at) + answer_time() / 4:
+    is_late = clock.now() > (refund.sent_at or refund.created_at) + answer_time() / 4
+    if refund.state != "sending" or is_late:
+        # A refund is sent once, by the one who made it `sending`: what we do not send, nobody has sent.
         return Unavailable("There was no time left to ask the provider.", code="too_late")
     try:
         provider = provider_accounts.of_attempt(attempt)

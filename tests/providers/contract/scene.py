@@ -328,11 +328,15 @@ class Scene:
         ]
 
     def callback(self, url: str, kind: Kind, *references: str | None) -> Heard:
-        """The first of them; one that tells a state if there is such a one."""
+        """The first of them; one that tells a state if there is such a one. About a refund or a payout: one that tells
+        how it ended, for news that it is still open may come before."""
 
         def best() -> Heard | None:
             found = self.heard(url, kind, *references)
-            return next((one for one in found if one.event.claim), found[0] if found else None)
+            telling = [one for one in found if one.event.claim]
+            if kind is Kind.PAYMENT:
+                return next(iter(telling + found), None)
+            return next((one for one in telling if one.event.claim.state is not State.PENDING), None)
 
         what = f"a callback about the {kind} comes"
         return wait_until(best, what) if kind is Kind.PAYMENT else self.theatre.until(best, what)
