@@ -14,7 +14,7 @@ from tests.faults.payments.deliveries import latest
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.truth import entries, events, operator, outcome, refused
 from tests.support.together import together
-from tests.support.world import HTTP_PROVIDERS, World
+from tests.support.world import CURRENCIES, HTTP_PROVIDERS, World
 
 AMOUNT = 100
 LATE = Expected("failed", 1, "late_success")
@@ -80,12 +80,15 @@ def test_late_money_can_be_given_back(world: World, provider: str) -> None:
 
 @pytest.mark.parametrize("provider", OTHER_AMOUNT)
 def test_another_amount_can_be_accepted(world: World, provider: str) -> None:
+    suspense = f"suspense:{world.tenant_id}:{CURRENCIES[provider]}"
+    before = world.balance(suspense)
     world.sandbox.control({"rules": rules("wrong amount", provider)})
     payment_id = world.begin(provider, AMOUNT)
     world.settle(payment_id, hours=1)
+    assert world.balance(suspense) == before + 101_00
     operator(world, "payments", "accept", payment_id)
     assert outcome(world, payment_id) == PAID
-    assert world.balance(f"suspense:{world.tenant_id}:{world.payment(payment_id)['currency']}") == 0
+    assert world.balance(suspense) == before
     world.assert_books_agree()
 
 

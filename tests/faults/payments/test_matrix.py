@@ -121,7 +121,7 @@ def test_a_second_sending_carries_the_first_ones_reference(world: World, provide
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
 def test_a_retried_order_is_the_same_payment(world: World, provider: str) -> None:
     """The merchant, too, lost its answer, and asks again with its key while the outcome is unknown."""
-    world.sandbox.control({"rules": rules("answer dropped", provider), "autopay_s": 30})
+    world.sandbox.control({"rules": rules("answer dropped", provider), "autopay_s": 10})
     key = f"retried-{provider}"
     first = world.initialize(provider, AMOUNT, key=key)
     second = world.initialize(provider, AMOUNT, key=key)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from app.providers.base import State
 from app.providers.errors import OutcomeUnknown
 from tests.providers.contract.case import every, set_in
-from tests.providers.contract.meddler import changed, cut, dripping, instead
+from tests.providers.contract.meddler import changed, cut, dripping, instead, packed
 from tests.providers.contract.operations import OPERATIONS, prepare, run, supports
 from tests.providers.contract.scene import Scene
 
@@ -47,6 +48,13 @@ def test_an_answer_that_says_nothing_leaves_it_unknown(remote: Scene, operation:
                 run(remote, operation, remote.provider)
         except AssertionError as error:
             raise AssertionError(f"{operation}, answered by {name}: {error}") from error
+
+
+@pytest.mark.parametrize("operation", ["charge", "inquire"])
+def test_an_answer_may_be_compressed_and_in_chunks(remote: Scene, operation: str) -> None:
+    prepare(remote, operation)
+    remote.theatre.meddler.meddle(remote.case.paths[operation], packed)
+    assert run(remote, operation, remote.provider).state in (State.PENDING, State.SUCCEEDED)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -88,7 +96,7 @@ def test_an_answer_that_drips_is_given_up_in_time(remote: Scene, operation: str)
 def test_a_word_nobody_has_heard_of_is_unknown(remote: Scene, operation: str) -> None:
     word = remote.case.unknown_words.get(operation)
     if word is None:
-        pytest.skip("the answer has no status word")
+        pytest.skip("not this provider's: the answer has no status word")
     prepare(remote, operation)
     provider, call = remote.provider, _real(remote, operation)
     remote.theatre.meddler.meddle(remote.case.paths[operation], changed(word))
@@ -100,7 +108,7 @@ def test_a_word_nobody_has_heard_of_is_unknown(remote: Scene, operation: str) ->
 def test_an_answer_about_another_charge_is_not_believed(remote: Scene) -> None:
     """A proxy's cache, a mixed-up connection: the answer names whose it is."""
     if not remote.case.own_reference:
-        pytest.skip("the answer does not name our reference")
+        pytest.skip("not this provider's: the answer does not name our reference")
     prepare(remote, "inquire")
     other = set_in(*remote.case.own_reference, to="0198c0de-0000-7000-8000-000000000001")
     remote.theatre.meddler.meddle(remote.case.paths["inquire"], changed(other))
@@ -131,5 +139,5 @@ def _real(scene: Scene, operation: str) -> Any:
 
 def _needs(scene: Scene, operation: str) -> None:
     if not supports(scene, operation) or operation not in scene.case.paths:
-        pytest.skip("the provider has no such operation")
+        pytest.skip("not this provider's: the provider has no such operation")
     prepare(scene, operation)

@@ -154,7 +154,7 @@ def test_what_the_adapter_acknowledges_is_not_sent_again(remote: Scene) -> None:
 @pytest.mark.parametrize("forgery", ["another body", "another secret", "no signature", "another signature"])
 def test_a_forged_callback_is_refused(scene: Scene, forgery: str) -> None:
     if not scene.can.signs_callbacks:
-        pytest.skip("the provider signs nothing: its callbacks are hints")
+        pytest.skip("not this provider's: the provider signs nothing: its callbacks are hints")
     good = callback_of(scene, *paid(scene))
     reader = scene.provider
     bad = good

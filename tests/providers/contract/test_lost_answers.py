@@ -82,7 +82,9 @@ def found_again_in_time(scene: Scene, request: ChargeRequest) -> Handle:
 def test_the_same_reference_charges_once(scene: Scene, fault: str) -> None:
     """After an answer, after a lost one, and after a request that came to nothing."""
     if not scene.can.is_resend_safe:
-        pytest.skip("the provider's idempotency is not vouched for, so nothing is ever sent again")
+        pytest.skip(
+            "not this provider's: the provider's idempotency is not vouched for, so nothing is ever sent again"
+        )
     request = scene.request() if fault == "none" else scene.charge_that(fault)
     first: Result | None = None
     if fault == "none":
@@ -116,7 +118,7 @@ def test_a_known_reference_for_another_amount_is_never_a_second_charge(remote: S
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_nobody_listens_so_nothing_was_sent(remote: Scene, operation: str) -> None:
     if not supports(remote, operation):
-        pytest.skip("the provider has no such operation")
+        pytest.skip("not this provider's: the provider has no such operation")
     away = remote.make(base_url=NOBODY, timeout_s=1, connect_timeout_s=1)
     with remote.refused(Unavailable):
         run(remote, operation, away)
@@ -136,7 +138,7 @@ def test_cpay_s_own_ways_of_not_being_there(scene: Scene) -> None:
 )
 def test_no_token_means_that_nothing_was_sent(remote: Scene, meddling) -> None:
     if "token" not in remote.case.paths:
-        pytest.skip("the provider has no tokens")
+        pytest.skip("not this provider's: the provider has no tokens")
     remote.theatre.meddler.meddle(remote.case.paths["token"], meddling)
     request = remote.request()
     with remote.refused(Unavailable):
@@ -157,7 +159,7 @@ def test_a_lost_answer_to_a_question_tells_nothing(remote: Scene, meddling) -> N
 def test_a_refused_question_is_no_refused_charge(remote: Scene, operation: str) -> None:
     """Whatever the provider refuses to tell: never a failure of what was asked after, nor its absence."""
     if not supports(remote, operation):
-        pytest.skip("the provider has no such operation")
+        pytest.skip("not this provider's: the provider has no such operation")
     prepare(remote, operation)
     status, body = remote.case.refusal
     remote.theatre.meddler.meddle(remote.case.paths[operation], instead(status, json.dumps(body).encode()))
@@ -168,7 +170,7 @@ def test_a_refused_question_is_no_refused_charge(remote: Scene, operation: str) 
 @pytest.mark.parametrize("operation", ["charge", "refund", "pay_out"])
 def test_a_refusal_in_the_provider_s_own_words_is_a_definite_no(remote: Scene, operation: str) -> None:
     if not supports(remote, operation):
-        pytest.skip("the provider has no such operation")
+        pytest.skip("not this provider's: the provider has no such operation")
     prepare(remote, operation)
     status, body = remote.case.refusal
     remote.theatre.meddler.meddle(remote.case.paths[operation], instead(status, json.dumps(body).encode()))

@@ -52,7 +52,9 @@ def test_the_same_reference_pays_once(
 ) -> None:
     scene = scenes[case_id]
     if method in scene.case.unkeyed_payouts:
-        pytest.skip("the provider takes no reference here: the gateway never sends such a payout again")
+        pytest.skip(
+            "not this provider's: the provider takes no reference here: the gateway never sends such a payout again"
+        )
     request = scene.payout(method, currency)
     scene.checked(scene.provider.pay_out(request))
     scene.repeat(lambda: scene.provider.pay_out(request))
@@ -127,7 +129,7 @@ def test_a_destination_that_lacks_something_is_refused_before_anything_is_sent(r
 
 def test_a_payout_that_is_refused_moves_nothing(remote: Scene) -> None:
     if not remote.can.payouts:
-        pytest.skip("the provider pays nothing out")
+        pytest.skip("not this provider's: the provider pays nothing out")
     request = remote.payout(*next(iter(remote.case.destinations)))
     remote.fault("pay_out", "rate_limit")
     with remote.refused(RateLimited):
@@ -147,7 +149,7 @@ def test_a_payout_that_is_refused_moves_nothing(remote: Scene) -> None:
 
 def test_a_refused_question_is_no_refused_payout(remote: Scene) -> None:
     if "inquire_payout" not in remote.case.operations:
-        pytest.skip("the provider pays nothing out")
+        pytest.skip("not this provider's: the provider pays nothing out")
     request = remote.payout(*next(iter(remote.case.destinations)))
     told = remote.checked(remote.provider.pay_out(request))
     for fault in ("drop", "before", "after", "rate_limit", "token_expired"):

@@ -62,7 +62,7 @@ def test_a_part_is_given_back_or_refused_before_anything_moves(scene: Scene) -> 
 
 def test_a_second_part_is_given_back_or_refused(scene: Scene) -> None:
     if not scene.can.can_refund_partially:
-        pytest.skip("there are no parts")
+        pytest.skip("not this provider's: there are no parts")
     paid = scene.paid()
     part = third(paid.amount)
     first = scene.refund_of(paid, part)
@@ -157,7 +157,7 @@ def test_a_refund_that_was_not_done_and_nobody_said_so(remote: Scene) -> None:
 )
 def test_lost_refunds_in_this_process(scene: Scene, fault: str, state: State) -> None:
     if scene.case.is_remote:
-        pytest.skip("the simulators are asked in the tests above")
+        pytest.skip("not this provider's: the simulators are asked in the tests above")
     paid = scene.paid(scene.amount("8000.01"))
     request = scene.refund_of(paid, scene.amount(scene.case.amounts[fault]))
     with scene.refused(OutcomeUnknown):
@@ -181,7 +181,7 @@ def test_a_refund_asked_for_too_often_or_with_wrong_credentials_moves_nothing(re
 def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
     """The first part's handle never tells of the second part."""
     if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.asks):
-        pytest.skip("a payment has one refund, or refunds cannot be asked about")
+        pytest.skip("not this provider's: a payment has one refund, or refunds cannot be asked about")
     paid = remote.paid()
     part = third(paid.amount)
     first = remote.refund_of(paid, part)
@@ -200,7 +200,7 @@ def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
 def test_reversed_means_what_is_declared(remote: Scene) -> None:
     """After the refund of a part a payment is not called reversed, where that word is for the whole of it."""
     if not remote.can.can_refund_partially:
-        pytest.skip("there are no parts")
+        pytest.skip("not this provider's: there are no parts")
     paid = remote.paid()
     refunded(remote, remote.refund_of(paid, third(paid.amount)))
     state = remote.inquire(paid).state

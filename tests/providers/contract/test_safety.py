@@ -22,7 +22,7 @@ from tests.support.providers import MemoryTokens
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_call_is_made_while_a_connection_is_held(scene: Scene, operation: str) -> None:
     if operation in ("pay_out", "inquire_payout") and not scene.can.payouts:
-        pytest.skip("the case has no destination")
+        pytest.skip("not this provider's: the case has no destination")
     prepare(scene, operation)
     call = CALLS[operation]
     seen = len(scene.theatre.meddler.seen)
@@ -34,9 +34,9 @@ def test_no_call_is_made_while_a_connection_is_held(scene: Scene, operation: str
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_is_not_declared_is_not_supported_and_asks_nobody(scene: Scene, operation: str) -> None:
     if supports(scene, operation):
-        pytest.skip("it is declared, and exercised elsewhere")
+        pytest.skip("not this provider's: it is declared, and exercised elsewhere")
     if operation in ("pay_out", "inquire_payout"):
-        pytest.skip("test_payouts.py")
+        pytest.skip("not this provider's: test_payouts.py")
     prepare(scene, operation)
     seen = len(scene.theatre.meddler.seen)
     with scene.refused(NotSupported):
@@ -47,7 +47,7 @@ def test_what_is_not_declared_is_not_supported_and_asks_nobody(scene: Scene, ope
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_every_call_is_measured_and_logged(scene: Scene, operation: str) -> None:
     if not supports(scene, operation):
-        pytest.skip("the provider has no such operation")
+        pytest.skip("not this provider's: the provider has no such operation")
     prepare(scene, operation)
     with structlog.testing.capture_logs() as logged:
         try:
