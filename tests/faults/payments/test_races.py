@@ -3,8 +3,8 @@
 Over real HTTP, to the application and to the simulators, whose own books say what was really collected.
 
 Seen failing when `begin` lets a claimed key through, when a key's scope leaves out the tenant or its fingerprint the
-body, when payments are not locked before a result is applied, when `cancel` does not ask the provider, and when
-refunds are reserved on an unlocked payment.
+body, when payments are not locked before something is applied to them or reserved on them, when copies of a callback
+are stored as news of their own, and when `cancel` does not ask the provider.
 """
 
 from __future__ import annotations

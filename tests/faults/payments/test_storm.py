@@ -4,8 +4,9 @@ Real processes and real time: nothing here moves a clock. What a lost callback w
 so the test waits as long as they take; the worker is killed twice with jobs in hand, and their leases must end first.
 M-Pesa's refunds are left out: it tells their result by callback alone, and one may be lost for minutes.
 
-Seen failing without inquiries after a pending answer, when a job that was begun is not handed over again, when a
-repeated callback is booked again, and when refunds are not asked about.
+Seen failing when pending payments are not asked about, when a job that a dead worker had is never claimed again, when
+every copy of a callback is stored as news of its own, when a success may be applied twice, and when refunds are not
+asked about.
 """
 
 from __future__ import annotations
