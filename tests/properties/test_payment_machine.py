@@ -6,7 +6,7 @@ was booked at most once, the clearing account is minus what was collected plus w
 amount, and the events tell exactly the changes.
 
 Seen failing when a success is applied twice or a late one dropped, when another amount counts as the payment, when
-`move` allows everything, when not-found or the second sending's no fails an attempt, when a failed refund keeps its
+the attempts' table is not asked, when not-found or the second sending's no fails an attempt, when a failed refund keeps its
 reservation, and when an event is left out.
 """
 
@@ -103,9 +103,8 @@ amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", 
 
 
 MUST_MEET = {
-    *State, "OutcomeUnknown", "Declined", "given up", "refund", "refund is completed", "refund is failed", "NotRefundable",
-    "InvalidAmount", "InsufficientBalance", "accepted", "given back", "its amount, succeeded", "its amount, late",
-    "another amount, succeeded", "another amount, late",
+    *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "given back",
+    "its amount, succeeded", "another amount, succeeded",
 }  # fmt: skip
 """What a run that means something has come across."""
 
@@ -250,8 +249,6 @@ class PaymentMachine(RuleBasedStateMachine):
                 assert self.collected is not None
                 self.asked = self.collected
 
-    # --- what must be true
-
     @invariant()
     def all_is_in_order(self) -> None:
         before, self.before = self.before, self._see()
@@ -321,8 +318,6 @@ class PaymentMachine(RuleBasedStateMachine):
         with reading() as session:
             assert [str(finding) for finding in ledger.check(session)] == []
 
-    # --- how it is done
-
     def _apply(self, outcome: payment_results.Outcome, source: str, repeats: int) -> None:
         collected = self._see().collected
         first: Seen | None = None
@@ -347,8 +342,7 @@ class PaymentMachine(RuleBasedStateMachine):
             seen = self._see()
             assert first in (None, seen), "said again, it changed something"
             first = seen
-        states = {refund[0]: refund[1] for refund in self._see().refunds}
-        self.met[f"refund is {states[str(refund_id)]}"] += 1
+        self.met[f"refund is {next(r[1] for r in seen.refunds if r[0] == str(refund_id))}"] += 1
 
     def _amount(self, word: str) -> Money | None:
         minor, currency = self.asked.amount_minor, self.asked.currency
@@ -382,10 +376,9 @@ def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
         {
             **settings,
             "DATABASE_URL": postgres.url(servers.APPLICATION, database),
-            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
-            "PROVIDER_CALLS_AT_ONCE": "1",
+            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database), "PROVIDER_CALLS_AT_ONCE": "1",
         }
-    )
+    )  # fmt: skip
     with app.app_context(), bulkhead.place("cpay"):
         set_rule(Match("payment"), fixed_minor=0, rate_ppm=29_000)
         yield app
@@ -402,5 +395,4 @@ def test_news_in_any_order(machine_app: Flask) -> None:
         ),
     )
     assert PaymentMachine.met["step"] >= 2_000, PaymentMachine.met
-    print(PaymentMachine.met)
     assert set(PaymentMachine.met) >= MUST_MEET, PaymentMachine.met

@@ -354,10 +354,10 @@ def test_events(event: str, data: dict, kind: Kind, state: State, reference: str
     assert (read.claim.state, read.claim.amount) == (state, Money(10000, "KES"))
 
 
-def test_disputes_are_nobody_s_business_but_name_their_payment() -> None:
+def test_a_dispute_names_its_payment() -> None:
     data = {"id": 9, "status": "awaiting-merchant-feedback", "transaction": {"reference": "c-1"}}
     event = paystack().read_callback(signed({"event": "charge.dispute.create", "data": data}))
-    assert (event.kind, event.claim, event.reference) == (Kind.OTHER, None, "c-1")
+    assert (event.kind, event.claim, event.reference) == (Kind.DISPUTE, None, "c-1")
 
 
 def test_event_ids_repeat_with_the_news_only() -> None:

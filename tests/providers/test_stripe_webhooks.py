@@ -146,7 +146,10 @@ CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata"
         ("payment_intent.payment_failed", INTENT, Kind.PAYMENT, REFERENCE, "pi_1", State.PENDING),
         ("refund.updated", REFUND, Kind.REFUND, "refund-1", "re_1", State.SUCCEEDED),
         ("charge.refunded", CHARGE, Kind.REFUND, REFERENCE, "pi_1", None),
-        ("charge.dispute.created", {"id": "dp_1", "object": "dispute"}, Kind.OTHER, None, "dp_1", None),
+        (
+            "charge.dispute.created", {"id": "dp_1", "object": "dispute", "payment_intent": "pi_1"}, Kind.DISPUTE,
+            None, "pi_1", None,
+        ),
         ("payment_intent.succeeded", {**INTENT, "status": "astonished"}, Kind.PAYMENT, REFERENCE, "pi_1", None),
         ("payout.paid", {"id": 7}, Kind.OTHER, None, None, None),
     ],

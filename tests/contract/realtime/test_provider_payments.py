@@ -69,7 +69,7 @@ def demo(house: House) -> Seller:
 @pytest.fixture(scope="module")
 def production(make_house: MakeHouse) -> Seller:
     house = make_house(
-        "app", "relay", "realtime", mode="production", REALTIME="external", CPAY_API_KEY="a-key-of-cpay",
+        "app", "relay", "realtime", mode="production", REALTIME="external", ALLOW_TEST_PROVIDERS="true", CPAY_API_KEY="a-key-of-cpay",
         CPAY_API_SECRET="a-secret-of-cpay", PUBLIC_URL="https://pay.example.com",
     )  # fmt: skip
     return _seller(house, house.realtime_url)
