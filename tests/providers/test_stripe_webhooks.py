@@ -43,7 +43,7 @@ def provider() -> StripeProvider:
 def test_session_words() -> None:
     assert {pair: state.value for pair, state in statuses.SESSIONS.items()} == {
         ("open", "unpaid"): "pending", ("complete", "paid"): "succeeded", ("complete", "unpaid"): "pending",
-        ("expired", "unpaid"): "failed",
+        ("expired", "unpaid"): "cancelled",
     }  # fmt: skip
     expired = statuses.session_result({**SESSION, "status": "expired"})
     assert (expired.code, expired.payment_url) == ("expired", None)
@@ -139,7 +139,7 @@ CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata"
         ("checkout.session.completed", {**SESSION, "status": "complete", "payment_status": "paid"}, Kind.PAYMENT,
          REFERENCE, "cs_test_1", State.SUCCEEDED),
         ("checkout.session.expired", {**SESSION, "status": "expired"}, Kind.PAYMENT, REFERENCE, "cs_test_1",
-         State.FAILED),
+         State.CANCELLED),
         ("checkout.session.completed", {**SESSION, "metadata": None}, Kind.PAYMENT, REFERENCE, "cs_test_1",
          State.PENDING),
         ("payment_intent.succeeded", HOSTED_INTENT, Kind.PAYMENT, REFERENCE, None, State.SUCCEEDED),

@@ -29,7 +29,7 @@ SESSIONS: Final = {
     ("complete", "paid"): State.SUCCEEDED,
     # Delayed methods: the customer has finished, the money is on its way, or has failed to come.
     ("complete", "unpaid"): State.PENDING,
-    ("expired", "unpaid"): State.FAILED,
+    ("expired", "unpaid"): State.CANCELLED,
 }
 """(status, payment_status). Nothing here asks for nothing, so `no_payment_required` is not one of them."""
 
@@ -57,7 +57,8 @@ def session_result(session: Mapping[str, Any]) -> Result:
     identity = _text(session, "id")
     if state is None or identity is None:
         raise OutcomeUnknown("Stripe's answer has no known session status.", code="/".join(map(str, word)))
-    is_expired = state is State.FAILED
+    # By its own time or on our word: either way nobody can pay it any more.
+    is_expired = state is State.CANCELLED
     return Result(
         state,
         provider_reference=identity,
