@@ -33,7 +33,6 @@ def register(app: Flask) -> None:
 def reconcile(provider: str | None) -> None:
     """Ask the providers about everything that is open, and hold the ledger against it."""
     report = _told(lambda: reconciliation_service.reconcile(provider=provider))
-    reconciliation_service.sweep()
     click.echo(f"{report['checked']} payments and {report['refunds_checked']} refunds were open.")
     for outcome, count in sorted(report["outcomes"].items()):
         click.echo(f"  {outcome}: {count}")

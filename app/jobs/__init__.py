@@ -24,6 +24,7 @@ from app.jobs.payments import (
     process_provider_event,
     report_payment,
     report_refund,
+    sweep_provider_events,
 )
 from app.services import payment_driver, provider_event_service, refund_driver
 from app.unit_of_work import transaction
@@ -54,6 +55,7 @@ KINDS: Final = {
     refund_driver.KIND: JobKind(
         drive_refund, retries=(5, 15, 60, 300, 900, 3600), is_endless=True, when_spent=report_refund
     ),
+    provider_event_service.SWEEP: JobKind(sweep_provider_events, retries=(3600,), is_endless=True),
     provider_event_service.KIND: JobKind(
         process_provider_event, retries=(2, 5, 15, 60, 300, 900, 3600, 21_600), when_spent=bury_provider_event
     ),

@@ -11,11 +11,11 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -32,6 +32,11 @@ from app.services.provider_accounts import ALIASES
 from app.unit_of_work import reading, transaction
 
 KIND: Final = "provider_event.process"
+SWEEP: Final = "provider_event.sweep"
+SWEEP_EVERY: Final = timedelta(days=1)
+
+STRANGERS_LIFE: Final = timedelta(days=7)
+"""Unsigned callbacks about nothing of ours are forgotten so long after they came."""
 
 MAX_WORD: Final = 255
 MAX_UNSIGNED_BYTES: Final = 16_384
@@ -211,7 +216,28 @@ def _store(
         if not is_proof and known.processed_at is not None:
             run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
     queue.rearm(session, KIND, ref=str(event_id), run_at=run_at, now=now, payload={"event_id": str(event_id)})
+    if not event.is_verified:
+        queue.rearm(session, SWEEP, ref="daily", run_at=now + SWEEP_EVERY, now=now, payload={})
 
 
 def _kept(callback: Callback) -> dict[str, str]:
     return {name: value for name, value in callback.headers.items() if name in KEPT_HEADERS}
+
+
+def sweep() -> datetime | None:
+    """Forget old callbacks of strangers and their jobs; when to look again, None when none are left."""
+    now = clock.now()
+
+    def work(session: Session) -> bool:
+        gone = text(
+            "DELETE FROM provider_events WHERE state = 'ignored' AND NOT is_verified AND received_at < :until "
+            "RETURNING id::text"
+        )
+        refs = list(session.scalars(gone, {"until": now - STRANGERS_LIFE}))
+        session.execute(
+            text("DELETE FROM jobs WHERE kind = :kind AND ref = ANY(:refs)"), {"kind": KIND, "refs": refs}
+        )
+        left = text("SELECT EXISTS (SELECT FROM provider_events WHERE state = 'ignored' AND NOT is_verified)")
+        return bool(session.scalar(left))
+
+    return now + SWEEP_EVERY if transaction(work) else None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
-from datetime import timedelta
 from typing import Any, Final
 
 import structlog
@@ -38,8 +37,6 @@ from app.unit_of_work import reading, transaction
 
 LIMIT: Final = 500
 """Payments asked about in one run; the oldest first."""
-
-STRANGERS_LIFE: Final = timedelta(days=7)
 
 NOT_CHECKED: Final = "not checked"
 
@@ -142,23 +139,6 @@ def reviewed(payment_id: uuid.UUID, *, operator: str) -> None:
         payment_results.record(session, PAYMENT_REVIEWED, payment, source=operator, now=now)
 
     transaction(work)
-
-
-def sweep() -> int:
-    """Forget callbacks about nothing of ours that nobody signed, a week after they came; how many."""
-    until = clock.now() - STRANGERS_LIFE
-
-    def work(session: Session) -> int:
-        gone = session.execute(
-            text(
-                "DELETE FROM provider_events WHERE id IN (SELECT id FROM provider_events WHERE state = 'ignored' "
-                "AND NOT is_verified AND received_at < :until LIMIT 10000) RETURNING 1"
-            ),
-            {"until": until},
-        )
-        return len(gone.all())
-
-    return transaction(work)
 
 
 def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: str) -> Payment:

@@ -6,11 +6,13 @@ import json
 import secrets
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from app import clock
 from tests.integration.gateway.conftest import CPay, Shop
 
 
@@ -177,3 +179,21 @@ def test_operators_words_are_no_providers(client: FlaskClient, word: str) -> Non
 def test_other_methods_are_405(client: FlaskClient) -> None:
     answer = client.put("/api/v1/webhooks/cpay", json={})
     assert answer.status_code == 405 and "POST" in answer.headers["Allow"]
+
+
+def test_what_strangers_sent_is_forgotten_after_a_week(
+    client: FlaskClient, rows: Callable[..., list[Any]], run_due_jobs: Callable[[], int]
+) -> None:
+    """Breaks when nobody looks, and whoever invents order numbers fills the disk."""
+    news = {"OrderTrackingId": "nobody-s", "OrderNotificationType": "IPNCHANGE"}
+    sent = client.post("/api/v1/webhooks/pesapal", json=news)
+    assert sent.status_code == 200
+    run_due_jobs()
+    mine = "SELECT state FROM provider_events WHERE provider_reference = 'nobody-s'"
+    assert rows(mine) == [("ignored",)]
+    clock.travel(timedelta(days=6))
+    run_due_jobs()
+    assert rows(mine) == [("ignored",)]
+    clock.travel(timedelta(days=2))
+    run_due_jobs()
+    assert rows(mine) == []
