@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
+from app.providers import base
 from tests.providers.contract.case import every
 from tests.providers.contract.meddler import Inbox, Meddler
 from tests.providers.contract.scene import Scene, Theatre
 from tests.support.sandbox import running_sandbox
+
+
+@pytest.fixture(autouse=True)
+def own_logger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A logger keeps what was configured when it was first used, by an application of another test for example."""
+    monkeypatch.setattr(base, "log", structlog.get_logger("providers"))
 
 
 @pytest.fixture(scope="session")
