@@ -102,8 +102,9 @@ class _Run:
                 figures[name] = self._bench.measure(
                     self._requests[name], payments_each=BATCH if name == "batch" else 1
                 )
+                again = f", {figures[name].retried} of 409 sent again" if figures[name].retried else ""
                 report.step(
-                    f"round {number + 1}: {TITLES[name]}: {figures[name].payments_per_s:,.0f} a second"
+                    f"round {number + 1}: {TITLES[name]}: {figures[name].payments_per_s:,.0f} a second{again}"
                 )
             around = statistics.mean((before, self._pgbench_per_s()))
             for name, figure in figures.items():

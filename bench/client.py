@@ -6,6 +6,7 @@ It shares the machine with what it measures, so its own processor time is report
 from __future__ import annotations
 
 import itertools
+import re
 import select
 import socket
 import time
@@ -17,6 +18,11 @@ ANSWER_TIMEOUT_S = 60.0
 
 REQUESTS_PER_CONNECTION = 200
 """A connection belongs to one gunicorn worker: made anew from time to time, they spread over all of them."""
+
+RETRY_TICK_S = 0.05
+"""How often it is looked whether a request is to be sent again."""
+
+_RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 
 Request = tuple[bytes, bytes]
 """What comes before the idempotency key, and what comes after it."""
@@ -31,6 +37,8 @@ class Load:
     latencies: list[float] = field(default_factory=list)
     answered: int = 0
     """All 201 answers, warm-up included."""
+    retried: int = 0
+    """409 answers that said Retry-After: the same request was sent again when they said, and its latency goes on."""
     unexpected: list[str] = field(default_factory=list)
 
     def percentile(self, percent: float) -> float:
@@ -43,6 +51,7 @@ class _Connection:
         self._port = port
         self._answer = bytearray()
         self._needed = 0
+        self._request = b""
         self.used = 0
         self.sent_at = 0.0
         self.open()
@@ -55,7 +64,11 @@ class _Connection:
     def send(self, request: bytes) -> None:
         self.used += 1
         self.sent_at = time.perf_counter()
+        self._request = request
         self.socket.sendall(request)
+
+    def send_again(self) -> None:
+        self.socket.sendall(self._request)
 
     def receive(self) -> bytes | None:
         """The whole answer, or None while some of it is missing. ConnectionError when the server hung up."""
@@ -97,30 +110,22 @@ def run(
     opens = time.perf_counter() + warm_up_s
     closes = opens + seconds
     is_open = False
-    while connections:
-        ready = poll.poll(ANSWER_TIMEOUT_S)
-        if not ready:
-            raise TimeoutError(f"no answer for {ANSWER_TIMEOUT_S:g} s")
-        for number, _ in ready:
-            connection = connections[number]
-            answer = connection.receive()
-            if answer is None:
-                continue
-            instant = time.perf_counter()
-            if not is_open and opens <= instant < closes:
-                is_open, opens = True, instant
-                at_window()
-            elif is_open and instant >= closes:
-                is_open, load.seconds = False, instant - opens
-                at_window()
-            _count(load, answer, instant - connection.sent_at, is_measured=is_open)
-            if instant >= closes or connection.used >= REQUESTS_PER_CONNECTION:
-                del connections[number]
-                connection.socket.close()
-                if instant < closes:
-                    _add(connections, poll, _Connection(port), next(endless))
-            else:
-                connection.send(next(endless))
+    for connection, answer in _answers(connections, poll, load):
+        instant = time.perf_counter()
+        if not is_open and opens <= instant < closes:
+            is_open, opens = True, instant
+            at_window()
+        elif is_open and instant >= closes:
+            is_open, load.seconds = False, instant - opens
+            at_window()
+        _count(load, answer, instant - connection.sent_at, is_measured=is_open)
+        if instant >= closes or connection.used >= REQUESTS_PER_CONNECTION:
+            del connections[connection.socket.fileno()]
+            connection.socket.close()
+            if instant < closes:
+                _add(connections, poll, _Connection(port), next(endless))
+        else:
+            connection.send(next(endless))
     return load
 
 
@@ -130,6 +135,41 @@ def _add(
     connections[connection.socket.fileno()] = connection
     poll.register(connection.socket, select.EPOLLIN)
     connection.send(request)
+
+
+def _answers(
+    connections: dict[int, _Connection], poll: select.epoll, load: Load
+) -> Iterator[tuple[_Connection, bytes]]:
+    """Answers as they come, until no connection is left. A request that is asked to come again does, as a client would."""
+    waiting: dict[_Connection, float] = {}
+    heard_at = time.perf_counter()
+    while connections:
+        ready = poll.poll(RETRY_TICK_S if waiting else ANSWER_TIMEOUT_S)
+        now = time.perf_counter()
+        heard_at = now if ready else heard_at
+        if now - heard_at > ANSWER_TIMEOUT_S:
+            raise TimeoutError(f"no answer for {ANSWER_TIMEOUT_S:g} s")
+        for connection in [each for each, due in waiting.items() if due <= now]:
+            del waiting[connection]
+            connection.send_again()
+        for connection in [connections[number] for number, _ in ready]:
+            answer = connection.receive()
+            if answer is None:
+                continue
+            pause_s = _asked_to_wait(answer)
+            if pause_s is None or now - connection.sent_at > ANSWER_TIMEOUT_S:
+                yield connection, answer
+            else:
+                load.retried += 1
+                waiting[connection] = now + pause_s
+
+
+def _asked_to_wait(answer: bytes) -> float | None:
+    """Seconds after which the same request may be sent again; None when this was an answer to keep."""
+    if not answer.startswith(b"HTTP/1.1 409"):
+        return None
+    found = _RETRY_AFTER.search(answer, 0, answer.find(b"\r\n\r\n"))
+    return float(found[1]) if found else None
 
 
 def _count(load: Load, answer: bytes, latency_s: float, *, is_measured: bool) -> None:

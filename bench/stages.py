@@ -28,6 +28,8 @@ class Figure:
     p50_s: float
     p95_s: float
     p99_s: float
+    retried: int
+    """Answers that a lock was not to be had in time; the same request was sent again."""
     published_p50_s: float
     published_p95_s: float
     backlog: int
@@ -79,6 +81,7 @@ class Bench:
         return Figure(
             payments_per_s=paid / load.seconds,
             p50_s=load.percentile(50), p95_s=load.percentile(95), p99_s=load.percentile(99),
+            retried=load.retried,
             published_p50_s=median, published_p95_s=high,
             backlog=backlog,
             drained_s=drained - ended,
