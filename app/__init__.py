@@ -17,7 +17,8 @@ MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
 def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     """The application, from `settings` (default: the environment). Raises ConfigError with a sentence."""
     # Here, not above: the parts import `app` themselves.
-    from app import api, cli, crypto, models  # noqa: F401 models registers the tables
+    from app import cli, crypto, models  # noqa: F401 models registers the tables
+    from app.api import routes
     from app.extensions import db, jwt, migrate
     from app.services import bulkhead, provider_accounts
     from app.websocket import server
@@ -31,7 +32,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     db.init_app(app)
     migrate.init_app(app, db, directory=MIGRATIONS)
     jwt.init_app(app)
-    api.init(app)
+    routes.init(app)
     cli.register(app)
     if app.config["REALTIME"] == "embedded":
         server.init(app)

@@ -20,6 +20,7 @@ from app.errors import GatewayError
 from app.events import queue
 from app.events.push import Pusher
 from app.events.relay import Relay
+from app.jobs import start_recurring
 from app.jobs.broker import hand_over
 from app.services import audit_service, demo_service, kyc_service, wallet_service
 from app.unit_of_work import reading, transaction
@@ -52,6 +53,7 @@ def _demo_only() -> None:
 def prepare() -> None:
     """Bring the database up to date and, in demo mode, load the demo data."""
     upgrade()
+    start_recurring()
     if current_app.config["IS_DEMO"]:
         demo_service.load()
     click.echo("The database is ready.")
@@ -85,6 +87,7 @@ def demo_reset() -> None:
     _demo_only()
     _reset_simulators()
     demo_service.reset(current_app.config["OWNER_DATABASE_URI"], Path(current_app.config["VAR_DIR"]))
+    start_recurring()
     click.echo("The demo data is as on the first day.")
 
 

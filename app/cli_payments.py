@@ -10,13 +10,16 @@ import click
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
 
+from app import cli_payment_sheets
 from app.errors import GatewayError
 from app.providers.base import State
-from app.services import provider_accounts, reconciliation_service
+from app.services import operator_decisions, provider_accounts, reconciliation_service
 
 OPERATOR = "operator"
 
 payments = AppGroup("payments", help="Payments that need a person's decision.")
+payments.add_command(cli_payment_sheets.waiting)
+payments.add_command(cli_payment_sheets.show)
 accounts = AppGroup("provider-account", help="Tenants' own accounts at providers.")
 
 
@@ -50,7 +53,7 @@ def reconcile(provider: str | None) -> None:
 @click.argument("payment_id", type=click.UUID)
 def accept(payment_id: uuid.UUID) -> None:
     """Give money that came late, or in another amount, to the tenant."""
-    _told(lambda: reconciliation_service.accept(payment_id, operator=OPERATOR))
+    _told(lambda: operator_decisions.accept(payment_id, operator=OPERATOR))
     click.echo("The payment is completed with what came.")
 
 
@@ -58,7 +61,7 @@ def accept(payment_id: uuid.UUID) -> None:
 @click.argument("payment_id", type=click.UUID)
 def give_back(payment_id: uuid.UUID) -> None:
     """Refund money that came late, or in another amount, to the customer."""
-    refund_id = _told(lambda: reconciliation_service.give_back(payment_id, operator=OPERATOR))
+    refund_id = _told(lambda: operator_decisions.give_back(payment_id, operator=OPERATOR))
     click.echo(f"Refund {refund_id} is on its way.")
 
 
@@ -69,9 +72,7 @@ def give_back(payment_id: uuid.UUID) -> None:
 def declare(payment_id: uuid.UUID, outcome: str, receipt: str | None) -> None:
     """End a payment nobody can be asked about, after looking at the provider's portal."""
     state = State.SUCCEEDED if outcome == "collected" else State.FAILED
-    payment = _told(
-        lambda: reconciliation_service.declare(payment_id, state, receipt=receipt, operator=OPERATOR)
-    )
+    payment = _told(lambda: operator_decisions.declare(payment_id, state, receipt=receipt, operator=OPERATOR))
     click.echo(f"The payment is {payment.status}.")
 
 
@@ -81,15 +82,39 @@ def declare(payment_id: uuid.UUID, outcome: str, receipt: str | None) -> None:
 def declare_refund(refund_id: uuid.UUID, outcome: str) -> None:
     """End a refund nobody can be asked about, after looking at the provider's portal."""
     state = State.SUCCEEDED if outcome == "returned" else State.FAILED
-    refund = _told(lambda: reconciliation_service.declare_refund(refund_id, state, operator=OPERATOR))
+    refund = _told(lambda: operator_decisions.declare_refund(refund_id, state, operator=OPERATOR))
     click.echo(f"The refund is {refund.state}.")
+
+
+@payments.command("record-refund")
+@click.argument("payment_id", type=click.UUID)
+@click.argument("amount")
+@click.option("--reference", required=True, help="The provider's id of the refund, from its portal.")
+@click.option("--attempt", type=int, help="Whose money it was, where two attempts collected some.")
+def record_refund(payment_id: uuid.UUID, amount: str, reference: str, attempt: int | None) -> None:
+    """Book a refund that was made in the provider's portal: AMOUNT in the payment's currency."""
+    refund_id = _told(
+        lambda: operator_decisions.record_refund(
+            payment_id, amount, reference=reference, operator=OPERATOR, attempt_number=attempt
+        )
+    )
+    click.echo(f"Booked as refund {refund_id}.")
+
+
+@payments.command("record-reversal")
+@click.argument("payment_id", type=click.UUID)
+@click.option("--attempt", type=int, help="Whose money it was, where two attempts collected some.")
+def record_reversal(payment_id: uuid.UUID, attempt: int | None) -> None:
+    """Book that the provider took back all that was left of a payment: a dispute that was lost."""
+    _told(lambda: operator_decisions.record_reversal(payment_id, operator=OPERATOR, attempt_number=attempt))
+    click.echo("The payment is reversed.")
 
 
 @payments.command("reviewed")
 @click.argument("payment_id", type=click.UUID)
 def reviewed(payment_id: uuid.UUID) -> None:
     """Say that a person has looked at a payment (a dispute, a refund made in the provider's portal)."""
-    _told(lambda: reconciliation_service.reviewed(payment_id, operator=OPERATOR))
+    _told(lambda: operator_decisions.reviewed(payment_id, operator=OPERATOR))
     click.echo("The payment is not under review any more.")
 
 
@@ -114,9 +139,16 @@ def _pair(text: str) -> tuple[str, str]:
     if not equals:
         raise click.ClickException(f"{name!r} is not NAME=VALUE.")
     if value.startswith("@"):
-        with click.open_file(value[1:]) as file:
-            value = file.read().strip()
+        value = _content(value[1:])
     return name, value
+
+
+def _content(path: str) -> str:
+    try:
+        with click.open_file(path) as file:
+            return str(file.read()).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"{path} cannot be read as a text file.") from error
 
 
 def _told(work: Callable[[], Any]) -> Any:

@@ -130,20 +130,26 @@ def _line(rule: FeeRule) -> str:
 @click.option("--currency", help="Three letters; needed where amounts are given.")
 @click.option("--from", "start", default="0", help="Smallest amount of the band.")
 @click.option("--below", help="The band ends before this amount.")
-@click.option("--fixed", default="0", help="Fixed part of the fee.")
-@click.option("--rate", default="0", help="Per cent of the amount: 3.5")
+@click.option("--fixed", help="Fixed part of the fee.")
+@click.option("--rate", help="Per cent of the amount: 3.5; 0 with no fixed part: no fee.")
 def fees_set(
     operation: str, tenant_id: uuid.UUID | None, plan: str | None, provider: str | None, method: str | None,
-    currency: str | None, start: str, below: str | None, fixed: str, rate: str,
+    currency: str | None, start: str, below: str | None, fixed: str | None, rate: str | None,
 ) -> None:  # fmt: skip
     """Make a rule, in place of the one with the same match. Amounts are major units: 10.00"""
+    if fixed is None and rate is None:
+        raise click.ClickException("A rule needs --fixed, --rate, or both.")
+    if method is not None and operation == "payment":
+        raise click.ClickException("--method is for --operation withdrawal: payments have a provider.")
     with _sentences():
         code = currency.upper() if currency else None
         match = fee_service.Match(
             operation=operation, tenant_id=tenant_id, plan=plan, provider=provider, method=method, currency=code,
             from_minor=_minor(start, code), below_minor=_minor(below, code) if below is not None else None,
         )  # fmt: skip
-        rule_id = fee_service.set_rule(match, fixed_minor=_minor(fixed, code), rate_ppm=_ppm(rate))
+        rule_id = fee_service.set_rule(
+            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0")
+        )
     click.echo(f"Rule {rule_id} is in force.")
 
 

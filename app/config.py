@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.json_text import json_text
 from app.provider_settings import PROVIDER_SETTINGS, SANDBOX_SETTINGS
-from app.setting import Setting, flag, seconds, words
+from app.setting import Setting, flag, one_of, seconds, words
 
 MODES: Final = ("demo", "test", "production")
 
@@ -90,7 +90,7 @@ SETTINGS: Final = (
     Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=flag),
     Setting("KYC_AUTO_VERIFY_S", "seconds until a KYC request verifies itself; empty: never", "2", "",
             parse=seconds),
-    Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO"),
+    Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO", parse=one_of("DEBUG", "INFO", "WARNING", "ERROR")),
     *PROVIDER_SETTINGS,
     *SANDBOX_SETTINGS,
 )  # fmt: skip

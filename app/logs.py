@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
@@ -19,6 +20,11 @@ SECRET_WORDS: Final = (
 
 HIDDEN: Final = "[hidden]"
 
+_DETAIL: Final = re.compile(
+    r"(DETAIL:).*?(?=(?:\n|\\n)(?:HINT:|CONTEXT:|\[SQL|The above exception|During handling)|\Z)", re.DOTALL
+)
+"""PostgreSQL's words about a failed statement that show whole rows: customers, secret ends of URLs."""
+
 _NOISY: Final = ("werkzeug", "urllib3", "socketio", "engineio", "alembic.runtime.plugins")
 
 
@@ -32,11 +38,12 @@ def configure(config: Mapping[str, Any]) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         hide_secrets,
     ]
-    final: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=False)]
+    renderer: Any = (
+        structlog.dev.ConsoleRenderer(colors=False)
         if config["IS_DEMO"]
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_json)]
+        else structlog.processors.JSONRenderer(serializer=_json)
     )
+    final: list[Any] = [structlog.processors.format_exc_info, hide_details, renderer]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -81,6 +88,14 @@ def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
             event[key] = HIDDEN
         elif isinstance(value, Mapping):
             event[key] = _hidden(value)
+    return event
+
+
+def hide_details(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut the rows that PostgreSQL shows with an error out of tracebacks and messages."""
+    for name in ("exception", "event"):
+        if isinstance(told := event.get(name), str) and "DETAIL:" in told:
+            event[name] = _DETAIL.sub(rf"\1 {HIDDEN}", told)
     return event
 
 

@@ -37,6 +37,7 @@ DEPTHS = {
     "unfolded": "Ledger postings not yet added to their balances.",
     "jobs_due": "Jobs whose time has come.",
     "jobs_dead": "Jobs given up; an operator replays them.",
+    "payments_waiting": "Payments that need a person's decision.",
     "event_head": "Number of the latest event.",
     "pushed_through": "Number of the latest event pushed to Socket.IO.",
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,34 @@ def flag(text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0"):
         raise ValueError("expected true or false")
     return text.lower() in ("true", "1")
+
+
+def one_of(*known: str) -> Callable[[str], str]:
+    """One of these words, in any case. The reader raises ValueError."""
+
+    def read(text: str) -> str:
+        found = next((word for word in known if word.lower() == text.lower()), None)
+        if found is None:
+            raise ValueError(f"expected {' or '.join(known)}")
+        return found
+
+    return read
+
+
+def positive_seconds(text: str) -> float:
+    """A number of seconds above zero. Raises ValueError."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise ValueError("expected a number of seconds above zero")
+    return number
+
+
+def web_address(text: str) -> str:
+    """An http or https address without a slash at its end, or nothing. Raises ValueError."""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValueError("expected an address such as https://pay.example.com")
+    return text.rstrip("/")
 
 
 def seconds(text: str) -> float | None:

@@ -91,7 +91,7 @@ def running_gateway(**settings: str) -> Iterator[Gateway]:
         wait_until(
             lambda: house.check_alive() or (is_live(house.port) and is_live(port, "/sandbox/health")),
             "The gateway or the simulators did not answer.",
-            timeout_s=30,
+            timeout_s=120,
         )
         app = create_app(house.environment)
         with app.app_context():

@@ -1,7 +1,7 @@
 """`python -m bench.hanging`: what payments through others notice of a provider that answers after ten seconds.
 
 In turn, round by round: the usual load, and the same load while more requests hang at M-Pesa than its bulkhead has
-places. Payments through CPay and Paystack are measured beside it. Trust the ratios.
+places. Payments through CPay and Paystack are measured beside it. Trust the ratios. A round takes about a minute.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ BURST = 30
 SETTLED_S = 1.5
 """After it the burst is answered, or it hangs: its own processor time is no part of what is measured."""
 
+WARM_UP_S = 1.0
 CLIENTS = 2
 AIM = 2.0
 """The growth of p95 is to stay below it."""
@@ -50,7 +51,8 @@ def main() -> int:
     options = _options()
     try:
         with running_gateway(WEB_WORKERS="1", WEB_THREADS=str(WEB_THREADS), DB_POOL_SIZE="2") as gateway:
-            _round(gateway, options.seconds, {})  # warms up
+            _round(gateway, WARM_UP_S, {})
+            report.step("warmed up")
             samples: Samples = {}
             for number in range(options.rounds):
                 _round(gateway, options.seconds, samples)

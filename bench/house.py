@@ -138,7 +138,7 @@ def running() -> Iterator[House]:
             house.start(name)
             stack.callback(house.stop, name)
         wait_until(
-            lambda: house.check_alive() or is_live(port), "The web process did not answer.", timeout_s=30
+            lambda: house.check_alive() or is_live(port), "The web process did not answer.", timeout_s=120
         )
         yield house
 

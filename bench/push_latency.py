@@ -18,7 +18,7 @@ import requests
 import socketio
 
 PASSWORD = "SecurePass123!"
-WAIT_S = 10.0
+WAIT_S = 30.0
 
 
 def main() -> int:

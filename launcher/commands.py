@@ -29,7 +29,7 @@ from launcher.places import PROJECT
 from launcher.prepared import is_prepared, remember
 from launcher.supervisor import Supervisor
 
-READY_TIMEOUT_S = 60
+READY_TIMEOUT_S = 120
 NOT_IN_PRODUCTION = frozenset({"sandbox"})
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -88,7 +88,7 @@ def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> No
 
 
 def wait_ready(bind: str, supervisor: Supervisor) -> None:
-    """Return when /health/ready says so; LauncherError when a process ends first, or after 60 s."""
+    """Return when /health/ready says so; LauncherError when a process ends first, or after two minutes."""
     host, port = split_address(bind.split(",", maxsplit=1)[0])
     url = f"http://{host}:{port}/health/ready"
     deadline = time.monotonic() + READY_TIMEOUT_S

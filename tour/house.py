@@ -13,7 +13,7 @@ from tour.report import Difference
 
 T = TypeVar("T")
 
-TIMEOUT_S: Final = 10.0
+TIMEOUT_S: Final = 30.0
 SANDBOX: Final = "http://127.0.0.1:4010"
 """Where `make run` has the simulators."""
 POLL_S: Final = 0.1

@@ -13,8 +13,8 @@ import socketio
 
 from tour.report import Difference
 
-CONNECT_TIMEOUT_S: Final = 10
-STEP_TIMEOUT_S: Final = 10.0
+CONNECT_TIMEOUT_S: Final = 30
+STEP_TIMEOUT_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)

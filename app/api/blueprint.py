@@ -14,7 +14,7 @@ Route = TypeVar("Route", bound=Callable[..., Any])
 
 
 class Blueprint(flask_smorest.Blueprint):
-    """Give it no url_prefix: the table in app/api/__init__.py does."""
+    """Give it no url_prefix: the table in app/api/routes.py does."""
 
     ARGUMENTS_PARSER = StrictParser()
 

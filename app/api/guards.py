@@ -1,4 +1,4 @@
-"""Who may come in. Every route has one of these beside its blueprint in the table (app/api/__init__.py)."""
+"""Who may come in. Every route has one of these beside its blueprint in the table (app/api/routes.py)."""
 
 from __future__ import annotations
 

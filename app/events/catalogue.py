@@ -46,6 +46,9 @@ REFUND_PROCESSING: Final = "refund.processing"
 REFUND_COMPLETED: Final = "refund.completed"
 REFUND_FAILED: Final = "refund.failed"
 
+LEDGER_DISAGREES: Final = "ledger.disagrees"
+"""The daily check found what `flask ledger check` lists."""
+
 PROVIDER_EVENT_RETRIED: Final = "provider_event.retried"
 PROVIDER_ACCOUNT_SET: Final = "provider_account.set"
 

@@ -10,9 +10,11 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import structlog
+from sqlalchemy.orm import Session
 
 from app import clock
 from app.events import queue
@@ -22,11 +24,12 @@ from app.jobs.payments import (
     drive_payment,
     drive_refund,
     process_provider_event,
+    reconcile_daily,
     report_payment,
     report_refund,
     sweep_provider_events,
 )
-from app.services import payment_driver, provider_event_service, refund_driver
+from app.services import payment_driver, provider_event_service, reconciliation_service, refund_driver
 from app.unit_of_work import transaction
 
 log = structlog.get_logger("jobs")
@@ -55,6 +58,7 @@ KINDS: Final = {
     refund_driver.KIND: JobKind(
         drive_refund, retries=(5, 15, 60, 300, 900, 3600), is_endless=True, when_spent=report_refund
     ),
+    reconciliation_service.DAILY: JobKind(reconcile_daily, retries=(3600,), is_endless=True),
     provider_event_service.SWEEP: JobKind(sweep_provider_events, retries=(3600,), is_endless=True),
     provider_event_service.KIND: JobKind(
         process_provider_event, retries=(2, 5, 15, 60, 300, 900, 3600, 21_600), when_spent=bury_provider_event
@@ -62,23 +66,43 @@ KINDS: Final = {
 }
 
 
+RECURRING: Final = MappingProxyType({reconciliation_service.DAILY: reconciliation_service.EVERY})
+"""Kinds that run for ever → the wait before their first run."""
+
+
+def start_recurring() -> None:
+    """Each recurring kind has its one row. Again changes nothing."""
+
+    def work(session: Session) -> None:
+        now = clock.now()
+        for kind, every in RECURRING.items():
+            queue.enqueue(session, kind, ref="recurring", run_at=now + every, now=now)
+
+    transaction(work)
+
+
 def run_job(job_id: uuid.UUID) -> None:
     """Claim the row, do the work, mark it. Nothing happens when it is done, dead or in another worker's hands."""
     job = transaction(lambda session: queue.claim(session, job_id, now=clock.now()))
     if job is None:
         return
+    with structlog.contextvars.bound_contextvars(job=job.kind, ref=job.ref):
+        _run(job)
+
+
+def _run(job: queue.ClaimedJob) -> None:
     kind = KINDS[job.kind]
     try:
         run_at = kind.run(job.payload)
     except Exception as error:
-        log.exception("job.failed", kind=job.kind, ref=job.ref, attempt=job.attempts)
+        log.exception("job.failed", attempt=job.attempts)
         _give_back(job, kind, type(error).__name__)
         return
     if run_at is not None:
         transaction(lambda session: queue.again(session, job, run_at=run_at))
         return
     transaction(lambda session: queue.finish(session, job, now=clock.now()))
-    log.info("job.done", kind=job.kind, ref=job.ref, attempt=job.attempts)
+    log.info("job.done", attempt=job.attempts)
 
 
 def _give_back(job: queue.ClaimedJob, kind: JobKind, error: str) -> None:

@@ -41,6 +41,7 @@ def make_celery(redis_url: str) -> Celery:
         accept_content=["json"],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,  # our logs go to stderr; through Celery's stand-in for it they are lost
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_S},

@@ -6,7 +6,13 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from app.services import payment_driver, provider_event_processing, provider_event_service, refund_driver
+from app.services import (
+    payment_driver,
+    provider_event_processing,
+    provider_event_service,
+    reconciliation_service,
+    refund_driver,
+)
 
 
 def drive_payment(payload: dict[str, Any]) -> datetime | None:
@@ -37,6 +43,11 @@ def report_payment(payload: dict[str, Any], error: str) -> None:
 def report_refund(payload: dict[str, Any], error: str) -> None:
     """When driving a refund fails again and again."""
     refund_driver.report_failing(uuid.UUID(payload["refund_id"]), error)
+
+
+def reconcile_daily(payload: dict[str, Any]) -> datetime | None:
+    """Once a day, for ever."""
+    return reconciliation_service.daily()
 
 
 def sweep_provider_events(payload: dict[str, Any]) -> datetime | None:

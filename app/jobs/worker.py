@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
-from typing import Final
+from typing import Any, Final
+
+from celery.signals import setup_logging
 
 from app import create_app
 from app.jobs import run_job
@@ -12,6 +15,13 @@ from app.services.bulkhead import Bulkheads
 
 CALLS_AT_ONCE: Final = 4
 """To one provider, unless PROVIDER_CALLS_AT_ONCE says otherwise: a quarter of the worker's threads (Procfile)."""
+
+
+@setup_logging.connect
+def keep_our_logs(**_: Any) -> None:
+    """Celery sets up no logs where somebody listens here, so those of `create_app` stay. Its own: warnings only."""
+    logging.getLogger("celery").setLevel(logging.WARNING)
+
 
 flask_app = create_app()
 flask_app.extensions["bulkheads"] = Bulkheads(flask_app.config["PROVIDER_CALLS_AT_ONCE"] or CALLS_AT_ONCE)

@@ -27,6 +27,7 @@ ATTEMPT_STATES = (
     "reversed",
 )
 REFUND_STATES = ("created", "sending", "unknown", "pending", "completed", "failed")
+REFUND_ORIGINS = ("gateway", "provider")
 
 
 def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
@@ -134,15 +135,24 @@ class PaymentAttempt(Base):
 
 class Refund(Base):
     """Money going back. It holds the tenant's balance under its own id until it is completed (captured) or failed
-    (released). reference: our key at the provider; a refund is its own one attempt."""
+    (released). reference: our key at the provider; a refund is its own one attempt.
+
+    origin: `provider` for one that somebody made in the provider's portal; it is booked when it is found, and held nothing.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
         CheckConstraint("amount > 0"),
         _one_of("state", REFUND_STATES),
+        _one_of("origin", REFUND_ORIGINS),
         Index("refunds_payment_id", "payment_id"),
+        # One refund of a provider's is booked once, whoever brings it.
+        Index(
+            "refunds_found", "attempt_id", "provider_reference", unique=True,
+            postgresql_where="origin = 'provider'",
+        ),
         Index("refunds_provider_reference", "provider_reference"),
-    )
+    )  # fmt: skip
 
     id: Mapped[Key]
     payment_id: Mapped[uuid.UUID]
@@ -151,6 +161,7 @@ class Refund(Base):
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
     reason: Mapped[Words | None]
+    origin: Mapped[Words] = mapped_column(default="gateway")
     is_from_suspense: Mapped[bool]
     reference: Mapped[Words] = mapped_column(unique=True)
     callback_token: Mapped[Words] = mapped_column(unique=True)

@@ -36,6 +36,7 @@ from app.providers.values import (
     Handle,
     Kind,
     Limits,
+    ListedRefund,
     PayoutHandle,
     PayoutMethod,
     PayoutRequest,
@@ -63,6 +64,7 @@ __all__ = [
     "Handle",
     "Kind",
     "Limits",
+    "ListedRefund",
     "PayoutHandle",
     "PayoutMethod",
     "PayoutRequest",
@@ -140,6 +142,10 @@ class Provider(ABC):
         """Where the refund stands; PENDING with the answer to come by callback where REFUND is not in `asks`."""
         return self._call("inquire_refund", lambda: self._inquire_refund(refund))
 
+    def refunds_of(self, charge: Handle) -> Sequence[ListedRefund]:
+        """Every refund of a charge, where `lists_refunds`. Raises ProviderError; OutcomeUnknown when there may be more."""
+        return self._call("refunds_of", lambda: self._refunds_of(charge))
+
     def pay_out(self, request: PayoutRequest) -> Result:
         """Send money out. PENDING: it will be told later. Raises ProviderError."""
         return self._call("pay_out", lambda: self._pay_out(request))
@@ -179,6 +185,9 @@ class Provider(ABC):
 
     def _inquire_refund(self, refund: RefundHandle) -> Result:
         raise NotSupported(f"{self.title} cannot be asked about refunds.")
+
+    def _refunds_of(self, charge: Handle) -> Sequence[ListedRefund]:
+        raise NotSupported(f"{self.title} does not list refunds.")
 
     def _pay_out(self, request: PayoutRequest) -> Result:
         raise NotSupported(f"{self.title} cannot pay out.")

@@ -12,11 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from http.cookiejar import DefaultCookiePolicy
+from ssl import SSLCertVerificationError
 from typing import Any, Final, Literal
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    SSLError,
+)
 from urllib3.util import Retry
 
 from app.providers import deadline
@@ -24,7 +31,7 @@ from app.providers.errors import OutcomeUnknown, Unavailable
 
 MAX_ANSWER_BYTES: Final = 1_000_000
 
-Method = Literal["GET", "POST"]
+Method = Literal["GET", "POST", "PUT"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +138,18 @@ def _parse(content: bytes) -> Any:
 
 
 def translated(error: requests.RequestException | HTTPError) -> Unavailable | OutcomeUnknown:
-    """Only a connection that was never made is a definite "nothing was sent"."""
+    """Only a connection that was never made, or led to somebody else, is a definite "nothing was sent"."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
-    is_unmade = isinstance(error, requests.exceptions.ConnectTimeout) or isinstance(
-        cause, (NewConnectionError, NameResolutionError, ConnectTimeoutError)
+    is_unmade = (
+        isinstance(error, requests.exceptions.ConnectTimeout)
+        or isinstance(cause, (NewConnectionError, NameResolutionError, ConnectTimeoutError))
+        or _is_impostor(cause)
     )
     if is_unmade or isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
         return Unavailable()
     return OutcomeUnknown()
+
+
+def _is_impostor(cause: object) -> bool:
+    """A certificate is looked at before the first byte of the request."""
+    return isinstance(cause, SSLError) and any(isinstance(a, SSLCertVerificationError) for a in cause.args)

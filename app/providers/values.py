@@ -26,13 +26,17 @@ def storable(value: Any) -> Any:
 
 
 class State(StrEnum):
-    """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now)."""
+    """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now).
+
+    `REVERSED`: all of a charge was taken back. `GIVEN_BACK`: all of it or a part, the provider does not say.
+    """
 
     PENDING = "pending"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
+    GIVEN_BACK = "given_back"
     NOT_FOUND = "not_found"
 
 
@@ -74,8 +78,7 @@ class Capabilities:
     payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
     has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
     is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
-    statement_reach: how far back a statement goes. names_reversals: False where REVERSED may also mean that a part was
-    refunded.
+    statement_reach: how far back a statement goes. lists_refunds: tells every refund of a charge, whoever made it (`Provider.refunds_of`).
     """
 
     currencies: Mapping[str, Limits]
@@ -96,7 +99,7 @@ class Capabilities:
     expires_after: timedelta = timedelta(hours=24)
     horizon: timedelta = timedelta(hours=24)
     statement_reach: timedelta = timedelta(0)
-    names_reversals: bool = True
+    lists_refunds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +285,15 @@ class Result:
         for name in ("provider_reference", "receipt", "payment_url", "code", "message"):
             object.__setattr__(self, name, storable(getattr(self, name)))
         object.__setattr__(self, "response", storable(dict(self.response)))
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRefund:
+    """A refund as the provider lists it among those of a charge. reference: ours, if it carries one: refunds that were
+    made in the provider's portal do not."""
+
+    result: Result
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, Literal
 from app import clock
 from app.sandbox.database import Database
 
-Kind = Literal["charge", "refund", "payout"]
+Kind = Literal["charge", "refund", "refund_return", "payout"]
+"""`refund_return`: a refund came back from the customer's bank. It lessens the total of refunds."""
 
 
 class Book:
@@ -49,7 +50,10 @@ def _totals(entries: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     sums: dict[str, dict[str, Decimal]] = {}
     for entry in entries:
         of = sums.setdefault(entry["currency"], dict.fromkeys(("charge", "refund", "payout"), Decimal(0)))
-        of[entry["kind"]] += Decimal(entry["amount"])
+        if entry["kind"] == "refund_return":
+            of["refund"] -= Decimal(entry["amount"])
+        else:
+            of[entry["kind"]] += Decimal(entry["amount"])
     for of in sums.values():
         of["net"] = of["charge"] - of["refund"] - of["payout"]
     return {currency: {name: written(amount) for name, amount in of.items()} for currency, of in sums.items()}

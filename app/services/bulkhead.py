@@ -5,10 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Final
 
 from flask import Flask, current_app
 
 from app.errors import ProviderUnreachable
+
+SOONEST: Final = timedelta(seconds=1)
+LATEST: Final = timedelta(seconds=30)
+"""How long work waits that found no place."""
 
 
 class Bulkheads:
@@ -62,3 +68,9 @@ def required_place(provider: str) -> Iterator[None]:
         if not is_in:
             raise ProviderUnreachable("The payment provider is busy; try again.", retry_after_s=2)
         yield
+
+
+def try_again_at(now: datetime, *, since: datetime) -> datetime:
+    """When work that found no place comes back: after a quarter of its age, so that thousands that wait for one provider
+    leave the worker to the others. since: when the work came up."""
+    return now + min(max((now - since) / 4, SOONEST), LATEST)

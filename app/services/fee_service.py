@@ -21,6 +21,7 @@ from app.events import catalogue, outbox
 from app.models.fee_rule import FeeRule
 from app.models.tenant import Tenant
 from app.money import Money, exponent_of
+from app.providers import PROVIDERS
 from app.unit_of_work import reading, transaction
 
 OPERATIONS: Final = ("payment", "withdrawal")
@@ -94,6 +95,8 @@ def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = "
     rule_id, now = ids.uuid7(), clock.now()
 
     def work(session: Session) -> uuid.UUID:
+        if match.tenant_id is not None and session.get(Tenant, match.tenant_id) is None:
+            raise InvalidRequest("There is no tenant with this id.", field="tenant_id")
         # Two operators at once must not leave two rules for one match; readers are not held up.
         session.execute(text("LOCK TABLE fee_rules IN SHARE ROW EXCLUSIVE MODE"))
         same = [getattr(FeeRule, name).is_not_distinct_from(value) for name, value in asdict(match).items()]
@@ -136,6 +139,8 @@ def _require_sound(match: Match, *, fixed_minor: int, rate_ppm: int) -> None:
         raise InvalidRequest(
             f"Operations are {', '.join(OPERATIONS)}; plans are {', '.join(PLANS)}.", field="operation"
         )
+    if match.provider is not None and match.provider not in PROVIDERS:
+        raise InvalidRequest(f"Providers are {', '.join(PROVIDERS)}.", field="provider")
     if match.currency is not None:
         exponent_of(match.currency)
     elif fixed_minor or match.from_minor or match.below_minor is not None:

@@ -34,7 +34,6 @@ WAITS_S: Final = (5, 15, 60, 300, 900, 3600)
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 MAX_SENDINGS: Final = 3
-BUSY_S: Final = 1
 
 log = structlog.get_logger("payments")
 
@@ -49,7 +48,7 @@ def drive(attempt_id: uuid.UUID) -> datetime | None:
         return attempt.sent_at + answer_time()
     with bulkhead.place(attempt.provider) as is_in:
         if not is_in:
-            return now + timedelta(seconds=BUSY_S)
+            return bulkhead.try_again_at(now, since=attempt.created_at)
         if attempt.state == "created":
             return _send(attempt_id)
         return _ask(attempt, payment)

@@ -26,10 +26,7 @@ def book_collected(session: Session, payment: Payment, attempt: PaymentAttempt, 
         session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=gross
     )
     amounts = {clearing(session, attempt, payment.currency): -gross.amount_minor}
-    if net := gross.amount_minor - fee:
-        amounts[_wallet(session, payment.tenant_id, attempt, payment.currency)] = net
-    if fee:
-        amounts[house_account(session, "fees", "", payment.currency)] = fee
+    amounts |= _to_tenant(session, payment, attempt, gross, fee=fee)
     _post(session, "payment", attempt.id, payment, now=now, currency=payment.currency, amounts=amounts)
     return fee
 
@@ -53,19 +50,10 @@ def book_from_suspense(
         session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=collected
     )
     amounts = {tenant_suspense(session, payment.tenant_id, collected.currency): -collected.amount_minor}
-    if net := collected.amount_minor - fee:
-        amounts[_wallet(session, payment.tenant_id, attempt, collected.currency)] = net
-    if fee:
-        amounts[house_account(session, "fees", "", collected.currency)] = fee
+    amounts |= _to_tenant(session, payment, attempt, collected, fee=fee)
     _post(
-        session,
-        "suspense_release",
-        attempt.id,
-        payment,
-        now=now,
-        currency=collected.currency,
-        amounts=amounts,
-    )
+        session, "suspense_release", attempt.id, payment, now=now, currency=collected.currency, amounts=amounts
+    )  # fmt: skip
     return fee
 
 
@@ -86,15 +74,33 @@ def book_refund(
     amounts = {source: -refund.amount, clearing(session, attempt, refund.currency): refund.amount}
     capture = None if refund.is_from_suspense else refund.id
     _post(
-        session,
-        "refund",
-        refund.id,
-        payment,
-        now=now,
-        currency=refund.currency,
-        amounts=amounts,
-        capture=capture,
-    )
+        session, "refund", refund.id, payment, now=now, currency=refund.currency, amounts=amounts, capture=capture
+    )  # fmt: skip
+
+
+def book_refund_elsewhere(
+    session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
+) -> None:
+    """Somebody refunded at the provider: never refused, as a reversal."""
+    taken = Money(refund.amount, refund.currency)
+    if refund.is_from_suspense:
+        amounts = {tenant_suspense(session, refund.tenant_id, refund.currency): -refund.amount}
+    else:
+        amounts = _from_tenant(session, payment, attempt, taken)
+    amounts[clearing(session, attempt, refund.currency)] = refund.amount
+    _post(session, "refund", refund.id, payment, now=now, currency=refund.currency, amounts=amounts)
+
+
+def book_refund_return(
+    session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
+) -> None:
+    """A completed refund did not reach the customer: the provider has the money again, and the tenant."""
+    if refund.is_from_suspense:
+        owner = tenant_suspense(session, refund.tenant_id, refund.currency)
+    else:
+        owner = _wallet(session, refund.tenant_id, attempt, refund.currency)
+    amounts = {owner: refund.amount, clearing(session, attempt, refund.currency): -refund.amount}
+    _post(session, "refund_return", refund.id, payment, now=now, currency=refund.currency, amounts=amounts)
 
 
 def release_refund(session: Session, refund: Refund, *, now: datetime) -> None:
@@ -104,15 +110,10 @@ def release_refund(session: Session, refund: Refund, *, now: datetime) -> None:
 
 
 def book_reversal(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> None:
-    """The provider took the payment back by itself. Never refused: what the tenant does not have, it owes."""
-    wallet = _wallet(session, payment.tenant_id, attempt, payment.currency)
-    taken = min(payment.amount, _available(session, wallet, payment.amount))
-    amounts = {clearing(session, attempt, payment.currency): payment.amount}
-    if taken:
-        amounts[wallet] = -taken
-    if owed := payment.amount - taken:
-        debt = house_account(session, "receivable", str(payment.tenant_id), payment.currency)
-        amounts[debt] = -owed
+    """The provider took the payment, or what was left of it after refunds, back by itself. Never refused."""
+    taken = Money(payment.amount - payment.refunded, payment.currency)
+    amounts = {clearing(session, attempt, payment.currency): taken.amount_minor}
+    amounts |= _from_tenant(session, payment, attempt, taken)
     _post(session, "reversal", attempt.id, payment, now=now, currency=payment.currency, amounts=amounts)
 
 
@@ -152,6 +153,36 @@ def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, cur
     if attempt.account_id is not None:
         return tenant_direct(session, tenant_id, currency)
     return tenant_wallet(session, tenant_id, currency)
+
+
+def _to_tenant(
+    session: Session, payment: Payment, attempt: PaymentAttempt, gross: Money, *, fee: int
+) -> dict[int, int]:
+    """Postings of collected money. On an account of its own the tenant has all of it, and owes the house the fee."""
+    is_own = attempt.account_id is not None
+    postings = {}
+    if given := gross.amount_minor - (0 if is_own else fee):
+        postings[_wallet(session, payment.tenant_id, attempt, gross.currency)] = given
+    if fee:
+        postings[house_account(session, "fees", "", gross.currency)] = fee
+    if fee and is_own:
+        postings[_debt(session, payment, gross.currency)] = -fee
+    return postings
+
+
+def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money) -> dict[int, int]:
+    """Postings of money that is gone whether the tenant has it or not: what it does not have, it owes."""
+    wallet = _wallet(session, payment.tenant_id, attempt, taken.currency)
+    there = min(taken.amount_minor, _available(session, wallet, taken.amount_minor))
+    postings = {wallet: -there} if there else {}
+    if owed := taken.amount_minor - there:
+        postings[_debt(session, payment, taken.currency)] = -owed
+    return postings
+
+
+def _debt(session: Session, payment: Payment, currency: str) -> int:
+    """What the tenant owes the house, with the sign turned. Nothing settles it by itself."""
+    return house_account(session, "receivable", str(payment.tenant_id), currency)
 
 
 def _available(session: Session, account_id: int, needed: int) -> int:

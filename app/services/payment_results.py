@@ -17,13 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.events import catalogue, outbox
-from app.models.payment import Payment, PaymentAttempt
+from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
-from app.providers import PROVIDERS
 from app.providers.base import Result, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services import payment_ledger
-from app.services.payment_states import ATTEMPT, PAYMENT
+from app.services.payment_states import ATTEMPT, OPEN_ATTEMPTS, PAYMENT, REFUNDABLE
 from app.services.payment_view import event_data
 
 log = structlog.get_logger("payments")
@@ -36,8 +35,17 @@ MAX_TEXT: Final = 500
 ABOUT_THE_ANSWER: Final = frozenset({"outcome_unknown", "nothing_to_ask_by", "cannot_be_asked"})
 """Reasons for a review that a provider's answer settles."""
 
+ABOUT_REFUNDS: Final = frozenset({"refund_unknown", "refund_stuck", "refund_amount_mismatch"})
+"""Reasons that a refund's end settles."""
+
 ABOUT_MONEY: Final = frozenset({"late_success", "amount_mismatch", "being_returned"})
 """Reasons that stand while money of the payment waits in suspense; nothing else is shown meanwhile."""
+
+FOR_A_PERSON: Final = frozenset(
+    {"dispute", "refunded_at_provider", "refund_came_back", "reversed_after_refund", "reference_taken"}
+)
+"""Reasons that nothing but a person settles. Those that settle themselves do not take their place: jobs raise them
+again as long as they are true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ def apply(session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: 
                 _failed(session, locked, outcome, source=source, now=now)
             case State.REVERSED:
                 _reversed(session, locked, source=source, now=now)
+            case State.GIVEN_BACK:
+                _given_back(session, locked, source=source, now=now)
             case State.NOT_FOUND:
                 # Not a failure: the request may be on its way. Time decides (payment_driver).
                 log.info("payment.not_found", attempt=str(attempt_id), source=source)
@@ -131,13 +141,14 @@ def give_up(session: Session, locked: Locked, *, code: str, reason: str, source:
 
 
 def review(session: Session, payment: Payment, why: str, *, source: str, now: datetime) -> None:
-    """Put the payment before a person. The same reason again changes nothing; money in suspense comes first."""
-    if payment.review == why or (payment.review in ABOUT_MONEY and why not in ABOUT_MONEY):
+    """Put the payment before a person. The same reason again changes nothing; money in suspense comes first, then what
+    only a person settles."""
+    is_waiting = payment.review in FOR_A_PERSON and why in ABOUT_THE_ANSWER | ABOUT_REFUNDS
+    if payment.review == why or is_waiting or (payment.review in ABOUT_MONEY and why not in ABOUT_MONEY):
         return
     payment.review = why
     payment.updated_at = now
     record(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
-    log.error("payment.review", payment=str(payment.id), why=why)
 
 
 def close_review(payment: Payment, reasons: Collection[str], *, now: datetime) -> None:
@@ -147,10 +158,38 @@ def close_review(payment: Payment, reasons: Collection[str], *, now: datetime) -
         payment.updated_at = now
 
 
+def take_back(session: Session, locked: Locked, *, source: str, now: datetime) -> bool:
+    """The provider took back what is left of the collected money. False: there is none, and nothing changed."""
+    payment, attempt = locked.payment, locked.attempt
+    if (waiting := payment_ledger.waiting_in_suspense(session, attempt)) is not None:
+        _reversed_in_suspense(session, locked, waiting, source=source, now=now)
+        return True
+    if payment.status not in REFUNDABLE or not _to(attempt, "reversed", now=now):
+        return False
+    payment_ledger.book_reversal(session, payment, attempt, now=now)
+    move(payment, "reversed", now=now)
+    record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+    return True
+
+
+def end_returned(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
+    """All that came goes back to the customer: where it was another amount than asked for, the payment ends with it."""
+    payment = locked.payment
+    if locked.attempt.state == "succeeded" and move(payment, "failed", now=now):
+        payment.failure_code = "returned"
+        payment.failure_reason = "What came was another amount; it goes back."
+        record(session, catalogue.PAYMENT_FAILED, payment, source=source, now=now)
+
+
 def record(session: Session, event_type: str, payment: Payment, *, source: str, now: datetime) -> None:
     outbox.record(
         session, event_type, object_id=str(payment.id), data=event_data(payment), now=now, actor=source,
         tenant_id=payment.tenant_id,
+    )  # fmt: skip
+    tell = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info
+    tell(
+        event_type, payment=str(payment.id), provider=payment.provider, status=payment.status, source=source,
+        **({"review": payment.review} if payment.review else {}),
     )  # fmt: skip
 
 
@@ -268,15 +307,11 @@ def _reversed(session: Session, locked: Locked, *, source: str, now: datetime) -
         # Paid and taken back before we heard of either: nothing is ours.
         result = Result(State.FAILED, code="reversed", message="The payment was taken back.")
         _failed(session, locked, result, source=source, now=now)
-    elif (waiting := payment_ledger.waiting_in_suspense(session, attempt)) is not None:
-        _reversed_in_suspense(session, locked, waiting, source=source, now=now)
     elif attempt.state == "succeeded" and payment.refund_reserved:
         _reversed_after_refund(session, locked, source=source, now=now)
-    elif attempt.state == "succeeded" and payment.status == "completed":
-        _to(attempt, "reversed", now=now)
-        payment_ledger.book_reversal(session, payment, attempt, now=now)
-        move(payment, "reversed", now=now)
-        record(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+    elif take_back(session, locked, source=source, now=now):
+        # Shown while a refund was open, which has failed since: now all of it is booked.
+        close_review(payment, {"reversed_after_refund"}, now=now)
 
 
 def _reversed_in_suspense(
@@ -294,11 +329,15 @@ def _reversed_in_suspense(
 
 
 def _reversed_after_refund(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
-    """After refunds of ours: where they are all of the money it only repeats what they say; else a person looks.
+    """After refunds of ours: where they are all of the money it only repeats what they say; else a person looks."""
+    if locked.payment.refunded != locked.payment.amount:
+        review(session, locked.payment, "reversed_after_refund", source=source, now=now)
 
-    What part was taken back is not in the word, and a provider may say it of a payment that was refunded in part.
-    """
-    payment = locked.payment
-    is_whole = payment.refunded == payment.amount
-    if not is_whole and PROVIDERS[locked.attempt.provider].capabilities.names_reversals:
-        review(session, payment, "reversed_after_refund", source=source, now=now)
+
+def _given_back(session: Session, locked: Locked, *, source: str, now: datetime) -> None:
+    """Money went back, and the provider does not say how much. A refund of ours explains it; else a person looks, also at
+    a payment we had not heard the end of: what was not given back is still there."""
+    ours = select(Refund.id).where(Refund.attempt_id == locked.attempt.id, Refund.state != "failed").limit(1)
+    is_there = locked.attempt.state in (*OPEN_ATTEMPTS, "succeeded", "late")
+    if is_there and session.scalars(ours).first() is None:
+        review(session, locked.payment, "refunded_at_provider", source=source, now=now)

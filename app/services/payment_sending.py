@@ -45,6 +45,9 @@ FIRST_LOOK_S: Final = 5
 PENDING_LOOK_S: Final = 20
 """One that waits for its customer is asked about for the first time after so many seconds, unless a callback came."""
 
+MAX_DESCRIPTION: Final = 200
+"""Characters of a merchant's order number that go on the payment page: a provider refuses a charge for a longer one."""
+
 NOTHING_HAPPENED: Final = (Unavailable, AuthFailed, RateLimited)
 """After these another provider may be asked: this one did not look at the request."""
 
@@ -176,8 +179,8 @@ def _settle(
         return _Settled(locked.payment, None)
     if wanted is not None and isinstance(outcome, ProviderError):
         if session.get(PaymentAttempt, wanted.attempt_id) is not None:
-            # Committed before; only the acknowledgement was lost.
-            return _Settled(locked.payment, wanted.attempt_id)
+            # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
+            return _handed_on(session, locked.payment, wanted, finish)
         if locked.attempt.state == "sending" and said.sending == 1:
             _hand_on(session, locked, outcome, wanted, now=now)
             return _handed_on(session, locked.payment, wanted, finish)
@@ -260,7 +263,7 @@ def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider
         customer=customer,
         callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
         return_url=payment.return_url or return_url(payment.id),
-        description=str(metadata.get("order_id") or "Payment"),
+        description=str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
         metadata=metadata,
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -51,6 +52,8 @@ __all__ = [
     "CustomerDetails", "Order", "Page", "cancel", "get_payment", "initialize", "list_payments", "providers",
     "realtime_token", "verify",
 ]  # fmt: skip
+
+log = structlog.get_logger("payments")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +243,7 @@ def _begin(
         payment_method=order.provider, return_url=order.return_url, amount=amount.amount_minor,
         currency=amount.currency, status="pending", customer_id=order.customer.id,
         customer_phone=order.customer.phone, customer_email=order.customer.email,
-        customer_name=order.customer.name, payment_metadata=dict(order.metadata) if order.metadata else None,
+        customer_name=order.customer.name, payment_metadata=None if order.metadata is None else dict(order.metadata),
         refund_reserved=0, refunded=0, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(payment)
@@ -250,6 +253,12 @@ def _begin(
         session, catalogue.PAYMENT_INITIATED, object_id=str(payment_id), data=event_data(payment), now=now,
         actor=merchant, tenant_id=merchant.tenant_id,
     )  # fmt: skip
+    log.info(
+        catalogue.PAYMENT_INITIATED,
+        payment=str(payment_id),
+        provider=payment.provider,
+        attempt=str(attempt.id),
+    )
     return attempt.id
 
 

@@ -13,10 +13,11 @@ PAYMENT: Final = MappingProxyType(
         "pending": frozenset({"processing", "completed", "failed", "cancelled"}),
         "processing": frozenset({"completed", "failed", "cancelled"}),
         "completed": frozenset({"partially_refunded", "refunded", "reversed"}),
-        "partially_refunded": frozenset({"refunded", "reversed"}),
-        "refunded": frozenset(),
+        # Back again: a refund that did not reach the customer.
+        "partially_refunded": frozenset({"completed", "refunded", "reversed"}),
+        "refunded": frozenset({"completed", "partially_refunded"}),
         "reversed": frozenset(),
-        # Only an operator's word, about money that came late (`flask payments resolve`).
+        # Only an operator's word, about money that came late (`flask payments accept`).
         "failed": frozenset({"completed"}),
         "cancelled": frozenset({"completed"}),
     }
@@ -42,12 +43,15 @@ REFUND: Final = MappingProxyType(
         "sending": frozenset({"unknown", "pending", "completed", "failed"}),
         "unknown": frozenset({"sending", "pending", "completed", "failed"}),
         "pending": frozenset({"completed", "failed"}),
-        "completed": frozenset(),
+        # Only refund_results.came_back: the money did not reach the customer.
+        "completed": frozenset({"failed"}),
         "failed": frozenset(),
     }
 )
 
 OPEN_ATTEMPTS: Final = ("created", "sending", "unknown", "pending")
+COLLECTED: Final = ("succeeded", "late")
+"""States of an attempt whose money can go back."""
 OPEN_REFUNDS: Final = ("created", "sending", "unknown", "pending")
 FINAL_PAYMENTS: Final = frozenset(
     {"completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled"}

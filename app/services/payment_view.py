@@ -7,6 +7,7 @@ from typing import Any
 from app.clock import iso_z
 from app.models.payment import Payment, Refund
 from app.money import Money
+from app.services.payment_states import FINAL_PAYMENTS
 
 
 def describe(payment: Payment) -> dict[str, Any]:
@@ -26,7 +27,8 @@ def describe(payment: Payment) -> dict[str, Any]:
         "payment_method": payment.payment_method,
         "metadata": payment.payment_metadata,
         "provider_response": payment.provider_response,
-        "payment_url": payment.payment_url,
+        # Only while the customer can still go there.
+        "payment_url": None if payment.status in FINAL_PAYMENTS else payment.payment_url,
         "refunded_amount": str(Money(payment.refunded, payment.currency)),
         "failure_reason": payment.failure_reason,
         "review": payment.review,
@@ -52,6 +54,7 @@ def describe_refund(refund: Refund) -> dict[str, Any]:
         "amount": str(Money(refund.amount, refund.currency)),
         "currency": refund.currency,
         "reason": refund.reason,
+        "origin": refund.origin,
         "status": "processing"
         if refund.state in ("created", "sending", "unknown", "pending")
         else refund.state,

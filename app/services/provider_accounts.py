@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import structlog
 from flask import Flask, current_app
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.crypto import sealer
+from app.crypto import CannotOpen, sealer
 from app.errors import InvalidRequest, NotFound, ProviderNotConfigured
 from app.events import catalogue, outbox
 from app.models.payment import PaymentAttempt
@@ -35,7 +36,12 @@ ALIASES: Final[Mapping[str, str]] = {"visa": "stripe"}
 MOCKS: Final = frozenset({"cpay"})
 """Adapters that move no money anywhere."""
 
+MAX_READERS: Final = 20
+"""Tenants' accounts that are tried to read an unsigned callback with: any that can be opened will do."""
+
 _PURPOSE: Final = "provider account"
+
+log = structlog.get_logger("providers")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +66,24 @@ class Accounts:
         self._surroundings = Surroundings(
             tokens=tokens, observe=_observe, timeout_s=app.config["PROVIDER_TIMEOUT_S"]
         )
+        self._warn_of_halves()
+
+    def _warn_of_halves(self) -> None:
+        """A provider with some of its required settings is not offered, as one with none: here somebody meant it."""
+        for name, adapter in PROVIDERS.items():
+            required = [f"{name.upper()}_{s.name.upper()}" for s in adapter.settings if s.is_required]
+            missing = [setting for setting in required if not self._config.get(setting)]
+            if 0 < len(missing) < len(required):
+                log.warning("provider.half_configured", provider=name, missing=", ".join(missing))
 
     def house(self, name: str) -> Provider | None:
-        """The adapter on the environment's settings, None where a required one is empty."""
+        """The adapter on the environment's settings, None where a required one is empty.
+
+        Raises ProviderNotConfigured for a setting that cannot be read.
+        """
         adapter = PROVIDERS[name]
         environment = self._config.get(f"{name.upper()}_ENV") or "sandbox"
-        if not self._may_use(name, environment):
+        if not self.may_use(name, environment):
             return None
         values = {
             s.name: str(self._config.get(f"{name.upper()}_{s.name.upper()}", "")) for s in adapter.settings
@@ -74,21 +92,27 @@ class Accounts:
             return None
         return self._adapter(name, "house", environment, values)
 
-    def _may_use(self, name: str, environment: str) -> bool:
+    def may_use(self, name: str, environment: str) -> bool:
         """In production play money must not become a balance: sandboxes and the mock need ALLOW_TEST_PROVIDERS."""
         is_real = environment == "live" and name not in MOCKS
         return is_real or not self._config["IS_PRODUCTION"] or self._config["ALLOW_TEST_PROVIDERS"]
 
     def require_usable(self, name: str, environment: str) -> None:
         """Raises ProviderNotConfigured."""
-        if not self._may_use(name, environment):
+        if not self.may_use(name, environment):
             raise ProviderNotConfigured(
                 f"{PROVIDERS[name].title} ({environment}) moves no real money, and ALLOW_TEST_PROVIDERS is off."
             )
 
     def own(self, account: ProviderAccount) -> Provider:
-        """The adapter on a tenant's own account. Raises CannotOpen."""
-        values = json.loads(sealer().open(account.sealed, purpose=_PURPOSE, row_id=account.id))
+        """The adapter on a tenant's own account. Raises ProviderNotConfigured: its credentials cannot be opened or read."""
+        try:
+            values = json.loads(sealer().open(account.sealed, purpose=_PURPOSE, row_id=account.id))
+        except CannotOpen as error:
+            log.error("provider_account.sealed", account=str(account.id), provider=account.provider)
+            raise ProviderNotConfigured(
+                f"The credentials of this {PROVIDERS[account.provider].title} account cannot be opened."
+            ) from error
         return self._adapter(account.provider, str(account.id), account.environment, values)
 
     def trial(self, name: str, environment: str, values: Mapping[str, str]) -> None:
@@ -100,8 +124,17 @@ class Accounts:
         made = self._made.get(key)
         if made is None:
             account = Account(account_id, environment, self._base_url(name, environment), dict(values))
-            made = self._made.setdefault(key, PROVIDERS[name](account, self._surroundings))
+            made = self._made.setdefault(key, self._new(name, account))
         return made
+
+    def _new(self, name: str, account: Account) -> Provider:
+        try:
+            return PROVIDERS[name](account, self._surroundings)
+        except ValueError as error:
+            log.error("provider_account.unreadable", account=account.id, provider=name, why=str(error))
+            raise ProviderNotConfigured(
+                f"A setting of this {PROVIDERS[name].title} account cannot be read."
+            ) from error
 
     def _base_url(self, name: str, environment: str) -> str:
         adapter = PROVIDERS[name]
@@ -131,16 +164,28 @@ def for_tenant(tenant_id: uuid.UUID, name: str) -> BoundProvider:
 
 
 def available(tenant_id: uuid.UUID) -> dict[str, BoundProvider]:
-    """Every provider the tenant can use, in the registry's order."""
+    """Every provider the tenant can use, in the registry's order. One that cannot be set up is left out."""
     own = _active(tenant_id)
     found: dict[str, BoundProvider] = {}
     for name in PROVIDERS:
-        provider = None if name in own else _accounts().house(name)
-        if name in own:
-            found[name] = BoundProvider(_accounts().own(own[name]), own[name].id)
-        elif provider is not None:
-            found[name] = BoundProvider(provider, None)
+        try:
+            bound = _bound(name, own.get(name))
+        except ProviderNotConfigured as error:
+            log.warning("provider_account.left_out", provider=name, why=error.message)
+            continue
+        if bound is not None:
+            found[name] = bound
     return found
+
+
+def _bound(name: str, own: ProviderAccount | None) -> BoundProvider | None:
+    """On the tenant's own account where it has one, never on the house's in its place. Raises ProviderNotConfigured."""
+    if own is None:
+        provider = _accounts().house(name)
+        return None if provider is None else BoundProvider(provider, None)
+    if not _accounts().may_use(name, own.environment):
+        return None
+    return BoundProvider(_accounts().own(own), own.id)
 
 
 def of_attempt(attempt: PaymentAttempt) -> Provider:
@@ -176,10 +221,13 @@ def any_account(name: str) -> Provider:
         return provider
     wanted = select(ProviderAccount).where(ProviderAccount.provider == name, ProviderAccount.is_active)
     with reading() as session:
-        account = session.scalars(wanted.order_by(ProviderAccount.id).limit(1)).first()
-    if account is None or PROVIDERS[name].capabilities.signs_callbacks:
-        raise ProviderNotConfigured(f"Provider {name} is not configured.")
-    return _accounts().own(account)
+        accounts = session.scalars(wanted.order_by(ProviderAccount.id).limit(MAX_READERS)).all()
+    for account in () if PROVIDERS[name].capabilities.signs_callbacks else accounts:
+        try:
+            return _accounts().own(account)
+        except ProviderNotConfigured:
+            log.warning("provider_account.left_out", provider=name, account=str(account.id))
+    raise ProviderNotConfigured(f"Provider {name} is not configured.")
 
 
 def by_callback_token(name: str, token: str) -> uuid.UUID | None:

@@ -20,16 +20,23 @@ from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
 from app.providers.errors import CallbackError, InvalidRequest, OutcomeUnknown
-from app.services import bulkhead, payment_driver, payment_results, provider_accounts, refund_results
+from app.services import (
+    bulkhead,
+    payment_driver,
+    payment_results,
+    provider_accounts,
+    refund_news,
+)
 from app.services.payment_results import Outcome
-from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
-from app.services.refund_driver import look as look_at_refund
+from app.services.payment_states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.unit_of_work import reading, transaction
 
-BUSY_S: Final = 1
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
 """A provider may call before its own books are ready: so often the news is held against them."""
+
+REFUND_WAIT_S: Final = 300
+"""News that a payment was taken back is held against the provider's books so often while a refund of it is open."""
 
 NOTHING_TO_LEARN: Final = frozenset({"nothing_to_ask_by", "merchant_reference"})
 """Words of adapters: there is no id to ask by; the id is another order's."""
@@ -54,8 +61,11 @@ def process(event_id: uuid.UUID) -> datetime | None:
     payment_id = attempt.payment_id
     with bulkhead.place(event.provider) as is_in:
         if not is_in:
-            return clock.now() + timedelta(seconds=BUSY_S)
+            return bulkhead.try_again_at(clock.now(), since=event.received_at)
         is_settled = _apply(event, parsed, attempt, refunds)
+    if not is_settled and refunds and _is_taken_back(parsed):
+        # Whether it is all of the money, or what a refund of ours gave back, is known when that refund has ended.
+        return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
         return _close(event, "processed", "applied" if is_settled else "not confirmed yet", payment_id)
     _count_confirmation(event_id)
@@ -67,33 +77,34 @@ def _apply(
 ) -> bool:
     """Whether everything is now as the news says."""
     if parsed.kind is Kind.DISPUTE:
-        return _show(attempt, "dispute")
-    settled = [_about_refund(event, parsed, refund) for refund in refunds]
-    if parsed.kind is Kind.REFUND and attempt.state == "succeeded" and not refunds:
-        return _about_unknown_refund(attempt)
-    is_taken_back = parsed.claim is not None and parsed.claim.state is State.REVERSED
+        # What nobody vouches for is no reason to trouble a person.
+        is_vouched = _is_vouched(event, parsed, attempt.callback_token)
+        return refund_news.show(attempt, "dispute") if is_vouched else True
+    settled = [
+        refund_news.about_refund(parsed, refund, is_vouched=_is_vouched(event, parsed, refund.callback_token))
+        for refund in refunds
+    ]
+    is_taken_back = _is_taken_back(parsed)
+    if parsed.kind is Kind.REFUND and attempt.state in COLLECTED and not is_taken_back:
+        is_told_apart = any(refund.state != "failed" and _names(event, refund) for refund in refunds)
+        is_vouched = _is_vouched(event, parsed, attempt.callback_token)
+        return all(settled) and (
+            is_told_apart or refund_news.about_all_refunds(event, parsed, attempt, is_vouched=is_vouched)
+        )
     if not refunds or is_taken_back:
         settled.append(_about_payment(event, parsed, attempt))
     return all(settled)
 
 
-def _about_unknown_refund(attempt: PaymentAttempt) -> bool:
-    """A refund that none of ours waits for: a repeat about one that is final, or made at the provider by somebody."""
-    ours = select(Refund.id).where(Refund.attempt_id == attempt.id, Refund.state != "failed").limit(1)
-    with reading() as session:
-        is_ours = session.scalars(ours).first() is not None
-    return True if is_ours else _show(attempt, "refunded_at_provider")
+def _is_taken_back(parsed: CallbackEvent) -> bool:
+    return parsed.claim is not None and parsed.claim.state is State.REVERSED
 
 
-def _show(attempt: PaymentAttempt, why: str) -> bool:
-    """Put the payment before a person: money goes back that we did not send."""
-
-    def work(session: Session) -> None:
-        payment = payment_results.lock(session, attempt.id).payment
-        payment_results.review(session, payment, why, source="callback", now=clock.now())
-
-    transaction(work)
-    return True
+def _names(event: ProviderEvent, refund: Refund) -> bool:
+    return event.path_token == refund.callback_token or (
+        event.reference == refund.reference
+        or (refund.provider_reference is not None and event.provider_reference == refund.provider_reference)
+    )
 
 
 def bury(event_id: uuid.UUID, error: str) -> None:
@@ -213,7 +224,7 @@ def _apply_confirmed(
         # The provider knows nothing of this id yet, or it is invented. There is no other to go on with.
         raise OutcomeUnknown(code="not_borne_out")
     if claim is not None and claim.state is State.REVERSED:
-        return outcome.state is State.REVERSED  # its books may lag behind its news
+        return outcome.state in (State.REVERSED, State.GIVEN_BACK)  # its books may lag behind its news
     is_final_claim = claim is not None and claim.state not in (State.PENDING, State.NOT_FOUND)
     return is_final or not is_final_claim
 
@@ -224,23 +235,6 @@ def _is_unproven(attempt: PaymentAttempt) -> bool:
         return False
     with reading() as session:
         return session.get_one(PaymentAttempt, attempt.id).provider_reference is None
-
-
-def _about_refund(event: ProviderEvent, parsed: CallbackEvent, refund: Refund) -> bool:
-    if refund.state not in OPEN_REFUNDS:
-        return True
-    with reading() as session:
-        attempt = session.get_one(PaymentAttempt, refund.attempt_id)
-    provider = provider_accounts.of_attempt(attempt)
-    claim = parsed.claim
-    if Kind.REFUND in provider.capabilities.asks:
-        look_at_refund(refund.id, source="callback")
-        with reading() as session:
-            return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
-    if claim is None or not _is_vouched(event, parsed, refund.callback_token):
-        return True
-    transaction(lambda s: refund_results.apply(s, refund.id, claim, source="callback", now=clock.now()))
-    return True
 
 
 def _is_vouched(event: ProviderEvent, parsed: CallbackEvent, token: str) -> bool:

@@ -10,6 +10,7 @@ import ipaddress
 import threading
 import time
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -48,6 +49,9 @@ STRANGERS_A_MINUTE: Final = 60
 """Unsigned callbacks about nothing of ours that are stored, for each provider in each process; more are acknowledged
 and forgotten, so that nobody can fill the database by inventing order numbers."""
 
+NOTES_A_MINUTE: Final = 20
+"""Unsigned callbacks about one payment of ours that are stored, in each process: its payer knows the reference, too."""
+
 KEPT_HEADERS: Final = frozenset(
     {
         "content-type", "user-agent", "x-chapa-signature", "chapa-signature", "x-paystack-signature",
@@ -84,7 +88,7 @@ def receive(
     except CallbackError as error:
         raise InvalidRequest(error.message) from error
     _require_storable(event, callback)
-    if event.is_verified or path_token is not None or _is_known(name, event) or _strangers.admit(name):
+    if event.is_verified or path_token is not None or _is_welcome(name, event):
         transaction(lambda s: _store(s, owner, path_token, callback, event))
     else:
         log.warning("callback.not_stored", provider=name)
@@ -100,27 +104,35 @@ def _require_storable(event: CallbackEvent, callback: Callback) -> None:
         raise InvalidRequest("The callback is too long for one that is not signed.")
 
 
-class _Strangers:
-    """Counts callbacks about nothing we know, by the minute."""
+class _Counts:
+    """Counts what nobody vouches for, by the minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, int]] = {}
+        self._minute = 0
+        self._counts: Counter[tuple[str, uuid.UUID | None]] = Counter()
 
-    def admit(self, provider: str) -> bool:
+    def admit(self, provider: str, attempt_id: uuid.UUID | None) -> bool:
+        """Whether one more may be stored. attempt_id: what it is about, None for nothing of ours."""
+        most = STRANGERS_A_MINUTE if attempt_id is None else NOTES_A_MINUTE
         minute = int(time.monotonic() // 60)
         with self._lock:
-            since, count = self._counts.get(provider, (minute, 0))
-            count = count + 1 if since == minute else 1
-            self._counts[provider] = (minute, count)
-        return count <= STRANGERS_A_MINUTE
+            if minute != self._minute:
+                self._minute = minute
+                self._counts.clear()
+            self._counts[provider, attempt_id] += 1
+            return self._counts[provider, attempt_id] <= most
 
 
-_strangers: Final = _Strangers()
+_unvouched: Final = _Counts()
 
 
-def _is_known(name: str, event: CallbackEvent) -> bool:
-    """Whether an attempt here goes by one of the news' references. Each way has an index."""
+def _is_welcome(name: str, event: CallbackEvent) -> bool:
+    return _unvouched.admit(name, _known(name, event))
+
+
+def _known(name: str, event: CallbackEvent) -> uuid.UUID | None:
+    """The attempt here that goes by one of the news' references. Each way has an index."""
     ways = (
         (PaymentAttempt.reference, event.reference),
         (PaymentAttempt.provider_reference, event.provider_reference),
@@ -128,11 +140,8 @@ def _is_known(name: str, event: CallbackEvent) -> bool:
     )
     ours = select(PaymentAttempt.id).where(PaymentAttempt.provider == name).limit(1)
     with reading() as session:
-        return any(
-            session.scalars(ours.where(column == value)).first() is not None
-            for column, value in ways
-            if value
-        )
+        found = (session.scalars(ours.where(column == value)).first() for column, value in ways if value)
+        return next((attempt_id for attempt_id in found if attempt_id is not None), None)
 
 
 def _owner(name: str, token: str | None) -> _Owner:

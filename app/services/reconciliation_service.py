@@ -1,7 +1,7 @@
-"""Holding our books against the providers', on demand: `flask reconcile`, POST /admin/reconcile, after an outage.
+"""Holding our books against the providers': each day by a job, and on demand (`flask reconcile`, POST /admin/reconcile).
 
-What is open is asked about now instead of at its next turn; work that lost its job gets one again; clearing accounts
-are compared with the payments they stand for.
+On demand, what is open is asked about now instead of at its next turn. Work that lost its job, or that is past its
+horizon and waits for a person, gets one again; clearing accounts are compared with the payments they stand for.
 """
 
 from __future__ import annotations
@@ -9,29 +9,23 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import String, cast, select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app import clock, ids, ledger
-from app.errors import GatewayError, InvalidRequest, NotFound, TransactionNotFound
-from app.events import queue
-from app.events.catalogue import PAYMENT_COMPLETED, PAYMENT_FAILED, PAYMENT_REVIEWED
+from app import clock, ledger
+from app.errors import GatewayError, InvalidRequest
+from app.events import outbox, queue
+from app.events.catalogue import LEDGER_DISAGREES
+from app.models.job import Job
 from app.models.payment import Payment, PaymentAttempt, Refund
-from app.money import Money
 from app.providers import PROVIDERS
-from app.providers.base import Result, State
 from app.providers.errors import ProviderError
-from app.services import (
-    payment_driver,
-    payment_ledger,
-    payment_results,
-    refund_driver,
-    refund_results,
-    refund_service,
-)
+from app.services import payment_driver, refund_driver
 from app.services.payment_states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.unit_of_work import reading, transaction
 
@@ -39,6 +33,11 @@ LIMIT: Final = 500
 """Payments asked about in one run; the oldest first."""
 
 NOT_CHECKED: Final = "not checked"
+
+DAILY: Final = "reconciliation.daily"
+EVERY: Final = timedelta(days=1)
+CHECK_LIMIT_S: Final = 45
+"""Longest time of the daily check, shorter than a job's lease; `flask ledger check` takes as long as it takes."""
 
 log = structlog.get_logger("reconciliation")
 
@@ -57,123 +56,44 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
     outcomes: Counter[str] = Counter()
     for attempt_id in attempts:
         outcomes[_look(attempt_id) if time.monotonic() < until else NOT_CHECKED] += 1
+    refunds_checked = 0
     for refund_id in refunds:
         if time.monotonic() < until:
             refund_driver.look(refund_id, source="reconciliation")
+            refunds_checked += 1
     with reading() as session:
         waiting = _in_review(session)
         findings = [str(finding) for finding in ledger.check(session)]
     report = {
-        "checked": len(attempts) - outcomes[NOT_CHECKED], "not_checked": outcomes[NOT_CHECKED], "refunds_checked": len(refunds), "jobs_restarted": rearmed,
-        "outcomes": dict(outcomes), "in_review": waiting, "ledger_findings": findings,
+        "checked": len(attempts) - outcomes[NOT_CHECKED], "not_checked": outcomes[NOT_CHECKED],
+        "refunds_checked": refunds_checked, "jobs_restarted": rearmed, "outcomes": dict(outcomes), "in_review": waiting, "ledger_findings": findings,
     }  # fmt: skip
     log.info("reconciliation.done", checked=len(attempts), findings=len(findings))
     return report
 
 
-def accept(payment_id: uuid.UUID, *, operator: str) -> None:
-    """Money that waits in suspense is the tenant's: the payment is completed with what came.
-
-    Raises TransactionNotFound, InvalidRequest when nothing waits, or the payment has other money.
-    """
-    now = clock.now()
-
-    def work(session: Session) -> None:
-        payment, attempt, collected = _waiting(session, payment_id)
-        if attempt.state == "late":
-            if _has_other_money(session, attempt):
-                raise InvalidRequest(
-                    "The payment was collected by another attempt: this money can only go back."
-                )
-            attempt.state, attempt.updated_at = "succeeded", now
-            session.flush()
-        payment.fee = payment_ledger.book_from_suspense(session, payment, attempt, collected, now=now)
-        # What came is what can be refunded or taken back from now on.
-        payment.amount, payment.currency = collected.amount_minor, collected.currency
-        if payment.status != "completed" and not payment_results.move(payment, "completed", now=now):
-            raise InvalidRequest(f"The payment is {payment.status}: this money can only go back.")
-        payment.failure_code = payment.failure_reason = None
-        payment_results.close_review(payment, payment_results.ABOUT_MONEY, now=now)
-        payment.completed_at, payment.updated_at = payment.completed_at or now, now
-        payment_results.record(session, PAYMENT_COMPLETED, payment, source=operator, now=now)
-
-    transaction(work)
+def daily() -> datetime:
+    """What runs once a day by itself; when it is due next. Findings are an event (`ledger.disagrees`) and an error log."""
+    rearmed = transaction(_rearm)
+    try:
+        with reading() as session:
+            findings = [str(finding) for finding in ledger.check(session, limit_s=CHECK_LIMIT_S)]
+    except (GatewayError, DBAPIError) as error:
+        # Away, or it took too long.
+        log.error("ledger.not_checked", error=type(error).__name__)
+        findings = []
+    if findings:
+        log.error("ledger.disagrees", findings=len(findings), first=findings[0])
+        transaction(lambda session: _report(session, findings))
+    log.info("reconciliation.daily", jobs_restarted=rearmed, findings=len(findings))
+    return clock.now() + EVERY
 
 
-def give_back(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
-    """Refund money that waits in suspense to the customer; the refund's id. Raises as `accept`."""
-    refund_id = ids.uuid7()
-
-    def work(session: Session) -> None:
-        if session.get(Refund, refund_id) is not None:
-            return  # committed before; only the acknowledgement was lost
-        payment, attempt, collected = _waiting(session, payment_id)
-        refund_service.insert(
-            session, refund_id, payment, attempt, amount=collected, reason=f"Returned by {operator}",
-            is_sending=False, is_from_suspense=True,
-        )  # fmt: skip
-        if attempt.state == "succeeded" and payment_results.move(payment, "failed", now=clock.now()):
-            payment.failure_code, payment.failure_reason = (
-                "returned",
-                "What came was another amount; it goes back.",
-            )
-            payment_results.record(session, PAYMENT_FAILED, payment, source=operator, now=clock.now())
-        payment_results.review(session, payment, "being_returned", source=operator, now=clock.now())
-
-    transaction(work)
-    return refund_id
-
-
-def reviewed(payment_id: uuid.UUID, *, operator: str) -> None:
-    """A person has looked at the payment, and nothing is to be done. Money in suspense stays to be decided about.
-
-    Raises TransactionNotFound, InvalidRequest.
-    """
-
-    def work(session: Session) -> None:
-        payment = _locked(session, payment_id)
-        if payment.review is None or payment.review in payment_results.ABOUT_MONEY:
-            raise InvalidRequest("Nothing that could be closed like this is open on the payment.")
-        now = clock.now()
-        payment_results.close_review(payment, {payment.review}, now=now)
-        payment_results.record(session, PAYMENT_REVIEWED, payment, source=operator, now=now)
-
-    transaction(work)
-
-
-def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: str) -> Payment:
-    """An operator's word on a payment nobody can be asked about: SUCCEEDED (with the provider's receipt) or FAILED.
-
-    Raises TransactionNotFound, InvalidRequest.
-    """
-
-    def work(session: Session) -> Payment:
-        payment, attempt = _with_latest_attempt(session, payment_id)
-        if attempt.state not in OPEN_ATTEMPTS:
-            raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
-        if state is State.SUCCEEDED and not receipt:
-            raise InvalidRequest("A payment is declared collected with the provider's receipt.")
-        result = Result(state, receipt=receipt, code="operator", message=f"Decided by {operator}.")
-        return payment_results.apply(session, attempt.id, result, source=operator, now=clock.now()).payment
-
-    return transaction(work)
-
-
-def declare_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refund:
-    """An operator's word on a refund nobody can be asked about: SUCCEEDED (the customer has it) or FAILED.
-
-    Raises NotFound, InvalidRequest when it is final.
-    """
-
-    def work(session: Session) -> Refund:
-        if session.get(Refund, refund_id) is None:
-            raise NotFound("There is no such refund.")
-        if refund_results.lock(session, refund_id).refund.state not in OPEN_REFUNDS:
-            raise InvalidRequest("The refund is final; there is nothing to decide.")
-        result = Result(state, code="operator", message=f"Decided by {operator}.")
-        return refund_results.apply(session, refund_id, result, source=operator, now=clock.now()).refund
-
-    return transaction(work)
+def _report(session: Session, findings: list[str]) -> None:
+    outbox.record(
+        session, LEDGER_DISAGREES, object_id="ledger", data={"findings": findings}, now=clock.now(), actor="system",
+        is_public=False,
+    )  # fmt: skip
 
 
 def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
@@ -197,27 +117,27 @@ def _look(attempt_id: uuid.UUID) -> str:
         return f"not told: {error.code}"
     except GatewayError as error:
         return f"not asked: {error.code}"
+    except Exception as error:
+        # A bug about one payment must not keep the others from being asked about.
+        log.exception("reconciliation.failed", attempt=str(attempt_id))
+        return f"not asked: {type(error).__name__}"
 
 
 def _rearm(session: Session) -> int:
-    """Open work whose job is dead or missing is due again."""
-    now = clock.now()
-    lost = text(
-        "SELECT a.id FROM payment_attempts a WHERE a.state = ANY(:states) AND NOT EXISTS "
-        "(SELECT FROM jobs j WHERE j.kind = :kind AND j.ref = a.id::text AND j.state = 'due') LIMIT :limit"
-    )
-    values = {"states": list(OPEN_ATTEMPTS), "kind": payment_driver.KIND, "limit": LIMIT}
-    attempts = list(session.scalars(lost, values))
-    for attempt_id in attempts:
-        payload = {"attempt_id": str(attempt_id)}
-        queue.rearm(session, payment_driver.KIND, ref=str(attempt_id), run_at=now, now=now, payload=payload)
-    lost = text(str(lost).replace("payment_attempts", "refunds"))
-    values = {"states": list(OPEN_REFUNDS), "kind": refund_driver.KIND, "limit": LIMIT}
-    refunds = list(session.scalars(lost, values))
-    for refund_id in refunds:
-        payload = {"refund_id": str(refund_id)}
-        queue.rearm(session, refund_driver.KIND, ref=str(refund_id), run_at=now, now=now, payload=payload)
-    return len(attempts) + len(refunds)
+    """Open work whose job is dead or missing is due again; how much of it."""
+    attempts = _rearm_kind(session, payment_driver.KIND, PaymentAttempt, OPEN_ATTEMPTS, name="attempt_id")
+    return attempts + _rearm_kind(session, refund_driver.KIND, Refund, OPEN_REFUNDS, name="refund_id")
+
+
+def _rearm_kind(
+    session: Session, kind: str, model: type[PaymentAttempt | Refund], states: tuple[str, ...], *, name: str
+) -> int:
+    now, ref = clock.now(), cast(model.id, String)
+    is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == "due").exists()
+    lost = session.scalars(select(model.id).where(model.state.in_(states), ~is_due).limit(LIMIT)).all()
+    for work_id in lost:
+        queue.rearm(session, kind, ref=str(work_id), run_at=now, now=now, payload={name: str(work_id)})
+    return len(lost)
 
 
 def _in_review(session: Session) -> list[dict[str, str]]:
@@ -225,36 +145,3 @@ def _in_review(session: Session) -> list[dict[str, str]]:
         select(Payment.id, Payment.review, Payment.provider).where(Payment.review.is_not(None)).limit(LIMIT)
     )
     return [{"payment_id": str(row.id), "why": row.review or "", "provider": row.provider} for row in rows]
-
-
-def _waiting(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
-    """The payment, and the attempt whose money waits in suspense, with what it is."""
-    payment = _locked(session, payment_id)
-    attempts = select(PaymentAttempt).where(
-        PaymentAttempt.payment_id == payment_id, PaymentAttempt.collected.is_not(None)
-    )
-    for attempt in session.scalars(attempts.order_by(PaymentAttempt.number)):
-        waiting = payment_ledger.waiting_in_suspense(session, attempt)
-        if waiting is not None:
-            return payment, attempt, waiting
-    raise InvalidRequest("No money of this payment waits for a decision.")
-
-
-def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
-    others = select(PaymentAttempt.id).where(
-        PaymentAttempt.payment_id == attempt.payment_id, PaymentAttempt.id != attempt.id,
-        PaymentAttempt.state.in_((*OPEN_ATTEMPTS, "succeeded")),
-    )  # fmt: skip
-    return session.scalars(others.limit(1)).first() is not None
-
-
-def _with_latest_attempt(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
-    payment = _locked(session, payment_id)
-    wanted = select(PaymentAttempt).where(PaymentAttempt.payment_id == payment_id)
-    return payment, session.scalars(wanted.order_by(PaymentAttempt.number.desc()).limit(1)).one()
-
-
-def _locked(session: Session, payment_id: uuid.UUID) -> Payment:
-    if session.get(Payment, payment_id) is None:
-        raise TransactionNotFound
-    return payment_results.lock_payment(session, payment_id)

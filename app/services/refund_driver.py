@@ -35,8 +35,6 @@ STUCK_AFTER: Final = timedelta(days=7)
 UNSENT_LIFE: Final = timedelta(hours=24)
 """A refund that could not be sent for so long is failed instead: the merchant asks again."""
 
-BUSY_S: Final = 1
-
 log = structlog.get_logger("refunds")
 
 
@@ -56,7 +54,7 @@ def drive(refund_id: uuid.UUID) -> datetime | None:
         return refund.sent_at + answer_time()
     with bulkhead.place(attempt.provider) as is_in:
         if not is_in:
-            return now + timedelta(seconds=BUSY_S)
+            return bulkhead.try_again_at(now, since=refund.created_at)
         if refund.state == "created":
             _claim_and_send(refund_id)
         else:
@@ -86,6 +84,12 @@ def look(refund_id: uuid.UUID, *, source: str) -> None:
     )
     if refund.state in OPEN_REFUNDS and refund.state != "created" and not is_being_sent:
         _ask(refund, payment, attempt, source=source)
+
+
+def inquire(refund_id: uuid.UUID) -> Outcome:
+    """What the provider says about the refund now; nothing is applied."""
+    refund, payment, attempt = _read(refund_id)
+    return _inquire(refund, payment, attempt)[0]
 
 
 def report_failing(refund_id: uuid.UUID, error: str) -> None:
@@ -147,16 +151,21 @@ def _claim_and_send(refund_id: uuid.UUID) -> None:
 
 
 def _ask(refund: Refund, payment: Payment, attempt: PaymentAttempt, *, source: str = "inquiry") -> None:
-    horizon = timedelta.max
+    outcome, horizon = _inquire(refund, payment, attempt)
+    transaction(lambda s: _apply(s, refund.id, outcome, horizon=horizon, source=source))
+
+
+def _inquire(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> tuple[Outcome, timedelta]:
+    """What the provider says, and for how long it may still tell about a refund whose outcome is unknown."""
     try:
         provider = provider_accounts.of_attempt(attempt)
-        horizon = provider.capabilities.horizon
-        outcome: Outcome = provider.inquire_refund(handle(refund, payment, attempt, provider))
     except GatewayError as error:
-        outcome = OutcomeUnknown(error.message, code=error.code)
+        return OutcomeUnknown(error.message, code=error.code), timedelta.max
+    try:
+        outcome: Outcome = provider.inquire_refund(handle(refund, payment, attempt, provider))
     except ProviderError as error:
         outcome = error
-    transaction(lambda s: _apply(s, refund.id, outcome, horizon=horizon, source=source))
+    return outcome, provider.capabilities.horizon
 
 
 def handle(refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: Provider) -> RefundHandle:

@@ -1,12 +1,15 @@
-"""What a provider said about a refund is applied here, whoever brings it. Guarantees as payment_results."""
+"""What a provider said about a refund is applied here, whoever brings it. Guarantees as payment_results.
+
+A refund that somebody made at the provider ends up here, too (provider_refunds), and one that came back.
+"""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,6 +23,8 @@ from app.services.payment_results import MAX_TEXT, Outcome
 from app.services.payment_states import REFUND
 from app.services.payment_view import event_data
 
+log = structlog.get_logger("payments")
+
 
 @dataclass(frozen=True, slots=True)
 class LockedRefund:
@@ -28,10 +33,6 @@ class LockedRefund:
     payment: Payment
     refund: Refund
     attempt: PaymentAttempt
-
-
-ABOUT_REFUNDS: Final = frozenset({"refund_unknown", "refund_stuck", "refund_amount_mismatch"})
-"""Reasons for a review that a refund's end settles."""
 
 
 def lock(session: Session, refund_id: uuid.UUID) -> LockedRefund:
@@ -88,16 +89,55 @@ def record(session: Session, event_type: str, locked: LockedRefund, *, source: o
         session, event_type, object_id=str(locked.payment.id), data=event_data(locked.payment, locked.refund),
         now=now, actor=source, tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
     )  # fmt: skip
+    log.info(
+        event_type, payment=str(locked.payment.id), refund=str(locked.refund.id), state=locked.refund.state
+    )
+
+
+def made_elsewhere(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
+    """Book a refund of the provider's own: its row is new, and `completed` already."""
+    payment, refund = locked.payment, locked.refund
+    payment_ledger.book_refund_elsewhere(session, payment, refund, locked.attempt, now=now)
+    if not refund.is_from_suspense:
+        payment.refund_reserved += refund.amount
+    _count(session, locked, source=source, now=now)
+
+
+def came_back(session: Session, refund_id: uuid.UUID, *, source: str, now: datetime) -> bool:
+    """A completed refund did not reach the customer, and the money is ours again. False: it is not completed, or the
+    payment was taken back meanwhile, so that a person must say whose the money is."""
+    locked = lock(session, refund_id)
+    payment, refund = locked.payment, locked.refund
+    if refund.state != "completed" or payment.status == "reversed" or not _to(refund, "failed", now=now):
+        return False
+    refund.error_code, refund.error_message = "came_back", "The refund did not reach the customer."
+    session.flush()
+    payment_ledger.book_refund_return(session, payment, refund, locked.attempt, now=now)
+    if refund.is_from_suspense:
+        payment_results.review(session, payment, "late_success", source=source, now=now)
+    else:
+        payment.refunded -= refund.amount
+        payment.refund_reserved -= refund.amount
+        payment_results.move(payment, "partially_refunded" if payment.refunded else "completed", now=now)
+    payment.updated_at = now
+    record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+    return True
 
 
 def _completed(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
-    payment, refund = locked.payment, locked.refund
+    refund = locked.refund
     if not _to(refund, "completed", now=now):
         return
     refund.completed_at = now
     refund.error_code = refund.error_message = None
     session.flush()
-    payment_ledger.book_refund(session, payment, refund, locked.attempt, now=now)
+    payment_ledger.book_refund(session, locked.payment, refund, locked.attempt, now=now)
+    _count(session, locked, source=source, now=now)
+
+
+def _count(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
+    """What a completed refund changes on its payment."""
+    payment, refund = locked.payment, locked.refund
     _close_reviews(session, locked, now=now)
     if not refund.is_from_suspense:
         payment.refunded += refund.amount
@@ -117,8 +157,8 @@ def _failed(
     now: datetime,
 ) -> None:
     payment, refund = locked.payment, locked.refund
-    if not _to(refund, "failed", now=now):
-        return
+    if refund.state == "completed" or not _to(refund, "failed", now=now):
+        return  # a late refusal; that a refund came back is only said by came_back
     refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
     session.flush()
     payment_ledger.release_refund(session, refund, now=now)
@@ -132,7 +172,7 @@ def _failed(
 def _close_reviews(session: Session, locked: LockedRefund, *, now: datetime) -> None:
     """A refund that is final answers what was asked about it. One from suspense that failed leaves the money waiting."""
     payment, refund = locked.payment, locked.refund
-    payment_results.close_review(payment, ABOUT_REFUNDS, now=now)
+    payment_results.close_review(payment, payment_results.ABOUT_REFUNDS, now=now)
     if refund.state == "completed" and payment.refunded + refund.amount == payment.amount:
         payment_results.close_review(payment, {"reversed_after_refund"}, now=now)
     if refund.is_from_suspense:

@@ -102,8 +102,8 @@ def insert(
         id=refund_id, payment_id=payment.id, attempt_id=attempt.id, tenant_id=payment.tenant_id,
         amount=amount.amount_minor, currency=amount.currency, reason=reason, is_from_suspense=is_from_suspense,
         reference=f"ref-{refund_id.hex}", callback_token=secrets.token_urlsafe(24),
-        state="sending" if is_sending else "created", refunded_before=payment.refunded, inquiries=0,
-        sent_at=now if is_sending else None, created_at=now, updated_at=now,
+        state="sending" if is_sending else "created",
+        refunded_before=0 if is_from_suspense else payment.refunded, inquiries=0, sent_at=now if is_sending else None, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(row)
     session.flush()

@@ -7,8 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.api import TABLE
 from app.api.guards import PUBLIC, USER_SESSION, USER_TOKEN
+from app.api.routes import TABLE
 from app.api.surfaces import Surface, surface_of
 from app.api.table import Policy, policies
 

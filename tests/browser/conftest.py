@@ -81,29 +81,29 @@ class Shop:
             found = self.payment(payment["id"])
             return found if found["status"] in words else None
 
-        return wait_until(ended, f"the payment is {' or '.join(words)}", timeout_s=20, every_s=0.1)
+        return wait_until(ended, f"the payment is {' or '.join(words)}", every_s=0.1)
 
     def return_page(self, payment: dict[str, Any]) -> str:
         return f"{self.house.url}/payments/{payment['id']}/return"
 
     def takings(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
         """What the provider's own book says it has collected so far; kind `refund`: what it gave back."""
-        book = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=10).json()
+        book = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=30).json()
         return Decimal(book["totals"].get(currency, {}).get(kind, "0"))
 
     def control(self, wanted: dict[str, Any]) -> None:
         """Set something in the sandbox."""
-        answer = requests.post(f"{self.house.sandbox_url}/sandbox/control", json=wanted, timeout=10)
+        answer = requests.post(f"{self.house.sandbox_url}/sandbox/control", json=wanted, timeout=30)
         assert answer.status_code == 200, answer.text
 
     def quiet(self) -> None:
         """Until the simulators have nothing under way."""
 
         def is_quiet() -> bool:
-            answer = requests.get(f"{self.house.sandbox_url}/sandbox/waiting", timeout=10)
+            answer = requests.get(f"{self.house.sandbox_url}/sandbox/waiting", timeout=30)
             return bool(answer.json()["due_soon"] == 0)
 
-        wait_until(is_quiet, "the simulators are quiet", timeout_s=20, every_s=0.05)
+        wait_until(is_quiet, "the simulators are quiet", every_s=0.05)
 
 
 @pytest.fixture(scope="package")

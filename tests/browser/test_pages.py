@@ -15,7 +15,7 @@ AUTOPAY_S = 60
 
 def _sent(shop: Shop) -> int:
     """How often the simulators have sent a callback."""
-    told = requests.get(f"{shop.house.sandbox_url}/sandbox/callbacks", timeout=10).json()["callbacks"]
+    told = requests.get(f"{shop.house.sandbox_url}/sandbox/callbacks", timeout=30).json()["callbacks"]
     return sum(callback["attempts"] for callback in told)
 
 
@@ -105,7 +105,7 @@ def test_the_api_page_opens_and_calls_the_api(shop: Shop, make_visitor: MakeVisi
 def test_links_to_nowhere_are_pages_or_sentences(shop: Shop) -> None:
     for path in ("stripe/c/pay/cs_none", "chapa/checkout/payment/none", "paystack/checkout/none",
                  "pesapal/iframe/none", "sandbox/phone/none"):  # fmt: skip
-        answer = requests.get(f"{shop.house.sandbox_url}/{path}", timeout=10)
+        answer = requests.get(f"{shop.house.sandbox_url}/{path}", timeout=30)
         assert answer.status_code == 404 and answer.text.strip() and "Traceback" not in answer.text, path
 
 

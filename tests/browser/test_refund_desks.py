@@ -25,7 +25,6 @@ def _becomes(shop: Shop, payment: dict[str, Any], state: str) -> None:
     wait_until(
         lambda: shop.refund_of(payment)["status"] == state,
         f"the refund is {state}",
-        timeout_s=20,
         every_s=0.2,
     )
 

@@ -21,7 +21,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     database, folder = servers.new_database(), tmp_path_factory.mktemp("house")
     environment = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), mode="demo",
-        var_dir=folder / "files", KYC_AUTO_VERIFY_S="0.2", SANDBOX_AUTOPAY_S="0.5",
+        var_dir=folder / "files", KYC_AUTO_VERIFY_S="0.2", SANDBOX_AUTOPAY_S="0.5", LOG_LEVEL="INFO",
     )  # fmt: skip
     del environment["SANDBOX_URL"]  # the house knows where its own is
     try:

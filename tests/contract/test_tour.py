@@ -25,6 +25,7 @@ def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedP
     )
 
 
+@pytest.mark.timeout(240)
 def test_it_can_be_taken_again_and_again(demo: House) -> None:
     sender = sign_in(RunningHouse(demo.url), "sender@example.com", wallet_id="acc_sender_123")
     assert (

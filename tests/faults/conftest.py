@@ -47,9 +47,9 @@ class Arena:
             return number
 
         wanted = booked() + count
-        wait_until(lambda: booked() >= wanted, f"{count} more payments", timeout_s=30, every_s=0.05)
+        wait_until(lambda: booked() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
 
-    def assert_sound(self, *, timeout_s: float = 15.0) -> None:
+    def assert_sound(self, *, timeout_s: float = 30.0) -> None:
         """The books, the log and the answers are in order; no request met an error nobody had foreseen."""
         soundness.assert_sound(self.app, timeout_s=timeout_s)
         assert "unhandled" not in self.house.log("app").read_text(), "a 500 was answered"

@@ -127,7 +127,7 @@ def test_a_reader_sees_one_sum_while_money_goes_in_circles(arena: Arena) -> None
     for _ in range(4):
         all_at_once(arena.url, ring * 10)
     stop.set()
-    reader.join(10)
+    reader.join(30)
     assert seen == {before}
 
 

@@ -49,7 +49,7 @@ def test_a_town_survives_power_cuts(own_arena: Arena, own_postgres: EmbeddedPost
             own_postgres.start()
             own_arena.reconnect()
     assert town.statuses[503] > 0, "nobody was hit"
-    wait_published(own_arena.app, timeout_s=5)
+    wait_published(own_arena.app)
     own_arena.assert_sound(timeout_s=1)
     town.assert_every_word_was_kept()
 
@@ -67,14 +67,14 @@ def test_while_it_is_away_everybody_is_told_so_and_when_to_come_again(
     headers = sender.headers | {"Idempotency-Key": new_key()}
 
     def pay() -> requests.Response:
-        return requests.post(f"{own_arena.url}/api/v1/payments", json=body, headers=headers, timeout=15)
+        return requests.post(f"{own_arena.url}/api/v1/payments", json=body, headers=headers, timeout=30)
 
     with requests.Session() as session:
         own_postgres.kill()
         answers = [pay() for _ in range(3)]
-        answers.append(session.get(f"{own_arena.url}/api/v1/accounts", headers=sender.headers, timeout=15))
-        live = session.get(f"{own_arena.url}/health/live", timeout=5).status_code
-        ready = session.get(f"{own_arena.url}/health/ready", timeout=15).status_code
+        answers.append(session.get(f"{own_arena.url}/api/v1/accounts", headers=sender.headers, timeout=30))
+        live = session.get(f"{own_arena.url}/health/live", timeout=30).status_code
+        ready = session.get(f"{own_arena.url}/health/ready", timeout=30).status_code
     assert Counter(answer.status_code for answer in answers) == {503: 4}
     for answer in answers:
         assert answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import statistics
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.support.database import connection, run
 from tests.support.factories import make_user, make_wallet
 from tests.support.soundness import query, wait_published
 from tests.support.town import Town
-from tests.support.waiting import wait_until
+from tests.support.waiting import SLACK_S, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +56,10 @@ def test_a_town_does_not_notice(own_arena: Arena, own_redis: servers.EmbeddedRed
             own_redis.start()
     assert town.statuses.keys() <= {200, 201, 400}, "nobody heard of it"
     assert town.broken == 0
-    wait_published(own_arena.app, timeout_s=5)
+    wait_published(own_arena.app)
     own_arena.assert_sound(timeout_s=1)
     town.assert_every_word_was_kept()
-    wait_until(lambda: _pushed_through(own_arena) == _last_event(own_arena), "every push", timeout_s=10)
+    wait_until(lambda: _pushed_through(own_arena) == _last_event(own_arena), "every push")
 
 
 def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
@@ -113,6 +114,17 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(
         make_wallet(own_arena.app, make_user(own_arena.app)),
     )
     body = {"amount": 1, "source_wallet_id": source, "destination": target}
+
+    def pay() -> float:
+        """Seconds until the answer."""
+        began = time.monotonic()
+        answer = requests.post(
+            f"{own_arena.url}/api/v1/payments", json=body, headers=sender.headers, timeout=30
+        )
+        assert answer.status_code == 201
+        return time.monotonic() - began
+
+    usual = statistics.median(pay() for _ in range(8))
     assert own_redis.pid is not None
     os.kill(own_redis.pid, signal.SIGSTOP)
     with connection(own_arena.settings) as opened:
@@ -121,16 +133,11 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(
             "VALUES (gen_random_uuid(), 'kyc.verify', 'x', '{}', now() - interval '1 day', 0, 0, 'due', now())",
         )  # fmt: skip
     try:
-        slowest = 0.0
-        for _ in range(8):
-            began = time.monotonic()
-            answer = requests.post(
-                f"{own_arena.url}/api/v1/payments", json=body, headers=sender.headers, timeout=10
-            )
-            slowest = max(slowest, time.monotonic() - began)
-            assert answer.status_code == 201
-        assert slowest < 2.5
-        wait_published(own_arena.app, timeout_s=12)
+        frozen = [pay() for _ in range(8)]
+        # Each web worker asks in vain once in a while (app/rate_limits.py); all others are as quick as ever.
+        assert statistics.median(frozen) < 5 * usual + 0.5
+        assert max(frozen) < 2.5 + SLACK_S
+        wait_published(own_arena.app, timeout_s=12 + SLACK_S)
     finally:
         psutil.Process(own_redis.pid).resume()
     own_arena.assert_sound()

@@ -5,6 +5,7 @@ Seen failing when some of the payments that are published together are not compl
 
 from __future__ import annotations
 
+import statistics
 import time
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ from tests.support.factories import Person, balance_of, make_user, make_wallet
 from tests.support.soundness import query, wait_published
 
 BATCH, BATCHES = 500, 8
+SNAPSHOT_BATCHES = 20
 
 
 @dataclass
@@ -41,7 +43,7 @@ class Payer:
         assert told["succeeded"] == BATCH
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
-        answer = requests.post(f"{self.arena.url}{path}", json=body, headers=self.sender.headers, timeout=20)
+        answer = requests.post(f"{self.arena.url}{path}", json=body, headers=self.sender.headers, timeout=30)
         assert answer.status_code == 201, answer.text
         told: dict[str, object] = answer.json()
         return told
@@ -62,48 +64,58 @@ def payer(own_arena: Arena, recipient: Person) -> Payer:
 @pytest.mark.slow
 def test_an_hour_without_a_relay(own_arena: Arena, payer: Payer, recipient: Person) -> None:
     """4,040 payments wait; requests do not. Afterwards all are published, each object's events in order."""
-    usual = sorted(payer.pay() for _ in range(20))
+    usual = statistics.median(payer.pay() for _ in range(20))
     own_arena.house.kill("relay")
+    began = time.monotonic()
     for _ in range(BATCHES):
         payer.pay_many()
-    alone = sorted(payer.pay() for _ in range(20))
-    assert alone[18] < 5 * usual[18] + 0.05, "the answers' 95th percentile"
+    filling_s = time.monotonic() - began
+    assert statistics.median(payer.pay() for _ in range(20)) < 5 * usual + 0.05
     paid = BATCH * BATCHES + 40
     assert balance_of(own_arena.app, recipient, payer.target) == f"{paid / 100:.2f}", (
         "right before it is folded"
     )
     assert query(own_arena.app, "SELECT count(*) FROM unfolded")[0][0] > BATCH * BATCHES
-    # The recipient spends what only waits, which folds it on the way.
+    # The recipient spends what only waits, which folds it on the way: sooner than it was written.
     back = Payer(own_arena, recipient, payer.target, payer.source)
-    assert back.pay() < 2
+    assert back.pay() < filling_s
     own_arena.house.start("relay")
-    wait_published(own_arena.app, timeout_s=20)
+    wait_published(own_arena.app, timeout_s=60)
     own_arena.assert_sound(timeout_s=1)
     assert balance_of(own_arena.app, recipient, payer.target) == f"{(paid - 1) / 100:.2f}"
 
 
 @pytest.mark.slow
 def test_a_reader_with_an_old_snapshot_stalls_nobody(own_arena: Arena, payer: Payer) -> None:
-    """Its snapshot keeps every dead row of the queues alive for twenty seconds; payments stay final within moments."""
-    payer.pay()
+    """Its snapshot keeps every dead row of the queues alive through thousands of payments: they become final as soon as
+    without it, and requests are answered as quickly."""
+    for _ in range(3):
+        payer.pay_many()
+        wait_published(own_arena.app)
+    usual, usual_lag = statistics.median(payer.pay() for _ in range(9)), _lags(own_arena, payer, before=0)
     with connection(own_arena.settings, is_autocommit=False) as reader:
         run(reader, "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET LOCAL transaction_timeout = 0")
         seen = one(reader, "SELECT count(*) FROM wallet_payments")
-        deadline = time.monotonic() + 20
         answers: list[float] = []
-        while time.monotonic() < deadline:
+        for _ in range(SNAPSHOT_BATCHES):
             payer.pay_many()
-            wait_published(own_arena.app, timeout_s=5)
+            wait_published(own_arena.app)
             answers += [payer.pay() for _ in range(3)]
         assert one(reader, "SELECT count(*) FROM wallet_payments") == seen
-    assert sorted(answers)[int(len(answers) * 0.95)] < 1.0
-    lags = query(
-        own_arena.app, "SELECT extract(epoch FROM completed_at - created_at)::float FROM wallet_payments "
-        "WHERE source = :source ORDER BY 1", source=payer.source,
-    )  # fmt: skip
-    assert len(lags) > 10 * BATCH
-    assert lags[int(len(lags) * 0.95)][0] < 2.0
+    # The last ones found the most dead rows.
+    assert statistics.median(answers[-9:]) < 5 * usual + 0.05
+    late_lag = _lags(own_arena, payer, before=seen + (SNAPSHOT_BATCHES - 3) * BATCH)
+    assert statistics.median(late_lag) < 3 * statistics.median(usual_lag) + 0.5
     own_arena.assert_sound()
+
+
+def _lags(arena: Arena, payer: Payer, *, before: int) -> list[float]:
+    """Seconds from a payment's answer to its completion, of the payer's last ones: all but the first `before`."""
+    rows = query(
+        arena.app, "SELECT extract(epoch FROM completed_at - created_at)::float FROM wallet_payments "
+        "WHERE source = :source AND completed_at IS NOT NULL ORDER BY created_at OFFSET :before", source=payer.source, before=before,
+    )  # fmt: skip
+    return [row[0] for row in rows]
 
 
 def test_a_transaction_that_stays_open_delays_its_own_event_only(own_arena: Arena, payer: Payer) -> None:
@@ -114,9 +126,9 @@ def test_a_transaction_that_stays_open_delays_its_own_event_only(own_arena: Aren
             "VALUES ('wallet.opened', 'acc_slow', 'system', true, '{}', now())",
         )  # fmt: skip
         payer.pay_many()
-        wait_published(own_arena.app, timeout_s=5)
+        wait_published(own_arena.app)
         assert query(own_arena.app, "SELECT FROM events WHERE object_id = 'acc_slow'") == []
         slow.commit()
-    wait_published(own_arena.app, timeout_s=3)
+    wait_published(own_arena.app)
     assert len(query(own_arena.app, "SELECT FROM events WHERE object_id = 'acc_slow'")) == 1
     own_arena.assert_sound()

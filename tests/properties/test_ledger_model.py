@@ -318,6 +318,7 @@ PHASES = (Phase.generate,)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_the_ledger_is_its_model(settings: dict[str, str], is_known: bool) -> None:
     """The same 5,000 steps in every run, which meet every outcome; and as many that no run had before."""

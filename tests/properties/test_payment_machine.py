@@ -15,7 +15,6 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import pytest
@@ -41,9 +40,9 @@ from app.providers.base import Result, State
 from app.providers.errors import Declined, OutcomeUnknown, ProviderError, Unavailable
 from app.services import (
     bulkhead,
+    operator_decisions,
     payment_results,
     payment_service,
-    reconciliation_service,
     refund_results,
     refund_service,
     tenant_service,
@@ -54,46 +53,10 @@ from app.services.payment_service import CustomerDetails, Order
 from app.services.payment_states import ATTEMPT, PAYMENT, REFUND
 from app.unit_of_work import reading, transaction
 from tests.support import servers
+from tests.support.payment_seen import SEEN, Seen
 from tests.support.tenants import Shop, fund_shop
 
 ASKED = {"USD": "100.00", "JPY": "100", "KWD": "100.000"}
-
-_SEEN = """
-SELECT p.status, p.amount, p.refund_reserved, p.refunded, a.state, a.collected, a.sendings,
-  (SELECT coalesce(json_agg(json_build_array(r.id, r.state, r.amount, r.is_from_suspense) ORDER BY r.id), '[]')
-     FROM refunds r WHERE r.payment_id = p.id),
-  (SELECT coalesce(json_agg(json_build_array(e.kind, t.kind, t.currency, o.amount) ORDER BY o.id), '[]')
-     FROM entries e JOIN postings o ON o.entry_id = e.id JOIN accounts t ON t.id = o.account_id
-     WHERE e.ref_id = a.id OR e.ref_id IN (SELECT r.id FROM refunds r WHERE r.payment_id = p.id)),
-  (SELECT coalesce(json_agg(json_build_array(e.type, e.data->>'status') ORDER BY e.id), '[]')
-     FROM outbox e WHERE e.object_id = p.id::text)
-FROM payments p JOIN payment_attempts a ON a.payment_id = p.id WHERE p.id = :id
-"""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the database says of the machine's payment. postings: entry's kind, account's kind, currency, amount."""
-
-    status: str
-    amount: int
-    reserved: int
-    refunded: int
-    attempt: str
-    collected: int | None
-    sendings: int
-    refunds: list[list[Any]]
-    postings: list[list[Any]]
-    events: list[list[str]]
-
-    def booked(self, kind: str) -> int:
-        """How often an entry of this kind touched a clearing account, or a suspense account on its way out."""
-        side = "suspense" if kind == "suspense_release" else "clearing"
-        return sum(entry == kind and account == side for entry, account, *_ in self.postings)
-
-    def clearing(self, currency: str) -> int:
-        return sum(p[3] for p in self.postings if p[1] == "clearing" and p[2] == currency)
-
 
 sources = st.sampled_from(["answer", "inquiry", "callback", "statement", "operator"])
 answers = st.sampled_from([OutcomeUnknown, OutcomeUnknown, Declined, Unavailable])
@@ -106,7 +69,7 @@ MUST_MEET = {
     *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "given back",
     "its amount, succeeded", "another amount, succeeded",
 }  # fmt: skip
-"""What a run that means something has come across."""
+"""What the known steps come across."""
 
 
 class PaymentMachine(RuleBasedStateMachine):
@@ -152,22 +115,24 @@ class PaymentMachine(RuleBasedStateMachine):
             state, provider_reference=f"there-{self.attempt_id}", receipt=f"R-{self.attempt_id}",
             amount=self._amount(amount), code="word",
         )  # fmt: skip
-        self._apply(result, source, repeats)
-        seen = self._see()
+        seen = self._apply(result, source, repeats)
         if state is State.SUCCEEDED and self.before.attempt != "created":
             assert seen.collected is not None, "what came was dropped"
         if state is State.REVERSED and self.before.collected is not None and not self.before.refunds:
             assert seen.attempt == "reversed", "it went back, and our books do not know"
-        if state in (State.PENDING, State.NOT_FOUND) and self.before.status not in ("failed", "cancelled"):
+        if state in (State.PENDING, State.NOT_FOUND, State.GIVEN_BACK) and self.before.status not in (
+            "failed",
+            "cancelled",
+        ):
             assert seen.status not in ("failed", "cancelled"), "failed on a guess"
         self.met[state] += 1
 
     @precondition(lambda self: self.before.attempt in ("sending", "unknown", "pending"))
     @rule(error=answers, repeats=times)
     def an_answer_that_is_an_error(self, error: type[ProviderError], repeats: int) -> None:
-        self._apply(error(), "answer", repeats)
+        seen = self._apply(error(), "answer", repeats)
         if error is OutcomeUnknown or self.before.sendings > 1:
-            assert self._see().status not in ("failed", "cancelled"), "failed on a lost answer"
+            assert seen.status not in ("failed", "cancelled"), "failed on a lost answer"
         self.met[error.__name__] += 1
 
     @precondition(lambda self: self.before.attempt in ("created", "unknown"))
@@ -237,7 +202,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.before.booked("suspense"))
     @rule(is_accepted=st.booleans())
     def decide(self, is_accepted: bool) -> None:
-        act = reconciliation_service.accept if is_accepted else reconciliation_service.give_back
+        act = operator_decisions.accept if is_accepted else operator_decisions.give_back
         try:
             act(self.payment_id, operator="operator")
         except GatewayError as error:
@@ -314,12 +279,8 @@ class PaymentMachine(RuleBasedStateMachine):
         for state in ("completed", "failed"):
             assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
 
-    def teardown(self) -> None:
-        with reading() as session:
-            assert [str(finding) for finding in ledger.check(session)] == []
-
-    def _apply(self, outcome: payment_results.Outcome, source: str, repeats: int) -> None:
-        collected = self._see().collected
+    def _apply(self, outcome: payment_results.Outcome, source: str, repeats: int) -> Seen:
+        """What is seen afterwards."""
         first: Seen | None = None
         for _ in range(repeats):
             transaction(
@@ -328,11 +289,12 @@ class PaymentMachine(RuleBasedStateMachine):
             seen = self._see()
             assert first in (None, seen), "said again, it changed something"
             first = seen
-        if seen.collected != collected:
+        if seen.collected != self.before.collected:
             assert isinstance(outcome, Result)
             self.collected = outcome.amount or self.asked
             is_other = self.collected != self.asked
             self.met[f"{'another' if is_other else 'its'} amount, {seen.attempt}"] += 1
+        return seen
 
     def _apply_refund(self, pick: int, outcome: payment_results.Outcome, source: str, repeats: int) -> None:
         refund_id = uuid.UUID(self.before.refunds[pick % len(self.before.refunds)][0])
@@ -359,7 +321,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     def _see(self) -> Seen:
         with reading() as session:
-            return Seen(*session.execute(text(_SEEN), {"id": self.payment_id}).one())
+            return Seen(*session.execute(text(SEEN), {"id": self.payment_id}).one())
 
 
 def _reachable(table: Any, start: str) -> set[str]:
@@ -386,13 +348,26 @@ def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_news_in_any_order(machine_app: Flask) -> None:
+@pytest.mark.parametrize("is_known", [True, False])
+def test_news_in_any_order(machine_app: Flask, is_known: bool) -> None:
+    """The same two thousand steps in every run, which meet everything; and some hundreds that no run had before.
+
+    Only the known ones must meet everything: what one run at random comes across is luck.
+    """
     PaymentMachine.app, PaymentMachine.met = machine_app, Counter()
     run_state_machine_as_test(
         PaymentMachine,
         settings=hypothesis_settings(
-            max_examples=140, stateful_step_count=20, deadline=None, database=None, phases=(Phase.generate,)
+            max_examples=110 if is_known else 35,
+            stateful_step_count=20,
+            deadline=None,
+            derandomize=is_known,
+            database=None,
+            phases=(Phase.generate,),
         ),
     )
-    assert PaymentMachine.met["step"] >= 2_000, PaymentMachine.met
-    assert set(PaymentMachine.met) >= MUST_MEET, PaymentMachine.met
+    with reading() as session:
+        assert [str(finding) for finding in ledger.check(session)] == []
+    assert PaymentMachine.met["step"] >= (1_500 if is_known else 300), PaymentMachine.met
+    missed = MUST_MEET - set(PaymentMachine.met)
+    assert not is_known or not missed, PaymentMachine.met

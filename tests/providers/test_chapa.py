@@ -6,49 +6,30 @@ import json
 
 import pytest
 
-from app import clock
 from app.money import Money
 from app.providers.base import (
     ChargeRequest,
     Customer,
-    Handle,
-    PayoutMethod,
-    PayoutRequest,
     State,
 )
-from app.providers.chapa import Chapa
-from app.providers.chapa.amounts import contact, facts, local_phone, money, text
-from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, REFUNDS, state_of
+from app.providers.chapa.amounts import contact, local_phone, money, text
+from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, REFUNDS, REFUSALS, state_of
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
     InvalidRequest,
     OutcomeUnknown,
+    ProviderError,
     RateLimited,
     Unavailable,
 )
-from tests.support.providers import DROP, Scripted, make_provider
-
-REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
-SECRET = "chapa_hook_secret"
+from app.providers.facts import facts
+from tests.support.chapa import REFERENCE, VERIFY, chapa, details, failed, handle, succeeded
+from tests.support.providers import DROP, Scripted
 
 INITIALIZE = "/transaction/initialize"
-VERIFY = f"/transaction/verify/{REFERENCE}"
-LINK = {
-    "message": "Hosted Link",
-    "status": "success",
-    "data": {"checkout_url": "https://checkout.chapa.co/x"},
-}
-
-
-def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
-    values = {
-        "secret_key": "CHASECK_TEST-sandbox",
-        "webhook_secret": SECRET,
-        "approval_secret": "approve",
-    } | values
-    return make_provider(Chapa, url, timeout_s=1.0, **values)
+LINK = succeeded({"checkout_url": "https://checkout.chapa.co/x"}, "Hosted Link")
 
 
 def charge_request(**customer: str) -> ChargeRequest:
@@ -56,38 +37,6 @@ def charge_request(**customer: str) -> ChargeRequest:
         REFERENCE, "A1B2C3", Money(10050, "ETB"), Customer(**customer), "http://127.0.0.1:1/hook/secret", "http://127.0.0.1:1/back",
         description="Order #12 (blue)",
     )  # fmt: skip
-
-
-def handle(receipt: str | None = "6jnheVKQEmy") -> Handle:
-    return Handle(REFERENCE, "A1B2C3", Money(10050, "ETB"), clock.now(), receipt=receipt)
-
-
-def payout_request(method: PayoutMethod = PayoutMethod.BANK, **instead: str) -> PayoutRequest:
-    destination = {
-        "account_name": "Abebe Kebede",
-        "account_number": "1000123456789",
-        "bank_code": "946",
-    } | instead
-    return PayoutRequest(REFERENCE, Money(200000, "ETB"), method, destination)
-
-
-def failed(message: object, status: str | None = "failed") -> dict:
-    return {"message": message, "status": status, "data": None}
-
-
-def details(**instead: object) -> dict:
-    data = {
-        "status": "success",
-        "tx_ref": REFERENCE,
-        "reference": "6jnheVKQEmy",
-        "amount": 100.5,
-        "currency": "ETB",
-    }
-    return {
-        "message": "Payment details",
-        "status": "success",
-        "data": data | {"charge": 3.5, "email": "a@b.et"} | instead,
-    }
 
 
 # --- spelling
@@ -153,20 +102,33 @@ def test_facts_are_fit_for_storage() -> None:
 def test_tables_are_pinned() -> None:
     assert {word: state.value for word, state in CHARGES.items()} == {
         "success": "succeeded", "failed": "failed", "pending": "pending", "cancelled": "cancelled",
-        "failed/cancelled": "failed", "reversed": "reversed",
+        "failed/cancelled": "failed", "reversed": "reversed", "refunded": "given_back",
     }  # fmt: skip
-    assert {word for word, state in REFUNDS.items() if state is State.SUCCEEDED} == {"refunded", "success"}
-    assert {word for word, state in PAYOUTS.items() if state is State.SUCCEEDED} == {"success"}
-    assert set(EVENTS) == {
-        "charge.success", "charge.failed/cancelled", "charge.reversed", "charge.refunded",
-        "payout.success", "payout.failed/cancelled",
+    assert {word: state.value for word, state in REFUNDS.items()} == {
+        "refund initiated": "pending", "initiated": "pending", "pending": "pending", "processing": "pending",
+        "refunded": "succeeded", "success": "succeeded", "failed": "failed",
+    }  # fmt: skip
+    assert {word: state.value for word, state in PAYOUTS.items()} == {
+        "success": "succeeded", "pending": "pending", "queued": "pending", "processing": "pending",
+        "failed": "failed", "cancelled": "failed", "failed/cancelled": "failed", "reverted": "reversed",
+        "reversed": "reversed",
+    }  # fmt: skip
+    assert {name: (kind.value, state.value) for name, (kind, state) in EVENTS.items()} == {
+        "charge.success": ("payment", "succeeded"), "charge.failed/cancelled": ("payment", "failed"),
+        "charge.reversed": ("payment", "reversed"), "charge.refunded": ("refund", "succeeded"),
+        "payout.success": ("payout", "succeeded"), "payout.failed/cancelled": ("payout", "failed"),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("word", ["paid", "", None, 1, "refunded", ["success"]])
+@pytest.mark.parametrize("word", ["paid", "", None, 1, "refund initiated", ["success"]])
 def test_an_unknown_status_is_an_unknown_outcome(word: object) -> None:
     with pytest.raises(OutcomeUnknown):
         state_of(CHARGES, word)
+
+
+def test_what_is_reversed_about_a_refund_is_for_a_person() -> None:
+    with pytest.raises(OutcomeUnknown):
+        state_of(REFUNDS, "reversed")
 
 
 # --- what is sent, and what answers mean
@@ -203,14 +165,33 @@ def test_an_e_mail_chapa_refuses_is_left_out_and_asked_again_once() -> None:
 
 
 REFUSED = [
-    ((400, failed("Transaction reference has been used before")), DuplicateReference),
-    ((401, failed("Invalid API Key or User doesn't exist")), AuthFailed),
-    ((401, failed("Authorization required")), AuthFailed),
-    ((400, failed("Invalid currency. ETB and USD are supported")), InvalidRequest),
-    ((400, failed("User can't receive payments. Please contact support")), Declined),
-    ((404, failed("Payments through API is disabled")), Declined),
-    ((400, failed("A sentence nobody has seen")), InvalidRequest),
-    ((429, failed("Too Many Attempts.")), RateLimited),
+    # Sentence and status as in Chapa's list of responses; every row of REFUSALS is met.
+    (400, "Transaction reference has been used before", DuplicateReference, "duplicate_reference"),
+    (400, "The tx ref has already been taken.", DuplicateReference, "duplicate_reference"),
+    (401, "Transfer hours are Mon-Sat from 08:30 AM - 04:30 PM only", Unavailable, "transfer_hours"),
+    (404, "Transfer API isn't available now", Unavailable, "transfers_closed"),
+    (401, "The Bank Code is incorrect please check if it does exist", InvalidRequest, "bank_code"),
+    (400, "This bank is no longer supported or banned by NBE", InvalidRequest, "bank"),
+    (400, "Account number is not valid for Awash Bank", InvalidRequest, "account_number"),
+    (400, "Insufficient Balance", Declined, "insufficient_balance"),
+    (400, "Invalid currency, currency is not supported", InvalidRequest, "currency"),
+    (400, "User can't receive payments. Please contact support", Declined, "merchant_disabled"),
+    (404, "Payments through API is disabled, please contact us", Declined, "api_disabled"),
+    (400, "Refunds can only be processed in live mode", InvalidRequest, "live_mode_only"),
+    (401, "Live secret keys can't be used to verify a test transaction", AuthFailed, "other_mode"),
+    (401, "Invalid API Key or User doesn't exist", AuthFailed, "invalid_key"),
+    (401, "Authorization required", AuthFailed, "authorization_required"),
+    # Nobody's sentence: the status decides.
+    (400, "A sentence nobody has seen", InvalidRequest, "http_400"),
+    (401, "A sentence nobody has seen", AuthFailed, "auth_failed"),
+    (429, "Too Many Attempts.", RateLimited, "rate_limited"),
+    # A validation object: a reference that is taken is no definite refusal.
+    (400, {"amount": ["validation.required"]}, InvalidRequest, "validation"),
+    (400, {"tx_ref": ["validation.required"]}, InvalidRequest, "validation"),
+    (400, {"tx_ref": ["validation.unique"]}, DuplicateReference, "duplicate_reference"),
+    (422, {"tx_ref": ["The tx ref has already been taken."]}, DuplicateReference, "duplicate_reference"),
+    (400, {"reference": "has been used before"}, DuplicateReference, "duplicate_reference"),
+    (400, {"email": ["has already been taken"]}, InvalidRequest, "validation"),
 ]
 LOST = [
     DROP,
@@ -229,12 +210,26 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "error"), [*REFUSED, *((answer, OutcomeUnknown) for answer in LOST)])
-def test_what_answers_to_a_charge_mean(answer: object, error: type[Exception]) -> None:
+@pytest.mark.parametrize(("status", "message", "error", "code"), REFUSED)
+def test_what_refusals_mean(status: int, message: object, error: type[ProviderError], code: str) -> None:
     with Scripted() as far, pytest.raises(error) as raised:
+        far.on(INITIALIZE, (status, failed(message)))
+        chapa(far.url).charge(charge_request())
+    assert (type(raised.value), raised.value.code) == (error, code)
+    assert "CHASECK" not in repr(raised.value) + json.dumps(raised.value.response)
+
+
+def test_every_refusal_has_its_sentence() -> None:
+    sentences = [str(message).lower() for _, message, _, _ in REFUSED]
+    assert [part for part, _, _ in REFUSALS if not any(part in one for one in sentences)] == []
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
+    with Scripted() as far, pytest.raises(OutcomeUnknown) as raised:
         far.on(INITIALIZE, answer)
         chapa(far.url).charge(charge_request())
-    assert type(raised.value) is error
+    assert type(raised.value) is OutcomeUnknown
     assert "CHASECK" not in repr(raised.value) + json.dumps(raised.value.response)
 
 
@@ -265,6 +260,9 @@ def test_verify_tells_amount_receipt_and_state() -> None:
         ((200, details(status="pending")), State.PENDING),
         ((200, details(status="failed", reference=None)), State.FAILED),
         ((200, details(amount="100.50")), State.SUCCEEDED),
+        ((200, details(status="refunded")), State.GIVEN_BACK),
+        ((200, details(status="reversed")), State.REVERSED),
+        ((200, details(status="cancelled")), State.CANCELLED),
     ],
 )
 def test_what_verify_says(answer: object, state: State) -> None:
@@ -304,3 +302,53 @@ def test_what_can_be_charged() -> None:
     chapa().check(Money(100, "USD"), Customer())
     with pytest.raises(InvalidRequest, match="KES"):
         chapa().check(Money(100, "KES"), Customer())
+
+
+# --- taking a payment back
+
+CANCEL = f"/transaction/cancel/{REFERENCE}"
+CLOSED = succeeded(
+    {"tx_ref": REFERENCE, "amount": 100.5, "currency": "ETB"}, "Checkout link expired successfully"
+)
+EXPIRED = failed("Payment link already expired")
+UNPAID = (404, failed("Payment not paid yet", None))
+
+
+@pytest.mark.parametrize(
+    ("told", "found", "state"),
+    [
+        ((200, CLOSED), UNPAID, State.CANCELLED),
+        ((200, CLOSED), (200, details(status="cancelled")), State.CANCELLED),
+        # Paid a moment before: what was collected counts, whatever was said about the link.
+        ((200, CLOSED), (200, details()), State.SUCCEEDED),
+        ((400, EXPIRED), (200, details()), State.SUCCEEDED),
+        # Nobody can pay it any more. The documents do not show the refusal's HTTP status.
+        ((400, EXPIRED), UNPAID, State.CANCELLED),
+        ((200, EXPIRED), UNPAID, State.CANCELLED),
+        # Refused for another reason: it stands as it stands.
+        ((400, failed("Not now")), UNPAID, State.PENDING),
+        ((404, failed("Invalid transaction or Transaction not found")),) * 2 + (State.NOT_FOUND,),
+    ],
+)
+def test_a_payment_is_taken_back_unless_it_was_paid(told: object, found: object, state: State) -> None:
+    with Scripted() as far:
+        far.on(CANCEL, told).on(VERIFY, found)
+        assert chapa(far.url).cancel(handle(None)).state is state
+        assert [one.method for one in far.asked(CANCEL)] == ["PUT"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        (DROP, OutcomeUnknown),
+        ((200, b"<html>"), OutcomeUnknown),
+        ((500, EXPIRED | {"message": "Server Error"}), OutcomeUnknown),
+        ((401, failed("Invalid API Key or User doesn't exist")), AuthFailed),
+        ((429, failed("Too Many Attempts.")), RateLimited),
+    ],
+)
+def test_a_cancellation_nobody_confirmed_is_none(answer: object, error: type[ProviderError]) -> None:
+    with Scripted() as far, pytest.raises(error) as raised:
+        far.on(CANCEL, answer).on(VERIFY, UNPAID)
+        chapa(far.url).cancel(handle(None))
+    assert type(raised.value) is error

@@ -14,27 +14,16 @@ from app.providers.base import (
     Kind,
     State,
 )
-from app.providers.chapa import Chapa, read_approval
+from app.providers.chapa import read_approval
 from app.providers.errors import (
     ForgedCallback,
     InvalidCallback,
 )
-from tests.support.providers import make_provider
+from tests.support.chapa import REFERENCE, SECRET, chapa
 
-REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
-SECRET = "chapa_hook_secret"
 VECTOR_BODY = b'{"event":"charge.success","tx_ref":"tx-1","amount":"400.00"}'
 VECTOR_BODY_HASH = "112a6c5b633ae48fe9065417823defc2efd34b9ce07fe68de13bccb4c7b5c7ba"
 VECTOR_CONSTANT = "3fe5206161b6f3545a7d875388d8681f644bdad1a4336d86d7a3177ebccc4c50"
-
-
-def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
-    values = {
-        "secret_key": "CHASECK_TEST-sandbox",
-        "webhook_secret": SECRET,
-        "approval_secret": "approve",
-    } | values
-    return make_provider(Chapa, url, timeout_s=1.0, **values)
 
 
 def signed(body: bytes, secret: str = SECRET, header: str = "x-chapa-signature") -> Callback:
@@ -47,6 +36,16 @@ def test_the_published_vectors() -> None:
     assert (event.is_verified, event.kind, event.reference) == (True, Kind.PAYMENT, "tx-1")
     hint = chapa().read_callback(Callback("POST", {"chapa-signature": VECTOR_CONSTANT}, {}, VECTOR_BODY))
     assert (hint.is_verified, hint.claim, hint.reference) == (False, None, "tx-1")
+
+
+def test_a_custom_webhook_signs_the_body_in_the_older_header() -> None:
+    event = chapa().read_callback(signed(VECTOR_BODY, header="chapa-signature"))
+    assert (event.is_verified, event.reference, event.claim is not None) == (True, "tx-1", True)
+    changed = signed(VECTOR_BODY, header="chapa-signature").headers
+    with pytest.raises(ForgedCallback):
+        chapa().read_callback(Callback("POST", changed, {}, VECTOR_BODY.replace(b"400", b"900")))
+    with pytest.raises(ForgedCallback):
+        chapa(webhook_secret="").read_callback(signed(VECTOR_BODY, "", header="chapa-signature"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ import pytest
 from app import clock
 from app.money import Money
 from app.providers.base import (
-    Handle,
     PayoutHandle,
     PayoutMethod,
     PayoutRequest,
@@ -18,7 +17,6 @@ from app.providers.base import (
     RefundRequest,
     State,
 )
-from app.providers.chapa import Chapa
 from app.providers.errors import (
     AuthFailed,
     Declined,
@@ -26,45 +24,24 @@ from app.providers.errors import (
     InvalidRequest,
     OutcomeUnknown,
 )
-from tests.support.providers import DROP, Scripted, make_provider
-
-REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
-SECRET = "chapa_hook_secret"
-
-
-def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
-    values = {
-        "secret_key": "CHASECK_TEST-sandbox",
-        "webhook_secret": SECRET,
-        "approval_secret": "approve",
-    } | values
-    return make_provider(Chapa, url, timeout_s=1.0, **values)
-
-
-def handle(receipt: str | None = "6jnheVKQEmy") -> Handle:
-    return Handle(REFERENCE, "A1B2C3", Money(10050, "ETB"), clock.now(), receipt=receipt)
-
-
-def payout_request(method: PayoutMethod = PayoutMethod.BANK, **instead: str) -> PayoutRequest:
-    destination = {
-        "account_name": "Abebe Kebede",
-        "account_number": "1000123456789",
-        "bank_code": "946",
-    } | instead
-    return PayoutRequest(REFERENCE, Money(200000, "ETB"), method, destination)
-
-
-def failed(message: object, status: str | None = "failed") -> dict:
-    return {"message": message, "status": status, "data": None}
-
+from tests.support.chapa import REFERENCE, chapa, failed, handle, payout_request, succeeded
+from tests.support.providers import DROP, Scripted
 
 # --- refunds and payouts
 
 
 def refund_data(**instead: object) -> dict:
+    """The older documents' first answer."""
     data = {"ref": "MERC-DIS-REF-1", "amount": "50.00", "currency": "ETB", "status": "Refund Initiated",
             "merchant_reference": "refund-1", "chapa_reference": "6jnheVKQEmy", "bank_reference": None}  # fmt: skip
-    return {"message": "Refund initiated successfully.", "status": "success", "data": data | instead}
+    return succeeded(data | instead, "Refund initiated successfully.")
+
+
+def newer_data(**instead: object) -> dict:
+    """Today's documents' answer, to the refund and to verify."""
+    data = {"ref_id": "MERC-DIS-REF-1", "amount": 50, "currency": "ETB", "status": "initiated",
+            "payment_reference": "CGRMuqd8ECClEiS"}  # fmt: skip
+    return succeeded(data | instead, "Refund verified successfully")
 
 
 def refund_request(receipt: str | None = "6jnheVKQEmy") -> RefundRequest:
@@ -75,13 +52,16 @@ def refund_request(receipt: str | None = "6jnheVKQEmy") -> RefundRequest:
     ("by", "path"), [("reference", "/refund/6jnheVKQEmy"), ("tx_ref", f"/refund/{REFERENCE}")]
 )
 def test_a_refund_names_the_payment_as_set(by: str, path: str) -> None:
-    with Scripted() as far:
-        far.on(path, (200, refund_data()))
-        result = chapa(far.url, refund_by=by).refund(refund_request())
-        assert far.asked(path)[0].json == {"amount": "50.00", "reason": "Too blue", "reference": "refund-1"}
-    assert (result.state, result.provider_reference, result.amount) == (
-        State.PENDING, "MERC-DIS-REF-1", Money(5000, "ETB"),
-    )  # fmt: skip
+    for answer in (refund_data(), newer_data()):
+        with Scripted() as far:
+            far.on(path, (200, answer))
+            result = chapa(far.url, refund_by=by).refund(refund_request())
+            assert far.asked(path)[0].json == {
+                "amount": "50.00", "reason": "Too blue", "reference": "refund-1",
+            }  # fmt: skip
+        assert (result.state, result.provider_reference, result.amount) == (
+            State.PENDING, "MERC-DIS-REF-1", Money(5000, "ETB"),
+        )  # fmt: skip
 
 
 def test_a_refund_without_a_receipt_is_not_sent() -> None:
@@ -96,6 +76,8 @@ def test_a_refund_without_a_receipt_is_not_sent() -> None:
         ((400, failed("Insufficient Balance")), Declined),
         ((400, failed("Partial refunds are not allowed")), InvalidRequest),
         ((200, refund_data(ref=None)), OutcomeUnknown),
+        ((200, newer_data(ref_id=None)), OutcomeUnknown),
+        ((200, newer_data(status="reversed")), OutcomeUnknown),
         ((200, refund_data(status="Refund Pondered")), OutcomeUnknown),
         ((200, refund_data(merchant_reference="refund-2")), OutcomeUnknown),
         ((503, failed("Busy")), OutcomeUnknown),
@@ -119,6 +101,40 @@ def test_a_refund_whose_id_was_lost_is_asked_for_by_our_reference() -> None:
             far.on(path, answer)
             with pytest.raises(OutcomeUnknown):
                 chapa(far.url).inquire_refund(lost)
+
+
+KNOWN = RefundHandle("refund-1", Money(5000, "ETB"), handle(), clock.now(), "MERC-DIS-REF-1")
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("initiated", State.PENDING), ("processing", State.PENDING), ("refunded", State.SUCCEEDED),
+        ("Refund Initiated", State.PENDING), ("failed", State.FAILED),
+    ],
+)  # fmt: skip
+def test_a_refund_is_asked_for_by_chapas_id(word: str, state: State) -> None:
+    with Scripted() as far:
+        far.on("/refund/MERC-DIS-REF-1/verify", (200, newer_data(status=word)))
+        result = chapa(far.url).inquire_refund(KNOWN)
+    assert (result.state, result.amount) == (state, Money(5000, "ETB"))
+    assert result.provider_reference == "MERC-DIS-REF-1"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        newer_data(status="refunded", ref_id="MERC-DIS-REF-2"),
+        refund_data(status="refunded", ref="MERC-DIS-REF-2"),
+        newer_data(status="refunded", merchant_reference="refund-2"),
+        newer_data(status="refunded", amount=None),
+        newer_data(status="reversed"),
+    ],
+)
+def test_an_answer_about_another_refund_is_not_believed(answer: dict) -> None:
+    with Scripted() as far, pytest.raises(OutcomeUnknown):
+        far.on("/refund/MERC-DIS-REF-1/verify", (200, answer))
+        chapa(far.url).inquire_refund(KNOWN)
 
 
 def test_what_is_sent_to_transfers() -> None:

@@ -73,6 +73,20 @@ def test_an_unreadable_limit_is_a_configuration_error(text):
         mpesa(max_amount=text)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shortcode", "paybill"), ("shortcode", "1743"), ("till", "12345678"), ("b2c_shortcode", "600 984"),
+        ("b2b_shortcode", "６０００００"), ("b2c_command", "Salary"), ("till_receiver_type", "3"), ("pull_method", "PUT"),
+        ("pull", "yes"),
+    ],
+)  # fmt: skip
+def test_a_setting_daraja_would_refuse_every_time_is_a_configuration_error(name, text):
+    with pytest.raises(ValueError, match=name):
+        mpesa(**{name: text})
+    mpesa(b2c_shortcode="", b2b_shortcode="", b2c_command="", till_receiver_type="", pull_method="get")
+
+
 def test_only_shillings():
     with pytest.raises(InvalidRequest):
         mpesa().check(Money(1000, "USD"), Customer(phone="0712345678"))

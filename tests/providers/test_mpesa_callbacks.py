@@ -125,6 +125,33 @@ def test_a_failure_has_no_receipt_and_its_kind_is_on_the_url():
         assert (event.claim.receipt, event.claim.amount, event.claim.code) == (None, None, "1")
 
 
+@pytest.mark.parametrize("notice", ["refund", "till"])
+def test_what_daraja_named_is_known_by_its_originator(notice):
+    for message in (result(0, B2C_PARAMETERS), result(1)):
+        event = read(message, notice)
+        assert (event.reference, event.provider_reference) == (None, "29112-34801843-1")
+    bare = read(result(0, OriginatorConversationID=None), notice)
+    assert bare.provider_reference == "AG_20240706_1"
+    about = read(status("Completed"), f"{notice}-status")
+    assert (about.reference, about.provider_reference) == (None, REFERENCE)
+    late = read(result(1), f"{notice}-timeout")
+    assert (late.kind, late.provider_reference) == (read(result(1), notice).kind, "29112-34801843-1")
+
+
+@pytest.mark.parametrize("open_type", [1, "1"])
+def test_a_result_that_is_not_the_last_one_ends_nothing(open_type):
+    """ResultType 1: further messages follow. The last one must not pass for a repeat of it."""
+    for first, last, notice in (
+        (result(1, ResultType=open_type), result(1), "payout"),
+        (result(0, B2C_PARAMETERS, ResultType=open_type), result(0, B2C_PARAMETERS), "till"),
+        (pushed(1037, ResultType=open_type), pushed(1037), ""),
+        (status("Failed", ResultType=open_type), status("Failed"), "payout-status"),
+    ):
+        event, end = read(first, notice), read(last, notice)
+        assert (event.claim.state, event.claim.receipt, event.claim.amount) == (State.PENDING, None, None)
+        assert end.claim.state in (State.FAILED, State.SUCCEEDED) and end.event_id != event.event_id
+
+
 def test_a_duplicate_is_looked_up_and_an_earlier_reversal_too():
     assert read(result(15), "payout").claim.state is State.PENDING
     assert read(result("R000001"), "refund").claim.state is State.PENDING
@@ -136,7 +163,7 @@ def test_parameters_may_be_a_bare_list_and_a_key_may_come_twice():
     assert read(bare).claim.amount == Money(1000, "KES")
 
 
-def status(word: object, code: object = 0) -> dict:
+def status(word: object, code: object = 0, **more: object) -> dict:
     parameters = [
         {"Key": "DebitPartyName", "Value": "600984 - us"},
         {"Key": "OriginatorConversationID", "Value": REFERENCE},
@@ -146,7 +173,7 @@ def status(word: object, code: object = 0) -> dict:
         {"Key": "ReceiptNo", "Value": "SG632NMUAB"},
         {"Key": "TransactionReason"},
     ]
-    return result(code, parameters, ConversationID="AG_question", TransactionID="SKE0000000")
+    return result(code, parameters, ConversationID="AG_question", TransactionID="SKE0000000", **more)
 
 
 def test_a_status_result_is_about_the_original():
@@ -155,6 +182,15 @@ def test_a_status_result_is_about_the_original():
     assert (event.claim.state, event.claim.receipt) == (State.SUCCEEDED, "SG632NMUAB")
     assert event.claim.amount == Money(30_000, "KES")
     assert read(status("Completed")).kind is Kind.OTHER
+
+
+def test_a_status_result_may_write_its_keys_with_spaces():
+    body = status("Completed")
+    for parameter in body["Result"]["ResultParameters"]["ResultParameter"]:
+        parameter["Key"] = parameter["Key"].replace("ConversationID", "Conversation ID")
+        parameter["Key"] = parameter["Key"].replace("OriginatorC", "Originator C")
+    event = read(body, "payout-status")
+    assert (event.provider_reference, event.reference) == ("AG_original", REFERENCE)
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,26 @@ def test_the_table_of_result_codes():
     assert rest == {"0": State.SUCCEEDED, "1032": State.CANCELLED, "4999": State.PENDING}
 
 
+def test_the_table_of_errors_is_the_portals():
+    """Every errorCode of the portal and of clients' reports is in a table; none is there by accident."""
+    assert {known.code for known in statuses.API_ERRORS} == {
+        "400.002.02", "400.002.05", "400.003.02", "404.001.01", "404.002.01", "404.003.01", "404.001.04", "405.001",
+        "500.001.1001", "500.002.1001", "500.003.02", "500.003.03", "500.003.1001",
+    }  # fmt: skip
+    assert {"400.003.01", "401.001", "401.002.01", "401.003.01", "404.001.03"} == statuses.TOKEN_REJECTED
+    assert dict(statuses.LIMITS) == {
+        "policies.ratelimit.SpikeArrestViolation": 5, "policies.ratelimit.QuotaViolation": 60,
+    }  # fmt: skip
+
+
+def test_the_words_of_an_open_push_count_under_their_codes_only():
+    words = "The transaction is being processed"
+    assert statuses.is_still_open("500.001.1001", words) and statuses.is_still_open("500.002.1001", words)
+    assert not statuses.is_still_open("500.001.1001", "Merchant does not exist")
+    assert not statuses.is_still_open("500.003.1001", "Internal error while processing the request")
+    assert not statuses.is_still_open("", words)
+
+
 def test_an_unknown_result_code_fails_when_told_and_is_unclear_when_asked():
     assert statuses.state_when_told("7777") is State.FAILED
     assert statuses.state_when_asked("7777", "Something new") is None
@@ -45,7 +65,7 @@ def test_the_words_of_a_status_result():
     assert words == {
         "completed": "succeeded", "reversed": "reversed", "failed": "failed", "declined": "failed",
         "cancelled": "failed", "expired": "failed", "pending": "pending", "authorized": "pending",
-        "initiated": "pending",
+        "initiated": "pending", "pending authorized": "pending",
     }  # fmt: skip
 
 
@@ -62,6 +82,13 @@ def test_the_words_of_a_status_result():
         (500, "500.001.1001", "The transaction is being processed", OutcomeUnknown),
         (500, "500.001.1001", "", OutcomeUnknown),
         (500, "500.002.1001", "Duplicate OriginatorConversationID", DuplicateReference),
+        (
+            500,
+            "500.002.1001",
+            "Service is currently under maintenance. Please try again later",
+            OutcomeUnknown,
+        ),
+        (500, "500.002.1001", "", OutcomeUnknown),
         (500, "500.003.02", "System is busy. Please try again in few minutes.", RateLimited),
         (500, "500.003.02", "Error Occurred: Spike Arrest Violation", RateLimited),
         (500, "500.003.03", "Quota Violation", RateLimited),
@@ -71,6 +98,15 @@ def test_the_words_of_a_status_result():
         (400, "", "", OutcomeUnknown),
         (403, "", "", OutcomeUnknown),
         (429, "", "", RateLimited),
+        (
+            500,
+            "policies.ratelimit.SpikeArrestViolation",
+            "Spike arrest violation. Allowed rate : 5pm",
+            RateLimited,
+        ),
+        (429, "policies.ratelimit.QuotaViolation", "Rate limit quota violation.", RateLimited),
+        (504, "messaging.adaptors.http.flow.GatewayTimeout", "Gateway Timeout", OutcomeUnknown),
+        (500, "policies.somethingelse", "", OutcomeUnknown),
         (503, "500.003.02", "System is busy. Please try again in few minutes.", OutcomeUnknown),
         (502, "400.002.02", "Bad Request", OutcomeUnknown),
         (503, "", "", OutcomeUnknown),

@@ -114,7 +114,7 @@ def test_answer_and_callback_are_lost_and_the_statement_finds_it(mpesa, receiver
     request = charge_of(receiver, 321)
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(request)
-    wait_until(lambda: sandbox.book("mpesa", request.label)["entries"], "the customer pays", timeout_s=15)
+    wait_until(lambda: sandbox.book("mpesa", request.label)["entries"], "the customer pays")
     begin, end = clock.now() - timedelta(hours=1), clock.now() + timedelta(minutes=1)
     (line,) = [line for line in mpesa.statement(begin, end) if line.label == request.label]
     assert line.amount == request.amount and line.receipt

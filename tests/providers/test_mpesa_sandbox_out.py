@@ -159,7 +159,7 @@ def test_asking_about_a_payout_that_never_was_says_nothing_about_it(mpesa, recei
 
 
 def test_the_operators_password_is_sealed_with_the_certificate(sandbox, receiver):
-    pem = requests.get(f"{sandbox.url}/sandbox/mpesa/certificate", timeout=10).text
+    pem = requests.get(f"{sandbox.url}/sandbox/mpesa/certificate", timeout=30).text
     sealing = on(sandbox, security_credential="", initiator_password="Sandbox#2026", certificate=pem)
     assert sealing.pay_out(payout_of(receiver)).state is State.PENDING
     wrong = replace(payout_of(receiver), callback_url=f"{receiver.url}/payout/wrong")

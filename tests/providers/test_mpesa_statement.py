@@ -9,11 +9,13 @@ import pytest
 from app import clock
 from app.money import Money
 from app.providers.errors import (
+    NotSupported,
     OutcomeUnknown,
 )
 from tests.support.mpesa import (
     PULL,
     TOKEN,
+    mpesa,
     refusal,
     scripted,
 )
@@ -66,6 +68,56 @@ def test_a_statement_is_read_page_by_page(daraja, method):
     assert abs(end - begun - timedelta(hours=48)) < timedelta(minutes=1), "the API knows 48 hours"
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        kenyan,  # Kenyan time without a zone, as we write it
+        lambda at: (
+            kenyan(at).replace(" ", "T") + "Z"
+        ),  # Kenyan time that calls itself UTC, as the portal's sample may be
+        lambda at: at.strftime("%Y-%m-%d %H:%M:%S"),  # UTC that does not say so
+        lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    ],
+)
+def test_a_payment_is_found_in_whatever_zone_its_time_is_written(daraja, written):
+    end = clock.now().replace(microsecond=0)
+    start = end - timedelta(minutes=20)
+    daraja.on(
+        PULL,
+        (200, {"ResponseCode": "1000", "Response": [[row(1, written(end - timedelta(minutes=10)))]]}),
+        (200, {"ResponseCode": "1001", "Transaction": "[[]]"}),
+    )
+    (line,) = scripted(daraja, pull="true").statement(start, end)
+    assert line.label == "LABEL1"
+    assert daraja.asked(PULL)[0].json["StartDate"] == kenyan(start - timedelta(hours=3)), (
+        "if it is read as UTC"
+    )
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        {"Transaction": "[[]]"},
+        {"Response": "[[]]"},
+        {"Response": None},
+        {"Response": []},
+        {"Response": [[]]},
+        {},
+    ],
+)
+def test_nothing_was_collected(daraja, nothing):
+    daraja.on(PULL, (200, {"ResponseCode": "1001", **nothing}))
+    assert scripted(daraja, pull="true").statement(clock.now() - timedelta(hours=1), clock.now()) == []
+
+
+def test_a_till_has_no_statement():
+    """Its rows name no payment: none found would not mean none paid."""
+    of_till = mpesa(pull="true", till="5555555")
+    assert not of_till.capabilities.has_statement
+    with pytest.raises(NotSupported):
+        of_till.statement(clock.now() - timedelta(hours=1), clock.now())
+
+
 def test_a_server_that_ignores_the_offset_is_read_once(daraja):
     end = clock.now()
     daraja.on(PULL, (200, {"ResponseCode": "1000", "Response": [row(1, kenyan(end - timedelta(hours=1)))]}))
@@ -77,7 +129,9 @@ def test_a_server_that_ignores_the_offset_is_read_once(daraja):
     "answer",
     [
         DROP, (500, b""), (200, b"rubbish"), (200, {}), (200, {"ResponseCode": "9", "Response": []}),
-        (400, refusal("400.002.02")),
+        (400, refusal("400.002.02")), (200, {"ResponseCode": "1000"}), (200, {"ResponseCode": "1000", "Response": "[[]]"}),
+        (200, {"ResponseCode": "1000", "Transaction": [[row(1, "2026-01-01 10:00:00")]]}),
+        (500, {"errorCode": "500", "errorMessage": "Failed to retrieve transactions."}),
         (200, {"ResponseCode": "1000", "Response": [row(1, "yesterday")]}),
         (200, {"ResponseCode": "1000", "Response": [row(1, "2026-01-01 10:00:00", "a lot")]}),
         (200, {"ResponseCode": "1000", "Response": [row(1, "2026-01-01 10:00:00", None)]}),

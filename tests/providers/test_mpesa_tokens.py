@@ -36,6 +36,7 @@ def test_a_token_is_shared_by_calls_and_by_workers(daraja):
     [
         (404, refusal("404.001.03", "Invalid Access Token")), (400, refusal("400.003.01")),
         (401, refusal("401.002.01")), (401, refusal("401.001")), (401, b""),
+        (400, refusal("401.003.01", "Error Occurred - Invalid Access Token - ")),
     ],
 )  # fmt: skip
 def test_a_rejected_token_is_replaced_once(daraja, rejection):
@@ -52,6 +53,22 @@ def test_a_fresh_token_that_is_rejected_is_for_an_operator(daraja):
     assert len(daraja.asked(PUSH)) == 2 and len(daraja.asked(TOKEN)) == 2
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (401, refusal("401.003.01", "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found")),
+        (401, {"fault": {"faultstring": "Invalid API call as no apiproduct match found",
+                         "detail": {"errorcode": "keymanagement.service.InvalidAPICallAsNoApiProductMatchFound"}}}),
+    ],
+)  # fmt: skip
+def test_an_app_without_the_product_keeps_its_token(daraja, answer):
+    daraja.on(PUSH, answer)
+    with pytest.raises(AuthFailed, match="lacks the product") as raised:
+        scripted(daraja).charge(CHARGE)
+    assert "no apiproduct" in raised.value.response["errorMessage"]
+    assert len(daraja.asked(PUSH)) == 1 == len(daraja.asked(TOKEN))
+
+
 def test_the_second_sending_may_be_unknown(daraja):
     daraja.on(PUSH, (401, b""), DROP)
     with pytest.raises(OutcomeUnknown):
@@ -64,6 +81,8 @@ def test_the_second_sending_may_be_unknown(daraja):
     [
         ((400, b""), AuthFailed), ((401, refusal("401.001")), AuthFailed), ((400, refusal("400.008.01")), AuthFailed),
         ((429, b""), RateLimited), ((500, refusal("500.003.02")), RateLimited), ((500, b""), Unavailable),
+        ((403, b"<html>Request unsuccessful. Incapsula incident ID: 1</html>"), Unavailable),
+        ((500, {"fault": {"detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"}}}), RateLimited),
         ((503, b"<html>"), Unavailable), (DROP, Unavailable), (HANG, Unavailable), ((200, b"rubbish"), Unavailable), ((200, {}), Unavailable),
         ((200, {"access_token": 5}), Unavailable), ((302, {"access_token": "t"}), Unavailable),
     ],

@@ -17,30 +17,26 @@ from app.providers.errors import (
     DuplicateReference,
     InvalidRequest,
     OutcomeUnknown,
+    ProviderError,
     RateLimited,
     Unavailable,
 )
+from app.providers.facts import facts
 from app.providers.paystack import Paystack
 from app.providers.paystack.amounts import (
     SUBUNITS,
     collected,
-    facts,
     from_subunits,
     mpesa_number,
     to_subunits,
     word,
 )
-from app.providers.paystack.statuses import CHARGES, EVENTS, REFUNDS, TRANSFERS, state_of
-from tests.support.providers import DROP, Scripted, make_provider
+from app.providers.paystack.statuses import CHARGES, EVENTS, REFUNDS, REFUSALS, TRANSFERS, state_of
+from tests.support.paystack import KEY, REFERENCE, Answer, ok, paystack, refused
+from tests.support.providers import DROP, Scripted
 
-REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
-KEY = "sk_test_sandbox_paystack"
 INITIALIZE = "/transaction/initialize"
 VERIFY = f"/transaction/verify/{REFERENCE}"
-
-
-def paystack(url: str = "http://127.0.0.1:9", **values: str) -> Paystack:
-    return make_provider(Paystack, url, timeout_s=1.0, **({"secret_key": KEY} | values))
 
 
 def charge_request(currency: str = "NGN", email: str | None = "ada@example.com") -> ChargeRequest:
@@ -54,32 +50,22 @@ def handle() -> Handle:
     return Handle(REFERENCE, "A1B2C3", Money(30050, "NGN"), clock.now())
 
 
-def envelope(data: object, *, ok: bool = True, message: str = "ok") -> dict:
-    return {"status": ok, "message": message, "data": data}
-
-
-def refused(message: str, code: str | None = None, type_: str = "validation_error") -> dict:
-    return {"status": False, "message": message, "meta": {"nextStep": "…"}, "type": type_} | (
-        {"code": code} if code else {}
-    )
-
-
-def link(**instead: object) -> dict:
+def link(**instead: object) -> Answer:
     data = {
         "authorization_url": "https://checkout.paystack.com/x",
         "access_code": "x",
         "reference": REFERENCE,
     }
-    return envelope(data | instead)
+    return ok(data | instead)
 
 
-def verified(**instead: object) -> dict:
+def verified(**instead: object) -> Answer:
     data = {
         "id": 4099260516, "status": "success", "reference": REFERENCE, "amount": 40333, "requested_amount": 30050,
         "fees": 10283, "currency": "NGN", "metadata": "", "gateway_response": "Successful",
         "authorization": {"last4": "4081"}, "customer": {"email": "ada@example.com"},
     }  # fmt: skip
-    return envelope(data | instead)
+    return ok(data | instead)
 
 
 # --- amounts, numbers, tables
@@ -181,7 +167,7 @@ def test_facts_are_fit_for_storage() -> None:
 
 def test_what_is_sent_to_initialize() -> None:
     with Scripted() as far:
-        far.on(INITIALIZE, (200, link()))
+        far.on(INITIALIZE, link())
         result = paystack(far.url, channels="card, mobile_money,").charge(charge_request())
         sent = far.asked(INITIALIZE)[0]
     assert sent.headers["authorization"] == f"Bearer {KEY}"
@@ -195,7 +181,7 @@ def test_what_is_sent_to_initialize() -> None:
 
 def test_channels_are_left_to_the_account() -> None:
     with Scripted() as far:
-        far.on(INITIALIZE, (200, link()))
+        far.on(INITIALIZE, link())
         paystack(far.url).charge(charge_request("XOF"))
         sent = far.asked(INITIALIZE)[0].json
     assert "channels" not in sent
@@ -211,48 +197,73 @@ def test_an_e_mail_is_needed_unless_there_is_one_to_fall_back_on() -> None:
     paystack().check(amount, Customer(email="ada@example.com"))
     assert Paystack.capabilities.needs == {"email"}
     with Scripted() as far:
-        far.on(INITIALIZE, (200, link()))
+        far.on(INITIALIZE, link())
         paystack(far.url, fallback_email="pay@shop.example").charge(charge_request(email=None))
         assert far.asked(INITIALIZE)[0].json["email"] == "pay@shop.example"
 
 
 REFUSED = [
-    ((400, refused("Duplicate Transaction Reference", "duplicate_reference")), DuplicateReference),
-    ((400, {"status": False, "message": "Duplicate Transaction Reference"}), DuplicateReference),
-    ((401, {"status": False, "message": "Invalid key"}), AuthFailed),
-    ((403, refused("Access Denied")), AuthFailed),
-    ((400, refused("Invalid Email Address Passed", "invalid_params")), InvalidRequest),
-    ((400, refused("Currency not supported by merchant", "unsupported_currency")), InvalidRequest),
-    ((400, refused("Integration has been deactivated")), Declined),
-    ((400, refused("Please wait a few minutes and try again.")), RateLimited),
-    ((429, {"status": False, "message": "Too many requests"}), RateLimited),
-]
+    # Every row of REFUSALS is met, by code where Paystack tells one, and by its sentence.
+    (refused("Duplicate Transaction Reference", "duplicate_reference"), DuplicateReference, "duplicate_reference"),
+    (refused("Duplicate Transaction Reference"), DuplicateReference, "duplicate_reference"),
+    (refused("Please provide a unique reference. Reference already exists on a transfer"), DuplicateReference,
+     "duplicate_reference"),
+    (refused("Duplicate charge request"), DuplicateReference, "duplicate_reference"),
+    (refused("No", "insufficient_balance"), Declined, "insufficient_balance"),
+    (refused("Your balance is not enough to fulfil this request"), Declined, "insufficient_balance"),
+    (refused("Insufficient balance to fulfill this refund. Please top up."), Declined, "insufficient_balance"),
+    (refused("Transaction has been fully reversed", "transaction_reversed", "api_error"), Declined, "fully_refunded"),
+    (refused("Integration has been deactivated"), Declined, "merchant_disabled"),
+    (refused("Please wait a few minutes and try again."), RateLimited, "rate_limited"),
+    # Nobody's words: type and status decide.
+    (refused("Invalid key", http=401), AuthFailed, "auth_failed"),
+    (refused("Access Denied", "x", http=403), AuthFailed, "auth_failed"),
+    (refused("Invalid Email Address Passed", "invalid_params"), InvalidRequest, "invalid_params"),
+    (refused("Currency not supported by merchant", "unsupported_currency"), InvalidRequest, "unsupported_currency"),
+    (refused("A sentence nobody has seen"), InvalidRequest, "http_400"),
+    (refused("A sentence nobody has seen", "unheard_of", http=422), InvalidRequest, "unheard_of"),
+    (refused("Unable to process", "processor", "processor_error"), OutcomeUnknown, "processor_error"),
+    (refused("Too many requests", http=429), RateLimited, "rate_limited"),
+]  # fmt: skip
 LOST = [
     DROP,
-    (500, refused("Server error")),
+    refused("Server error", http=500),
     (502, b"<html>"),
     (200, b"not json"),
-    (200, envelope(None)),
-    (200, envelope({})),
-    (200, link(authorization_url=None)),
-    (200, link(reference="another")),
-    (200, refused("No")),
-    (200, link() | {"status": False}),
-    (200, link() | {"status": "true"}),
+    ok(None),
+    ok({}),
+    link(authorization_url=None),
+    link(reference="another"),
+    refused("No", http=200),
+    (200, link()[1] | {"status": False}),
+    (200, link()[1] | {"status": "true"}),
     (400, b"<html>"),
     (400, {"message": "no status"}),
     (400, {"status": False}),
-    (400, refused("Unable to process", "processor", "processor_error")),
-    (302, refused("Elsewhere")),
+    refused("Elsewhere", http=302),
 ]
 
 
-@pytest.mark.parametrize(("answer", "error"), [*REFUSED, *((answer, OutcomeUnknown) for answer in LOST)])
-def test_what_answers_to_a_charge_mean(answer: object, error: type[Exception]) -> None:
+@pytest.mark.parametrize(("answer", "error", "code"), REFUSED)
+def test_what_refusals_mean(answer: Answer, error: type[ProviderError], code: str) -> None:
     with Scripted() as far, pytest.raises(error) as raised:
         far.on(INITIALIZE, answer)
         paystack(far.url).charge(charge_request())
-    assert type(raised.value) is error
+    assert (type(raised.value), raised.value.code) == (error, code)
+    assert KEY not in repr(raised.value) + json.dumps(raised.value.response)
+
+
+def test_every_refusal_is_met() -> None:
+    said = [" ".join(str(value) for value in body.values()).lower() for (_, body), _, _ in REFUSED]
+    assert [part for part, _, _ in REFUSALS if not any(part in one for one in said)] == []
+
+
+@pytest.mark.parametrize("answer", LOST)
+def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
+    with Scripted() as far, pytest.raises(OutcomeUnknown) as raised:
+        far.on(INITIALIZE, answer)
+        paystack(far.url).charge(charge_request())
+    assert type(raised.value) is OutcomeUnknown
     assert KEY not in repr(raised.value) + json.dumps(raised.value.response)
 
 
@@ -263,7 +274,7 @@ def test_nobody_there_is_definite() -> None:
 
 def test_verify_tells_the_order_s_amount() -> None:
     with Scripted() as far:
-        far.on(VERIFY, (200, verified()))
+        far.on(VERIFY, verified())
         result = paystack(far.url).inquire(handle())
     assert (result.state, result.amount, result.receipt) == (
         State.SUCCEEDED,
@@ -278,13 +289,14 @@ def test_verify_tells_the_order_s_amount() -> None:
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        ((200, verified(status="abandoned")), State.PENDING),
-        ((200, verified(status="ongoing", amount=None)), State.PENDING),
-        ((200, verified(status="failed")), State.FAILED),
-        ((200, verified(status="reversed")), State.REVERSED),
-        ((200, verified(metadata={"a": 1}, requested_amount=None)), State.SUCCEEDED),
-        ((400, refused("Transaction reference not found.", "transaction_not_found")), State.NOT_FOUND),
-        ((404, {"status": False, "message": "Transaction not found"}), State.NOT_FOUND),
+        (verified(status="abandoned"), State.PENDING),
+        (verified(status="ongoing", amount=None), State.PENDING),
+        (verified(status="failed"), State.FAILED),
+        (verified(status="reversed"), State.REVERSED),
+        (verified(metadata={"a": 1}, requested_amount=None), State.SUCCEEDED),
+        (refused("Transaction reference not found.", "transaction_not_found"), State.NOT_FOUND),
+        (refused("Transaction not found", http=404), State.NOT_FOUND),
+        (refused("Entity not found", http=404), State.NOT_FOUND),
     ],
 )
 def test_what_verify_says(answer: object, state: State) -> None:
@@ -298,18 +310,18 @@ def test_what_verify_says(answer: object, state: State) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        (200, verified(status="paid")),
-        (200, verified(status=None)),
-        (200, verified(reference="another")),
-        (200, verified(amount=None, requested_amount=None)),
-        (200, verified(currency="XXX")),
-        (200, verified(id=None)),
-        (200, envelope([])),
-        (200, refused("Transaction reference not found.", "transaction_not_found")),
+        verified(status="paid"),
+        verified(status=None),
+        verified(reference="another"),
+        verified(amount=None, requested_amount=None),
+        verified(currency="XXX"),
+        verified(id=None),
+        ok([]),
+        refused("Transaction reference not found.", "transaction_not_found", http=200),
         (404, b"<html>"),
-        (404, refused("Not here")),
-        (400, refused("Integration has been deactivated")),
-        (500, refused("Transaction reference not found.", "transaction_not_found")),
+        refused("Not here", http=404),
+        refused("Integration has been deactivated"),
+        refused("Transaction reference not found.", "transaction_not_found", http=500),
         DROP,
     ],
 )

@@ -33,30 +33,15 @@ from app.providers.errors import (
 )
 from app.providers.paystack import Paystack
 from app.providers.paystack.payouts import recipient_body
-from tests.support.providers import DROP, Scripted, make_provider
+from tests.support.paystack import KEY, REFERENCE, ok, paystack, refused
+from tests.support.providers import DROP, Scripted
 
-REFERENCE = "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01"
-KEY = "sk_test_0123456789abcdef"
 VECTOR_BODY = b'{"event":"charge.success","data":{"reference":"ref_1","amount":10000}}'
 VECTOR = (
     "8d80c8c0af33cc5b5aeb590cfbedebbbd852cba7c41e758cf81553fd1032b42aee75d9e8286b20c9911fc928dc647454"
     "ee25afbe7e02d4ad54d69b2b27acfa02"
 )
 TRANSFER_VERIFY = f"/transfer/verify/{REFERENCE}"
-
-
-def paystack(url: str = "http://127.0.0.1:9", **values: str) -> Paystack:
-    return make_provider(Paystack, url, timeout_s=1.0, **({"secret_key": KEY} | values))
-
-
-def ok(data: object) -> tuple[int, dict]:
-    return 200, {"status": True, "message": "ok", "data": data}
-
-
-def refused(
-    message: str, code: str = "x", type_: str = "validation_error", http: int = 400
-) -> tuple[int, dict]:
-    return http, {"status": False, "message": message, "type": type_, "code": code}
 
 
 def charge() -> Handle:

@@ -13,6 +13,7 @@ import pytest
 from app.money import Money
 from app.providers.base import (
     Customer,
+    RefundRequest,
     State,
 )
 from app.providers.errors import (
@@ -35,6 +36,7 @@ from tests.support.pesapal_answers import (
     KEYS,
     NO_ERROR,
     ORDER,
+    PAID,
     REFERENCE,
     REQUEST,
     STATUS,
@@ -94,6 +96,12 @@ def test_amounts_are_exact_and_texts_are_cut(provider: PesapalProvider, pesapal_
     assert sent(pesapal_server)["billing_address"] == {"email_address": "a@b.co"}
 
 
+def test_a_method_of_notifications_that_pesapal_lacks_is_a_configuration_error() -> None:
+    with pytest.raises(ValueError, match="ipn_method"):
+        make_provider(PesapalProvider, ipn_method="PUT", **KEYS)
+    make_provider(PesapalProvider, ipn_method="get", **KEYS)
+
+
 def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
     with pytest.raises(InvalidRequest):
         provider.check(KES_100, Customer(name="Ann"))
@@ -124,6 +132,11 @@ def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
         (Canned(200, "[]"), OutcomeUnknown, "http_200"),
         (Canned(body={**ORDER, "order_tracking_id": None}), OutcomeUnknown, "unknown"),
         (Canned(body={**ORDER, "redirect_url": ""}), OutcomeUnknown, "unknown"),
+        (Canned(body={**ORDER, "redirect_url": "javascript:alert(1)"}), OutcomeUnknown, "unknown"),
+        (Canned(body={**ORDER, "merchant_reference": "another"}), OutcomeUnknown, "merchant_reference"),
+        (Canned(body=refusal("amount_exceeds_default_limit", "Too much.")), InvalidRequest, "amount_exceeds_default_limit"),
+        (Canned(body=refusal("maximum_amount_limit_exceeded")), InvalidRequest, "maximum_amount_limit_exceeded"),
+        (Canned(body=refusal("InvalidIpnId")), InvalidRequest, "InvalidIpnId"),
         (LOST, OutcomeUnknown, "unknown"),
         (CUT, OutcomeUnknown, "unknown"),
     ],
@@ -145,7 +158,7 @@ def test_answers_to_an_order_mean(
 def test_silence_is_unknown_and_nobody_there_is_not(pesapal_server: CannedServer) -> None:
     pesapal_server.will(TOKEN, HANGS)
     with pytest.raises(OutcomeUnknown):
-        make_provider(PesapalProvider, pesapal_server.url, timeout_s=0.3, ipn_id="i", **KEYS).charge(REQUEST)
+        make_provider(PesapalProvider, pesapal_server.url, timeout_s=1.0, ipn_id="i", **KEYS).charge(REQUEST)
     with pytest.raises(Unavailable):
         make_provider(PesapalProvider, ipn_id="i", **KEYS).charge(REQUEST)
 
@@ -180,10 +193,56 @@ def test_a_token_rejected_twice_is_for_an_operator(
     assert pesapal_server.answers == []
 
 
+REJECTED = {
+    "error_type": "authentication_error", "code": "invalid_api_credentials_provided", "message": "Invalid Access Token",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "rejection",
+    [
+        Canned(401, ""), Canned(401, {"error": REJECTED, "status": "401"}), Canned(body={"error": REJECTED}),
+        Canned(500, {"error": REJECTED}), Canned(body={"error": REJECTED, "status": "500"}),
+        Canned(body={"error": {**REJECTED, "code": None}, "status": "500"}),
+        Canned(body={"error": {"code": "invalid_token"}, "status": "500"}),
+    ],
+)  # fmt: skip
+def test_a_rejected_token_is_known_however_it_is_said(
+    provider: PesapalProvider, pesapal_server: CannedServer, rejection: Canned
+) -> None:
+    fresh = Canned(body={**TOKEN.body, "token": "token-2"})
+    pesapal_server.will(TOKEN, rejection, fresh, Canned(body=ORDER))
+    assert provider.charge(REQUEST).state is State.PENDING
+    assert pesapal_server.received[-1].headers["authorization"] == "Bearer token-2"
+
+
+def test_other_keys_or_another_place_need_a_token_of_their_own(pesapal_server: CannedServer) -> None:
+    tokens = MemoryTokens()
+    other = {**KEYS, "consumer_key": "key-2"}
+    pesapal_server.will(TOKEN, IPN, Canned(body=ORDER), TOKEN, IPN, Canned(body=ORDER))
+    for keys in (KEYS, other):
+        make_provider(PesapalProvider, pesapal_server.url, tokens=tokens, **keys).charge(REQUEST)
+    assert sent(pesapal_server, 3)["consumer_key"] == "key-2"
+    with CannedServer() as elsewhere:
+        elsewhere.will(TOKEN, IPN, Canned(body=ORDER))
+        make_provider(PesapalProvider, elsewhere.url, tokens=tokens, **KEYS).charge(REQUEST)
+        assert len(elsewhere.received) == 3
+
+
+def test_blank_words_are_not_sent(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
+    pesapal_server.will(TOKEN, Canned(body=ORDER), Canned(body={"status": "200"}))
+    provider.charge(replace(REQUEST, description="  "))
+    assert sent(pesapal_server)["description"] == "Payment"
+    provider.refund(RefundRequest("r-1", KES_100, PAID, " ", "http://x"))
+    assert sent(pesapal_server)["remarks"] == "Refund"
+
+
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
         (Canned(body=refusal("invalid_consumer_key_or_secret_provided")), AuthFailed),
+        (Canned(body=refusal("consumer_key_unknown")), AuthFailed),
+        (Canned(500, {"error": REJECTED}), AuthFailed),
         (Canned(401, ""), AuthFailed),
         (Canned(500, ""), Unavailable),
         (Canned(body=refusal("internal_server_error")), Unavailable),

@@ -62,7 +62,7 @@ def sent(server: CannedServer, at: int = -1) -> dict[str, Any]:
 
 def test_the_status_table_is_pesapals() -> None:
     assert {code: state.value for code, state in statuses.STATES.items()} == {
-        "0": "pending", "1": "succeeded", "2": "failed", "3": "reversed",
+        "0": "pending", "1": "succeeded", "2": "failed", "3": "given_back",
     }  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_the_status_table_is_pesapals() -> None:
     ("code", "state", "receipt"),
     [
         (0, State.PENDING, None), (1, State.SUCCEEDED, "6513008693186320103009"), (2, State.FAILED, None),
-        (3, State.REVERSED, "6513008693186320103009"), ("1", State.SUCCEEDED, "6513008693186320103009"),
+        (3, State.GIVEN_BACK, "6513008693186320103009"), ("1", State.SUCCEEDED, "6513008693186320103009"),
     ],
 )  # fmt: skip
 def test_statuses(
@@ -83,6 +83,8 @@ def test_statuses(
         pesapal_server.received[-1].path
         == f"/api/Transactions/GetTransactionStatus?orderTrackingId={TRACKING}"
     )
+    headers = pesapal_server.received[-1].headers
+    assert (headers["accept"], headers["content-type"]) == ("application/json", "application/json")
     assert result.response["payment_account"] == "…0010"
     json.dumps(dict(result.response))
 
@@ -175,7 +177,7 @@ def test_a_refund_learns_its_receipt_first(provider: PesapalProvider, pesapal_se
         (None, 1, OutcomeUnknown),
     ],
 )
-def test_refunds_show_only_when_reversed(
+def test_refunds_show_only_when_given_back(
     provider: PesapalProvider, pesapal_server: CannedServer, known: str | None, code: int, expected: Any
 ) -> None:
     asked = RefundHandle("refund-1", KES_100, PAID, HANDLE.sent_at, known)

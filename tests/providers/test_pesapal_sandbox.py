@@ -228,7 +228,7 @@ def test_a_refund_shows_when_it_is_approved(
     with pytest.raises(Declined):
         provider.refund(refund)
     wait_until(lambda: provider.inquire_refund(handle).state is State.SUCCEEDED, "the merchant approves")
-    assert provider.inquire(charge).state is State.REVERSED
+    assert provider.inquire(charge).state is State.GIVEN_BACK
     assert [entry[:2] for entry in booked(sandbox, request.reference)] == [
         ("charge", "1000.00"), ("refund", "1000.00"),
     ]  # fmt: skip
@@ -246,5 +246,5 @@ def test_a_lost_refund_is_unknown_until_it_shows(
     handle = RefundHandle("r-1", request.amount, charge, clock.now())
     with pytest.raises(OutcomeUnknown):
         provider.inquire_refund(handle)
-    becomes(provider, charge, State.REVERSED)
+    becomes(provider, charge, State.GIVEN_BACK)
     assert provider.inquire_refund(handle).state is State.SUCCEEDED

@@ -280,7 +280,7 @@ def test_a_wrong_amount_is_told(hosted: StripeProvider) -> None:
 def test_an_open_page_can_be_closed(hosted: StripeProvider, sandbox: RunningSandbox) -> None:
     request = asked(Money(710_300, "USD"))
     opened = hosted.charge(request)
-    assert requests.get(opened.payment_url, timeout=10).status_code == 200
+    assert requests.get(opened.payment_url, timeout=30).status_code == 200
     assert hosted.cancel(remembered(request, opened)).state is State.CANCELLED
     assert hosted.inquire(remembered(request, opened)).state is State.CANCELLED
     assert hosted.cancel(remembered(request, opened)).state is State.CANCELLED

@@ -14,52 +14,33 @@ import pytest
 import requests
 
 from app.sandbox.chapa.webhooks import signatures
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.merchant import Merchant
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
 from tests.support.together import together
 from tests.support.waiting import wait_until
 
-KEY = "CHASECK_TEST-sandbox"
 HOOK = b"chapa-sandbox-hook"
-WEBHOOKS = "/api/v1/webhooks/chapa"
+WEBHOOKS = "/hooks/chapa"
 numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[CallbackReceiver]:
-    with CallbackReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def running(receiver: CallbackReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    folder = tmp_path_factory.mktemp("chapa")
-    with running_sandbox(folder, autopay_s=0.1, webhook_base=f"{receiver.url}/api/v1/webhooks") as running:
-        yield running
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    with listened_sandbox(tmp_path_factory.mktemp("chapa"), autopay_s=0.1) as both:
+        yield both
 
 
 @pytest.fixture
-def chapa(running: RunningSandbox, receiver: CallbackReceiver) -> Chapa:
-    running.reset()
-    receiver.received.clear()
-    receiver.statuses.clear()
-    receiver.status = 200
-    return Chapa(running, receiver)
+def chapa(heard: tuple[RunningSandbox, CallbackReceiver]) -> Chapa:
+    return Chapa(*heard)
 
 
-class Chapa:
-    """A merchant: calls the API, reads the news that came."""
-
-    def __init__(self, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
-        self.sandbox, self.receiver = sandbox, receiver
-
-    def call(self, method: str, path: str, json: Any = None, **options: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {KEY}"} | options.pop("headers", {})
-        url = f"{self.sandbox.url}/chapa/v1{path}"
-        return requests.request(method, url, json=json, headers=headers, timeout=30, **options)
+class Chapa(Merchant):
+    provider, base, key = "chapa", "/chapa/v1", "CHASECK_TEST-sandbox"
 
     def initialize(self, **changed: Any) -> requests.Response:
         body = {"amount": "400", "currency": "ETB", "tx_ref": f"tx-{next(numbers)}"} | changed
-        return self.call("POST", "/transaction/initialize", body)
+        return self.post("/transaction/initialize", body)
 
     def start(self, **changed: Any) -> tuple[str, str]:
         """tx_ref and checkout_url of a new payment that nobody pays by himself."""
@@ -69,7 +50,10 @@ class Chapa:
         return tx_ref, answer.json()["data"]["checkout_url"]
 
     def verify(self, tx_ref: str) -> requests.Response:
-        return self.call("GET", f"/transaction/verify/{tx_ref}")
+        return self.get(f"/transaction/verify/{tx_ref}")
+
+    def cancel(self, tx_ref: str) -> requests.Response:
+        return self.call("PUT", f"/transaction/cancel/{tx_ref}")
 
     def paid(self, **changed: Any) -> dict[str, Any]:
         """What verify says of a new payment once it is paid."""
@@ -83,19 +67,13 @@ class Chapa:
         """The webhooks of this event, every one with a right signature."""
 
         def arrived() -> list[dict[str, Any]]:
-            found = []
             for one in self.receiver.of(WEBHOOKS):
                 right = hmac.new(HOOK, one.body, hashlib.sha256).hexdigest()
                 assert one.headers["x-chapa-signature"] == right
-                found.append(json.loads(one.body))
-            found = [body for body in found if body["event"] == event]
+            found = [body for body in self.webhooks() if body["event"] == event]
             return found if len(found) >= count else []
 
         return wait_until(arrived, f"{count} of {event} arrive")
-
-    def book(self, reference: str | None = None) -> list[tuple[str, str]]:
-        entries = self.sandbox.book("chapa", reference)["entries"]
-        return [(entry["kind"], entry["amount"]) for entry in entries]
 
 
 def test_signatures_are_those_of_the_documents() -> None:
@@ -182,7 +160,7 @@ def test_a_payment_is_told_verified_and_booked(chapa: Chapa) -> None:
     [called] = chapa.receiver.wait_for(path="/callback")
     assert called.method == "GET"
     assert called.path == f"/callback?shop=1&trx_ref=whole&ref_id={paid['reference']}&status=success"
-    assert chapa.book("whole") == [("charge", "400.50")]
+    assert chapa.book("whole") == [("charge", "400.50", "ETB")]
 
 
 def test_a_whole_amount_is_a_whole_number(chapa: Chapa) -> None:
@@ -202,12 +180,12 @@ def test_not_paid_yet_is_not_unknown(chapa: Chapa) -> None:
 
 def test_a_person_pays_by_wallet(chapa: Chapa) -> None:
     tx_ref, page = chapa.start(return_url="http://127.0.0.1:9/thanks", customization={"title": "Shop & Co"})
-    assert "Shop &amp; Co" in requests.get(page, timeout=10).text
-    asked = requests.post(f"{page}/wallet", data={"method": "telebirr", "phone": "0900123456"}, timeout=10)
+    assert "Shop &amp; Co" in requests.get(page, timeout=30).text
+    asked = requests.post(f"{page}/wallet", data={"method": "telebirr", "phone": "0900123456"}, timeout=30)
     assert "Enter the code" in asked.text
-    wrong = requests.post(f"{page}/otp", data={"otp": "00000"}, timeout=10)
+    wrong = requests.post(f"{page}/otp", data={"otp": "00000"}, timeout=30)
     assert wrong.status_code == 400 and chapa.verify(tx_ref).status_code == 404
-    right = requests.post(f"{page}/otp", data={"otp": "12345"}, timeout=10, allow_redirects=False)
+    right = requests.post(f"{page}/otp", data={"otp": "12345"}, timeout=30, allow_redirects=False)
     assert right.headers["Location"] == "http://127.0.0.1:9/thanks"
     assert chapa.verify(tx_ref).json()["data"]["method"] == "telebirr"
     assert chapa.news("charge.success")[0]["mobile"] == "0900123456"
@@ -226,7 +204,7 @@ def test_a_person_pays_by_wallet(chapa: Chapa) -> None:
 )
 def test_how_payments_end_on_the_page(chapa: Chapa, form: str, fields: dict[str, str], status: str) -> None:
     tx_ref, page = chapa.start()
-    shown = requests.post(f"{page}/{form}", data=fields, timeout=10)
+    shown = requests.post(f"{page}/{form}", data=fields, timeout=30)
     assert ("Not paid" in shown.text) == (status == "failed")
     assert chapa.verify(tx_ref).json()["data"]["status"] == status
     chapa.news("charge.success" if status == "success" else "charge.failed/cancelled")
@@ -236,18 +214,42 @@ def test_how_payments_end_on_the_page(chapa: Chapa, form: str, fields: dict[str,
 def test_a_payment_ends_once(chapa: Chapa) -> None:
     tx_ref, page = chapa.start()
     card = {"number": "4242424242424242"}
-    together(8, lambda _: requests.post(f"{page}/card", data=card, timeout=10))
-    requests.post(f"{page}/cancel", timeout=10)
+    together(8, lambda _: requests.post(f"{page}/card", data=card, timeout=30))
+    requests.post(f"{page}/cancel", timeout=30)
     assert chapa.verify(tx_ref).json()["data"]["status"] == "success"
-    assert chapa.book(tx_ref) == [("charge", "400.00")]
+    assert chapa.book(tx_ref) == [("charge", "400.00", "ETB")]
     assert len(chapa.sandbox.callbacks("chapa")) == 1
+
+
+def test_a_payment_is_taken_back(chapa: Chapa) -> None:
+    tx_ref, page = chapa.start()
+    told = chapa.cancel(tx_ref).json()
+    assert (told["message"], told["status"]) == ("Checkout link expired successfully", "success")
+    assert (told["data"]["tx_ref"], told["data"]["amount"], told["data"]["currency"]) == (tx_ref, 400, "ETB")
+    shown = requests.post(f"{page}/card", data={"number": "4242424242424242"}, timeout=30)
+    assert "The merchant has taken the payment back." in shown.text
+    assert chapa.verify(tx_ref).json()["data"]["status"] == "cancelled"
+    assert chapa.book(tx_ref) == []
+
+
+def test_only_an_open_payment_is_taken_back(chapa: Chapa) -> None:
+    tx_ref = chapa.paid()["tx_ref"]
+    other, _ = chapa.start()
+    chapa.cancel(other)
+    for name in (tx_ref, other):
+        refused = chapa.cancel(name)
+        assert refused.status_code == 400
+        assert refused.json() == {"message": "Payment link already expired", "status": "failed", "data": None}
+    assert chapa.verify(tx_ref).json()["data"]["status"] == "success"
+    assert chapa.cancel("never-seen").status_code == 404
+    assert chapa.call("POST", f"/transaction/cancel/{other}").status_code in (400, 405)
 
 
 def test_opening_the_page_stops_the_simulated_customer(chapa: Chapa) -> None:
     chapa.sandbox.control({"autopay_s": 3600})
     page = chapa.initialize(tx_ref="opened").json()["data"]["checkout_url"]
     chapa.initialize(tx_ref="alone")
-    requests.get(page, timeout=10)
+    requests.get(page, timeout=30)
     chapa.sandbox.control({"advance_s": 7200})
     wait_until(lambda: chapa.verify("alone").status_code == 200, "the one nobody opened is paid")
     assert chapa.verify("opened").status_code == 404
@@ -257,7 +259,7 @@ def test_an_answer_is_lost_after_the_payment_was_made(chapa: Chapa) -> None:
     with pytest.raises(requests.ConnectionError):
         chapa.initialize(tx_ref="lost", amount="7001")
     wait_until(lambda: chapa.verify("lost").status_code == 200, "it was made all the same")
-    assert chapa.book("lost") == [("charge", "7001.00")]
+    assert chapa.book("lost") == [("charge", "7001.00", "ETB")]
 
 
 def test_a_server_error_before_and_after(chapa: Chapa) -> None:
@@ -281,21 +283,20 @@ def test_news_are_early_many_or_none(chapa: Chapa) -> None:
 def test_more_is_collected_than_asked(chapa: Chapa) -> None:
     assert chapa.paid(tx_ref="more", amount="7009")["amount"] == 7010
     assert chapa.news("charge.success")[0]["amount"] == "7010.00"
-    assert chapa.book("more") == [("charge", "7010.00")]
+    assert chapa.book("more") == [("charge", "7010.00", "ETB")]
 
 
 def test_old_news_come_after_new(chapa: Chapa) -> None:
     chapa.paid(tx_ref="old", amount="7012")
     [old] = chapa.news("charge.failed/cancelled")
-    events = [json.loads(one.body)["event"] for one in chapa.receiver.of(WEBHOOKS)]
-    assert events == ["charge.success", "charge.failed/cancelled"]
+    assert [body["event"] for body in chapa.webhooks()] == ["charge.success", "charge.failed/cancelled"]
     assert chapa.verify("old").json()["data"]["reference"] != old["reference"]
 
 
 @pytest.mark.parametrize("amount", ["7101", "7102", "7104"])
 def test_payments_that_fail(chapa: Chapa, amount: str) -> None:
     assert chapa.paid(amount=amount)["status"] == "failed"
-    assert chapa.news("charge.failed/cancelled")[0]["status"] == "failed"
+    assert chapa.news("charge.failed/cancelled")[0]["status"] == "failed/cancelled"
     assert chapa.book() == []
 
 
@@ -310,7 +311,7 @@ def test_news_are_repeated_until_200(chapa: Chapa) -> None:
 
 def test_the_index_leads_to_the_page(chapa: Chapa) -> None:
     _, page = chapa.start()
-    assert f'href="{page}"' in requests.get(f"{chapa.sandbox.url}/sandbox/", timeout=10).text
+    assert f'href="{page}"' in requests.get(f"{chapa.sandbox.url}/sandbox/", timeout=30).text
 
 
 def test_balances_follow_the_money(chapa: Chapa) -> None:

@@ -130,6 +130,24 @@ def test_a_locked_subscriber_is_refused_at_once(merchant: Merchant) -> None:
     assert answer.json()["errorMessage"] == "Unable to lock subscriber"
 
 
+def test_one_prompt_at_a_time_and_not_the_same_again(merchant: Merchant) -> None:
+    merchant.sandbox.control({"autopay_s": "off", "options": {"mpesa": {"one_prompt": "on"}}})
+    first = merchant.push(100)
+    locked = merchant.post(PUSH, merchant.push_body(200))
+    assert (locked.status_code, locked.json()["errorMessage"]) == (500, "Unable to lock subscriber")
+    other = merchant.push(100, PhoneNumber="254712345678")
+    assert merchant.query(other).status_code == 500
+    page = f"{merchant.sandbox.url}/sandbox/phone/{first['CheckoutRequestID']}"
+    requests.post(page, data={"do": "accept", "pin": "1234"}, timeout=30)
+    assert merchant.told()["ResultCode"] == 0
+    again = merchant.push(100)
+    assert merchant.told(2)["ResultCode"] == 17
+    assert merchant.query(again).json()["ResultCode"] == "17"
+    merchant.sandbox.control({"advance_s": 121})
+    assert merchant.query(merchant.push(100)).status_code == 500, "two minutes later it is a new payment"
+    assert merchant.net() == "100.00"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("BusinessShortCode", "12"), ("Timestamp", "20211340000000"), ("TransactionType", "Pay"), ("Amount", 1.5),
@@ -209,6 +227,21 @@ def test_a_lost_callback_is_in_the_book_and_in_the_pull(merchant: Merchant) -> N
         assert [(row["billreference"], row["amount"]) for row in rows] == [("ORDER1", "7005.00")]
 
 
+def test_the_pull_of_a_till_names_no_payment_and_of_no_time_nothing(merchant: Merchant) -> None:
+    merchant.push(80, PartyB="555555", TransactionType="CustomerBuyGoodsOnline")
+    merchant.told()
+    body = {"ShortCode": "555555", "OffSetValue": "0", "StartDate": "2020-01-01 00:00:00"}
+    path = "/pulltransactions/v1/query"
+    (row,) = merchant.post(path, body | {"EndDate": "2090-01-01 00:00:00"}).json()["Response"][0]
+    assert (row["transactiontype"], row["billreference"], row["amount"]) == (
+        "c2b-buy-goods-debit",
+        "",
+        "80.00",
+    )
+    none = merchant.post(path, body | {"EndDate": "2020-01-02 00:00:00"}).json()
+    assert (none["ResponseCode"], none["Transaction"], "Response" in none) == ("1001", "[[]]", False)
+
+
 def test_three_copies_and_a_wrong_amount(merchant: Merchant) -> None:
     merchant.push(7006)
     assert len({one.body for one in merchant.receiver.wait_for(3)}) == 1
@@ -255,3 +288,17 @@ def test_a_phone_in_hand_is_not_answered_by_itself(merchant: Merchant) -> None:
     requests.post(url, data={"number": PHONE, "do": "release"}, timeout=30)
     merchant.push(62)
     assert metadata(merchant.told(2))["Amount"] == 62
+
+
+def test_the_phone_s_pages_run_no_script(merchant: Merchant) -> None:
+    merchant.sandbox.control({"autopay_s": "off"})
+    ack = merchant.push(51)
+    for path in ("/sandbox/phone", f"/sandbox/phone/{ack['CheckoutRequestID']}"):
+        page = requests.get(merchant.sandbox.url + path, timeout=30)
+        policy = page.headers["Content-Security-Policy"]
+        assert (
+            "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        )
+        assert "<script" not in page.text and " onclick" not in page.text and "style=" not in page.text
+    bad = requests.post(f"{merchant.sandbox.url}/sandbox/phone/hold", data={"number": "<b>"}, timeout=30)
+    assert bad.status_code == 400 and "<b>" not in bad.text

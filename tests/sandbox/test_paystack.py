@@ -14,50 +14,34 @@ import requests
 
 from app.sandbox.paystack.fees import fee
 from app.sandbox.paystack.webhooks import sign
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.merchant import Merchant
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
 from tests.support.together import together
 from tests.support.waiting import wait_until
 
 KEY = "sk_test_sandbox_paystack"
-WEBHOOKS = "/api/v1/webhooks/paystack"
+WEBHOOKS = "/hooks/paystack"
 PAID = ("success", "reversed")
 numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[CallbackReceiver]:
-    with CallbackReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def running(receiver: CallbackReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    folder = tmp_path_factory.mktemp("paystack")
-    with running_sandbox(folder, autopay_s=0.1, webhook_base=f"{receiver.url}/api/v1/webhooks") as running:
-        yield running
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.1) as both:
+        yield both
 
 
 @pytest.fixture
-def paystack(running: RunningSandbox, receiver: CallbackReceiver) -> Paystack:
-    running.reset()
-    receiver.received.clear()
-    return Paystack(running, receiver)
+def paystack(heard: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
+    return Paystack(*heard)
 
 
-class Paystack:
-    """A merchant: calls the API, reads the news that came."""
-
-    def __init__(self, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
-        self.sandbox, self.receiver = sandbox, receiver
-
-    def call(self, method: str, path: str, json: Any = None, **options: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {KEY}"} | options.pop("headers", {})
-        url = f"{self.sandbox.url}/paystack{path}"
-        return requests.request(method, url, json=json, headers=headers, timeout=30, **options)
+class Paystack(Merchant):
+    provider, base, key = "paystack", "/paystack", KEY
 
     def initialize(self, **changed: Any) -> requests.Response:
         body = {"email": "ama@example.com", "amount": 10_000, "reference": f"ref-{next(numbers)}"} | changed
-        return self.call("POST", "/transaction/initialize", body)
+        return self.post("/transaction/initialize", body)
 
     def start(self, **changed: Any) -> tuple[str, str]:
         """Reference and page of a new transaction that nobody pays by himself."""
@@ -66,7 +50,7 @@ class Paystack:
         return data["reference"], data["authorization_url"]
 
     def verify(self, reference: str) -> dict[str, Any]:
-        answer = self.call("GET", f"/transaction/verify/{reference}")
+        answer = self.get(f"/transaction/verify/{reference}")
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
@@ -82,20 +66,14 @@ class Paystack:
         """The data of the webhooks of this event, every one with a right signature."""
 
         def arrived() -> list[dict[str, Any]]:
-            found = []
             for one in self.receiver.of(WEBHOOKS):
                 right = hmac.new(KEY.encode(), one.body, hashlib.sha512).hexdigest()
                 assert one.headers["x-paystack-signature"] == right
-                body = json.loads(one.body)
-                assert set(body) == {"event", "data"}
-                found += [body["data"]] if body["event"] == event else []
+            assert all(set(body) == {"event", "data"} for body in self.webhooks())
+            found = [body["data"] for body in self.webhooks() if body["event"] == event]
             return found if len(found) >= count else []
 
         return wait_until(arrived, f"{count} of {event} arrive")
-
-    def book(self, reference: str | None = None) -> list[tuple[str, str, str]]:
-        entries = self.sandbox.book("paystack", reference)["entries"]
-        return [(entry["kind"], entry["amount"], entry["currency"]) for entry in entries]
 
 
 def test_the_signature_is_that_of_the_documents() -> None:
@@ -205,14 +183,14 @@ def test_fees(amount: int, currency: str, channel: str, expected: int) -> None:
 )
 def test_cards_that_pay(paystack: Paystack, number: str, cvv: str, answers: list[str]) -> None:
     reference, page = paystack.start(callback_url="http://127.0.0.1:9/thanks?shop=1")
-    assert "Card number" in requests.get(page, timeout=10).text
+    assert "Card number" in requests.get(page, timeout=30).text
     assert paystack.verify(reference)["status"] == "ongoing"
     said = requests.post(
-        f"{page}/card", data={"number": number, "cvv": cvv}, timeout=10, allow_redirects=False
+        f"{page}/card", data={"number": number, "cvv": cvv}, timeout=30, allow_redirects=False
     )
     for answer in answers:
         assert paystack.verify(reference)["status"] == "ongoing"
-        said = requests.post(f"{page}/step", data={"answer": answer}, timeout=10, allow_redirects=False)
+        said = requests.post(f"{page}/step", data={"answer": answer}, timeout=30, allow_redirects=False)
     back = f"http://127.0.0.1:9/thanks?shop=1&trxref={reference}&reference={reference}"
     assert said.headers["Location"] == back
     assert paystack.verify(reference)["authorization"]["last4"] == number[-4:]
@@ -230,11 +208,11 @@ def test_cards_that_fail_send_nothing_and_another_may_pay(
     paystack: Paystack, number: str, cvv: str, why: str
 ) -> None:
     reference, page = paystack.start()
-    shown = requests.post(f"{page}/card", data={"number": number, "cvv": cvv}, timeout=10)
+    shown = requests.post(f"{page}/card", data={"number": number, "cvv": cvv}, timeout=30)
     assert f"{why}. You can try again." in shown.text
     failed = paystack.verify(reference)
     assert (failed["status"], failed["gateway_response"]) == ("failed", why)
-    requests.post(f"{page}/card", data={"number": "4084084084084081", "cvv": "408"}, timeout=10)
+    requests.post(f"{page}/card", data={"number": "4084084084084081", "cvv": "408"}, timeout=30)
     assert paystack.verify(reference)["status"] == "success"
     paystack.news("charge.success")
     assert len(paystack.receiver.of(WEBHOOKS)) == 1
@@ -243,14 +221,14 @@ def test_cards_that_fail_send_nothing_and_another_may_pay(
 def test_wrong_answers(paystack: Paystack) -> None:
     reference, page = paystack.start()
     card = {"number": "5060666666666666666", "cvv": "123"}
-    assert requests.post(f"{page}/card", data=card | {"cvv": "999"}, timeout=10).status_code == 400
-    requests.post(f"{page}/card", data=card, timeout=10)
-    requests.post(f"{page}/step", data={"answer": "9999"}, timeout=10)
+    assert requests.post(f"{page}/card", data=card | {"cvv": "999"}, timeout=30).status_code == 400
+    requests.post(f"{page}/card", data=card, timeout=30)
+    requests.post(f"{page}/step", data={"answer": "9999"}, timeout=30)
     assert paystack.verify(reference)["gateway_response"] == "Incorrect PIN"
-    requests.post(f"{page}/card", data=card, timeout=10)
-    requests.post(f"{page}/step", data={"answer": "1234"}, timeout=10)
-    assert requests.post(f"{page}/step", data={"answer": "000000"}, timeout=10).status_code == 400
-    requests.post(f"{page}/step", data={"answer": "123456"}, timeout=10)
+    requests.post(f"{page}/card", data=card, timeout=30)
+    requests.post(f"{page}/step", data={"answer": "1234"}, timeout=30)
+    assert requests.post(f"{page}/step", data={"answer": "000000"}, timeout=30).status_code == 400
+    requests.post(f"{page}/step", data={"answer": "123456"}, timeout=30)
     assert paystack.verify(reference)["status"] == "success"
 
 
@@ -260,11 +238,11 @@ def test_wrong_answers(paystack: Paystack) -> None:
 )
 def test_mobile_money(paystack: Paystack, currency: str, phone: str, otp: str | None) -> None:
     reference, page = paystack.start(currency=currency, channels=["mobile_money"])
-    requests.post(f"{page}/wallet", data={"phone": "0799999999"}, timeout=10)
+    requests.post(f"{page}/wallet", data={"phone": "0799999999"}, timeout=30)
     assert paystack.verify(reference)["status"] == "failed"
-    requests.post(f"{page}/wallet", data={"phone": phone}, timeout=10)
+    requests.post(f"{page}/wallet", data={"phone": phone}, timeout=30)
     if otp:
-        requests.post(f"{page}/step", data={"answer": otp}, timeout=10)
+        requests.post(f"{page}/step", data={"answer": otp}, timeout=30)
     paid = paystack.verify(reference)
     assert (paid["status"], paid["channel"], paid["authorization"]["reusable"]) == (
         "success",
@@ -275,22 +253,22 @@ def test_mobile_money(paystack: Paystack, currency: str, phone: str, otp: str | 
 
 def test_walking_away_and_coming_back(paystack: Paystack) -> None:
     reference, page = paystack.start(metadata={"cancel_action": "http://127.0.0.1:9/cart"})
-    requests.get(page, timeout=10)
-    gone = requests.post(f"{page}/cancel", timeout=10, allow_redirects=False)
+    requests.get(page, timeout=30)
+    gone = requests.post(f"{page}/cancel", timeout=30, allow_redirects=False)
     assert gone.headers["Location"] == "http://127.0.0.1:9/cart"
     assert paystack.verify(reference)["status"] == "abandoned"
-    requests.post(f"{page}/bank", timeout=10)
+    requests.post(f"{page}/bank", timeout=30)
     assert paystack.verify(reference)["channel"] == "bank"
     other, page = paystack.start(metadata={"cancel_action": "javascript:alert(1)"})
-    assert "You have left the payment" in requests.post(f"{page}/cancel", timeout=10).text
+    assert "You have left the payment" in requests.post(f"{page}/cancel", timeout=30).text
     assert paystack.verify(other)["status"] == "abandoned"
 
 
 def test_a_transaction_is_paid_once(paystack: Paystack) -> None:
     reference, page = paystack.start()
-    together(8, lambda _: requests.post(f"{page}/bank", timeout=10))
-    requests.post(f"{page}/card", data={"number": "4084080000005408", "cvv": "001"}, timeout=10)
-    requests.post(f"{page}/cancel", timeout=10)
+    together(8, lambda _: requests.post(f"{page}/bank", timeout=30))
+    requests.post(f"{page}/card", data={"number": "4084080000005408", "cvv": "001"}, timeout=30)
+    requests.post(f"{page}/cancel", timeout=30)
     assert paystack.verify(reference)["status"] == "success"
     assert paystack.book(reference) == [("charge", "100.00", "NGN")]
     assert len(paystack.sandbox.callbacks("paystack")) == 1
@@ -300,7 +278,7 @@ def test_opening_the_page_stops_the_simulated_customer(paystack: Paystack) -> No
     paystack.sandbox.control({"autopay_s": 3600})
     page = paystack.initialize(reference="opened").json()["data"]["authorization_url"]
     paystack.initialize(reference="alone")
-    requests.get(page, timeout=10)
+    requests.get(page, timeout=30)
     paystack.sandbox.control({"advance_s": 7200})
     wait_until(lambda: paystack.verify("alone")["status"] == "success", "the one nobody opened is paid")
     assert paystack.verify("opened")["status"] == "ongoing"
@@ -365,8 +343,7 @@ def test_other_amounts(paystack: Paystack) -> None:
 def test_old_news_come_after_new(paystack: Paystack) -> None:
     paystack.paid(reference="old", amount=701_200)
     paystack.news("charge.failed")
-    events = [json.loads(one.body)["event"] for one in paystack.receiver.of(WEBHOOKS)]
-    assert events == ["charge.success", "charge.failed"]
+    assert [body["event"] for body in paystack.webhooks()] == ["charge.success", "charge.failed"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.merchant import Merchant
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
 from tests.support.together import together
 from tests.support.waiting import wait_until
 
-KEY = {"Authorization": "Bearer sk_test_sandbox_paystack"}
 MPESA = {
     "type": "mobile_money",
     "name": "Wanjiku",
@@ -26,34 +25,18 @@ numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def receiver() -> Iterator[CallbackReceiver]:
-    with CallbackReceiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture(scope="module")
-def running(receiver: CallbackReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    folder = tmp_path_factory.mktemp("paystack")
-    with running_sandbox(folder, autopay_s=0.05, webhook_base=f"{receiver.url}/hooks") as running:
-        yield running
+def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.05) as both:
+        yield both
 
 
 @pytest.fixture
-def paystack(running: RunningSandbox, receiver: CallbackReceiver) -> Merchant:
-    running.reset()
-    receiver.received.clear()
-    return Merchant(running, receiver)
+def paystack(heard: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
+    return Paystack(*heard)
 
 
-class Merchant:
-    def __init__(self, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
-        self.sandbox, self.receiver = sandbox, receiver
-
-    def get(self, path: str) -> requests.Response:
-        return requests.get(f"{self.sandbox.url}/paystack{path}", headers=KEY, timeout=30)
-
-    def post(self, path: str, body: Any) -> requests.Response:
-        return requests.post(f"{self.sandbox.url}/paystack{path}", json=body, headers=KEY, timeout=30)
+class Paystack(Merchant):
+    provider, base, key = "paystack", "/paystack", "sk_test_sandbox_paystack"
 
     def transaction(self, reference: str) -> dict[str, Any]:
         return self.get(f"/transaction/verify/{reference}").json()["data"]
@@ -87,22 +70,17 @@ class Merchant:
         return self.get(f"/transfer/verify/{reference}").json()["data"]["status"]
 
     def events(self, prefix: str) -> list[tuple[str, dict[str, Any]]]:
-        bodies = [json.loads(one.body) for one in self.receiver.of("/hooks/paystack")]
-        return [(body["event"], body["data"]) for body in bodies if body["event"].startswith(prefix)]
-
-    def book(self, kind: str) -> list[tuple[str, str]]:
-        entries = self.sandbox.book("paystack")["entries"]
-        return [(one["reference"], one["amount"]) for one in entries if one["kind"] == kind]
+        return [(body["event"], body["data"]) for body in self.webhooks() if body["event"].startswith(prefix)]
 
 
-def test_a_refund_is_pending_processing_processed(paystack: Merchant) -> None:
+def test_a_refund_is_pending_processing_processed(paystack: Paystack) -> None:
     paid = paystack.paid()
     answer = paystack.refund(paid["reference"], amount=2_500, merchant_note="rf-1").json()
     assert answer["message"] == "Refund has been queued for processing"
     data = answer["data"]
     assert (data["status"], data["amount"], data["transaction"]["id"]) == ("pending", 2_500, paid["id"])
     assert paystack.refund_becomes(data["id"], "processed")["transaction"] == paid["id"]
-    assert paystack.book("refund") == [("rf-1", "25.00")]
+    assert paystack.booked("refund") == [("rf-1", "25.00")]
     news = wait_until(lambda: len(found := paystack.events("refund.")) == 3 and found, "three news arrive")
     assert sorted(name for name, _ in news) == ["refund.pending", "refund.processed", "refund.processing"]
     assert {data["amount"] for _, data in news} == {"2500"}
@@ -110,7 +88,7 @@ def test_a_refund_is_pending_processing_processed(paystack: Merchant) -> None:
     assert paystack.transaction(paid["reference"])["status"] == "success"
 
 
-def test_a_transaction_paid_back_wholly_is_reversed(paystack: Merchant) -> None:
+def test_a_transaction_paid_back_wholly_is_reversed(paystack: Paystack) -> None:
     paid = paystack.paid()
     for amount in (4_000, None):
         refund = paystack.refund(str(paid["id"]), amount=amount).json()["data"]
@@ -125,14 +103,14 @@ def test_a_transaction_paid_back_wholly_is_reversed(paystack: Merchant) -> None:
     assert paystack.get("/refund?transaction=unknown").json()["data"] == []
 
 
-def test_refunds_together_are_at_most_the_payment(paystack: Merchant) -> None:
+def test_refunds_together_are_at_most_the_payment(paystack: Paystack) -> None:
     paid = paystack.paid(10_000)
     answers = together(10, lambda _: paystack.refund(paid["reference"], amount=3_000))
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [400] * 7
     assert paystack.refund(paid["reference"]).json()["data"]["amount"] == 1_000
 
 
-def test_what_cannot_be_refunded(paystack: Merchant) -> None:
+def test_what_cannot_be_refunded(paystack: Paystack) -> None:
     paid = paystack.paid()
     assert paystack.refund("unknown").status_code == 404
     assert paystack.refund(None).status_code == 404
@@ -145,17 +123,17 @@ def test_what_cannot_be_refunded(paystack: Merchant) -> None:
     assert paystack.refund("unpaid").status_code == 400
 
 
-def test_a_refund_that_fails_gives_its_amount_back(paystack: Merchant) -> None:
+def test_a_refund_that_fails_gives_its_amount_back(paystack: Paystack) -> None:
     paid = paystack.paid(712_300)
     refund = paystack.refund(paid["reference"]).json()["data"]
     paystack.refund_becomes(refund["id"], "failed")
     [(_, news)] = wait_until(lambda: paystack.events("refund.failed"), "the news arrive")
     assert (news["amount"], "id" in news) == (712_300, False)
-    assert paystack.book("refund") == []
+    assert paystack.booked("refund") == []
     assert paystack.refund(paid["reference"]).ok
 
 
-def test_a_refund_that_needs_attention(paystack: Merchant) -> None:
+def test_a_refund_that_needs_attention(paystack: Paystack) -> None:
     paid = paystack.paid(712_400)
     id = paystack.refund(paid["reference"], amount=100).json()["data"]["id"]
     paystack.refund_becomes(id, "needs-attention")
@@ -167,10 +145,10 @@ def test_a_refund_that_needs_attention(paystack: Merchant) -> None:
     assert paystack.post(path, {"refund_account_details": account}).json()["data"]["status"] == "processing"
     paystack.refund_becomes(id, "processed")
     assert paystack.post(path, {"refund_account_details": account}).status_code == 400
-    assert paystack.book("refund") == [(str(id), "1.00")]
+    assert paystack.booked("refund") == [(str(id), "1.00")]
 
 
-def test_refund_news_out_of_order(paystack: Merchant) -> None:
+def test_refund_news_out_of_order(paystack: Paystack) -> None:
     paid = paystack.paid()
     paystack.sandbox.control({"rules": [{"operation": "refund", "fault": "callback_reorder"}]})
     paystack.refund(paid["reference"])
@@ -189,7 +167,7 @@ def test_refund_news_out_of_order(paystack: Merchant) -> None:
         {"type": "basa", "bank_code": "632005", "account_number": "62000000000", "currency": "ZAR"},
     ],
 )
-def test_recipients(paystack: Merchant, changed: dict[str, str]) -> None:
+def test_recipients(paystack: Paystack, changed: dict[str, str]) -> None:
     code = paystack.recipient(**changed)
     assert code.startswith("RCP_") and paystack.recipient(**changed) == code
     kept = paystack.get(f"/transferrecipient/{code}").json()["data"]
@@ -206,17 +184,17 @@ def test_recipients(paystack: Merchant, changed: dict[str, str]) -> None:
         ({"account_number": "254712345678"}, "invalid_account_number"),
     ],
 )
-def test_recipients_that_are_refused(paystack: Merchant, changed: dict[str, str], code: str) -> None:
+def test_recipients_that_are_refused(paystack: Paystack, changed: dict[str, str], code: str) -> None:
     answer = paystack.post("/transferrecipient", MPESA | changed)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-def test_a_transfer_is_queued_then_paid(paystack: Merchant) -> None:
+def test_a_transfer_is_queued_then_paid(paystack: Paystack) -> None:
     answer = paystack.transfer(reference="transfer-of-a-whole").json()
     data = answer["data"]
     assert (answer["message"], data["status"]) == ("Transfer has been queued", "pending")
     wait_until(lambda: paystack.transfer_status("transfer-of-a-whole") == "success", "it is paid")
-    assert paystack.book("payout") == [("transfer-of-a-whole", "500.00")]
+    assert paystack.booked("payout") == [("transfer-of-a-whole", "500.00")]
     [(name, news)] = wait_until(lambda: paystack.events("transfer."), "the news arrive")
     assert (name, news["amount"], news["reference"]) == ("transfer.success", 50_000, "transfer-of-a-whole")
     assert news["recipient"]["details"]["account_number"] == "0712345678"
@@ -224,14 +202,14 @@ def test_a_transfer_is_queued_then_paid(paystack: Merchant) -> None:
         assert paystack.get(f"/transfer/{handle}").json()["data"]["status"] == "success"
 
 
-def test_a_transfer_s_reference_is_used_once(paystack: Merchant) -> None:
+def test_a_transfer_s_reference_is_used_once(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     body = {"reference": "the-same-reference", "recipient": recipient}
     answers = together(6, lambda _: paystack.transfer(**body))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
     assert {a.json()["code"] for a in answers if a.status_code == 400} == {"duplicate_reference"}
-    wait_until(lambda: paystack.book("payout"), "it is paid")
-    assert len(paystack.book("payout")) == 1
+    wait_until(lambda: paystack.booked("payout"), "it is paid")
+    assert len(paystack.booked("payout")) == 1
 
 
 @pytest.mark.parametrize(
@@ -247,20 +225,20 @@ def test_a_transfer_s_reference_is_used_once(paystack: Merchant) -> None:
         ({"amount": 99_000_000_000}, "insufficient_balance"),
     ],
 )
-def test_transfers_that_are_refused(paystack: Merchant, changed: dict[str, Any], code: str) -> None:
+def test_transfers_that_are_refused(paystack: Paystack, changed: dict[str, Any], code: str) -> None:
     answer = paystack.transfer(**changed)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
 @pytest.mark.parametrize(("amount", "status"), [(710_400, "failed"), (710_200, "reversed")])
-def test_transfers_that_do_not_succeed(paystack: Merchant, amount: int, status: str) -> None:
+def test_transfers_that_do_not_succeed(paystack: Paystack, amount: int, status: str) -> None:
     paystack.transfer(reference="transfer-that-fails", amount=amount)
     wait_until(lambda: paystack.transfer_status("transfer-that-fails") == status, status)
     [(name, _)] = wait_until(lambda: paystack.events("transfer."), "the news arrive")
-    assert name == f"transfer.{status}" and paystack.book("payout") == []
+    assert name == f"transfer.{status}" and paystack.booked("payout") == []
 
 
-def test_a_transfer_wants_a_code(paystack: Merchant) -> None:
+def test_a_transfer_wants_a_code(paystack: Paystack) -> None:
     answer = paystack.transfer(reference="transfer-with-code", amount=712_100).json()
     code = answer["data"]["transfer_code"]
     assert answer["data"]["status"] == "otp"
@@ -273,16 +251,16 @@ def test_a_transfer_wants_a_code(paystack: Merchant) -> None:
     assert again.status_code == 400
 
 
-def test_a_transfer_succeeds_at_once(paystack: Merchant) -> None:
+def test_a_transfer_succeeds_at_once(paystack: Paystack) -> None:
     assert paystack.transfer(amount=712_200).json()["data"]["status"] == "success"
     paystack.transfer(reference="the-transfer-after-it")
     paystack.sandbox.control({"advance_s": 10})  # the timers of both are due, its own the first of them
     wait_until(lambda: paystack.transfer_status("the-transfer-after-it") == "success", "the next is paid")
-    assert sorted(amount for _, amount in paystack.book("payout")) == ["500.00", "7122.00"]
+    assert sorted(amount for _, amount in paystack.booked("payout")) == ["500.00", "7122.00"]
     assert len(paystack.sandbox.callbacks("paystack")) == 2
 
 
-def test_a_transfer_s_answer_is_lost(paystack: Merchant) -> None:
+def test_a_transfer_s_answer_is_lost(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     with pytest.raises(requests.ConnectionError):
         paystack.transfer(reference="transfer-of-no-answer", amount=700_100, recipient=recipient)
@@ -291,7 +269,7 @@ def test_a_transfer_s_answer_is_lost(paystack: Merchant) -> None:
     assert (unknown.status_code, unknown.json()["message"]) == (404, "Transfer not found")
 
 
-def test_transfers_in_bulk(paystack: Merchant) -> None:
+def test_transfers_in_bulk(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     entries = [
         {"amount": 100, "recipient": recipient, "reference": f"bulk-transfer-{n:04}"} for n in range(2)
@@ -304,7 +282,7 @@ def test_transfers_in_bulk(paystack: Merchant) -> None:
     assert paystack.post("/transfer/bulk", {"source": "balance", "transfers": other}).status_code == 429
 
 
-def test_banks_accounts_and_balances(paystack: Merchant) -> None:
+def test_banks_accounts_and_balances(paystack: Paystack) -> None:
     kenya = paystack.get("/bank?country=kenya&currency=KES&type=mobile_money").json()["data"]
     assert "MPESA" in {bank["code"] for bank in kenya} and {bank["type"] for bank in kenya} == {
         "mobile_money"
@@ -323,7 +301,7 @@ def test_banks_accounts_and_balances(paystack: Merchant) -> None:
     assert kes() - before == 9_500 - fees
 
 
-def test_a_restart_finishes_what_was_begun(paystack: Merchant) -> None:
+def test_a_restart_finishes_what_was_begun(paystack: Paystack) -> None:
     paid = paystack.paid()
     refund = paystack.refund(paid["reference"], amount=4_000).json()["data"]["id"]
     paystack.transfer(reference="transfer-that-survives")
@@ -331,5 +309,5 @@ def test_a_restart_finishes_what_was_begun(paystack: Merchant) -> None:
     paystack.sandbox.start()
     wait_until(lambda: paystack.transfer_status("transfer-that-survives") == "success", "it is paid")
     paystack.refund_becomes(refund, "processed")
-    assert [amount for _, amount in paystack.book("refund")] == ["40.00"]
-    assert [amount for _, amount in paystack.book("payout")] == ["500.00"]
+    assert [amount for _, amount in paystack.booked("refund")] == ["40.00"]
+    assert [amount for _, amount in paystack.booked("payout")] == ["500.00"]

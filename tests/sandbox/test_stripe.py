@@ -136,13 +136,13 @@ def test_the_bank_may_ask(client: Any, sandbox: RunningSandbox, answer: str, sta
     })  # fmt: skip
     assert (intent.status, intent.next_action.type) == ("requires_action", "redirect_to_url")
     page = intent.next_action.redirect_to_url.url
-    assert "50.00 EUR" in requests.get(page, timeout=10).text
-    back = requests.post(page, data={"answer": answer}, allow_redirects=False, timeout=10)
+    assert "50.00 EUR" in requests.get(page, timeout=30).text
+    back = requests.post(page, data={"answer": answer}, allow_redirects=False, timeout=30)
     assert back.status_code == 303
     assert back.headers["Location"].startswith("http://127.0.0.1:9/back?shop=1&payment_intent=pi_")
     assert f"redirect_status={told}" in back.headers["Location"]
     assert client.payment_intents.retrieve(intent.id).status == status
-    assert requests.post(page, data={"answer": answer}, timeout=10).status_code == 400  # asked once
+    assert requests.post(page, data={"answer": answer}, timeout=30).status_code == 400  # asked once
 
 
 def test_hold_capture_and_cancel(client: Any, sandbox: RunningSandbox) -> None:
@@ -207,7 +207,7 @@ def test_lost_answers(client: Any, sandbox: RunningSandbox) -> None:
 
 
 def test_a_key_in_use_conflicts(client: Any, sandbox: RunningSandbox) -> None:
-    sandbox.control({"rules": [{"provider": "stripe", "fault": "delay", "seconds": 2, "times": 1}]})
+    sandbox.control({"rules": [{"provider": "stripe", "fault": "delay", "seconds": 5, "times": 1}]})
     data = {"amount": "5000", "currency": "usd"}
     headers = {"Idempotency-Key": "same"}
     answers: list[requests.Response] = []
@@ -235,6 +235,7 @@ def test_a_key_in_use_conflicts(client: Any, sandbox: RunningSandbox) -> None:
         ({"amount": "10001", "currency": "kwd"}, "parameter_invalid_integer", "amount"),
         ({"amount": "500050", "currency": "ugx"}, "parameter_invalid_integer", "amount"),
         ({"amount": "5000", "currency": "usd", "colour": "red"}, "parameter_unknown", "colour"),
+        ({"amount": "5000", "currency": "usd", "receipt_email": "ann"}, "email_invalid", "receipt_email"),
         ({"amount": "5000", "currency": "usd", "payment_method": "pm_no"}, "resource_missing", "payment_method"),
         ({"amount": "5000", "currency": "usd", "confirm": "true", "payment_method": "pm_card_visa"}, None, "return_url"),
         ({"amount": "5000", "currency": "usd", "return_url": "nonsense", "confirm": "true"}, "url_invalid", "return_url"),
@@ -268,19 +269,19 @@ def test_amounts_by_currency(
 def test_keys_and_addresses(sandbox: RunningSandbox) -> None:
     wrong = post(sandbox, "/payment_intents", {"amount": "5000"}, key="sk_test_somebody_elses")
     assert wrong.status_code == 401 and "somebody" not in wrong.text
-    nobody = requests.get(f"{sandbox.url}/stripe/v1/balance", timeout=10)
+    nobody = requests.get(f"{sandbox.url}/stripe/v1/balance", timeout=30)
     assert nobody.status_code == 401 and nobody.headers["Request-Id"].startswith("req_")
-    basic = requests.get(f"{sandbox.url}/stripe/v1/balance", auth=(KEY, ""), timeout=10)
+    basic = requests.get(f"{sandbox.url}/stripe/v1/balance", auth=(KEY, ""), timeout=30)
     assert basic.status_code == 200
     assert post(sandbox, "/nothing").status_code == 404
     assert post(sandbox, "/payment_intents", json={"amount": 5000}).status_code == 400
-    none = requests.get(f"{sandbox.url}/stripe/v1/payment_intents/pi_no", auth=(KEY, ""), timeout=10)
+    none = requests.get(f"{sandbox.url}/stripe/v1/payment_intents/pi_no", auth=(KEY, ""), timeout=30)
     assert (none.status_code, none.json()["error"]["code"]) == (404, "resource_missing")
     sandbox.control({"rules": [
         {"fault": "rate_limit", "times": 1, "operation": "balance"},
         {"fault": "token_expired", "times": 1, "operation": "balance"},
     ]})  # fmt: skip
-    answers = [requests.get(f"{sandbox.url}/stripe/v1/balance", auth=(KEY, ""), timeout=10) for _ in range(3)]
+    answers = [requests.get(f"{sandbox.url}/stripe/v1/balance", auth=(KEY, ""), timeout=30) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [429, 401, 200]
 
 
@@ -333,8 +334,8 @@ def test_a_refund_waits_for_its_bank(client: Any, sandbox: RunningSandbox) -> No
     intent = pay(client, 1000000)
     refund = client.refunds.create({"payment_intent": intent.id, "amount": 720300})
     page = f"{sandbox.url}/stripe/bank/{refund.id}"
-    assert "pending" in requests.get(page, timeout=10).text
-    assert "failed" in requests.post(page, data={"answer": "return"}, timeout=10).text
+    assert "pending" in requests.get(page, timeout=30).text
+    assert "failed" in requests.post(page, data={"answer": "return"}, timeout=30).text
     assert client.refunds.retrieve(refund.id).failure_reason == "lost_or_stolen_card"
 
 

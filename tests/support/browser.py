@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, expect
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-WAIT_MS = 15_000
+WAIT_MS = 30_000
 expect.set_options(timeout=WAIT_MS)
 
 _REFUSAL = re.compile(r"the server responded with a status of 4\d\d")

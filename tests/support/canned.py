@@ -6,10 +6,10 @@ import json
 import socket
 import threading
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
+from typing import Any, Self
 
-from tests.support.sandbox import Received
+from tests.support.listening import Listening, Received
 
 
 @dataclass(frozen=True)
@@ -38,40 +38,19 @@ HANGS = Canned(hangs=True)
 
 
 @dataclass
-class CannedServer:
+class CannedServer(Listening):
     """Answers requests in the order of `answers`; a request more than that is a failure of the test."""
 
     answers: list[Canned] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
-    url: str = ""
 
-    def __enter__(self) -> CannedServer:
-        canned = self
+    def __enter__(self) -> Self:
         self._over = threading.Event()
+        return super().__enter__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                canned._answer(self)
-
-            do_GET = do_POST
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing: what came is in `received`."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *args: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*error)
 
     def will(self, *answers: Canned) -> None:
         """The next answers, instead of any left over."""
@@ -82,10 +61,8 @@ class CannedServer:
         """What was asked for, without queries."""
         return [one.path.partition("?")[0] for one in self.received]
 
-    def _answer(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.received.append(Received(handler.command, handler.path, headers, body))
+    def serve(self, received: Received, handler: BaseHTTPRequestHandler) -> None:
+        self.received.append(received)
         answer = self.answers.pop(0) if self.answers else Canned(599, "no answer was prepared")
         content = answer.content()
         if answer.hangs:

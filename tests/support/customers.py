@@ -18,7 +18,7 @@ from typing import Any
 import requests
 
 RETRY_FOR_S = 60.0
-ANSWER_TIMEOUT_S = 5.0
+ANSWER_TIMEOUT_S = 15.0
 LOST_ANSWERS = 0.1
 RETRIED = (409, 429, 500, 502, 503, 504)
 

@@ -18,7 +18,7 @@ def connection(
     """A psycopg2 connection to the database of `settings`, rolled back and closed at the end."""
     url = settings["DATABASE_OWNER_URL" if as_owner else "DATABASE_URL"]
     options = (
-        "-c timezone=UTC" if as_owner else f"-c timezone=UTC -c role={APPLICATION_ROLE} -c lock_timeout=2000"
+        "-c timezone=UTC" if as_owner else f"-c timezone=UTC -c role={APPLICATION_ROLE} -c lock_timeout=10000"
     )
     opened = psycopg2.connect(url, options=options)
     opened.autocommit = is_autocommit

@@ -133,7 +133,7 @@ def charge_of(
     number = uuid.uuid4()
     return ChargeRequest(
         str(number), number.hex[:12].upper(), Money(shillings * 100, "KES"), Customer(phone=phone),
-        f"{receiver.url}/push/{number.hex}", receiver.url,
+        f"{receiver.url}/push/{number.hex}", receiver.url, "Order #4711 of 20 May, two chairs",
     )  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def news(
         events = [told(provider, received) for received in receiver.of(urlsplit(url).path)]
         return next((event for event in events if event.event_type.endswith(event_type)), None)
 
-    return wait_until(found, f"a callback {event_type} arrives", timeout_s=15)
+    return wait_until(found, f"a callback {event_type} arrives")
 
 
 def rule(sandbox: RunningSandbox, operation: str, fault: str, **more: object) -> None:

@@ -7,11 +7,12 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from app.providers.base import Account, CallRecord, FreshToken, Provider, Surroundings
+from tests.support.listening import Listening, Received, say
 
 P = TypeVar("P", bound=Provider)
 
@@ -98,45 +99,23 @@ class Seen:
         return json.loads(self.body)
 
 
-class Scripted:
+class Scripted(Listening):
     """A provider on 127.0.0.1 that says what it is told to: for answers no simulator gives.
 
     `on(path, answer, …)`: the answers to requests of that path, one after another, the last one for ever. An answer is
     (status, object or bytes), DROP or HANG.
     """
 
+    protocol = "HTTP/1.0"
+
     def __init__(self) -> None:
         self.seen: list[Seen] = []
         self._answers: dict[str, list] = {}
         self._ended = threading.Event()
-        owner = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def answer(self) -> None:
-                owner._serve(self)
-
-            do_GET = do_POST = answer
-
-            def log_message(self, *_args: object) -> None:
-                """Quiet."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-
-    def __enter__(self) -> Scripted:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
+        super().__exit__(*error)
 
     def on(self, path: str, *answers: object) -> Scripted:
         self._answers[path] = list(answers)
@@ -145,11 +124,10 @@ class Scripted:
     def asked(self, path: str) -> list[Seen]:
         return [request for request in self.seen if request.path == path]
 
-    def _serve(self, handler: BaseHTTPRequestHandler) -> None:
-        parts = urlsplit(handler.path)
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.seen.append(Seen(handler.command, parts.path, dict(parse_qsl(parts.query)), headers, body))
+    def serve(self, received: Received, handler: BaseHTTPRequestHandler) -> None:
+        parts = urlsplit(received.path)
+        query = dict(parse_qsl(parts.query))
+        self.seen.append(Seen(received.method, parts.path, query, received.headers, received.body))
         answers = self._answers.get(parts.path) or [(404, {"scripted": "nothing"})]
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         handler.close_connection = True
@@ -158,9 +136,4 @@ class Scripted:
         if answer in (DROP, HANG):
             return
         status, content = answer
-        raw = content if isinstance(content, bytes) else json.dumps(content).encode()
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(raw)))
-        handler.end_headers()
-        handler.wfile.write(raw)
+        say(handler, status, content if isinstance(content, bytes) else json.dumps(content).encode())

@@ -46,7 +46,7 @@ class Notes:
     def moments(self, name: str) -> list[float]:
         return [at for at, event, _ in list(self._events) if event == name]
 
-    def wait_for(self, name: str, count: int = 1, *, timeout_s: float = 10.0) -> list[Any]:
+    def wait_for(self, name: str, count: int = 1, *, timeout_s: float = 30.0) -> list[Any]:
         """The first `count` events of this name, when they have come."""
         wait_until(lambda: len(self.of(name)) >= count, f"{count} × {name}", timeout_s=timeout_s)
         return self.of(name)[:count]
@@ -60,7 +60,7 @@ class Notes:
         ]
 
     def wait_for_steps(
-        self, payment_id: str, *, last: str = "completed", timeout_s: float = 10.0
+        self, payment_id: str, *, last: str = "completed", timeout_s: float = 30.0
     ) -> list[str]:
         """The same, when the payment was shown as `last`."""
         wait_until(lambda: last in self.steps(payment_id), f"{payment_id} {last}", timeout_s=timeout_s)
@@ -138,8 +138,8 @@ class JavaScriptClient:
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
-        self._process.wait(10)
-        self._reader.join(10)
+        self._process.wait(30)
+        self._reader.join(30)
         assert self._process.stdout is not None
         self._process.stdout.close()
 

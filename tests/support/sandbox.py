@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import requests
 
 from tests.support.house import free_port
+from tests.support.listening import Listening, Received, say
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -70,13 +70,13 @@ class RunningSandbox:
         self.wait_until_ready()
 
     def wait_until_ready(self) -> None:
-        wait_until(self._is_ready, "the sandbox answers", timeout_s=30, every_s=0.05)
+        wait_until(self._is_ready, "the sandbox answers", timeout_s=60, every_s=0.05)
 
     def _is_ready(self) -> bool:
         assert self.process.poll() is None, "the sandbox ended at once"
         try:
             return requests.get(f"{self.url}/sandbox/health", timeout=5).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:
             return False
 
 
@@ -127,18 +127,16 @@ def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
-@dataclass(frozen=True)
-class Received:
-    """One request that came. headers: names in lower case. path: with the query."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
+@contextmanager
+def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    """A sandbox, and who gets its webhooks: those of a provider at `/hooks/<provider>`."""
+    with CallbackReceiver() as receiver:
+        with running_sandbox(folder, autopay_s=autopay_s, webhook_base=f"{receiver.url}/hooks") as sandbox:
+            yield sandbox, receiver
 
 
 @dataclass
-class CallbackReceiver:
+class CallbackReceiver(Listening):
     """A small real HTTP server that keeps what it is sent.
 
     `status` and `body` are what it answers, at any moment; `statuses` are answered first, one each.
@@ -148,50 +146,16 @@ class CallbackReceiver:
     body: bytes = b"{}"
     statuses: list[int] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
-    url: str = ""
 
-    def __enter__(self) -> CallbackReceiver:
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                receiver._take(self)
-
-            do_GET = do_POST
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing: what came is in `received`."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def _take(self, handler: BaseHTTPRequestHandler) -> None:
-        body = handler.rfile.read(int(handler.headers.get("Content-Length") or 0))
-        headers = {name.lower(): value for name, value in handler.headers.items()}
-        self.received.append(Received(handler.command, handler.path, headers, body))
-        status = self.statuses.pop(0) if self.statuses else self.status
-        handler.send_response(status)
-        handler.send_header("Content-Type", "application/json")
-        handler.send_header("Content-Length", str(len(self.body)))
-        handler.end_headers()
-        handler.wfile.write(self.body)
+    def serve(self, received: Received, handler: BaseHTTPRequestHandler) -> None:
+        self.received.append(received)
+        say(handler, self.statuses.pop(0) if self.statuses else self.status, self.body)
 
     def of(self, path: str) -> list[Received]:
         """What came to this path (without its query), in order of arrival."""
         return [one for one in self.received if one.path.partition("?")[0] == path]
 
-    def wait_for(self, count: int = 1, *, path: str | None = None, timeout_s: float = 15) -> list[Received]:
+    def wait_for(self, count: int = 1, *, path: str | None = None, timeout_s: float = 30) -> list[Received]:
         """The requests once there are so many, to `path` or to any."""
 
         def enough() -> list[Received] | None:

@@ -8,8 +8,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
+SLACK_S = 15.0
+"""What a busy machine may add to a promise in seconds: longer than its worst pauses, shorter than any time-out or
+interval that a broken promise would be waiting for."""
 
-def wait_until(is_true: Callable[[], T], what: str, *, timeout_s: float = 10.0, every_s: float = 0.01) -> T:
+
+def wait_until(is_true: Callable[[], T], what: str, *, timeout_s: float = 30.0, every_s: float = 0.01) -> T:
     """The first truthy answer; AssertionError naming `what` when there is none in time."""
     deadline = time.monotonic() + timeout_s
     while True:

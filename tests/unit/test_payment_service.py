@@ -37,6 +37,7 @@ from app.services.payment_states import (
     REFUNDABLE,
 )
 from app.services.payment_view import customer_of, describe, describe_refund, event_data
+from tests.support.health import forget_health
 from tests.support.tenants import make_shop
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
@@ -203,6 +204,7 @@ class TestAmounts:
 @pytest.fixture
 def shop(app: Flask) -> Iterator[Merchant]:
     """A tenant without accounts of its own, inside the application."""
+    forget_health(app)
     made = make_shop(app)
     with app.app_context():
         yield Merchant(made.tenant_id, None, None)

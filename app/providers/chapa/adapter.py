@@ -29,18 +29,35 @@ from app.providers.base import (
     Surroundings,
 )
 from app.providers.chapa import callbacks
-from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, clean, contact, facts, money, text
-from app.providers.chapa.client import ChapaClient, message_of, told
-from app.providers.chapa.statuses import CHARGES, NOT_PAID, NOT_THERE, PAYOUTS, REFUNDS, state_of
-from app.providers.errors import InvalidRequest, NotSupported, OutcomeUnknown
+from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, contact, money, text
+from app.providers.chapa.client import ChapaClient, data_of, is_success, message_of, refusal, said, told
+from app.providers.chapa.payouts import transfer_body
+from app.providers.chapa.statuses import (
+    CHARGES,
+    LINK_EXPIRED,
+    NOT_PAID,
+    NOT_THERE,
+    PAYOUTS,
+    REFUNDS,
+    state_of,
+)
+from app.providers.errors import Declined, InvalidRequest, OutcomeUnknown
+from app.providers.facts import clean, facts
 from app.providers.http import Answer
+
+UNPAID: Final = MappingProxyType({
+    State.FAILED: "Chapa says that the payment failed.",
+    State.CANCELLED: "Chapa says that the payment was cancelled.",
+})  # fmt: skip
+"""Ends without money, and what is told of them."""
 
 _PAYMENT: Final = (
     "status", "reference", "tx_ref", "amount", "charge", "currency", "mode", "method", "type", "created_at",
     "updated_at",
 )  # fmt: skip
 _REFUND: Final = (
-    "id", "ref", "chapa_reference", "bank_reference", "merchant_reference", "amount", "currency", "status", "reason",
+    "id", "ref", "ref_id", "chapa_reference", "payment_reference", "bank_reference", "merchant_reference", "amount",
+    "currency", "status", "reason",
 )  # fmt: skip
 _TRANSFER: Final = (
     "status", "tx_ref", "amount", "charge", "currency", "mode", "transfer_method", "chapa_transfer_id", "bank_code",
@@ -59,6 +76,7 @@ class Chapa(Provider):
         has_payment_page=True,
         asks=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
+        can_cancel=True,
         payouts=MappingProxyType({PayoutMethod.BANK: frozenset({"ETB"})}),
         expires_after=timedelta(hours=24),
         # Chapa repeats a webhook for up to 72 hours.
@@ -115,16 +133,16 @@ class Chapa(Provider):
                 raise
             del body["email"]
             envelope = self._client.post("/transaction/initialize", body)
-        url = _data(envelope).get("checkout_url")
+        url = data_of(envelope).get("checkout_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise OutcomeUnknown(
-                "Chapa's answer holds no checkout_url.", code="incomplete", response=_said(envelope)
+                "Chapa's answer holds no checkout_url.", code="incomplete", response=said(envelope)
             )
         return Result(
             State.PENDING,
             provider_reference=request.reference,
             payment_url=url,
-            response=_said(envelope),
+            response=said(envelope),
         )
 
     def _initialize_body(self, request: ChargeRequest) -> dict[str, Any]:
@@ -148,7 +166,7 @@ class Chapa(Provider):
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = _data(told(answer))
+        data = data_of(told(answer))
         _require_same(data.get("tx_ref"), charge.reference)
         state = state_of(CHARGES, data.get("status"))
         amount = money(data.get("amount"), data.get("currency"))
@@ -157,16 +175,31 @@ class Chapa(Provider):
             raise OutcomeUnknown(
                 "Chapa says success without an amount or a reference.", response=facts(data, *_PAYMENT)
             )
-        is_bad = state in (State.FAILED, State.CANCELLED)
+        sentence = UNPAID.get(state)
         return Result(
             state,
             provider_reference=charge.reference,
             receipt=receipt if isinstance(receipt, str) and receipt else None,
             amount=amount,
-            code=_word(data, "status") if is_bad else None,
-            message="Chapa says that the payment failed." if is_bad else None,
+            code=_word(data, "status") if sentence else None,
+            message=sentence,
             response=facts(data, *_PAYMENT),
         )
+
+    def _cancel(self, charge: Handle) -> Result:
+        """Close the payment's page, then ask: it may have been paid a moment before."""
+        answer = self._client.put(f"/transaction/cancel/{quote(charge.reference, safe='')}")
+        is_closed = is_success(answer) or LINK_EXPIRED in message_of(answer.object()).lower()
+        if not is_closed:
+            error = refusal(answer)
+            if not isinstance(error, (InvalidRequest, Declined)):
+                raise error
+        found = self._inquire(charge)
+        if is_closed and found.state is State.PENDING:
+            return Result(
+                State.CANCELLED, provider_reference=charge.reference, response=said(answer.object())
+            )
+        return found
 
     # --- refunds
 
@@ -177,8 +210,7 @@ class Chapa(Provider):
             "reference": request.reference,
         }
         path = f"/refund/{quote(self._refund_key(request.charge), safe='')}"
-        data = _data(self._client.post(path, body))
-        return self._refund_result(data, request.reference, own_id=data.get("ref"))
+        return self._refund_result(data_of(self._client.post(path, body)), request.reference)
 
     def _refund_key(self, charge: Handle) -> str:
         """How Chapa names the payment: its own reference, as verify gave it, or our tx_ref (documents differ)."""
@@ -193,20 +225,23 @@ class Chapa(Provider):
 
     def _inquire_refund(self, refund: RefundHandle) -> Result:
         """By Chapa's own id; when that was lost by our reference, which then must be in the answer."""
-        key = refund.provider_reference or refund.reference
-        data = _data(told(self._client.get(f"/refund/{quote(key, safe='')}/verify")))
-        if not refund.provider_reference:
+        known = refund.provider_reference
+        data = data_of(told(self._client.get(f"/refund/{quote(known or refund.reference, safe='')}/verify")))
+        if known is None:
             _require_same(data.get("merchant_reference"), refund.reference)
-        return self._refund_result(
-            data, refund.reference, own_id=refund.provider_reference or data.get("ref")
-        )
+        return self._refund_result(data, refund.reference, known=known)
 
-    def _refund_result(self, data: dict[str, Any], reference: str, *, own_id: object) -> Result:
+    def _refund_result(self, data: dict[str, Any], reference: str, *, known: str | None = None) -> Result:
+        """known: Chapa's id of the refund, where an earlier answer told it."""
         if data.get("merchant_reference") is not None:
             _require_same(data["merchant_reference"], reference)
+        # `ref_id` in today's documents, `ref` in older ones.
+        own_id = _word(data, "ref_id") or _word(data, "ref") or known
+        if known is not None:
+            _require_same(own_id, known)
         state = state_of(REFUNDS, data.get("status"))
         amount = money(data.get("amount"), data.get("currency"))
-        if not isinstance(own_id, str) or not own_id or (state is State.SUCCEEDED and amount is None):
+        if own_id is None or (state is State.SUCCEEDED and amount is None):
             raise OutcomeUnknown(
                 "Chapa's answer to the refund is incomplete.",
                 code="incomplete",
@@ -215,7 +250,7 @@ class Chapa(Provider):
         return Result(
             state,
             provider_reference=own_id,
-            receipt=_word(data, "bank_reference") or _word(data, "chapa_reference"),
+            receipt=_word(data, "bank_reference"),
             amount=amount,
             code=_word(data, "status") if state is State.FAILED else None,
             message="Chapa says that the refund failed." if state is State.FAILED else None,
@@ -225,22 +260,20 @@ class Chapa(Provider):
     # --- payouts
 
     def _pay_out(self, request: PayoutRequest) -> Result:
-        if request.method is not PayoutMethod.BANK or request.amount.currency != "ETB":
-            raise NotSupported("Chapa pays out ETB to bank accounts and wallets only.", code="method")
-        envelope = self._client.post("/transfers", _transfer_body(request))
+        envelope = self._client.post("/transfers", transfer_body(request))
         # The whole of `data` is the reference, not an object.
         reference = envelope.get("data")
         if not isinstance(reference, str) or not reference:
             raise OutcomeUnknown(
-                "Chapa's answer to the transfer is incomplete.", code="incomplete", response=_said(envelope)
+                "Chapa's answer to the transfer is incomplete.", code="incomplete", response=said(envelope)
             )
-        return Result(State.PENDING, provider_reference=reference, response=_said(envelope))
+        return Result(State.PENDING, provider_reference=reference, response=said(envelope))
 
     def _inquire_payout(self, payout: PayoutHandle) -> Result:
         answer = self._client.get(f"/transfers/verify/{quote(payout.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = _data(told(answer))
+        data = data_of(told(answer))
         if data.get("tx_ref") is not None:
             _require_same(data["tx_ref"], payout.reference)
         state = state_of(PAYOUTS, data.get("status"))
@@ -260,47 +293,16 @@ class Chapa(Provider):
         )
 
 
-def _transfer_body(request: PayoutRequest) -> dict[str, Any]:
-    """Raises InvalidRequest when the destination lacks what Chapa needs."""
-    account = {name: request.destination.get(name, "").strip() for name in _DESTINATION}
-    for name, value in account.items():
-        if not value:
-            raise InvalidRequest(f"Chapa needs the destination's {name}.", code=name)
-    if not (account["bank_code"].isascii() and account["bank_code"].isdigit()):
-        raise InvalidRequest("Chapa's bank codes are numbers (GET /banks).", code="bank_code")
-    return {
-        **account,
-        "bank_code": int(account["bank_code"]),
-        "amount": str(request.amount),
-        "currency": request.amount.currency,
-        "reference": request.reference,
-    }
-
-
-_DESTINATION: Final = ("account_name", "account_number", "bank_code")
-
-
 def _absence(answer: Answer) -> Result | None:
     """What a 404 of Chapa's own says: not paid yet, or no such reference. None: it is no such answer."""
     if answer.status != 404:
         return None
-    said = message_of(answer.object())
-    if NOT_PAID in said.lower():
-        return Result(State.PENDING, response={"message": said})
-    if any(part in said.lower() for part in NOT_THERE):
-        return Result(State.NOT_FOUND, response={"message": said})
+    message = message_of(answer.object())
+    if NOT_PAID in message.lower():
+        return Result(State.PENDING, response={"message": message})
+    if any(part in message.lower() for part in NOT_THERE):
+        return Result(State.NOT_FOUND, response={"message": message})
     return None
-
-
-def _data(envelope: dict[str, Any]) -> dict[str, Any]:
-    data = envelope.get("data")
-    if not isinstance(data, dict):
-        raise OutcomeUnknown("Chapa's answer holds no data.", code="incomplete", response=_said(envelope))
-    return data
-
-
-def _said(envelope: dict[str, Any]) -> dict[str, Any]:
-    return {**facts(envelope, "status"), "message": message_of(envelope)}
 
 
 def _word(data: dict[str, Any], name: str) -> str | None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 from app.errors import GatewayError
 from app.money import Money
@@ -13,8 +11,6 @@ from app.providers.base import Customer
 
 MAX_TITLE: Final = 16
 MAX_DESCRIPTION: Final = 50
-MAX_FACT: Final = 200
-"""Longest text of Chapa's that is kept, in characters."""
 
 _EMAIL: Final = re.compile(r"[A-Za-z0-9._%+-]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,}")
 _PHONE: Final = re.compile(r"(?:\+251|0)([97]\d{8})", re.ASCII)
@@ -53,22 +49,3 @@ def contact(customer: Customer) -> dict[str, str]:
         "email": email if _EMAIL.fullmatch(email) else "",
     }
     return {name: value for name, value in members.items() if value}
-
-
-def clean(said: str) -> str:
-    """A text of Chapa's as it can be stored: no NUL, no half characters, not too long."""
-    return said[:MAX_FACT].encode("utf-8", "replace").decode().replace("\0", "")
-
-
-def facts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The named members as JSON-safe values: Decimals become texts, objects are left out, long texts are cut."""
-    kept: dict[str, Any] = {}
-    for name in names:
-        value = data.get(name)
-        if isinstance(value, str):
-            kept[name] = clean(value)
-        elif isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**53):
-            kept[name] = value
-        elif isinstance(value, (int, Decimal, float)):
-            kept[name] = clean(str(value))
-    return kept

@@ -6,22 +6,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.providers.base import Account, Surroundings
-from app.providers.chapa.amounts import clean, facts
 from app.providers.chapa.statuses import REFUSALS
 from app.providers.errors import (
     AuthFailed,
     Declined,
+    DuplicateReference,
     InvalidRequest,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
 )
+from app.providers.facts import clean, facts, retry_after_s
 from app.providers.http import Answer, HttpClient
 
 DEFINITE: Final = frozenset({400, 401, 403, 404, 422})
 """Statuses that, with Chapa's own error body, say that nothing was done."""
 
 UNAUTHORISED: Final = frozenset({401, 403})
+
+REFERENCE_FIELDS: Final = ("tx_ref", "reference")
+TAKEN: Final = ("unique", "taken", "used before")
+"""Words of a rule about one of these fields which mean that Chapa knows the reference already."""
 
 
 class ChapaClient:
@@ -39,16 +44,24 @@ class ChapaClient:
         """The envelope of an accepted call. Raises ProviderError."""
         return accepted(self._http.request("POST", path, json_body=body, headers=self._headers))
 
+    def put(self, path: str) -> Answer:
+        """The answer, whatever it says. Raises Unavailable, OutcomeUnknown."""
+        return self._http.request("PUT", path, headers=self._headers)
+
     def get(self, path: str) -> Answer:
         """The answer, whatever it says: a 404 of Chapa's can be good news. Raises Unavailable, OutcomeUnknown."""
         return self._http.request("GET", path, headers=self._headers)
 
 
+def is_success(answer: Answer) -> bool:
+    """Whether Chapa did, or told, what was asked."""
+    return answer.is_ok and answer.object().get("status") == "success"
+
+
 def accepted(answer: Answer) -> dict[str, Any]:
     """The envelope when it says success; otherwise raises what it says."""
-    envelope = answer.object()
-    if answer.is_ok and envelope.get("status") == "success":
-        return envelope
+    if is_success(answer):
+        return answer.object()
     raise refusal(answer)
 
 
@@ -60,25 +73,31 @@ def told(answer: Answer) -> dict[str, Any]:
         raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
 
 
+def data_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """The object in `data`. Raises OutcomeUnknown when there is none."""
+    data = envelope.get("data")
+    if not isinstance(data, dict):
+        raise OutcomeUnknown("Chapa's answer holds no data.", code="incomplete", response=said(envelope))
+    return data
+
+
 def refusal(answer: Answer) -> ProviderError:
     """What an answer that is no success means: OutcomeUnknown unless Chapa's own body says no."""
     envelope = answer.object()
-    said = message_of(envelope)
-    response = {"http_status": answer.status, **facts(envelope, "status"), "message": said}
+    message = message_of(envelope)
+    response = {"http_status": answer.status, **said(envelope)}
     if answer.status == 429:
-        return RateLimited(response=response, retry_after_s=_retry_after(answer))
-    if answer.status not in DEFINITE or not said or envelope.get("status") == "success":
+        return RateLimited(response=response, retry_after_s=retry_after_s(answer.headers))
+    if answer.status not in DEFINITE or not message or envelope.get("status") == "success":
         return OutcomeUnknown(code=f"http_{answer.status}", response=response)
     if isinstance(envelope["message"], dict):
-        return InvalidRequest(
-            said, code="validation", response=response | {"fields": refused_fields(envelope)}
-        )
+        return _refused_fields(envelope["message"], message, response)
     for part, error, code in REFUSALS:
-        if part in said.lower():
-            return error(said, code=code, response=response)
+        if part in message.lower():
+            return error(message, code=code, response=response)
     if answer.status in UNAUTHORISED:
         return AuthFailed(response=response)
-    return InvalidRequest(said, code=f"http_{answer.status}", response=response)
+    return InvalidRequest(message, code=f"http_{answer.status}", response=response)
 
 
 def message_of(envelope: Mapping[str, Any]) -> str:
@@ -91,16 +110,19 @@ def message_of(envelope: Mapping[str, Any]) -> str:
     return ""
 
 
-def refused_fields(envelope: Mapping[str, Any]) -> list[str]:
-    """The fields a validation refusal names."""
-    message = envelope.get("message")
-    return sorted(clean(str(name)) for name in message) if isinstance(message, dict) else []
+def said(envelope: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the envelope is kept."""
+    return {**facts(envelope, "status"), "message": message_of(envelope)}
+
+
+def _refused_fields(rules: Mapping[str, Any], message: str, response: dict[str, Any]) -> ProviderError:
+    """A validation refusal. A reference that is taken is one of ours that arrived before: nothing definite."""
+    reasons = " ".join(_joined(rules[name]) for name in REFERENCE_FIELDS if name in rules).lower()
+    if any(word in reasons for word in TAKEN):
+        return DuplicateReference(message, code="duplicate_reference", response=response)
+    fields = sorted(clean(str(name)) for name in rules)
+    return InvalidRequest(message, code="validation", response=response | {"fields": fields})
 
 
 def _joined(rules: object) -> str:
     return ", ".join(str(rule) for rule in rules) if isinstance(rules, list) else str(rules)
-
-
-def _retry_after(answer: Answer) -> int | None:
-    value = answer.headers.get("retry-after", "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else None

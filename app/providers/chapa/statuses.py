@@ -14,21 +14,27 @@ from app.providers.errors import (
     InvalidRequest,
     OutcomeUnknown,
     ProviderError,
+    Unavailable,
 )
 
 CHARGES: Final[Mapping[str, State]] = MappingProxyType({
-    # `data.status` of GET /transaction/verify. The words after `pending` are seen in webhooks only.
+    # `data.status` of GET /transaction/verify. The first three are documented there; the others stand in Chapa's
+    # webhooks, and clients have met them in both.
     "success": State.SUCCEEDED,
     "failed": State.FAILED,
     "pending": State.PENDING,
     "cancelled": State.CANCELLED,
     "failed/cancelled": State.FAILED,
     "reversed": State.REVERSED,
+    # By the merchant, perhaps a part of it: what was ours to give back, our refunds say.
+    "refunded": State.GIVEN_BACK,
 })  # fmt: skip
 
 REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
-    # Only the first is documented; the others are plain words for an end. Anything else is unknown.
+    # Two generations of the documents: `Refund Initiated`, and `initiated`, `processing`, `refunded`, `reversed`. What is
+    # reversed, the payment or the refund, they do not say: that word is left to a person.
     "refund initiated": State.PENDING,
+    "initiated": State.PENDING,
     "pending": State.PENDING,
     "processing": State.PENDING,
     "refunded": State.SUCCEEDED,
@@ -62,12 +68,20 @@ REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
     # Part of the message in lower case → the error and its code. The first match counts, before the HTTP status:
     # a wrong bank code, for one, is told with 401.
     ("used before", DuplicateReference, "duplicate_reference"),
+    ("already been taken", DuplicateReference, "duplicate_reference"),
+    # Told with 401 and 404; tried again later it may go through.
+    ("transfer hours", Unavailable, "transfer_hours"),
+    ("transfer api isn't available", Unavailable, "transfers_closed"),
     ("bank code", InvalidRequest, "bank_code"),
+    ("bank is no longer supported", InvalidRequest, "bank"),
     ("account number", InvalidRequest, "account_number"),
     ("insufficient balance", Declined, "insufficient_balance"),
     ("invalid currency", InvalidRequest, "currency"),
     ("can't receive payments", Declined, "merchant_disabled"),
     ("payments through api is disabled", Declined, "api_disabled"),
+    ("in live mode", InvalidRequest, "live_mode_only"),
+    # A live key asks about a test transaction, or the other way round.
+    ("secret keys can't be used", AuthFailed, "other_mode"),
     ("invalid api key", AuthFailed, "invalid_key"),
     ("authorization required", AuthFailed, "authorization_required"),
 )
@@ -77,6 +91,10 @@ NOT_PAID: Final = "not paid yet"
 
 NOT_THERE: Final = ("not found", "invalid transaction")
 """404 with one of these: Chapa knows no such reference."""
+
+
+LINK_EXPIRED: Final = "already expired"
+"""With this in the message a payment cannot be cancelled, because nobody can pay it any more."""
 
 
 def state_of(table: Mapping[str, State], word: object) -> State:

@@ -39,8 +39,15 @@ from app.providers.base import (
 from app.providers.errors import InvalidRequest, NotSupported, OutcomeUnknown
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
-from app.providers.mpesa.settings import CAPABILITIES, SETTINGS, has_initiator, has_pull, largest_amount
-from app.providers.mpesa.statuses import is_processing, state_when_asked
+from app.providers.mpesa.settings import (
+    CAPABILITIES,
+    SETTINGS,
+    has_initiator,
+    has_pull,
+    largest_amount,
+    require_readable,
+)
+from app.providers.mpesa.statuses import is_still_open, state_when_asked
 from app.providers.mpesa.values import CURRENCY, MINOR, code_of, facts, id_of, msisdn, text_of
 
 PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
@@ -54,6 +61,9 @@ ACK_FACTS: Final = (
     "MerchantRequestID", "CheckoutRequestID", "ConversationID", "OriginatorConversationID", "ResponseCode",
     "ResponseDescription", "CustomerMessage", "ResultCode", "ResultDesc",
 )  # fmt: skip
+
+DARAJAS_ID: Final = ("OriginatorConversationID", "ConversationID")
+"""What a reversal and a payout to a till are known by: a status query takes the first one. B2C has our reference there."""
 
 ACCEPTED: Final = Acknowledgement(200, MappingProxyType({"ResultCode": 0, "ResultDesc": "Accepted"}))
 
@@ -73,6 +83,7 @@ class MpesaProvider(Provider):
     def __init__(self, account: Account, surroundings: Surroundings) -> None:
         """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, surroundings)
+        require_readable(account)
         self._daraja = DarajaClient(account, surroundings)
         # What an account can do depends on its settings: the class says what M-Pesa can do at most.
         self.capabilities = _capabilities_of(account)  # type: ignore[misc]
@@ -97,7 +108,7 @@ class MpesaProvider(Provider):
             raise unclear(error) from error
         except OutcomeUnknown as error:
             # The customer has not answered yet: Daraja says so with HTTP 500 and these words.
-            if is_processing(str(error.response.get("errorMessage", ""))):
+            if is_still_open(error.code, str(error.response.get("errorMessage", ""))):
                 return _as_it_stands(State.PENDING, charge, error.response)
             raise
         return _push_state(charge, answer)
@@ -111,10 +122,11 @@ class MpesaProvider(Provider):
         if request.refunded_before or request.amount != request.charge.amount:
             raise InvalidRequest("M-Pesa reverses whole payments only.", code="partial_refund")
         answer = self._daraja.command(REVERSAL_PATH, bodies.reversal(self.account, request))
-        return _pending(answer, "ConversationID")
+        return _pending(answer, *DARAJAS_ID)
 
     def _inquire_refund(self, refund: RefundHandle) -> Result:
-        return self._ask_status(refund.provider_reference, refund, self.account["shortcode"])
+        shortcode = self.account["shortcode"]
+        return self._ask_status(refund.provider_reference, refund, shortcode, notice="refund")
 
     def _pay_out(self, request: PayoutRequest) -> Result:
         self._require_initiator()
@@ -122,16 +134,20 @@ class MpesaProvider(Provider):
             raise NotSupported(f"M-Pesa cannot pay out by {request.method.value}.")
         self._check_payout_amount(request.amount)
         if request.method is PayoutMethod.TILL:
-            answer = self._daraja.command(B2B_PATH, bodies.to_till(self.account, request))
-        else:
-            answer = self._daraja.command(B2C_PATH, bodies.to_phone(self.account, request))
-        return _pending(answer, "ConversationID")
+            return _pending(
+                self._daraja.command(B2B_PATH, bodies.to_till(self.account, request)), *DARAJAS_ID
+            )
+        return _pending(
+            self._daraja.command(B2C_PATH, bodies.to_phone(self.account, request)), "ConversationID"
+        )
 
     def _inquire_payout(self, payout: PayoutHandle) -> Result:
         # B2C takes our reference as its OriginatorConversationID; B2B makes one of its own.
         if payout.method is PayoutMethod.MPESA:
-            return self._ask_status(payout.reference, payout, bodies.phone_shortcode(self.account))
-        return self._ask_status(payout.provider_reference, payout, bodies.till_shortcode(self.account))
+            shortcode = bodies.phone_shortcode(self.account)
+            return self._ask_status(payout.reference, payout, shortcode, notice="payout")
+        shortcode = bodies.till_shortcode(self.account)
+        return self._ask_status(payout.provider_reference, payout, shortcode, notice="till")
 
     def _statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
         if not self.capabilities.has_statement:
@@ -145,19 +161,18 @@ class MpesaProvider(Provider):
         return ACCEPTED
 
     def _ask_status(
-        self, conversation: str | None, about: RefundHandle | PayoutHandle, shortcode: str
+        self, originator: str | None, about: RefundHandle | PayoutHandle, shortcode: str, *, notice: str
     ) -> Result:
         """Start a status query. PENDING: its result message tells."""
-        if not conversation:
+        if not originator:
             raise OutcomeUnknown(
                 "The answer to this request was lost, so there is nothing to ask by.",
                 code="nothing_to_ask_by",
             )
         try:
             self._require_initiator()
-            operation = "refund" if isinstance(about, RefundHandle) else "payout"
-            urls = bodies.status_urls(about.callback_url, operation)
-            body = bodies.status_query(self.account, conversation, shortcode) | urls
+            urls = bodies.status_urls(about.callback_url, notice)
+            body = bodies.status_query(self.account, originator, shortcode) | urls
             answer = self._daraja.command(STATUS_PATH, body)
         except REFUSALS as error:
             raise unclear(error) from error
@@ -190,9 +205,10 @@ def _capabilities_of(account: Account) -> Capabilities:
     )
 
 
-def _pending(answer: Mapping[str, Any], id_field: str) -> Result:
-    """An accepted request. Raises OutcomeUnknown when the answer lacks the id that everything later hangs on."""
-    reference = id_of(answer.get(id_field))
+def _pending(answer: Mapping[str, Any], *id_fields: str) -> Result:
+    """An accepted request, known from now on by the first of these ids. Raises OutcomeUnknown when the answer has none:
+    everything later hangs on it."""
+    reference = next((found for name in id_fields if (found := id_of(answer.get(name)))), None)
     if reference is None:
         raise OutcomeUnknown(code="unreadable_answer", response=facts(answer, ACK_FACTS))
     return Result(State.PENDING, provider_reference=reference, response=facts(answer, ACK_FACTS))

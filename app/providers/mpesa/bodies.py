@@ -86,17 +86,18 @@ def to_till(account: Account, request: PayoutRequest) -> dict[str, Any]:
         "PartyB": till_number(request.destination.get("till_number")),
         "AccountReference": request.reference.replace("-", "")[-MAX_ACCOUNT_REFERENCE:],
         "Remarks": label_text(request.reason, MAX_REMARKS, "Payout"),
-        **_urls(request.callback_url, "payout"),
+        **_urls(request.callback_url, "till"),
     }
 
 
-def status_query(account: Account, conversation: str, shortcode: str) -> dict[str, Any]:
-    """Transaction status by conversation, asked as the shortcode that the money left or came to."""
+def status_query(account: Account, originator: str, shortcode: str) -> dict[str, Any]:
+    """Transaction status, asked as the shortcode that the money left or came to. originator: the *Originator*
+    ConversationID of the request that is asked about; the field is only spelt otherwise."""
     return {
         "Initiator": account["initiator"],
         "SecurityCredential": security_credential(account),
         "CommandID": "TransactionStatusQuery",
-        "OriginalConversationID": conversation,
+        "OriginalConversationID": originator,
         "PartyA": shortcode,
         "IdentifierType": SHORTCODE_IDENTIFIER,
         "Remarks": "Status",

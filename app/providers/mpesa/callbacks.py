@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,7 +20,14 @@ from app.providers.errors import InvalidCallback
 from app.providers.mpesa.statuses import TRANSACTION_STATUSES, state_when_told
 from app.providers.mpesa.values import code_of, facts, id_of, money_of, text_of
 
-NOTICE_KINDS: Final[Mapping[str, Kind]] = {"payout": Kind.PAYOUT, "refund": Kind.REFUND}
+NOTICE_KINDS: Final[Mapping[str, Kind]] = {
+    "payout": Kind.PAYOUT, "till": Kind.PAYOUT, "refund": Kind.REFUND,
+}  # fmt: skip
+NAMED_BY_DARAJA: Final = frozenset({"till", "refund"})
+"""Requests that take no OriginatorConversationID of ours: Daraja makes one, and is asked by it (`adapter`)."""
+
+OPEN_TYPE: Final = "1"
+"""`ResultType` of a result that further messages will follow; 0 is the last one."""
 
 REFUND_KEYS: Final = frozenset({"OriginalTransactionID"})
 PAYOUT_KEYS: Final = frozenset({
@@ -37,17 +45,31 @@ PARAMETER_FACTS: Final = (
 Body = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a callback URL says of the message that comes to it. message: `result`, `status`, `timeout`, or empty where
+    the URL does not say. has_our_id: the request's OriginatorConversationID was our reference."""
+
+    kind: Kind = Kind.OTHER
+    message: str = ""
+    has_our_id: bool = True
+
+    def references(self, conversation: str | None, originator: str | None) -> tuple[str | None, str | None]:
+        """(our reference, Daraja's) of the ids of a request."""
+        return (originator, conversation) if self.has_our_id else (None, originator or conversation)
+
+
 def read(callback: Callback) -> CallbackEvent:
     """Raises InvalidCallback."""
     body = _load(callback.body)
-    kind, message = _notice(callback.query)
-    if message == "timeout":
-        return _timeout(body, kind, callback.body)
+    notice = _notice(callback.query)
+    if notice.message == "timeout":
+        return _timeout(body, notice, callback.body)
     push = body.get("Body")
     if isinstance(push, dict) and isinstance(push.get("stkCallback"), dict):
         return _push(push["stkCallback"])
     if isinstance(body.get("Result"), dict):
-        return _result(body["Result"], kind, message)
+        return _result(body["Result"], notice)
     if "TransID" in body:
         return _confirmation(body)
     raise InvalidCallback("This is no message of Daraja's.", code="unknown_shape")
@@ -67,18 +89,19 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is not JSON")
 
 
-def _notice(query: Mapping[str, str]) -> tuple[Kind, str]:
-    """(kind, message) of `payout`, `payout-status`, `refund-timeout`…; (OTHER, "") when the URL does not say."""
+def _notice(query: Mapping[str, str]) -> Notice:
+    """Of `payout`, `till-status`, `refund-timeout`…"""
     operation, _, message = query.get("notice", "").partition("-")
     kind = NOTICE_KINDS.get(operation)
-    return (kind, message or "result") if kind else (Kind.OTHER, "")
+    return Notice(kind, message or "result", operation not in NAMED_BY_DARAJA) if kind else Notice()
 
 
 def _push(push: Body) -> CallbackEvent:
     checkout, code = id_of(push.get("CheckoutRequestID")), code_of(push.get("ResultCode"))
     if checkout is None or code is None:
         raise InvalidCallback("The push result names no checkout or no code.", code="incomplete")
-    state, description = state_when_told(code), text_of(push.get("ResultDesc"))
+    state = State.PENDING if _is_open(push) else state_when_told(code)
+    description = text_of(push.get("ResultDesc"))
     told = facts(push, ("MerchantRequestID", "CheckoutRequestID", "ResultCode", "ResultDesc"))
     receipt, amount = None, None
     if state is State.SUCCEEDED:
@@ -86,7 +109,7 @@ def _push(push: Body) -> CallbackEvent:
         receipt, amount = id_of(metadata.get("MpesaReceiptNumber")), _amount(metadata.get("Amount"))
         told |= facts(metadata, ("MpesaReceiptNumber", "Amount", "TransactionDate"))
     return CallbackEvent(
-        event_id=_event_id("push", checkout, code),
+        event_id=_event_id("push", checkout, code, _open_mark(push)),
         kind=Kind.PAYMENT,
         event_type="push.result",
         provider_reference=checkout,
@@ -94,7 +117,16 @@ def _push(push: Body) -> CallbackEvent:
     )
 
 
-def _result(result: Body, kind: Kind, message: str) -> CallbackEvent:
+def _is_open(result: Body) -> bool:
+    return code_of(result.get("ResultType")) == OPEN_TYPE
+
+
+def _open_mark(result: Body) -> str | None:
+    """Part of an event id: the last message must not pass for a repeat of one that it follows."""
+    return "open" if _is_open(result) else None
+
+
+def _result(result: Body, notice: Notice) -> CallbackEvent:
     code = code_of(result.get("ResultCode"))
     conversation, originator = (
         id_of(result.get("ConversationID")),
@@ -104,40 +136,43 @@ def _result(result: Body, kind: Kind, message: str) -> CallbackEvent:
         raise InvalidCallback("The result names no conversation or no code.", code="incomplete")
     found = _pairs(result.get("ResultParameters"), "ResultParameter", "Key")
     told = facts(result, RESULT_FACTS) | facts(found, PARAMETER_FACTS)
-    if message == "status" or STATUS_KEY in found:
-        return _status(kind, code, text_of(result.get("ResultDesc")), (conversation, originator), found, told)
-    state = state_when_told(code)
+    if notice.message == "status" or STATUS_KEY in found:
+        return _status(result, notice, code, found, told)
+    state = State.PENDING if _is_open(result) else state_when_told(code)
     receipt = _receipt(result, found) if state is State.SUCCEEDED else None
     amount = (
         _amount(found.get("TransactionAmount", found.get("Amount"))) if state is State.SUCCEEDED else None
     )
-    kind = _kind(found) if kind is Kind.OTHER else kind
+    kind = _kind(found) if notice.kind is Kind.OTHER else notice.kind
+    reference, of_daraja = notice.references(conversation, originator)
     # A balance and other results that are no movement of money have none of the keys: kind OTHER.
     return CallbackEvent(
-        event_id=_event_id("result", conversation or originator, code),
+        event_id=_event_id("result", conversation or originator, code, _open_mark(result)),
         kind=kind,
         event_type=f"{kind.value}.result",
-        reference=originator,
-        provider_reference=conversation,
-        claim=_claim(state, conversation, receipt, amount, code, text_of(result.get("ResultDesc")), told),
+        reference=reference,
+        provider_reference=of_daraja,
+        claim=_claim(state, of_daraja, receipt, amount, code, text_of(result.get("ResultDesc")), told),
     )
 
 
-def _status(
-    kind: Kind, code: str, description: str, ids: tuple[str | None, str | None], found: Body, told: Body
-) -> CallbackEvent:
+def _status(result: Body, notice: Notice, code: str, found: Body, told: Body) -> CallbackEvent:
     """The answer to a status query. ResultCode 0 means that the *query* worked; the word says how the operation
     stands. A query that failed says nothing, nor does a word nobody knows: both leave it PENDING."""
     word = text_of(found.get(STATUS_KEY)).strip()
-    state = TRANSACTION_STATUSES.get(word.lower(), State.PENDING) if code == "0" else State.PENDING
+    says = code == "0" and not _is_open(result)
+    state = TRANSACTION_STATUSES.get(word.lower(), State.PENDING) if says else State.PENDING
     is_done = state is State.SUCCEEDED
     # The parameters name the operation; the envelope's ids are the query's own.
-    original, ours = id_of(found.get("ConversationID")), id_of(found.get("OriginatorConversationID"))
+    question = id_of(result.get("ConversationID")) or id_of(result.get("OriginatorConversationID"))
+    reference, original = notice.references(
+        id_of(found.get("ConversationID")), id_of(found.get("OriginatorConversationID"))
+    )
     return CallbackEvent(
-        event_id=_event_id("status", ids[0] or ids[1], code, word.lower()),
-        kind=kind,
-        event_type=f"{kind.value}.status",
-        reference=ours,
+        event_id=_event_id("status", question, code, word.lower(), _open_mark(result)),
+        kind=notice.kind,
+        event_type=f"{notice.kind.value}.status",
+        reference=reference,
         provider_reference=original,
         claim=_claim(
             state,
@@ -145,13 +180,13 @@ def _status(
             id_of(found.get("ReceiptNo")) if is_done else None,
             _amount(found.get("Amount")) if is_done else None,
             word if code == "0" and word else code,
-            description,
+            text_of(result.get("ResultDesc")),
             told,
         ),
     )
 
 
-def _timeout(body: Body, kind: Kind, raw: bytes) -> CallbackEvent:
+def _timeout(body: Body, notice: Notice, raw: bytes) -> CallbackEvent:
     """ "Not processed in time": the outcome is open. The shape is nowhere documented, so none is required."""
     result = body.get("Result")
     source: Body = result if isinstance(result, dict) else body
@@ -159,15 +194,16 @@ def _timeout(body: Body, kind: Kind, raw: bytes) -> CallbackEvent:
         id_of(source.get("ConversationID")),
         id_of(source.get("OriginatorConversationID")),
     )
+    reference, of_daraja = notice.references(conversation, originator)
     return CallbackEvent(
         event_id=_event_id("timeout", conversation or originator or hashlib.sha256(raw).hexdigest()),
-        kind=kind,
-        event_type=f"{kind.value}.timeout",
-        reference=originator,
-        provider_reference=conversation,
+        kind=notice.kind,
+        event_type=f"{notice.kind.value}.timeout",
+        reference=reference,
+        provider_reference=of_daraja,
         claim=Result(
             State.PENDING,
-            provider_reference=conversation,
+            provider_reference=of_daraja,
             code="queue_timeout",
             message="M-Pesa did not process this in time; the outcome is open.",
             response=facts(source, RESULT_FACTS),
@@ -218,12 +254,13 @@ def _claim(
 
 def _pairs(holder: object, list_name: str, key_name: str) -> Body:
     """Key → Value of `{list_name: [{Key, Value}…]}`. Either may be one object in place of a list, the list may stand
-    alone, Value may be absent. Of a key that comes twice (a sample does) the first counts."""
+    alone, Value may be absent. Of a key that comes twice (a sample does) the first counts. Status results were seen with
+    `Conversation ID` for `ConversationID`: keys are taken without spaces."""
     items = holder.get(list_name) if isinstance(holder, dict) else holder
     pairs: Body = {}
     for item in items if isinstance(items, list) else [items]:
         if isinstance(item, dict) and isinstance(item.get(key_name), str):
-            pairs.setdefault(item[key_name], item.get("Value"))
+            pairs.setdefault(item[key_name].replace(" ", ""), item.get("Value"))
     return pairs
 
 

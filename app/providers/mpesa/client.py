@@ -18,7 +18,7 @@ from app.providers.errors import (
     Unavailable,
 )
 from app.providers.http import Answer, HttpClient, Method
-from app.providers.mpesa.statuses import RESULT_CODES, TOKEN_REJECTED, api_error
+from app.providers.mpesa.statuses import NO_PRODUCT, RESULT_CODES, TOKEN_REJECTED, api_error
 from app.providers.mpesa.values import code_of, text_of
 
 TOKEN_PATH: Final = "/oauth/v1/generate"  # noqa: S105 a path
@@ -69,6 +69,13 @@ class DarajaClient:
         answer = self._with(token, method, path, body)
         if not _is_rejected(answer):
             return answer
+        if NO_PRODUCT in error_message(answer).lower():
+            # Another token would not help, and would end the one the other workers use.
+            raise AuthFailed(
+                "The Daraja app lacks the product of this request.",
+                code=error_code(answer) or None,
+                response=_told(answer),
+            )
         answer = self._with(self._token(token), method, path, body)
         if _is_rejected(answer):
             raise AuthFailed(
@@ -101,7 +108,7 @@ class DarajaClient:
 
 def refused(answer: Answer) -> ProviderError:
     """The error of an answer that is not 2xx."""
-    message = text_of(answer.object().get("errorMessage"))
+    message = error_message(answer)
     known = api_error(answer.status, error_code(answer), message)
     about = None if issubclass(known.error, OutcomeUnknown) else message or None
     return known.error(
@@ -113,16 +120,30 @@ def refused(answer: Answer) -> ProviderError:
 
 
 def error_code(answer: Answer) -> str:
-    """Daraja's `errorCode`; empty when there is none."""
-    return code_of(answer.object().get("errorCode")) or ""
+    """Daraja's `errorCode`, or the code of the gateway in front of it; empty when there is none."""
+    detail = _fault(answer).get("detail")
+    of_gateway = detail.get("errorcode") if isinstance(detail, dict) else None
+    return code_of(answer.object().get("errorCode")) or code_of(of_gateway) or ""
+
+
+def error_message(answer: Answer) -> str:
+    """What is said beside `error_code`; empty when there is nothing."""
+    return text_of(answer.object().get("errorMessage")) or text_of(_fault(answer).get("faultstring"))
+
+
+def _fault(answer: Answer) -> dict[str, Any]:
+    """`{"fault": {"faultstring", "detail": {"errorcode"}}}`: how the gateway in front of Daraja refuses."""
+    fault = answer.object().get("fault")
+    return fault if isinstance(fault, dict) else {}
 
 
 def _told(answer: Answer) -> dict[str, Any]:
-    body = answer.object()
-    told: dict[str, Any] = {
-        name: text_of(body[name]) for name in ("requestId", "errorCode", "errorMessage") if name in body
+    told = {
+        "requestId": text_of(answer.object().get("requestId")),
+        "errorCode": error_code(answer),
+        "errorMessage": error_message(answer),
     }
-    return {"http_status": answer.status, **told}
+    return {"http_status": answer.status, **{name: text for name, text in told.items() if text}}
 
 
 def _is_rejected(answer: Answer) -> bool:
@@ -130,10 +151,16 @@ def _is_rejected(answer: Answer) -> bool:
 
 
 def _no_token(answer: Answer) -> ProviderError:
-    """Wrong keys are a 400 (often with an empty body) or a 401; a limit is one here, too; the rest is a fault there."""
-    if issubclass(api_error(answer.status, error_code(answer), "").error, RateLimited):
-        return RateLimited(code=error_code(answer) or None, response=_told(answer), retry_after_s=5)
-    if answer.status in (400, 401, 403):
+    """Wrong keys are a 400 (often with an empty body) or a 401; a limit is one here, too; the rest is a fault there.
+
+    A 403 is no word about keys: the firewall in front answers so, with a page, when it dislikes an address or a pace.
+    """
+    known = api_error(answer.status, error_code(answer), "")
+    if issubclass(known.error, RateLimited):
+        return RateLimited(
+            code=error_code(answer) or None, response=_told(answer), retry_after_s=known.retry_after_s
+        )
+    if answer.status in (400, 401):
         return AuthFailed(
             "M-Pesa refused the consumer key and secret.",
             code=error_code(answer) or None,

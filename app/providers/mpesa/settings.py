@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
 from app.providers.base import Account, AccountSetting, Capabilities, Kind, Limits, PayoutMethod
-from app.providers.mpesa.values import CURRENCY, MINOR
+from app.providers.mpesa.values import CURRENCY, MINOR, SHORTCODE
 
 SETTINGS: Final = (
     AccountSetting("consumer_key", "of the Daraja app", is_secret=True, is_required=True),
@@ -28,7 +29,7 @@ SETTINGS: Final = (
         "b2c_command", "BusinessPayment, SalaryPayment or PromotionPayment", default="BusinessPayment"
     ),
     AccountSetting("max_amount", "largest payment, whole KES", default="250000"),
-    AccountSetting("pull", "true: ask the pull API about pushes whose answer and callback were lost", default="false"),
+    AccountSetting("pull", "true: ask the pull API about lost pushes to a paybill", default="false"),
     AccountSetting("pull_method", "POST or GET: documents and clients differ", default="POST"),
     AccountSetting("callback_ips", "addresses callbacks may come from, comma separated; empty: any"),
 )  # fmt: skip
@@ -42,6 +43,29 @@ PULL_REACH: Final = timedelta(hours=48)
 """How far back the pull API knows."""
 
 
+_FORMS: Final = MappingProxyType({
+    "shortcode": (SHORTCODE, "5 to 7 digits"),
+    "till": (SHORTCODE, "5 to 7 digits"),
+    "b2c_shortcode": (SHORTCODE, "5 to 7 digits"),
+    "b2b_shortcode": (SHORTCODE, "5 to 7 digits"),
+    "till_receiver_type": (re.compile("[24]"), "4 or 2"),
+    "b2c_command": (
+        re.compile("BusinessPayment|SalaryPayment|PromotionPayment"),
+        "BusinessPayment, SalaryPayment or PromotionPayment",
+    ),
+    "pull": (re.compile("true|false|1|0", re.IGNORECASE), "true or false"),
+    "pull_method": (re.compile("POST|GET", re.IGNORECASE), "POST or GET"),
+})  # fmt: skip
+"""Setting → how it must look when it is set, and the same in words."""
+
+
+def require_readable(account: Account) -> None:
+    """Raises ValueError for a setting Daraja would refuse with every request."""
+    for name, (form, words) in _FORMS.items():
+        if account[name] and not form.fullmatch(account[name]):
+            raise ValueError(f"The M-Pesa setting {name} must be {words}.")
+
+
 def largest_amount(account: Account) -> int:
     """`max_amount` in minor units. Raises ValueError for what is no whole number of shillings."""
     text = account["max_amount"] or DEFAULT["max_amount"]
@@ -51,8 +75,11 @@ def largest_amount(account: Account) -> int:
 
 
 def has_pull(account: Account) -> bool:
-    """Whether the operator has registered the shortcode for the pull API and switched it on."""
-    return account["pull"].lower() in ("true", "1")
+    """Whether the operator has registered the shortcode for the pull API and switched it on.
+
+    Never for a till: its rows carry no bill reference, so a push that is not found there may have been paid all the same.
+    """
+    return account["pull"].lower() in ("true", "1") and not account["till"]
 
 
 def has_initiator(account: Account) -> bool:

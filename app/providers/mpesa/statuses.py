@@ -78,10 +78,19 @@ UNCLEAR_WHEN_ASKED: Final = frozenset({"26"})
 PROCESSING_WORDS: Final = ("being processed", "processing")
 """A query's answer with one of these, in any case, means: the customer has not acted yet."""
 
+STILL_OPEN_CODES: Final = frozenset({"500.001.1001", "500.002.1001"})
+"""The errorCodes of a push query that come with these words while the customer has not acted; the second by clients
+alone. Under any other code the words may be about the question ("error processing the request")."""
+
 
 def is_processing(text: str) -> bool:
     """Whether a description says that the payment is still open."""
     return any(word in text.lower() for word in PROCESSING_WORDS)
+
+
+def is_still_open(error_code: str, message: str) -> bool:
+    """Whether a refused push query only says that the customer has not acted yet."""
+    return error_code in STILL_OPEN_CODES and is_processing(message)
 
 
 def state_when_told(code: str) -> State:
@@ -102,17 +111,19 @@ def state_when_asked(code: str, description: str) -> State | None:
 
 
 TRANSACTION_STATUSES: Final[Mapping[str, State]] = MappingProxyType({
-    # `TransactionStatus` of a status result, in lower case. The portal shows `Completed` only; the other words are
-    # M-Pesa's own, plain, and never seen in a document. A word that is not here leaves the operation PENDING.
+    # `TransactionStatus` of a status result, in lower case. The portal's questions and answers name the final ones
+    # (Completed, Cancelled, Declined, Expired) and those on the way (Initiated, Authorized, Pending Authorized); the rest
+    # are plain words that no document has. A word that is not here leaves the operation PENDING.
     "completed": State.SUCCEEDED,
+    "cancelled": State.FAILED,
+    "declined": State.FAILED,
+    "expired": State.FAILED,
+    "initiated": State.PENDING,
+    "authorized": State.PENDING,
+    "pending authorized": State.PENDING,
     "reversed": State.REVERSED,
     "failed": State.FAILED,
-    "declined": State.FAILED,
-    "cancelled": State.FAILED,
-    "expired": State.FAILED,
     "pending": State.PENDING,
-    "authorized": State.PENDING,
-    "initiated": State.PENDING,
 })  # fmt: skip
 
 
@@ -126,8 +137,18 @@ class ApiError:
     retry_after_s: int | None = None
 
 
-TOKEN_REJECTED: Final = frozenset({"400.003.01", "401.001", "401.002.01", "404.001.03"})
-"""An invalid or expired access token, whatever the HTTP status (404.001.03 comes with 404)."""
+TOKEN_REJECTED: Final = frozenset({"400.003.01", "401.001", "401.002.01", "401.003.01", "404.001.03"})
+"""An invalid or expired access token, whatever the HTTP status (404.001.03 comes with 404). 401.003.01: by clients."""
+
+NO_PRODUCT: Final = "no apiproduct match"
+"""In the message of a rejected token: the token is good, but the Daraja app lacks the product of this path."""
+
+LIMITS: Final[Mapping[str, int]] = MappingProxyType({
+    "policies.ratelimit.SpikeArrestViolation": 5,
+    "policies.ratelimit.QuotaViolation": 60,
+})  # fmt: skip
+"""Error codes of the gateway in front of Daraja, which turns requests away unread, under several HTTP statuses → seconds
+to wait. Seen by clients, above all of the push query."""
 
 LOCKED: Final = ApiError("500.001.1001", Declined, "unable to lock subscriber", LOCK_WAIT_S)
 
@@ -144,7 +165,9 @@ API_ERRORS: Final = (
     ApiError("500.001.1001", InvalidRequest, "merchant does not exist"),
     ApiError("500.001.1001", AuthFailed, "wrong credentials"),
     ApiError("500.001.1001", OutcomeUnknown),
-    ApiError("500.002.1001", DuplicateReference),
+    ApiError("500.002.1001", DuplicateReference, "duplicate"),
+    # Clients saw it with other words, too ("Service is currently under maintenance").
+    ApiError("500.002.1001", OutcomeUnknown),
     ApiError("500.003.02", RateLimited, retry_after_s=5),
     ApiError("500.003.03", RateLimited, retry_after_s=60),
     ApiError("500.003.1001", OutcomeUnknown),
@@ -155,8 +178,8 @@ def api_error(http_status: int, code: str, message: str) -> ApiError:
     """What an answer that is no success says. A code begins with the HTTP status it is documented for: with another
     one somebody else is speaking (a proxy's 503), and nothing is known. Unknown codes: an explicit 4xx in Daraja's own
     body refuses; 429 asks to slow down."""
-    if http_status == 429:
-        return ApiError(code, RateLimited, retry_after_s=60)
+    if http_status == 429 or code in LIMITS:
+        return ApiError(code, RateLimited, retry_after_s=LIMITS.get(code, 60))
     if not code.startswith(f"{http_status}."):
         return ApiError(code, OutcomeUnknown)
     for known in API_ERRORS:

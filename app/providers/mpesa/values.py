@@ -20,7 +20,7 @@ EAT: Final = timezone(timedelta(hours=3), "EAT")
 """Kenya's time: no summer time. Daraja's timestamps are in it."""
 
 _MSISDN: Final = re.compile(r"(?:\+?254|0)([17][0-9]{8})")
-_SHORTCODE: Final = re.compile(r"[0-9]{5,7}")
+SHORTCODE: Final = re.compile(r"[0-9]{5,7}")
 MAX_ID: Final = 100
 MAX_TEXT: Final = 255
 
@@ -35,7 +35,7 @@ def msisdn(phone: str | None) -> str:
 
 def till_number(text: str | None) -> str:
     """A till: 5 to 7 digits. Raises InvalidRequest."""
-    if not _SHORTCODE.fullmatch(text or ""):
+    if not SHORTCODE.fullmatch(text or ""):
         raise InvalidRequest("A till number has 5 to 7 digits.", code="till_number")
     return str(text)
 

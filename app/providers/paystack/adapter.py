@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 from urllib.parse import quote
@@ -20,6 +20,7 @@ from app.providers.base import (
     Handle,
     Kind,
     Limits,
+    ListedRefund,
     PayoutHandle,
     PayoutRequest,
     Provider,
@@ -30,8 +31,9 @@ from app.providers.base import (
     Surroundings,
 )
 from app.providers.errors import InvalidRequest, OutcomeUnknown
+from app.providers.facts import clean, facts
 from app.providers.paystack import callbacks
-from app.providers.paystack.amounts import SUBUNITS, clean, collected, facts, from_subunits, to_subunits, word
+from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits, word
 from app.providers.paystack.client import PaystackClient, data_of, is_absent, told
 from app.providers.paystack.payouts import make_recipient, payout_methods
 from app.providers.paystack.statuses import CHARGES, REFUNDS, SENTENCES, TRANSFERS, state_of
@@ -66,6 +68,7 @@ class Paystack(Provider):
         has_payment_page=True,
         asks=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
+        lists_refunds=True,
         payouts=payout_methods(),
         expires_after=timedelta(hours=24),
         # Paystack repeats a webhook for up to 72 hours.
@@ -176,28 +179,39 @@ class Paystack(Provider):
         _require_same(word(data, "id"), refund.provider_reference)
         return self._refund_result(data)
 
-    def _lost_refund(self, refund: RefundHandle) -> dict[str, Any]:
+    def _lost_refund(self, refund: RefundHandle) -> Mapping[str, Any]:
         """The refund with our reference in its merchant_note, out of the list of those made since it was sent.
 
-        Raises OutcomeUnknown when it is not there: a list that does not show it is no proof that it was not made.
+        Raises OutcomeUnknown when it is not there, for a list that does not show it is no proof that it was not made,
+        and when several are: the note is free text, and anybody can write it in the dashboard.
         """
-        query = {"perPage": str(LIST_PAGE), "from": iso_z(refund.sent_at - timedelta(days=1))}
-        if self.account["refund_filter"] and refund.charge.receipt:
-            query[self.account["refund_filter"]] = refund.charge.receipt
+        rows = self._list_refunds(refund.charge, since=refund.sent_at)
+        found = {word(row, "id"): row for row in rows if row.get("merchant_note") == refund.reference}
+        if len(found) != 1:
+            raise OutcomeUnknown("Paystack does not list one refund with this reference.", code="not_listed")
+        return found.popitem()[1]
+
+    def _refunds_of(self, charge: Handle) -> list[ListedRefund]:
+        if not charge.receipt:
+            raise OutcomeUnknown("Without Paystack's id its refunds cannot be told apart.", code="no_id")
+        rows = self._list_refunds(charge, since=charge.sent_at)
+        ours = [row for row in rows if _transaction_of(row) == charge.receipt]
+        return [ListedRefund(self._refund_result(row), word(row, "merchant_note")) for row in ours]
+
+    def _list_refunds(self, charge: Handle, *, since: datetime) -> Iterator[Mapping[str, Any]]:
+        """Refunds made since a day before `since`, of the charge where the filter works. Raises OutcomeUnknown when
+        there are more than LIST_PAGES pages of them."""
+        query = {"perPage": str(LIST_PAGE), "from": iso_z(since - timedelta(days=1))}
+        if self.account["refund_filter"] and charge.receipt:
+            query[self.account["refund_filter"]] = charge.receipt
         for page in range(1, LIST_PAGES + 1):
             listed = told(self._client.get("/refund", query | {"page": str(page)})).get("data")
-            if not isinstance(listed, list):
-                break
-            found = [
-                row
-                for row in listed
-                if isinstance(row, dict) and row.get("merchant_note") == refund.reference
-            ]
-            if len(found) == 1:
-                return found[0]
-            if found or len(listed) < LIST_PAGE:
-                break
-        raise OutcomeUnknown("Paystack lists no refund with this reference.", code="not_listed")
+            if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
+                raise OutcomeUnknown("Paystack's list of refunds cannot be read.", code="unreadable_list")
+            yield from listed
+            if len(listed) < LIST_PAGE:
+                return
+        raise OutcomeUnknown("Paystack lists more refunds than can be looked through.", code="long_list")
 
     def _refund_result(self, data: Mapping[str, Any]) -> Result:
         state, own_id = state_of(REFUNDS, data.get("status")), word(data, "id")
@@ -265,6 +279,12 @@ def _moved(
         message=sentence or ("Paystack says that this failed." if is_bad else None),
         response=facts(data, *names),
     )
+
+
+def _transaction_of(refund: Mapping[str, Any]) -> str | None:
+    """The id of the transaction a listed refund belongs to: an id, or the object."""
+    inner = refund.get("transaction")
+    return word(inner, "id") if isinstance(inner, dict) else word(refund, "transaction")
 
 
 def _subunits(request: ChargeRequest | RefundRequest | PayoutRequest) -> int:

@@ -1,4 +1,4 @@
-"""Amounts in Paystack's subunits, phone numbers in its spelling, and its answers trimmed to what may be kept."""
+"""Amounts in Paystack's subunits, phone numbers in its spelling, its ids as texts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from app.money import MAX_MINOR, Money, exponent_of
+from app.providers.facts import clean
 
 SUBUNITS: Final[Mapping[str, int]] = MappingProxyType({
     # Subunits of one major unit on the wire. XOF has no minor unit (ISO 4217), but is sent times a hundred as well.
     "GHS": 100, "KES": 100, "NGN": 100, "USD": 100, "XOF": 100, "ZAR": 100,
 })  # fmt: skip
-
-MAX_FACT: Final = 200
-"""Longest text of Paystack's that is kept, in characters."""
 
 _DIGITS: Final = re.compile(r"[0-9]{1,16}")
 _KENYAN: Final = re.compile(r"(?:\+?254|0)([17][0-9]{8})")
@@ -58,25 +56,6 @@ def mpesa_number(phone: str) -> str | None:
     """`0712345678`, as Paystack's Kenyan wallets are written; None for what is no Kenyan mobile number."""
     found = _KENYAN.fullmatch(phone.strip())
     return f"0{found[1]}" if found else None
-
-
-def clean(said: str) -> str:
-    """A text of Paystack's as it can be stored: no NUL, no half characters, not too long."""
-    return said[:MAX_FACT].encode("utf-8", "replace").decode().replace("\0", "")
-
-
-def facts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """The named members as JSON-safe values: Decimals become texts, objects are left out, long texts are cut."""
-    kept: dict[str, Any] = {}
-    for name in names:
-        value = data.get(name)
-        if isinstance(value, str):
-            kept[name] = clean(value)
-        elif isinstance(value, bool) or (isinstance(value, int) and abs(value) < 2**53):
-            kept[name] = value
-        elif isinstance(value, (int, Decimal, float)):
-            kept[name] = clean(str(value))
-    return kept
 
 
 def word(data: Mapping[str, Any], name: str) -> str | None:

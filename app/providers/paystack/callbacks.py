@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from app.money import Money
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
 from app.providers.errors import ForgedCallback, InvalidCallback
-from app.providers.paystack.amounts import collected, facts, from_subunits, word
+from app.providers.facts import facts, json_object
+from app.providers.paystack.amounts import collected, from_subunits, word
 from app.providers.paystack.statuses import EVENTS, SENTENCES
 
 MAX_EVENT_ID: Final = 255
@@ -28,7 +28,7 @@ def read(callback: Callback, secret_key: str) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
     if not _is_signed(callback.headers.get("x-paystack-signature", ""), secret_key, callback.body):
         raise ForgedCallback
-    content = _object(callback.body)
+    content = json_object(callback.body)
     event, data = content.get("event"), content.get("data")
     if not isinstance(event, str) or not event or not event.isprintable() or not isinstance(data, dict):
         raise InvalidCallback("The callback names no event.")
@@ -57,16 +57,6 @@ def _is_signed(signature: str, secret_key: str, body: bytes) -> bool:
     # Without a key everybody could sign.
     given = signature.strip().encode("utf-8", "replace")
     return bool(secret_key) and hmac.compare_digest(given, sign(body, secret_key).encode())
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        content = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
-        raise InvalidCallback from None
-    if not isinstance(content, dict):
-        raise InvalidCallback
-    return content
 
 
 def _reference(data: Mapping[str, Any], kind: Kind) -> str | None:

@@ -14,8 +14,8 @@ from app.providers.errors import (
     ProviderError,
     RateLimited,
 )
+from app.providers.facts import facts, retry_after_s
 from app.providers.http import Answer, HttpClient
-from app.providers.paystack.amounts import facts
 from app.providers.paystack.statuses import NOT_THERE, REFUSALS
 
 DEFINITE: Final = frozenset({400, 401, 403, 404, 422})
@@ -85,7 +85,7 @@ def refusal(answer: Answer) -> ProviderError:
     envelope = answer.object()
     response = {"http_status": answer.status, **facts(envelope, "status", "message", "type", "code")}
     if answer.status == 429:
-        return RateLimited(response=response, retry_after_s=_retry_after(answer))
+        return RateLimited(response=response, retry_after_s=retry_after_s(answer.headers))
     said = _said(answer)
     if answer.status not in DEFINITE or envelope.get("status") is not False or not said:
         return OutcomeUnknown(code=f"http_{answer.status}", response=response)
@@ -109,8 +109,3 @@ def _said(answer: Answer) -> str:
         return ""
     code = envelope.get("code")
     return f"{code if isinstance(code, str) else ''} {envelope['message']}".lower()
-
-
-def _retry_after(answer: Answer) -> int | None:
-    value = answer.headers.get("retry-after", "")
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 6 else None

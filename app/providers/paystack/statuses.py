@@ -92,7 +92,7 @@ REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
 )
 
 NOT_THERE: Final = ("transaction_not_found", "transfer_not_found", "reference not found", "transaction not found",
-                    "transfer not found")  # fmt: skip
+                    "transfer not found", "entity not found")  # fmt: skip
 """400 or 404 with one of these as code or in the message: Paystack knows no such reference."""
 
 

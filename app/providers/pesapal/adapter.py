@@ -72,11 +72,13 @@ class PesapalProvider(Provider):
         can_refund_repeatedly=False,
         can_cancel=True,
         signs_callbacks=False,
-        names_reversals=False,
     )
 
     def __init__(self, account: Account, surroundings: Surroundings) -> None:
+        """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, surroundings)
+        if account["ipn_method"].upper() not in ("", "GET", "POST"):
+            raise ValueError("The Pesapal setting ipn_method must be POST or GET.")
         self._client = PesapalClient(account, surroundings)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
@@ -98,8 +100,10 @@ class PesapalProvider(Provider):
             reply = self._client.post(ORDER_PATH, _order(request, ipn_id))
         _require_ok(reply)
         tracking_id, page = reply.body.get("order_tracking_id"), reply.body.get("redirect_url")
-        if not isinstance(tracking_id, str) or not tracking_id or not isinstance(page, str) or not page:
+        if not isinstance(tracking_id, str) or not tracking_id or not _is_page(page):
             raise OutcomeUnknown("Pesapal's answer has no order or no payment page.")
+        if reply.body.get("merchant_reference") not in (None, request.reference):
+            raise OutcomeUnknown("Pesapal's answer is about another order.", code="merchant_reference")
         return Result(
             State.PENDING,
             provider_reference=tracking_id,
@@ -139,7 +143,7 @@ class PesapalProvider(Provider):
                 "confirmation_code": receipt,
                 "amount": Decimal(str(request.amount)),
                 "username": self.account["refund_username"] or self.name,
-                "remarks": request.reason[:MAX_DESCRIPTION],
+                "remarks": _words(request.reason, "Refund"),
             },
         )
         if "internal" in reply.code.lower():
@@ -166,7 +170,7 @@ class PesapalProvider(Provider):
         """By the payment's status: Pesapal tells nothing of refunds but that the payment is reversed."""
         payment = self._inquire(refund.charge)
         receipt = refund.provider_reference or payment.receipt
-        if payment.state is State.REVERSED:
+        if payment.state is State.GIVEN_BACK:
             return Result(State.SUCCEEDED, provider_reference=receipt, response=payment.response)
         if refund.provider_reference is None:
             raise OutcomeUnknown("Pesapal does not tell whether it has received this refund.", code="no_id")
@@ -194,12 +198,22 @@ def _order(request: ChargeRequest, ipn_id: str) -> dict[str, Any]:
         "id": request.reference,
         "currency": request.amount.currency,
         "amount": Decimal(str(request.amount)),
-        "description": request.description[:MAX_DESCRIPTION],
+        "description": _words(request.description, "Payment"),
         "callback_url": request.return_url,
         "cancellation_url": request.return_url,
         "notification_id": ipn_id,
         "billing_address": {name: value for name, value in billing.items() if value},
     }
+
+
+def _words(text: str, fallback: str) -> str:
+    """A required text: cut to its length, never blank."""
+    return text.strip()[:MAX_DESCRIPTION] or fallback
+
+
+def _is_page(url: object) -> bool:
+    """Whether a customer can be sent there."""
+    return isinstance(url, str) and url.startswith(("https://", "http://"))
 
 
 def _is_about_ipn(reply: Reply) -> bool:

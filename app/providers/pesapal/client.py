@@ -19,6 +19,13 @@ TOKEN_LIFE_S: Final = 300
 IPN_LIFE_S: Final = 86_400
 """How long a registered address is remembered; registering it again is harmless."""
 
+TOKEN_ERRORS: Final = frozenset({"invalid_api_credentials_provided", "invalid_token", "invalid_access_token"})
+"""Codes of a rejected token, whatever the HTTP status. The first is what clients saw, with the error_type
+`authentication_error`, under HTTP 500 and with no `status` in the body; the others are for what they did not see."""
+
+UNKNOWN_KEY: Final = "consumer_key_unknown"
+"""A login with keys of another merchant or environment; `invalid_…` says the same of a wrong pair."""
+
 LOGIN_PATH: Final = "/api/Auth/RequestToken"
 IPN_PATH: Final = "/api/URLSetup/RegisterIPN"
 
@@ -52,6 +59,9 @@ class PesapalClient:
     def __init__(self, account: Account, surroundings: Surroundings) -> None:
         self._account = account
         self._tokens = surroundings.tokens
+        # What was got with other keys or elsewhere is another merchant's: it must not serve after a change of settings.
+        owner = hashlib.sha256(f"{account.base_url} {account['consumer_key']}".encode()).hexdigest()[:12]
+        self._kept_as = f"pesapal:{account.id}:{owner}"
         self._http = HttpClient(
             account.base_url,
             timeout_s=surroundings.timeout_s,
@@ -68,8 +78,8 @@ class PesapalClient:
 
     def ipn_id(self, url: str, method: str, *, rejected: str | None = None) -> str:
         """The id of the notification address `url`, registered when that has not been done. Raises ProviderError."""
-        digest = hashlib.sha256(f"{self._account.base_url} {method} {url}".encode()).hexdigest()[:24]
-        key = f"pesapal:{self._account.id}:ipn:{digest}"
+        digest = hashlib.sha256(f"{method} {url}".encode()).hexdigest()[:24]
+        key = f"{self._kept_as}:ipn:{digest}"
 
         # The access token is got first: a token store need not allow to be asked while it is being asked.
         def registered(token: str) -> str:
@@ -92,7 +102,7 @@ class PesapalClient:
 
     def _with_token(self, work: Callable[[str], T]) -> T:
         """`work` with the shared token, and once more with a fresh one when Pesapal rejects it."""
-        key = f"pesapal:{self._account.id}:token"
+        key = f"{self._kept_as}:token"
         token = self._tokens.get(key, self._fetch_token)
         try:
             return work(token)
@@ -116,7 +126,7 @@ class PesapalClient:
         except TokenRejected:
             raise AuthFailed from None
         token = reply.body.get("token")
-        if reply.code.startswith("invalid"):
+        if reply.code.startswith("invalid") or reply.code == UNKNOWN_KEY:
             raise AuthFailed(code=reply.code, response=reply.facts())
         if not reply.is_ok or not isinstance(token, str) or not token:
             raise Unavailable(
@@ -135,7 +145,8 @@ class PesapalClient:
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Reply:
-        headers = {"Authorization": f"Bearer {token}"}
+        # Documented as required with every call, also where there is no body.
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         return read(self._http.request(method, path, json_body=body, query=query, headers=headers))
 
 
@@ -146,12 +157,13 @@ def read(answer: Answer) -> Reply:
     error = body.get("error")
     found = error if isinstance(error, dict) else {}
     told = _text(found.get("message")) or _text(error)
-    code = _text(found.get("code")) or _text(found.get("error_type")) or ("error" if told else "")
+    kind = _text(found.get("error_type"))
+    code = _text(found.get("code")) or kind or ("error" if told else "")
     message = told or _text(body.get("message"))
     status = _text(body.get("status"))
     if answer.status == 429 or status == "429":
         raise RateLimited(retry_after_s=_seconds(answer.headers.get("retry-after", "")))
-    if answer.status == 401 or status == "401":
+    if "401" in (str(answer.status), status) or kind == "authentication_error" or code in TOKEN_ERRORS:
         raise TokenRejected
     is_contradiction = status == "200" and not answer.is_ok
     if answer.status >= 500 or not status or is_contradiction:

@@ -26,6 +26,7 @@ from app.providers.base import (
     Customer,
     Handle,
     Kind,
+    ListedRefund,
     Provider,
     RefundHandle,
     RefundRequest,
@@ -69,6 +70,7 @@ class StripeProvider(Provider):
         asks=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
         can_cancel=True,
+        lists_refunds=True,
         # Stripe keeps idempotency keys for 24 hours: after that the same key would charge again.
         horizon=timedelta(hours=20),
     )
@@ -187,9 +189,9 @@ class StripeProvider(Provider):
             "amount": to_wire(request.amount),
             "metadata": {"reference": request.reference, "reason": request.reason[:MAX_METADATA]},
         }
-        for reason in REASONS:
-            if request.reason == reason:
-                params["reason"] = reason
+        reason = next((known for known in REASONS if known == request.reason), None)
+        if reason is not None:
+            params["reason"] = reason
         refunds = self._client.v1.refunds
         return statuses.refund_result(
             call(lambda: refunds.create(params, {"idempotency_key": request.reference}))
@@ -203,6 +205,13 @@ class StripeProvider(Provider):
             self._client, refund, payment_intent=self._payment_intent_of(refund.charge)
         )
         return statuses.refund_result(found) if found else Result(State.NOT_FOUND)
+
+    def _refunds_of(self, charge: Handle) -> list[ListedRefund]:
+        found = lookup.refunds_of(self._client, payment_intent=self._payment_intent_of(charge))
+        return [
+            ListedRefund(statuses.refund_result(item), statuses.metadata_of(item).get("reference"))
+            for item in found
+        ]
 
     def _payment_intent_of(self, charge: Handle) -> str:
         """The `pi_` refunds are made against. Raises InvalidRequest when nothing was paid."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -15,6 +14,7 @@ from typing import Any, Final
 from app import clock
 from app.providers.base import Callback, CallbackEvent, Kind, Result
 from app.providers.errors import ForgedCallback, InvalidCallback, OutcomeUnknown
+from app.providers.facts import json_object
 from app.providers.stripe.statuses import (
     Flow,
     flow_of,
@@ -41,7 +41,7 @@ KINDS: Final = (
 def read(callback: Callback, secret: str) -> CallbackEvent:
     """The event of a webhook signed with `secret`. Raises ForgedCallback, InvalidCallback."""
     verify(callback.body, callback.headers.get("stripe-signature", ""), secret)
-    event = _object(callback.body)
+    event = json_object(callback.body)
     identity, event_type = event.get("id"), event.get("type")
     data = event.get("data")
     thing = data.get("object") if isinstance(data, dict) else None
@@ -74,16 +74,6 @@ def verify(body: bytes, header: str, secret: str) -> None:
         raise ForgedCallback
     if clock.now().timestamp() - int(times[0]) > TOLERANCE_S:
         raise ForgedCallback("The webhook's signature is too old.")
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        event = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidCallback from None
-    if not isinstance(event, dict):
-        raise InvalidCallback
-    return event
 
 
 def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -38,7 +38,7 @@ def find_charge(client: stripe.StripeClient, charge: Handle, *, is_hosted: bool)
             intents["starting_after"] = after
         return client.v1.payment_intents.list(intents)
 
-    found = _find(page, charge.reference)
+    found = _first(_items(page), charge.reference)
     return str(found["id"]) if found else None
 
 
@@ -46,6 +46,11 @@ def find_refund(
     client: stripe.StripeClient, refund: RefundHandle, *, payment_intent: str
 ) -> dict[str, Any] | None:
     """The refund of `payment_intent` that carries our reference; None: there is none. Raises ProviderError."""
+    return _first(refunds_of(client, payment_intent=payment_intent), refund.reference)
+
+
+def refunds_of(client: stripe.StripeClient, *, payment_intent: str) -> Iterator[dict[str, Any]]:
+    """Every refund of `payment_intent`, whoever made it. Raises ProviderError."""
 
     def page(after: str | None) -> stripe.StripeObject:
         params: stripe.params.RefundListParams = {"payment_intent": payment_intent, "limit": PAGE}
@@ -53,20 +58,23 @@ def find_refund(
             params["starting_after"] = after
         return client.v1.refunds.list(params)
 
-    return _find(page, refund.reference)
+    return _items(page)
 
 
-def _find(page: Callable[[str | None], stripe.StripeObject], reference: str) -> dict[str, Any] | None:
+def _first(items: Iterator[dict[str, Any]], reference: str) -> dict[str, Any] | None:
+    return next((dict(item) for item in items if metadata_of(item).get("reference") == reference), None)
+
+
+def _items(page: Callable[[str | None], stripe.StripeObject]) -> Iterator[dict[str, Any]]:
+    """A list's items, page by page. Raises OutcomeUnknown after MAX_PAGES."""
     after: str | None = None
     for _ in range(MAX_PAGES):
         listed = _listed(partial(page, after))
-        for item in listed["data"]:
-            if metadata_of(item).get("reference") == reference:
-                return dict(item)
+        yield from listed["data"]
         if not listed["has_more"]:
-            return None
+            return
         after = str(listed["data"][-1]["id"])
-    raise OutcomeUnknown("There are too many newer payments at Stripe to find this one among them.")
+    raise OutcomeUnknown("Stripe lists more than can be looked through.")
 
 
 def _listed(work: Work) -> dict[str, Any]:

@@ -32,6 +32,7 @@ CARDS: Final = {
 
 REASONS: Final = {
     "cancelled": "The payment was cancelled.",
+    "closed": "The merchant has taken the payment back.",
     "insufficient_funds": "There is not enough money in the account.",
     "declined": "The card was declined.",
     "invalid_number": "The number is not one of the test numbers that succeed.",

@@ -21,6 +21,7 @@ WRONG_AMOUNT_MORE: Final = Decimal("1.00")
 OLD_NEWS_AFTER_S: Final = 1.0
 """How long after the success the news of an earlier, failed try arrives."""
 
+UNKNOWN: Final = "Invalid transaction or Transaction not found"
 NEVER_ANSWERS: Final = "timed_out"
 ABOUT_THE_PERSON: Final = ("cancelled", NEVER_ANSWERS)
 """Fates of a simulated customer. A person at the hosted page decides these for himself."""
@@ -40,10 +41,14 @@ class Payments:
     def add_to(self, blueprint: Blueprint) -> None:
         initialize = answers.steered(self._sandbox, "initialize", "tx_ref")(self.initialize)
         verify = answers.steered_by_path(self._sandbox, "verify")(self.verify)
+        cancel = answers.steered_by_path(self._sandbox, "cancel")(self.cancel)
         blueprint.add_url_rule(
             "/v1/transaction/initialize", "initialize", view_func=initialize, methods=["POST"]
         )
         blueprint.add_url_rule("/v1/transaction/verify/<path:ref>", "verify", view_func=verify)
+        blueprint.add_url_rule(
+            "/v1/transaction/cancel/<path:ref>", "cancel", view_func=cancel, methods=["PUT"]
+        )
 
     def initialize(self) -> Response:
         sent = answers.body()
@@ -60,10 +65,30 @@ class Payments:
     def verify(self, ref: str) -> Response:
         payment = self._store.get("chapa", "payment", ref)
         if payment is None:
-            return answers.failed(404, "Invalid transaction or Transaction not found")
+            return answers.failed(404, UNKNOWN)
         if payment["status"] == "pending":
             return answers.failed(404, "Payment not paid yet", status=None)
         return answers.success("Payment details", _details(payment))
+
+    def cancel(self, ref: str) -> Response:
+        """Close the page for ever. Only a payment that nothing has happened to can be cancelled."""
+        if self._store.get("chapa", "payment", ref) is None:
+            return answers.failed(404, UNKNOWN)
+        moment = answers.stamp(self._sandbox.now())
+
+        def close(payment: Document) -> Document | None:
+            if payment["status"] != "pending":
+                return None
+            payment |= {"status": "cancelled", "failure": "closed", "step": None, "updated_at": moment}
+            return dict(payment)
+
+        closed = self._store.update("chapa", "payment", ref, close)
+        if closed is None:
+            return answers.failed(400, "Payment link already expired")
+        names = ("tx_ref", "currency", "created_at", "updated_at")
+        amount = answers.number(Decimal(closed["amount"]))
+        told = {name: closed[name] for name in names} | {"amount": amount}
+        return answers.success("Checkout link expired successfully", told)
 
     def pay_as_asked(self, tx_ref: str) -> None:
         """What the simulated customer does: pays, unless the payment's fate says otherwise."""
@@ -158,6 +183,7 @@ class Payments:
             "method": None,
             "step": None,
             "refunded": "0",
+            "paid_back": "0",
             "plan": plan.to_json(),
             "created_at": moment,
             "updated_at": moment,
@@ -166,7 +192,7 @@ class Payments:
 
 
 def event(name: str, payment: Document, **instead: object) -> Document:
-    """The body of a charge's webhook: flat, amounts as text."""
+    """The body of a charge's webhook: flat, amounts as text; the status is the event's own word, its slash too."""
     return {
         "event": name,
         "first_name": payment["first_name"],
@@ -176,7 +202,7 @@ def event(name: str, payment: Document, **instead: object) -> Document:
         "currency": payment["currency"],
         "amount": answers.text(Decimal(payment["amount"])),
         "charge": answers.text(Decimal(payment["charge"])),
-        "status": payment["status"],
+        "status": name.partition(".")[2],
         "mode": "test",
         "reference": payment["reference"],
         "created_at": payment["created_at"],
@@ -200,7 +226,7 @@ def _details(payment: Document) -> Document:
         "mode": "test",
         "method": payment["method"],
         "type": "API",
-        "status": payment["status"],
+        "status": "refunded" if _is_paid_back(payment) else payment["status"],
         "reference": payment["reference"],
         "tx_ref": payment["tx_ref"],
         "customization": _customization(payment),
@@ -213,6 +239,11 @@ def _details(payment: Document) -> Document:
 def _customization(payment: Document) -> Document:
     given = payment["customization"] if isinstance(payment["customization"], dict) else {}
     return {"title": given.get("title"), "description": given.get("description"), "logo": given.get("logo")}
+
+
+def _is_paid_back(payment: Document) -> bool:
+    """Whether nothing of it is left with the merchant."""
+    return Decimal(payment["paid_back"]) == Decimal(payment["amount"])
 
 
 def _fee(amount: Decimal) -> Decimal:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, g
 
 from app.sandbox.chapa import answers
-from app.sandbox.chapa.payments import event
+from app.sandbox.chapa.payments import UNKNOWN, event
 from app.sandbox.chapa.webhooks import Webhooks
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
@@ -41,7 +41,7 @@ class Refunds:
         """`ref` is Chapa's reference of the payment or its tx_ref: the documents name both."""
         payment = self._payment(ref)
         if payment is None:
-            return answers.failed(404, "Invalid transaction or Transaction not found")
+            return answers.failed(404, UNKNOWN)
         sent = answers.body()
         if (refusal := self._refusal_of(sent, payment, g.plan)) is not None:
             return refusal
@@ -58,7 +58,7 @@ class Refunds:
             refund = found[0] if found else None
         if refund is None:
             return answers.failed(404, "Refund not found")
-        return answers.success("Refund details", _details(refund))
+        return answers.success("Refund verified successfully", _verified(refund))
 
     def _payment(self, ref: str) -> Document | None:
         payment = self._store.get("chapa", "payment", ref)
@@ -148,6 +148,7 @@ class Refunds:
             if fate:
                 self._give_back(refund["tx_ref"], Decimal(refund["amount"]))
             else:
+                self._pay_back(refund["tx_ref"], Decimal(refund["amount"]))
                 self._record(refund)
             return dict(refund)
 
@@ -159,11 +160,16 @@ class Refunds:
         news = event(
             "charge.refunded",
             payment,
-            status="refunded",
             amount=answers.text(Decimal(refund["amount"])),
             updated_at=moment,
         )
         self._webhooks.send(news, Plan.from_json(refund["plan"]), is_early=is_early)
+
+    def _pay_back(self, tx_ref: str, amount: Decimal) -> None:
+        def pay_back(payment: Document) -> None:
+            payment["paid_back"] = str(Decimal(payment["paid_back"]) + amount)
+
+        self._store.update("chapa", "payment", tx_ref, pay_back)
 
     def _record(self, refund: Document) -> None:
         self._sandbox.book.record(
@@ -176,7 +182,24 @@ class Refunds:
         )
 
 
+def _verified(refund: Document) -> Document:
+    """As `verify` shows it: other names than in the first answer, the amount as a number, plain words for the state."""
+    return {
+        "amount": answers.number(Decimal(refund["amount"])),
+        "currency": refund["currency"],
+        "ref_id": refund["ref"],
+        "payment_reference": refund["chapa_reference"],
+        "merchant_reference": refund["merchant_reference"],
+        "status": "initiated" if refund["status"] == INITIATED else refund["status"],
+        "reason": refund["reason"],
+        "meta": refund["meta"],
+        "created_at": refund["created_at"],
+        "updated_at": refund["updated_at"],
+    }
+
+
 def _details(refund: Document) -> Document:
+    """As the first answer shows it."""
     return {
         "id": refund["id"],
         "chapa_reference": refund["chapa_reference"],

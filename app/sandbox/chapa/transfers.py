@@ -166,9 +166,9 @@ OPENING: Final = {"ETB": Decimal("1000000.00"), "USD": Decimal("50000.00")}
 
 
 def _event(transfer: Document) -> Document:
-    is_paid = transfer["status"] == "success"
+    status = "success" if transfer["status"] == "success" else "failed/cancelled"
     return {
-        "event": "payout.success" if is_paid else "payout.failed/cancelled",
+        "event": f"payout.{status}",
         "type": "Payout",
         "account_name": transfer["account_name"],
         "account_number": transfer["account_number"],
@@ -177,7 +177,7 @@ def _event(transfer: Document) -> Document:
         "amount": answers.text(Decimal(transfer["amount"])),
         "charge": "0.00",
         "currency": transfer["currency"],
-        "status": transfer["status"],
+        "status": status,
         "reference": transfer["reference"],
         "chapa_reference": transfer["chapa_transfer_id"],
         "bank_reference": transfer["bank_reference"],

@@ -174,30 +174,45 @@ def _pull(sandbox: Sandbox) -> Any:
         offset = int(fields.text(sent, "OffSetValue", r"\d{1,9}"))
         start = max(start, sandbox.now() - REACH)
         rows = [
-            _row(receipt)
+            _row(receipt, is_till=_is_of_till(sandbox, receipt))
             for receipt in sandbox.store.find("mpesa", "receipt", shortcode=shortcode)
             # To the second: that is how the dates are asked for.
             if receipt["kind"] in ("push", "c2b")
             and start <= datetime.fromisoformat(receipt["at"]).replace(microsecond=0) <= end
         ]
+        page = rows[offset : offset + PAGE]
+        if not page:
+            # As the portal prints it: a text under another name.
+            return {
+                "ResponseRefID": request_id(),
+                "ResponseCode": "1001",
+                "ResponseMessage": "No transactions available for the selected time period",
+                "Transaction": "[[]]",
+            }
         return {
             "ResponseRefID": request_id(),
             "ResponseCode": "1000",
             "ResponseMessage": "Success",
-            "Response": [rows[offset : offset + PAGE]],
+            "Response": [page],
         }
 
     return query
 
 
-def _row(receipt: Document) -> dict[str, Any]:
+def _is_of_till(sandbox: Sandbox, receipt: Document) -> bool:
+    push = sandbox.store.get("mpesa", "push", receipt["of"])
+    return bool(push and push["type"] == "CustomerBuyGoodsOnline")
+
+
+def _row(receipt: Document, *, is_till: bool) -> dict[str, Any]:
+    """Only what was paid to a paybill has a bill reference."""
     return {
         "transactionId": receipt["receipt"],
         "trxDate": f"{datetime.fromisoformat(receipt['at']).astimezone(NAIROBI):{DATE}}",
         "msisdn": int(receipt["phone"]),
         "sender": "MPESA",
-        "transactiontype": "c2b-pay-bill-debit",
-        "billreference": receipt["reference"],
+        "transactiontype": "c2b-buy-goods-debit" if is_till else "c2b-pay-bill-debit",
+        "billreference": "" if is_till else receipt["reference"],
         "amount": f"{receipt['amount']}.00",
         "organizationname": "Sandbox merchant",
     }

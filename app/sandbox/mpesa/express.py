@@ -37,8 +37,10 @@ def add(blueprint: Blueprint, sandbox: Sandbox, pushes: Pushes) -> None:
     def push() -> dict[str, Any]:
         sent = _read_push(sandbox)
         plan: Plan = g.plan
-        if plan.fate == "locked" or sent["amount"] == LOCKED:
+        if plan.fate == "locked" or sent["amount"] == LOCKED or pushes.is_locked(sent["phone"]):
             raise Refused(500, "500.001.1001", "Unable to lock subscriber")
+        if pushes.is_repeat(sent["phone"], sent["amount"]):
+            sent["code_ahead"] = "17"
         made = pushes.create(sent, plan)
         return {
             "MerchantRequestID": made["merchant_request_id"],

@@ -17,7 +17,7 @@ NO_TRANSACTION: Final = {"b2c": "SKE0000000", "b2b": "OAK0000000"}
 Message = dict[str, Any]
 Parameter = dict[str, Any]
 
-STATUS_WORDS: Final = {"done": "Completed", "pending": "Pending", "failed": "Declined"}
+STATUS_WORDS: Final = {"done": "Completed", "pending": "Initiated", "failed": "Declined"}
 
 
 def result(sandbox: Sandbox, command: Document, about: Document | None, originator: str) -> Message:

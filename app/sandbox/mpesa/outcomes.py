@@ -134,15 +134,13 @@ class Outcomes:
         return command["result_url"], _dumped(message)
 
     def _asked_about(self, command: Document) -> Document | None:
-        """The command or receipt a status query is about: by receipt, or by either conversation id."""
+        """The command or receipt a status query is about: by receipt, or by its OriginatorConversationID."""
         store = self._sandbox.store
         if command["of_receipt"]:
             receipt = store.get("mpesa", "receipt", command["of_receipt"])
             return receipt and (store.get("mpesa", "command", receipt["of"]) or _standing_of(receipt))
-        asked = command["of_conversation"]
-        by_originator = store.get("mpesa", "originator", asked)
-        conversation = by_originator["conversation"] if by_originator else asked
-        found = store.get("mpesa", "command", conversation)
+        known = store.get("mpesa", "originator", command["of_conversation"])
+        found = known and store.get("mpesa", "command", known["conversation"])
         return found if found and found["operation"] in ("b2c", "b2b", "reversal") else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from app.sandbox.store import Document
 
 PROMPT_LIFE_S: Final = 60
 """A prompt nobody answers is gone after a minute: result 1037."""
+
+REPEAT_S: Final = 120
+"""Within so many seconds a second push of the same amount to the same phone ends with result 17."""
 
 SYSTEM_S: Final = 0.3
 """Until M-Pesa itself ends a push that reaches no phone; after the answer, as a rule."""
@@ -77,6 +81,26 @@ class Pushes:
     def get(self, id: str) -> Document | None:
         """The push of this CheckoutRequestID."""
         return self._sandbox.store.get("mpesa", "push", id)
+
+    def is_locked(self, phone: str) -> bool:
+        """Whether an open prompt keeps the next one off this phone."""
+        return self._is_strict() and bool(
+            self._sandbox.store.find("mpesa", "push", phone=phone, state="pending")
+        )
+
+    def is_repeat(self, phone: str, amount: int) -> bool:
+        """Whether this phone was asked for the same amount a moment ago."""
+        if not self._is_strict():
+            return False
+        now = self._sandbox.now()
+        return any(
+            (now - datetime.fromisoformat(push["at"])).total_seconds() < REPEAT_S
+            for push in self._sandbox.store.find("mpesa", "push", phone=phone, amount=amount)
+        )
+
+    def _is_strict(self) -> bool:
+        """Off unless control says so: a demo asks one phone again and again."""
+        return self._sandbox.dashboard.option("mpesa", "one_prompt") == "on"
 
     def is_held(self, phone: str) -> bool:
         """Whether a person has this phone in hand, so that nobody answers in his place."""

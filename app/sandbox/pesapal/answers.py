@@ -14,31 +14,36 @@ Document = dict[str, Any]
 
 
 class Refused(Exception):
-    """A call that is not done. status: Pesapal's own, in the body; http: the answer's, nearly always 200."""
+    """A call that is not done. status: Pesapal's own, in the body; http: the answer's, nearly always 200; kind: the
+    error_type."""
 
-    def __init__(self, code: str, message: str, *, status: str = "500", http: int = 200) -> None:
+    def __init__(
+        self, code: str, message: str, *, status: str = "500", http: int = 200, kind: str = "api_error"
+    ) -> None:
         super().__init__(message)
-        self.code, self.message, self.status, self.http = code, message, status, http
+        self.code, self.message, self.status, self.http, self.kind = code, message, status, http, kind
 
 
 def refusal(error: Refused) -> Response:
     """The error object around a refusal."""
     body = {
-        "error": error_object(error.code, error.message),
+        "error": error_object(error.code, error.message, kind=error.kind),
         "status": error.status,
         "message": error.message,
     }
     return answer(body, http=error.http)
 
 
-def error_object(code: str, message: str) -> Document:
+def error_object(code: str, message: str, *, kind: str = "api_error") -> Document:
     """`{"error_type": "api_error", …}`."""
-    return {"error_type": "api_error", "code": code, "message": message}
+    return {"error_type": kind, "code": code, "message": message}
 
 
 def unauthorised() -> Refused:
     """The bearer token is missing, unknown or over."""
-    return Refused("invalid_token", "The token is missing, invalid or has expired.", status="401", http=401)
+    return Refused(
+        "invalid_api_credentials_provided", "Invalid Access Token", status="401", http=401, kind="authentication_error"
+    )  # fmt: skip
 
 
 def answer(body: Mapping[str, Any] | list[Document], *, http: int = 200) -> Response:

@@ -18,6 +18,7 @@ REDIRECT_MODES: Final = ("TOP_WINDOW", "PARENT_WINDOW")
 _ID: Final = re.compile(r"^[A-Za-z0-9\-_.:]+$")
 _EMAIL: Final = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 _PHONE: Final = re.compile(r"^\+?[0-9]{9,15}$")
+_NUMBER: Final = re.compile(r"^[0-9]{1,13}(\.[0-9]{1,2})?$")
 _COUNTRY: Final = re.compile(r"^[A-Z]{2}$")
 
 
@@ -55,7 +56,7 @@ class Orders:
                 "invalid_description", f"The description must be at most {MAX_DESCRIPTION} characters."
             )
         if not self._notifications.is_registered(body.get("notification_id")):
-            raise Refused("invalid_notification_id", "The notification_id is not a registered IPN.")
+            raise Refused("InvalidIpnId", "The notification_id is not a registered IPN.")
         mode = body.get("redirect_mode") or REDIRECT_MODES[0]
         if mode not in REDIRECT_MODES:
             raise Refused(
@@ -99,9 +100,11 @@ def _merchant_reference(body: Document) -> str:
     return reference
 
 
-def amount_of(body: Document) -> Decimal:
+def amount_of(body: Document, *, may_be_text: bool = False) -> Decimal:
     """A JSON number above zero with at most two decimals. Raises Refused."""
     value = body.get("amount")
+    if may_be_text and isinstance(value, str) and _NUMBER.match(value):
+        value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise Refused("invalid_amount", "The amount must be a number.")
     amount = Decimal(value)

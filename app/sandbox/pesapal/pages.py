@@ -65,6 +65,8 @@ def _act(desk: Desk, id: str) -> Response:
         return _back(desk.payments.pay(id, method))
     if action == "fail":
         return _back(desk.payments.fail(id, "declined"))
+    if action != "cancel":
+        raise Refused("invalid_action", "Pay, let it fail, or cancel.")
     order = desk.payments.fail(id, "cancelled")
     return _back(order, to=order["cancellation_url"])
 
@@ -90,5 +92,8 @@ def _dashboard(desk: Desk) -> Response:
 
 
 def _decide(desk: Desk, id: str) -> Response:
-    desk.refunds.decide(id, is_approved=request.form.get("answer") == "approve")
+    answer = request.form.get("answer")
+    if answer not in ("approve", "reject"):
+        raise Refused("invalid_answer", "Approve or reject the refund.")
+    desk.refunds.decide(id, is_approved=answer == "approve")
     return _dashboard(desk)

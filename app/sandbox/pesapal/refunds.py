@@ -33,7 +33,8 @@ class Refunds:
         for name in ("confirmation_code", "username", "remarks"):
             if not isinstance(body.get(name), str) or not body[name].strip():
                 raise Refused(f"missing_{name}", f"The {name} is required.")
-        amount = amount_of(body)
+        # A Float by the table of the document, a text in its sample.
+        amount = amount_of(body, may_be_text=True)
         code = self._sandbox.store.get("pesapal", "confirmation", body["confirmation_code"])
         if code is None:
             raise Refused("invalid_confirmation_code", "There is no payment with this confirmation code.")

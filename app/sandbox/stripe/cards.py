@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Outcome = Literal["paid", "declined", "authenticate", "disputed"]
+RefundFate = Literal["at_once", "later", "fails_later", "waits", "comes_back"]
+"""How a refund goes: `waits` until somebody decides; `comes_back` succeeds at once and fails a little later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One test card. code, decline_code, message: what a decline says."""
+    """One test card. code, decline_code, message: what a decline says. refund_fate: how refunds to it go."""
 
     method: str
     number: str
@@ -19,6 +21,7 @@ class Card:
     code: str = ""
     decline_code: str = ""
     message: str = ""
+    refund_fate: RefundFate = "at_once"
 
     @property
     def last4(self) -> str:
@@ -72,6 +75,8 @@ CARDS: Final = (
     Card("pm_card_authenticationRequired", "4000002760003184", "visa", "authenticate"),
     Card("pm_card_threeDSecure2Required", "4000000000003220", "visa", "authenticate"),
     Card("pm_card_createDispute", "4000000000000259", "visa", "disputed"),
+    Card("pm_card_pendingRefund", "4000000000007726", "visa", refund_fate="later"),
+    Card("pm_card_refundFail", "4000000000005126", "visa", refund_fate="comes_back"),
 )  # fmt: skip
 
 BY_METHOD: Final = {card.method: card for card in CARDS}

@@ -6,7 +6,7 @@ from typing import Final
 
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
-from app.sandbox.stripe import forms
+from app.sandbox.stripe import currencies, forms
 from app.sandbox.stripe.errors import missing, refused
 from app.sandbox.stripe.events import Events, News
 from app.sandbox.stripe.objects import Document, dispute
@@ -75,12 +75,27 @@ class Disputes:
         return document
 
     def _tell(self, document: Document) -> None:
+        if document["status"] == "lost":
+            self._book(document)
         news = [News("charge.dispute.updated", document)]
         if document["status"] in ("won", "lost"):
             news.append(News("charge.dispute.closed", document))
         if document["status"] == "won":
             news.append(News("charge.dispute.funds_reinstated", document))
         self._events.publish(news, Plan())
+
+    def _book(self, document: Document) -> None:
+        """A dispute that is lost gives the money back for good."""
+        charge, currency = (
+            self._sandbox.store.get("stripe", "charge", document["charge"]),
+            document["currency"].upper(),
+        )
+        if charge is None:
+            return  # the sandbox was reset in the meantime
+        self._sandbox.book.record(
+            "stripe", "refund", reference=charge["_reference"], id=document["id"],
+            amount=currencies.major(document["amount"], currency), currency=currency,
+        )  # fmt: skip
 
 
 def _require_open(document: Document) -> None:

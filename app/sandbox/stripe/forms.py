@@ -12,6 +12,7 @@ from app.sandbox.stripe.errors import invalid
 Params = dict[str, Any]
 
 _KEY: Final = re.compile(r"^([^\[\]]+)((?:\[[^\[\]]*\])*)$")
+_EMAIL: Final = re.compile(r"[^@\s]+@[^@\s.]+(?:\.[^@\s.]+)+")
 _PART: Final = re.compile(r"\[([^\[\]]*)\]")
 MAX_METADATA_KEYS, MAX_METADATA_KEY, MAX_METADATA_VALUE = 50, 40, 500
 
@@ -112,6 +113,14 @@ def url(params: Mapping[str, Any], name: str) -> str | None:
     value = text(params, name)
     if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
         raise invalid("Not a valid URL", param=name, code="url_invalid")
+    return value
+
+
+def email(params: Mapping[str, Any], name: str) -> str | None:
+    """An e-mail address. Raises `email_invalid`."""
+    value = text(params, name, longest=800)
+    if value is not None and not _EMAIL.fullmatch(value):
+        raise invalid(f"Invalid email address: {value}", param=name, code="email_invalid")
     return value
 
 

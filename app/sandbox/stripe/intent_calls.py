@@ -32,7 +32,7 @@ REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "abandoned
 CAPTURE_METHODS: Final = ("automatic", "automatic_async", "manual")
 TEXTS: Final = {
     # name → the longest it may be
-    "customer": 255, "description": 1000, "receipt_email": 800, "setup_future_usage": 20, "statement_descriptor": 22,
+    "customer": 255, "description": 1000, "setup_future_usage": 20, "statement_descriptor": 22,
     "statement_descriptor_suffix": 22, "transfer_group": 255,
 }  # fmt: skip
 RETURN_URL_NEEDED: Final = (
@@ -74,6 +74,7 @@ class IntentCalls:
             _reference=metadata.get("reference", ""),
             _return_url=return_url,
             _session=None,
+            receipt_email=forms.email(params, "receipt_email"),
             **{name: forms.text(params, name, longest=longest) for name, longest in TEXTS.items()},
         )
         if is_confirmed:
@@ -98,6 +99,8 @@ class IntentCalls:
             for name, longest in TEXTS.items():
                 if name in params:
                     intent[name] = forms.text(params, name, longest=longest)
+            if "receipt_email" in params:
+                intent["receipt_email"] = forms.email(params, "receipt_email")
             if "capture_method" in params:
                 intent["capture_method"] = forms.choice(
                     params, "capture_method", CAPTURE_METHODS, "automatic"

@@ -130,6 +130,7 @@ def charge(intent: Mapping[str, Any], card: Card, *, id: str, created: int) -> D
         "refunded": False,
         "status": "succeeded" if is_paid else "failed",
         "_reference": intent["_reference"],
+        "_refund_fate": card.refund_fate,
     }
 
 

@@ -154,7 +154,11 @@ def _bank(desk: Desk, id: str) -> Response:
 
 
 def _settle(desk: Desk, id: str) -> Response:
-    refund = desk.refunds.settle(id, is_accepted=request.form.get("answer") == "accept")
+    is_accepted = request.form.get("answer") == "accept"
+    if desk.refunds.get(id)["status"] == "succeeded" and not is_accepted:
+        refund = desk.refunds.come_back(id)
+    else:
+        refund = desk.refunds.settle(id, is_accepted=is_accepted)
     return _rendered("done.html", message=f"The refund is now {refund['status']}.")
 
 

@@ -1,21 +1,26 @@
-"""Refunds: at once by default; two magic amounts leave them to the bank, which settles or returns them."""
+"""Refunds: at once by default; magic amounts and two test cards leave them to the bank, which settles or returns them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import Final
+from types import MappingProxyType
+from typing import Final, Literal
 
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
 from app.sandbox.stripe import currencies, forms, objects
+from app.sandbox.stripe.cards import RefundFate
 from app.sandbox.stripe.errors import invalid, missing, refused
 from app.sandbox.stripe.events import Events, News
 from app.sandbox.stripe.objects import Document
 
-SETTLES_LATER: Final = Decimal(7201)
-FAILS_LATER: Final = Decimal(7202)
-STAYS_PENDING: Final = Decimal(7203)
-"""Refund amounts, in major units, that do not succeed at once."""
+BY_AMOUNT: Final[Mapping[Decimal, RefundFate]] = MappingProxyType({
+    Decimal(7201): "later", Decimal(7202): "fails_later", Decimal(7203): "waits", Decimal(7204): "comes_back",
+})  # fmt: skip
+"""Refund amounts, in major units, whose fate is their own."""
+
+IS_PENDING: Final = ("later", "fails_later", "waits")
 
 TIMER: Final = "stripe.refund"
 BANK_TAKES_S: Final = 1.0
@@ -45,7 +50,10 @@ class Refunds:
             before = charge["amount_refunded"]
             charge["amount_refunded"] = before + taken
             charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
-            status = "pending" if _is_slow(taken, charge["currency"]) else "succeeded"
+            fate = BY_AMOUNT.get(
+                currencies.major(taken, charge["currency"]), charge.get("_refund_fate", "at_once")
+            )
+            status = "pending" if fate in IS_PENDING else "succeeded"
             refund = objects.refund(
                 charge,
                 amount=taken,
@@ -55,6 +63,7 @@ class Refunds:
                 status=status,
                 _plan=plan.to_json(),
                 _reference=charge["_reference"],
+                _fate=fate,
             )
             self._sandbox.store.insert("stripe", "refund", refund["id"], refund)
             if status == "succeeded":
@@ -68,7 +77,7 @@ class Refunds:
         ]
         if refund["status"] == "succeeded":
             news.append(News("refund.updated", refund, {"destination_details": {}}))
-        elif currencies.major(refund["amount"], refund["currency"]) != STAYS_PENDING:
+        if refund["_fate"] not in ("at_once", "waits"):
             self._sandbox.timers.set(TIMER, refund["id"], BANK_TAKES_S)
         self._events.publish(news, plan)
         return refund
@@ -115,10 +124,10 @@ class Refunds:
     # --- the bank
 
     def settle(self, id: str, *, is_accepted: bool | None = None) -> Document:
-        """The bank decides a pending refund, by its magic amount unless told. Raises 400 when it is not pending."""
+        """The bank decides a pending refund, by its fate unless told. Raises 400 when it is not pending."""
         refund = self.get(id)
         if is_accepted is None:
-            is_accepted = currencies.major(refund["amount"], refund["currency"]) != FAILS_LATER
+            is_accepted = refund["_fate"] != "fails_later"
 
         def change(document: Document) -> Document:
             if document["status"] != "pending":
@@ -144,6 +153,26 @@ class Refunds:
         refund = self._sandbox.store.get("stripe", "refund", id)
         if refund is not None and refund["status"] == "pending":
             self.settle(id)
+        elif refund is not None and refund["_fate"] == "comes_back" and refund["status"] == "succeeded":
+            self.come_back(id)
+
+    def come_back(self, id: str) -> Document:
+        """The customer's bank returns a refund that had succeeded. Raises 400 when it had not."""
+
+        def change(document: Document) -> Document:
+            if document["status"] != "succeeded":
+                raise refused(f"This refund has not succeeded: its status is {document['status']}.")
+            document["status"], document["failure_reason"] = "failed", "expired_or_canceled_card"
+            document["failure_balance_transaction"] = objects.new_id("txn")
+            self._return(document)
+            self._book(document, "refund_return")
+            return dict(document)
+
+        refund = self._sandbox.store.update("stripe", "refund", id, change)
+        was = {"status": "succeeded"}
+        news = [News("refund.updated", refund, was), News("refund.failed", refund, was)]
+        self._events.publish(news, Plan.from_json(refund["_plan"]))
+        return refund
 
     def _return(self, refund: Document) -> None:
         def change(charge: Document) -> None:
@@ -152,20 +181,16 @@ class Refunds:
 
         self._sandbox.store.update("stripe", "charge", refund["charge"], change)
 
-    def _book(self, refund: Document) -> None:
+    def _book(self, refund: Document, kind: Literal["refund", "refund_return"] = "refund") -> None:
         currency = refund["currency"].upper()
         self._sandbox.book.record(
             "stripe",
-            "refund",
+            kind,
             reference=refund["_reference"],
             id=refund["id"],
             amount=currencies.major(refund["amount"], currency),
             currency=currency,
         )
-
-
-def _is_slow(amount: int, currency: str) -> bool:
-    return currencies.major(amount, currency) in (SETTLES_LATER, FAILS_LATER, STAYS_PENDING)
 
 
 def _amount(charge: Document, amount: int | None) -> int:

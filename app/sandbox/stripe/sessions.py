@@ -84,7 +84,7 @@ class Sessions:
             "currency": currency,
             "customer": forms.text(params, "customer"),
             "customer_details": None,
-            "customer_email": forms.text(params, "customer_email", longest=800),
+            "customer_email": forms.email(params, "customer_email"),
             "expires_at": _expiry(params, now),
             "livemode": False,
             "locale": forms.text(params, "locale"),
@@ -119,7 +119,7 @@ class Sessions:
             ),
             description=forms.text(data, "description"),
             metadata=forms.merged({}, forms.metadata(data)),
-            receipt_email=forms.text(data, "receipt_email"),
+            receipt_email=forms.email(data, "receipt_email"),
             statement_descriptor=forms.text(data, "statement_descriptor", longest=22),
             statement_descriptor_suffix=forms.text(data, "statement_descriptor_suffix", longest=22),
         )

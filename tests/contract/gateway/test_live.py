@@ -44,7 +44,7 @@ def initialize(house: House, provider: str, amount: object, currency: str) -> di
         "metadata": {"order_id": "ORD-12345"},
     }  # fmt: skip
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    answer = requests.post(f"{house.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=20)
+    answer = requests.post(f"{house.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()["data"]
     return found
@@ -70,7 +70,7 @@ def test_a_payment_is_watched_from_the_first_step_to_the_last(
         assert answer == {
             "message": f"Subscribed to transaction {payment['id']}", "room": f"transaction_{payment['id']}",
         }  # fmt: skip
-        client.notes.wait_for_steps(payment["id"], timeout_s=20)
+        client.notes.wait_for_steps(payment["id"])
         seen = events(client, payment["id"])
         assert seen[-1] == "payment.completed" and seen[0] in ("payment.initiated", "payment.processing")
         assert seen == [
@@ -111,7 +111,7 @@ def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: Hou
 def refund(house: House, payment_id: str, amount: int) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     url = f"{house.url}/api/v1/payments/{payment_id}/refund"
-    answer = requests.post(url, json={"amount": amount, "reason": "x"}, headers=headers, timeout=20)
+    answer = requests.post(url, json={"amount": amount, "reason": "x"}, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
 
 
@@ -121,9 +121,8 @@ def test_a_failed_payment_is_told_as_failed(merchant: House) -> None:
         client.subscribe(payment["id"])
         wait_until(
             lambda: {"payment.failed", "payment.cancelled"} & set(events(client, payment["id"])), "the failure",
-            timeout_s=20,
         )  # fmt: skip
-    answer = requests.get(f"{merchant.url}/api/v1/payments/{payment['id']}", timeout=10).json()["data"]
+    answer = requests.get(f"{merchant.url}/api/v1/payments/{payment['id']}", timeout=30).json()["data"]
     assert answer["status"] in ("failed", "cancelled") and answer["failure_reason"]
 
 

@@ -79,7 +79,7 @@ class Payer:
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
         body = {"source_wallet_id": self.wallet, **body}
-        answer = requests.post(self.house.url + path, json=body, headers=self.sender.headers, timeout=10)
+        answer = requests.post(self.house.url + path, json=body, headers=self.sender.headers, timeout=30)
         assert answer.status_code == 201, answer.text
         return answer.json()
 

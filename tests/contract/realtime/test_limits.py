@@ -12,7 +12,7 @@ import socketio
 from tests.contract.realtime.conftest import MakeHouse, Payer
 from tests.support.house import House
 from tests.support.realtime import PythonClient, python_client
-from tests.support.waiting import wait_until
+from tests.support.waiting import SLACK_S, wait_until
 
 PLACES = 3
 
@@ -142,28 +142,28 @@ def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str)
 )
 def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, body: bytes) -> None:
     """Although it never reads: no thread waits for it."""
-    opened = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", timeout=10)
+    opened = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", timeout=30)
     sid = opened.text.split('"sid":"')[1].split('"')[0]
     address = f"{url}/socket.io/?EIO=4&transport=polling&sid={sid}"
-    assert requests.post(address, data=body, timeout=10).status_code == 400
-    assert requests.post(address, data=b"3", timeout=10).status_code == 400  # it is gone
+    assert requests.post(address, data=body, timeout=30).status_code == 400
+    assert requests.post(address, data=b"3", timeout=30).status_code == 400  # it is gone
 
 
 def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_house: MakeHouse) -> None:
     house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
     with python_client(house.url), python_client(house.url):
         with python_client(house.url):
-            refused = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=10)
+            refused = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             assert refused.status_code == 503
             assert refused.json()["code"] == "TOO_MANY_CLIENTS"
             assert refused.headers["Retry-After"] == "5"
             with pytest.raises(socketio.exceptions.ConnectionError):
                 socketio.Client(reconnection=False).connect(house.url)
             for _ in range(10):
-                assert requests.get(f"{house.url}/health/live", timeout=2).status_code == 200
+                assert requests.get(f"{house.url}/health/live", timeout=SLACK_S).status_code == 200
 
         def a_place_is_free() -> bool:
-            answer = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=10)
+            answer = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             return answer.status_code == 200
 
         wait_until(a_place_is_free, "a place for the next client")
@@ -174,11 +174,11 @@ def test_half_open_polls_leave_threads_for_rest(make_house: MakeHouse) -> None:
     house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
     sessions = []
     for _ in range(PLACES):
-        opened = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=10)
+        opened = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
         sessions.append(opened.text.split('"sid":"')[1].split('"')[0])
     polls = [_hanging_poll(house, sid) for sid in sessions for _ in range(20)]
     try:
-        assert requests.get(f"{house.url}/health/live", timeout=5).status_code == 200
+        assert requests.get(f"{house.url}/health/live", timeout=SLACK_S).status_code == 200
     finally:
         for poll in polls:
             poll.close()
@@ -198,4 +198,4 @@ def _hanging_poll(house: House, sid: str) -> Any:
 def test_the_app_stops_within_seconds_though_clients_are_connected(make_house: MakeHouse) -> None:
     house = make_house("app")
     with python_client(house.url, reconnection=False), python_client(house.url, reconnection=False):
-        assert house.stop("app") < 4.0
+        assert house.stop("app") < 4 + SLACK_S

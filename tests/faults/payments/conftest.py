@@ -9,6 +9,7 @@ import pytest
 
 from app import clock
 from tests.support import servers
+from tests.support.health import forget_health
 from tests.support.world import HTTP_PROVIDERS, World, paying_world
 
 FLOAT = 5_000
@@ -55,6 +56,7 @@ def _calm(world: World) -> None:
     world.sandbox.control({"rules": [], "autopay_s": 0, "advance_s": 0})
     world.advanced_s = 0.0
     clock.reset()
+    forget_health(world.app)
 
 
 def _is_sound(world: World) -> bool:

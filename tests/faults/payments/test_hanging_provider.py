@@ -40,9 +40,12 @@ ROUNDS, PHASE_S = 3, 7.5
 PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}
 """The load that is measured, in every phase; M-Pesa's is there to meet full places."""
 
-GROWTH = 2.0
-OVERDUE_S = 3
-"""No transaction of the application gets as old as this; a call that hangs is three times as old."""
+GROWTH, STOLEN_S = 2.0, 1.0
+"""How the others' answers may differ: the median by this factor, the 95th percentile also by what a busy machine takes
+from a single answer. Who waits for M-Pesa waits for seconds."""
+
+OVERDUE_S = 6
+"""No transaction of the application gets as old as this; a call that hangs does."""
 
 HANGS = [
     {"fault": "delay", "provider": "mpesa", "operation": operation, "seconds": HANG_S}
@@ -90,7 +93,7 @@ def _phase(stage: Stage, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift
     wait_until(
         lambda: not stage.query("SELECT FROM payments WHERE status <> 'completed' LIMIT 1"),
         "every payment to be completed",
-        timeout_s=60,
+        timeout_s=150,
         every_s=0.1,
     )
     return shift
@@ -137,7 +140,7 @@ def _completed_after(stage: Stage, shifts: list[Shift], provider: str) -> list[f
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_provider_that_hangs_slows_nobody_else(stage: Stage) -> None:
     """Three times both ways in turn, so that a busy machine is busy for both; the samples are put together."""
     usual: list[Shift] = []
@@ -160,9 +163,13 @@ def test_a_provider_that_hangs_slows_nobody_else(stage: Stage) -> None:
         for name in ("paystack", "cpay")
     }
     figures["paystack: until completed"] = [_completed_after(stage, shifts, "paystack") for shifts in both]
-    told = {what: tuple(round(_p95(times), 3) for times in samples) for what, samples in figures.items()}
-    for what, (before, after) in told.items():
-        assert after < GROWTH * before, (what, told)
+    for what, (before, after) in figures.items():
+        told = (
+            what,
+            [(round(statistics.median(times), 3), round(_p95(times), 3)) for times in (before, after)],
+        )
+        assert statistics.median(after) < GROWTH * statistics.median(before), told
+        assert _p95(after) < GROWTH * _p95(before) + STOLEN_S, told
 
 
 def _assert_hung(answers: list[Told]) -> None:

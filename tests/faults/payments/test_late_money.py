@@ -9,7 +9,7 @@ import requests
 
 from app import clock
 from app.errors import InvalidRequest
-from app.services import reconciliation_service
+from app.services import operator_decisions
 from tests.faults.payments.deliveries import latest
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.truth import entries, events, operator, outcome, refused
@@ -20,6 +20,7 @@ AMOUNT = 100
 LATE = Expected("failed", 1, "late_success")
 PAYABLE_ON = [
     {"fault": "before", "provider": "stripe", "operation": "expire"},
+    {"fault": "before", "provider": "chapa", "operation": "cancel"},
     {"fault": "before", "provider": "pesapal", "operation": "cancel"},
 ]
 """The page cannot be closed: the providers that could do not answer."""
@@ -108,7 +109,7 @@ def test_another_card_after_a_failure(world: World) -> None:
     payment_id = world.begin("pesapal", 7104)
     assert world.settle(payment_id, hours=1)["status"] == "failed"
     page = world.payment(payment_id)["payment_url"]
-    requests.post(page, data={"method": "Visa", "action": "pay"}, timeout=10, allow_redirects=False)
+    requests.post(page, data={"method": "Visa", "action": "pay"}, timeout=30, allow_redirects=False)
     assert len(world.charged(payment_id)) == 1
     world.settle(payment_id, until=(), hours=0.1)
     assert outcome(world, payment_id) == LATE
@@ -146,7 +147,7 @@ def test_a_crowd_of_operators_decides_once(world: World) -> None:
     payment_id = begin_late(world, "chapa")
 
     def decide(number: int) -> str:
-        act = reconciliation_service.accept if number % 2 else reconciliation_service.give_back
+        act = operator_decisions.accept if number % 2 else operator_decisions.give_back
         with world.app.app_context():
             try:
                 act(world.rows("SELECT id FROM payments WHERE id = :id", id=payment_id)[0].id, operator="op")
@@ -160,7 +161,7 @@ def test_a_crowd_of_operators_decides_once(world: World) -> None:
     world.assert_books_agree()
 
 
-@pytest.mark.parametrize("provider", ["stripe", "pesapal"])
+@pytest.mark.parametrize("provider", ["stripe", "chapa", "pesapal"])
 def test_a_cancel_that_loses_against_the_customer(world: World, provider: str) -> None:
     """Paid, but the callback is lost: the merchant, who knows nothing of it, takes the payment back."""
     world.sandbox.control({"rules": rules("callback lost", provider)})
@@ -173,7 +174,9 @@ def test_a_cancel_that_loses_against_the_customer(world: World, provider: str) -
     world.assert_books_agree()
 
 
-@pytest.mark.parametrize(("provider", "operation"), [("stripe", "expire"), ("pesapal", "cancel")])
+@pytest.mark.parametrize(
+    ("provider", "operation"), [("stripe", "expire"), ("chapa", "cancel"), ("pesapal", "cancel")]
+)
 def test_a_cancel_whose_answer_is_lost(world: World, provider: str, operation: str) -> None:
     """Taken back, but nobody heard it: not cancelled on a guess, and nothing is charged."""
     rule = {"fault": "after", "provider": provider, "operation": operation, "times": 1}

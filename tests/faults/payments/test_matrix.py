@@ -16,7 +16,7 @@ from tests.faults.payments.deliveries import forged_success
 from tests.faults.payments.expectations import NEVER_CAME, PAID, RULES, SILENT, TABLE, rules
 from tests.faults.payments.truth import assert_paid_once, declare, entries, events, outcome
 from tests.support.together import together
-from tests.support.world import HTTP_PROVIDERS, World
+from tests.support.world import HTTP_PROVIDERS, TIMEOUT_S, World
 
 AMOUNT = 100
 LONG_ENOUGH_H = 80
@@ -49,7 +49,7 @@ def test_the_payment_ends_in_the_providers_true_state(world: World, provider: st
 
 def test_an_answer_that_comes_too_late(world: World) -> None:
     """The gateway has stopped listening when the provider does what it was asked."""
-    world.sandbox.control({"rules": [{"fault": "delay", "seconds": 3.5}], "autopay_s": 0.5})
+    world.sandbox.control({"rules": [{"fault": "delay", "seconds": TIMEOUT_S + 0.5}], "autopay_s": 0.5})
     ids = dict(
         zip(HTTP_PROVIDERS, together(5, lambda n: world.begin(HTTP_PROVIDERS[n], AMOUNT)), strict=True)
     )

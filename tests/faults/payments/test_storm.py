@@ -11,7 +11,9 @@ asked about.
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +36,7 @@ CLIENTS = 6
 KILLS = (120, 320)
 """After so many payments the worker is killed."""
 
-ALL_FINAL_S = 110
+ALL_FINAL_S = 200
 
 LOST, REPEATED = 0.3, 0.3
 RULES = [
@@ -85,15 +87,17 @@ def _order(number: int, dice: random.Random) -> tuple[str, int, str | None]:
 
 def _kill_the_worker(stage: Stage) -> None:
     """While it has jobs in its hands, and start it again."""
-    wait_until(
-        lambda: stage.query("SELECT FROM jobs WHERE state = 'due' AND leased_until > now() LIMIT 1"),
-        "the worker to be at work",
-        every_s=0.0,
-    )
+
+    def is_held_at_work() -> bool:
+        """Whether it has one; if so, it stands still with it."""
+        os.killpg(stage.house.pid("worker"), signal.SIGSTOP)
+        if stage.query("SELECT FROM jobs WHERE state = 'due' AND leased_until > now() LIMIT 1"):
+            return True
+        os.killpg(stage.house.pid("worker"), signal.SIGCONT)
+        return False
+
+    wait_until(is_held_at_work, "the worker to be at work", every_s=0.02)
     stage.house.kill("worker")
-    assert stage.query("SELECT FROM jobs WHERE state = 'due' AND leased_until > now() LIMIT 1"), (
-        "the kill met nothing"
-    )
     stage.house.start("worker")
 
 
@@ -120,7 +124,7 @@ def _give_some_back(stage: Stage) -> list[Told]:
         rows = stage.query(_COMPLETED, names=list(REFUNDING), each=REFUNDS // len(REFUNDING))
         return [(row[0], row[1]) for row in rows] if len(rows) == REFUNDS else []
 
-    found = wait_until(completed, "enough completed payments of each provider", timeout_s=60, every_s=0.2)
+    found = wait_until(completed, "enough completed payments of each provider", timeout_s=120, every_s=0.2)
     with ThreadPoolExecutor(CLIENTS) as pool:
         sent = [
             pool.submit(stage.refund, payment_id, 40 if number % 2 and provider != "pesapal" else None)
@@ -130,7 +134,7 @@ def _give_some_back(stage: Stage) -> list[Told]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_every_payment_ends_and_every_book_agrees(stage: Stage) -> None:
     stage.control({"rules": RULES})
     # So that the merchant's balance covers every refund, the fees included.

@@ -1,4 +1,4 @@
-"""Money that goes back without our asking is put before a person: disputes, refunds in the provider's own portal."""
+"""Disputes are put before a person. News of refunds is only a reason to look: see test_refunds_elsewhere.py."""
 
 from __future__ import annotations
 
@@ -41,18 +41,30 @@ def _news(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-@pytest.mark.parametrize(("kind", "why"), [("dispute", "dispute"), ("refund", "refunded_at_provider")])
-def test_what_others_do_with_a_payment_is_shown(world: World, provider: str, kind: str, why: str) -> None:
+def test_a_dispute_is_shown(world: World, provider: str) -> None:
     """Breaks when such news is taken for news of nothing, and the merchant keeps money that is gone."""
     payment_id, attempt = _paid(world, provider)
-    answer = signed(world, provider, _news(provider, attempt, kind=kind), secret=SECRETS[provider]).send()
+    answer = signed(
+        world, provider, _news(provider, attempt, kind="dispute"), secret=SECRETS[provider]
+    ).send()
     assert answer.status_code == 200
     world.run_due()
     found = world.payment(payment_id)
-    assert (found["status"], found["review"]) == ("completed", why)
+    assert (found["status"], found["review"]) == ("completed", "dispute")
     operator(world, "payments", "reviewed", payment_id)
     assert world.payment(payment_id)["review"] is None
     refused(world, "payments", "reviewed", payment_id)
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paystack"])
+def test_news_of_a_refund_that_nobody_made_books_nothing(world: World, provider: str) -> None:
+    """Even signed news is only a reason to look into the provider's list. Breaks when the news itself is believed."""
+    payment_id, attempt = _paid(world, provider)
+    signed(world, provider, _news(provider, attempt, kind="refund"), secret=SECRETS[provider]).send()
+    world.settle(payment_id, until=(), hours=0.1)
+    found = world.payment(payment_id)
+    assert (found["status"], found["review"]) == ("completed", None)
+    world.assert_books_agree()
 
 
 def test_a_repeat_about_a_refund_of_ours_is_no_reason(world: World) -> None:

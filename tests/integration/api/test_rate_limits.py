@@ -12,6 +12,12 @@ from tests.support import servers
 from tests.support.factories import make_user
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that a busy machine makes late is not away: what is counted here is counted there."""
+    monkeypatch.setattr("app.rate_limits.REDIS_TIMEOUT_S", 10.0)
+
+
 @pytest.fixture
 def strict_app(settings: dict[str, str], redis_server) -> Flask:
     """Low limits on counters of its own (another database number of this process's Redis)."""

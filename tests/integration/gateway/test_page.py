@@ -31,9 +31,9 @@ def test_the_pages_example_has_the_fields_of_the_answer(demo: House) -> None:  #
     example = json.loads(blocks(PAGE, "json")[0])
     order = {"provider": "cpay", "amount": 1000, "currency": "KES", "customer": {"phone": "+254700000000"}}
     answer = requests.post(
-        f"{demo.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": "page"}, timeout=20
+        f"{demo.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": "page"}, timeout=30
     )
     assert answer.status_code == 201
     assert answer.json()["data"].keys() == example["data"].keys()
-    listed = requests.get(f"{demo.url}/api/v1/payments", timeout=20).json()["data"]
+    listed = requests.get(f"{demo.url}/api/v1/payments", timeout=30).json()["data"]
     assert listed["pagination"].keys() == json.loads(blocks(PAGE, "json")[1])["data"]["pagination"].keys()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+
+from tests.support.house import free_port
 
 PROJECT = Path(__file__).resolve().parents[3]
 CACHE = PROJECT / "var" / "cache"
@@ -68,18 +69,11 @@ relay: flask relay
 """
 
 
-def wait_for(condition: Callable[[], bool], what: str, *, timeout_s: float = 20) -> None:
+def wait_for(condition: Callable[[], bool], what: str, *, timeout_s: float = 60) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
         time.sleep(0.02)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class House:
@@ -120,7 +114,7 @@ class House:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=100,
             check=False,
         )
         return done.returncode, done.stdout + done.stderr
@@ -130,7 +124,7 @@ class House:
         wait_for(
             lambda: "Ctrl-C stops" in self.text() or process.poll() is not None,
             f"the launcher's last line, after:\n{self.text()}",
-            timeout_s=60,
+            timeout_s=100,
         )
         assert process.poll() is None, self.text()
         return process
@@ -138,7 +132,7 @@ class House:
     def finish(self, number: signal.Signals = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def text(self) -> str:
         return self.output.read_text()

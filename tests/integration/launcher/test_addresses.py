@@ -9,7 +9,7 @@ import pytest
 
 from launcher import addresses
 from launcher.errors import LauncherError
-from tests.integration.launcher.stand_in import free_port
+from tests.support.house import free_port
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from tests.integration.launcher.stand_in import House, wait_for
 
 
 def answer(house: House) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{house.port}/health/ready", timeout=5) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{house.port}/health/ready", timeout=30) as response:
         status: int = response.status
         return status
 
@@ -103,7 +103,7 @@ def test_a_killed_process_is_named_with_its_signal(house: House) -> None:
         child for child in psutil.Process(process.pid).children() if "gunicorn" in " ".join(child.cmdline())
     )
     gunicorn.kill()
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     assert "The process app ended unexpectedly (killed by SIGKILL)" in house.text()
     wait_for(lambda: house.left_running() == [], "the killed process's workers have ended")
 

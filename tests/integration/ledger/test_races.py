@@ -29,9 +29,9 @@ def _behind(
         thread = threading.Thread(target=lambda: outcomes.append(second(waiter)), daemon=True)
         thread.start()
         pid = waiter.info.backend_pid
-        wait_until(lambda: blocked(books, pid), "the second to wait for the first", timeout_s=1.5)
+        wait_until(lambda: blocked(books, pid), "the second to wait for the first", timeout_s=8)
         holder.commit()
-        thread.join(5)
+        thread.join(30)
         yield outcomes
 
 
@@ -141,7 +141,7 @@ def test_a_debit_behind_a_freeze_is_refused(
 
 
 def test_a_credit_waits_for_nobody(settings: dict[str, str], books: Any, pair: tuple[int, int]) -> None:
-    """Everybody may pay a wallet that is just paying. Breaks when a credit locks the row: 55P03 after two seconds."""
+    """Everybody may pay a wallet that is just paying. Breaks when a credit locks the row: 55P03 after ten seconds."""
     payer, payee = pair
     outside = ledger.open_account(books, is_floored=False)[0]
     with connection(settings, is_autocommit=False) as holder:
@@ -183,5 +183,5 @@ def test_a_reader_never_sees_money_twice_or_not_at_all(settings: dict[str, str],
         seen = {ledger.balance(books, wallet) for _ in range(300)}
     finally:
         stop.set()
-        folder.join(5)
+        folder.join(30)
     assert seen == {150}

@@ -59,9 +59,9 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
     ):  # fmt: skip
         opened = tenant_wallet(first, shop.tenant_id, "KES")
         second = pool.submit(open_it)
-        wait_until(lambda: one(watcher, waiting) == 1, "the second to wait", timeout_s=1.5)
+        wait_until(lambda: one(watcher, waiting) == 1, "the second to wait", timeout_s=8)
         first.commit()
-        assert second.result(timeout=10) == (opened, 42)
+        assert second.result(timeout=30) == (opened, 42)
 
 
 def test_accounts_of_the_house_have_speaking_names(app: Flask, shop: Shop, rows) -> None:

@@ -7,16 +7,16 @@ import gzip
 import http.client
 import json
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
 from app.providers.errors import CallbackError
+from tests.support.listening import Listening, Received
 
 
 @dataclass(frozen=True)
@@ -43,37 +43,16 @@ class Asked:
         return f"{self.method} {urlsplit(self.target).path}"
 
 
-class Listening:
-    """A server on 127.0.0.1 while the block lasts."""
+class Answering(Listening):
+    """Answers what came; that the other side gives up meanwhile is no failure."""
 
-    def __enter__(self) -> Any:
-        owner = self
+    protocol = "HTTP/1.0"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                try:
-                    owner.answer(Asked(self.command, self.path, headers, body), self)
-                except (OSError, http.client.HTTPException):
-                    self.close_connection = True  # the other side gave up, or the simulator hung up
-
-            do_GET = do_POST
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing: what came is kept."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+    def serve(self, received: Received, handler: BaseHTTPRequestHandler) -> None:
+        try:
+            self.answer(Asked(received.method, received.path, received.headers, received.body), handler)
+        except (OSError, http.client.HTTPException):
+            handler.close_connection = True  # the other side gave up, or the simulator hung up
 
     def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
         raise NotImplementedError
@@ -152,7 +131,7 @@ def packed(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> Non
 
 
 @dataclass
-class Meddler(Listening):
+class Meddler(Answering):
     """Between the adapters and the simulators at `target`. seen: every request of an adapter's.
 
     `meddle(path, meddling)` concerns requests whose "METHOD /path" matches; `forget()` ends it.
@@ -212,7 +191,7 @@ class Heard:
 
 
 @dataclass
-class Inbox(Listening):
+class Inbox(Answering):
     """Where callbacks come to: `/hooks/<provider>…`, read by `readers[provider]` and answered as that says."""
 
     readers: dict[str, Provider] = field(default_factory=dict)

@@ -73,7 +73,7 @@ class Theatre:
                 self.pass_time(0.5)
             return found
 
-        return wait_until(looked, what, timeout_s=15, every_s=0.02)
+        return wait_until(looked, what, every_s=0.02)
 
 
 @dataclass
@@ -348,7 +348,7 @@ class Scene:
         """Until the simulators have done and sent what they meant to by now."""
 
         def is_quiet() -> bool:
-            answer = requests.get(f"{self.theatre.sandbox.url}/sandbox/waiting", timeout=10)
+            answer = requests.get(f"{self.theatre.sandbox.url}/sandbox/waiting", timeout=30)
             return bool(answer.json()["due_soon"] == 0)
 
         self.theatre.until(is_quiet, "the simulators are quiet")

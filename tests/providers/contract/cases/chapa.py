@@ -19,12 +19,13 @@ CASES = (
         customer=Customer(phone="+251911223344", email="abebe@example.com", name="Abebe Kebede"),
         refused=of_amount("100", "KES"),
         operations={
-            "charge": "initialize", "inquire": "verify", "refund": "refund", "pay_out": "transfer",
-            "inquire_payout": "transfer_verify",
+            "charge": "initialize", "inquire": "verify", "cancel": "cancel", "refund": "refund",
+            "pay_out": "transfer", "inquire_payout": "transfer_verify",
         },
         paths={
             "charge": r"POST .*/transaction/initialize$",
             "inquire": r"GET .*/transaction/verify/",
+            "cancel": r"PUT .*/transaction/cancel/",
             "refund": r"POST .*/refund/",
             "inquire_refund": r"GET .*/refund/.*/verify$",
             "pay_out": r"POST .*/transfers$",

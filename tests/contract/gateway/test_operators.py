@@ -1,0 +1,130 @@
+"""What an operator does first: start with a mistake in a setting, look at what waits, find a payment at its provider."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from app.config import ConfigError, load
+from tests.support.house import PROJECT, House
+from tests.support.waiting import wait_until
+
+SECRETS = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)  # fmt: skip
+SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@127.0.0.1/c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("STRIPE_ENV", "liev", "expected sandbox or live"),
+        ("MPESA_ENV", "production", "expected sandbox or live"),
+        ("LOG_LEVEL", "LOUD", "expected DEBUG or INFO or WARNING or ERROR"),
+        ("PROVIDER_TIMEOUT_S", "-1", "above zero"),
+        ("PROVIDER_TIMEOUT_S", "nan", "above zero"),
+        ("PROVIDER_TIMEOUT_S", "soon", ""),
+        ("PUBLIC_URL", "pay.example.com", "such as https://pay.example.com"),
+        ("PUBLIC_URL", "ftp://pay.example.com", "such as https://pay.example.com"),
+        ("PAYSTACK_BASE_URL", "https://", "such as https://pay.example.com"),
+        ("ALLOW_TEST_PROVIDERS", "maybe", "expected true or false"),
+    ],
+)
+def test_a_setting_nobody_can_serve_with_is_named_at_the_start(name: str, value: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(SETTINGS | {name: value})
+    assert str(caught.value).startswith(f"{name} cannot be read: ") and told in str(caught.value)
+
+
+def test_settings_are_read_as_people_write_them() -> None:
+    read = load(
+        SETTINGS | {"STRIPE_ENV": "Live", "LOG_LEVEL": "warning", "PUBLIC_URL": "https://pay.example.com/"}
+    )
+    assert (read["STRIPE_ENV"], read["LOG_LEVEL"]) == ("live", "WARNING")
+    assert read["PUBLIC_URL"] == "https://pay.example.com"  # paths are put behind it
+
+
+def test_a_provider_that_is_half_configured_is_named(merchant: House) -> None:
+    live = {"GATEWAY_ENV": "production", "STRIPE_API_KEY": "sk_live_1", "LOG_LEVEL": "INFO"}
+    done = flask(merchant, "fees", "list", settings=live)
+    (line,) = [line for line in done.stderr.splitlines() if "provider.half_configured" in line]
+    assert "stripe" in line and "STRIPE_WEBHOOK_SECRET" in line
+    assert "sk_live_1" not in done.stderr + done.stdout
+    whole = live | {"STRIPE_WEBHOOK_SECRET": "whsec_1"}
+    assert "half_configured" not in flask(merchant, "fees", "list", settings=whole).stderr
+
+
+def flask(
+    house: House, *words: str, settings: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    environment = house.environment | (settings or {})
+    return subprocess.run(
+        ["flask", *words], check=False, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100
+    )  # fmt: skip
+
+
+def initialize(house: House, **differing: Any) -> str:
+    order = {
+        "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
+        **differing,
+    }  # fmt: skip
+    answer = requests.post(
+        f"{house.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": uuid.uuid4().hex},
+        timeout=60,
+    )  # fmt: skip
+    assert answer.status_code == 201, answer.text
+    found: str = answer.json()["data"]["id"]
+    return found
+
+
+def get(house: House, payment: str) -> dict[str, Any]:
+    data: dict[str, Any] = requests.get(f"{house.url}/api/v1/payments/{payment}", timeout=20).json()["data"]
+    return data
+
+
+def test_what_waits_for_a_decision_is_listed(merchant: House) -> None:
+    payment = initialize(merchant, amount="7009", provider="cpay")
+    wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
+    told = flask(merchant, "payments", "waiting")
+    assert told.returncode == 0, told.stderr
+    (line,) = [line for line in told.stdout.splitlines() if line.startswith(payment)]
+    assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]
+    metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
+    told_there = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
+    assert told_there is not None and float(told_there[1]) == len(told.stdout.splitlines())
+
+
+def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: House) -> None:
+    payment = initialize(merchant)
+    wait_until(lambda: get(merchant, payment)["status"] == "completed", "the payment", every_s=0.2)
+    refund = requests.post(
+        f"{merchant.url}/api/v1/payments/{payment}/refund", headers={"Idempotency-Key": uuid.uuid4().hex}, timeout=60
+    )  # fmt: skip
+    assert refund.status_code == 200, refund.text
+    (given_back,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()[
+        "data"
+    ]
+    told = flask(merchant, "payments", "show", payment)
+    assert told.returncode == 0, told.stderr
+    text = told.stdout
+    assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
+    assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {given_back['id']}: " in text
+    book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
+    label = re.search(r"^  label +(\S+)$", text, re.MULTILINE)
+    receipt = re.search(r"^  receipt +(\S+)$", text, re.MULTILINE)
+    assert label is not None and receipt is not None
+    assert [entry["amount"] for entry in book if label[1] in entry.values()][:1] == ["1000.00"]
+    assert re.search(
+        rf"^  provider's id  {get(merchant, payment)['provider_transaction_id']}$", text, re.MULTILINE
+    )
+    for hidden in ("+254711223344", "callback", "token"):
+        assert hidden not in text
+
+
+def test_a_payment_that_is_none_is_a_sentence(merchant: House) -> None:
+    told = flask(merchant, "payments", "show", str(uuid.uuid4()))
+    assert (told.returncode, told.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

@@ -1,0 +1,82 @@
+"""docs/api/gateway.md: its commands, pasted from top to bottom, and its examples beside what is really answered."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.contract.wallet.test_pages import answers, blocks
+from tests.support.house import PROJECT, House
+
+PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def printed(house: House, merchant: House, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What a reader who pastes every command of the page sees, in order."""
+    subprocess.run(
+        ["flask", "demo", "reset"], cwd=PROJECT, env=house.environment, check=True, capture_output=True
+    )
+    script = "\n".join(["set -euo pipefail", *blocks(PAGE, "sh")])
+    done = subprocess.run(
+        ["bash", "-c", script.replace("localhost:5000", f"localhost:{house.port}")],
+        check=False, cwd=tmp_path_factory.mktemp("reader"), env=house.environment, capture_output=True, text=True,
+        timeout=110,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return answers(done.stdout)
+
+
+def test_every_command_works(printed: list[dict[str, Any]]) -> None:
+    shown = len(re.findall(r"^\s*curl|^curl", "\n".join(blocks(PAGE, "sh")), re.MULTILINE))
+    assert len(printed) == shown, "a command printed nothing"
+    assert all(answer["success"] is True for answer in printed), printed
+
+
+def examples() -> list[dict[str, Any]]:
+    return [json.loads(block) for block in blocks(PAGE, "json")]
+
+
+def test_the_payment_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> None:
+    example = examples()[0]["data"]
+    looked = printed[0]["data"]
+    # Only initialize tells the token; the rest of the command's answer is taken apart by the page itself.
+    assert set(example) - {"realtime_token"} == set(looked)
+    assert set(example["customer"]) == set(looked["customer"])
+    for name in ("provider", "amount", "currency", "status", "customer", "payment_method", "metadata", "payment_url",
+                 "refunded_amount", "failure_reason", "review"):  # fmt: skip
+        assert looked[name] == example[name], name
+
+
+def test_the_list_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> None:
+    listed = next(answer for answer in printed if "pagination" in answer["data"])
+    assert listed["data"]["pagination"] == examples()[1]["data"]["pagination"]
+
+
+def test_the_refund_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> None:
+    (example,) = examples()[2]["data"]
+    (refund,) = next(
+        answer["data"]
+        for answer in printed
+        if isinstance(answer["data"], list) and "payment_id" in answer["data"][0]
+    )
+    assert set(refund) == set(example)
+    changing = {"id", "payment_id", "provider_refund_id", "created_at", "completed_at"}
+    assert {name: refund[name] for name in set(example) - changing} == {
+        name: example[name] for name in set(example) - changing
+    }
+
+
+def test_the_page_names_every_status(house: House) -> None:
+    document = json.loads(
+        subprocess.run(
+            ["flask", "openapi", "print"], cwd=PROJECT, env=house.environment, check=True, capture_output=True, text=True
+        ).stdout
+    )  # fmt: skip
+    known = document["components"]["schemas"]["Transaction"]["properties"]["status"]["enum"]
+    table = PAGE.split("| `status` | |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`([a-z_]+)`", table)) == set(known)

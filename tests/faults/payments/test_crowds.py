@@ -1,0 +1,91 @@
+"""Many open payments of a provider that hangs: its jobs ask less and less often, and leave the worker to the others."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from app import clock
+from app.providers import PROVIDERS
+from app.services import payment_driver, reconciliation_service, refund_driver
+from app.services.bulkhead import Bulkheads
+from tests.faults.payments.expectations import rules
+from tests.support.world import World
+
+
+class _Full(Bulkheads):
+    """No place at any provider."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+    def try_enter(self, provider: str) -> bool:
+        return False
+
+
+@pytest.fixture
+def full(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setitem(world.app.extensions, "bulkheads", _Full())
+    return world
+
+
+def _waits(world: World, drive: object, thing_id: uuid.UUID, ages_s: list[int]) -> list[float]:
+    """How long a job without a place waits, at these ages."""
+    found = []
+    with world.app.app_context():
+        for age_s in ages_s:
+            clock.reset()
+            clock.travel(timedelta(seconds=age_s))
+            run_at = drive(thing_id)  # type: ignore[operator]
+            found.append((run_at - clock.now()).total_seconds())
+    clock.reset()
+    return found
+
+
+def test_a_payment_without_a_place_comes_back_less_and_less_often(full: World) -> None:
+    """Breaks when each comes back every second: ten thousand of them are ten thousand claims a second."""
+    payment_id = full.begin("stripe", 100)
+    (attempt,) = full.attempts(payment_id)
+    assert attempt.state == "created"
+    soon, later, late = _waits(full, payment_driver.drive, attempt.id, [2, 60, 600])
+    assert 0 < soon <= 2
+    assert 10 <= later <= 20
+    assert 25 <= late <= 40
+
+
+def test_a_refund_without_a_place_comes_back_less_and_less_often(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment_id = world.begin("stripe", 100)
+    assert world.settle(payment_id)["status"] == "completed"
+    with monkeypatch.context() as patched:
+        patched.setitem(world.app.extensions, "bulkheads", _Full())
+        assert world.refund(payment_id, 10).status_code == 200
+        (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
+        soon, late = _waits(world, refund_driver.drive, refund.id, [2, 600])
+        assert 0 < soon <= 2
+        assert 25 <= late <= 40
+    world.settle(payment_id, until=("partially_refunded",), hours=1)
+    world.assert_books_agree()
+
+
+def test_one_payment_that_cannot_be_asked_about_does_not_stop_reconciliation(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks when a bug about one payment keeps an operator from hearing about all others."""
+    for provider in ("chapa", "stripe"):
+        world.sandbox.control({"rules": rules("callback lost", provider)})
+        payment_id = world.begin(provider, 100)
+        world.quiet()
+    world.sandbox.control({"rules": []})
+
+    def broken(self: object, charge: object) -> None:
+        raise KeyError("a bug in an adapter")
+
+    with monkeypatch.context() as patched, world.app.app_context():
+        patched.setattr(PROVIDERS["chapa"], "_inquire", broken)
+        report = reconciliation_service.reconcile()
+    assert report["ledger_findings"] == []
+    assert world.payment(payment_id)["status"] == "completed", "the one that is younger was asked about, too"

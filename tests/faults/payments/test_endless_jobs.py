@@ -1,0 +1,166 @@
+"""Jobs on which money hangs are never given up: whatever fails, and however often, they go on, and a person is told.
+
+Seen failing when such a job is buried after its last retry, when nobody is told, and when a failing job is not put back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg2
+import pytest
+import redis
+
+from app import clock
+from app.jobs import KINDS
+from app.services import payment_driver, provider_event_service, refund_driver
+from tests.support.world import World
+
+OFTEN = 12
+"""More than any kind's retries."""
+
+
+def _job(world: World, ref: object) -> Any:
+    (found,) = world.rows(
+        "SELECT * FROM jobs WHERE ref = :ref AND kind IN ('payment.drive', 'refund.drive')", ref=str(ref)
+    )
+    return found
+
+
+def _fail_often(world: World, ref: object, error: str) -> None:
+    """Run the job at each of its times: it fails, waits as its kind says, and is due again."""
+    waits = KINDS[_job(world, ref).kind].retries
+    for number in range(OFTEN):
+        due = (_job(world, ref).run_at - clock.now()).total_seconds()
+        world.advance(max(0.0, due) + 0.1)
+        world.run_due()
+        job = _job(world, ref)
+        assert (job.state, job.last_error, job.leased_until) == ("due", error, None), number
+        wait = (job.run_at - clock.now()).total_seconds()
+        assert wait <= waits[min(job.attempts, len(waits)) - 1]
+    assert _job(world, ref).attempts > len(waits)
+
+
+def _unknown_payment(world: World) -> tuple[str, Any]:
+    """Paid, but the answer and the news were lost."""
+    lost = {"fault": "callback_lost", "provider": "chapa", "operation": "callback"}
+    world.sandbox.control({"rules": [{"fault": "drop", "provider": "chapa", "times": 1}, lost]})
+    payment_id = world.begin("chapa")
+    world.quiet()
+    (attempt,) = world.attempts(payment_id)
+    assert attempt.state == "unknown"
+    world.sandbox.control({"rules": []})
+    return payment_id, attempt
+
+
+def _unknown_refund(world: World) -> tuple[str, Any]:
+    payment_id = world.begin("chapa")
+    assert world.settle(payment_id)["status"] == "completed"
+    lost = {"fault": "callback_lost", "provider": "chapa", "operation": "callback"}
+    dropped = {"fault": "drop", "provider": "chapa", "operation": "refund", "times": 1}
+    world.sandbox.control({"rules": [dropped, lost]})
+    assert world.refund(payment_id).status_code == 200
+    world.quiet()
+    (refund,) = world.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
+    assert refund.state == "unknown"
+    return payment_id, refund
+
+
+@contextmanager
+def _trigger(world: World, table: str, when: str) -> Iterator[None]:
+    """The database refuses every change of `table` where `when`."""
+    url = world.app.config["OWNER_DATABASE_URI"].replace("postgresql+psycopg2", "postgresql")
+    with closing(psycopg2.connect(url)) as owner, owner.cursor() as cursor:
+        owner.autocommit = True
+        cursor.execute(
+            "CREATE FUNCTION refuses() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$"
+        )
+        cursor.execute(
+            f"CREATE TRIGGER refuses BEFORE UPDATE ON {table} FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION refuses()"
+        )
+        try:
+            yield
+        finally:
+            cursor.execute(f"DROP TRIGGER refuses ON {table}")
+            cursor.execute("DROP FUNCTION refuses()")
+
+
+def test_a_payment_whose_account_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A setting was lost. Breaks when the payment's job dies meanwhile: nobody would ever ask what became of it."""
+    payment_id, attempt = _unknown_payment(world)
+    with monkeypatch.context() as patch:
+        patch.setitem(world.app.config, "CHAPA_SECRET_KEY", "")
+        _fail_often(world, attempt.id, "ProviderNotConfigured")
+        assert world.payment(payment_id)["review"] == "cannot_be_asked"
+    found = world.settle(payment_id, hours=2)
+    assert (found["status"], found["review"]) == ("completed", None)
+    assert world.charged(payment_id) == [100]
+    world.assert_books_agree()
+
+
+def test_a_payment_that_cannot_be_written(world: World) -> None:
+    """The database refuses, again and again. Breaks when that ends the job."""
+    payment_id, attempt = _unknown_payment(world)
+    with _trigger(world, "payment_attempts", f"OLD.id = '{attempt.id}'"):
+        _fail_often(world, attempt.id, "InternalError")
+        assert world.payment(payment_id)["review"] == "cannot_be_asked"
+    assert world.settle(payment_id, hours=2)["status"] == "completed"
+    assert world.charged(payment_id) == [100]
+    world.assert_books_agree()
+
+
+def test_a_refund_that_cannot_be_written(world: World) -> None:
+    payment_id, refund = _unknown_refund(world)
+    with _trigger(world, "refunds", f"OLD.id = '{refund.id}'"):
+        _fail_often(world, refund.id, "InternalError")
+        assert world.payment(payment_id)["review"] == "refund_unknown"
+    world.sandbox.control({"rules": []})
+    found = world.settle(payment_id, until=("refunded",), hours=26)
+    assert (found["status"], found["review"]) == ("refunded", None)
+    world.assert_books_agree()
+
+
+def test_a_fault_of_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when an exception nobody had foreseen ends the job, or leaves it in the hands of a worker that is gone."""
+    payment_id, attempt = _unknown_payment(world)
+
+    def stumbles(*_: object, **__: object) -> None:
+        raise redis.exceptions.ConnectionError("Redis is away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(payment_driver, "inquire", stumbles)
+        _fail_often(world, attempt.id, "ConnectionError")
+    assert world.settle(payment_id, hours=2)["status"] == "completed"
+    world.assert_books_agree()
+
+
+@pytest.mark.parametrize("kind", [payment_driver.KIND, refund_driver.KIND, provider_event_service.SWEEP])
+def test_which_jobs_are_endless(kind: str) -> None:
+    assert KINDS[kind].is_endless
+
+
+def test_failures_that_are_over_are_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when an old row of failures makes the next one wait for an hour, or calls a person at once."""
+    world.sandbox.control({"autopay_s": "off"})
+    payment_id = world.begin("chapa")
+    (attempt,) = world.attempts(payment_id)
+
+    def drive(fail: bool) -> Any:
+        world.advance((_job(world, attempt.id).run_at - clock.now()).total_seconds() + 0.1)
+        with monkeypatch.context() as patch:
+            if fail:
+                patch.setattr(payment_driver, "inquire", _raise)
+            world.run_due()
+        return _job(world, attempt.id)
+
+    for number in range(1, 6):
+        assert drive(fail=True).attempts == number
+    assert drive(fail=False).attempts == 0
+    assert drive(fail=True).attempts == 1
+    assert world.payment(payment_id)["review"] is None
+
+
+def _raise(*_: object, **__: object) -> None:
+    raise RuntimeError("a fault of ours")

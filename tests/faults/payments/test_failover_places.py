@@ -1,0 +1,81 @@
+"""An order that goes on to the next provider takes a place there and gives its first one back.
+
+The first provider has no time and the second hangs: only the second's places are bound.
+
+Seen failing when the next provider is asked in the first one's place, and when that is not given back.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from app.services import provider_accounts
+from app.services.bulkhead import Bulkheads
+from tests.faults.payments.losing import forget_in_redis
+from tests.support.waiting import wait_until
+from tests.support.world import World
+
+FIRST, SECOND = "paystack", "stripe"
+PLACES = 2
+LONG_S = 60
+
+
+def _free(bulkheads: Bulkheads, provider: str) -> int:
+    taken = 0
+    while taken < PLACES and bulkheads.try_enter(provider):
+        taken += 1
+    for _ in range(taken):
+        bulkheads.leave(provider)
+    return taken
+
+
+def test_only_the_places_of_the_one_that_hangs_are_bound(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_in_redis(world, "malipo:health:*")
+    world.sandbox.control({"rules": [{"fault": "rate_limit", "provider": FIRST, "operation": "initialize"}]})
+    monkeypatch.setitem(world.app.extensions, "bulkheads", bulkheads := Bulkheads(PLACES))
+    with world.app.app_context():
+        second = provider_accounts.for_tenant(world.tenant_id, SECOND).provider
+    inside: list[int] = []
+    release = threading.Event()
+    real = second._charge
+
+    def hangs(request: Any) -> Any:
+        answer = real(request)  # it has acted; its answer does not come
+        inside.append(1)
+        assert release.wait(LONG_S)
+        return answer
+
+    monkeypatch.setattr(second, "_charge", hangs)
+    order = {"provider": "auto", "amount": 2_000, "currency": "NGN"}
+    with ThreadPoolExecutor(PLACES) as pool:
+        try:
+            waiting = []
+            for number in range(PLACES):
+                waiting.append(pool.submit(world.initialize, **order))
+                wait_until(
+                    lambda n=number: len(inside) > n, "the order to reach the second", timeout_s=LONG_S
+                )
+            assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (PLACES, 0)
+            queued = world.initialize(**order)
+            assert not any(one.done() for one in waiting)
+            assert len(inside) == PLACES
+        finally:
+            release.set()
+        answers = [*(one.result(LONG_S) for one in waiting), queued]
+    assert [answer.status_code for answer in answers] == [201] * 3
+    assert queued.json()["data"]["status"] == "processing"
+    assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (PLACES, PLACES)
+    for answer in answers:
+        payment_id = answer.json()["data"]["id"]
+        assert world.settle(payment_id)["status"] == "completed"
+        assert [(a.provider, a.state) for a in world.attempts(payment_id)] == [
+            (FIRST, "failed"), (SECOND, "succeeded"),
+        ]  # fmt: skip
+        assert world.charged(payment_id) == [2_000]
+    world.assert_books_agree()

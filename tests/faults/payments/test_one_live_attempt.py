@@ -1,0 +1,95 @@
+"""One attempt of a payment is alive at a time: the database sees to it, whatever the processes believe.
+
+Seen failing without the index payment_attempts_live.
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.models.payment import ATTEMPT_STATES, Payment
+from app.services import payment_sending, provider_accounts
+from app.services.provider_accounts import BoundProvider
+from app.unit_of_work import transaction
+from tests.support.together import together
+from tests.support.world import World
+
+ALIVE = ("created", "sending", "unknown", "pending", "succeeded")
+CROWD = 6
+
+
+def _failed(world: World) -> str:
+    """A payment whose one attempt did nothing."""
+    refusing = {"fault": "rate_limit", "provider": "chapa", "operation": "initialize", "times": 1}
+    world.sandbox.control({"rules": [refusing]})
+    payment_id = world.begin("chapa")
+    assert [attempt.state for attempt in world.attempts(payment_id)] == ["failed"]
+    return payment_id
+
+
+def _bound(world: World) -> BoundProvider:
+    with world.app.app_context():
+        return provider_accounts.for_tenant(world.tenant_id, "chapa")
+
+
+def _claim(world: World, payment_id: str, number: int, bound: BoundProvider) -> bool:
+    """Begin one more attempt, as a process does that believes there is no other; whether it was let."""
+
+    def work(session: Session) -> None:
+        payment = session.get_one(Payment, uuid.UUID(payment_id))
+        payment_sending.new_attempt(session, payment, bound, number=number, is_sending=True, now=clock.now())
+
+    try:
+        with world.app.app_context():
+            transaction(work)
+    except IntegrityError as error:
+        assert "payment_attempts_live" in str(error)
+        return False
+    return True
+
+
+def _set_state(world: World, attempt: Any, state: str) -> None:
+    statement = text("UPDATE payment_attempts SET state = :s WHERE id = :i")
+    with world.app.app_context():
+        transaction(lambda session: session.execute(statement, {"s": state, "i": attempt.id}))
+
+
+@pytest.fixture
+def payment_id(world: World) -> Any:
+    """A failed payment; in the end all its attempts are failed again."""
+    found = _failed(world)
+    yield found
+    for attempt in world.attempts(found):
+        _set_state(world, attempt, "failed")
+
+
+def test_two_claims_at_once(world: World, payment_id: str) -> None:
+    """Breaks when both begin: both would be sent, and the customer charged twice."""
+    bound = _bound(world)
+    let = together(CROWD, lambda number: _claim(world, payment_id, number + 2, bound))
+    assert sum(let) == 1
+    states = sorted(attempt.state for attempt in world.attempts(payment_id))
+    assert states == ["failed", "sending"]
+
+
+@pytest.mark.parametrize("state", ATTEMPT_STATES)
+def test_beside_which_another_may_begin(world: World, payment_id: str, state: str) -> None:
+    """Breaks when a state that may still be paid, or is, is not counted as alive."""
+    (first,) = world.attempts(payment_id)
+    _set_state(world, first, state)
+    assert _claim(world, payment_id, 2, _bound(world)) == (state not in ALIVE)
+
+
+def test_what_ended_does_not_come_alive_beside_another(world: World, payment_id: str) -> None:
+    """Breaks when an attempt that was given up can be called paid while the next one is on its way."""
+    (first,) = world.attempts(payment_id)
+    assert _claim(world, payment_id, 2, _bound(world))
+    with pytest.raises(IntegrityError, match="payment_attempts_live"):
+        _set_state(world, first, "succeeded")

@@ -1,0 +1,162 @@
+"""Accounts that cannot be used: their key is gone, a setting of theirs cannot be read, or they hold play money."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from flask import Flask
+from sqlalchemy import text
+
+from app import create_app
+from app.crypto import Sealer
+from app.services import provider_accounts, reconciliation_service
+from app.unit_of_work import reading, transaction
+from tests.support.tenants import make_shop
+from tests.support.world import World
+
+OWN = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_of_the_shop"}
+
+
+def _other_merchant(world: World) -> World:
+    """The same gateway, as another merchant sees it."""
+    shop = make_shop(world.app)
+    return replace(world, tenant_id=shop.tenant_id, headers=shop.headers)
+
+
+def _with_own_stripe(world: World) -> tuple[World, str]:
+    """A merchant with an account of its own at Stripe, and the end of that account's webhook URL."""
+    merchant = _other_merchant(world)
+    with world.app.app_context():
+        token = provider_accounts.set_account(
+            merchant.tenant_id, "stripe", OWN, environment="sandbox", operator="operator"
+        )
+    return merchant, token
+
+
+@contextmanager
+def _key_gone(world: World, merchant: World) -> Iterator[None]:
+    """ENCRYPTION_KEY was replaced, and the old key not kept beside the new one."""
+    stranger = Sealer(Fernet.generate_key().decode())
+    with world.app.app_context():
+        rows = _accounts_of(merchant.tenant_id)
+        for row in rows:
+            _seal(row.id, stranger.seal(b"{}", purpose="provider account", row_id=row.id))
+    try:
+        yield
+    finally:
+        with world.app.app_context():
+            for row in rows:
+                _seal(row.id, bytes(row.sealed))
+
+
+def test_an_account_that_cannot_be_opened_is_refused_by_name(world: World) -> None:
+    """Breaks with a 500, and worse when the house's account takes its place: the money would be another's."""
+    merchant, token = _with_own_stripe(world)
+    with _key_gone(world, merchant):
+        answer = merchant.initialize("stripe", 50)
+        assert answer.status_code == 400, answer.text
+        assert merchant.get("/payments").json()["data"]["items"] == []
+        noted = merchant.post(f"/webhooks/stripe/{token}", {"id": "evt_1"})
+        assert 400 <= noted.status_code < 500
+
+
+def test_it_stops_nothing_but_itself(world: World) -> None:
+    """Breaks when one unreadable row takes `auto`, the list of providers, and everybody's reconciliation with it."""
+    merchant, _ = _with_own_stripe(world)
+    world.sandbox.control({"autopay_s": 5_000})
+    stuck = merchant.begin("stripe", 50)
+    waiting = world.begin("paystack", 60)
+    with _key_gone(world, merchant):
+        listed = merchant.get("/payments/providers")
+        assert listed.status_code == 200, listed.text
+        assert "stripe" not in {row["name"] for row in listed.json()["data"]}
+        answer = merchant.initialize("auto", 50, currency="USD")
+        assert answer.status_code == 201, answer.text
+        assert answer.json()["data"]["provider"] != "stripe"
+        world.sandbox.control({"autopay_s": 0, "advance_s": 5_001})
+        world.advanced_s = 5_001
+        world.quiet()
+        with world.app.app_context():
+            report = reconciliation_service.reconcile()
+        assert report["ledger_findings"] == []
+        assert world.payment(waiting)["status"] == "completed"
+        assert merchant.payment(stuck)["status"] == "processing"
+    assert merchant.settle(stuck)["status"] == "completed"
+
+
+def _shop_app(settings: dict[str, str], **more: str) -> Flask:
+    return create_app({**settings, **more})
+
+
+def test_a_setting_that_cannot_be_read_switches_off_that_provider_alone(settings: dict[str, str]) -> None:
+    """Breaks when a typo in one provider's setting answers every `auto` payment and every list with 500."""
+    app = _shop_app(settings, MPESA_MAX_AMOUNT="a lot")
+    shop = make_shop(app)
+    client = app.test_client()
+    listed = client.get("/api/v1/payments/providers", headers=shop.headers)
+    assert listed.status_code == 200
+    assert "mpesa" not in {row["name"] for row in listed.json["data"]}
+    body = {"provider": "mpesa", "amount": 10, "currency": "KES", "customer": {"phone": "+254700000000"}}
+    answer = client.post(
+        "/api/v1/payments/initialize", json=body, headers=shop.headers | {"Idempotency-Key": "typo"}
+    )
+    assert answer.status_code == 400, answer.text
+
+
+@pytest.mark.parametrize("provider", ["stripe", "cpay"])
+def test_auto_never_takes_play_money_in_production(settings: dict[str, str], provider: str) -> None:
+    """Breaks when only a payment by name is stopped: an account stored while test providers were allowed stays."""
+    values = (
+        OWN if provider == "stripe" else {"api_key": "key-of-the-shop", "api_secret": "secret-of-the-shop"}
+    )
+    allowing = _shop_app(settings, GATEWAY_ENV="production", ALLOW_TEST_PROVIDERS="true")
+    shop = make_shop(allowing)
+    with allowing.app_context():
+        provider_accounts.set_account(
+            shop.tenant_id, provider, values, environment="sandbox", operator="operator"
+        )
+        assert provider in provider_accounts.available(shop.tenant_id)
+    strict = _shop_app(settings, GATEWAY_ENV="production")
+    with strict.app_context():
+        assert provider_accounts.available(shop.tenant_id) == {}
+
+
+def test_an_unsigned_callback_is_read_with_any_account_that_opens(settings: dict[str, str]) -> None:
+    """Breaks when the first tenant's lost key makes the notifications of all tenants unreadable."""
+    app = _shop_app(settings, GATEWAY_ENV="production", ALLOW_TEST_PROVIDERS="true")
+    values = {"consumer_key": "key", "consumer_secret": "secret"}
+    shops = [make_shop(app) for _ in range(2)]
+    with app.app_context():
+        for shop in shops:
+            provider_accounts.set_account(
+                shop.tenant_id, "pesapal", values, environment="sandbox", operator="operator"
+            )
+        stranger = Sealer(Fernet.generate_key().decode())
+        (row,) = _accounts_of(shops[0].tenant_id)
+        _seal(row.id, stranger.seal(b"{}", purpose="provider account", row_id=row.id))
+        try:
+            body = {
+                "OrderTrackingId": "0b5a1c2e-0000-4000-8000-000000000000",
+                "OrderNotificationType": "IPNCHANGE",
+            }
+            answer = app.test_client().post("/api/v1/webhooks/pesapal", json=body)
+            assert answer.status_code == 200, answer.text
+        finally:
+            _seal(row.id, bytes(row.sealed))
+
+
+def _accounts_of(tenant_id: uuid.UUID) -> list[Any]:
+    with reading() as session:
+        statement = text("SELECT id, sealed FROM provider_accounts WHERE tenant_id = :id")
+        return list(session.execute(statement, {"id": tenant_id}))
+
+
+def _seal(account_id: uuid.UUID, sealed: bytes) -> None:
+    statement = text("UPDATE provider_accounts SET sealed = :sealed WHERE id = :id")
+    transaction(lambda s: s.execute(statement, {"sealed": sealed, "id": account_id}))
