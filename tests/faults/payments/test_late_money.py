@@ -107,8 +107,9 @@ def test_another_amount_can_be_given_back(world: World, provider: str) -> None:
 def test_another_card_after_a_failure(world: World) -> None:
     """Pesapal's page lets a customer try again whose first card was declined: for us the payment had failed."""
     payment_id = world.begin("pesapal", 7104)
-    assert world.settle(payment_id, hours=1)["status"] == "failed"
     page = world.payment(payment_id)["payment_url"]
+    assert world.settle(payment_id, hours=1)["status"] == "failed"
+    assert world.payment(payment_id)["payment_url"] is None, "nobody is to be sent there any more"
     requests.post(page, data={"method": "Visa", "action": "pay"}, timeout=30, allow_redirects=False)
     assert len(world.charged(payment_id)) == 1
     world.settle(payment_id, until=(), hours=0.1)

@@ -140,12 +140,15 @@ def test_a_list_that_lags_behind_its_news_is_read_again(world: World) -> None:
 
 
 @contextmanager
-def promised(world: World, wallet: str, amount: int) -> Iterator[None]:
-    """Money of the merchant's that is held for something else."""
+def promised(world: World, wallet: str, *, but: int) -> Iterator[None]:
+    """Money of the merchant's that is held for something else: all there is, but so much."""
     ref = uuid.uuid4()
-    (account,) = world.rows("SELECT id FROM accounts WHERE public_id = :id", id=wallet)
+    found = "SELECT id, balance - held - :but AS amount FROM account_balances WHERE public_id = :wallet"
+    (account,) = world.rows(found, wallet=wallet, but=but)
     with world.app.app_context():
-        transaction(lambda s: ledger.hold(s, ref, account_id=account.id, amount=amount, now=clock.now()))
+        transaction(
+            lambda s: ledger.hold(s, ref, account_id=account.id, amount=account.amount, now=clock.now())
+        )
         yield
         transaction(lambda s: ledger.release(s, ref, now=clock.now()))
 
@@ -155,7 +158,7 @@ def test_more_than_the_merchant_has_is_owed(world: World) -> None:
     payment_id, wallet = paid(world, "paystack"), f"tenant:{world.tenant_id}:NGN"
     debt = f"receivable:{world.tenant_id}:NGN"
     before = world.balance(debt)
-    with promised(world, wallet, world.balance(wallet) - 4_000):
+    with promised(world, wallet, but=4_000):
         refund_in_portal(world, payment_id, AMOUNT)
         assert after_the_news(world, payment_id)[0] == "refunded"
     assert world.balance(debt) == before - 6_000
