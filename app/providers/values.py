@@ -78,7 +78,8 @@ class Capabilities:
     payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
     has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
     is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
-    statement_reach: how far back a statement goes. lists_refunds: tells every refund of a charge, whoever made it (`Provider.refunds_of`).
+    statement_reach: how far back a statement goes. lists_refunds: tells every refund of a charge, whoever made it
+    (`Provider.refunds_of`).
     """
 
     currencies: Mapping[str, Limits]
@@ -310,9 +311,9 @@ class Callback:
 class CallbackEvent:
     """What a callback is about. event_id: the same for repeats of the same news, at most 255 characters.
 
-    reference: ours, when it is in there. is_verified: a signature over the body was checked. claim: what it says;
-    the gateway believes it only when the provider cannot be asked (`Capabilities.asks`) and either the signature or the
-    secret path of the operation's own callback URL vouches for it.
+    reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
+    over the body was checked. claim: what it says; the gateway believes it only when the provider cannot be asked
+    (`Capabilities.asks`) and either the signature or the secret path of the operation's own callback URL vouches for it.
     """
 
     event_id: str

@@ -155,7 +155,10 @@ def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operato
         payment, attempt = _with_latest_attempt(session, payment_id)
         if attempt.state not in OPEN_ATTEMPTS:
             raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
-        if attempt.state == "sending" and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time():
+        if (
+            attempt.state == "sending"
+            and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time()
+        ):
             raise InvalidRequest("The payment is being sent: wait a minute, its answer may settle it.")
         if state is State.SUCCEEDED and attempt.state == "created":
             raise InvalidRequest("The payment was never sent: nothing can have been collected.")

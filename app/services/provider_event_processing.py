@@ -150,6 +150,7 @@ def _named_attempt(session: Session, event: ProviderEvent) -> PaymentAttempt | N
         (PaymentAttempt.reference, event.reference),
         (PaymentAttempt.provider_reference, event.provider_reference),
         (PaymentAttempt.receipt, event.provider_reference),
+        (PaymentAttempt.receipt, event.reference if event.kind == Kind.REFUND.value else None),
     ]
     found: PaymentAttempt | None = _first(session, attempts.order_by(PaymentAttempt.id.desc()), ways)
     return found

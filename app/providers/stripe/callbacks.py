@@ -77,12 +77,17 @@ def verify(body: bytes, header: str, secret: str) -> None:
 
 
 def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Our reference and Stripe's. A hosted charge is known by its session, so its PaymentIntent's id is not told."""
+    """Our reference and Stripe's. A hosted charge is known by its session, so its PaymentIntent's id is not told.
+
+    A refund that is not ours names the payment it belongs to instead of a reference.
+    """
     ours = metadata_of(thing).get("reference") or thing.get("client_reference_id")
     theirs = reference_of(thing.get("id"))
     if thing.get("object") in ("charge", "dispute"):
         # A charge carries the metadata of its payment; a dispute names the payment only.
         theirs = reference_of(thing.get("payment_intent"))
+    if thing.get("object") == "refund" and ours is None:
+        ours = reference_of(thing.get("payment_intent"))
     if thing.get("object") in ("charge", "payment_intent") and flow_of(thing) is Flow.HOSTED:
         theirs = None
     return (ours if isinstance(ours, str) else None), theirs
