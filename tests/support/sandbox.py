@@ -39,8 +39,11 @@ class RunningSandbox:
         self._ask("DELETE", "/sandbox/control")
 
     def reset(self) -> None:
-        """As on the first day."""
+        """As on the first day; what was being delivered has come by then."""
         self._ask("POST", "/sandbox/control/reset", {})
+        wait_until(
+            lambda: self._ask("GET", "/sandbox/waiting?within=0")["due_soon"] == 0, "nothing is under way"
+        )
 
     def book(self, provider: str, reference: str | None = None) -> dict[str, Any]:
         suffix = f"?reference={reference}" if reference else ""
