@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -37,13 +38,14 @@ def lose_acknowledgement(
 
     meanwhile: runs between the commit and the moment the caller notices that its connection is gone.
     """
-    lost = Lost()
+    lost, one_at_a_time = Lost(), threading.Lock()
 
     class Losing(Session):
         def commit(self) -> None:
-            is_it = not lost.count and bool(self.scalar(text(f"SELECT {condition}"), values))
-            if is_it:
-                lost.count += 1
+            with one_at_a_time:  # a callback may be stored at the same moment
+                is_it = not lost.count and bool(self.scalar(text(f"SELECT {condition}"), values))
+                if is_it:
+                    lost.count += 1
             super().commit()
             if is_it:
                 meanwhile()
