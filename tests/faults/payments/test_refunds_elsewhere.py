@@ -218,8 +218,8 @@ def test_a_portal_refund_that_comes_back(world: World) -> None:
     world.assert_books_agree()
 
 
-def test_a_refund_declared_failed_that_was_made_all_the_same(world: World) -> None:
-    """An operator was wrong; the provider's list is right. Breaks when what carries our reference is never looked at."""
+def lost_refund(world: World) -> tuple[str, str]:
+    """A payment, and its refund of 40 that nobody hears of: no answer, no list, and news after ten minutes."""
     payment_id = paid(world, "paystack")
     rule = {"fault": "drop", "provider": "paystack", "operation": "refund", "times": 1}
     mute = {"fault": "before", "provider": "paystack", "operation": "refund_list"}
@@ -227,12 +227,30 @@ def test_a_refund_declared_failed_that_was_made_all_the_same(world: World) -> No
     world.sandbox.control({"rules": [rule, mute, quiet]})
     world.refund(payment_id, 40)
     (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-    operator(world, "payments", "declare-refund", refund.id, "failed")
+    return payment_id, str(refund.id)
+
+
+def test_a_refund_declared_failed_that_was_made_all_the_same(world: World) -> None:
+    """An operator was wrong; the provider's list is right. Breaks when what carries our reference is never looked at."""
+    payment_id, refund_id = lost_refund(world)
+    operator(world, "payments", "declare-refund", refund_id, "failed")
     assert state(world, payment_id)[:2] == ("completed", "0.00")
     world.sandbox.control({"rules": []})
     world.advance(600)
     assert after_the_news(world, payment_id)[:2] == ("partially_refunded", "40.00")
     assert refunds(world, payment_id) == [("gateway", "failed", 4_000), ("provider", "completed", 4_000)]
+    world.assert_books_agree()
+
+
+def test_a_refund_declared_returned_is_found_in_the_list_as_ours(world: World) -> None:
+    """Its row has no id of the provider's. Breaks when only ids are compared: it would be booked a second time."""
+    payment_id, refund_id = lost_refund(world)
+    operator(world, "payments", "declare-refund", refund_id, "returned")
+    assert state(world, payment_id)[:2] == ("partially_refunded", "40.00")
+    world.sandbox.control({"rules": []})
+    world.advance(600)
+    assert after_the_news(world, payment_id)[:2] == ("partially_refunded", "40.00")
+    assert refunds(world, payment_id) == [("gateway", "completed", 4_000)]
     world.assert_books_agree()
 
 
@@ -252,7 +270,8 @@ def test_an_operator_books_what_no_list_tells(world: World) -> None:
     payment_id = paid(world, "chapa")
     portals_id = refund_in_chapas_portal(world, payment_id, 40)
     assert after_the_news(world, payment_id) == ("completed", "0.00", "refunded_at_provider")
-    refused(world, "payments", "record-refund", payment_id, "100.01", "--reference", portals_id)
+    too_much = refused(world, "payments", "record-refund", payment_id, "100.01", "--reference", portals_id)
+    assert "At most 100.00 ETB" in too_much
     refused(world, "payments", "record-refund", payment_id, "forty", "--reference", portals_id)
     refused(world, "payments", "record-refund", uuid.uuid4(), "40", "--reference", portals_id)
     assert refunds(world, payment_id) == []
