@@ -164,7 +164,9 @@ def take_back(session: Session, locked: Locked, *, source: str, now: datetime) -
     if (waiting := payment_ledger.waiting_in_suspense(session, attempt)) is not None:
         _reversed_in_suspense(session, locked, waiting, source=source, now=now)
         return True
-    if payment.status not in REFUNDABLE or not _to(attempt, "reversed", now=now):
+    # A late attempt's money was never the payment's: another attempt collected that.
+    is_the_payments = attempt.state == "succeeded" and payment.status in REFUNDABLE
+    if not is_the_payments or not _to(attempt, "reversed", now=now):
         return False
     payment_ledger.book_reversal(session, payment, attempt, now=now)
     move(payment, "reversed", now=now)
