@@ -67,10 +67,7 @@ def book_refund(
     session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
 ) -> None:
     """The provider gave the money back: the held amount leaves the tenant, the provider owes us less."""
-    if refund.is_from_suspense:
-        source = tenant_suspense(session, refund.tenant_id, refund.currency)
-    else:
-        source = _wallet(session, refund.tenant_id, attempt, refund.currency)
+    source = _source(session, refund, attempt)
     amounts = {source: -refund.amount, clearing(session, attempt, refund.currency): refund.amount}
     capture = None if refund.is_from_suspense else refund.id
     _post(
@@ -95,12 +92,16 @@ def book_refund_return(
     session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
 ) -> None:
     """A completed refund did not reach the customer: the provider has the money again, and the tenant."""
-    if refund.is_from_suspense:
-        owner = tenant_suspense(session, refund.tenant_id, refund.currency)
-    else:
-        owner = _wallet(session, refund.tenant_id, attempt, refund.currency)
-    amounts = {owner: refund.amount, clearing(session, attempt, refund.currency): -refund.amount}
+    source = _source(session, refund, attempt)
+    amounts = {source: refund.amount, clearing(session, attempt, refund.currency): -refund.amount}
     _post(session, "refund_return", refund.id, payment, now=now, currency=refund.currency, amounts=amounts)
+
+
+def _source(session: Session, refund: Refund, attempt: PaymentAttempt) -> int:
+    """The account a refund's money comes from, and goes back to."""
+    if refund.is_from_suspense:
+        return tenant_suspense(session, refund.tenant_id, refund.currency)
+    return _wallet(session, refund.tenant_id, attempt, refund.currency)
 
 
 def release_refund(session: Session, refund: Refund, *, now: datetime) -> None:
