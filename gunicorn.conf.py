@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from app.config import ConfigError, load
+from app.config.loader import ConfigError, load
 
 try:
     _settings = load()

@@ -4,7 +4,7 @@ import os
 import sys
 
 from app import create_app
-from app.config import ConfigError
+from app.config.loader import ConfigError
 
 try:
     app = create_app()

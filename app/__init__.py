@@ -9,7 +9,8 @@ from typing import Final
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from app import config, logs
+from app import logs
+from app.config import loader
 
 MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
 
@@ -17,14 +18,14 @@ MIGRATIONS: Final = str(Path(__file__).resolve().parent.parent / "migrations")
 def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     """The application, from `settings` (default: the environment). Raises ConfigError with a sentence."""
     # Here, not above: the parts import `app` themselves.
-    from app import cli, crypto, models  # noqa: F401 models registers the tables
-    from app.api import routes
+    from app import cli, crypto, models, routes  # noqa: F401 models registers the tables
     from app.extensions import db, jwt, migrate
-    from app.services import bulkhead, provider_accounts
+    from app.services.provider_access import accounts as provider_accounts
+    from app.services.provider_access import bulkhead
     from app.websocket import server
 
     app = Flask(__name__, static_folder=None, template_folder=None)
-    app.config.update(config.load(settings))
+    app.config.update(loader.load(settings))
     logs.configure(app.config)
     crypto.init(app)
     bulkhead.init(app)

@@ -46,7 +46,7 @@ class InvalidRequest(GatewayError):
 
 
 class InvalidBody(InvalidRequest):
-    """The body is not the JSON this gateway accepts: see app/api/strict_json.py."""
+    """The body is not the JSON this gateway accepts: see app/http/strict_json.py."""
 
     default_message = "The body must be a JSON object."
 
@@ -243,7 +243,7 @@ class RateLimitExceeded(GatewayError):
     default_message = "Too many requests."
 
 
-class Unavailable(GatewayError):
+class ServiceUnavailable(GatewayError):
     """A part this needs (database, Redis) is away. Nothing was changed, or the request's key tells. Retry."""
 
     http_status = 503

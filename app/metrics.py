@@ -20,7 +20,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from app.errors import Unavailable
+from app.errors import ServiceUnavailable
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
@@ -41,7 +41,7 @@ DEPTHS = {
     "event_head": "Number of the latest event.",
     "pushed_through": "Number of the latest event pushed to Socket.IO.",
 }
-"""Gauges, named malipo_<key>. `depths` (services/health_service.py) gives these keys."""
+"""Gauges, named malipo_<key>. `depths` (services/operator/health.py) gives these keys."""
 
 
 class Metrics:
@@ -99,7 +99,7 @@ class _Depths:
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             values = self._read()
-        except Unavailable:
+        except ServiceUnavailable:
             values = {}
         yield GaugeMetricFamily(
             "malipo_database_up", "Whether the database answered.", value=float(bool(values))

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from app import held_connections
-from app.errors import IdempotencyConflict, Unavailable
+from app.errors import IdempotencyConflict, ServiceUnavailable
 from app.extensions import db
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ _LOCK_TIMEOUT_STATE: Final = "55P03"
 def transaction(work: Callable[[Session], T]) -> T:
     """Run `work(session)` and commit. `work` may run again from the start, so it must not touch the world.
 
-    Raises Unavailable when the database is away, IdempotencyConflict when a lock was not to be had in time.
+    Raises ServiceUnavailable when the database is away, IdempotencyConflict when a lock was not to be had in time.
     """
 
     def attempt() -> T:
@@ -55,7 +55,7 @@ def transaction(work: Callable[[Session], T]) -> T:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session for queries; whatever it changed is rolled back. Raises Unavailable when the database is away."""
+    """A session for queries; whatever it changed is rolled back. Raises ServiceUnavailable when the database is away."""
     try:
         with held_connections.held(), Session(db.engine, expire_on_commit=False) as session:
             yield session
@@ -145,5 +145,5 @@ def _translated(error: BaseException) -> BaseException:
             "Another request holding the same key or wallet is still running; try again.", retry_after_s=1
         )
     if isinstance(error, PoolTimeout) or is_disconnect(error):
-        return Unavailable()
+        return ServiceUnavailable()
     return error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app import create_app
-from app.services import tenant_service
+from app.services.tenants import tenants
 from bench.client import Request
 from bench.house import House, free_port, is_live, running
 from launcher.children import wait_until
@@ -95,5 +95,5 @@ def running_gateway(**settings: str) -> Iterator[Gateway]:
         )
         app = create_app(house.environment)
         with app.app_context():
-            _, api_key = tenant_service.create_tenant("Bench", "growth")
+            _, api_key = tenants.create_tenant("Bench", "growth")
         yield Gateway(house, port, api_key)

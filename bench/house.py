@@ -33,7 +33,7 @@ COMMANDS = {
     "web": ("gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"),
     "relay": ("flask", "relay"),
     "worker": (
-        "celery", "--quiet", "--app", "app.jobs.worker:celery", "worker", "--loglevel", "error",
+        "celery", "--quiet", "--app", "app.worker.celery_app:celery", "worker", "--loglevel", "error",
         "--pool", "threads", "--concurrency", "16",
     ),
     "sandbox": ("gunicorn", "--config", "app/sandbox/gunicorn.conf.py", "app.sandbox.wsgi:app"),

@@ -12,7 +12,7 @@ import orjson
 from psycopg2.extras import execute_values
 
 from app import create_app, ids
-from app.services import tokens
+from app.services.identity import tokens
 from bench.client import Request
 from bench.house import House
 

@@ -1,4 +1,4 @@
-"""Alembic's entry: upgrades as the owner of the tables, then installs the SQL functions of app/ledger/sql."""
+"""Alembic's entry: upgrades as the owner of the tables, then installs the SQL functions (app/ledger/install.py)."""
 
 from alembic import context
 from flask import current_app
@@ -6,7 +6,7 @@ from sqlalchemy import create_engine
 
 import app.models  # noqa: F401 registers the tables
 from app.extensions import Base
-from app.ledger.functions import install
+from app.ledger.install import install
 
 
 def run() -> None:

@@ -91,7 +91,7 @@ def rows(app: Flask) -> Callable[..., list[Any]]:
 @pytest.fixture
 def publish(app: Flask) -> Callable[[], None]:
     """Run the relay until the outbox is empty: publish, complete payments, fold, push."""
-    from app.cli import make_relay
+    from app.cli.relay import make_relay
 
     def run() -> None:
         with app.app_context():
@@ -108,8 +108,8 @@ def publish(app: Flask) -> Callable[[], None]:
 @pytest.fixture
 def run_due_jobs(app: Flask) -> Callable[[], int]:
     """Run every job that is due by `clock.now()`, here and now; how many ran."""
-    from app.jobs import run_job
     from app.unit_of_work import reading
+    from app.worker.runner import run_job
 
     due = text("SELECT id FROM jobs WHERE state = 'due' AND run_at <= :now ORDER BY run_at")
 

@@ -14,7 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.events.transactions import PushMessage
+from app.events.push_messages import PushMessage
 
 MESSAGES_PER_PUBLISH: Final = 200
 """Messages in one PUBLISH, about 120 kB; a longer list is more PUBLISHes in the same round trip."""

@@ -21,7 +21,7 @@ from sqlalchemy.engine import make_url
 from app import clock
 from app.events import chain
 from app.events.publisher import BATCH, PublishedEvent, Publisher
-from app.events.transactions import PushMessage, push_of
+from app.events.push_messages import PushMessage, push_of
 
 LOCK_ID: Final = 7_220_453_118
 """The advisory lock of the active relay; /health/ready looks for it."""

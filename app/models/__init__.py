@@ -1,7 +1,7 @@
 """Tables, one file per aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
 
 from app.models.account import Account, AccountBalance
-from app.models.cash_movement import CashMovement
+from app.models.cash_movement import DirectFunding
 from app.models.event import Event, OutboxRow, RelayState
 from app.models.fee_rule import FeeRule
 from app.models.idempotency import IdempotencyRecord
@@ -15,7 +15,7 @@ from app.models.user import User, UserSession
 from app.models.wallet_payment import WalletPayment
 
 __all__ = [
-    "Account", "AccountBalance", "ApiKey", "CashMovement", "Entry", "Event", "FeeRule", "Hold", "IdempotencyRecord",
+    "Account", "AccountBalance", "ApiKey", "DirectFunding", "Entry", "Event", "FeeRule", "Hold", "IdempotencyRecord",
     "Job", "KycDocument", "KycRequest", "OutboxRow", "Payment", "PaymentAttempt", "Posting", "ProviderAccount",
     "ProviderEvent", "Refund", "RelayState", "Spending", "Tenant", "Unfolded", "User", "UserSession", "WalletPayment",
 ]  # fmt: skip

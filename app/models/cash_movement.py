@@ -11,7 +11,7 @@ from app.extensions import Base
 from app.models.types import Key, Minor, Moment, Words
 
 
-class CashMovement(Base):
+class DirectFunding(Base):
     """kind: deposit or withdrawal. `counterparty` is the source of a deposit or the destination of a withdrawal."""
 
     __tablename__ = "cash_movements"

@@ -12,7 +12,7 @@ from app.models.types import Key, Minor, Moment, Words
 
 
 class FeeRule(Base):
-    """NULL matches anything; the most specific rule wins (services/fee_service.py).
+    """NULL matches anything; the most specific rule wins (services/tenants/fees.py).
 
     operation: payment or withdrawal. from_minor ≤ amount < below_minor, minor units of `currency`.
     The fee: fixed_minor + amount × rate_ppm / 1,000,000, rounded half up, at most the amount.

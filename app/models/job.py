@@ -13,7 +13,7 @@ from app.models.types import Key, Moment, Words
 
 
 class Job(Base):
-    """`kind` names the function (app/jobs), `ref` what it is about; one job per pair. state: due, done, dead."""
+    """`kind` names the function (app/worker), `ref` what it is about; one job per pair. state: due, done, dead."""
 
     __tablename__ = "jobs"
     __table_args__ = (

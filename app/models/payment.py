@@ -36,7 +36,7 @@ def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
 
 
 class Payment(Base):
-    """What a merchant asked for and what became of it (app/services/payment_states.py).
+    """What a merchant asked for and what became of it (app/services/payments/states.py).
 
     provider: as asked (`visa`), or the chosen one when that was `auto`. payment_method: as asked. amounts in minor units. fee: what the tenant
     paid, known when completed. refund_reserved: refunds asked for and not failed; refunded: those completed.

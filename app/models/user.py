@@ -14,7 +14,7 @@ from app.models.types import Key, Moment, Words
 
 
 class User(Base):
-    """`tier` is the KYC tier 0–3 (services/limits.py). `email` is stored lower-case. scopes: `admin` for operators."""
+    """`tier` is the KYC tier 0–3 (services/wallets/spending_limits.py). `email` is stored lower-case. scopes: `admin` for operators."""
 
     __tablename__ = "users"
 

@@ -1,7 +1,7 @@
-"""What the gateway asks of a provider: the class every adapter extends, and what surrounds each of its calls.
+"""What the gateway inquiry_kinds of a provider: the class every adapter extends, and what surrounds each of its calls.
 
 An adapter is one folder with one `Provider` subclass; the registry (`app/providers/__init__.py`) names it in one line.
-Adapters know no Flask, no database and no tenant: they get an `Account` (credentials) and `Surroundings`, take frozen
+Adapters know no Flask, no database and no tenant: they get an `Account` (credentials) and `Context`, take frozen
 dataclasses (values.py) and return a `Result` or raise a `ProviderError` (errors.py). The public methods here measure,
 log and guard every call; adapters write the ones with an underscore.
 """
@@ -20,7 +20,7 @@ from app import held_connections
 from app.errors import InvalidAmount
 from app.money import Money, exponent_of
 from app.providers import deadline
-from app.providers.errors import InvalidRequest, NotSupported, ProviderError
+from app.providers.errors import NotSupported, ProviderError, RequestRejected
 from app.providers.values import (
     NO_FACTS,
     Account,
@@ -30,22 +30,22 @@ from app.providers.values import (
     CallbackEvent,
     CallRecord,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
+    Context,
     Customer,
     FreshToken,
-    Handle,
     Kind,
     Limits,
     ListedRefund,
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
     StatementLine,
-    Surroundings,
     TokenStore,
 )
 
@@ -58,23 +58,23 @@ __all__ = [
     "Callback",
     "CallbackEvent",
     "Capabilities",
+    "ChargeReference",
     "ChargeRequest",
+    "Context",
     "Customer",
     "FreshToken",
-    "Handle",
     "Kind",
     "Limits",
     "ListedRefund",
-    "PayoutHandle",
     "PayoutMethod",
+    "PayoutReference",
     "PayoutRequest",
     "Provider",
-    "RefundHandle",
+    "RefundReference",
     "RefundRequest",
     "Result",
     "State",
     "StatementLine",
-    "Surroundings",
     "TokenStore",
 ]
 
@@ -95,7 +95,7 @@ class Provider(ABC):
     simulator_path: ClassVar[str] = ""
     """What follows `/<name>` in the simulator's base URL, where the live base URL has a path, too."""
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         self.account = account
         self.surroundings = surroundings
 
@@ -104,11 +104,11 @@ class Provider(ABC):
     def check(self, amount: Money, customer: Customer) -> None:
         """Whether a charge could be asked for at all, before anything is stored or sent.
 
-        Raises InvalidRequest, or app.errors.InvalidAmount, with a sentence for the caller.
+        Raises RequestRejected, or app.errors.InvalidAmount, with a sentence for the caller.
         """
         limits = self.capabilities.currencies.get(amount.currency)
         if limits is None:
-            raise InvalidRequest(f"{self.title} does not take {amount.currency}.", code="currency")
+            raise RequestRejected(f"{self.title} does not take {amount.currency}.", code="currency")
         if self.capabilities.whole_units and amount.amount_minor % 10 ** exponent_of(amount.currency):
             raise InvalidAmount(f"{self.title} takes whole {amount.currency} only.", field="amount")
         if amount.amount_minor < limits.minimum:
@@ -119,18 +119,18 @@ class Provider(ABC):
             raise InvalidAmount(f"{self.title} takes at most {most} {amount.currency}.", field="amount")
         for need in sorted(self.capabilities.needs):
             if not getattr(customer, need):
-                raise InvalidRequest(f"{self.title} needs the customer's {need}.", code=need)
+                raise RequestRejected(f"{self.title} needs the customer's {need}.", code=need)
         self._check(amount, customer)
 
     def charge(self, request: ChargeRequest) -> Result:
         """Ask for the money. PENDING: the customer acts next; SUCCEEDED: it is ours. Raises ProviderError."""
         return self._call("charge", lambda: self._charge(request))
 
-    def inquire(self, charge: Handle) -> Result:
+    def inquire(self, charge: ChargeReference) -> Result:
         """Where the charge stands. Raises ProviderError; OutcomeUnknown when it could not be learnt."""
         return self._call("inquire", lambda: self._inquire(charge))
 
-    def cancel(self, charge: Handle) -> Result:
+    def cancel(self, charge: ChargeReference) -> Result:
         """Take back a charge the customer has not paid. Raises ProviderError; the state tells whether it was in time."""
         return self._call("cancel", lambda: self._cancel(charge))
 
@@ -138,11 +138,11 @@ class Provider(ABC):
         """Give money back. PENDING: it will be told later. Raises ProviderError."""
         return self._call("refund", lambda: self._refund(request))
 
-    def inquire_refund(self, refund: RefundHandle) -> Result:
-        """Where the refund stands; PENDING with the answer to come by callback where REFUND is not in `asks`."""
+    def inquire_refund(self, refund: RefundReference) -> Result:
+        """Where the refund stands; PENDING with the answer to come by callback where REFUND is not in `inquiry_kinds`."""
         return self._call("inquire_refund", lambda: self._inquire_refund(refund))
 
-    def refunds_of(self, charge: Handle) -> Sequence[ListedRefund]:
+    def refunds_of(self, charge: ChargeReference) -> Sequence[ListedRefund]:
         """Every refund of a charge, where `lists_refunds`. Raises ProviderError; OutcomeUnknown when there may be more."""
         return self._call("refunds_of", lambda: self._refunds_of(charge))
 
@@ -150,7 +150,7 @@ class Provider(ABC):
         """Send money out. PENDING: it will be told later. Raises ProviderError."""
         return self._call("pay_out", lambda: self._pay_out(request))
 
-    def inquire_payout(self, payout: PayoutHandle) -> Result:
+    def inquire_payout(self, payout: PayoutReference) -> Result:
         """Where the payout stands; as `inquire_refund`."""
         return self._call("inquire_payout", lambda: self._inquire_payout(payout))
 
@@ -175,24 +175,24 @@ class Provider(ABC):
     def _charge(self, request: ChargeRequest) -> Result: ...
 
     @abstractmethod
-    def _inquire(self, charge: Handle) -> Result: ...
+    def _inquire(self, charge: ChargeReference) -> Result: ...
 
-    def _cancel(self, charge: Handle) -> Result:
+    def _cancel(self, charge: ChargeReference) -> Result:
         raise NotSupported(f"{self.title} cannot cancel a payment.")
 
     def _refund(self, request: RefundRequest) -> Result:
         raise NotSupported(f"{self.title} cannot refund.")
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         raise NotSupported(f"{self.title} cannot be asked about refunds.")
 
-    def _refunds_of(self, charge: Handle) -> Sequence[ListedRefund]:
+    def _refunds_of(self, charge: ChargeReference) -> Sequence[ListedRefund]:
         raise NotSupported(f"{self.title} does not list refunds.")
 
     def _pay_out(self, request: PayoutRequest) -> Result:
         raise NotSupported(f"{self.title} cannot pay out.")
 
-    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> Result:
         raise NotSupported(f"{self.title} cannot be asked about payouts.")
 
     def _statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:

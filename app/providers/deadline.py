@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Final
 
-from app.providers.errors import Unavailable
+from app.providers.errors import NotSent
 
 LEAST_S: Final = 2.0
 """A request is not begun when it would have to be given up before its answer can come."""
@@ -32,11 +32,11 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def remaining(at_most: float) -> float:
-    """Seconds that are left for the next request, `at_most` so many. Raises Unavailable when there are none."""
+    """Seconds that are left for the next request, `at_most` so many. Raises NotSent when there are none."""
     until = _UNTIL.get()
     if until is None:
         return at_most
     left = until - time.monotonic()
     if left < min(LEAST_S, at_most / 2):
-        raise Unavailable("There was no time left to ask the provider.", code="no_time")
+        raise NotSent("There was no time left to ask the provider.", code="no_time")
     return min(at_most, left)

@@ -39,14 +39,14 @@ class Declined(ProviderError):
     default_message = "The provider declined this."
 
 
-class InvalidRequest(ProviderError):
+class RequestRejected(ProviderError):
     """The provider cannot take what was asked: a field, an amount, a currency, an unknown id."""
 
     outcome = "invalid_request"
     default_message = "The provider does not take this request."
 
 
-class NotSupported(InvalidRequest):
+class NotSupported(RequestRejected):
     """The provider has no such operation at all."""
 
     outcome = "not_supported"
@@ -64,10 +64,10 @@ class RateLimited(ProviderError):
     """Asked too often; the request was not looked at."""
 
     outcome = "rate_limited"
-    default_message = "The provider asks us to slow down."
+    default_message = "The provider inquiry_kinds us to slow down."
 
 
-class Unavailable(ProviderError):
+class NotSent(ProviderError):
     """Nothing was sent: the name did not resolve, the connection was refused. Safe to try again."""
 
     outcome = "unavailable"

@@ -27,7 +27,7 @@ from urllib3.exceptions import (
 from urllib3.util import Retry
 
 from app.providers import deadline
-from app.providers.errors import OutcomeUnknown, Unavailable
+from app.providers.errors import NotSent, OutcomeUnknown
 
 MAX_ANSWER_BYTES: Final = 1_000_000
 
@@ -78,7 +78,7 @@ class HttpClient:
     ) -> Answer:
         """One request, whatever its status: what a status means is the adapter's knowledge.
 
-        `json_body` may hold Decimals; they are written as JSON numbers. Raises Unavailable (nothing was sent),
+        `json_body` may hold Decimals; they are written as JSON numbers. Raises NotSent (nothing was sent),
         OutcomeUnknown (it may have been).
         """
         sent = {"Accept": "application/json", **(headers or {})}
@@ -137,7 +137,7 @@ def _parse(content: bytes) -> Any:
         return None
 
 
-def translated(error: requests.RequestException | HTTPError) -> Unavailable | OutcomeUnknown:
+def translated(error: requests.RequestException | HTTPError) -> NotSent | OutcomeUnknown:
     """Only a connection that was never made, or led to somebody else, is a definite "nothing was sent"."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
     is_unmade = (
@@ -146,7 +146,7 @@ def translated(error: requests.RequestException | HTTPError) -> Unavailable | Ou
         or _is_impostor(cause)
     )
     if is_unmade or isinstance(error, (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema)):
-        return Unavailable()
+        return NotSent()
     return OutcomeUnknown()
 
 

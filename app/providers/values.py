@@ -28,7 +28,7 @@ def storable(value: Any) -> Any:
 class State(StrEnum):
     """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now).
 
-    `REVERSED`: all of a charge was taken back. `GIVEN_BACK`: all of it or a part, the provider does not say.
+    `REVERSED`: all of a charge was taken back. `REFUNDED`: all of it or a part, the provider does not say.
     """
 
     PENDING = "pending"
@@ -36,7 +36,7 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
-    GIVEN_BACK = "given_back"
+    REFUNDED = "given_back"
     NOT_FOUND = "not_found"
 
 
@@ -72,9 +72,9 @@ class Capabilities:
     currencies: what can be charged, and within which limits. needs: contact details a charge cannot go without
     (`phone`, `email`). countries: ISO 3166 codes where its customers are; empty: anywhere.
     whole_units: takes no fractions of the major unit.
-    has_payment_page: the customer is sent to `Result.payment_url`. asks: the kinds it answers an inquiry for at once;
+    has_payment_page: the customer is sent to `Result.payment_url`. inquiry_kinds: the kinds it answers an inquiry for at once;
     others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
-    charge twice. can_ask_by_reference: a charge is found by *our* reference, even when the answer to it was lost.
+    charge twice. can_inquire_by_reference: a charge is found by *our* reference, even when the answer to it was lost.
     payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
     has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
     is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
@@ -87,9 +87,9 @@ class Capabilities:
     countries: frozenset[str] = frozenset()
     whole_units: bool = False
     has_payment_page: bool = False
-    asks: frozenset[Kind] = frozenset({Kind.PAYMENT})
+    inquiry_kinds: frozenset[Kind] = frozenset({Kind.PAYMENT})
     is_resend_safe: bool = False
-    can_ask_by_reference: bool = True
+    can_inquire_by_reference: bool = True
     can_refund: bool = True
     can_refund_partially: bool = True
     can_refund_repeatedly: bool = True
@@ -163,7 +163,7 @@ class CallRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class Context:
     """What adapters get from the house. timeout_s: longest wait for an answer, in seconds."""
 
     tokens: TokenStore
@@ -198,7 +198,7 @@ class ChargeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Handle:
+class ChargeReference:
     """What identifies a charge that was asked for before. provider_reference is None when the answer was lost; receipt
     is what the provider calls the finished payment (M-Pesa receipt, Stripe `pi_…`, Chapa reference, confirmation code).
     """
@@ -219,19 +219,19 @@ class RefundRequest:
 
     reference: str
     amount: Money
-    charge: Handle
+    charge: ChargeReference
     reason: str
     callback_url: str
     refunded_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class RefundHandle:
+class RefundReference:
     """A refund that was asked for before."""
 
     reference: str
     amount: Money
-    charge: Handle
+    charge: ChargeReference
     sent_at: datetime
     provider_reference: str | None = None
     refunded_before: int = 0
@@ -252,7 +252,7 @@ class PayoutRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class PayoutHandle:
+class PayoutReference:
     """A payout that was asked for before."""
 
     reference: str
@@ -313,7 +313,7 @@ class CallbackEvent:
 
     reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
     over the body was checked. claim: what it says; the gateway believes it only when the provider cannot be asked
-    (`Capabilities.asks`) and either the signature or the secret path of the operation's own callback URL vouches for it.
+    (`Capabilities.inquiry_kinds`) and either the signature or the secret path of the operation's own callback URL vouches for it.
     """
 
     event_id: str

@@ -29,7 +29,7 @@ class Customers:
         if (after_s := self._control.autopay_s) is not None:
             self._timers.set(_name(provider), id, after_s)
 
-    def take_over(self, provider: str, id: str) -> None:
+    def import_external_refunds(self, provider: str, id: str) -> None:
         """A person opened the page: nobody pays in his place."""
         self._timers.cancel(_name(provider), id)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.config import ConfigError, load_sandbox
+from app.config.loader import ConfigError, load_sandbox
 
 try:
     _settings = load_sandbox()

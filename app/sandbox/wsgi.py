@@ -5,13 +5,14 @@ from __future__ import annotations
 import atexit
 import sys
 
-from app import config, logs
+from app import logs
+from app.config.loader import ConfigError, load_sandbox
 from app.sandbox.app import create_app
 from app.sandbox.core import SandboxSettings
 
 try:
-    _values = config.load_sandbox()
-except config.ConfigError as error:
+    _values = load_sandbox()
+except ConfigError as error:
     sys.exit(str(error))
 
 logs.configure({"LOG_LEVEL": _values["LOG_LEVEL"], "IS_DEMO": True})

@@ -13,8 +13,8 @@ from typing import Final
 
 from flask import Response, request
 
-from app.api.blueprint import Blueprint
 from app.errors import NotFound
+from app.http.blueprint import Blueprint
 
 blueprint = Blueprint("docs", __name__)
 

@@ -17,9 +17,9 @@ from typing import Final
 
 from flask import Response
 
-from app.api.blueprint import Blueprint
 from app.errors import TransactionNotFound
-from app.services.payment_return_service import Standing, standing
+from app.http.blueprint import Blueprint
+from app.services.payments.payer_status import PayerStatus, payer_status
 
 blueprint = Blueprint("payment_return", __name__)
 
@@ -39,14 +39,14 @@ class _Words:
 
 TOLD: Final = MappingProxyType(
     {
-        Standing.COMPLETED: _Words("Thank you", "The payment is completed."),
-        Standing.OPEN: _Words(
+        PayerStatus.COMPLETED: _Words("Thank you", "The payment is completed."),
+        PayerStatus.OPEN: _Words(
             "Thank you", "The payment is being processed. This page tells you when it is done."
         ),
-        Standing.FAILED: _Words(
+        PayerStatus.FAILED: _Words(
             "The payment has failed", "Nothing was paid. You can go back to the shop and try again."
         ),
-        Standing.GIVEN_BACK: _Words("The payment was given back", "The money is on its way back to you."),
+        PayerStatus.REFUNDED: _Words("The payment was given back", "The money is on its way back to you."),
     }
 )
 UNKNOWN: Final = _Words("There is no such payment", "Check the address, or ask the shop you came from.")
@@ -56,10 +56,10 @@ UNKNOWN: Final = _Words("There is no such payment", "Check the address, or ask t
 def show(payment_id: uuid.UUID) -> Response:
     """The page. 404, as a page, for an id that is no payment."""
     try:
-        found = standing(payment_id)
+        found = payer_status(payment_id)
     except TransactionNotFound:
         return _page(UNKNOWN, status=404)
-    return _page(TOLD[found], is_open=found is Standing.OPEN)
+    return _page(TOLD[found], is_open=found is PayerStatus.OPEN)
 
 
 @blueprint.route("/payments/return.css")

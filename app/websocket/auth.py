@@ -11,9 +11,12 @@ from urllib.parse import urlsplit
 from app import clock
 from app.actor import Merchant
 from app.errors import InvalidApiKey, InvalidRequest, NotFound, TokenExpired, TokenInvalid
-from app.services import realtime_service, realtime_tokens, session_service, tenant_service, tokens
-from app.services.realtime_service import WatchedPayment
-from app.services.tokens import AccessClaims
+from app.services.identity import sessions, tokens
+from app.services.identity.tokens import AccessClaims
+from app.services.realtime import subscriptions
+from app.services.realtime import tokens as realtime_tokens
+from app.services.realtime.subscriptions import WatchedPayment
+from app.services.tenants import api_keys
 
 _HOW_TO_CONNECT: Final = (
     'Connect with auth: {"token": "<access token>"} or {"api_key": "<API key>"}, or without auth.'
@@ -49,8 +52,8 @@ def text_in(data: Mapping[str, object], name: str) -> str | None:
 
 
 def merchant_of(api_key: str) -> Merchant:
-    """Whose key it is. Raises InvalidApiKey, Unavailable."""
-    tenant_id, key_id = tenant_service.authenticate(api_key)
+    """Whose key it is. Raises InvalidApiKey, ServiceUnavailable."""
+    tenant_id, key_id = api_keys.authenticate(api_key)
     return Merchant(tenant_id, key_id, None)
 
 
@@ -60,7 +63,7 @@ def is_payment_token(transaction_id: str, token: str) -> bool:
     Access tokens have dots, realtime tokens have none. Raises TokenInvalid: it is another payment's, or forged,
     whether the payment exists or not.
     """
-    payment_id = realtime_service.provider_payment_id(transaction_id)
+    payment_id = subscriptions.provider_payment_id(transaction_id)
     if payment_id is None or "." in token:
         return False
     if not realtime_tokens.is_realtime_token(payment_id, token):
@@ -69,7 +72,7 @@ def is_payment_token(transaction_id: str, token: str) -> bool:
 
 
 def sign_in(token: str) -> AccessClaims:
-    """The claims of an access token whose session lives. Raises TokenInvalid, TokenExpired, Unavailable."""
+    """The claims of an access token whose session lives. Raises TokenInvalid, TokenExpired, ServiceUnavailable."""
     claims = tokens.read_access(token)
     require_alive(claims)
     return claims
@@ -80,13 +83,13 @@ def require_alive(claims: AccessClaims) -> None:
     now = clock.now()
     if claims.expires_at <= now:
         raise TokenExpired
-    session_service.require_live(claims.session_id, user_id=claims.user_id, now=now)
+    sessions.require_live(claims.session_id, user_id=claims.user_id, now=now)
 
 
 def require_alive_key(merchant: Merchant) -> None:
     """Raises InvalidApiKey when the key was revoked, or its tenant suspended, since."""
     assert merchant.key_id is not None, "a client's merchant came with a key"
-    if not realtime_service.live_keys([merchant.key_id]):
+    if not subscriptions.live_keys([merchant.key_id]):
         raise InvalidApiKey
 
 

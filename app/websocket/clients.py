@@ -9,7 +9,7 @@ from typing import Final
 
 from app.actor import Merchant
 from app.errors import RateLimitExceeded
-from app.services.tokens import AccessClaims
+from app.services.identity.tokens import AccessClaims
 
 BURST_EVENTS: Final = 200
 """A page that comes back subscribes to everything it shows at once."""

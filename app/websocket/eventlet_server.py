@@ -18,7 +18,7 @@ from eventlet.patcher import is_monkey_patched
 from flask import Flask
 
 from app import logs
-from app.config import ConfigError, load
+from app.config.loader import ConfigError, load
 from app.extensions import db, jwt
 from app.websocket.events import Run
 from app.websocket.server import build, in_context, put_gate

@@ -13,10 +13,10 @@ from flask_socketio import SocketIO
 
 from app import ids
 from app.errors import GatewayError, InvalidRequest, PermissionDenied
-from app.events import rooms as room_names
-from app.services import realtime_service
-from app.services.realtime_service import WatchedPayment
-from app.services.tokens import AccessClaims
+from app.events.push_messages import transaction_room, user_room
+from app.services.identity.tokens import AccessClaims
+from app.services.realtime import subscriptions
+from app.services.realtime.subscriptions import WatchedPayment
 from app.websocket import auth
 from app.websocket.clients import Client, Clients
 from app.websocket.packet import UNREADABLE
@@ -102,7 +102,7 @@ class Conversation:
         wish = Subscription.read(args)
         has_token = wish.token is not None and self._use_token(sid, client, wish.transaction_id, wish.token)
         payment = self._run(self._watchable, wish.transaction_id, client, has_token=has_token)
-        room = room_names.transaction_room(wish.transaction_id)
+        room = transaction_room(wish.transaction_id)
         watched = self.rooms.watched(sid)
         if room not in watched and len(watched) >= MAX_SUBSCRIPTIONS:
             raise InvalidRequest(f"One client watches at most {MAX_SUBSCRIPTIONS} transactions.")
@@ -110,12 +110,12 @@ class Conversation:
         self.rooms.tell(sid, "subscribed", {"message": message, "room": room})
         self.rooms.watch(sid, room)
         # Read after joining: what happens from here on is pushed, what happened before is in this.
-        state = self._run(realtime_service.last_push, wish.transaction_id) or payment.unpublished
+        state = self._run(subscriptions.last_push, wish.transaction_id) or payment.unpublished
         self.rooms.show(sid, room, state)
 
     def unsubscribe(self, sid: str, _: Client, *args: Any) -> None:
         wish = Subscription.read(args)
-        self.rooms.unwatch(sid, room_names.transaction_room(wish.transaction_id))
+        self.rooms.unwatch(sid, transaction_room(wish.transaction_id))
         message = f"Unsubscribed from transaction {wish.transaction_id}"
         self.rooms.tell(sid, "unsubscribed", {"message": message})
 
@@ -129,7 +129,7 @@ class Conversation:
             auth.require_alive(client.claims)
         if client.merchant is not None:
             auth.require_alive_key(client.merchant)
-        payment = realtime_service.find_payment(transaction_id)
+        payment = subscriptions.find_payment(transaction_id)
         if self._is_production and not has_token:
             auth.require_right(payment, client.claims, client.merchant)
         return payment
@@ -152,7 +152,7 @@ class Conversation:
         self._enter_own_room(sid, claims)
 
     def _enter_own_room(self, sid: str, claims: AccessClaims) -> None:
-        self.rooms.enter_room(sid, NAMESPACE, room_names.user_room(ids.public(ids.USER, claims.user_id)))
+        self.rooms.enter_room(sid, NAMESPACE, user_room(ids.public(ids.USER, claims.user_id)))
 
     def _answering(self, handler: Callable[..., None]) -> Callable[..., None]:
         """A handler whose refusals, and our own faults, reach the client as an `error` event."""

@@ -18,7 +18,7 @@ from redis.retry import Retry
 from socketio import manager, packet
 
 from app.events.push import TIMEOUT_S, channel_of, decode
-from app.events.transactions import PushMessage
+from app.events.push_messages import PushMessage
 
 NAMESPACE: Final = "/"
 

@@ -9,8 +9,8 @@ from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
 from flask import Flask
 from flask_socketio import SocketIO
 
-from app.events.transactions import PushMessage
-from app.services import realtime_service
+from app.events.push_messages import PushMessage
+from app.services.realtime import subscriptions
 from app.websocket.auth import is_origin_allowed
 from app.websocket.clients import Clients
 from app.websocket.events import Conversation, Run
@@ -109,10 +109,10 @@ class _EventLog:
         self._run = run
 
     def head(self) -> int:
-        return self._run(realtime_service.last_sequence)
+        return self._run(subscriptions.last_sequence)
 
     def pushes_after(self, sequence: int, *, limit: int) -> tuple[list[PushMessage], int]:
-        return self._run(realtime_service.pushes_after, sequence, limit=limit)
+        return self._run(subscriptions.pushes_after, sequence, limit=limit)
 
 
 class _BoundedWebSocket(SimpleWebSocketWSGI):

@@ -9,7 +9,7 @@ import structlog
 
 from app import clock
 from app.errors import GatewayError, InvalidApiKey, TokenExpired, TokenInvalid
-from app.services import realtime_service
+from app.services.realtime import subscriptions
 from app.websocket.clients import Clients
 from app.websocket.events import Run
 from app.websocket.rooms import NAMESPACE, RoomManager
@@ -54,7 +54,7 @@ class Sweep:
         if not remaining:
             return
         sessions = {claims.session_id for claims in remaining.values()}
-        live = self._run(realtime_service.live_sessions, sessions, now=now)
+        live = self._run(subscriptions.live_sessions, sessions, now=now)
         for sid, claims in remaining.items():
             if claims.session_id not in live:
                 self._end(sid, TokenInvalid("This session has ended; log in again."))
@@ -64,7 +64,7 @@ class Sweep:
         merchants = self._clients.merchants()
         if not merchants:
             return
-        live = self._run(realtime_service.live_keys, {merchant.key_id for merchant in merchants.values()})
+        live = self._run(subscriptions.live_keys, {merchant.key_id for merchant in merchants.values()})
         for sid, merchant in merchants.items():
             if merchant.key_id not in live:
                 self._end(sid, InvalidApiKey())

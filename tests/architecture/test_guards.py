@@ -7,10 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.api.guards import PUBLIC, USER_SESSION, USER_TOKEN
-from app.api.routes import TABLE
-from app.api.surfaces import Surface, surface_of
-from app.api.table import Policy, policies
+from app.http.guards import PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.surfaces import Surface, surface_of
+from app.http.table import Policy, policies
+from app.routes import TABLE
 
 PUBLIC_ROUTES = {
     "/", "/docs", "/docs/<name>", "/metrics", "/openapi.json",

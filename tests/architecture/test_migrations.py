@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy import create_engine, text
 
 from app.extensions import Base
-from app.ledger.functions import sources
+from app.ledger.install import sources
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.config import SECRETS, SETTINGS, ConfigError, load
+from app.config.loader import ConfigError, load
+from app.config.settings import SECRETS, SETTINGS
 from app.providers import PROVIDERS
 
 ROOT = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from decimal import Decimal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.api.strict_json import parse_object
 from app.errors import GatewayError, InvalidAmount
+from app.http.strict_json import parse_object
 from app.money import EXPONENTS, MAX_MINOR, Money, exponent_of, format_minor
 
 currencies = st.sampled_from(sorted(EXPONENTS))

@@ -37,20 +37,20 @@ from app.actor import Merchant
 from app.errors import GatewayError
 from app.money import Money
 from app.providers.base import Result, State
-from app.providers.errors import Declined, OutcomeUnknown, ProviderError, Unavailable
-from app.services import (
-    bulkhead,
-    operator_decisions,
-    payment_results,
-    payment_service,
-    refund_results,
-    refund_service,
-    tenant_service,
-)
-from app.services.fee_service import Match, set_rule
+from app.providers.errors import Declined, NotSent, OutcomeUnknown, ProviderError
+from app.services import payment_service
 from app.services.idempotency_service import Claim
-from app.services.payment_service import CustomerDetails, Order
-from app.services.payment_states import ATTEMPT, PAYMENT, REFUND
+from app.services.operator import decisions
+from app.services.payment_service import CustomerDetails, PaymentRequest
+from app.services.payments import outcomes as payment_outcomes
+from app.services.payments import read
+from app.services.payments.locks import lock_attempt
+from app.services.payments.states import ATTEMPT, PAYMENT, REFUND
+from app.services.provider_access import bulkhead
+from app.services.refunds import create as refund_service
+from app.services.refunds import outcomes as refund_outcomes
+from app.services.tenants import tenants
+from app.services.tenants.fees import Match, set_rule
 from app.unit_of_work import reading, transaction
 from tests.support import servers
 from tests.support.payment_seen import SEEN, Seen
@@ -59,7 +59,7 @@ from tests.support.tenants import Shop, fund_shop
 ASKED = {"USD": "100.00", "JPY": "100", "KWD": "100.000"}
 
 sources = st.sampled_from(["answer", "inquiry", "callback", "statement", "operator"])
-answers = st.sampled_from([OutcomeUnknown, OutcomeUnknown, Declined, Unavailable])
+answers = st.sampled_from([OutcomeUnknown, OutcomeUnknown, Declined, NotSent])
 states = st.sampled_from([*State, State.SUCCEEDED, State.PENDING])
 times = st.integers(1, 3)
 amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", "foreign"])
@@ -83,19 +83,19 @@ class PaymentMachine(RuleBasedStateMachine):
         amount=amounts,
     )
     def ask_for_money(self, currency: str, is_funded: bool, how_far: str, amount: str) -> None:
-        tenant, key = tenant_service.create_tenant(f"Machine {uuid.uuid4().hex[:8]}", "growth")
+        tenant, key = tenants.create_tenant(f"Machine {uuid.uuid4().hex[:8]}", "growth")
         if is_funded:
             fund_shop(self.app, Shop(tenant.id, key), 1_000_000, currency=currency)
         self.merchant = Merchant(tenant.id, None, None)
         self.asked = Money.parse(ASKED[currency], currency)
-        order = Order("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
+        order = PaymentRequest("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
         claim = Claim(uuid.uuid4(), b"f" * 32, "machine")
         # CPay's only place is taken: what is asked for is stored, and sent when a rule says so.
         answer = payment_service.initialize(self.merchant, order, claim)
         assert answer.resource_id is not None
         self.payment_id = answer.resource_id
         with reading() as session:
-            attempt = payment_service.latest_attempt(session, self.payment_id)
+            attempt = read.latest_attempt(session, self.payment_id)
         assert attempt is not None
         self.attempt_id = attempt.id
         self.path = ["pending", "processing"]
@@ -120,7 +120,7 @@ class PaymentMachine(RuleBasedStateMachine):
             assert seen.collected is not None, "what came was dropped"
         if state is State.REVERSED and self.before.collected is not None and not self.before.refunds:
             assert seen.attempt == "reversed", "it went back, and our books do not know"
-        if state in (State.PENDING, State.NOT_FOUND, State.GIVEN_BACK) and self.before.status not in (
+        if state in (State.PENDING, State.NOT_FOUND, State.REFUNDED) and self.before.status not in (
             "failed",
             "cancelled",
         ):
@@ -139,7 +139,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @rule()
     def send(self) -> None:
         def work(session: Any) -> None:
-            attempt = payment_results.lock(session, self.attempt_id).attempt
+            attempt = lock_attempt(session, self.attempt_id).attempt
             attempt.state, attempt.sendings = "sending", attempt.sendings + 1
 
         transaction(work)
@@ -148,8 +148,8 @@ class PaymentMachine(RuleBasedStateMachine):
     @rule()
     def time_is_over(self) -> None:
         def work(session: Any) -> None:
-            locked = payment_results.lock(session, self.attempt_id)
-            payment_results.give_up(
+            locked = lock_attempt(session, self.attempt_id)
+            payment_outcomes.expire_attempt(
                 session, locked, code="expired", reason="Too late.", source="inquiry", now=clock.now()
             )
 
@@ -181,7 +181,7 @@ class PaymentMachine(RuleBasedStateMachine):
         def work(session: Any) -> None:
             for refund_id, state, *_ in self.before.refunds:
                 if state == "created":
-                    refund_results.lock(session, uuid.UUID(refund_id)).refund.state = "sending"
+                    refund_outcomes.lock_refund(session, uuid.UUID(refund_id)).refund.state = "sending"
 
         transaction(work)
 
@@ -202,7 +202,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.before.booked("suspense"))
     @rule(is_accepted=st.booleans())
     def decide(self, is_accepted: bool) -> None:
-        act = operator_decisions.accept if is_accepted else operator_decisions.give_back
+        act = decisions.accept if is_accepted else decisions.give_back
         try:
             act(self.payment_id, operator="operator")
         except GatewayError as error:
@@ -279,12 +279,14 @@ class PaymentMachine(RuleBasedStateMachine):
         for state in ("completed", "failed"):
             assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
 
-    def _apply(self, outcome: payment_results.Outcome, source: str, repeats: int) -> Seen:
+    def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> Seen:
         """What is seen afterwards."""
         first: Seen | None = None
         for _ in range(repeats):
             transaction(
-                lambda s: payment_results.apply(s, self.attempt_id, outcome, source=source, now=clock.now())
+                lambda s: payment_outcomes.apply_outcome(
+                    s, self.attempt_id, outcome, source=source, now=clock.now()
+                )
             )
             seen = self._see()
             assert first in (None, seen), "said again, it changed something"
@@ -296,11 +298,13 @@ class PaymentMachine(RuleBasedStateMachine):
             self.met[f"{'another' if is_other else 'its'} amount, {seen.attempt}"] += 1
         return seen
 
-    def _apply_refund(self, pick: int, outcome: payment_results.Outcome, source: str, repeats: int) -> None:
+    def _apply_refund(self, pick: int, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> None:
         refund_id = uuid.UUID(self.before.refunds[pick % len(self.before.refunds)][0])
         first: Seen | None = None
         for _ in range(repeats):
-            transaction(lambda s: refund_results.apply(s, refund_id, outcome, source=source, now=clock.now()))
+            transaction(
+                lambda s: refund_outcomes.apply_outcome(s, refund_id, outcome, source=source, now=clock.now())
+            )
             seen = self._see()
             assert first in (None, seen), "said again, it changed something"
             first = seen
@@ -341,7 +345,7 @@ def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
             "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database), "PROVIDER_CALLS_AT_ONCE": "1",
         }
     )  # fmt: skip
-    with app.app_context(), bulkhead.place("cpay"):
+    with app.app_context(), bulkhead.slot("cpay"):
         set_rule(Match("payment"), fixed_minor=0, rate_ppm=29_000)
         yield app
 

@@ -18,11 +18,11 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.facts import facts
 from tests.support.chapa import REFERENCE, VERIFY, chapa, details, failed, handle, succeeded
@@ -35,7 +35,7 @@ LINK = succeeded({"checkout_url": "https://checkout.chapa.co/x"}, "Hosted Link")
 def charge_request(**customer: str) -> ChargeRequest:
     return ChargeRequest(
         REFERENCE, "A1B2C3", Money(10050, "ETB"), Customer(**customer), "http://127.0.0.1:1/hook/secret", "http://127.0.0.1:1/back",
-        description="Order #12 (blue)",
+        description="PaymentRequest #12 (blue)",
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_contact_leaves_out_what_chapa_would_refuse() -> None:
 
 
 def test_texts_keep_what_chapa_allows() -> None:
-    assert text("Order #12 (blue) – 50%", 50) == "Order 12 blue 50"
+    assert text("PaymentRequest #12 (blue) – 50%", 50) == "PaymentRequest 12 blue 50"
     assert text("ክፍያ", 50) == ""
     assert len(text("a" * 80, 16)) == 16
 
@@ -148,7 +148,7 @@ def test_what_is_sent_to_initialize() -> None:
         "amount": "100.50", "currency": "ETB", "tx_ref": REFERENCE, "first_name": "Abebe",
         "phone_number": "0911223344", "email": "a@b.et", "callback_url": "http://127.0.0.1:1/hook/secret",
         "return_url": "http://127.0.0.1:1/back",
-        "customization": {"title": "A shop with a lo", "description": "Order 12 blue"},
+        "customization": {"title": "A shop with a lo", "description": "PaymentRequest 12 blue"},
     }  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_an_e_mail_chapa_refuses_is_left_out_and_asked_again_once() -> None:
         bodies = [request.json for request in far.asked(INITIALIZE)]
         assert ["email" in body for body in bodies] == [True, False]
         far.on(INITIALIZE, (400, failed({"amount": ["validation.required"]})))
-        with pytest.raises(InvalidRequest, match=r"amount: validation\.required"):
+        with pytest.raises(RequestRejected, match=r"amount: validation\.required"):
             chapa(far.url).charge(charge_request(email="a@b.et"))
         assert len(far.asked(INITIALIZE)) == 3
 
@@ -168,30 +168,30 @@ REFUSED = [
     # Sentence and status as in Chapa's list of responses; every row of REFUSALS is met.
     (400, "Transaction reference has been used before", DuplicateReference, "duplicate_reference"),
     (400, "The tx ref has already been taken.", DuplicateReference, "duplicate_reference"),
-    (401, "Transfer hours are Mon-Sat from 08:30 AM - 04:30 PM only", Unavailable, "transfer_hours"),
-    (404, "Transfer API isn't available now", Unavailable, "transfers_closed"),
-    (401, "The Bank Code is incorrect please check if it does exist", InvalidRequest, "bank_code"),
-    (400, "This bank is no longer supported or banned by NBE", InvalidRequest, "bank"),
-    (400, "Account number is not valid for Awash Bank", InvalidRequest, "account_number"),
+    (401, "Transfer hours are Mon-Sat from 08:30 AM - 04:30 PM only", NotSent, "transfer_hours"),
+    (404, "Transfer API isn't available now", NotSent, "transfers_closed"),
+    (401, "The Bank Code is incorrect please check if it does exist", RequestRejected, "bank_code"),
+    (400, "This bank is no longer supported or banned by NBE", RequestRejected, "bank"),
+    (400, "Account number is not valid for Awash Bank", RequestRejected, "account_number"),
     (400, "Insufficient Balance", Declined, "insufficient_balance"),
-    (400, "Invalid currency, currency is not supported", InvalidRequest, "currency"),
+    (400, "Invalid currency, currency is not supported", RequestRejected, "currency"),
     (400, "User can't receive payments. Please contact support", Declined, "merchant_disabled"),
     (404, "Payments through API is disabled, please contact us", Declined, "api_disabled"),
-    (400, "Refunds can only be processed in live mode", InvalidRequest, "live_mode_only"),
+    (400, "Refunds can only be processed in live mode", RequestRejected, "live_mode_only"),
     (401, "Live secret keys can't be used to verify a test transaction", AuthFailed, "other_mode"),
     (401, "Invalid API Key or User doesn't exist", AuthFailed, "invalid_key"),
     (401, "Authorization required", AuthFailed, "authorization_required"),
     # Nobody's sentence: the status decides.
-    (400, "A sentence nobody has seen", InvalidRequest, "http_400"),
+    (400, "A sentence nobody has seen", RequestRejected, "http_400"),
     (401, "A sentence nobody has seen", AuthFailed, "auth_failed"),
     (429, "Too Many Attempts.", RateLimited, "rate_limited"),
     # A validation object: a reference that is taken is no definite refusal.
-    (400, {"amount": ["validation.required"]}, InvalidRequest, "validation"),
-    (400, {"tx_ref": ["validation.required"]}, InvalidRequest, "validation"),
+    (400, {"amount": ["validation.required"]}, RequestRejected, "validation"),
+    (400, {"tx_ref": ["validation.required"]}, RequestRejected, "validation"),
     (400, {"tx_ref": ["validation.unique"]}, DuplicateReference, "duplicate_reference"),
     (422, {"tx_ref": ["The tx ref has already been taken."]}, DuplicateReference, "duplicate_reference"),
     (400, {"reference": "has been used before"}, DuplicateReference, "duplicate_reference"),
-    (400, {"email": ["has already been taken"]}, InvalidRequest, "validation"),
+    (400, {"email": ["has already been taken"]}, RequestRejected, "validation"),
 ]
 LOST = [
     DROP,
@@ -234,7 +234,7 @@ def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
 
 
 def test_nobody_there_is_definite() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         chapa().charge(charge_request())
 
 
@@ -260,7 +260,7 @@ def test_verify_tells_amount_receipt_and_state() -> None:
         ((200, details(status="pending")), State.PENDING),
         ((200, details(status="failed", reference=None)), State.FAILED),
         ((200, details(amount="100.50")), State.SUCCEEDED),
-        ((200, details(status="refunded")), State.GIVEN_BACK),
+        ((200, details(status="refunded")), State.REFUNDED),
         ((200, details(status="reversed")), State.REVERSED),
         ((200, details(status="cancelled")), State.CANCELLED),
     ],
@@ -300,7 +300,7 @@ def test_an_unclear_inquiry_is_unknown(answer: object) -> None:
 def test_what_can_be_charged() -> None:
     chapa().check(Money(100, "ETB"), Customer())
     chapa().check(Money(100, "USD"), Customer())
-    with pytest.raises(InvalidRequest, match="KES"):
+    with pytest.raises(RequestRejected, match="KES"):
         chapa().check(Money(100, "KES"), Customer())
 
 

@@ -10,10 +10,10 @@ import pytest
 from app import clock
 from app.money import Money
 from app.providers.base import (
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     State,
 )
@@ -21,8 +21,8 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
+    RequestRejected,
 )
 from tests.support.chapa import REFERENCE, chapa, failed, handle, payout_request, succeeded
 from tests.support.providers import DROP, Scripted
@@ -65,7 +65,7 @@ def test_a_refund_names_the_payment_as_set(by: str, path: str) -> None:
 
 
 def test_a_refund_without_a_receipt_is_not_sent() -> None:
-    with pytest.raises(InvalidRequest, match="not known yet"):
+    with pytest.raises(RequestRejected, match="not known yet"):
         chapa().refund(refund_request(None))
 
 
@@ -74,7 +74,7 @@ def test_a_refund_without_a_receipt_is_not_sent() -> None:
     [
         ((400, failed("The reference number has been used before")), DuplicateReference),
         ((400, failed("Insufficient Balance")), Declined),
-        ((400, failed("Partial refunds are not allowed")), InvalidRequest),
+        ((400, failed("Partial refunds are not allowed")), RequestRejected),
         ((200, refund_data(ref=None)), OutcomeUnknown),
         ((200, newer_data(ref_id=None)), OutcomeUnknown),
         ((200, newer_data(status="reversed")), OutcomeUnknown),
@@ -91,7 +91,7 @@ def test_what_answers_to_a_refund_mean(answer: object, error: type[Exception]) -
 
 
 def test_a_refund_whose_id_was_lost_is_asked_for_by_our_reference() -> None:
-    lost = RefundHandle("refund-1", Money(5000, "ETB"), handle(), clock.now())
+    lost = RefundReference("refund-1", Money(5000, "ETB"), handle(), clock.now())
     path = "/refund/refund-1/verify"
     with Scripted() as far:
         far.on(path, (200, refund_data(status="refunded")))
@@ -103,7 +103,7 @@ def test_a_refund_whose_id_was_lost_is_asked_for_by_our_reference() -> None:
                 chapa(far.url).inquire_refund(lost)
 
 
-KNOWN = RefundHandle("refund-1", Money(5000, "ETB"), handle(), clock.now(), "MERC-DIS-REF-1")
+KNOWN = RefundReference("refund-1", Money(5000, "ETB"), handle(), clock.now(), "MERC-DIS-REF-1")
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_what_is_sent_to_transfers() -> None:
     [
         ((400, failed("Insufficient Balance")), Declined),
         ((400, failed("The reference number has been used before")), DuplicateReference),
-        ((401, failed("The Bank Code is incorrect please check")), InvalidRequest),
+        ((401, failed("The Bank Code is incorrect please check")), RequestRejected),
         ((401, failed("Invalid API Key or User doesn't exist")), AuthFailed),
         (
             (200, {"message": "Transfer Queued Successfully", "status": "success", "data": {"id": 1}}),
@@ -176,7 +176,7 @@ def test_what_answers_to_a_transfer_mean(answer: object, error: type[Exception])
     [payout_request(PayoutMethod.MPESA), payout_request(bank_code=""), payout_request(bank_code="CBE")],
 )
 def test_a_payout_chapa_cannot_make_is_not_sent(request_: PayoutRequest) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         chapa().pay_out(request_)
 
 
@@ -194,7 +194,7 @@ def test_what_a_transfer_s_state_says(word: str, state: State) -> None:
     }
     with Scripted() as far:
         far.on(f"/transfers/verify/{REFERENCE}", (200, {"message": "ok", "status": "success", "data": data}))
-        payout = PayoutHandle(
+        payout = PayoutReference(
             REFERENCE, Money(200000, "ETB"), PayoutMethod.BANK, clock.now() - timedelta(hours=1)
         )
         result = chapa(far.url).inquire_payout(payout)

@@ -12,10 +12,10 @@ import pytest
 from app.money import Money
 from app.providers.base import Callback, Kind, PayoutMethod, PayoutRequest, State
 from app.providers.chapa import Chapa, read_approval
-from app.providers.errors import Declined, DuplicateReference, InvalidRequest, OutcomeUnknown
+from app.providers.errors import Declined, DuplicateReference, OutcomeUnknown, RequestRejected
 from tests.support.providers import make_provider
 from tests.support.sandbox import Received
-from tests.support.simulated import Simulated, payout, refund_handle, refund_of, simulated
+from tests.support.simulated import Simulated, payout, refund_of, refund_reference, simulated
 from tests.support.waiting import wait_until
 
 KEY = "CHASECK_TEST-sandbox"
@@ -103,10 +103,10 @@ def test_refunds_in_parts(scene: Scene, by: str) -> None:
         refund = refund_of(charge, amount, number)
         result = chapa.refund(refund)
         assert (result.state, result.amount) == (State.PENDING, refund.amount)
-        handles.append(refund_handle(refund, result.provider_reference))
+        handles.append(refund_reference(refund, result.provider_reference))
         with pytest.raises(DuplicateReference):
             chapa.refund(refund)
-    with pytest.raises(InvalidRequest, match="more than what is left"):
+    with pytest.raises(RequestRejected, match="more than what is left"):
         chapa.refund(refund_of(charge, "0.01", 9))
     for handle in handles:
         scene.refund_until(handle, State.SUCCEEDED)
@@ -116,7 +116,7 @@ def test_refunds_in_parts(scene: Scene, by: str) -> None:
         [("refund", "150.00")],
         [("refund", "250.00")],
     ]
-    assert scene.until(request, State.GIVEN_BACK).response["status"] == "refunded"
+    assert scene.until(request, State.REFUNDED).response["status"] == "refunded"
 
 
 def test_a_refund_whose_answer_was_lost_is_found_again(scene: Scene) -> None:
@@ -124,7 +124,7 @@ def test_a_refund_whose_answer_was_lost_is_found_again(scene: Scene) -> None:
     scene.rule("refund", "drop", times=1)
     with pytest.raises(OutcomeUnknown):
         scene.provider.refund(refund)
-    result = scene.refund_until(refund_handle(refund, None), State.SUCCEEDED)
+    result = scene.refund_until(refund_reference(refund, None), State.SUCCEEDED)
     assert result.amount == refund.amount
     assert str(result.provider_reference).startswith("MERC-DIS-REF-")
 
@@ -144,9 +144,9 @@ def test_a_payout(scene: Scene) -> None:
 
 
 def test_payouts_that_are_refused(scene: Scene) -> None:
-    with pytest.raises(InvalidRequest, match="Bank Code"):
+    with pytest.raises(RequestRejected, match="Bank Code"):
         scene.provider.pay_out(to_bank(bank_code="99999"))
-    with pytest.raises(InvalidRequest, match="account number"):
+    with pytest.raises(RequestRejected, match="account number"):
         scene.provider.pay_out(to_bank(account_number="12"))
     with pytest.raises(Declined):
         scene.provider.pay_out(to_bank("999999999.00"))

@@ -16,11 +16,11 @@ from app.providers import PROVIDERS
 from app.providers.base import (
     Account,
     Callback,
+    ChargeReference,
     ChargeRequest,
     Customer,
-    Handle,
     Kind,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
@@ -32,11 +32,11 @@ from app.providers.errors import (
     Declined,
     ForgedCallback,
     InvalidCallback,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 from tests.support.providers import make_provider
 
@@ -60,10 +60,10 @@ def request(amount: Money, **metadata: Any) -> ChargeRequest:
     )
 
 
-def handle(amount: Money, told: Result | None = None) -> Handle:
+def handle(amount: Money, told: Result | None = None) -> ChargeReference:
     """As a charge is remembered after an answer; without one, as after none."""
     known = told or Result(State.PENDING)
-    return Handle(
+    return ChargeReference(
         REFERENCE,
         "AB12CD34EF56",
         amount,
@@ -128,8 +128,8 @@ def test_amounts_beside_them_are_not(major: str, currency: str) -> None:
     [
         ("7001", OutcomeUnknown, State.SUCCEEDED), ("7002", OutcomeUnknown, State.SUCCEEDED),
         ("7003", OutcomeUnknown, State.NOT_FOUND), ("7010", RateLimited, State.NOT_FOUND),
-        ("7120", Unavailable, State.NOT_FOUND), ("7121", AuthFailed, State.NOT_FOUND),
-        ("7122", OutcomeUnknown, None), ("7123", InvalidRequest, State.NOT_FOUND),
+        ("7120", NotSent, State.NOT_FOUND), ("7121", AuthFailed, State.NOT_FOUND),
+        ("7122", OutcomeUnknown, None), ("7123", RequestRejected, State.NOT_FOUND),
     ],
 )  # fmt: skip
 def test_amounts_that_go_wrong(major: str, error: type[ProviderError], found: State | None) -> None:
@@ -220,10 +220,12 @@ def test_refunds_succeed_at_once_and_in_parts() -> None:
     result = PROVIDER.refund(refund(money("13.00"), money("49.99"), before=3000))
     assert (result.state, result.amount) == (State.SUCCEEDED, money("13.00"))
     assert result.provider_reference is not None and result.provider_reference.startswith("REF-")
-    asked = RefundHandle("refund-1", money("13.00"), handle(money("49.99")), datetime(2026, 1, 1, tzinfo=UTC))
+    asked = RefundReference(
+        "refund-1", money("13.00"), handle(money("49.99")), datetime(2026, 1, 1, tzinfo=UTC)
+    )
     assert PROVIDER.inquire_refund(asked) == result
     for amount, before in ((money("50.00"), 0), (money("20.00"), 3000), (money("1", "KES"), 0)):
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(RequestRejected):
             PROVIDER.refund(refund(amount, money("49.99"), before=before))
 
 
@@ -235,7 +237,9 @@ def test_refunds_succeed_at_once_and_in_parts() -> None:
 def test_refunds_that_go_wrong(major: str, error: type[ProviderError], found: State) -> None:
     with pytest.raises(error):
         PROVIDER.refund(refund(money(major), money("8000.01")))
-    asked = RefundHandle("refund-1", money(major), handle(money("8000.01")), datetime(2026, 1, 1, tzinfo=UTC))
+    asked = RefundReference(
+        "refund-1", money(major), handle(money("8000.01")), datetime(2026, 1, 1, tzinfo=UTC)
+    )
     assert PROVIDER.inquire_refund(asked).state is found
 
 

@@ -16,8 +16,8 @@ from cryptography.x509.oid import NameOID
 
 from app.errors import InvalidAmount
 from app.money import Money
-from app.providers.base import Customer, Kind, PayoutHandle, PayoutMethod, RefundHandle, RefundRequest
-from app.providers.errors import InvalidRequest, NotSupported, OutcomeUnknown, Unavailable
+from app.providers.base import Customer, Kind, PayoutMethod, PayoutReference, RefundReference, RefundRequest
+from app.providers.errors import NotSent, NotSupported, OutcomeUnknown, RequestRejected
 from app.providers.mpesa import MpesaProvider, bodies, credentials, values
 from tests.support.mpesa import (
     CHARGE,
@@ -49,7 +49,7 @@ def test_new_numbers_begin_with_01():
     ],
 )  # fmt: skip
 def test_other_phones_are_refused_before_anything_is_sent(phone):
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         mpesa().check(KES_100, Customer(phone=phone))
 
 
@@ -88,9 +88,9 @@ def test_a_setting_daraja_would_refuse_every_time_is_a_configuration_error(name,
 
 
 def test_only_shillings():
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         mpesa().check(Money(1000, "USD"), Customer(phone="0712345678"))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         values.whole_shillings(Money(150, "KES"))
 
 
@@ -174,7 +174,7 @@ def test_certificates_that_do_not_serve(tmp_path):
         no_rsa,
         "-----BEGIN NOTHING-----",
     ):
-        with pytest.raises(InvalidRequest):
+        with pytest.raises(RequestRejected):
             credentials.public_key(given)
 
 
@@ -197,7 +197,7 @@ def test_capabilities_follow_the_settings():
     assert full.can_refund and not bare.can_refund
     assert set(full.payouts) == {PayoutMethod.MPESA, PayoutMethod.TILL} and not bare.payouts
     assert not full.can_refund_partially and not full.is_resend_safe and not full.signs_callbacks
-    assert full.asks == {Kind.PAYMENT} and not full.can_ask_by_reference
+    assert full.inquiry_kinds == {Kind.PAYMENT} and not full.can_inquire_by_reference
 
 
 def test_required_settings_are_those_of_a_push():
@@ -207,9 +207,9 @@ def test_required_settings_are_those_of_a_push():
 
 def test_nothing_goes_out_without_an_operator():
     bare = mpesa(initiator="")
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         bare.refund(RefundRequest(REFERENCE, KES_100, HANDLE, "Returned", URL))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         bare.pay_out(TO_PHONE)
 
 
@@ -230,7 +230,7 @@ def test_a_connection_that_is_refused_sent_nothing():
         lambda: provider.pay_out(TO_PHONE),
         lambda: provider.inquire(HANDLE),
     ):
-        with pytest.raises(Unavailable):
+        with pytest.raises(NotSent):
             call()
 
 
@@ -240,7 +240,7 @@ def test_a_push_to_a_paybill():
     assert body == {
         "BusinessShortCode": "174379", "Timestamp": "20210628092408", "TransactionType": "CustomerPayBillOnline",
         "Amount": 100, "PartyA": "254708374149", "PartyB": "174379", "PhoneNumber": "254708374149",
-        "CallBackURL": URL, "AccountReference": "AB12CD34EF56", "TransactionDesc": "Order 42 bfor",
+        "CallBackURL": URL, "AccountReference": "AB12CD34EF56", "TransactionDesc": "PaymentRequest 42 bfor",
     }  # fmt: skip
 
 
@@ -288,7 +288,7 @@ def test_a_payout_to_a_till():
 )
 def test_payouts_that_are_refused_before_anything_is_sent(method, destination, minor):
     request = replace(TO_PHONE, method=method, destination=destination, amount=Money(minor, "KES"))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         mpesa().pay_out(request)
 
 
@@ -309,19 +309,19 @@ def test_a_reversal_names_the_receipt():
 )
 def test_only_whole_payments_with_a_receipt_are_reversed(change, charge_change):
     request = RefundRequest(REFERENCE, KES_100, replace(HANDLE, **charge_change), "Returned", URL)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         mpesa().refund(replace(request, **change))
 
 
 def test_without_an_id_there_is_nothing_to_ask_by():
     provider, moment = mpesa(), datetime.now(UTC)
-    till = PayoutHandle(REFERENCE, KES_100, PayoutMethod.TILL, moment, None, URL)
+    till = PayoutReference(REFERENCE, KES_100, PayoutMethod.TILL, moment, None, URL)
     with pytest.raises(OutcomeUnknown):
         provider.inquire(replace(HANDLE, provider_reference=None))
     with pytest.raises(OutcomeUnknown):
         provider.inquire_payout(till)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire_refund(RefundHandle(REFERENCE, KES_100, HANDLE, moment, None, 0, URL))
+        provider.inquire_refund(RefundReference(REFERENCE, KES_100, HANDLE, moment, None, 0, URL))
 
 
 def test_a_callback_url_keeps_its_query():

@@ -9,9 +9,9 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     RateLimited,
+    RequestRejected,
 )
 from app.providers.mpesa import statuses
 
@@ -72,12 +72,12 @@ def test_the_words_of_a_status_result():
 @pytest.mark.parametrize(
     ("http_status", "code", "message", "error"),
     [
-        (400, "400.002.02", "Bad Request - Invalid BusinessShortCode", InvalidRequest),
-        (400, "400.002.05", "Invalid Request Payload", InvalidRequest),
-        (404, "404.001.01", "Resource not found", InvalidRequest),
-        (405, "405.001", "Method Not Allowed", InvalidRequest),
+        (400, "400.002.02", "Bad Request - Invalid BusinessShortCode", RequestRejected),
+        (400, "400.002.05", "Invalid Request Payload", RequestRejected),
+        (404, "404.001.01", "Resource not found", RequestRejected),
+        (405, "405.001", "Method Not Allowed", RequestRejected),
         (500, "500.001.1001", "Unable to lock subscriber, a transaction is in process", Declined),
-        (500, "500.001.1001", "Merchant does not exist", InvalidRequest),
+        (500, "500.001.1001", "Merchant does not exist", RequestRejected),
         (500, "500.001.1001", "[MerchantValidate] - Wrong credentials", AuthFailed),
         (500, "500.001.1001", "The transaction is being processed", OutcomeUnknown),
         (500, "500.001.1001", "", OutcomeUnknown),
@@ -93,7 +93,7 @@ def test_the_words_of_a_status_result():
         (500, "500.003.02", "Error Occurred: Spike Arrest Violation", RateLimited),
         (500, "500.003.03", "Quota Violation", RateLimited),
         (500, "500.003.1001", "Internal Server Error", OutcomeUnknown),
-        (400, "400.999.99", "A code nobody knows", InvalidRequest),
+        (400, "400.999.99", "A code nobody knows", RequestRejected),
         (500, "500.999.99", "A code nobody knows", OutcomeUnknown),
         (400, "", "", OutcomeUnknown),
         (403, "", "", OutcomeUnknown),

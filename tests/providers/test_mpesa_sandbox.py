@@ -10,7 +10,7 @@ import pytest
 from app import clock
 from app.money import Money
 from app.providers.base import Kind, State
-from app.providers.errors import AuthFailed, Declined, InvalidRequest, OutcomeUnknown, RateLimited
+from app.providers.errors import AuthFailed, Declined, OutcomeUnknown, RateLimited, RequestRejected
 from tests.support.mpesa import (
     charge_of,
     handle,
@@ -161,7 +161,7 @@ def test_repeats_have_one_event_id(mpesa, receiver, sandbox):
     ("settings", "error"),
     [
         ({"consumer_secret": "wrong"}, AuthFailed), ({"passkey": "wrong"}, AuthFailed),
-        ({"shortcode": "600000"}, InvalidRequest),
+        ({"shortcode": "600000"}, RequestRejected),
     ],
 )  # fmt: skip
 def test_wrong_credentials(sandbox, receiver, settings, error):

@@ -10,14 +10,14 @@ import requests
 
 from app import clock
 from app.money import Money
-from app.providers.base import Kind, PayoutHandle, RefundHandle, RefundRequest, State
+from app.providers.base import Kind, PayoutReference, RefundReference, RefundRequest, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     ProviderError,
+    RequestRejected,
 )
 from tests.support.mpesa import (
     news,
@@ -61,7 +61,7 @@ def test_a_payment_is_reversed(mpesa, receiver, sandbox):
     assert (event.kind, event.provider_reference) == (Kind.REFUND, asked.provider_reference)
     assert (event.claim.state, event.claim.amount) == (State.SUCCEEDED, charge.amount)
     assert {entry["kind"] for entry in sandbox.book("mpesa")["entries"]} == {"charge", "refund"}
-    again = RefundHandle(
+    again = RefundReference(
         str(uuid.uuid4()), charge.amount, charge, clock.now(), asked.provider_reference, 0, url
     )
     assert mpesa.inquire_refund(again).state is State.PENDING
@@ -87,7 +87,7 @@ def test_a_second_reversal_moves_nothing_and_is_left_open(mpesa, receiver, sandb
 def test_a_part_is_refused_before_anything_is_sent(mpesa, receiver, sandbox):
     charge = paid(mpesa, receiver)
     part = RefundRequest(str(uuid.uuid4()), Money(100, "KES"), charge, "Returned", f"{receiver.url}/refund/1")
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         mpesa.refund(part)
     assert not [entry for entry in sandbox.book("mpesa")["entries"] if entry["kind"] == "refund"]
 
@@ -101,7 +101,7 @@ def test_a_payout(mpesa, receiver, sandbox, destination):
     assert (event.kind, event.provider_reference) == (Kind.PAYOUT, sent.provider_reference)
     assert (event.claim.state, event.claim.amount) == (State.SUCCEEDED, request.amount)
     assert event.claim.receipt
-    known = PayoutHandle(
+    known = PayoutReference(
         request.reference,
         request.amount,
         request.method,
@@ -125,7 +125,7 @@ def test_a_payout_whose_answer_is_lost_is_made_once(mpesa, receiver, sandbox):
     news(mpesa, receiver, request.callback_url)
     with pytest.raises(DuplicateReference):
         mpesa.pay_out(request)
-    lost = PayoutHandle(
+    lost = PayoutReference(
         request.reference, request.amount, request.method, clock.now(), None, request.callback_url
     )
     assert mpesa.inquire_payout(lost).state is State.PENDING
@@ -146,11 +146,11 @@ def test_a_payout_that_fails(mpesa, receiver, sandbox):
 
 def test_asking_about_a_payout_that_never_was_says_nothing_about_it(mpesa, receiver):
     request = payout_of(receiver)
-    handle_of = PayoutHandle(
+    charge_reference = PayoutReference(
         request.reference, request.amount, request.method, clock.now(), None, request.callback_url
     )
     try:
-        assert mpesa.inquire_payout(handle_of).state is State.PENDING
+        assert mpesa.inquire_payout(charge_reference).state is State.PENDING
     except ProviderError as error:
         assert isinstance(error, OutcomeUnknown)
         return
@@ -166,7 +166,7 @@ def test_the_operators_password_is_sealed_with_the_certificate(sandbox, receiver
     refusing = on(sandbox, security_credential="", initiator_password="Sandbox#1", certificate=pem)
     try:
         refusing.pay_out(wrong)
-    except (Declined, InvalidRequest, AuthFailed):
+    except (Declined, RequestRejected, AuthFailed):
         return
     assert news(refusing, receiver, wrong.callback_url).claim.code in ("2001", "18")
 
@@ -177,7 +177,7 @@ def test_a_payout_that_was_not_in_time_is_asked_about(mpesa, receiver, sandbox):
     sent = mpesa.pay_out(request)
     event = news(mpesa, receiver, request.callback_url)
     assert (event.kind, event.event_type, event.claim.state) == (Kind.PAYOUT, "payout.timeout", State.PENDING)
-    known = PayoutHandle(
+    known = PayoutReference(
         request.reference,
         request.amount,
         request.method,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.providers.base import State
-from app.providers.errors import AuthFailed, OutcomeUnknown, RateLimited, Unavailable
+from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, RateLimited
 from tests.support.mpesa import (
     CHARGE,
     PUSH,
@@ -80,11 +80,11 @@ def test_the_second_sending_may_be_unknown(daraja):
     ("answer", "error"),
     [
         ((400, b""), AuthFailed), ((401, refusal("401.001")), AuthFailed), ((400, refusal("400.008.01")), AuthFailed),
-        ((429, b""), RateLimited), ((500, refusal("500.003.02")), RateLimited), ((500, b""), Unavailable),
-        ((403, b"<html>Request unsuccessful. Incapsula incident ID: 1</html>"), Unavailable),
+        ((429, b""), RateLimited), ((500, refusal("500.003.02")), RateLimited), ((500, b""), NotSent),
+        ((403, b"<html>Request unsuccessful. Incapsula incident ID: 1</html>"), NotSent),
         ((500, {"fault": {"detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"}}}), RateLimited),
-        ((503, b"<html>"), Unavailable), (DROP, Unavailable), (HANG, Unavailable), ((200, b"rubbish"), Unavailable), ((200, {}), Unavailable),
-        ((200, {"access_token": 5}), Unavailable), ((302, {"access_token": "t"}), Unavailable),
+        ((503, b"<html>"), NotSent), (DROP, NotSent), (HANG, NotSent), ((200, b"rubbish"), NotSent), ((200, {}), NotSent),
+        ((200, {"access_token": 5}), NotSent), ((302, {"access_token": "t"}), NotSent),
     ],
 )  # fmt: skip
 def test_without_a_token_nothing_was_sent(daraja, answer, error):

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.providers.base import PayoutHandle, PayoutMethod, RefundHandle, State
+from app.providers.base import PayoutMethod, PayoutReference, RefundReference, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     RateLimited,
+    RequestRejected,
 )
 from tests.support.mpesa import (
     ACCEPTED,
@@ -106,10 +106,10 @@ def test_no_answer_in_time(daraja, path, move):
         ((200, {"ResponseCode": 26, "ResponseDescription": "Busy"}), Declined),
         ((200, {"ResponseCode": "15", "ResponseDescription": "Duplicate"}), DuplicateReference),
         ((200, {"ResponseCode": "R000001", "ResponseDescription": "Reversed"}), DuplicateReference),
-        ((400, refusal("400.002.02", "Bad Request - Invalid Amount")), InvalidRequest),
-        ((400, refusal("400.777.77")), InvalidRequest),
+        ((400, refusal("400.002.02", "Bad Request - Invalid Amount")), RequestRejected),
+        ((400, refusal("400.777.77")), RequestRejected),
         ((500, refusal("500.001.1001", "Unable to lock subscriber, a transaction is in process")), Declined),
-        ((500, refusal("500.001.1001", "Merchant does not exist")), InvalidRequest),
+        ((500, refusal("500.001.1001", "Merchant does not exist")), RequestRejected),
         ((500, refusal("500.001.1001", "Wrong credentials")), AuthFailed),
         ((500, refusal("500.002.1001", "Duplicate OriginatorConversationID")), DuplicateReference),
         ((500, SPIKE), RateLimited),
@@ -171,7 +171,7 @@ def test_no_secret_is_in_an_error(daraja):
     daraja.on(PUSH, (400, refusal("400.002.02", "Bad Request")))
     daraja.on(B2C, (500, b"oops"))
     for move in (MOVES["charge"][1], MOVES["payout to a phone"][1]):
-        with pytest.raises((InvalidRequest, OutcomeUnknown)) as raised:
+        with pytest.raises((RequestRejected, OutcomeUnknown)) as raised:
             move(scripted(daraja))
         shown = f"{raised.value!r} {raised.value.response}"
         assert not any(
@@ -241,13 +241,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("ask", "originator", "party", "notice"),
     [
-        (lambda p: p.inquire_refund(RefundHandle(REFERENCE, KES_100, HANDLE, NOW, "AG_9", 0, URL)), "AG_9", "174379",
+        (lambda p: p.inquire_refund(RefundReference(REFERENCE, KES_100, HANDLE, NOW, "AG_9", 0, URL)), "AG_9", "174379",
          "refund"),
-        (lambda p: p.inquire_payout(PayoutHandle(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, "AG_9", URL)), REFERENCE,
+        (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, "AG_9", URL)), REFERENCE,
          "600984", "payout"),
-        (lambda p: p.inquire_payout(PayoutHandle(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, None, URL)), REFERENCE,
+        (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, None, URL)), REFERENCE,
          "600984", "payout"),
-        (lambda p: p.inquire_payout(PayoutHandle(REFERENCE, KES_100, PayoutMethod.TILL, NOW, "AG_9", URL)), "AG_9",
+        (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.TILL, NOW, "AG_9", URL)), "AG_9",
          "600992", "till"),
     ],
 )  # fmt: skip

@@ -10,16 +10,16 @@ from hypothesis import strategies as st
 
 from app import clock
 from app.money import MAX_MINOR, Money
-from app.providers.base import ChargeRequest, Customer, Handle, State
+from app.providers.base import ChargeReference, ChargeRequest, Customer, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.facts import facts
 from app.providers.paystack import Paystack
@@ -46,8 +46,8 @@ def charge_request(currency: str = "NGN", email: str | None = "ada@example.com")
     )  # fmt: skip
 
 
-def handle() -> Handle:
-    return Handle(REFERENCE, "A1B2C3", Money(30050, "NGN"), clock.now())
+def handle() -> ChargeReference:
+    return ChargeReference(REFERENCE, "A1B2C3", Money(30050, "NGN"), clock.now())
 
 
 def link(**instead: object) -> Answer:
@@ -190,7 +190,7 @@ def test_channels_are_left_to_the_account() -> None:
 
 def test_an_e_mail_is_needed_unless_there_is_one_to_fall_back_on() -> None:
     amount = Money(100, "NGN")
-    with pytest.raises(InvalidRequest, match="email"):
+    with pytest.raises(RequestRejected, match="email"):
         paystack().check(amount, Customer(phone="+2348012345678"))
     spare = paystack(fallback_email="pay@shop.example")
     spare.check(amount, Customer())
@@ -218,10 +218,10 @@ REFUSED = [
     # Nobody's words: type and status decide.
     (refused("Invalid key", http=401), AuthFailed, "auth_failed"),
     (refused("Access Denied", "x", http=403), AuthFailed, "auth_failed"),
-    (refused("Invalid Email Address Passed", "invalid_params"), InvalidRequest, "invalid_params"),
-    (refused("Currency not supported by merchant", "unsupported_currency"), InvalidRequest, "unsupported_currency"),
-    (refused("A sentence nobody has seen"), InvalidRequest, "http_400"),
-    (refused("A sentence nobody has seen", "unheard_of", http=422), InvalidRequest, "unheard_of"),
+    (refused("Invalid Email Address Passed", "invalid_params"), RequestRejected, "invalid_params"),
+    (refused("Currency not supported by merchant", "unsupported_currency"), RequestRejected, "unsupported_currency"),
+    (refused("A sentence nobody has seen"), RequestRejected, "http_400"),
+    (refused("A sentence nobody has seen", "unheard_of", http=422), RequestRejected, "unheard_of"),
     (refused("Unable to process", "processor", "processor_error"), OutcomeUnknown, "processor_error"),
     (refused("Too many requests", http=429), RateLimited, "rate_limited"),
 ]  # fmt: skip
@@ -268,7 +268,7 @@ def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
 
 
 def test_nobody_there_is_definite() -> None:
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         paystack().charge(charge_request())
 
 
@@ -335,5 +335,5 @@ def test_what_can_be_charged() -> None:
     customer = Customer(email="ada@example.com")
     for currency in ("NGN", "GHS", "ZAR", "KES", "USD", "XOF"):
         paystack().check(Money(100, currency), customer)
-    with pytest.raises(InvalidRequest, match="ETB"):
+    with pytest.raises(RequestRejected, match="ETB"):
         paystack().check(Money(100, "ETB"), customer)

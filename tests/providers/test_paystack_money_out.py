@@ -12,12 +12,12 @@ from app import clock
 from app.money import Money
 from app.providers.base import (
     Callback,
-    Handle,
+    ChargeReference,
     Kind,
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     State,
 )
@@ -27,9 +27,9 @@ from app.providers.errors import (
     DuplicateReference,
     ForgedCallback,
     InvalidCallback,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.paystack import Paystack
 from app.providers.paystack.payouts import recipient_body
@@ -44,16 +44,16 @@ VECTOR = (
 TRANSFER_VERIFY = f"/transfer/verify/{REFERENCE}"
 
 
-def charge() -> Handle:
-    return Handle("charge-1", "A1B2C3", Money(30050, "NGN"), clock.now(), receipt="4099260516")
+def charge() -> ChargeReference:
+    return ChargeReference("charge-1", "A1B2C3", Money(30050, "NGN"), clock.now(), receipt="4099260516")
 
 
 def refund_request() -> RefundRequest:
     return RefundRequest("refund-1", Money(10000, "NGN"), charge(), "Too blue", "http://127.0.0.1:1/r")
 
 
-def refund_handle(provider_reference: str | None = "3018284") -> RefundHandle:
-    return RefundHandle("refund-1", Money(10000, "NGN"), charge(), clock.now(), provider_reference)
+def refund_reference(provider_reference: str | None = "3018284") -> RefundReference:
+    return RefundReference("refund-1", Money(10000, "NGN"), charge(), clock.now(), provider_reference)
 
 
 def refund_data(**instead: object) -> dict:
@@ -95,7 +95,7 @@ def test_what_is_sent_to_refund() -> None:
     [
         (refused("Transaction has been fully reversed"), Declined),
         (refused("Insufficient balance to fulfill this refund. Please top up."), Declined),
-        (refused("Transaction not found", "transaction_not_found", http=404), InvalidRequest),
+        (refused("Transaction not found", "transaction_not_found", http=404), RequestRejected),
         (refused("Invalid key", http=401), AuthFailed),
         (refused("The bank is away", type_="processor_error"), OutcomeUnknown),
         (refused("Later", http=503), OutcomeUnknown),
@@ -119,7 +119,7 @@ def test_what_answers_to_a_refund_mean(answer: object, error: type[Exception]) -
 def test_a_refund_s_state(word: str, state: State) -> None:
     with Scripted() as far:
         far.on("/refund/3018284", ok(refund_data(status=word, transaction=4099260516, amount="10000")))
-        result = paystack(far.url).inquire_refund(refund_handle())
+        result = paystack(far.url).inquire_refund(refund_reference())
     assert (result.state, result.amount) == (state, Money(10000, "NGN"))
     assert (result.message is None) == (state is State.SUCCEEDED)
 
@@ -130,14 +130,14 @@ def test_a_refund_s_state(word: str, state: State) -> None:
 def test_an_unclear_refund_inquiry_is_unknown(answer: object) -> None:
     with Scripted() as far, pytest.raises(OutcomeUnknown):
         far.on("/refund/3018284", answer)
-        paystack(far.url).inquire_refund(refund_handle())
+        paystack(far.url).inquire_refund(refund_reference())
 
 
 def test_a_refund_whose_id_was_lost_is_found_by_its_note() -> None:
     others = [refund_data(id=number, merchant_note="another") for number in range(100)]
     with Scripted() as far:
         far.on("/refund", ok(others), ok([*others[:3], refund_data(status="processed")]))
-        result = paystack(far.url).inquire_refund(refund_handle(None))
+        result = paystack(far.url).inquire_refund(refund_reference(None))
         asked = [request.query for request in far.asked("/refund")]
     assert (result.state, result.provider_reference) == (State.SUCCEEDED, "3018284")
     assert [query["page"] for query in asked] == ["1", "2"]
@@ -157,7 +157,7 @@ def test_a_refund_whose_id_was_lost_is_found_by_its_note() -> None:
 def test_a_list_without_the_refund_proves_nothing(listed: object) -> None:
     with Scripted() as far, pytest.raises(OutcomeUnknown):
         far.on("/refund", listed)
-        paystack(far.url).inquire_refund(refund_handle(None))
+        paystack(far.url).inquire_refund(refund_reference(None))
 
 
 # --- transfers
@@ -192,7 +192,7 @@ def test_recipients(request_: PayoutRequest, expected: dict) -> None:
     ],
 )
 def test_destinations_paystack_cannot_reach_are_not_sent(request_: PayoutRequest) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         paystack().pay_out(request_)
 
 
@@ -225,7 +225,7 @@ def test_a_transfer_goes_to_a_recipient() -> None:
 def test_without_a_recipient_nothing_was_sent(answer: object) -> None:
     with Scripted() as far:
         far.on("/transferrecipient", answer)
-        with pytest.raises(Unavailable, match="no transfer was sent"):
+        with pytest.raises(NotSent, match="no transfer was sent"):
             paystack(far.url).pay_out(MPESA)
         assert far.asked("/transfer") == []
 
@@ -241,7 +241,7 @@ def test_without_a_recipient_nothing_was_sent(answer: object) -> None:
             refused("Your balance is not enough to fulfil this request", "insufficient_balance", "api_error"),
             Declined,
         ),
-        (refused("Recipient specified is invalid", "invalid_transfer_recipient"), InvalidRequest),
+        (refused("Recipient specified is invalid", "invalid_transfer_recipient"), RequestRejected),
         (refused("System Malfunction", type_="processor_error"), OutcomeUnknown),
         (ok(transfer_data(reference="another")), OutcomeUnknown),
         (ok(transfer_data(status="blocked")), OutcomeUnknown),
@@ -270,7 +270,7 @@ def test_what_answers_to_a_transfer_mean(answer: object, error: type[Exception])
 def test_a_transfer_s_state(answer: object, state: State) -> None:
     with Scripted() as far:
         far.on(TRANSFER_VERIFY, answer)
-        handle = PayoutHandle(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
+        handle = PayoutReference(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
         assert paystack(far.url).inquire_payout(handle).state is state
 
 

@@ -11,9 +11,16 @@ import pytest
 
 from app.money import Money
 from app.providers.base import ChargeRequest, Kind, PayoutMethod, PayoutRequest, State
-from app.providers.errors import Declined, InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.errors import Declined, NotSent, OutcomeUnknown, RequestRejected
 from app.providers.paystack import Paystack
-from tests.support.simulated import Simulated, payout, payout_handle, refund_handle, refund_of, simulated
+from tests.support.simulated import (
+    Simulated,
+    payout,
+    payout_reference,
+    refund_of,
+    refund_reference,
+    simulated,
+)
 from tests.support.waiting import wait_until
 
 Scene = Simulated[Paystack]
@@ -85,10 +92,10 @@ def test_refunds_in_parts(scene: Scene) -> None:
         refund = refund_of(charge, amount, number)
         result = scene.provider.refund(refund)
         assert (result.state, result.amount) == (State.PENDING, refund.amount)
-        done = scene.refund_until(refund_handle(refund, result.provider_reference), State.SUCCEEDED)
+        done = scene.refund_until(refund_reference(refund, result.provider_reference), State.SUCCEEDED)
         assert done.amount == refund.amount
         assert scene.booked(refund.reference) == [("refund", amount)]
-    with pytest.raises((InvalidRequest, Declined)):
+    with pytest.raises((RequestRejected, Declined)):
         scene.provider.refund(refund_of(charge, "0.01", 9))
     wait_until(lambda: len(scene.events("refund.processed", request.reference)) == 2, "two webhooks come")
     events = scene.events("refund.processed", request.reference)
@@ -106,7 +113,7 @@ def test_refunds_in_parts(scene: Scene) -> None:
 )
 def test_refunds_that_do_not_go_through(scene: Scene, amount: str, state: State, word: str) -> None:
     refund = refund_of(scene.paid(asked(scene, amount)), "100.00")
-    handle = refund_handle(refund, scene.provider.refund(refund).provider_reference)
+    handle = refund_reference(refund, scene.provider.refund(refund).provider_reference)
     event = scene.event(f"refund.{word}", refund.charge.reference)
     assert event.claim is not None
     assert (event.claim.state, event.claim.amount) == (state, refund.amount)
@@ -120,10 +127,10 @@ def test_a_refund_whose_answer_was_lost_is_found_by_its_note(scene: Scene) -> No
     refund = refund_of(charge, "100.00")
     with pytest.raises(OutcomeUnknown):
         scene.provider.refund(refund)
-    done = scene.refund_until(refund_handle(refund, None), State.SUCCEEDED)
+    done = scene.refund_until(refund_reference(refund, None), State.SUCCEEDED)
     assert (done.amount, done.provider_reference is not None) == (refund.amount, True)
     with pytest.raises(OutcomeUnknown):
-        scene.provider.inquire_refund(refund_handle(refund_of(charge, "100.00", 5), None))
+        scene.provider.inquire_refund(refund_reference(refund_of(charge, "100.00", 5), None))
 
 
 # --- payouts
@@ -167,7 +174,7 @@ def test_a_payout_the_balance_does_not_cover(scene: Scene) -> None:
 def test_without_a_recipient_no_transfer_was_sent(scene: Scene) -> None:
     scene.rule("recipient", "drop", times=1)
     request = to_phone()
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         scene.provider.pay_out(request)
-    assert scene.provider.inquire_payout(payout_handle(request)).state is State.NOT_FOUND
+    assert scene.provider.inquire_payout(payout_reference(request)).state is State.NOT_FOUND
     assert scene.provider.pay_out(request).state is State.PENDING

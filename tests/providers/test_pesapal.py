@@ -19,11 +19,11 @@ from app.providers.base import (
 from app.providers.errors import (
     AuthFailed,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.pesapal import PesapalProvider
 from app.providers.pesapal.adapter import notification_url
@@ -103,9 +103,9 @@ def test_a_method_of_notifications_that_pesapal_lacks_is_a_configuration_error()
 
 
 def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.check(KES_100, Customer(name="Ann"))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.check(Money(100, "EUR"), Customer(email="a@b.co"))
     provider.check(KES_100, Customer(phone="+254712345678"))
     provider.check(KES_100, Customer(email="a@b.co"))
@@ -114,8 +114,8 @@ def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
 @pytest.mark.parametrize(
     ("answer", "expected", "code"),
     [
-        (Canned(body=refusal("invalid_currency", "Bad.")), InvalidRequest, "invalid_currency"),
-        (Canned(400, refusal("missing_fields", "Bad.", "400")), InvalidRequest, "missing_fields"),
+        (Canned(body=refusal("invalid_currency", "Bad.")), RequestRejected, "invalid_currency"),
+        (Canned(400, refusal("missing_fields", "Bad.", "400")), RequestRejected, "missing_fields"),
         (Canned(body=refusal("duplicate_id", "", "409")), DuplicateReference, "duplicate_id"),
         (Canned(body=refusal(None, "", "409") | {"error": None}), DuplicateReference, "duplicate"),
         (Canned(body=refusal("duplicate_order")), DuplicateReference, "duplicate_order"),
@@ -134,9 +134,9 @@ def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
         (Canned(body={**ORDER, "redirect_url": ""}), OutcomeUnknown, "unknown"),
         (Canned(body={**ORDER, "redirect_url": "javascript:alert(1)"}), OutcomeUnknown, "unknown"),
         (Canned(body={**ORDER, "merchant_reference": "another"}), OutcomeUnknown, "merchant_reference"),
-        (Canned(body=refusal("amount_exceeds_default_limit", "Too much.")), InvalidRequest, "amount_exceeds_default_limit"),
-        (Canned(body=refusal("maximum_amount_limit_exceeded")), InvalidRequest, "maximum_amount_limit_exceeded"),
-        (Canned(body=refusal("InvalidIpnId")), InvalidRequest, "InvalidIpnId"),
+        (Canned(body=refusal("amount_exceeds_default_limit", "Too much.")), RequestRejected, "amount_exceeds_default_limit"),
+        (Canned(body=refusal("maximum_amount_limit_exceeded")), RequestRejected, "maximum_amount_limit_exceeded"),
+        (Canned(body=refusal("InvalidIpnId")), RequestRejected, "InvalidIpnId"),
         (LOST, OutcomeUnknown, "unknown"),
         (CUT, OutcomeUnknown, "unknown"),
     ],
@@ -159,7 +159,7 @@ def test_silence_is_unknown_and_nobody_there_is_not(pesapal_server: CannedServer
     pesapal_server.will(TOKEN, HANGS)
     with pytest.raises(OutcomeUnknown):
         make_provider(PesapalProvider, pesapal_server.url, timeout_s=1.0, ipn_id="i", **KEYS).charge(REQUEST)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         make_provider(PesapalProvider, ipn_id="i", **KEYS).charge(REQUEST)
 
 
@@ -244,11 +244,11 @@ def test_blank_words_are_not_sent(provider: PesapalProvider, pesapal_server: Can
         (Canned(body=refusal("consumer_key_unknown")), AuthFailed),
         (Canned(500, {"error": REJECTED}), AuthFailed),
         (Canned(401, ""), AuthFailed),
-        (Canned(500, ""), Unavailable),
-        (Canned(body=refusal("internal_server_error")), Unavailable),
-        (Canned(body={"status": "200", "token": None}), Unavailable),
+        (Canned(500, ""), NotSent),
+        (Canned(body=refusal("internal_server_error")), NotSent),
+        (Canned(body={"status": "200", "token": None}), NotSent),
         (Canned(429, ""), RateLimited),
-        (LOST, Unavailable),
+        (LOST, NotSent),
     ],
 )
 def test_a_failed_login_leaves_nothing_unknown(
@@ -298,7 +298,7 @@ def test_a_forgotten_address_is_registered_again(pesapal_server: CannedServer) -
     assert provider.charge(REQUEST).state is State.PENDING
     assert sent(pesapal_server)["notification_id"] == "ipn-2"
     pesapal_server.will(unknown, again, unknown)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.charge(REQUEST)
 
 
@@ -308,7 +308,7 @@ def test_a_forgotten_address_is_registered_again(pesapal_server: CannedServer) -
 def test_without_an_address_nothing_is_ordered(pesapal_server: CannedServer, answer: Canned) -> None:
     provider = make_provider(PesapalProvider, pesapal_server.url, **KEYS)
     pesapal_server.will(TOKEN, answer)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         provider.charge(REQUEST)
 
 

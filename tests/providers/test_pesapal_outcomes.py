@@ -14,16 +14,16 @@ from app.providers import PROVIDERS
 from app.providers.base import (
     Callback,
     Kind,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     State,
 )
 from app.providers.errors import (
     Declined,
     InvalidCallback,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.pesapal import PesapalProvider, statuses
 from tests.support.canned import CUT, LOST, Canned, CannedServer
@@ -70,7 +70,7 @@ def test_the_status_table_is_pesapals() -> None:
     ("code", "state", "receipt"),
     [
         (0, State.PENDING, None), (1, State.SUCCEEDED, "6513008693186320103009"), (2, State.FAILED, None),
-        (3, State.GIVEN_BACK, "6513008693186320103009"), ("1", State.SUCCEEDED, "6513008693186320103009"),
+        (3, State.REFUNDED, "6513008693186320103009"), ("1", State.SUCCEEDED, "6513008693186320103009"),
     ],
 )  # fmt: skip
 def test_statuses(
@@ -132,7 +132,9 @@ def test_without_its_id_nothing_can_be_asked(provider: PesapalProvider, pesapal_
 
 
 def test_cancelling(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
-    pesapal_server.will(TOKEN, Canned(body={"status": "200", "message": "Order successfully cancelled."}))
+    pesapal_server.will(
+        TOKEN, Canned(body={"status": "200", "message": "PaymentRequest successfully cancelled."})
+    )
     assert provider.cancel(HANDLE).state is State.CANCELLED
     assert sent(pesapal_server) == {"order_tracking_id": TRACKING}
     pesapal_server.will(Canned(body={"status": "500", "message": "Too late."}), Canned(body=STATUS))
@@ -161,10 +163,10 @@ def test_a_refund_learns_its_receipt_first(provider: PesapalProvider, pesapal_se
     pesapal_server.will(TOKEN, Canned(body=STATUS), Canned(body={"status": "200"}))
     assert provider.refund(request).state is State.PENDING
     pesapal_server.will(LOST)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         provider.refund(request)
     pesapal_server.will(Canned(body={**STATUS, "status_code": 0}))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.refund(request)
 
 
@@ -180,7 +182,7 @@ def test_a_refund_learns_its_receipt_first(provider: PesapalProvider, pesapal_se
 def test_refunds_show_only_when_given_back(
     provider: PesapalProvider, pesapal_server: CannedServer, known: str | None, code: int, expected: Any
 ) -> None:
-    asked = RefundHandle("refund-1", KES_100, PAID, HANDLE.sent_at, known)
+    asked = RefundReference("refund-1", KES_100, PAID, HANDLE.sent_at, known)
     pesapal_server.will(TOKEN, Canned(body={**STATUS, "status_code": code}))
     if isinstance(expected, State):
         assert provider.inquire_refund(asked).state is expected

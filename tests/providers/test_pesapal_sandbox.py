@@ -15,11 +15,11 @@ from app.money import Money
 from app.providers.base import (
     Callback,
     CallbackEvent,
+    ChargeReference,
     ChargeRequest,
     Customer,
-    Handle,
     Kind,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
@@ -28,9 +28,9 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     RateLimited,
+    RequestRejected,
 )
 from app.providers.pesapal import PesapalProvider
 from tests.support.providers import MemoryTokens, make_provider
@@ -72,14 +72,14 @@ def asked(receiver: CallbackReceiver, amount: Money) -> ChargeRequest:
     )  # fmt: skip
 
 
-def remembered(request: ChargeRequest, told: Result | None = None) -> Handle:
-    return Handle(
+def remembered(request: ChargeRequest, told: Result | None = None) -> ChargeReference:
+    return ChargeReference(
         request.reference, request.label, request.amount, clock.now(),
         told.provider_reference if told else None, told.receipt if told else None,
     )  # fmt: skip
 
 
-def becomes(provider: PesapalProvider, charge: Handle, state: State) -> Result:
+def becomes(provider: PesapalProvider, charge: ChargeReference, state: State) -> Result:
     def look() -> Result | None:
         result = provider.inquire(charge)
         return result if result.state is state else None
@@ -161,7 +161,7 @@ def test_refusals(provider: PesapalProvider, sandbox: RunningSandbox, receiver: 
     provider.charge(request)
     with pytest.raises(DuplicateReference):
         provider.charge(request)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.charge(replace(request, reference="not allowed!"))
     with pytest.raises(RateLimited):
         provider.charge(asked(receiver, Money(701_000, "KES")))
@@ -169,7 +169,7 @@ def test_refusals(provider: PesapalProvider, sandbox: RunningSandbox, receiver: 
     with pytest.raises(AuthFailed):
         wrong.charge(request)
     stale = make_provider(PesapalProvider, f"{sandbox.url}/pesapal", ipn_id="not-registered", **KEYS)
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         stale.charge(asked(receiver, Money(10_000, "KES")))
 
 
@@ -223,12 +223,12 @@ def test_a_refund_shows_when_it_is_approved(
     refund = RefundRequest(str(uuid.uuid4()), request.amount, charge, "Broken", "http://x")
     told = provider.refund(refund)
     assert told.state is State.PENDING
-    handle = RefundHandle(refund.reference, refund.amount, charge, clock.now(), told.provider_reference)
+    handle = RefundReference(refund.reference, refund.amount, charge, clock.now(), told.provider_reference)
     assert provider.inquire_refund(handle).state is State.PENDING
     with pytest.raises(Declined):
         provider.refund(refund)
     wait_until(lambda: provider.inquire_refund(handle).state is State.SUCCEEDED, "the merchant approves")
-    assert provider.inquire(charge).state is State.GIVEN_BACK
+    assert provider.inquire(charge).state is State.REFUNDED
     assert [entry[:2] for entry in booked(sandbox, request.reference)] == [
         ("charge", "1000.00"), ("refund", "1000.00"),
     ]  # fmt: skip
@@ -243,8 +243,8 @@ def test_a_lost_refund_is_unknown_until_it_shows(
     sandbox.control({"rules": [{"provider": "pesapal", "operation": "refund", "fault": "drop", "times": 1}]})
     with pytest.raises(OutcomeUnknown):
         provider.refund(RefundRequest("r-1", request.amount, charge, "Broken", "http://x"))
-    handle = RefundHandle("r-1", request.amount, charge, clock.now())
+    handle = RefundReference("r-1", request.amount, charge, clock.now())
     with pytest.raises(OutcomeUnknown):
         provider.inquire_refund(handle)
-    becomes(provider, charge, State.GIVEN_BACK)
+    becomes(provider, charge, State.REFUNDED)
     assert provider.inquire_refund(handle).state is State.SUCCEEDED

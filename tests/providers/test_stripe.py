@@ -17,7 +17,7 @@ from app.errors import InvalidAmount
 from app.money import EXPONENTS, Money, exponent_of
 from app.providers.base import (
     Customer,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     State,
 )
@@ -25,11 +25,11 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.stripe import StripeProvider, amounts
 from tests.support.canned import CUT, HANGS, LOST, Canned, CannedServer
@@ -88,7 +88,7 @@ def test_every_amount_comes_back_as_it_went(currency: str, minor: int) -> None:
     money = Money(minor, currency)
     try:
         wire = amounts.to_wire(money)
-    except InvalidRequest:
+    except RequestRejected:
         assert currency in amounts.THREE_DECIMAL and minor % 10
         return
     assert amounts.from_wire(wire, currency.lower()) == money
@@ -105,7 +105,7 @@ def test_an_amount_that_cannot_be_read_is_unknown(value: object, currency: objec
 
 
 def test_what_could_not_be_charged_is_refused_before(provider: StripeProvider) -> None:
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.check(Money(1234, "KWD"), Customer())
     with pytest.raises(InvalidAmount):
         provider.check(Money(1_000_000, "UGX"), Customer())
@@ -188,8 +188,8 @@ ERROR_ANSWERS: list[tuple[int, Any, type[ProviderError], str]] = [
     (402, {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"}, Declined,
      "insufficient_funds"),
     (402, {"type": "card_error", "code": "expired_card"}, Declined, "expired_card"),
-    (400, {"type": "invalid_request_error", "code": "amount_too_small"}, InvalidRequest, "amount_too_small"),
-    (404, {"type": "invalid_request_error", "code": "resource_missing"}, InvalidRequest, "resource_missing"),
+    (400, {"type": "invalid_request_error", "code": "amount_too_small"}, RequestRejected, "amount_too_small"),
+    (404, {"type": "invalid_request_error", "code": "resource_missing"}, RequestRejected, "resource_missing"),
     (400, {"type": "idempotency_error"}, DuplicateReference, "idempotency_error"),
     (401, {"type": "invalid_request_error"}, AuthFailed, "invalid_request_error"),
     (403, {"type": "invalid_request_error"}, AuthFailed, "invalid_request_error"),
@@ -241,7 +241,7 @@ def test_silence_is_unknown_and_nobody_there_is_not(stripe_server: CannedServer)
     stripe_server.will(HANGS)
     with pytest.raises(OutcomeUnknown):
         make_provider(StripeProvider, stripe_server.url, timeout_s=0.3, **KEYS).charge(REQUEST)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         make_provider(StripeProvider, **KEYS).charge(REQUEST)
 
 
@@ -321,14 +321,16 @@ def test_an_id_stripe_gave_and_denies_is_unknown(
             provider.inquire(replace(HANDLE, provider_reference=known))
     stripe_server.will(missing)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire_refund(RefundHandle("refund-1", Money(400, "USD"), HANDLE, HANDLE.sent_at, "re_1"))
+        provider.inquire_refund(
+            RefundReference("refund-1", Money(400, "USD"), HANDLE, HANDLE.sent_at, "re_1")
+        )
 
 
 def test_a_lost_refund_is_found_among_its_payments(
     provider: StripeProvider, stripe_server: CannedServer
 ) -> None:
     paid = replace(HANDLE, provider_reference="cs_test_1", receipt="pi_1")
-    asked = RefundHandle("refund-1", Money(400, "USD"), paid, HANDLE.sent_at)
+    asked = RefundReference("refund-1", Money(400, "USD"), paid, HANDLE.sent_at)
     other = {**REFUND, "id": "re_0", "metadata": {"reference": "refund-0"}}
     for data, state in (([other, REFUND], State.SUCCEEDED), ([other], State.NOT_FOUND)):
         stripe_server.will(
@@ -345,9 +347,9 @@ def test_a_refund_whose_payment_cannot_be_learnt_was_not_sent(
         "refund-1", Money(400, "USD"), replace(HANDLE, provider_reference="cs_test_1"), "Broken", "http://x"
     )
     stripe_server.will(LOST)
-    with pytest.raises(Unavailable):
+    with pytest.raises(NotSent):
         provider.refund(request)
     stripe_server.will(Canned(body=SESSION))
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         provider.refund(request)
     assert stripe_server.paths() == ["/v1/checkout/sessions/cs_test_1"]

@@ -16,11 +16,11 @@ from app.money import Money
 from app.providers.base import (
     Callback,
     CallbackEvent,
+    ChargeReference,
     ChargeRequest,
     Customer,
-    Handle,
     Kind,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
@@ -30,9 +30,9 @@ from app.providers.errors import (
     Declined,
     DuplicateReference,
     ForgedCallback,
-    InvalidRequest,
     OutcomeUnknown,
     RateLimited,
+    RequestRejected,
 )
 from app.providers.stripe import StripeProvider
 from tests.support.providers import make_provider
@@ -72,8 +72,8 @@ def asked(amount: Money, *, card: str | None = None) -> ChargeRequest:
     )  # fmt: skip
 
 
-def remembered(request: ChargeRequest, told: Result | None = None) -> Handle:
-    return Handle(
+def remembered(request: ChargeRequest, told: Result | None = None) -> ChargeReference:
+    return ChargeReference(
         request.reference, request.label, request.amount, clock.now(),
         told.provider_reference if told else None, told.receipt if told else None,
     )  # fmt: skip
@@ -121,14 +121,14 @@ def test_a_hosted_payment_from_page_to_refunds(
     assert (told.state, told.amount) == (State.SUCCEEDED, first.amount)
     assert hosted.refund(first).provider_reference == told.provider_reference
     for known in (told.provider_reference, None):
-        handle = RefundHandle(first.reference, first.amount, charge, clock.now(), known)
+        handle = RefundReference(first.reference, first.amount, charge, clock.now(), known)
         assert hosted.inquire_refund(handle).state is State.SUCCEEDED
-    with pytest.raises(InvalidRequest):
+    with pytest.raises(RequestRejected):
         hosted.refund(replace(first, reference=str(uuid.uuid4()), amount=Money(200_000, "KES")))
     rest = replace(first, reference=str(uuid.uuid4()), amount=Money(155_000, "KES"), refunded_before=100_000)
     assert hosted.refund(rest).state is State.SUCCEEDED
     assert (
-        hosted.inquire_refund(RefundHandle("never", rest.amount, charge, clock.now())).state
+        hosted.inquire_refund(RefundReference("never", rest.amount, charge, clock.now())).state
         is State.NOT_FOUND
     )
 
@@ -202,7 +202,7 @@ def test_a_card_that_asks_for_more_is_pending(direct: StripeProvider) -> None:
 
 
 def test_refusals(direct: StripeProvider, sandbox: RunningSandbox) -> None:
-    with pytest.raises(InvalidRequest) as caught:
+    with pytest.raises(RequestRejected) as caught:
         direct.charge(asked(Money(1, "USD"), card="pm_card_visa"))
     assert caught.value.code == "amount_too_small"
     request = asked(Money(2000, "USD"), card="pm_card_visa")
@@ -255,7 +255,7 @@ def test_a_lost_refund_is_found(direct: StripeProvider, sandbox: RunningSandbox)
         sandbox.control({"rules": [rule]})
         with pytest.raises(OutcomeUnknown):
             direct.refund(refund)
-        handle = RefundHandle(refund.reference, refund.amount, charge, clock.now())
+        handle = RefundReference(refund.reference, refund.amount, charge, clock.now())
         assert direct.inquire_refund(handle).state is state
         assert direct.refund(refund).state is State.SUCCEEDED, "the same key again"
     assert sum(1 for entry in booked(sandbox, request.reference) if entry[0] == "refund") == 2
@@ -268,7 +268,9 @@ def test_slow_refunds_are_pending_then_tell(direct: StripeProvider) -> None:
         refund = RefundRequest(str(uuid.uuid4()), Money(minor, "USD"), charge, "Broken", "http://x")
         told = direct.refund(refund)
         assert told.state is State.PENDING
-        handle = RefundHandle(refund.reference, refund.amount, charge, clock.now(), told.provider_reference)
+        handle = RefundReference(
+            refund.reference, refund.amount, charge, clock.now(), told.provider_reference
+        )
         wait_until(lambda h=handle, s=state: direct.inquire_refund(h).state is s, f"the refund is {state}")
 
 

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from app.money import Money
 from app.providers import PROVIDERS
 from app.providers.base import ChargeRequest
-from app.providers.errors import Unavailable
+from app.providers.errors import NotSent
 from tests.providers.contract.case import ContractCase, found
 from tests.support.canned import Canned, CannedServer
 from tests.support.providers import make_provider
@@ -85,7 +85,7 @@ def test_an_impostor_is_sent_nothing(
     # An operator's environment is not ours to trust: it decides about proxies and authorities of other programs.
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate))
-    with pytest.raises(Unavailable):  # so `auto` may go on elsewhere
+    with pytest.raises(NotSent):  # so `auto` may go on elsewhere
         charge(case, impostor.url)
     assert impostor.received == []
 
@@ -111,6 +111,6 @@ def test_a_proxy_of_the_environment_is_not_used(case: ContractCase, monkeypatch:
         proxy.will(*[Canned(500, "no")] * 9)
         for name in ("HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.url)
-        with pytest.raises(Unavailable):
+        with pytest.raises(NotSent):
             charge(case, "http://127.0.0.1:9")
         assert proxy.received == []

@@ -176,7 +176,7 @@ def test_customers_pay_unless_taken_over_or_off(inside: Sandbox) -> None:
     inside.customers.register("chapa", paid.append)
     inside.customers.expect("chapa", "willing")
     inside.customers.expect("chapa", "taken")
-    inside.customers.take_over("chapa", "taken")
+    inside.customers.import_external_refunds("chapa", "taken")
     inside.start()
     wait_until(lambda: paid == ["willing"], "the willing one pays")
     inside.control.set("autopay_s", None)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.config import ConfigError, load_sandbox
+from app.config.loader import ConfigError, load_sandbox
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
 from tests.support.daraja import Merchant

@@ -6,7 +6,7 @@ from typing import Any
 
 from app import clock
 from app.money import Money
-from app.providers.base import Handle, PayoutMethod, PayoutRequest
+from app.providers.base import ChargeReference, PayoutMethod, PayoutRequest
 from app.providers.chapa import Chapa
 from tests.support.providers import make_provider
 
@@ -23,8 +23,8 @@ def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
     return make_provider(Chapa, url, timeout_s=20.0, **(settings | values))
 
 
-def handle(receipt: str | None = RECEIPT) -> Handle:
-    return Handle(REFERENCE, "A1B2C3", Money(10050, "ETB"), clock.now(), receipt=receipt)
+def handle(receipt: str | None = RECEIPT) -> ChargeReference:
+    return ChargeReference(REFERENCE, "A1B2C3", Money(10050, "ETB"), clock.now(), receipt=receipt)
 
 
 def payout_request(method: PayoutMethod = PayoutMethod.BANK, **instead: str) -> PayoutRequest:

@@ -16,9 +16,10 @@ from flask import Flask
 from app import clock, ids, ledger
 from app.actor import Actor
 from app.models import User, UserSession
-from app.services import cash_movement_service, passwords, tokens, wallet_service
-from app.services.cash_movement_service import Cash
 from app.services.idempotency_service import Claim
+from app.services.identity import passwords, tokens
+from app.services.wallets import direct_funding, wallets
+from app.services.wallets.direct_funding import Cash
 from app.unit_of_work import transaction
 
 PASSWORD = "SecurePass123!"
@@ -94,13 +95,13 @@ def make_wallet(
         transaction(work)
         if balance != "0":
             cash = Cash(amount=balance, counterparty="external")
-            cash_movement_service.deposit(owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory"))
+            direct_funding.deposit(owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory"))
         if is_frozen:
-            wallet_service.set_frozen(public_id, is_frozen=True, operator="factory")
+            wallets.set_frozen(public_id, is_frozen=True, operator="factory")
     return public_id
 
 
 def balance_of(app: Flask, owner: Person, wallet: str) -> str:
     """The wallet's balance as its owner reads it."""
     with app.app_context():
-        return str(wallet_service.describe(wallet_service.statement(owner.user_id, wallet).wallet)["balance"])
+        return str(wallets.describe(wallets.statement(owner.user_id, wallet).wallet)["balance"])

@@ -35,7 +35,7 @@ COMMANDS: Mapping[str, Sequence[str]] = MappingProxyType(
         "app": ("gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"),
         "relay": ("flask", "relay"),
         "worker": (
-            "celery", "--quiet", "--app", "app.jobs.worker:celery", "worker", "--loglevel", "warning",
+            "celery", "--quiet", "--app", "app.worker.celery_app:celery", "worker", "--loglevel", "warning",
             "--pool", "threads", "--concurrency", "8",
         ),
         "sandbox": ("gunicorn", "--config", "app/sandbox/gunicorn.conf.py", "app.sandbox.wsgi:app"),

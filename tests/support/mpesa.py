@@ -13,9 +13,9 @@ from app.providers.base import (
     Account,
     Callback,
     CallbackEvent,
+    ChargeReference,
     ChargeRequest,
     Customer,
-    Handle,
     PayoutMethod,
     PayoutRequest,
     RefundRequest,
@@ -43,9 +43,9 @@ REFERENCE = "0198c0de-0000-7000-8000-000000000001"
 KES_100 = Money(10_000, "KES")
 CHARGE = ChargeRequest(
     REFERENCE, "AB12CD34EF56", KES_100, Customer(phone="+254708374149"), URL, "http://127.0.0.1:5000/done",
-    description="Order #42 <b>for</b> Jane",
+    description="PaymentRequest #42 <b>for</b> Jane",
 )  # fmt: skip
-HANDLE = Handle(
+HANDLE = ChargeReference(
     REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), "ws_CO_1", "NLJ7RT61SV", URL
 )
 REFUND = RefundRequest(REFERENCE, KES_100, HANDLE, "Returned", URL)
@@ -133,12 +133,14 @@ def charge_of(
     number = uuid.uuid4()
     return ChargeRequest(
         str(number), number.hex[:12].upper(), Money(shillings * 100, "KES"), Customer(phone=phone),
-        f"{receiver.url}/push/{number.hex}", receiver.url, "Order #4711 of 20 May, two chairs",
+        f"{receiver.url}/push/{number.hex}", receiver.url, "PaymentRequest #4711 of 20 May, two chairs",
     )  # fmt: skip
 
 
-def handle(request: ChargeRequest, provider_reference: str | None, receipt: str | None = None) -> Handle:
-    return Handle(
+def handle(
+    request: ChargeRequest, provider_reference: str | None, receipt: str | None = None
+) -> ChargeReference:
+    return ChargeReference(
         request.reference,
         request.label,
         request.amount,
@@ -181,7 +183,7 @@ def rule(sandbox: RunningSandbox, operation: str, fault: str, **more: object) ->
     )
 
 
-def paid(provider: MpesaProvider, receiver: CallbackReceiver, shillings: int = 120) -> Handle:
+def paid(provider: MpesaProvider, receiver: CallbackReceiver, shillings: int = 120) -> ChargeReference:
     request = charge_of(receiver, shillings)
     pushed = provider.charge(request)
     event = news(provider, receiver, request.callback_url)

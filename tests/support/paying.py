@@ -12,7 +12,7 @@ from werkzeug.test import TestResponse
 
 from app import clock
 from app.models import UserSession
-from app.services import tokens
+from app.services.identity import tokens
 from app.unit_of_work import reading
 from tests.support.factories import Person
 

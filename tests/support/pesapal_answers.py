@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.money import Money
-from app.providers.base import ChargeRequest, Customer, Handle
+from app.providers.base import ChargeReference, ChargeRequest, Customer
 from tests.support.canned import Canned
 
 REFERENCE = "0198c0de-0000-7000-8000-000000000001"
@@ -23,7 +23,7 @@ REQUEST = ChargeRequest(
     return_url="http://127.0.0.1:5000/done",
     description="Two chairs",
 )
-HANDLE = Handle(REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), TRACKING)
+HANDLE = ChargeReference(REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), TRACKING)
 PAID = replace(HANDLE, receipt="6513008693186320103009")
 NO_ERROR = {"error_type": None, "code": None, "message": None}
 TOKEN = Canned(

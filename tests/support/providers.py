@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from app.providers.base import Account, CallRecord, FreshToken, Provider, Surroundings
+from app.providers.base import Account, CallRecord, Context, FreshToken, Provider
 from tests.support.listening import Listening, Received, say
 
 P = TypeVar("P", bound=Provider)
@@ -41,7 +41,7 @@ class MemoryTokens:
 
 @dataclass
 class Observed:
-    """What `Surroundings.observe` was told."""
+    """What `Context.observe` was told."""
 
     calls: list[CallRecord] = field(default_factory=list)
 
@@ -65,10 +65,10 @@ def make_provider(
 ) -> P:
     """A provider on an account of the sandbox. values: its settings; those not named have their defaults.
 
-    The base URL, when none is given, is a port where nothing listens: a call there raises Unavailable.
+    The base URL, when none is given, is a port where nothing listens: a call there raises NotSent.
     """
     settings = {setting.name: setting.default for setting in cls.settings} | values
-    surroundings = Surroundings(
+    surroundings = Context(
         tokens=tokens or MemoryTokens(),
         observe=observe or Observed(),
         timeout_s=timeout_s,

@@ -13,14 +13,14 @@ from app.money import Money
 from app.providers.base import (
     Callback,
     CallbackEvent,
+    ChargeReference,
     ChargeRequest,
     Customer,
-    Handle,
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
@@ -50,22 +50,22 @@ class Simulated(Generic[P]):
             f"{self.receiver.url}/charge/secret", f"{self.receiver.url}/back", description="Two shirts",
         )  # fmt: skip
 
-    def handle(self, request: ChargeRequest, receipt: str | None = None) -> Handle:
-        return Handle(request.reference, request.label, request.amount, clock.now(), receipt=receipt)
+    def handle(self, request: ChargeRequest, receipt: str | None = None) -> ChargeReference:
+        return ChargeReference(request.reference, request.label, request.amount, clock.now(), receipt=receipt)
 
     def until(self, request: ChargeRequest, state: State) -> Result:
         return _reached(lambda: self.provider.inquire(self.handle(request)), state)
 
-    def paid(self, request: ChargeRequest) -> Handle:
+    def paid(self, request: ChargeRequest) -> ChargeReference:
         """The request, asked for and paid."""
         self.provider.charge(request)
         return self.handle(request, self.until(request, State.SUCCEEDED).receipt)
 
-    def refund_until(self, handle: RefundHandle, state: State) -> Result:
+    def refund_until(self, handle: RefundReference, state: State) -> Result:
         return _reached(lambda: self.provider.inquire_refund(handle), state)
 
     def payout_until(self, request: PayoutRequest, state: State) -> Result:
-        return _reached(lambda: self.provider.inquire_payout(payout_handle(request)), state)
+        return _reached(lambda: self.provider.inquire_payout(payout_reference(request)), state)
 
     def events(self, name: str, reference: str) -> list[CallbackEvent]:
         """The webhooks of this name about `reference`, as the adapter reads them."""
@@ -96,21 +96,21 @@ def simulated(folder: Path, cls: type[P], **settings: str) -> Iterator[Simulated
         yield Simulated(sandbox, receiver, make_provider(cls, url, timeout_s=30, **settings))
 
 
-def refund_of(charge: Handle, amount: str, number: int = 0) -> RefundRequest:
+def refund_of(charge: ChargeReference, amount: str, number: int = 0) -> RefundRequest:
     money = Money.parse(amount, charge.amount.currency)
     return RefundRequest(f"{charge.reference}-r{number}", money, charge, "Too blue", "")
 
 
-def refund_handle(request: RefundRequest, provider_reference: str | None) -> RefundHandle:
-    return RefundHandle(request.reference, request.amount, request.charge, clock.now(), provider_reference)
+def refund_reference(request: RefundRequest, provider_reference: str | None) -> RefundReference:
+    return RefundReference(request.reference, request.amount, request.charge, clock.now(), provider_reference)
 
 
 def payout(method: PayoutMethod, amount: str, currency: str, **destination: str) -> PayoutRequest:
     return PayoutRequest(str(ids.uuid7()), Money.parse(amount, currency), method, destination)
 
 
-def payout_handle(request: PayoutRequest) -> PayoutHandle:
-    return PayoutHandle(request.reference, request.amount, request.method, clock.now())
+def payout_reference(request: PayoutRequest) -> PayoutReference:
+    return PayoutReference(request.reference, request.amount, request.method, clock.now())
 
 
 def _reached(ask: Callable[[], Result], state: State) -> Result:

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from app import ledger
-from app.services import audit_service
+from app.services.operator import audit as audit_log
 from app.unit_of_work import reading
 from tests.support.waiting import wait_until
 
@@ -73,5 +73,5 @@ def verify(app: Flask) -> str | None:
     """What `flask audit verify` finds first: `5: altered`, or None."""
     with app.app_context():
         anchors = Path(app.config["VAR_DIR"]) / "audit"
-        _, found = audit_service.verify(app.config["AUDIT_KEY"], anchors=anchors)
+        _, found = audit_log.verify(app.config["AUDIT_KEY"], anchors=anchors)
     return f"{found.seq}: {found.reason}" if found else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from app import clock
 from app.money import Money
-from app.providers.base import Callback, ChargeRequest, Customer, Handle
+from app.providers.base import Callback, ChargeReference, ChargeRequest, Customer
 
 REFERENCE = "0198c0de-0000-7000-8000-000000000001"
 USD_10 = Money(1000, "USD")
@@ -24,7 +24,7 @@ REQUEST = ChargeRequest(
     return_url="http://127.0.0.1:5000/done",
     description="Two chairs",
 )
-HANDLE = Handle(REFERENCE, "AB12CD34EF56", USD_10, datetime(2026, 1, 1, tzinfo=UTC))
+HANDLE = ChargeReference(REFERENCE, "AB12CD34EF56", USD_10, datetime(2026, 1, 1, tzinfo=UTC))
 SESSION = {
     "id": "cs_test_1", "object": "checkout.session", "status": "open", "payment_status": "unpaid",
     "amount_total": 1000, "currency": "usd", "url": "https://checkout.stripe.com/c/pay/cs_test_1",

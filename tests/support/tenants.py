@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from flask import Flask
 
 from app import clock, ids, ledger
-from app.services import tenant_service
-from app.services.tenant_service import Plan
-from app.services.tenant_wallets import house_account, tenant_wallet
+from app.ledger.chart import platform_account, tenant_wallet
+from app.services.tenants import tenants
+from app.services.tenants.tenants import Plan
 from app.unit_of_work import transaction
 
 
@@ -33,7 +33,7 @@ class Shop:
 
 def make_shop(app: Flask, *, plan: Plan = "growth") -> Shop:
     with app.app_context():
-        tenant, key = tenant_service.create_tenant(f"Shop {secrets.token_hex(4)}", plan)
+        tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", plan)
     return Shop(tenant.id, key)
 
 
@@ -42,7 +42,7 @@ def fund_shop(app: Flask, shop: Shop, amount_minor: int, *, currency: str = "KES
 
     def work(session) -> None:
         wallet = tenant_wallet(session, shop.tenant_id, currency)
-        outside = house_account(session, "external", "", currency)
+        outside = platform_account(session, "external", "", currency)
         ledger.post(
             session, "deposit", ref_id=ids.uuid7(), now=clock.now(), currency=currency, tenant_id=shop.tenant_id,
             amounts={wallet: amount_minor, outside: -amount_minor},

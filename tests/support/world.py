@@ -22,9 +22,9 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from app import clock, create_app, ledger
-from app.jobs import run_job
-from app.services import tenant_service
+from app.services.tenants import tenants
 from app.unit_of_work import reading
+from app.worker.runner import run_job
 from tests.support.house import free_port
 from tests.support.sandbox import RunningSandbox, running_sandbox
 from tests.support.waiting import wait_until
@@ -200,7 +200,7 @@ def paying_world(settings: Mapping[str, str], folder: Path, **more: str) -> Iter
         thread.start()
         try:
             with app.app_context():
-                tenant, key = tenant_service.create_tenant("World", "growth")
+                tenant, key = tenants.create_tenant("World", "growth")
             headers = {"X-TENANT-API-KEY": key}
             yield World(app, sandbox, f"{url}/api/v1", tenant.id, headers)
         finally:

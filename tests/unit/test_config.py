@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from app import config
-from app.config import ConfigError
+from app.config import settings
+from app.config.loader import ConfigError, driver_url, load
 
 COMPLETE = {
     "GATEWAY_ENV": "production",
@@ -20,26 +20,26 @@ COMPLETE = {
 
 
 def test_production_starts_with_real_secrets_only() -> None:
-    values = config.load(COMPLETE)
+    values = load(COMPLETE)
     assert values["IS_PRODUCTION"]
     assert not values["DIRECT_FUNDING"]
     assert values["KYC_AUTO_VERIFY_S"] is None
     assert values["JWT_ACCESS_TOKEN_EXPIRES"] == 900
 
 
-@pytest.mark.parametrize("name", config.SECRETS)
+@pytest.mark.parametrize("name", settings.SECRETS)
 @pytest.mark.parametrize(
     "value", ["", "change-me", "Secret", "DEV", "your-secret-key-here-123456789012345", "short"]
 )
 def test_production_refuses_a_default_or_missing_secret(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        config.load(COMPLETE | {name: value})
+        load(COMPLETE | {name: value})
 
 
-@pytest.mark.parametrize("name", config.SECRETS)
+@pytest.mark.parametrize("name", settings.SECRETS)
 def test_no_mode_starts_without_a_secret(name: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        config.load(COMPLETE | {"GATEWAY_ENV": "demo", name: "change-me"})
+        load(COMPLETE | {"GATEWAY_ENV": "demo", name: "change-me"})
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,17 @@ def test_no_mode_starts_without_a_secret(name: str) -> None:
 )  # fmt: skip
 def test_what_cannot_be_read_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
-        config.load(COMPLETE | {name: value})
+        load(COMPLETE | {name: value})
 
 
 def test_an_error_never_shows_a_secret() -> None:
     with pytest.raises(ConfigError) as caught:
-        config.load(COMPLETE | {"JWT_SECRET_KEY": "tooshort-but-mine"})
+        load(COMPLETE | {"JWT_SECRET_KEY": "tooshort-but-mine"})
     assert "tooshort-but-mine" not in str(caught.value)
 
 
 def test_demo_has_the_settings_of_a_demo() -> None:
-    values = config.load(COMPLETE | {"GATEWAY_ENV": "demo"})
+    values = load(COMPLETE | {"GATEWAY_ENV": "demo"})
     assert values["IS_DEMO"]
     assert values["DIRECT_FUNDING"]
     assert values["REALTIME"] == "embedded"
@@ -69,10 +69,10 @@ def test_demo_has_the_settings_of_a_demo() -> None:
 
 
 def test_every_connection_is_the_applications_role_with_limits() -> None:
-    options = config.load(COMPLETE)["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]["options"]
+    options = load(COMPLETE)["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]["options"]
     for part in ("role=malipo_app", "timezone=UTC", "lock_timeout=2000", "transaction_timeout=60000"):
         assert f"-c {part}" in options
 
 
 def test_either_spelling_of_a_postgres_url_is_taken() -> None:
-    assert config.driver_url("postgres://a@b/c") == config.driver_url("postgresql://a@b/c")
+    assert driver_url("postgres://a@b/c") == driver_url("postgresql://a@b/c")

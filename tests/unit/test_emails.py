@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.errors import InvalidRequest
-from app.services import emails
+from app.services.identity import emails
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.models.fee_rule import FeeRule
 from app.money import MAX_MINOR
-from app.services.fee_service import MILLION, fee_of, most_specific
+from app.services.tenants.fees import MILLION, fee_of, most_specific
 
 amounts = st.integers(1, MAX_MINOR)
 rates = st.integers(0, MILLION)

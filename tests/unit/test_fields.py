@@ -8,8 +8,8 @@ from typing import Any
 import marshmallow as ma
 import pytest
 
-from app.api import fields
-from app.api.schema import Schema
+from app.http import fields
+from app.http.schema import Schema
 
 
 class Everything(Schema):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.idempotency import fingerprint
-from app.api.strict_json import parse_object
+from app.http.idempotency import fingerprint
+from app.http.strict_json import parse_object
 
 
 @pytest.mark.parametrize(

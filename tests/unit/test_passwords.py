@@ -8,7 +8,7 @@ import pytest
 from argon2 import PasswordHasher
 
 from app.errors import InvalidRequest, WeakPassword
-from app.services import passwords
+from app.services.identity import passwords
 
 GOOD = "SecurePass123!"
 

@@ -24,10 +24,10 @@ from app.money import Money
 from app.providers.base import Customer
 from app.services import payment_service
 from app.services.idempotency_service import Claim
-from app.services.payment_return_service import STANDINGS, Standing
-from app.services.payment_routes import route
-from app.services.payment_service import CustomerDetails, Order
-from app.services.payment_states import (
+from app.services.payment_service import CustomerDetails, PaymentRequest
+from app.services.payments.payer_status import PAYER_STATUSES, PayerStatus
+from app.services.payments.routing import route
+from app.services.payments.states import (
     ATTEMPT,
     FINAL_PAYMENTS,
     OPEN_ATTEMPTS,
@@ -36,7 +36,7 @@ from app.services.payment_states import (
     REFUND,
     REFUNDABLE,
 )
-from app.services.payment_view import customer_of, describe, describe_refund, event_data
+from app.services.payments.views import customer_of, describe, describe_refund, event_data
 from tests.support.health import forget_health
 from tests.support.tenants import make_shop
 
@@ -110,8 +110,8 @@ class TestStates:
             assert ATTEMPT[word] == {"late"}
 
     def test_payers_are_told_a_word_for_every_status(self) -> None:
-        assert set(STANDINGS) == set(PAYMENT_STATUSES)
-        is_open = {status for status, told in STANDINGS.items() if told is Standing.OPEN}
+        assert set(PAYER_STATUSES) == set(PAYMENT_STATUSES)
+        is_open = {status for status, told in PAYER_STATUSES.items() if told is PayerStatus.OPEN}
         assert is_open == set(PAYMENT) - FINAL_PAYMENTS
 
 
@@ -210,9 +210,11 @@ def shop(app: Flask) -> Iterator[Merchant]:
         yield Merchant(made.tenant_id, None, None)
 
 
-def order(provider: str = "cpay", amount: object = 1000, currency: str = "KES", **more: Any) -> Order:
+def order(
+    provider: str = "cpay", amount: object = 1000, currency: str = "KES", **more: Any
+) -> PaymentRequest:
     details = CustomerDetails("+254712345678", email="jane@example.com", name="Jane Roe")
-    return Order(provider, amount, currency, details, **more)
+    return PaymentRequest(provider, amount, currency, details, **more)
 
 
 def claim() -> Claim:
@@ -308,7 +310,7 @@ class TestInitialize:
         ],
     )  # fmt: skip
     def test_a_wrong_order_stores_nothing(
-        self, shop: Merchant, wrong: Order, error: type[GatewayError]
+        self, shop: Merchant, wrong: PaymentRequest, error: type[GatewayError]
     ) -> None:
         with pytest.raises(error):
             payment_service.initialize(shop, wrong, claim())

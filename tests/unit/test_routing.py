@@ -7,10 +7,10 @@ from types import MappingProxyType
 
 import pytest
 
-from app.config import ConfigError, load
+from app.config.loader import ConfigError, load
 from app.money import Money
 from app.providers.base import Capabilities, Limits
-from app.services.routing import COSTS, Costs, candidates, cost
+from app.services.payments.routing import COSTS, Costs, candidates, cost
 
 CAPABILITIES = MappingProxyType({
     "mpesa": Capabilities({"KES": Limits(100, 250_000_00)}, needs=frozenset({"phone"}), countries=frozenset({"KE"}),

@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from app.api.strict_json import MAX_DEPTH, parse_object
 from app.errors import InvalidBody
+from app.http.strict_json import MAX_DEPTH, parse_object
 
 REFUSED = {
     "nothing": b"",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.api.surfaces import Surface, surface_of
+from app.http.surfaces import Surface, surface_of
 
 W, G, T, P, B, S = (
     Surface.WALLET, Surface.GATEWAY, Surface.TENANT, Surface.PROCESSING, Surface.BOOKINGS, Surface.SYSTEM,

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from flask import Response
 
-from app.api.blueprint import Blueprint
 from app.api.gateway.schemas.operations import (
     AuditList,
     AuditQuery,
@@ -14,9 +13,12 @@ from app.api.gateway.schemas.operations import (
     StatisticsAnswer,
     StatisticsQuery,
 )
-from app.api.responses import respond
-from app.services import audit_service, reconciliation_service, statistics_service
-from app.services.audit_service import LogFilter
+from app.http.blueprint import Blueprint
+from app.http.responses import respond
+from app.services.operator import audit as audit_log
+from app.services.operator import reconciliation
+from app.services.operator import statistics as operator_statistics
+from app.services.operator.audit import LogFilter
 
 BUDGET_S: Final = 20.0
 """A request may take this long; what was not asked about by then is named in the answer."""
@@ -33,7 +35,7 @@ def list_audit_logs(query: dict[str, Any]) -> Response:
         type=query.get("type"), object_id=query.get("object_id"), tenant_id=query.get("tenant_id"),
         before=int(query["before"]) if "before" in query else None,
     )  # fmt: skip
-    items, next_before = audit_service.list_events(criteria, limit=query.get("limit", 50))
+    items, next_before = audit_log.list_events(criteria, limit=query.get("limit", 50))
     return respond({"success": True, "data": {"items": items, "next_before": next_before}})
 
 
@@ -42,7 +44,7 @@ def list_audit_logs(query: dict[str, Any]) -> Response:
 @blueprint.response(200, StatisticsAnswer)
 def statistics(query: dict[str, Any]) -> Response:
     """Payments of the last days by status, provider, day and currency; what is open, and what needs a person."""
-    return respond({"success": True, "data": statistics_service.overview(days=query.get("days", 30))})
+    return respond({"success": True, "data": operator_statistics.overview(days=query.get("days", 30))})
 
 
 @blueprint.route("/admin/reconcile", methods=["POST"])
@@ -50,5 +52,5 @@ def statistics(query: dict[str, Any]) -> Response:
 @blueprint.response(200, StatisticsAnswer)
 def reconcile(body: dict[str, Any]) -> Response:
     """Compare with the providers now what is open, and where they have a statement what they collected."""
-    found = reconciliation_service.reconcile(provider=body.get("provider"), budget_s=BUDGET_S)
+    found = reconciliation.reconcile(provider=body.get("provider"), budget_s=BUDGET_S)
     return respond({"success": True, "data": found})

@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 import phonenumbers
 from marshmallow import ValidationError
 
-from app.api import fields
 from app.errors import InvalidRequest
+from app.http import fields
 from app.money import MAX_TEXT
-from app.services import emails
+from app.services.identity import emails
 
 PROVIDERS: Final = ("mpesa", "stripe", "visa", "chapa", "paystack", "pesapal", "cpay", "auto")
 """What a payment may be asked for by. `visa` is Stripe's; `auto` leaves the choice to the gateway."""

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 from flask import request
 
 from app.api.gateway.errors import MissingIdempotencyKey
-from app.api.idempotency import HEADER
+from app.http.idempotency import HEADER
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 

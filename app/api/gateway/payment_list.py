@@ -7,13 +7,14 @@ from typing import Any, Final
 from flask import Response
 
 from app.actor import Actor, Merchant
-from app.api.blueprint import Blueprint
 from app.api.gateway.schemas.payments import PaymentList, PaymentQuery
-from app.api.guards import current_caller
-from app.api.responses import respond
 from app.api.wallet.schemas.payments import payment_view
 from app.errors import InvalidRequest
-from app.services import payment_service, wallet_payment_service
+from app.http.blueprint import Blueprint
+from app.http.guards import current_caller
+from app.http.responses import respond
+from app.services import payment_service
+from app.services.wallets import payments as wallet_payments
 
 blueprint = Blueprint("gateway_payments", __name__, description="Lists of payments.")
 
@@ -63,8 +64,8 @@ def _of_user(actor: Actor, query: dict[str, Any], per_page: int, offset: int) ->
     status = query.get("status")
     if status is not None and status not in _WALLET_STATUSES:
         raise InvalidRequest(f"This must be one of {', '.join(_WALLET_STATUSES)}.", field="status")
-    rows = wallet_payment_service.payments_of(actor, status=status, limit=per_page + 1, offset=offset)
-    total = wallet_payment_service.count_payments_of(actor, status=status)
+    rows = wallet_payments.payments_of(actor, status=status, limit=per_page + 1, offset=offset)
+    total = wallet_payments.count_payments_of(actor, status=status)
     pagination = _pagination(total, per_page, offset, has_next=len(rows) > per_page)
     return _listed([payment_view(row) for row in rows[:per_page]], pagination)
 

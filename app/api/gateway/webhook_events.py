@@ -7,7 +7,6 @@ from typing import Any
 
 from flask import Response
 
-from app.api.blueprint import Blueprint
 from app.api.gateway.schemas.operations import (
     EventAnswer,
     EventList,
@@ -16,10 +15,11 @@ from app.api.gateway.schemas.operations import (
     WebhookStatisticsQuery,
 )
 from app.api.gateway.schemas.payments import Nothing
-from app.api.guards import current_actor
-from app.api.responses import respond
-from app.services import provider_event_admin
-from app.services.provider_event_admin import EventFilter
+from app.http.blueprint import Blueprint
+from app.http.guards import current_actor
+from app.http.responses import respond
+from app.services.callbacks import inbox as callback_inbox
+from app.services.callbacks.inbox import EventFilter
 
 blueprint = Blueprint("webhook_events", __name__, description="Callbacks, for operators.")
 
@@ -44,7 +44,7 @@ def list_dead_letters(query: dict[str, Any]) -> Response:
 @blueprint.response(200, EventAnswer)
 def get_event(event_id: uuid.UUID) -> Response:
     """One callback with its headers and body, as they came."""
-    return respond({"success": True, "data": provider_event_admin.get_event(event_id)})
+    return respond({"success": True, "data": callback_inbox.get_event(event_id)})
 
 
 @blueprint.route("/webhooks/events/<uuid:event_id>/retry", methods=["POST"])
@@ -52,7 +52,7 @@ def get_event(event_id: uuid.UUID) -> Response:
 @blueprint.response(200, EventAnswer)
 def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
     """Process a callback again. One that was processed is not: its result stands."""
-    return respond({"success": True, "data": provider_event_admin.retry(event_id, operator=current_actor())})
+    return respond({"success": True, "data": callback_inbox.retry(event_id, operator=current_actor())})
 
 
 @blueprint.route("/webhooks/statistics")
@@ -60,7 +60,7 @@ def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
 @blueprint.response(200, StatisticsAnswer)
 def webhook_statistics(query: dict[str, Any]) -> Response:
     """Callbacks of the last hours by provider, kind and state, and what waits."""
-    return respond({"success": True, "data": provider_event_admin.statistics(hours=query.get("hours", 24))})
+    return respond({"success": True, "data": callback_inbox.statistics(hours=query.get("hours", 24))})
 
 
 def _criteria(query: dict[str, Any]) -> dict[str, Any]:
@@ -72,5 +72,5 @@ def _criteria(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _listed(criteria: EventFilter, query: dict[str, Any]) -> Response:
-    items, next_cursor = provider_event_admin.list_events(criteria, limit=query.get("limit", 20))
+    items, next_cursor = callback_inbox.list_events(criteria, limit=query.get("limit", 20))
     return respond({"success": True, "data": {"items": items, "next_cursor": next_cursor}})

@@ -9,12 +9,12 @@ from typing import Final
 
 from flask import Response, request
 
-from app.api import strict_json
-from app.api.blueprint import Blueprint
-from app.api.responses import respond
 from app.errors import InvalidRequest
+from app.http import strict_json
+from app.http.blueprint import Blueprint
+from app.http.responses import respond
 from app.providers.base import Acknowledgement, Callback
-from app.services import provider_event_service
+from app.services.callbacks import receive as provider_event_service
 
 blueprint = Blueprint("webhooks", __name__, description="Callbacks of providers.")
 

@@ -6,9 +6,6 @@ from typing import Any
 
 from flask import Response, request
 
-from app.api.blueprint import Blueprint
-from app.api.guards import bearer_token, current_actor
-from app.api.responses import respond
 from app.api.wallet.schemas.auth import (
     LoginAnswer,
     LoginRequest,
@@ -17,8 +14,11 @@ from app.api.wallet.schemas.auth import (
     RegisterRequest,
     login_view,
 )
-from app.services import auth_service
-from app.services.auth_service import Person
+from app.http.blueprint import Blueprint
+from app.http.guards import bearer_token, current_actor
+from app.http.responses import respond
+from app.services.identity import authentication
+from app.services.identity.authentication import Person
 
 blueprint = Blueprint("auth", __name__, description="Registration and sessions.")
 
@@ -30,7 +30,7 @@ blueprint = Blueprint("auth", __name__, description="Registration and sessions."
 def register(body: dict[str, Any]) -> Response:
     """Register and log in. A new user has no wallet yet: POST /accounts/wallets opens one."""
     password = body.pop("password")
-    login = auth_service.register(Person(**body), password, address=request.remote_addr)
+    login = authentication.register(Person(**body), password, address=request.remote_addr)
     return respond(login_view(login, message="Registration successful."), 201)
 
 
@@ -40,7 +40,7 @@ def register(body: dict[str, Any]) -> Response:
 @blueprint.alt_response(401, description="INVALID_CREDENTIALS")
 def login(body: dict[str, Any]) -> Response:
     """Open a session."""
-    opened = auth_service.log_in(body["email"], body["password"], address=request.remote_addr)
+    opened = authentication.log_in(body["email"], body["password"], address=request.remote_addr)
     return respond(login_view(opened, message="Login successful."))
 
 
@@ -51,7 +51,7 @@ def login(body: dict[str, Any]) -> Response:
 def refresh(body: dict[str, Any]) -> Response:
     """Swap a refresh token for a new pair. Each works once: a second use ends the session, for thief and owner."""
     token = body.get("refresh_token") or bearer_token()
-    continued = auth_service.refresh(token, address=request.remote_addr)
+    continued = authentication.refresh(token, address=request.remote_addr)
     return respond(login_view(continued, message="Token refreshed."))
 
 
@@ -59,5 +59,5 @@ def refresh(body: dict[str, Any]) -> Response:
 @blueprint.response(200, MessageAnswer)
 def logout() -> Response:
     """End the session: its access token and its refresh token stop working at once."""
-    auth_service.log_out(current_actor())
+    authentication.log_out(current_actor())
     return respond({"status": "success", "message": "Logged out."})

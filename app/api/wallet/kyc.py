@@ -7,9 +7,6 @@ from typing import Any
 from flask import Response, request
 
 from app import ids
-from app.api.blueprint import Blueprint
-from app.api.guards import current_actor
-from app.api.responses import respond
 from app.api.wallet.schemas.kyc import (
     DocumentAnswer,
     DocumentFiles,
@@ -20,7 +17,10 @@ from app.api.wallet.schemas.kyc import (
 )
 from app.clock import iso_z
 from app.errors import InvalidRequest
-from app.services import kyc_service
+from app.http.blueprint import Blueprint
+from app.http.guards import current_actor
+from app.http.responses import respond
+from app.services.kyc import verification as kyc
 
 blueprint = Blueprint("kyc", __name__, description="Identity verification.")
 
@@ -30,13 +30,13 @@ blueprint = Blueprint("kyc", __name__, description="Identity verification.")
 @blueprint.response(201, KycRequestFacts)
 def submit(body: dict[str, Any]) -> Response:
     """Tell who you are. One request at a time; after a rejection you may submit again."""
-    submitted = kyc_service.submit(current_actor(), body)
+    submitted = kyc.submit(current_actor(), body)
     facts = {
-        "request_id": kyc_service.public_id(submitted),
+        "request_id": kyc.public_id(submitted),
         "status": submitted.status,
         "submitted_at": iso_z(submitted.submitted_at),
         "message": "Your details have been received.",
-        "next_steps": kyc_service.NEXT_STEPS[submitted.status],
+        "next_steps": kyc.NEXT_STEPS[submitted.status],
     }
     return respond(facts, 201)
 
@@ -51,7 +51,7 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
     if len(list(request.files.values())) != 1 or len(request.files.getlist("document")) != 1:
         raise InvalidRequest("Send exactly one file, in the field document.", field="document")
     content = files["document"].read()
-    document, status = kyc_service.add_document(current_actor(), content, document_type=form["document_type"])
+    document, status = kyc.add_document(current_actor(), content, document_type=form["document_type"])
     facts = {
         "document_id": ids.public(ids.KYC_DOCUMENT, document.id),
         "request_id": ids.public(ids.KYC_REQUEST, document.request_id),
@@ -69,4 +69,4 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
 @blueprint.response(200, KycStatus)
 def status() -> Response:
     """Where your verification stands, and what you may send. `not_started` before the first submission."""
-    return respond(kyc_service.overview(current_actor().user_id))
+    return respond(kyc.overview(current_actor().user_id))

@@ -6,10 +6,6 @@ from typing import Any
 
 from flask import Response, current_app
 
-from app.api.blueprint import Blueprint
-from app.api.guards import current_actor
-from app.api.idempotency import claim
-from app.api.responses import respond
 from app.api.wallet.errors import render
 from app.api.wallet.schemas.payments import (
     BatchAnswer,
@@ -21,8 +17,12 @@ from app.api.wallet.schemas.payments import (
 )
 from app.clock import iso_z
 from app.errors import GatewayError
-from app.services import wallet_payment_service
-from app.services.wallet_payment_service import PaidItem, PaymentOrder
+from app.http.blueprint import Blueprint
+from app.http.guards import current_actor
+from app.http.idempotency import claim
+from app.http.responses import respond
+from app.services.wallets import payments as wallet_payments
+from app.services.wallets.payments import PaidItem, PaymentOrder
 
 blueprint = Blueprint("wallet_payments", __name__, description="Payments between wallets.")
 
@@ -33,7 +33,7 @@ blueprint = Blueprint("wallet_payments", __name__, description="Payments between
 def create_payment(body: dict[str, Any]) -> Response:
     """Pay somebody. The money has left the wallet when this answers; `status` becomes completed moments later."""
     source = body["source_wallet_id"]
-    paid = wallet_payment_service.pay(
+    paid = wallet_payments.pay(
         current_actor(), source, _order(body), claim(body), rates=current_app.config["USD_RATES"]
     )
     view = _created(paid)
@@ -45,7 +45,7 @@ def create_payment(body: dict[str, Any]) -> Response:
 @blueprint.response(201, BatchAnswer)
 def create_batch(body: dict[str, Any]) -> Response:
     """Pay up to 1,000 people from one wallet. Each item succeeds or fails by itself; results keep the order."""
-    outcomes, is_replay = wallet_payment_service.pay_batch(
+    outcomes, is_replay = wallet_payments.pay_batch(
         current_actor(),
         body["source_wallet_id"],
         [_order(item) for item in body["payments"]],
@@ -65,7 +65,7 @@ def create_batch(body: dict[str, Any]) -> Response:
 @blueprint.response(200, PaymentAnswer)
 def get_payment(payment_id: str) -> Response:
     """A payment you sent or received."""
-    return respond(payment_view(wallet_payment_service.get_payment(current_actor(), payment_id)))
+    return respond(payment_view(wallet_payments.get_payment(current_actor(), payment_id)))
 
 
 def _order(body: dict[str, Any]) -> PaymentOrder:

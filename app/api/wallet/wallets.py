@@ -6,10 +6,6 @@ from typing import Any
 
 from flask import Response
 
-from app.api.blueprint import Blueprint
-from app.api.guards import current_actor
-from app.api.idempotency import claim
-from app.api.responses import respond
 from app.api.wallet.schemas.wallets import (
     CashReceipt,
     DepositRequest,
@@ -22,8 +18,12 @@ from app.api.wallet.schemas.wallets import (
     WithdrawalRequest,
     movement_view,
 )
-from app.services import cash_movement_service, wallet_service
-from app.services.cash_movement_service import Cash
+from app.http.blueprint import Blueprint
+from app.http.guards import current_actor
+from app.http.idempotency import claim
+from app.http.responses import respond
+from app.services.wallets import direct_funding, wallets
+from app.services.wallets.direct_funding import Cash
 
 blueprint = Blueprint("wallets", __name__, description="Wallets, deposits and withdrawals.")
 
@@ -34,7 +34,7 @@ blueprint = Blueprint("wallets", __name__, description="Wallets, deposits and wi
 @blueprint.alt_response(400, description="UNSUPPORTED_CURRENCY, INVALID_REQUEST")
 def open_wallet(body: dict[str, Any]) -> Response:
     """Open an empty wallet."""
-    answer = wallet_service.open_wallet(
+    answer = wallets.open_wallet(
         current_actor(), body["currency"], wallet_type=body["type"], name=body["name"], claim=claim(body)
     )
     return respond(answer.body, answer.status, replayed=answer.replayed)
@@ -44,8 +44,8 @@ def open_wallet(body: dict[str, Any]) -> Response:
 @blueprint.response(200, WalletsAnswer)
 def list_wallets() -> Response:
     """Your wallets, oldest first."""
-    mine = wallet_service.wallets(current_actor().user_id)
-    return respond({"accounts": [wallet_service.describe(wallet) for wallet in mine]})
+    mine = wallets.wallets(current_actor().user_id)
+    return respond({"accounts": [wallets.describe(wallet) for wallet in mine]})
 
 
 @blueprint.route("/accounts/<wallet_id>")
@@ -53,9 +53,9 @@ def list_wallets() -> Response:
 @blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND: unknown, or somebody else's")
 def get_wallet(wallet_id: str) -> Response:
     """A wallet's balance and its ten latest movements, of one moment."""
-    statement = wallet_service.statement(current_actor().user_id, wallet_id)
+    statement = wallets.statement(current_actor().user_id, wallet_id)
     recent = [movement_view(movement) for movement in statement.recent]
-    return respond({"account": wallet_service.describe(statement.wallet), "recent_transactions": recent})
+    return respond({"account": wallets.describe(statement.wallet), "recent_transactions": recent})
 
 
 @blueprint.route("/accounts/<wallet_id>/transactions")
@@ -64,7 +64,7 @@ def get_wallet(wallet_id: str) -> Response:
 @blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
 def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
     """A wallet's movements, newest first. Follow `next_cursor` for older ones."""
-    history = wallet_service.history(
+    history = wallets.history(
         current_actor().user_id, wallet_id, limit=query["limit"], cursor=query.get("cursor")
     )
     shown = [movement_view(movement) for movement in history.movements]
@@ -79,7 +79,7 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
 def deposit(body: dict[str, Any], wallet_id: str) -> Response:
     """Put money into a wallet. Frozen wallets take deposits too."""
     cash = _cash(body, counterparty=body["source"])
-    answer = cash_movement_service.deposit(current_actor(), wallet_id, cash, claim=claim(body))
+    answer = direct_funding.deposit(current_actor(), wallet_id, cash, claim=claim(body))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
@@ -94,7 +94,7 @@ def deposit(body: dict[str, Any], wallet_id: str) -> Response:
 def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
     """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
     cash = _cash(body, counterparty=body["destination"])
-    answer = cash_movement_service.withdraw(current_actor(), wallet_id, cash, claim=claim(body))
+    answer = direct_funding.withdraw(current_actor(), wallet_id, cash, claim=claim(body))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 

@@ -14,19 +14,19 @@ from app.providers.base import (
     Callback,
     CallbackEvent,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
-    Handle,
+    Context,
     Kind,
     Limits,
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
-    Surroundings,
 )
 from app.providers.chapa import callbacks
 from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, contact, money, text
@@ -41,7 +41,7 @@ from app.providers.chapa.statuses import (
     REFUNDS,
     state_of,
 )
-from app.providers.errors import Declined, InvalidRequest, OutcomeUnknown
+from app.providers.errors import Declined, OutcomeUnknown, RequestRejected
 from app.providers.facts import clean, facts
 from app.providers.http import Answer
 
@@ -74,7 +74,7 @@ class Chapa(Provider):
         currencies=MappingProxyType({"ETB": Limits(), "USD": Limits()}),
         countries=frozenset({"ET"}),
         has_payment_page=True,
-        asks=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
+        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
         can_cancel=True,
         payouts=MappingProxyType({PayoutMethod.BANK: frozenset({"ETB"})}),
@@ -104,7 +104,7 @@ class Chapa(Provider):
     })  # fmt: skip
     simulator_path = "/v1"
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         super().__init__(account, surroundings)
         self._client = ChapaClient(account, surroundings)
 
@@ -127,7 +127,7 @@ class Chapa(Provider):
         body = self._initialize_body(request)
         try:
             envelope = self._client.post("/transaction/initialize", body)
-        except InvalidRequest as error:
+        except RequestRejected as error:
             # Chapa refuses e-mail addresses for reasons of its own and needs none: nothing was made, so ask without.
             if error.response.get("fields") != ["email"] or "email" not in body:
                 raise
@@ -162,7 +162,7 @@ class Chapa(Provider):
             body["customization"] = shown
         return body
 
-    def _inquire(self, charge: Handle) -> Result:
+    def _inquire(self, charge: ChargeReference) -> Result:
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if absent := _absence(answer):
             return absent
@@ -186,13 +186,13 @@ class Chapa(Provider):
             response=facts(data, *_PAYMENT),
         )
 
-    def _cancel(self, charge: Handle) -> Result:
+    def _cancel(self, charge: ChargeReference) -> Result:
         """Close the payment's page, then ask: it may have been paid a moment before."""
         answer = self._client.put(f"/transaction/cancel/{quote(charge.reference, safe='')}")
         is_closed = is_success(answer) or LINK_EXPIRED in message_of(answer.object()).lower()
         if not is_closed:
             error = refusal(answer)
-            if not isinstance(error, (InvalidRequest, Declined)):
+            if not isinstance(error, (RequestRejected, Declined)):
                 raise error
         found = self._inquire(charge)
         if is_closed and found.state is State.PENDING:
@@ -212,18 +212,18 @@ class Chapa(Provider):
         path = f"/refund/{quote(self._refund_key(request.charge), safe='')}"
         return self._refund_result(data_of(self._client.post(path, body)), request.reference)
 
-    def _refund_key(self, charge: Handle) -> str:
+    def _refund_key(self, charge: ChargeReference) -> str:
         """How Chapa names the payment: its own reference, as verify gave it, or our tx_ref (documents differ)."""
         if self.account["refund_by"] == "tx_ref":
             return charge.reference
         if not charge.receipt:
-            raise InvalidRequest(
+            raise RequestRejected(
                 "Chapa's reference of this payment is not known yet: ask for its state first.",
                 code="no_receipt",
             )
         return charge.receipt
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         """By Chapa's own id; when that was lost by our reference, which then must be in the answer."""
         known = refund.provider_reference
         data = data_of(told(self._client.get(f"/refund/{quote(known or refund.reference, safe='')}/verify")))
@@ -269,7 +269,7 @@ class Chapa(Provider):
             )
         return Result(State.PENDING, provider_reference=reference, response=said(envelope))
 
-    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> Result:
         answer = self._client.get(f"/transfers/verify/{quote(payout.reference, safe='')}")
         if absent := _absence(answer):
             return absent

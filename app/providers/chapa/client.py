@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.providers.base import Account, Surroundings
+from app.providers.base import Account, Context
 from app.providers.chapa.statuses import REFUSALS
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    RequestRejected,
 )
 from app.providers.facts import clean, facts, retry_after_s
 from app.providers.http import Answer, HttpClient
@@ -32,7 +32,7 @@ TAKEN: Final = ("unique", "taken", "used before")
 class ChapaClient:
     """Calls on one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         self._http = HttpClient(
             account.base_url,
             timeout_s=surroundings.timeout_s,
@@ -45,11 +45,11 @@ class ChapaClient:
         return accepted(self._http.request("POST", path, json_body=body, headers=self._headers))
 
     def put(self, path: str) -> Answer:
-        """The answer, whatever it says. Raises Unavailable, OutcomeUnknown."""
+        """The answer, whatever it says. Raises NotSent, OutcomeUnknown."""
         return self._http.request("PUT", path, headers=self._headers)
 
     def get(self, path: str) -> Answer:
-        """The answer, whatever it says: a 404 of Chapa's can be good news. Raises Unavailable, OutcomeUnknown."""
+        """The answer, whatever it says: a 404 of Chapa's can be good news. Raises NotSent, OutcomeUnknown."""
         return self._http.request("GET", path, headers=self._headers)
 
 
@@ -69,7 +69,7 @@ def told(answer: Answer) -> dict[str, Any]:
     """The envelope of an inquiry. A refusal to tell says nothing about the money: it is raised as OutcomeUnknown."""
     try:
         return accepted(answer)
-    except (InvalidRequest, Declined) as error:
+    except (RequestRejected, Declined) as error:
         raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
 
 
@@ -97,7 +97,7 @@ def refusal(answer: Answer) -> ProviderError:
             return error(message, code=code, response=response)
     if answer.status in UNAUTHORISED:
         return AuthFailed(response=response)
-    return InvalidRequest(message, code=f"http_{answer.status}", response=response)
+    return RequestRejected(message, code=f"http_{answer.status}", response=response)
 
 
 def message_of(envelope: Mapping[str, Any]) -> str:
@@ -121,7 +121,7 @@ def _refused_fields(rules: Mapping[str, Any], message: str, response: dict[str, 
     if any(word in reasons for word in TAKEN):
         return DuplicateReference(message, code="duplicate_reference", response=response)
     fields = sorted(clean(str(name)) for name in rules)
-    return InvalidRequest(message, code="validation", response=response | {"fields": fields})
+    return RequestRejected(message, code="validation", response=response | {"fields": fields})
 
 
 def _joined(rules: object) -> str:

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.providers.base import PayoutMethod, PayoutRequest
-from app.providers.errors import InvalidRequest, NotSupported
+from app.providers.errors import NotSupported, RequestRejected
 
 _DESTINATION: Final = ("account_name", "account_number", "bank_code")
 
 
 def transfer_body(request: PayoutRequest) -> dict[str, Any]:
-    """Raises NotSupported for another method or currency, InvalidRequest when the destination lacks what Chapa needs."""
+    """Raises NotSupported for another method or currency, RequestRejected when the destination lacks what Chapa needs."""
     if request.method is not PayoutMethod.BANK or request.amount.currency != "ETB":
         raise NotSupported("Chapa pays out ETB to bank accounts and wallets only.", code="method")
     account = {name: request.destination.get(name, "").strip() for name in _DESTINATION}
     for name, value in account.items():
         if not value:
-            raise InvalidRequest(f"Chapa needs the destination's {name}.", code=name)
+            raise RequestRejected(f"Chapa needs the destination's {name}.", code=name)
     if not (account["bank_code"].isascii() and account["bank_code"].isdigit()):
-        raise InvalidRequest("Chapa's bank codes are numbers (GET /banks).", code="bank_code")
+        raise RequestRejected("Chapa's bank codes are numbers (GET /banks).", code="bank_code")
     return {
         **account,
         "bank_code": int(account["bank_code"]),

@@ -11,10 +11,10 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
-    Unavailable,
+    RequestRejected,
 )
 
 CHARGES: Final[Mapping[str, State]] = MappingProxyType({
@@ -27,7 +27,7 @@ CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     "failed/cancelled": State.FAILED,
     "reversed": State.REVERSED,
     # By the merchant, perhaps a part of it: what was ours to give back, our refunds say.
-    "refunded": State.GIVEN_BACK,
+    "refunded": State.REFUNDED,
 })  # fmt: skip
 
 REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
@@ -70,17 +70,17 @@ REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
     ("used before", DuplicateReference, "duplicate_reference"),
     ("already been taken", DuplicateReference, "duplicate_reference"),
     # Told with 401 and 404; tried again later it may go through.
-    ("transfer hours", Unavailable, "transfer_hours"),
-    ("transfer api isn't available", Unavailable, "transfers_closed"),
-    ("bank code", InvalidRequest, "bank_code"),
-    ("bank is no longer supported", InvalidRequest, "bank"),
-    ("account number", InvalidRequest, "account_number"),
+    ("transfer hours", NotSent, "transfer_hours"),
+    ("transfer api isn't available", NotSent, "transfers_closed"),
+    ("bank code", RequestRejected, "bank_code"),
+    ("bank is no longer supported", RequestRejected, "bank"),
+    ("account number", RequestRejected, "account_number"),
     ("insufficient balance", Declined, "insufficient_balance"),
-    ("invalid currency", InvalidRequest, "currency"),
+    ("invalid currency", RequestRejected, "currency"),
     ("can't receive payments", Declined, "merchant_disabled"),
     ("payments through api is disabled", Declined, "api_disabled"),
-    ("in live mode", InvalidRequest, "live_mode_only"),
-    # A live key asks about a test transaction, or the other way round.
+    ("in live mode", RequestRejected, "live_mode_only"),
+    # A live key inquiry_kinds about a test transaction, or the other way round.
     ("secret keys can't be used", AuthFailed, "other_mode"),
     ("invalid api key", AuthFailed, "invalid_key"),
     ("authorization required", AuthFailed, "authorization_required"),

@@ -13,12 +13,12 @@ from app.providers.base import (
     Callback,
     CallbackEvent,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
-    Handle,
     Kind,
     Limits,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
@@ -29,20 +29,20 @@ from app.providers.cpay.triggers import MESSAGES, Fate, fate_of_charge, fate_of_
 from app.providers.errors import (
     AuthFailed,
     Declined,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 
 REFUSALS: Final[MappingProxyType[Fate, type[ProviderError]]] = MappingProxyType(
     {
         Fate.DECLINED: Declined,
         Fate.RATE_LIMITED: RateLimited,
-        Fate.UNAVAILABLE: Unavailable,
+        Fate.UNAVAILABLE: NotSent,
         Fate.AUTH_FAILED: AuthFailed,
-        Fate.INVALID: InvalidRequest,
+        Fate.INVALID: RequestRejected,
         Fate.DONE_BUT_UNKNOWN: OutcomeUnknown,
         Fate.NOT_DONE_AND_UNKNOWN: OutcomeUnknown,
         Fate.UNKNOWN_FOR_GOOD: OutcomeUnknown,
@@ -68,7 +68,7 @@ class CPayProvider(Provider):
     )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in EXPONENTS}),
-        asks=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
         can_cancel=True,
     )
@@ -91,7 +91,7 @@ class CPayProvider(Provider):
         is_asked_for = request.metadata.get("simulate") == "pending"
         return is_asked_for and self.account.environment != "live"
 
-    def _inquire(self, charge: Handle) -> Result:
+    def _inquire(self, charge: ChargeReference) -> Result:
         fate, code = fate_of_charge(charge.amount)
         known = charge.provider_reference
         if known is not None:
@@ -104,7 +104,7 @@ class CPayProvider(Provider):
             return self._waiting(charge.reference, charge.amount)
         return self._paid(charge.reference, charge.amount, fate)
 
-    def _known(self, known: str, charge: Handle, fate: Fate) -> Result:
+    def _known(self, known: str, charge: ChargeReference, fate: Fate) -> Result:
         """By an id of ours that came with an answer or with a signed callback."""
         if known.startswith(Mark.FAILED):
             return Result(
@@ -117,7 +117,7 @@ class CPayProvider(Provider):
             raise OutcomeUnknown("CPay's id is of another amount, or made with another secret.", code="id")
         return paid
 
-    def _cancel(self, charge: Handle) -> Result:
+    def _cancel(self, charge: ChargeReference) -> Result:
         found = self._inquire(charge)
         if found.state is not State.PENDING:
             return found
@@ -127,11 +127,11 @@ class CPayProvider(Provider):
     def _refund(self, request: RefundRequest) -> Result:
         left = request.charge.amount.amount_minor - request.refunded_before
         if request.amount.currency != request.charge.amount.currency or request.amount.amount_minor > left:
-            raise InvalidRequest("CPay refunds no more than what is left.", code="refund_exceeds_payment")
+            raise RequestRejected("CPay refunds no more than what is left.", code="refund_exceeds_payment")
         _refuse(*fate_of_refund(request.amount))
         return self._refunded(request.reference, request.amount)
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         fate, _ = fate_of_refund(refund.amount)
         if fate in NOT_DONE:
             return Result(State.NOT_FOUND)

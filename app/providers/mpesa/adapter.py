@@ -21,22 +21,22 @@ from app.providers.base import (
     Callback,
     CallbackEvent,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
+    Context,
     Customer,
-    Handle,
     Limits,
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
     StatementLine,
-    Surroundings,
 )
-from app.providers.errors import InvalidRequest, NotSupported, OutcomeUnknown
+from app.providers.errors import NotSupported, OutcomeUnknown, RequestRejected
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
 from app.providers.mpesa.settings import (
@@ -80,7 +80,7 @@ class MpesaProvider(Provider):
         "sandbox": "https://sandbox.safaricom.co.ke",
     })  # fmt: skip
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, surroundings)
         require_readable(account)
@@ -96,7 +96,7 @@ class MpesaProvider(Provider):
         answer = self._daraja.command(PUSH_PATH, body)
         return _pending(answer, "CheckoutRequestID")
 
-    def _inquire(self, charge: Handle) -> Result:
+    def _inquire(self, charge: ChargeReference) -> Result:
         if not charge.provider_reference:
             raise OutcomeUnknown(
                 "The answer to this push was lost, so there is nothing to ask by.", code="nothing_to_ask_by"
@@ -116,15 +116,15 @@ class MpesaProvider(Provider):
     def _refund(self, request: RefundRequest) -> Result:
         self._require_initiator()
         if not request.charge.receipt:
-            raise InvalidRequest(
+            raise RequestRejected(
                 "M-Pesa reverses by receipt, and this payment has none yet.", code="no_receipt"
             )
         if request.refunded_before or request.amount != request.charge.amount:
-            raise InvalidRequest("M-Pesa reverses whole payments only.", code="partial_refund")
+            raise RequestRejected("M-Pesa reverses whole payments only.", code="partial_refund")
         answer = self._daraja.command(REVERSAL_PATH, bodies.reversal(self.account, request))
         return _pending(answer, *DARAJAS_ID)
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         shortcode = self.account["shortcode"]
         return self._ask_status(refund.provider_reference, refund, shortcode, notice="refund")
 
@@ -141,7 +141,7 @@ class MpesaProvider(Provider):
             self._daraja.command(B2C_PATH, bodies.to_phone(self.account, request)), "ConversationID"
         )
 
-    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> Result:
         # B2C takes our reference as its OriginatorConversationID; B2B makes one of its own.
         if payout.method is PayoutMethod.MPESA:
             shortcode = bodies.phone_shortcode(self.account)
@@ -161,7 +161,7 @@ class MpesaProvider(Provider):
         return ACCEPTED
 
     def _ask_status(
-        self, originator: str | None, about: RefundHandle | PayoutHandle, shortcode: str, *, notice: str
+        self, originator: str | None, about: RefundReference | PayoutReference, shortcode: str, *, notice: str
     ) -> Result:
         """Start a status query. PENDING: its result message tells."""
         if not originator:
@@ -183,7 +183,7 @@ class MpesaProvider(Provider):
 
     def _require_initiator(self) -> None:
         if not has_initiator(self.account):
-            raise InvalidRequest(
+            raise RequestRejected(
                 "This M-Pesa account has no API operator (initiator), which reversals and payouts need.",
                 code="not_configured",
             )
@@ -191,7 +191,7 @@ class MpesaProvider(Provider):
     def _check_payout_amount(self, amount: Money) -> None:
         most = self.capabilities.currencies[CURRENCY].maximum
         if most is not None and amount.amount_minor > most:
-            raise InvalidRequest(f"M-Pesa pays out at most {Money(most, CURRENCY)} KES.", code="amount")
+            raise RequestRejected(f"M-Pesa pays out at most {Money(most, CURRENCY)} KES.", code="amount")
 
 
 def _capabilities_of(account: Account) -> Capabilities:
@@ -214,7 +214,7 @@ def _pending(answer: Mapping[str, Any], *id_fields: str) -> Result:
     return Result(State.PENDING, provider_reference=reference, response=facts(answer, ACK_FACTS))
 
 
-def _push_state(charge: Handle, answer: Mapping[str, Any]) -> Result:
+def _push_state(charge: ChargeReference, answer: Mapping[str, Any]) -> Result:
     """By the answer of a push query, which names no amount, phone or receipt."""
     told = facts(answer, ACK_FACTS)
     code, description = code_of(answer.get("ResultCode")), text_of(answer.get("ResultDesc"))
@@ -237,6 +237,6 @@ def _push_state(charge: Handle, answer: Mapping[str, Any]) -> Result:
     )
 
 
-def _as_it_stands(state: State, charge: Handle, told: Mapping[str, Any]) -> Result:
+def _as_it_stands(state: State, charge: ChargeReference, told: Mapping[str, Any]) -> Result:
     receipt = charge.receipt if state is State.SUCCEEDED else None
     return Result(state, provider_reference=charge.provider_reference, receipt=receipt, response=told)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.providers.base import Account, ChargeRequest, PayoutRequest, RefundRequest
-from app.providers.errors import InvalidRequest
+from app.providers.errors import RequestRejected
 from app.providers.mpesa.credentials import push_password, security_credential
 from app.providers.mpesa.settings import B2C_MINIMUM, DEFAULT
-from app.providers.mpesa.values import label_text, msisdn, till_number, whole_shillings, with_notice
+from app.providers.mpesa.values import msisdn, short_reference_text, till_number, whole_shillings, with_notice
 
 SHORTCODE_IDENTIFIER: Final = "4"
 REVERSAL_IDENTIFIER: Final = "11"
@@ -31,7 +31,7 @@ def push(account: Account, request: ChargeRequest, moment: datetime) -> dict[str
         "PhoneNumber": phone,
         "CallBackURL": request.callback_url,
         "AccountReference": request.label[:MAX_ACCOUNT_REFERENCE],
-        "TransactionDesc": label_text(request.description, MAX_DESCRIPTION, "Payment"),
+        "TransactionDesc": short_reference_text(request.description, MAX_DESCRIPTION, "Payment"),
     }
 
 
@@ -50,7 +50,7 @@ def reversal(account: Account, request: RefundRequest) -> dict[str, Any]:
         "Amount": whole_shillings(request.amount),
         "ReceiverParty": account["shortcode"],
         "RecieverIdentifierType": REVERSAL_IDENTIFIER,
-        "Remarks": label_text(request.reason, MAX_REMARKS, "Refund"),
+        "Remarks": short_reference_text(request.reason, MAX_REMARKS, "Refund"),
         **_urls(request.callback_url, "refund"),
     }
 
@@ -59,7 +59,7 @@ def to_phone(account: Account, request: PayoutRequest) -> dict[str, Any]:
     """B2C v3. OriginatorConversationID is the idempotency key: Daraja refuses a repeat."""
     amount = whole_shillings(request.amount)
     if amount < B2C_MINIMUM:
-        raise InvalidRequest(f"M-Pesa pays out {B2C_MINIMUM}.00 KES or more to a phone.", code="amount")
+        raise RequestRejected(f"M-Pesa pays out {B2C_MINIMUM}.00 KES or more to a phone.", code="amount")
     return {
         "OriginatorConversationID": request.reference,
         "InitiatorName": account["initiator"],
@@ -68,7 +68,7 @@ def to_phone(account: Account, request: PayoutRequest) -> dict[str, Any]:
         "Amount": amount,
         "PartyA": phone_shortcode(account),
         "PartyB": msisdn(request.destination.get("phone_number")),
-        "Remarks": label_text(request.reason, MAX_REMARKS, "Payout"),
+        "Remarks": short_reference_text(request.reason, MAX_REMARKS, "Payout"),
         **_urls(request.callback_url, "payout"),
     }
 
@@ -85,7 +85,7 @@ def to_till(account: Account, request: PayoutRequest) -> dict[str, Any]:
         "PartyA": till_shortcode(account),
         "PartyB": till_number(request.destination.get("till_number")),
         "AccountReference": request.reference.replace("-", "")[-MAX_ACCOUNT_REFERENCE:],
-        "Remarks": label_text(request.reason, MAX_REMARKS, "Payout"),
+        "Remarks": short_reference_text(request.reason, MAX_REMARKS, "Payout"),
         **_urls(request.callback_url, "till"),
     }
 

@@ -6,16 +6,16 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.providers.base import Account, FreshToken, State, Surroundings
+from app.providers.base import Account, Context, FreshToken, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    Unavailable,
+    RequestRejected,
 )
 from app.providers.http import Answer, HttpClient, Method
 from app.providers.mpesa.statuses import NO_PRODUCT, RESULT_CODES, TOKEN_REJECTED, api_error
@@ -29,7 +29,7 @@ TOKEN_LIFE_S: Final = 3600
 class DarajaClient:
     """Requests of one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         self._account = account
         self._tokens = surroundings.tokens
         # A token belongs to the Daraja app: after a change of its keys the old app's token must not serve.
@@ -99,7 +99,7 @@ class DarajaClient:
                 "GET", TOKEN_PATH, query={"grant_type": "client_credentials"}, basic=credentials
             )
         except OutcomeUnknown as error:
-            raise Unavailable("M-Pesa gave no access token in time; nothing was sent.") from error
+            raise NotSent("M-Pesa gave no access token in time; nothing was sent.") from error
         token = answer.object().get("access_token")
         if answer.is_ok and isinstance(token, str) and token:
             return FreshToken(token, _life_s(answer.object().get("expires_in")))
@@ -166,7 +166,7 @@ def _no_token(answer: Answer) -> ProviderError:
             code=error_code(answer) or None,
             response=_told(answer),
         )
-    return Unavailable("M-Pesa gave no access token; nothing was sent.", response=_told(answer))
+    return NotSent("M-Pesa gave no access token; nothing was sent.", response=_told(answer))
 
 
 def _life_s(value: object) -> int:
@@ -195,5 +195,5 @@ def unclear(error: ProviderError) -> OutcomeUnknown:
     )
 
 
-REFUSALS: Final = (Declined, InvalidRequest)
+REFUSALS: Final = (Declined, RequestRejected)
 """What `unclear` is for."""

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from app.providers.base import Account
-from app.providers.errors import InvalidRequest
+from app.providers.errors import RequestRejected
 from app.providers.mpesa.values import stamp
 
 
@@ -24,12 +24,12 @@ def push_password(shortcode: str, passkey: str, moment: datetime) -> tuple[str, 
 def security_credential(account: Account) -> str:
     """The ready one of the settings, or the initiator's password under the certificate's key.
 
-    Raises InvalidRequest when the account has neither, or the certificate cannot be used.
+    Raises RequestRejected when the account has neither, or the certificate cannot be used.
     """
     if ready := account["security_credential"]:
         return ready
     if not account["initiator_password"] or not account["certificate"]:
-        raise InvalidRequest(
+        raise RequestRejected(
             "This M-Pesa account has no security credential: set one, or the initiator's password and the certificate.",
             code="not_configured",
         )
@@ -42,7 +42,7 @@ def encrypted(password: str, key: RSAPublicKey) -> str:
 
 
 def public_key(certificate: str) -> RSAPublicKey:
-    """The key of a certificate given as PEM text or as a path (PEM or DER). Raises InvalidRequest.
+    """The key of a certificate given as PEM text or as a path (PEM or DER). Raises RequestRejected.
 
     Validity dates are not looked at: Safaricom's published certificates have been expired for years and serve still.
     """
@@ -54,9 +54,9 @@ def public_key(certificate: str) -> RSAPublicKey:
         )
         key = loaded.public_key()
     except (OSError, ValueError) as error:
-        raise InvalidRequest(
+        raise RequestRejected(
             "The M-Pesa certificate cannot be read: give a path or PEM text.", code="certificate"
         ) from error
     if not isinstance(key, RSAPublicKey):
-        raise InvalidRequest("The M-Pesa certificate has no RSA key.", code="certificate")
+        raise RequestRejected("The M-Pesa certificate has no RSA key.", code="certificate")
     return key

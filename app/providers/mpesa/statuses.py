@@ -15,10 +15,10 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    RequestRejected,
 )
 
 LOCK_WAIT_S: Final = 60
@@ -153,16 +153,16 @@ to wait. Seen by clients, above all of the push query."""
 LOCKED: Final = ApiError("500.001.1001", Declined, "unable to lock subscriber", LOCK_WAIT_S)
 
 API_ERRORS: Final = (
-    ApiError("400.002.02", InvalidRequest),
-    ApiError("400.002.05", InvalidRequest),
-    ApiError("400.003.02", InvalidRequest),
-    ApiError("404.001.01", InvalidRequest),
-    ApiError("404.002.01", InvalidRequest),
-    ApiError("404.003.01", InvalidRequest),
-    ApiError("404.001.04", InvalidRequest),
-    ApiError("405.001", InvalidRequest),
+    ApiError("400.002.02", RequestRejected),
+    ApiError("400.002.05", RequestRejected),
+    ApiError("400.003.02", RequestRejected),
+    ApiError("404.001.01", RequestRejected),
+    ApiError("404.002.01", RequestRejected),
+    ApiError("404.003.01", RequestRejected),
+    ApiError("404.001.04", RequestRejected),
+    ApiError("405.001", RequestRejected),
     LOCKED,
-    ApiError("500.001.1001", InvalidRequest, "merchant does not exist"),
+    ApiError("500.001.1001", RequestRejected, "merchant does not exist"),
     ApiError("500.001.1001", AuthFailed, "wrong credentials"),
     ApiError("500.001.1001", OutcomeUnknown),
     ApiError("500.002.1001", DuplicateReference, "duplicate"),
@@ -177,7 +177,7 @@ API_ERRORS: Final = (
 def api_error(http_status: int, code: str, message: str) -> ApiError:
     """What an answer that is no success says. A code begins with the HTTP status it is documented for: with another
     one somebody else is speaking (a proxy's 503), and nothing is known. Unknown codes: an explicit 4xx in Daraja's own
-    body refuses; 429 asks to slow down."""
+    body refuses; 429 inquiry_kinds to slow down."""
     if http_status == 429 or code in LIMITS:
         return ApiError(code, RateLimited, retry_after_s=LIMITS.get(code, 60))
     if not code.startswith(f"{http_status}."):
@@ -185,4 +185,4 @@ def api_error(http_status: int, code: str, message: str) -> ApiError:
     for known in API_ERRORS:
         if known.code == code and known.needle in message.lower():
             return known
-    return ApiError(code, InvalidRequest if 400 <= http_status < 500 else OutcomeUnknown)
+    return ApiError(code, RequestRejected if 400 <= http_status < 500 else OutcomeUnknown)

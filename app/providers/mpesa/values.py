@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from app.money import Money
-from app.providers.errors import InvalidRequest
+from app.providers.errors import RequestRejected
 
 CURRENCY: Final = "KES"
 MINOR: Final = 100
@@ -26,27 +26,27 @@ MAX_TEXT: Final = 255
 
 
 def msisdn(phone: str | None) -> str:
-    """`2547…` or `2541…`, 12 digits, of +254…, 254…, 07… or 01…. Raises InvalidRequest."""
+    """`2547…` or `2541…`, 12 digits, of +254…, 254…, 07… or 01…. Raises RequestRejected."""
     found = _MSISDN.fullmatch(phone or "")
     if found is None:
-        raise InvalidRequest("M-Pesa needs a Kenyan mobile number: +2547… or +2541….", code="phone")
+        raise RequestRejected("M-Pesa needs a Kenyan mobile number: +2547… or +2541….", code="phone")
     return f"254{found[1]}"
 
 
 def till_number(text: str | None) -> str:
-    """A till: 5 to 7 digits. Raises InvalidRequest."""
+    """A till: 5 to 7 digits. Raises RequestRejected."""
     if not SHORTCODE.fullmatch(text or ""):
-        raise InvalidRequest("A till number has 5 to 7 digits.", code="till_number")
+        raise RequestRejected("A till number has 5 to 7 digits.", code="till_number")
     return str(text)
 
 
 def whole_shillings(amount: Money) -> int:
-    """What goes out as `Amount`. Raises InvalidRequest for another currency and for cents."""
+    """What goes out as `Amount`. Raises RequestRejected for another currency and for cents."""
     if amount.currency != CURRENCY:
-        raise InvalidRequest(f"M-Pesa does not take {amount.currency}.", code="currency")
+        raise RequestRejected(f"M-Pesa does not take {amount.currency}.", code="currency")
     shillings, cents = divmod(amount.amount_minor, MINOR)
     if cents:
-        raise InvalidRequest("M-Pesa takes whole KES only.", code="amount")
+        raise RequestRejected("M-Pesa takes whole KES only.", code="amount")
     return shillings
 
 
@@ -89,7 +89,7 @@ def facts(source: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
     return {name: text for name in names if (text := text_of(source.get(name)))}
 
 
-def label_text(text: str, length: int, fallback: str) -> str:
+def short_reference_text(text: str, length: int, fallback: str) -> str:
     """`text` as Daraja's free-text fields take it: letters, digits, space, hyphen, dot."""
     kept = re.sub(r"[^A-Za-z0-9 .-]", "", text).strip()[:length].strip()
     return kept if len(kept) > 1 else fallback

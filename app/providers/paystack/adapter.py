@@ -16,21 +16,21 @@ from app.providers.base import (
     Callback,
     CallbackEvent,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
-    Handle,
+    Context,
     Kind,
     Limits,
     ListedRefund,
-    PayoutHandle,
+    PayoutReference,
     PayoutRequest,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
-    Surroundings,
 )
-from app.providers.errors import InvalidRequest, OutcomeUnknown
+from app.providers.errors import OutcomeUnknown, RequestRejected
 from app.providers.facts import clean, facts
 from app.providers.paystack import callbacks
 from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits, word
@@ -66,7 +66,7 @@ class Paystack(Provider):
         needs=frozenset({"email"}),
         countries=frozenset({"CI", "GH", "KE", "NG", "ZA"}),
         has_payment_page=True,
-        asks=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
+        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
         lists_refunds=True,
         payouts=payout_methods(),
@@ -92,7 +92,7 @@ class Paystack(Provider):
         "sandbox": "https://api.paystack.co",
     })  # fmt: skip
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         super().__init__(account, surroundings)
         self._client = PaystackClient(account, surroundings)
         if account["fallback_email"]:
@@ -131,7 +131,7 @@ class Paystack(Provider):
         }
         return body | ({"channels": channels} if channels else {})
 
-    def _inquire(self, charge: Handle) -> Result:
+    def _inquire(self, charge: ChargeReference) -> Result:
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if is_absent(answer):
             return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
@@ -172,14 +172,14 @@ class Paystack(Provider):
         )
         return self._refund_result(data)
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         if not refund.provider_reference:
             return self._refund_result(self._lost_refund(refund))
         data = data_of(told(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
         _require_same(word(data, "id"), refund.provider_reference)
         return self._refund_result(data)
 
-    def _lost_refund(self, refund: RefundHandle) -> Mapping[str, Any]:
+    def _lost_refund(self, refund: RefundReference) -> Mapping[str, Any]:
         """The refund with our reference in its merchant_note, out of the list of those made since it was sent.
 
         Raises OutcomeUnknown when it is not there, for a list that does not show it is no proof that it was not made,
@@ -191,14 +191,14 @@ class Paystack(Provider):
             raise OutcomeUnknown("Paystack does not list one refund with this reference.", code="not_listed")
         return found.popitem()[1]
 
-    def _refunds_of(self, charge: Handle) -> list[ListedRefund]:
+    def _refunds_of(self, charge: ChargeReference) -> list[ListedRefund]:
         if not charge.receipt:
             raise OutcomeUnknown("Without Paystack's id its refunds cannot be told apart.", code="no_id")
         rows = self._list_refunds(charge, since=charge.sent_at)
         ours = [row for row in rows if _transaction_of(row) == charge.receipt]
         return [ListedRefund(self._refund_result(row), word(row, "merchant_note")) for row in ours]
 
-    def _list_refunds(self, charge: Handle, *, since: datetime) -> Iterator[Mapping[str, Any]]:
+    def _list_refunds(self, charge: ChargeReference, *, since: datetime) -> Iterator[Mapping[str, Any]]:
         """Refunds made since a day before `since`, of the charge where the filter works. Raises OutcomeUnknown when
         there are more than LIST_PAGES pages of them."""
         query = {"perPage": str(LIST_PAGE), "from": iso_z(since - timedelta(days=1))}
@@ -240,7 +240,7 @@ class Paystack(Provider):
         )
         return self._transfer_result(data, request.reference)
 
-    def _inquire_payout(self, payout: PayoutHandle) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> Result:
         answer = self._client.get(f"/transfer/verify/{quote(payout.reference, safe='')}")
         if is_absent(answer):
             return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
@@ -289,7 +289,7 @@ def _transaction_of(refund: Mapping[str, Any]) -> str | None:
 
 def _subunits(request: ChargeRequest | RefundRequest | PayoutRequest) -> int:
     if request.amount.currency not in SUBUNITS:
-        raise InvalidRequest(f"Paystack does not take {request.amount.currency}.", code="currency")
+        raise RequestRejected(f"Paystack does not take {request.amount.currency}.", code="currency")
     return to_subunits(request.amount)
 
 

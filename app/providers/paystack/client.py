@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.providers.base import Account, Surroundings
+from app.providers.base import Account, Context
 from app.providers.errors import (
     AuthFailed,
     Declined,
-    InvalidRequest,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    RequestRejected,
 )
 from app.providers.facts import facts, retry_after_s
 from app.providers.http import Answer, HttpClient
@@ -30,7 +30,7 @@ PROCESSOR_ERROR: Final = "processor_error"
 class PaystackClient:
     """Calls on one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         self._http = HttpClient(
             account.base_url,
             timeout_s=surroundings.timeout_s,
@@ -43,7 +43,7 @@ class PaystackClient:
         return data_of(accepted(self._http.request("POST", path, json_body=body, headers=self._headers)))
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> Answer:
-        """The answer, whatever it says. Raises Unavailable, OutcomeUnknown."""
+        """The answer, whatever it says. Raises NotSent, OutcomeUnknown."""
         return self._http.request("GET", path, query=query, headers=self._headers)
 
 
@@ -71,7 +71,7 @@ def told(answer: Answer) -> dict[str, Any]:
     """The envelope of an inquiry. A refusal to tell says nothing about the money: it is raised as OutcomeUnknown."""
     try:
         return accepted(answer)
-    except (InvalidRequest, Declined) as error:
+    except (RequestRejected, Declined) as error:
         raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
 
 
@@ -97,7 +97,7 @@ def refusal(answer: Answer) -> ProviderError:
         return OutcomeUnknown(sentence, code=PROCESSOR_ERROR, response=response)
     if answer.status in UNAUTHORISED:
         return AuthFailed(response=response)
-    return InvalidRequest(
+    return RequestRejected(
         sentence, code=str(response.get("code") or f"http_{answer.status}"), response=response
     )
 

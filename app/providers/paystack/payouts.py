@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from app.providers.base import PayoutMethod, PayoutRequest
-from app.providers.errors import InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
 from app.providers.paystack.amounts import mpesa_number, word
 from app.providers.paystack.client import PaystackClient
 from app.providers.paystack.statuses import RECIPIENTS
@@ -24,7 +24,7 @@ def payout_methods() -> Mapping[PayoutMethod, frozenset[str]]:
 def make_recipient(client: PaystackClient, request: PayoutRequest) -> str:
     """The recipient_code of the destination; Paystack gives the same one for the same account.
 
-    A lost answer is Unavailable here, not OutcomeUnknown: a recipient moves no money, and no transfer was sent.
+    A lost answer is NotSent here, not OutcomeUnknown: a recipient moves no money, and no transfer was sent.
     """
     body = recipient_body(request)
     try:
@@ -33,17 +33,17 @@ def make_recipient(client: PaystackClient, request: PayoutRequest) -> str:
         raise _unmade(error) from None
     code = word(data, "recipient_code")
     if code is None:
-        raise Unavailable(
+        raise NotSent(
             "Paystack made no recipient for this payout; no transfer was sent.", code="no_recipient"
         )
     return code
 
 
 def recipient_body(request: PayoutRequest) -> dict[str, Any]:
-    """Raises InvalidRequest for a method, currency or destination Paystack cannot pay to."""
+    """Raises RequestRejected for a method, currency or destination Paystack cannot pay to."""
     currency = request.amount.currency
     if (request.method, currency) not in RECIPIENTS:
-        raise InvalidRequest(f"Paystack cannot pay {currency} to {request.method.value}.", code="method")
+        raise RequestRejected(f"Paystack cannot pay {currency} to {request.method.value}.", code="method")
     kind, bank_code = RECIPIENTS[request.method, currency]
     number = _account_number(request)
     return {
@@ -63,19 +63,19 @@ def _account_number(request: PayoutRequest) -> str:
         return _needed(request, "account_number")
     number = mpesa_number(_needed(request, "phone_number"))
     if number is None:
-        raise InvalidRequest("Paystack pays M-Pesa to Kenyan mobile numbers only.", code="phone_number")
+        raise RequestRejected("Paystack pays M-Pesa to Kenyan mobile numbers only.", code="phone_number")
     return number
 
 
 def _needed(request: PayoutRequest, name: str) -> str:
     value = request.destination.get(name, "").strip()
     if not value:
-        raise InvalidRequest(f"Paystack needs the destination's {name}.", code=name)
+        raise RequestRejected(f"Paystack needs the destination's {name}.", code=name)
     return value
 
 
-def _unmade(error: OutcomeUnknown) -> Unavailable:
-    return Unavailable(
+def _unmade(error: OutcomeUnknown) -> NotSent:
+    return NotSent(
         "Paystack made no recipient for this payout; no transfer was sent.",
         code=error.code,
         response=error.response,

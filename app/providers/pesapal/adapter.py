@@ -15,19 +15,19 @@ from app.providers.base import (
     Callback,
     CallbackEvent,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
+    Context,
     Customer,
-    Handle,
     Kind,
     Limits,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
-    Surroundings,
 )
-from app.providers.errors import Declined, DuplicateReference, InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.errors import Declined, DuplicateReference, NotSent, OutcomeUnknown, RequestRejected
 from app.providers.pesapal import callbacks
 from app.providers.pesapal.client import PesapalClient, Reply
 from app.providers.pesapal.statuses import payment_result
@@ -60,21 +60,21 @@ class PesapalProvider(Provider):
         ),
         AccountSetting("ipn_method", "how notifications come: POST or GET", default="POST"),
         AccountSetting(
-            "refund_username", "who asks for refunds, as the dashboard shows it", default="gateway"
+            "refund_username", "who inquiry_kinds for refunds, as the dashboard shows it", default="gateway"
         ),
     )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in ("KES", "TZS", "UGX", "USD")}),
         countries=frozenset({"KE", "TZ", "UG"}),
         has_payment_page=True,
-        asks=frozenset({Kind.PAYMENT, Kind.REFUND}),
-        can_ask_by_reference=False,
+        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        can_inquire_by_reference=False,
         can_refund_repeatedly=False,
         can_cancel=True,
         signs_callbacks=False,
     )
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, surroundings)
         if account["ipn_method"].upper() not in ("", "GET", "POST"):
@@ -89,7 +89,7 @@ class PesapalProvider(Provider):
 
     def _check(self, amount: Money, customer: Customer) -> None:
         if not customer.phone and not customer.email:
-            raise InvalidRequest("Pesapal needs the customer's phone or e-mail.", code="phone_or_email")
+            raise RequestRejected("Pesapal needs the customer's phone or e-mail.", code="phone_or_email")
 
     def _charge(self, request: ChargeRequest) -> Result:
         ipn_id = self.account["ipn_id"] or self._registered(request)
@@ -115,7 +115,7 @@ class PesapalProvider(Provider):
         method = "GET" if self.account["ipn_method"].upper() == "GET" else "POST"
         return self._client.ipn_id(notification_url(request.callback_url), method, rejected=rejected)
 
-    def _inquire(self, charge: Handle) -> Result:
+    def _inquire(self, charge: ChargeReference) -> Result:
         tracking_id = charge.provider_reference
         if tracking_id is None:
             raise OutcomeUnknown(
@@ -125,7 +125,7 @@ class PesapalProvider(Provider):
         reply = self._client.get(STATUS_PATH, {"orderTrackingId": tracking_id})
         return payment_result(reply, tracking_id=tracking_id, reference=charge.reference)
 
-    def _cancel(self, charge: Handle) -> Result:
+    def _cancel(self, charge: ChargeReference) -> Result:
         tracking_id = charge.provider_reference
         if tracking_id is None:
             raise OutcomeUnknown("Pesapal can only cancel by its own order id, which was lost.", code="no_id")
@@ -156,21 +156,23 @@ class PesapalProvider(Provider):
         # Pesapal gives refunds no id. That this one was taken is remembered by what it was asked for with.
         return Result(State.PENDING, provider_reference=receipt, response=reply.facts())
 
-    def _receipt_of(self, charge: Handle) -> str:
+    def _receipt_of(self, charge: ChargeReference) -> str:
         """The confirmation code of a paid charge. Only a question is sent: no failure leaves the refund unknown."""
         try:
             receipt = self._inquire(charge).receipt
         except OutcomeUnknown as error:
-            raise Unavailable(error.message, code=error.code, response=error.response) from None
+            raise NotSent(error.message, code=error.code, response=error.response) from None
         if not receipt:
-            raise InvalidRequest("Pesapal refunds by confirmation code, and has given none.", code="not_paid")
+            raise RequestRejected(
+                "Pesapal refunds by confirmation code, and has given none.", code="not_paid"
+            )
         return receipt
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         """By the payment's status: Pesapal tells nothing of refunds but that the payment is reversed."""
         payment = self._inquire(refund.charge)
         receipt = refund.provider_reference or payment.receipt
-        if payment.state is State.GIVEN_BACK:
+        if payment.state is State.REFUNDED:
             return Result(State.SUCCEEDED, provider_reference=receipt, response=payment.response)
         if refund.provider_reference is None:
             raise OutcomeUnknown("Pesapal does not tell whether it has received this refund.", code="no_id")
@@ -230,4 +232,4 @@ def _require_ok(reply: Reply) -> None:
         raise DuplicateReference(**told)
     if not reply.code or "internal" in reply.code.lower():
         raise OutcomeUnknown(**told)
-    raise InvalidRequest(reply.message or None, **told)
+    raise RequestRejected(reply.message or None, **told)

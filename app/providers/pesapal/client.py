@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 from app import clock
-from app.providers.base import Account, FreshToken, Surroundings
-from app.providers.errors import AuthFailed, OutcomeUnknown, RateLimited, Unavailable
+from app.providers.base import Account, Context, FreshToken
+from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, RateLimited
 from app.providers.http import Answer, HttpClient, Method
 
 T = TypeVar("T")
@@ -56,7 +56,7 @@ class TokenRejected(Exception):
 class PesapalClient:
     """Calls of one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         self._account = account
         self._tokens = surroundings.tokens
         # What was got with other keys or elsewhere is another merchant's: it must not serve after a change of settings.
@@ -91,10 +91,10 @@ class PesapalClient:
         try:
             reply = self._send("POST", IPN_PATH, token, body={"url": url, "ipn_notification_type": method})
         except OutcomeUnknown:
-            raise Unavailable("Pesapal did not take the address of notifications.") from None
+            raise NotSent("Pesapal did not take the address of notifications.") from None
         identity = reply.body.get("ipn_id")
         if not reply.is_ok or not isinstance(identity, str) or not identity:
-            raise Unavailable(
+            raise NotSent(
                 "Pesapal did not take the address of notifications.",
                 code=reply.code or "ipn_not_registered", response=reply.facts(),
             )  # fmt: skip
@@ -122,14 +122,14 @@ class PesapalClient:
         try:
             reply = read(self._http.request("POST", LOGIN_PATH, json_body=keys))
         except OutcomeUnknown:
-            raise Unavailable("Pesapal did not give an access token.") from None
+            raise NotSent("Pesapal did not give an access token.") from None
         except TokenRejected:
             raise AuthFailed from None
         token = reply.body.get("token")
         if reply.code.startswith("invalid") or reply.code == UNKNOWN_KEY:
             raise AuthFailed(code=reply.code, response=reply.facts())
         if not reply.is_ok or not isinstance(token, str) or not token:
-            raise Unavailable(
+            raise NotSent(
                 "Pesapal did not give an access token.",
                 code=reply.code or None,
                 response={"status": reply.status},

@@ -16,7 +16,7 @@ STATES: Final = {
     "0": State.PENDING,  # INVALID: not paid, or not known yet
     "1": State.SUCCEEDED,
     "2": State.FAILED,
-    "3": State.GIVEN_BACK,  # "reversed": also said after the refund of a part
+    "3": State.REFUNDED,  # "reversed": also said after the refund of a part
 }
 """status_code, as text: its type is not promised. The words beside it vary in case."""
 
@@ -60,7 +60,7 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
     return Result(
         state,
         provider_reference=tracking_id if body.get("merchant_reference") == reference else None,
-        receipt=_confirmation_code(body) if state in (State.SUCCEEDED, State.GIVEN_BACK) else None,
+        receipt=_confirmation_code(body) if state in (State.SUCCEEDED, State.REFUNDED) else None,
         amount=amount,
         code=_word(body.get("payment_status_description")) if is_failed else None,
         message=_sentence(body.get("description")) if is_failed else None,

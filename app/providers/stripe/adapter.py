@@ -22,19 +22,19 @@ from app.providers.base import (
     Callback,
     CallbackEvent,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
+    Context,
     Customer,
-    Handle,
     Kind,
     ListedRefund,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
-    Surroundings,
 )
-from app.providers.errors import InvalidRequest, OutcomeUnknown, Unavailable
+from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
 from app.providers.stripe import callbacks, lookup, statuses
 from app.providers.stripe.amounts import limits, to_wire
 from app.providers.stripe.client import call, make_client
@@ -67,7 +67,7 @@ class StripeProvider(Provider):
     capabilities = Capabilities(
         currencies=limits(),
         has_payment_page=True,
-        asks=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
         can_cancel=True,
         lists_refunds=True,
@@ -75,7 +75,7 @@ class StripeProvider(Provider):
         horizon=timedelta(hours=20),
     )
 
-    def __init__(self, account: Account, surroundings: Surroundings) -> None:
+    def __init__(self, account: Account, surroundings: Context) -> None:
         super().__init__(account, surroundings)
         self._client = make_client(account, surroundings)
 
@@ -148,7 +148,7 @@ class StripeProvider(Provider):
             result = replace(result, response={**result.response, "client_secret": secret})
         return result
 
-    def _inquire(self, charge: Handle) -> Result:
+    def _inquire(self, charge: ChargeReference) -> Result:
         known = charge.provider_reference or lookup.find_charge(
             self._client, charge, is_hosted=self._is_hosted()
         )
@@ -166,7 +166,7 @@ class StripeProvider(Provider):
     def _intent(self, identity: str) -> Result:
         return statuses.intent_result(_asked(lambda: self._client.v1.payment_intents.retrieve(identity)))
 
-    def _cancel(self, charge: Handle) -> Result:
+    def _cancel(self, charge: ChargeReference) -> Result:
         found = self._inquire(charge)
         known = found.provider_reference
         if found.state is not State.PENDING or known is None:
@@ -179,7 +179,7 @@ class StripeProvider(Provider):
                     statuses.session_result(expired), state=State.CANCELLED, code=None, message=None
                 )
             return statuses.intent_result(call(lambda: self._client.v1.payment_intents.cancel(known)))
-        except InvalidRequest:
+        except RequestRejected:
             # It was paid, or ended, a moment ago: too late to take back.
             return self._inquire(charge)
 
@@ -197,7 +197,7 @@ class StripeProvider(Provider):
             call(lambda: refunds.create(params, {"idempotency_key": request.reference}))
         )
 
-    def _inquire_refund(self, refund: RefundHandle) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> Result:
         known = refund.provider_reference
         if known is not None:
             return statuses.refund_result(_asked(lambda: self._client.v1.refunds.retrieve(known)))
@@ -206,24 +206,24 @@ class StripeProvider(Provider):
         )
         return statuses.refund_result(found) if found else Result(State.NOT_FOUND)
 
-    def _refunds_of(self, charge: Handle) -> list[ListedRefund]:
+    def _refunds_of(self, charge: ChargeReference) -> list[ListedRefund]:
         found = lookup.refunds_of(self._client, payment_intent=self._payment_intent_of(charge))
         return [
             ListedRefund(statuses.refund_result(item), statuses.metadata_of(item).get("reference"))
             for item in found
         ]
 
-    def _payment_intent_of(self, charge: Handle) -> str:
-        """The `pi_` refunds are made against. Raises InvalidRequest when nothing was paid."""
+    def _payment_intent_of(self, charge: ChargeReference) -> str:
+        """The `pi_` refunds are made against. Raises RequestRejected when nothing was paid."""
         if charge.receipt:
             return charge.receipt
         try:
             found = self._inquire(charge)
         except OutcomeUnknown as error:
             # Only a question was sent: no refund can have come of it.
-            raise Unavailable(error.message, code=error.code, response=error.response) from None
+            raise NotSent(error.message, code=error.code, response=error.response) from None
         if found.receipt is None:
-            raise InvalidRequest("Stripe has no paid payment to refund.", code="not_paid")
+            raise RequestRejected("Stripe has no paid payment to refund.", code="not_paid")
         return found.receipt
 
 
@@ -232,7 +232,7 @@ def _asked(work: lookup.Work) -> dict[str, Any]:
     says nothing of the money: the key may be another account's by now."""
     try:
         return call(work)
-    except InvalidRequest as error:
+    except RequestRejected as error:
         raise OutcomeUnknown(
             "Stripe does not tell about this payment under this key.",
             code=error.code,

@@ -11,7 +11,7 @@ from typing import Final
 
 from app.money import EXPONENTS, Money, exponent_of
 from app.providers.base import Limits
-from app.providers.errors import InvalidRequest, OutcomeUnknown
+from app.providers.errors import OutcomeUnknown, RequestRejected
 
 ZERO_DECIMAL: Final = frozenset({
     "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
@@ -36,13 +36,13 @@ def wire_exponent(currency: str) -> int:
 
 
 def to_wire(amount: Money) -> int:
-    """`amount` as Stripe's integer. Raises InvalidRequest when Stripe has no such amount."""
+    """`amount` as Stripe's integer. Raises RequestRejected when Stripe has no such amount."""
     shift = wire_exponent(amount.currency) - exponent_of(amount.currency)
     wire, rest = _shifted(amount.amount_minor, shift)
     if rest:
-        raise InvalidRequest(f"Stripe takes whole {amount.currency} only.", code="amount")
+        raise RequestRejected(f"Stripe takes whole {amount.currency} only.", code="amount")
     if amount.currency in THREE_DECIMAL and wire % 10:
-        raise InvalidRequest(
+        raise RequestRejected(
             f"Stripe takes {amount.currency} with two decimals: the third must be 0.", code="amount"
         )
     return wire

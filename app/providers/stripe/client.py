@@ -14,15 +14,15 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
 from app.providers import deadline
-from app.providers.base import Account, Surroundings
+from app.providers.base import Account, Context
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    RequestRejected,
 )
 from app.providers.http import read_body, translated
 
@@ -36,7 +36,7 @@ ERRORS: Final[tuple[tuple[type[stripe.StripeError], type[ProviderError]], ...]] 
     (stripe.CardError, Declined),
     # The key was sent before with other parameters: that earlier request may well have charged.
     (stripe.IdempotencyError, DuplicateReference),
-    (stripe.InvalidRequestError, InvalidRequest),
+    (stripe.InvalidRequestError, RequestRejected),
     (stripe.AuthenticationError, AuthFailed),
     (stripe.PermissionError, AuthFailed),
     (stripe.RateLimitError, RateLimited),
@@ -69,7 +69,7 @@ class _BoundedAdapter(HTTPAdapter):
         return response
 
 
-def make_client(account: Account, surroundings: Surroundings) -> stripe.StripeClient:
+def make_client(account: Account, surroundings: Context) -> stripe.StripeClient:
     """A client for one account, safe to share between threads."""
     session = requests.Session()
     session.trust_env = False

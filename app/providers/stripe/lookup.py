@@ -9,8 +9,8 @@ from typing import Any, Final
 
 import stripe
 
-from app.providers.base import Handle, RefundHandle
-from app.providers.errors import InvalidRequest, OutcomeUnknown
+from app.providers.base import ChargeReference, RefundReference
+from app.providers.errors import OutcomeUnknown, RequestRejected
 from app.providers.stripe.client import call
 from app.providers.stripe.statuses import metadata_of
 
@@ -23,7 +23,7 @@ MAX_PAGES: Final = 10
 CLOCKS_DIFFER: Final = timedelta(minutes=10)
 
 
-def find_charge(client: stripe.StripeClient, charge: Handle, *, is_hosted: bool) -> str | None:
+def find_charge(client: stripe.StripeClient, charge: ChargeReference, *, is_hosted: bool) -> str | None:
     """The id of the session or PaymentIntent made for `charge`; None: there is none. Raises ProviderError."""
     since = int((charge.sent_at - CLOCKS_DIFFER).timestamp())
 
@@ -43,7 +43,7 @@ def find_charge(client: stripe.StripeClient, charge: Handle, *, is_hosted: bool)
 
 
 def find_refund(
-    client: stripe.StripeClient, refund: RefundHandle, *, payment_intent: str
+    client: stripe.StripeClient, refund: RefundReference, *, payment_intent: str
 ) -> dict[str, Any] | None:
     """The refund of `payment_intent` that carries our reference; None: there is none. Raises ProviderError."""
     return _first(refunds_of(client, payment_intent=payment_intent), refund.reference)
@@ -80,7 +80,7 @@ def _items(page: Callable[[str | None], stripe.StripeObject]) -> Iterator[dict[s
 def _listed(work: Work) -> dict[str, Any]:
     try:
         listed = call(work)
-    except InvalidRequest as error:
+    except RequestRejected as error:
         raise OutcomeUnknown("Stripe does not list its payments to this key.", code=error.code) from None
     data, has_more = listed.get("data"), listed.get("has_more")
     is_list = isinstance(data, list) and all(isinstance(item, dict) and item.get("id") for item in data)

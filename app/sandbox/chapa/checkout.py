@@ -60,7 +60,7 @@ class Checkout:
         """Whoever opens the page pays himself: the simulated customer steps back."""
         payment = self._payment(token)
         if payment["status"] == "pending":
-            self._sandbox.customers.take_over("chapa", payment["tx_ref"])
+            self._sandbox.customers.import_external_refunds("chapa", payment["tx_ref"])
         return self._page(payment)
 
     def wallet(self, token: str) -> AnyResponse | tuple[str, int]:

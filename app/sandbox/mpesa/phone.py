@@ -44,7 +44,7 @@ def make_blueprint(sandbox: Sandbox, pushes: Pushes, keys: Keys) -> Blueprint:
     @blueprint.get("/phone/<id>")
     def prompt(id: str) -> str:
         push = pushes.get(id) or abort(404, "There is no such prompt.")
-        sandbox.customers.take_over("mpesa", id)
+        sandbox.customers.import_external_refunds("mpesa", id)
         return render_template(
             "mpesa/prompt.html",
             push=_told(push),

@@ -167,7 +167,7 @@ class Pushes:
         if body is None:
             return False
         self._sandbox.timers.cancel("mpesa.push_expiry", id)
-        self._sandbox.customers.take_over("mpesa", id)
+        self._sandbox.customers.import_external_refunds("mpesa", id)
         push = self.get(id)
         if plan.callback_early and push is not None:
             self._sandbox.courier.send_now("mpesa", push["callback_url"], body=body, headers=JSON, plan=plan)

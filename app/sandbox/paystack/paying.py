@@ -124,7 +124,7 @@ class Paying:
 
     def open_page(self, reference: str) -> None:
         """A person has come: the simulated customer steps back."""
-        self._sandbox.customers.take_over("paystack", reference)
+        self._sandbox.customers.import_external_refunds("paystack", reference)
 
         def begin(kept: Document) -> None:
             if kept["status"] == "abandoned":

@@ -44,7 +44,7 @@ def _rendered(name: str, status: int = 200, **values: Any) -> Response:
 
 def _page(desk: Desk, id: str) -> Response:
     order = desk.payments.get(id)
-    desk.sandbox.customers.take_over("pesapal", id)
+    desk.sandbox.customers.import_external_refunds("pesapal", id)
     if order["state"] not in PAYABLE:
         return _rendered(
             "refused.html",

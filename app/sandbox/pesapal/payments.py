@@ -107,8 +107,8 @@ class Payments:
             order.update(state="INVALID", failure="The merchant cancelled the order.")
 
         self._sandbox.store.update("pesapal", "order", tracking_id, change)
-        self._sandbox.customers.take_over("pesapal", tracking_id)
-        return {"status": "200", "message": "Order successfully cancelled."}
+        self._sandbox.customers.import_external_refunds("pesapal", tracking_id)
+        return {"status": "200", "message": "PaymentRequest successfully cancelled."}
 
     # --- the customer
 

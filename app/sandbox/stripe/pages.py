@@ -57,7 +57,7 @@ def _amount(document: Document, name: str) -> str:
 
 def _checkout(desk: Desk, id: str) -> Response:
     session = desk.sessions.get(id)
-    desk.sandbox.customers.take_over("stripe", id)
+    desk.sandbox.customers.import_external_refunds("stripe", id)
     if session["status"] != "open":
         is_paid = session["status"] == "complete"
         return _rendered(
@@ -116,7 +116,7 @@ def _success_url(session: Document) -> str:
 
 def _challenge(desk: Desk, id: str) -> Response:
     intent = desk.intents.get(id)
-    desk.sandbox.customers.take_over("stripe", id)
+    desk.sandbox.customers.import_external_refunds("stripe", id)
     if intent["status"] != "requires_action":
         return _rendered("refused.html", message="The bank asks nothing about this payment.")
     return _rendered("challenge.html", intent=intent, amount=_amount(intent, "amount"))

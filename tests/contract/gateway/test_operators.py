@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from app.config import ConfigError, load
+from app.config.loader import ConfigError, load
 from tests.support.house import PROJECT, House
 from tests.support.waiting import wait_until
 

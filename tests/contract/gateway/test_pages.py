@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from app.cli_payments import accounts, payments
+from app.cli.payments import payments
+from app.cli.provider_accounts import accounts
 from app.events import catalogue
 from app.providers import PROVIDERS
-from app.services import payment_states
+from app.services.payments import states as payment_states
 from tests.contract.wallet.test_pages import README, answers, blocks
 from tests.support.house import PROJECT, House
 from tests.support.waiting import wait_until

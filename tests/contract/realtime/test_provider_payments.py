@@ -13,7 +13,7 @@ import requests
 from flask import Flask
 
 from app import create_app
-from app.services import tenant_service
+from app.services.tenants import api_keys
 from tests.contract.realtime.conftest import MakeHouse
 from tests.support.factories import make_user
 from tests.support.house import House
@@ -236,7 +236,7 @@ def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Se
         client.subscribe(payment["id"])
         client.notes.wait_for_steps(payment["id"])
         with seller.app.app_context():
-            tenant_service.revoke_api_key(key[:16])
+            api_keys.revoke_api_key(key[:16])
         began = time.monotonic()
         client.subscribe(payment["id"])
         assert client.notes.wait_for("error")[0]["code"] == "INVALID_API_KEY"
@@ -248,6 +248,6 @@ def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Se
 def make_second() -> Callable[[Seller], str]:
     def make(seller: Seller) -> str:
         with seller.app.app_context():
-            return tenant_service.add_api_key(seller.shop.tenant_id, "second")
+            return api_keys.add_api_key(seller.shop.tenant_id, "second")
 
     return make

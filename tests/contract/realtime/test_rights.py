@@ -11,7 +11,7 @@ import requests
 import socketio
 
 from app import clock
-from app.services import tokens
+from app.services.identity import tokens
 from tests.contract.realtime.conftest import MakeHouse, Payer
 from tests.support.factories import make_user
 from tests.support.house import House

@@ -133,7 +133,7 @@ def test_the_references_error_table_is_the_error_tree() -> None:
         for codes, status in re.findall(r"^\| ((?:`[A-Z_]+`(?:, )?)+) \| (\d{3}) \|", REFERENCE, re.MULTILINE)
         for code in re.findall(r"`([A-Z_]+)`", codes)
     }
-    from app.api.errors import InternalError, MethodNotAllowed
+    from app.http.errors import InternalError, MethodNotAllowed
 
     raised = {
         (error.code, error.http_status)

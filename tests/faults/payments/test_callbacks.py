@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from app.jobs import run_job
-from app.services import payment_driver, provider_accounts
+from app.services.payments import follow_up as payment_follow_up
+from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import reading
+from app.worker.runner import run_job
 from tests.faults.payments.deliveries import (
     SECRETS,
     SIGNED,
@@ -194,7 +195,7 @@ def test_callback_inquiry_and_merchant_at_the_same_moment(world: World, provider
             return
         with world.app.app_context():
             if number % 3 == 1:
-                payment_driver.look(attempt.id)
+                payment_follow_up.poll(attempt.id)
             else:
                 for job_id in jobs:
                     run_job(job_id)

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from app import clock
-from app.jobs import run_job
-from app.services import provider_accounts
+from app.services.provider_access import accounts as provider_accounts
+from app.worker.runner import run_job
 from tests.faults.payments.deliveries import SECRETS, SUCCESS, Delivery, latest, signed, webhook
 from tests.support.tenants import Shop, make_shop
 from tests.support.world import World

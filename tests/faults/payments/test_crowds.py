@@ -9,8 +9,10 @@ import pytest
 
 from app import clock
 from app.providers import PROVIDERS
-from app.services import payment_driver, reconciliation_service, refund_driver
-from app.services.bulkhead import Bulkheads
+from app.services.operator import reconciliation
+from app.services.payments import follow_up as payment_follow_up
+from app.services.provider_access.bulkhead import Bulkheads
+from app.services.refunds import follow_up as refund_follow_up
 from tests.faults.payments.expectations import rules
 from tests.support.world import World
 
@@ -21,7 +23,7 @@ class _Full(Bulkheads):
     def __init__(self) -> None:
         super().__init__(1)
 
-    def try_enter(self, provider: str) -> bool:
+    def try_acquire(self, provider: str) -> bool:
         return False
 
 
@@ -49,7 +51,7 @@ def test_a_payment_without_a_place_comes_back_less_and_less_often(full: World) -
     payment_id = full.begin("stripe", 100)
     (attempt,) = full.attempts(payment_id)
     assert attempt.state == "created"
-    soon, later, late = _waits(full, payment_driver.drive, attempt.id, [2, 60, 600])
+    soon, later, late = _waits(full, payment_follow_up.drive, attempt.id, [2, 60, 600])
     assert 0 < soon <= 2
     assert 10 <= later <= 20
     assert 25 <= late <= 40
@@ -64,7 +66,7 @@ def test_a_refund_without_a_place_comes_back_less_and_less_often(
         patched.setitem(world.app.extensions, "bulkheads", _Full())
         assert world.refund(payment_id, 10).status_code == 200
         (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-        soon, late = _waits(world, refund_driver.drive, refund.id, [2, 600])
+        soon, late = _waits(world, refund_follow_up.drive, refund.id, [2, 600])
         assert 0 < soon <= 2
         assert 25 <= late <= 40
     world.settle(payment_id, until=("partially_refunded",), hours=1)
@@ -86,6 +88,6 @@ def test_one_payment_that_cannot_be_asked_about_does_not_stop_reconciliation(
 
     with monkeypatch.context() as patched, world.app.app_context():
         patched.setattr(PROVIDERS["chapa"], "_inquire", broken)
-        report = reconciliation_service.reconcile()
+        report = reconciliation.reconcile()
     assert report["ledger_findings"] == []
     assert world.payment(payment_id)["status"] == "completed", "the one that is younger was asked about, too"

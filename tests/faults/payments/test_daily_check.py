@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import text
 
 from app import clock
-from app.jobs import start_recurring
 from app.unit_of_work import transaction
+from app.worker.runner import start_recurring
 from tests.faults.payments.expectations import rules
 from tests.faults.payments.truth import operator
 from tests.support.world import World

@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 from app import clock
-from app.services import reconciliation_service
+from app.services.operator import reconciliation
 from tests.support.world import World
 
 
@@ -15,9 +15,9 @@ def test_a_rule_that_takes_too_long_ends_the_check_not_the_job(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when the cancelled statement is taken for a bug: the job fails, and its traceback is all that is told."""
-    monkeypatch.setattr(reconciliation_service, "CHECK_LIMIT_S", 1)
+    monkeypatch.setattr(reconciliation, "CHECK_LIMIT_S", 1)
     check = importlib.import_module("app.ledger.check")  # the package's `check` is its function
     slow = dict(check.RULES) | {"slow": "SELECT 'a', 'b', pg_sleep(5)::text"}
     monkeypatch.setattr(check, "RULES", slow)
     with world.app.app_context():
-        assert reconciliation_service.daily() > clock.now()
+        assert reconciliation.daily() > clock.now()

@@ -14,8 +14,10 @@ import pytest
 import redis
 
 from app import clock
-from app.jobs import KINDS
-from app.services import payment_driver, provider_event_service, refund_driver
+from app.services.callbacks import receive as provider_event_service
+from app.services.payments import follow_up as payment_follow_up
+from app.services.refunds import follow_up as refund_follow_up
+from app.worker.kinds import KINDS
 from tests.support.world import World
 
 OFTEN = 12
@@ -130,15 +132,17 @@ def test_a_fault_of_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         raise redis.exceptions.ConnectionError("Redis is away")
 
     with monkeypatch.context() as patch:
-        patch.setattr(payment_driver, "inquire", stumbles)
+        patch.setattr(payment_follow_up, "inquire", stumbles)
         _fail_often(world, attempt.id, "ConnectionError")
     assert world.settle(payment_id, hours=2)["status"] == "completed"
     world.assert_books_agree()
 
 
-@pytest.mark.parametrize("kind", [payment_driver.KIND, refund_driver.KIND, provider_event_service.SWEEP])
+@pytest.mark.parametrize(
+    "kind", [payment_follow_up.KIND, refund_follow_up.KIND, provider_event_service.SWEEP]
+)
 def test_which_jobs_are_endless(kind: str) -> None:
-    assert KINDS[kind].is_endless
+    assert KINDS[kind].never_gives_up
 
 
 def test_failures_that_are_over_are_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +155,7 @@ def test_failures_that_are_over_are_forgotten(world: World, monkeypatch: pytest.
         world.advance((_job(world, attempt.id).run_at - clock.now()).total_seconds() + 0.1)
         with monkeypatch.context() as patch:
             if fail:
-                patch.setattr(payment_driver, "inquire", _raise)
+                patch.setattr(payment_follow_up, "inquire", _raise)
             world.run_due()
         return _job(world, attempt.id)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from app.services import provider_accounts
-from app.services.bulkhead import Bulkheads
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.bulkhead import Bulkheads
 from tests.faults.payments.losing import forget_in_redis
 from tests.support.waiting import wait_until
 from tests.support.world import World
@@ -26,7 +26,7 @@ LONG_S = 60
 
 def _free(bulkheads: Bulkheads, provider: str) -> int:
     taken = 0
-    while taken < PLACES and bulkheads.try_enter(provider):
+    while taken < PLACES and bulkheads.try_acquire(provider):
         taken += 1
     for _ in range(taken):
         bulkheads.leave(provider)

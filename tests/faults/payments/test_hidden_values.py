@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from app import logs
-from app.services import payment_sending
+from app.services.payments import attempts as payment_attempts
 from tests.support.world import CUSTOMER, World
 
 SECRET = "kept-secret-end-of-a-callback-url"
@@ -40,7 +40,7 @@ def test_an_order_that_cannot_be_stored(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], table: str, rule: str
 ) -> None:
     """Breaks when the log of our own 500 holds the customer, or the secret end of the callback's URL."""
-    monkeypatch.setattr(payment_sending.secrets, "token_urlsafe", lambda _: SECRET)
+    monkeypatch.setattr(payment_attempts.secrets, "token_urlsafe", lambda _: SECRET)
     capsys.readouterr()
     with _refused_by(world, table, rule):
         answer = world.initialize("chapa", "47.11", metadata={"order_id": "ORD-SECRET-77"})
@@ -58,7 +58,7 @@ def test_a_job_that_cannot_write(
 ) -> None:
     """The same of the worker's log."""
     world.sandbox.control({"rules": [{"fault": "drop", "provider": "chapa", "times": 1}]})
-    monkeypatch.setattr(payment_sending.secrets, "token_urlsafe", lambda _: f"{SECRET}-of-a-job")
+    monkeypatch.setattr(payment_attempts.secrets, "token_urlsafe", lambda _: f"{SECRET}-of-a-job")
     payment_id = world.begin("chapa", 100, metadata={"order_id": "ORD-SECRET-77"})
     world.quiet()
     capsys.readouterr()

@@ -16,7 +16,8 @@ from sqlalchemy.exc import IntegrityError
 from app import clock
 from app.money import Money
 from app.providers.base import Result, State
-from app.services import payment_results, provider_accounts
+from app.services.payments import outcomes as payment_outcomes
+from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
 from tests.support.tenants import make_shop
 from tests.support.world import World
@@ -60,7 +61,9 @@ def _learns(world: World, attempt: Any, other: Any) -> dict[str, Any]:
         receipt=other.receipt,
     )  # fmt: skip
     with world.app.app_context():
-        transaction(lambda s: payment_results.apply(s, attempt.id, result, source="inquiry", now=clock.now()))
+        transaction(
+            lambda s: payment_outcomes.apply_outcome(s, attempt.id, result, source="inquiry", now=clock.now())
+        )
     return world.rows("SELECT status, review FROM payments WHERE id = :i", i=attempt.payment_id)[0]._asdict()
 
 

@@ -15,10 +15,13 @@ from app.errors import InvalidAmount
 from app.held_connections import ConnectionHeld
 from app.models.payment import PaymentAttempt
 from app.money import Money
-from app.providers.base import Handle, Provider, Result, State
+from app.providers.base import ChargeReference, Provider, Result, State
 from app.providers.errors import RateLimited
-from app.services import payment_results, provider_accounts, refund_driver, refund_results
-from app.services.bulkhead import Bulkheads
+from app.services.payments import outcomes as payment_outcomes
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.bulkhead import Bulkheads
+from app.services.refunds import follow_up as refund_follow_up
+from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import reading, transaction
 from tests.support.world import World
 
@@ -80,10 +83,10 @@ def test_a_refund_that_is_leaving_is_not_asked_about(world: World, monkeypatch: 
     payment_id = world.begin("stripe", 100)
     world.settle(payment_id)
     states: list[str] = []
-    real_call = refund_driver._call
+    real_call = refund_follow_up._call
 
     def asked_first(refund: Any, payment: Any, attempt: Any) -> Any:
-        refund_driver.look(refund.id, source="callback")
+        refund_follow_up.poll(refund.id, source="callback")
         with reading() as session:
             states.append(
                 session.execute(
@@ -92,7 +95,7 @@ def test_a_refund_that_is_leaving_is_not_asked_about(world: World, monkeypatch: 
             )
         return real_call(refund, payment, attempt)
 
-    monkeypatch.setattr(refund_driver, "_call", asked_first)
+    monkeypatch.setattr(refund_follow_up, "_call", asked_first)
     assert world.refund(payment_id, 40).status_code == 200
     assert states == ["sending"]
     assert world.payment(payment_id)["refunded_amount"] == "40.00"
@@ -106,7 +109,9 @@ def test_a_refund_of_another_amount_is_not_booked(world: World) -> None:
     ((refund_id,),) = world.rows("SELECT id FROM refunds WHERE payment_id = :p", p=payment_id)
     less = Result(State.SUCCEEDED, amount=Money(1, "NGN"))
     with world.app.app_context():
-        transaction(lambda s: refund_results.apply(s, refund_id, less, source="inquiry", now=clock.now()))
+        transaction(
+            lambda s: refund_outcomes.apply_outcome(s, refund_id, less, source="inquiry", now=clock.now())
+        )
     found = world.payment(payment_id)
     assert (found["status"], found["refunded_amount"], found["review"]) == (
         "completed", "0.00", "refund_amount_mismatch",
@@ -126,7 +131,9 @@ def test_one_charge_pays_one_payment(world: World, name: str) -> None:
     _write(world, "UPDATE payment_attempts SET provider_reference = NULL WHERE id = :i", i=ours.id)
     result = Result(State.SUCCEEDED, amount=Money(100_00, "USD"), **{name: getattr(theirs, name)})
     with world.app.app_context():
-        transaction(lambda s: payment_results.apply(s, ours.id, result, source="callback", now=clock.now()))
+        transaction(
+            lambda s: payment_outcomes.apply_outcome(s, ours.id, result, source="callback", now=clock.now())
+        )
     assert world.payment(other)["review"] == "reference_taken"
     assert world.rows("SELECT 1 FROM entries WHERE ref_id = :i", i=ours.id) == []
     _write(
@@ -141,7 +148,7 @@ def test_what_waited_for_days_is_not_sent(world: World) -> None:
     """Breaks when the job sends whatever it finds: a customer would be asked days after the order."""
     bulkheads = world.app.extensions["bulkheads"]
     world.app.extensions["bulkheads"] = full = Bulkheads(1)
-    assert full.try_enter("chapa")
+    assert full.try_acquire("chapa")
     try:
         payment_id = world.begin("chapa", 100)
     finally:
@@ -186,7 +193,7 @@ def test_unsigned_nonsense_is_400(world: World, word: str) -> None:
 def test_no_provider_is_called_with_a_connection_in_hand(world: World) -> None:
     """Breaks when the unit of work does not say what it holds."""
     provider = _house(world, "cpay")
-    handle = Handle("r", "L", Money(100, "USD"), clock.now())
+    handle = ChargeReference("r", "L", Money(100, "USD"), clock.now())
     with world.app.app_context():
         with reading() as session:
             session.get(PaymentAttempt, uuid.uuid4())

@@ -21,7 +21,7 @@ import requests
 from flask import Flask
 
 from app import create_app, ledger
-from app.services import tenant_service
+from app.services.tenants import tenants
 from app.unit_of_work import reading
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.faults.payments.expectations import SILENT, TABLE, Expected
@@ -52,7 +52,7 @@ class Scene:
     def __init__(self, house: House, app: Flask) -> None:
         self.house, self.app = house, app
         with app.app_context():
-            _, self._key = tenant_service.create_tenant("Scene", "growth")
+            _, self._key = tenants.create_tenant("Scene", "growth")
 
     def rows(self, statement: str, **values: object) -> list[Any]:
         return query(self.app, statement, **values)

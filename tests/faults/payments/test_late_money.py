@@ -9,7 +9,7 @@ import requests
 
 from app import clock
 from app.errors import InvalidRequest
-from app.services import operator_decisions
+from app.services.operator import decisions
 from tests.faults.payments.deliveries import latest
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.truth import entries, events, operator, outcome, refused
@@ -148,7 +148,7 @@ def test_a_crowd_of_operators_decides_once(world: World) -> None:
     payment_id = begin_late(world, "chapa")
 
     def decide(number: int) -> str:
-        act = operator_decisions.accept if number % 2 else operator_decisions.give_back
+        act = decisions.accept if number % 2 else decisions.give_back
         with world.app.app_context():
             try:
                 act(world.rows("SELECT id FROM payments WHERE id = :id", id=payment_id)[0].id, operator="op")

@@ -11,8 +11,8 @@ import uuid
 
 import pytest
 
-from app.services import provider_accounts
-from app.services.bulkhead import Bulkheads
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.bulkhead import Bulkheads
 from tests.faults.payments.losing import count, forget_in_redis, lose_acknowledgement
 from tests.faults.payments.truth import assert_paid_once, events
 from tests.support.waiting import wait_until
@@ -111,7 +111,7 @@ def test_handing_on_to_a_job(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     """
     key = _new_key()
     monkeypatch.setitem(world.app.extensions, "bulkheads", bulkheads := Bulkheads(1))
-    assert bulkheads.try_enter("mpesa")
+    assert bulkheads.try_acquire("mpesa")
     paystack = {"fault": "rate_limit", "provider": "paystack", "operation": "initialize"}
     slow = {"fault": "delay", "provider": "mpesa", "operation": "stkpush", "seconds": 2}
     world.sandbox.control({"rules": [paystack, slow]})
@@ -140,7 +140,7 @@ def test_handing_on_to_a_job(world: World, monkeypatch: pytest.MonkeyPatch) -> N
 def test_the_claim_of_a_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks when the job does not know its own claim again: the push was never sent, and waits for a person."""
     monkeypatch.setitem(world.app.extensions, "bulkheads", bulkheads := Bulkheads(1))
-    assert bulkheads.try_enter("mpesa")
+    assert bulkheads.try_acquire("mpesa")
     key = _new_key()
     payment_id = world.begin("mpesa", key=key)
     bulkheads.leave("mpesa")
@@ -201,7 +201,7 @@ def test_the_claim_of_a_refunds_job(world: World, monkeypatch: pytest.MonkeyPatc
     """Breaks when the job does not know its own claim again: the refund would be asked about, and never sent."""
     payment_id, before = _paid(world, provider), _returned(world, provider)
     monkeypatch.setitem(world.app.extensions, "bulkheads", bulkheads := Bulkheads(1))
-    assert bulkheads.try_enter(provider)
+    assert bulkheads.try_acquire(provider)
     assert world.refund(payment_id).status_code == 200
     bulkheads.leave(provider)
     lost = lose_acknowledgement(monkeypatch, _refund_is("sending"), payment_id=payment_id)

@@ -15,8 +15,9 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.models.payment import ATTEMPT_STATES, Payment
-from app.services import payment_sending, provider_accounts
-from app.services.provider_accounts import BoundProvider
+from app.services.payments import attempts as payment_attempts
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.accounts import BoundProvider
 from app.unit_of_work import transaction
 from tests.support.together import together
 from tests.support.world import World
@@ -44,7 +45,7 @@ def _claim(world: World, payment_id: str, number: int, bound: BoundProvider) -> 
 
     def work(session: Session) -> None:
         payment = session.get_one(Payment, uuid.UUID(payment_id))
-        payment_sending.new_attempt(session, payment, bound, number=number, is_sending=True, now=clock.now())
+        payment_attempts.new_attempt(session, payment, bound, number=number, is_sending=True, now=clock.now())
 
     try:
         with world.app.app_context():

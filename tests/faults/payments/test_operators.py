@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.services.bulkhead import Bulkheads
+from app.services.provider_access.bulkhead import Bulkheads
 from tests.faults.payments.truth import operator, refused
 from tests.support.waiting import wait_until
 from tests.support.world import World
@@ -45,7 +45,7 @@ def test_a_refund_that_is_being_sent_is_not_declared(world: World, provider: str
 
 
 class _Full(Bulkheads):
-    def try_enter(self, provider: str) -> bool:
+    def try_acquire(self, provider: str) -> bool:
         return False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.services import provider_accounts
+from app.services.provider_access import accounts as provider_accounts
 from tests.faults.payments.truth import operator
 from tests.support.tenants import make_shop
 from tests.support.world import World

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 import requests
 
-from app.services import provider_accounts
+from app.services.provider_access import accounts as provider_accounts
 from tests.support.crowd import Answer, Call, all_at_once, new_key
 from tests.support.tenants import make_shop
 from tests.support.together import together

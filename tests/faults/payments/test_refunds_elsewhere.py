@@ -15,7 +15,7 @@ import requests
 from app import clock, ledger
 from app.errors import InvalidRequest
 from app.money import Money
-from app.services import provider_refunds
+from app.services.refunds import external as external_refunds
 from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import SECRETS, signed
 from tests.faults.payments.expectations import rules
@@ -303,7 +303,7 @@ def test_four_operators_book_one_refund_once(world: World) -> None:
     def book(_: int) -> bool:
         with world.app.app_context():
             try:
-                provider_refunds.record(
+                external_refunds.record_external_refund(
                     uuid.UUID(payment_id), Money(2_000, "ETB"), reference=portals_id, operator="operator"
                 )
             except InvalidRequest:

@@ -13,8 +13,8 @@ from sqlalchemy import text
 
 from app.providers.base import Result, State
 from app.providers.errors import Declined
-from app.services import provider_accounts
-from app.services.bulkhead import Bulkheads
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.bulkhead import Bulkheads
 from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import SECRETS, signed
 from tests.faults.payments.truth import entries, events, operator, refused
@@ -58,7 +58,7 @@ def _is_taken_back(
 def _open_refund(world: World, payment_id: str, amount: int | None) -> None:
     """It waits for its job, since Chapa has no place."""
     bulkheads: Bulkheads = world.app.extensions["bulkheads"]
-    assert bulkheads.try_enter("chapa")
+    assert bulkheads.try_acquire("chapa")
     assert world.refund(payment_id, amount).status_code == 200
     bulkheads.leave("chapa")
     assert _refund(world, payment_id).state == "created"
@@ -96,7 +96,7 @@ def test_without_a_refund_it_is_booked(world: World, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.usefixtures("one_place")
-@pytest.mark.parametrize("said", [State.REVERSED, State.GIVEN_BACK])
+@pytest.mark.parametrize("said", [State.REVERSED, State.REFUNDED])
 def test_the_refund_fails_because_the_money_is_gone(
     world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any, said: State
 ) -> None:
@@ -121,7 +121,7 @@ def test_the_refund_fails_because_the_money_is_gone(
     world.advance(3600)
     found = world.settle(payment_id, until=("reversed",), hours=1)
     assert _refund(world, payment_id).state == "failed"
-    if said is State.GIVEN_BACK:
+    if said is State.REFUNDED:
         assert (found["status"], found["review"]) == ("completed", "refunded_at_provider")
         operator(world, "payments", "record-reversal", payment_id)
         found = world.payment(payment_id)
@@ -132,7 +132,7 @@ def test_the_refund_fails_because_the_money_is_gone(
 
 
 @pytest.mark.usefixtures("one_place")
-@pytest.mark.parametrize("said", [State.REVERSED, State.GIVEN_BACK])
+@pytest.mark.parametrize("said", [State.REVERSED, State.REFUNDED])
 def test_the_refund_is_done_and_the_rest_was_taken(
     world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any, said: State
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.services import reconciliation_service
+from app.services.operator import reconciliation
 from tests.faults.payments.deliveries import SECRETS, posted, signed
 from tests.faults.payments.truth import operator, refused
 from tests.support.world import World
@@ -43,9 +43,9 @@ def test_a_refund_does_not_hide_a_dispute(world: World, fault: str) -> None:
     assert world.refund(payment_id, 40).status_code == 200
     with world.app.app_context():
         (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-        from app.services import refund_driver
+        from app.services.refunds import follow_up as refund_follow_up
 
-        refund_driver.report_failing(refund.id, "an hour without an answer")
+        refund_follow_up.report_failing(refund.id, "an hour without an answer")
     world.sandbox.control({"rules": []})
     world.settle(payment_id, until=(), hours=30)
     assert world.rows("SELECT state FROM refunds WHERE payment_id = :id", id=payment_id)[0].state in (
@@ -100,6 +100,4 @@ def test_a_customer_cannot_put_a_payment_before_a_person(world: World) -> None:
     found = world.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", None)
     with world.app.app_context():
-        assert payment_id not in {
-            row["payment_id"] for row in reconciliation_service.reconcile()["in_review"]
-        }
+        assert payment_id not in {row["payment_id"] for row in reconciliation.reconcile()["in_review"]}

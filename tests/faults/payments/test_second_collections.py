@@ -9,7 +9,9 @@ import pytest
 from app import clock
 from app.money import Money
 from app.providers.base import Result, State
-from app.services import operator_decisions, payment_results, refund_results
+from app.services.operator import decisions
+from app.services.payments import outcomes as payment_outcomes
+from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import transaction
 from tests.faults.payments.losing import forget_in_redis
 from tests.faults.payments.truth import operator, refused
@@ -36,13 +38,17 @@ def test_late_money_that_went_back_takes_nothing_from_the_payment(
     def told(state: State) -> None:
         news = Result(state, receipt="4321", amount=Money(10_000, "KES"))
         with world.app.app_context():
-            transaction(lambda s: payment_results.apply(s, late.id, news, source="callback", now=clock.now()))
+            transaction(
+                lambda s: payment_outcomes.apply_outcome(s, late.id, news, source="callback", now=clock.now())
+            )
 
     told(State.SUCCEEDED)
     with world.app.app_context():
-        refund_id = operator_decisions.give_back(uuid.UUID(payment_id), operator="operator")
+        refund_id = decisions.give_back(uuid.UUID(payment_id), operator="operator")
         done = Result(State.SUCCEEDED, provider_reference="9")
-        transaction(lambda s: refund_results.apply(s, refund_id, done, source="callback", now=clock.now()))
+        transaction(
+            lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())
+        )
     told(State.REVERSED)
     refused(world, "payments", "record-reversal", payment_id, "--attempt", "1")
     assert world.payment(payment_id)["status"] == "completed"

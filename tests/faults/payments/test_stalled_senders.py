@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.services import payment_sending, provider_accounts, refund_driver
+from app.services.payments import attempts as payment_attempts
+from app.services.provider_access import accounts as provider_accounts
+from app.services.refunds import follow_up as refund_follow_up
 from tests.faults.payments.losing import count, stall
 from tests.faults.payments.truth import operator
 from tests.support.world import World
@@ -19,7 +21,7 @@ from tests.support.world import World
 def _gone_s(world: World) -> float:
     """So long that the others believe that the sender is dead."""
     with world.app.app_context():
-        return payment_sending.answer_time().total_seconds() + 1
+        return payment_attempts.answer_time().total_seconds() + 1
 
 
 def _a_moment_s(world: World) -> float:
@@ -59,7 +61,7 @@ def test_somebody_else_has_sent(
         world.run_due()
         assert sent == ["_charge"]
 
-    stall(monkeypatch, payment_sending, the_job_sends, has_read=has_read)
+    stall(monkeypatch, payment_attempts, the_job_sends, has_read=has_read)
     answer = world.initialize(provider)
     assert answer.status_code == 201, answer.text
     payment_id = answer.json()["data"]["id"]
@@ -83,7 +85,7 @@ def test_somebody_has_ended_it(
         world.run_due()
         operator(world, "payments", "declare", _only_payment(world, key), "failed")
 
-    stall(monkeypatch, payment_sending, a_person_ends_it, has_read=has_read)
+    stall(monkeypatch, payment_attempts, a_person_ends_it, has_read=has_read)
     world.initialize(provider, key=key)
     payment_id = _only_payment(world, key)
     assert sent == []
@@ -99,7 +101,7 @@ def test_nobody_has_taken_over_yet(
 ) -> None:
     """Breaks when a call is begun that would still be under way when others ask, find nothing, and act."""
     sent = calls(provider, "_charge")
-    stall(monkeypatch, payment_sending, lambda: world.advance(_a_moment_s(world)), has_read=True)
+    stall(monkeypatch, payment_attempts, lambda: world.advance(_a_moment_s(world)), has_read=True)
     answer = world.initialize(provider)
     assert (answer.status_code, answer.json()["data"]["status"]) == (502, "failed"), answer.text
     assert sent == []
@@ -136,7 +138,7 @@ def test_somebody_has_ended_the_refund(
         assert _refund(world, payment_id).state == "unknown"
         operator(world, "payments", "declare-refund", _refund(world, payment_id).id, "failed")
 
-    stall(monkeypatch, refund_driver, a_person_ends_it, has_read=has_read)
+    stall(monkeypatch, refund_follow_up, a_person_ends_it, has_read=has_read)
     world.refund(payment_id)
     world.settle(payment_id, until=(), hours=1)
     assert _refund(world, payment_id).state == "failed"
@@ -151,7 +153,7 @@ def test_a_refund_that_leaves_too_late_is_not_sent(world: World, monkeypatch: py
     payment_id = world.begin("paystack")
     assert world.settle(payment_id)["status"] == "completed"
     before = _returned(world, "paystack")
-    stall(monkeypatch, refund_driver, lambda: world.advance(_a_moment_s(world)), has_read=True)
+    stall(monkeypatch, refund_follow_up, lambda: world.advance(_a_moment_s(world)), has_read=True)
     assert world.refund(payment_id).status_code == 502
     assert (_refund(world, payment_id).state, _returned(world, "paystack")) == ("failed", before)
     assert world.refund(payment_id).status_code == 200

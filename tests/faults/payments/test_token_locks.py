@@ -21,11 +21,11 @@ from flask import Flask
 from app import clock
 from app.money import Money
 from app.providers import PROVIDERS, deadline
-from app.providers.base import ChargeRequest, Customer, FreshToken, Handle, Provider, RefundRequest
-from app.providers.errors import Unavailable
+from app.providers.base import ChargeReference, ChargeRequest, Customer, FreshToken, Provider, RefundRequest
+from app.providers.errors import NotSent
 from app.providers.mpesa.client import DarajaClient
-from app.services import provider_accounts
-from app.services.provider_tokens import SharedTokens
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.tokens import SharedTokens
 from launcher.embedded import EmbeddedRedis
 from tests.faults.payments.losing import forget_in_redis
 from tests.support.providers import Scripted, make_provider
@@ -179,7 +179,7 @@ def _request(name: str) -> ChargeRequest:
 
 def _refund_request(name: str) -> RefundRequest:
     charge = _request(name)
-    handle = Handle(
+    handle = ChargeReference(
         charge.reference, charge.label, charge.amount, clock.now(), provider_reference="theirs", receipt="RECEIPT1",
         callback_url=charge.callback_url,
     )  # fmt: skip
@@ -205,7 +205,7 @@ def test_nothing_is_sent_with_a_second_left(name: str, operation: str) -> None:
             "charge": lambda: provider.charge(_request(name)),
             "refund": lambda: provider.refund(_refund_request(name)),
         }
-        with deadline.within(1.0), pytest.raises(Unavailable) as raised:
+        with deadline.within(1.0), pytest.raises(NotSent) as raised:
             acts[operation]()
         assert raised.value.code == "no_time"
         assert server.seen == []
@@ -254,7 +254,7 @@ def test_a_token_may_not_take_all_of_the_time(
     assert left[1] <= 5.0
     with deadline.within(10.0):
         gone = 9.5
-        with pytest.raises(Unavailable):
+        with pytest.raises(NotSent):
             tokens.get(f"c:{uuid.uuid4().hex}", fetch)
     assert len(left) == 2
 
@@ -268,7 +268,7 @@ def test_who_waits_for_a_token_gives_up_in_time(
     with ThreadPoolExecutor(1) as pool:
         pool.submit(tokens.get, key, _hangs(entered, release))
         assert entered.wait(LONG_S)
-        with deadline.within(3.0), pytest.raises(Unavailable) as raised:
+        with deadline.within(3.0), pytest.raises(NotSent) as raised:
             tokens.get(key, lambda: FreshToken("never", 3600))
         assert raised.value.code in ("no_token", "no_time")
         assert not release.is_set()

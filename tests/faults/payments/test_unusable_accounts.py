@@ -15,7 +15,8 @@ from sqlalchemy import text
 
 from app import create_app
 from app.crypto import Sealer
-from app.services import provider_accounts, reconciliation_service
+from app.services.operator import reconciliation
+from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import reading, transaction
 from tests.support.tenants import make_shop
 from tests.support.world import World
@@ -83,7 +84,7 @@ def test_it_stops_nothing_but_itself(world: World) -> None:
         world.advanced_s = 5_001
         world.quiet()
         with world.app.app_context():
-            report = reconciliation_service.reconcile()
+            report = reconciliation.reconcile()
         assert report["ledger_findings"] == []
         assert world.payment(waiting)["status"] == "completed"
         assert merchant.payment(stuck)["status"] == "processing"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.services import scope_service
+from app.services.identity import scopes
 from tests.faults.payments.expectations import Expected
 from tests.support.factories import make_user
 from tests.support.world import World
@@ -60,7 +60,7 @@ def reconcile(world: World, provider: str) -> Mapping[str, Any]:
     """The report of POST /admin/reconcile."""
     person = make_user(world.app)
     with world.app.app_context():
-        scope_service.set_scope(person.email, "admin", is_granted=True)
+        scopes.set_scope(person.email, "admin", is_granted=True)
     client = world.app.test_client()
     answer = client.post("/api/v1/admin/reconcile", json={"provider": provider}, headers=person.headers)
     assert answer.status_code == 200, answer.text

@@ -13,7 +13,7 @@ from flask import Flask
 from app import clock
 from app.events import chain
 from app.events.publisher import Publisher
-from app.services import audit_service
+from app.services.operator import audit as audit_log
 from launcher.embedded import EmbeddedRedis
 from tests.integration.events.conftest import fresh_app, fresh_settings
 from tests.support.database import connection, run
@@ -136,7 +136,7 @@ def test_a_log_chained_anew_with_the_key_is_caught_by_the_anchor(log_app: Flask,
 @pytest.mark.usefixtures("log")
 def test_another_key_finds_nothing_whole(log_app: Flask) -> None:
     with log_app.app_context():
-        _, found = audit_service.verify("0" * 64, anchors=None)
+        _, found = audit_log.verify("0" * 64, anchors=None)
     assert found == chain.Break(1, "altered")
 
 
@@ -144,5 +144,5 @@ def test_another_key_finds_nothing_whole(log_app: Flask) -> None:
 def test_pages_join_without_a_seam(log_app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks when a page begins one row late or twice."""
     for page in (1, 3, 5, 10, 11):
-        monkeypatch.setattr(audit_service, "PAGE", page)
+        monkeypatch.setattr(audit_log, "PAGE", page)
         assert _verify(log_app) == (0, "The event log is whole: 10 events.")

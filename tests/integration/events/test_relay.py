@@ -14,8 +14,8 @@ from flask import Flask
 from app import clock
 from app.events import chain
 from app.events import relay as module
+from app.events.push_messages import PushMessage
 from app.events.relay import Relay
-from app.events.transactions import PushMessage
 from tests.support import books, factories
 from tests.support.database import one, run
 from tests.support.waiting import wait_until
@@ -49,7 +49,7 @@ def stage() -> Stage:
 
 @contextmanager
 def _relay(app: Flask, stage: Stage) -> Iterator[Relay]:
-    made = Relay(app.config, pusher=stage, hand_over=stage.hand_over)
+    made = Relay(app.config.loader, pusher=stage, hand_over=stage.hand_over)
     try:
         yield made
     finally:

@@ -15,7 +15,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from app.services import scope_service, tenant_service
+from app.services.identity import scopes
+from app.services.tenants import tenants
 from tests.support.factories import Person, make_user
 
 INITIALIZE = "/api/v1/payments/initialize"
@@ -77,7 +78,7 @@ def order(**differing: Any) -> dict[str, Any]:
 
 def make_shop(app: Flask, client: FlaskClient) -> Shop:
     with app.app_context():
-        tenant, key = tenant_service.create_tenant(f"Shop {secrets.token_hex(4)}", "starter")
+        tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", "starter")
     return Shop(client, tenant.id, key)
 
 
@@ -95,7 +96,7 @@ def other_shop(app: Flask, client: FlaskClient) -> Shop:
 def operator(app: Flask) -> Person:
     person = make_user(app)
     with app.app_context():
-        scope_service.set_scope(person.email, "admin", is_granted=True)
+        scopes.set_scope(person.email, "admin", is_granted=True)
     return person
 
 

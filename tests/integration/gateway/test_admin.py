@@ -56,7 +56,7 @@ def event(shop: Shop, cpay: CPay, rows: Callable[..., list[Any]]) -> dict[str, A
     return {"id": str(row.id), "payment": payment, "body": body.decode()}
 
 
-def bury(app: Flask, event_id: str) -> None:
+def dead_letter(app: Flask, event_id: str) -> None:
     """As when the last attempt has failed."""
     values = {"id": event_id}
 
@@ -107,7 +107,7 @@ def test_a_dead_letter_is_retried_and_completes_its_payment(
     app: Flask, desk: Desk, shop: Shop, event: dict[str, Any], run_due_jobs: Callable[[], int],
     publish: Callable[[], None],
 ) -> None:  # fmt: skip
-    bury(app, event["id"])
+    dead_letter(app, event["id"])
     run_due_jobs()
     dead = desk.get("/webhooks/dead-letter-queue?limit=100")["items"]
     assert event["id"] in {item["id"] for item in dead}

@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.services.realtime_tokens import is_realtime_token
+from app.services.realtime.tokens import is_realtime_token
 from tests.integration.gateway.conftest import INITIALIZE, Shop, make_shop, order
 from tests.support.factories import make_user
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from app.ledger.functions import sources
+from app.ledger.install import sources
 from tests.support import books as ledger
 from tests.support.database import connection, one, run
 

@@ -10,7 +10,7 @@ from flask import Flask
 from app import create_app
 from app.errors import ProviderNotConfigured
 from app.models.payment import PaymentAttempt
-from app.services import provider_accounts
+from app.services.provider_access import accounts as provider_accounts
 
 KEYS = {
     "CPAY_API_KEY": "key-of-cpay",

@@ -10,9 +10,9 @@ from flask import Flask
 
 from app import create_app
 from app.actor import Merchant
-from app.api.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, current_caller
-from app.api.table import Policy, policies
-from app.services import demo_service
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, current_caller
+from app.http.table import Policy, policies
+from app.services.demo import load as demo_data
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
 from tests.support.tenants import Shop, make_shop
@@ -62,7 +62,7 @@ def demo_app(demo_settings: dict[str, str]) -> Flask:
     """A demo with its data."""
     app = probed(demo_settings)
     with app.app_context():
-        demo_service.load()
+        demo_data.load()
     return app
 
 

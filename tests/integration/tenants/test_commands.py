@@ -7,7 +7,7 @@ import uuid
 
 from flask import Flask
 
-from app.services import tenant_service
+from app.services.tenants import api_keys
 from tests.support.factories import make_user
 
 
@@ -17,7 +17,7 @@ def test_a_tenant_is_made_and_its_keys_come_and_go(app: Flask) -> None:
     made = run(args=["tenant", "create", name, "--plan", "enterprise"]).output
     tenant_id, key = re.search(r"Tenant (\S+) ", made)[1], re.search(r"only now: (\S+)", made)[1]
     with app.app_context():
-        assert str(tenant_service.authenticate(key)[0]) == tenant_id
+        assert str(api_keys.authenticate(key)[0]) == tenant_id
     assert f"{tenant_id}  enterprise  {name}" in run(args=["tenant", "list"]).output
     second = re.search(r"only now: (\S+)", run(args=["tenant", "key", tenant_id, "till 2"]).output)[1]
     assert second != key

@@ -8,11 +8,12 @@ from pathlib import Path
 from flask import Flask
 
 from app import ledger
+from app.ledger.chart import balances
 from app.models import Tenant, User
-from app.services import demo_service, fee_service, tenant_service
-from app.services.demo_merchants import API_KEY, TENANT_ID
-from app.services.fee_service import Match
-from app.services.tenant_wallets import balances
+from app.services.demo import load as demo_data
+from app.services.demo.merchants import API_KEY, TENANT_ID
+from app.services.tenants import api_keys, fees, tenants
+from app.services.tenants.fees import Match
 from app.unit_of_work import reading
 from tests.integration.tenants.conftest import probed
 from tests.support.database import connection, run
@@ -30,9 +31,9 @@ FIRST_DAY = {"KES": "10000.00", "UGX": "1000"} | dict.fromkeys(
 
 def test_the_demo_tenant_is_the_documents(demo_app: Flask) -> None:
     with demo_app.app_context():
-        assert demo_service.load() == 0
+        assert demo_data.load() == 0
         assert str(TENANT_ID) == "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"
-        assert tenant_service.authenticate(API_KEY)[0] == TENANT_ID
+        assert api_keys.authenticate(API_KEY)[0] == TENANT_ID
         assert _balances() == FIRST_DAY
         with reading() as session:
             tenant = session.get(Tenant, TENANT_ID)
@@ -45,19 +46,19 @@ def test_the_demo_tenant_is_the_documents(demo_app: Flask) -> None:
 def test_a_reset_brings_the_first_day_back(demo_settings: dict[str, str], tmp_path: Path) -> None:
     app = probed(demo_settings)
     with app.app_context():
-        demo_service.load()
-        house_rule = fee_service.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
-        own_rule = fee_service.set_rule(Match(tenant_id=TENANT_ID), fixed_minor=0, rate_ppm=9)
+        demo_data.load()
+        house_rule = fees.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
+        own_rule = fees.set_rule(Match(tenant_id=TENANT_ID), fixed_minor=0, rate_ppm=9)
         shop = make_shop(app)
-        tenant_service.revoke_api_key(API_KEY[:16])
-        demo_service.reset(app.config["OWNER_DATABASE_URI"], tmp_path)
-        assert tenant_service.authenticate(API_KEY)[0] == TENANT_ID
+        api_keys.revoke_api_key(API_KEY[:16])
+        demo_data.reset(app.config["OWNER_DATABASE_URI"], tmp_path)
+        assert api_keys.authenticate(API_KEY)[0] == TENANT_ID
         assert _balances() == FIRST_DAY
-        kept = {rule.id for rule in fee_service.rules()}
+        kept = {rule.id for rule in fees.rules()}
         assert house_rule in kept and own_rule not in kept
-        assert sum(rule.plan is not None for rule in fee_service.rules()) == 3
-        assert not tenant_service.is_active(shop.tenant_id)
-        fee_service.remove_rule(house_rule)
+        assert sum(rule.plan is not None for rule in fees.rules()) == 3
+        assert not tenants.is_active(shop.tenant_id)
+        fees.remove_rule(house_rule)
 
 
 def test_production_has_no_demo_data(settings: dict[str, str]) -> None:

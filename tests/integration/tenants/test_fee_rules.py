@@ -11,8 +11,8 @@ from flask import Flask
 
 from app.errors import InvalidRequest, NotFound
 from app.money import Money
-from app.services import fee_service
-from app.services.fee_service import Match
+from app.services.tenants import fees
+from app.services.tenants.fees import Match
 from app.unit_of_work import reading
 from tests.support.tenants import Shop, make_shop
 
@@ -21,23 +21,23 @@ from tests.support.tenants import Shop, make_shop
 def rules_put_back(app: Flask) -> Iterator[None]:
     """Rules that are nobody's in particular would meet the other tests."""
     with app.app_context():
-        before = {rule.id for rule in fee_service.rules()}
+        before = {rule.id for rule in fees.rules()}
         yield
-        for rule in fee_service.rules():
+        for rule in fees.rules():
             if rule.id not in before:
-                fee_service.remove_rule(rule.id)
+                fees.remove_rule(rule.id)
 
 
 def _fee(app: Flask, shop: Shop, amount: int, *, provider: str = "mpesa", currency: str = "KES") -> int:
     with app.app_context(), reading() as session:
-        return fee_service.payment_fee(
+        return fees.payment_fee(
             session, tenant_id=shop.tenant_id, provider=provider, amount=Money(amount, currency)
         )
 
 
 def _set(app: Flask, match: Match, *, fixed: int = 0, ppm: int = 0) -> uuid.UUID:
     with app.app_context():
-        return fee_service.set_rule(match, fixed_minor=fixed, rate_ppm=ppm)
+        return fees.set_rule(match, fixed_minor=fixed, rate_ppm=ppm)
 
 
 @pytest.mark.parametrize(("plan", "fee"), [("starter", 0), ("growth", 3500), ("enterprise", 2500)])
@@ -85,11 +85,11 @@ def test_setting_the_same_match_again_replaces_the_rule(app: Flask, shop: Shop) 
     first, second = _set(app, match, ppm=10_000), _set(app, match, ppm=20_000)
     assert _fee(app, shop, 10_000) == 200
     with app.app_context():
-        known = {rule.id for rule in fee_service.rules()}
+        known = {rule.id for rule in fees.rules()}
         assert second in known and first not in known
-        fee_service.remove_rule(second)
+        fees.remove_rule(second)
         with pytest.raises(NotFound):
-            fee_service.remove_rule(second)
+            fees.remove_rule(second)
     assert _fee(app, shop, 10_000) == 350
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.services import scope_service, tenant_service
-from app.services.demo_merchants import API_KEY, TENANT_ID
+from app.services.demo.merchants import API_KEY, TENANT_ID
+from app.services.identity import scopes
+from app.services.tenants import api_keys
 from tests.integration.tenants.conftest import probed
 from tests.support.factories import Person, make_user
 from tests.support.tenants import Shop, make_shop
@@ -28,7 +29,7 @@ def person(app: Flask) -> Person:
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_key_opens_as_header_or_as_bearer(probe_app: Flask, shop: Shop, route: str) -> None:
     with probe_app.app_context():
-        tenant_id, key_id = tenant_service.authenticate(shop.api_key)
+        tenant_id, key_id = api_keys.authenticate(shop.api_key)
     expected = {"tenant": str(tenant_id), "key": str(key_id)}
     for headers in (shop.headers, shop.bearer, shop.headers | shop.bearer):
         assert _get(probe_app, route, headers).get_json() == expected
@@ -116,11 +117,11 @@ def test_operators_are_users_with_the_scope_at_this_moment(
     assert _get(probe_app, "operator", shop.bearer).status_code == 401
     assert _get(probe_app, "operator", person.headers).status_code == 403
     with probe_app.app_context():
-        assert scope_service.set_scope(person.email.upper(), "admin", is_granted=True)
-        assert not scope_service.set_scope(person.email, "admin", is_granted=True)
+        assert scopes.set_scope(person.email.upper(), "admin", is_granted=True)
+        assert not scopes.set_scope(person.email, "admin", is_granted=True)
     assert _get(probe_app, "operator", person.headers).get_json() == {"user": person.public_id}
     with probe_app.app_context():
-        scope_service.set_scope(person.email, "admin", is_granted=False)
+        scopes.set_scope(person.email, "admin", is_granted=False)
     assert _get(probe_app, "operator", person.headers).status_code == 403
 
 
@@ -139,7 +140,7 @@ def test_merchants_are_limited_by_tenant_whichever_key_they_use(
     strict = probed({**settings, "REDIS_URL": redis_server.url(8), "RATE_LIMIT_MERCHANT": "3/minute",
                      "RATE_LIMIT_DEFAULT": "2/minute"})  # fmt: skip
     with app.app_context():
-        second = {"X-TENANT-API-KEY": tenant_service.add_api_key(shop.tenant_id, "second")}
+        second = {"X-TENANT-API-KEY": api_keys.add_api_key(shop.tenant_id, "second")}
     codes = [
         _get(strict, "either", headers).status_code
         for headers in (shop.headers, second, shop.headers, second)

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
-from app.services import tenant_service
+from app.services.tenants import api_keys, tenants
 from tests.support.database import connection, run
 from tests.support.tenants import Shop, make_shop
 from tests.support.together import together
@@ -21,7 +21,7 @@ KEY = re.compile(r"mlp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 def _opens(app: Flask, key: str) -> bool:
     with app.app_context():
         try:
-            tenant_service.authenticate(key)
+            api_keys.authenticate(key)
         except InvalidApiKey:
             return False
         return True
@@ -30,7 +30,7 @@ def _opens(app: Flask, key: str) -> bool:
 def test_a_key_names_its_tenant_and_only_its_hash_is_stored(app: Flask, shop: Shop, rows) -> None:
     assert KEY.fullmatch(shop.api_key)
     with app.app_context():
-        tenant_id, key_id = tenant_service.authenticate(shop.api_key)
+        tenant_id, key_id = api_keys.authenticate(shop.api_key)
     assert tenant_id == shop.tenant_id
     ((stored,),) = rows("SELECT to_jsonb(k)::text FROM api_keys k WHERE id = :id", id=key_id)
     ((digest, prefix),) = rows("SELECT secret_hash, prefix FROM api_keys WHERE id = :id", id=key_id)
@@ -56,13 +56,13 @@ def test_keys_that_are_almost_right_open_nothing(app: Flask, shop: Shop) -> None
 
 def test_a_revoked_key_opens_nothing_and_the_others_go_on(app: Flask, shop: Shop) -> None:
     with app.app_context():
-        second = tenant_service.add_api_key(shop.tenant_id, "second")
-        tenant_service.revoke_api_key(shop.api_key[:16])
+        second = api_keys.add_api_key(shop.tenant_id, "second")
+        api_keys.revoke_api_key(shop.api_key[:16])
         assert not _opens(app, shop.api_key) and _opens(app, second)
         with pytest.raises(NotFound):
-            tenant_service.revoke_api_key(shop.api_key[:16])
+            api_keys.revoke_api_key(shop.api_key[:16])
         with pytest.raises(NotFound):
-            tenant_service.revoke_api_key("mlp_000000000000")
+            api_keys.revoke_api_key("mlp_000000000000")
 
 
 def test_a_suspended_tenant_s_keys_open_nothing(app: Flask, shop: Shop, settings: dict[str, str]) -> None:
@@ -77,7 +77,7 @@ def test_one_of_many_revocations_at_once_counts(app: Flask, shop: Shop, rows) ->
     def revoke(_: int) -> bool:
         with app.app_context():
             try:
-                tenant_service.revoke_api_key(shop.api_key[:16])
+                api_keys.revoke_api_key(shop.api_key[:16])
             except NotFound:
                 return False
             return True
@@ -93,7 +93,7 @@ def test_one_of_many_revocations_at_once_counts(app: Flask, shop: Shop, rows) ->
 
 def test_the_audit_trail_has_every_step_and_no_key(app: Flask, shop: Shop, publish, rows) -> None:
     with app.app_context():
-        tenant_service.revoke_api_key(shop.api_key[:16])
+        api_keys.revoke_api_key(shop.api_key[:16])
     publish()
     found = rows(
         "SELECT type, is_public, tenant_id, data::text AS data, actor FROM events WHERE object_id = :id ORDER BY seq",
@@ -111,6 +111,6 @@ def test_a_name_and_a_tenant_are_needed(app: Flask) -> None:
     with app.app_context():
         for name in ("", "  ", "a\nb", "x" * 101):
             with pytest.raises(InvalidRequest):
-                tenant_service.create_tenant(name, "starter")
+                tenants.create_tenant(name, "starter")
         with pytest.raises(NotFound):
-            tenant_service.add_api_key(uuid.uuid4(), "key of nobody")
+            api_keys.add_api_key(uuid.uuid4(), "key of nobody")

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 
 from app import clock, create_app
-from app.services import provider_health
-from app.services.provider_health import MIN_FAILURES, HealthBook
+from app.services.provider_access import health as provider_health
+from app.services.provider_access.health import MIN_FAILURES, ProviderHealth
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_a_failing_provider_is_unhealthy_until_it_is_long_ago(app: Flask, provid
         assert provider_health.is_healthy(provider)
         provider_health.record(provider, False)
         assert not provider_health.is_healthy(provider)
-        assert not HealthBook(app.config["REDIS_URL"]).is_healthy(provider)  # as another process sees it
+        assert not ProviderHealth(app.config["REDIS_URL"]).is_healthy(provider)  # as another process sees it
         clock.travel(clock.timedelta(seconds=180))
         assert provider_health.is_healthy(provider)
 

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 from app import clock, ids, ledger
 from app.errors import InsufficientBalance
 from app.extensions import db
+from app.ledger.chart import balances, platform_account, tenant_suspense, tenant_wallet
 from app.money import Money
-from app.services.tenant_wallets import balances, house_account, tenant_suspense, tenant_wallet
-from app.services.wallet_service import external_account
+from app.services.wallets.wallets import external_account
 from app.unit_of_work import transaction
 from tests.support.database import connection, one
 from tests.support.tenants import Shop, fund_shop, make_shop
@@ -67,9 +67,9 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
 def test_accounts_of_the_house_have_speaking_names(app: Flask, shop: Shop, rows) -> None:
     def work(session) -> dict[int, str]:
         return {
-            house_account(session, "clearing", "mpesa", "KES"): "clearing:mpesa:KES",
-            house_account(session, "fees", "", "KES"): "fees:KES",
-            house_account(session, "suspense", "", "KES"): "suspense:KES",
+            platform_account(session, "clearing", "mpesa", "KES"): "clearing:mpesa:KES",
+            platform_account(session, "fees", "", "KES"): "fees:KES",
+            platform_account(session, "suspense", "", "KES"): "suspense:KES",
             tenant_suspense(session, shop.tenant_id, "KES"): f"suspense:{shop.tenant_id}:KES",
             external_account(session, "KES"): "external:KES",
         }
@@ -114,7 +114,7 @@ def test_a_tenant_s_wallet_never_goes_below_zero(app: Flask, shop: Shop) -> None
 
     def take(session) -> None:
         wallet = tenant_wallet(session, shop.tenant_id, "KES")
-        amounts = {wallet: -101, house_account(session, "fees", "", "KES"): 101}
+        amounts = {wallet: -101, platform_account(session, "fees", "", "KES"): 101}
         ledger.post(session, "test", ref_id=ids.uuid7(), now=clock.now(), currency="KES", amounts=amounts)
 
     with app.app_context(), pytest.raises(InsufficientBalance):

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import ids
-from app.services import wallet_service
+from app.services.wallets import wallets
 from tests.support.factories import make_user, make_wallet
 from tests.support.together import together
 
@@ -96,7 +96,7 @@ def test_one_key_opens_one_wallet(app: Flask, client: FlaskClient) -> None:
 def test_the_most_wallets_holds_when_opened_at_once(app: Flask, client: FlaskClient) -> None:
     """Broken by: counting without locking the user."""
     user = make_user(app)
-    for _ in range(wallet_service.MAX_WALLETS - 1):
+    for _ in range(wallets.MAX_WALLETS - 1):
         make_wallet(app, user)
     answers = together(
         5,
@@ -105,7 +105,7 @@ def test_the_most_wallets_holds_when_opened_at_once(app: Flask, client: FlaskCli
         ),
     )
     assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400, 400]
-    assert len(client.get(ACCOUNTS, headers=user.headers).json["accounts"]) == wallet_service.MAX_WALLETS
+    assert len(client.get(ACCOUNTS, headers=user.headers).json["accounts"]) == wallets.MAX_WALLETS
 
 
 def test_a_list_shows_only_ones_own_oldest_first(app: Flask, client: FlaskClient) -> None:
@@ -261,7 +261,7 @@ def test_a_balance_is_always_the_sum_of_the_history_beside_it(app: Flask, client
         return [
             (page["account"]["balance"], f"{len(page['recent_transactions'])}.00")
             for page in shown
-            if len(page["recent_transactions"]) < wallet_service.RECENT
+            if len(page["recent_transactions"]) < wallets.RECENT
         ]
 
     for pairs in together(4, act):

@@ -282,7 +282,7 @@ def test_a_forged_token_is_nobodys(app: Flask, client: FlaskClient) -> None:
 
 def test_a_token_for_anothers_session_is_refused(app: Flask, client: FlaskClient) -> None:
     """The session's row decides whose it is, even for a token that our own key signed."""
-    from app.services import tokens
+    from app.services.identity import tokens
 
     user, victim = make_user(app), make_user(app)
     with app.app_context():

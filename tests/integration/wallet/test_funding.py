@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock, create_app, ids, ledger
-from app.services import wallet_service
+from app.services.wallets import wallets as wallet_wallets
 from app.unit_of_work import reading, transaction
 from tests.support.factories import Person, balance_of, make_user, make_wallet
 from tests.support.together import together
@@ -288,13 +288,13 @@ def test_a_frozen_wallet_gives_nothing_and_takes_everything(
     user = make_user(app)
     wallet = make_wallet(app, user, balance="10.00")
     with app.app_context():
-        wallet_service.set_frozen(wallet, is_frozen=True, operator="olga")
+        wallet_wallets.set_frozen(wallet, is_frozen=True, operator="olga")
     shown = client.get(f"/api/v1/accounts/{wallet}", headers=user.headers).json["account"]
     assert shown["status"] == "frozen"
     assert code_of(withdraw(client, user, wallet, 1)) == (403, "PERMISSION_DENIED")
     assert deposit(client, user, wallet, 1).json["new_balance"] == "11.00"
     with app.app_context():
-        wallet_service.set_frozen(wallet, is_frozen=False, operator="olga")
+        wallet_wallets.set_frozen(wallet, is_frozen=False, operator="olga")
     assert withdraw(client, user, wallet, 1).status_code == 200
     events = rows("SELECT type, actor FROM outbox WHERE object_id = :id ORDER BY id", id=wallet)
     assert events == [("wallet.frozen", "olga"), ("wallet.thawed", "olga")]

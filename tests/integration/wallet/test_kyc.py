@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 
 from app import clock, create_app
 from app.errors import InvalidRequest, NotFound
-from app.jobs.kyc import verify_kyc_request
-from app.services import kyc_service
+from app.services.kyc import verification as kyc
+from app.worker.kyc import verify_kyc_request
 from tests.support.factories import make_user
 from tests.support.kyc import PDF, code_of, details, status_of, submit, upload
 from tests.support.together import together
@@ -112,7 +112,7 @@ def test_details_alone_verify_nobody(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         verify_kyc_request({"request_id": request_id})
         with pytest.raises(InvalidRequest):
-            kyc_service.decide(request_id, "verified", reason=None, actor_name="olga")
+            kyc.decide(request_id, "verified", reason=None, actor_name="olga")
     assert status_of(client, user)["verification_level"] == "tier_0"
 
 
@@ -122,11 +122,11 @@ def test_an_operator_rejects_and_the_user_tries_again(app: Flask, client: FlaskC
     upload(client, user)
     with app.app_context():
         with pytest.raises(InvalidRequest):
-            kyc_service.decide(request_id, "rejected", reason=None, actor_name="olga")
-        kyc_service.decide(request_id, "rejected", reason="The photo is blurred.", actor_name="olga")
+            kyc.decide(request_id, "rejected", reason=None, actor_name="olga")
+        kyc.decide(request_id, "rejected", reason="The photo is blurred.", actor_name="olga")
         for verdict in ("verified", "rejected"):
             with pytest.raises(InvalidRequest):
-                kyc_service.decide(request_id, verdict, reason="x", actor_name="olga")
+                kyc.decide(request_id, verdict, reason="x", actor_name="olga")
     shown = status_of(client, user)
     assert (shown["status"], shown["rejection_reason"]) == ("rejected", "The photo is blurred.")
     assert (shown["verification_level"], shown["verified_at"]) == ("tier_0", None)
@@ -148,7 +148,7 @@ def test_an_operator_may_not_mistake_the_request(app: Flask) -> None:
     with app.app_context():
         for name in ("kyc_req_" + "0" * 32, "kyc_req_1", "usr_" + "0" * 32, ""):
             with pytest.raises(NotFound):
-                kyc_service.decide(name, "verified", reason=None, actor_name="olga")
+                kyc.decide(name, "verified", reason=None, actor_name="olga")
 
 
 def test_a_higher_tier_is_kept(app: Flask, client: FlaskClient) -> None:
@@ -156,7 +156,7 @@ def test_a_higher_tier_is_kept(app: Flask, client: FlaskClient) -> None:
     request_id = submit(client, user).json["request_id"]
     upload(client, user)
     with app.app_context():
-        kyc_service.decide(request_id, "verified", reason=None, actor_name="olga")
+        kyc.decide(request_id, "verified", reason=None, actor_name="olga")
     assert status_of(client, user)["verification_level"] == "tier_3"
 
 
@@ -168,7 +168,7 @@ def test_one_request_at_a_time(app: Flask, client: FlaskClient, until: str) -> N
         upload(client, user)
     if until == "verified":
         with app.app_context():
-            kyc_service.decide(request_id, "verified", reason=None, actor_name="olga")
+            kyc.decide(request_id, "verified", reason=None, actor_name="olga")
     assert code_of(submit(client, user)) == (400, "INVALID_REQUEST")
     assert status_of(client, user)["request_id"] == request_id
 
@@ -234,5 +234,5 @@ def test_nobody_without_a_token(client: FlaskClient, method: str, path: str) -> 
 def test_statuses_move_only_forward() -> None:
     assert {
         "pending": {"under_review"}, "under_review": {"verified", "rejected"}, "verified": set(), "rejected": set()
-    } == kyc_service.MOVES  # fmt: skip
-    assert set(kyc_service.NEXT_STEPS) == set(kyc_service.MOVES) | {"not_started"}
+    } == kyc.MOVES  # fmt: skip
+    assert set(kyc.NEXT_STEPS) == set(kyc.MOVES) | {"not_started"}

@@ -18,7 +18,8 @@ from flask.testing import FlaskClient
 
 from app import clock, ids
 from app.crypto import CannotOpen, sealer
-from app.services import kyc_files, kyc_service
+from app.services.kyc import files as kyc_files
+from app.services.kyc import verification as kyc
 from tests.support.factories import make_user
 from tests.support.kyc import JPG, PDF, PNG, code_of, status_of, stored, submit, upload, upload_bytes
 from tests.support.together import together
@@ -123,13 +124,13 @@ def test_documents_at_once_are_counted_and_schedule_one_job(
     user = make_user(app, tier=0)
     request_id = submit(client, user).json["request_id"]
     before = stored(app)
-    answers = together(kyc_service.MAX_DOCUMENTS + 4, lambda _: upload(app.test_client(), user).status_code)
-    assert Counter(answers) == {201: kyc_service.MAX_DOCUMENTS, 400: 4}
+    answers = together(kyc.MAX_DOCUMENTS + 4, lambda _: upload(app.test_client(), user).status_code)
+    assert Counter(answers) == {201: kyc.MAX_DOCUMENTS, 400: 4}
     row_id = ids.parse(ids.KYC_REQUEST, request_id)
     assert rows("SELECT count(*) FROM kyc_documents WHERE request_id = :id", id=row_id) == [
-        (kyc_service.MAX_DOCUMENTS,)
+        (kyc.MAX_DOCUMENTS,)
     ]
-    assert len(stored(app) - before) == kyc_service.MAX_DOCUMENTS
+    assert len(stored(app) - before) == kyc.MAX_DOCUMENTS
     assert rows("SELECT count(*) FROM jobs WHERE ref = :ref", ref=request_id) == [(1,)]
     moves = rows(
         "SELECT count(*) FROM outbox WHERE type = 'kyc.under_review' AND object_id = :id", id=request_id
@@ -164,10 +165,10 @@ def test_what_is_stored_is_encrypted_and_private(app: Flask, client: FlaskClient
     document_id = ids.parse(ids.KYC_DOCUMENT, answer.json["document_id"])
     assert document_id is not None and row_id is not None
     with app.app_context():
-        assert number.encode() in sealer().open(kept, purpose=kyc_service.DETAILS_PURPOSE, row_id=row_id)
+        assert number.encode() in sealer().open(kept, purpose=kyc.DETAILS_PURPOSE, row_id=row_id)
         assert kyc_files.read(file.name, document_id=document_id) == content
         with pytest.raises(CannotOpen):  # copied to another row
-            sealer().open(kept, purpose=kyc_service.DETAILS_PURPOSE, row_id=ids.uuid7())
+            sealer().open(kept, purpose=kyc.DETAILS_PURPOSE, row_id=ids.uuid7())
         with pytest.raises(CannotOpen):
             kyc_files.read(file.name, document_id=row_id)
 
@@ -189,8 +190,8 @@ def test_the_sweep_takes_only_old_files_without_a_row(app: Flask, client: FlaskC
     kept = stored(app) - before
     with app.app_context():
         orphan = Path(app.config["VAR_DIR"]) / "kyc" / kyc_files.write(PDF, document_id=ids.uuid7())
-        assert kyc_service.sweep_documents() == 0
-        clock.travel(kyc_service.ORPHAN_LIFE + timedelta(hours=1))
-        assert kyc_service.sweep_documents() == 1
+        assert kyc.sweep_documents() == 0
+        clock.travel(kyc.ORPHAN_LIFE + timedelta(hours=1))
+        assert kyc.sweep_documents() == 1
     assert not orphan.exists()
     assert all(file.exists() for file in kept)

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app.models.payment import PAYMENT_STATUSES
-from app.services.payment_return_service import STANDINGS
+from app.services.payments.payer_status import PAYER_STATUSES
 from app.unit_of_work import transaction
 from tests.support.tenants import fund_shop, make_shop
 
@@ -75,8 +75,8 @@ def test_every_status_has_its_words(app: Flask, client: FlaskClient, pay: Pay, s
     payment_id = pay()
     _set(app, payment_id, status=status)
     words = client.get(f"/payments/{payment_id}/return").get_data(as_text=True)
-    assert ('http-equiv="refresh"' in words) is (STANDINGS[status] == "open")
-    assert ("Thank you" in words) is (STANDINGS[status] in ("open", "completed"))
+    assert ('http-equiv="refresh"' in words) is (PAYER_STATUSES[status] == "open")
+    assert ("Thank you" in words) is (PAYER_STATUSES[status] in ("open", "completed"))
 
 
 def test_money_that_waits_for_a_person_is_not_called_failed(

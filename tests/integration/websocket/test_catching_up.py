@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import socketio
 
-from app.events.transactions import PushMessage
+from app.events.push_messages import PushMessage
 from app.websocket.rooms import NAMESPACE, RoomManager
 
 ROOM, OWN = "transaction_pmt_1", "user_usr_1"

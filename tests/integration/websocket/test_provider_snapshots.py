@@ -11,9 +11,9 @@ from flask import Flask
 from app import clock
 from app.errors import NotFound, TokenInvalid
 from app.events import catalogue
-from app.events.transactions import PUSHED_EVENTS, push_of
-from app.services import realtime_service
-from app.services.realtime_tokens import TOKEN_LENGTH, is_realtime_token, realtime_token
+from app.events.push_messages import PUSHED_EVENTS, push_of
+from app.services.realtime import subscriptions
+from app.services.realtime.tokens import TOKEN_LENGTH, is_realtime_token, realtime_token
 from app.websocket import auth
 from tests.support.tenants import Shop, make_shop
 
@@ -39,13 +39,13 @@ def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
     app: Flask, shop: Shop, payment: dict[str, Any], publish
 ) -> None:
     with app.app_context():
-        watched = realtime_service.find_payment(payment["id"])
-        assert realtime_service.last_push(payment["id"]) is None
-        before = realtime_service.last_sequence()
+        watched = subscriptions.find_payment(payment["id"])
+        assert subscriptions.last_push(payment["id"]) is None
+        before = subscriptions.last_sequence()
         publish()
-        pushes, _ = realtime_service.pushes_after(before, limit=500)
+        pushes, _ = subscriptions.pushes_after(before, limit=500)
         own = [push for push in pushes if push.payload["transaction"]["id"] == payment["id"]]
-        last = realtime_service.last_push(payment["id"])
+        last = subscriptions.last_push(payment["id"])
 
     assert watched.tenant_id == shop.tenant_id and watched.parties == frozenset()
     assert watched.unpublished.payload["transaction"] == own[0].payload["transaction"]
@@ -58,7 +58,7 @@ def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
 
 def test_an_unknown_payment_is_not_found(app: Flask) -> None:
     with app.app_context(), pytest.raises(NotFound):
-        realtime_service.find_payment(str(uuid.uuid4()))
+        subscriptions.find_payment(str(uuid.uuid4()))
 
 
 def _push(customer_id: str | None, *, tenant_id: str = "t") -> Any:

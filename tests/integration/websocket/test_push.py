@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from app.events.push import Pusher, PushFailed, channel_of, decode, encode
-from app.events.transactions import PushMessage
+from app.events.push_messages import PushMessage
 from launcher.embedded import EmbeddedRedis
 from tests.support import servers
 from tests.support.waiting import SLACK_S

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from app import clock, ids
 from app.errors import NotFound
-from app.services import realtime_service
+from app.services.realtime import subscriptions
 from tests.support.factories import Person, make_user, make_wallet
 
 
@@ -36,11 +36,11 @@ def test_the_row_of_an_unpublished_payment_says_what_its_event_will_say(
     app: Flask, payment_id: str, sender: Person, publish: Callable[[], None]
 ) -> None:
     with app.app_context():
-        watched = realtime_service.find_payment(payment_id)
-        assert realtime_service.last_push(payment_id) is None
-        before = realtime_service.last_sequence()
+        watched = subscriptions.find_payment(payment_id)
+        assert subscriptions.last_push(payment_id) is None
+        before = subscriptions.last_sequence()
         publish()
-        pushes, last = realtime_service.pushes_after(before, limit=500)
+        pushes, last = subscriptions.pushes_after(before, limit=500)
         own = [push for push in pushes if push.payload["transaction"]["id"] == payment_id]
         pending, completed = own
 
@@ -49,9 +49,9 @@ def test_the_row_of_an_unpublished_payment_says_what_its_event_will_say(
         assert watched.unpublished.payload["transaction"] == pending.payload["transaction"]
         assert watched.unpublished.rooms == pending.rooms
         assert watched.unpublished.payload["sequence"] is None
-        assert realtime_service.last_push(payment_id) == completed
-        assert completed.payload["sequence"] == last == realtime_service.last_sequence()
-        assert realtime_service.pushes_after(last, limit=500) == ([], last)
+        assert subscriptions.last_push(payment_id) == completed
+        assert completed.payload["sequence"] == last == subscriptions.last_sequence()
+        assert subscriptions.pushes_after(last, limit=500) == ([], last)
 
 
 @pytest.mark.parametrize(
@@ -60,12 +60,12 @@ def test_the_row_of_an_unpublished_payment_says_what_its_event_will_say(
 )
 def test_other_words_are_no_payment(app: Flask, public_id: str) -> None:
     with app.app_context(), pytest.raises(NotFound):
-        realtime_service.find_payment(public_id)
+        subscriptions.find_payment(public_id)
 
 
 def test_an_unknown_payment_is_not_found(app: Flask) -> None:
     with app.app_context(), pytest.raises(NotFound):
-        realtime_service.find_payment(ids.public(ids.PAYMENT, ids.uuid7()))
+        subscriptions.find_payment(ids.public(ids.PAYMENT, ids.uuid7()))
 
 
 def test_only_live_sessions_are_live(app: Flask, client: FlaskClient) -> None:
@@ -73,6 +73,6 @@ def test_only_live_sessions_are_live(app: Flask, client: FlaskClient) -> None:
     client.post("/api/v1/auth/logout", headers=left.headers)
     asked = {alive.session_id, left.session_id, disabled.session_id, uuid.uuid4()}
     with app.app_context():
-        assert realtime_service.live_sessions(asked, now=clock.now()) == {alive.session_id}
+        assert subscriptions.live_sessions(asked, now=clock.now()) == {alive.session_id}
         clock.travel(clock.timedelta(days=31))
-        assert realtime_service.live_sessions(asked, now=clock.now()) == set()
+        assert subscriptions.live_sessions(asked, now=clock.now()) == set()

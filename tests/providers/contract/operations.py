@@ -35,11 +35,11 @@ CALLS: Final[Mapping[str, Callable[[Scene, Provider], Any]]] = {
     "cancel": lambda scene, provider: provider.cancel(scene.open_once),
     "refund": lambda scene, provider: provider.refund(_refund(scene)),
     "inquire_refund": lambda scene, provider: provider.inquire_refund(
-        scene.refund_handle(_refund(scene), _known(scene))
+        scene.refund_reference(_refund(scene), _known(scene))
     ),
     "pay_out": lambda scene, provider: provider.pay_out(_first_payout(scene)),
     "inquire_payout": lambda scene, provider: provider.inquire_payout(
-        scene.payout_handle(_first_payout(scene), _known(scene))
+        scene.payout_reference(_first_payout(scene), _known(scene))
     ),
     "statement": _statement,
 }

@@ -23,18 +23,18 @@ from app.money import Money, exponent_of
 from app.providers.base import (
     Account,
     Capabilities,
+    ChargeReference,
     ChargeRequest,
-    Handle,
+    Context,
     Kind,
-    PayoutHandle,
     PayoutMethod,
+    PayoutReference,
     PayoutRequest,
     Provider,
-    RefundHandle,
+    RefundReference,
     RefundRequest,
     Result,
     State,
-    Surroundings,
 )
 from app.providers.errors import DuplicateReference, OutcomeUnknown, ProviderError
 from tests.providers.contract.case import ContractCase
@@ -102,7 +102,7 @@ class Scene:
             | dict(self.case.settings)
             | settings
         )
-        surroundings = Surroundings(
+        surroundings = Context(
             tokens=self.tokens if tokens is None else tokens,
             observe=self.observed,
             timeout_s=timeout_s,
@@ -135,20 +135,22 @@ class Scene:
             f"{self.theatre.inbox.url}/done", "Two chairs", self.case.metadata,
         )  # fmt: skip
 
-    def handle(self, request: ChargeRequest, told: Result | None = None) -> Handle:
+    def handle(self, request: ChargeRequest, told: Result | None = None) -> ChargeReference:
         """As the gateway remembers a charge; without `told`, after a lost answer."""
-        return Handle(
+        return ChargeReference(
             request.reference, request.label, request.amount, clock.now(),
             told.provider_reference if told else None, told.receipt if told else None, request.callback_url,
         )  # fmt: skip
 
-    def refund_of(self, charge: Handle, amount: Money | None = None, *, before: int = 0) -> RefundRequest:
+    def refund_of(
+        self, charge: ChargeReference, amount: Money | None = None, *, before: int = 0
+    ) -> RefundRequest:
         return RefundRequest(
             str(ids.uuid7()), amount or charge.amount, charge, "Returned", self.url(), refunded_before=before
         )
 
-    def refund_handle(self, request: RefundRequest, told: Result | None = None) -> RefundHandle:
-        return RefundHandle(
+    def refund_reference(self, request: RefundRequest, told: Result | None = None) -> RefundReference:
+        return RefundReference(
             request.reference, request.amount, request.charge, clock.now(),
             told.provider_reference if told else None, request.refunded_before, request.callback_url,
         )  # fmt: skip
@@ -159,8 +161,8 @@ class Scene:
             self.url(),
         )  # fmt: skip
 
-    def payout_handle(self, request: PayoutRequest, told: Result | None = None) -> PayoutHandle:
-        return PayoutHandle(
+    def payout_reference(self, request: PayoutRequest, told: Result | None = None) -> PayoutReference:
+        return PayoutReference(
             request.reference, request.amount, request.method, clock.now(),
             told.provider_reference if told else None, request.callback_url,
         )  # fmt: skip
@@ -231,10 +233,10 @@ class Scene:
     def charge(self, request: ChargeRequest, provider: Provider | None = None) -> Result:
         return self.checked((provider or self.provider).charge(request))
 
-    def inquire(self, charge: Handle, provider: Provider | None = None) -> Result:
+    def inquire(self, charge: ChargeReference, provider: Provider | None = None) -> Result:
         return self.checked((provider or self.provider).inquire(charge))
 
-    def becomes(self, charge: Handle, *states: State) -> Result:
+    def becomes(self, charge: ChargeReference, *states: State) -> Result:
         """By asking, until one of the states is told."""
         return wait_until(
             lambda: (found := self.inquire(charge)).state in states and found, f"the charge is {states}"
@@ -248,7 +250,7 @@ class Scene:
             self.must_be_clean(error.response)
             return None
 
-    def paid(self, amount: Money | None = None) -> Handle:
+    def paid(self, amount: Money | None = None) -> ChargeReference:
         """A charge that was paid, with its receipt."""
         request = self.request(amount)
         told = self.charge(request)
@@ -263,30 +265,30 @@ class Scene:
             done = claim
         assert done.receipt
         assert done.amount in (None, request.amount)
-        return Handle(
+        return ChargeReference(
             request.reference, request.label, request.amount, clock.now(), done.provider_reference, done.receipt,
             request.callback_url,
         )  # fmt: skip
 
     @cached_property
-    def paid_once(self) -> Handle:
+    def paid_once(self) -> ChargeReference:
         """A paid charge for tests that change nothing."""
         return self.paid()
 
     @cached_property
-    def open_once(self) -> Handle:
+    def open_once(self) -> ChargeReference:
         """A charge whose customer does not answer, for tests to which it does not matter whether it was cancelled."""
         return self.waiting()[1]
 
-    def waiting(self) -> tuple[ChargeRequest, Handle]:
+    def waiting(self) -> tuple[ChargeRequest, ChargeReference]:
         """A charge whose customer does not answer."""
         request = self.charge_that("timed_out")
         return request, self.handle(request, self.charge(request))
 
     def refund_ends(self, request: RefundRequest, told: Result | None) -> Result:
         """What became of a refund, by asking or by its callback."""
-        if Kind.REFUND in self.can.asks:
-            handle = self.refund_handle(request, told)
+        if Kind.REFUND in self.can.inquiry_kinds:
+            handle = self.refund_reference(request, told)
 
             def asked() -> Result | None:
                 try:
@@ -301,8 +303,8 @@ class Scene:
         return self.checked(claim)
 
     def payout_ends(self, request: PayoutRequest, told: Result | None) -> Result:
-        if Kind.PAYOUT in self.can.asks:
-            handle = self.payout_handle(request, told)
+        if Kind.PAYOUT in self.can.inquiry_kinds:
+            handle = self.payout_reference(request, told)
 
             def asked() -> Result | None:
                 found = self.checked(self.provider.inquire_payout(handle))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.errors import InvalidAmount
 from app.money import EXPONENTS, Money, exponent_of
 from app.providers.base import State
-from app.providers.errors import Declined, InvalidRequest
+from app.providers.errors import Declined, RequestRejected
 from tests.providers.contract.case import every
 from tests.providers.contract.scene import Scene, major
 
@@ -51,7 +51,7 @@ def test_what_is_booked_is_what_was_asked_for(scenes: dict[str, Scene], case_id:
         try:
             scene.provider.check(amount, request.customer)
             told = scene.charge(request)
-        except (InvalidAmount, InvalidRequest, Declined):
+        except (InvalidAmount, RequestRejected, Declined):
             if scene.case.is_remote:
                 assert scene.booked("charge", request.reference, request.label) == []
             return
@@ -90,6 +90,6 @@ def test_an_undeclared_currency_is_never_sent(scene: Scene) -> None:
     """`check` stands before every charge; nobody is asked about a currency that is not declared."""
     seen = len(scene.theatre.meddler.seen)
     for currency in sorted(set(EXPONENTS) - set(scene.can.currencies)):
-        with scene.refused(InvalidRequest):
+        with scene.refused(RequestRejected):
             scene.provider.check(Money(100_000, currency), scene.case.customer)
     assert len(scene.theatre.meddler.seen) == seen

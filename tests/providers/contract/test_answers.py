@@ -126,11 +126,11 @@ def _real(scene: Scene, operation: str) -> Any:
     if operation == "inquire_refund":
         refund = scene.refund_of(scene.paid())
         told = scene.checked(scene.provider.refund(refund))
-        return lambda provider: provider.inquire_refund(scene.refund_handle(refund, told))
+        return lambda provider: provider.inquire_refund(scene.refund_reference(refund, told))
     if operation == "inquire_payout":
         payout = scene.payout(*next(iter(scene.case.destinations)))
         told = scene.checked(scene.provider.pay_out(payout))
-        return lambda provider: provider.inquire_payout(scene.payout_handle(payout, told))
+        return lambda provider: provider.inquire_payout(scene.payout_reference(payout, told))
     if operation == "refund":
         refund = scene.refund_of(scene.paid())
         return lambda provider: provider.refund(refund)

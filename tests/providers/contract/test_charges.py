@@ -15,10 +15,10 @@ from app.providers.base import Customer, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
-    InvalidRequest,
     NotSupported,
     OutcomeUnknown,
     RateLimited,
+    RequestRejected,
 )
 from tests.providers.contract.scene import Scene
 from tests.support.providers import MemoryTokens
@@ -59,7 +59,7 @@ def test_a_customer_who_does_not_answer_is_waited_for(scene: Scene) -> None:
 def test_a_reference_nobody_sent_is_not_there_or_not_known(scene: Scene) -> None:
     if scene.case.remembers:
         never = scene.handle(scene.request())
-        if scene.can.can_ask_by_reference:
+        if scene.can.can_inquire_by_reference:
             assert scene.inquire(never).state is State.NOT_FOUND
         else:
             with scene.refused(OutcomeUnknown):
@@ -85,7 +85,7 @@ def test_a_decline_is_a_definite_no(scene: Scene, fault: str) -> None:
 
 def test_what_the_provider_cannot_take_is_a_definite_no(scene: Scene) -> None:
     request = scene.case.refused(scene.request())
-    with scene.refused(InvalidRequest):
+    with scene.refused(RequestRejected):
         scene.charge(request, scene.make(tokens=MemoryTokens(), **scene.case.refused_settings))
     scene.must_have_charged(request)
 
@@ -93,7 +93,7 @@ def test_what_the_provider_cannot_take_is_a_definite_no(scene: Scene) -> None:
 def test_check_knows_currencies_limits_and_needs(scene: Scene) -> None:
     amount, customer = scene.amount(), scene.case.customer
     for code in sorted(set(EXPONENTS) - set(scene.can.currencies))[:3]:
-        with scene.refused(InvalidRequest):
+        with scene.refused(RequestRejected):
             scene.provider.check(Money(100_000, code), customer)
     for code, limits in scene.can.currencies.items():
         beyond = [limits.minimum - 1] + ([limits.maximum + 1] if limits.maximum else [])
@@ -101,7 +101,7 @@ def test_check_knows_currencies_limits_and_needs(scene: Scene) -> None:
             with pytest.raises(InvalidAmount):
                 scene.provider.check(Money(minor, code), customer)
     for need in scene.can.needs:
-        with scene.refused(InvalidRequest):
+        with scene.refused(RequestRejected):
             scene.provider.check(amount, replace(customer, **{need: None}))
     if scene.can.whole_units:
         with pytest.raises(InvalidAmount):

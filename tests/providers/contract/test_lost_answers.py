@@ -7,14 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from app.providers.base import ChargeRequest, Handle, Kind, Result, State
+from app.providers.base import ChargeReference, ChargeRequest, Kind, Result, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
+    NotSent,
     OutcomeUnknown,
-    Unavailable,
+    RequestRejected,
 )
 from tests.providers.contract.meddler import hung_up, instead
 from tests.providers.contract.operations import OPERATIONS, prepare, run, supports
@@ -24,10 +24,10 @@ from tests.support.providers import MemoryTokens
 DONE = [("drop", {}), ("after", {"status": 500}), ("after", {"status": 503})]
 
 
-def found_again(scene: Scene, request: ChargeRequest) -> Handle:
+def found_again(scene: Scene, request: ChargeRequest) -> ChargeReference:
     """The charge, as an inquiry or a callback names it after its answer was lost."""
     lost = scene.handle(request)
-    if scene.can.can_ask_by_reference:
+    if scene.can.can_inquire_by_reference:
         return lost
     with scene.refused(OutcomeUnknown):
         scene.inquire(lost)
@@ -52,7 +52,7 @@ def test_not_done_and_nobody_said_so(scene: Scene, status: int) -> None:
     with scene.refused(OutcomeUnknown):
         scene.charge(request)
     lost = scene.handle(request)
-    if scene.can.can_ask_by_reference:
+    if scene.can.can_inquire_by_reference:
         assert scene.inquire(lost).state is State.NOT_FOUND
     else:
         with scene.refused(OutcomeUnknown):
@@ -70,8 +70,8 @@ def test_the_answer_took_too_long_and_it_was_done(remote: Scene) -> None:
     remote.must_have_charged(request, request.amount)
 
 
-def found_again_in_time(scene: Scene, request: ChargeRequest) -> Handle:
-    if not scene.can.can_ask_by_reference:
+def found_again_in_time(scene: Scene, request: ChargeRequest) -> ChargeReference:
+    if not scene.can.can_inquire_by_reference:
         return found_again(scene, request)
     lost = scene.handle(request)
     scene.becomes(lost, State.PENDING, State.SUCCEEDED)
@@ -120,13 +120,13 @@ def test_nobody_listens_so_nothing_was_sent(remote: Scene, operation: str) -> No
     if not supports(remote, operation):
         pytest.skip("not this provider's: the provider has no such operation")
     away = remote.make(base_url=NOBODY, timeout_s=1, connect_timeout_s=1)
-    with remote.refused(Unavailable):
+    with remote.refused(NotSent):
         run(remote, operation, away)
 
 
 def test_cpay_s_own_ways_of_not_being_there(scene: Scene) -> None:
     if not scene.case.is_remote:
-        for fault, error in (("unreachable", Unavailable), ("wrong_credentials", AuthFailed)):
+        for fault, error in (("unreachable", NotSent), ("wrong_credentials", AuthFailed)):
             request = scene.charge_that(fault)
             with scene.refused(error):
                 scene.charge(request)
@@ -141,7 +141,7 @@ def test_no_token_means_that_nothing_was_sent(remote: Scene, meddling) -> None:
         pytest.skip("not this provider's: the provider has no tokens")
     remote.theatre.meddler.meddle(remote.case.paths["token"], meddling)
     request = remote.request()
-    with remote.refused(Unavailable):
+    with remote.refused(NotSent):
         remote.charge(request, remote.make(tokens=MemoryTokens()))
     assert remote.theatre.meddler.count(remote.case.paths["charge"]) == 0
     remote.must_have_charged(request)
@@ -174,5 +174,5 @@ def test_a_refusal_in_the_provider_s_own_words_is_a_definite_no(remote: Scene, o
     prepare(remote, operation)
     status, body = remote.case.refusal
     remote.theatre.meddler.meddle(remote.case.paths[operation], instead(status, json.dumps(body).encode()))
-    with remote.refused(InvalidRequest, Declined):
+    with remote.refused(RequestRejected, Declined):
         run(remote, operation, remote.provider)

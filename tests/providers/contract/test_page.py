@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from app.money import Money
-from app.providers.base import Callback, ChargeRequest, Customer, Handle, Kind, Provider, State
+from app.providers.base import Callback, ChargeReference, ChargeRequest, Customer, Kind, Provider, State
 from app.providers.errors import AuthFailed, InvalidCallback, OutcomeUnknown
 from tests.support.providers import Scripted, make_provider
 
@@ -27,7 +27,7 @@ ORDER: dict[str, Any] = {
 CHARGE = ChargeRequest(
     "r-1", "R1", Money(1230, "KES"), Customer(), "http://127.0.0.1/c", "http://127.0.0.1/r"
 )
-HANDLE = Handle("r-1", "R1", CHARGE.amount, datetime(2026, 1, 1, tzinfo=UTC))
+HANDLE = ChargeReference("r-1", "R1", CHARGE.amount, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def blocks() -> list[str]:

@@ -12,11 +12,11 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     NotSupported,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    RequestRejected,
 )
 from tests.providers.contract.case import every
 from tests.providers.contract.scene import Scene
@@ -83,10 +83,10 @@ def test_a_payout_whose_answer_was_lost(
 def _asked(scene: Scene, request: PayoutRequest, *, is_done: bool) -> None:
     """By our reference alone: the truth, or that it is not known; never the opposite."""
     try:
-        found = scene.checked(scene.provider.inquire_payout(scene.payout_handle(request)))
+        found = scene.checked(scene.provider.inquire_payout(scene.payout_reference(request)))
     except OutcomeUnknown:
         return
-    if Kind.PAYOUT in scene.can.asks:
+    if Kind.PAYOUT in scene.can.inquiry_kinds:
         assert found.state in ((State.PENDING, State.SUCCEEDED) if is_done else (State.NOT_FOUND,))
     else:
         assert found.state is State.PENDING, "the answer comes by callback"
@@ -107,11 +107,11 @@ def test_where_nothing_is_declared_nothing_is_paid_out(scene: Scene) -> None:
         request = PayoutRequest(
             "0198c0de-0000-7000-8000-000000000009", scene.amount("2000", code), method, anywhere
         )
-        with scene.refused(NotSupported if method not in scene.can.payouts else InvalidRequest):
+        with scene.refused(NotSupported if method not in scene.can.payouts else RequestRejected):
             scene.provider.pay_out(request)
     if not scene.can.payouts:
         with scene.refused(NotSupported):
-            scene.provider.inquire_payout(scene.payout_handle(request))
+            scene.provider.inquire_payout(scene.payout_reference(request))
 
 
 def test_a_destination_that_lacks_something_is_refused_before_anything_is_sent(remote: Scene) -> None:
@@ -122,7 +122,7 @@ def test_a_destination_that_lacks_something_is_refused_before_anything_is_sent(r
                 continue  # wallets have none, and a bank account's is looked up
             less = {key: value for key, value in request.destination.items() if key != name}
             seen = len(remote.theatre.meddler.seen)
-            with remote.refused(InvalidRequest):
+            with remote.refused(RequestRejected):
                 remote.provider.pay_out(replace(request, destination=less))
             assert len(remote.theatre.meddler.seen) == seen
 
@@ -155,9 +155,9 @@ def test_a_refused_question_is_no_refused_payout(remote: Scene) -> None:
     for fault in ("drop", "before", "after", "rate_limit", "token_expired"):
         remote.fault("inquire_payout", fault)
         try:
-            found = remote.provider.inquire_payout(remote.payout_handle(request, told))
+            found = remote.provider.inquire_payout(remote.payout_reference(request, told))
         except ProviderError as error:
-            assert not isinstance(error, Declined | InvalidRequest | DuplicateReference), fault
+            assert not isinstance(error, Declined | RequestRejected | DuplicateReference), fault
         else:
             assert found.state in (State.PENDING, State.SUCCEEDED), fault
     remote.payout_ends(request, told)

@@ -12,16 +12,16 @@ from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
-    InvalidRequest,
     NotSupported,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    RequestRejected,
 )
 from tests.providers.contract.scene import Scene
 from tests.support.providers import MemoryTokens
 
-NO = (InvalidRequest, Declined)
+NO = (RequestRejected, Declined)
 
 
 def refunded(scene: Scene, request: RefundRequest) -> Result:
@@ -46,7 +46,7 @@ def test_a_whole_payment_is_given_back(scene: Scene) -> None:
     assert told.provider_reference
     scene.must_have_refunded([request], paid.amount)
     if scene.case.is_remote:
-        assert scene.inquire(paid).state in (State.SUCCEEDED, State.REVERSED, State.GIVEN_BACK)
+        assert scene.inquire(paid).state in (State.SUCCEEDED, State.REVERSED, State.REFUNDED)
 
 
 def test_a_part_is_given_back_or_refused_before_anything_moves(scene: Scene) -> None:
@@ -56,7 +56,7 @@ def test_a_part_is_given_back_or_refused_before_anything_moves(scene: Scene) -> 
         refunded(scene, request)
         scene.must_have_refunded([request], request.amount)
         return
-    with scene.refused(InvalidRequest):
+    with scene.refused(RequestRejected):
         scene.provider.refund(request)
     scene.must_have_refunded([request])
 
@@ -105,7 +105,7 @@ def test_the_same_refund_sent_twice_moves_once(scene: Scene) -> None:
     scene.checked(scene.provider.refund(request))
     try:
         again = scene.checked(scene.provider.refund(request))
-    except (Declined, InvalidRequest, DuplicateReference) as error:
+    except (Declined, RequestRejected, DuplicateReference) as error:
         scene.must_be_clean(error.response)
     else:
         assert again.state is not State.FAILED
@@ -131,9 +131,9 @@ def test_a_refund_that_was_done_and_whose_answer_was_lost(
     remote.fault("refund", fault, **more)
     with remote.refused(OutcomeUnknown):
         remote.provider.refund(request)
-    if Kind.REFUND not in remote.can.asks:
+    if Kind.REFUND not in remote.can.inquiry_kinds:
         with remote.refused(OutcomeUnknown):
-            remote.provider.inquire_refund(remote.refund_handle(request))
+            remote.provider.inquire_refund(remote.refund_reference(request))
     assert remote.refund_ends(request, None).state is State.SUCCEEDED
     remote.must_have_refunded([request], paid.amount)
 
@@ -145,7 +145,7 @@ def test_a_refund_that_was_not_done_and_nobody_said_so(remote: Scene) -> None:
     with remote.refused(OutcomeUnknown):
         remote.provider.refund(request)
     try:
-        found = remote.checked(remote.provider.inquire_refund(remote.refund_handle(request)))
+        found = remote.checked(remote.provider.inquire_refund(remote.refund_reference(request)))
     except OutcomeUnknown as error:
         remote.must_be_clean(error.response)
     else:
@@ -163,7 +163,7 @@ def test_lost_refunds_in_this_process(scene: Scene, fault: str, state: State) ->
     request = scene.refund_of(paid, scene.amount(scene.case.amounts[fault]))
     with scene.refused(OutcomeUnknown):
         scene.provider.refund(request)
-    assert scene.checked(scene.provider.inquire_refund(scene.refund_handle(request))).state is state
+    assert scene.checked(scene.provider.inquire_refund(scene.refund_reference(request))).state is state
 
 
 def test_a_refund_asked_for_too_often_or_with_wrong_credentials_moves_nothing(remote: Scene) -> None:
@@ -181,7 +181,7 @@ def test_a_refund_asked_for_too_often_or_with_wrong_credentials_moves_nothing(re
 
 def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
     """The first part's handle never tells of the second part."""
-    if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.asks):
+    if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.inquiry_kinds):
         pytest.skip("not this provider's: a payment has one refund, or refunds cannot be asked about")
     paid = remote.paid()
     part = third(paid.amount)
@@ -189,12 +189,12 @@ def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
     told = refunded(remote, first)
     never = replace(first, reference="00000000-0000-7000-8000-000000000000", amount=paid.amount - part)
     try:
-        found = remote.provider.inquire_refund(remote.refund_handle(never))
+        found = remote.provider.inquire_refund(remote.refund_reference(never))
     except ProviderError as error:
         assert isinstance(error, OutcomeUnknown)
     else:
         assert found.state is State.NOT_FOUND
-    again = remote.checked(remote.provider.inquire_refund(remote.refund_handle(first, told)))
+    again = remote.checked(remote.provider.inquire_refund(remote.refund_reference(first, told)))
     assert again.amount == part
 
 
@@ -222,4 +222,4 @@ def test_reversed_means_all_of_it(remote: Scene) -> None:
         pytest.skip("not this provider's: there are no parts")
     paid = remote.paid()
     refunded(remote, remote.refund_of(paid, third(paid.amount)))
-    assert remote.inquire(paid).state in (State.SUCCEEDED, State.GIVEN_BACK)
+    assert remote.inquire(paid).state in (State.SUCCEEDED, State.REFUNDED)

@@ -9,9 +9,9 @@ from typing import Any
 from marshmallow import ValidationError
 from marshmallow import fields as ma
 
-from app.api import fields
-from app.api.schema import Schema
-from app.services.provider_event_admin import STATES
+from app.http import fields
+from app.http.schema import Schema
+from app.services.callbacks.inbox import STATES
 
 
 class Id(fields.Text):

@@ -7,10 +7,10 @@ from typing import Any
 from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow import fields as ma
 
-from app.api import fields
 from app.api.gateway.contact_fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
-from app.api.schema import Schema
 from app.errors import InvalidAmount, UnsupportedCurrency
+from app.http import fields
+from app.http.schema import Schema
 from app.money import Money
 
 _STATUSES = (

@@ -7,14 +7,14 @@ from typing import Any, Final
 from marshmallow import ValidationError, pre_load
 from marshmallow import fields as ma
 
-from app.api import fields
-from app.api.schema import Schema
 from app.clock import iso_z
+from app.http import fields
+from app.http.schema import Schema
 from app.models.user import User
-from app.services import emails
-from app.services.auth_service import Login
-from app.services.passwords import MAX_LENGTH
-from app.services.tokens import MAX_TOKEN_LENGTH
+from app.services.identity import emails
+from app.services.identity.authentication import Login
+from app.services.identity.passwords import MAX_LENGTH
+from app.services.identity.tokens import MAX_TOKEN_LENGTH
 
 _PASSWORD: Final = {
     "format": "password",

@@ -11,9 +11,9 @@ from flask_smorest.fields import Upload
 from marshmallow import ValidationError, pre_load, validate
 from marshmallow import fields as ma
 
-from app.api import fields
-from app.api.schema import Schema
 from app.errors import UnsupportedMediaType
+from app.http import fields
+from app.http.schema import Schema
 
 _STATUSES: Final = ("not_started", "pending", "under_review", "verified", "rejected")
 _WORD: Final = "[A-Za-z][A-Za-z0-9_-]*"

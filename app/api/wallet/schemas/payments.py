@@ -6,12 +6,12 @@ from typing import Any
 
 from marshmallow import fields as ma
 
-from app.api import fields
-from app.api.schema import Schema
 from app.clock import iso_z
+from app.http import fields
+from app.http.schema import Schema
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
-from app.services.wallet_payment_service import MAX_BATCH
+from app.services.wallets.payments import MAX_BATCH
 
 _DESTINATION = {"description": "The recipient's e-mail address or wallet id (`acc_…`)."}
 _STATUS = {"enum": ["pending", "processing", "completed", "failed"]}

@@ -6,10 +6,10 @@ from typing import Any, Final
 
 from marshmallow import fields as ma
 
-from app.api import fields
-from app.api.schema import Schema
 from app.clock import iso_z
-from app.services.wallet_service import MOVEMENT_TYPES, Movement
+from app.http import fields
+from app.http.schema import Schema
+from app.services.wallets.wallets import MOVEMENT_TYPES, Movement
 
 _TYPES: Final = ("personal", "business")
 _MONEY: Final = {"examples": ["1000.00"], "description": "Decimal string in major units."}

@@ -1,0 +1,152 @@
+"""Payments through providers (document 001): initialise, look, verify, refund, cancel."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+from flask import Response
+
+from app.api.gateway.keys import needs_key
+from app.api.gateway.schemas.payments import (
+    InitializedAnswer,
+    InitializeRequest,
+    Nothing,
+    ProviderListAnswer,
+    RefundListAnswer,
+    RefundRequest,
+    TransactionAnswer,
+)
+from app.http.blueprint import Blueprint
+from app.http.guards import current_merchant
+from app.http.idempotency import claim
+from app.http.responses import respond
+from app.services import payment_service
+from app.services.idempotency_service import Answer
+from app.services.payment_service import CustomerDetails, PaymentRequest
+from app.services.realtime.tokens import realtime_token
+from app.services.refunds import create as refund_service
+
+blueprint = Blueprint("provider_payments", __name__, description="Payments through providers.")
+
+EITHER_PAYMENT: Final[dict[str, Any]] = {
+    "parameters": [
+        {
+            "in": "path",
+            "name": "payment_id",
+            "required": True,
+            "schema": {
+                "anyOf": [
+                    {"type": "string", "format": "uuid"},
+                    {"type": "string", "pattern": "^pmt_[0-9a-f]{32}$"},
+                ]
+            },
+        }
+    ],
+    "responses": {
+        "200": {
+            "description": "OK",
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "oneOf": [
+                            {"$ref": "#/components/schemas/TransactionAnswer"},
+                            {"$ref": "#/components/schemas/PaymentAnswer"},
+                        ],
+                    }
+                }
+            },
+        }
+    },
+}
+"""OpenAPI knows one GET /payments/{payment_id}; here are two, told apart by the id (CONTRACT, Collisions)."""
+
+
+@blueprint.route("/payments/initialize", methods=["POST"])
+@needs_key
+@blueprint.arguments(InitializeRequest)
+@blueprint.response(201, InitializedAnswer)
+def initialize_payment(body: dict[str, Any]) -> Response:
+    """Ask a customer for money. 402: the provider refused; 502: it could not be reached; nothing was taken then.
+
+    201 with `processing` also when the provider's answer was lost: what became of it is found out, never guessed.
+    """
+    answer = payment_service.initialize(current_merchant(), _order(body), claim(body, is_required=True))
+    # Not stored with the answer: whoever reads the idempotency table could watch payments.
+    token = realtime_token(uuid.UUID(answer.body["payment"]["id"]))
+    return _answered(answer, realtime_token=token)
+
+
+@blueprint.route("/payments/providers")
+@blueprint.response(200, ProviderListAnswer)
+def list_providers() -> Response:
+    """The providers you can ask by, what each can do, and in which currencies."""
+    return _ok(payment_service.providers(current_merchant()))
+
+
+@blueprint.route("/payments/<uuid:payment_id>")
+@blueprint.response(200, TransactionAnswer)
+@blueprint.doc(**EITHER_PAYMENT)
+def get_payment(payment_id: uuid.UUID) -> Response:
+    """A payment as it is known here; nobody is asked. With a user's token and a `pmt_…` id, a wallet payment."""
+    return _ok(payment_service.get_payment(current_merchant(), payment_id))
+
+
+@blueprint.route("/payments/<uuid:payment_id>/verify", methods=["POST"])
+@blueprint.arguments(Nothing)
+@blueprint.response(200, TransactionAnswer)
+def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
+    """Ask the provider now. A payment that is final is answered as it is."""
+    return _ok(payment_service.verify(current_merchant(), payment_id))
+
+
+@blueprint.route("/payments/<uuid:payment_id>/refund", methods=["POST"])
+@needs_key
+@blueprint.arguments(RefundRequest)
+@blueprint.response(200, TransactionAnswer)
+def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
+    """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
+    answer = refund_service.refund(
+        current_merchant(), payment_id, amount=body.get("amount"), reason=body.get("reason") or None,
+        claim=claim(body, is_required=True),
+    )  # fmt: skip
+    return _answered(answer)
+
+
+@blueprint.route("/payments/<uuid:payment_id>/refunds")
+@blueprint.response(200, RefundListAnswer)
+def list_refunds(payment_id: uuid.UUID) -> Response:
+    """The payment's refunds, oldest first."""
+    return _ok(refund_service.refunds_of(current_merchant(), payment_id))
+
+
+@blueprint.route("/payments/<uuid:payment_id>/cancel", methods=["POST"])
+@blueprint.arguments(Nothing)
+@blueprint.response(200, TransactionAnswer)
+def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
+    """Take back a payment that the customer has not made, where the provider can."""
+    return _ok(payment_service.cancel(current_merchant(), payment_id))
+
+
+def _order(body: dict[str, Any]) -> PaymentRequest:
+    told = body["customer"]
+    customer = CustomerDetails(
+        phone=told["phone"], id=told.get("id") or None, email=told.get("email"), name=told.get("name") or None
+    )
+    return PaymentRequest(
+        provider=body["provider"], amount=body["amount"], currency=body["currency"], customer=customer,
+        metadata=body.get("metadata"), return_url=body.get("return_url"),
+    )  # fmt: skip
+
+
+def _answered(answer: Answer, **more: Any) -> Response:
+    """What a service answered under a key, the same each time it is asked."""
+    body: dict[str, Any] = {"success": answer.status < 400}
+    if not body["success"]:
+        body["error"] = answer.body["error"]
+    body["data"] = answer.body["payment"] | more
+    return respond(body, answer.status, replayed=answer.replayed)
+
+
+def _ok(data: Any) -> Response:
+    return respond({"success": True, "data": data})

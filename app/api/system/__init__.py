@@ -1,0 +1,1 @@
+"""Routes of the gateway itself: health, version, metrics, the OpenAPI document."""

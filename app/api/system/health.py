@@ -1,0 +1,106 @@
+"""The house's own routes: is it alive, is it ready, which version, how it is doing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, current_app
+
+from app import metrics
+from app.http.blueprint import Blueprint
+from app.http.openapi import document
+from app.http.responses import dumps, respond
+from app.http.schema import Schema
+from app.services.operator import health as health_checks
+from app.version import VERSION
+
+health = Blueprint("health", __name__, description="Is it alive, is it ready, which version.")
+root = Blueprint("root", __name__)
+
+_UNAVAILABLE = 503
+
+
+class Health(Schema):
+    """`status` is `ok`, or `unavailable` when a check failed."""
+
+    status = ma.fields.String(required=True, metadata={"enum": ["ok", "unavailable"]})
+    version = ma.fields.String()
+    checks = ma.fields.Dict(
+        keys=ma.fields.String(),
+        values=ma.fields.String(),
+        metadata={"description": "Each check's name and `ok`, or what is wrong with it."},
+    )
+
+
+class Version(Schema):
+    """What is running here."""
+
+    name = ma.fields.String(required=True)
+    version = ma.fields.String(required=True)
+
+
+@health.route("/health")
+@health.response(200, Health)
+def get_health() -> Response:
+    """Say that the process answers"""
+    return respond({"status": "ok", "version": VERSION})
+
+
+@health.route("/health/live")
+@health.response(200, Health)
+def get_live() -> Response:
+    """Say that the process answers (for a supervisor: restart it when this fails)"""
+    return respond({"status": "ok", "version": VERSION})
+
+
+@health.route("/health/ready")
+@health.response(200, Health)
+@health.alt_response(503, schema=Health)
+def get_ready() -> Response:
+    """Check database, migrations, ledger functions, relay and Redis (for a load balancer)"""
+    checks = health_checks.readiness(current_app.config, migrations=_migrations())
+    is_well = all(check.is_well for check in checks)
+    body: dict[str, Any] = {
+        "status": "ok" if is_well else "unavailable",
+        "version": VERSION,
+        "checks": {check.name: check.problem or "ok" for check in checks},
+    }
+    return respond(body, 200 if is_well else _UNAVAILABLE)
+
+
+@health.route("/version")
+@health.response(200, Version)
+def get_version() -> Response:
+    """Name the software and its version"""
+    return respond({"name": "Malipo", "version": VERSION})
+
+
+@root.route("/")
+def get_root() -> Response:
+    """Point a visitor to where things are."""
+    places = {
+        "documentation": "/docs",
+        "openapi": "/openapi.json",
+        "health": "/health/ready",
+        "api": "/api/v1",
+    }
+    return respond({"name": "Malipo", "version": VERSION, **places})
+
+
+@root.route("/metrics")
+def get_metrics() -> Response:
+    """Prometheus' text format. A proxy in front keeps this inside (deploy/nginx.conf)."""
+    found: metrics.Metrics = current_app.extensions["metrics"]
+    return Response(found.text(), content_type=metrics.CONTENT_TYPE)
+
+
+@root.route("/openapi.json")
+def get_openapi() -> Response:
+    """The OpenAPI document."""
+    return Response(dumps(document(current_app)), content_type="application/json")
+
+
+def _migrations() -> Path:
+    return Path(current_app.extensions["migrate"].directory)

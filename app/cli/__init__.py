@@ -1,0 +1,28 @@
+"""`flask …` for operators, one file a subject. A command prints a sentence; on trouble a sentence, and exit code 1."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from app.cli.audit import audit
+from app.cli.database import demo, prepare
+from app.cli.fees import fees
+from app.cli.jobs import jobs
+from app.cli.kyc import kyc
+from app.cli.ledger import ledger_commands
+from app.cli.payments import payments, reconcile
+from app.cli.provider_accounts import accounts
+from app.cli.relay import relay
+from app.cli.tenants import tenant
+from app.cli.users import user
+from app.cli.wallets import wallet
+
+COMMANDS = (
+    prepare, relay, reconcile, demo, ledger_commands, audit, kyc, jobs, wallet, tenant, user, fees, payments, accounts,
+)  # fmt: skip
+
+
+def register(app: Flask) -> None:
+    """Add every command to `app`."""
+    for command in COMMANDS:
+        app.cli.add_command(command)

@@ -1,0 +1,40 @@
+"""`flask kyc …`."""
+
+from __future__ import annotations
+
+import click
+from flask.cli import AppGroup
+
+from app.errors import GatewayError
+from app.services.kyc import verification as kyc_verification
+
+kyc = AppGroup("kyc", help="Identity verification.")
+
+
+@kyc.command("approve")
+@click.argument("request_id")
+def kyc_approve(request_id: str) -> None:
+    """Verify a request (kyc_req_…)."""
+    _decide(request_id, "verified", None)
+
+
+@kyc.command("reject")
+@click.argument("request_id")
+@click.argument("reason")
+def kyc_reject(request_id: str, reason: str) -> None:
+    """Reject a request (kyc_req_…) with a reason its sender will read."""
+    _decide(request_id, "rejected", reason)
+
+
+@kyc.command("sweep")
+def kyc_sweep() -> None:
+    """Remove files of documents whose request was never committed (older than a day)."""
+    click.echo(f"{kyc_verification.sweep_documents()} files removed.")
+
+
+def _decide(request_id: str, verdict: kyc_verification.Verdict, reason: str | None) -> None:
+    try:
+        kyc_verification.decide(request_id, verdict, reason=reason, actor_name="operator")
+    except GatewayError as error:
+        raise click.ClickException(error.message) from error
+    click.echo(f"{request_id} is {verdict}.")

@@ -1,0 +1,98 @@
+"""`flask payments waiting` and `flask payments show`: which payments need a person, and where to find them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+
+import click
+from flask.cli import with_appcontext
+
+from app.clock import iso_z
+from app.errors import GatewayError
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.money import Money
+from app.services.operator import payment_detail
+from app.services.operator.payment_detail import PaymentDetail
+
+
+@click.command("waiting")
+@with_appcontext
+def waiting() -> None:
+    """Payments that need a person's decision."""
+    found = payment_detail.payments_in_review()
+    for payment in found:
+        amount = Money(payment.amount, payment.currency)
+        click.echo(
+            f"{payment.id}  {payment.review}  {payment.provider}  {amount} {payment.currency}  {payment.status}"
+        )
+    if not found:
+        click.echo("No payment waits for a decision.")
+
+
+@click.command("show")
+@click.argument("payment_id", type=click.UUID)
+@with_appcontext
+def show(payment_id: uuid.UUID) -> None:
+    """A payment, its attempts and refunds, with their ids here and at the provider."""
+    try:
+        sheet = payment_detail.payment_detail(payment_id)
+    except GatewayError as error:
+        raise click.ClickException(error.message) from error
+    for line in _lines(sheet):
+        click.echo(line)
+
+
+def _lines(sheet: PaymentDetail) -> Iterator[str]:
+    payment = sheet.payment
+    yield f"Payment {payment.id} of {sheet.tenant}"
+    yield from _facts(
+        status=payment.status,
+        amount=f"{Money(payment.amount, payment.currency)} {payment.currency}",
+        review=payment.review,
+        failure=payment.failure_reason,
+        refunded=str(Money(payment.refunded, payment.currency)) if payment.refunded else None,
+        created=_time(payment.created_at),
+        completed=_time(payment.completed_at),
+    )
+    for attempt in sheet.attempts:
+        yield f"Attempt {attempt.number} at {attempt.provider} ({attempt.environment}): {attempt.state}"
+        yield from _facts(**_of_attempt(payment, attempt))
+    for refund in sheet.refunds:
+        amount = Money(refund.amount, refund.currency)
+        yield f"Refund {refund.id}: {refund.state}, {amount} {refund.currency}"
+        yield from _facts(**_of_refund(refund))
+
+
+def _of_attempt(payment: Payment, attempt: PaymentAttempt) -> dict[str, str | None]:
+    collected = attempt.collected
+    return {
+        "account": str(attempt.account_id or "house"),
+        "reference": attempt.reference,
+        "label": attempt.label,
+        "provider's id": attempt.provider_reference,
+        "receipt": attempt.receipt,
+        "collected": str(Money(collected, payment.currency)) if collected is not None else None,
+        "sent": _time(attempt.sent_at),
+        "error": " ".join(filter(None, (attempt.error_code, attempt.error_message))) or None,
+    }
+
+
+def _of_refund(refund: Refund) -> dict[str, str | None]:
+    return {
+        "reference": refund.reference,
+        "provider's id": refund.provider_reference,
+        "made by": refund.origin,
+        "reason": refund.reason,
+        "error": refund.error_message,
+        "created": _time(refund.created_at),
+    }
+
+
+def _facts(**facts: str | None) -> Iterator[str]:
+    return (f"  {name:<13}  {value}" for name, value in facts.items() if value is not None)
+
+
+def _time(moment: datetime | None) -> str | None:
+    return iso_z(moment) if moment else None

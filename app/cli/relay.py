@@ -1,0 +1,30 @@
+"""`flask relay`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from app.events.push import Pusher
+from app.events.relay import Relay
+from app.worker.broker import hand_over
+
+
+@click.command()
+@with_appcontext
+def relay() -> None:
+    """Publish events, fold balances, push to Socket.IO, hand due jobs to the workers; runs until stopped."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    make_relay(current_app.config).run(stop)
+
+
+def make_relay(config: Any) -> Relay:
+    """The relay with its real ways out: Socket.IO and Celery, both over Redis."""
+    return Relay(config, pusher=Pusher(config["REDIS_URL"]), hand_over=hand_over(config["REDIS_URL"]))

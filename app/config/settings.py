@@ -1,0 +1,95 @@
+"""Every setting. `.env.example` lists them; a test keeps the two equal."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Final
+
+from app.config.parsing import Setting, flag, one_of, seconds, words
+from app.config.providers import PROVIDER_SETTINGS, SANDBOX_SETTINGS
+
+MODES: Final = ("demo", "test", "production")
+
+
+PLACEHOLDERS: Final = ("", "change-me", "changeme", "secret", "dev")
+"""Values that are no secret. `.env.example` uses `change-me`; production refuses to start with any of these."""
+
+
+MIN_SECRET_LENGTH: Final = 32
+
+
+def _rates(text: str) -> dict[str, Decimal]:
+    return {
+        str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()
+    }
+
+
+def _costs(text: str) -> dict[str, dict[str, tuple[int, int]]]:
+    """`{"paystack": {"NGN": [15000, 10000]}}`: parts per million of the amount, and fixed minor units."""
+    table = json.loads(text or "{}")
+    try:
+        costs = {
+            str(provider): {str(code).upper(): (ppm, fixed) for code, (ppm, fixed) in rows.items()}
+            for provider, rows in table.items()
+        }
+    except (AttributeError, TypeError) as error:
+        raise ValueError('it must be like {"paystack": {"NGN": [15000, 10000]}}') from error
+    figures = [figure for rows in costs.values() for pair in rows.values() for figure in pair]
+    if any(type(figure) is not int or figure < 0 for figure in figures):
+        raise ValueError("a cost is two whole numbers, parts per million and fixed minor units")
+    return costs
+
+
+_USD_RATES = (
+    '{"EUR":"1.08","GBP":"1.27","KES":"0.0077","ETB":"0.0080","NGN":"0.00065","GHS":"0.065","ZAR":"0.055",'
+    '"UGX":"0.00027","TZS":"0.00039","RWF":"0.00072","XOF":"0.00165","CAD":"0.73","AUD":"0.66","INR":"0.0119",'
+    '"JPY":"0.0066","KWD":"3.25"}'
+)
+
+
+SETTINGS: Final = (
+    Setting("GATEWAY_ENV", "demo, test or production", "demo"),
+    Setting("FLASK_APP", "where the flask command finds the application", "wsgi.py"),
+    Setting("FLASK_ENV", "kept for compatibility; GATEWAY_ENV decides", "development", "production"),
+    Setting("SECRET_KEY", "Flask's own signatures; at least 32 random characters", secret=True),
+    Setting("JWT_SECRET_KEY", "signs access and refresh tokens; at least 32 random characters", secret=True),
+    Setting("ENCRYPTION_KEY", "Fernet keys for data at rest, newest first, comma separated", secret=True),
+    Setting("AUDIT_KEY", "chains the event log; keep a copy outside the database's backups", secret=True),
+    Setting("DATABASE_URL", "PostgreSQL 18, the application's own role (never a superuser)"),
+    Setting("DATABASE_OWNER_URL", "the role that owns the tables: migrations and demo data (default DATABASE_URL)"),
+    Setting("REDIS_URL", "rate limits, Socket.IO between processes, Celery's broker", "redis://localhost:6379/0"),
+    Setting("VAR_DIR", "KYC documents and the audit anchor", "var"),
+    Setting("BIND", "gunicorn's addresses, comma separated", "127.0.0.1:5000"),
+    Setting("WEB_WORKERS", "gunicorn worker processes", "1", "2", parse=int),
+    Setting("WEB_THREADS", "threads in each worker", "100", "16", parse=int),
+    Setting("TRUSTED_PROXIES", "reverse proxies in front whose X-Forwarded-For counts", "0", parse=int),
+    Setting("REALTIME", "embedded: app serves Socket.IO too; external: realtime does", "embedded", "external"),
+    Setting("REALTIME_BIND", "address of the realtime process", "127.0.0.1:5001"),
+    Setting("REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=int),
+    Setting("CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=words),
+    Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=int),
+    Setting("DB_POOL_TIMEOUT_S", "seconds a request waits for one", "10", parse=int),
+    Setting("DB_LOCK_TIMEOUT_MS", "longest wait for a lock; then 409", "2000", parse=int),
+    Setting("DB_STATEMENT_TIMEOUT_MS", "longest statement", "30000", parse=int),
+    Setting("ACCESS_TOKEN_TTL_S", "life of an access token, seconds", "3600", "900", parse=int),
+    Setting("REFRESH_TOKEN_TTL_S", "life of a refresh token, seconds", "2592000", parse=int),
+    Setting("RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute"),
+    Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
+    Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute"),
+    Setting("RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute"),
+    Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
+    Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
+    Setting("USD_RATES", "US dollars for one unit of a currency (JSON): wallet currencies, limits", _USD_RATES,
+            parse=_rates),
+    Setting("ROUTING_COSTS", "JSON over the built-in costs of providers (provider auto)", parse=_costs),
+    Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=flag),
+    Setting("KYC_AUTO_VERIFY_S", "seconds until a KYC request verifies itself; empty: never", "2", "",
+            parse=seconds),
+    Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO", parse=one_of("DEBUG", "INFO", "WARNING", "ERROR")),
+    *PROVIDER_SETTINGS,
+    *SANDBOX_SETTINGS,
+)  # fmt: skip
+
+
+SECRETS: Final = tuple(setting.name for setting in SETTINGS if setting.secret)

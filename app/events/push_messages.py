@@ -1,0 +1,92 @@
+"""What Socket.IO clients get: the `transaction` object made from an event's data, and the names of rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from app.clock import iso_z
+from app.events.catalogue import PROVIDER_PAYMENT_EVENTS, WALLET_PAYMENT_EVENTS
+from app.money import Money
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """One Socket.IO event for every client in any of `rooms`."""
+
+    event: str
+    payload: dict[str, Any]
+    rooms: tuple[str, ...]
+
+
+PUSHED_EVENTS: Final = WALLET_PAYMENT_EVENTS | PROVIDER_PAYMENT_EVENTS
+"""Events that cause a push; all of them are about one payment, and carry its state."""
+
+
+def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datetime) -> dict[str, Any]:
+    """A wallet payment. `amount` is a JSON number of major units here (CONTRACT, Socket.IO), in REST it is a string."""
+    rest = {
+        name: value for name, value in data.items() if name not in ("amount_minor", "sender", "recipient")
+    }
+    amount = Money(data["amount_minor"], data["currency"]).as_number()
+    return {
+        "id": object_id,
+        "payment_id": object_id,
+        "amount": amount,
+        "updated_at": iso_z(updated_at),
+    } | rest
+
+
+def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    """A payment through a provider: document 001's Transaction fields, `amount` a JSON number here too."""
+    rest = {name: value for name, value in data.items() if name not in ("amount_minor", "tenant_id")}
+    return rest | {"amount": Money(data["amount_minor"], data["currency"]).as_number()}
+
+
+def push_of(
+    event_type: str,
+    object_id: str,
+    data: Mapping[str, Any],
+    *,
+    at: datetime,
+    event_id: str | None,
+    sequence: int | None,
+) -> PushMessage | None:
+    """The push an event causes, or None when it concerns no payment."""
+    if event_type in WALLET_PAYMENT_EVENTS:
+        transaction = transaction_of(object_id, data, updated_at=at)
+        audience = [user_room(data["sender"]), user_room(data["recipient"])]
+    elif event_type in PROVIDER_PAYMENT_EVENTS:
+        transaction = provider_transaction_of(data) | {"id": object_id}
+        customer_id = (data.get("customer") or {}).get("id")
+        audience = [customer_room(data["tenant_id"], customer_id)] if customer_id else []
+    else:
+        return None
+    payload = {
+        "event_type": event_type,
+        "transaction": transaction,
+        "event_id": event_id,
+        "sequence": sequence,
+    }
+    everybody = (transaction_room(object_id), *audience)
+    return PushMessage("transaction_update", payload, tuple(dict.fromkeys(everybody)))
+
+
+# No two kinds of room share a beginning: what a merchant calls a customer can never name somebody else's room.
+
+
+def transaction_room(public_id: str) -> str:
+    """The room of one payment, by the id its owner sees."""
+    return f"transaction_{public_id}"
+
+
+def user_room(public_id: str) -> str:
+    """The room of one user of the Wallet API (`usr_…`)."""
+    return f"user_{public_id}"
+
+
+def customer_room(tenant_id: str, customer_id: str) -> str:
+    """The room of one customer of a tenant, by the id the merchant chose. It says nothing about any user."""
+    return f"customer_{tenant_id}_{customer_id}"

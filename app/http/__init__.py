@@ -1,0 +1,1 @@
+"""What every dialect needs around its routes: the table, guards, bodies, errors, headers, the OpenAPI document."""

@@ -1,0 +1,109 @@
+"""What happens around every request: its id, its guard and limit, the headers of its answer, its line in the log."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Final
+
+import structlog
+from flask import Flask, Request, Response, current_app, g, request
+from flask.sessions import NullSession, SessionInterface, SessionMixin
+from flask_cors import CORS
+
+from app import ids
+from app.actor import Merchant
+from app.http.guards import Caller
+from app.http.headers import set_security_headers
+from app.http.responses import REPLAYED_HEADER
+from app.http.table import Policy, policies
+from app.metrics import Metrics
+from app.rate_limits import Limit, RateLimiter
+from app.services.operator import health as health_checks
+
+REQUEST_ID: Final = "X-Request-Id"
+
+_SANE_ID: Final = re.compile(r"[!-~]{1,128}")
+
+log = structlog.get_logger("access")
+
+
+def init(app: Flask) -> None:
+    """Bind the hooks, and CORS when an origin is allowed."""
+    app.extensions["rate_limiter"] = RateLimiter(app.config)
+    app.extensions["metrics"] = Metrics(health_checks.depths)
+    app.session_interface = NoSessions()
+    app.before_request(_begin)
+    app.before_request(_guard)
+    app.after_request(_finish)
+    if app.config["CORS_ORIGINS"]:
+        CORS(
+            app,
+            origins=list(app.config["CORS_ORIGINS"]),
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", REQUEST_ID],
+            expose_headers=[REQUEST_ID, REPLAYED_HEADER, "Retry-After"],
+            max_age=600,
+        )
+
+
+class NoSessions(SessionInterface):
+    """No cookie is read or set: who calls is in the Authorization header."""
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin:
+        return _NO_SESSION
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        return None
+
+
+_NO_SESSION: Final = NullSession()
+
+
+def _begin() -> None:
+    g.started = time.perf_counter()
+    given = request.headers.get(REQUEST_ID, "")
+    g.request_id = given if _SANE_ID.fullmatch(given) else ids.public(ids.REQUEST, ids.opaque())
+    g.actor = None
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _guard() -> None:
+    """Identify, count, admit: forged tokens cost no round trip, and a flood of good ones no query.
+
+    An API key costs a query before it is counted: only its row says whose it is, and that it still is.
+    """
+    if request.endpoint is None or request.method == "OPTIONS":
+        return  # no route: the 404 comes next; OPTIONS tells only what methods there are
+    policy: Policy = policies(current_app)[request.endpoint]
+    g.actor = actor = policy.guard.identify()
+    if policy.limit is not None:
+        limiter: RateLimiter = current_app.extensions["rate_limiter"]
+        limiter.hit(*_counted_as(actor, policy.limit))
+    if policy.guard.admit is not None and actor is not None:
+        policy.guard.admit(actor)
+
+
+def _counted_as(caller: Caller | None, limit: Limit) -> tuple[Limit, str]:
+    """Which limit a request counts for, and under whom: the user, the tenant (whichever its key), or the address."""
+    if isinstance(caller, Merchant):
+        return Limit.MERCHANT, f"tenant:{caller.tenant_id.hex}"
+    return limit, caller.user_id.hex if caller else f"@{request.remote_addr}"
+
+
+def _finish(response: Response) -> Response:
+    response.headers[REQUEST_ID] = g.request_id
+    set_security_headers(response)
+    duration_s = time.perf_counter() - g.started
+    route = request.url_rule.rule if request.url_rule else "-"
+    counted: Metrics = current_app.extensions["metrics"]
+    counted.count(request.method, route, status=response.status_code, duration_s=duration_s)
+    log.info(
+        "request",
+        method=request.method,
+        route=route,
+        status=response.status_code,
+        ms=round(duration_s * 1000, 1),
+        user=g.actor.public_id if g.actor else None,
+    )
+    return response

@@ -1,0 +1,65 @@
+"""The table's own types: what a row says, and how rows become routes with policies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from flask import Flask
+from flask_smorest import Api
+
+from app.http.blueprint import Blueprint
+from app.http.guards import Guard
+from app.http.surfaces import Surface
+from app.rate_limits import Limit
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who may call a route, and how often (None: as often as they like)."""
+
+    guard: Guard
+    limit: Limit | None = Limit.DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A blueprint, where it is mounted, the policy of its routes, and of the routes (by function name) that differ.
+
+    `is_documented`: whether its routes are in the OpenAPI document.
+    """
+
+    blueprint: Blueprint
+    prefixes: tuple[str, ...]
+    surface: Surface
+    policy: Policy
+    differing: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
+    is_documented: bool = True
+
+
+def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
+    """Register every row under each of its prefixes. Raises ValueError when `differing` names no route of its row."""
+    found: dict[str, Policy] = {}
+    for row in rows:
+        for number, prefix in enumerate(row.prefixes):
+            name = row.blueprint.name if number == 0 else f"{row.blueprint.name}{number + 1}"
+            registrar = api if row.is_documented else app
+            registrar.register_blueprint(row.blueprint, url_prefix=prefix or None, name=name)
+            names = {
+                rule.endpoint.removeprefix(f"{name}.")
+                for rule in app.url_map.iter_rules()
+                if rule.endpoint.startswith(f"{name}.")
+            }
+            if unknown := set(row.differing) - names:
+                raise ValueError(
+                    f"the table names routes that {row.blueprint.name} does not have: {sorted(unknown)}"
+                )
+            found |= {f"{name}.{route}": row.differing.get(route, row.policy) for route in names}
+    app.extensions["policies"] = found
+
+
+def policies(app: Flask) -> Mapping[str, Policy]:
+    """Endpoint → policy, of every route there is."""
+    known: Mapping[str, Policy] = app.extensions["policies"]
+    return known

@@ -1,0 +1,142 @@
+"""Rows of the work queue: put in by whoever causes the work, claimed by the worker, one at a time each.
+
+The row is the queue. A claim is a lease with a fence: a worker that comes back late finds a higher fence and stops.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import ids
+from app.models.job import Job
+
+LEASE: Final = timedelta(seconds=60)
+"""How long a claimed job is one worker's. Longer than any job may run (app/worker: task_time_limit)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedJob:
+    """A job this worker holds until its lease ends; `fence` proves it still does. `attempts` counts this one."""
+
+    id: uuid.UUID
+    kind: str
+    ref: str
+    payload: dict[str, Any]
+    attempts: int
+    fence: int
+
+
+def enqueue(
+    session: Session,
+    kind: str,
+    *,
+    ref: str,
+    run_at: datetime,
+    now: datetime,
+    payload: dict[str, Any] | None = None,
+) -> None:
+    """One job for each (kind, ref): asking again changes nothing."""
+    session.execute(
+        insert(Job)
+        .values(
+            id=ids.uuid7(), kind=kind, ref=ref, payload=payload or {}, run_at=run_at, attempts=0, fence=0,
+            state="due", created_at=now,
+        )
+        .on_conflict_do_nothing()
+    )  # fmt: skip
+
+
+def run_sooner(session: Session, kind: str, *, ref: str, run_at: datetime) -> None:
+    """Have a waiting job run no later than `run_at`. A job that is done, dead or in a worker's hands is left alone."""
+    session.execute(
+        text(
+            "UPDATE jobs SET run_at = least(run_at, :run_at) WHERE kind = :kind AND ref = :ref AND state = 'due' "
+            "AND leased_until IS NULL"
+        ),
+        {"kind": kind, "ref": ref, "run_at": run_at},
+    )
+
+
+def requeue(
+    session: Session, kind: str, *, ref: str, run_at: datetime, now: datetime, payload: dict[str, Any]
+) -> None:
+    """As `enqueue`, and a job of that (kind, ref) that is done or dead is due again, with all its attempts."""
+    enqueue(session, kind, ref=ref, run_at=run_at, now=now, payload=payload)
+    session.execute(
+        text(
+            "UPDATE jobs SET state = 'due', attempts = 0, run_at = :run_at, finished_at = NULL "
+            "WHERE kind = :kind AND ref = :ref AND state <> 'due'"
+        ),
+        {"kind": kind, "ref": ref, "run_at": run_at},
+    )
+
+
+def lease(session: Session, job_id: uuid.UUID, *, now: datetime) -> LeasedJob | None:
+    """Take the job for `LEASE`. None: done, dead, not due yet, or somebody else's."""
+    row = session.execute(
+        text(
+            "UPDATE jobs SET leased_until = :until, fence = fence + 1, attempts = attempts + 1 "
+            "WHERE id = :id AND state = 'due' AND run_at <= :now AND (leased_until IS NULL OR leased_until < :now) "
+            "RETURNING id, kind, ref, payload, attempts, fence"
+        ),
+        {"id": job_id, "now": now, "until": now + LEASE},
+    ).one_or_none()
+    return LeasedJob(*row) if row else None
+
+
+def finish(session: Session, job: LeasedJob, *, now: datetime) -> bool:
+    """Mark done. False: the lease was lost and another worker has it."""
+    return _update(
+        session, job, "state = 'done', leased_until = NULL, last_error = NULL, finished_at = :now", now=now
+    )
+
+
+def retry(session: Session, job: LeasedJob, *, run_at: datetime, error: str) -> bool:
+    """Give it back for `run_at`."""
+    return _update(
+        session, job, "run_at = :run_at, leased_until = NULL, last_error = :error", run_at=run_at, error=error
+    )
+
+
+def reschedule(session: Session, job: LeasedJob, *, run_at: datetime) -> bool:
+    """Nothing failed, the work goes on at `run_at`: failed attempts are counted from the beginning."""
+    return _update(
+        session, job, "run_at = :run_at, leased_until = NULL, last_error = NULL, attempts = 0", run_at=run_at
+    )
+
+
+def dead_letter(session: Session, job: LeasedJob, *, now: datetime, error: str) -> bool:
+    """Dead letter: no attempt is left; an operator replays it (`flask jobs replay`)."""
+    return _update(
+        session,
+        job,
+        "state = 'dead', leased_until = NULL, last_error = :error, finished_at = :now",
+        now=now,
+        error=error,
+    )
+
+
+def _update(session: Session, job: LeasedJob, changes: str, **values: object) -> bool:
+    done = session.execute(
+        text(f"UPDATE jobs SET {changes} WHERE id = :id AND fence = :fence AND state = 'due' RETURNING 1"),  # noqa: S608
+        {"id": job.id, "fence": job.fence, **values},
+    )
+    return done.first() is not None
+
+
+def replay(session: Session, job_id: uuid.UUID, *, now: datetime) -> bool:
+    """Make a dead job due again, with all its attempts. False: it is not dead."""
+    done = session.execute(
+        text(
+            "UPDATE jobs SET state = 'due', attempts = 0, run_at = :now WHERE id = :id AND state = 'dead' RETURNING 1"
+        ),
+        {"id": job_id, "now": now},
+    )
+    return done.first() is not None

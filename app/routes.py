@@ -1,0 +1,85 @@
+"""THE table: every blueprint, where it is mounted, whose contract it serves, and who may call it.
+
+A route that is in no row does not exist; `PUBLIC` is written down, never implied (tests/architecture/test_guards.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from flask import Flask
+
+from app.api.bookings import errors as booking_errors
+from app.api.gateway import admin, payment_list, payments, webhook_events, webhooks
+from app.api.gateway import errors as gateway_errors
+from app.api.processing import errors as processing_errors
+from app.api.system import health
+from app.api.tenant import errors as tenant_errors
+from app.api.wallet import auth, kyc, wallets
+from app.api.wallet import errors as wallet_errors
+from app.api.wallet import payments as wallet_payments
+from app.http import edge, errors, uploads
+from app.http.converters import CONVERTERS
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.openapi import API_CONFIG, make_api
+from app.http.responses import OrjsonProvider
+from app.http.surfaces import Surface
+from app.http.table import Policy, Row, mount
+from app.rate_limits import Limit
+from app.version import VERSION
+from app.web import docs, payment_return
+
+V1: Final = ("/api/v1",)
+BOTH: Final = ("/api/v1", "/v1")
+
+TABLE: Final[tuple[Row, ...]] = (
+    Row(auth.blueprint, BOTH, Surface.WALLET, Policy(PUBLIC, Limit.AUTH), {"logout": Policy(USER_SESSION)}),
+    Row(wallets.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
+    Row(kyc.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
+    # The paying statement looks at the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
+    Row(wallet_payments.blueprint, V1, Surface.WALLET, Policy(USER_SESSION), {
+        "create_payment": Policy(USER_TOKEN, Limit.PAYMENTS),
+        "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
+    }),
+    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER)),
+    Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
+    # No limit: Daraja tells a result once, so news that is refused is lost.
+    Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
+    Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
+    Row(admin.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
+    # No limits here: they would make a health check depend on Redis.
+    Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
+    Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    Row(docs.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    # No limit: mobile carriers put many customers behind one address.
+    Row(payment_return.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+)  # fmt: skip
+
+ERROR_RENDERERS: Final[Mapping[Surface, errors.Renderer]] = MappingProxyType(
+    {
+        Surface.WALLET: wallet_errors.render,
+        Surface.GATEWAY: gateway_errors.render,
+        Surface.TENANT: tenant_errors.render,
+        Surface.PROCESSING: processing_errors.render,
+        Surface.BOOKINGS: booking_errors.render,
+        Surface.SYSTEM: wallet_errors.render,
+    }
+)
+"""The shape of each surface's error bodies."""
+
+
+def init(app: Flask) -> None:
+    """Mount the table and what happens around every request."""
+    app.json = OrjsonProvider(app)
+    app.request_class = uploads.Request
+    app.url_map.converters.update(CONVERTERS)
+    app.url_map.merge_slashes = False
+    app.config.update(API_CONFIG, API_VERSION=VERSION)
+    api = make_api()
+    api.init_app(app)
+    mount(app, api, TABLE)
+    app.extensions["api"] = api
+    errors.init(app, ERROR_RENDERERS)
+    edge.init(app)

@@ -1,0 +1,94 @@
+"""What news about refunds leads to (provider_event_processing): ours are asked about, others' are found and booked."""
+
+from __future__ import annotations
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.models.payment import PaymentAttempt, Refund
+from app.models.provider_event import ProviderEvent
+from app.providers.base import CallbackEvent, Kind, Result, State
+from app.providers.errors import OutcomeUnknown
+from app.services.payments import reviews
+from app.services.payments.locks import lock_attempt
+from app.services.payments.states import OPEN_REFUNDS
+from app.services.provider_access import accounts as provider_accounts
+from app.services.refunds import external as external_refunds
+from app.services.refunds import follow_up as refund_follow_up
+from app.services.refunds import outcomes as refund_outcomes
+from app.unit_of_work import reading, transaction
+
+
+def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -> bool:
+    """Whether a refund of ours is now as the news says. Raises ProviderError."""
+    claim = parsed.claim
+    with reading() as session:
+        attempt = session.get_one(PaymentAttempt, refund.attempt_id)
+    is_asked = Kind.REFUND in provider_accounts.of_attempt(attempt).capabilities.inquiry_kinds
+    if refund.state == "completed" and is_asked and claim is not None and claim.state is State.FAILED:
+        return _process_returned(refund)
+    if refund.state not in OPEN_REFUNDS:
+        return True
+    if is_asked:
+        refund_follow_up.poll(refund.id, source="callback")
+        with reading() as session:
+            return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
+    if claim is not None and is_vouched:
+        transaction(
+            lambda s: refund_outcomes.apply_outcome(s, refund.id, claim, source="callback", now=clock.now())
+        )
+    return True
+
+
+def process_external_refunds(
+    event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool
+) -> bool:
+    """Whether a payment's refunds are those of the news: somebody may have refunded at the provider. Raises ProviderError."""
+    if not provider_accounts.of_attempt(attempt).capabilities.lists_refunds:
+        is_nothing = not is_vouched or _has_refund_for(event, attempt)
+        return is_nothing or show(attempt, external_refunds.REVIEW)
+    is_new = external_refunds.import_external_refunds(attempt.id, source="callback")
+    is_done = parsed.claim is not None and parsed.claim.state is State.SUCCEEDED
+    return is_new or not is_done  # its list may lag behind its news
+
+
+def show(attempt: PaymentAttempt, why: str) -> bool:
+    """Put the payment before a person: money goes back that we did not send."""
+
+    def work(session: Session) -> None:
+        payment = lock_attempt(session, attempt.id).payment
+        reviews.review(session, payment, why, source="callback", now=clock.now())
+
+    transaction(work)
+    return True
+
+
+def _process_returned(refund: Refund) -> bool:
+    """News that a completed refund failed: it came back from the customer's bank. Believed when the provider says so, too."""
+    outcome = refund_follow_up.inquire(refund.id)
+    if isinstance(outcome, OutcomeUnknown):
+        raise outcome
+    if not isinstance(outcome, Result) or outcome.state is not State.FAILED:
+        return False
+    transaction(lambda s: _mark_returned(s, refund))
+    return True
+
+
+def _mark_returned(session: Session, refund: Refund) -> None:
+    now = clock.now()
+    if not refund_outcomes.mark_returned(session, refund.id, source="callback", now=now):
+        locked = refund_outcomes.lock_refund(session, refund.id)
+        if locked.refund.state == "completed":
+            reviews.review(session, locked.payment, "refund_came_back", source="callback", now=now)
+
+
+def _has_refund_for(event: ProviderEvent, attempt: PaymentAttempt) -> bool:
+    """Whether there are as many refunds of ours as there were news of refunds."""
+    ours = select(func.count()).where(Refund.attempt_id == attempt.id, Refund.state != "failed")
+    others = select(func.count()).where(
+        ProviderEvent.payment_id == attempt.payment_id, ProviderEvent.kind == Kind.REFUND.value,
+        ProviderEvent.is_verified, ProviderEvent.id != event.id,
+    )  # fmt: skip
+    with reading() as session:
+        return (session.scalar(ours) or 0) > (session.scalar(others) or 0)

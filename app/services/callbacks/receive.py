@@ -1,0 +1,253 @@
+"""Callbacks from providers come in: checked, stored, and acknowledged in the provider's own words.
+
+Guarantees: news is stored before it is acknowledged, once for each piece of it; a forged signature changes nothing and is
+not stored. What the news leads to: provider_event_processing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import or_, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import clock, ids, queue
+from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
+from app.models.payment import PaymentAttempt, Refund
+from app.models.provider_event import ProviderEvent
+from app.providers import PROVIDERS
+from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
+from app.providers.errors import CallbackError, ForgedCallback
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.accounts import ALIASES
+from app.unit_of_work import reading, transaction
+
+KIND: Final = "provider_event.process"
+SWEEP: Final = "provider_event.sweep"
+SWEEP_EVERY: Final = timedelta(days=1)
+
+UNMATCHED_RETENTION: Final = timedelta(days=7)
+"""Unsigned callbacks about nothing of ours are forgotten so long after they came."""
+
+MAX_WORD: Final = 255
+MAX_UNSIGNED_BYTES: Final = 16_384
+
+REPEAT_PAUSE_S: Final = 5
+"""An unsigned note that is repeated makes us ask the provider again at most this often."""
+
+MAX_UNMATCHED_PER_MINUTE: Final = 60
+"""Unsigned callbacks about nothing of ours that are stored, for each provider in each process; more are acknowledged
+and forgotten, so that nobody can fill the database by inventing order numbers."""
+
+MAX_UNSIGNED_PER_MINUTE: Final = 20
+"""Unsigned callbacks about one payment of ours that are stored, in each process: its payer knows the reference, too."""
+
+STORED_HEADERS: Final = frozenset(
+    {
+        "content-type", "user-agent", "x-chapa-signature", "chapa-signature", "x-paystack-signature",
+        "stripe-signature", "x-cpay-signature",
+    }
+)  # fmt: skip
+
+log = structlog.get_logger("callbacks")
+
+
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Whose URL a callback came to. scope: what its event ids are unique in."""
+
+    provider: Provider
+    account_id: uuid.UUID | None
+    scope: str
+
+
+def receive(
+    name: str, path_token: str | None, callback: Callback, *, address: str | None = None
+) -> Acknowledgement:
+    """Store a callback and have it processed. Raises NotFound, ForgedCallbackRefused, InvalidRequest: nothing stored."""
+    name = ALIASES.get(name, name)
+    if name not in PROVIDERS:
+        raise NotFound("There is no such provider.")
+    owner = _owner(name, path_token)
+    _require_known_address(owner.provider, address)
+    try:
+        event = owner.provider.read_callback(callback)
+    except ForgedCallback as error:
+        log.warning("callback.forged", provider=name)
+        raise ForgedCallbackRefused from error
+    except CallbackError as error:
+        raise InvalidRequest(error.message) from error
+    _require_storable(event, callback)
+    if event.is_verified or path_token is not None or _may_store(name, event):
+        transaction(lambda s: _store(s, owner, path_token, callback, event))
+    else:
+        log.warning("callback.not_stored", provider=name)
+    return owner.provider.acknowledge(event)
+
+
+def _require_storable(event: CallbackEvent, callback: Callback) -> None:
+    """Ids are short and printable, and nobody needs a long body to say nothing that is signed. Raises InvalidRequest."""
+    for word in (event.event_id, event.event_type, event.reference, event.provider_reference):
+        if word is not None and (len(word) > MAX_WORD or not word.isprintable()):
+            raise InvalidRequest("The callback names something by a word that cannot be one.")
+    if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
+        raise InvalidRequest("The callback is too long for one that is not signed.")
+
+
+class _Counts:
+    """Counts what nobody vouches for, by the minute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._counts: Counter[tuple[str, uuid.UUID | None]] = Counter()
+
+    def admit(self, provider: str, attempt_id: uuid.UUID | None) -> bool:
+        """Whether one more may be stored. attempt_id: what it is about, None for nothing of ours."""
+        most = MAX_UNMATCHED_PER_MINUTE if attempt_id is None else MAX_UNSIGNED_PER_MINUTE
+        minute = int(time.monotonic() // 60)
+        with self._lock:
+            if minute != self._minute:
+                self._minute = minute
+                self._counts.clear()
+            self._counts[provider, attempt_id] += 1
+            return self._counts[provider, attempt_id] <= most
+
+
+_unvouched: Final = _Counts()
+
+
+def _may_store(name: str, event: CallbackEvent) -> bool:
+    return _unvouched.admit(name, _known(name, event))
+
+
+def _known(name: str, event: CallbackEvent) -> uuid.UUID | None:
+    """The attempt here that goes by one of the news' references. Each way has an index."""
+    ways = (
+        (PaymentAttempt.reference, event.reference),
+        (PaymentAttempt.provider_reference, event.provider_reference),
+        (PaymentAttempt.receipt, event.provider_reference),
+    )
+    ours = select(PaymentAttempt.id).where(PaymentAttempt.provider == name).limit(1)
+    with reading() as session:
+        found = (session.scalars(ours.where(column == value)).first() for column, value in ways if value)
+        return next((attempt_id for attempt_id in found if attempt_id is not None), None)
+
+
+def _owner(name: str, token: str | None) -> _Owner:
+    """The account a URL belongs to: the house's, a tenant's own, or that of one payment or refund."""
+    if token is None:
+        return _Owner(provider_accounts.any_account(name), None, "house")
+    account_id = provider_accounts.by_callback_token(name, token)
+    if account_id is not None:
+        return _Owner(provider_accounts.of_account(name, account_id), account_id, str(account_id))
+    with reading() as session:
+        attempt = _attempt_by_token(session, name, token)
+    if attempt is None:
+        raise NotFound("There is no such callback address.")
+    return _Owner(
+        provider_accounts.of_account(name, attempt.account_id), attempt.account_id, f"token:{token}"
+    )
+
+
+def _attempt_by_token(session: Session, name: str, token: str) -> PaymentAttempt | None:
+    """The attempt, or the collecting attempt of the refund, whose callback URL ends so."""
+    refund_attempt = select(Refund.attempt_id).where(Refund.callback_token == token)
+    wanted = select(PaymentAttempt).where(
+        PaymentAttempt.provider == name,
+        or_(PaymentAttempt.callback_token == token, PaymentAttempt.id.in_(refund_attempt)),
+    )
+    return session.scalars(wanted).one_or_none()
+
+
+def _require_known_address(provider: Provider, address: str | None) -> None:
+    """A second layer for unsigned callbacks, where an operator has listed the provider's addresses."""
+    allowed = [word.strip() for word in provider.account["callback_ips"].split(",") if word.strip()]
+    if not allowed:
+        return
+    try:
+        known = any(ipaddress.ip_address(address or "") in ipaddress.ip_network(net) for net in allowed)
+    except ValueError:
+        known = False
+    if not known:
+        raise ForgedCallbackRefused("Callbacks are not taken from this address.")
+
+
+def _store(
+    session: Session, owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent
+) -> None:
+    now, event_id = clock.now(), ids.uuid7()
+    run_at = now
+    inserted = session.execute(
+        insert(ProviderEvent)
+        .values(
+            id=event_id, provider=owner.provider.name, scope=owner.scope, provider_event_id=event.event_id[:255],
+            event_type=event.event_type[:100], kind=event.kind.value, is_verified=event.is_verified,
+            reference=event.reference, provider_reference=event.provider_reference, path_token=path_token,
+            account_id=owner.account_id, method=callback.method, query=dict(callback.query),
+            headers=_kept(callback),
+            body=callback.body, state="received", repeats=0, confirmations=0, received_at=now,
+        )
+        .on_conflict_do_nothing()
+        .returning(ProviderEvent.id)
+    ).first()  # fmt: skip
+    if inserted is None:
+        known = session.scalars(
+            select(ProviderEvent)
+            .where(
+                ProviderEvent.provider == owner.provider.name, ProviderEvent.scope == owner.scope,
+                ProviderEvent.provider_event_id == event.event_id[:255],
+            )
+            .with_for_update(key_share=True)
+        ).one()  # fmt: skip
+        known.repeats += 1
+        is_proof = event.is_verified and not known.is_verified
+        if is_proof:
+            # The same news without a signature came first, from whoever: this is the real one.
+            known.is_verified, known.body, known.method = True, callback.body, callback.method
+            known.headers, known.query = _kept(callback), dict(callback.query)
+            known.kind, known.event_type = event.kind.value, event.event_type
+            known.reference, known.provider_reference = event.reference, event.provider_reference
+        elif event.is_verified or known.state == "received":
+            return
+        # An unsigned note says the same for every change: each is a reason to ask again.
+        known.state, known.confirmations, event_id = "received", 0, known.id
+        if not is_proof and known.processed_at is not None:
+            run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
+    queue.requeue(
+        session, KIND, ref=str(event_id), run_at=run_at, now=now, payload={"event_id": str(event_id)}
+    )
+    if not event.is_verified:
+        queue.requeue(session, SWEEP, ref="daily", run_at=now + SWEEP_EVERY, now=now, payload={})
+
+
+def _kept(callback: Callback) -> dict[str, str]:
+    return {name: value for name, value in callback.headers.items() if name in STORED_HEADERS}
+
+
+def sweep() -> datetime | None:
+    """Forget old callbacks of strangers and their jobs; when to look again, None when none are left."""
+    now = clock.now()
+
+    def work(session: Session) -> bool:
+        gone = text(
+            "DELETE FROM provider_events WHERE state = 'ignored' AND NOT is_verified AND received_at < :until "
+            "RETURNING id::text"
+        )
+        refs = list(session.scalars(gone, {"until": now - UNMATCHED_RETENTION}))
+        session.execute(
+            text("DELETE FROM jobs WHERE kind = :kind AND ref = ANY(:refs)"), {"kind": KIND, "refs": refs}
+        )
+        left = text("SELECT EXISTS (SELECT FROM provider_events WHERE state = 'ignored' AND NOT is_verified)")
+        return bool(session.scalar(left))
+
+    return now + SWEEP_EVERY if transaction(work) else None

@@ -1,0 +1,51 @@
+"""The demo data of the documents, fixed so that their commands run as printed. Loading twice changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.orm import Session
+
+from app.services.demo.merchants import load_tenant
+from app.services.demo.people import USERS, load_user
+from app.unit_of_work import transaction
+
+
+def load() -> int:
+    """Create the demo users and the demo tenant where they are missing; returns how many users."""
+
+    def work(session: Session) -> int:
+        created = sum(load_user(session, user) for user in USERS)
+        load_tenant(session)
+        return created
+
+    return transaction(work)
+
+
+def reset(owner_url: str, var_dir: Path) -> None:
+    """Empty every table (as their owner), forget documents and anchors, and load the demo data anew.
+
+    The house's own fee rules stay: they are settings, not demo data.
+    """
+    engine = create_engine(owner_url)
+    with engine.begin() as connection:
+        _truncate(connection)
+    engine.dispose()
+    for folder in ("kyc", "audit"):
+        shutil.rmtree(var_dir / folder, ignore_errors=True)
+    load()
+
+
+def _truncate(connection: Connection) -> None:
+    tables = connection.execute(
+        text(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'relay_state', 'fee_rules')"
+        )
+    ).scalar_one()
+    # Identities go on counting: a running relay must not meet an outbox id it has seen.
+    connection.exec_driver_sql(f"TRUNCATE {tables}")
+    connection.exec_driver_sql("UPDATE relay_state SET pushed_through = 0")
+    connection.exec_driver_sql("DELETE FROM fee_rules WHERE tenant_id IS NOT NULL")

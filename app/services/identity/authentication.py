@@ -1,0 +1,210 @@
+"""People and their sessions.
+
+Guarantees: an e-mail has at most one user, however many register at once; a revoked session ends its access and refresh
+tokens at once, since every guard reads its row; a refresh token works once, and its second use revokes the session.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import current_app
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app import clock, ids
+from app.actor import Actor
+from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
+from app.events import catalogue, outbox
+from app.models import User, UserSession
+from app.services.identity import emails, passwords, tokens
+from app.services.identity.tokens import RefreshClaims, Tokens
+from app.unit_of_work import reading, transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What somebody tells about themselves when registering, as they wrote it."""
+
+    email: str
+    first_name: str
+    last_name: str
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A user and the tokens of the session that was opened or continued."""
+
+    user: User
+    tokens: Tokens
+
+
+def register(person: Person, password: str, *, address: str | None) -> Login:
+    """Make a user without wallets, in KYC tier 0, and open their first session.
+
+    Raises EmailExists, WeakPassword, InvalidRequest (no e-mail address).
+    """
+    email = emails.normal(person.email)
+    passwords.check_strength(password)
+    now = clock.now()
+    user_id, new = ids.opaque(), _NewSession.at(now)
+    values = {
+        "id": user_id, "email": email, "password_hash": passwords.hash_password(password), "tier": 0,
+        "first_name": person.first_name, "last_name": person.last_name, "phone": person.phone,
+        "is_active": True, "created_at": now,
+    }  # fmt: skip
+
+    def work(session: Session) -> User:
+        inserted = session.execute(
+            insert(User).values(values).on_conflict_do_nothing().returning(User.id)
+        ).first()
+        user = session.scalars(select(User).where(User.email == email)).one()
+        if inserted is None:
+            if user.id == user_id:  # our own commit, whose acknowledgement was lost
+                return user
+            raise EmailExists(field="email")
+        actor = Actor(user_id, new.id, address)
+        _record(session, catalogue.USER_REGISTERED, actor, now=now)
+        _open_session(session, user_id, new, address=address)
+        return user
+
+    return Login(transaction(work), new.tokens_of(user_id))
+
+
+def log_in(email: str, password: str, *, address: str | None) -> Login:
+    """Open a session. Raises InvalidCredentials, the same and as slowly for every reason."""
+    user = _user_of(email)
+    if not passwords.is_correct(password, user.password_hash if user else None) or user is None:
+        raise InvalidCredentials
+    better_hash = passwords.hash_password(password) if passwords.is_outdated(user.password_hash) else None
+    new = _NewSession.at(clock.now())
+
+    def work(session: Session) -> User:
+        # Locked, so that nobody is disabled and no password changes between the check and the session.
+        statement = select(User).where(User.id == user.id, User.is_active).with_for_update(key_share=True)
+        current = session.scalars(statement).one_or_none()
+        if current is None:
+            raise InvalidCredentials
+        if current.password_hash != user.password_hash and not passwords.is_correct(
+            password, current.password_hash
+        ):
+            raise InvalidCredentials
+        if better_hash:
+            current.password_hash = better_hash
+        if session.get(UserSession, new.id) is None:
+            _open_session(session, user.id, new, address=address)
+        return current
+
+    return Login(transaction(work), new.tokens_of(user.id))
+
+
+def refresh(refresh_token: str | None, *, address: str | None) -> Login:
+    """A new pair of tokens for the session; the given refresh token is used up, and the session lives on from now.
+
+    Raises TokenMissing, TokenExpired, TokenInvalid. A token used before revokes the session: one of its two users
+    is a thief, and nobody can tell which.
+    """
+    claims = tokens.read_refresh(refresh_token)
+    new_id, now = ids.opaque(), clock.now()
+    user = transaction(lambda session: _rotate(session, claims, new_id=new_id, now=now, address=address))
+    if user is None:
+        raise TokenInvalid("The refresh token is not valid any more.")
+    return Login(user, tokens.issue(user.id, session_id=claims.session_id, refresh_id=new_id))
+
+
+def log_out(actor: Actor) -> None:
+    """End the actor's session: its access token and its refresh token. Harmless when it has ended."""
+    now = clock.now()
+
+    def work(session: Session) -> None:
+        if _revoke(session, actor.session_id, now=now):
+            _record(session, catalogue.USER_LOGGED_OUT, actor, now=now)
+
+    transaction(work)
+
+
+def _user_of(email: str) -> User | None:
+    try:
+        wanted = emails.normal(email)
+    except InvalidRequest:
+        return None
+    with reading() as session:
+        return session.scalars(select(User).where(User.email == wanted)).one_or_none()
+
+
+@dataclass(frozen=True, slots=True)
+class _NewSession:
+    """Ids chosen before the transaction, so that a second try after a lost acknowledgement means the same session."""
+
+    id: uuid.UUID
+    refresh_id: uuid.UUID
+    opened_at: datetime
+
+    @classmethod
+    def at(cls, moment: datetime) -> _NewSession:
+        return cls(ids.opaque(), ids.opaque(), moment)
+
+    def tokens_of(self, user_id: uuid.UUID) -> Tokens:
+        return tokens.issue(user_id, session_id=self.id, refresh_id=self.refresh_id)
+
+
+def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, address: str | None) -> None:
+    session.add(
+        UserSession(
+            id=new.id, user_id=user_id, refresh_id=new.refresh_id,
+            created_at=new.opened_at, expires_at=_expiry(new.opened_at), revoked_at=None,
+        )
+    )  # fmt: skip
+    _record(session, catalogue.USER_LOGGED_IN, Actor(user_id, new.id, address), now=new.opened_at)
+
+
+def _rotate(
+    session: Session, claims: RefreshClaims, *, new_id: uuid.UUID, now: datetime, address: str | None
+) -> User | None:
+    """Replace the session's refresh id. None: the token is not the session's, and the session is over now."""
+    statement = select(UserSession).where(UserSession.id == claims.session_id).with_for_update(key_share=True)
+    row = session.scalars(statement).one_or_none()
+    if row is None or row.user_id != claims.user_id or row.revoked_at is not None or row.expires_at <= now:
+        return None
+    if row.refresh_id not in (claims.refresh_id, new_id):  # new_id: our own commit, its acknowledgement lost
+        row.revoked_at = now
+        _record(
+            session,
+            catalogue.SESSION_REVOKED,
+            Actor(row.user_id, row.id, address),
+            now=now,
+            reason="refresh_reused",
+        )
+        return None
+    user = session.get(User, row.user_id)
+    if user is None or not user.is_active:
+        return None
+    row.refresh_id, row.expires_at = new_id, _expiry(now)
+    return user
+
+
+def _revoke(session: Session, session_id: uuid.UUID, *, now: datetime) -> bool:
+    """False when it was revoked before."""
+    revoked = session.execute(
+        update(UserSession)
+        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None))
+        .values(revoked_at=now)
+        .returning(UserSession.id)
+    )
+    return revoked.first() is not None
+
+
+def _expiry(now: datetime) -> datetime:
+    return now + timedelta(seconds=current_app.config["REFRESH_TOKEN_TTL_S"])
+
+
+def _record(session: Session, event_type: str, actor: Actor, *, now: datetime, **data: str) -> None:
+    """Sign-ins and sign-outs are for the audit trail only."""
+    facts = {"session": actor.session_id.hex} | data
+    outbox.record(
+        session, event_type, object_id=actor.public_id, data=facts, now=now, actor=actor, is_public=False
+    )

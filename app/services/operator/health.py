@@ -1,0 +1,145 @@
+"""Whether this process and what it stands on are fit to serve: asked, not assumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.errors import ServiceUnavailable
+from app.events.relay import LOCK_ID
+from app.ledger import install
+from app.unit_of_work import reading
+
+REDIS_TIMEOUT_S: Final = 0.5
+MAX_OUTBOX_AGE_S: Final = 30
+"""Events are published within milliseconds; one that waits longer means the relay is stuck."""
+
+COUNT_CAP: Final = 100_000
+"""Queues are counted no further: a scrape must stay cheap when a queue has grown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was asked. `problem` is empty when it is well, else a sentence without secrets."""
+
+    name: str
+    problem: str
+
+    @property
+    def is_well(self) -> bool:
+        return not self.problem
+
+
+def readiness(config: Mapping[str, Any], *, migrations: Path) -> list[Check]:
+    """Every check, each by itself: one that fails does not hide the others."""
+    in_database: dict[str, Callable[[Session], str]] = {
+        "database": _answers,
+        "migrations": lambda session: _is_migrated(session, migrations),
+        "ledger": _may_call_functions,
+        "relay": _has_relay,
+    }
+    checks = [Check(name, _asked(ask)) for name, ask in in_database.items()]
+    return [*checks, Check("redis", _redis_answers(config["REDIS_URL"]))]
+
+
+def depths() -> dict[str, int]:
+    """How much waits where, for /metrics; queues are counted to COUNT_CAP. Raises ServiceUnavailable."""
+    with reading() as session:
+        row = session.execute(_DEPTHS, {"cap": COUNT_CAP, "now": clock.now()}).mappings().one()
+        return {name: int(value or 0) for name, value in row.items()}
+
+
+def _asked(ask: Callable[[Session], str]) -> str:
+    try:
+        with reading() as session:
+            return ask(session)
+    except ServiceUnavailable:
+        return "The database does not answer."
+    except SQLAlchemyError as error:
+        return f"The database refused the question ({type(error).__name__})."
+
+
+def _answers(session: Session) -> str:
+    role = session.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar_one()
+    return "The application runs as a superuser." if role else ""
+
+
+def _is_migrated(session: Session, migrations: Path) -> str:
+    has_table = session.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
+    found = session.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_table else None
+    head = _head(migrations)
+    return "" if found == head else f"The database is at migration {found}, this version needs {head}."
+
+
+@cache
+def _head(migrations: Path) -> str | None:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(migrations)).get_current_head()
+
+
+def _may_call_functions(session: Session) -> str:
+    allowed = session.execute(_CALLABLE, {"names": list(_function_names())}).scalars().all()
+    missing = sorted(set(_function_names()) - set(allowed))
+    return f"These functions cannot be called: {', '.join(missing)}." if missing else ""
+
+
+@cache
+def _function_names() -> tuple[str, ...]:
+    return tuple(install.sources())
+
+
+def _has_relay(session: Session) -> str:
+    is_held = session.execute(_LOCK_HELD, {"high": LOCK_ID >> 32, "low": LOCK_ID & 0xFFFFFFFF}).scalar_one()
+    if not is_held:
+        return "No relay is running."
+    oldest = session.execute(text("SELECT at FROM outbox ORDER BY id LIMIT 1")).scalar()
+    age_s = (clock.now() - oldest).total_seconds() if oldest else 0
+    return f"The relay has not published for {age_s:.0f} s." if age_s > MAX_OUTBOX_AGE_S else ""
+
+
+def _redis_answers(url: str) -> str:
+    client = redis.Redis.from_url(
+        url,
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        client.ping()
+    except redis.RedisError as error:
+        return f"Redis does not answer ({type(error).__name__})."
+    finally:
+        client.close()
+    return ""
+
+
+_CALLABLE: Final = text(
+    "SELECT proname FROM pg_proc WHERE proname = ANY(:names) AND pronamespace = 'public'::regnamespace "
+    "AND has_function_privilege(oid, 'EXECUTE')"
+)
+_LOCK_HELD: Final = text(
+    "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1 "
+    "AND classid::bigint = :high AND objid::bigint = :low "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+)
+_DEPTHS: Final = text(
+    "SELECT (SELECT count(*) FROM (SELECT FROM outbox LIMIT :cap) o) AS outbox,"
+    " (SELECT count(*) FROM (SELECT FROM unfolded LIMIT :cap) u) AS unfolded,"
+    " (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'due' AND run_at <= :now LIMIT :cap) d) AS jobs_due,"
+    " (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'dead' LIMIT :cap) d) AS jobs_dead,"
+    " (SELECT count(*) FROM (SELECT FROM payments WHERE review IS NOT NULL LIMIT :cap) p) AS payments_waiting,"
+    " (SELECT max(seq) FROM events) AS event_head,"
+    " (SELECT pushed_through FROM relay_state) AS pushed_through"
+)

@@ -1,0 +1,51 @@
+"""What operators need to know of a payment to find it at its provider: references, labels, receipts, refunds."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import select
+
+from app.errors import TransactionNotFound
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.tenant import Tenant
+from app.unit_of_work import reading
+
+MOST: Final = 100
+"""Payments that wait, told at once; the rest come when these are decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentDetail:
+    """A payment with all that belongs to it. tenant: its merchant's name."""
+
+    payment: Payment
+    tenant: str
+    attempts: Sequence[PaymentAttempt]
+    refunds: Sequence[Refund]
+
+
+def payment_detail(payment_id: uuid.UUID) -> PaymentDetail:
+    """Of any tenant: for operators only. Raises TransactionNotFound."""
+    with reading() as session:
+        payment = session.get(Payment, payment_id)
+        if payment is None:
+            raise TransactionNotFound
+        attempts = select(PaymentAttempt).where(PaymentAttempt.payment_id == payment_id)
+        refunds = select(Refund).where(Refund.payment_id == payment_id)
+        return PaymentDetail(
+            payment,
+            session.get_one(Tenant, payment.tenant_id).name,
+            session.scalars(attempts.order_by(PaymentAttempt.number)).all(),
+            session.scalars(refunds.order_by(Refund.created_at, Refund.id)).all(),
+        )
+
+
+def payments_in_review() -> Sequence[Payment]:
+    """Payments that a person has to look at, oldest first, at most MOST."""
+    with reading() as session:
+        found = select(Payment).where(Payment.review.is_not(None)).order_by(Payment.id).limit(MOST)
+        return session.scalars(found).all()

@@ -1,0 +1,150 @@
+"""Holding our books against the providers': each day by a job, and on demand (`flask reconcile`, POST /admin/reconcile).
+
+On demand, what is open is asked about now instead of at its next turn. Work that lost its job, or that is past its
+horizon and waits for a person, gets one again; clearing accounts are compared with the payments they stand for.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import structlog
+from sqlalchemy import String, cast, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app import clock, ledger, queue
+from app.errors import GatewayError, InvalidRequest
+from app.events import outbox
+from app.events.catalogue import LEDGER_DISAGREES
+from app.models.job import Job
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.providers import PROVIDERS
+from app.providers.errors import ProviderError
+from app.services.payments import follow_up as payment_follow_up
+from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS
+from app.services.refunds import follow_up as refund_follow_up
+from app.unit_of_work import reading, transaction
+
+LIMIT: Final = 500
+"""Payments asked about in one run; the oldest first."""
+
+NOT_CHECKED: Final = "not checked"
+
+DAILY: Final = "reconciliation.daily"
+EVERY: Final = timedelta(days=1)
+CHECK_LIMIT_S: Final = 45
+"""Longest time of the daily check, shorter than a job's lease; `flask ledger check` takes as long as it takes."""
+
+log = structlog.get_logger("reconciliation")
+
+
+def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) -> dict[str, Any]:
+    """Ask about everything that is open. The report: counts, what still waits and why, and the ledger's findings.
+
+    After `budget_s` seconds nobody is asked any more; what was left is in `not_checked`, and its jobs ask in their turn.
+    Raises InvalidRequest for an unknown provider.
+    """
+    until = time.monotonic() + budget_s
+    if provider is not None and provider not in PROVIDERS:
+        raise InvalidRequest(f"There is no provider {provider}.", field="provider")
+    rearmed = transaction(_requeue)
+    attempts, refunds = _open(provider)
+    outcomes: Counter[str] = Counter()
+    for attempt_id in attempts:
+        outcomes[_look(attempt_id) if time.monotonic() < until else NOT_CHECKED] += 1
+    refunds_checked = 0
+    for refund_id in refunds:
+        if time.monotonic() < until:
+            refund_follow_up.poll(refund_id, source="reconciliation")
+            refunds_checked += 1
+    with reading() as session:
+        waiting = _in_review(session)
+        findings = [str(finding) for finding in ledger.check(session)]
+    report = {
+        "checked": len(attempts) - outcomes[NOT_CHECKED], "not_checked": outcomes[NOT_CHECKED],
+        "refunds_checked": refunds_checked, "jobs_restarted": rearmed, "outcomes": dict(outcomes), "in_review": waiting, "ledger_findings": findings,
+    }  # fmt: skip
+    log.info("reconciliation.done", checked=len(attempts), findings=len(findings))
+    return report
+
+
+def daily() -> datetime:
+    """What runs once a day by itself; when it is due next. Findings are an event (`ledger.disagrees`) and an error log."""
+    rearmed = transaction(_requeue)
+    try:
+        with reading() as session:
+            findings = [str(finding) for finding in ledger.check(session, limit_s=CHECK_LIMIT_S)]
+    except (GatewayError, DBAPIError) as error:
+        # Away, or it took too long.
+        log.error("ledger.not_checked", error=type(error).__name__)
+        findings = []
+    if findings:
+        log.error("ledger.disagrees", findings=len(findings), first=findings[0])
+        transaction(lambda session: _report(session, findings))
+    log.info("reconciliation.daily", jobs_restarted=rearmed, findings=len(findings))
+    return clock.now() + EVERY
+
+
+def _report(session: Session, findings: list[str]) -> None:
+    outbox.record(
+        session, LEDGER_DISAGREES, object_id="ledger", data={"findings": findings}, now=clock.now(), actor="system",
+        is_public=False,
+    )  # fmt: skip
+
+
+def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+    attempts = select(PaymentAttempt.id).where(PaymentAttempt.state.in_(OPEN_ATTEMPTS))
+    refunds = select(Refund.id).join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
+    refunds = refunds.where(Refund.state.in_(OPEN_REFUNDS))
+    if provider is not None:
+        attempts = attempts.where(PaymentAttempt.provider == provider)
+        refunds = refunds.where(PaymentAttempt.provider == provider)
+    with reading() as session:
+        return (
+            list(session.scalars(attempts.order_by(PaymentAttempt.id).limit(LIMIT))),
+            list(session.scalars(refunds.order_by(Refund.id).limit(LIMIT))),
+        )
+
+
+def _look(attempt_id: uuid.UUID) -> str:
+    try:
+        return payment_follow_up.poll(attempt_id).status
+    except ProviderError as error:
+        return f"not told: {error.code}"
+    except GatewayError as error:
+        return f"not asked: {error.code}"
+    except Exception as error:
+        # A bug about one payment must not keep the others from being asked about.
+        log.exception("reconciliation.failed", attempt=str(attempt_id))
+        return f"not asked: {type(error).__name__}"
+
+
+def _requeue(session: Session) -> int:
+    """Open work whose job is dead or missing is due again; how much of it."""
+    attempts = _requeue_kind(
+        session, payment_follow_up.KIND, PaymentAttempt, OPEN_ATTEMPTS, name="attempt_id"
+    )
+    return attempts + _requeue_kind(session, refund_follow_up.KIND, Refund, OPEN_REFUNDS, name="refund_id")
+
+
+def _requeue_kind(
+    session: Session, kind: str, model: type[PaymentAttempt | Refund], states: tuple[str, ...], *, name: str
+) -> int:
+    now, ref = clock.now(), cast(model.id, String)
+    is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == "due").exists()
+    lost = session.scalars(select(model.id).where(model.state.in_(states), ~is_due).limit(LIMIT)).all()
+    for work_id in lost:
+        queue.requeue(session, kind, ref=str(work_id), run_at=now, now=now, payload={name: str(work_id)})
+    return len(lost)
+
+
+def _in_review(session: Session) -> list[dict[str, str]]:
+    rows = session.execute(
+        select(Payment.id, Payment.review, Payment.provider).where(Payment.review.is_not(None)).limit(LIMIT)
+    )
+    return [{"payment_id": str(row.id), "why": row.review or "", "provider": row.provider} for row in rows]

@@ -1,0 +1,303 @@
+"""Asking a provider for a payment's money: request, call without a transaction, result (DESIGN, three phases).
+
+Guarantees: an attempt is `sending`, with the key the provider gets, in the database before the first byte leaves; no
+connection is held during the call; a second provider is tried only after a definite "nothing happened".
+"""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from app import clock, ids, queue
+from app.errors import GatewayError
+from app.events.catalogue import PAYMENT_PROCESSING
+from app.models.payment import Payment, PaymentAttempt
+from app.money import Money
+from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
+from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from app.services.payments import outcomes
+from app.services.payments.locks import LockedAttempt, lock_attempt
+from app.services.payments.outcomes import Outcome
+from app.services.payments.recording import record_payment_event
+from app.services.payments.states import move_payment
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import bulkhead
+from app.services.provider_access.accounts import BoundProvider
+from app.unit_of_work import reading, transaction
+
+log = structlog.get_logger("payments")
+
+CONNECT_S: Final = 5.0
+"""Context.connect_timeout_s, seconds."""
+
+FOLLOW_UP: Final = "payment.drive"
+"""The job that carries an attempt on until it is final (payment_driver). Made with the attempt, in one transaction."""
+
+FIRST_POLL_S: Final = 5
+"""An attempt whose outcome is unknown is asked about for the first time after this many seconds."""
+
+PENDING_POLL_S: Final = 20
+"""One that waits for its customer is asked about for the first time after so many seconds, unless a callback came."""
+
+MAX_DESCRIPTION: Final = 200
+"""Characters of a merchant's order number that go on the payment page: a provider refuses a charge for a longer one."""
+
+NOTHING_HAPPENED: Final = (NotSent, AuthFailed, RateLimited)
+"""After these another provider may be asked: this one did not look at the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where sending ended: the payment as it is now, and what the last provider said."""
+
+    payment: Payment
+    outcome: Outcome
+
+
+def new_attempt(
+    session: Session,
+    payment: Payment,
+    bound: BoundProvider,
+    *,
+    number: int,
+    is_sending: bool,
+    now: datetime,
+    attempt_id: uuid.UUID | None = None,
+) -> PaymentAttempt:
+    """Insert an attempt and its job. `is_sending`: the caller sends it now; else the job does."""
+    attempt_id = attempt_id or ids.uuid7()
+    attempt = PaymentAttempt(
+        id=attempt_id, payment_id=payment.id, number=number, provider=bound.provider.name,
+        account_id=bound.account_id, environment=bound.environment, reference=f"pay-{attempt_id.hex}",
+        label=secrets.token_hex(6).upper(), callback_token=secrets.token_urlsafe(24),
+        state="sending" if is_sending else "created", inquiries=0, sendings=int(is_sending),
+        sent_at=now if is_sending else None, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(attempt)
+    session.flush()
+    run_at = now + answer_time() if is_sending else now
+    queue.enqueue(
+        session,
+        FOLLOW_UP,
+        ref=str(attempt_id),
+        run_at=run_at,
+        now=now,
+        payload={"attempt_id": str(attempt_id)},
+    )
+    return attempt
+
+
+def answer_time() -> timedelta:
+    """After this long an answer does not come any more: the process that waited for it is gone.
+
+    An operation ends within the time-out and the time to connect (providers/base.py); its last request may have begun
+    just before that.
+    """
+    return timedelta(seconds=2 * (current_app.config["PROVIDER_TIMEOUT_S"] + CONNECT_S) + 5)
+
+
+def send(
+    attempt_id: uuid.UUID,
+    others: Sequence[BoundProvider] = (),
+    *,
+    sending: int = 1,
+    finish: Finish | None = None,
+    leave: Callable[[], None] = lambda: None,
+) -> Sent:
+    """Call the provider of an attempt that is `sending`, and apply what it says.
+
+    others: where to go on after a definite "nothing happened", in order. sending: which one of the attempt this is.
+    finish: runs in the last transaction. leave: gives the first provider's place back before the next one is asked.
+    Raises what transactions raise; the attempt's job then learns the outcome.
+    """
+    payment, attempt = _read(attempt_id)
+    said = _Answer(_charge(payment, attempt, sending), sending)
+    following = others[0] if others and isinstance(said.outcome, NOTHING_HAPPENED) else None
+    with _slot_for(following) as has_slot:
+        wanted = None if following is None else _Next(following, ids.uuid7(), has_slot)
+        settled = transaction(lambda s: _settle(s, attempt_id, said, wanted, finish))
+        if settled.next_id is None:
+            return Sent(settled.payment, said.outcome)
+        leave()
+        return send(settled.next_id, others[1:], finish=finish)
+
+
+@contextmanager
+def _slot_for(bound: BoundProvider | None) -> Iterator[bool]:
+    if bound is None:
+        yield False
+        return
+    with bulkhead.slot(bound.provider.name) as has_slot:
+        yield has_slot
+
+
+class Finish:
+    """What else belongs into the transaction of the result: storing a key's answer (payment_service)."""
+
+    def __call__(self, session: Session, sent: Sent) -> None:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a provider said to which sending of the attempt (1: the first)."""
+
+    outcome: Outcome
+    sending: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Next:
+    """Who is asked next, under which attempt, and whether now or by its job."""
+
+    bound: BoundProvider
+    attempt_id: uuid.UUID
+    is_sending: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    payment: Payment
+    next_id: uuid.UUID | None
+
+
+def _settle(
+    session: Session,
+    attempt_id: uuid.UUID,
+    said: _Answer,
+    wanted: _Next | None,
+    finish: Finish | None,
+) -> _Settled:
+    now, outcome = clock.now(), said.outcome
+    locked = lock_attempt(session, attempt_id)
+    if isinstance(outcome, ProviderError) and locked.attempt.sendings != said.sending:
+        # We come back late: the attempt was sent again meanwhile, and only that sending's answer can refuse it.
+        outcome = OutcomeUnknown(code="superseded")
+        if finish is not None:
+            finish(session, Sent(locked.payment, outcome))
+        return _Settled(locked.payment, None)
+    if wanted is not None and isinstance(outcome, ProviderError):
+        if session.get(PaymentAttempt, wanted.attempt_id) is not None:
+            # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
+            return _failed_over(session, locked.payment, wanted, finish)
+        if locked.attempt.state == "sending" and said.sending == 1:
+            _fail_over(session, locked, outcome, wanted, now=now)
+            return _failed_over(session, locked.payment, wanted, finish)
+    locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
+    wait_s = FIRST_POLL_S if isinstance(outcome, OutcomeUnknown) else PENDING_POLL_S
+    queue.run_sooner(session, FOLLOW_UP, ref=str(attempt_id), run_at=now + timedelta(seconds=wait_s))
+    if finish is not None:
+        session.flush()
+        finish(session, Sent(locked.payment, outcome))
+    return _Settled(locked.payment, None)
+
+
+def _fail_over(
+    session: Session,
+    locked: LockedAttempt,
+    error: ProviderError,
+    wanted: _Next,
+    *,
+    now: datetime,
+) -> None:
+    """End an attempt that did nothing, without ending the payment, and begin the next one."""
+    attempt, payment = locked.attempt, locked.payment
+    attempt.state, attempt.updated_at = "failed", now
+    attempt.error_code, attempt.error_message = error.code, error.message
+    name = wanted.bound.provider.name
+    payment.provider, payment.updated_at = name, now
+    session.flush()
+    log.warning("payment.handed_on", payment=str(payment.id), to=name, code=error.code)
+    new_attempt(
+        session, payment, wanted.bound, number=attempt.number + 1, is_sending=wanted.is_sending, now=now,
+        attempt_id=wanted.attempt_id,
+    )  # fmt: skip
+
+
+def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Finish | None) -> _Settled:
+    """With no place at the next provider its attempt's job sends, and the caller is told what is true now."""
+    if wanted.is_sending:
+        return _Settled(payment, wanted.attempt_id)
+    if move_payment(payment, "processing", now=clock.now()):
+        record_payment_event(session, PAYMENT_PROCESSING, payment, source="system", now=clock.now())
+    if finish is not None:
+        session.flush()
+        finish(session, Sent(payment, OutcomeUnknown(code="queued")))
+    return _Settled(payment, None)
+
+
+def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
+    with reading() as session:
+        attempt = session.get_one(PaymentAttempt, attempt_id)
+        return session.get_one(Payment, attempt.payment_id), attempt
+
+
+def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
+    """What the provider says. Nothing is sent when this process was held up so long that others have taken over."""
+    if attempt.state != "sending" or attempt.sendings != sending:
+        return OutcomeUnknown("This sending came too late.", code="superseded")
+    if clock.now() > (attempt.sent_at or attempt.created_at) + answer_time() / 4:
+        return NotSent("There was no time left to ask the provider.", code="too_late")
+    try:
+        provider = provider_accounts.of_attempt(attempt)
+    except GatewayError as error:
+        return NotSent(error.message, code=error.code)  # its account is gone: nothing was sent
+    try:
+        return provider.charge(charge_request(payment, attempt, provider))
+    except ProviderError as error:
+        return error
+    except Exception as error:
+        # A bug in an adapter, after it may have sent: what happened is not known.
+        log.exception("payment.adapter_failed", attempt=str(attempt.id), provider=attempt.provider)
+        return OutcomeUnknown(code=type(error).__name__)
+
+
+def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> ChargeRequest:
+    customer = Customer(payment.customer_phone, payment.customer_email, payment.customer_name)
+    metadata = dict(payment.payment_metadata or {})
+    return ChargeRequest(
+        reference=attempt.reference,
+        label=attempt.label,
+        amount=Money(payment.amount, payment.currency),
+        customer=customer,
+        callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
+        return_url=payment.return_url or return_url(payment.id),
+        description=str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
+        metadata=metadata,
+    )
+
+
+def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> ChargeReference:
+    """What identifies the attempt's charge to its provider."""
+    return ChargeReference(
+        reference=attempt.reference,
+        label=attempt.label,
+        # What was collected, once that is known: refunds are measured against it.
+        amount=Money(attempt.collected or payment.amount, payment.currency),
+        sent_at=attempt.sent_at or attempt.created_at,
+        provider_reference=attempt.provider_reference,
+        receipt=attempt.receipt,
+        callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
+    )
+
+
+def callback_url(name: str, token: str, provider: Provider) -> str:
+    """Where the provider tells about one operation: its end is that operation's secret."""
+    base = provider.account["callback_url"] or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
+    return f"{base.rstrip('/')}/{token}"
+
+
+def return_url(payment_id: uuid.UUID) -> str:
+    """Where the customer's browser goes after a payment page, when the merchant named no place."""
+    given: str = current_app.config["PAYMENT_RETURN_URL"]
+    return given or f"{current_app.config['PUBLIC_URL']}/payments/{payment_id}/return"

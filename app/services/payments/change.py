@@ -1,0 +1,99 @@
+"""Verify and cancel a payment."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from app import clock
+from app.actor import Merchant
+from app.errors import (
+    NotCancellable,
+    ProviderUnreachable,
+)
+from app.events import catalogue, outbox
+from app.models.payment import Payment
+from app.providers.base import Result, State
+from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
+from app.services.payments import follow_up as payment_follow_up
+from app.services.payments import outcomes
+from app.services.payments.attempts import charge_reference
+from app.services.payments.locks import lock_attempt
+from app.services.payments.read import latest_attempt, owned
+from app.services.payments.states import FINAL_PAYMENTS, OPEN_ATTEMPTS
+from app.services.payments.views import describe, event_data
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import bulkhead
+from app.unit_of_work import reading, transaction
+
+
+def verify(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
+    """The payment after asking the provider; a final one as it is. Raises TransactionNotFound, ProviderUnreachable."""
+    with reading() as session:
+        payment = owned(session, merchant.tenant_id, payment_id)
+        attempt = latest_attempt(session, payment_id)
+    if payment.status in FINAL_PAYMENTS or attempt is None:
+        return describe(payment)
+    try:
+        with bulkhead.required_slot(attempt.provider):
+            return describe(payment_follow_up.poll(attempt.id))
+    except OutcomeUnknown as error:
+        if error.code == "nothing_to_ask_by":
+            return describe(payment)
+        _verification_failed(payment, error, merchant)
+        raise ProviderUnreachable from error
+    except ProviderError as error:
+        _verification_failed(payment, error, merchant)
+        raise ProviderUnreachable from error
+
+
+def cancel(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
+    """Take a payment back that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
+    with reading() as session:
+        payment = owned(session, merchant.tenant_id, payment_id)
+        attempt = latest_attempt(session, payment_id)
+    if payment.status == "cancelled":
+        return describe(payment)
+    if attempt is None or attempt.state not in OPEN_ATTEMPTS:
+        raise NotCancellable(f"Cannot cancel a payment with status {payment.status}.")
+    if attempt.state == "created":
+        return describe(transaction(lambda s: _cancel_unsent(s, attempt.id, merchant)))
+    provider = provider_accounts.of_attempt(attempt)
+    if not provider.capabilities.can_cancel:
+        raise NotCancellable(f"{provider.title} cannot take back a payment that was asked for.")
+    try:
+        with bulkhead.required_slot(attempt.provider):
+            outcome = provider.cancel(charge_reference(payment, attempt, provider))
+    except NotSupported as error:
+        raise NotCancellable from error
+    except ProviderError as error:
+        raise ProviderUnreachable from error
+    after = transaction(
+        lambda s: outcomes.apply_outcome(s, attempt.id, outcome, source=merchant.public_id, now=clock.now())
+    ).payment
+    if after.status != "cancelled":
+        raise NotCancellable(f"Cannot cancel a payment with status {after.status}.")
+    return describe(after)
+
+
+def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Merchant) -> Payment:
+    locked = lock_attempt(session, attempt_id)
+    if locked.attempt.state != "created":
+        raise NotCancellable("The payment is being sent; try again.")
+    result = Result(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
+    return outcomes.apply_outcome(
+        session, attempt_id, result, source=merchant.public_id, now=clock.now()
+    ).payment
+
+
+def _verification_failed(payment: Payment, error: ProviderError, merchant: Merchant) -> None:
+    def work(session: Session) -> None:
+        data = event_data(payment) | {"error": error.message}
+        outbox.record(
+            session, catalogue.PAYMENT_VERIFICATION_FAILED, object_id=str(payment.id), data=data,
+            now=clock.now(), actor=merchant, tenant_id=payment.tenant_id,
+        )  # fmt: skip
+
+    transaction(work)

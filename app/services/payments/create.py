@@ -1,0 +1,168 @@
+"""Initialize a payment."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app import clock, ids
+from app.actor import Merchant
+from app.events import catalogue, outbox
+from app.models.payment import Payment
+from app.money import Money
+from app.providers.base import Customer
+from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish
+from app.services.payments import attempts as payment_attempts
+from app.services.payments.attempts import NOTHING_HAPPENED, Sent, answer_time
+from app.services.payments.locks import lock_attempt
+from app.services.payments.outcomes import Outcome
+from app.services.payments.read import latest_attempt
+from app.services.payments.recording import record_payment_event
+from app.services.payments.routing import route
+from app.services.payments.states import FINAL_PAYMENTS, move_payment
+from app.services.payments.views import describe, event_data
+from app.services.provider_access import bulkhead
+from app.services.provider_access.accounts import BoundProvider
+from app.unit_of_work import transaction
+
+log = structlog.get_logger("payments")
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerDetails:
+    """phone: E.164. id: the merchant's own word for the customer."""
+
+    phone: str
+    id: str | None = None
+    email: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentRequest:
+    """What a merchant inquiry_kinds for. provider: a name, `visa` or `auto`. amount: the JSON value as it came."""
+
+    provider: str
+    amount: object
+    currency: str
+    customer: CustomerDetails
+    metadata: Mapping[str, Any] | None = None
+    return_url: str | None = None
+
+
+def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answer:
+    """Ask a customer for money. The answer's body: `payment` (payment_view.describe) and `error`, a sentence or None;
+    its status: 201, 402 (the provider refused) or 502 (it was not reached), the payment then `failed`.
+
+    Raises InvalidAmount, UnsupportedCurrency, InvalidRequest (nothing stored), and what `begin` raises.
+    """
+    amount = Money.parse(order.amount, order.currency)
+    bounds = route(merchant.tenant_id, order.provider, amount, _customer(order.customer))
+    first = bounds[0]
+    with ExitStack() as place:
+        has_slot = place.enter_context(bulkhead.slot(first.provider.name))
+        payment_id = ids.uuid7()
+        begun = transaction(
+            lambda s: _begin(s, payment_id, merchant, order, amount, first, claim, is_sending=has_slot)
+        )
+        if isinstance(begun, Answer):
+            return begun
+        if isinstance(begun, Abandoned):
+            return transaction(lambda s: _present(s, begun.resource_id, claim))
+        attempt_id = begun
+        if not has_slot:
+            # Full: the attempt's job sends. The caller is told what is true now.
+            return transaction(lambda s: _queued(s, attempt_id, claim))
+        sent = payment_attempts.send(attempt_id, bounds[1:], finish=_Remember(claim), leave=place.close)
+    return _answer(sent.payment, sent.outcome)
+
+
+def _begin(
+    session: Session,
+    payment_id: uuid.UUID,
+    merchant: Merchant,
+    order: PaymentRequest,
+    amount: Money,
+    bound: BoundProvider,
+    claim: Claim,
+    *,
+    is_sending: bool,
+) -> Answer | Abandoned | uuid.UUID:
+    """The id of the attempt to send, or what the key has led to before."""
+    now = clock.now()
+    known = begin(session, claim, resource_id=payment_id, lease=answer_time() + timedelta(seconds=15))
+    if known is not None:
+        return known
+    if (begun := latest_attempt(session, payment_id)) is not None:
+        return begun.id
+    payment = Payment(
+        id=payment_id, tenant_id=merchant.tenant_id, idempotency_key=claim.key,
+        provider=bound.provider.name if order.provider == "auto" else order.provider,
+        payment_method=order.provider, return_url=order.return_url, amount=amount.amount_minor,
+        currency=amount.currency, status="pending", customer_id=order.customer.id,
+        customer_phone=order.customer.phone, customer_email=order.customer.email,
+        customer_name=order.customer.name, payment_metadata=None if order.metadata is None else dict(order.metadata),
+        refund_reserved=0, refunded=0, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(payment)
+    session.flush()
+    attempt = payment_attempts.new_attempt(session, payment, bound, number=1, is_sending=is_sending, now=now)
+    outbox.record(
+        session, catalogue.PAYMENT_INITIATED, object_id=str(payment_id), data=event_data(payment), now=now,
+        actor=merchant, tenant_id=merchant.tenant_id,
+    )  # fmt: skip
+    log.info(
+        catalogue.PAYMENT_INITIATED,
+        payment=str(payment_id),
+        provider=payment.provider,
+        attempt=str(attempt.id),
+    )
+    return attempt.id
+
+
+class _Remember(payment_attempts.Finish):
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+
+    def __call__(self, session: Session, sent: Sent) -> None:
+        finish(session, self._claim, _answer(sent.payment, sent.outcome))
+
+
+def _answer(payment: Payment, outcome: Outcome | None = None) -> Answer:
+    body: dict[str, Any] = {"payment": describe(payment), "error": None}
+    status = 201
+    if payment.status == "failed":
+        body["error"] = payment.failure_reason or "The payment failed."
+        status = 502 if isinstance(outcome, NOTHING_HAPPENED) else 402
+    return Answer(body, status=status, resource_id=payment.id)
+
+
+def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
+    locked = lock_attempt(session, attempt_id)
+    if move_payment(locked.payment, "processing", now=clock.now()):
+        record_payment_event(
+            session, catalogue.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
+        )
+    answer = _answer(locked.payment)
+    finish(session, claim, answer)
+    return answer
+
+
+def _present(session: Session, payment_id: uuid.UUID, claim: Claim) -> Answer:
+    """The answer of a key whose first request left none, or left it more than a day ago: the payment as it is now."""
+    payment = session.get_one(Payment, payment_id)
+    answer = _answer(payment)
+    if payment.status in FINAL_PAYMENTS:
+        finish(session, claim, answer)
+    return Answer(answer.body, status=answer.status, resource_id=payment_id, replayed=True)
+
+
+def _customer(details: CustomerDetails) -> Customer:
+    return Customer(details.phone, details.email, details.name)

@@ -1,0 +1,113 @@
+"""Read payments."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.actor import Merchant
+from app.errors import (
+    InvalidRequest,
+    TransactionNotFound,
+)
+from app.models.payment import Payment, PaymentAttempt
+from app.services import list_totals
+from app.services.payments.views import describe
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access.accounts import BoundProvider
+from app.unit_of_work import reading
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Payments, newest first. total: see list_totals. next_cursor continues behind the last one; None: there are none."""
+
+    items: list[dict[str, Any]]
+    total: int
+    has_next: bool
+    next_cursor: str | None
+
+
+def get_payment(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
+    """Raises TransactionNotFound."""
+    with reading() as session:
+        return describe(owned(session, merchant.tenant_id, payment_id))
+
+
+def list_payments(
+    merchant: Merchant,
+    *,
+    provider: str | None = None,
+    status: str | None = None,
+    customer_id: str | None = None,
+    limit: int,
+    offset: int = 0,
+    cursor: str | None = None,
+) -> Page:
+    """The tenant's payments, newest first; `cursor` (from a page before) instead of `offset`. Raises InvalidRequest."""
+    query = select(Payment).where(Payment.tenant_id == merchant.tenant_id)
+    for column, value in (
+        (Payment.provider, provider), (Payment.status, status), (Payment.customer_id, customer_id),
+    ):  # fmt: skip
+        if value is not None:
+            query = query.where(column == value)
+    page = query.order_by(Payment.id.desc()).limit(limit + 1)
+    page = page.where(Payment.id < _position(cursor)) if cursor else page.offset(offset)
+    with reading() as session:
+        rows = list(session.scalars(page))
+        key = (merchant.tenant_id, provider, status, customer_id)
+        total = list_totals.total(session, query.with_only_columns(Payment.id), key=key)
+    has_next = len(rows) > limit
+    shown = rows[:limit]
+    return Page([describe(row) for row in shown], total, has_next, shown[-1].id.hex if has_next else None)
+
+
+def providers(merchant: Merchant) -> list[dict[str, Any]]:
+    """What this tenant can use, with what each can do."""
+    return [
+        _describe_provider(name, bound)
+        for name, bound in provider_accounts.available(merchant.tenant_id).items()
+    ]
+
+
+def owned(session: Session, tenant_id: uuid.UUID, payment_id: uuid.UUID) -> Payment:
+    """The tenant's payment. Raises TransactionNotFound: another tenant's looks the same."""
+    payment = session.get(Payment, payment_id)
+    if payment is None or payment.tenant_id != tenant_id:
+        raise TransactionNotFound
+    return payment
+
+
+def latest_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttempt | None:
+    wanted = select(PaymentAttempt).where(PaymentAttempt.payment_id == payment_id)
+    return session.scalars(wanted.order_by(PaymentAttempt.number.desc()).limit(1)).first()
+
+
+def _position(cursor: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(hex=cursor)
+    except ValueError:
+        raise InvalidRequest("This cursor is not from a list of payments.", field="cursor") from None
+
+
+def _describe_provider(name: str, bound: BoundProvider) -> dict[str, Any]:
+    capabilities = bound.provider.capabilities
+    return {
+        "name": name,
+        "title": bound.provider.title,
+        "environment": bound.environment,
+        "currencies": sorted(capabilities.currencies),
+        "capabilities": {
+            "payment_page": capabilities.has_payment_page,
+            "refunds": capabilities.can_refund,
+            "partial_refunds": capabilities.can_refund_partially,
+            "repeated_refunds": capabilities.can_refund_repeatedly,
+            "cancel": capabilities.can_cancel,
+            "payouts": {method.value: sorted(found) for method, found in capabilities.payouts.items()},
+        },
+        "needs": sorted(capabilities.needs),
+    }

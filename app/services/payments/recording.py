@@ -1,0 +1,28 @@
+"""Events of payments: written to the outbox and to the log, so that a payment can be followed by its id."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import structlog
+from sqlalchemy.orm import Session
+
+from app.events import catalogue, outbox
+from app.models.payment import Payment
+from app.services.payments.views import event_data
+
+log = structlog.get_logger("payments")
+
+
+def record_payment_event(
+    session: Session, event_type: str, payment: Payment, *, source: str, now: datetime
+) -> None:
+    outbox.record(
+        session, event_type, object_id=str(payment.id), data=event_data(payment), now=now, actor=source,
+        tenant_id=payment.tenant_id,
+    )  # fmt: skip
+    tell = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info
+    tell(
+        event_type, payment=str(payment.id), provider=payment.provider, status=payment.status, source=source,
+        **({"review": payment.review} if payment.review else {}),
+    )  # fmt: skip

@@ -1,0 +1,145 @@
+"""Which provider to ask first, when a merchant leaves the choice to us (provider `auto`). Pure: rules and data.
+
+A provider is a candidate when it takes the currency and the amount, and can reach the customer. Candidates are
+ordered: healthy ones first, then those at home in the customer's country, then the cheapest.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Final
+
+import phonenumbers
+from flask import current_app
+
+from app.errors import GatewayError, InvalidRequest
+from app.money import Money, exponent_of
+from app.providers.base import Capabilities, Customer
+from app.providers.errors import ProviderError
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import health as provider_health
+from app.services.provider_access.accounts import BoundProvider
+
+Costs = Mapping[str, Mapping[str, tuple[int, int]]]
+"""provider → currency (`*`: any other) → (parts per million of the amount, fixed minor units of the currency)."""
+
+COSTS: Final[Costs] = MappingProxyType({
+    # Paystack's own price list. The others: orders of magnitude for choosing between them, as contracts differ; what
+    # was really charged is only what the provider says. ROUTING_COSTS replaces any of them.
+    "paystack": {"NGN": (15_000, 100_00), "GHS": (19_500, 0), "KES": (29_000, 0), "ZAR": (29_000, 1_00),
+                 "XOF": (32_000, 0), "EGP": (27_000, 2_50), "RWF": (29_000, 0), "USD": (39_000, 0)},
+    "mpesa": {"KES": (5_500, 0)},
+    "chapa": {"ETB": (25_000, 0), "USD": (35_000, 0)},
+    "pesapal": {"*": (35_000, 0)},
+    "stripe": {"USD": (29_000, 30), "EUR": (29_000, 25), "GBP": (29_000, 20), "*": (39_000, 0)},
+})  # fmt: skip
+
+MOCKS: Final = frozenset({"cpay"})
+"""Providers that move no real money: chosen only where there is no other."""
+
+
+def candidates(
+    *,
+    amount: Money,
+    country: str | None,
+    available: Sequence[str],
+    capabilities: Mapping[str, Capabilities],
+    health: Callable[[str], bool],
+    costs: Costs = MappingProxyType({}),
+) -> list[str]:
+    """Those of `available` that can take the payment, the best first; an unhealthy one is the last resort.
+
+    country: ISO 3166 of the customer's phone; None: unknown. `costs` go before COSTS. An empty list: none can.
+    """
+    real = [name for name in available if name not in MOCKS] or list(available)
+    able = [name for name in real if _can(capabilities[name], amount, country)]
+
+    def rank(name: str) -> tuple[bool, bool, float, int]:
+        return (
+            not health(name),
+            not _is_at_home(capabilities[name], country),
+            cost(name, amount, costs=costs),
+            available.index(name),
+        )
+
+    return sorted(able, key=rank)
+
+
+def cost(provider: str, amount: Money, *, costs: Costs = MappingProxyType({})) -> float:
+    """What the provider is expected to take, in minor units; infinite when nothing is known about it."""
+    for table in (costs, COSTS):
+        rows = table.get(provider, {})
+        pair = rows.get(amount.currency) or rows.get("*")
+        if pair is not None:
+            rate_ppm, fixed = pair
+            return fixed + amount.amount_minor * rate_ppm / 1_000_000
+    return math.inf
+
+
+def _can(capabilities: Capabilities, amount: Money, country: str | None) -> bool:
+    limits = capabilities.currencies.get(amount.currency)
+    if limits is None or amount.amount_minor < limits.minimum:
+        return False
+    if limits.maximum is not None and amount.amount_minor > limits.maximum:
+        return False
+    if capabilities.whole_units and amount.amount_minor % 10 ** exponent_of(amount.currency):
+        return False
+    # One that pays by phone cannot ask a phone of another country; a card or an e-mail works anywhere.
+    is_foreign = (
+        country is not None and bool(capabilities.countries) and country not in capabilities.countries
+    )
+    return not (is_foreign and "phone" in capabilities.needs)
+
+
+def _is_at_home(capabilities: Capabilities, country: str | None) -> bool:
+    return country is not None and country in capabilities.countries
+
+
+AUTO = "auto"
+
+
+def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer) -> list[BoundProvider]:
+    """The provider to ask, and those to go on with when nothing happened there, in order; never empty.
+
+    Raises InvalidRequest or InvalidAmount, with a sentence for the caller, when none can take it.
+    """
+    if provider != AUTO:
+        bound = provider_accounts.for_tenant(tenant_id, provider)
+        _check(bound, amount, customer)
+        return [bound]
+    found = provider_accounts.available(tenant_id)
+    names = candidates(
+        amount=amount, country=_country(customer.phone), available=list(found),
+        capabilities={name: bound.provider.capabilities for name, bound in found.items()},
+        health=provider_health.is_healthy, costs=current_app.config["ROUTING_COSTS"],
+    )  # fmt: skip
+    fitting = [found[name] for name in names if _fits(found[name], amount, customer)]
+    if not fitting:
+        raise InvalidRequest(f"No configured provider takes {amount} {amount.currency}.", field="provider")
+    return fitting
+
+
+def _check(bound: BoundProvider, amount: Money, customer: Customer) -> None:
+    try:
+        bound.provider.check(amount, customer)
+    except ProviderError as error:
+        field = {"currency": "currency", "phone": "customer", "email": "customer"}.get(error.code)
+        raise InvalidRequest(error.message, field=field) from error
+
+
+def _fits(bound: BoundProvider, amount: Money, customer: Customer) -> bool:
+    try:
+        _check(bound, amount, customer)
+    except GatewayError:
+        return False
+    return True
+
+
+def _country(phone: str | None) -> str | None:
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(phone or "", None))
+    except phonenumbers.NumberParseException:
+        return None

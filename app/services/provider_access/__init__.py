@@ -1,0 +1,1 @@
+"""Accounts at providers, their access tokens, their health, and the limit on concurrent calls."""

@@ -1,0 +1,129 @@
+"""Providers' access tokens, shared by all workers through Redis, sealed there.
+
+Without Redis each process keeps its own: a provider that kills old tokens then makes them fetch more often.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import redis
+import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.crypto import CannotOpen, Sealer
+from app.providers import deadline
+from app.providers.base import FreshToken
+from app.providers.errors import NotSent
+
+EARLY_S: Final = 60
+"""A token is renewed this long before its end, or after three quarters of its life when that is shorter."""
+
+LOCK_S: Final = 15
+WAIT_S: Final = 8.0
+_PURPOSE: Final = "provider token"
+_NAMESPACE: Final = uuid.UUID("0f3c2a52-7a5d-4f0c-8e0b-1f6f1b1d6a11")
+
+log = structlog.get_logger("providers")
+
+
+class SharedTokens:
+    """A TokenStore (providers/base.py)."""
+
+    def __init__(self, redis_url: str, sealer: Sealer) -> None:
+        self._redis: Any = redis.Redis.from_url(
+            redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)
+        )
+        self._sealer = sealer
+        self._own: dict[str, tuple[str, float]] = {}
+        self._locks: dict[str, threading.Lock] = {}
+        self._guard = threading.Lock()
+
+    def get(self, key: str, fetch: Callable[[], FreshToken], *, rejected: str | None = None) -> str:
+        """See TokenStore. One caller of all processes fetches; the others wait for what it brings."""
+        known = self._read(key)
+        if known is not None and known != rejected:
+            return known
+        # A limit of its own, so that there is time left for what the token is for.
+        with deadline.within(WAIT_S), self._fetching(key):
+            known = self._read(key)
+            if known is not None and known != rejected:
+                return known
+            fresh = fetch()
+            self._write(key, fresh)
+            return fresh.token
+
+    def _read(self, key: str) -> str | None:
+        try:
+            sealed = self._redis.get(_name(key))
+        except redis.exceptions.RedisError:
+            token, until = self._own.get(key, ("", 0.0))
+            return token if time.monotonic() < until else None
+        try:
+            return self._sealer.open(sealed, purpose=_PURPOSE, row_id=_row(key)).decode() if sealed else None
+        except CannotOpen:  # sealed under a key that is gone: fetch a new one
+            return None
+
+    def _write(self, key: str, fresh: FreshToken) -> None:
+        life = max(1, fresh.life_s - min(EARLY_S, fresh.life_s // 4))
+        self._own[key] = (fresh.token, time.monotonic() + life)
+        sealed = self._sealer.seal(fresh.token.encode(), purpose=_PURPOSE, row_id=_row(key))
+        try:
+            self._redis.set(_name(key), sealed, ex=life)
+        except redis.exceptions.RedisError as error:
+            log.warning("provider_tokens.redis_away", error=type(error).__name__)
+
+    @contextmanager
+    def _fetching(self, key: str) -> Iterator[None]:
+        """Inside at most one caller for each token, as long as Redis answers; nobody waits longer than WAIT_S.
+
+        Raises NotSent: nothing was asked of the provider.
+        """
+        until = time.monotonic() + deadline.remaining(WAIT_S)
+        with self._guard:
+            lock = self._locks.setdefault(key, threading.Lock())
+        if not lock.acquire(timeout=max(0.0, until - time.monotonic())):
+            raise NotSent("The provider's access token did not come in time.", code="no_token")
+        try:
+            mark = uuid.uuid4().hex
+            is_ours = self._wait_for_lock(key, mark, until=until)
+            try:
+                yield
+            finally:
+                if is_ours:
+                    self._unlock(key, mark)
+        finally:
+            lock.release()
+
+    def _wait_for_lock(self, key: str, mark: str, *, until: float) -> bool:
+        """False when Redis is away: each process then fetches for itself. Raises NotSent."""
+        while True:
+            try:
+                if self._redis.set(f"{_name(key)}:lock", mark, nx=True, ex=LOCK_S):
+                    return True
+            except redis.exceptions.RedisError:
+                return False
+            if time.monotonic() >= until:
+                raise NotSent("The provider's access token did not come in time.", code="no_token")
+            time.sleep(0.02)
+
+    def _unlock(self, key: str, mark: str) -> None:
+        try:
+            if self._redis.get(f"{_name(key)}:lock") == mark.encode():
+                self._redis.delete(f"{_name(key)}:lock")
+        except redis.exceptions.RedisError as error:
+            log.warning("provider_tokens.redis_away", error=type(error).__name__)
+
+
+def _name(key: str) -> str:
+    return f"provider-token:{key}"
+
+
+def _row(key: str) -> uuid.UUID:
+    return uuid.uuid5(_NAMESPACE, key)

@@ -1,0 +1,1 @@
+"""What Socket.IO clients may watch."""

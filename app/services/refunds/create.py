@@ -1,0 +1,207 @@
+"""Giving payments back. Guarantees: never more than was paid, however many ask at once; the tenant's money is held
+before the provider is asked; one Idempotency-Key refunds once."""
+
+from __future__ import annotations
+
+import secrets
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock, ids
+from app.actor import Merchant
+from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
+from app.events import catalogue
+from app.models.payment import Payment, PaymentAttempt, Refund
+from app.money import Money
+from app.providers.base import Capabilities
+from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse
+from app.services.payments import postings as payment_postings
+from app.services.payments.attempts import NOTHING_HAPPENED, answer_time
+from app.services.payments.locks import lock_payment
+from app.services.payments.outcomes import Outcome
+from app.services.payments.read import owned
+from app.services.payments.states import REFUNDABLE
+from app.services.payments.views import describe, describe_refund
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import bulkhead
+from app.services.refunds import follow_up, outcomes
+from app.services.refunds.outcomes import LockedRefund
+from app.unit_of_work import reading, transaction
+
+
+def refund(
+    merchant: Merchant, payment_id: uuid.UUID, *, amount: object | None, reason: str | None, claim: Claim
+) -> Answer:
+    """Give `amount` (the JSON value; None: what is left) back. Answer as payment_service.initialize, status 200.
+
+    Raises TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance: nothing was sent, the key is free.
+    """
+    refund_id = ids.uuid7()
+    with reading() as session:
+        payment = owned(session, merchant.tenant_id, payment_id)
+        attempt = collecting_attempt(session, payment_id)
+    asked = Money.parse(amount, payment.currency) if amount is not None else None
+    name = attempt.provider if attempt else payment.provider
+    # Before the transaction: finding the account takes a connection of its own.
+    capabilities = provider_accounts.of_attempt(attempt).capabilities if attempt else None
+    with bulkhead.slot(name) as has_slot:
+        begun = transaction(
+            lambda s: _begin(
+                s, refund_id, merchant, payment_id, asked, reason, claim, capabilities, is_sending=has_slot
+            )
+        )
+        if isinstance(begun, Answer):
+            return begun
+        if isinstance(begun, GatewayError):
+            raise begun
+        if isinstance(begun, Abandoned):
+            return _present(begun.resource_id)
+        if not has_slot:
+            return _remembered(claim, refund_id, None)
+        _, outcome = follow_up.send(refund_id)
+    return _remembered(claim, refund_id, outcome)
+
+
+def refunds_of(merchant: Merchant, payment_id: uuid.UUID) -> list[dict[str, Any]]:
+    """Every refund of a payment, oldest first. Raises TransactionNotFound."""
+    with reading() as session:
+        owned(session, merchant.tenant_id, payment_id)
+        rows = session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id))
+        return [describe_refund(row) for row in rows]
+
+
+def collecting_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttempt | None:
+    """The attempt that collected the payment's money."""
+    wanted = select(PaymentAttempt).where(
+        PaymentAttempt.payment_id == payment_id, PaymentAttempt.state == "succeeded"
+    )
+    return session.scalars(wanted).one_or_none()
+
+
+def insert(
+    session: Session,
+    refund_id: uuid.UUID,
+    payment: Payment,
+    attempt: PaymentAttempt,
+    *,
+    amount: Money,
+    reason: str | None,
+    is_sending: bool,
+    is_from_suspense: bool = False,
+) -> Refund:
+    """A refund and its job, on a locked payment; the amount is not held yet."""
+    now = clock.now()
+    row = Refund(
+        id=refund_id, payment_id=payment.id, attempt_id=attempt.id, tenant_id=payment.tenant_id,
+        amount=amount.amount_minor, currency=amount.currency, reason=reason, is_from_suspense=is_from_suspense,
+        reference=f"ref-{refund_id.hex}", callback_token=secrets.token_urlsafe(24),
+        state="sending" if is_sending else "created",
+        refunded_before=0 if is_from_suspense else payment.refunded, inquiries=0, sent_at=now if is_sending else None, created_at=now, updated_at=now,
+    )  # fmt: skip
+    session.add(row)
+    session.flush()
+    follow_up.enqueue(session, row, run_at=now + answer_time() if is_sending else now, now=now)
+    return row
+
+
+def _begin(
+    session: Session,
+    refund_id: uuid.UUID,
+    merchant: Merchant,
+    payment_id: uuid.UUID,
+    asked: Money | None,
+    reason: str | None,
+    claim: Claim,
+    capabilities: Capabilities | None,
+    *,
+    is_sending: bool,
+) -> Answer | Abandoned | GatewayError | None:
+    """None: the refund is to be sent now. A refusal is the key's answer; it is returned, so that it is committed."""
+    known = begin(session, claim, resource_id=refund_id, lease=answer_time() + timedelta(seconds=15))
+    if known is not None or session.get(Refund, refund_id) is not None:
+        return known
+    try:
+        with session.begin_nested():
+            _reserve(
+                session, refund_id, merchant, payment_id, asked, reason, capabilities, is_sending=is_sending
+            )
+    except GatewayError as error:
+        if not error.is_answer:
+            raise
+        refuse(session, claim, error)
+        return error
+    return None
+
+
+def _reserve(
+    session: Session,
+    refund_id: uuid.UUID,
+    merchant: Merchant,
+    payment_id: uuid.UUID,
+    asked: Money | None,
+    reason: str | None,
+    capabilities: Capabilities | None,
+    *,
+    is_sending: bool,
+) -> None:
+    payment = lock_payment(session, payment_id)
+    if payment.tenant_id != merchant.tenant_id:
+        raise TransactionNotFound
+    attempt = collecting_attempt(session, payment_id)
+    if payment.status not in REFUNDABLE or attempt is None:
+        raise NotRefundable
+    amount = asked or Money(payment.amount - payment.refund_reserved, payment.currency)
+    if capabilities is None:
+        raise NotRefundable
+    _require_possible(payment, amount, capabilities, payment.payment_method)
+    row = insert(session, refund_id, payment, attempt, amount=amount, reason=reason, is_sending=is_sending)
+    payment.refund_reserved += amount.amount_minor
+    payment.updated_at = row.created_at
+    payment_postings.hold_refund(session, row, attempt, now=row.created_at)
+    locked = LockedRefund(payment, row, attempt)
+    outcomes.record(session, catalogue.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
+
+
+def _require_possible(payment: Payment, amount: Money, can: Capabilities, provider: str) -> None:
+    left = payment.amount - payment.refund_reserved
+    if left <= 0:
+        raise NotRefundable("Nothing is left to refund.")
+    if amount.amount_minor > left:
+        rest = Money(left, payment.currency)
+        raise InvalidAmount(f"Refund amount exceeds what is left to refund ({rest}).", field="amount")
+    if not can.can_refund:
+        raise NotRefundable(f"Refunds are not supported by {provider}")
+    if amount.amount_minor < payment.amount and not can.can_refund_partially:
+        raise NotRefundable(f"Partial refunds are not supported by {provider}")
+    if payment.refund_reserved and not can.can_refund_repeatedly:
+        raise NotRefundable(f"Only one refund of a payment is supported by {provider}")
+
+
+def _remembered(claim: Claim, refund_id: uuid.UUID, outcome: Outcome | None) -> Answer:
+    def work(session: Session) -> Answer:
+        answer = _answer(session, refund_id, outcome)
+        finish(session, claim, answer)
+        return answer
+
+    return transaction(work)
+
+
+def _present(refund_id: uuid.UUID) -> Answer:
+    with reading() as session:
+        answer = _answer(session, refund_id, None)
+    return Answer(answer.body, status=answer.status, resource_id=refund_id, replayed=True)
+
+
+def _answer(session: Session, refund_id: uuid.UUID, outcome: Outcome | None) -> Answer:
+    row = session.get_one(Refund, refund_id)
+    payment = session.get_one(Payment, row.payment_id)
+    body: dict[str, Any] = {"payment": describe(payment), "refund": describe_refund(row), "error": None}
+    status = 200
+    if row.state == "failed":
+        body["error"] = row.error_message
+        status = 502 if isinstance(outcome, NOTHING_HAPPENED) else 402
+    return Answer(body, status=status, resource_id=refund_id)

@@ -1,0 +1,1 @@
+"""Wallets and payments between them."""

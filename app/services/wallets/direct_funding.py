@@ -1,0 +1,153 @@
+"""Deposits and withdrawals without a provider: money that enters or leaves the house on our word.
+
+Off where DIRECT_FUNDING is false (production): there money comes and goes by providers. Guarantees: a key moves money
+once; wallet and house account move in one entry; a withdrawal never takes held money or more than there is.
+
+Deposits have no single maximum (the tiers bound what is sent, not what is received); a wallet holds MAX_BALANCE_MINOR.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from flask import current_app
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock, ids, ledger
+from app.actor import Actor
+from app.errors import CurrencyMismatch, InvalidAmount, KycRequired, PermissionDenied
+from app.events import catalogue, outbox
+from app.models import AccountBalance, DirectFunding, User
+from app.money import Money
+from app.services.idempotency_service import Answer, Claim, answer_once
+from app.services.wallets import spending_limits, wallets
+
+MAX_BALANCE_MINOR: Final = 10**13
+"""A deposit that would lift a wallet above this many minor units is refused, so that no sum can leave a bigint."""
+
+Kind = Literal["deposit", "withdrawal"]
+
+EVENT_TYPES: Final[dict[Kind, str]] = {
+    "deposit": catalogue.DEPOSIT_COMPLETED,
+    "withdrawal": catalogue.CASH_WITHDRAWAL_COMPLETED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cash:
+    """What the caller asks for. `amount`: a JSON number or decimal string in major units of the wallet's currency.
+
+    `counterparty`: where a deposit comes from or a withdrawal goes to. `currency`: if given, must be the wallet's.
+    """
+
+    amount: object
+    counterparty: str
+    currency: str | None = None
+    reference: str | None = None
+    description: str | None = None
+
+
+def deposit(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
+    """Put money into the actor's wallet, frozen or not.
+
+    Raises PermissionDenied (direct funding is off), AccountNotFound, InvalidAmount, CurrencyMismatch, and
+    answer_once's errors.
+    """
+    _require_direct_funding()
+    now = clock.now()
+
+    def act(session: Session) -> Answer:
+        wallet, amount = _asked(session, actor, wallet_id, cash)
+        if wallet.balance + amount.amount_minor > MAX_BALANCE_MINOR:
+            most = Money(MAX_BALANCE_MINOR, wallet.currency)
+            raise InvalidAmount(f"A wallet holds at most {most} {wallet.currency}.", field="amount")
+        return _book(session, "deposit", actor=actor, wallet=wallet, amount=amount, cash=cash, now=now)
+
+    return answer_once(claim, act)
+
+
+def withdraw(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
+    """Take money out of the actor's wallet.
+
+    Checked in this order: amount and single maximum (InvalidAmount), KYC tier 1 or higher (KycRequired), frozen
+    (PermissionDenied), available balance (InsufficientBalance). Also raises what `deposit` raises. Withdrawals do not
+    count into the daily and monthly limits, which are the limits of payments.
+    """
+    _require_direct_funding()
+    now = clock.now()
+
+    def act(session: Session) -> Answer:
+        wallet, amount = _asked(session, actor, wallet_id, cash)
+        spending_limits.usd_within_single_maximum(amount, current_app.config["USD_RATES"])
+        tier = session.scalars(select(User.tier).where(User.id == actor.user_id)).one()
+        if tier < 1:
+            raise KycRequired("Verify your identity before withdrawing.")
+        return _book(session, "withdrawal", actor=actor, wallet=wallet, amount=amount, cash=cash, now=now)
+
+    return answer_once(claim, act)
+
+
+def _require_direct_funding() -> None:
+    if not current_app.config["DIRECT_FUNDING"]:
+        raise PermissionDenied("Wallets are funded through a payment provider here.")
+
+
+def _asked(session: Session, actor: Actor, wallet_id: str, cash: Cash) -> tuple[AccountBalance, Money]:
+    wallet = wallets.owned(session, actor.user_id, wallet_id)
+    if cash.currency not in (None, wallet.currency):
+        raise CurrencyMismatch(f"This wallet is in {wallet.currency}.", field="currency")
+    return wallet, Money.parse(cash.amount, wallet.currency)
+
+
+def _book(
+    session: Session,
+    kind: Kind,
+    *,
+    actor: Actor,
+    wallet: AccountBalance,
+    amount: Money,
+    cash: Cash,
+    now: datetime,
+) -> Answer:
+    movement_id = ids.uuid7()
+    change = amount.amount_minor if kind == "deposit" else -amount.amount_minor
+    outside = wallets.external_account(session, wallet.currency)
+    posted = ledger.post(
+        session, kind, ref_id=movement_id, now=now, currency=wallet.currency,
+        amounts={wallet.id: change, outside: -change},
+    )  # fmt: skip
+    movement = DirectFunding(
+        id=movement_id, kind=kind, user_id=actor.user_id, account_id=wallet.id, entry_id=posted.entry_id,
+        amount=amount.amount_minor, currency=wallet.currency, counterparty=cash.counterparty,
+        reference=cash.reference, description=cash.description, created_at=now,
+    )  # fmt: skip
+    session.add(movement)
+    transaction_id = ids.public(ids.TRANSACTION, posted.entry_id)
+    outbox.record(
+        session, EVENT_TYPES[kind], object_id=transaction_id, now=now, actor=actor,
+        data={
+            "status": "completed", "amount_minor": amount.amount_minor, "currency": wallet.currency,
+            "wallet_id": wallet.public_id, "user": actor.public_id,
+        },
+    )  # fmt: skip
+    after = wallets.owned(session, actor.user_id, wallet.public_id)
+    return Answer(_receipt(movement, after, transaction_id), resource_id=movement_id)
+
+
+def _receipt(movement: DirectFunding, wallet: AccountBalance, transaction_id: str) -> dict[str, Any]:
+    return {
+        "transaction_id": transaction_id,
+        "status": "completed",
+        "type": movement.kind,
+        "amount": str(Money(movement.amount, movement.currency)),
+        "currency": movement.currency,
+        "new_balance": str(Money(wallet.balance, wallet.currency)),
+        "available_balance": str(wallets.available(wallet)),
+        "wallet_id": wallet.public_id,
+        "reference": movement.reference,
+        "description": movement.description,
+        "created_at": clock.iso_z(movement.created_at),
+    }

@@ -1,0 +1,272 @@
+"""Paying from wallet to wallet.
+
+Guarantees: a payment is irrevocable when `pay` returns, its money already gone from the source and on its way to the
+recipient, who may spend it at once; one key pays once; nothing is created for a refused payment. All of it is one
+SQL function (app/services/wallets/sql/wallet_pay.sql) in one round trip.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import Select, or_, select
+
+from app import clock, ids
+from app.actor import Actor
+from app.errors import (
+    AccountNotFound,
+    GatewayError,
+    IdempotencyKeyReused,
+    InvalidAmount,
+    InvalidRequest,
+    PaymentNotFound,
+    TokenInvalid,
+    refusal,
+)
+from app.json_text import json_text
+from app.models.account import Account
+from app.models.idempotency import IdempotencyRecord
+from app.models.wallet_payment import WalletPayment
+from app.money import Money
+from app.services import list_totals
+from app.services.idempotency_service import ANSWER_LIFE, Claim
+from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
+from app.unit_of_work import call, reading
+
+MAX_BATCH: Final = 1000
+"""Items of one batch (CONTRACT)."""
+
+
+_WALLET_PAY: Final = (
+    "wallet_pay(%s, %s::uuid, %s::uuid, %s, %s, %s, %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], "
+    "%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """What a client asks for. `amount` is the JSON value as it came; `currency` None means the wallet's own."""
+
+    amount: object
+    destination: str
+    currency: str | None = None
+    description: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidItem:
+    """One paid order. `status` is what the caller is told: pending, until the relay has published it."""
+
+    payment_id: str
+    amount: Money
+    status: str
+    created_at: datetime
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    order: PaymentOrder
+    amount: Money
+    usd_minor: int
+    payment_id: uuid.UUID
+    entry_id: uuid.UUID
+
+
+def pay(
+    actor: Actor, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
+) -> PaidItem:
+    """Pay `order` from the wallet `source` (`acc_…`).
+
+    Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
+    the key repeats, the refusals of app/errors.py REFUSALS; IdempotencyKeyReused, IdempotencyConflict.
+    """
+    item = _judged(order, _currency(actor, source, [order]), claim, rates)
+    if isinstance(item, GatewayError):
+        raise item
+    answer, is_replay = _call(actor, source, [item], claim)
+    outcome = _outcomes(answer, [item], is_replay=is_replay)[0]
+    if isinstance(outcome, GatewayError):
+        raise outcome
+    return outcome
+
+
+def pay_batch(
+    actor: Actor, source: str, orders: Sequence[PaymentOrder], claim: Claim, *, rates: Mapping[str, Decimal]
+) -> tuple[list[PaidItem | GatewayError], bool]:
+    """Pay each order by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
+
+    An order that is no order at all (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
+    Raises as `pay`, but never a refusal; InvalidRequest above MAX_BATCH items.
+    """
+    if len(orders) > MAX_BATCH:
+        raise InvalidRequest(f"A batch has at most {MAX_BATCH} payments.", field="payments")
+    default = _currency(actor, source, orders)
+    drafts = [_judged(order, default, claim, rates) for order in orders]
+    items = [draft for draft in drafts if isinstance(draft, _Item)]
+    if not items:
+        return [draft for draft in drafts if isinstance(draft, GatewayError)], False
+    places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
+    answer, is_replay = _call(actor, source, items, claim, places=places)
+    if is_replay and answer.get("places", places) != places:
+        # Judged by other rates than today's: the orders that were paid or refused then are told about, in their places.
+        places = answer["places"]
+        drafts = [_item_or_error(order, default, None) for order in orders]
+        items = [
+            draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
+        ]
+    told = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
+    return [told.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
+
+
+def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
+    """`rates` None: not judged, for an order whose answer is stored already."""
+    amount = Money.parse(order.amount, order.currency or default or "")
+    usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
+    return _Item(order, amount, usd_minor, ids.uuid7(), ids.uuid7())
+
+
+def _judged(
+    order: PaymentOrder, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
+) -> _Item | GatewayError:
+    """A key that was used before is answered from its store, whatever today's rates say about its amount."""
+    draft = _item_or_error(order, default, rates)
+    if isinstance(draft, GatewayError) and _is_used(claim):
+        return _item_or_error(order, default, None)
+    return draft
+
+
+def _is_used(claim: Claim) -> bool:
+    with reading() as session:
+        return session.get(IdempotencyRecord, claim.scope) is not None
+
+
+def _as_error(draft: _Item | GatewayError) -> GatewayError:
+    return draft if isinstance(draft, GatewayError) else InvalidAmount()
+
+
+def _item_or_error(
+    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None
+) -> _Item | GatewayError:
+    try:
+        return _item(order, default, rates)
+    except GatewayError as error:
+        return error
+
+
+def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str | None:
+    """The source's currency when an order needs it; a currency never changes, so reading it early is safe."""
+    if all(order.currency for order in orders):
+        return None
+    with reading() as session:
+        query = select(Account.currency).where(
+            Account.public_id == source, Account.kind == "wallet", Account.owner_id == actor.user_id
+        )
+        currency = session.scalar(query)
+    if currency is None:
+        raise AccountNotFound(field="source_wallet_id")
+    return currency
+
+
+def _call(
+    actor: Actor, source: str, items: Sequence[_Item], claim: Claim, *, places: Sequence[int] = (0,)
+) -> tuple[dict[str, Any], bool]:
+    """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item.
+
+    places: which orders of a batch the items are.
+    """
+    now = clock.now()
+    payments = [item.payment_id for item in items]
+    answer = {"at": now, "payments": payments, "places": places, "refusals": None}
+    outcome, stored = call(
+        _WALLET_PAY,
+        now, str(actor.session_id), str(claim.scope), claim.fingerprint, orjson.dumps(answer).decode(), source,
+        [item.amount.currency for item in items],
+        _uuids(item.payment_id for item in items), _uuids(item.entry_id for item in items),
+        [item.order.destination for item in items], [item.amount.amount_minor for item in items],
+        [item.usd_minor for item in items], [item.order.description for item in items],
+        [_json(item.order.metadata) for item in items], DAILY_LIMITS, MONTHLY_LIMITS, actor.address,
+    )  # fmt: skip
+    if outcome == "no_session":
+        raise TokenInvalid
+    if outcome == "no_account":
+        raise AccountNotFound(field="source_wallet_id")
+    if outcome == "key_reused":
+        raise IdempotencyKeyReused
+    return orjson.loads(stored), outcome == "replay"
+
+
+def _outcomes(
+    answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
+) -> list[PaidItem | GatewayError]:
+    """What to tell about each item: from the stored answer and the request, which the fingerprint proved equal."""
+    created_at = datetime.fromisoformat(answer["at"])
+    payments = [uuid.UUID(payment) for payment in answer["payments"]]
+    refusals = answer["refusals"] or [None] * len(items)
+    statuses = _present_statuses(payments) if is_replay and clock.now() - created_at > ANSWER_LIFE else {}
+    return [
+        refusal(word, replayed=is_replay)
+        if word
+        else PaidItem(
+            ids.public(ids.PAYMENT, payment),
+            item.amount,
+            statuses.get(payment, "pending"),
+            created_at,
+            is_replay,
+        )
+        for item, payment, word in zip(items, payments, refusals, strict=True)
+    ]
+
+
+def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+    with reading() as session:
+        rows = session.execute(
+            select(WalletPayment.id, WalletPayment.status).where(WalletPayment.id.in_(payments))
+        ).all()
+    return {row.id: row.status for row in rows}
+
+
+def get_payment(actor: Actor, public_id: str) -> WalletPayment:
+    """A payment that the actor sent or received. Raises PaymentNotFound, for anybody else's too."""
+    payment_id = ids.parse(ids.PAYMENT, public_id)
+    with reading() as session:
+        payment = session.get(WalletPayment, payment_id) if payment_id else None
+    if payment is None or actor.user_id not in (payment.sender_id, payment.recipient_id):
+        raise PaymentNotFound
+    return payment
+
+
+def payments_of(actor: Actor, *, status: str | None, limit: int, offset: int) -> list[WalletPayment]:
+    """Payments the actor sent or received, newest first."""
+    query = _payments_query(actor, status).order_by(WalletPayment.id.desc()).limit(limit).offset(offset)
+    with reading() as session:
+        return list(session.scalars(query))
+
+
+def count_payments_of(actor: Actor, *, status: str | None) -> int:
+    """How many there are (list_totals)."""
+    query = _payments_query(actor, status).with_only_columns(WalletPayment.id)
+    with reading() as session:
+        return list_totals.total(session, query, key=(actor.user_id, status))
+
+
+def _payments_query(actor: Actor, status: str | None) -> Select[WalletPayment]:
+    query = select(WalletPayment).where(
+        or_(WalletPayment.sender_id == actor.user_id, WalletPayment.recipient_id == actor.user_id)
+    )
+    return query.where(WalletPayment.status == status) if status else query
+
+
+def _uuids(values: Iterable[uuid.UUID]) -> list[str]:
+    return [str(value) for value in values]
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else json_text(value)

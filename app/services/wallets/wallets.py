@@ -1,0 +1,239 @@
+"""Wallets: opening, reading, freezing.
+
+Guarantees: a foreign wallet is as unknown as one that does not exist; a balance and the movements shown with it are of
+one moment; a user has at most MAX_WALLETS wallets, however many are opened at once.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from flask import current_app
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app import clock, ids, ledger
+from app.actor import Actor
+from app.errors import AccountNotFound, InvalidRequest
+from app.events import catalogue, outbox
+from app.ledger.chart import platform_account
+from app.models import Account, AccountBalance, Entry, Posting, User, WalletPayment
+from app.money import Money
+from app.services.idempotency_service import Answer, Claim, answer_once
+from app.services.wallets import spending_limits
+from app.unit_of_work import reading, transaction
+
+MAX_WALLETS: Final = 50
+"""Wallets of one user."""
+
+RECENT: Final = 10
+"""Movements shown with a wallet; the rest are pages of the history."""
+
+_WALLET_ID: Final = re.compile(r"acc_[A-Za-z0-9_]{1,60}")
+
+MOVEMENT_TYPES: Final = MappingProxyType(
+    {
+        ("deposit", True): "deposit",
+        ("withdrawal", False): "withdrawal",
+        ("wallet_payment", True): "payment_received",
+        ("wallet_payment", False): "payment_sent",
+    }
+)
+"""(kind of ledger entry, whether it raised the balance) → the word its owner reads; other kinds: credit or debit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) tells the direction."""
+
+    transaction_id: str
+    type: str
+    amount: Money
+    status: str
+    at: datetime
+    payment_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Movements, newest first. `next_cursor` continues with older ones; None: there are none."""
+
+    movements: list[Movement]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A wallet's balance and its latest movements, of one moment."""
+
+    wallet: AccountBalance
+    recent: list[Movement]
+
+
+def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | None, claim: Claim) -> Answer:
+    """Open an empty wallet. Raises UnsupportedCurrency, InvalidRequest (too many), and answer_once's errors."""
+    spending_limits.require_wallet_currency(currency, current_app.config["USD_RATES"])
+    public_id, now = ids.wallet(), clock.now()
+
+    def act(session: Session) -> Answer:
+        # The user's row is locked, so that wallets opened at once are counted one after the other.
+        session.execute(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
+        count = select(func.count()).where(Account.owner_id == actor.user_id, Account.kind == "wallet")
+        if session.execute(count).scalar_one() >= MAX_WALLETS:
+            raise InvalidRequest(f"You have {MAX_WALLETS} wallets, which is the most a user can have.")
+        ledger.open_account(
+            session, public_id, now=now, kind="wallet", currency=currency, is_floored=True,
+            owner_id=actor.user_id, wallet_type=wallet_type, name=name,
+        )  # fmt: skip
+        facts = {"user": actor.public_id, "currency": currency, "type": wallet_type}
+        outbox.record(session, catalogue.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
+        return Answer(describe(owned(session, actor.user_id, public_id)), status=201)
+
+    return answer_once(claim, act)
+
+
+def wallets(user_id: uuid.UUID) -> Sequence[AccountBalance]:
+    """The user's wallets, oldest first."""
+    with reading() as session:
+        mine = select(AccountBalance).where(
+            AccountBalance.owner_id == user_id, AccountBalance.kind == "wallet"
+        )
+        return session.scalars(mine.order_by(AccountBalance.id)).all()
+
+
+def statement(user_id: uuid.UUID, public_id: str) -> Statement:
+    """Raises AccountNotFound."""
+    with reading() as session:
+        _one_moment(session)
+        wallet = owned(session, user_id, public_id)
+        return Statement(wallet, _movements(session, wallet, limit=RECENT))
+
+
+def history(user_id: uuid.UUID, public_id: str, *, limit: int, cursor: str | None = None) -> History:
+    """Up to `limit` movements older than `cursor`. Raises AccountNotFound, InvalidRequest (not this wallet's cursor)."""
+    with reading() as session:
+        _one_moment(session)
+        wallet = owned(session, user_id, public_id)
+        before = _posting_at(session, wallet.id, cursor) if cursor else None
+        movements = _movements(session, wallet, limit=limit + 1, before=before)
+    has_more = len(movements) > limit
+    shown = movements[:limit]
+    return History(shown, shown[-1].transaction_id if has_more else None)
+
+
+def set_frozen(public_id: str, *, is_frozen: bool, operator: str) -> None:
+    """Freeze or thaw a wallet: a frozen one refuses debits and holds, never credits. Raises AccountNotFound."""
+    now = clock.now()
+
+    def work(session: Session) -> None:
+        account = session.scalars(
+            select(Account).where(Account.public_id == public_id, Account.kind == "wallet")
+        ).first()
+        if account is None or account.owner_id is None:
+            raise AccountNotFound
+        ledger.freeze(session, account.id, is_frozen=is_frozen)
+        event_type = catalogue.WALLET_FROZEN if is_frozen else catalogue.WALLET_THAWED
+        facts = {"user": ids.public(ids.USER, account.owner_id)}
+        outbox.record(session, event_type, object_id=public_id, data=facts, now=now, actor=operator)
+
+    transaction(work)
+
+
+def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalance:
+    """The user's wallet of that id. Raises AccountNotFound: unknown and somebody else's look the same."""
+    wallet = None
+    if _WALLET_ID.fullmatch(public_id):
+        wallet = session.scalars(
+            select(AccountBalance)
+            .where(
+                AccountBalance.public_id == public_id,
+                AccountBalance.owner_id == user_id,
+                AccountBalance.kind == "wallet",
+            )
+            .execution_options(populate_existing=True)
+        ).one_or_none()
+    if wallet is None:
+        raise AccountNotFound
+    return wallet
+
+
+def external_account(session: Session, currency: str) -> int:
+    """The house's account for money outside, in `currency`; opened on first use."""
+    return platform_account(session, "external", "", currency)
+
+
+def available(wallet: AccountBalance) -> Money:
+    """What its owner can spend: the balance less what is held."""
+    return Money(wallet.balance - wallet.held, wallet.currency)
+
+
+def describe(wallet: AccountBalance) -> dict[str, str | None]:
+    """A wallet as its owner sees it. Amounts are decimal strings with the currency's decimals."""
+    return {
+        "id": wallet.public_id,
+        "user_id": ids.public(ids.USER, wallet.owner_id) if wallet.owner_id else None,
+        "currency": wallet.currency,
+        "balance": str(Money(wallet.balance, wallet.currency)),
+        "available_balance": str(available(wallet)),
+        "type": wallet.wallet_type,
+        "name": wallet.name,
+        "status": "frozen" if wallet.frozen else "active",
+        "created_at": clock.iso_z(wallet.created_at),
+    }
+
+
+def _one_moment(session: Session) -> None:
+    """Every statement of this session sees the same snapshot, so that a balance is the sum of its history."""
+    session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def _movements(
+    session: Session, wallet: AccountBalance, *, limit: int, before: int | None = None
+) -> list[Movement]:
+    rows = _MOVEMENTS.where(Posting.account_id == wallet.id).order_by(Posting.id.desc()).limit(limit)
+    if before is not None:
+        rows = rows.where(Posting.id < before)
+    return [_movement(*row, currency=wallet.currency) for row in session.execute(rows)]
+
+
+_MOVEMENTS: Final = (
+    select(Posting.amount, Entry.id, Entry.kind, Entry.at, WalletPayment.id, WalletPayment.status)
+    .join(Entry, Entry.id == Posting.entry_id)
+    .outerjoin(WalletPayment, (WalletPayment.id == Entry.ref_id) & (Entry.kind == "wallet_payment"))
+)
+
+
+def _movement(
+    amount: int,
+    entry_id: uuid.UUID,
+    kind: str,
+    at: datetime,
+    payment_id: uuid.UUID | None,
+    payment_status: str | None,
+    *,
+    currency: str,
+) -> Movement:
+    return Movement(
+        transaction_id=ids.public(ids.TRANSACTION, entry_id),
+        type=MOVEMENT_TYPES.get((kind, amount > 0), "credit" if amount > 0 else "debit"),
+        amount=Money(abs(amount), currency),
+        status=payment_status or "completed",
+        at=at,
+        payment_id=ids.public(ids.PAYMENT, payment_id) if payment_id else None,
+    )
+
+
+def _posting_at(session: Session, account_id: int, cursor: str) -> int:
+    """The posting a cursor stands for. A cursor is the last transaction id shown, which tells nothing new."""
+    entry_id = ids.parse(ids.TRANSACTION, cursor)
+    wanted = select(Posting.id).where(Posting.entry_id == entry_id, Posting.account_id == account_id)
+    posting = session.scalars(wanted).one_or_none() if entry_id else None
+    if posting is None:
+        raise InvalidRequest("This cursor is not from this wallet's history.", field="cursor")
+    return posting

@@ -1,0 +1,1 @@
+"""The other end of the work queue: kinds of jobs, their runner, the Celery application."""
