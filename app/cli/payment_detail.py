@@ -70,7 +70,7 @@ def _of_attempt(payment: Payment, attempt: PaymentAttempt) -> dict[str, str | No
     return {
         "account": str(attempt.account_id or "house"),
         "reference": attempt.reference,
-        "label": attempt.label,
+        "short reference": attempt.short_reference,
         "provider's id": attempt.provider_reference,
         "receipt": attempt.receipt,
         "collected": str(Money(collected, payment.currency)) if collected is not None else None,

@@ -29,7 +29,7 @@ def reconcile(provider: str | None) -> None:
         click.echo(f"  {outcome}: {count}")
     for waiting in report["in_review"]:
         click.echo(
-            f"waits for a decision ({waiting['why']}): {waiting['payment_id']} ({waiting['provider']})"
+            f"waits for a decision ({waiting['reason']}): {waiting['payment_id']} ({waiting['provider']})"
         )
     for finding in report["ledger_findings"]:
         click.echo(finding)

@@ -9,6 +9,7 @@ from app.models.job import Job
 from app.models.kyc import KycDocument, KycRequest
 from app.models.ledger import Entry, Hold, Posting, Spending, Unfolded
 from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment_review import PaymentReview
 from app.models.provider_event import ProviderEvent
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User, UserSession
@@ -16,6 +17,6 @@ from app.models.wallet_payment import WalletPayment
 
 __all__ = [
     "Account", "AccountBalance", "ApiKey", "DirectFunding", "Entry", "Event", "FeeRule", "Hold", "IdempotencyRecord",
-    "Job", "KycDocument", "KycRequest", "OutboxRow", "Payment", "PaymentAttempt", "Posting", "ProviderAccount",
+    "Job", "KycDocument", "KycRequest", "OutboxRow", "Payment", "PaymentAttempt", "PaymentReview", "Posting", "ProviderAccount",
     "ProviderEvent", "Refund", "RelayState", "Spending", "Tenant", "Unfolded", "User", "UserSession", "WalletPayment",
 ]  # fmt: skip

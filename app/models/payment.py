@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CHAR, BigInteger, CheckConstraint, Index, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.extensions import Base
-from app.models.types import Key, Minor, Moment, Words
-
-PAYMENT_STATUSES = (
-    "pending", "processing", "completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled",
-)  # fmt: skip
-ATTEMPT_STATES = (
-    "created",
-    "sending",
-    "unknown",
-    "pending",
-    "succeeded",
-    "failed",
-    "cancelled",
-    "late",
-    "reversed",
-)
-REFUND_STATES = ("created", "sending", "unknown", "pending", "completed", "failed")
-REFUND_ORIGINS = ("gateway", "provider")
+from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
+from app.models.types import EnumText, Key, Minor, Moment, Words, one_of
 
 
-def _one_of(column: str, words: tuple[str, ...]) -> CheckConstraint:
-    listed = ", ".join(f"'{word}'" for word in words)
-    return CheckConstraint(f"{column} IN ({listed})")
+class PaymentStatus(StrEnum):
+    """Where a payment stands, as merchants see it (document 001)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    REVERSED = "reversed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class AttemptState(StrEnum):
+    """Where an attempt stands. `LATE`: it had ended as failed or cancelled, and the money came after all (suspense)."""
+
+    CREATED = "created"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    LATE = "late"
+    REVERSED = "reversed"
+
+
+class RefundState(StrEnum):
+    CREATED = "created"
+    SENDING = "sending"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class RefundOrigin(StrEnum):
+    """Who made a refund: a merchant through the gateway, or a person in the provider's dashboard."""
+
+    GATEWAY = "gateway"
+    PROVIDER = "provider"
 
 
 class Payment(Base):
@@ -40,18 +63,17 @@ class Payment(Base):
 
     provider: as asked (`visa`), or the chosen one when that was `auto`. payment_method: as asked. amounts in minor units. fee: what the tenant
     paid, known when completed. refund_reserved: refunds asked for and not failed; refunded: those completed.
-    review: why a person must look (`late_success`, `amount_mismatch`, `nothing_to_ask_by` …), NULL normally.
+    reviews: why an operator must look at it; none normally.
     """
 
     __tablename__ = "payments"
     __table_args__ = (
         CheckConstraint("amount > 0"),
         CheckConstraint("refunded >= 0 AND refunded <= refund_reserved AND refund_reserved <= amount"),
-        _one_of("status", PAYMENT_STATUSES),
+        one_of("status", PaymentStatus),
         Index("payments_tenant_id_id", "tenant_id", "id"),
         Index("payments_tenant_id_status_id", "tenant_id", "status", "id"),
         Index("payments_tenant_id_customer_id_id", "tenant_id", "customer_id", "id"),
-        Index("payments_review", "id", postgresql_where="review IS NOT NULL"),
     )
 
     id: Mapped[Key]
@@ -62,7 +84,7 @@ class Payment(Base):
     return_url: Mapped[Words | None]
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
-    status: Mapped[Words]
+    status: Mapped[PaymentStatus] = mapped_column(EnumText(PaymentStatus))
     customer_id: Mapped[Words | None]
     customer_phone: Mapped[Words | None]
     customer_email: Mapped[Words | None]
@@ -77,24 +99,39 @@ class Payment(Base):
     fee: Mapped[int | None] = mapped_column(BigInteger)
     refund_reserved: Mapped[Minor] = mapped_column(default=0)
     refunded: Mapped[Minor] = mapped_column(default=0)
-    review: Mapped[Words | None]
     created_at: Mapped[Moment]
     updated_at: Mapped[Moment]
     completed_at: Mapped[Moment | None]
+    reviews: Mapped[list[PaymentReview]] = relationship(
+        primaryjoin="and_(foreign(PaymentReview.payment_id) == Payment.id, PaymentReview.closed_at.is_(None))",
+        order_by=PaymentReview.opened_at, lazy="selectin",
+    )  # fmt: skip
+    """Those that are open, and those closed in this session."""
+
+    @property
+    def open_reviews(self) -> tuple[ReviewReason, ...]:
+        """The open reasons, the most pressing first: by group, within a group the latest."""
+        latest_first = reversed([review.reason for review in self.reviews if review.closed_at is None])
+        return tuple(sorted(latest_first, key=lambda reason: list(ReviewGroup).index(reason.group)))
+
+    @property
+    def review(self) -> ReviewReason | None:
+        """The most pressing reason."""
+        return next(iter(self.open_reviews), None)
 
 
 class PaymentAttempt(Base):
     """One asking for a payment's money at one provider. reference: our key there, fixed before the first byte.
 
-    provider: the adapter's name. account_id: the tenant's own account, NULL for the house's. label: the short text
-    people and statements see. callback_token: the secret end of the attempt's own callback URL. collected: what the
+    provider: the adapter's name. account_id: the tenant's own account, NULL for the platform's. short_reference: the few
+    characters that payers and statements show. callback_token: the secret end of the attempt's own callback URL. collected: what the
     provider says it took, in minor units. state `late`: it was given up, and the money came all the same (suspense).
     """
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
         UniqueConstraint("payment_id", "number"),
-        _one_of("state", ATTEMPT_STATES),
+        one_of("state", AttemptState),
         Index(
             "payment_attempts_live", "payment_id", unique=True,
             postgresql_where="state IN ('created', 'sending', 'unknown', 'pending', 'succeeded')",
@@ -108,7 +145,7 @@ class PaymentAttempt(Base):
             "payment_attempts_receipt", "provider", "account_id", "receipt", unique=True,
             postgresql_where="receipt IS NOT NULL", postgresql_nulls_not_distinct=True,
         ),
-        Index("payment_attempts_label", "provider", "label"),
+        Index("payment_attempts_short_reference", "provider", "short_reference"),
     )  # fmt: skip
 
     id: Mapped[Key]
@@ -118,9 +155,9 @@ class PaymentAttempt(Base):
     account_id: Mapped[uuid.UUID | None]
     environment: Mapped[Words]
     reference: Mapped[Words] = mapped_column(unique=True)
-    label: Mapped[Words]
+    short_reference: Mapped[Words]
     callback_token: Mapped[Words] = mapped_column(unique=True)
-    state: Mapped[Words]
+    state: Mapped[AttemptState] = mapped_column(EnumText(AttemptState))
     provider_reference: Mapped[Words | None]
     receipt: Mapped[Words | None]
     collected: Mapped[int | None] = mapped_column(BigInteger)
@@ -143,12 +180,12 @@ class Refund(Base):
     __tablename__ = "refunds"
     __table_args__ = (
         CheckConstraint("amount > 0"),
-        _one_of("state", REFUND_STATES),
-        _one_of("origin", REFUND_ORIGINS),
+        one_of("state", RefundState),
+        one_of("origin", RefundOrigin),
         Index("refunds_payment_id", "payment_id"),
         # One refund of a provider's is booked once, whoever brings it.
         Index(
-            "refunds_found", "attempt_id", "provider_reference", unique=True,
+            "refunds_external", "attempt_id", "provider_reference", unique=True,
             postgresql_where="origin = 'provider'",
         ),
         Index("refunds_provider_reference", "provider_reference"),
@@ -161,11 +198,11 @@ class Refund(Base):
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
     reason: Mapped[Words | None]
-    origin: Mapped[Words] = mapped_column(default="gateway")
+    origin: Mapped[RefundOrigin] = mapped_column(EnumText(RefundOrigin), default=RefundOrigin.GATEWAY)
     is_from_suspense: Mapped[bool]
     reference: Mapped[Words] = mapped_column(unique=True)
     callback_token: Mapped[Words] = mapped_column(unique=True)
-    state: Mapped[Words]
+    state: Mapped[RefundState] = mapped_column(EnumText(RefundState))
     provider_reference: Mapped[Words | None]
     error_code: Mapped[Words | None]
     error_message: Mapped[Words | None]

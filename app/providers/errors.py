@@ -7,7 +7,7 @@ followed by a new attempt under a new key, at this provider or another (DESIGN, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 
 class ProviderError(Exception):
@@ -72,6 +72,10 @@ class NotSent(ProviderError):
 
     outcome = "unavailable"
     default_message = "The provider cannot be reached."
+
+
+NO_PROVIDER_ID: Final = "no_provider_id"
+"""The code of an OutcomeUnknown when neither our reference nor an id of the provider's can be queried."""
 
 
 class OutcomeUnknown(ProviderError):

@@ -184,11 +184,11 @@ class Customer:
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
     """Ask a customer for money. reference: our key, 36 characters `[a-z0-9-]`, unique for ever; the same reference is
-    the same charge. label: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
+    the same charge. short_reference: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
     callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
 
     reference: str
-    label: str
+    short_reference: str
     amount: Money
     customer: Customer
     callback_url: str
@@ -204,7 +204,7 @@ class ChargeReference:
     """
 
     reference: str
-    label: str
+    short_reference: str
     amount: Money
     sent_at: datetime
     provider_reference: str | None = None
@@ -335,9 +335,9 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One collection the provider lists. label: the short text of the charge it belongs to, as the provider shows it."""
+    """One collection the provider lists. short_reference: the short text of the charge it belongs to, as the provider shows it."""
 
-    label: str
+    short_reference: str
     receipt: str
     amount: Money
     at: datetime

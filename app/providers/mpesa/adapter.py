@@ -36,7 +36,7 @@ from app.providers.base import (
     State,
     StatementLine,
 )
-from app.providers.errors import NotSupported, OutcomeUnknown, RequestRejected
+from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, RequestRejected
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
 from app.providers.mpesa.settings import (
@@ -99,7 +99,7 @@ class MpesaProvider(Provider):
     def _inquire(self, charge: ChargeReference) -> Result:
         if not charge.provider_reference:
             raise OutcomeUnknown(
-                "The answer to this push was lost, so there is nothing to ask by.", code="nothing_to_ask_by"
+                "The answer to this push was lost: there is no provider id to query.", code=NO_PROVIDER_ID
             )
         body = bodies.push_query(self.account, charge.provider_reference, clock.now())
         try:
@@ -167,7 +167,7 @@ class MpesaProvider(Provider):
         if not originator:
             raise OutcomeUnknown(
                 "The answer to this request was lost, so there is nothing to ask by.",
-                code="nothing_to_ask_by",
+                code=NO_PROVIDER_ID,
             )
         try:
             self._require_initiator()

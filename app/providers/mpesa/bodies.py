@@ -30,7 +30,7 @@ def push(account: Account, request: ChargeRequest, moment: datetime) -> dict[str
         "PartyB": till or account["shortcode"],
         "PhoneNumber": phone,
         "CallBackURL": request.callback_url,
-        "AccountReference": request.label[:MAX_ACCOUNT_REFERENCE],
+        "AccountReference": request.short_reference[:MAX_ACCOUNT_REFERENCE],
         "TransactionDesc": short_reference_text(request.description, MAX_DESCRIPTION, "Payment"),
     }
 

@@ -241,4 +241,4 @@ def _asked(work: lookup.Work) -> dict[str, Any]:
 
 
 def _tags(request: ChargeRequest, flow: Flow) -> dict[str, str]:
-    return {"reference": request.reference, "label": request.label, "flow": flow.value}
+    return {"reference": request.reference, "label": request.short_reference, "flow": flow.value}

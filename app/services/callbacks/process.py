@@ -16,10 +16,11 @@ from sqlalchemy import CursorResult, select, true, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
+from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
-from app.providers.errors import CallbackError, OutcomeUnknown, RequestRejected
+from app.providers.errors import NO_PROVIDER_ID, CallbackError, OutcomeUnknown, RequestRejected
 from app.services.callbacks import process_refunds
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
@@ -37,7 +38,7 @@ MAX_CONFIRMATIONS: Final = 4
 REFUND_WAIT_S: Final = 300
 """News that a payment was taken back is held against the provider's books so often while a refund of it is open."""
 
-NOTHING_TO_LEARN: Final = frozenset({"nothing_to_ask_by", "merchant_reference"})
+NOTHING_TO_LEARN: Final = frozenset({NO_PROVIDER_ID, "merchant_reference"})
 """Words of adapters: there is no id to ask by; the id is another order's."""
 
 _ABOUT_ANOTHER: Final = "\0another"
@@ -78,7 +79,7 @@ def _apply(
     if parsed.kind is Kind.DISPUTE:
         # What nobody vouches for is no reason to trouble a person.
         is_vouched = _is_vouched(event, parsed, attempt.callback_token)
-        return process_refunds.show(attempt, "dispute") if is_vouched else True
+        return process_refunds.open_review(attempt, ReviewReason.DISPUTE) if is_vouched else True
     settled = [
         process_refunds.process_refund(
             parsed, refund, is_vouched=_is_vouched(event, parsed, refund.callback_token)
@@ -87,7 +88,9 @@ def _apply(
     ]
     is_taken_back = _is_taken_back(parsed)
     if parsed.kind is Kind.REFUND and attempt.state in COLLECTED and not is_taken_back:
-        is_told_apart = any(refund.state != "failed" and _names(event, refund) for refund in refunds)
+        is_told_apart = any(
+            refund.state != RefundState.FAILED and _names(event, refund) for refund in refunds
+        )
         is_vouched = _is_vouched(event, parsed, attempt.callback_token)
         return all(settled) and (
             is_told_apart
@@ -129,7 +132,7 @@ def _subject(session: Session, event: ProviderEvent) -> tuple[PaymentAttempt | N
     if refund is not None:
         return session.get_one(PaymentAttempt, refund.attempt_id), [refund]
     attempt = _named_attempt(session, event)
-    if attempt is None or attempt.state != "succeeded":
+    if attempt is None or attempt.state != AttemptState.SUCCEEDED:
         return attempt, []
     still_open = select(Refund).where(Refund.attempt_id == attempt.id, Refund.state.in_(OPEN_REFUNDS))
     return attempt, list(session.scalars(still_open.order_by(Refund.id)))
@@ -201,7 +204,7 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
         attempt = session.get_one(PaymentAttempt, attempt.id)
         payment = session.get_one(Payment, attempt.payment_id)
     claim = parsed.claim
-    if attempt.state == "succeeded" and claim is not None and claim.state is not State.REVERSED:
+    if attempt.state == AttemptState.SUCCEEDED and claim is not None and claim.state is not State.REVERSED:
         _keep_receipt(attempt.id, payment, claim, is_vouched=is_vouched)
         return True
     provider = provider_accounts.of_attempt(attempt)

@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.models.payment import PaymentAttempt, Refund
+from app.models.payment import PaymentAttempt, Refund, RefundState
+from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
 from app.providers.base import CallbackEvent, Kind, Result, State
 from app.providers.errors import OutcomeUnknown
@@ -26,7 +27,12 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, refund.attempt_id)
     is_asked = Kind.REFUND in provider_accounts.of_attempt(attempt).capabilities.inquiry_kinds
-    if refund.state == "completed" and is_asked and claim is not None and claim.state is State.FAILED:
+    if (
+        refund.state == RefundState.COMPLETED
+        and is_asked
+        and claim is not None
+        and claim.state is State.FAILED
+    ):
         return _process_returned(refund)
     if refund.state not in OPEN_REFUNDS:
         return True
@@ -47,18 +53,18 @@ def process_external_refunds(
     """Whether a payment's refunds are those of the news: somebody may have refunded at the provider. Raises ProviderError."""
     if not provider_accounts.of_attempt(attempt).capabilities.lists_refunds:
         is_nothing = not is_vouched or _has_refund_for(event, attempt)
-        return is_nothing or show(attempt, external_refunds.REVIEW)
+        return is_nothing or open_review(attempt, ReviewReason.REFUNDED_AT_PROVIDER)
     is_new = external_refunds.import_external_refunds(attempt.id, source="callback")
     is_done = parsed.claim is not None and parsed.claim.state is State.SUCCEEDED
     return is_new or not is_done  # its list may lag behind its news
 
 
-def show(attempt: PaymentAttempt, why: str) -> bool:
-    """Put the payment before a person: money goes back that we did not send."""
+def open_review(attempt: PaymentAttempt, reason: ReviewReason) -> bool:
+    """Open a review of the payment: money goes back that the gateway did not send. Returns True: the event is processed."""
 
     def work(session: Session) -> None:
         payment = lock_attempt(session, attempt.id).payment
-        reviews.review(session, payment, why, source="callback", now=clock.now())
+        reviews.open_review(session, payment, reason, source="callback", now=clock.now())
 
     transaction(work)
     return True
@@ -79,13 +85,15 @@ def _mark_returned(session: Session, refund: Refund) -> None:
     now = clock.now()
     if not refund_outcomes.mark_returned(session, refund.id, source="callback", now=now):
         locked = refund_outcomes.lock_refund(session, refund.id)
-        if locked.refund.state == "completed":
-            reviews.review(session, locked.payment, "refund_came_back", source="callback", now=now)
+        if locked.refund.state == RefundState.COMPLETED:
+            reviews.open_review(
+                session, locked.payment, ReviewReason.REFUND_RETURNED, source="callback", now=now
+            )
 
 
 def _has_refund_for(event: ProviderEvent, attempt: PaymentAttempt) -> bool:
     """Whether there are as many refunds of ours as there were news of refunds."""
-    ours = select(func.count()).where(Refund.attempt_id == attempt.id, Refund.state != "failed")
+    ours = select(func.count()).where(Refund.attempt_id == attempt.id, Refund.state != RefundState.FAILED)
     others = select(func.count()).where(
         ProviderEvent.payment_id == attempt.payment_id, ProviderEvent.kind == Kind.REFUND.value,
         ProviderEvent.is_verified, ProviderEvent.id != event.id,

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.errors import InvalidRequest, NotFound, TransactionNotFound
 from app.events.catalogue import PAYMENT_COMPLETED, PAYMENT_REVIEWED
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Result, State
 from app.services.payments import follow_up as payment_follow_up
@@ -24,7 +25,7 @@ from app.services.payments import reviews
 from app.services.payments.attempts import answer_time
 from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment
 from app.services.payments.recording import record_payment_event
-from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS, move_payment
+from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS, move_attempt, move_payment
 from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
 from app.services.refunds import outcomes as refund_outcomes
@@ -41,20 +42,22 @@ def accept(payment_id: uuid.UUID, *, operator: str) -> None:
 
     def work(session: Session) -> None:
         payment, attempt, collected = _waiting(session, payment_id)
-        if attempt.state == "late":
+        if attempt.state == AttemptState.LATE:
             if _has_other_money(session, attempt):
                 raise InvalidRequest(
                     "The payment was collected by another attempt: this money can only go back."
                 )
-            attempt.state, attempt.updated_at = "succeeded", now
+            move_attempt(attempt, AttemptState.SUCCEEDED, now=now)
             session.flush()
         payment.fee = payment_postings.post_suspense_release(session, payment, attempt, collected, now=now)
         # What came is what can be refunded or taken back from now on.
         payment.amount, payment.currency = collected.amount_minor, collected.currency
-        if payment.status != "completed" and not move_payment(payment, "completed", now=now):
+        if payment.status != PaymentStatus.COMPLETED and not move_payment(
+            payment, PaymentStatus.COMPLETED, now=now
+        ):
             raise InvalidRequest(f"The payment is {payment.status}: this money can only go back.")
         payment.failure_code = payment.failure_reason = None
-        reviews.close_review(payment, reviews.UNMATCHED_MONEY, now=now)
+        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
         payment.completed_at, payment.updated_at = payment.completed_at or now, now
         record_payment_event(session, PAYMENT_COMPLETED, payment, source=operator, now=now)
 
@@ -76,7 +79,9 @@ def give_back(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
         payment_outcomes.close_returned(
             session, LockedAttempt(payment, attempt), source=operator, now=clock.now()
         )
-        reviews.review(session, payment, "being_returned", source=operator, now=clock.now())
+        reviews.open_review(
+            session, payment, ReviewReason.RETURN_IN_PROGRESS, source=operator, now=clock.now()
+        )
 
     transaction(work)
     return refund_id
@@ -117,8 +122,8 @@ def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int
         locked = lock_attempt(session, attempt_id)
         if not payment_outcomes.reverse(session, locked, source=operator, now=clock.now()):
             raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been taken back.")
-        about = {"dispute", "reversed_after_refund", external_refunds.REVIEW}
-        reviews.close_review(payment, about, now=clock.now())
+        about = {ReviewReason.DISPUTE, ReviewReason.REVERSED_AFTER_REFUND, ReviewReason.REFUNDED_AT_PROVIDER}
+        reviews.close_reviews(payment, about, source=operator, now=clock.now())
 
     transaction(work)
 
@@ -139,7 +144,7 @@ def reviewed(payment_id: uuid.UUID, *, operator: str) -> None:
         if payment.review in reviews.SETTLED_BY_REFUND and _has_open(session, Refund, payment_id):
             raise InvalidRequest("A refund is still open: end it with `flask payments declare-refund`.")
         now = clock.now()
-        reviews.close_review(payment, {payment.review}, now=now)
+        reviews.close_reviews(payment, {payment.review}, source=operator, now=now)
         record_payment_event(session, PAYMENT_REVIEWED, payment, source=operator, now=now)
 
     transaction(work)
@@ -156,11 +161,11 @@ def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operato
         if attempt.state not in OPEN_ATTEMPTS:
             raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
         if (
-            attempt.state == "sending"
+            attempt.state == AttemptState.SENDING
             and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time()
         ):
             raise InvalidRequest("The payment is being sent: wait a minute, its answer may settle it.")
-        if state is State.SUCCEEDED and attempt.state == "created":
+        if state is State.SUCCEEDED and attempt.state == AttemptState.CREATED:
             raise InvalidRequest("The payment was never sent: nothing can have been collected.")
         if state is State.SUCCEEDED and not receipt:
             raise InvalidRequest("A payment is declared collected with the provider's receipt.")
@@ -184,9 +189,12 @@ def declare_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
         refund = refund_outcomes.lock_refund(session, refund_id).refund
         if refund.state not in OPEN_REFUNDS:
             raise InvalidRequest("The refund is final; there is nothing to decide.")
-        if refund.state == "created" and state is State.SUCCEEDED:
+        if refund.state == RefundState.CREATED and state is State.SUCCEEDED:
             raise InvalidRequest("The refund was never sent: the customer cannot have it.")
-        if refund.state == "sending" and clock.now() < (refund.sent_at or refund.created_at) + answer_time():
+        if (
+            refund.state == RefundState.SENDING
+            and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
+        ):
             # Declared failed, its amount would be free while the request is on its way.
             raise InvalidRequest("The refund is being sent: wait a minute, its answer may settle it.")
         result = Result(state, code="operator", message=f"Decided by {operator}.")
@@ -234,7 +242,7 @@ def _waiting(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentA
 def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
     others = select(PaymentAttempt.id).where(
         PaymentAttempt.payment_id == attempt.payment_id, PaymentAttempt.id != attempt.id,
-        PaymentAttempt.state.in_((*OPEN_ATTEMPTS, "succeeded")),
+        PaymentAttempt.state.in_((*OPEN_ATTEMPTS, AttemptState.SUCCEEDED)),
     )  # fmt: skip
     return session.scalars(others.limit(1)).first() is not None
 

@@ -139,7 +139,7 @@ _DEPTHS: Final = text(
     " (SELECT count(*) FROM (SELECT FROM unfolded LIMIT :cap) u) AS unfolded,"
     " (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'due' AND run_at <= :now LIMIT :cap) d) AS jobs_due,"
     " (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'dead' LIMIT :cap) d) AS jobs_dead,"
-    " (SELECT count(*) FROM (SELECT FROM payments WHERE review IS NOT NULL LIMIT :cap) p) AS payments_waiting,"
+    " (SELECT count(DISTINCT payment_id) FROM (SELECT payment_id FROM payment_reviews WHERE closed_at IS NULL LIMIT :cap) p) AS payments_waiting,"
     " (SELECT max(seq) FROM events) AS event_head,"
     " (SELECT pushed_through FROM relay_state) AS pushed_through"
 )

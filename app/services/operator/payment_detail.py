@@ -45,7 +45,7 @@ def payment_detail(payment_id: uuid.UUID) -> PaymentDetail:
 
 
 def payments_in_review() -> Sequence[Payment]:
-    """Payments that a person has to look at, oldest first, at most MOST."""
+    """Payments under review, oldest first, at most MOST."""
     with reading() as session:
-        found = select(Payment).where(Payment.review.is_not(None)).order_by(Payment.id).limit(MOST)
+        found = select(Payment).where(Payment.reviews.any()).order_by(Payment.id).limit(MOST)
         return session.scalars(found).all()

@@ -23,6 +23,7 @@ from app.events import outbox
 from app.events.catalogue import LEDGER_DISAGREES
 from app.models.job import Job
 from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment_review import PaymentReview
 from app.providers import PROVIDERS
 from app.providers.errors import ProviderError
 from app.services.payments import follow_up as payment_follow_up
@@ -145,6 +146,10 @@ def _requeue_kind(
 
 def _in_review(session: Session) -> list[dict[str, str]]:
     rows = session.execute(
-        select(Payment.id, Payment.review, Payment.provider).where(Payment.review.is_not(None)).limit(LIMIT)
+        select(Payment.id, PaymentReview.reason, Payment.provider)
+        .join(PaymentReview, PaymentReview.payment_id == Payment.id)
+        .where(PaymentReview.closed_at.is_(None))
+        .order_by(Payment.id)
+        .limit(LIMIT)
     )
-    return [{"payment_id": str(row.id), "why": row.review or "", "provider": row.provider} for row in rows]
+    return [{"payment_id": str(row.id), "reason": row.reason, "provider": row.provider} for row in rows]

@@ -28,7 +28,7 @@ _ATTEMPTS: Final = text(
 _REFUNDS: Final = text(
     "SELECT state, count(*) FROM refunds WHERE state IN ('created', 'sending', 'unknown', 'pending') GROUP BY 1"
 )
-_REVIEWS: Final = text("SELECT review, count(*) FROM payments WHERE review IS NOT NULL GROUP BY 1")
+_REVIEWS: Final = text("SELECT reason, count(*) FROM payment_reviews WHERE closed_at IS NULL GROUP BY 1")
 _DEAD_JOBS: Final = text("SELECT kind, count(*) FROM jobs WHERE state = 'dead' GROUP BY 1")
 _DEAD_EVENTS: Final = text("SELECT count(*) FROM provider_events WHERE state = 'dead'")
 

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids, queue
 from app.errors import GatewayError
 from app.events.catalogue import PAYMENT_PROCESSING
-from app.models.payment import Payment, PaymentAttempt
+from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
 from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, ProviderError, RateLimited
@@ -29,7 +29,7 @@ from app.services.payments import outcomes
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.outcomes import Outcome
 from app.services.payments.recording import record_payment_event
-from app.services.payments.states import move_payment
+from app.services.payments.states import move_attempt, move_payment
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
@@ -79,8 +79,8 @@ def new_attempt(
     attempt = PaymentAttempt(
         id=attempt_id, payment_id=payment.id, number=number, provider=bound.provider.name,
         account_id=bound.account_id, environment=bound.environment, reference=f"pay-{attempt_id.hex}",
-        label=secrets.token_hex(6).upper(), callback_token=secrets.token_urlsafe(24),
-        state="sending" if is_sending else "created", inquiries=0, sendings=int(is_sending),
+        short_reference=secrets.token_hex(6).upper(), callback_token=secrets.token_urlsafe(24),
+        state=AttemptState.SENDING if is_sending else AttemptState.CREATED, inquiries=0, sendings=int(is_sending),
         sent_at=now if is_sending else None, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(attempt)
@@ -190,7 +190,7 @@ def _settle(
         if session.get(PaymentAttempt, wanted.attempt_id) is not None:
             # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
             return _failed_over(session, locked.payment, wanted, finish)
-        if locked.attempt.state == "sending" and said.sending == 1:
+        if locked.attempt.state == AttemptState.SENDING and said.sending == 1:
             _fail_over(session, locked, outcome, wanted, now=now)
             return _failed_over(session, locked.payment, wanted, finish)
     locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
@@ -212,12 +212,12 @@ def _fail_over(
 ) -> None:
     """End an attempt that did nothing, without ending the payment, and begin the next one."""
     attempt, payment = locked.attempt, locked.payment
-    attempt.state, attempt.updated_at = "failed", now
+    move_attempt(attempt, AttemptState.FAILED, now=now)
     attempt.error_code, attempt.error_message = error.code, error.message
     name = wanted.bound.provider.name
     payment.provider, payment.updated_at = name, now
     session.flush()
-    log.warning("payment.handed_on", payment=str(payment.id), to=name, code=error.code)
+    log.warning("payment.failed_over", payment=str(payment.id), to=name, code=error.code)
     new_attempt(
         session, payment, wanted.bound, number=attempt.number + 1, is_sending=wanted.is_sending, now=now,
         attempt_id=wanted.attempt_id,
@@ -228,7 +228,7 @@ def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Fini
     """With no place at the next provider its attempt's job sends, and the caller is told what is true now."""
     if wanted.is_sending:
         return _Settled(payment, wanted.attempt_id)
-    if move_payment(payment, "processing", now=clock.now()):
+    if move_payment(payment, PaymentStatus.PROCESSING, now=clock.now()):
         record_payment_event(session, PAYMENT_PROCESSING, payment, source="system", now=clock.now())
     if finish is not None:
         session.flush()
@@ -244,7 +244,7 @@ def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
 
 def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
     """What the provider says. Nothing is sent when this process was held up so long that others have taken over."""
-    if attempt.state != "sending" or attempt.sendings != sending:
+    if attempt.state != AttemptState.SENDING or attempt.sendings != sending:
         return OutcomeUnknown("This sending came too late.", code="superseded")
     if clock.now() > (attempt.sent_at or attempt.created_at) + answer_time() / 4:
         return NotSent("There was no time left to ask the provider.", code="too_late")
@@ -267,7 +267,7 @@ def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider
     metadata = dict(payment.payment_metadata or {})
     return ChargeRequest(
         reference=attempt.reference,
-        label=attempt.label,
+        short_reference=attempt.short_reference,
         amount=Money(payment.amount, payment.currency),
         customer=customer,
         callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
@@ -281,7 +281,7 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
     """What identifies the attempt's charge to its provider."""
     return ChargeReference(
         reference=attempt.reference,
-        label=attempt.label,
+        short_reference=attempt.short_reference,
         # What was collected, once that is known: refunds are measured against it.
         amount=Money(attempt.collected or payment.amount, payment.currency),
         sent_at=attempt.sent_at or attempt.created_at,

@@ -14,9 +14,9 @@ from app.errors import (
     ProviderUnreachable,
 )
 from app.events import catalogue, outbox
-from app.models.payment import Payment
+from app.models.payment import AttemptState, Payment, PaymentStatus
 from app.providers.base import Result, State
-from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
+from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes
 from app.services.payments.attempts import charge_reference
@@ -40,7 +40,7 @@ def verify(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
         with bulkhead.required_slot(attempt.provider):
             return describe(payment_follow_up.poll(attempt.id))
     except OutcomeUnknown as error:
-        if error.code == "nothing_to_ask_by":
+        if error.code == NO_PROVIDER_ID:
             return describe(payment)
         _verification_failed(payment, error, merchant)
         raise ProviderUnreachable from error
@@ -54,11 +54,11 @@ def cancel(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
         attempt = latest_attempt(session, payment_id)
-    if payment.status == "cancelled":
+    if payment.status == PaymentStatus.CANCELLED:
         return describe(payment)
     if attempt is None or attempt.state not in OPEN_ATTEMPTS:
         raise NotCancellable(f"Cannot cancel a payment with status {payment.status}.")
-    if attempt.state == "created":
+    if attempt.state == AttemptState.CREATED:
         return describe(transaction(lambda s: _cancel_unsent(s, attempt.id, merchant)))
     provider = provider_accounts.of_attempt(attempt)
     if not provider.capabilities.can_cancel:
@@ -73,14 +73,14 @@ def cancel(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
     after = transaction(
         lambda s: outcomes.apply_outcome(s, attempt.id, outcome, source=merchant.public_id, now=clock.now())
     ).payment
-    if after.status != "cancelled":
+    if after.status != PaymentStatus.CANCELLED:
         raise NotCancellable(f"Cannot cancel a payment with status {after.status}.")
     return describe(after)
 
 
 def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Merchant) -> Payment:
     locked = lock_attempt(session, attempt_id)
-    if locked.attempt.state != "created":
+    if locked.attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")
     result = Result(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
     return outcomes.apply_outcome(

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.actor import Merchant
 from app.events import catalogue, outbox
-from app.models.payment import Payment
+from app.models.payment import Payment, PaymentStatus
 from app.money import Money
 from app.providers.base import Customer
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish
@@ -138,7 +138,7 @@ class _Remember(payment_attempts.Finish):
 def _answer(payment: Payment, outcome: Outcome | None = None) -> Answer:
     body: dict[str, Any] = {"payment": describe(payment), "error": None}
     status = 201
-    if payment.status == "failed":
+    if payment.status == PaymentStatus.FAILED:
         body["error"] = payment.failure_reason or "The payment failed."
         status = 502 if isinstance(outcome, NOTHING_HAPPENED) else 402
     return Answer(body, status=status, resource_id=payment.id)
@@ -146,7 +146,7 @@ def _answer(payment: Payment, outcome: Outcome | None = None) -> Answer:
 
 def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
     locked = lock_attempt(session, attempt_id)
-    if move_payment(locked.payment, "processing", now=clock.now()):
+    if move_payment(locked.payment, PaymentStatus.PROCESSING, now=clock.now()):
         record_payment_event(
             session, catalogue.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
         )

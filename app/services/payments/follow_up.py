@@ -17,15 +17,16 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import GatewayError
-from app.models.payment import Payment, PaymentAttempt
+from app.models.payment import AttemptState, Payment, PaymentAttempt
+from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Kind, Provider, Result, State
-from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
+from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import attempts, outcomes, reviews
 from app.services.payments.attempts import FOLLOW_UP, answer_time, charge_reference
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.outcomes import Outcome
-from app.services.payments.states import OPEN_ATTEMPTS
+from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.unit_of_work import reading, transaction
@@ -47,12 +48,12 @@ def follow_up(attempt_id: uuid.UUID) -> datetime | None:
     now = clock.now()
     if attempt.state not in OPEN_ATTEMPTS:
         return None
-    if attempt.state == "sending" and attempt.sent_at and now < attempt.sent_at + answer_time():
+    if attempt.state == AttemptState.SENDING and attempt.sent_at and now < attempt.sent_at + answer_time():
         return attempt.sent_at + answer_time()
     with bulkhead.slot(attempt.provider) as has_slot:
         if not has_slot:
             return bulkhead.retry_at(now, since=attempt.created_at)
-        if attempt.state == "created":
+        if attempt.state == AttemptState.CREATED:
             return _send(attempt_id)
         return _ask(attempt, payment)
 
@@ -64,7 +65,9 @@ def report_failing(attempt_id: uuid.UUID, error: str) -> None:
     def work(session: Session) -> None:
         locked = lock_attempt(session, attempt_id)
         if locked.attempt.state in OPEN_ATTEMPTS:
-            reviews.review(session, locked.payment, "cannot_be_asked", source="system", now=now)
+            reviews.open_review(
+                session, locked.payment, ReviewReason.INQUIRY_FAILED, source="system", now=now
+            )
 
     transaction(work)
     log.error("payment.job_failing", attempt=str(attempt_id), error=error)
@@ -73,9 +76,12 @@ def report_failing(attempt_id: uuid.UUID, error: str) -> None:
 def poll(attempt_id: uuid.UUID) -> Payment:
     """Ask the provider now (verify, reconcile). Raises ProviderError when it cannot tell; final attempts are not asked."""
     attempt, payment = _read(attempt_id)
-    if attempt.state not in OPEN_ATTEMPTS or attempt.state == "created":
+    if attempt.state not in OPEN_ATTEMPTS or attempt.state == AttemptState.CREATED:
         return payment
-    if attempt.state == "sending" and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time():
+    if (
+        attempt.state == AttemptState.SENDING
+        and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time()
+    ):
         return payment
     outcome = inquire(payment, attempt)
     if isinstance(outcome, ProviderError):
@@ -102,7 +108,7 @@ def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: st
         return OutcomeUnknown(error.message, code=error.code)
     except ProviderError as error:
         return error
-    return OutcomeUnknown("There is nothing to ask this provider by.", code="nothing_to_ask_by")
+    return OutcomeUnknown("There is nothing to ask this provider by.", code=NO_PROVIDER_ID)
 
 
 def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
@@ -115,8 +121,12 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
     """The provider's list of collections, searched for the attempt's label."""
     start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
     if clock.now() - start > provider.capabilities.statement_reach:
-        return OutcomeUnknown("The provider's statement does not go back so far.", code="nothing_to_ask_by")
-    lines = [line for line in provider.statement(start, clock.now()) if line.label == attempt.label]
+        return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
+    lines = [
+        line
+        for line in provider.statement(start, clock.now())
+        if line.short_reference == attempt.short_reference
+    ]
     asked = Money(payment.amount, payment.currency)
     fitting = [line for line in lines if line.amount == asked]
     if len(fitting) == 1:
@@ -132,19 +142,22 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
 def _send(attempt_id: uuid.UUID) -> datetime | None:
     now = clock.now()
 
-    def claim(session: Session) -> int | None:
+    def start_sending(session: Session) -> int | None:
         """The number of this sending; None when it is not ours to send."""
         locked = lock_attempt(session, attempt_id)
         attempt = locked.attempt
-        if attempt.state == "sending" and attempt.sent_at == now:
+        if attempt.state == AttemptState.SENDING and attempt.sent_at == now:
             return attempt.sendings  # committed before; only the acknowledgement was lost
-        if attempt.state not in ("created", "unknown") or _is_too_late(session, locked, now=now):
+        if attempt.state not in (AttemptState.CREATED, AttemptState.UNKNOWN) or _is_too_late(
+            session, locked, now=now
+        ):
             return None
-        attempt.state, attempt.sent_at, attempt.updated_at = "sending", now, now
+        move_attempt(attempt, AttemptState.SENDING, now=now)
+        attempt.sent_at = now
         attempt.sendings += 1
         return attempt.sendings
 
-    sending = transaction(claim)
+    sending = transaction(start_sending)
     if sending is not None:
         attempts.send(attempt_id, sending=sending)
     return _next(attempt_id, now)
@@ -156,7 +169,7 @@ def _is_too_late(session: Session, locked: LockedAttempt, *, now: datetime) -> b
     capabilities = provider_accounts.of_attempt(attempt).capabilities
     if now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
         return False
-    if attempt.state == "created":
+    if attempt.state == AttemptState.CREATED:
         outcomes.expire_attempt(
             session, locked, code="not_sent", reason="The payment could not be sent in time.", source="system",
             now=now,
@@ -175,7 +188,7 @@ def _ask(attempt: PaymentAttempt, payment: Payment) -> datetime | None:
     if (
         isinstance(outcome, Result)
         and outcome.state is State.NOT_FOUND
-        and locked.attempt.state == "unknown"
+        and locked.attempt.state == AttemptState.UNKNOWN
         and provider.capabilities.is_resend_safe
         and locked.attempt.sendings < MAX_SENDINGS
     ):
@@ -189,7 +202,7 @@ def _ask(attempt: PaymentAttempt, payment: Payment) -> datetime | None:
 def _must_send_again(attempt: PaymentAttempt, provider: Provider) -> bool:
     """The answer was lost and there is nothing to ask by, but the same key again is safe and brings the answer."""
     return (
-        attempt.state in ("sending", "unknown")
+        attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN)
         and not can_inquire(attempt, provider)
         and provider.capabilities.is_resend_safe
         and attempt.sendings < MAX_SENDINGS
@@ -208,7 +221,7 @@ def _apply(
     """is_counted: the job asked, so that its next wait is a longer one."""
     now = clock.now()
     locked = lock_attempt(session, attempt_id)
-    if locked.attempt.state == "sending":
+    if locked.attempt.state == AttemptState.SENDING:
         # The process that sent it is gone (drive waits for answer_time): its answer is lost.
         locked = outcomes.apply_outcome(session, attempt_id, OutcomeUnknown(), source=source, now=now)
     locked.attempt.inquiries += int(is_counted)
@@ -228,23 +241,27 @@ def _judge_age(attempt_id: uuid.UUID, provider: Provider, outcome: Outcome) -> N
         locked = lock_attempt(session, attempt_id)
         attempt = locked.attempt
         age = now - (attempt.sent_at or attempt.created_at)
-        if attempt.state == "pending" and state in (State.PENDING, State.NOT_FOUND):
+        if attempt.state == AttemptState.PENDING and state in (State.PENDING, State.NOT_FOUND):
             if age > capabilities.expires_after:
                 outcomes.expire_attempt(
                     session, locked, code="expired", reason="The customer did not pay in time.",
                     source="inquiry", now=now,
                 )  # fmt: skip
-        elif attempt.state == "unknown" and state is State.NOT_FOUND and age > capabilities.horizon:
+        elif (
+            attempt.state == AttemptState.UNKNOWN and state is State.NOT_FOUND and age > capabilities.horizon
+        ):
             outcomes.expire_attempt(
                 session, locked, code="not_found", reason="The provider never got this payment.",
                 source="inquiry", now=now,
             )  # fmt: skip
-        elif attempt.state == "pending" and state is None and age > capabilities.expires_after:
-            reviews.review(session, locked.payment, "cannot_be_asked", source="inquiry", now=now)
-        elif attempt.state == "unknown" and age > ALERT_AFTER:
-            is_mute = isinstance(outcome, OutcomeUnknown) and outcome.code == "nothing_to_ask_by"
-            why = "nothing_to_ask_by" if is_mute else "outcome_unknown"
-            reviews.review(session, locked.payment, why, source="inquiry", now=now)
+        elif attempt.state == AttemptState.PENDING and state is None and age > capabilities.expires_after:
+            reviews.open_review(
+                session, locked.payment, ReviewReason.INQUIRY_FAILED, source="inquiry", now=now
+            )
+        elif attempt.state == AttemptState.UNKNOWN and age > ALERT_AFTER:
+            has_no_id = isinstance(outcome, OutcomeUnknown) and outcome.code == NO_PROVIDER_ID
+            reason = ReviewReason.NO_PROVIDER_ID if has_no_id else ReviewReason.OUTCOME_UNKNOWN
+            reviews.open_review(session, locked.payment, reason, source="inquiry", now=now)
 
     if (
         state is State.PENDING
@@ -277,9 +294,9 @@ def _next(attempt_id: uuid.UUID, now: datetime) -> datetime | None:
     attempt, payment = _read(attempt_id)
     if attempt.state not in OPEN_ATTEMPTS:
         return None
-    if attempt.state == "sending":
+    if attempt.state == AttemptState.SENDING:
         return (attempt.sent_at or now) + answer_time()
-    if attempt.state == "unknown" and payment.review and _is_past_horizon(attempt, now):
+    if attempt.state == AttemptState.UNKNOWN and payment.review and _is_past_horizon(attempt, now):
         return None  # a person decides; `flask reconcile` inquiry_kinds again
     return now + timedelta(seconds=WAITS_S[min(attempt.inquiries, len(WAITS_S) - 1)])
 

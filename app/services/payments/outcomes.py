@@ -15,14 +15,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.events import catalogue
-from app.models.payment import PaymentAttempt, Refund
+from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Result, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.recording import record_payment_event
-from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_review, review
+from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
 from app.services.payments.states import OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
 
 log = structlog.get_logger("payments")
@@ -46,7 +47,7 @@ def apply_outcome(
     elif isinstance(outcome, ProviderError):
         _refused(session, locked, outcome, source=source, now=now)
     elif _belongs_to_another_attempt(session, locked.attempt, outcome):
-        review(session, locked.payment, "reference_taken", source=source, now=now)
+        open_review(session, locked.payment, ReviewReason.REFERENCE_IN_USE, source=source, now=now)
     else:
         _remember(locked, outcome, now=now)
         match outcome.state:
@@ -104,11 +105,11 @@ def reverse(session: Session, locked: LockedAttempt, *, source: str, now: dateti
         _reversed_in_suspense(session, locked, waiting, source=source, now=now)
         return True
     # A late attempt's money was never the payment's: another attempt collected that.
-    is_the_payments = attempt.state == "succeeded" and payment.status in REFUNDABLE
-    if not is_the_payments or not move_attempt(attempt, "reversed", now=now):
+    is_the_payments = attempt.state == AttemptState.SUCCEEDED and payment.status in REFUNDABLE
+    if not is_the_payments or not move_attempt(attempt, AttemptState.REVERSED, now=now):
         return False
     postings.post_reversal(session, payment, attempt, now=now)
-    move_payment(payment, "reversed", now=now)
+    move_payment(payment, PaymentStatus.REVERSED, now=now)
     record_payment_event(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
     return True
 
@@ -116,7 +117,9 @@ def reverse(session: Session, locked: LockedAttempt, *, source: str, now: dateti
 def close_returned(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
     """All that came goes back to the customer: where it was another amount than asked for, the payment ends with it."""
     payment = locked.payment
-    if locked.attempt.state == "succeeded" and move_payment(payment, "failed", now=now):
+    if locked.attempt.state == AttemptState.SUCCEEDED and move_payment(
+        payment, PaymentStatus.FAILED, now=now
+    ):
         payment.failure_code = "returned"
         payment.failure_reason = "What came was another amount; it goes back."
         record_payment_event(session, catalogue.PAYMENT_FAILED, payment, source=source, now=now)
@@ -127,11 +130,16 @@ def _remember(locked: LockedAttempt, result: Result, *, now: datetime) -> None:
     attempt, payment = locked.attempt, locked.payment
     attempt.provider_reference = attempt.provider_reference or result.provider_reference
     attempt.receipt = attempt.receipt or result.receipt
-    is_open = attempt.state not in ("failed", "cancelled", "late", "reversed")
+    is_open = attempt.state not in (
+        AttemptState.FAILED,
+        AttemptState.CANCELLED,
+        AttemptState.LATE,
+        AttemptState.REVERSED,
+    )
     if is_open and attempt.provider_reference != payment.provider_transaction_id:
         payment.provider_transaction_id = attempt.provider_reference
         payment.updated_at = now
-    if is_open and result.payment_url and payment.status in ("pending", "processing"):
+    if is_open and result.payment_url and payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
         payment.payment_url = result.payment_url
     if is_open and result.response:
         payment.provider_response = dict(payment.provider_response or {}) | dict(result.response)
@@ -141,35 +149,35 @@ def _succeeded(
     session: Session, locked: LockedAttempt, result: Result, *, source: str, now: datetime
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
-    if attempt.state == "late":
+    if attempt.state == AttemptState.LATE:
         return  # booked when it came; that it is the tenant's after all is an operator's word, not the provider's
     asked = Money(payment.amount, payment.currency)
     collected = result.amount or asked
-    if move_attempt(attempt, "late", now=now):
+    if move_attempt(attempt, AttemptState.LATE, now=now):
         attempt.collected = collected.amount_minor
         postings.post_suspense(session, payment, attempt, collected, now=now)
-        review(session, payment, "late_success", source=source, now=now)
+        open_review(session, payment, ReviewReason.LATE_SUCCESS, source=source, now=now)
         return
-    if not move_attempt(attempt, "succeeded", now=now):
+    if not move_attempt(attempt, AttemptState.SUCCEEDED, now=now):
         return
     attempt.collected = collected.amount_minor
     attempt.error_code = attempt.error_message = None
     if collected != asked:
         postings.post_suspense(session, payment, attempt, collected, now=now)
-        move_payment(payment, "processing", now=now)
-        review(session, payment, "amount_mismatch", source=source, now=now)
+        move_payment(payment, PaymentStatus.PROCESSING, now=now)
+        open_review(session, payment, ReviewReason.AMOUNT_MISMATCH, source=source, now=now)
         return
     payment.fee = postings.post_collected(session, payment, attempt, now=now)
-    move_payment(payment, "completed", now=now)
+    move_payment(payment, PaymentStatus.COMPLETED, now=now)
     payment.completed_at = now
-    close_review(payment, SETTLED_BY_ANSWER, now=now)
+    close_reviews(payment, SETTLED_BY_ANSWER, source=source, now=now)
     record_payment_event(session, catalogue.PAYMENT_COMPLETED, payment, source=source, now=now)
 
 
 def _pending(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
-    if not move_attempt(locked.attempt, "pending", now=now):
+    if not move_attempt(locked.attempt, AttemptState.PENDING, now=now):
         return
-    close_review(locked.payment, SETTLED_BY_ANSWER, now=now)
+    close_reviews(locked.payment, SETTLED_BY_ANSWER, source=source, now=now)
     _processing(session, locked, source=source, now=now)
 
 
@@ -177,13 +185,13 @@ def _unknown(
     session: Session, locked: LockedAttempt, error: OutcomeUnknown, *, source: str, now: datetime
 ) -> None:
     attempt = locked.attempt
-    if attempt.state == "sending" and move_attempt(attempt, "unknown", now=now):
+    if attempt.state == AttemptState.SENDING and move_attempt(attempt, AttemptState.UNKNOWN, now=now):
         attempt.error_code, attempt.error_message = error.code, error.message[:MAX_TEXT]
         _processing(session, locked, source=source, now=now)
 
 
 def _processing(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
-    if move_payment(locked.payment, "processing", now=now):
+    if move_payment(locked.payment, PaymentStatus.PROCESSING, now=now):
         record_payment_event(session, catalogue.PAYMENT_PROCESSING, locked.payment, source=source, now=now)
 
 
@@ -205,43 +213,43 @@ def _refused(
 
 def _failed(session: Session, locked: LockedAttempt, result: Result, *, source: str, now: datetime) -> None:
     payment, attempt = locked.payment, locked.attempt
-    state = "cancelled" if result.state is State.CANCELLED else "failed"
-    if not move_attempt(attempt, state, now=now):
+    is_cancelled = result.state is State.CANCELLED
+    if not move_attempt(attempt, AttemptState.CANCELLED if is_cancelled else AttemptState.FAILED, now=now):
         return
     attempt.error_code = result.code
     attempt.error_message = (result.message or "")[:MAX_TEXT] or None
-    if move_payment(payment, state, now=now):
+    if move_payment(payment, PaymentStatus.CANCELLED if is_cancelled else PaymentStatus.FAILED, now=now):
         payment.failure_code = attempt.error_code
         payment.failure_reason = attempt.error_message
-        close_review(payment, SETTLED_BY_ANSWER, now=now)
-        event_type = catalogue.PAYMENT_CANCELLED if state == "cancelled" else catalogue.PAYMENT_FAILED
+        close_reviews(payment, SETTLED_BY_ANSWER, source=source, now=now)
+        event_type = catalogue.PAYMENT_CANCELLED if is_cancelled else catalogue.PAYMENT_FAILED
         record_payment_event(session, event_type, payment, source=source, now=now)
 
 
 def _reversed(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
     """The provider took collected money back."""
     payment, attempt = locked.payment, locked.attempt
-    if attempt.state in ("sending", "unknown", "pending"):
+    if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PENDING):
         # Paid and taken back before we heard of either: nothing is ours.
         result = Result(State.FAILED, code="reversed", message="The payment was taken back.")
         _failed(session, locked, result, source=source, now=now)
-    elif attempt.state == "succeeded" and payment.refund_reserved:
+    elif attempt.state == AttemptState.SUCCEEDED and payment.refund_reserved:
         _reversed_after_refund(session, locked, source=source, now=now)
     elif reverse(session, locked, source=source, now=now):
         # Shown while a refund was open, which has failed since: now all of it is booked.
-        close_review(payment, {"reversed_after_refund"}, now=now)
+        close_reviews(payment, {ReviewReason.REVERSED_AFTER_REFUND}, source=source, now=now)
 
 
 def _reversed_in_suspense(
     session: Session, locked: LockedAttempt, waiting: Money, *, source: str, now: datetime
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
-    was_mismatch = attempt.state == "succeeded"
-    if not move_attempt(attempt, "reversed", now=now):
+    was_mismatch = attempt.state == AttemptState.SUCCEEDED
+    if not move_attempt(attempt, AttemptState.REVERSED, now=now):
         return
     postings.post_suspense_reversal(session, payment, attempt, waiting, now=now)
-    close_review(payment, UNMATCHED_MONEY, now=now)
-    if was_mismatch and move_payment(payment, "failed", now=now):
+    close_reviews(payment, UNMATCHED_MONEY, source=source, now=now)
+    if was_mismatch and move_payment(payment, PaymentStatus.FAILED, now=now):
         payment.failure_code, payment.failure_reason = "reversed", "The provider took the payment back."
     record_payment_event(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
 
@@ -249,13 +257,17 @@ def _reversed_in_suspense(
 def _reversed_after_refund(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
     """After refunds of ours: where they are all of the money it only repeats what they say; else a person looks."""
     if locked.payment.refunded != locked.payment.amount:
-        review(session, locked.payment, "reversed_after_refund", source=source, now=now)
+        open_review(session, locked.payment, ReviewReason.REVERSED_AFTER_REFUND, source=source, now=now)
 
 
 def _given_back(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
     """Money went back, and the provider does not say how much. A refund of ours explains it; else a person looks, also at
     a payment we had not heard the end of: what was not given back is still there."""
-    ours = select(Refund.id).where(Refund.attempt_id == locked.attempt.id, Refund.state != "failed").limit(1)
-    is_there = locked.attempt.state in (*OPEN_ATTEMPTS, "succeeded", "late")
+    ours = (
+        select(Refund.id)
+        .where(Refund.attempt_id == locked.attempt.id, Refund.state != RefundState.FAILED)
+        .limit(1)
+    )
+    is_there = locked.attempt.state in (*OPEN_ATTEMPTS, AttemptState.SUCCEEDED, AttemptState.LATE)
     if is_there and session.scalars(ours).first() is None:
-        review(session, locked.payment, "refunded_at_provider", source=source, now=now)
+        open_review(session, locked.payment, ReviewReason.REFUNDED_AT_PROVIDER, source=source, now=now)

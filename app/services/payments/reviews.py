@@ -1,4 +1,7 @@
-"""Payments that need a person."""
+"""Reviews: why an operator must look at a payment. Several may be open at once; each is opened and closed by itself.
+
+The payment's row must be locked.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +11,41 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from app import ids
 from app.events import catalogue
 from app.models.payment import Payment
+from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
 from app.services.payments.recording import record_payment_event
 
-SETTLED_BY_ANSWER: Final = frozenset({"outcome_unknown", "nothing_to_ask_by", "cannot_be_asked"})
-"""Reasons for a review that a provider's answer settles."""
+
+def _of(group: ReviewGroup) -> frozenset[ReviewReason]:
+    return frozenset(reason for reason in ReviewReason if reason.group is group)
 
 
-SETTLED_BY_REFUND: Final = frozenset({"refund_unknown", "refund_stuck", "refund_amount_mismatch"})
-"""Reasons that a refund's end settles."""
+SETTLED_BY_ANSWER: Final = _of(ReviewGroup.ANSWER)
+SETTLED_BY_REFUND: Final = _of(ReviewGroup.REFUND)
+UNMATCHED_MONEY: Final = _of(ReviewGroup.UNMATCHED_MONEY)
 
 
-UNMATCHED_MONEY: Final = frozenset({"late_success", "amount_mismatch", "being_returned"})
-"""Reasons that stand while money of the payment waits in suspense; nothing else is shown meanwhile."""
-
-
-MANUAL_ONLY: Final = frozenset(
-    {"dispute", "refunded_at_provider", "refund_came_back", "reversed_after_refund", "reference_taken"}
-)
-"""Reasons that nothing but a person settles. Those that settle themselves do not take their place: jobs raise them
-again as long as they are true."""
-
-
-def review(session: Session, payment: Payment, why: str, *, source: str, now: datetime) -> None:
-    """Put the payment before a person. The same reason again changes nothing; money in suspense comes first, then what
-    only a person settles."""
-    is_waiting = payment.review in MANUAL_ONLY and why in SETTLED_BY_ANSWER | SETTLED_BY_REFUND
-    if (
-        payment.review == why
-        or is_waiting
-        or (payment.review in UNMATCHED_MONEY and why not in UNMATCHED_MONEY)
-    ):
+def open_review(
+    session: Session, payment: Payment, reason: ReviewReason, *, source: str, now: datetime
+) -> None:
+    """Nothing happens when it is open already."""
+    if reason in payment.open_reviews:
         return
-    payment.review = why
+    payment.reviews.append(
+        PaymentReview(
+            id=ids.uuid7(), payment_id=payment.id, reason=reason, opened_at=now, opened_by=source,
+            closed_at=None, closed_by=None,
+        )
+    )  # fmt: skip
     payment.updated_at = now
     record_payment_event(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
 
 
-def close_review(payment: Payment, reasons: Collection[str], *, now: datetime) -> None:
-    """The payment need not be looked at any more for any of these reasons."""
-    if payment.review in reasons:
-        payment.review = None
-        payment.updated_at = now
+def close_reviews(payment: Payment, reasons: Collection[ReviewReason], *, source: str, now: datetime) -> None:
+    """Close those of the reasons that are open."""
+    for review in payment.reviews:
+        if review.closed_at is None and review.reason in reasons:
+            review.closed_at, review.closed_by = now, source
+            payment.updated_at = now

@@ -1,6 +1,7 @@
 """Where payments, attempts and refunds may go from where they are: tables, not arrival order.
 
-A result that the table does not allow is late or repeated: it is recorded and changes nothing.
+A transition that the table does not allow comes from a late or repeated outcome: it changes nothing. Only this module
+assigns a status or a state.
 """
 
 from __future__ import annotations
@@ -9,78 +10,79 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from app.models.payment import AttemptState as A
 from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import PaymentStatus as P
+from app.models.payment import RefundState as R
 
 PAYMENT: Final = MappingProxyType(
     {
-        "pending": frozenset({"processing", "completed", "failed", "cancelled"}),
-        "processing": frozenset({"completed", "failed", "cancelled"}),
-        "completed": frozenset({"partially_refunded", "refunded", "reversed"}),
-        # Back again: a refund that did not reach the customer.
-        "partially_refunded": frozenset({"completed", "refunded", "reversed"}),
-        "refunded": frozenset({"completed", "partially_refunded"}),
-        "reversed": frozenset(),
-        # Only an operator's word, about money that came late (`flask payments accept`).
-        "failed": frozenset({"completed"}),
-        "cancelled": frozenset({"completed"}),
+        P.PENDING: frozenset({P.PROCESSING, P.COMPLETED, P.FAILED, P.CANCELLED}),
+        P.PROCESSING: frozenset({P.COMPLETED, P.FAILED, P.CANCELLED}),
+        P.COMPLETED: frozenset({P.PARTIALLY_REFUNDED, P.REFUNDED, P.REVERSED}),
+        # Back to completed: a refund that was returned.
+        P.PARTIALLY_REFUNDED: frozenset({P.COMPLETED, P.REFUNDED, P.REVERSED}),
+        P.REFUNDED: frozenset({P.COMPLETED, P.PARTIALLY_REFUNDED}),
+        P.REVERSED: frozenset(),
+        # Only an operator's decision about money that came late (`flask payments accept-unmatched`).
+        P.FAILED: frozenset({P.COMPLETED}),
+        P.CANCELLED: frozenset({P.COMPLETED}),
     }
 )
 
 ATTEMPT: Final = MappingProxyType(
     {
-        "created": frozenset({"sending", "failed", "cancelled"}),
-        "sending": frozenset({"unknown", "pending", "succeeded", "failed", "cancelled"}),
-        "unknown": frozenset({"sending", "pending", "succeeded", "failed", "cancelled"}),
-        "pending": frozenset({"succeeded", "failed", "cancelled"}),
-        "succeeded": frozenset({"reversed"}),
-        "failed": frozenset({"late"}),
-        "cancelled": frozenset({"late"}),
-        "late": frozenset({"succeeded", "reversed"}),
-        "reversed": frozenset(),
+        A.CREATED: frozenset({A.SENDING, A.FAILED, A.CANCELLED}),
+        A.SENDING: frozenset({A.UNKNOWN, A.PENDING, A.SUCCEEDED, A.FAILED, A.CANCELLED}),
+        A.UNKNOWN: frozenset({A.SENDING, A.PENDING, A.SUCCEEDED, A.FAILED, A.CANCELLED}),
+        A.PENDING: frozenset({A.SUCCEEDED, A.FAILED, A.CANCELLED}),
+        A.SUCCEEDED: frozenset({A.REVERSED}),
+        A.FAILED: frozenset({A.LATE}),
+        A.CANCELLED: frozenset({A.LATE}),
+        A.LATE: frozenset({A.SUCCEEDED, A.REVERSED}),
+        A.REVERSED: frozenset(),
     }
 )
 
 REFUND: Final = MappingProxyType(
     {
-        "created": frozenset({"sending", "failed"}),
-        "sending": frozenset({"unknown", "pending", "completed", "failed"}),
-        "unknown": frozenset({"sending", "pending", "completed", "failed"}),
-        "pending": frozenset({"completed", "failed"}),
-        # Only refund_results.mark_returned: the money did not reach the customer.
-        "completed": frozenset({"failed"}),
-        "failed": frozenset(),
+        R.CREATED: frozenset({R.SENDING, R.FAILED}),
+        R.SENDING: frozenset({R.UNKNOWN, R.PENDING, R.COMPLETED, R.FAILED}),
+        R.UNKNOWN: frozenset({R.SENDING, R.PENDING, R.COMPLETED, R.FAILED}),
+        R.PENDING: frozenset({R.COMPLETED, R.FAILED}),
+        # Only refunds/outcomes.mark_returned: the money did not reach the customer.
+        R.COMPLETED: frozenset({R.FAILED}),
+        R.FAILED: frozenset(),
     }
 )
 
-OPEN_ATTEMPTS: Final = ("created", "sending", "unknown", "pending")
-COLLECTED: Final = ("succeeded", "late")
+OPEN_ATTEMPTS: Final = (A.CREATED, A.SENDING, A.UNKNOWN, A.PENDING)
+COLLECTED: Final = (A.SUCCEEDED, A.LATE)
 """States of an attempt whose money can go back."""
-OPEN_REFUNDS: Final = ("created", "sending", "unknown", "pending")
+OPEN_REFUNDS: Final = (R.CREATED, R.SENDING, R.UNKNOWN, R.PENDING)
 FINAL_PAYMENTS: Final = frozenset(
-    {"completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled"}
+    {P.COMPLETED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.REVERSED, P.FAILED, P.CANCELLED}
 )
-REFUNDABLE: Final = frozenset({"completed", "partially_refunded"})
+REFUNDABLE: Final = frozenset({P.COMPLETED, P.PARTIALLY_REFUNDED})
 
 
-def move_payment(payment: Payment, status: str, *, now: datetime) -> bool:
+def move_payment(payment: Payment, status: P, *, now: datetime) -> bool:
     """Change the status where the table allows it."""
     if status not in PAYMENT[payment.status]:
         return False
-    payment.status = status
-    payment.updated_at = now
+    payment.status, payment.updated_at = status, now
     return True
 
 
-def move_attempt(attempt: PaymentAttempt, state: str, *, now: datetime) -> bool:
+def move_attempt(attempt: PaymentAttempt, state: A, *, now: datetime) -> bool:
     """Change the state where the table allows it."""
     if state not in ATTEMPT[attempt.state]:
         return False
-    attempt.state = state
-    attempt.updated_at = now
+    attempt.state, attempt.updated_at = state, now
     return True
 
 
-def move_refund(refund: Refund, state: str, *, now: datetime) -> bool:
+def move_refund(refund: Refund, state: R, *, now: datetime) -> bool:
     """Change the state where the table allows it."""
     if state not in REFUND[refund.state]:
         return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.clock import iso_z
-from app.models.payment import Payment, Refund
+from app.models.payment import Payment, Refund, RefundState
 from app.money import Money
 from app.services.payments.states import FINAL_PAYMENTS
 
@@ -56,7 +56,8 @@ def describe_refund(refund: Refund) -> dict[str, Any]:
         "reason": refund.reason,
         "origin": refund.origin,
         "status": "processing"
-        if refund.state in ("created", "sending", "unknown", "pending")
+        if refund.state
+        in (RefundState.CREATED, RefundState.SENDING, RefundState.UNKNOWN, RefundState.PENDING)
         else refund.state,
         "provider_refund_id": refund.provider_reference,
         "failure_reason": refund.error_message,

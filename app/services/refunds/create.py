@@ -15,7 +15,7 @@ from app import clock, ids
 from app.actor import Merchant
 from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
 from app.events import catalogue
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.providers.base import Capabilities
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse
@@ -77,7 +77,7 @@ def refunds_of(merchant: Merchant, payment_id: uuid.UUID) -> list[dict[str, Any]
 def collecting_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttempt | None:
     """The attempt that collected the payment's money."""
     wanted = select(PaymentAttempt).where(
-        PaymentAttempt.payment_id == payment_id, PaymentAttempt.state == "succeeded"
+        PaymentAttempt.payment_id == payment_id, PaymentAttempt.state == AttemptState.SUCCEEDED
     )
     return session.scalars(wanted).one_or_none()
 
@@ -99,7 +99,7 @@ def insert(
         id=refund_id, payment_id=payment.id, attempt_id=attempt.id, tenant_id=payment.tenant_id,
         amount=amount.amount_minor, currency=amount.currency, reason=reason, is_from_suspense=is_from_suspense,
         reference=f"ref-{refund_id.hex}", callback_token=secrets.token_urlsafe(24),
-        state="sending" if is_sending else "created",
+        state=RefundState.SENDING if is_sending else RefundState.CREATED,
         refunded_before=0 if is_from_suspense else payment.refunded, inquiries=0, sent_at=now if is_sending else None, created_at=now, updated_at=now,
     )  # fmt: skip
     session.add(row)
@@ -201,7 +201,7 @@ def _answer(session: Session, refund_id: uuid.UUID, outcome: Outcome | None) -> 
     payment = session.get_one(Payment, row.payment_id)
     body: dict[str, Any] = {"payment": describe(payment), "refund": describe_refund(row), "error": None}
     status = 200
-    if row.state == "failed":
+    if row.state == RefundState.FAILED:
         body["error"] = row.error_message
         status = 502 if isinstance(outcome, NOTHING_HAPPENED) else 402
     return Answer(body, status=status, resource_id=refund_id)

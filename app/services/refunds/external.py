@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import InvalidRequest
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundOrigin, RefundState
+from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import ListedRefund, State
 from app.services.payments import outcomes as payment_outcomes
@@ -30,7 +31,6 @@ from app.services.refunds import outcomes
 from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
-REVIEW: Final = "refunded_at_provider"
 REASON: Final = "Refunded at the provider, not through the gateway."
 
 
@@ -50,7 +50,9 @@ def import_external_refunds(attempt_id: uuid.UUID, *, source: str) -> bool:
                 for one in found:
                     _book(session, locked, one, source=source)
         except InvalidRequest:
-            reviews.review(session, locked.payment, REVIEW, source=source, now=clock.now())
+            reviews.open_review(
+                session, locked.payment, ReviewReason.REFUNDED_AT_PROVIDER, source=source, now=clock.now()
+            )
         return bool(found)
 
     return transaction(work)
@@ -81,7 +83,7 @@ def _unknown(session: Session, attempt: PaymentAttempt, listed: Sequence[ListedR
     """Those that are done at the provider and in no row of ours. One with our reference is ours, unless it failed here or
     is the second with it."""
     rows = list(session.scalars(select(Refund).where(Refund.attempt_id == attempt.id)))
-    alive = [row for row in rows if row.state != "failed"]
+    alive = [row for row in rows if row.state != RefundState.FAILED]
     ids_known = {row.provider_reference for row in alive}
     without_id = {row.reference for row in alive if row.provider_reference is None}
     return [
@@ -113,16 +115,16 @@ def _insert(
     refunds = select(Refund).where(Refund.attempt_id == attempt.id)
     if session.scalars(refunds.where(Refund.state.in_(OPEN_REFUNDS)).limit(1)).first() is not None:
         raise InvalidRequest("A refund of ours is under way: wait until it is final.")
-    known = refunds.where(Refund.provider_reference == reference, Refund.state != "failed")
+    known = refunds.where(Refund.provider_reference == reference, Refund.state != RefundState.FAILED)
     if session.scalars(known.limit(1)).first() is not None:
         raise InvalidRequest(f"The refund {reference} is booked already.")
     waiting = payment_postings.unmatched_amount(session, attempt)
     _require_possible(payment, attempt, amount, waiting)
     row = Refund(
         id=refund_id, payment_id=payment.id, attempt_id=attempt.id, tenant_id=payment.tenant_id,
-        amount=amount.amount_minor, currency=amount.currency, reason=REASON, origin="provider",
+        amount=amount.amount_minor, currency=amount.currency, reason=REASON, origin=RefundOrigin.PROVIDER,
         is_from_suspense=waiting is not None, reference=f"ref-{refund_id.hex}",
-        callback_token=secrets.token_urlsafe(24), provider_reference=reference, state="completed",
+        callback_token=secrets.token_urlsafe(24), provider_reference=reference, state=RefundState.COMPLETED,
         refunded_before=payment.refunded, inquiries=0, created_at=now, updated_at=now, completed_at=now,
     )  # fmt: skip
     session.add(row)
@@ -130,7 +132,7 @@ def _insert(
     if waiting is not None:
         payment_outcomes.close_returned(session, locked, source=source, now=now)
     outcomes.record_external_refund(session, LockedRefund(payment, row, attempt), source=source, now=now)
-    reviews.close_review(payment, {REVIEW}, now=now)
+    reviews.close_reviews(payment, {ReviewReason.REFUNDED_AT_PROVIDER}, source=source, now=now)
 
 
 def _require_possible(
@@ -143,7 +145,7 @@ def _require_possible(
             )
         return
     left = Money(payment.amount - payment.refund_reserved, payment.currency)
-    if attempt.state != "succeeded" or payment.status not in REFUNDABLE:
+    if attempt.state != AttemptState.SUCCEEDED or payment.status not in REFUNDABLE:
         raise InvalidRequest(f"The payment is {payment.status}; nothing of it can have been refunded.")
     if amount.currency != left.currency or not 0 < amount.amount_minor <= left.amount_minor:
         raise InvalidRequest(f"At most {left} {left.currency} can have been refunded.", field="amount")

@@ -14,14 +14,15 @@ from sqlalchemy.orm import Session
 
 from app import clock, queue
 from app.errors import GatewayError
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
+from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Provider, RefundReference, RefundRequest, Result, State
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError
 from app.services.payments import reviews
 from app.services.payments.attempts import FIRST_POLL_S, answer_time, callback_url, charge_reference
 from app.services.payments.outcomes import Outcome
-from app.services.payments.states import OPEN_REFUNDS
+from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.refunds import outcomes
@@ -52,13 +53,13 @@ def follow_up(refund_id: uuid.UUID) -> datetime | None:
     now = clock.now()
     if refund.state not in OPEN_REFUNDS:
         return None
-    if refund.state == "sending" and refund.sent_at and now < refund.sent_at + answer_time():
+    if refund.state == RefundState.SENDING and refund.sent_at and now < refund.sent_at + answer_time():
         return refund.sent_at + answer_time()
     with bulkhead.slot(attempt.provider) as has_slot:
         if not has_slot:
             return bulkhead.retry_at(now, since=refund.created_at)
-        if refund.state == "created":
-            _claim_and_send(refund_id)
+        if refund.state == RefundState.CREATED:
+            _start_and_send(refund_id)
         else:
             _ask(refund, payment, attempt)
     return _next(refund_id, now)
@@ -82,9 +83,10 @@ def poll(refund_id: uuid.UUID, *, source: str) -> None:
     """Ask now, and apply what can be told. Final refunds are not asked about."""
     refund, payment, attempt = _read(refund_id)
     is_being_sent = (
-        refund.state == "sending" and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
+        refund.state == RefundState.SENDING
+        and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
     )
-    if refund.state in OPEN_REFUNDS and refund.state != "created" and not is_being_sent:
+    if refund.state in OPEN_REFUNDS and refund.state != RefundState.CREATED and not is_being_sent:
         _ask(refund, payment, attempt, source=source)
 
 
@@ -101,7 +103,9 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
     def work(session: Session) -> None:
         locked = outcomes.lock_refund(session, refund_id)
         if locked.refund.state in OPEN_REFUNDS:
-            reviews.review(session, locked.payment, "refund_unknown", source="system", now=now)
+            reviews.open_review(
+                session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="system", now=now
+            )
 
     transaction(work)
     log.error("refund.job_failing", refund=str(refund_id), error=error)
@@ -109,7 +113,7 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
 
 def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
     is_late = clock.now() > (refund.sent_at or refund.created_at) + answer_time() / 4
-    if refund.state != "sending" or is_late:
+    if refund.state != RefundState.SENDING or is_late:
         # A refund is sent once, by the one who made it `sending`: what we do not send, nobody has sent.
         return NotSent("There was no time left to ask the provider.", code="too_late")
     try:
@@ -131,24 +135,25 @@ def _call(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> Outcome:
         return OutcomeUnknown(code=type(error).__name__)
 
 
-def _claim_and_send(refund_id: uuid.UUID) -> None:
+def _start_and_send(refund_id: uuid.UUID) -> None:
     now = clock.now()
 
-    def claim(session: Session) -> bool:
+    def start_sending(session: Session) -> bool:
         locked = outcomes.lock_refund(session, refund_id)
         refund = locked.refund
-        if refund.state == "sending" and refund.sent_at == now:
+        if refund.state == RefundState.SENDING and refund.sent_at == now:
             return True  # committed before; only the acknowledgement was lost
-        if refund.state != "created":
+        if refund.state != RefundState.CREATED:
             return False
         if now - refund.created_at > UNSENT_LIFE:
             result = Result(State.FAILED, code="not_sent", message="The refund could not be sent in time.")
             outcomes.apply_outcome(session, refund_id, result, source="system", now=now)
             return False
-        refund.state, refund.sent_at, refund.updated_at = "sending", now, now
+        move_refund(refund, RefundState.SENDING, now=now)
+        refund.sent_at = now
         return True
 
-    if transaction(claim):
+    if transaction(start_sending):
         send(refund_id)
 
 
@@ -187,7 +192,7 @@ def _apply(
 ) -> None:
     now = clock.now()
     locked = outcomes.lock_refund(session, refund_id)
-    if locked.refund.state == "sending":
+    if locked.refund.state == RefundState.SENDING:
         locked = outcomes.apply_outcome(session, refund_id, OutcomeUnknown(), source=source, now=now)
     locked.refund.inquiries += 1
     if isinstance(outcome, Result):
@@ -202,23 +207,23 @@ def _judge_age(
 ) -> None:
     refund = locked.refund
     age = now - (refund.sent_at or refund.created_at)
-    if refund.state == "pending" and age > STUCK_AFTER:
-        reviews.review(session, locked.payment, "refund_stuck", source="inquiry", now=now)
-    if refund.state != "unknown":
+    if refund.state == RefundState.PENDING and age > STUCK_AFTER:
+        reviews.open_review(session, locked.payment, ReviewReason.REFUND_STUCK, source="inquiry", now=now)
+    if refund.state != RefundState.UNKNOWN:
         return
     is_missing = isinstance(outcome, Result) and outcome.state is State.NOT_FOUND
     if is_missing and age > horizon:
         result = Result(State.FAILED, code="not_found", message="The provider never got this refund.")
         outcomes.apply_outcome(session, refund.id, result, source="inquiry", now=now)
     elif age > ALERT_AFTER:
-        reviews.review(session, locked.payment, "refund_unknown", source="inquiry", now=now)
+        reviews.open_review(session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="inquiry", now=now)
 
 
 def _next(refund_id: uuid.UUID, now: datetime) -> datetime | None:
     refund, _, _ = _read(refund_id)
     if refund.state not in OPEN_REFUNDS:
         return None
-    if refund.state == "sending":
+    if refund.state == RefundState.SENDING:
         return (refund.sent_at or now) + answer_time()
     return now + timedelta(seconds=WAITS_S[min(refund.inquiries, len(WAITS_S) - 1)])
 

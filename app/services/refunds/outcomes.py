@@ -14,7 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.events import catalogue, outbox
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Result, State
 from app.providers.errors import OutcomeUnknown, ProviderError
@@ -56,7 +57,7 @@ def apply_outcome(
     locked = lock_refund(session, refund_id)
     refund = locked.refund
     if isinstance(outcome, OutcomeUnknown):
-        if refund.state == "sending" and move_refund(refund, "unknown", now=now):
+        if refund.state == RefundState.SENDING and move_refund(refund, RefundState.UNKNOWN, now=now):
             refund.error_code, refund.error_message = outcome.code, outcome.message[:MAX_TEXT]
             record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
         return locked
@@ -67,12 +68,14 @@ def apply_outcome(
     match outcome.state:
         case State.SUCCEEDED if _is_other_amount(refund, outcome):
             # Not ours to book as what was asked for; its money stays held until a person has looked.
-            reviews.review(session, locked.payment, "refund_amount_mismatch", source=source, now=now)
-            move_refund(refund, "pending", now=now)
+            reviews.open_review(
+                session, locked.payment, ReviewReason.REFUND_AMOUNT_MISMATCH, source=source, now=now
+            )
+            move_refund(refund, RefundState.PENDING, now=now)
         case State.SUCCEEDED | State.REVERSED:
             _completed(session, locked, source=source, now=now)
         case State.PENDING:
-            if move_refund(refund, "pending", now=now):
+            if move_refund(refund, RefundState.PENDING, now=now):
                 record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
         case State.FAILED | State.CANCELLED:
             _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
@@ -111,20 +114,24 @@ def mark_returned(session: Session, refund_id: uuid.UUID, *, source: str, now: d
     locked = lock_refund(session, refund_id)
     payment, refund = locked.payment, locked.refund
     if (
-        refund.state != "completed"
-        or payment.status == "reversed"
-        or not move_refund(refund, "failed", now=now)
+        refund.state != RefundState.COMPLETED
+        or payment.status == PaymentStatus.REVERSED
+        or not move_refund(refund, RefundState.FAILED, now=now)
     ):
         return False
-    refund.error_code, refund.error_message = "mark_returned", "The refund did not reach the customer."
+    refund.error_code, refund.error_message = "refund_returned", "The refund did not reach the customer."
     session.flush()
     payment_postings.post_returned_refund(session, payment, refund, locked.attempt, now=now)
     if refund.is_from_suspense:
-        reviews.review(session, payment, "late_success", source=source, now=now)
+        reviews.open_review(session, payment, ReviewReason.LATE_SUCCESS, source=source, now=now)
     else:
         payment.refunded -= refund.amount
         payment.refund_reserved -= refund.amount
-        move_payment(payment, "partially_refunded" if payment.refunded else "completed", now=now)
+        move_payment(
+            payment,
+            PaymentStatus.PARTIALLY_REFUNDED if payment.refunded else PaymentStatus.COMPLETED,
+            now=now,
+        )
     payment.updated_at = now
     record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
     return True
@@ -132,7 +139,7 @@ def mark_returned(session: Session, refund_id: uuid.UUID, *, source: str, now: d
 
 def _completed(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
     refund = locked.refund
-    if not move_refund(refund, "completed", now=now):
+    if not move_refund(refund, RefundState.COMPLETED, now=now):
         return
     refund.completed_at = now
     refund.error_code = refund.error_message = None
@@ -144,11 +151,11 @@ def _completed(session: Session, locked: LockedRefund, *, source: str, now: date
 def _count(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
     """What a completed refund changes on its payment."""
     payment, refund = locked.payment, locked.refund
-    _close_reviews(session, locked, now=now)
+    _close_reviews(session, locked, source=source, now=now)
     if not refund.is_from_suspense:
         payment.refunded += refund.amount
-        status = "refunded" if payment.refunded == payment.amount else "partially_refunded"
-        move_payment(payment, status, now=now)
+        is_all = payment.refunded == payment.amount
+        move_payment(payment, PaymentStatus.REFUNDED if is_all else PaymentStatus.PARTIALLY_REFUNDED, now=now)
         payment.updated_at = now
     record(session, catalogue.REFUND_COMPLETED, locked, source=source, now=now)
 
@@ -163,25 +170,25 @@ def _failed(
     now: datetime,
 ) -> None:
     payment, refund = locked.payment, locked.refund
-    if refund.state == "completed" or not move_refund(refund, "failed", now=now):
+    if refund.state == RefundState.COMPLETED or not move_refund(refund, RefundState.FAILED, now=now):
         return  # a late refusal; that a refund came back is only said by mark_returned
     refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
     session.flush()
     payment_postings.release_refund(session, refund, now=now)
-    _close_reviews(session, locked, now=now)
+    _close_reviews(session, locked, source=source, now=now)
     if not refund.is_from_suspense:
         payment.refund_reserved -= refund.amount
     payment.updated_at = now
     record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
 
 
-def _close_reviews(session: Session, locked: LockedRefund, *, now: datetime) -> None:
+def _close_reviews(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
     """A refund that is final answers what was asked about it. One from suspense that failed leaves the money waiting."""
     payment, refund = locked.payment, locked.refund
-    reviews.close_review(payment, reviews.SETTLED_BY_REFUND, now=now)
-    if refund.state == "completed" and payment.refunded + refund.amount == payment.amount:
-        reviews.close_review(payment, {"reversed_after_refund"}, now=now)
+    reviews.close_reviews(payment, reviews.SETTLED_BY_REFUND, source=source, now=now)
+    if refund.state == RefundState.COMPLETED and payment.refunded + refund.amount == payment.amount:
+        reviews.close_reviews(payment, {ReviewReason.REVERSED_AFTER_REFUND}, source=source, now=now)
     if refund.is_from_suspense:
-        reviews.close_review(payment, reviews.UNMATCHED_MONEY, now=now)
-        if refund.state == "failed":
-            reviews.review(session, payment, "late_success", source="system", now=now)
+        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=source, now=now)
+        if refund.state == RefundState.FAILED:
+            reviews.open_review(session, payment, ReviewReason.LATE_SUCCESS, source="system", now=now)
