@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Final
 
 from app import ids
+
+SYSTEM: Final = "system"
+"""The actor of what the gateway does by itself."""
 
 
 @dataclass(frozen=True, slots=True)

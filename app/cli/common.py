@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 import click
 
 from app.errors import GatewayError
 
-OPERATOR: Final = "operator"
-"""The actor of events that commands cause."""
+
+def operator() -> str:
+    """The actor of events that a command causes: the operating system's user who runs it."""
+    uid = os.getuid()
+    try:
+        return f"cli:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"cli:{uid}"
 
 
 @contextmanager

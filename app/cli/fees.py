@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import refusals_as_sentences
+from app.cli.common import operator, refusals_as_sentences
 from app.models.fee_rule import FeeRule
 from app.money import Money, exponent_of, format_minor
 from app.services.tenants import fees as tenant_fees
@@ -67,7 +67,7 @@ def fees_set(
             from_minor=_minor(start, code), below_minor=_minor(below, code) if below is not None else None,
         )  # fmt: skip
         rule_id = tenant_fees.set_rule(
-            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0")
+            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0"), operator=operator()
         )
     click.echo(f"Rule {rule_id} is in force.")
 
@@ -77,7 +77,7 @@ def fees_set(
 def fees_remove(rule_id: uuid.UUID) -> None:
     """Remove a rule by its id."""
     with refusals_as_sentences():
-        tenant_fees.remove_rule(rule_id)
+        tenant_fees.remove_rule(rule_id, operator=operator())
     click.echo(f"Rule {rule_id} is gone.")
 
 

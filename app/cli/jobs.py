@@ -7,8 +7,8 @@ import uuid
 import click
 from flask.cli import AppGroup
 
-from app import clock, queue
-from app.unit_of_work import transaction
+from app.cli.common import operator, refusals_as_sentences
+from app.services.operator import jobs as dead_letters
 
 jobs = AppGroup("jobs", help="The work queue.")
 
@@ -17,6 +17,6 @@ jobs = AppGroup("jobs", help="The work queue.")
 @click.argument("job_id", type=click.UUID)
 def jobs_replay(job_id: uuid.UUID) -> None:
     """Make a dead job due again."""
-    if not transaction(lambda session: queue.replay(session, job_id, now=clock.now())):
-        raise click.ClickException("No dead job has this id.")
+    with refusals_as_sentences():
+        dead_letters.replay(job_id, operator=operator())
     click.echo("The job is due.")

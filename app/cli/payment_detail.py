@@ -1,4 +1,4 @@
-"""`flask payments waiting` and `flask payments show`: which payments need a person, and where to find them."""
+"""`flask payments in-review` and `flask payments show`: what needs an operator, and where it is at the provider."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from app.services.operator import payment_detail
 from app.services.operator.payment_detail import PaymentDetail
 
 
-@click.command("waiting")
+@click.command("in-review")
 @with_appcontext
-def waiting() -> None:
-    """Payments that need a person's decision."""
+def in_review() -> None:
+    """Payments that need an operator."""
     found = payment_detail.payments_in_review()
     for payment in found:
         amount = Money(payment.amount, payment.currency)
         click.echo(
-            f"{payment.id}  {payment.review}  {payment.provider}  {amount} {payment.currency}  {payment.status}"
+            f"{payment.id}  {', '.join(payment.open_reviews)}  {payment.provider}  {amount} {payment.currency}  {payment.status}"
         )
     if not found:
-        click.echo("No payment waits for a decision.")
+        click.echo("No payment is under review.")
 
 
 @click.command("show")
@@ -37,29 +37,29 @@ def waiting() -> None:
 def show(payment_id: uuid.UUID) -> None:
     """A payment, its attempts and refunds, with their ids here and at the provider."""
     try:
-        sheet = payment_detail.payment_detail(payment_id)
+        detail = payment_detail.payment_detail(payment_id)
     except GatewayError as error:
         raise click.ClickException(error.message) from error
-    for line in _lines(sheet):
+    for line in _lines(detail):
         click.echo(line)
 
 
-def _lines(sheet: PaymentDetail) -> Iterator[str]:
-    payment = sheet.payment
-    yield f"Payment {payment.id} of {sheet.tenant}"
+def _lines(detail: PaymentDetail) -> Iterator[str]:
+    payment = detail.payment
+    yield f"Payment {payment.id} of {detail.tenant}"
     yield from _facts(
         status=payment.status,
         amount=f"{Money(payment.amount, payment.currency)} {payment.currency}",
-        review=payment.review,
+        review=", ".join(payment.open_reviews) or None,
         failure=payment.failure_reason,
         refunded=str(Money(payment.refunded, payment.currency)) if payment.refunded else None,
         created=_time(payment.created_at),
         completed=_time(payment.completed_at),
     )
-    for attempt in sheet.attempts:
+    for attempt in detail.attempts:
         yield f"Attempt {attempt.number} at {attempt.provider} ({attempt.environment}): {attempt.state}"
         yield from _facts(**_of_attempt(payment, attempt))
-    for refund in sheet.refunds:
+    for refund in detail.refunds:
         amount = Money(refund.amount, refund.currency)
         yield f"Refund {refund.id}: {refund.state}, {amount} {refund.currency}"
         yield from _facts(**_of_refund(refund))
@@ -68,7 +68,7 @@ def _lines(sheet: PaymentDetail) -> Iterator[str]:
 def _of_attempt(payment: Payment, attempt: PaymentAttempt) -> dict[str, str | None]:
     collected = attempt.collected
     return {
-        "account": str(attempt.account_id or "house"),
+        "account": str(attempt.account_id or "platform"),
         "reference": attempt.reference,
         "short reference": attempt.short_reference,
         "provider's id": attempt.provider_reference,
@@ -83,7 +83,7 @@ def _of_refund(refund: Refund) -> dict[str, str | None]:
     return {
         "reference": refund.reference,
         "provider's id": refund.provider_reference,
-        "made by": refund.origin,
+        "made through": refund.origin,
         "reason": refund.reason,
         "error": refund.error_message,
         "created": _time(refund.created_at),

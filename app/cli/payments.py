@@ -8,12 +8,13 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.cli import payment_detail
-from app.cli.common import OPERATOR, refusals_as_sentences
+from app.cli.common import operator, refusals_as_sentences
+from app.models.payment_review import ReviewReason
 from app.providers.base import State
 from app.services.operator import decisions, reconciliation
 
-payments = AppGroup("payments", help="Payments that need a person's decision.")
-payments.add_command(payment_detail.waiting)
+payments = AppGroup("payments", help="Payments under review: list, show, decide.")
+payments.add_command(payment_detail.in_review)
 payments.add_command(payment_detail.show)
 
 
@@ -21,91 +22,93 @@ payments.add_command(payment_detail.show)
 @click.option("--provider", help="Only this provider's payments.")
 @with_appcontext
 def reconcile(provider: str | None) -> None:
-    """Ask the providers about everything that is open, and hold the ledger against it."""
+    """Query the providers about every open payment and refund, and check the ledger."""
     with refusals_as_sentences():
         report = reconciliation.reconcile(provider=provider)
     click.echo(f"{report['checked']} payments and {report['refunds_checked']} refunds were open.")
     for outcome, count in sorted(report["outcomes"].items()):
         click.echo(f"  {outcome}: {count}")
     for waiting in report["in_review"]:
-        click.echo(
-            f"waits for a decision ({waiting['reason']}): {waiting['payment_id']} ({waiting['provider']})"
-        )
+        click.echo(f"under review ({waiting['reason']}): {waiting['payment_id']} ({waiting['provider']})")
     for finding in report["ledger_findings"]:
         click.echo(finding)
     if report["ledger_findings"]:
         raise click.ClickException(f"{len(report['ledger_findings'])} findings.")
 
 
-@payments.command("accept")
+@payments.command("accept-unmatched")
 @click.argument("payment_id", type=click.UUID)
-def accept(payment_id: uuid.UUID) -> None:
-    """Give money that came late, or in another amount, to the tenant."""
+def accept_unmatched(payment_id: uuid.UUID) -> None:
+    """Release money in suspense to the merchant: it arrived late, or in another amount."""
     with refusals_as_sentences():
-        decisions.accept(payment_id, operator=OPERATOR)
-    click.echo("The payment is completed with what came.")
+        decisions.accept_unmatched(payment_id, operator=operator())
+    click.echo("The payment is completed with the amount that was collected.")
 
 
-@payments.command("give-back")
+@payments.command("refund-unmatched")
 @click.argument("payment_id", type=click.UUID)
-def give_back(payment_id: uuid.UUID) -> None:
-    """Refund money that came late, or in another amount, to the customer."""
+def refund_unmatched(payment_id: uuid.UUID) -> None:
+    """Refund money in suspense to the customer: it arrived late, or in another amount."""
     with refusals_as_sentences():
-        refund_id = decisions.give_back(payment_id, operator=OPERATOR)
-    click.echo(f"Refund {refund_id} is on its way.")
+        refund_id = decisions.refund_unmatched(payment_id, operator=operator())
+    click.echo(f"Refund {refund_id} is being sent.")
 
 
-@payments.command("declare")
+@payments.command("resolve")
 @click.argument("payment_id", type=click.UUID)
-@click.argument("outcome", type=click.Choice(["collected", "failed"]))
-@click.option("--receipt", help="The provider's receipt, from its portal.")
-def declare(payment_id: uuid.UUID, outcome: str, receipt: str | None) -> None:
-    """End a payment nobody can be asked about, after looking at the provider's portal."""
-    state = State.SUCCEEDED if outcome == "collected" else State.FAILED
+@click.option("--paid/--failed", "is_paid", required=True, help="What the provider's dashboard shows.")
+@click.option("--receipt", help="The provider's receipt, from its dashboard. Required with --paid.")
+def resolve(payment_id: uuid.UUID, is_paid: bool, receipt: str | None) -> None:
+    """End a payment that the provider cannot be queried about."""
+    state = State.SUCCEEDED if is_paid else State.FAILED
     with refusals_as_sentences():
-        payment = decisions.declare(payment_id, state, receipt=receipt, operator=OPERATOR)
+        payment = decisions.resolve_payment(payment_id, state, receipt=receipt, operator=operator())
     click.echo(f"The payment is {payment.status}.")
 
 
-@payments.command("declare-refund")
+@payments.command("resolve-refund")
 @click.argument("refund_id", type=click.UUID)
-@click.argument("outcome", type=click.Choice(["returned", "failed"]))
-def declare_refund(refund_id: uuid.UUID, outcome: str) -> None:
-    """End a refund nobody can be asked about, after looking at the provider's portal."""
-    state = State.SUCCEEDED if outcome == "returned" else State.FAILED
+@click.option(
+    "--completed/--failed", "is_completed", required=True, help="What the provider's dashboard shows."
+)
+def resolve_refund(refund_id: uuid.UUID, is_completed: bool) -> None:
+    """End a refund that the provider cannot be queried about."""
+    state = State.SUCCEEDED if is_completed else State.FAILED
     with refusals_as_sentences():
-        refund = decisions.declare_refund(refund_id, state, operator=OPERATOR)
+        refund = decisions.resolve_refund(refund_id, state, operator=operator())
     click.echo(f"The refund is {refund.state}.")
 
 
 @payments.command("record-refund")
 @click.argument("payment_id", type=click.UUID)
 @click.argument("amount")
-@click.option("--reference", required=True, help="The provider's id of the refund, from its portal.")
-@click.option("--attempt", type=int, help="Whose money it was, where two attempts collected some.")
+@click.option("--reference", required=True, help="The provider's id of the refund, from its dashboard.")
+@click.option("--attempt", type=int, help="Number of the attempt, where two attempts collected money.")
 def record_refund(payment_id: uuid.UUID, amount: str, reference: str, attempt: int | None) -> None:
-    """Book a refund that was made in the provider's portal: AMOUNT in the payment's currency."""
+    """Record a refund that was made in the provider's dashboard: AMOUNT in the payment's currency."""
     with refusals_as_sentences():
         refund_id = decisions.record_refund(
-            payment_id, amount, reference=reference, operator=OPERATOR, attempt_number=attempt
+            payment_id, amount, reference=reference, operator=operator(), attempt_number=attempt
         )
-    click.echo(f"Booked as refund {refund_id}.")
+    click.echo(f"Recorded as refund {refund_id}.")
 
 
 @payments.command("record-reversal")
 @click.argument("payment_id", type=click.UUID)
-@click.option("--attempt", type=int, help="Whose money it was, where two attempts collected some.")
+@click.option("--attempt", type=int, help="Number of the attempt, where two attempts collected money.")
 def record_reversal(payment_id: uuid.UUID, attempt: int | None) -> None:
-    """Book that the provider took back all that was left of a payment: a dispute that was lost."""
+    """Record that the provider reversed all that was left of a payment (a lost dispute, for example)."""
     with refusals_as_sentences():
-        decisions.record_reversal(payment_id, operator=OPERATOR, attempt_number=attempt)
+        decisions.record_reversal(payment_id, operator=operator(), attempt_number=attempt)
     click.echo("The payment is reversed.")
 
 
-@payments.command("reviewed")
+@payments.command("close-review")
 @click.argument("payment_id", type=click.UUID)
-def reviewed(payment_id: uuid.UUID) -> None:
-    """Say that a person has looked at a payment (a dispute, a refund made in the provider's portal)."""
+@click.option("--reason", type=click.Choice(list(ReviewReason)), help="Which review, where several are open.")
+def close_review(payment_id: uuid.UUID, reason: str | None) -> None:
+    """Close a review that needs no other decision (a dispute that was answered, for example)."""
     with refusals_as_sentences():
-        decisions.reviewed(payment_id, operator=OPERATOR)
-    click.echo("The payment is not under review any more.")
+        chosen = {known.value: known for known in ReviewReason}[reason] if reason else None
+        decisions.close_review(payment_id, operator=operator(), reason=chosen)
+    click.echo("The review is closed.")

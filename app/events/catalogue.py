@@ -50,6 +50,7 @@ LEDGER_DISAGREES: Final = "ledger.disagrees"
 """The daily check found what `flask ledger check` lists."""
 
 PROVIDER_EVENT_RETRIED: Final = "provider_event.retried"
+JOB_REPLAYED: Final = "job.replayed"
 PROVIDER_ACCOUNT_SET: Final = "provider_account.set"
 
 KYC_SUBMITTED: Final = "kyc.submitted"

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.actor import SYSTEM
 from app.errors import InvalidRequest, NotFound, PermissionDenied
 from app.events import catalogue, outbox
 from app.models.user import User
@@ -27,7 +28,7 @@ def require_scope(user_id: uuid.UUID, scope: str) -> None:
         raise PermissionDenied(f"This needs the scope {scope}.")
 
 
-def set_scope(email: str, scope: str, *, is_granted: bool, operator: str = "operator") -> bool:
+def set_scope(email: str, scope: str, *, is_granted: bool, operator: str = SYSTEM) -> bool:
     """Grant or take a scope. False: nothing to change. Raises NotFound (the user), InvalidRequest (the scope)."""
     if scope not in SCOPES:
         raise InvalidRequest(f"There is no scope {scope}; there is {', '.join(SCOPES)}.", field="scope")

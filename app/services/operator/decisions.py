@@ -1,12 +1,13 @@
-"""What a person decides about a payment, after a look into the provider's portal: `flask payments …`.
+"""Decisions of operators about payments, made with the provider's dashboard at hand: `flask payments …`.
 
-Guarantees: each decision is taken once, whoever else decides or hears from the provider at the same moment; it is booked
-in the transaction that takes it, and is an event with the operator as its actor.
+Guarantees: each decision takes effect once, whoever else decides or whatever the provider reports at the same moment; it is
+posted to the ledger in its own transaction, and is an event with the operator as its actor.
 """
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -32,10 +33,11 @@ from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import reading, transaction
 
 
-def accept(payment_id: uuid.UUID, *, operator: str) -> None:
-    """Money that waits in suspense is the tenant's: the payment is completed with what came.
+def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
+    """Release money from suspense to the tenant: the payment is completed with the amount that was collected.
 
-    Raises TransactionNotFound, InvalidRequest when nothing waits, it is gone, or the payment has other money.
+    Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
+    has collected the payment.
     """
     _require_still_there(payment_id)
     now = clock.now()
@@ -64,8 +66,8 @@ def accept(payment_id: uuid.UUID, *, operator: str) -> None:
     transaction(work)
 
 
-def give_back(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
-    """Refund money that waits in suspense to the customer; the refund's id. Raises as `accept`."""
+def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
+    """Refund money in suspense to the customer; returns the refund's id. Raises as `accept_unmatched`."""
     refund_id = ids.uuid7()
 
     def work(session: Session) -> None:
@@ -79,9 +81,9 @@ def give_back(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
         payment_outcomes.close_returned(
             session, LockedAttempt(payment, attempt), source=operator, now=clock.now()
         )
-        reviews.open_review(
-            session, payment, ReviewReason.RETURN_IN_PROGRESS, source=operator, now=clock.now()
-        )
+        now = clock.now()
+        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
+        reviews.open_review(session, payment, ReviewReason.RETURN_IN_PROGRESS, source=operator, now=now)
 
     transaction(work)
     return refund_id
@@ -90,7 +92,7 @@ def give_back(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
 def record_refund(
     payment_id: uuid.UUID, amount: str, *, reference: str, operator: str, attempt_number: int | None = None
 ) -> uuid.UUID:
-    """An operator's word that `amount` (major units) was refunded in the provider's portal; the refund's id.
+    """Record that `amount` (major units) was refunded in the provider's dashboard; returns the refund's id.
 
     reference: the provider's id of it. attempt_number: whose money it was, where two attempts collected some.
     Raises TransactionNotFound, InvalidRequest, InvalidAmount.
@@ -109,7 +111,7 @@ def record_refund(
 
 
 def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int | None = None) -> None:
-    """An operator's word that the provider took back all that is left of a payment: a dispute that was lost.
+    """Record that the provider reversed all that is left of a payment, after a lost dispute for example.
 
     attempt_number: as record_refund. Raises TransactionNotFound, InvalidRequest.
     """
@@ -128,30 +130,48 @@ def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int
     transaction(work)
 
 
-def reviewed(payment_id: uuid.UUID, *, operator: str) -> None:
-    """A person has looked at the payment, and nothing is to be done. Money in suspense stays to be decided about, and
-    what is open to be ended: out of sight, nobody would.
+def close_review(payment_id: uuid.UUID, *, operator: str, reason: ReviewReason | None = None) -> None:
+    """Close a review that needs no other decision. reason: which one, where several are open.
 
-    Raises TransactionNotFound, InvalidRequest.
+    Raises TransactionNotFound, InvalidRequest: nothing is open, several are, or only another decision closes it. Money in
+    suspense must be decided about, and what is open must be ended.
     """
 
     def work(session: Session) -> None:
         payment = _locked(session, payment_id)
-        if payment.review is None or payment.review in reviews.UNMATCHED_MONEY:
-            raise InvalidRequest("Nothing that could be closed like this is open on the payment.")
-        if payment.review in reviews.SETTLED_BY_ANSWER and _has_open(session, PaymentAttempt, payment_id):
-            raise InvalidRequest("The payment is still open: end it with `flask payments declare`.")
-        if payment.review in reviews.SETTLED_BY_REFUND and _has_open(session, Refund, payment_id):
-            raise InvalidRequest("A refund is still open: end it with `flask payments declare-refund`.")
+        chosen = _chosen(payment.open_reviews, reason)
+        _require_closable(session, payment, chosen)
         now = clock.now()
-        reviews.close_reviews(payment, {payment.review}, source=operator, now=now)
+        reviews.close_reviews(payment, {chosen}, source=operator, now=now)
         record_payment_event(session, PAYMENT_REVIEWED, payment, source=operator, now=now)
 
     transaction(work)
 
 
-def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: str) -> Payment:
-    """An operator's word on a payment nobody can be asked about: SUCCEEDED (with the provider's receipt) or FAILED.
+def _chosen(open_reviews: Sequence[ReviewReason], reason: ReviewReason | None) -> ReviewReason:
+    if reason is not None and reason not in open_reviews:
+        raise InvalidRequest(f"The payment has no open review {reason}.")
+    if reason is None and len(open_reviews) != 1:
+        listed = ", ".join(open_reviews)
+        raise InvalidRequest(
+            f"Several reviews are open ({listed}): name one with --reason."
+            if listed
+            else "No review is open."
+        )
+    return reason or open_reviews[0]
+
+
+def _require_closable(session: Session, payment: Payment, reason: ReviewReason) -> None:
+    if reason in reviews.UNMATCHED_MONEY:
+        raise InvalidRequest("The money is in suspense: decide with accept-unmatched or refund-unmatched.")
+    if reason in reviews.SETTLED_BY_ANSWER and _has_open(session, PaymentAttempt, payment.id):
+        raise InvalidRequest("The payment is still open: end it with `flask payments resolve`.")
+    if reason in reviews.SETTLED_BY_REFUND and _has_open(session, Refund, payment.id):
+        raise InvalidRequest("A refund is still open: end it with `flask payments resolve-refund`.")
+
+
+def resolve_payment(payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: str) -> Payment:
+    """End a payment that the provider cannot be queried about: SUCCEEDED (with the provider's receipt) or FAILED.
 
     Raises TransactionNotFound, InvalidRequest.
     """
@@ -168,7 +188,7 @@ def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operato
         if state is State.SUCCEEDED and attempt.state == AttemptState.CREATED:
             raise InvalidRequest("The payment was never sent: nothing can have been collected.")
         if state is State.SUCCEEDED and not receipt:
-            raise InvalidRequest("A payment is declared collected with the provider's receipt.")
+            raise InvalidRequest("A payment is resolved as paid with the provider's receipt (--receipt).")
         result = Result(state, receipt=receipt, code="operator", message=f"Decided by {operator}.")
         return payment_outcomes.apply_outcome(
             session, attempt.id, result, source=operator, now=clock.now()
@@ -177,8 +197,8 @@ def declare(payment_id: uuid.UUID, state: State, *, receipt: str | None, operato
     return transaction(work)
 
 
-def declare_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refund:
-    """An operator's word on a refund nobody can be asked about: SUCCEEDED (the customer has it) or FAILED.
+def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refund:
+    """End a refund that the provider cannot be queried about: SUCCEEDED (the customer has the money) or FAILED.
 
     Raises NotFound, InvalidRequest when it is final.
     """

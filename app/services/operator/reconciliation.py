@@ -25,7 +25,7 @@ from app.models.job import Job
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.providers import PROVIDERS
-from app.providers.errors import ProviderError
+from app.providers.errors import NO_PROVIDER_ID, ProviderError
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.refunds import follow_up as refund_follow_up
@@ -53,11 +53,11 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
     until = time.monotonic() + budget_s
     if provider is not None and provider not in PROVIDERS:
         raise InvalidRequest(f"There is no provider {provider}.", field="provider")
-    rearmed = transaction(_requeue)
+    requeued = transaction(_requeue)
     attempts, refunds = _open(provider)
     outcomes: Counter[str] = Counter()
     for attempt_id in attempts:
-        outcomes[_look(attempt_id) if time.monotonic() < until else NOT_CHECKED] += 1
+        outcomes[_poll(attempt_id) if time.monotonic() < until else NOT_CHECKED] += 1
     refunds_checked = 0
     for refund_id in refunds:
         if time.monotonic() < until:
@@ -68,7 +68,7 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
         findings = [str(finding) for finding in ledger.check(session)]
     report = {
         "checked": len(attempts) - outcomes[NOT_CHECKED], "not_checked": outcomes[NOT_CHECKED],
-        "refunds_checked": refunds_checked, "jobs_restarted": rearmed, "outcomes": dict(outcomes), "in_review": waiting, "ledger_findings": findings,
+        "refunds_checked": refunds_checked, "jobs_restarted": requeued, "outcomes": dict(outcomes), "in_review": waiting, "ledger_findings": findings,
     }  # fmt: skip
     log.info("reconciliation.done", checked=len(attempts), findings=len(findings))
     return report
@@ -76,7 +76,7 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
 
 def daily() -> datetime:
     """What runs once a day by itself; when it is due next. Findings are an event (`ledger.disagrees`) and an error log."""
-    rearmed = transaction(_requeue)
+    requeued = transaction(_requeue)
     try:
         with reading() as session:
             findings = [str(finding) for finding in ledger.check(session, limit_s=CHECK_LIMIT_S)]
@@ -87,7 +87,7 @@ def daily() -> datetime:
     if findings:
         log.error("ledger.disagrees", findings=len(findings), first=findings[0])
         transaction(lambda session: _report(session, findings))
-    log.info("reconciliation.daily", jobs_restarted=rearmed, findings=len(findings))
+    log.info("reconciliation.daily", jobs_restarted=requeued, findings=len(findings))
     return clock.now() + EVERY
 
 
@@ -112,17 +112,19 @@ def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
         )
 
 
-def _look(attempt_id: uuid.UUID) -> str:
+def _poll(attempt_id: uuid.UUID) -> str:
     try:
         return payment_follow_up.poll(attempt_id).status
     except ProviderError as error:
-        return f"not told: {error.code}"
+        return (
+            f"outcome unknown ({'no provider id to query' if error.code == NO_PROVIDER_ID else error.code})"
+        )
     except GatewayError as error:
-        return f"not asked: {error.code}"
+        return f"not queried: {error.code}"
     except Exception as error:
         # A bug about one payment must not keep the others from being asked about.
         log.exception("reconciliation.failed", attempt=str(attempt_id))
-        return f"not asked: {type(error).__name__}"
+        return f"not queried: {type(error).__name__}"
 
 
 def _requeue(session: Session) -> int:

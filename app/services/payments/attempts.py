@@ -40,7 +40,7 @@ log = structlog.get_logger("payments")
 CONNECT_S: Final = 5.0
 """Context.connect_timeout_s, seconds."""
 
-FOLLOW_UP: Final = "payment.drive"
+FOLLOW_UP: Final = "payment.follow_up"
 """The job that carries an attempt on until it is final (payment_driver). Made with the attempt, in one transaction."""
 
 FIRST_POLL_S: Final = 5

@@ -14,7 +14,7 @@ from app.errors import (
     InvalidRequest,
     TransactionNotFound,
 )
-from app.models.payment import Payment, PaymentAttempt
+from app.models.payment import Payment, PaymentAttempt, PaymentStatus
 from app.services import list_totals
 from app.services.payments.views import describe
 from app.services.provider_access import accounts as provider_accounts
@@ -49,6 +49,8 @@ def list_payments(
     cursor: str | None = None,
 ) -> Page:
     """The tenant's payments, newest first; `cursor` (from a page before) instead of `offset`. Raises InvalidRequest."""
+    if status is not None and status not in list(PaymentStatus):
+        return Page([], 0, has_next=False, next_cursor=None)
     query = select(Payment).where(Payment.tenant_id == merchant.tenant_id)
     for column, value in (
         (Payment.provider, provider), (Payment.status, status), (Payment.customer_id, customer_id),

@@ -29,7 +29,7 @@ from app.services.refunds import outcomes
 from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
-KIND: Final = "refund.drive"
+KIND: Final = "refund.follow_up"
 WAITS_S: Final = (5, 15, 60, 300, 900, 3600, 21_600)
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)

@@ -14,10 +14,14 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.actor import SYSTEM
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
 from app.events import catalogue, outbox
 from app.models.tenant import ApiKey, Tenant
 from app.unit_of_work import reading, transaction
+
+MAX_NAME: Final = 100
+"""Characters of a tenant's or a key's name."""
 
 PREFIX_LENGTH: Final = 16
 """A key is found by its first characters: `mlp_` and 12 hexadecimal digits. The 43 that follow are the secret."""
@@ -29,9 +33,9 @@ _KEY: Final = re.compile(r"mlp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 _DEMO_KEY: Final = re.compile(r"demo_[A-Za-z0-9_]{11,60}")
 
 
-def add_api_key(tenant_id: uuid.UUID, name: str) -> str:
+def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: str = SYSTEM) -> str:
     """Another key of the tenant. Raises NotFound, InvalidRequest (the name)."""
-    wanted, key = _name(name), new_key()
+    wanted, key = valid_name(name), new_key()
 
     def work(session: Session) -> None:
         known = select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True)
@@ -39,13 +43,13 @@ def add_api_key(tenant_id: uuid.UUID, name: str) -> str:
             raise NotFound("There is no tenant with this id.")
         if session.scalars(select(ApiKey.id).where(ApiKey.prefix == key[:PREFIX_LENGTH])).first() is not None:
             return  # committed before; only the acknowledgement was lost
-        store_key(session, key, tenant_id=tenant_id, name=wanted)
+        store_key(session, key, tenant_id=tenant_id, name=wanted, operator=operator)
 
     transaction(work)
     return key
 
 
-def revoke_api_key(prefix: str) -> None:
+def revoke_api_key(prefix: str, *, operator: str = SYSTEM) -> None:
     """End a key, named by its first 16 characters, for ever. Raises NotFound: unknown, or revoked before."""
     now = clock.now()
 
@@ -60,7 +64,7 @@ def revoke_api_key(prefix: str) -> None:
             raise NotFound("No key that is in use begins like this.")
         outbox.record(
             session, catalogue.API_KEY_REVOKED, object_id=str(ended.tenant_id), data={"prefix": prefix}, now=now,
-            actor=OPERATOR, tenant_id=ended.tenant_id, is_public=False,
+            actor=operator, tenant_id=ended.tenant_id, is_public=False,
         )  # fmt: skip
 
     transaction(work)
@@ -90,7 +94,9 @@ def new_key() -> str:
     return f"mlp_{secrets.token_hex(6)}_{secrets.token_urlsafe(32)}"
 
 
-def store_key(session: Session, key: str, *, tenant_id: uuid.UUID, name: str) -> ApiKey:
+def store_key(
+    session: Session, key: str, *, tenant_id: uuid.UUID, name: str, operator: str = SYSTEM
+) -> ApiKey:
     """Add the key's row in the caller's transaction: its prefix and hash, never the key."""
     now, prefix = clock.now(), key[:PREFIX_LENGTH]
     row = ApiKey(
@@ -99,7 +105,7 @@ def store_key(session: Session, key: str, *, tenant_id: uuid.UUID, name: str) ->
     session.add(row)
     outbox.record(
         session, catalogue.API_KEY_CREATED, object_id=str(tenant_id), data={"prefix": prefix, "name": name}, now=now,
-        actor=OPERATOR, tenant_id=tenant_id, is_public=False,
+        actor=operator, tenant_id=tenant_id, is_public=False,
     )  # fmt: skip
     return row
 
@@ -109,13 +115,8 @@ def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-MAX_NAME: Final = 100
-
-
-OPERATOR: Final = "operator"
-
-
-def _name(text: str) -> str:
+def valid_name(text: str) -> str:
+    """`text` without spaces around it. Raises InvalidRequest."""
     name = text.strip()
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise InvalidRequest(f"A name has 1 to {MAX_NAME} printable characters.", field="name")

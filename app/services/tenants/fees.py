@@ -16,6 +16,7 @@ from sqlalchemy import delete, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.actor import SYSTEM
 from app.errors import InvalidRequest, NotFound
 from app.events import catalogue, outbox
 from app.models.fee_rule import FeeRule
@@ -89,7 +90,7 @@ def rules() -> Sequence[FeeRule]:
         return session.scalars(select(FeeRule).order_by(FeeRule.created_at, FeeRule.id)).all()
 
 
-def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = "operator") -> uuid.UUID:
+def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = SYSTEM) -> uuid.UUID:
     """Make the rule for exactly this match, in place of the one there was; the new rule's id. Raises InvalidRequest."""
     _require_sound(match, fixed_minor=fixed_minor, rate_ppm=rate_ppm)
     rule_id, now = ids.uuid7(), clock.now()
@@ -117,7 +118,7 @@ def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = "
     return transaction(work)
 
 
-def remove_rule(rule_id: uuid.UUID, *, operator: str = "operator") -> None:
+def remove_rule(rule_id: uuid.UUID, *, operator: str = SYSTEM) -> None:
     """Raises NotFound."""
 
     def work(session: Session) -> None:

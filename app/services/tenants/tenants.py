@@ -13,17 +13,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.actor import SYSTEM
 from app.events import catalogue, outbox
 from app.models.tenant import Tenant
-from app.services.tenants.api_keys import OPERATOR, _name, new_key, store_key
+from app.services.tenants.api_keys import new_key, store_key, valid_name
 from app.unit_of_work import reading, transaction
 
 Plan = Literal["starter", "growth", "enterprise"]
 
 
-def create_tenant(name: str, plan: Plan = "starter") -> tuple[Tenant, str]:
+def create_tenant(name: str, plan: Plan = "starter", *, operator: str = SYSTEM) -> tuple[Tenant, str]:
     """A tenant with its first key, which nobody can read again. Raises InvalidRequest (the name)."""
-    wanted = _name(name)
+    wanted = valid_name(name)
     key, now = new_key(), clock.now()
     tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
 
@@ -31,10 +32,10 @@ def create_tenant(name: str, plan: Plan = "starter") -> tuple[Tenant, str]:
         added = session.merge(tenant)
         facts = {"name": wanted, "plan": plan}
         outbox.record(
-            session, catalogue.TENANT_CREATED, object_id=str(tenant.id), data=facts, now=now, actor=OPERATOR,
+            session, catalogue.TENANT_CREATED, object_id=str(tenant.id), data=facts, now=now, actor=operator,
             tenant_id=tenant.id, is_public=False,
         )  # fmt: skip
-        store_key(session, key, tenant_id=tenant.id, name="first key")
+        store_key(session, key, tenant_id=tenant.id, name="first key", operator=operator)
         return added
 
     return transaction(work), key
