@@ -1,6 +1,6 @@
-"""Rows of the work queue: put in by whoever causes the work, claimed by the worker, one at a time each.
+"""Rows of the work queue: inserted by the code that causes the work, leased by a worker, one at a time each.
 
-The row is the queue. A claim is a lease with a fence: a worker that comes back late finds a higher fence and stops.
+The row is the queue. A lease carries a fence: a worker whose lease has ended finds a higher fence and stops.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import ids
-from app.models.job import Job
+from app.models.job import Job, JobKind, JobState
 
 LEASE: Final = timedelta(seconds=60)
 """How long a claimed job is one worker's. Longer than any job may run (app/worker: task_time_limit)."""
@@ -26,34 +26,32 @@ class LeasedJob:
     """A job this worker holds until its lease ends; `fence` proves it still does. `attempts` counts this one."""
 
     id: uuid.UUID
-    kind: str
+    kind: JobKind
     ref: str
-    payload: dict[str, Any]
     attempts: int
     fence: int
 
 
 def enqueue(
     session: Session,
-    kind: str,
+    kind: JobKind,
     *,
     ref: str,
     run_at: datetime,
     now: datetime,
-    payload: dict[str, Any] | None = None,
 ) -> None:
     """One job for each (kind, ref): asking again changes nothing."""
     session.execute(
         insert(Job)
         .values(
-            id=ids.uuid7(), kind=kind, ref=ref, payload=payload or {}, run_at=run_at, attempts=0, fence=0,
-            state="due", created_at=now,
+            id=ids.uuid7(), kind=kind, ref=ref, run_at=run_at, attempts=0, fence=0,
+            state=JobState.DUE, created_at=now,
         )
         .on_conflict_do_nothing()
     )  # fmt: skip
 
 
-def run_sooner(session: Session, kind: str, *, ref: str, run_at: datetime) -> None:
+def run_sooner(session: Session, kind: JobKind, *, ref: str, run_at: datetime) -> None:
     """Have a waiting job run no later than `run_at`. A job that is done, dead or in a worker's hands is left alone."""
     session.execute(
         text(
@@ -64,11 +62,9 @@ def run_sooner(session: Session, kind: str, *, ref: str, run_at: datetime) -> No
     )
 
 
-def requeue(
-    session: Session, kind: str, *, ref: str, run_at: datetime, now: datetime, payload: dict[str, Any]
-) -> None:
+def requeue(session: Session, kind: JobKind, *, ref: str, run_at: datetime, now: datetime) -> None:
     """As `enqueue`, and a job of that (kind, ref) that is done or dead is due again, with all its attempts."""
-    enqueue(session, kind, ref=ref, run_at=run_at, now=now, payload=payload)
+    enqueue(session, kind, ref=ref, run_at=run_at, now=now)
     session.execute(
         text(
             "UPDATE jobs SET state = 'due', attempts = 0, run_at = :run_at, finished_at = NULL "
@@ -84,11 +80,11 @@ def lease(session: Session, job_id: uuid.UUID, *, now: datetime) -> LeasedJob | 
         text(
             "UPDATE jobs SET leased_until = :until, fence = fence + 1, attempts = attempts + 1 "
             "WHERE id = :id AND state = 'due' AND run_at <= :now AND (leased_until IS NULL OR leased_until < :now) "
-            "RETURNING id, kind, ref, payload, attempts, fence"
+            "RETURNING id, kind, ref, attempts, fence"
         ),
         {"id": job_id, "now": now, "until": now + LEASE},
     ).one_or_none()
-    return LeasedJob(*row) if row else None
+    return LeasedJob(row.id, JobKind(row.kind), row.ref, row.attempts, row.fence) if row else None
 
 
 def finish(session: Session, job: LeasedJob, *, now: datetime) -> bool:

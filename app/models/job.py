@@ -2,35 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.models.types import Key, Moment, Words
+from app.models.types import EnumText, Key, Moment, Words, one_of
+
+
+class JobKind(StrEnum):
+    """What a job does (app/worker/kinds.py)."""
+
+    PAYMENT_FOLLOW_UP = "payment.follow_up"
+    REFUND_FOLLOW_UP = "refund.follow_up"
+    PROVIDER_EVENT_PROCESS = "provider_event.process"
+    PROVIDER_EVENT_SWEEP = "provider_event.sweep"
+    RECONCILIATION_DAILY = "reconciliation.daily"
+    KYC_VERIFY = "kyc.verify"
+
+
+class JobState(StrEnum):
+    DUE = "due"
+    DONE = "done"
+    DEAD = "dead"
 
 
 class Job(Base):
-    """`kind` names the function (app/worker), `ref` what it is about; one job per pair. state: due, done, dead."""
+    """`ref`: the id of what the job is about; one job for each kind and ref. Nothing else is stored: a job reads the state
+    as it is when it runs."""
 
     __tablename__ = "jobs"
     __table_args__ = (
         UniqueConstraint("kind", "ref"),
-        CheckConstraint("state IN ('due', 'done', 'dead')"),
+        one_of("state", JobState),
         Index("jobs_run_at_due", "run_at", postgresql_where="state = 'due'"),
     )
 
     id: Mapped[Key]
-    kind: Mapped[Words]
+    kind: Mapped[JobKind] = mapped_column(EnumText(JobKind))
     ref: Mapped[Words]
-    payload: Mapped[dict[str, Any]] = mapped_column(JSONB)
     run_at: Mapped[Moment]
     attempts: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(default=0)
     leased_until: Mapped[Moment | None]
-    state: Mapped[Words]
+    state: Mapped[JobState] = mapped_column(EnumText(JobState))
     last_error: Mapped[Words | None]
     created_at: Mapped[Moment]
     finished_at: Mapped[Moment | None]

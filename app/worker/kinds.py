@@ -1,65 +1,70 @@
-"""Kinds of jobs."""
+"""What each kind of job does, and how often a failed one is tried again.
+
+`run` gets the job's ref and must be safe to run twice: a worker may die after the effect and before the row says done.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from app.services.callbacks import receive as provider_event_service
+from app.models.job import JobKind
+from app.services.callbacks import process, receive
+from app.services.kyc import verification
 from app.services.operator import reconciliation
 from app.services.payments import follow_up as payment_follow_up
 from app.services.refunds import follow_up as refund_follow_up
-from app.worker.kyc import verify_kyc_request
-from app.worker.payments import (
-    dead_letter_provider_event,
-    follow_up_payment,
-    follow_up_refund,
-    process_provider_event,
-    reconcile_daily,
-    report_payment,
-    report_refund,
-    sweep_provider_events,
-)
 
 
 @dataclass(frozen=True, slots=True)
-class JobKind:
-    """`run(payload)` does the work and may return when it is to go on; an exception is a failed attempt.
+class Handler:
+    """`run(ref)` does the work; it may return when the job is to run again. An exception is a failed attempt.
 
-    `retries`: the waits after each failed attempt, in seconds. Then it is a dead letter, or, where `never_gives_up`, tried on
-    at the last wait; either way `on_exhausted` is told why.
+    retries: the waits after each failed attempt, in seconds. After the last one the job is a dead letter or, where
+    `never_gives_up`, tried again at the last wait. on_exhausted(ref, error) is called either way.
     """
 
-    run: Callable[[dict[str, Any]], datetime | None]
+    run: Callable[[str], datetime | None]
     retries: tuple[int, ...]
     never_gives_up: bool = False
-    on_exhausted: Callable[[dict[str, Any], str], None] | None = None
+    on_exhausted: Callable[[str, str], None] | None = None
 
 
-KINDS: Final = {
-    "kyc.verify": JobKind(verify_kyc_request, retries=(5, 60, 300, 900, 3600)),
-    # Money hangs on these two: they are never given up.
-    payment_follow_up.KIND: JobKind(
-        follow_up_payment,
-        retries=(5, 15, 60, 300, 900, 3600),
-        never_gives_up=True,
-        on_exhausted=report_payment,
-    ),
-    refund_follow_up.KIND: JobKind(
-        follow_up_refund, retries=(5, 15, 60, 300, 900, 3600), never_gives_up=True, on_exhausted=report_refund
-    ),
-    reconciliation.DAILY: JobKind(reconcile_daily, retries=(3600,), never_gives_up=True),
-    provider_event_service.SWEEP: JobKind(sweep_provider_events, retries=(3600,), never_gives_up=True),
-    provider_event_service.KIND: JobKind(
-        process_provider_event,
-        retries=(2, 5, 15, 60, 300, 900, 3600, 21_600),
-        on_exhausted=dead_letter_provider_event,
-    ),
-}
+def _by_id(work: Callable[[uuid.UUID], datetime | None]) -> Callable[[str], datetime | None]:
+    return lambda ref: work(uuid.UUID(ref))
 
 
-RECURRING: Final = MappingProxyType({reconciliation.DAILY: reconciliation.EVERY})
+def _report_by_id(report: Callable[[uuid.UUID, str], None]) -> Callable[[str, str], None]:
+    return lambda ref, error: report(uuid.UUID(ref), error)
+
+
+_MONEY_RETRIES: Final = (5, 15, 60, 300, 900, 3600)
+
+HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
+    {
+        JobKind.PAYMENT_FOLLOW_UP: Handler(
+            _by_id(payment_follow_up.follow_up), _MONEY_RETRIES, never_gives_up=True,
+            on_exhausted=_report_by_id(payment_follow_up.report_failing),
+        ),
+        JobKind.REFUND_FOLLOW_UP: Handler(
+            _by_id(refund_follow_up.follow_up), _MONEY_RETRIES, never_gives_up=True,
+            on_exhausted=_report_by_id(refund_follow_up.report_failing),
+        ),
+        JobKind.PROVIDER_EVENT_PROCESS: Handler(
+            _by_id(process.process), (2, 5, 15, 60, 300, 900, 3600, 21_600),
+            on_exhausted=_report_by_id(process.dead_letter),
+        ),
+        JobKind.PROVIDER_EVENT_SWEEP: Handler(lambda ref: receive.sweep(), (3600,), never_gives_up=True),
+        JobKind.RECONCILIATION_DAILY: Handler(lambda ref: reconciliation.daily(), (3600,), never_gives_up=True),
+        JobKind.KYC_VERIFY: Handler(verification.verify_unattended, (5, 60, 300, 900, 3600)),
+    }
+)  # fmt: skip
+
+RECURRING: Final[Mapping[JobKind, timedelta]] = MappingProxyType(
+    {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY}
+)
 """Kinds that run for ever → the wait before their first run."""

@@ -1,8 +1,4 @@
-"""The one work queue's other end: which kinds of work there are, how often each is tried, and how one is run.
-
-Celery only executes: the row decides. A kind's function gets the job's payload and must be safe to run twice, since a
-worker may die after its effect and before its row says done.
-"""
+"""Runs one job of the work queue. Celery only executes: the row decides."""
 
 from __future__ import annotations
 
@@ -14,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from app import clock, queue
 from app.unit_of_work import transaction
-from app.worker.kinds import KINDS, RECURRING, JobKind
+from app.worker.kinds import HANDLERS, RECURRING, Handler
 
 log = structlog.get_logger("jobs")
 
 
 def start_recurring() -> None:
-    """Each recurring kind has its one row. Again changes nothing."""
+    """Insert the one row of each recurring kind. Safe to call again."""
 
     def work(session: Session) -> None:
         now = clock.now()
@@ -31,7 +27,7 @@ def start_recurring() -> None:
 
 
 def run_job(job_id: uuid.UUID) -> None:
-    """Claim the row, do the work, mark it. Nothing happens when it is done, dead or in another worker's hands."""
+    """Lease the row, do the work, mark it. Nothing happens when it is done, dead or leased by another worker."""
     job = transaction(lambda session: queue.lease(session, job_id, now=clock.now()))
     if job is None:
         return
@@ -40,12 +36,12 @@ def run_job(job_id: uuid.UUID) -> None:
 
 
 def _run(job: queue.LeasedJob) -> None:
-    kind = KINDS[job.kind]
+    handler = HANDLERS[job.kind]
     try:
-        run_at = kind.run(job.payload)
+        run_at = handler.run(job.ref)
     except Exception as error:
         log.exception("job.failed", attempt=job.attempts)
-        _give_back(job, kind, type(error).__name__)
+        _retry(job, handler, type(error).__name__)
         return
     if run_at is not None:
         transaction(lambda session: queue.reschedule(session, job, run_at=run_at))
@@ -54,14 +50,14 @@ def _run(job: queue.LeasedJob) -> None:
     log.info("job.done", attempt=job.attempts)
 
 
-def _give_back(job: queue.LeasedJob, kind: JobKind, error: str) -> None:
+def _retry(job: queue.LeasedJob, handler: Handler, error: str) -> None:
     now = clock.now()
-    is_exhausted = job.attempts > len(kind.retries)
-    if is_exhausted and not kind.never_gives_up:
+    is_exhausted = job.attempts > len(handler.retries)
+    if is_exhausted and not handler.never_gives_up:
         transaction(lambda session: queue.dead_letter(session, job, now=now, error=error))
     else:
-        wait = kind.retries[min(job.attempts, len(kind.retries)) - 1]
+        wait = handler.retries[min(job.attempts, len(handler.retries)) - 1]
         run_at = now + timedelta(seconds=wait)
         transaction(lambda session: queue.retry(session, job, run_at=run_at, error=error))
-    if is_exhausted and kind.on_exhausted is not None:
-        kind.on_exhausted(job.payload, error)
+    if is_exhausted and handler.on_exhausted is not None:
+        handler.on_exhausted(job.ref, error)

@@ -19,6 +19,16 @@ REASONS = {
 JOBS = {"payment.drive": "payment.follow_up", "refund.drive": "refund.follow_up"}
 """Kinds of jobs that have another name from now on."""
 
+PAYLOADS = """
+ALTER TABLE jobs ADD COLUMN payload jsonb NOT NULL DEFAULT '{}';
+ALTER TABLE jobs ALTER COLUMN payload DROP DEFAULT;
+UPDATE jobs SET payload = CASE kind
+  WHEN 'payment.follow_up' THEN jsonb_build_object('attempt_id', ref)
+  WHEN 'refund.follow_up' THEN jsonb_build_object('refund_id', ref)
+  WHEN 'provider_event.process' THEN jsonb_build_object('event_id', ref)
+  WHEN 'kyc.verify' THEN jsonb_build_object('request_id', ref) ELSE '{}' END;
+"""
+
 TABLE = """
 CREATE TABLE payment_reviews (
   id uuid PRIMARY KEY, payment_id uuid NOT NULL,
@@ -33,13 +43,19 @@ GRANT SELECT, INSERT, UPDATE ON payment_reviews TO malipo_app;
 
 def upgrade() -> None:
     op.execute(TABLE)
-    op.execute(f"UPDATE payments SET review = CASE review {_cases(REASONS)} ELSE review END WHERE review IS NOT NULL")
+    op.execute(
+        f"UPDATE payments SET review = CASE review {_cases(REASONS)} ELSE review END WHERE review IS NOT NULL"
+    )
     op.execute(
         "INSERT INTO payment_reviews (id, payment_id, reason, opened_at, opened_by) "
         "SELECT gen_random_uuid(), id, review, updated_at, 'system' FROM payments WHERE review IS NOT NULL"
     )
     op.execute("DROP INDEX payments_review; ALTER TABLE payments DROP COLUMN review;")
-    op.execute(f"UPDATE jobs SET kind = CASE kind {_cases(JOBS)} ELSE kind END WHERE kind IN ({_listed(JOBS)})")
+    op.execute(
+        f"UPDATE jobs SET kind = CASE kind {_cases(JOBS)} ELSE kind END WHERE kind IN ({_listed(JOBS)})"
+    )
+    # A job reads the state as it is when it runs: its ref says enough.
+    op.execute("ALTER TABLE jobs DROP COLUMN payload")
     op.execute(
         "ALTER TABLE payment_attempts RENAME COLUMN label TO short_reference; "
         "ALTER INDEX payment_attempts_label RENAME TO payment_attempts_short_reference; "
@@ -53,6 +69,7 @@ def downgrade() -> None:
         "ALTER INDEX payment_attempts_short_reference RENAME TO payment_attempts_label; "
         "ALTER TABLE payment_attempts RENAME COLUMN short_reference TO label;"
     )
+    op.execute(PAYLOADS)
     old_jobs = {new: old for old, new in JOBS.items()}
     op.execute(
         f"UPDATE jobs SET kind = CASE kind {_cases(old_jobs)} ELSE kind END WHERE kind IN ({_listed(old_jobs)})"

@@ -20,9 +20,8 @@ from app.clock import iso_z
 from app.errors import GatewayError, NotFound
 from app.events import outbox
 from app.events.catalogue import PROVIDER_EVENT_RETRIED
-from app.models.job import Job
+from app.models.job import Job, JobKind, JobState
 from app.models.provider_event import ProviderEvent
-from app.services.callbacks import receive
 from app.unit_of_work import reading, transaction
 
 STATES: Final = ("received", "processed", "ignored", "dead")
@@ -87,8 +86,8 @@ def retry(event_id: uuid.UUID, *, operator: Actor) -> dict[str, Any]:
         now, before = clock.now(), event.state
         event.state, event.result, event.processed_at = "received", None, None
         ref = str(event.id)
-        queue.requeue(session, receive.KIND, ref=ref, run_at=now, now=now, payload={"event_id": ref})
-        queue.run_sooner(session, receive.KIND, ref=ref, run_at=now)
+        queue.requeue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=ref, run_at=now, now=now)
+        queue.run_sooner(session, JobKind.PROVIDER_EVENT_PROCESS, ref=ref, run_at=now)
         outbox.record(
             session, PROVIDER_EVENT_RETRIED, object_id=ref, data={"provider": event.provider, "state": before},
             now=now, actor=operator, is_public=False,
@@ -114,7 +113,9 @@ def statistics(*, hours: int) -> dict[str, Any]:
         ).one()
         dead = dict(_pairs(session, select(ProviderEvent.provider, func.count()).where(
             ProviderEvent.state == "dead").group_by(ProviderEvent.provider)))  # fmt: skip
-        dead_jobs = session.scalar(select(func.count()).where(Job.kind == receive.KIND, Job.state == "dead"))
+        dead_jobs = session.scalar(
+            select(func.count()).where(Job.kind == JobKind.PROVIDER_EVENT_PROCESS, Job.state == JobState.DEAD)
+        )
     return {
         "hours": hours,
         "total": sum(group.count for group in groups),

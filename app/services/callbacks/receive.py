@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
 from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
+from app.models.job import JobKind
 from app.models.payment import PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent
 from app.providers import PROVIDERS
@@ -31,8 +32,6 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import ALIASES
 from app.unit_of_work import reading, transaction
 
-KIND: Final = "provider_event.process"
-SWEEP: Final = "provider_event.sweep"
 SWEEP_EVERY: Final = timedelta(days=1)
 
 UNMATCHED_RETENTION: Final = timedelta(days=7)
@@ -223,11 +222,9 @@ def _store(
         known.state, known.confirmations, event_id = "received", 0, known.id
         if not is_proof and known.processed_at is not None:
             run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
-    queue.requeue(
-        session, KIND, ref=str(event_id), run_at=run_at, now=now, payload={"event_id": str(event_id)}
-    )
+    queue.requeue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=run_at, now=now)
     if not event.is_verified:
-        queue.requeue(session, SWEEP, ref="daily", run_at=now + SWEEP_EVERY, now=now, payload={})
+        queue.requeue(session, JobKind.PROVIDER_EVENT_SWEEP, ref="daily", run_at=now + SWEEP_EVERY, now=now)
 
 
 def _kept(callback: Callback) -> dict[str, str]:
@@ -245,7 +242,8 @@ def sweep() -> datetime | None:
         )
         refs = list(session.scalars(gone, {"until": now - UNMATCHED_RETENTION}))
         session.execute(
-            text("DELETE FROM jobs WHERE kind = :kind AND ref = ANY(:refs)"), {"kind": KIND, "refs": refs}
+            text("DELETE FROM jobs WHERE kind = :kind AND ref = ANY(:refs)"),
+            {"kind": JobKind.PROVIDER_EVENT_PROCESS, "refs": refs},
         )
         left = text("SELECT EXISTS (SELECT FROM provider_events WHERE state = 'ignored' AND NOT is_verified)")
         return bool(session.scalar(left))

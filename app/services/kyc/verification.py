@@ -24,6 +24,7 @@ from app.crypto import sealer
 from app.errors import GatewayError, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable
 from app.events import catalogue, outbox
 from app.models import KycDocument, KycRequest, User
+from app.models.job import JobKind
 from app.money import Money
 from app.services.kyc import files
 from app.services.wallets import spending_limits
@@ -36,7 +37,6 @@ MAX_DOCUMENTS: Final = 10
 MAX_AGE_YEARS: Final = 130
 ORPHAN_LIFE: Final = timedelta(days=1)
 """How old a document's file without a row must be before the sweep takes it: far older than any transaction."""
-VERIFY_JOB: Final = "kyc.verify"
 
 Verdict = Literal["verified", "rejected"]
 
@@ -229,7 +229,7 @@ def _schedule_verification(session: Session, request: KycRequest, *, now: dateti
         return
     name = public_id(request)
     run_at = now + timedelta(seconds=wait_s)
-    queue.enqueue(session, VERIFY_JOB, ref=name, run_at=run_at, payload={"request_id": name}, now=now)
+    queue.enqueue(session, JobKind.KYC_VERIFY, ref=name, run_at=run_at, now=now)
 
 
 def _move(session: Session, request: KycRequest, status: str, *, actor: Actor | str, now: datetime) -> None:

@@ -21,7 +21,7 @@ from app import clock, ledger, queue
 from app.errors import GatewayError, InvalidRequest
 from app.events import outbox
 from app.events.catalogue import LEDGER_DISAGREES
-from app.models.job import Job
+from app.models.job import Job, JobKind, JobState
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.providers import PROVIDERS
@@ -36,7 +36,6 @@ LIMIT: Final = 500
 
 NOT_CHECKED: Final = "not checked"
 
-DAILY: Final = "reconciliation.daily"
 EVERY: Final = timedelta(days=1)
 CHECK_LIMIT_S: Final = 45
 """Longest time of the daily check, shorter than a job's lease; `flask ledger check` takes as long as it takes."""
@@ -129,20 +128,18 @@ def _poll(attempt_id: uuid.UUID) -> str:
 
 def _requeue(session: Session) -> int:
     """Open work whose job is dead or missing is due again; how much of it."""
-    attempts = _requeue_kind(
-        session, payment_follow_up.KIND, PaymentAttempt, OPEN_ATTEMPTS, name="attempt_id"
-    )
-    return attempts + _requeue_kind(session, refund_follow_up.KIND, Refund, OPEN_REFUNDS, name="refund_id")
+    attempts = _requeue_kind(session, JobKind.PAYMENT_FOLLOW_UP, PaymentAttempt, OPEN_ATTEMPTS)
+    return attempts + _requeue_kind(session, JobKind.REFUND_FOLLOW_UP, Refund, OPEN_REFUNDS)
 
 
 def _requeue_kind(
-    session: Session, kind: str, model: type[PaymentAttempt | Refund], states: tuple[str, ...], *, name: str
+    session: Session, kind: JobKind, model: type[PaymentAttempt | Refund], states: tuple[str, ...]
 ) -> int:
     now, ref = clock.now(), cast(model.id, String)
-    is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == "due").exists()
+    is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == JobState.DUE).exists()
     lost = session.scalars(select(model.id).where(model.state.in_(states), ~is_due).limit(LIMIT)).all()
     for work_id in lost:
-        queue.requeue(session, kind, ref=str(work_id), run_at=now, now=now, payload={name: str(work_id)})
+        queue.requeue(session, kind, ref=str(work_id), run_at=now, now=now)
     return len(lost)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids, queue
 from app.errors import GatewayError
 from app.events.catalogue import PAYMENT_PROCESSING
+from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
@@ -39,9 +40,6 @@ log = structlog.get_logger("payments")
 
 CONNECT_S: Final = 5.0
 """Context.connect_timeout_s, seconds."""
-
-FOLLOW_UP: Final = "payment.follow_up"
-"""The job that carries an attempt on until it is final (payment_driver). Made with the attempt, in one transaction."""
 
 FIRST_POLL_S: Final = 5
 """An attempt whose outcome is unknown is asked about for the first time after this many seconds."""
@@ -88,11 +86,10 @@ def new_attempt(
     run_at = now + answer_time() if is_sending else now
     queue.enqueue(
         session,
-        FOLLOW_UP,
+        JobKind.PAYMENT_FOLLOW_UP,
         ref=str(attempt_id),
         run_at=run_at,
         now=now,
-        payload={"attempt_id": str(attempt_id)},
     )
     return attempt
 
@@ -195,7 +192,9 @@ def _settle(
             return _failed_over(session, locked.payment, wanted, finish)
     locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
     wait_s = FIRST_POLL_S if isinstance(outcome, OutcomeUnknown) else PENDING_POLL_S
-    queue.run_sooner(session, FOLLOW_UP, ref=str(attempt_id), run_at=now + timedelta(seconds=wait_s))
+    queue.run_sooner(
+        session, JobKind.PAYMENT_FOLLOW_UP, ref=str(attempt_id), run_at=now + timedelta(seconds=wait_s)
+    )
     if finish is not None:
         session.flush()
         finish(session, Sent(locked.payment, outcome))

@@ -23,15 +23,13 @@ from app.money import Money
 from app.providers.base import Kind, Provider, Result, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import attempts, outcomes, reviews
-from app.services.payments.attempts import FOLLOW_UP, answer_time, charge_reference
+from app.services.payments.attempts import answer_time, charge_reference
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.outcomes import Outcome
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.unit_of_work import reading, transaction
-
-KIND: Final = FOLLOW_UP
 
 WAITS_S: Final = (5, 15, 60, 300, 900, 3600)
 """Before each inquiry, seconds after the one before; the last repeats."""

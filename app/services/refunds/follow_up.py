@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, queue
 from app.errors import GatewayError
+from app.models.job import JobKind
 from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
@@ -29,7 +30,6 @@ from app.services.refunds import outcomes
 from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
-KIND: Final = "refund.follow_up"
 WAITS_S: Final = (5, 15, 60, 300, 900, 3600, 21_600)
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
@@ -42,9 +42,7 @@ log = structlog.get_logger("refunds")
 
 
 def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime) -> None:
-    queue.enqueue(
-        session, KIND, ref=str(refund.id), run_at=run_at, now=now, payload={"refund_id": str(refund.id)}
-    )
+    queue.enqueue(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund.id), run_at=run_at, now=now)
 
 
 def follow_up(refund_id: uuid.UUID) -> datetime | None:
@@ -73,7 +71,12 @@ def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
     def settle(session: Session) -> LockedRefund:
         now = clock.now()
         # Whatever it said, unless it was final: the news may not come by itself.
-        queue.run_sooner(session, KIND, ref=str(refund_id), run_at=now + timedelta(seconds=FIRST_POLL_S))
+        queue.run_sooner(
+            session,
+            JobKind.REFUND_FOLLOW_UP,
+            ref=str(refund_id),
+            run_at=now + timedelta(seconds=FIRST_POLL_S),
+        )
         return outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
 
     return transaction(settle), outcome
