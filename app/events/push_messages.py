@@ -41,8 +41,34 @@ def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datet
 
 def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
     """A payment through a provider: document 001's Transaction fields, `amount` a JSON number here too."""
-    rest = {name: value for name, value in data.items() if name not in ("amount_minor", "tenant_id")}
-    return rest | {"amount": Money(data["amount_minor"], data["currency"]).as_number()}
+    if "version" not in data:
+        # Written before payloads had versions, in this very spelling.
+        rest = {name: value for name, value in data.items() if name not in ("amount_minor", "tenant_id")}
+        return rest | {"amount": Money(data["amount_minor"], data["currency"]).as_number()}
+    rest = {name: value for name, value in data.items() if name not in _NOT_PUSHED}
+    reviews = data["reviews"]
+    transaction = rest | {
+        "amount": Money(data["amount_minor"], data["currency"]).as_number(),
+        # Only while the customer can still go there.
+        "payment_url": data["payment_url"] if data["status"] in ("pending", "processing") else None,
+        "refunded_amount": str(Money(data["refunded_minor"], data["currency"])),
+        "review": reviews[0] if reviews else None,
+    }
+    return transaction | {"refund": _refund_of(data["refund"])} if "refund" in data else transaction
+
+
+_NOT_PUSHED: Final = frozenset(
+    {"version", "tenant_id", "amount_minor", "refunded_minor", "failure_code", "refund"}
+)
+
+
+def _refund_of(data: Mapping[str, Any]) -> dict[str, Any]:
+    rest = {name: value for name, value in data.items() if name not in ("amount_minor", "state")}
+    is_final = data["state"] in ("completed", "failed")
+    return rest | {
+        "amount": str(Money(data["amount_minor"], data["currency"])),
+        "status": data["state"] if is_final else "processing",
+    }
 
 
 def push_of(

@@ -5,25 +5,28 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 import orjson
-from flask import request
+from flask import current_app, request
 
 from app.errors import InvalidRequest
 from app.http.guards import current_principal
 from app.http.strict_json import MAX_INT_DIGITS
-from app.services.idempotency_service import Claim
+from app.services.idempotency_service import Answer, Claim
 
 HEADER: Final = "Idempotency-Key"
 
 _KEY: Final = re.compile(r"[ -~]{1,255}")
 
 
-def claim(body: Mapping[str, Any], *, is_required: bool = False) -> Claim:
-    """The claim of this request: caller, method, route template and key; and the fingerprint of the validated body.
+def claim(
+    body: Mapping[str, Any], present: Callable[[Any], Answer] | None = None, *, is_required: bool = False
+) -> Claim:
+    """The claim of this request: caller, operation and key; the fingerprint of the validated body; and the presenter of
+    its answer. The operation is named by the route's function, so that two prefixes of a route are one operation.
 
     Without a key the request gets one of its own, so that a commit whose acknowledgement was lost is looked up
     and not repeated. Raises InvalidRequest for an unusable key, or a missing one that `is_required`.
@@ -34,13 +37,22 @@ def claim(body: Mapping[str, Any], *, is_required: bool = False) -> Claim:
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest(f"{HEADER} must be 1 to 255 printable ASCII characters.", field=HEADER)
     if key is None:
-        return Claim(uuid.uuid4(), fingerprint(body))
-    rule = request.url_rule.rule if request.url_rule else request.path
+        return _claim(uuid.uuid4(), fingerprint(body), "", present)
     # The ids in the path are part of what is asked, so they are part of the fingerprint.
-    words = (current_principal(), request.method, rule, key)
+    words = (current_principal(), _operation(), key)
     scope = hashlib.sha256("\n".join(words).encode()).digest()[:16]
     shape = {"body": body, "path": {name: str(value) for name, value in (request.view_args or {}).items()}}
-    return Claim(uuid.UUID(bytes=scope), fingerprint(shape), key)
+    return _claim(uuid.UUID(bytes=scope), fingerprint(shape), key, present)
+
+
+def _claim(scope: uuid.UUID, shape: bytes, key: str, present: Callable[[Any], Answer] | None) -> Claim:
+    return Claim(scope, shape, key) if present is None else Claim(scope, shape, key, present)
+
+
+def _operation() -> str:
+    """The route's function, the same under every prefix it is mounted at."""
+    view = current_app.view_functions[request.endpoint or ""]
+    return f"{view.__module__}.{view.__name__}"
 
 
 def fingerprint(body: Mapping[str, Any]) -> bytes:

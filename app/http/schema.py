@@ -6,7 +6,7 @@ import marshmallow as ma
 
 
 class Schema(ma.Schema):
-    """Input and output of a route. PaymentRequest of fields is order of error messages and of the document."""
+    """Input and output of a route. Order of fields is order of error messages and of the document."""
 
     class Meta:
         unknown = ma.RAISE

@@ -1,4 +1,4 @@
-"""What the gateway inquiry_kinds of a provider: the class every adapter extends, and what surrounds each of its calls.
+"""What the gateway asks of a provider: the class every adapter extends, and what surrounds each of its calls.
 
 An adapter is one folder with one `Provider` subclass; the registry (`app/providers/__init__.py`) names it in one line.
 Adapters know no Flask, no database and no tenant: they get an `Account` (credentials) and `Context`, take frozen

@@ -64,7 +64,7 @@ class RateLimited(ProviderError):
     """Asked too often; the request was not looked at."""
 
     outcome = "rate_limited"
-    default_message = "The provider inquiry_kinds us to slow down."
+    default_message = "The provider asks us to slow down."
 
 
 class NotSent(ProviderError):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -29,30 +29,39 @@ ANSWER_LIFE: Final = timedelta(hours=24)
 """How long the first answer is repeated word for word; afterwards the key shows the resource as it is now."""
 
 
+def _no_presenter(result: object) -> Answer:
+    raise AssertionError("this operation needs a presenter")
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """`scope`: hash of caller, method, route template and key. `fingerprint`: SHA-256 of the validated body.
+    """scope: hash of caller, operation and key. fingerprint: SHA-256 of the validated body. key: as the client sent it;
+    empty where it sent none.
 
-    `key`: the caller's own word, to show; empty where it sent none.
+    present: makes the dialect's answer of what the operation returned. It must depend on its argument alone. Operations
+    that store facts instead of an answer (wallet payments) need none.
     """
 
     scope: uuid.UUID
     fingerprint: bytes
     key: str = ""
+    present: Callable[[Any], Answer] = _no_presenter
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the caller is told: a JSON-safe body and an HTTP status, and whether it was told before."""
+    """A dialect's answer to an operation: its body and HTTP status. Services store and replay it; they never read it.
+
+    replayed: it was stored by an earlier request with the same key.
+    """
 
     body: dict[str, Any]
     status: int = 200
-    resource_id: uuid.UUID | None = None
     replayed: bool = False
 
 
-def answer_once(claim: Claim, act: Callable[[Session], Answer]) -> Answer:
-    """Run `act` in one transaction under `claim`, or repeat what it answered before.
+def answer_once(claim: Claim, act: Callable[[Session], Any]) -> Answer:
+    """Run `act` in one transaction under `claim` and present what it returns, or replay the stored answer.
 
     A GatewayError with `is_answer` raised by `act` undoes its effects, is stored and raised, now and on every repeat.
     Raises IdempotencyKeyReused; IdempotencyConflict when the first is still running after the lock time-out.
@@ -64,13 +73,13 @@ def answer_once(claim: Claim, act: Callable[[Session], Answer]) -> Answer:
             return _repeat(known, claim)
         try:
             with session.begin_nested():
-                answer = act(session)
+                answer = claim.present(act(session))
         except GatewayError as error:
             if not error.is_answer:
                 raise
             refuse(session, claim, error)
             return error
-        _remember(session, claim, answer.status, answer.body, resource_id=answer.resource_id)
+        _store(session, claim, answer.status, answer.body)
         return answer
 
     outcome = transaction(work)
@@ -115,20 +124,25 @@ def begin(
             raise IdempotencyConflict(retry_after_s=2)
         assert known.resource_id is not None, "a leased key names its resource"
         return Abandoned(known.resource_id)
-    return Answer(
-        json.loads(known.body or "{}"), status=known.status, resource_id=known.resource_id, replayed=True
-    )
+    return Answer(json.loads(known.body or "{}"), status=known.status, replayed=True)
 
 
-def finish(session: Session, claim: Claim, answer: Answer) -> None:
-    """Store the answer of a key claimed by `begin`, in the transaction of its last effects."""
-    _remember(session, claim, answer.status, answer.body, resource_id=answer.resource_id)
+def finish(session: Session, claim: Claim, result: object, *, resource_id: uuid.UUID) -> Answer:
+    """Present `result` and store the answer of a key claimed by `begin`, in the transaction of its last effects."""
+    answer = claim.present(result)
+    _store(session, claim, answer.status, answer.body, resource_id=resource_id)
+    return answer
+
+
+def replayed(claim: Claim, result: object) -> Answer:
+    """The answer of a key whose own answer is gone: the resource as it is now."""
+    return replace(claim.present(result), replayed=True)
 
 
 def refuse(session: Session, claim: Claim, error: GatewayError) -> None:
     """Store a refusal as the key's answer: it is raised again on every repeat."""
-    told = {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
-    _remember(session, claim, error.http_status, told, is_refusal=True)
+    stored = {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
+    _store(session, claim, error.http_status, stored, is_refusal=True)
 
 
 def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
@@ -150,7 +164,7 @@ def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
     return session.scalars(select(IdempotencyRecord).where(IdempotencyRecord.scope == claim.scope)).one()
 
 
-def _remember(
+def _store(
     session: Session,
     claim: Claim,
     status: int,
@@ -172,4 +186,4 @@ def _repeat(known: IdempotencyRecord, claim: Claim) -> Answer | GatewayError:
     body = json.loads(known.body or "{}")
     if known.is_refusal:
         return refusal(**body, replayed=True)
-    return Answer(body, status=known.status or 200, resource_id=known.resource_id, replayed=True)
+    return Answer(body, status=known.status or 200, replayed=True)

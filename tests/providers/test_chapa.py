@@ -35,7 +35,7 @@ LINK = succeeded({"checkout_url": "https://checkout.chapa.co/x"}, "Hosted Link")
 def charge_request(**customer: str) -> ChargeRequest:
     return ChargeRequest(
         REFERENCE, "A1B2C3", Money(10050, "ETB"), Customer(**customer), "http://127.0.0.1:1/hook/secret", "http://127.0.0.1:1/back",
-        description="PaymentRequest #12 (blue)",
+        description="Order #12 (blue)",
     )  # fmt: skip
 
 
@@ -70,7 +70,7 @@ def test_contact_leaves_out_what_chapa_would_refuse() -> None:
 
 
 def test_texts_keep_what_chapa_allows() -> None:
-    assert text("PaymentRequest #12 (blue) – 50%", 50) == "PaymentRequest 12 blue 50"
+    assert text("Order #12 (blue) – 50%", 50) == "Order 12 blue 50"
     assert text("ክፍያ", 50) == ""
     assert len(text("a" * 80, 16)) == 16
 
@@ -148,7 +148,7 @@ def test_what_is_sent_to_initialize() -> None:
         "amount": "100.50", "currency": "ETB", "tx_ref": REFERENCE, "first_name": "Abebe",
         "phone_number": "0911223344", "email": "a@b.et", "callback_url": "http://127.0.0.1:1/hook/secret",
         "return_url": "http://127.0.0.1:1/back",
-        "customization": {"title": "A shop with a lo", "description": "PaymentRequest 12 blue"},
+        "customization": {"title": "A shop with a lo", "description": "Order 12 blue"},
     }  # fmt: skip
 
 

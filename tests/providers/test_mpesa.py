@@ -240,7 +240,7 @@ def test_a_push_to_a_paybill():
     assert body == {
         "BusinessShortCode": "174379", "Timestamp": "20210628092408", "TransactionType": "CustomerPayBillOnline",
         "Amount": 100, "PartyA": "254708374149", "PartyB": "174379", "PhoneNumber": "254708374149",
-        "CallBackURL": URL, "AccountReference": "AB12CD34EF56", "TransactionDesc": "PaymentRequest 42 bfor",
+        "CallBackURL": URL, "AccountReference": "AB12CD34EF56", "TransactionDesc": "Order 42 bfor",
     }  # fmt: skip
 
 

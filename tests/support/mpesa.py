@@ -43,7 +43,7 @@ REFERENCE = "0198c0de-0000-7000-8000-000000000001"
 KES_100 = Money(10_000, "KES")
 CHARGE = ChargeRequest(
     REFERENCE, "AB12CD34EF56", KES_100, Customer(phone="+254708374149"), URL, "http://127.0.0.1:5000/done",
-    description="PaymentRequest #42 <b>for</b> Jane",
+    description="Order #42 <b>for</b> Jane",
 )  # fmt: skip
 HANDLE = ChargeReference(
     REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), "ws_CO_1", "NLJ7RT61SV", URL
@@ -133,7 +133,7 @@ def charge_of(
     number = uuid.uuid4()
     return ChargeRequest(
         str(number), number.hex[:12].upper(), Money(shillings * 100, "KES"), Customer(phone=phone),
-        f"{receiver.url}/push/{number.hex}", receiver.url, "PaymentRequest #4711 of 20 May, two chairs",
+        f"{receiver.url}/push/{number.hex}", receiver.url, "Order #4711 of 20 May, two chairs",
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from flask import Response
 
 from app.actor import Actor, Merchant
 from app.api.gateway.schemas.payments import PaymentList, PaymentQuery
+from app.api.gateway.views import transaction
 from app.api.wallet.schemas.payments import payment_view
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
@@ -54,7 +55,9 @@ def _of_merchant(merchant: Merchant, query: dict[str, Any], per_page: int, offse
     pagination = _pagination(page.total, per_page, offset, has_next=page.has_next)
     if cursor is not None:
         pagination |= {"page": None, "has_prev": True}
-    return _listed(page.items, pagination | {"next_cursor": page.next_cursor})
+    return _listed(
+        [transaction(payment) for payment in page.items], pagination | {"next_cursor": page.next_cursor}
+    )
 
 
 def _of_user(actor: Actor, query: dict[str, Any], per_page: int, offset: int) -> Response:

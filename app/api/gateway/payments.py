@@ -17,15 +17,16 @@ from app.api.gateway.schemas.payments import (
     RefundRequest,
     TransactionAnswer,
 )
+from app.api.gateway.views import initialized, provider_view, refund_view, refunded, transaction
 from app.http.blueprint import Blueprint
 from app.http.guards import current_merchant
 from app.http.idempotency import claim
 from app.http.responses import respond
 from app.services import payment_service
-from app.services.idempotency_service import Answer
 from app.services.payment_service import CustomerDetails, PaymentRequest
 from app.services.realtime.tokens import realtime_token
-from app.services.refunds import create as refund_service
+from app.services.refunds.create import create_refund
+from app.services.refunds.create import list_refunds as refunds_of
 
 blueprint = Blueprint("provider_payments", __name__, description="Payments through providers.")
 
@@ -71,17 +72,19 @@ def initialize_payment(body: dict[str, Any]) -> Response:
 
     201 with `processing` also when the provider's answer was lost: what became of it is found out, never guessed.
     """
-    answer = payment_service.initialize(current_merchant(), _order(body), claim(body, is_required=True))
+    key = claim(body, initialized, is_required=True)
+    answer = payment_service.initialize(current_merchant(), _payment_request(body), key)
     # Not stored with the answer: whoever reads the idempotency table could watch payments.
-    token = realtime_token(uuid.UUID(answer.body["payment"]["id"]))
-    return _answered(answer, realtime_token=token)
+    token = realtime_token(uuid.UUID(answer.body["data"]["id"]))
+    data = answer.body["data"] | {"realtime_token": token}
+    return respond(answer.body | {"data": data}, answer.status, replayed=answer.replayed)
 
 
 @blueprint.route("/payments/providers")
 @blueprint.response(200, ProviderListAnswer)
 def list_providers() -> Response:
     """The providers you can ask by, what each can do, and in which currencies."""
-    return _ok(payment_service.providers(current_merchant()))
+    return _ok([provider_view(*found) for found in payment_service.providers(current_merchant()).items()])
 
 
 @blueprint.route("/payments/<uuid:payment_id>")
@@ -89,7 +92,7 @@ def list_providers() -> Response:
 @blueprint.doc(**EITHER_PAYMENT)
 def get_payment(payment_id: uuid.UUID) -> Response:
     """A payment as it is known here; nobody is asked. With a user's token and a `pmt_…` id, a wallet payment."""
-    return _ok(payment_service.get_payment(current_merchant(), payment_id))
+    return _ok(transaction(payment_service.get_payment(current_merchant(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/verify", methods=["POST"])
@@ -97,7 +100,7 @@ def get_payment(payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, TransactionAnswer)
 def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Ask the provider now. A payment that is final is answered as it is."""
-    return _ok(payment_service.verify(current_merchant(), payment_id))
+    return _ok(transaction(payment_service.verify(current_merchant(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refund", methods=["POST"])
@@ -106,18 +109,18 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, TransactionAnswer)
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
-    answer = refund_service.refund(
+    answer = create_refund(
         current_merchant(), payment_id, amount=body.get("amount"), reason=body.get("reason") or None,
-        claim=claim(body, is_required=True),
+        claim=claim(body, refunded, is_required=True),
     )  # fmt: skip
-    return _answered(answer)
+    return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refunds")
 @blueprint.response(200, RefundListAnswer)
 def list_refunds(payment_id: uuid.UUID) -> Response:
     """The payment's refunds, oldest first."""
-    return _ok(refund_service.refunds_of(current_merchant(), payment_id))
+    return _ok([refund_view(refund) for refund in refunds_of(current_merchant(), payment_id)])
 
 
 @blueprint.route("/payments/<uuid:payment_id>/cancel", methods=["POST"])
@@ -125,27 +128,21 @@ def list_refunds(payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, TransactionAnswer)
 def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Take back a payment that the customer has not made, where the provider can."""
-    return _ok(payment_service.cancel(current_merchant(), payment_id))
+    return _ok(transaction(payment_service.cancel(current_merchant(), payment_id)))
 
 
-def _order(body: dict[str, Any]) -> PaymentRequest:
-    told = body["customer"]
+def _payment_request(body: dict[str, Any]) -> PaymentRequest:
+    given = body["customer"]
     customer = CustomerDetails(
-        phone=told["phone"], id=told.get("id") or None, email=told.get("email"), name=told.get("name") or None
+        phone=given["phone"],
+        id=given.get("id") or None,
+        email=given.get("email"),
+        name=given.get("name") or None,
     )
     return PaymentRequest(
         provider=body["provider"], amount=body["amount"], currency=body["currency"], customer=customer,
         metadata=body.get("metadata"), return_url=body.get("return_url"),
     )  # fmt: skip
-
-
-def _answered(answer: Answer, **more: Any) -> Response:
-    """What a service answered under a key, the same each time it is asked."""
-    body: dict[str, Any] = {"success": answer.status < 400}
-    if not body["success"]:
-        body["error"] = answer.body["error"]
-    body["data"] = answer.body["payment"] | more
-    return respond(body, answer.status, replayed=answer.replayed)
 
 
 def _ok(data: Any) -> Response:

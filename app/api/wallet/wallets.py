@@ -18,6 +18,7 @@ from app.api.wallet.schemas.wallets import (
     WithdrawalRequest,
     movement_view,
 )
+from app.api.wallet.views import receipt, wallet_opened, wallet_view
 from app.http.blueprint import Blueprint
 from app.http.guards import current_actor
 from app.http.idempotency import claim
@@ -35,7 +36,11 @@ blueprint = Blueprint("wallets", __name__, description="Wallets, deposits and wi
 def open_wallet(body: dict[str, Any]) -> Response:
     """Open an empty wallet."""
     answer = wallets.open_wallet(
-        current_actor(), body["currency"], wallet_type=body["type"], name=body["name"], claim=claim(body)
+        current_actor(),
+        body["currency"],
+        wallet_type=body["type"],
+        name=body["name"],
+        claim=claim(body, wallet_opened),
     )
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
@@ -45,7 +50,7 @@ def open_wallet(body: dict[str, Any]) -> Response:
 def list_wallets() -> Response:
     """Your wallets, oldest first."""
     mine = wallets.wallets(current_actor().user_id)
-    return respond({"accounts": [wallets.describe(wallet) for wallet in mine]})
+    return respond({"accounts": [wallet_view(wallet) for wallet in mine]})
 
 
 @blueprint.route("/accounts/<wallet_id>")
@@ -55,7 +60,7 @@ def get_wallet(wallet_id: str) -> Response:
     """A wallet's balance and its ten latest movements, of one moment."""
     statement = wallets.statement(current_actor().user_id, wallet_id)
     recent = [movement_view(movement) for movement in statement.recent]
-    return respond({"account": wallets.describe(statement.wallet), "recent_transactions": recent})
+    return respond({"account": wallet_view(statement.wallet), "recent_transactions": recent})
 
 
 @blueprint.route("/accounts/<wallet_id>/transactions")
@@ -79,7 +84,7 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
 def deposit(body: dict[str, Any], wallet_id: str) -> Response:
     """Put money into a wallet. Frozen wallets take deposits too."""
     cash = _cash(body, counterparty=body["source"])
-    answer = direct_funding.deposit(current_actor(), wallet_id, cash, claim=claim(body))
+    answer = direct_funding.deposit(current_actor(), wallet_id, cash, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
@@ -94,7 +99,7 @@ def deposit(body: dict[str, Any], wallet_id: str) -> Response:
 def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
     """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
     cash = _cash(body, counterparty=body["destination"])
-    answer = direct_funding.withdraw(current_actor(), wallet_id, cash, claim=claim(body))
+    answer = direct_funding.withdraw(current_actor(), wallet_id, cash, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 

@@ -36,7 +36,7 @@ _TOLD: Final = (
 
 @dataclass(frozen=True, slots=True)
 class TransferApproval:
-    """A transfer Chapa inquiry_kinds us to approve. Answer 200 only when reference, amount and account are those of a payout
+    """A transfer Chapa asks us to approve. Answer 200 only when reference, amount and account are those of a payout
     that is being sent; anything else is refused with 400. amount is None when it cannot be read."""
 
     reference: str
@@ -65,7 +65,7 @@ def read(callback: Callback, *, webhook_secret: str, approval_secret: str) -> Ca
 
 
 def read_approval(body: bytes) -> TransferApproval:
-    """What a `transfer.approval` delivery inquiry_kinds for. Raises InvalidCallback."""
+    """What a `transfer.approval` delivery asks for. Raises InvalidCallback."""
     content = json_object(body)
     return TransferApproval(
         reference=_text(content, "reference"),

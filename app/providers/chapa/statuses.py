@@ -80,7 +80,7 @@ REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
     ("can't receive payments", Declined, "merchant_disabled"),
     ("payments through api is disabled", Declined, "api_disabled"),
     ("in live mode", RequestRejected, "live_mode_only"),
-    # A live key inquiry_kinds about a test transaction, or the other way round.
+    # A live key asks about a test transaction, or the other way round.
     ("secret keys can't be used", AuthFailed, "other_mode"),
     ("invalid api key", AuthFailed, "invalid_key"),
     ("authorization required", AuthFailed, "authorization_required"),

@@ -177,7 +177,7 @@ API_ERRORS: Final = (
 def api_error(http_status: int, code: str, message: str) -> ApiError:
     """What an answer that is no success says. A code begins with the HTTP status it is documented for: with another
     one somebody else is speaking (a proxy's 503), and nothing is known. Unknown codes: an explicit 4xx in Daraja's own
-    body refuses; 429 inquiry_kinds to slow down."""
+    body refuses; 429 asks to slow down."""
     if http_status == 429 or code in LIMITS:
         return ApiError(code, RateLimited, retry_after_s=LIMITS.get(code, 60))
     if not code.startswith(f"{http_status}."):

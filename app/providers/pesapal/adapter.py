@@ -60,7 +60,7 @@ class PesapalProvider(Provider):
         ),
         AccountSetting("ipn_method", "how notifications come: POST or GET", default="POST"),
         AccountSetting(
-            "refund_username", "who inquiry_kinds for refunds, as the dashboard shows it", default="gateway"
+            "refund_username", "who asks for refunds, as the dashboard shows it", default="gateway"
         ),
     )
     capabilities = Capabilities(

@@ -31,7 +31,7 @@ SESSIONS: Final = {
     ("complete", "unpaid"): State.PENDING,
     ("expired", "unpaid"): State.CANCELLED,
 }
-"""(status, payment_status). Nothing here inquiry_kinds for nothing, so `no_payment_required` is not one of them."""
+"""(status, payment_status). Nothing here asks for nothing, so `no_payment_required` is not one of them."""
 
 REFUNDS: Final = {
     "pending": State.PENDING,

@@ -64,7 +64,7 @@ class Notifications:
         ipn = self._sandbox.store.get("pesapal", "ipn", order["notification_id"])
         if ipn is None:
             raise KeyError(
-                f"PaymentRequest {order['order_tracking_id']} names an IPN that was never registered."
+                f"Order {order['order_tracking_id']} names an IPN that was never registered."
             )
         news = {
             "OrderTrackingId": order["order_tracking_id"],

@@ -108,7 +108,7 @@ class Payments:
 
         self._sandbox.store.update("pesapal", "order", tracking_id, change)
         self._sandbox.customers.import_external_refunds("pesapal", tracking_id)
-        return {"status": "200", "message": "PaymentRequest successfully cancelled."}
+        return {"status": "200", "message": "Order successfully cancelled."}
 
     # --- the customer
 

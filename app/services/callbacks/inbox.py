@@ -76,7 +76,7 @@ def get_event(event_id: uuid.UUID) -> dict[str, Any]:
 def retry(event_id: uuid.UUID, *, operator: Actor) -> dict[str, Any]:
     """Make a callback due again, now. Raises ProviderEventNotFound, NotRetryable when it was processed.
 
-    One that still waits only runs sooner. The state does not tell about money: processing inquiry_kinds the provider first.
+    One that still waits only runs sooner. The state does not tell about money: processing asks the provider first.
     """
 
     def work(session: Session) -> dict[str, Any]:

@@ -74,7 +74,7 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
         if session.get(Refund, refund_id) is not None:
             return  # committed before; only the acknowledgement was lost
         payment, attempt, collected = _waiting(session, payment_id)
-        refund_service.insert(
+        refund_service.insert_refund(
             session, refund_id, payment, attempt, amount=collected, reason=f"Returned by {operator}",
             is_sending=False, is_from_suspense=True,
         )  # fmt: skip
@@ -226,7 +226,7 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
 
 
 def _require_still_there(payment_id: uuid.UUID) -> None:
-    """Nobody inquiry_kinds about final attempts, so the provider may have taken back meanwhile what waits. Raises InvalidRequest.
+    """Nobody asks about final attempts, so the provider may have taken back meanwhile what waits. Raises InvalidRequest.
 
     Only its clear word counts: an operator may accept while it cannot be asked.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +13,7 @@ from app.errors import (
     ProviderUnreachable,
 )
 from app.events import catalogue, outbox
+from app.events.payloads import payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus
 from app.providers.base import Result, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
@@ -23,25 +23,24 @@ from app.services.payments.attempts import charge_reference
 from app.services.payments.locks import lock_attempt
 from app.services.payments.read import latest_attempt, owned
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_ATTEMPTS
-from app.services.payments.views import describe, event_data
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.unit_of_work import reading, transaction
 
 
-def verify(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
+def verify(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
     """The payment after asking the provider; a final one as it is. Raises TransactionNotFound, ProviderUnreachable."""
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
         attempt = latest_attempt(session, payment_id)
     if payment.status in FINAL_PAYMENTS or attempt is None:
-        return describe(payment)
+        return payment
     try:
         with bulkhead.required_slot(attempt.provider):
-            return describe(payment_follow_up.poll(attempt.id))
+            return payment_follow_up.poll(attempt.id)
     except OutcomeUnknown as error:
         if error.code == NO_PROVIDER_ID:
-            return describe(payment)
+            return payment
         _verification_failed(payment, error, merchant)
         raise ProviderUnreachable from error
     except ProviderError as error:
@@ -49,17 +48,17 @@ def verify(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
         raise ProviderUnreachable from error
 
 
-def cancel(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
+def cancel(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
     """Take a payment back that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
         attempt = latest_attempt(session, payment_id)
     if payment.status == PaymentStatus.CANCELLED:
-        return describe(payment)
+        return payment
     if attempt is None or attempt.state not in OPEN_ATTEMPTS:
         raise NotCancellable(f"Cannot cancel a payment with status {payment.status}.")
     if attempt.state == AttemptState.CREATED:
-        return describe(transaction(lambda s: _cancel_unsent(s, attempt.id, merchant)))
+        return transaction(lambda s: _cancel_unsent(s, attempt.id, merchant))
     provider = provider_accounts.of_attempt(attempt)
     if not provider.capabilities.can_cancel:
         raise NotCancellable(f"{provider.title} cannot take back a payment that was asked for.")
@@ -75,7 +74,7 @@ def cancel(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
     ).payment
     if after.status != PaymentStatus.CANCELLED:
         raise NotCancellable(f"Cannot cancel a payment with status {after.status}.")
-    return describe(after)
+    return after
 
 
 def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Merchant) -> Payment:
@@ -90,7 +89,7 @@ def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Merchant) 
 
 def _verification_failed(payment: Payment, error: ProviderError, merchant: Merchant) -> None:
     def work(session: Session) -> None:
-        data = event_data(payment) | {"error": error.message}
+        data = payment_payload(payment) | {"error": error.message}
         outbox.record(
             session, catalogue.PAYMENT_VERIFICATION_FAILED, object_id=str(payment.id), data=data,
             now=clock.now(), actor=merchant, tenant_id=payment.tenant_id,

@@ -15,19 +15,18 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.actor import Merchant
 from app.events import catalogue, outbox
+from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentStatus
 from app.money import Money
 from app.providers.base import Customer
-from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish
+from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, replayed
 from app.services.payments import attempts as payment_attempts
 from app.services.payments.attempts import NOTHING_HAPPENED, Sent, answer_time
 from app.services.payments.locks import lock_attempt
-from app.services.payments.outcomes import Outcome
 from app.services.payments.read import latest_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.routing import route
 from app.services.payments.states import FINAL_PAYMENTS, move_payment
-from app.services.payments.views import describe, event_data
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
 from app.unit_of_work import transaction
@@ -47,7 +46,7 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What a merchant inquiry_kinds for. provider: a name, `visa` or `auto`. amount: the JSON value as it came."""
+    """What a merchant asks for. provider: a name, `visa` or `auto`. amount: the JSON value as it came."""
 
     provider: str
     amount: object
@@ -57,9 +56,16 @@ class PaymentRequest:
     return_url: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Initialized:
+    """What `initialize` did: the payment, `failed` where the provider refused. was_reached: False where no provider was."""
+
+    payment: Payment
+    was_reached: bool = True
+
+
 def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answer:
-    """Ask a customer for money. The answer's body: `payment` (payment_view.describe) and `error`, a sentence or None;
-    its status: 201, 402 (the provider refused) or 502 (it was not reached), the payment then `failed`.
+    """Request a payment from a customer. The claim presents an `Initialized`.
 
     Raises InvalidAmount, UnsupportedCurrency, InvalidRequest (nothing stored), and what `begin` raises.
     """
@@ -80,8 +86,8 @@ def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answe
         if not has_slot:
             # Full: the attempt's job sends. The caller is told what is true now.
             return transaction(lambda s: _queued(s, attempt_id, claim))
-        sent = payment_attempts.send(attempt_id, bounds[1:], finish=_Remember(claim), leave=place.close)
-    return _answer(sent.payment, sent.outcome)
+        sent = payment_attempts.send(attempt_id, bounds[1:], finish=_StoreAnswer(claim), leave=place.close)
+    return claim.present(_initialized(sent))
 
 
 def _begin(
@@ -115,7 +121,7 @@ def _begin(
     session.flush()
     attempt = payment_attempts.new_attempt(session, payment, bound, number=1, is_sending=is_sending, now=now)
     outbox.record(
-        session, catalogue.PAYMENT_INITIATED, object_id=str(payment_id), data=event_data(payment), now=now,
+        session, catalogue.PAYMENT_INITIATED, object_id=str(payment_id), data=payment_payload(payment), now=now,
         actor=merchant, tenant_id=merchant.tenant_id,
     )  # fmt: skip
     log.info(
@@ -127,21 +133,16 @@ def _begin(
     return attempt.id
 
 
-class _Remember(payment_attempts.Finish):
+class _StoreAnswer(payment_attempts.Finish):
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
 
     def __call__(self, session: Session, sent: Sent) -> None:
-        finish(session, self._claim, _answer(sent.payment, sent.outcome))
+        finish(session, self._claim, _initialized(sent), resource_id=sent.payment.id)
 
 
-def _answer(payment: Payment, outcome: Outcome | None = None) -> Answer:
-    body: dict[str, Any] = {"payment": describe(payment), "error": None}
-    status = 201
-    if payment.status == PaymentStatus.FAILED:
-        body["error"] = payment.failure_reason or "The payment failed."
-        status = 502 if isinstance(outcome, NOTHING_HAPPENED) else 402
-    return Answer(body, status=status, resource_id=payment.id)
+def _initialized(sent: Sent) -> Initialized:
+    return Initialized(sent.payment, was_reached=not isinstance(sent.outcome, NOTHING_HAPPENED))
 
 
 def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
@@ -150,18 +151,15 @@ def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
         record_payment_event(
             session, catalogue.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
         )
-    answer = _answer(locked.payment)
-    finish(session, claim, answer)
-    return answer
+    return finish(session, claim, Initialized(locked.payment), resource_id=locked.payment.id)
 
 
 def _present(session: Session, payment_id: uuid.UUID, claim: Claim) -> Answer:
     """The answer of a key whose first request left none, or left it more than a day ago: the payment as it is now."""
     payment = session.get_one(Payment, payment_id)
-    answer = _answer(payment)
     if payment.status in FINAL_PAYMENTS:
-        finish(session, claim, answer)
-    return Answer(answer.body, status=answer.status, resource_id=payment_id, replayed=True)
+        finish(session, claim, Initialized(payment), resource_id=payment_id)
+    return replayed(claim, Initialized(payment))
 
 
 def _customer(details: CustomerDetails) -> Customer:

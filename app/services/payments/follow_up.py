@@ -1,4 +1,4 @@
-"""Carries an attempt on until it is final: sends what was not sent, inquiry_kinds about what is open, knows when to give up.
+"""Carries an attempt on until it is final: sends what was not sent, asks about what is open, knows when to give up.
 
 It is a job made together with the attempt, so a crash at any point leaves it behind. Inquiries come at 5 s, 15 s, 1 min,
 5 min, 15 min, then hourly; after ALERT_AFTER an unknown outcome is put before a person; at the provider's horizon only
@@ -295,7 +295,7 @@ def _next(attempt_id: uuid.UUID, now: datetime) -> datetime | None:
     if attempt.state == AttemptState.SENDING:
         return (attempt.sent_at or now) + answer_time()
     if attempt.state == AttemptState.UNKNOWN and payment.review and _is_past_horizon(attempt, now):
-        return None  # a person decides; `flask reconcile` inquiry_kinds again
+        return None  # a person decides; `flask reconcile` asks again
     return now + timedelta(seconds=WAITS_S[min(attempt.inquiries, len(WAITS_S) - 1)])
 
 

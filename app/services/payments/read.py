@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,7 +16,6 @@ from app.errors import (
 )
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus
 from app.services import list_totals
-from app.services.payments.views import describe
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import BoundProvider
 from app.unit_of_work import reading
@@ -26,16 +25,16 @@ from app.unit_of_work import reading
 class Page:
     """Payments, newest first. total: see list_totals. next_cursor continues behind the last one; None: there are none."""
 
-    items: list[dict[str, Any]]
+    items: list[Payment]
     total: int
     has_next: bool
     next_cursor: str | None
 
 
-def get_payment(merchant: Merchant, payment_id: uuid.UUID) -> dict[str, Any]:
+def get_payment(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
     """Raises TransactionNotFound."""
     with reading() as session:
-        return describe(owned(session, merchant.tenant_id, payment_id))
+        return owned(session, merchant.tenant_id, payment_id)
 
 
 def list_payments(
@@ -65,15 +64,12 @@ def list_payments(
         total = list_totals.total(session, query.with_only_columns(Payment.id), key=key)
     has_next = len(rows) > limit
     shown = rows[:limit]
-    return Page([describe(row) for row in shown], total, has_next, shown[-1].id.hex if has_next else None)
+    return Page(shown, total, has_next, shown[-1].id.hex if has_next else None)
 
 
-def providers(merchant: Merchant) -> list[dict[str, Any]]:
-    """What this tenant can use, with what each can do."""
-    return [
-        _describe_provider(name, bound)
-        for name, bound in provider_accounts.available(merchant.tenant_id).items()
-    ]
+def providers(merchant: Merchant) -> Mapping[str, BoundProvider]:
+    """The providers this tenant can use, by name, in the registry's order."""
+    return provider_accounts.available(merchant.tenant_id)
 
 
 def owned(session: Session, tenant_id: uuid.UUID, payment_id: uuid.UUID) -> Payment:
@@ -94,22 +90,3 @@ def _position(cursor: str) -> uuid.UUID:
         return uuid.UUID(hex=cursor)
     except ValueError:
         raise InvalidRequest("This cursor is not from a list of payments.", field="cursor") from None
-
-
-def _describe_provider(name: str, bound: BoundProvider) -> dict[str, Any]:
-    capabilities = bound.provider.capabilities
-    return {
-        "name": name,
-        "title": bound.provider.title,
-        "environment": bound.environment,
-        "currencies": sorted(capabilities.currencies),
-        "capabilities": {
-            "payment_page": capabilities.has_payment_page,
-            "refunds": capabilities.can_refund,
-            "partial_refunds": capabilities.can_refund_partially,
-            "repeated_refunds": capabilities.can_refund_repeatedly,
-            "cancel": capabilities.can_cancel,
-            "payouts": {method.value: sorted(found) for method, found in capabilities.payouts.items()},
-        },
-        "needs": sorted(capabilities.needs),
-    }

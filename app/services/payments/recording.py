@@ -8,8 +8,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.events import catalogue, outbox
+from app.events.payloads import payment_payload
 from app.models.payment import Payment
-from app.services.payments.views import event_data
 
 log = structlog.get_logger("payments")
 
@@ -18,7 +18,7 @@ def record_payment_event(
     session: Session, event_type: str, payment: Payment, *, source: str, now: datetime
 ) -> None:
     outbox.record(
-        session, event_type, object_id=str(payment.id), data=event_data(payment), now=now, actor=source,
+        session, event_type, object_id=str(payment.id), data=payment_payload(payment), now=now, actor=source,
         tenant_id=payment.tenant_id,
     )  # fmt: skip
     tell = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info

@@ -18,15 +18,14 @@ from app import ids
 from app.clock import iso_z
 from app.errors import NotFound
 from app.events.catalogue import PAYMENT_INITIATED, WALLET_PAYMENT_PENDING
+from app.events.payloads import payment_payload
 from app.events.push_messages import PUSHED_EVENTS, PushMessage, push_of
 from app.models.account import Account
 from app.models.event import Event
-from app.models.payment import Payment
+from app.models.payment import Payment, PaymentStatus
 from app.models.tenant import ApiKey, Tenant
 from app.models.user import User, UserSession
 from app.models.wallet_payment import WalletPayment
-from app.money import Money
-from app.services.payments.views import event_data
 from app.unit_of_work import reading
 
 
@@ -166,13 +165,13 @@ def _as_pending(payment: WalletPayment, destination_wallet_id: str) -> PushMessa
 
 def _as_initiated(payment: Payment) -> PushMessage:
     """What the payment's first event will say: whatever became of it since comes with the events that follow."""
-    first = {
-        "status": "pending", "provider_transaction_id": None, "payment_url": None, "failure_reason": None,
-        "review": None, "refunded_amount": str(Money(0, payment.currency)), "updated_at": iso_z(payment.created_at),
+    first: dict[str, Any] = {
+        "status": PaymentStatus.PENDING, "provider_transaction_id": None, "payment_url": None, "failure_code": None,
+        "failure_reason": None, "reviews": [], "refunded_minor": 0, "updated_at": iso_z(payment.created_at),
         "completed_at": None,
     }  # fmt: skip
     push = push_of(
-        PAYMENT_INITIATED, str(payment.id), event_data(payment) | first, at=payment.created_at, event_id=None,
+        PAYMENT_INITIATED, str(payment.id), payment_payload(payment) | first, at=payment.created_at, event_id=None,
         sequence=None,
     )  # fmt: skip
     assert push is not None, "a provider payment's event is always pushed"

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -18,14 +18,13 @@ from app.events import catalogue
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.providers.base import Capabilities
-from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse
+from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
 from app.services.payments import postings as payment_postings
 from app.services.payments.attempts import NOTHING_HAPPENED, answer_time
 from app.services.payments.locks import lock_payment
 from app.services.payments.outcomes import Outcome
 from app.services.payments.read import owned
 from app.services.payments.states import REFUNDABLE
-from app.services.payments.views import describe, describe_refund
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.refunds import follow_up, outcomes
@@ -33,10 +32,23 @@ from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 
-def refund(
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """What a refund request did. was_reached: False where the provider was not, so that the refund failed."""
+
+    payment: Payment
+    refund: Refund
+    was_reached: bool = True
+
+    @property
+    def is_failed(self) -> bool:
+        return self.refund.state == RefundState.FAILED
+
+
+def create_refund(
     merchant: Merchant, payment_id: uuid.UUID, *, amount: object | None, reason: str | None, claim: Claim
 ) -> Answer:
-    """Give `amount` (the JSON value; None: what is left) back. Answer as payment_service.initialize, status 200.
+    """Refund `amount` (the JSON value; None: what is left). The claim presents a `Refunded`.
 
     Raises TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance: nothing was sent, the key is free.
     """
@@ -59,19 +71,20 @@ def refund(
         if isinstance(begun, GatewayError):
             raise begun
         if isinstance(begun, Abandoned):
-            return _present(begun.resource_id)
+            with reading() as session:
+                return replayed(claim, _refunded(session, begun.resource_id, None))
         if not has_slot:
-            return _remembered(claim, refund_id, None)
+            return _finished(claim, refund_id, None)
         _, outcome = follow_up.send(refund_id)
-    return _remembered(claim, refund_id, outcome)
+    return _finished(claim, refund_id, outcome)
 
 
-def refunds_of(merchant: Merchant, payment_id: uuid.UUID) -> list[dict[str, Any]]:
+def list_refunds(merchant: Merchant, payment_id: uuid.UUID) -> list[Refund]:
     """Every refund of a payment, oldest first. Raises TransactionNotFound."""
     with reading() as session:
         owned(session, merchant.tenant_id, payment_id)
         rows = session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id))
-        return [describe_refund(row) for row in rows]
+        return list(rows)
 
 
 def collecting_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttempt | None:
@@ -82,7 +95,7 @@ def collecting_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttemp
     return session.scalars(wanted).one_or_none()
 
 
-def insert(
+def insert_refund(
     session: Session,
     refund_id: uuid.UUID,
     payment: Payment,
@@ -158,7 +171,9 @@ def _reserve(
     if capabilities is None:
         raise NotRefundable
     _require_possible(payment, amount, capabilities, payment.payment_method)
-    row = insert(session, refund_id, payment, attempt, amount=amount, reason=reason, is_sending=is_sending)
+    row = insert_refund(
+        session, refund_id, payment, attempt, amount=amount, reason=reason, is_sending=is_sending
+    )
     payment.refund_reserved += amount.amount_minor
     payment.updated_at = row.created_at
     payment_postings.hold_refund(session, row, attempt, now=row.created_at)
@@ -181,27 +196,14 @@ def _require_possible(payment: Payment, amount: Money, can: Capabilities, provid
         raise NotRefundable(f"Only one refund of a payment is supported by {provider}")
 
 
-def _remembered(claim: Claim, refund_id: uuid.UUID, outcome: Outcome | None) -> Answer:
+def _finished(claim: Claim, refund_id: uuid.UUID, outcome: Outcome | None) -> Answer:
     def work(session: Session) -> Answer:
-        answer = _answer(session, refund_id, outcome)
-        finish(session, claim, answer)
-        return answer
+        return finish(session, claim, _refunded(session, refund_id, outcome), resource_id=refund_id)
 
     return transaction(work)
 
 
-def _present(refund_id: uuid.UUID) -> Answer:
-    with reading() as session:
-        answer = _answer(session, refund_id, None)
-    return Answer(answer.body, status=answer.status, resource_id=refund_id, replayed=True)
-
-
-def _answer(session: Session, refund_id: uuid.UUID, outcome: Outcome | None) -> Answer:
+def _refunded(session: Session, refund_id: uuid.UUID, outcome: Outcome | None) -> Refunded:
     row = session.get_one(Refund, refund_id)
     payment = session.get_one(Payment, row.payment_id)
-    body: dict[str, Any] = {"payment": describe(payment), "refund": describe_refund(row), "error": None}
-    status = 200
-    if row.state == RefundState.FAILED:
-        body["error"] = row.error_message
-        status = 502 if isinstance(outcome, NOTHING_HAPPENED) else 402
-    return Answer(body, status=status, resource_id=refund_id)
+    return Refunded(payment, row, was_reached=not isinstance(outcome, NOTHING_HAPPENED))

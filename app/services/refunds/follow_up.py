@@ -36,7 +36,7 @@ STUCK_AFTER: Final = timedelta(days=7)
 """A refund that a provider took and has not done by then is put before a person."""
 
 UNSENT_LIFE: Final = timedelta(hours=24)
-"""A refund that could not be sent for so long is failed instead: the merchant inquiry_kinds again."""
+"""A refund that could not be sent for so long is failed instead: the merchant asks again."""
 
 log = structlog.get_logger("refunds")
 

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.events import catalogue, outbox
+from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
@@ -24,7 +25,6 @@ from app.services.payments import reviews
 from app.services.payments.locks import lock_payment
 from app.services.payments.outcomes import MAX_TEXT, Outcome
 from app.services.payments.states import move_payment, move_refund
-from app.services.payments.views import event_data
 
 log = structlog.get_logger("payments")
 
@@ -91,7 +91,7 @@ def _is_other_amount(refund: Refund, result: Result) -> bool:
 
 def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
     outbox.record(
-        session, event_type, object_id=str(locked.payment.id), data=event_data(locked.payment, locked.refund),
+        session, event_type, object_id=str(locked.payment.id), data=payment_payload(locked.payment, locked.refund),
         now=now, actor=source, tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
     )  # fmt: skip
     log.info(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from flask import current_app
 from sqlalchemy import select
@@ -50,6 +50,15 @@ class Cash:
     description: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A deposit or withdrawal that was made. wallet: as it is afterwards. transaction_id: `txn_…`."""
+
+    funding: DirectFunding
+    wallet: AccountBalance
+    transaction_id: str
+
+
 def deposit(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
     """Put money into the actor's wallet, frozen or not.
 
@@ -59,7 +68,7 @@ def deposit(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer
     _require_direct_funding()
     now = clock.now()
 
-    def act(session: Session) -> Answer:
+    def act(session: Session) -> Receipt:
         wallet, amount = _asked(session, actor, wallet_id, cash)
         if wallet.balance + amount.amount_minor > MAX_BALANCE_MINOR:
             most = Money(MAX_BALANCE_MINOR, wallet.currency)
@@ -79,7 +88,7 @@ def withdraw(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answe
     _require_direct_funding()
     now = clock.now()
 
-    def act(session: Session) -> Answer:
+    def act(session: Session) -> Receipt:
         wallet, amount = _asked(session, actor, wallet_id, cash)
         spending_limits.usd_within_single_maximum(amount, current_app.config["USD_RATES"])
         tier = session.scalars(select(User.tier).where(User.id == actor.user_id)).one()
@@ -111,7 +120,7 @@ def _book(
     amount: Money,
     cash: Cash,
     now: datetime,
-) -> Answer:
+) -> Receipt:
     movement_id = ids.uuid7()
     change = amount.amount_minor if kind == "deposit" else -amount.amount_minor
     outside = wallets.external_account(session, wallet.currency)
@@ -134,20 +143,4 @@ def _book(
         },
     )  # fmt: skip
     after = wallets.owned(session, actor.user_id, wallet.public_id)
-    return Answer(_receipt(movement, after, transaction_id), resource_id=movement_id)
-
-
-def _receipt(movement: DirectFunding, wallet: AccountBalance, transaction_id: str) -> dict[str, Any]:
-    return {
-        "transaction_id": transaction_id,
-        "status": "completed",
-        "type": movement.kind,
-        "amount": str(Money(movement.amount, movement.currency)),
-        "currency": movement.currency,
-        "new_balance": str(Money(wallet.balance, wallet.currency)),
-        "available_balance": str(wallets.available(wallet)),
-        "wallet_id": wallet.public_id,
-        "reference": movement.reference,
-        "description": movement.description,
-        "created_at": clock.iso_z(movement.created_at),
-    }
+    return Receipt(movement, after, transaction_id)

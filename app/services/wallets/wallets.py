@@ -81,7 +81,7 @@ def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | No
     spending_limits.require_wallet_currency(currency, current_app.config["USD_RATES"])
     public_id, now = ids.wallet(), clock.now()
 
-    def act(session: Session) -> Answer:
+    def act(session: Session) -> AccountBalance:
         # The user's row is locked, so that wallets opened at once are counted one after the other.
         session.execute(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
         count = select(func.count()).where(Account.owner_id == actor.user_id, Account.kind == "wallet")
@@ -93,7 +93,7 @@ def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | No
         )  # fmt: skip
         facts = {"user": actor.public_id, "currency": currency, "type": wallet_type}
         outbox.record(session, catalogue.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
-        return Answer(describe(owned(session, actor.user_id, public_id)), status=201)
+        return owned(session, actor.user_id, public_id)
 
     return answer_once(claim, act)
 
@@ -171,21 +171,6 @@ def external_account(session: Session, currency: str) -> int:
 def available(wallet: AccountBalance) -> Money:
     """What its owner can spend: the balance less what is held."""
     return Money(wallet.balance - wallet.held, wallet.currency)
-
-
-def describe(wallet: AccountBalance) -> dict[str, str | None]:
-    """A wallet as its owner sees it. Amounts are decimal strings with the currency's decimals."""
-    return {
-        "id": wallet.public_id,
-        "user_id": ids.public(ids.USER, wallet.owner_id) if wallet.owner_id else None,
-        "currency": wallet.currency,
-        "balance": str(Money(wallet.balance, wallet.currency)),
-        "available_balance": str(available(wallet)),
-        "type": wallet.wallet_type,
-        "name": wallet.name,
-        "status": "frozen" if wallet.frozen else "active",
-        "created_at": clock.iso_z(wallet.created_at),
-    }
 
 
 def _one_moment(session: Session) -> None:

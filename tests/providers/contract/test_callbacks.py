@@ -54,7 +54,7 @@ def test_a_callback_names_the_payment(scene: Scene) -> None:
     request, told = paid(scene)
     seen = len(scene.theatre.meddler.seen)
     event = scene.provider.read_callback(callback_of(scene, request, told))
-    assert len(scene.theatre.meddler.seen) == seen, "reading inquiry_kinds nobody"
+    assert len(scene.theatre.meddler.seen) == seen, "reading asks nobody"
     must_be_about(scene, event, request, told)
     assert event.is_verified is scene.can.signs_callbacks
     if event.claim:

@@ -1,0 +1,66 @@
+"""The data of events: facts about an object, in minor units, ids and states. Each reader translates them into its own
+contract: Socket.IO (push_messages.py), webhooks, mails, the console.
+
+The log is sealed, so a payload's shape never changes: a changed shape is a new version.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.clock import iso_z
+from app.models.payment import Payment, Refund
+
+VERSION: Final = 2
+"""Of payments' and refunds' payloads. Version 1 carried document 001's spelling, and has no `version`."""
+
+
+def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str, Any]:
+    """JSON-safe. Without the provider's own response, which may hold a secret for the customer's page."""
+    payload: dict[str, Any] = {
+        "version": VERSION,
+        "tenant_id": str(payment.tenant_id),
+        "idempotency_key": payment.idempotency_key,
+        "provider": payment.provider,
+        "payment_method": payment.payment_method,
+        "provider_transaction_id": payment.provider_transaction_id,
+        "amount_minor": payment.amount,
+        "currency": payment.currency,
+        "status": payment.status,
+        "customer": customer_payload(payment),
+        "metadata": payment.payment_metadata,
+        "payment_url": payment.payment_url,
+        "refunded_minor": payment.refunded,
+        "failure_code": payment.failure_code,
+        "failure_reason": payment.failure_reason,
+        "reviews": list(payment.open_reviews),
+        "created_at": iso_z(payment.created_at),
+        "updated_at": iso_z(payment.updated_at),
+        "completed_at": iso_z(payment.completed_at) if payment.completed_at else None,
+    }
+    return payload if refund is None else payload | {"refund": refund_payload(refund)}
+
+
+def customer_payload(payment: Payment) -> dict[str, str | None]:
+    return {
+        "id": payment.customer_id,
+        "phone": payment.customer_phone,
+        "email": payment.customer_email,
+        "name": payment.customer_name,
+    }
+
+
+def refund_payload(refund: Refund) -> dict[str, Any]:
+    return {
+        "id": str(refund.id),
+        "payment_id": str(refund.payment_id),
+        "amount_minor": refund.amount,
+        "currency": refund.currency,
+        "reason": refund.reason,
+        "origin": refund.origin,
+        "state": refund.state,
+        "provider_refund_id": refund.provider_reference,
+        "failure_reason": refund.error_message,
+        "created_at": iso_z(refund.created_at),
+        "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
+    }
