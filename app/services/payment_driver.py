@@ -20,7 +20,7 @@ from app.errors import GatewayError
 from app.models.payment import Payment, PaymentAttempt
 from app.money import Money
 from app.providers.base import Kind, Provider, Result, State
-from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError
+from app.providers.errors import NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services import bulkhead, payment_results, payment_sending, provider_accounts
 from app.services.payment_results import Locked, Outcome
 from app.services.payment_sending import DRIVE, answer_time, handle_of
@@ -75,6 +75,8 @@ def look(attempt_id: uuid.UUID) -> Payment:
     if attempt.state == "sending" and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time():
         return payment
     outcome = inquire(payment, attempt)
+    if isinstance(outcome, WrongEnvironment):
+        transaction(lambda s: _apply(s, attempt_id, outcome, source="inquiry"))
     if isinstance(outcome, ProviderError):
         raise outcome
     return transaction(lambda s: _apply(s, attempt_id, outcome, source="inquiry")).payment
@@ -210,14 +212,17 @@ def _apply(
         locked = payment_results.apply(session, attempt_id, OutcomeUnknown(), source=source, now=now)
     locked.attempt.inquiries += int(is_counted)
     if isinstance(outcome, ProviderError):
-        # A refusal to answer says nothing about the charge.
+        # A refusal to answer says nothing about the charge; an answer of another environment is for a person.
         log.warning("payment.inquiry_failed", attempt=str(attempt_id), code=outcome.code)
-        return locked
+        if not isinstance(outcome, WrongEnvironment):
+            return locked
     return payment_results.apply(session, attempt_id, outcome, source=source, now=now)
 
 
 def _judge_age(attempt_id: uuid.UUID, provider: Provider, outcome: Outcome) -> None:
     """What has been open for too long is given up when the provider clearly says so, else shown to a person."""
+    if isinstance(outcome, WrongEnvironment):
+        return  # a person is shown it already, whatever its age
     capabilities, now = provider.capabilities, clock.now()
     state = outcome.state if isinstance(outcome, Result) else None
 

@@ -20,7 +20,7 @@ from app.events import catalogue, outbox
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.providers.base import Result, State
-from app.providers.errors import OutcomeUnknown, ProviderError
+from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services import payment_ledger
 from app.services.payment_states import ATTEMPT, OPEN_ATTEMPTS, PAYMENT, REFUNDABLE
 from app.services.payment_view import event_data
@@ -32,7 +32,9 @@ Outcome = Result | ProviderError
 
 MAX_TEXT: Final = 500
 
-ABOUT_THE_ANSWER: Final = frozenset({"outcome_unknown", "nothing_to_ask_by", "cannot_be_asked"})
+ABOUT_THE_ANSWER: Final = frozenset(
+    {"outcome_unknown", "nothing_to_ask_by", "cannot_be_asked", "wrong_environment"}
+)
 """Reasons for a review that a provider's answer settles."""
 
 ABOUT_REFUNDS: Final = frozenset({"refund_unknown", "refund_stuck", "refund_amount_mismatch"})
@@ -266,6 +268,8 @@ def _unknown(session: Session, locked: Locked, error: OutcomeUnknown, *, source:
     if attempt.state == "sending" and _to(attempt, "unknown", now=now):
         attempt.error_code, attempt.error_message = error.code, error.message[:MAX_TEXT]
         _processing(session, locked, source=source, now=now)
+    if isinstance(error, WrongEnvironment) and attempt.state in OPEN_ATTEMPTS:
+        review(session, locked.payment, "wrong_environment", source=source, now=now)
 
 
 def _processing(session: Session, locked: Locked, *, source: str, now: datetime) -> None:

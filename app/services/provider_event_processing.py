@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import CursorResult, select, true, update
 from sqlalchemy.orm import Session
 
@@ -19,7 +20,7 @@ from app import clock
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
-from app.providers.errors import CallbackError, InvalidRequest, OutcomeUnknown
+from app.providers.errors import CallbackError, InvalidRequest, OutcomeUnknown, WrongEnvironment
 from app.services import (
     bulkhead,
     payment_driver,
@@ -30,6 +31,8 @@ from app.services import (
 from app.services.payment_results import Outcome
 from app.services.payment_states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.unit_of_work import reading, transaction
+
+log = structlog.get_logger("callbacks")
 
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
@@ -56,8 +59,8 @@ def process(event_id: uuid.UUID) -> datetime | None:
     if event.state != "received":
         return None
     parsed = _parse_again(event)
-    if attempt is None or (parsed.kind is Kind.OTHER and not refunds):
-        return _close(event, "ignored", "Nothing here goes by this reference.", None)
+    if parsed.objection or attempt is None or (parsed.kind is Kind.OTHER and not refunds):
+        return _ignore(event, parsed, attempt)
     payment_id = attempt.payment_id
     with bulkhead.place(event.provider) as is_in:
         if not is_in:
@@ -213,6 +216,11 @@ def _apply_confirmed(
     payment: Payment, attempt: PaymentAttempt, claim: Result | None, outcome: Outcome, *, is_vouched: bool
 ) -> bool:
     """Apply what the provider says now. Whether it bears the news out, or the news need not be held against it again."""
+    if isinstance(outcome, WrongEnvironment):
+        transaction(
+            lambda s: payment_results.apply(s, attempt.id, outcome, source="callback", now=clock.now())
+        )
+        return True
     if not isinstance(outcome, Result):
         if isinstance(outcome, InvalidRequest) or outcome.code in NOTHING_TO_LEARN:
             return True
@@ -304,6 +312,13 @@ def _believe(attempt: PaymentAttempt, claim: Result | None, *, is_vouched: bool)
     if claim is not None and is_vouched:
         transaction(lambda s: payment_results.apply(s, attempt.id, claim, source="callback", now=clock.now()))
     return True
+
+
+def _ignore(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt | None) -> datetime | None:
+    if parsed.objection is None:
+        return _close(event, "ignored", "Nothing here goes by this reference.", None)
+    log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
+    return _close(event, "ignored", parsed.objection, None if attempt is None else attempt.payment_id)
 
 
 def _close(event: ProviderEvent, state: str, result: str, payment_id: uuid.UUID | None) -> datetime | None:
