@@ -49,14 +49,14 @@ PROVIDER_SETTINGS: Final = (
     Setting("MPESA_PULL", "ask Daraja's pull API about lost pushes to a paybill", "false"),
     Setting("MPESA_PULL_METHOD", "POST or GET: documents and clients differ", "POST"),
 
-    Setting("STRIPE_ENV", "sandbox or live; the key decides at Stripe", "sandbox", "live", parse=ENVIRONMENT),
+    Setting("STRIPE_ENV", "sandbox or live, as the key is", "sandbox", "live", parse=ENVIRONMENT),
     Setting("STRIPE_BASE_URL", "where Stripe is; empty: Stripe itself, in demo the simulator", parse=web_address),
-    Setting("STRIPE_API_KEY", "secret key, sk_test_ or sk_live_", "sk_test_sandbox", ""),
+    Setting("STRIPE_API_KEY", "secret or restricted key: sk_test_, rk_test_ or sk_live_, rk_live_", "sk_test_sandbox", ""),
     Setting("STRIPE_WEBHOOK_SECRET", "of the webhook endpoint, whsec_", "whsec_sandbox", ""),
     Setting("STRIPE_FLOW", "hosted: Stripe's page; intent: your page confirms with the client secret", "hosted"),
     Setting("STRIPE_API_VERSION", "API version; empty: the library's"),
 
-    Setting("CHAPA_ENV", "sandbox or live; the key decides at Chapa", "sandbox", "live", parse=ENVIRONMENT),
+    Setting("CHAPA_ENV", "sandbox or live, as the key is", "sandbox", "live", parse=ENVIRONMENT),
     Setting("CHAPA_BASE_URL", "where Chapa is; empty: Chapa itself, in demo the simulator", parse=web_address),
     Setting("CHAPA_SECRET_KEY", "CHASECK_TEST- or CHASECK-", "CHASECK_TEST-sandbox", ""),
     Setting("CHAPA_WEBHOOK_SECRET", "the secret hash of the dashboard", "chapa-sandbox-hook", ""),
@@ -64,7 +64,7 @@ PROVIDER_SETTINGS: Final = (
     Setting("CHAPA_REFUND_BY", "reference or tx_ref: what a refund names", "reference"),
     Setting("CHAPA_TITLE", "title of the payment page, at most 16 characters"),
 
-    Setting("PAYSTACK_ENV", "sandbox or live; the key decides at Paystack", "sandbox", "live", parse=ENVIRONMENT),
+    Setting("PAYSTACK_ENV", "sandbox or live, as the key is", "sandbox", "live", parse=ENVIRONMENT),
     Setting("PAYSTACK_BASE_URL", "where Paystack is; empty: Paystack itself, in demo the simulator", parse=web_address),
     Setting("PAYSTACK_SECRET_KEY", "sk_test_ or sk_live_; signs webhooks, too", "sk_test_sandbox_paystack", ""),
     Setting("PAYSTACK_CHANNELS", "channels of the payment page, comma separated; empty: all"),

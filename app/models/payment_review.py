@@ -115,6 +115,10 @@ class ReviewReason(StrEnum):
         "inquiry_failed", _G.ANSWER, (_D.RESOLVE,),
         "The provider cannot be queried about an open payment.",
     )  # fmt: skip
+    WRONG_ENVIRONMENT = (
+        "wrong_environment", _G.ANSWER, (_D.RESOLVE,),
+        "The provider answered from its other environment: test money on a live account, or the reverse.",
+    )  # fmt: skip
 
 
 class PaymentReview(Base):

@@ -20,6 +20,7 @@ from app import held_connections
 from app.errors import InvalidAmount
 from app.money import Money, exponent_of
 from app.providers import deadline
+from app.providers.environments import ContradictoryAccount, contradiction
 from app.providers.errors import NotSupported, ProviderError, RequestRejected
 from app.providers.values import (
     NO_FACTS,
@@ -96,6 +97,10 @@ class Provider(ABC):
     """What follows `/<name>` in the simulator's base URL, where the live base URL has a path, too."""
 
     def __init__(self, account: Account, surroundings: Context) -> None:
+        """Raises ContradictoryAccount: test credentials on a live account, or the other way round."""
+        found = contradiction(type(self), account.environment, account.values, account.base_url)
+        if found is not None:
+            raise ContradictoryAccount(found, account.environment)
         self.account = account
         self.surroundings = surroundings
 

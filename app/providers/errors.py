@@ -95,6 +95,16 @@ class DuplicateReference(OutcomeUnknown):
     default_message = "The provider has this reference already."
 
 
+class WrongEnvironment(OutcomeUnknown):
+    """A live account was answered about test money, or the other way round: nothing in the answer counts.
+
+    Asking again leads to the same answer until the account's keys or its environment are corrected: for an operator.
+    """
+
+    outcome = "wrong_environment"
+    default_message = "The provider's answer is not of this account's environment."
+
+
 class CallbackError(ProviderError):
     """Base of what is wrong with a callback: it changes nothing."""
 

@@ -107,7 +107,9 @@ class Capabilities:
 class AccountSetting:
     """One credential or setting of a provider account: `consumer_key` is MPESA_CONSUMER_KEY in the environment.
 
-    is_secret: never shown. is_required: the account is not configured without it.
+    is_secret: never shown. is_required: the account is not configured without it. prefixes: environment → how its values
+    begin, where the provider's keys say what they are. published: values that everybody knows, of the provider's sandbox
+    or of our simulators; they are no live credentials (environments.py).
     """
 
     name: str
@@ -115,6 +117,8 @@ class AccountSetting:
     is_secret: bool = False
     is_required: bool = False
     default: str = ""
+    prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    published: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +318,7 @@ class CallbackEvent:
     reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
     over the body was checked. claim: what it says; the gateway believes it only when the provider cannot be asked
     (`Capabilities.inquiry_kinds`) and either the signature or the secret path of the operation's own callback URL vouches for it.
+    objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
     """
 
     event_id: str
@@ -323,6 +328,7 @@ class CallbackEvent:
     provider_reference: str | None = None
     is_verified: bool = False
     claim: Result | None = None
+    objection: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

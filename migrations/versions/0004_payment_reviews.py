@@ -34,7 +34,8 @@ CREATE TABLE payment_reviews (
   id uuid PRIMARY KEY, payment_id uuid NOT NULL,
   reason text NOT NULL CHECK (reason IN ('late_success', 'amount_mismatch', 'return_in_progress', 'dispute',
     'refunded_at_provider', 'refund_returned', 'reversed_after_refund', 'reference_in_use', 'refund_unknown',
-    'refund_stuck', 'refund_amount_mismatch', 'outcome_unknown', 'no_provider_id', 'inquiry_failed')),
+    'refund_stuck', 'refund_amount_mismatch', 'outcome_unknown', 'no_provider_id', 'inquiry_failed',
+    'wrong_environment')),
   opened_at timestamptz NOT NULL, opened_by text NOT NULL, closed_at timestamptz, closed_by text);
 CREATE UNIQUE INDEX payment_reviews_open ON payment_reviews (payment_id, reason) WHERE closed_at IS NULL;
 GRANT SELECT, INSERT, UPDATE ON payment_reviews TO malipo_app;

@@ -10,6 +10,8 @@ import pytest
 from app.config.loader import ConfigError, load
 from app.config.settings import SECRETS, SETTINGS
 from app.providers import PROVIDERS
+from app.providers.environments import LIVE, contradiction
+from app.services.provider_accounts import MOCKS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -72,3 +74,14 @@ def test_every_provider_setting_is_one_of_the_environment() -> None:
         for setting in adapter.settings
     } | {f"{name.upper()}_{word}" for name in PROVIDERS for word in ("ENV", "BASE_URL")}
     assert asked - names == set()
+
+
+def test_no_credential_of_the_demo_is_taken_for_a_live_one() -> None:
+    """They are in this file's repository: anybody can sign a callback with them."""
+    defaults = {setting.name: setting.default for setting in SETTINGS}
+    for name, adapter in PROVIDERS.items():
+        secrets = [one for one in adapter.settings if one.is_secret and name not in MOCKS]
+        for one in secrets:
+            value = defaults[f"{name.upper()}_{one.name.upper()}"]
+            found = contradiction(adapter, LIVE, {one.name: value}, adapter.base_urls[LIVE])
+            assert found is not None or not value, f"{name}'s {one.name}"

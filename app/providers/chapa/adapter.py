@@ -39,8 +39,10 @@ from app.providers.chapa.statuses import (
     NOT_THERE,
     PAYOUTS,
     REFUNDS,
+    environment_of,
     state_of,
 )
+from app.providers.environments import require_same
 from app.providers.errors import Declined, OutcomeUnknown, RequestRejected
 from app.providers.facts import clean, facts
 from app.providers.http import Answer
@@ -50,6 +52,13 @@ UNPAID: Final = MappingProxyType({
     State.CANCELLED: "Chapa says that the payment was cancelled.",
 })  # fmt: skip
 """Ends without money, and what is told of them."""
+
+KEYS: Final = MappingProxyType({
+    # CHASECK_LIVE- is in no document of Chapa's, but in many programs that use it; it can mean nothing else.
+    "live": ("CHASECK-", "CHASECK_LIVE-"),
+    "sandbox": ("CHASECK_TEST-",),
+})  # fmt: skip
+"""How Chapa's secret keys begin."""
 
 _PAYMENT: Final = (
     "status", "reference", "tx_ref", "amount", "charge", "currency", "mode", "method", "type", "created_at",
@@ -84,19 +93,22 @@ class Chapa(Provider):
     )
     settings = (
         AccountSetting(
-            "secret_key", "secret API key, CHASECK-… or CHASECK_TEST-…", is_secret=True, is_required=True
+            "secret_key", "secret API key, CHASECK-… or CHASECK_TEST-…", is_secret=True, is_required=True,
+            prefixes=KEYS,
         ),
         AccountSetting(
-            "webhook_secret", "secret hash of the dashboard's webhook page", is_secret=True, is_required=True
+            "webhook_secret", "secret hash of the dashboard's webhook page", is_secret=True, is_required=True,
+            published=frozenset({"chapa-sandbox-hook"}),
         ),
         AccountSetting(
-            "approval_secret", "secret of the transfer approval URL, if one is set", is_secret=True
+            "approval_secret", "secret of the transfer approval URL, if one is set", is_secret=True,
+            published=frozenset({"chapa-sandbox-approval"}),
         ),
         AccountSetting(
             "refund_by", "names a payment to be refunded: reference (Chapa's) or tx_ref", default="reference"
         ),
         AccountSetting("title", "title on the payment page, at most 16 characters", default="Payment"),
-    )
+    )  # fmt: skip
     base_urls = MappingProxyType({
         # One host: the key decides between test and live.
         "live": "https://api.chapa.co/v1",
@@ -109,11 +121,7 @@ class Chapa(Provider):
         self._client = ChapaClient(account, surroundings)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
-        return callbacks.read(
-            callback,
-            webhook_secret=self.account["webhook_secret"],
-            approval_secret=self.account["approval_secret"],
-        )
+        return callbacks.read(callback, self.account)
 
     def acknowledge(self, event: CallbackEvent) -> Acknowledgement:
         """A transfer approval is refused here: only who knows the payout (`read_approval`) may answer it with 200."""
@@ -168,6 +176,7 @@ class Chapa(Provider):
             return absent
         data = data_of(told(answer))
         _require_same(data.get("tx_ref"), charge.reference)
+        self._require_environment(data)
         state = state_of(CHARGES, data.get("status"))
         amount = money(data.get("amount"), data.get("currency"))
         receipt = data.get("reference")
@@ -276,6 +285,7 @@ class Chapa(Provider):
         data = data_of(told(answer))
         if data.get("tx_ref") is not None:
             _require_same(data["tx_ref"], payout.reference)
+        self._require_environment(data)
         state = state_of(PAYOUTS, data.get("status"))
         amount = money(data.get("amount"), data.get("currency"))
         if state is State.SUCCEEDED and amount is None:
@@ -291,6 +301,14 @@ class Chapa(Provider):
             message="Chapa says that the transfer failed." if state is State.FAILED else None,
             response=facts(data, *_TRANSFER),
         )
+
+    def _require_environment(self, data: dict[str, Any]) -> None:
+        """Raises WrongEnvironment for what `mode` says is of the other mode. Chapa's documents show the member in samples
+        only, so an answer without it is taken."""
+        require_same(
+            self.account, environment_of(data), is_always_reported=False,
+            response=facts(data, "tx_ref", "mode"),
+        )  # fmt: skip
 
 
 def _absence(answer: Answer) -> Result | None:

@@ -16,9 +16,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from app.money import Money
-from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, State
 from app.providers.chapa.amounts import money
-from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS
+from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, environment_of
+from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object
 
@@ -46,13 +47,14 @@ class TransferApproval:
     account_name: str = field(repr=False)
 
 
-def read(callback: Callback, *, webhook_secret: str, approval_secret: str) -> CallbackEvent:
+def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
+    webhook_secret, approval_secret = account["webhook_secret"], account["approval_secret"]
     signature = callback.headers.get("x-chapa-signature")
     if signature is not None:
         if not _is_signed(signature, webhook_secret, callback.body):
             raise ForgedCallback
-        return _webhook(json_object(callback.body), is_verified=True)
+        return _webhook(json_object(callback.body), account, is_verified=True)
     if callback.method.upper() == "GET":
         return _hint(callback.query)
     content = _members(callback.body)
@@ -60,7 +62,7 @@ def read(callback: Callback, *, webhook_secret: str, approval_secret: str) -> Ca
     if "event" not in content and "account_number" in content:
         return _approval(content, is_verified=_covers_body(older, approval_secret, callback.body))
     if "event" in content:
-        return _webhook(content, is_verified=_covers_body(older, webhook_secret, callback.body))
+        return _webhook(content, account, is_verified=_covers_body(older, webhook_secret, callback.body))
     return _hint({**callback.query, **content})
 
 
@@ -97,7 +99,7 @@ def _covers_body(signature: str, secret: str, body: bytes) -> bool:
     raise ForgedCallback
 
 
-def _webhook(content: Mapping[str, Any], *, is_verified: bool) -> CallbackEvent:
+def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool) -> CallbackEvent:
     inner = content.get("data")
     news = {**content, **inner} if isinstance(inner, dict) else dict(content)
     event = _text(news, "event")
@@ -118,6 +120,7 @@ def _webhook(content: Mapping[str, Any], *, is_verified: bool) -> CallbackEvent:
         provider_reference=theirs or None,
         is_verified=is_verified,
         claim=_claim(news, kind, state, receipt=theirs) if is_verified and kind is not Kind.OTHER else None,
+        objection=objection(account, environment_of(news)),
     )
 
 

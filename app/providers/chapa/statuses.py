@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from app.providers.base import Kind, State
+from app.providers.environments import LIVE, SANDBOX, UNREADABLE
 from app.providers.errors import (
     AuthFailed,
     Declined,
@@ -95,6 +96,18 @@ NOT_THERE: Final = ("not found", "invalid transaction")
 
 LINK_EXPIRED: Final = "already expired"
 """With this in the message a payment cannot be cancelled, because nobody can pay it any more."""
+
+
+ENVIRONMENTS: Final[Mapping[str, str]] = MappingProxyType({"live": LIVE, "test": SANDBOX})
+"""`mode` of what Chapa answers and sends → the environment it is of."""
+
+
+def environment_of(data: Mapping[str, Any]) -> str | None:
+    """Whether an object of Chapa's is about live or test money; None when it does not say."""
+    word = data.get("mode")
+    if word is None:
+        return None
+    return ENVIRONMENTS.get(word.strip().lower(), UNREADABLE) if isinstance(word, str) else UNREADABLE
 
 
 def state_of(table: Mapping[str, State], word: object) -> State:

@@ -10,17 +10,31 @@ from typing import Final
 from app.providers.base import Account, AccountSetting, Capabilities, Kind, Limits, PayoutMethod
 from app.providers.mpesa.values import CURRENCY, MINOR, SHORTCODE
 
+SANDBOX_PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
+"""Published by Safaricom for its sandbox's shortcode, 174379."""
+
 SETTINGS: Final = (
-    AccountSetting("consumer_key", "of the Daraja app", is_secret=True, is_required=True),
-    AccountSetting("consumer_secret", "of the Daraja app", is_secret=True, is_required=True),
-    AccountSetting("shortcode", "paybill, or a till's store number", is_required=True),
-    AccountSetting("passkey", "of the shortcode", is_secret=True, is_required=True),
+    AccountSetting(
+        "consumer_key", "of the Daraja app", is_secret=True, is_required=True,
+        published=frozenset({"sandbox-consumer-key"}),
+    ),
+    AccountSetting(
+        "consumer_secret", "of the Daraja app", is_secret=True, is_required=True,
+        published=frozenset({"sandbox-consumer-secret"}),
+    ),
+    AccountSetting(
+        "shortcode", "paybill, or a till's store number", is_required=True, published=frozenset({"174379"})
+    ),
+    AccountSetting(
+        "passkey", "of the shortcode", is_secret=True, is_required=True, published=frozenset({SANDBOX_PASSKEY})
+    ),
     AccountSetting("till", "the till number, when payments are to a till"),
     AccountSetting("initiator", "API operator's name: reversals, payouts"),
     AccountSetting("initiator_password", "its password, encrypted with the certificate", is_secret=True),
     AccountSetting("certificate", "Daraja's certificate: a path, or PEM text"),
     AccountSetting(
-        "security_credential", "a ready security credential, instead of password and certificate", is_secret=True
+        "security_credential", "a ready security credential, instead of password and certificate", is_secret=True,
+        published=frozenset({"c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs"}),
     ),
     AccountSetting("b2c_shortcode", "payouts to phones are from here; empty: the shortcode"),
     AccountSetting("b2b_shortcode", "payouts to tills are from here; empty: the shortcode"),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import quote
 
 from app.clock import iso_z
+from app.providers import environments
 from app.providers.base import (
     Account,
     AccountSetting,
@@ -36,7 +37,14 @@ from app.providers.paystack import callbacks
 from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits, word
 from app.providers.paystack.client import PaystackClient, data_of, is_absent, told
 from app.providers.paystack.payouts import make_recipient, payout_methods
-from app.providers.paystack.statuses import CHARGES, REFUNDS, SENTENCES, TRANSFERS, state_of
+from app.providers.paystack.statuses import (
+    CHARGES,
+    REFUNDS,
+    SENTENCES,
+    TRANSFERS,
+    environment_of,
+    state_of,
+)
 
 LIST_PAGE: Final = 100
 """Refunds in one page of the list."""
@@ -77,7 +85,7 @@ class Paystack(Provider):
     settings = (
         AccountSetting(
             "secret_key", "secret API key, sk_live_… or sk_test_…; signs webhooks too", is_secret=True,
-            is_required=True,
+            is_required=True, prefixes=MappingProxyType({"live": ("sk_live_",), "sandbox": ("sk_test_",)}),
         ),
         AccountSetting("channels", "ways to pay that are offered, comma separated; empty: all of the account's"),
         AccountSetting("fallback_email", "e-mail sent for customers who gave none; empty: an e-mail is needed"),
@@ -100,7 +108,7 @@ class Paystack(Provider):
             self.capabilities = replace(type(self).capabilities, needs=frozenset())  # type: ignore[misc]
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
-        return callbacks.read(callback, self.account["secret_key"])
+        return callbacks.read(callback, self.account)
 
     # --- payments
 
@@ -137,6 +145,7 @@ class Paystack(Provider):
             return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
         data = data_of(told(answer))
         _require_same(data.get("reference"), charge.reference)
+        self._require_environment(data)
         state, amount, receipt = state_of(CHARGES, data.get("status")), collected(data), word(data, "id")
         if state is State.SUCCEEDED and (amount is None or receipt is None):
             raise OutcomeUnknown(
@@ -174,7 +183,7 @@ class Paystack(Provider):
 
     def _inquire_refund(self, refund: RefundReference) -> Result:
         if not refund.provider_reference:
-            return self._refund_result(self._lost_refund(refund))
+            return self._refund_result(self._lost_refund(refund), is_listed=True)
         data = data_of(told(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
         _require_same(word(data, "id"), refund.provider_reference)
         return self._refund_result(data)
@@ -196,7 +205,9 @@ class Paystack(Provider):
             raise OutcomeUnknown("Without Paystack's id its refunds cannot be told apart.", code="no_id")
         rows = self._list_refunds(charge, since=charge.sent_at)
         ours = [row for row in rows if _transaction_of(row) == charge.receipt]
-        return [ListedRefund(self._refund_result(row), word(row, "merchant_note")) for row in ours]
+        return [
+            ListedRefund(self._refund_result(row, is_listed=True), word(row, "merchant_note")) for row in ours
+        ]
 
     def _list_refunds(self, charge: ChargeReference, *, since: datetime) -> Iterator[Mapping[str, Any]]:
         """Refunds made since a day before `since`, of the charge where the filter works. Raises OutcomeUnknown when
@@ -213,7 +224,9 @@ class Paystack(Provider):
                 return
         raise OutcomeUnknown("Paystack lists more refunds than can be looked through.", code="long_list")
 
-    def _refund_result(self, data: Mapping[str, Any]) -> Result:
+    def _refund_result(self, data: Mapping[str, Any], *, is_listed: bool = False) -> Result:
+        """is_listed: a row of the list of refunds, whose members Paystack's specification does not promise."""
+        self._require_environment(data, is_always_reported=not is_listed)
         state, own_id = state_of(REFUNDS, data.get("status")), word(data, "id")
         amount = from_subunits(data.get("amount"), data.get("currency"))
         if own_id is None or (state is State.SUCCEEDED and amount is None):
@@ -248,6 +261,7 @@ class Paystack(Provider):
 
     def _transfer_result(self, data: Mapping[str, Any], reference: str) -> Result:
         _require_same(data.get("reference"), reference)
+        self._require_environment(data)
         state, code = state_of(TRANSFERS, data.get("status")), word(data, "transfer_code")
         if state is State.SUCCEEDED and from_subunits(data.get("amount"), data.get("currency")) is None:
             raise OutcomeUnknown(
@@ -256,6 +270,13 @@ class Paystack(Provider):
                 response=facts(data, *_TRANSFER),
             )
         return _moved(state, data, _TRANSFER, provider_reference=code, receipt=word(data, "id"))
+
+    def _require_environment(self, data: Mapping[str, Any], *, is_always_reported: bool = True) -> None:
+        """Raises WrongEnvironment for what `domain` says is of the other mode."""
+        environments.require_same(
+            self.account, environment_of(data), is_always_reported=is_always_reported,
+            response=facts(data, "reference", "domain"),
+        )  # fmt: skip
 
 
 def _moved(

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.money import Money
-from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, State
+from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object
 from app.providers.paystack.amounts import collected, from_subunits, word
-from app.providers.paystack.statuses import EVENTS, SENTENCES
+from app.providers.paystack.statuses import EVENTS, SENTENCES, environment_of
 
 MAX_EVENT_ID: Final = 255
 
@@ -24,9 +25,10 @@ _TOLD: Final = (
 )  # fmt: skip
 
 
-def read(callback: Callback, secret_key: str) -> CallbackEvent:
+def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
-    if not _is_signed(callback.headers.get("x-paystack-signature", ""), secret_key, callback.body):
+    signature = callback.headers.get("x-paystack-signature", "")
+    if not _is_signed(signature, account["secret_key"], callback.body):
         raise ForgedCallback
     content = json_object(callback.body)
     event, data = content.get("event"), content.get("data")
@@ -45,6 +47,7 @@ def read(callback: Callback, secret_key: str) -> CallbackEvent:
         provider_reference=_provider_reference(data, kind),
         is_verified=True,
         claim=_claim(data, kind, state) if kind not in (Kind.OTHER, Kind.DISPUTE) else None,
+        objection=objection(account, environment_of(data)),
     )
 
 

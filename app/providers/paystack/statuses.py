@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from app.providers.base import Kind, PayoutMethod, State
+from app.providers.environments import LIVE, SANDBOX, UNREADABLE
 from app.providers.errors import (
     Declined,
     DuplicateReference,
@@ -94,6 +95,18 @@ REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
 NOT_THERE: Final = ("transaction_not_found", "transfer_not_found", "reference not found", "transaction not found",
                     "transfer not found", "entity not found")  # fmt: skip
 """400 or 404 with one of these as code or in the message: Paystack knows no such reference."""
+
+
+ENVIRONMENTS: Final[Mapping[str, str]] = MappingProxyType({"live": LIVE, "test": SANDBOX})
+"""`domain` of what Paystack answers and sends → the environment it is of."""
+
+
+def environment_of(data: Mapping[str, Any]) -> str | None:
+    """Whether an object of Paystack's is about live or test money; None when it does not say."""
+    word = data.get("domain")
+    if word is None:
+        return None
+    return ENVIRONMENTS.get(word.strip().lower(), UNREADABLE) if isinstance(word, str) else UNREADABLE
 
 
 def state_of(table: Mapping[str, State], word: object) -> State:

@@ -34,6 +34,7 @@ from app.providers.base import (
     Result,
     State,
 )
+from app.providers.environments import require_same
 from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
 from app.providers.stripe import callbacks, lookup, statuses
 from app.providers.stripe.amounts import limits, to_wire
@@ -42,6 +43,9 @@ from app.providers.stripe.statuses import Flow
 
 SESSION: Final = "cs_"
 """How ids of Checkout Sessions begin; a charge made in the intent flow is known by its `pi_`."""
+
+KEYS: Final = MappingProxyType({"live": ("sk_live_", "rk_live_"), "sandbox": ("sk_test_", "rk_test_")})
+"""How Stripe's secret and restricted keys begin (docs.stripe.com/keys)."""
 
 REASONS: Final[tuple[Literal["duplicate", "fraudulent", "requested_by_customer"], ...]] = (
     "duplicate", "fraudulent", "requested_by_customer",
@@ -57,13 +61,17 @@ class StripeProvider(Provider):
     title = "Stripe"
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
     settings = (
-        AccountSetting("api_key", "secret key (sk_test_…, sk_live_…)", is_secret=True, is_required=True),
         AccountSetting(
-            "webhook_secret", "signing secret of the webhook (whsec_…)", is_secret=True, is_required=True
+            "api_key", "secret key (sk_test_…, sk_live_…) or restricted key (rk_…)", is_secret=True,
+            is_required=True, prefixes=KEYS,
+        ),
+        AccountSetting(
+            "webhook_secret", "signing secret of the webhook (whsec_…)", is_secret=True, is_required=True,
+            published=frozenset({"whsec_sandbox"}),
         ),
         AccountSetting("flow", "hosted (Stripe's page) or intent (the merchant's page)", default="hosted"),
         AccountSetting("api_version", "Stripe-Version to speak; empty: the SDK's own"),
-    )
+    )  # fmt: skip
     capabilities = Capabilities(
         currencies=limits(),
         has_payment_page=True,
@@ -80,7 +88,7 @@ class StripeProvider(Provider):
         self._client = make_client(account, surroundings)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
-        return callbacks.read(callback, self.account["webhook_secret"])
+        return callbacks.read(callback, self.account)
 
     def _check(self, amount: Money, customer: Customer) -> None:
         to_wire(amount)
@@ -115,9 +123,8 @@ class StripeProvider(Provider):
         if request.customer.email:
             params["customer_email"] = request.customer.email
         sessions = self._client.v1.checkout.sessions
-        result = statuses.session_result(
-            call(lambda: sessions.create(params, {"idempotency_key": request.reference}))
-        )
+        made = call(lambda: sessions.create(params, {"idempotency_key": request.reference}))
+        result = statuses.session_result(self._own(made))
         if result.state is State.PENDING and not result.payment_url:
             raise OutcomeUnknown("Stripe's answer has no payment page.")
         return result
@@ -140,7 +147,7 @@ class StripeProvider(Provider):
             params["payment_method"] = str(method)
             params["confirm"] = True
         intents = self._client.v1.payment_intents
-        intent = call(lambda: intents.create(params, {"idempotency_key": request.reference}))
+        intent = self._own(call(lambda: intents.create(params, {"idempotency_key": request.reference})))
         result = statuses.intent_result(intent)
         secret = intent.get("client_secret")
         if result.state is State.PENDING and isinstance(secret, str):
@@ -157,14 +164,26 @@ class StripeProvider(Provider):
         return self._session(known) if known.startswith(SESSION) else self._intent(known)
 
     def _session(self, identity: str) -> Result:
-        session = _asked(lambda: self._client.v1.checkout.sessions.retrieve(identity))
+        session = self._own(_asked(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
         result = statuses.session_result(session)
         if session.get("status") == "complete" and result.state is State.PENDING and result.receipt:
             return statuses.finished_session_result(result, self._intent(result.receipt))
         return result
 
     def _intent(self, identity: str) -> Result:
-        return statuses.intent_result(_asked(lambda: self._client.v1.payment_intents.retrieve(identity)))
+        intent = _asked(lambda: self._client.v1.payment_intents.retrieve(identity))
+        return statuses.intent_result(self._own(intent))
+
+    def _own(self, thing: dict[str, Any]) -> dict[str, Any]:
+        """`thing`, a session or a PaymentIntent, where it is of this account's environment. Raises WrongEnvironment.
+
+        Refunds have no `livemode`; the PaymentIntent they name was checked when it was paid.
+        """
+        require_same(
+            self.account, statuses.environment_of(thing), is_always_reported=True,
+            response=statuses.picked(thing, "id", "livemode"),
+        )  # fmt: skip
+        return thing
 
     def _cancel(self, charge: ChargeReference) -> Result:
         found = self._inquire(charge)
@@ -175,10 +194,10 @@ class StripeProvider(Provider):
             if known.startswith(SESSION):
                 expired = call(lambda: self._client.v1.checkout.sessions.expire(known))
                 # The same word as a session that ran out of time; this one was taken back.
-                return replace(
-                    statuses.session_result(expired), state=State.CANCELLED, code=None, message=None
-                )
-            return statuses.intent_result(call(lambda: self._client.v1.payment_intents.cancel(known)))
+                result = statuses.session_result(self._own(expired))
+                return replace(result, state=State.CANCELLED, code=None, message=None)
+            cancelled = call(lambda: self._client.v1.payment_intents.cancel(known))
+            return statuses.intent_result(self._own(cancelled))
         except RequestRejected:
             # It was paid, or ended, a moment ago: too late to take back.
             return self._inquire(charge)

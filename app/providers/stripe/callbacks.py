@@ -12,11 +12,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app import clock
-from app.providers.base import Callback, CallbackEvent, Kind, Result
+from app.providers.base import Account, Callback, CallbackEvent, Kind, Result
+from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback, OutcomeUnknown
 from app.providers.facts import json_object
 from app.providers.stripe.statuses import (
     Flow,
+    environment_of,
     flow_of,
     intent_result,
     metadata_of,
@@ -38,9 +40,9 @@ KINDS: Final = (
 """Beginning of the event's type → what it is about. The rest is kept, not acted on."""
 
 
-def read(callback: Callback, secret: str) -> CallbackEvent:
-    """The event of a webhook signed with `secret`. Raises ForgedCallback, InvalidCallback."""
-    verify(callback.body, callback.headers.get("stripe-signature", ""), secret)
+def read(callback: Callback, account: Account) -> CallbackEvent:
+    """The event of a webhook signed with the account's secret. Raises ForgedCallback, InvalidCallback."""
+    verify(callback.body, callback.headers.get("stripe-signature", ""), account["webhook_secret"])
     event = json_object(callback.body)
     identity, event_type = event.get("id"), event.get("type")
     data = event.get("data")
@@ -54,6 +56,7 @@ def read(callback: Callback, secret: str) -> CallbackEvent:
     return CallbackEvent(
         identity, kind, event_type, reference=reference, provider_reference=provider_reference,
         is_verified=True, claim=_claim(thing) if kind is not Kind.OTHER else None,
+        objection=objection(account, environment_of(event)) or objection(account, environment_of(thing)),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.providers.base import Result, State
+from app.providers.environments import LIVE, SANDBOX, UNREADABLE
 from app.providers.errors import OutcomeUnknown
 from app.providers.stripe.amounts import from_wire
 
@@ -67,7 +68,7 @@ def session_result(session: Mapping[str, Any]) -> Result:
         payment_url=_text(session, "url") if state is State.PENDING else None,
         code="expired" if is_expired else None,
         message="The customer did not pay in time." if is_expired else None,
-        response=_picked(session, "id", "status", "payment_status", "amount_total", "currency", "livemode"),
+        response=picked(session, "id", "status", "payment_status", "amount_total", "currency", "livemode"),
     )
 
 
@@ -96,7 +97,7 @@ def intent_result(intent: Mapping[str, Any]) -> Result:
         amount=from_wire(intent.get(counted), intent.get("currency")),
         code=code,
         message=message,
-        response=_picked(
+        response=picked(
             intent, "id", "status", "amount", "amount_received", "currency", "latest_charge", "livemode"
         ),
     )
@@ -129,7 +130,7 @@ def refund_result(refund: Mapping[str, Any]) -> Result:
         provider_reference=identity,
         amount=from_wire(refund.get("amount"), refund.get("currency")),
         code=_text(refund, "failure_reason"),
-        response=_picked(
+        response=picked(
             refund, "id", "status", "amount", "currency", "payment_intent", "charge", "failure_reason"
         ),
     )
@@ -140,6 +141,19 @@ def reference_of(value: object) -> str | None:
     if isinstance(value, Mapping):
         value = value.get("id")
     return value if isinstance(value, str) else None
+
+
+def environment_of(thing: Mapping[str, Any]) -> str | None:
+    """Whether an object, or an event, is about live or test money (`livemode`); None when it does not say."""
+    match thing.get("livemode"):
+        case None:
+            return None
+        case True:
+            return LIVE
+        case False:
+            return SANDBOX
+        case _:
+            return UNREADABLE
 
 
 def flow_of(thing: Mapping[str, Any]) -> Flow | None:
@@ -159,7 +173,7 @@ def _text(thing: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _picked(thing: Mapping[str, Any], *names: str) -> dict[str, Any]:
+def picked(thing: Mapping[str, Any], *names: str) -> dict[str, Any]:
     """The plain members of that name: ids of expanded objects, nothing nested."""
     found = {name: thing.get(name) for name in names}
     plain = {

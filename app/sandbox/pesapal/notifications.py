@@ -63,9 +63,7 @@ class Notifications:
         """Tell the order's address that the order changed."""
         ipn = self._sandbox.store.get("pesapal", "ipn", order["notification_id"])
         if ipn is None:
-            raise KeyError(
-                f"Order {order['order_tracking_id']} names an IPN that was never registered."
-            )
+            raise KeyError(f"Order {order['order_tracking_id']} names an IPN that was never registered.")
         news = {
             "OrderTrackingId": order["order_tracking_id"],
             "OrderMerchantReference": order["merchant_reference"],

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+import structlog
 from sqlalchemy import CursorResult, select, true, update
 from sqlalchemy.orm import Session
 
@@ -20,7 +21,13 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, Re
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
-from app.providers.errors import NO_PROVIDER_ID, CallbackError, OutcomeUnknown, RequestRejected
+from app.providers.errors import (
+    NO_PROVIDER_ID,
+    CallbackError,
+    OutcomeUnknown,
+    RequestRejected,
+    WrongEnvironment,
+)
 from app.services.callbacks import process_refunds
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
@@ -30,6 +37,8 @@ from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.unit_of_work import reading, transaction
+
+log = structlog.get_logger("callbacks")
 
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
@@ -56,8 +65,8 @@ def process(event_id: uuid.UUID) -> datetime | None:
     if event.state != "received":
         return None
     parsed = _parse_again(event)
-    if attempt is None or (parsed.kind is Kind.OTHER and not refunds):
-        return _close(event, "ignored", "Nothing here goes by this reference.", None)
+    if parsed.objection or attempt is None or (parsed.kind is Kind.OTHER and not refunds):
+        return _ignore(event, parsed, attempt)
     payment_id = attempt.payment_id
     with bulkhead.slot(event.provider) as has_slot:
         if not has_slot:
@@ -218,6 +227,13 @@ def _apply_confirmed(
     payment: Payment, attempt: PaymentAttempt, claim: Result | None, outcome: Outcome, *, is_vouched: bool
 ) -> bool:
     """Apply what the provider says now. Whether it bears the news out, or the news need not be held against it again."""
+    if isinstance(outcome, WrongEnvironment):
+        transaction(
+            lambda s: payment_outcomes.apply_outcome(
+                s, attempt.id, outcome, source="callback", now=clock.now()
+            )
+        )
+        return True
     if not isinstance(outcome, Result):
         if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
             return True
@@ -313,6 +329,13 @@ def _believe(attempt: PaymentAttempt, claim: Result | None, *, is_vouched: bool)
             lambda s: payment_outcomes.apply_outcome(s, attempt.id, claim, source="callback", now=clock.now())
         )
     return True
+
+
+def _ignore(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt | None) -> datetime | None:
+    if parsed.objection is None:
+        return _close(event, "ignored", "Nothing here goes by this reference.", None)
+    log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
+    return _close(event, "ignored", parsed.objection, None if attempt is None else attempt.payment_id)
 
 
 def _close(event: ProviderEvent, state: str, result: str, payment_id: uuid.UUID | None) -> datetime | None:

@@ -21,7 +21,7 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Kind, Provider, Result, State
-from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
+from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import attempts, outcomes, reviews
 from app.services.payments.attempts import answer_time, charge_reference
 from app.services.payments.locks import LockedAttempt, lock_attempt
@@ -82,6 +82,8 @@ def poll(attempt_id: uuid.UUID) -> Payment:
     ):
         return payment
     outcome = inquire(payment, attempt)
+    if isinstance(outcome, WrongEnvironment):
+        transaction(lambda s: _apply(s, attempt_id, outcome, source="inquiry"))
     if isinstance(outcome, ProviderError):
         raise outcome
     return transaction(lambda s: _apply(s, attempt_id, outcome, source="inquiry")).payment
@@ -224,14 +226,17 @@ def _apply(
         locked = outcomes.apply_outcome(session, attempt_id, OutcomeUnknown(), source=source, now=now)
     locked.attempt.inquiries += int(is_counted)
     if isinstance(outcome, ProviderError):
-        # A refusal to answer says nothing about the charge.
+        # A refusal to answer says nothing about the charge; an answer of another environment is for a person.
         log.warning("payment.inquiry_failed", attempt=str(attempt_id), code=outcome.code)
-        return locked
+        if not isinstance(outcome, WrongEnvironment):
+            return locked
     return outcomes.apply_outcome(session, attempt_id, outcome, source=source, now=now)
 
 
 def _judge_age(attempt_id: uuid.UUID, provider: Provider, outcome: Outcome) -> None:
     """What has been open for too long is given up when the provider clearly says so, else shown to a person."""
+    if isinstance(outcome, WrongEnvironment):
+        return  # a person is shown it already, whatever its age
     capabilities, now = provider.capabilities, clock.now()
     state = outcome.state if isinstance(outcome, Result) else None
 

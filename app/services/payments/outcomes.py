@@ -19,7 +19,7 @@ from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, Refu
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Result, State
-from app.providers.errors import OutcomeUnknown, ProviderError
+from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import postings
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.recording import record_payment_event
@@ -188,6 +188,8 @@ def _unknown(
     if attempt.state == AttemptState.SENDING and move_attempt(attempt, AttemptState.UNKNOWN, now=now):
         attempt.error_code, attempt.error_message = error.code, error.message[:MAX_TEXT]
         _processing(session, locked, source=source, now=now)
+    if isinstance(error, WrongEnvironment) and attempt.state in OPEN_ATTEMPTS:
+        open_review(session, locked.payment, ReviewReason.WRONG_ENVIRONMENT, source=source, now=now)
 
 
 def _processing(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:

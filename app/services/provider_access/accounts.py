@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, current_app
@@ -19,6 +20,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.config.loader import ConfigError
 from app.crypto import CannotOpen, sealer
 from app.errors import InvalidRequest, NotFound, ProviderNotConfigured
 from app.events import catalogue, outbox
@@ -26,6 +28,14 @@ from app.models.payment import PaymentAttempt
 from app.models.tenant import ProviderAccount, Tenant
 from app.providers import PROVIDERS
 from app.providers.base import Account, CallRecord, Context, Provider
+from app.providers.environments import (
+    BASE_URL,
+    LIVE,
+    SANDBOX,
+    Contradiction,
+    ContradictoryAccount,
+    contradiction,
+)
 from app.services.provider_access import health
 from app.services.provider_access.tokens import SharedTokens
 from app.unit_of_work import reading, transaction
@@ -61,12 +71,33 @@ class Accounts:
 
     def __init__(self, app: Flask) -> None:
         self._config = app.config
-        self._made: dict[tuple[str, str, str], Provider] = {}
+        self._made: dict[tuple[str, str, str, str], Provider] = {}
         tokens = SharedTokens(app.config["REDIS_URL"], app.extensions["sealer"])
         self._surroundings = Context(
             tokens=tokens, observe=_observe, timeout_s=app.config["PROVIDER_TIMEOUT_S"]
         )
+        self._require_consistent()
         self._warn_of_halves()
+
+    def _require_consistent(self) -> None:
+        """Raises ConfigError for a setting of the platform's own accounts that contradicts their environment."""
+        for name, adapter in PROVIDERS.items():
+            environment, values = self._environment(name), self._values(name)
+            base_url = self._base_url(name, environment)
+            found = contradiction(adapter, environment, values, base_url)
+            if found is None and self._is_simulated_in_production(base_url, environment):
+                found = Contradiction(BASE_URL, "is the address of the simulators")
+            if found is not None:
+                prefix = name.upper()
+                raise ConfigError(
+                    f"{prefix}_{found.setting.upper()} {found.why}, and {prefix}_ENV is {environment}: "
+                    "correct the one or the other."
+                )
+
+    def _is_simulated_in_production(self, base_url: str, environment: str) -> bool:
+        """Elsewhere all money is the simulators', whatever the environment is called."""
+        is_real = self._config["IS_PRODUCTION"] and environment == LIVE
+        return is_real and urlsplit(base_url).netloc == urlsplit(self._config["SANDBOX_URL"]).netloc
 
     def _warn_of_halves(self) -> None:
         """A provider with some of its required settings is not offered, as one with none: here somebody meant it."""
@@ -81,20 +112,26 @@ class Accounts:
 
         Raises ProviderNotConfigured for a setting that cannot be read.
         """
-        adapter = PROVIDERS[name]
-        environment = self._config.get(f"{name.upper()}_ENV") or "sandbox"
+        environment = self._environment(name)
         if not self.may_use(name, environment):
             return None
-        values = {
-            s.name: str(self._config.get(f"{name.upper()}_{s.name.upper()}", "")) for s in adapter.settings
-        }
-        if any(s.is_required and not values[s.name] for s in adapter.settings):
+        values = self._values(name)
+        if any(s.is_required and not values[s.name] for s in PROVIDERS[name].settings):
             return None
         return self._adapter(name, "house", environment, values)
 
+    def _environment(self, name: str) -> str:
+        return str(self._config.get(f"{name.upper()}_ENV") or SANDBOX)
+
+    def _values(self, name: str) -> dict[str, str]:
+        return {
+            s.name: str(self._config.get(f"{name.upper()}_{s.name.upper()}", ""))
+            for s in PROVIDERS[name].settings
+        }
+
     def may_use(self, name: str, environment: str) -> bool:
         """In production play money must not become a balance: sandboxes and the mock need ALLOW_TEST_PROVIDERS."""
-        is_real = environment == "live" and name not in MOCKS
+        is_real = environment == LIVE and name not in MOCKS
         return is_real or not self._config["IS_PRODUCTION"] or self._config["ALLOW_TEST_PROVIDERS"]
 
     def require_usable(self, name: str, environment: str) -> None:
@@ -116,11 +153,13 @@ class Accounts:
         return self._adapter(account.provider, str(account.id), account.environment, values)
 
     def trial(self, name: str, environment: str, values: Mapping[str, str]) -> None:
-        """Make the adapter and forget it. Raises ValueError for values it cannot work with."""
-        PROVIDERS[name](Account("trial", environment, "http://127.0.0.1:9", dict(values)), self._surroundings)
+        """Make the adapter and forget it. Raises ValueError for values it cannot work with, or that contradict the
+        environment."""
+        account = Account("trial", environment, self._base_url(name, environment), dict(values))
+        PROVIDERS[name](account, self._surroundings)
 
     def _adapter(self, name: str, account_id: str, environment: str, values: Mapping[str, str]) -> Provider:
-        key = (name, account_id, json.dumps(dict(values), sort_keys=True))
+        key = (name, account_id, environment, json.dumps(dict(values), sort_keys=True))
         made = self._made.get(key)
         if made is None:
             account = Account(account_id, environment, self._base_url(name, environment), dict(values))
@@ -130,6 +169,11 @@ class Accounts:
     def _new(self, name: str, account: Account) -> Provider:
         try:
             return PROVIDERS[name](account, self._surroundings)
+        except ContradictoryAccount as error:
+            log.error("provider_account.contradictory", account=account.id, provider=name, why=str(error))
+            raise ProviderNotConfigured(
+                f"This {PROVIDERS[name].title} account is not usable: {error}"
+            ) from error
         except ValueError as error:
             log.error("provider_account.unreadable", account=account.id, provider=name, why=str(error))
             raise ProviderNotConfigured(
@@ -146,7 +190,7 @@ class Accounts:
 
 
 def init(app: Flask) -> None:
-    """Bind the application's own. Adapters are made when they are first needed."""
+    """Bind the application's own. Adapters are made when they are first needed. Raises ConfigError."""
     app.extensions["provider_accounts"] = Accounts(app)
 
 
@@ -299,7 +343,7 @@ def _accounts() -> Accounts:
     return bound
 
 
-_TROUBLE: Final = frozenset({"unavailable", "unknown", "auth_failed", "rate_limited"})
+_TROUBLE: Final = frozenset({"unavailable", "unknown", "auth_failed", "rate_limited", "wrong_environment"})
 
 
 def _observe(record: CallRecord) -> None:

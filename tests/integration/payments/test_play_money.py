@@ -18,6 +18,8 @@ KEYS = {
     "PAYSTACK_SECRET_KEY": "sk_live_x",
 }
 
+SANDBOX = {"PAYSTACK_ENV": "sandbox", "PAYSTACK_SECRET_KEY": "sk_test_x"}
+
 
 def _app(settings: dict[str, str], **more: str) -> Flask:
     return create_app({**settings, "GATEWAY_ENV": "production", **KEYS, **more})
@@ -27,8 +29,8 @@ def _app(settings: dict[str, str], **more: str) -> Flask:
     ("more", "names"),
     [
         ({}, {"paystack"}),
-        ({"PAYSTACK_ENV": "sandbox"}, set()),
-        ({"PAYSTACK_ENV": "sandbox", "ALLOW_TEST_PROVIDERS": "true"}, {"paystack", "cpay"}),
+        (SANDBOX, set()),
+        (SANDBOX | {"ALLOW_TEST_PROVIDERS": "true"}, {"paystack", "cpay"}),
     ],
 )
 def test_what_production_offers(settings: dict[str, str], more: dict[str, str], names: set[str]) -> None:

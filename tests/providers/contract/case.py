@@ -45,6 +45,10 @@ class ContractCase:
     does without the payment page of `capabilities`. may_try_again: after a refusal the payment stays open for another
     try of the customer's. remembers: False for a provider that answers by the request alone.
     unkeyed_payouts: methods for which the provider takes no reference, so a repetition pays twice.
+
+    live_settings: of a live account, like real ones; the simulator takes them once it has them as its credentials.
+    modes: operation → the member of its answer that says whether it is about live money, and its value then.
+    may_omit_mode: the provider does not promise the member. without_modes: why no answer of this provider has one.
     """
 
     provider: type[Provider]
@@ -69,6 +73,10 @@ class ContractCase:
     may_try_again: bool = False
     remembers: bool = True
     unkeyed_payouts: frozenset[PayoutMethod] = frozenset()
+    live_settings: Mapping[str, str] = field(default_factory=nothing)
+    modes: Mapping[str, tuple[tuple[str, ...], object]] = field(default_factory=nothing)
+    may_omit_mode: bool = False
+    without_modes: str = ""
 
     @property
     def name(self) -> str:
@@ -97,6 +105,18 @@ def every() -> list[ContractCase]:
 def of_amount(major: str, currency: str) -> Callable[[ChargeRequest], ChargeRequest]:
     """For `refused`: the same charge of an amount the provider does not take."""
     return lambda request: replace(request, amount=Money.parse(major, currency))
+
+
+def without(*path: str) -> Word:
+    """For `modes`: remove the member at `path`."""
+
+    def remove(body: dict[str, Any]) -> None:
+        *way, last = path
+        for name in way:
+            body = body[name]
+        del body[last]
+
+    return remove
 
 
 def set_in(*path: str, to: object) -> Word:

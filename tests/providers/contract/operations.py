@@ -71,3 +71,23 @@ def supports(scene: Scene, operation: str) -> bool:
         "inquire_payout": bool(can.payouts),
         "statement": can.has_statement,
     }.get(operation, True)
+
+
+def real(scene: Scene, operation: str) -> Callable[[Provider], Any]:
+    """The call about something that is really there, so that the simulator's answer is a good one."""
+    if operation == "inquire_refund":
+        refund = scene.refund_of(scene.paid())
+        told = scene.checked(scene.provider.refund(refund))
+        return lambda provider: provider.inquire_refund(scene.refund_handle(refund, told))
+    if operation == "inquire_payout":
+        payout = scene.payout(*next(iter(scene.case.destinations)))
+        told = scene.checked(scene.provider.pay_out(payout))
+        return lambda provider: provider.inquire_payout(scene.payout_handle(payout, told))
+    if operation == "refund":
+        refund = scene.refund_of(scene.paid())
+        return lambda provider: provider.refund(refund)
+    if operation == "cancel":
+        _, waiting = scene.waiting()
+        return lambda provider: provider.cancel(waiting)
+    prepare(scene, operation)
+    return lambda provider: run(scene, operation, provider)

@@ -92,6 +92,7 @@ class Scene:
         timeout_s: float = 10.0,
         connect_timeout_s: float = 2.0,
         tokens: MemoryTokens | None = None,
+        environment: str = "sandbox",
         **settings: str,
     ) -> Provider:
         """The adapter; settings: those that differ."""
@@ -108,7 +109,7 @@ class Scene:
             timeout_s=timeout_s,
             connect_timeout_s=connect_timeout_s,
         )
-        return adapter(Account(f"contract-{self.case.id}", "sandbox", url, values), surroundings)
+        return adapter(Account(f"contract-{self.case.id}", environment, url, values), surroundings)
 
     @cached_property
     def provider(self) -> Provider:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 
@@ -11,7 +10,7 @@ from app.providers.base import State
 from app.providers.errors import OutcomeUnknown
 from tests.providers.contract.case import every, set_in
 from tests.providers.contract.meddler import changed, cut, dripping, instead, packed
-from tests.providers.contract.operations import OPERATIONS, prepare, run, supports
+from tests.providers.contract.operations import OPERATIONS, prepare, real, run, supports
 from tests.providers.contract.scene import Scene
 
 ODD = {
@@ -98,7 +97,7 @@ def test_a_word_nobody_has_heard_of_is_unknown(remote: Scene, operation: str) ->
     if word is None:
         pytest.skip("not this provider's: the answer has no status word")
     prepare(remote, operation)
-    provider, call = remote.provider, _real(remote, operation)
+    provider, call = remote.provider, real(remote, operation)
     remote.theatre.meddler.meddle(remote.case.paths[operation], changed(word))
     with remote.refused(OutcomeUnknown) as caught:
         remote.checked(call(provider))
@@ -119,22 +118,6 @@ def test_an_answer_about_another_charge_is_not_believed(remote: Scene) -> None:
 def test_every_case_has_an_unknown_word_for_its_inquiry() -> None:
     for case in every():
         assert not case.is_remote or "inquire" in case.unknown_words, case.id
-
-
-def _real(scene: Scene, operation: str) -> Any:
-    """The call about something that is really there, so that the simulator's answer is a good one before the change."""
-    if operation == "inquire_refund":
-        refund = scene.refund_of(scene.paid())
-        told = scene.checked(scene.provider.refund(refund))
-        return lambda provider: provider.inquire_refund(scene.refund_reference(refund, told))
-    if operation == "inquire_payout":
-        payout = scene.payout(*next(iter(scene.case.destinations)))
-        told = scene.checked(scene.provider.pay_out(payout))
-        return lambda provider: provider.inquire_payout(scene.payout_reference(payout, told))
-    if operation == "refund":
-        refund = scene.refund_of(scene.paid())
-        return lambda provider: provider.refund(refund)
-    return lambda provider: run(scene, operation, provider)
 
 
 def _needs(scene: Scene, operation: str) -> None:

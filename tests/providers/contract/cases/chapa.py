@@ -33,6 +33,10 @@ CASES = (
         },
         refusal=(400, {"message": "This is not allowed", "status": "failed", "data": None}),
         own_reference=("data", "tx_ref"),
+        live_settings={"secret_key": "CHASECK-51contract", "webhook_secret": "hash-of-the-dashboard",
+            "approval_secret": "of-the-approval-url"},
+        modes=dict.fromkeys(("inquire", "inquire_payout"), (("data", "mode"), "live")),
+        may_omit_mode=True,
         unknown_words=dict.fromkeys(("inquire", "refund", "inquire_refund", "inquire_payout"), UNHEARD_OF),
         destinations={
             (PayoutMethod.BANK, "ETB"): {

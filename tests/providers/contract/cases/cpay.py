@@ -30,5 +30,6 @@ CASES = (
         },
         callback=completed,
         remembers=False,
+        without_modes="CPay is a part of the gateway: whatever it answers, no money moved.",
     ),
 )  # fmt: skip

@@ -53,5 +53,8 @@ CASES = (
         },
         has_tokens=True,
         unkeyed_payouts=frozenset({PayoutMethod.TILL}),
+        live_settings={"consumer_key": "key-of-the-app", "shortcode": "600123", "passkey": "f" * 64,
+            "consumer_secret": "secret-of-the-app", "security_credential": "b2YgdGhlIG9wZXJhdG9y"},
+        without_modes="Daraja's answers name no environment: the host that is called decides.",
     ),
 )  # fmt: skip

@@ -30,6 +30,11 @@ CASES = (
         },
         refusal=(400, {"status": False, "message": "This is not allowed"}),
         own_reference=("data", "reference"),
+        live_settings={"secret_key": "sk_live_51contract"},
+        # The answer that opens the payment page has no such member.
+        modes=dict.fromkeys(
+            ("inquire", "refund", "inquire_refund", "pay_out", "inquire_payout"), (("data", "domain"), "live")
+        ),
         unknown_words=dict.fromkeys(
             ("inquire", "refund", "inquire_refund", "pay_out", "inquire_payout"), UNHEARD_OF
         ),

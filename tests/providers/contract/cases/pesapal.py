@@ -36,5 +36,7 @@ CASES = (
         own_reference=("merchant_reference",),
         unknown_words={"inquire": UNHEARD_OF, "inquire_refund": UNHEARD_OF},
         has_tokens=True,
+        live_settings={"consumer_key": "key-of-the-merchant", "consumer_secret": "secret-of-the-merchant"},
+        without_modes="Pesapal's answers name no environment: the host that is called decides.",
     ),
 )

@@ -10,6 +10,10 @@ UNHEARD_OF = set_in("status", to="unheard_of")
 REFUNDS = {"refund": r"POST .*/v1/refunds$", "inquire_refund": r"GET .*/v1/refunds/"}
 WORDS = dict.fromkeys(("charge", "inquire", "refund", "inquire_refund"), UNHEARD_OF)
 
+LIVE = {"api_key": "sk_live_51Contract", "webhook_secret": "whsec_51Contract"}
+# Stripe's refunds have no such member.
+MODES = dict.fromkeys(("charge", "inquire", "cancel"), (("livemode",), True))
+
 HOSTED = ContractCase(
     provider=StripeProvider,
     settings={"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
@@ -26,6 +30,8 @@ HOSTED = ContractCase(
     },
     refusal=(400, {"error": {"type": "invalid_request_error", "message": "This is not allowed."}}),
     unknown_words=WORDS,
+    live_settings=LIVE,
+    modes=MODES,
     # The page lets the customer try another card.
     may_try_again=True,
 )
