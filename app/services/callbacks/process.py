@@ -32,10 +32,10 @@ from app.services.callbacks import process_refunds
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments.locks import lock_attempt
-from app.services.payments.outcomes import Outcome
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
+from app.services.provider_operations import Outcome
 from app.unit_of_work import reading, transaction
 
 log = structlog.get_logger("callbacks")

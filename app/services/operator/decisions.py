@@ -23,10 +23,10 @@ from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
-from app.services.payments.attempts import answer_time
 from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment
 from app.services.payments.recording import record_payment_event
 from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS, move_attempt, move_payment
+from app.services.provider_operations import answer_time
 from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
 from app.services.refunds import outcomes as refund_outcomes

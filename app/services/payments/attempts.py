@@ -19,7 +19,6 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.errors import GatewayError
 from app.events.catalogue import PAYMENT_PROCESSING
 from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
@@ -28,21 +27,21 @@ from app.providers.base import ChargeReference, ChargeRequest, Customer, Provide
 from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, ProviderError, RateLimited
 from app.services.payments import outcomes
 from app.services.payments.locks import LockedAttempt, lock_attempt
-from app.services.payments.outcomes import Outcome
 from app.services.payments.recording import record_payment_event
-from app.services.payments.states import move_attempt, move_payment
-from app.services.provider_access import accounts as provider_accounts
+from app.services.payments.states import OPEN_ATTEMPTS, move_attempt, move_payment
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
+from app.services.provider_operations import (
+    FIRST_POLL_S,
+    Operation,
+    Outcome,
+    Phase,
+    answer_time,
+    call_provider,
+)
 from app.unit_of_work import reading, transaction
 
 log = structlog.get_logger("payments")
-
-CONNECT_S: Final = 5.0
-"""Context.connect_timeout_s, seconds."""
-
-FIRST_POLL_S: Final = 5
-"""An attempt whose outcome is unknown is asked about for the first time after this many seconds."""
 
 PENDING_POLL_S: Final = 20
 """One that waits for its customer is asked about for the first time after so many seconds, unless a callback came."""
@@ -92,15 +91,6 @@ def new_attempt(
         now=now,
     )
     return attempt
-
-
-def answer_time() -> timedelta:
-    """After this long an answer does not come any more: the process that waited for it is gone.
-
-    An operation ends within the time-out and the time to connect (providers/base.py); its last request may have begun
-    just before that.
-    """
-    return timedelta(seconds=2 * (current_app.config["PROVIDER_TIMEOUT_S"] + CONNECT_S) + 5)
 
 
 def send(
@@ -241,24 +231,23 @@ def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
         return session.get_one(Payment, attempt.payment_id), attempt
 
 
+def operation_of(payment: Payment, attempt: PaymentAttempt) -> Operation[tuple[Payment, PaymentAttempt]]:
+    """The attempt as an operation at its provider."""
+    is_open = attempt.state in OPEN_ATTEMPTS
+    return Operation(
+        attempt.id, (payment, attempt), attempt, Phase(attempt.state) if is_open else Phase.FINAL,
+        attempt.created_at, attempt.sent_at, attempt.inquiries,
+    )  # fmt: skip
+
+
 def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
-    """What the provider says. Nothing is sent when this process was held up so long that others have taken over."""
+    """What the provider says. Nothing is sent when another sending has taken over."""
     if attempt.state != AttemptState.SENDING or attempt.sendings != sending:
         return OutcomeUnknown("This sending came too late.", code="superseded")
-    if clock.now() > (attempt.sent_at or attempt.created_at) + answer_time() / 4:
-        return NotSent("There was no time left to ask the provider.", code="too_late")
-    try:
-        provider = provider_accounts.of_attempt(attempt)
-    except GatewayError as error:
-        return NotSent(error.message, code=error.code)  # its account is gone: nothing was sent
-    try:
-        return provider.charge(charge_request(payment, attempt, provider))
-    except ProviderError as error:
-        return error
-    except Exception as error:
-        # A bug in an adapter, after it may have sent: what happened is not known.
-        log.exception("payment.adapter_failed", attempt=str(attempt.id), provider=attempt.provider)
-        return OutcomeUnknown(code=type(error).__name__)
+    return call_provider(
+        operation_of(payment, attempt),
+        lambda provider: provider.charge(charge_request(payment, attempt, provider)),
+    )
 
 
 def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> ChargeRequest:

@@ -21,7 +21,7 @@ from app.money import Money
 from app.providers.base import Customer
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, replayed
 from app.services.payments import attempts as payment_attempts
-from app.services.payments.attempts import NOTHING_HAPPENED, Sent, answer_time
+from app.services.payments.attempts import NOTHING_HAPPENED, Sent
 from app.services.payments.locks import lock_attempt
 from app.services.payments.read import latest_attempt
 from app.services.payments.recording import record_payment_event
@@ -29,6 +29,7 @@ from app.services.payments.routing import route
 from app.services.payments.states import FINAL_PAYMENTS, move_payment
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
+from app.services.provider_operations import answer_time
 from app.unit_of_work import transaction
 
 log = structlog.get_logger("payments")

@@ -25,10 +25,10 @@ from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
 from app.services.payments.states import OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
+from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
 
-Outcome = Result | ProviderError
 """What a call to a provider led to."""
 
 MAX_TEXT: Final = 500

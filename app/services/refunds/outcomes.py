@@ -23,8 +23,9 @@ from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
 from app.services.payments.locks import lock_payment
-from app.services.payments.outcomes import MAX_TEXT, Outcome
+from app.services.payments.outcomes import MAX_TEXT
 from app.services.payments.states import move_payment, move_refund
+from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
 
