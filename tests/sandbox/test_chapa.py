@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import requests
 
-from app.sandbox.chapa.webhooks import signatures
+from app.sandbox.chapa.callbacks import signatures
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
 from tests.support.together import together
@@ -227,7 +227,7 @@ def test_a_payment_is_taken_back(chapa: Chapa) -> None:
     assert (told["message"], told["status"]) == ("Checkout link expired successfully", "success")
     assert (told["data"]["tx_ref"], told["data"]["amount"], told["data"]["currency"]) == (tx_ref, 400, "ETB")
     shown = requests.post(f"{page}/card", data={"number": "4242424242424242"}, timeout=30)
-    assert "The merchant has taken the payment back." in shown.text
+    assert "The merchant has cancelled the payment." in shown.text
     assert chapa.verify(tx_ref).json()["data"]["status"] == "cancelled"
     assert chapa.book(tx_ref) == []
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app import clock
-from app.sandbox.book import written
+from app.sandbox.amounts import decimal_text
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import CHARGES, MAGIC, NO_FAULT, Plan, RuleInvalid, checked_rule
 from tests.support.sandbox_parts import opened
@@ -65,13 +65,13 @@ def test_a_change_that_fails_takes_its_book_entry_with_it(inside: Sandbox) -> No
 
     def change(document: dict[str, str]) -> None:
         document["state"] = "paid"
-        inside.book.record("stripe", "charge", reference="r", id="pi", amount=Decimal(5), currency="USD")
+        inside.records.add("stripe", "charge", reference="r", id="pi", amount=Decimal(5), currency="USD")
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError):
         inside.store.update("stripe", "intent", "pi", change)
     assert inside.store.get("stripe", "intent", "pi") == {"state": "open"}
-    assert inside.book.read("stripe") == {"entries": [], "totals": {}}
+    assert inside.records.read("stripe") == {"entries": [], "totals": {}}
     with pytest.raises(KeyError):
         inside.store.update("stripe", "intent", "nobody", change)
 
@@ -84,23 +84,23 @@ def test_the_book_adds_up_by_currency(inside: Sandbox) -> None:
         ("charge", "1.125", "KWD"),
     ]
     for number, (kind, amount, currency) in enumerate(rows):
-        inside.book.record(
+        inside.records.add(
             "stripe", kind, reference=f"r{number}", id=str(number), amount=Decimal(amount), currency=currency
         )  # fmt: skip
-    book = inside.book.read("stripe")
+    book = inside.records.read("stripe")
     assert book["totals"]["KES"] == {"charge": "100.00", "refund": "30.50", "payout": "10.00", "net": "59.50"}
     assert book["totals"]["KWD"]["net"] == "1.125"
-    assert [entry["id"] for entry in inside.book.read("stripe", reference="r1")["entries"]] == ["1"]
-    assert inside.book.read("chapa")["entries"] == []
+    assert [entry["id"] for entry in inside.records.read("stripe", reference="r1")["entries"]] == ["1"]
+    assert inside.records.read("chapa")["entries"] == []
     with pytest.raises(ValueError, match="more than zero"):
-        inside.book.record("stripe", "charge", reference="r", id="x", amount=Decimal(0), currency="KES")
+        inside.records.add("stripe", "charge", reference="r", id="x", amount=Decimal(0), currency="KES")
 
 
 @pytest.mark.parametrize(
     ("amount", "text"), [("1E+3", "1000.00"), ("0", "0.00"), ("5.1", "5.10"), ("0.1250", "0.125"), ("-3", "-3.00")]
 )  # fmt: skip
 def test_amounts_are_written_plainly(amount: str, text: str) -> None:
-    assert written(Decimal(amount)) == text
+    assert decimal_text(Decimal(amount)) == text
 
 
 # --- timers and customers
@@ -174,15 +174,15 @@ def test_timers_set_while_the_store_is_held_do_not_hang(tmp_path: Path) -> None:
 def test_customers_pay_unless_taken_over_or_off(inside: Sandbox) -> None:
     paid: list[str] = []
     inside.customers.register("chapa", paid.append)
-    inside.customers.expect("chapa", "willing")
-    inside.customers.expect("chapa", "taken")
-    inside.customers.import_external_refunds("chapa", "taken")
+    inside.customers.schedule("chapa", "willing")
+    inside.customers.schedule("chapa", "taken")
+    inside.customers.cancel("chapa", "taken")
     inside.start()
     wait_until(lambda: paid == ["willing"], "the willing one pays")
     inside.control.set("autopay_s", None)
-    inside.customers.expect("chapa", "off")
+    inside.customers.schedule("chapa", "off")
     inside.control.set("autopay_s", 0)
-    inside.customers.expect("chapa", "second")
+    inside.customers.schedule("chapa", "second")
     wait_until(lambda: paid[1:] == ["second"], "the next one pays, the one before never")
 
 
@@ -191,7 +191,7 @@ def test_customers_pay_unless_taken_over_or_off(inside: Sandbox) -> None:
 
 def test_magic_amounts_are_for_charges_and_payouts(inside: Sandbox) -> None:
     assert inside.faults.plan("stripe", "payment_intent", amount=Decimal("7001.00")).drop
-    assert inside.faults.plan("mpesa", "b2c", amount=Decimal(7101)).fate == "insufficient_funds"
+    assert inside.faults.plan("mpesa", "b2c", amount=Decimal(7101)).outcome == "insufficient_funds"
     for operation in ("refund", "status", "verify", "callback"):
         assert inside.faults.plan("stripe", operation, amount=Decimal(7001)) == NO_FAULT
     assert inside.faults.plan("stripe", "payment_intent", amount=Decimal(100)) == NO_FAULT

@@ -49,63 +49,63 @@ def started(inside: Sandbox) -> Sandbox:
 
 def test_a_callback_arrives_as_it_was_written(started: Sandbox) -> None:
     with CallbackReceiver() as receiver:
-        started.courier.send("stripe", f"{receiver.url}/x?a=1", body=b'{"a": 1}', headers={"X-Sig": "s"})
+        started.callbacks.send("stripe", f"{receiver.url}/x?a=1", body=b'{"a": 1}', headers={"X-Sig": "s"})
         got = receiver.wait_for()[0]
-        wait_until(lambda: started.courier.listed()[0]["status"] == "delivered", "it is written down")
+        wait_until(lambda: started.callbacks.listed()[0]["status"] == "delivered", "it is written down")
     assert (got.method, got.path, got.body, got.headers["x-sig"]) == ("POST", "/x?a=1", b'{"a": 1}', "s")
     assert "cookie" not in got.headers
 
 
 def test_copies_loss_and_delay(started: Sandbox) -> None:
     with CallbackReceiver() as receiver:
-        started.courier.send("stripe", f"{receiver.url}/three", plan=Plan(callback_copies=3))
-        started.courier.send("stripe", f"{receiver.url}/lost", plan=Plan(callback_copies=0))
-        started.courier.send("stripe", f"{receiver.url}/late", plan=Plan(callback_delay_s=100))
+        started.callbacks.send("stripe", f"{receiver.url}/three", plan=Plan(callback_copies=3))
+        started.callbacks.send("stripe", f"{receiver.url}/lost", plan=Plan(callback_copies=0))
+        started.callbacks.send("stripe", f"{receiver.url}/late", plan=Plan(callback_delay_s=100))
         receiver.wait_for(3)
         assert {one.path for one in receiver.received} == {"/three"}
         started.control.set("advance_s", 101.0)
         receiver.wait_for(1, path="/late")
-        lost = next(one for one in started.courier.listed() if one["url"].endswith("/lost"))
+        lost = next(one for one in started.callbacks.listed() if one["url"].endswith("/lost"))
         assert (lost["status"], lost["attempts"]) == ("lost", 0)
-        assert started.courier.repeat(lost["id"]) and not started.courier.repeat(999)
+        assert started.callbacks.repeat(lost["id"]) and not started.callbacks.repeat(999)
         receiver.wait_for(1, path="/lost")
 
 
 def test_a_refused_callback_comes_again_until_it_is_taken(started: Sandbox) -> None:
     with CallbackReceiver(statuses=[500, 302], body=b'{"status": 200}') as receiver:
-        started.courier.send("stripe", receiver.url, retries=(0.05, 0.05, 0.05), expects={"status": "200"})
+        started.callbacks.send("stripe", receiver.url, retries=(0.05, 0.05, 0.05), expects={"status": "200"})
         receiver.wait_for(3)
         shown = wait_until(
-            lambda: [one for one in started.courier.listed() if one["status"] == "delivered"], "taken"
+            lambda: [one for one in started.callbacks.listed() if one["status"] == "delivered"], "taken"
         )
         assert shown[0]["attempts"] == 3
         receiver.body = b'{"status": 500}'
-        started.courier.send("stripe", receiver.url, retries=(0.05,), expects={"status": "200"})
-        wait_until(lambda: started.courier.listed()[-1]["status"] == "failed", "given up")
+        started.callbacks.send("stripe", receiver.url, retries=(0.05,), expects={"status": "200"})
+        wait_until(lambda: started.callbacks.listed()[-1]["status"] == "failed", "given up")
         assert len(receiver.received) == 5
 
 
 def test_nobody_there_is_written_down(started: Sandbox) -> None:
-    started.courier.send("stripe", "http://127.0.0.1:9/x")
+    started.callbacks.send("stripe", "http://127.0.0.1:9/x")
     shown = wait_until(
-        lambda: [one for one in started.courier.listed() if one["status"] == "failed"], "fails"
+        lambda: [one for one in started.callbacks.listed() if one["status"] == "failed"], "fails"
     )
     assert shown[0]["answer"] == "ConnectionError" and shown[0]["answer_status"] is None
 
 
 def test_send_now_is_there_when_it_returns(started: Sandbox) -> None:
     with CallbackReceiver() as receiver:
-        started.courier.send_now("stripe", receiver.url, plan=Plan(callback_copies=2))
+        started.callbacks.send("stripe", receiver.url, plan=Plan(callback_copies=2), is_early=True)
         assert len(receiver.received) == 2
 
 
 def test_a_rule_for_callbacks_loses_them(started: Sandbox) -> None:
     started.control.set("rules", [{"fault": "callback_lost", "operation": "callback", "provider": "stripe"}])
     with CallbackReceiver() as receiver:
-        started.courier.send("stripe", receiver.url)
-        started.courier.send("chapa", f"{receiver.url}/chapa")
+        started.callbacks.send("stripe", receiver.url)
+        started.callbacks.send("chapa", f"{receiver.url}/chapa")
         receiver.wait_for(1, path="/chapa")
-        assert [one["status"] for one in started.courier.listed("stripe")] == ["lost"]
+        assert [one["status"] for one in started.callbacks.listed("stripe")] == ["lost"]
 
 
 # --- control over HTTP

@@ -11,9 +11,8 @@ import pytest
 
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import NO_FAULT
-from app.sandbox.mpesa.commands import Commands
-from app.sandbox.mpesa.outcomes import Outcomes
-from app.sandbox.mpesa.pushes import Pushes
+from app.sandbox.mpesa.payments import Pushes
+from app.sandbox.mpesa.simulator import Simulator
 from tests.support.daraja import PHONE
 from tests.support.sandbox_parts import opened
 
@@ -31,7 +30,7 @@ def inside(tmp_path: Path) -> Iterator[Sandbox]:
 def a_push(pushes: Pushes) -> str:
     asked = {
         "shortcode": "174379", "type": "CustomerPayBillOnline", "amount": 100, "phone": PHONE, "party_b": "174379",
-        "callback_url": NOBODY, "reference": "ORDER1", "description": "", "code_ahead": None,
+        "callback_url": NOBODY, "reference": "ORDER1", "description": "", "fixed_code": None,
     }  # fmt: skip
     return str(pushes.create(asked, NO_FAULT)["id"])
 
@@ -50,8 +49,8 @@ def test_a_push_that_was_paid_cannot_be_cancelled_nor_expire(inside: Sandbox) ->
     assert not pushes.reject(id) and not pushes.accept(id, "1234") and not pushes.end(id, "1037")
     push = pushes.get(id)
     assert push is not None and (push["state"], push["code"]) == ("paid", "0")
-    assert len(inside.book.read("mpesa")["entries"]) == 1
-    assert len(inside.courier.listed()) == 1
+    assert len(inside.records.read("mpesa")["entries"]) == 1
+    assert len(inside.callbacks.listed()) == 1
 
 
 def test_many_at_once_end_a_push_once(inside: Sandbox) -> None:
@@ -59,7 +58,7 @@ def test_many_at_once_end_a_push_once(inside: Sandbox) -> None:
     id = a_push(pushes)
     with ThreadPoolExecutor(8) as pool:
         ended = list(pool.map(lambda code: pushes.end(id, code), ["0", "1032", "1037", "0"] * 4))
-    assert ended.count(True) == 1 and len(inside.courier.listed()) == 1
+    assert ended.count(True) == 1 and len(inside.callbacks.listed()) == 1
 
 
 def test_two_pushes_of_one_moment_have_ids_of_their_own(inside: Sandbox) -> None:
@@ -68,10 +67,10 @@ def test_two_pushes_of_one_moment_have_ids_of_their_own(inside: Sandbox) -> None
 
 
 def test_a_command_is_carried_out_once(inside: Sandbox) -> None:
-    accepted = Commands(inside).accept(a_payout(), NO_FAULT)
-    outcomes = Outcomes(inside)
+    commands = Simulator(inside).commands
+    accepted = commands.accept(a_payout(), NO_FAULT)
     for _ in range(2):
-        outcomes.settle(accepted["ConversationID"])
-    outcomes.settle("AG_unknown")
-    assert [entry["amount"] for entry in inside.book.read("mpesa")["entries"]] == ["100.00"]
-    assert len(inside.courier.listed()) == 1
+        commands.settle(accepted["ConversationID"])
+    commands.settle("AG_unknown")
+    assert [entry["amount"] for entry in inside.records.read("mpesa")["entries"]] == ["100.00"]
+    assert len(inside.callbacks.listed()) == 1

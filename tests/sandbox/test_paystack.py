@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from app.sandbox.paystack.fees import fee
-from app.sandbox.paystack.webhooks import sign
+from app.sandbox.paystack.callbacks import sign
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
 from tests.support.together import together

@@ -148,7 +148,7 @@ def test_a_failed_attempt_is_not_the_end(merchant: Merchant, sandbox: RunningSan
         "200",
     )
     assert failed["description"] == "The payment was declined by the bank."
-    assert "You may try again." in requests.get(order["redirect_url"], timeout=30).text
+    assert "You can try again." in requests.get(order["redirect_url"], timeout=30).text
     assert click(order, "cancel").headers["Location"].startswith("http://127.0.0.1:9/sorry?")
     assert merchant.status(order)["payment_status_code"] == "request_terminated_by_user"
     assert sandbox.book("pesapal")["entries"] == []

@@ -11,7 +11,7 @@ import pytest
 import requests
 import stripe
 
-from app.sandbox.stripe.events import signature
+from app.sandbox.stripe.callbacks import signature
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
 from tests.support.waiting import wait_until
 
