@@ -21,14 +21,14 @@ numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
-    with listened_sandbox(tmp_path_factory.mktemp("chapa"), autopay_s=0.05) as both:
-        yield both
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    with listened_sandbox(tmp_path_factory.mktemp("chapa"), autopay_s=0.05) as pair:
+        yield pair
 
 
 @pytest.fixture
-def chapa(heard: tuple[RunningSandbox, CallbackReceiver]) -> Chapa:
-    return Chapa(*heard)
+def chapa(served: tuple[RunningSandbox, CallbackReceiver]) -> Chapa:
+    return Chapa(*served)
 
 
 class Chapa(Merchant):
@@ -79,13 +79,17 @@ def test_a_refund_is_initiated_then_refunded(chapa: Chapa, named_by: str) -> Non
     )
     assert data["ref"].startswith("MERC-DIS-REF-") and data["chapa_reference"] == payment["reference"]
     for handle in (data["ref"], "r-1"):
-        told = chapa.refund_becomes(handle, "refunded")
-        assert (told["ref_id"], told["amount"], told["currency"]) == (data["ref"], 30.5, "ETB")
-        assert told["payment_reference"] == payment["reference"] and "ref" not in told
+        answer = chapa.refund_becomes(handle, "refunded")
+        assert (answer["ref_id"], answer["amount"], answer["currency"]) == (data["ref"], 30.5, "ETB")
+        assert answer["payment_reference"] == payment["reference"] and "ref" not in answer
     assert chapa.booked("refund") == [("r-1", "30.50")]
-    wait_until(lambda: chapa.events("charge.refunded"), "the news arrive")
-    [news] = chapa.events("charge.refunded")
-    assert (news["amount"], news["tx_ref"], news["status"]) == ("30.50", payment["tx_ref"], "refunded")
+    wait_until(lambda: chapa.events("charge.refunded"), "the webhook arrives")
+    [webhook] = chapa.events("charge.refunded")
+    assert (webhook["amount"], webhook["tx_ref"], webhook["status"]) == (
+        "30.50",
+        payment["tx_ref"],
+        "refunded",
+    )
 
 
 def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
@@ -95,19 +99,19 @@ def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
     rest = chapa.post(f"/refund/{payment['tx_ref']}", {})
     assert rest.json()["data"]["amount"] == "10.00"
     assert chapa.post(f"/refund/{payment['tx_ref']}", {}).status_code == 400
-    wait_until(lambda: len(chapa.booked("refund")) == 4, "all are paid back")
+    wait_until(lambda: len(chapa.booked("refund")) == 4, "all are completed")
 
 
-def test_a_refund_s_reference_is_used_once(chapa: Chapa) -> None:
+def test_a_refund_reference_is_used_once(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     body = {"amount": "10", "reference": "same"}
     answers = together(6, lambda _: chapa.post(f"/refund/{payment['tx_ref']}", body))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
-    # What the refused ones had reserved is free again.
+    # The amounts that the refused requests reserved were released.
     assert chapa.post(f"/refund/{payment['tx_ref']}", {"amount": "90"}).ok
 
 
-def test_what_cannot_be_refunded(chapa: Chapa) -> None:
+def test_refunds_that_are_refused(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     assert chapa.post("/refund/unknown", {}).status_code == 404
     assert chapa.get("/refund/unknown/verify").status_code == 404
@@ -120,7 +124,7 @@ def test_what_cannot_be_refunded(chapa: Chapa) -> None:
     assert chapa.post("/refund/unpaid", {}).status_code == 400
 
 
-def test_a_refund_fails_and_may_be_tried_again(chapa: Chapa) -> None:
+def test_a_failed_refund_can_be_requested_again(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     chapa.sandbox.control(
         {"rules": [{"provider": "chapa", "operation": "refund", "fault": "declined", "times": 1}]}
@@ -131,7 +135,7 @@ def test_a_refund_fails_and_may_be_tried_again(chapa: Chapa) -> None:
     assert chapa.post(f"/refund/{payment['tx_ref']}", {}).ok
 
 
-def test_a_refund_s_answer_is_lost(chapa: Chapa) -> None:
+def test_the_answer_of_a_refund_is_lost(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     chapa.sandbox.control({"rules": [{"operation": "refund", "fault": "drop", "times": 1}]})
     with pytest.raises(requests.ConnectionError):
@@ -141,7 +145,7 @@ def test_a_refund_s_answer_is_lost(chapa: Chapa) -> None:
     assert found["data"]["status"] in ("initiated", "refunded")
 
 
-def test_a_payment_paid_back_wholly_is_refunded(chapa: Chapa) -> None:
+def test_a_payment_that_is_refunded_in_full_is_refunded(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     verify = f"/transaction/verify/{payment['tx_ref']}"
     for amount, status in (("60", "success"), ("40.00", "refunded")):
@@ -150,7 +154,7 @@ def test_a_payment_paid_back_wholly_is_refunded(chapa: Chapa) -> None:
         assert chapa.get(verify).json()["data"]["status"] == status
 
 
-def test_a_transfer_is_queued_then_paid(chapa: Chapa) -> None:
+def test_a_transfer_is_queued_then_completed(chapa: Chapa) -> None:
     answer = chapa.transfer(reference="pay-whole", amount=250.25)
     assert answer.json() == {
         "message": "Transfer Queued Successfully in Test Mode",
@@ -160,8 +164,8 @@ def test_a_transfer_is_queued_then_paid(chapa: Chapa) -> None:
     assert chapa.status("pay-whole") == "pending"
     wait_until(lambda: chapa.status("pay-whole") == "success", "it is paid")
     assert chapa.booked("payout") == [("pay-whole", "250.25")]
-    [news] = wait_until(lambda: chapa.events("payout.success"), "the news arrive")
-    assert (news["amount"], news["bank_id"], news["type"]) == ("250.25", 855, "Payout")
+    [webhook] = wait_until(lambda: chapa.events("payout.success"), "the webhook arrives")
+    assert (webhook["amount"], webhook["bank_id"], webhook["type"]) == ("250.25", 855, "Payout")
     again = chapa.transfer(reference="pay-whole")
     assert (again.status_code, again.json()["message"]) == (400, "The reference number has been used before")
 
@@ -191,8 +195,8 @@ def test_transfers_that_are_refused(
 def test_a_transfer_fails_later(chapa: Chapa) -> None:
     assert chapa.transfer(reference="fails", amount="7104").ok
     wait_until(lambda: chapa.status("fails") == "failed", "it fails")
-    [news] = wait_until(lambda: chapa.events("payout.failed/cancelled"), "the news arrive")
-    assert news["status"] == "failed/cancelled"
+    [webhook] = wait_until(lambda: chapa.events("payout.failed/cancelled"), "the webhook arrives")
+    assert webhook["status"] == "failed/cancelled"
     assert chapa.booked("payout") == []
 
 
@@ -221,7 +225,7 @@ def test_transfers_in_bulk(chapa: Chapa) -> None:
     batch = chapa.post("/bulk-transfers", body).json()["data"]["id"]
     listed = chapa.get(f"/transfers?batch_id={batch}").json()["data"]
     assert {one["tx_ref"] for one in listed} == {"b-1", "b-2"}
-    assert chapa.post("/bulk-transfers", body).status_code == 400  # the references are known
+    assert chapa.post("/bulk-transfers", body).status_code == 400  # the references were used before
     other = body | {"bulk_data": [entry | {"reference": "b-3"}]}
     assert chapa.post("/bulk-transfers", other).status_code == 429
 
@@ -232,7 +236,7 @@ def test_wallets_are_among_the_banks(chapa: Chapa) -> None:
     assert banks[946]["acct_length"] == 13 and banks[946]["is_mobilemoney"] is None
 
 
-def test_a_restart_finishes_what_was_begun(chapa: Chapa) -> None:
+def test_a_restart_completes_pending_operations(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     refund = chapa.post(f"/refund/{payment['tx_ref']}", {"amount": "40"}).json()["data"]["ref"]
     chapa.transfer(reference="survives")

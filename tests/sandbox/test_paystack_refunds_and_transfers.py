@@ -25,14 +25,14 @@ numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
-    with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.05) as both:
-        yield both
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.05) as pair:
+        yield pair
 
 
 @pytest.fixture
-def paystack(heard: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
-    return Paystack(*heard)
+def paystack(served: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
+    return Paystack(*served)
 
 
 class Paystack(Merchant):
@@ -81,14 +81,18 @@ def test_a_refund_is_pending_processing_processed(paystack: Paystack) -> None:
     assert (data["status"], data["amount"], data["transaction"]["id"]) == ("pending", 2_500, paid["id"])
     assert paystack.refund_becomes(data["id"], "processed")["transaction"] == paid["id"]
     assert paystack.booked("refund") == [("rf-1", "25.00")]
-    news = wait_until(lambda: len(found := paystack.events("refund.")) == 3 and found, "three news arrive")
-    assert sorted(name for name, _ in news) == ["refund.pending", "refund.processed", "refund.processing"]
-    assert {data["amount"] for _, data in news} == {"2500"}
-    assert all("id" not in data and data["transaction_reference"] == paid["reference"] for _, data in news)
+    webhooks = wait_until(
+        lambda: len(found := paystack.events("refund.")) == 3 and found, "three webhooks arrive"
+    )
+    assert sorted(name for name, _ in webhooks) == ["refund.pending", "refund.processed", "refund.processing"]
+    assert {data["amount"] for _, data in webhooks} == {"2500"}
+    assert all(
+        "id" not in data and data["transaction_reference"] == paid["reference"] for _, data in webhooks
+    )
     assert paystack.transaction(paid["reference"])["status"] == "success"
 
 
-def test_a_transaction_paid_back_wholly_is_reversed(paystack: Paystack) -> None:
+def test_a_transaction_that_is_refunded_in_full_is_reversed(paystack: Paystack) -> None:
     paid = paystack.paid()
     for amount in (4_000, None):
         refund = paystack.refund(str(paid["id"]), amount=amount).json()["data"]
@@ -110,7 +114,7 @@ def test_refunds_together_are_at_most_the_payment(paystack: Paystack) -> None:
     assert paystack.refund(paid["reference"]).json()["data"]["amount"] == 1_000
 
 
-def test_what_cannot_be_refunded(paystack: Paystack) -> None:
+def test_refunds_that_are_refused(paystack: Paystack) -> None:
     paid = paystack.paid()
     assert paystack.refund("unknown").status_code == 404
     assert paystack.refund(None).status_code == 404
@@ -123,12 +127,12 @@ def test_what_cannot_be_refunded(paystack: Paystack) -> None:
     assert paystack.refund("unpaid").status_code == 400
 
 
-def test_a_refund_that_fails_gives_its_amount_back(paystack: Paystack) -> None:
+def test_a_failed_refund_releases_its_amount(paystack: Paystack) -> None:
     paid = paystack.paid(712_300)
     refund = paystack.refund(paid["reference"]).json()["data"]
     paystack.refund_becomes(refund["id"], "failed")
-    [(_, news)] = wait_until(lambda: paystack.events("refund.failed"), "the news arrive")
-    assert (news["amount"], "id" in news) == (712_300, False)
+    [(_, webhook)] = wait_until(lambda: paystack.events("refund.failed"), "the webhook arrives")
+    assert (webhook["amount"], "id" in webhook) == (712_300, False)
     assert paystack.booked("refund") == []
     assert paystack.refund(paid["reference"]).ok
 
@@ -137,8 +141,8 @@ def test_a_refund_that_needs_attention(paystack: Paystack) -> None:
     paid = paystack.paid(712_400)
     id = paystack.refund(paid["reference"], amount=100).json()["data"]["id"]
     paystack.refund_becomes(id, "needs-attention")
-    [(_, news)] = wait_until(lambda: paystack.events("refund.needs-attention"), "the news arrive")
-    assert (news["amount"], news["id"]) == (100, id)
+    [(_, webhook)] = wait_until(lambda: paystack.events("refund.needs-attention"), "the webhook arrives")
+    assert (webhook["amount"], webhook["id"]) == (100, id)
     path = f"/refund/retry_with_customer_details/{id}"
     account = {"currency": "KES", "account_number": "1234567890", "bank_id": "9"}
     assert paystack.post(path, {}).status_code == 400
@@ -148,12 +152,14 @@ def test_a_refund_that_needs_attention(paystack: Paystack) -> None:
     assert paystack.booked("refund") == [(str(id), "1.00")]
 
 
-def test_refund_news_out_of_order(paystack: Paystack) -> None:
+def test_refund_webhooks_out_of_order(paystack: Paystack) -> None:
     paid = paystack.paid()
     paystack.sandbox.control({"rules": [{"operation": "refund", "fault": "callback_reorder"}]})
     paystack.refund(paid["reference"])
-    news = wait_until(lambda: len(found := paystack.events("refund.")) == 3 and found, "three news arrive")
-    assert news[0][0] == "refund.processed"
+    webhooks = wait_until(
+        lambda: len(found := paystack.events("refund.")) == 3 and found, "three webhooks arrive"
+    )
+    assert webhooks[0][0] == "refund.processed"
 
 
 @pytest.mark.parametrize(
@@ -189,20 +195,24 @@ def test_recipients_that_are_refused(paystack: Paystack, changed: dict[str, str]
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-def test_a_transfer_is_queued_then_paid(paystack: Paystack) -> None:
+def test_a_transfer_is_queued_then_completed(paystack: Paystack) -> None:
     answer = paystack.transfer(reference="transfer-of-a-whole").json()
     data = answer["data"]
     assert (answer["message"], data["status"]) == ("Transfer has been queued", "pending")
     wait_until(lambda: paystack.transfer_status("transfer-of-a-whole") == "success", "it is paid")
     assert paystack.booked("payout") == [("transfer-of-a-whole", "500.00")]
-    [(name, news)] = wait_until(lambda: paystack.events("transfer."), "the news arrive")
-    assert (name, news["amount"], news["reference"]) == ("transfer.success", 50_000, "transfer-of-a-whole")
-    assert news["recipient"]["details"]["account_number"] == "0712345678"
+    [(name, webhook)] = wait_until(lambda: paystack.events("transfer."), "the webhook arrives")
+    assert (name, webhook["amount"], webhook["reference"]) == (
+        "transfer.success",
+        50_000,
+        "transfer-of-a-whole",
+    )
+    assert webhook["recipient"]["details"]["account_number"] == "0712345678"
     for handle in (data["transfer_code"], data["id"]):
         assert paystack.get(f"/transfer/{handle}").json()["data"]["status"] == "success"
 
 
-def test_a_transfer_s_reference_is_used_once(paystack: Paystack) -> None:
+def test_a_transfer_reference_is_used_once(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     body = {"reference": "the-same-reference", "recipient": recipient}
     answers = together(6, lambda _: paystack.transfer(**body))
@@ -234,11 +244,11 @@ def test_transfers_that_are_refused(paystack: Paystack, changed: dict[str, Any],
 def test_transfers_that_do_not_succeed(paystack: Paystack, amount: int, status: str) -> None:
     paystack.transfer(reference="transfer-that-fails", amount=amount)
     wait_until(lambda: paystack.transfer_status("transfer-that-fails") == status, status)
-    [(name, _)] = wait_until(lambda: paystack.events("transfer."), "the news arrive")
+    [(name, _)] = wait_until(lambda: paystack.events("transfer."), "the webhook arrives")
     assert name == f"transfer.{status}" and paystack.booked("payout") == []
 
 
-def test_a_transfer_wants_a_code(paystack: Paystack) -> None:
+def test_a_transfer_requires_a_code(paystack: Paystack) -> None:
     answer = paystack.transfer(reference="transfer-with-code", amount=712_100).json()
     code = answer["data"]["transfer_code"]
     assert answer["data"]["status"] == "otp"
@@ -254,17 +264,21 @@ def test_a_transfer_wants_a_code(paystack: Paystack) -> None:
 def test_a_transfer_succeeds_at_once(paystack: Paystack) -> None:
     assert paystack.transfer(amount=712_200).json()["data"]["status"] == "success"
     paystack.transfer(reference="the-transfer-after-it")
-    paystack.sandbox.control({"advance_s": 10})  # the timers of both are due, its own the first of them
-    wait_until(lambda: paystack.transfer_status("the-transfer-after-it") == "success", "the next is paid")
+    # Both timers are due then, that of the first transfer before the other.
+    paystack.sandbox.control({"advance_s": 10})
+    wait_until(
+        lambda: paystack.transfer_status("the-transfer-after-it") == "success",
+        "the next transfer is completed",
+    )
     assert sorted(amount for _, amount in paystack.booked("payout")) == ["500.00", "7122.00"]
     assert len(paystack.sandbox.callbacks("paystack")) == 2
 
 
-def test_a_transfer_s_answer_is_lost(paystack: Paystack) -> None:
+def test_the_answer_of_a_transfer_is_lost(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     with pytest.raises(requests.ConnectionError):
         paystack.transfer(reference="transfer-of-no-answer", amount=700_100, recipient=recipient)
-    wait_until(lambda: paystack.transfer_status("transfer-of-no-answer") == "success", "done all the same")
+    wait_until(lambda: paystack.transfer_status("transfer-of-no-answer") == "success", "it was done")
     unknown = paystack.get("/transfer/verify/transfer-never-seen")
     assert (unknown.status_code, unknown.json()["message"]) == (404, "Transfer not found")
 
@@ -301,7 +315,7 @@ def test_banks_accounts_and_balances(paystack: Paystack) -> None:
     assert kes() - before == 9_500 - fees
 
 
-def test_a_restart_finishes_what_was_begun(paystack: Paystack) -> None:
+def test_a_restart_completes_pending_operations(paystack: Paystack) -> None:
     paid = paystack.paid()
     refund = paystack.refund(paid["reference"], amount=4_000).json()["data"]["id"]
     paystack.transfer(reference="transfer-that-survives")

@@ -1,4 +1,4 @@
-"""A push and a command of M-Pesa end once, whoever ends them."""
+"""M-Pesa's pushes and commands end only once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from app.sandbox.mpesa.simulator import Simulator
 from tests.support.daraja import PHONE
 from tests.support.sandbox_parts import opened
 
-NOBODY = "http://127.0.0.1:9/stk"
+UNREACHABLE = "http://127.0.0.1:9/stk"
 
 
 @pytest.fixture
 def inside(tmp_path: Path) -> Iterator[Sandbox]:
-    """Not started: nothing ends by itself."""
+    """The parts, not started: no timer runs."""
     sandbox = opened(tmp_path, autopay_s=None)
     yield sandbox
     sandbox.close()
@@ -30,7 +30,7 @@ def inside(tmp_path: Path) -> Iterator[Sandbox]:
 def a_push(pushes: Pushes) -> str:
     asked = {
         "shortcode": "174379", "type": "CustomerPayBillOnline", "amount": 100, "phone": PHONE, "party_b": "174379",
-        "callback_url": NOBODY, "reference": "ORDER1", "description": "", "fixed_code": None,
+        "callback_url": UNREACHABLE, "reference": "ORDER1", "description": "", "fixed_code": None,
     }  # fmt: skip
     return str(pushes.create(asked, NO_FAULT)["id"])
 
@@ -38,7 +38,7 @@ def a_push(pushes: Pushes) -> str:
 def a_payout() -> dict[str, Any]:
     return {
         "operation": "b2c", "amount": 100, "party_a": "600984", "party_b": PHONE, "originator": "payout-1",
-        "reference": "payout-1", "is_own": True, "is_operator": True, "timeout_url": NOBODY, "result_url": NOBODY,
+        "reference": "payout-1", "is_own": True, "is_operator": True, "timeout_url": UNREACHABLE, "result_url": UNREACHABLE,
     }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_a_push_that_was_paid_cannot_be_cancelled_nor_expire(inside: Sandbox) ->
     assert len(inside.callbacks.listed()) == 1
 
 
-def test_many_at_once_end_a_push_once(inside: Sandbox) -> None:
+def test_concurrent_requests_end_a_push_once(inside: Sandbox) -> None:
     pushes = Pushes(inside)
     id = a_push(pushes)
     with ThreadPoolExecutor(8) as pool:
@@ -61,7 +61,7 @@ def test_many_at_once_end_a_push_once(inside: Sandbox) -> None:
     assert ended.count(True) == 1 and len(inside.callbacks.listed()) == 1
 
 
-def test_two_pushes_of_one_moment_have_ids_of_their_own(inside: Sandbox) -> None:
+def test_pushes_at_the_same_time_have_different_ids(inside: Sandbox) -> None:
     pushes = Pushes(inside)
     assert len({a_push(pushes) for _ in range(50)}) == 50
 
