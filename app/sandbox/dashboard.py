@@ -8,30 +8,32 @@ from typing import Final
 
 from app.sandbox.control import Control
 
-CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType({
-    "mpesa": {
-        "consumer_key": "sandbox-consumer-key",
-        "consumer_secret": "sandbox-consumer-secret",
-        "shortcode": "174379",
-        "passkey": "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
-        "initiator": "testapi",
-        "initiator_password": "Sandbox#2026",
-        "security_credential": "c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs",
-        "b2c_shortcode": "600984",
-        "b2b_shortcode": "600984",
-    },
-    "stripe": {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
-    "chapa": {
-        "secret_key": "CHASECK_TEST-sandbox",
-        "webhook_secret": "chapa-sandbox-hook",
-        "approval_secret": "chapa-sandbox-approval",
-    },
-    "paystack": {"secret_key": "sk_test_sandbox_paystack"},
-    "pesapal": {
-        "consumer_key": "qkio1BGGYAXTu2JOfm7XSXNruoZsrqEW",
-        "consumer_secret": "osGQ364R49cXKeOYSpaOnT++rHs=",
-    },
-})  # fmt: skip
+CREDENTIALS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "mpesa": {
+            "consumer_key": "sandbox-consumer-key",
+            "consumer_secret": "sandbox-consumer-secret",
+            "shortcode": "174379",
+            "passkey": "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919",
+            "initiator": "testapi",
+            "initiator_password": "Sandbox#2026",
+            "security_credential": "c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs",
+            "b2c_shortcode": "600984",
+            "b2b_shortcode": "600984",
+        },
+        "stripe": {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"},
+        "chapa": {
+            "secret_key": "CHASECK_TEST-sandbox",
+            "webhook_secret": "chapa-sandbox-hook",
+            "approval_secret": "chapa-sandbox-approval",
+        },
+        "paystack": {"secret_key": "sk_test_sandbox_paystack"},
+        "pesapal": {
+            "consumer_key": "qkio1BGGYAXTu2JOfm7XSXNruoZsrqEW",
+            "consumer_secret": "osGQ364R49cXKeOYSpaOnT++rHs=",
+        },
+    }
+)
 """Published test values, or values of the sandbox's own. They are valid in the sandbox only."""
 
 

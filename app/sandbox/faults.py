@@ -49,50 +49,54 @@ class Plan:
         return {name: value for name, value in asdict(self).items() if value != getattr(NO_FAULT, name)}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any] | None) -> Plan:
+    def from_json(cls, members: Mapping[str, Any] | None) -> Plan:
         """The plan that `to_json` wrote."""
-        return cls(**(kept or {}))
+        return cls(**(members or {}))
 
 
 NO_FAULT: Final = Plan()
 
-MAGIC: Final[Mapping[Decimal, Plan]] = MappingProxyType({
-    Decimal(amount): plan
-    for amount, plan in {
-        7001: Plan(drop=True),
-        7002: Plan(after=500),
-        7003: Plan(before=500),
-        7004: Plan(delay_s=10),
-        7005: Plan(callback_copies=0),
-        7006: Plan(callback_copies=3),
-        7007: Plan(callback_early=True),
-        7008: Plan(callback_delay_s=10),
-        7009: Plan(wrong_amount=True),
-        7010: Plan(rate_limited=True),
-        7011: Plan(token_expired=True),
-        7012: Plan(callback_reorder=True),
-        7101: Plan(outcome="insufficient_funds"),
-        7102: Plan(outcome="cancelled"),
-        7103: Plan(outcome="timed_out"),
-        7104: Plan(outcome="declined"),
-    }.items()
-})  # fmt: skip
+MAGIC: Final[Mapping[Decimal, Plan]] = MappingProxyType(
+    {
+        Decimal(amount): plan
+        for amount, plan in {
+            7001: Plan(drop=True),
+            7002: Plan(after=500),
+            7003: Plan(before=500),
+            7004: Plan(delay_s=10),
+            7005: Plan(callback_copies=0),
+            7006: Plan(callback_copies=3),
+            7007: Plan(callback_early=True),
+            7008: Plan(callback_delay_s=10),
+            7009: Plan(wrong_amount=True),
+            7010: Plan(rate_limited=True),
+            7011: Plan(token_expired=True),
+            7012: Plan(callback_reorder=True),
+            7101: Plan(outcome="insufficient_funds"),
+            7102: Plan(outcome="cancelled"),
+            7103: Plan(outcome="timed_out"),
+            7104: Plan(outcome="declined"),
+        }.items()
+    }
+)
 """Amount of a charge or payout, in major units of any currency → its plan, the same at every provider."""
 
-FAULTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Plan]]] = MappingProxyType({
-    "delay": lambda rule: Plan(delay_s=float(rule.get("seconds", 10))),
-    "before": lambda rule: Plan(before=int(rule.get("status", 500))),
-    "after": lambda rule: Plan(after=int(rule.get("status", 500))),
-    "drop": lambda rule: Plan(drop=True),
-    "rate_limit": lambda rule: Plan(rate_limited=True),
-    "token_expired": lambda rule: Plan(token_expired=True),
-    "callback_lost": lambda rule: Plan(callback_copies=0),
-    "callback_copies": lambda rule: Plan(callback_copies=int(rule.get("copies", 3))),
-    "callback_delay": lambda rule: Plan(callback_delay_s=float(rule.get("seconds", 10))),
-    "callback_early": lambda rule: Plan(callback_early=True),
-    "callback_reorder": lambda rule: Plan(callback_reorder=True),
-    "wrong_amount": lambda rule: Plan(wrong_amount=True),
-})  # fmt: skip
+FAULTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Plan]]] = MappingProxyType(
+    {
+        "delay": lambda rule: Plan(delay_s=float(rule.get("seconds", 10))),
+        "before": lambda rule: Plan(before=int(rule.get("status", 500))),
+        "after": lambda rule: Plan(after=int(rule.get("status", 500))),
+        "drop": lambda rule: Plan(drop=True),
+        "rate_limit": lambda rule: Plan(rate_limited=True),
+        "token_expired": lambda rule: Plan(token_expired=True),
+        "callback_lost": lambda rule: Plan(callback_copies=0),
+        "callback_copies": lambda rule: Plan(callback_copies=int(rule.get("copies", 3))),
+        "callback_delay": lambda rule: Plan(callback_delay_s=float(rule.get("seconds", 10))),
+        "callback_early": lambda rule: Plan(callback_early=True),
+        "callback_reorder": lambda rule: Plan(callback_reorder=True),
+        "wrong_amount": lambda rule: Plan(wrong_amount=True),
+    }
+)
 """Fault of a rule → the plan, made from the rule's numbers."""
 
 _NUMBERS: Final = {"probability": (0, 1), "seconds": (0, 600), "status": (400, 599), "copies": (0, 50)}

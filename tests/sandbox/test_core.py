@@ -86,7 +86,7 @@ def test_totals_are_by_currency(inside: Sandbox) -> None:
     for number, (kind, amount, currency) in enumerate(rows):
         inside.records.add(
             "stripe", kind, reference=f"r{number}", id=str(number), amount=Decimal(amount), currency=currency
-        )  # fmt: skip
+        )
     records = inside.records.read("stripe")
     assert records["totals"]["KES"] == {
         "charge": "100.00",
@@ -102,8 +102,9 @@ def test_totals_are_by_currency(inside: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [("1E+3", "1000.00"), ("0", "0.00"), ("5.1", "5.10"), ("0.1250", "0.125"), ("-3", "-3.00")]
-)  # fmt: skip
+    ("amount", "text"),
+    [("1E+3", "1000.00"), ("0", "0.00"), ("5.1", "5.10"), ("0.1250", "0.125"), ("-3", "-3.00")],
+)
 def test_amounts_as_text(amount: str, text: str) -> None:
     assert decimal_text(Decimal(amount)) == text
 
@@ -236,9 +237,17 @@ def test_probability(inside: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [None, {}, {"fault": "fire"}, {"fault": "drop", "times": -1}, {"fault": "drop", "times": "1"},
-     {"fault": "drop", "probability": 2}, {"fault": "after", "status": 200}, {"fault": "drop", "provder": "stripe"}],
-)  # fmt: skip
+    [
+        None,
+        {},
+        {"fault": "fire"},
+        {"fault": "drop", "times": -1},
+        {"fault": "drop", "times": "1"},
+        {"fault": "drop", "probability": 2},
+        {"fault": "after", "status": 200},
+        {"fault": "drop", "provder": "stripe"},
+    ],
+)
 def test_invalid_rules(rule: object) -> None:
     with pytest.raises(RuleInvalid):
         checked_rule(rule)

@@ -129,9 +129,18 @@ def test_control_shows_and_changes(served: RunningSandbox) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [[], {"autopay": 1}, {"autopay_s": -1}, {"autopay_s": True}, {"rules": {}}, {"rules": [{"fault": "fire"}]},
-     {"webhooks": {"stripe": "ftp://x"}}, {"credentials": {"stripe": "x"}}, {"autopay_s": 9, "rules": [1]}],
-)  # fmt: skip
+    [
+        [],
+        {"autopay": 1},
+        {"autopay_s": -1},
+        {"autopay_s": True},
+        {"rules": {}},
+        {"rules": [{"fault": "fire"}]},
+        {"webhooks": {"stripe": "ftp://x"}},
+        {"credentials": {"stripe": "x"}},
+        {"autopay_s": 9, "rules": [1]},
+    ],
+)
 def test_invalid_control_values_are_refused_and_change_nothing(
     served: RunningSandbox, wanted: object
 ) -> None:

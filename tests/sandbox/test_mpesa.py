@@ -62,12 +62,15 @@ def test_token_requests_that_are_refused(merchant: Merchant) -> None:
 def test_requests_without_token_by_get_and_to_unknown_paths(merchant: Merchant) -> None:
     base = f"{merchant.sandbox.url}/mpesa"
     answers = [
-        requests.post(base + PUSH, json={}, timeout=30), requests.get(base + PUSH, timeout=30),
+        requests.post(base + PUSH, json={}, timeout=30),
+        requests.get(base + PUSH, timeout=30),
         requests.post(base + "/mpesa/stkpush/v9/x", json={}, timeout=30),
-    ]  # fmt: skip
+    ]
     assert [(answer.status_code, answer.json()["errorCode"]) for answer in answers] == [
-        (404, "404.001.04"), (405, "405.001"), (404, "404.001.01"),
-    ]  # fmt: skip
+        (404, "404.001.04"),
+        (405, "405.001"),
+        (404, "404.001.01"),
+    ]
 
 
 # --- pushes
@@ -150,10 +153,22 @@ def test_with_one_prompt_a_second_push_and_an_equal_push_are_refused(merchant: M
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("BusinessShortCode", "12"), ("Timestamp", "20211340000000"), ("TransactionType", "Pay"), ("Amount", 1.5),
-     ("Amount", 0), ("Amount", True), ("PartyA", "0708374149"), ("PhoneNumber", "+254708374149"), ("PartyB", ""),
-     ("CallBackURL", "ftp://x"), ("AccountReference", "x" * 13), ("AccountReference", "a b"), ("TransactionDesc", "x" * 14)],
-)  # fmt: skip
+    [
+        ("BusinessShortCode", "12"),
+        ("Timestamp", "20211340000000"),
+        ("TransactionType", "Pay"),
+        ("Amount", 1.5),
+        ("Amount", 0),
+        ("Amount", True),
+        ("PartyA", "0708374149"),
+        ("PhoneNumber", "+254708374149"),
+        ("PartyB", ""),
+        ("CallBackURL", "ftp://x"),
+        ("AccountReference", "x" * 13),
+        ("AccountReference", "a b"),
+        ("TransactionDesc", "x" * 14),
+    ],
+)
 def test_an_invalid_field_is_named(merchant: Merchant, field: str, value: Any) -> None:
     answer = merchant.post(PUSH, merchant.push_body(**{field: value}))
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "400.002.02")
@@ -173,8 +188,11 @@ def test_the_password_is_checked(merchant: Merchant) -> None:
 def test_another_content_type_is_an_invalid_shortcode(merchant: Merchant) -> None:
     headers = {"Authorization": f"Bearer {merchant.token}", "Content-Type": "text/plain"}
     answer = requests.post(
-        f"{merchant.sandbox.url}/mpesa{PUSH}", data=json.dumps(merchant.push_body()), headers=headers, timeout=30
-    )  # fmt: skip
+        f"{merchant.sandbox.url}/mpesa{PUSH}",
+        data=json.dumps(merchant.push_body()),
+        headers=headers,
+        timeout=30,
+    )
     assert answer.json()["errorMessage"] == "Bad Request - Invalid BusinessShortCode"
 
 
@@ -263,8 +281,13 @@ def test_an_expired_token_and_too_many_requests(merchant: Merchant) -> None:
 def test_a_user_pays_rejects_and_mistypes(merchant: Merchant) -> None:
     merchant.sandbox.control({"autopay_s": "off"})
     for number, (form, code) in enumerate(
-        [({"do": "accept", "pin": "1234"}, 0), ({"do": "reject"}, 1032), ({"do": "accept", "pin": "0000"}, 2001)], 1
-    ):  # fmt: skip
+        [
+            ({"do": "accept", "pin": "1234"}, 0),
+            ({"do": "reject"}, 1032),
+            ({"do": "accept", "pin": "0000"}, 2001),
+        ],
+        1,
+    ):
         ack = merchant.push(50 + number)
         page = f"{merchant.sandbox.url}/sandbox/phone/{ack['CheckoutRequestID']}"
         assert f"KES {50 + number}.00" in requests.get(page, timeout=30).text

@@ -60,9 +60,15 @@ def test_b2c_pays_and_refuses_a_repeated_id(merchant: Merchant) -> None:
 
 @pytest.mark.parametrize(
     ("change", "code"),
-    [({"Amount": 9}, 2), ({"Amount": 7101}, 1), ({"Amount": 7140}, 2040), ({"SecurityCredential": "eHg="}, 2001),
-     ({"InitiatorName": "invalid"}, 2001), ({"PartyA": "600001"}, 2028)],
-)  # fmt: skip
+    [
+        ({"Amount": 9}, 2),
+        ({"Amount": 7101}, 1),
+        ({"Amount": 7140}, 2040),
+        ({"SecurityCredential": "eHg="}, 2001),
+        ({"InitiatorName": "invalid"}, 2001),
+        ({"PartyA": "600001"}, 2028),
+    ],
+)
 def test_b2c_failures_are_in_the_result(merchant: Merchant, change: dict[str, Any], code: int) -> None:
     assert merchant.post(B2C, merchant.b2c_body(**change)).status_code == 200
     result = merchant.result()
@@ -72,8 +78,14 @@ def test_b2c_failures_are_in_the_result(merchant: Merchant, change: dict[str, An
 
 
 def test_b2c_fields(merchant: Merchant) -> None:
-    for field, value in [("OriginatorConversationID", ""), ("CommandID", "X"), ("PartyB", "0700"), ("Remarks", "x"),
-                         ("ResultURL", None), ("Occassion", "x" * 101)]:  # fmt: skip
+    for field, value in [
+        ("OriginatorConversationID", ""),
+        ("CommandID", "X"),
+        ("PartyB", "0700"),
+        ("Remarks", "x"),
+        ("ResultURL", None),
+        ("Occassion", "x" * 101),
+    ]:
         answer = merchant.post(B2C, merchant.b2c_body(**{field: value}))
         assert answer.json()["errorMessage"] == f"Bad Request - Invalid {field}"
 

@@ -29,17 +29,32 @@ def inside(tmp_path: Path) -> Iterator[Sandbox]:
 
 def a_push(pushes: Pushes) -> str:
     asked = {
-        "shortcode": "174379", "type": "CustomerPayBillOnline", "amount": 100, "phone": PHONE, "party_b": "174379",
-        "callback_url": UNREACHABLE, "reference": "ORDER1", "description": "", "fixed_code": None,
-    }  # fmt: skip
+        "shortcode": "174379",
+        "type": "CustomerPayBillOnline",
+        "amount": 100,
+        "phone": PHONE,
+        "party_b": "174379",
+        "callback_url": UNREACHABLE,
+        "reference": "ORDER1",
+        "description": "",
+        "fixed_code": None,
+    }
     return str(pushes.create(asked, NO_FAULT)["id"])
 
 
 def a_payout() -> dict[str, Any]:
     return {
-        "operation": "b2c", "amount": 100, "party_a": "600984", "party_b": PHONE, "originator": "payout-1",
-        "reference": "payout-1", "is_own": True, "is_operator": True, "timeout_url": UNREACHABLE, "result_url": UNREACHABLE,
-    }  # fmt: skip
+        "operation": "b2c",
+        "amount": 100,
+        "party_a": "600984",
+        "party_b": PHONE,
+        "originator": "payout-1",
+        "reference": "payout-1",
+        "is_own": True,
+        "is_operator": True,
+        "timeout_url": UNREACHABLE,
+        "result_url": UNREACHABLE,
+    }
 
 
 def test_a_push_that_was_paid_cannot_be_cancelled_nor_expire(inside: Sandbox) -> None:

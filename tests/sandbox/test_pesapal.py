@@ -53,9 +53,10 @@ def test_a_token_expires_after_five_minutes(merchant: Merchant, sandbox: Running
     late = merchant.call("/URLSetup/GetIpnList")
     assert (late.status_code, late.json()["status"]) == (401, "401")
     assert late.json()["error"] == {
-        "error_type": "authentication_error", "code": "invalid_api_credentials_provided",
+        "error_type": "authentication_error",
+        "code": "invalid_api_credentials_provided",
         "message": "Invalid Access Token",
-    }  # fmt: skip
+    }
     merchant.token = "guessed"
     assert merchant.call("/Transactions/GetTransactionStatus", orderTrackingId="x").status_code == 401
 
@@ -66,8 +67,10 @@ def test_wrong_keys_are_http_200(merchant: Merchant) -> None:
     body = answer.json()
     assert body["status"] == "500" and "token" not in body
     assert body["error"] == {
-        "error_type": "api_error", "code": "invalid_consumer_key_or_secret_provided", "message": "",
-    }  # fmt: skip
+        "error_type": "api_error",
+        "code": "invalid_consumer_key_or_secret_provided",
+        "message": "",
+    }
 
 
 def test_ipn_registration(merchant: Merchant) -> None:
@@ -114,9 +117,10 @@ def test_a_card_pays(merchant: Merchant, sandbox: RunningSandbox, receiver: Call
     (ipn,) = receiver.wait_for(1, path="/ipn")
     assert ipn.method == "POST"
     assert json.loads(ipn.body) == {
-        "OrderTrackingId": order["order_tracking_id"], "OrderMerchantReference": "order-1",
+        "OrderTrackingId": order["order_tracking_id"],
+        "OrderMerchantReference": "order-1",
         "OrderNotificationType": "IPNCHANGE",
-    }  # fmt: skip
+    }
     assert sandbox.book("pesapal", "order-1")["totals"]["KES"]["charge"] == "1250.50"
     assert click(order).status_code == 404 and len(sandbox.book("pesapal")["entries"]) == 1
 

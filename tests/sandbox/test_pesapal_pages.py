@@ -70,9 +70,10 @@ HTML_TEXT = "<script>alert(1)</script>\"'><img src=x>"
 
 def test_pages_escape_texts(merchant: Merchant, sandbox: RunningSandbox) -> None:
     order = merchant.order(
-        description=HTML_TEXT, callback_url=f"http://127.0.0.1:9/back?q={HTML_TEXT}",
+        description=HTML_TEXT,
+        callback_url=f"http://127.0.0.1:9/back?q={HTML_TEXT}",
         billing_address={"phone_number": "254712345678", "first_name": HTML_TEXT, "last_name": HTML_TEXT},
-    )  # fmt: skip
+    )
     pages = [requests.get(order["redirect_url"], timeout=30)]
     click(order)
     pages.append(requests.get(order["redirect_url"], timeout=30))

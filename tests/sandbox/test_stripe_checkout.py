@@ -99,8 +99,10 @@ def test_a_user_pays_on_the_page(client: Any, sandbox: RunningSandbox, receiver:
     assert done.payment_intent.latest_charge.amount == 250000
     assert done.line_items.data[0].description == "Basket"
     assert sorted(types(receiver, 3)) == [
-        "checkout.session.completed", "payment_intent.payment_failed", "payment_intent.succeeded",
-    ]  # fmt: skip
+        "checkout.session.completed",
+        "payment_intent.payment_failed",
+        "payment_intent.succeeded",
+    ]
     assert recorded_amounts(sandbox) == ["2500.00"]
     again = submit(session)
     assert again.status_code == 400 and recorded_amounts(sandbox) == ["2500.00"]
@@ -200,8 +202,10 @@ def test_webhooks_in_the_wrong_order(
     session = open_session(client, 701200)
     assert submit(session).status_code == 303
     assert types(receiver, 3) == [
-        "checkout.session.completed", "payment_intent.succeeded", "payment_intent.payment_failed",
-    ]  # fmt: skip
+        "checkout.session.completed",
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+    ]
     assert recorded_amounts(sandbox) == ["7012.00"]
 
 

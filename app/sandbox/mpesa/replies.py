@@ -11,27 +11,29 @@ from typing import Final
 
 NAIROBI: Final = timezone(timedelta(hours=3), "EAT")
 
-RESULTS: Final[Mapping[str, str]] = MappingProxyType({
-    "0": "The service request is processed successfully.",
-    "1": "The balance is insufficient for the transaction.",
-    "2": "Declined due to limit rule: less than the minimum transaction amount.",
-    "3": "Declined due to limit rule: greater than the maximum transaction amount.",
-    "8": "Declined due to limit rule: would exceed the maximum account balance.",
-    "17": "Rule limited.",
-    "25": "The parameter Amount is invalid.",
-    "26": "System busy. The service request is rejected.",
-    "1001": "Unable to lock subscriber, a transaction is already in process for the current subscriber.",
-    "1019": "Transaction has expired.",
-    "1025": "An error occurred while sending a push request.",
-    "1032": "Request Cancelled by user.",
-    "1037": "DS timeout user cannot be reached.",
-    "2001": "The initiator information is invalid.",
-    "2028": "The request is not permitted according to product assignment.",
-    "2040": "Credit Party customer type (Unregistered or Registered Customer) can't be supported by the service.",
-    "7777": "A result that no document lists.",
-    "R000001": "The transaction has already been reversed.",
-    "R000002": "The OriginalTransactionID is invalid.",
-})  # fmt: skip
+RESULTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "0": "The service request is processed successfully.",
+        "1": "The balance is insufficient for the transaction.",
+        "2": "Declined due to limit rule: less than the minimum transaction amount.",
+        "3": "Declined due to limit rule: greater than the maximum transaction amount.",
+        "8": "Declined due to limit rule: would exceed the maximum account balance.",
+        "17": "Rule limited.",
+        "25": "The parameter Amount is invalid.",
+        "26": "System busy. The service request is rejected.",
+        "1001": "Unable to lock subscriber, a transaction is already in process for the current subscriber.",
+        "1019": "Transaction has expired.",
+        "1025": "An error occurred while sending a push request.",
+        "1032": "Request Cancelled by user.",
+        "1037": "DS timeout user cannot be reached.",
+        "2001": "The initiator information is invalid.",
+        "2028": "The request is not permitted according to product assignment.",
+        "2040": "Credit Party customer type (Unregistered or Registered Customer) can't be supported by the service.",
+        "7777": "A result that no document lists.",
+        "R000001": "The transaction has already been reversed.",
+        "R000002": "The OriginalTransactionID is invalid.",
+    }
+)
 """Result code → its description. 7777 is a code that Daraja does not document."""
 
 

@@ -33,9 +33,13 @@ REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "abandoned
 CAPTURE_METHODS: Final = ("automatic", "automatic_async", "manual")
 TEXTS: Final = {
     # parameter → its maximum length
-    "customer": 255, "description": 1000, "setup_future_usage": 20, "statement_descriptor": 22,
-    "statement_descriptor_suffix": 22, "transfer_group": 255,
-}  # fmt: skip
+    "customer": 255,
+    "description": 1000,
+    "setup_future_usage": 20,
+    "statement_descriptor": 22,
+    "statement_descriptor_suffix": 22,
+    "transfer_group": 255,
+}
 RETURN_URL_NEEDED: Final = (
     "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment "
     "methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept "

@@ -27,9 +27,15 @@ CREATE: Final = (
     "phone_number_collection", "submit_type", "success_url", "ui_mode",
 )  # fmt: skip
 INTENT_DATA: Final = (
-    "capture_method", "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor",
-    "statement_descriptor_suffix", "transfer_group",
-)  # fmt: skip
+    "capture_method",
+    "description",
+    "metadata",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
 TIMER: Final = "stripe.expiry"
 SHORTEST_S, LONGEST_S = 30 * 60, 24 * 3600
 UNPAID_OUTCOMES: Final = ("timed_out", "cancelled")
