@@ -1,4 +1,4 @@
-"""The sandbox's own HTTP: control, books, callbacks, and the index page."""
+"""The sandbox's own HTTP: control, the providers' records, callbacks, and the index page."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from app.sandbox.faults import RuleInvalid, checked_rule
 
 LOCAL: Final = ("127.0.0.1", "::1")
 TITLES: Final = {
-    "mpesa": "M-Pesa", "stripe": "Stripe", "chapa": "Chapa", "paystack": "Paystack", "pesapal": "Pesapal",
-}  # fmt: skip
+    "mpesa": "M-Pesa",
+    "stripe": "Stripe",
+    "chapa": "Chapa",
+    "paystack": "Paystack",
+    "pesapal": "Pesapal",
+}
 _LINKS: Final = ("page", "_page", "checkout_url", "authorization_url", "redirect_url", "url")
 _REFERENCES: Final = ("tx_ref", "merchant_reference", "client_reference_id", "reference", "_id")
-"""The merchant's own name of a payment comes first: it is what somebody looks for."""
+"""The merchant's reference of a payment comes first, because users search for it."""
 
 
 class ControlInvalid(ValueError):
-    """What was sent to /sandbox/control cannot be done; the message says why."""
+    """A request to /sandbox/control is not valid; the message says why."""
 
 
 def make_blueprint(sandbox: Sandbox) -> Blueprint:
-    """Everything under /sandbox that is no simulator."""
+    """Everything under /sandbox, except the M-Pesa phone."""
     blueprint = Blueprint("sandbox", __name__)
-    blueprint.before_request(lambda: _refusal(sandbox))
+    blueprint.before_request(lambda: _forbidden(sandbox))
     blueprint.errorhandler(ControlInvalid)(_invalid)
     blueprint.errorhandler(RuleInvalid)(_invalid)
     _add_control(blueprint, sandbox)
@@ -38,27 +42,27 @@ def make_blueprint(sandbox: Sandbox) -> Blueprint:
 
 def _add_control(blueprint: Blueprint, sandbox: Sandbox) -> None:
     @blueprint.get("/control")
-    def shown() -> dict[str, Any]:
+    def get_control() -> dict[str, Any]:
         return state(sandbox)
 
     @blueprint.post("/control")
-    def changed() -> dict[str, Any]:
+    def change_control() -> dict[str, Any]:
         apply(sandbox, request.get_json(silent=True))
         return state(sandbox)
 
     @blueprint.delete("/control")
-    def forgotten() -> dict[str, Any]:
+    def delete_rules() -> dict[str, Any]:
         sandbox.control.set("rules", [])
         return state(sandbox)
 
     @blueprint.post("/control/reset")
-    def was_reset() -> dict[str, Any]:
+    def reset() -> dict[str, Any]:
         sandbox.reset()
         return state(sandbox)
 
     @blueprint.post("/callbacks/<int:id>/repeat")
-    def repeated(id: int) -> Any:
-        if not sandbox.courier.repeat(id):
+    def repeat_callback(id: int) -> Any:
+        if not sandbox.callbacks.repeat(id):
             return {"error": "There is no such callback."}, 404
         return {"id": id, "status": "waiting"} if request.is_json else redirect(url_for("sandbox.index"))
 
@@ -69,17 +73,17 @@ def _add_reading(blueprint: Blueprint, sandbox: Sandbox) -> None:
         return {"status": "ok"}
 
     @blueprint.get("/book/<provider>")
-    def book(provider: str) -> dict[str, Any]:
-        return sandbox.book.read(provider, reference=request.args.get("reference"))
+    def records(provider: str) -> dict[str, Any]:
+        return sandbox.records.read(provider, reference=request.args.get("reference"))
 
     @blueprint.get("/waiting")
     def waiting() -> dict[str, int]:
-        """How much is under way or will begin within `within` seconds (default 1): for tests that wait for quiet."""
+        """The number of timers that are running or will start within `within` seconds (default 1). For tests."""
         return {"due_soon": sandbox.timers.waiting(request.args.get("within", 1.0, type=float))}
 
     @blueprint.get("/callbacks")
     def callbacks() -> dict[str, Any]:
-        return {"callbacks": sandbox.courier.listed(request.args.get("provider"))}
+        return {"callbacks": sandbox.callbacks.listed(request.args.get("provider"))}
 
     @blueprint.get("/")
     def index() -> str:
@@ -88,50 +92,51 @@ def _add_reading(blueprint: Blueprint, sandbox: Sandbox) -> None:
                 "name": name,
                 "title": title,
                 "payments": _payments(sandbox, name),
-                "totals": sandbox.book.read(name)["totals"],
+                "totals": sandbox.records.read(name)["totals"],
             }
             for name, title in TITLES.items()
         ]
-        callbacks = list(reversed(sandbox.courier.listed(limit=15)))
+        callbacks = list(reversed(sandbox.callbacks.listed(limit=15)))
         return render_template(
             "sandbox/index.html", providers=providers, callbacks=callbacks, control=state(sandbox)
         )
 
 
 def _payments(sandbox: Sandbox, provider: str) -> list[dict[str, Any]]:
-    """The latest documents that have a page, as rows of the index."""
+    """The latest documents that have a page, as rows of the index page."""
     rows = []
     for document in sandbox.store.latest(provider, limit=100):
         link = next((document[name] for name in _LINKS if isinstance(document.get(name), str)), None)
-        if link and _is_ours(sandbox, link):
+        if link and _is_in_sandbox(sandbox, link):
             reference = next(document[name] for name in _REFERENCES if document.get(name))
-            rows.append({
-                "reference": reference, "link": link,
+            row = {
+                "reference": reference,
+                "link": link,
                 "status": document.get("status") or document.get("state") or "",
                 "amount": document.get("_in_major") or document.get("amount", ""),
                 "currency": document.get("currency", "").upper(),
-            })  # fmt: skip
+            }
+            rows.append(row)
     return rows[:10]
 
 
-def _is_ours(sandbox: Sandbox, link: str) -> bool:
+def _is_in_sandbox(sandbox: Sandbox, link: str) -> bool:
     return link.startswith(("/", f"{sandbox.settings.public_url}/"))
 
 
 def state(sandbox: Sandbox) -> dict[str, Any]:
-    """Everything that is controlled."""
+    """All controlled values."""
     names = ("autopay_s", "rules", "webhooks", "credentials", "options", "advance_s")
-    shown = {name: sandbox.control.get(name) for name in names}
-    if shown["autopay_s"] is None:
-        shown["autopay_s"] = "off"
-    shown["webhooks"] = {name: sandbox.dashboard.webhook_url(name) for name in CREDENTIALS} | shown[
-        "webhooks"
-    ]
-    return shown
+    values = {name: sandbox.control.get(name) for name in names}
+    if values["autopay_s"] is None:
+        values["autopay_s"] = "off"
+    default_webhooks = {name: sandbox.dashboard.webhook_url(name) for name in CREDENTIALS}
+    values["webhooks"] = default_webhooks | values["webhooks"]
+    return values
 
 
 def apply(sandbox: Sandbox, wanted: object) -> None:
-    """Put `wanted` in force, wholly or not at all. Raises ControlInvalid, RuleInvalid."""
+    """Set all values in `wanted`, or none. Raises ControlInvalid, RuleInvalid."""
     if not isinstance(wanted, dict):
         raise ControlInvalid("Send a JSON object.")
     if unknown := sorted(set(wanted) - set(_CHECKS)):
@@ -174,27 +179,31 @@ def _texts(name: str, value: object) -> dict[str, dict[str, str]]:
 
 
 _CHECKS: Final = {
-    "autopay_s": _seconds, "advance_s": _seconds, "rules": _rules, "webhooks": _webhooks, "credentials": _texts,
+    "autopay_s": _seconds,
+    "advance_s": _seconds,
+    "rules": _rules,
+    "webhooks": _webhooks,
+    "credentials": _texts,
     "options": _texts,
-}  # fmt: skip
+}
 
 
-def _refusal(sandbox: Sandbox) -> tuple[dict[str, str], int] | None:
-    """Why this request may not change anything; None when it may, or when it only reads.
+def _forbidden(sandbox: Sandbox) -> tuple[dict[str, str], int] | None:
+    """The error for a request that may not change anything; None when it may, or when it only reads.
 
-    A page of another site can make a browser send requests here: it cannot send JSON without asking first, nor
-    hide its origin, nor name a host of ours.
+    A page of another site can make a browser send requests here. It cannot send JSON without a preflight request, hide
+    its origin, or use one of the sandbox's host names.
     """
     is_reading = request.method in ("GET", "HEAD", "OPTIONS") and not request.path.startswith(
         "/sandbox/control"
     )
     if is_reading or not request.path.startswith(("/sandbox/control", "/sandbox/callbacks")):
         return None
-    ours = {urlsplit(sandbox.settings.public_url).hostname, "127.0.0.1", "localhost", "::1"}
+    host_names = {urlsplit(sandbox.settings.public_url).hostname, "127.0.0.1", "localhost", "::1"}
     origin = request.headers.get("Origin")
     if request.remote_addr not in LOCAL:
         return {"error": "Only this machine controls the sandbox."}, 403
-    if urlsplit(f"//{request.host}").hostname not in ours:
+    if urlsplit(f"//{request.host}").hostname not in host_names:
         return {"error": "This is not the sandbox's address."}, 403
     if origin is not None and urlsplit(origin).netloc != request.host:
         return {"error": "Another site cannot control the sandbox."}, 403
@@ -208,5 +217,5 @@ def _invalid(error: Exception) -> tuple[Response, int]:
 
 
 def plain_error(error: HTTPException) -> tuple[Response, int]:
-    """What is no simulator's own error."""
+    """An HTTP error outside the simulators."""
     return jsonify(error=error.description), error.code or 500

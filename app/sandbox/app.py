@@ -18,13 +18,13 @@ SIMULATORS: Final[Mapping[str, Callable[[Sandbox], Blueprint]]] = {
     "pesapal": pesapal.make_blueprint,
     "stripe": stripe.make_blueprint,
 }
-"""Provider → what makes its blueprint, mounted at /<provider>."""
+"""Provider → the function that makes its blueprint, which is mounted at /<provider>."""
 
 _PAGE_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    # With no-referrer a browser would hide the origin of our own forms, too.
+    # With no-referrer, browsers hide the origin of the sandbox's own forms, too.
     "Referrer-Policy": "same-origin",
 }
 
@@ -34,16 +34,14 @@ MAX_BODY_BYTES: Final = 1_048_576
 def create_app(settings: SandboxSettings) -> tuple[Flask, Sandbox]:
     """The application, not yet started, and the sandbox it serves."""
     sandbox = Sandbox.open(settings)
-    app = Flask(
-        __name__, template_folder="pages", static_folder="pages/static", static_url_path="/sandbox/static"
-    )
+    app = Flask(__name__, template_folder="templates", static_url_path="/sandbox/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
     app.register_blueprint(api.make_blueprint(sandbox), url_prefix="/sandbox")
     for name, make in SIMULATORS.items():
         app.register_blueprint(make(sandbox), url_prefix=f"/{name}")
-    app.register_blueprint(mpesa.make_pages(sandbox), url_prefix="/sandbox")
+    app.register_blueprint(mpesa.make_phone(sandbox), url_prefix="/sandbox")
     app.register_error_handler(HTTPException, api.plain_error)
     app.after_request(_with_page_headers)
     return app, sandbox

@@ -1,4 +1,4 @@
-"""What /sandbox/control has set. Kept in the database, so that a restart changes nothing."""
+"""The values set through /sandbox/control. They are stored in the database and survive a restart."""
 
 from __future__ import annotations
 
@@ -13,28 +13,33 @@ from app.sandbox.database import Database
 
 
 class Control:
-    """Named values over the defaults of the settings. Watchers hear of every change."""
+    """Named values that override the defaults of the settings. Watchers are called after every change."""
 
     def __init__(self, database: Database, *, autopay_s: float | None) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._defaults: dict[str, Any] = {
-            "autopay_s": autopay_s, "rules": [], "webhooks": {}, "credentials": {}, "options": {}, "advance_s": 0.0,
-        }  # fmt: skip
+            "autopay_s": autopay_s,
+            "rules": [],
+            "webhooks": {},
+            "credentials": {},
+            "options": {},
+            "advance_s": 0.0,
+        }
         with database.transaction() as connection:
             rows = connection.execute("SELECT name, value FROM control").fetchall()
         self._values = self._defaults | {row["name"]: json.loads(row["value"]) for row in rows}
         self._watchers: list[Callable[[], None]] = []
 
     def get(self, name: str) -> Any:
-        """The value in force. Not to be changed in place."""
+        """The current value. Callers must not change it in place."""
         with self._lock:
             return self._values[name]
 
     def set(self, name: str, value: Any) -> None:
-        """Put `value` in force, now and after a restart."""
+        """Set `value`, now and after a restart."""
         if name not in self._defaults:
-            raise KeyError(f"{name} is nothing that can be controlled.")
+            raise KeyError(f"{name} is not a controlled value.")
         with self._database.transaction() as connection:
             connection.execute(
                 "INSERT INTO control (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -42,28 +47,28 @@ class Control:
             )
         with self._lock:
             self._values[name] = value
-        self._tell()
+        self._notify()
 
     def restore(self) -> None:
-        """Everything as the settings say; the database has been cleared."""
+        """Return to the defaults, after the database has been cleared."""
         with self._lock:
             self._values = dict(self._defaults)
-        self._tell()
+        self._notify()
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` after every change."""
         self._watchers.append(changed)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for changed in self._watchers:
             changed()
 
     @property
     def autopay_s(self) -> float | None:
-        """Seconds until the simulated customer pays; None: never by itself."""
+        """Seconds until the simulated customer pays; None when that is off."""
         value: float | None = self.get("autopay_s")
         return value
 
     def now(self) -> datetime:
-        """The sandbox's time: the clock's, moved by `advance_s`."""
+        """The sandbox's time: the clock's, advanced by `advance_s`."""
         return clock.now() + timedelta(seconds=self.get("advance_s"))

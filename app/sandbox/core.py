@@ -1,4 +1,4 @@
-"""What every simulator is handed: its memory, its books, its faults, its courier, its customers, its dashboard."""
+"""What the simulators share: storage, records, faults, timers, callbacks, customers and merchant dashboards."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.sandbox.book import Book
+from app.sandbox.callback_sender import CallbackSender
 from app.sandbox.control import Control
-from app.sandbox.courier import Courier
 from app.sandbox.customers import Customers
 from app.sandbox.dashboard import Dashboard
 from app.sandbox.database import Database
 from app.sandbox.faults import Faults
+from app.sandbox.records import ProviderRecords
 from app.sandbox.store import Store
 from app.sandbox.timers import Timers
 
 
 @dataclass(frozen=True)
 class SandboxSettings:
-    """autopay_s: at start; control may change it. public_url: how browsers reach the sandbox. folder: its files."""
+    """autopay_s: the value at start, which /sandbox/control can change. public_url: how browsers reach the sandbox.
+
+    webhook_base: webhooks go to `<webhook_base>/<provider>`. folder: of the sandbox's files.
+    """
 
     autopay_s: float | None
     public_url: str
@@ -30,7 +33,7 @@ class SandboxSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> SandboxSettings:
-        """From `config.load_sandbox`."""
+        """The settings in what `config.load_sandbox` returns."""
         return cls(
             autopay_s=values["SANDBOX_AUTOPAY_S"],
             public_url=values["SANDBOX_URL"].rstrip("/"),
@@ -41,22 +44,22 @@ class SandboxSettings:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """The sandbox, as simulators see it."""
+    """The parts of the sandbox that simulators use."""
 
     settings: SandboxSettings
     database: Database
     control: Control
     store: Store
-    book: Book
+    records: ProviderRecords
     faults: Faults
     timers: Timers
-    courier: Courier
+    callbacks: CallbackSender
     customers: Customers
     dashboard: Dashboard
 
     @classmethod
     def open(cls, settings: SandboxSettings) -> Sandbox:
-        """On the files of the settings' folder. The timers run when `start` is called."""
+        """Open the files in the settings' folder. The timers run once `start` is called."""
         database = Database(settings.folder / "sandbox.db")
         control = Control(database, autopay_s=settings.autopay_s)
         timers = Timers(database, control.now)
@@ -67,29 +70,29 @@ class Sandbox:
             database=database,
             control=control,
             store=Store(database),
-            book=Book(database, control.now),
+            records=ProviderRecords(database, control.now),
             faults=faults,
             timers=timers,
-            courier=Courier(database, timers, faults, control.now),
+            callbacks=CallbackSender(database, timers, faults, control.now),
             customers=Customers(timers, control),
             dashboard=Dashboard(control, webhook_base=settings.webhook_base),
         )
 
     def now(self) -> datetime:
-        """The sandbox's time, UTC: the clock's, moved by /sandbox/control {"advance_s": …}."""
+        """The sandbox's time in UTC: the clock's, advanced by /sandbox/control {"advance_s": …}."""
         return self.control.now()
 
     def start(self) -> None:
-        """Begin with what is due."""
+        """Start the timers."""
         self.timers.start()
 
     def close(self) -> None:
         """Stop the timers, then close the files."""
         self.timers.stop()
-        self.courier.close()
+        self.callbacks.close()
         self.database.close()
 
     def reset(self) -> None:
-        """As on the first day: no payments, no books, no rules."""
+        """Return to the initial state: no payments, records or rules."""
         self.database.clear()
         self.control.restore()

@@ -1,4 +1,4 @@
-"""The simulated customer, who pays after a while unless a person takes over."""
+"""The simulated customer, who pays after a while unless a user opens the payment's page first."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from app.sandbox.timers import Timers
 
 
 class Customers:
-    """Customers of every provider."""
+    """The simulated customers of every provider."""
 
     def __init__(self, timers: Timers, control: Control) -> None:
         self._timers = timers
         self._control = control
 
-    def register(self, provider: str, pay: Callable[[str], None]) -> None:
-        """`pay(id)` is what a willing customer does. It runs in the background and checks the payment's state."""
+    def register(self, provider: str, act: Callable[[str], None]) -> None:
+        """`act(id)` is what the customer does to a payment. It runs in the background and checks the payment's state."""
 
-        def pay_unless_off(id: str) -> None:
+        def act_unless_off(id: str) -> None:
             if self._control.autopay_s is not None:
-                pay(id)
+                act(id)
 
-        self._timers.register(_name(provider), pay_unless_off)
+        self._timers.register(_timer(provider), act_unless_off)
 
-    def expect(self, provider: str, id: str) -> None:
-        """A payment waits: it is paid after `autopay_s`, never by itself when that is off."""
+    def schedule(self, provider: str, id: str) -> None:
+        """Let the customer act on a payment after `autopay_s`; do nothing while that is off."""
         if (after_s := self._control.autopay_s) is not None:
-            self._timers.set(_name(provider), id, after_s)
+            self._timers.set(_timer(provider), id, after_s)
 
-    def import_external_refunds(self, provider: str, id: str) -> None:
-        """A person opened the page: nobody pays in his place."""
-        self._timers.cancel(_name(provider), id)
+    def cancel(self, provider: str, id: str) -> None:
+        """A user opened the payment's page: the simulated customer does not act on it."""
+        self._timers.cancel(_timer(provider), id)
 
 
-def _name(provider: str) -> str:
+def _timer(provider: str) -> str:
     return f"{provider}.customer"

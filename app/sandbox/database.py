@@ -1,4 +1,4 @@
-"""The sandbox's memory: one SQLite file, so that payments, books and callbacks survive a restart."""
+"""The sandbox's storage: one SQLite file, so that payments, records and callbacks survive a restart."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-TABLES: Final = ("documents", "book", "deliveries", "timers", "control")
+TABLES: Final = ("documents", "records", "deliveries", "timers", "control")
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS documents (
@@ -17,12 +17,12 @@ CREATE TABLE IF NOT EXISTS documents (
     provider TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL,
     UNIQUE (provider, kind, id)
 );
-CREATE TABLE IF NOT EXISTS book (
+CREATE TABLE IF NOT EXISTS records (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     provider TEXT NOT NULL, kind TEXT NOT NULL, reference TEXT NOT NULL, id TEXT NOT NULL,
     amount TEXT NOT NULL, currency TEXT NOT NULL, at TEXT NOT NULL
 );
-CREATE INDEX IF NOT EXISTS book_by_reference ON book (provider, reference);
+CREATE INDEX IF NOT EXISTS records_by_reference ON records (provider, reference);
 CREATE TABLE IF NOT EXISTS deliveries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     provider TEXT NOT NULL, method TEXT NOT NULL, url TEXT NOT NULL, headers TEXT NOT NULL, body BLOB NOT NULL,
@@ -48,13 +48,13 @@ class Database:
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA journal_mode = WAL")
-        # A killed process loses nothing; a power cut may cost the last moments, which a sandbox can bear.
+        # A killed process loses nothing. A power failure may lose the last commits, which is acceptable in a sandbox.
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing. A transaction opened inside another one of the same thread is part of it."""
+        """A database transaction. One opened inside another on the same thread is part of it."""
         with self._lock:
             self._depth += 1
             try:
@@ -71,12 +71,12 @@ class Database:
                 self._depth -= 1
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete all rows."""
         with self.transaction() as connection:
             for table in TABLES:
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608 a constant of this module
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names are constants of this module
 
     def close(self) -> None:
-        """The end; nothing may be asked afterwards."""
+        """Close the connection; the database cannot be used afterwards."""
         with self._lock:
             self._connection.close()

@@ -1,41 +1,34 @@
-"""Faults on demand: what goes wrong with one request, by a rule of /sandbox/control or by its amount."""
+"""Faults on demand: what goes wrong with one request, by a rule of /sandbox/control or by a magic amount."""
 
 from __future__ import annotations
 
-import functools
 import random
-import socket
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
-
-from flask import Response, g, make_response, request
+from typing import Any, Final
 
 from app.sandbox.control import Control
 from app.sandbox.database import Database
 
-if TYPE_CHECKING:
-    from app.sandbox.core import Sandbox
-
 CHARGES: Final = frozenset({"stkpush", "payment_intent", "session", "initialize", "order"})
 PAYOUTS: Final = frozenset({"b2c", "b2b", "transfer"})
 
-FATES: Final = frozenset(
+OUTCOMES: Final = frozenset(
     {"insufficient_funds", "cancelled", "timed_out", "declined", "wrong_pin", "duplicate", "busy", "locked"}
 )
-"""Words a rule may use for what becomes of a payment. A provider that has no such end reads `declined`."""
+"""How a payment can end other than by success. A provider without such an outcome treats it as `declined`."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do to one request, and what follows from it.
+    """What to do to one request, and to the payment, refund or payout that it creates.
 
     delay_s: wait first. before: answer this HTTP status and do nothing. after: do it, then answer this status.
-    drop: do it, then close the socket without a byte. callback_copies: 0 is lost. callback_early: delivered before the
-    answer. callback_reorder: older news after newer. wrong_amount: 1.00 more than was asked. fate: how the payment ends.
+    drop: do it, then close the connection without an answer. callback_copies: 0 loses the callback. callback_early: it
+    is delivered before the answer. callback_reorder: an older callback follows a newer one. wrong_amount: 1.00 more than
+    was requested. outcome: how the payment ends; None for success.
     """
 
     delay_s: float = 0
@@ -49,77 +42,82 @@ class Plan:
     callback_early: bool = False
     callback_reorder: bool = False
     wrong_amount: bool = False
-    fate: str | None = None
+    outcome: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """What differs from a plan without faults: to be kept in a document."""
+        """The members that differ from a plan without faults, for storing in a document."""
         return {name: value for name, value in asdict(self).items() if value != getattr(NO_FAULT, name)}
 
     @classmethod
-    def from_json(cls, kept: Mapping[str, Any] | None) -> Plan:
+    def from_json(cls, members: Mapping[str, Any] | None) -> Plan:
         """The plan that `to_json` wrote."""
-        return cls(**(kept or {}))
+        return cls(**(members or {}))
 
 
 NO_FAULT: Final = Plan()
 
-MAGIC: Final[Mapping[Decimal, Plan]] = MappingProxyType({
-    Decimal(amount): plan
-    for amount, plan in {
-        7001: Plan(drop=True),
-        7002: Plan(after=500),
-        7003: Plan(before=500),
-        7004: Plan(delay_s=10),
-        7005: Plan(callback_copies=0),
-        7006: Plan(callback_copies=3),
-        7007: Plan(callback_early=True),
-        7008: Plan(callback_delay_s=10),
-        7009: Plan(wrong_amount=True),
-        7010: Plan(rate_limited=True),
-        7011: Plan(token_expired=True),
-        7012: Plan(callback_reorder=True),
-        7101: Plan(fate="insufficient_funds"),
-        7102: Plan(fate="cancelled"),
-        7103: Plan(fate="timed_out"),
-        7104: Plan(fate="declined"),
-    }.items()
-})  # fmt: skip
-"""Amounts of charges and payouts in major units of any currency, with the same meaning at every provider."""
+MAGIC: Final[Mapping[Decimal, Plan]] = MappingProxyType(
+    {
+        Decimal(amount): plan
+        for amount, plan in {
+            7001: Plan(drop=True),
+            7002: Plan(after=500),
+            7003: Plan(before=500),
+            7004: Plan(delay_s=10),
+            7005: Plan(callback_copies=0),
+            7006: Plan(callback_copies=3),
+            7007: Plan(callback_early=True),
+            7008: Plan(callback_delay_s=10),
+            7009: Plan(wrong_amount=True),
+            7010: Plan(rate_limited=True),
+            7011: Plan(token_expired=True),
+            7012: Plan(callback_reorder=True),
+            7101: Plan(outcome="insufficient_funds"),
+            7102: Plan(outcome="cancelled"),
+            7103: Plan(outcome="timed_out"),
+            7104: Plan(outcome="declined"),
+        }.items()
+    }
+)
+"""Amount of a charge or payout, in major units of any currency → its plan, the same at every provider."""
 
-
-WORDS: Final[Mapping[str, Callable[[Mapping[str, Any]], Plan]]] = MappingProxyType({
-    "delay": lambda rule: Plan(delay_s=float(rule.get("seconds", 10))),
-    "before": lambda rule: Plan(before=int(rule.get("status", 500))),
-    "after": lambda rule: Plan(after=int(rule.get("status", 500))),
-    "drop": lambda rule: Plan(drop=True),
-    "rate_limit": lambda rule: Plan(rate_limited=True),
-    "token_expired": lambda rule: Plan(token_expired=True),
-    "callback_lost": lambda rule: Plan(callback_copies=0),
-    "callback_copies": lambda rule: Plan(callback_copies=int(rule.get("copies", 3))),
-    "callback_delay": lambda rule: Plan(callback_delay_s=float(rule.get("seconds", 10))),
-    "callback_early": lambda rule: Plan(callback_early=True),
-    "callback_reorder": lambda rule: Plan(callback_reorder=True),
-    "wrong_amount": lambda rule: Plan(wrong_amount=True),
-})  # fmt: skip
-"""The fault words of a rule: each makes its plan from the rule's numbers."""
+FAULTS: Final[Mapping[str, Callable[[Mapping[str, Any]], Plan]]] = MappingProxyType(
+    {
+        "delay": lambda rule: Plan(delay_s=float(rule.get("seconds", 10))),
+        "before": lambda rule: Plan(before=int(rule.get("status", 500))),
+        "after": lambda rule: Plan(after=int(rule.get("status", 500))),
+        "drop": lambda rule: Plan(drop=True),
+        "rate_limit": lambda rule: Plan(rate_limited=True),
+        "token_expired": lambda rule: Plan(token_expired=True),
+        "callback_lost": lambda rule: Plan(callback_copies=0),
+        "callback_copies": lambda rule: Plan(callback_copies=int(rule.get("copies", 3))),
+        "callback_delay": lambda rule: Plan(callback_delay_s=float(rule.get("seconds", 10))),
+        "callback_early": lambda rule: Plan(callback_early=True),
+        "callback_reorder": lambda rule: Plan(callback_reorder=True),
+        "wrong_amount": lambda rule: Plan(wrong_amount=True),
+    }
+)
+"""Fault of a rule → the plan, made from the rule's numbers."""
 
 _NUMBERS: Final = {"probability": (0, 1), "seconds": (0, 600), "status": (400, 599), "copies": (0, 50)}
 _MEMBERS: Final = frozenset({"fault", "provider", "operation", "reference", "times", *_NUMBERS})
 
 
 class RuleInvalid(ValueError):
-    """A rule of /sandbox/control that cannot be followed; the message says why."""
+    """A rule of /sandbox/control is not valid; the message says why."""
 
 
 def checked_rule(rule: object) -> dict[str, Any]:
-    """`rule` as it is kept. Raises RuleInvalid."""
+    """`rule` as it is stored. Raises RuleInvalid."""
     if not isinstance(rule, dict):
         raise RuleInvalid("A rule is an object.")
     if unknown := sorted(set(rule) - _MEMBERS):
         raise RuleInvalid(f"A rule has no member {unknown[0]!r}.")
     fault = rule.get("fault")
-    if fault not in WORDS and fault not in FATES:
-        raise RuleInvalid(f"There is no fault {fault!r}: use one of {', '.join(sorted({*WORDS, *FATES}))}.")
+    if fault not in FAULTS and fault not in OUTCOMES:
+        raise RuleInvalid(
+            f"There is no fault {fault!r}: use one of {', '.join(sorted({*FAULTS, *OUTCOMES}))}."
+        )
     for name, (least, most) in _NUMBERS.items():
         value = rule.get(name, least)
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
@@ -141,11 +139,11 @@ class Faults:
     def plan(
         self, provider: str, operation: str, *, amount: Decimal | None = None, reference: str | None = None
     ) -> Plan:
-        """By the first rule that matches; without one by the amount, of charges and payouts alone.
+        """The plan of the first rule that matches; without one, of the amount, for charges and payouts only.
 
-        A rule's `times` counts down here, so ask once for a request.
+        This counts down the rule's `times`: call it once for each request.
         """
-        # The database's lock is the only one: this is also asked by threads that hold it.
+        # The database's lock is the only lock: threads that hold it call this, too.
         with self._database.transaction():
             rules: list[dict[str, Any]] = self._control.get("rules")
             for rule in rules:
@@ -166,7 +164,7 @@ class Faults:
             return NO_FAULT
         plan = MAGIC.get(amount, NO_FAULT)
         if plan.token_expired:
-            # Every other time: the repetition with a fresh token goes through.
+            # Every other time: the retry with a new token succeeds.
             self._expired ^= {(provider, operation, reference)}
             if (provider, operation, reference) not in self._expired:
                 return NO_FAULT
@@ -174,9 +172,9 @@ class Faults:
 
 
 def planned(rule: Mapping[str, Any]) -> Plan:
-    """The plan a rule asks for."""
+    """The plan of a rule."""
     fault = rule["fault"]
-    return WORDS[fault](rule) if fault in WORDS else Plan(fate=fault)
+    return FAULTS[fault](rule) if fault in FAULTS else Plan(outcome=fault)
 
 
 def _matches(rule: Mapping[str, Any], provider: str, operation: str, reference: str | None) -> bool:
@@ -194,61 +192,12 @@ def _happens(rule: Mapping[str, Any]) -> bool:
     return random.random() < probability
 
 
-def with_callback_faults(plan: Plan, of_callback: Plan) -> Plan:
-    """`plan`, changed by what a rule for the operation `callback` says about deliveries."""
-    if of_callback == NO_FAULT:
+def with_callback_faults(plan: Plan, callback_plan: Plan) -> Plan:
+    """`plan`, changed by the rule for the operation `callback`."""
+    if callback_plan == NO_FAULT:
         return plan
-    copies = of_callback.callback_copies if of_callback.callback_copies != 1 else plan.callback_copies
-    delay_s = of_callback.callback_delay_s or of_callback.delay_s or plan.callback_delay_s
-    if of_callback.drop:
+    copies = callback_plan.callback_copies if callback_plan.callback_copies != 1 else plan.callback_copies
+    delay_s = callback_plan.callback_delay_s or callback_plan.delay_s or plan.callback_delay_s
+    if callback_plan.drop:
         copies = 0
     return replace(plan, callback_copies=copies, callback_delay_s=delay_s)
-
-
-Answering = Callable[[], Response]
-View = Callable[..., Any]
-
-
-def faulty(
-    sandbox: Sandbox,
-    provider: str,
-    operation: str,
-    read: Callable[[], tuple[Decimal | None, str | None]],
-    *,
-    error: Callable[[int], Response],
-    limited: Answering,
-    expired: Answering,
-) -> Callable[[View], View]:
-    """A view that suffers what is planned for its request; the view finds the plan in `flask.g.plan`.
-
-    read: amount (major units) and reference of the request, None where it has none; it must not fail.
-    error, limited, expired: the provider's own answers for an HTTP status, too many requests, a token that expired.
-    """
-
-    def around(view: View) -> View:
-        @functools.wraps(view)
-        def suffering(*args: Any, **kwargs: Any) -> Any:
-            amount, reference = read()
-            plan = g.plan = sandbox.faults.plan(provider, operation, amount=amount, reference=reference)
-            if plan.delay_s:
-                time.sleep(plan.delay_s)
-            if plan.token_expired:
-                return expired()
-            if plan.rate_limited:
-                return limited()
-            if plan.before is not None:
-                return error(plan.before)
-            answer = make_response(view(*args, **kwargs))
-            if plan.drop:
-                hang_up()
-            return error(plan.after) if plan.after is not None else answer
-
-        return suffering
-
-    return around
-
-
-def hang_up() -> None:
-    """Close the connection of this request under the server's hands: not a byte of the answer arrives."""
-    connection: socket.socket = request.environ["gunicorn.socket"]
-    connection.shutdown(socket.SHUT_RDWR)

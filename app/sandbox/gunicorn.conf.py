@@ -1,4 +1,4 @@
-"""gunicorn's settings for the sandbox: one process, because its state and its timers are one."""
+"""gunicorn's settings for the sandbox: one process, because the database connection and the timers belong to it."""
 
 import os
 import sys
@@ -18,11 +18,11 @@ bind = [_settings["SANDBOX_BIND"]]
 worker_class = "gthread"
 workers = 1
 threads = 32
-preload_app = False  # the timers' thread must live in the worker
+preload_app = False  # the timers run in a thread of the worker
 timeout = 60
 graceful_timeout = 3
 keepalive = 5
-_memory = "/dev/shm"  # noqa: S108 - gunicorn makes a file of its own there, with an unguessable name
+_memory = "/dev/shm"  # noqa: S108 - gunicorn creates a file with an unguessable name there
 worker_tmp_dir = _memory if os.access(_memory, os.W_OK) else None
 forwarded_allow_ips = ""
 accesslog = None

@@ -1,4 +1,4 @@
-"""Documents of the simulators, changed atomically."""
+"""The simulators' documents, changed atomically."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Document = dict[str, Any]
 
 
 class Store:
-    """JSON objects by provider, kind and id. Money goes in as text: a Decimal is no JSON."""
+    """JSON objects by provider, kind and id. Amounts are stored as text, because JSON has no decimals."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def insert(self, provider: str, kind: str, id: str, document: Document) -> bool:
-        """Keep a new document. False, and nothing kept, when the id exists already."""
+        """Store a new document. False, and nothing is stored, when the id exists already."""
         body = json.dumps(document)
         with self._database.transaction() as connection:
             done = connection.execute(
@@ -28,6 +28,12 @@ class Store:
                 (provider, kind, id, body),
             )
             return done.rowcount == 1
+
+    def put(self, provider: str, kind: str, id: str, document: Document) -> None:
+        """Store a document, or change the members of the one that exists."""
+        with self._database.transaction():
+            if not self.insert(provider, kind, id, document):
+                self.update(provider, kind, id, lambda existing: existing.update(document))
 
     def get(self, provider: str, kind: str, id: str) -> Document | None:
         """A copy of the document, or None."""
@@ -38,7 +44,7 @@ class Store:
         return None if row is None else _parsed(row["body"])
 
     def find(self, provider: str, kind: str, **equal: Any) -> list[Document]:
-        """Copies of the documents whose top-level members equal these, oldest first."""
+        """Copies of the documents with these top-level members, oldest first."""
         conditions, values = "", [provider, kind]
         for name, value in equal.items():
             conditions += " AND json_extract(body, ?) IS ?"
@@ -51,10 +57,10 @@ class Store:
         return [_parsed(row["body"]) for row in rows]
 
     def update(self, provider: str, kind: str, id: str, change: Callable[[Document], T]) -> T:
-        """Change a document in place and return what `change` returns; nobody else changes anything meanwhile.
+        """Let `change` change a document in place, and return what it returns.
 
-        What `change` stores or books besides is saved with it, or not at all when it raises. It must not wait for the
-        network. KeyError when there is no such document.
+        No other thread changes anything meanwhile. What `change` stores or records besides is saved in the same database
+        transaction, or not at all when it raises. It must not use the network. KeyError when there is no such document.
         """
         with self._database.transaction() as connection:
             document = self.get(provider, kind, id)

@@ -1,4 +1,4 @@
-"""Work for later. What is due is kept in the database: a restart does late what it missed."""
+"""Work at a later time. It is stored in the database: after a restart, overdue work is done late."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.sandbox.database import Database
 log = logging.getLogger(__name__)
 
 WORKERS: Final = 16
-"""Jobs at the same time. A callback that is not answered holds one of them until its time-out."""
+"""Threads for work. A callback without an answer occupies one until its time-out."""
 
 LONGEST_WAIT_S: Final = 30.0
 
@@ -22,25 +22,25 @@ Work = Callable[[str], object]
 
 
 class Timers:
-    """Named work on an id, once, at a moment of the sandbox's time; at least once when the process is killed."""
+    """Named work on an id at a point of the sandbox's time: once, or again when the process is killed during it."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database = database
         self._now = now
         self._work: dict[str, Work] = {}
-        self._running: set[tuple[str, str]] = set()  # touched in transactions only
-        # An event and not a condition: `wake` is called by threads that hold the database's lock.
+        self._running: set[tuple[str, str]] = set()  # used in database transactions only
+        # An event, not a condition: threads that hold the database's lock call `wake`.
         self._changed = threading.Event()
         self._is_stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="sandbox")
 
     def register(self, name: str, work: Work) -> None:
-        """`work` is what the timers of this name do. It may run twice for an id: it checks the state it changes."""
+        """`work(id)` is what timers of this name do. It may run twice for an id, so it checks the state it changes."""
         self._work[name] = work
 
     def set(self, name: str, id: str, after_s: float) -> None:
-        """Run `name` on `id` after so many seconds; instead of what was set for them before."""
+        """Run `name` on `id` after this many seconds; this replaces an earlier timer of the same name and id."""
         due = self._now().timestamp() + max(0.0, after_s)
         with self._database.transaction() as connection:
             connection.execute(
@@ -51,29 +51,29 @@ class Timers:
         self.wake()
 
     def cancel(self, name: str, id: str) -> None:
-        """Forget it, when it has not begun."""
+        """Delete the timer, unless its work has started."""
         with self._database.transaction() as connection:
             connection.execute("DELETE FROM timers WHERE name = ? AND id = ?", (name, id))
 
     def waiting(self, within_s: float) -> int:
-        """How much is being done, or will begin within so many seconds."""
+        """The number of timers that are running or will start within this many seconds."""
         until = self._now().timestamp() + within_s
         with self._database.transaction() as connection:
             rows = connection.execute("SELECT name, id FROM timers WHERE due <= ?", (until,)).fetchall()
-            # What runs may have lost its row: the sandbox was reset meanwhile.
+            # Running work may have no row any more: the sandbox was reset meanwhile.
             return len({(row["name"], row["id"]) for row in rows} | self._running)
 
     def wake(self) -> None:
-        """Look again what is due: something was set, or the time was moved."""
+        """Check again which timers are due: one was set, or the time was advanced."""
         self._changed.set()
 
     def start(self) -> None:
-        """Begin, once all work is registered."""
+        """Start, after all work is registered."""
         self._thread = threading.Thread(target=self._run, name="sandbox-timers", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish what runs, begin nothing new."""
+        """Finish running work and start no more."""
         self._is_stopping.set()
         self._changed.set()
         if self._thread is not None:
@@ -82,12 +82,12 @@ class Timers:
 
     def _run(self) -> None:
         while not self._is_stopping.is_set():
-            wait_s = self._begin_due()
+            wait_s = self._start_due()
             self._changed.wait(wait_s)
             self._changed.clear()
 
-    def _begin_due(self) -> float:
-        """Begin all that is due; the seconds until the next."""
+    def _start_due(self) -> float:
+        """Start all work that is due; the seconds until the next timer."""
         now = self._now().timestamp()
         with self._database.transaction() as connection:
             rows = connection.execute(
@@ -107,7 +107,7 @@ class Timers:
             log.exception("The timer %s failed.", name)
         finally:
             with self._database.transaction() as connection:
-                # Set anew meanwhile: that one is still to come.
+                # A timer that was set again meanwhile has another due time and stays.
                 connection.execute(
                     "DELETE FROM timers WHERE name = ? AND id = ? AND due = ?", (name, id, due)
                 )

@@ -52,7 +52,7 @@ def test_a_refusal_takes_nothing(
 def test_the_phone_can_be_taken_in_hand_and_put_down(shop: Shop, customer: Visitor) -> None:
     customer.opens(f"{shop.house.sandbox_url}/sandbox/phone")
     customer.types("Phone number", "254711111111")
-    customer.presses("Take it")
-    customer.sees("254711111111 is in your hand")
-    customer.presses("Put it down")
-    customer.sees_nothing_of("is in your hand")
+    customer.presses("Hold")
+    customer.sees("You hold 254711111111")
+    customer.presses("Release")
+    customer.sees_nothing_of("You hold")

@@ -57,7 +57,7 @@ def test_the_merchant_approves(shop: Shop, customer: Visitor) -> None:
     customer.opens(f"{shop.house.sandbox_url}/pesapal/dashboard")
     customer.sees("7203.00 KES")
     customer.presses("Approve")
-    customer.sees("No refund waits.")
+    customer.sees("No refund is waiting.")
     _becomes(shop, payment, "completed")
     assert shop.payment(payment["id"])["status"] == "refunded"
 
@@ -69,7 +69,7 @@ def test_the_merchant_rejects_and_nothing_is_given_back(shop: Shop, customer: Vi
     shop.refunds(payment)
     customer.opens(f"{shop.house.sandbox_url}/pesapal/dashboard")
     customer.presses("Reject")
-    customer.sees("No refund waits.")
+    customer.sees("No refund is waiting.")
     shop.quiet()
     assert shop.refund_of(payment)["status"] == "processing"
     assert shop.payment(payment["id"])["status"] == "completed"

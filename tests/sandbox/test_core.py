@@ -1,4 +1,4 @@
-"""The sandbox's own parts: memory, books, timers, customers, faults, dashboard."""
+"""The sandbox's own parts: storage, records, timers, customers, faults, dashboard."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from app import clock
-from app.sandbox.book import written
+from app.sandbox.amounts import decimal_text
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import CHARGES, MAGIC, NO_FAULT, Plan, RuleInvalid, checked_rule
 from tests.support.sandbox_parts import opened
@@ -28,10 +28,10 @@ def inside(tmp_path: Path) -> Iterator[Sandbox]:
     sandbox.close()
 
 
-# --- store and book
+# --- store and records
 
 
-def test_an_id_is_taken_once(inside: Sandbox) -> None:
+def test_an_id_is_used_once(inside: Sandbox) -> None:
     assert inside.store.insert("chapa", "payment", "tx-1", {"n": 1})
     assert not inside.store.insert("chapa", "payment", "tx-1", {"n": 2})
     assert inside.store.insert("paystack", "payment", "tx-1", {"n": 3})
@@ -48,7 +48,7 @@ def test_find_by_members(inside: Sandbox) -> None:
     assert len(inside.store.find("stripe", "x")) == 3
 
 
-def test_an_update_is_seen_by_one_at_a_time(inside: Sandbox) -> None:
+def test_updates_are_made_one_at_a_time(inside: Sandbox) -> None:
     inside.store.insert("stripe", "intent", "pi", {"count": 0})
 
     def add(document: dict[str, int]) -> int:
@@ -60,23 +60,23 @@ def test_an_update_is_seen_by_one_at_a_time(inside: Sandbox) -> None:
     assert sorted(answers) == list(range(1, 81))
 
 
-def test_a_change_that_fails_takes_its_book_entry_with_it(inside: Sandbox) -> None:
+def test_a_failed_change_leaves_no_record(inside: Sandbox) -> None:
     inside.store.insert("stripe", "intent", "pi", {"state": "open"})
 
     def change(document: dict[str, str]) -> None:
         document["state"] = "paid"
-        inside.book.record("stripe", "charge", reference="r", id="pi", amount=Decimal(5), currency="USD")
+        inside.records.add("stripe", "charge", reference="r", id="pi", amount=Decimal(5), currency="USD")
         raise RuntimeError("in the middle")
 
     with pytest.raises(RuntimeError):
         inside.store.update("stripe", "intent", "pi", change)
     assert inside.store.get("stripe", "intent", "pi") == {"state": "open"}
-    assert inside.book.read("stripe") == {"entries": [], "totals": {}}
+    assert inside.records.read("stripe") == {"entries": [], "totals": {}}
     with pytest.raises(KeyError):
-        inside.store.update("stripe", "intent", "nobody", change)
+        inside.store.update("stripe", "intent", "unknown", change)
 
 
-def test_the_book_adds_up_by_currency(inside: Sandbox) -> None:
+def test_totals_are_by_currency(inside: Sandbox) -> None:
     rows = [
         ("charge", "100", "KES"),
         ("refund", "30.5", "KES"),
@@ -84,29 +84,35 @@ def test_the_book_adds_up_by_currency(inside: Sandbox) -> None:
         ("charge", "1.125", "KWD"),
     ]
     for number, (kind, amount, currency) in enumerate(rows):
-        inside.book.record(
+        inside.records.add(
             "stripe", kind, reference=f"r{number}", id=str(number), amount=Decimal(amount), currency=currency
-        )  # fmt: skip
-    book = inside.book.read("stripe")
-    assert book["totals"]["KES"] == {"charge": "100.00", "refund": "30.50", "payout": "10.00", "net": "59.50"}
-    assert book["totals"]["KWD"]["net"] == "1.125"
-    assert [entry["id"] for entry in inside.book.read("stripe", reference="r1")["entries"]] == ["1"]
-    assert inside.book.read("chapa")["entries"] == []
+        )
+    records = inside.records.read("stripe")
+    assert records["totals"]["KES"] == {
+        "charge": "100.00",
+        "refund": "30.50",
+        "payout": "10.00",
+        "net": "59.50",
+    }
+    assert records["totals"]["KWD"]["net"] == "1.125"
+    assert [entry["id"] for entry in inside.records.read("stripe", reference="r1")["entries"]] == ["1"]
+    assert inside.records.read("chapa")["entries"] == []
     with pytest.raises(ValueError, match="more than zero"):
-        inside.book.record("stripe", "charge", reference="r", id="x", amount=Decimal(0), currency="KES")
+        inside.records.add("stripe", "charge", reference="r", id="x", amount=Decimal(0), currency="KES")
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [("1E+3", "1000.00"), ("0", "0.00"), ("5.1", "5.10"), ("0.1250", "0.125"), ("-3", "-3.00")]
-)  # fmt: skip
-def test_amounts_are_written_plainly(amount: str, text: str) -> None:
-    assert written(Decimal(amount)) == text
+    ("amount", "text"),
+    [("1E+3", "1000.00"), ("0", "0.00"), ("5.1", "5.10"), ("0.1250", "0.125"), ("-3", "-3.00")],
+)
+def test_amounts_as_text(amount: str, text: str) -> None:
+    assert decimal_text(Decimal(amount)) == text
 
 
 # --- timers and customers
 
 
-def test_a_timer_runs_once_at_its_time_and_not_when_cancelled(inside: Sandbox) -> None:
+def test_a_timer_runs_once_when_due_unless_it_was_cancelled(inside: Sandbox) -> None:
     ran: list[str] = []
     inside.timers.register("t", ran.append)
     inside.timers.set("t", "later", 50)
@@ -135,7 +141,7 @@ def test_a_timer_that_fails_does_not_stop_the_others(inside: Sandbox) -> None:
     wait_until(lambda: ran == ["good"], "the other one runs")
 
 
-def test_work_that_was_begun_when_the_process_died_is_done_again(tmp_path: Path) -> None:
+def test_work_that_a_crash_interrupted_is_done_after_the_restart(tmp_path: Path) -> None:
     first = opened(tmp_path)
     first.timers.set("t", "x", 0)
     first.close()  # never started: as dead before the work was done
@@ -146,7 +152,7 @@ def test_work_that_was_begun_when_the_process_died_is_done_again(tmp_path: Path)
     second.close()
 
 
-def test_timers_set_while_the_store_is_held_do_not_hang(tmp_path: Path) -> None:
+def test_timers_set_in_a_transaction_do_not_deadlock(tmp_path: Path) -> None:
     """The timers' thread, threads that hold the database and threads that count rules down all want each other."""
     sandbox = opened(tmp_path)
     sandbox.timers.register("t", str)
@@ -171,19 +177,19 @@ def test_timers_set_while_the_store_is_held_do_not_hang(tmp_path: Path) -> None:
     sandbox.close()
 
 
-def test_customers_pay_unless_taken_over_or_off(inside: Sandbox) -> None:
+def test_customers_pay_unless_cancelled_or_off(inside: Sandbox) -> None:
     paid: list[str] = []
     inside.customers.register("chapa", paid.append)
-    inside.customers.expect("chapa", "willing")
-    inside.customers.expect("chapa", "taken")
-    inside.customers.import_external_refunds("chapa", "taken")
+    inside.customers.schedule("chapa", "scheduled")
+    inside.customers.schedule("chapa", "cancelled")
+    inside.customers.cancel("chapa", "cancelled")
     inside.start()
-    wait_until(lambda: paid == ["willing"], "the willing one pays")
+    wait_until(lambda: paid == ["scheduled"], "the scheduled customer pays")
     inside.control.set("autopay_s", None)
-    inside.customers.expect("chapa", "off")
+    inside.customers.schedule("chapa", "off")
     inside.control.set("autopay_s", 0)
-    inside.customers.expect("chapa", "second")
-    wait_until(lambda: paid[1:] == ["second"], "the next one pays, the one before never")
+    inside.customers.schedule("chapa", "second")
+    wait_until(lambda: paid[1:] == ["second"], "the next customer pays, the one before does not")
 
 
 # --- faults
@@ -191,7 +197,7 @@ def test_customers_pay_unless_taken_over_or_off(inside: Sandbox) -> None:
 
 def test_magic_amounts_are_for_charges_and_payouts(inside: Sandbox) -> None:
     assert inside.faults.plan("stripe", "payment_intent", amount=Decimal("7001.00")).drop
-    assert inside.faults.plan("mpesa", "b2c", amount=Decimal(7101)).fate == "insufficient_funds"
+    assert inside.faults.plan("mpesa", "b2c", amount=Decimal(7101)).outcome == "insufficient_funds"
     for operation in ("refund", "status", "verify", "callback"):
         assert inside.faults.plan("stripe", operation, amount=Decimal(7001)) == NO_FAULT
     assert inside.faults.plan("stripe", "payment_intent", amount=Decimal(100)) == NO_FAULT
@@ -206,7 +212,7 @@ def test_a_token_expires_every_other_time(inside: Sandbox) -> None:
     assert answers == [True, False, True, True]
 
 
-def test_the_first_rule_that_matches_counts(inside: Sandbox) -> None:
+def test_the_first_matching_rule_applies(inside: Sandbox) -> None:
     rules = [
         {"fault": "drop", "provider": "stripe", "times": 1},
         {"fault": "after", "status": 502, "reference": "mine"},
@@ -222,7 +228,7 @@ def test_the_first_rule_that_matches_counts(inside: Sandbox) -> None:
     assert plan("chapa", "verify").delay_s == 2
 
 
-def test_probability_is_none_or_some(inside: Sandbox) -> None:
+def test_probability(inside: Sandbox) -> None:
     inside.control.set("rules", [{"fault": "drop", "probability": 0}])
     assert not any(inside.faults.plan("stripe", "session").drop for _ in range(50))
     inside.control.set("rules", [{"fault": "drop", "probability": 0.5}])
@@ -231,15 +237,23 @@ def test_probability_is_none_or_some(inside: Sandbox) -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    [None, {}, {"fault": "fire"}, {"fault": "drop", "times": -1}, {"fault": "drop", "times": "1"},
-     {"fault": "drop", "probability": 2}, {"fault": "after", "status": 200}, {"fault": "drop", "provder": "stripe"}],
-)  # fmt: skip
-def test_rules_that_cannot_be_followed(rule: object) -> None:
+    [
+        None,
+        {},
+        {"fault": "fire"},
+        {"fault": "drop", "times": -1},
+        {"fault": "drop", "times": "1"},
+        {"fault": "drop", "probability": 2},
+        {"fault": "after", "status": 200},
+        {"fault": "drop", "provder": "stripe"},
+    ],
+)
+def test_invalid_rules(rule: object) -> None:
     with pytest.raises(RuleInvalid):
         checked_rule(rule)
 
 
-def test_a_plan_survives_being_kept() -> None:
+def test_a_plan_as_json() -> None:
     for plan in (*MAGIC.values(), Plan(after=502, callback_delay_s=1.5, callback_copies=0)):
         assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
     assert NO_FAULT.to_json() == {} and Plan.from_json(None) == NO_FAULT
@@ -263,5 +277,5 @@ def test_the_dashboard_can_be_changed(inside: Sandbox) -> None:
         inside.dashboard.credential("stripe", "no_such")
 
 
-def test_charges_are_named_once() -> None:
+def test_the_operations_that_are_charges() -> None:
     assert {"stkpush", "payment_intent", "session", "initialize", "order"} == CHARGES

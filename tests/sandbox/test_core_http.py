@@ -1,4 +1,4 @@
-"""The sandbox over real HTTP: its courier, its control, its pages, and what a restart keeps."""
+"""The sandbox over real HTTP: callbacks, control, pages and restarts."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox
 
 @pytest.fixture
 def served(running: RunningSandbox) -> RunningSandbox:
-    """The parts as they run, as on the first day."""
+    """A running sandbox in its initial state."""
     running.reset()
     return running
 
 
-# --- courier, over real HTTP
+# --- callbacks over real HTTP
 
 
 @pytest.fixture
@@ -47,65 +47,66 @@ def started(inside: Sandbox) -> Sandbox:
     return inside
 
 
-def test_a_callback_arrives_as_it_was_written(started: Sandbox) -> None:
+def test_a_callback_is_sent_unchanged(started: Sandbox) -> None:
     with CallbackReceiver() as receiver:
-        started.courier.send("stripe", f"{receiver.url}/x?a=1", body=b'{"a": 1}', headers={"X-Sig": "s"})
+        started.callbacks.send("stripe", f"{receiver.url}/x?a=1", body=b'{"a": 1}', headers={"X-Sig": "s"})
         got = receiver.wait_for()[0]
-        wait_until(lambda: started.courier.listed()[0]["status"] == "delivered", "it is written down")
+        wait_until(lambda: started.callbacks.listed()[0]["status"] == "delivered", "it is recorded")
     assert (got.method, got.path, got.body, got.headers["x-sig"]) == ("POST", "/x?a=1", b'{"a": 1}', "s")
     assert "cookie" not in got.headers
 
 
 def test_copies_loss_and_delay(started: Sandbox) -> None:
     with CallbackReceiver() as receiver:
-        started.courier.send("stripe", f"{receiver.url}/three", plan=Plan(callback_copies=3))
-        started.courier.send("stripe", f"{receiver.url}/lost", plan=Plan(callback_copies=0))
-        started.courier.send("stripe", f"{receiver.url}/late", plan=Plan(callback_delay_s=100))
+        started.callbacks.send("stripe", f"{receiver.url}/three", plan=Plan(callback_copies=3))
+        started.callbacks.send("stripe", f"{receiver.url}/lost", plan=Plan(callback_copies=0))
+        started.callbacks.send("stripe", f"{receiver.url}/late", plan=Plan(callback_delay_s=100))
         receiver.wait_for(3)
         assert {one.path for one in receiver.received} == {"/three"}
         started.control.set("advance_s", 101.0)
         receiver.wait_for(1, path="/late")
-        lost = next(one for one in started.courier.listed() if one["url"].endswith("/lost"))
+        lost = next(one for one in started.callbacks.listed() if one["url"].endswith("/lost"))
         assert (lost["status"], lost["attempts"]) == ("lost", 0)
-        assert started.courier.repeat(lost["id"]) and not started.courier.repeat(999)
+        assert started.callbacks.repeat(lost["id"]) and not started.callbacks.repeat(999)
         receiver.wait_for(1, path="/lost")
 
 
-def test_a_refused_callback_comes_again_until_it_is_taken(started: Sandbox) -> None:
+def test_a_refused_callback_is_repeated_until_it_is_accepted(started: Sandbox) -> None:
     with CallbackReceiver(statuses=[500, 302], body=b'{"status": 200}') as receiver:
-        started.courier.send("stripe", receiver.url, retries=(0.05, 0.05, 0.05), expects={"status": "200"})
+        started.callbacks.send("stripe", receiver.url, retries=(0.05, 0.05, 0.05), expects={"status": "200"})
         receiver.wait_for(3)
         shown = wait_until(
-            lambda: [one for one in started.courier.listed() if one["status"] == "delivered"], "taken"
+            lambda: [one for one in started.callbacks.listed() if one["status"] == "delivered"],
+            "it is accepted",
         )
         assert shown[0]["attempts"] == 3
         receiver.body = b'{"status": 500}'
-        started.courier.send("stripe", receiver.url, retries=(0.05,), expects={"status": "200"})
-        wait_until(lambda: started.courier.listed()[-1]["status"] == "failed", "given up")
+        started.callbacks.send("stripe", receiver.url, retries=(0.05,), expects={"status": "200"})
+        wait_until(lambda: started.callbacks.listed()[-1]["status"] == "failed", "all retries are used")
         assert len(receiver.received) == 5
 
 
-def test_nobody_there_is_written_down(started: Sandbox) -> None:
-    started.courier.send("stripe", "http://127.0.0.1:9/x")
+def test_a_failed_connection_is_recorded(started: Sandbox) -> None:
+    started.callbacks.send("stripe", "http://127.0.0.1:9/x")
     shown = wait_until(
-        lambda: [one for one in started.courier.listed() if one["status"] == "failed"], "fails"
+        lambda: [one for one in started.callbacks.listed() if one["status"] == "failed"], "fails"
     )
     assert shown[0]["answer"] == "ConnectionError" and shown[0]["answer_status"] is None
 
 
-def test_send_now_is_there_when_it_returns(started: Sandbox) -> None:
+def test_an_early_callback_is_delivered_before_send_returns(started: Sandbox) -> None:
     with CallbackReceiver() as receiver:
-        started.courier.send_now("stripe", receiver.url, plan=Plan(callback_copies=2))
+        started.callbacks.send("stripe", receiver.url, plan=Plan(callback_copies=2), is_early=True)
         assert len(receiver.received) == 2
 
 
 def test_a_rule_for_callbacks_loses_them(started: Sandbox) -> None:
     started.control.set("rules", [{"fault": "callback_lost", "operation": "callback", "provider": "stripe"}])
     with CallbackReceiver() as receiver:
-        started.courier.send("stripe", receiver.url)
-        started.courier.send("chapa", f"{receiver.url}/chapa")
+        started.callbacks.send("stripe", receiver.url)
+        started.callbacks.send("chapa", f"{receiver.url}/chapa")
         receiver.wait_for(1, path="/chapa")
-        assert [one["status"] for one in started.courier.listed("stripe")] == ["lost"]
+        assert [one["status"] for one in started.callbacks.listed("stripe")] == ["lost"]
 
 
 # --- control over HTTP
@@ -128,10 +129,21 @@ def test_control_shows_and_changes(served: RunningSandbox) -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [[], {"autopay": 1}, {"autopay_s": -1}, {"autopay_s": True}, {"rules": {}}, {"rules": [{"fault": "fire"}]},
-     {"webhooks": {"stripe": "ftp://x"}}, {"credentials": {"stripe": "x"}}, {"autopay_s": 9, "rules": [1]}],
-)  # fmt: skip
-def test_control_refuses_with_a_sentence_and_changes_nothing(served: RunningSandbox, wanted: object) -> None:
+    [
+        [],
+        {"autopay": 1},
+        {"autopay_s": -1},
+        {"autopay_s": True},
+        {"rules": {}},
+        {"rules": [{"fault": "fire"}]},
+        {"webhooks": {"stripe": "ftp://x"}},
+        {"credentials": {"stripe": "x"}},
+        {"autopay_s": 9, "rules": [1]},
+    ],
+)
+def test_invalid_control_values_are_refused_and_change_nothing(
+    served: RunningSandbox, wanted: object
+) -> None:
     answer = requests.post(f"{served.url}/sandbox/control", json=wanted, timeout=30)
     assert answer.status_code == 422 and answer.json()["error"].endswith(".")
     assert served.control()["autopay_s"] == 0.2
@@ -150,7 +162,7 @@ def test_other_sites_cannot_control(served: RunningSandbox) -> None:
     assert served.control()["autopay_s"] == 0.2
 
 
-def test_the_index_sends_a_callback_again(served: RunningSandbox) -> None:
+def test_the_index_repeats_a_callback(served: RunningSandbox) -> None:
     with CallbackReceiver(status=500) as receiver:
         served.control({"autopay_s": 0, "credentials": {"mpesa": {"passkey": "p"}}})
         merchant = Merchant(served, receiver, passkey="p")
@@ -174,7 +186,7 @@ def test_pages_allow_no_script_and_no_framing(served: RunningSandbox) -> None:
     assert missing.status_code == 404 and missing.json()["error"]
 
 
-def test_state_survives_a_kill(served: RunningSandbox) -> None:
+def test_control_values_survive_a_kill(served: RunningSandbox) -> None:
     served.control({"autopay_s": 5, "advance_s": 10, "rules": [{"fault": "drop"}]})
     before = served.control()
     served.kill()

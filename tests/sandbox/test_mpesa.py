@@ -36,7 +36,7 @@ def merchant(sandbox: RunningSandbox) -> Iterator[Merchant]:
 # --- tokens
 
 
-def test_a_new_token_kills_the_old_one(merchant: Merchant) -> None:
+def test_a_new_token_ends_the_old_one(merchant: Merchant) -> None:
     old = merchant.token
     answer = merchant.new_token()
     assert answer.json()["expires_in"] == "3599"
@@ -46,28 +46,31 @@ def test_a_new_token_kills_the_old_one(merchant: Merchant) -> None:
     assert merchant.token != old and merchant.push()["ResponseCode"] == "0"
 
 
-def test_a_token_ends_after_an_hour(merchant: Merchant) -> None:
+def test_a_token_expires_after_an_hour(merchant: Merchant) -> None:
     merchant.sandbox.control({"advance_s": 3600})
     assert merchant.post(PUSH, merchant.push_body()).json()["errorCode"] == "404.001.03"
 
 
-def test_wrong_ways_to_a_token(merchant: Merchant) -> None:
+def test_token_requests_that_are_refused(merchant: Merchant) -> None:
     url = f"{merchant.sandbox.url}/mpesa/oauth/v1/generate?grant_type=client_credentials"
     assert requests.get(url, timeout=30).json()["errorCode"] == "400.008.01"
     assert merchant.new_token(grant="password").json()["errorCode"] == "400.008.02"
-    wrong = merchant.new_token(key="somebody")
+    wrong = merchant.new_token(key="wrong")
     assert (wrong.status_code, wrong.content) == (400, b"")
 
 
-def test_without_bearer_by_get_and_elsewhere(merchant: Merchant) -> None:
+def test_requests_without_token_by_get_and_to_unknown_paths(merchant: Merchant) -> None:
     base = f"{merchant.sandbox.url}/mpesa"
     answers = [
-        requests.post(base + PUSH, json={}, timeout=30), requests.get(base + PUSH, timeout=30),
+        requests.post(base + PUSH, json={}, timeout=30),
+        requests.get(base + PUSH, timeout=30),
         requests.post(base + "/mpesa/stkpush/v9/x", json={}, timeout=30),
-    ]  # fmt: skip
+    ]
     assert [(answer.status_code, answer.json()["errorCode"]) for answer in answers] == [
-        (404, "404.001.04"), (405, "405.001"), (404, "404.001.01"),
-    ]  # fmt: skip
+        (404, "404.001.04"),
+        (405, "405.001"),
+        (404, "404.001.01"),
+    ]
 
 
 # --- pushes
@@ -76,24 +79,24 @@ def test_without_bearer_by_get_and_elsewhere(merchant: Merchant) -> None:
 def test_a_customer_pays(merchant: Merchant) -> None:
     ack = merchant.push(100)
     assert ack["ResponseCode"] == "0" and ack["CheckoutRequestID"].startswith("ws_CO_")
-    told = merchant.told()
-    assert told["ResultCode"] == 0 and told["CheckoutRequestID"] == ack["CheckoutRequestID"]
-    assert told["MerchantRequestID"] == ack["MerchantRequestID"]
-    found = metadata(told)
+    callback = merchant.told()
+    assert callback["ResultCode"] == 0 and callback["CheckoutRequestID"] == ack["CheckoutRequestID"]
+    assert callback["MerchantRequestID"] == ack["MerchantRequestID"]
+    found = metadata(callback)
     assert b'"Amount", "Value": 100.0}' in merchant.receiver.received[0].body
     assert found["PhoneNumber"] == 254708374149 and isinstance(found["TransactionDate"], int)
     assert re.fullmatch("[A-Z0-9]{10}", found["MpesaReceiptNumber"])
-    assert {"Name": "Balance"} in told["CallbackMetadata"]["Item"]
-    book = merchant.sandbox.book("mpesa", "ORDER1")
+    assert {"Name": "Balance"} in callback["CallbackMetadata"]["Item"]
+    records = merchant.sandbox.book("mpesa", "ORDER1")
     assert [
-        (entry["kind"], entry["amount"], entry["id"], entry["currency"]) for entry in book["entries"]
+        (entry["kind"], entry["amount"], entry["id"], entry["currency"]) for entry in records["entries"]
     ] == [("charge", "100.00", found["MpesaReceiptNumber"], "KES")]
     answer = merchant.query(ack)
     assert answer.status_code == 200 and answer.json()["ResultCode"] == "0"
     assert found["MpesaReceiptNumber"] not in answer.text and "Amount" not in answer.text
 
 
-def test_the_query_while_the_customer_thinks_is_http_500(merchant: Merchant) -> None:
+def test_the_query_of_a_pending_push_is_http_500(merchant: Merchant) -> None:
     merchant.sandbox.control({"autopay_s": "off"})
     answer = merchant.query(merchant.push())
     assert answer.status_code == 500
@@ -107,15 +110,15 @@ def test_the_query_while_the_customer_thinks_is_http_500(merchant: Merchant) -> 
     ("amount", "code"),
     [(7101, 1), (7102, 1032), (7104, 2001), (7117, 17), (7126, 26), (7128, 2028), (7190, 7777), (250001, 3)],
 )
-def test_ends_that_are_no_success(merchant: Merchant, amount: int, code: int) -> None:
+def test_pushes_that_fail(merchant: Merchant, amount: int, code: int) -> None:
     ack = merchant.push(amount)
-    told = merchant.told()
-    assert told["ResultCode"] == code and "CallbackMetadata" not in told
+    callback = merchant.told()
+    assert callback["ResultCode"] == code and "CallbackMetadata" not in callback
     assert merchant.query(ack).json()["ResultCode"] == str(code)
     assert merchant.sandbox.book("mpesa")["entries"] == []
 
 
-def test_a_prompt_nobody_answers_is_gone_after_a_minute(merchant: Merchant) -> None:
+def test_a_prompt_without_an_answer_ends_after_a_minute(merchant: Merchant) -> None:
     ack = merchant.push(7103)
     assert merchant.query(ack).status_code == 500
     merchant.sandbox.control({"advance_s": 59})
@@ -130,7 +133,7 @@ def test_a_locked_subscriber_is_refused_at_once(merchant: Merchant) -> None:
     assert answer.json()["errorMessage"] == "Unable to lock subscriber"
 
 
-def test_one_prompt_at_a_time_and_not_the_same_again(merchant: Merchant) -> None:
+def test_with_one_prompt_a_second_push_and_an_equal_push_are_refused(merchant: Merchant) -> None:
     merchant.sandbox.control({"autopay_s": "off", "options": {"mpesa": {"one_prompt": "on"}}})
     first = merchant.push(100)
     locked = merchant.post(PUSH, merchant.push_body(200))
@@ -150,17 +153,29 @@ def test_one_prompt_at_a_time_and_not_the_same_again(merchant: Merchant) -> None
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("BusinessShortCode", "12"), ("Timestamp", "20211340000000"), ("TransactionType", "Pay"), ("Amount", 1.5),
-     ("Amount", 0), ("Amount", True), ("PartyA", "0708374149"), ("PhoneNumber", "+254708374149"), ("PartyB", ""),
-     ("CallBackURL", "ftp://x"), ("AccountReference", "x" * 13), ("AccountReference", "a b"), ("TransactionDesc", "x" * 14)],
-)  # fmt: skip
-def test_a_wrong_field_is_named(merchant: Merchant, field: str, value: Any) -> None:
+    [
+        ("BusinessShortCode", "12"),
+        ("Timestamp", "20211340000000"),
+        ("TransactionType", "Pay"),
+        ("Amount", 1.5),
+        ("Amount", 0),
+        ("Amount", True),
+        ("PartyA", "0708374149"),
+        ("PhoneNumber", "+254708374149"),
+        ("PartyB", ""),
+        ("CallBackURL", "ftp://x"),
+        ("AccountReference", "x" * 13),
+        ("AccountReference", "a b"),
+        ("TransactionDesc", "x" * 14),
+    ],
+)
+def test_an_invalid_field_is_named(merchant: Merchant, field: str, value: Any) -> None:
     answer = merchant.post(PUSH, merchant.push_body(**{field: value}))
     assert (answer.status_code, answer.json()["errorCode"]) == (400, "400.002.02")
     assert answer.json()["errorMessage"] == f"Bad Request - Invalid {field}"
 
 
-def test_the_password_is_shortcode_passkey_and_the_same_timestamp(merchant: Merchant) -> None:
+def test_the_password_is_checked(merchant: Merchant) -> None:
     assert merchant.push_body()["Password"] == (
         "MTc0Mzc5YmZiMjc5ZjlhYTliZGJjZjE1OGU5N2RkNzFhNDY3Y2QyZTBjODkzMDU5YjEwZjc4ZTZiNzJhZGExZWQyYzkxOTIwMjEwNjI4MDkyNDA4"
     )
@@ -173,12 +188,15 @@ def test_the_password_is_shortcode_passkey_and_the_same_timestamp(merchant: Merc
 def test_another_content_type_is_an_invalid_shortcode(merchant: Merchant) -> None:
     headers = {"Authorization": f"Bearer {merchant.token}", "Content-Type": "text/plain"}
     answer = requests.post(
-        f"{merchant.sandbox.url}/mpesa{PUSH}", data=json.dumps(merchant.push_body()), headers=headers, timeout=30
-    )  # fmt: skip
+        f"{merchant.sandbox.url}/mpesa{PUSH}",
+        data=json.dumps(merchant.push_body()),
+        headers=headers,
+        timeout=30,
+    )
     assert answer.json()["errorMessage"] == "Bad Request - Invalid BusinessShortCode"
 
 
-def test_a_paybill_is_paid_itself_and_a_till_through_its_store(merchant: Merchant) -> None:
+def test_a_push_to_a_paybill_and_to_a_till(merchant: Merchant) -> None:
     merchant.push(PartyB="555555")
     assert merchant.told()["ResultCode"] == 2028
     merchant.push(PartyB="555555", TransactionType="CustomerBuyGoodsOnline")
@@ -210,10 +228,10 @@ def test_a_callback_before_the_answer(merchant: Merchant) -> None:
     assert first["CheckoutRequestID"] == ack["CheckoutRequestID"]
 
 
-def test_a_lost_callback_is_in_the_book_and_in_the_pull(merchant: Merchant) -> None:
+def test_a_payment_with_a_lost_callback_is_in_the_records_and_in_the_pull(merchant: Merchant) -> None:
     merchant.push(7005)
     wait_until(lambda: merchant.sandbox.book("mpesa")["entries"], "the customer pays")
-    wait_until(lambda: merchant.sandbox.callbacks("mpesa"), "the callback is written down")
+    wait_until(lambda: merchant.sandbox.callbacks("mpesa"), "the callback is recorded")
     assert merchant.sandbox.callbacks("mpesa")[0]["status"] == "lost"
     assert merchant.receiver.received == []
     dates = {"StartDate": "2020-01-01 00:00:00", "EndDate": "2090-01-01 00:00:00"}
@@ -227,7 +245,7 @@ def test_a_lost_callback_is_in_the_book_and_in_the_pull(merchant: Merchant) -> N
         assert [(row["billreference"], row["amount"]) for row in rows] == [("ORDER1", "7005.00")]
 
 
-def test_the_pull_of_a_till_names_no_payment_and_of_no_time_nothing(merchant: Merchant) -> None:
+def test_the_pull_of_a_till_and_of_an_empty_period(merchant: Merchant) -> None:
     merchant.push(80, PartyB="555555", TransactionType="CustomerBuyGoodsOnline")
     merchant.told()
     body = {"ShortCode": "555555", "OffSetValue": "0", "StartDate": "2020-01-01 00:00:00"}
@@ -260,11 +278,16 @@ def test_an_expired_token_and_too_many_requests(merchant: Merchant) -> None:
 # --- the phone
 
 
-def test_a_person_pays_rejects_and_mistypes(merchant: Merchant) -> None:
+def test_a_user_pays_rejects_and_mistypes(merchant: Merchant) -> None:
     merchant.sandbox.control({"autopay_s": "off"})
     for number, (form, code) in enumerate(
-        [({"do": "accept", "pin": "1234"}, 0), ({"do": "reject"}, 1032), ({"do": "accept", "pin": "0000"}, 2001)], 1
-    ):  # fmt: skip
+        [
+            ({"do": "accept", "pin": "1234"}, 0),
+            ({"do": "reject"}, 1032),
+            ({"do": "accept", "pin": "0000"}, 2001),
+        ],
+        1,
+    ):
         ack = merchant.push(50 + number)
         page = f"{merchant.sandbox.url}/sandbox/phone/{ack['CheckoutRequestID']}"
         assert f"KES {50 + number}.00" in requests.get(page, timeout=30).text
@@ -278,7 +301,7 @@ def test_a_person_pays_rejects_and_mistypes(merchant: Merchant) -> None:
     assert merchant.net() == "51.00"
 
 
-def test_a_phone_in_hand_is_not_answered_by_itself(merchant: Merchant) -> None:
+def test_the_simulated_customer_does_not_answer_a_held_phone(merchant: Merchant) -> None:
     url = f"{merchant.sandbox.url}/sandbox/phone/hold"
     assert requests.post(url, data={"number": PHONE, "do": "hold"}, timeout=30).status_code == 200
     held = merchant.push(60)

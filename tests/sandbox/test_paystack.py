@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
+from app.sandbox.paystack.callbacks import sign
 from app.sandbox.paystack.fees import fee
-from app.sandbox.paystack.webhooks import sign
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
 from tests.support.together import together
@@ -26,14 +26,14 @@ numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
-    with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.1) as both:
-        yield both
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+    with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.1) as pair:
+        yield pair
 
 
 @pytest.fixture
-def paystack(heard: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
-    return Paystack(*heard)
+def paystack(served: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
+    return Paystack(*served)
 
 
 class Paystack(Merchant):
@@ -44,7 +44,7 @@ class Paystack(Merchant):
         return self.post("/transaction/initialize", body)
 
     def start(self, **changed: Any) -> tuple[str, str]:
-        """Reference and page of a new transaction that nobody pays by himself."""
+        """Reference and page of a new transaction that the simulated customer does not pay."""
         self.sandbox.control({"autopay_s": "off"})
         data = self.initialize(**changed).json()["data"]
         return data["reference"], data["authorization_url"]
@@ -55,15 +55,15 @@ class Paystack(Merchant):
         return answer.json()["data"]
 
     def paid(self, **changed: Any) -> dict[str, Any]:
-        """What verify says of a new transaction once it is paid."""
+        """The answer of verify for a new transaction, after it is paid."""
         answer = self.initialize(**changed)
         assert answer.status_code == 200, answer.text
         reference = answer.json()["data"]["reference"]
         wait_until(lambda: self.verify(reference)["status"] in PAID, "the customer pays")
         return self.verify(reference)
 
-    def news(self, event: str, count: int = 1) -> list[dict[str, Any]]:
-        """The data of the webhooks of this event, every one with a right signature."""
+    def webhooks_of(self, event: str, count: int = 1) -> list[dict[str, Any]]:
+        """The data of the webhooks of this event, after checking each signature."""
 
         def arrived() -> list[dict[str, Any]]:
             for one in self.receiver.of(WEBHOOKS):
@@ -76,7 +76,7 @@ class Paystack(Merchant):
         return wait_until(arrived, f"{count} of {event} arrive")
 
 
-def test_the_signature_is_that_of_the_documents() -> None:
+def test_the_signature_matches_the_documents() -> None:
     body = b'{"event":"charge.success","data":{"reference":"ref_1","amount":10000}}'
     assert sign("sk_test_0123456789abcdef", body) == (
         "8d80c8c0af33cc5b5aeb590cfbedebbbd852cba7c41e758cf81553fd1032b42a"
@@ -85,7 +85,7 @@ def test_the_signature_is_that_of_the_documents() -> None:
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer sk_live_other", f"Basic {KEY}"])
-def test_the_key_is_needed(paystack: Paystack, authorization: str) -> None:
+def test_the_key_is_required(paystack: Paystack, authorization: str) -> None:
     answer = paystack.call("GET", "/transaction/verify/x", headers={"Authorization": authorization})
     assert (answer.status_code, answer.json()) == (401, {"status": False, "message": "Invalid key"})
 
@@ -94,7 +94,7 @@ def test_the_key_is_needed(paystack: Paystack, authorization: str) -> None:
     ("changed", "code"),
     [
         ({"email": None}, "missing_params"),
-        ({"email": "nobody"}, "invalid_email_address"),
+        ({"email": "invalid"}, "invalid_email_address"),
         ({"amount": None}, "invalid_amount"),
         ({"amount": 0}, "invalid_amount"),
         ({"amount": 100.5}, "invalid_amount"),
@@ -108,7 +108,7 @@ def test_the_key_is_needed(paystack: Paystack, authorization: str) -> None:
         ({"metadata": "not json"}, "invalid_params"),
     ],
 )
-def test_what_is_wrong_is_said(paystack: Paystack, changed: dict[str, Any], code: str) -> None:
+def test_an_invalid_field_is_reported(paystack: Paystack, changed: dict[str, Any], code: str) -> None:
     answer = paystack.initialize(**changed)
     said = answer.json()
     assert (answer.status_code, said["status"], said["code"]) == (400, False, code)
@@ -127,25 +127,25 @@ def test_a_reference_is_used_once(paystack: Paystack) -> None:
     assert refusals == {("Duplicate Transaction Reference", "duplicate_reference")}
 
 
-def test_a_transaction_is_told_verified_and_booked(paystack: Paystack) -> None:
+def test_a_transaction_has_a_webhook_a_status_and_a_record(paystack: Paystack) -> None:
     paid = paystack.paid(reference="whole", amount="250050", currency="KES", metadata={"order": 7})
     assert (paid["status"], paid["amount"], paid["requested_amount"]) == ("success", 250_050, 250_050)
     assert (paid["fees"], paid["currency"], paid["channel"]) == (7251, "KES", "card")
     assert paid["id"] > 2**32 - 1 - 200_000_000 and isinstance(paid["id"], int)
     assert paid["metadata"] == {"order": 7} and paid["authorization"]["reusable"] is True
-    [news] = paystack.news("charge.success")
-    assert news == paid
+    [webhook] = paystack.webhooks_of("charge.success")
+    assert webhook == paid
     assert paystack.book("whole") == [("charge", "2500.50", "KES")]
     assert paystack.call("GET", f"/transaction/{paid['id']}").json()["data"]["reference"] == "whole"
     assert paystack.call("GET", "/transaction/1").status_code == 404
 
 
-def test_metadata_comes_back_as_it_was_sent(paystack: Paystack) -> None:
+def test_metadata_is_returned_as_it_was_sent(paystack: Paystack) -> None:
     assert paystack.verify(paystack.start()[0])["metadata"] == ""
     assert paystack.verify(paystack.start(metadata='{"a":1}')[0])["metadata"] == '{"a":1}'
 
 
-def test_unpaid_is_abandoned_and_unknown_is_refused(paystack: Paystack) -> None:
+def test_an_unpaid_transaction_is_abandoned_and_an_unknown_one_is_refused(paystack: Paystack) -> None:
     reference, _ = paystack.start()
     unpaid = paystack.verify(reference)
     assert (unpaid["status"], unpaid["paid_at"], unpaid["fees"]) == ("abandoned", None, None)
@@ -153,7 +153,7 @@ def test_unpaid_is_abandoned_and_unknown_is_refused(paystack: Paystack) -> None:
     assert (unknown.status_code, unknown.json()["code"]) == (400, "transaction_not_found")
 
 
-def test_an_xof_has_a_hundred_subunits_here(paystack: Paystack) -> None:
+def test_xof_has_a_hundred_subunits(paystack: Paystack) -> None:
     paystack.paid(reference="xof", amount=50_000, currency="XOF")
     assert paystack.book("xof") == [("charge", "500.00", "XOF")]
 
@@ -204,7 +204,7 @@ def test_cards_that_pay(paystack: Paystack, number: str, cvv: str, answers: list
         ("4111111111111111", "", "Declined"),
     ],
 )
-def test_cards_that_fail_send_nothing_and_another_may_pay(
+def test_a_failed_card_sends_no_webhook_and_another_card_can_pay(
     paystack: Paystack, number: str, cvv: str, why: str
 ) -> None:
     reference, page = paystack.start()
@@ -214,7 +214,7 @@ def test_cards_that_fail_send_nothing_and_another_may_pay(
     assert (failed["status"], failed["gateway_response"]) == ("failed", why)
     requests.post(f"{page}/card", data={"number": "4084084084084081", "cvv": "408"}, timeout=30)
     assert paystack.verify(reference)["status"] == "success"
-    paystack.news("charge.success")
+    paystack.webhooks_of("charge.success")
     assert len(paystack.receiver.of(WEBHOOKS)) == 1
 
 
@@ -251,7 +251,7 @@ def test_mobile_money(paystack: Paystack, currency: str, phone: str, otp: str | 
     )
 
 
-def test_walking_away_and_coming_back(paystack: Paystack) -> None:
+def test_leaving_the_page_and_returning(paystack: Paystack) -> None:
     reference, page = paystack.start(metadata={"cancel_action": "http://127.0.0.1:9/cart"})
     requests.get(page, timeout=30)
     gone = requests.post(f"{page}/cancel", timeout=30, allow_redirects=False)
@@ -280,7 +280,9 @@ def test_opening_the_page_stops_the_simulated_customer(paystack: Paystack) -> No
     paystack.initialize(reference="alone")
     requests.get(page, timeout=30)
     paystack.sandbox.control({"advance_s": 7200})
-    wait_until(lambda: paystack.verify("alone")["status"] == "success", "the one nobody opened is paid")
+    wait_until(
+        lambda: paystack.verify("alone")["status"] == "success", "the payment without an open page is paid"
+    )
     assert paystack.verify("opened")["status"] == "ongoing"
 
 
@@ -317,21 +319,21 @@ def test_lost_and_failed_answers(paystack: Paystack) -> None:
     assert paystack.initialize(reference="before", amount=700_300).status_code == 500
     assert paystack.initialize(reference="limited", amount=701_000).status_code == 429
     for reference in ("lost", "after"):
-        wait_until(lambda name=reference: paystack.verify(name)["status"] == "success", "done all the same")
+        wait_until(lambda name=reference: paystack.verify(name)["status"] == "success", "it was done")
     assert paystack.call("GET", "/transaction/verify/before").status_code == 400
 
 
-def test_news_are_early_many_or_none(paystack: Paystack) -> None:
+def test_callbacks_are_early_repeated_or_lost(paystack: Paystack) -> None:
     assert paystack.initialize(reference="early", amount=700_700).ok
     assert json.loads(paystack.receiver.received[0].body)["data"]["reference"] == "early"
     paystack.paid(reference="thrice", amount=700_600)
     paystack.paid(reference="none", amount=700_500)
-    news = paystack.news("charge.success", 4)
-    assert sorted(one["reference"] for one in news) == ["early", "thrice", "thrice", "thrice"]
+    webhooks = paystack.webhooks_of("charge.success", 4)
+    assert sorted(one["reference"] for one in webhooks) == ["early", "thrice", "thrice", "thrice"]
     assert [one["status"] for one in paystack.sandbox.callbacks("paystack")].count("lost") == 1
 
 
-def test_other_amounts(paystack: Paystack) -> None:
+def test_magic_amounts(paystack: Paystack) -> None:
     wrong = paystack.paid(reference="wrong", amount=700_900)
     assert (wrong["amount"], wrong["requested_amount"]) == (701_000, 701_000)
     assert paystack.book("wrong") == [("charge", "7010.00", "NGN")]
@@ -340,9 +342,9 @@ def test_other_amounts(paystack: Paystack) -> None:
     assert paystack.book("borne") == [("charge", "7120.00", "GHS")]
 
 
-def test_old_news_come_after_new(paystack: Paystack) -> None:
+def test_an_old_webhook_arrives_after_a_new_one(paystack: Paystack) -> None:
     paystack.paid(reference="old", amount=701_200)
-    paystack.news("charge.failed")
+    paystack.webhooks_of("charge.failed")
     assert [body["event"] for body in paystack.webhooks()] == ["charge.success", "charge.failed"]
 
 
@@ -357,10 +359,10 @@ def test_old_news_come_after_new(paystack: Paystack) -> None:
 )
 def test_payments_that_do_not_succeed(paystack: Paystack, amount: int, status: str, why: str) -> None:
     paystack.sandbox.control({"autopay_s": 60})
-    paystack.initialize(reference="sad", amount=amount)
+    paystack.initialize(reference="declined", amount=amount)
     paystack.initialize(reference="later")
     paystack.sandbox.control({"advance_s": 120})
-    wait_until(lambda: paystack.verify("later")["status"] == "success", "the one after it is paid")
-    wait_until(lambda: paystack.verify("sad")["status"] == status, "it ends so")
-    assert paystack.verify("sad")["gateway_response"] == why
-    assert paystack.book("sad") == []
+    wait_until(lambda: paystack.verify("later")["status"] == "success", "the next payment is paid")
+    wait_until(lambda: paystack.verify("declined")["status"] == status, "it has this status")
+    assert paystack.verify("declined")["gateway_response"] == why
+    assert paystack.book("declined") == []

@@ -1,4 +1,4 @@
-"""Pesapal's simulator, as a merchant's program and a customer's browser meet it."""
+"""Pesapal's simulator, used by a merchant's program and a customer's browser."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def merchant(sandbox: RunningSandbox, receiver: CallbackReceiver) -> Merchant:
     return Merchant(sandbox, f"{receiver.url}/ipn?shop=1").log_in()
 
 
-def test_a_token_lives_five_minutes(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_a_token_expires_after_five_minutes(merchant: Merchant, sandbox: RunningSandbox) -> None:
     answer = merchant.call("/Auth/RequestToken", KEYS)
     body = answer.json()
     assert (answer.status_code, body["status"], body["error"]) == (200, "200", None)
@@ -53,9 +53,10 @@ def test_a_token_lives_five_minutes(merchant: Merchant, sandbox: RunningSandbox)
     late = merchant.call("/URLSetup/GetIpnList")
     assert (late.status_code, late.json()["status"]) == (401, "401")
     assert late.json()["error"] == {
-        "error_type": "authentication_error", "code": "invalid_api_credentials_provided",
+        "error_type": "authentication_error",
+        "code": "invalid_api_credentials_provided",
         "message": "Invalid Access Token",
-    }  # fmt: skip
+    }
     merchant.token = "guessed"
     assert merchant.call("/Transactions/GetTransactionStatus", orderTrackingId="x").status_code == 401
 
@@ -66,8 +67,10 @@ def test_wrong_keys_are_http_200(merchant: Merchant) -> None:
     body = answer.json()
     assert body["status"] == "500" and "token" not in body
     assert body["error"] == {
-        "error_type": "api_error", "code": "invalid_consumer_key_or_secret_provided", "message": "",
-    }  # fmt: skip
+        "error_type": "api_error",
+        "code": "invalid_consumer_key_or_secret_provided",
+        "message": "",
+    }
 
 
 def test_ipn_registration(merchant: Merchant) -> None:
@@ -114,9 +117,10 @@ def test_a_card_pays(merchant: Merchant, sandbox: RunningSandbox, receiver: Call
     (ipn,) = receiver.wait_for(1, path="/ipn")
     assert ipn.method == "POST"
     assert json.loads(ipn.body) == {
-        "OrderTrackingId": order["order_tracking_id"], "OrderMerchantReference": "order-1",
+        "OrderTrackingId": order["order_tracking_id"],
+        "OrderMerchantReference": "order-1",
         "OrderNotificationType": "IPNCHANGE",
-    }  # fmt: skip
+    }
     assert sandbox.book("pesapal", "order-1")["totals"]["KES"]["charge"] == "1250.50"
     assert click(order).status_code == 404 and len(sandbox.book("pesapal")["entries"]) == 1
 
@@ -126,7 +130,7 @@ def test_an_ipn_by_get_until_it_is_acknowledged(
 ) -> None:
     merchant.register("GET")
     order = merchant.order()
-    acknowledge(receiver, order, status=500)  # HTTP 200, but "not handled"
+    acknowledge(receiver, order, status=500)  # HTTP 200, but status 500 in the body
     click(order)
     first, second = receiver.wait_for(2, path="/ipn")
     assert first.method == "GET" and first.path == second.path
@@ -138,7 +142,7 @@ def test_an_ipn_by_get_until_it_is_acknowledged(
     )
 
 
-def test_a_failed_attempt_is_not_the_end(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_an_order_can_be_paid_after_a_failed_attempt(merchant: Merchant, sandbox: RunningSandbox) -> None:
     order = merchant.order(cancellation_url="http://127.0.0.1:9/sorry")
     assert click(order, "fail").headers["Location"].startswith("http://127.0.0.1:9/back?")
     failed = merchant.status(order)
@@ -148,7 +152,7 @@ def test_a_failed_attempt_is_not_the_end(merchant: Merchant, sandbox: RunningSan
         "200",
     )
     assert failed["description"] == "The payment was declined by the bank."
-    assert "You may try again." in requests.get(order["redirect_url"], timeout=30).text
+    assert "You can try again." in requests.get(order["redirect_url"], timeout=30).text
     assert click(order, "cancel").headers["Location"].startswith("http://127.0.0.1:9/sorry?")
     assert merchant.status(order)["payment_status_code"] == "request_terminated_by_user"
     assert sandbox.book("pesapal")["entries"] == []
@@ -174,13 +178,13 @@ def test_a_failed_attempt_is_not_the_end(merchant: Merchant, sandbox: RunningSan
         ({"billing_address": None}, "missing_billing_address", "500"),
         ({"billing_address": {"phone_number": "call me"}}, "invalid_phone_number", "500"),
         ({"redirect_mode": "SIDEWAYS"}, "invalid_redirect_mode", "500"),
-        ({"id": "order-taken"}, "duplicate_merchant_reference", "409"),
+        ({"id": "order-used"}, "duplicate_merchant_reference", "409"),
     ],
 )
 def test_wrong_orders_are_http_200(
     merchant: Merchant, change: dict[str, Any], code: str, status: str
 ) -> None:
-    merchant.order(id="order-taken")
+    merchant.order(id="order-used")
     answer = merchant.call("/Transactions/SubmitOrderRequest", merchant.body(**change))
     body = answer.json()
     assert (answer.status_code, body["status"], body["error"]["code"]) == (200, status, code)
@@ -204,14 +208,14 @@ def test_cancelling(merchant: Merchant, sandbox: RunningSandbox) -> None:
     assert len(sandbox.book("pesapal")["entries"]) == 1
 
 
-def test_a_refund_is_approved_then_seen(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_a_refund_is_approved_and_changes_the_status(merchant: Merchant, sandbox: RunningSandbox) -> None:
     order = merchant.order()
-    assert merchant.refund(order, 100)["status"] == "500"  # nothing is paid yet
+    assert merchant.refund(order, 100)["status"] == "500"  # the order is not paid yet
     click(order)
     for wrong in ({"amount": 1250.51}, {"username": ""}, {"confirmation_code": order["order_tracking_id"]}):
         assert merchant.refund(order, 100, **wrong)["status"] == "500"
     assert merchant.refund(order, 0, amount="two")["error"]["code"] == "invalid_amount"
-    asked = merchant.refund(order, 0, amount="250.50")  # as in the document's sample
+    asked = merchant.refund(order, 0, amount="250.50")  # as in the sample of the documents
     assert asked == {"status": "200", "message": "Refund request successfully"}
     assert merchant.refund(order, 250.5)["error"]["code"] in (
         "duplicate_refund",
@@ -224,21 +228,21 @@ def test_a_refund_is_approved_then_seen(merchant: Merchant, sandbox: RunningSand
     assert merchant.refund(order, 100)["status"] == "500"
 
 
-def test_mobile_money_goes_back_whole(merchant: Merchant) -> None:
+def test_mobile_money_is_refunded_in_full_only(merchant: Merchant) -> None:
     order = merchant.order(amount=500)
     click(order, method="MpesaKE")
     assert merchant.refund(order, 499)["error"]["message"].startswith("Mobile money")
     assert merchant.refund(order, 500)["status"] == "200"
 
 
-def test_nobody_clicks(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_the_simulated_customer_pays(merchant: Merchant, sandbox: RunningSandbox) -> None:
     sandbox.control({"autopay_s": 0.1})
     orders = {amount: merchant.order(amount=amount) for amount in (100, 7130, 7101, 7102, 7103, 7104)}
 
     def codes() -> dict[int, int]:
         return {amount: merchant.status(order)["status_code"] for amount, order in orders.items()}
 
-    wait_until(lambda: list(codes().values()).count(0) == 1, "all but one are decided")
+    wait_until(lambda: list(codes().values()).count(0) == 1, "all orders but one have ended")
     assert codes() == {100: 1, 7130: 1, 7101: 2, 7102: 2, 7103: 0, 7104: 2}
     assert merchant.status(orders[7130])["payment_method"] == "MpesaKE"
     assert merchant.status(orders[7101])["payment_status_code"] == "insufficient_funds"
@@ -248,7 +252,7 @@ def test_nobody_clicks(merchant: Merchant, sandbox: RunningSandbox) -> None:
     requests.get(watched["redirect_url"], timeout=30)
     other = merchant.order()
     sandbox.control({"advance_s": 120})
-    wait_until(lambda: merchant.status(other)["status_code"] == 1, "the other is paid")
+    wait_until(lambda: merchant.status(other)["status_code"] == 1, "the other one is paid")
     assert merchant.status(watched)["status_code"] == 0
 
 
@@ -295,7 +299,7 @@ def test_ipns_lost_repeated_and_late(
     assert merchant.status(order)["status_code"] == 1
 
 
-def test_orders_outlive_the_process(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_orders_survive_a_restart(merchant: Merchant, sandbox: RunningSandbox) -> None:
     order = merchant.order()
     sandbox.kill()
     sandbox.start()

@@ -1,4 +1,4 @@
-"""Pesapal's pages: what a customer's and a merchant's browser sees and does."""
+"""Pesapal's pages: used by a customer's and a merchant's browser."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_the_merchant_decides_refunds(merchant: Merchant, sandbox: RunningSandbo
     requests.post(f"{page}/{order['order_tracking_id']}", data={"answer": "reject"}, timeout=30)
     assert merchant.status(order)["status_code"] == 1
     sandbox.control({"options": {"pesapal": {"approval": "manual"}}})
-    assert merchant.refund(order, 100)["status"] == "200"  # a rejected one may be asked for again
+    assert merchant.refund(order, 100)["status"] == "200"  # a rejected refund can be requested again
     decision = {"answer": "approve"}
     requests.post(f"{page}/{order['order_tracking_id']}", data=decision, timeout=30)
     assert merchant.status(order)["status_code"] == 3
@@ -52,7 +52,7 @@ def test_the_merchant_decides_refunds(merchant: Merchant, sandbox: RunningSandbo
     assert sandbox.book("pesapal")["totals"]["KES"]["refund"] == "100.00"
 
 
-def test_a_click_on_nothing_changes_nothing(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_a_form_without_a_choice_changes_nothing(merchant: Merchant, sandbox: RunningSandbox) -> None:
     order = merchant.order()
     assert click(order, "").status_code == 404 and click(order, "paid").status_code == 404
     assert merchant.status(order)["error"]["message"] == "Pending Payment"
@@ -62,22 +62,23 @@ def test_a_click_on_nothing_changes_nothing(merchant: Merchant, sandbox: Running
     page = f"{sandbox.url}/pesapal/dashboard/{order['order_tracking_id']}"
     assert requests.post(page, data={}, timeout=30).status_code == 404
     requests.post(page, data={"answer": "approve"}, timeout=30)
-    assert merchant.status(order)["status_code"] == 3, "it still waited"
+    assert merchant.status(order)["status_code"] == 3, "the refund was still waiting"
 
 
-NASTY = "<script>alert(1)</script>\"'><img src=x>"
+HTML_TEXT = "<script>alert(1)</script>\"'><img src=x>"
 
 
-def test_pages_show_strangers_texts_as_texts(merchant: Merchant, sandbox: RunningSandbox) -> None:
+def test_pages_escape_texts(merchant: Merchant, sandbox: RunningSandbox) -> None:
     order = merchant.order(
-        description=NASTY, callback_url=f"http://127.0.0.1:9/back?q={NASTY}",
-        billing_address={"phone_number": "254712345678", "first_name": NASTY, "last_name": NASTY},
-    )  # fmt: skip
+        description=HTML_TEXT,
+        callback_url=f"http://127.0.0.1:9/back?q={HTML_TEXT}",
+        billing_address={"phone_number": "254712345678", "first_name": HTML_TEXT, "last_name": HTML_TEXT},
+    )
     pages = [requests.get(order["redirect_url"], timeout=30)]
     click(order)
     pages.append(requests.get(order["redirect_url"], timeout=30))
     sandbox.control({"options": {"pesapal": {"approval": "manual"}}})
-    merchant.refund(order, 100, username=NASTY, remarks=NASTY)
+    merchant.refund(order, 100, username=HTML_TEXT, remarks=HTML_TEXT)
     pages.append(requests.get(f"{sandbox.url}/pesapal/dashboard", timeout=30))
     assert len([page for page in pages if "&lt;script&gt;" in page.text]) == 3
     for page in pages:

@@ -1,4 +1,4 @@
-"""Stripe's simulator: PaymentIntents, refunds and disputes, as a stranger's program with the official SDK meets them."""
+"""Stripe's simulator: PaymentIntents, refunds and disputes, used through the official SDK."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import requests
 import stripe
 
-from app.sandbox.stripe.events import signature
+from app.sandbox.stripe.callbacks import signature
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
 from tests.support.waiting import wait_until
 
@@ -65,14 +65,14 @@ def post(
 
 
 def events(receiver: CallbackReceiver, count: int) -> list[Any]:
-    """What came, each checked by the SDK as a merchant would."""
+    """The received events, whose signatures the SDK checks."""
     found = receiver.wait_for(count, path="/hook")
     for one in found:
         stripe.Webhook.construct_event(one.body, one.headers["stripe-signature"], SECRET)
     return [json.loads(one.body) for one in found]
 
 
-def test_signature_is_the_published_one() -> None:
+def test_the_signature_matches_the_documents() -> None:
     body = b'{"id":"evt_1","object":"event","type":"payment_intent.succeeded"}'
     expected = "t=1700000000,v1=67da5088c63e080c71bd2bb0cb5c03d85a8fc6a21ce3aaf484df809654745b92"
     assert signature("whsec_test_secret", body, timestamp=1700000000) == expected
@@ -89,8 +89,8 @@ def test_a_card_pays(client: Any, sandbox: RunningSandbox, receiver: CallbackRec
     assert event["data"]["object"]["metadata"] == {"reference": "order-1"}
     assert not any(name.startswith("_") for name in event["data"]["object"])
     assert client.events.retrieve(event["id"]).to_dict()["data"] == event["data"]
-    book = sandbox.book("stripe", "order-1")["entries"]
-    assert [(line["kind"], line["id"], line["amount"], line["currency"]) for line in book] == [
+    records = sandbox.book("stripe", "order-1")["entries"]
+    assert [(line["kind"], line["id"], line["amount"], line["currency"]) for line in records] == [
         ("charge", intent.id, "100.50", "USD")
     ]
 
@@ -106,7 +106,7 @@ def test_a_card_pays(client: Any, sandbox: RunningSandbox, receiver: CallbackRec
         ("pm_card_chargeDeclinedProcessingError", "processing_error", "processing_error"),
     ],
 )
-def test_a_decline_is_not_the_end(
+def test_a_declined_payment_can_be_paid_with_another_card(
     client: Any,
     sandbox: RunningSandbox,
     receiver: CallbackReceiver,
@@ -126,33 +126,46 @@ def test_a_decline_is_not_the_end(
     assert (again.status, again.last_payment_error) == ("succeeded", None)
 
 
-@pytest.mark.parametrize(("answer", "status", "told"), [
-    ("complete", "succeeded", "succeeded"), ("fail", "requires_payment_method", "failed"),
-])  # fmt: skip
-def test_the_bank_may_ask(client: Any, sandbox: RunningSandbox, answer: str, status: str, told: str) -> None:
-    intent = client.payment_intents.create({
-        "amount": 5000, "currency": "eur", "payment_method": "pm_card_threeDSecure2Required", "confirm": True,
-        "return_url": "http://127.0.0.1:9/back?shop=1",
-    })  # fmt: skip
+@pytest.mark.parametrize(
+    ("answer", "status", "redirect_status"),
+    [
+        ("complete", "succeeded", "succeeded"),
+        ("fail", "requires_payment_method", "failed"),
+    ],
+)
+def test_authentication_by_the_bank(
+    client: Any, sandbox: RunningSandbox, answer: str, status: str, redirect_status: str
+) -> None:
+    intent = client.payment_intents.create(
+        {
+            "amount": 5000,
+            "currency": "eur",
+            "payment_method": "pm_card_threeDSecure2Required",
+            "confirm": True,
+            "return_url": "http://127.0.0.1:9/back?shop=1",
+        }
+    )
     assert (intent.status, intent.next_action.type) == ("requires_action", "redirect_to_url")
     page = intent.next_action.redirect_to_url.url
     assert "50.00 EUR" in requests.get(page, timeout=30).text
     back = requests.post(page, data={"answer": answer}, allow_redirects=False, timeout=30)
     assert back.status_code == 303
     assert back.headers["Location"].startswith("http://127.0.0.1:9/back?shop=1&payment_intent=pi_")
-    assert f"redirect_status={told}" in back.headers["Location"]
+    assert f"redirect_status={redirect_status}" in back.headers["Location"]
     assert client.payment_intents.retrieve(intent.id).status == status
-    assert requests.post(page, data={"answer": answer}, timeout=30).status_code == 400  # asked once
+    assert (
+        requests.post(page, data={"answer": answer}, timeout=30).status_code == 400
+    )  # the challenge was answered before
 
 
-def test_hold_capture_and_cancel(client: Any, sandbox: RunningSandbox) -> None:
+def test_authorize_capture_and_cancel(client: Any, sandbox: RunningSandbox) -> None:
     held = pay(client, 9000, capture_method="manual")
     assert (held.status, held.amount_capturable, held.amount_received) == ("requires_capture", 9000, 0)
     assert sandbox.book("stripe")["entries"] == []
     with pytest.raises(stripe.InvalidRequestError, match="amount_to_capture"):
         client.payment_intents.capture(held.id, {"amount_to_capture": 9001})
-    taken = client.payment_intents.capture(held.id, {"amount_to_capture": 4000})
-    assert (taken.status, taken.amount_received, taken.amount_capturable) == ("succeeded", 4000, 0)
+    captured = client.payment_intents.capture(held.id, {"amount_to_capture": 4000})
+    assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 4000, 0)
     assert sandbox.book("stripe")["totals"]["USD"]["charge"] == "40.00"
     with pytest.raises(stripe.InvalidRequestError) as caught:
         client.payment_intents.cancel(held.id)
@@ -165,7 +178,7 @@ def test_hold_capture_and_cancel(client: Any, sandbox: RunningSandbox) -> None:
         client.payment_intents.confirm(waiting.id, {"payment_method": "pm_card_visa"})
 
 
-def test_one_key_one_charge(client: Any, sandbox: RunningSandbox) -> None:
+def test_an_idempotency_key_makes_one_charge(client: Any, sandbox: RunningSandbox) -> None:
     options = {"idempotency_key": "key-1"}
     first = pay(client, options=options)
     second = pay(client, options=options)
@@ -180,13 +193,15 @@ def test_one_key_one_charge(client: Any, sandbox: RunningSandbox) -> None:
     assert sandbox.book("stripe")["totals"]["USD"]["charge"] == "50.00"
     with pytest.raises(stripe.InvalidRequestError):
         pay(client, 1, options={"idempotency_key": "key-2"})
-    assert pay(client, 5000, options={"idempotency_key": "key-2"}).status == "succeeded"  # nothing was kept
+    assert (
+        pay(client, 5000, options={"idempotency_key": "key-2"}).status == "succeeded"
+    )  # no answer was stored
     for _ in range(2):
         with pytest.raises(stripe.CardError):
             pay(client, method="pm_card_visa_chargeDeclined", options={"idempotency_key": "key-3"})
     assert len(client.charges.list({"limit": 100}).data) == 3
     sandbox.control({"advance_s": 25 * 3600})
-    assert pay(client, 5001, options=options).id != first.id  # a day later the key is free
+    assert pay(client, 5001, options=options).id != first.id  # the key can be reused after a day
 
 
 def test_lost_answers(client: Any, sandbox: RunningSandbox) -> None:
@@ -202,11 +217,11 @@ def test_lost_answers(client: Any, sandbox: RunningSandbox) -> None:
     assert sandbox.book("stripe")["totals"]["USD"]["charge"] == "14003.00"
     sandbox.control({"rules": [{"provider": "stripe", "fault": "before", "times": 1}]})
     retrying = client_of(sandbox, retries=1).v1
-    assert pay(retrying, 100000).status == "succeeded"  # a 500 before the deed is not kept
+    assert pay(retrying, 100000).status == "succeeded"  # a 500 before the charge is not replayed
     assert sandbox.book("stripe")["totals"]["USD"]["charge"] == "15003.00"
 
 
-def test_a_key_in_use_conflicts(client: Any, sandbox: RunningSandbox) -> None:
+def test_an_idempotency_key_in_use_conflicts(client: Any, sandbox: RunningSandbox) -> None:
     sandbox.control({"rules": [{"provider": "stripe", "fault": "delay", "seconds": 5, "times": 1}]})
     data = {"amount": "5000", "currency": "usd"}
     headers = {"Idempotency-Key": "same"}
@@ -215,11 +230,14 @@ def test_a_key_in_use_conflicts(client: Any, sandbox: RunningSandbox) -> None:
         target=lambda: answers.append(post(sandbox, "/payment_intents", data, headers=headers))
     )
     slow.start()
-    wait_until(lambda: sandbox.control()["rules"][0]["times"] == 0, "the slow one is in")
+    wait_until(lambda: sandbox.control()["rules"][0]["times"] == 0, "the slow request is running")
     conflict = post(sandbox, "/payment_intents", data, headers=headers)
     slow.join()
     assert (conflict.status_code, conflict.json()["error"]["code"]) == (409, "idempotency_key_in_use")
     assert post(sandbox, "/payment_intents", data, headers=headers).json()["id"] == answers[0].json()["id"]
+
+
+VALID = {"amount": "5000", "currency": "usd"}
 
 
 @pytest.mark.parametrize(
@@ -234,53 +252,56 @@ def test_a_key_in_use_conflicts(client: Any, sandbox: RunningSandbox) -> None:
         ({"amount": "5000", "currency": "xyz"}, None, "currency"),
         ({"amount": "10001", "currency": "kwd"}, "parameter_invalid_integer", "amount"),
         ({"amount": "500050", "currency": "ugx"}, "parameter_invalid_integer", "amount"),
-        ({"amount": "5000", "currency": "usd", "colour": "red"}, "parameter_unknown", "colour"),
-        ({"amount": "5000", "currency": "usd", "receipt_email": "ann"}, "email_invalid", "receipt_email"),
-        ({"amount": "5000", "currency": "usd", "payment_method": "pm_no"}, "resource_missing", "payment_method"),
-        ({"amount": "5000", "currency": "usd", "confirm": "true", "payment_method": "pm_card_visa"}, None, "return_url"),
-        ({"amount": "5000", "currency": "usd", "return_url": "nonsense", "confirm": "true"}, "url_invalid", "return_url"),
-        ({"amount": "5000", "currency": "usd", "metadata[a]": "x" * 501}, None, "metadata[a]"),
-        ({"amount": "5000", "currency": "usd", "capture_method": "later"}, None, "capture_method"),
+        (VALID | {"colour": "red"}, "parameter_unknown", "colour"),
+        (VALID | {"receipt_email": "ann"}, "email_invalid", "receipt_email"),
+        (VALID | {"payment_method": "pm_no"}, "resource_missing", "payment_method"),
+        (VALID | {"confirm": "true", "payment_method": "pm_card_visa"}, None, "return_url"),
+        (VALID | {"return_url": "nonsense", "confirm": "true"}, "url_invalid", "return_url"),
+        (VALID | {"metadata[a]": "x" * 501}, None, "metadata[a]"),
+        (VALID | {"capture_method": "later"}, None, "capture_method"),
     ],
-)  # fmt: skip
+)
 def test_wrong_parameters(
     sandbox: RunningSandbox, params: dict[str, str], code: str | None, param: str
 ) -> None:
     answer = post(sandbox, "/payment_intents", params)
     error = answer.json()["error"]
-    assert (answer.status_code, error["type"], error.get("code"), error["param"]) == (
-        400, "invalid_request_error", code, param,
-    )  # fmt: skip
+    assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+    assert (error.get("code"), error["param"]) == (code, param)
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency", "booked"),
+    ("amount", "currency", "recorded"),
     [(500, "jpy", "500.00"), (500000, "ugx", "5000.00"), (12340, "kwd", "12.34"), (100000, "kes", "1000.00")],
 )
 def test_amounts_by_currency(
-    client: Any, sandbox: RunningSandbox, amount: int, currency: str, booked: str
+    client: Any, sandbox: RunningSandbox, amount: int, currency: str, recorded: str
 ) -> None:
     pay(client, amount, currency)
     assert [(line["amount"], line["currency"]) for line in sandbox.book("stripe")["entries"]] == [
-        (booked, currency.upper())
+        (recorded, currency.upper())
     ]
 
 
-def test_keys_and_addresses(sandbox: RunningSandbox) -> None:
-    wrong = post(sandbox, "/payment_intents", {"amount": "5000"}, key="sk_test_somebody_elses")
-    assert wrong.status_code == 401 and "somebody" not in wrong.text
-    nobody = requests.get(f"{sandbox.url}/stripe/v1/balance", timeout=30)
-    assert nobody.status_code == 401 and nobody.headers["Request-Id"].startswith("req_")
+def test_keys_and_unknown_paths(sandbox: RunningSandbox) -> None:
+    wrong = post(sandbox, "/payment_intents", {"amount": "5000"}, key="sk_test_wrong_key")
+    assert wrong.status_code == 401 and "wrong_key" not in wrong.text
+    without_key = requests.get(f"{sandbox.url}/stripe/v1/balance", timeout=30)
+    assert without_key.status_code == 401 and without_key.headers["Request-Id"].startswith("req_")
     basic = requests.get(f"{sandbox.url}/stripe/v1/balance", auth=(KEY, ""), timeout=30)
     assert basic.status_code == 200
     assert post(sandbox, "/nothing").status_code == 404
     assert post(sandbox, "/payment_intents", json={"amount": 5000}).status_code == 400
     none = requests.get(f"{sandbox.url}/stripe/v1/payment_intents/pi_no", auth=(KEY, ""), timeout=30)
     assert (none.status_code, none.json()["error"]["code"]) == (404, "resource_missing")
-    sandbox.control({"rules": [
-        {"fault": "rate_limit", "times": 1, "operation": "balance"},
-        {"fault": "token_expired", "times": 1, "operation": "balance"},
-    ]})  # fmt: skip
+    sandbox.control(
+        {
+            "rules": [
+                {"fault": "rate_limit", "times": 1, "operation": "balance"},
+                {"fault": "token_expired", "times": 1, "operation": "balance"},
+            ]
+        }
+    )
     answers = [requests.get(f"{sandbox.url}/stripe/v1/balance", auth=(KEY, ""), timeout=30) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [429, 401, 200]
 
@@ -315,7 +336,7 @@ def test_refunds(client: Any, sandbox: RunningSandbox, receiver: CallbackReceive
 @pytest.mark.parametrize(
     ("amount", "end", "left"), [(720100, "succeeded", "2799.00"), (720200, "failed", "10000.00")]
 )
-def test_refunds_that_take_their_time(
+def test_refunds_with_a_delayed_outcome(
     client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver, amount: int, end: str, left: str
 ) -> None:
     intent = pay(client, 1000000)
@@ -330,7 +351,7 @@ def test_refunds_that_take_their_time(
     assert {event["type"] for event in events(receiver, 4)} >= {"refund.created", "refund.updated"}
 
 
-def test_a_refund_waits_for_its_bank(client: Any, sandbox: RunningSandbox) -> None:
+def test_a_refund_waits_for_the_bank(client: Any, sandbox: RunningSandbox) -> None:
     intent = pay(client, 1000000)
     refund = client.refunds.create({"payment_intent": intent.id, "amount": 720300})
     page = f"{sandbox.url}/stripe/bank/{refund.id}"
@@ -368,7 +389,7 @@ def test_search_and_lists(client: Any) -> None:
         client.payment_intents.search({"query": "colour is red"})
 
 
-def test_a_payment_outlives_the_process(client: Any, sandbox: RunningSandbox) -> None:
+def test_a_payment_survives_a_restart(client: Any, sandbox: RunningSandbox) -> None:
     intent = pay(client, options={"idempotency_key": "before"})
     sandbox.kill()
     sandbox.start()

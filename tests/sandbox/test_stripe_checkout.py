@@ -1,4 +1,4 @@
-"""Stripe's simulator: Checkout Sessions, their hosted page, and webhooks that come as the plan says."""
+"""Stripe's simulator: Checkout Sessions, their hosted page, and webhooks with faults."""
 
 from __future__ import annotations
 
@@ -63,18 +63,18 @@ def submit(session: Any, **card: str) -> requests.Response:
 
 
 def types(receiver: CallbackReceiver, count: int) -> list[str]:
-    """What came, in order of arrival, each checked by the SDK. Two events of one moment may overtake each other."""
+    """The types of the received events, in order of arrival. Events of the same moment may arrive in any order."""
     found = receiver.wait_for(count, path="/hook")
     for one in found:
         stripe.Webhook.construct_event(one.body, one.headers["stripe-signature"], SECRET)
     return [json.loads(one.body)["type"] for one in found]
 
 
-def booked(sandbox: RunningSandbox) -> list[str]:
+def recorded_amounts(sandbox: RunningSandbox) -> list[str]:
     return [line["amount"] for line in sandbox.book("stripe", "basket-1")["entries"]]
 
 
-def test_a_person_pays_on_the_page(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+def test_a_user_pays_on_the_page(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
     session = open_session(client)
     assert (session.status, session.payment_status, session.payment_intent) == ("open", "unpaid", None)
     assert (session.amount_total, session.currency, session.mode) == (250000, "kes", "payment")
@@ -87,7 +87,7 @@ def test_a_person_pays_on_the_page(client: Any, sandbox: RunningSandbox, receive
     assert client.checkout.sessions.retrieve(session.id).payment_intent is None
     for wrong in ({"number": "4111111111111112"}, {"number": "12"}, {"expiry": "13/30"}, {"cvc": "1"}):
         assert submit(session, **wrong).status_code in (400, 402)
-    assert booked(sandbox) == []
+    assert recorded_amounts(sandbox) == []
 
     thanks = submit(session)
     assert thanks.headers["Location"] == SUCCESS.replace("{CHECKOUT_SESSION_ID}", session.id)
@@ -99,16 +99,18 @@ def test_a_person_pays_on_the_page(client: Any, sandbox: RunningSandbox, receive
     assert done.payment_intent.latest_charge.amount == 250000
     assert done.line_items.data[0].description == "Basket"
     assert sorted(types(receiver, 3)) == [
-        "checkout.session.completed", "payment_intent.payment_failed", "payment_intent.succeeded",
-    ]  # fmt: skip
-    assert booked(sandbox) == ["2500.00"]
+        "checkout.session.completed",
+        "payment_intent.payment_failed",
+        "payment_intent.succeeded",
+    ]
+    assert recorded_amounts(sandbox) == ["2500.00"]
     again = submit(session)
-    assert again.status_code == 400 and booked(sandbox) == ["2500.00"]
+    assert again.status_code == 400 and recorded_amounts(sandbox) == ["2500.00"]
     assert client.checkout.sessions.list({"payment_intent": done.payment_intent.id}).data[0].id == session.id
 
 
 @pytest.mark.parametrize("answer", ["complete", "fail"])
-def test_the_bank_asks_on_the_page(client: Any, sandbox: RunningSandbox, answer: str) -> None:
+def test_authentication_on_the_page(client: Any, sandbox: RunningSandbox, answer: str) -> None:
     session = open_session(client)
     asked = submit(session, number="4000002760003184")
     challenge = sandbox.url + asked.headers["Location"]
@@ -121,7 +123,7 @@ def test_the_bank_asks_on_the_page(client: Any, sandbox: RunningSandbox, answer:
     assert "failed authentication" in requests.get(sandbox.url + back.headers["Location"], timeout=30).text
     assert client.checkout.sessions.retrieve(session.id).status == "open"
     assert submit(session).status_code == 303
-    assert booked(sandbox) == ["2500.00"]
+    assert recorded_amounts(sandbox) == ["2500.00"]
 
 
 def test_expiry(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
@@ -134,12 +136,14 @@ def test_expiry(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver
     assert "expired" in requests.get(session.url, timeout=30).text
     second = open_session(client)
     sandbox.control({"advance_s": 24 * 3600 + 5})
-    assert types(receiver, 2)[1] == "checkout.session.expired"  # by itself
+    assert types(receiver, 2)[1] == "checkout.session.expired"  # by the timer
     assert client.checkout.sessions.retrieve(second.id).status == "expired"
-    assert booked(sandbox) == []
+    assert recorded_amounts(sandbox) == []
 
 
-def test_nobody_clicks(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+def test_the_simulated_customer_pays(
+    client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver
+) -> None:
     sandbox.control({"autopay_s": 0.2})
     session = open_session(client)
     assert sorted(types(receiver, 2)) == ["checkout.session.completed", "payment_intent.succeeded"]
@@ -150,17 +154,19 @@ def test_nobody_clicks(client: Any, sandbox: RunningSandbox, receiver: CallbackR
     assert caught.value.code == "payment_intent_unexpected_state"
 
 
-def test_who_opens_the_page_pays_himself(client: Any, sandbox: RunningSandbox) -> None:
+def test_opening_the_page_stops_the_simulated_customer(client: Any, sandbox: RunningSandbox) -> None:
     sandbox.control({"autopay_s": 3600})
     watched, other = open_session(client), open_session(client)
     requests.get(watched.url, timeout=30)
     sandbox.control({"advance_s": 7200})
-    wait_until(lambda: client.checkout.sessions.retrieve(other.id).status == "complete", "the other is paid")
+    wait_until(
+        lambda: client.checkout.sessions.retrieve(other.id).status == "complete", "the other one is paid"
+    )
     assert client.checkout.sessions.retrieve(watched.id).status == "open"
 
 
 @pytest.mark.parametrize(("amount", "code"), [(710100, "insufficient_funds"), (710400, "generic_decline")])
-def test_fates(
+def test_planned_outcomes(
     client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver, amount: int, code: str
 ) -> None:
     sandbox.control({"autopay_s": 0.1})
@@ -170,7 +176,7 @@ def test_fates(
     assert failed["last_payment_error"]["decline_code"] == code
     assert failed["metadata"] == {"reference": "basket-1"}
     assert client.checkout.sessions.retrieve(session.id).status == "open"
-    assert booked(sandbox) == []
+    assert recorded_amounts(sandbox) == []
 
 
 def test_a_customer_who_leaves(client: Any, sandbox: RunningSandbox) -> None:
@@ -178,28 +184,32 @@ def test_a_customer_who_leaves(client: Any, sandbox: RunningSandbox) -> None:
     quiet = [open_session(client, amount) for amount in (710200, 710300)]
     paid = open_session(client)
     wait_until(
-        lambda: client.checkout.sessions.retrieve(paid.id).status == "complete", "the willing one pays"
+        lambda: client.checkout.sessions.retrieve(paid.id).status == "complete", "the scheduled customer pays"
     )
     assert [client.checkout.sessions.retrieve(session.id).status for session in quiet] == ["open", "open"]
 
 
-def test_news_before_the_answer(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+def test_webhooks_before_the_answer(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
     session = open_session(client, 700700)
-    assert len(receiver.received) == 2  # when the answer was here
+    assert len(receiver.received) == 2  # when the answer arrived
     assert (session.status, session.payment_intent) == ("open", None)
     assert client.checkout.sessions.retrieve(session.id).status == "complete"
 
 
-def test_news_in_the_wrong_order(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+def test_webhooks_in_the_wrong_order(
+    client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver
+) -> None:
     session = open_session(client, 701200)
     assert submit(session).status_code == 303
     assert types(receiver, 3) == [
-        "checkout.session.completed", "payment_intent.succeeded", "payment_intent.payment_failed",
-    ]  # fmt: skip
-    assert booked(sandbox) == ["7012.00"]
+        "checkout.session.completed",
+        "payment_intent.succeeded",
+        "payment_intent.payment_failed",
+    ]
+    assert recorded_amounts(sandbox) == ["7012.00"]
 
 
-def test_news_lost_and_repeated(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
+def test_webhooks_lost_and_repeated(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
     submit(open_session(client, 700500))
     assert {line["status"] for line in sandbox.callbacks("stripe")} == {"lost"}
     submit(open_session(client, 700600))
@@ -208,8 +218,8 @@ def test_news_lost_and_repeated(client: Any, sandbox: RunningSandbox, receiver: 
     assert len(set(ids)) == 2 and all(ids.count(id) == 3 for id in ids)
     receiver.statuses = [500]
     submit(open_session(client))
-    receiver.wait_for(9, path="/hook")  # two, and the refused one again
-    assert booked(sandbox) == ["7005.00", "7006.00", "2500.00"]
+    receiver.wait_for(9, path="/hook")  # two, and the retry of the refused one
+    assert recorded_amounts(sandbox) == ["7005.00", "7006.00", "2500.00"]
 
 
 def test_the_wrong_amount(client: Any, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
@@ -217,22 +227,22 @@ def test_the_wrong_amount(client: Any, sandbox: RunningSandbox, receiver: Callba
     submit(session)
     done = client.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
     assert (done.amount_total, done.payment_intent.amount_received) == (701000, 701000)
-    told = [json.loads(one.body)["data"]["object"] for one in receiver.wait_for(2)]
-    assert sorted(one.get("amount_received", 0) + one.get("amount_total", 0) for one in told) == [
+    objects = [json.loads(one.body)["data"]["object"] for one in receiver.wait_for(2)]
+    assert sorted(one.get("amount_received", 0) + one.get("amount_total", 0) for one in objects) == [
         701000,
         701000,
     ]
-    assert booked(sandbox) == ["7010.00"]
+    assert recorded_amounts(sandbox) == ["7010.00"]
 
 
-def test_a_lost_answer_is_asked_for_again(client: Any, sandbox: RunningSandbox) -> None:
+def test_a_request_with_a_lost_answer_is_repeated(client: Any, sandbox: RunningSandbox) -> None:
     options = {"idempotency_key": "basket-1"}
     with pytest.raises(stripe.APIConnectionError):
         open_session(client, 700100, options=options)
     session = open_session(client, 700100, options=options)
     assert len(client.checkout.sessions.list().data) == 1
     assert submit(session).status_code == 303
-    assert booked(sandbox) == ["7001.00"]
+    assert recorded_amounts(sandbox) == ["7001.00"]
 
 
 @pytest.mark.parametrize(

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint
 
-from app.sandbox.chapa.checkout import Checkout
-from app.sandbox.chapa.directory import BulkTransfers, Directory
-from app.sandbox.chapa.payments import Payments, needs_key
-from app.sandbox.chapa.refunds import Refunds
-from app.sandbox.chapa.transfers import Transfers
-from app.sandbox.chapa.webhooks import Webhooks
+from app.sandbox.calls import add_calls
+from app.sandbox.chapa.calls import ChapaApi, calls
+from app.sandbox.chapa.pages import pages
+from app.sandbox.chapa.simulator import Simulator
 from app.sandbox.core import Sandbox
+from app.sandbox.pages import add_pages
 
 
 def make_blueprint(sandbox: Sandbox) -> Blueprint:
-    """Everything below `/chapa`. The API wants the secret key, the customer's pages do not."""
-    blueprint = Blueprint("chapa", __name__, template_folder="pages")
-
-    @blueprint.before_request
-    def authenticate() -> Response | None:
-        is_api = "/v1/" in f"{request.path}/"
-        return needs_key(sandbox) if is_api else None
-
-    webhooks = Webhooks(sandbox)
-    payments = Payments(sandbox, webhooks)
-    transfers = Transfers(sandbox, webhooks)
-    for part in (
-        payments,
-        Checkout(sandbox, payments),
-        Refunds(sandbox, webhooks),
-        transfers,
-        BulkTransfers(sandbox, transfers),
-        Directory(sandbox),
-    ):
-        part.add_to(blueprint)
+    """Everything under `/chapa`."""
+    blueprint = Blueprint("chapa", __name__)
+    simulator = Simulator(sandbox)
+    add_calls(blueprint, ChapaApi(sandbox), calls(simulator))
+    add_pages(blueprint, pages(simulator))
     return blueprint

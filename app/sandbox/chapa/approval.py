@@ -1,4 +1,4 @@
-"""The merchant's approval of a transfer: asked for only when the dashboard has an approval URL."""
+"""The merchant's approval of a transfer, requested only when the dashboard has an approval URL."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 import requests
 import structlog
 
-from app.sandbox.chapa import answers
-from app.sandbox.chapa.webhooks import sign
+from app.sandbox.chapa.callbacks import sign
+from app.sandbox.chapa.replies import amount_text
 from app.sandbox.core import Sandbox
 
 TIMEOUT_S: Final = 10.0
@@ -19,11 +19,11 @@ log = structlog.get_logger(__name__)
 
 
 def is_approved(sandbox: Sandbox, transfer: dict[str, Any]) -> bool:
-    """True when no approval is asked for, or the merchant's server answered 200; no answer is a no."""
+    """Whether no approval is needed, or the merchant's server answered 200. No answer means no."""
     url = sandbox.dashboard.option("chapa", "approval_url")
     if not url:
         return True
-    body = json.dumps(question(transfer), separators=(",", ":")).encode()
+    body = json.dumps(approval_request(transfer), separators=(",", ":")).encode()
     secret = sandbox.dashboard.credential("chapa", "approval_secret")
     headers = {"Content-Type": "application/json", "Chapa-Signature": sign(secret, body)}
     try:
@@ -34,9 +34,10 @@ def is_approved(sandbox: Sandbox, transfer: dict[str, Any]) -> bool:
     return answer.status_code == 200
 
 
-def question(transfer: dict[str, Any]) -> dict[str, Any]:
+def approval_request(transfer: dict[str, Any]) -> dict[str, Any]:
+    """The body of the request for approval."""
     return {
-        "amount": answers.text(Decimal(transfer["amount"])),
+        "amount": amount_text(Decimal(transfer["amount"])),
         "reference": transfer["reference"],
         "bank": transfer["bank_name"],
         "account_name": transfer["account_name"],

@@ -1,4 +1,4 @@
-"""Banks and wallets a Chapa transfer can go to. Ids, names and wallets as Chapa's list has them."""
+"""The banks and wallets that Chapa transfers can go to, with the ids and names of Chapa's list."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.sandbox.calls import ApiRequest
+from app.sandbox.chapa.replies import success
+
 WALLET_NUMBER: Final = re.compile(r"0[79][0-9]{8}")
 COUNTRY_ETHIOPIA: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """`account_length` is the number of digits of an account; wallets have phone numbers of ten."""
+    """account_length: the digits of an account number; wallets have phone numbers of ten digits."""
 
     id: int
     slug: str
@@ -21,7 +24,8 @@ class Bank:
     account_length: int
     is_mobile_money: bool = False
 
-    def takes(self, account_number: str) -> bool:
+    def is_account(self, account_number: str) -> bool:
+        """Whether this can be an account number at the bank."""
         if self.is_mobile_money:
             return WALLET_NUMBER.fullmatch(account_number) is not None
         return (
@@ -30,7 +34,8 @@ class Bank:
             and account_number.isdigit()
         )
 
-    def as_listed(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
+        """The bank in the list of banks."""
         return {
             "id": self.id,
             "slug": self.slug,
@@ -65,6 +70,22 @@ BANKS: Final = {
 
 
 def find(code: object) -> Bank | None:
-    """The bank of a `bank_code`, sent as a number or as its digits."""
+    """The bank with this `bank_code`, sent as a number or as text."""
     digits = str(code)
     return BANKS.get(int(digits)) if digits.isascii() and digits.isdigit() else None
+
+
+CURRENCIES: Final = (
+    {"id": 1, "name": "Ethiopian Birr", "code": "ETB"},
+    {"id": 2, "name": "US Dollar", "code": "USD"},
+)
+
+
+def list_banks(request: ApiRequest) -> dict[str, Any]:
+    """`GET /v1/banks`."""
+    return success("Banks retrieved", [bank.details() for bank in BANKS.values()])
+
+
+def list_currencies(request: ApiRequest) -> dict[str, Any]:
+    """`GET /v1/currency_supported`."""
+    return success("Supported currencies", list(CURRENCIES))

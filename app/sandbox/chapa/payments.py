@@ -1,114 +1,103 @@
-"""Chapa's payments: initialize, the moment of paying, verify."""
+"""Chapa's payments: initialize, verify, cancel, and how a payment ends."""
 
 from __future__ import annotations
 
 import secrets
 import string
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Response, g, request
-
-from app.sandbox.chapa import answers, rules
-from app.sandbox.chapa.webhooks import Webhooks
+from app.sandbox.amounts import json_number
+from app.sandbox.calls import ApiRequest
+from app.sandbox.chapa import validation
+from app.sandbox.chapa.callbacks import Callbacks
+from app.sandbox.chapa.errors import ApiError
+from app.sandbox.chapa.replies import CENT, amount_text, success, timestamp
 from app.sandbox.core import Sandbox
-from app.sandbox.faults import Plan
+from app.sandbox.faults import NO_FAULT, Plan
+from app.sandbox.store import Document
 
 FEE: Final = Decimal("0.035")
-"""Chapa's charge as a share of the amount (its samples say 3.5 of 100)."""
+"""Chapa's charge as a share of the amount (3.5 of 100 in its samples)."""
 
-WRONG_AMOUNT_MORE: Final = Decimal("1.00")
-OLD_NEWS_AFTER_S: Final = 1.0
-"""How long after the success the news of an earlier, failed try arrives."""
+WRONG_AMOUNT_EXTRA: Final = Decimal("1.00")
+OLD_WEBHOOK_AFTER_S: Final = 1.0
+"""Seconds after the webhook of a success until the one of an earlier, failed try."""
 
-UNKNOWN: Final = "Invalid transaction or Transaction not found"
+NOT_FOUND: Final = "Invalid transaction or Transaction not found"
 NEVER_ANSWERS: Final = "timed_out"
-ABOUT_THE_PERSON: Final = ("cancelled", NEVER_ANSWERS)
-"""Fates of a simulated customer. A person at the hosted page decides these for himself."""
-
-Document = dict[str, Any]
+CUSTOMER_OUTCOMES: Final = ("cancelled", NEVER_ANSWERS)
+"""Outcomes that only the simulated customer follows; a user of the hosted page decides these."""
 
 
 class Payments:
-    """One payment a `tx_ref`; its status goes from pending to success or failed, once."""
+    """One payment for each `tx_ref`. Its status changes once, from pending to success, failed or cancelled."""
 
-    def __init__(self, sandbox: Sandbox, webhooks: Webhooks) -> None:
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
         self._sandbox = sandbox
         self._store = sandbox.store
-        self._webhooks = webhooks
-        sandbox.customers.register("chapa", self.pay_as_asked)
+        self._callbacks = callbacks
 
-    def add_to(self, blueprint: Blueprint) -> None:
-        initialize = answers.steered(self._sandbox, "initialize", "tx_ref")(self.initialize)
-        verify = answers.steered_by_path(self._sandbox, "verify")(self.verify)
-        cancel = answers.steered_by_path(self._sandbox, "cancel")(self.cancel)
-        blueprint.add_url_rule(
-            "/v1/transaction/initialize", "initialize", view_func=initialize, methods=["POST"]
-        )
-        blueprint.add_url_rule("/v1/transaction/verify/<path:ref>", "verify", view_func=verify)
-        blueprint.add_url_rule(
-            "/v1/transaction/cancel/<path:ref>", "cancel", view_func=cancel, methods=["PUT"]
-        )
-
-    def initialize(self) -> Response:
-        sent = answers.body()
-        if problems := rules.problems(sent, required=("amount", "currency", "tx_ref")):
-            return answers.failed(400, problems)
-        if sent["currency"] not in rules.CURRENCIES:
-            return answers.failed(400, "Invalid currency. Chapa supports ETB and USD.")
-        payment = self._new_payment(sent, g.plan)
+    def initialize(self, request: ApiRequest) -> Document:
+        """`POST /v1/transaction/initialize`."""
+        if problems := validation.problems(request.body, required=("amount", "currency", "tx_ref")):
+            raise ApiError(400, problems)
+        if request.body["currency"] not in validation.CURRENCIES:
+            raise ApiError(400, "Invalid currency. Chapa supports ETB and USD.")
+        payment = self._new_payment(request.body, request.plan)
         if not self._store.insert("chapa", "payment", payment["tx_ref"], payment):
-            return answers.failed(400, "Transaction reference has been used before")
-        self._let_the_customer_know(payment["tx_ref"], g.plan)
-        return answers.success("Hosted Link", {"checkout_url": payment["checkout_url"]})
+            raise ApiError(400, "Transaction reference has been used before")
+        self._schedule_customer(payment["tx_ref"], request.plan)
+        return success("Hosted Link", {"checkout_url": payment["checkout_url"]})
 
-    def verify(self, ref: str) -> Response:
+    def verify(self, request: ApiRequest, ref: str) -> Document:
+        """`GET /v1/transaction/verify/{tx_ref}`."""
         payment = self._store.get("chapa", "payment", ref)
         if payment is None:
-            return answers.failed(404, UNKNOWN)
+            raise ApiError(404, NOT_FOUND)
         if payment["status"] == "pending":
-            return answers.failed(404, "Payment not paid yet", status=None)
-        return answers.success("Payment details", _details(payment))
+            raise ApiError(404, "Payment not paid yet", status=None)
+        return success("Payment details", _details(payment))
 
-    def cancel(self, ref: str) -> Response:
-        """Close the page for ever. Only a payment that nothing has happened to can be cancelled."""
+    def cancel(self, request: ApiRequest, ref: str) -> Document:
+        """`PUT /v1/transaction/cancel/{tx_ref}`: close the page of a pending payment for good."""
         if self._store.get("chapa", "payment", ref) is None:
-            return answers.failed(404, UNKNOWN)
-        moment = answers.stamp(self._sandbox.now())
+            raise ApiError(404, NOT_FOUND)
+        now = timestamp(self._sandbox.now())
 
         def close(payment: Document) -> Document | None:
             if payment["status"] != "pending":
                 return None
-            payment |= {"status": "cancelled", "failure": "closed", "step": None, "updated_at": moment}
+            payment |= {"status": "cancelled", "failure": "closed", "step": None, "updated_at": now}
             return dict(payment)
 
-        closed = self._store.update("chapa", "payment", ref, close)
-        if closed is None:
-            return answers.failed(400, "Payment link already expired")
+        payment = self._store.update("chapa", "payment", ref, close)
+        if payment is None:
+            raise ApiError(400, "Payment link already expired")
         names = ("tx_ref", "currency", "created_at", "updated_at")
-        amount = answers.number(Decimal(closed["amount"]))
-        told = {name: closed[name] for name in names} | {"amount": amount}
-        return answers.success("Checkout link expired successfully", told)
+        amount = json_number(Decimal(payment["amount"]))
+        data = {name: payment[name] for name in names} | {"amount": amount}
+        return success("Checkout link expired successfully", data)
 
-    def pay_as_asked(self, tx_ref: str) -> None:
-        """What the simulated customer does: pays, unless the payment's fate says otherwise."""
-        self._end(tx_ref, method="test", mobile=None, is_person=False)
+    def act_as_customer(self, tx_ref: str) -> None:
+        """What the simulated customer does: pays, unless the payment has another outcome."""
+        self._end(tx_ref, method="test", mobile=None, is_user=False)
 
     def pay(self, tx_ref: str, *, method: str, mobile: str | None) -> None:
-        """A person paid on the hosted page."""
-        self._end(tx_ref, method=method, mobile=mobile, is_person=True)
+        """A user paid on the hosted page."""
+        self._end(tx_ref, method=method, mobile=mobile, is_user=True)
 
     def fail(self, tx_ref: str, *, method: str | None, reason: str) -> None:
-        """A person gave up, or a number or card was refused. Nothing happens to a payment that has ended."""
-        self._end(tx_ref, method=method, mobile=None, is_person=True, reason=reason)
+        """A user cancelled, or a number or card was refused. A payment that has ended stays as it is."""
+        self._end(tx_ref, method=method, mobile=None, is_user=True, reason=reason)
 
-    def _let_the_customer_know(self, tx_ref: str, plan: Plan) -> None:
-        if plan.fate == NEVER_ANSWERS:
+    def _schedule_customer(self, tx_ref: str, plan: Plan) -> None:
+        if plan.outcome == NEVER_ANSWERS:
             return
         if plan.callback_early:
-            self._end(tx_ref, method="test", mobile=None, is_person=False, is_early=True)
+            self._end(tx_ref, method="test", mobile=None, is_user=False, is_early=True)
         else:
-            self._sandbox.customers.expect("chapa", tx_ref)
+            self._sandbox.customers.schedule("chapa", tx_ref)
 
     def _end(
         self,
@@ -116,45 +105,45 @@ class Payments:
         *,
         method: str | None,
         mobile: str | None,
-        is_person: bool,
+        is_user: bool,
         reason: str | None = None,
         is_early: bool = False,
     ) -> None:
-        moment = answers.stamp(self._sandbox.now())
+        now = timestamp(self._sandbox.now())
 
         def end(payment: Document) -> Document | None:
             if payment["status"] != "pending":
                 return None
             plan = Plan.from_json(payment["plan"])
-            fate = None if is_person and plan.fate in ABOUT_THE_PERSON else plan.fate
-            why = reason or fate
-            payment |= {"status": "failed" if why else "success", "failure": why, "updated_at": moment}
+            outcome = None if is_user and plan.outcome in CUSTOMER_OUTCOMES else plan.outcome
+            failure = reason or outcome
+            payment |= {"status": "failed" if failure else "success", "failure": failure, "updated_at": now}
             payment |= {"method": method, "mobile": mobile or payment["mobile"], "step": None}
-            if not why and plan.wrong_amount:
-                payment["amount"] = str(Decimal(payment["amount"]) + WRONG_AMOUNT_MORE)
-            if not why:
+            if not failure and plan.wrong_amount:
+                payment["amount"] = str(Decimal(payment["amount"]) + WRONG_AMOUNT_EXTRA)
+            if not failure:
                 payment["charge"] = str(_fee(Decimal(payment["amount"])))
                 self._record(payment)
             return dict(payment)
 
         if (ended := self._store.update("chapa", "payment", tx_ref, end)) is not None:
-            self._tell(ended, is_early=is_early)
+            self._send_callbacks(ended, is_early=is_early)
 
-    def _tell(self, payment: Document, *, is_early: bool) -> None:
+    def _send_callbacks(self, payment: Document, *, is_early: bool) -> None:
         plan = Plan.from_json(payment["plan"])
         is_paid = payment["status"] == "success"
         name = "charge.success" if is_paid else "charge.failed/cancelled"
-        self._webhooks.send(event(name, payment), plan, is_early=is_early)
+        self._callbacks.send_webhook(event(name, payment), plan, is_early=is_early)
         if is_paid and payment["callback_url"]:
-            self._webhooks.call_back(payment["callback_url"], payment, plan, is_early=is_early)
+            self._callbacks.call_back(payment["callback_url"], payment, plan, is_early=is_early)
         if is_paid and plan.callback_reorder:
             earlier_try = payment | {"status": "failed", "reference": _new_reference(), "charge": "0"}
-            self._webhooks.send(
-                event("charge.failed/cancelled", earlier_try), Plan(), after_s=OLD_NEWS_AFTER_S
+            self._callbacks.send_webhook(
+                event("charge.failed/cancelled", earlier_try), NO_FAULT, after_s=OLD_WEBHOOK_AFTER_S
             )
 
     def _record(self, payment: Document) -> None:
-        self._sandbox.book.record(
+        self._sandbox.records.add(
             "chapa",
             "charge",
             reference=payment["tx_ref"],
@@ -163,36 +152,36 @@ class Payments:
             currency=payment["currency"],
         )
 
-    def _new_payment(self, sent: Document, plan: Plan) -> Document:
-        moment = answers.stamp(self._sandbox.now())
-        amount = answers.amount_of(sent["amount"])
-        assert amount is not None  # the rules have seen it
+    def _new_payment(self, body: Document, plan: Plan) -> Document:
+        now = timestamp(self._sandbox.now())
+        amount = validation.amount_of(body["amount"])
+        assert amount is not None  # validated before
         token = secrets.token_urlsafe(24)
         names = ("first_name", "last_name", "email", "callback_url", "return_url", "customization", "meta")
         return {
-            "tx_ref": str(sent["tx_ref"]),
+            "tx_ref": str(body["tx_ref"]),
             "checkout": token,
             "checkout_url": f"{self._sandbox.settings.public_url}/chapa/checkout/payment/{token}",
             "reference": _new_reference(),
             "amount": str(amount),
-            "currency": sent["currency"],
+            "currency": body["currency"],
             "charge": "0",
-            "mobile": sent.get("phone_number") or None,
+            "mobile": body.get("phone_number") or None,
             "status": "pending",
             "failure": None,
             "method": None,
             "step": None,
+            "refund_reserved": "0",
             "refunded": "0",
-            "paid_back": "0",
             "plan": plan.to_json(),
-            "created_at": moment,
-            "updated_at": moment,
-            **{name: sent.get(name) or None for name in names},
+            "created_at": now,
+            "updated_at": now,
+            **{name: body.get(name) or None for name in names},
         }
 
 
-def event(name: str, payment: Document, **instead: object) -> Document:
-    """The body of a charge's webhook: flat, amounts as text; the status is the event's own word, its slash too."""
+def event(name: str, payment: Document, **replaced: object) -> Document:
+    """The body of a charge's webhook: flat, with amounts as text. The status is the second part of the event's name."""
     return {
         "event": name,
         "first_name": payment["first_name"],
@@ -200,8 +189,8 @@ def event(name: str, payment: Document, **instead: object) -> Document:
         "email": payment["email"],
         "mobile": payment["mobile"],
         "currency": payment["currency"],
-        "amount": answers.text(Decimal(payment["amount"])),
-        "charge": answers.text(Decimal(payment["charge"])),
+        "amount": amount_text(Decimal(payment["amount"])),
+        "charge": amount_text(Decimal(payment["charge"])),
         "status": name.partition(".")[2],
         "mode": "test",
         "reference": payment["reference"],
@@ -212,7 +201,7 @@ def event(name: str, payment: Document, **instead: object) -> Document:
         "payment_method": payment["method"],
         "customization": _customization(payment),
         "meta": payment["meta"],
-    } | instead
+    } | replaced
 
 
 def _details(payment: Document) -> Document:
@@ -221,12 +210,12 @@ def _details(payment: Document) -> Document:
         "last_name": payment["last_name"],
         "email": payment["email"],
         "currency": payment["currency"],
-        "amount": answers.number(Decimal(payment["amount"])),
-        "charge": answers.number(Decimal(payment["charge"])),
+        "amount": json_number(Decimal(payment["amount"])),
+        "charge": json_number(Decimal(payment["charge"])),
         "mode": "test",
         "method": payment["method"],
         "type": "API",
-        "status": "refunded" if _is_paid_back(payment) else payment["status"],
+        "status": "refunded" if _is_refunded(payment) else payment["status"],
         "reference": payment["reference"],
         "tx_ref": payment["tx_ref"],
         "customization": _customization(payment),
@@ -241,34 +230,15 @@ def _customization(payment: Document) -> Document:
     return {"title": given.get("title"), "description": given.get("description"), "logo": given.get("logo")}
 
 
-def _is_paid_back(payment: Document) -> bool:
-    """Whether nothing of it is left with the merchant."""
-    return Decimal(payment["paid_back"]) == Decimal(payment["amount"])
+def _is_refunded(payment: Document) -> bool:
+    """Whether the whole payment was refunded."""
+    return Decimal(payment["refunded"]) == Decimal(payment["amount"])
 
 
 def _fee(amount: Decimal) -> Decimal:
-    return (amount * FEE).quantize(answers.CENT, ROUND_HALF_UP)
+    return (amount * FEE).quantize(CENT, ROUND_HALF_UP)
 
 
 def _new_reference() -> str:
     """Chapa's own id of a payment: eleven letters and digits."""
     return "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(11))
-
-
-def needs_key(sandbox: Sandbox) -> Response | None:
-    """The refusal of a call to the API without the right key, or in a wrong format; None when it may go on."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-    if not key:
-        return answers.failed(401, "Authorization required")
-    right = sandbox.dashboard.credential("chapa", "secret_key")
-    if scheme.lower() != "bearer" or not secrets.compare_digest(key.strip().encode(), right.encode()):
-        return answers.invalid_key()
-    is_readable = request.is_json or request.mimetype in (
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-    )
-    if request.method == "POST" and not is_readable:
-        return answers.failed(
-            400, "Incorrect header settings. Please set the Content-Type to application/json."
-        )
-    return None

@@ -1,64 +1,57 @@
-"""Chapa's refunds: accepted at once, paid back a second later, never more than was paid."""
+"""Chapa's refunds: accepted at once, completed a second later, together at most the payment."""
 
 from __future__ import annotations
 
 import secrets
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Response, g
-
-from app.sandbox.chapa import answers
-from app.sandbox.chapa.payments import UNKNOWN, event
-from app.sandbox.chapa.webhooks import Webhooks
+from app.sandbox.amounts import json_number
+from app.sandbox.calls import ApiRequest
+from app.sandbox.chapa.callbacks import Callbacks
+from app.sandbox.chapa.errors import REFERENCE_USED, ApiError
+from app.sandbox.chapa.payments import NOT_FOUND, event
+from app.sandbox.chapa.replies import amount_text, success, timestamp
+from app.sandbox.chapa.validation import amount_of
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
+from app.sandbox.store import Document
 
 SETTLES_AFTER_S: Final = 1.0
-SETTLE: Final = "chapa.refund"
+TIMER: Final = "chapa.refund"
 INITIATED: Final = "Refund Initiated"
 ACCEPTED: Final = "Refund initiated successfully. It takes 1 to 3 working days to reach the customer."
 
-Document = dict[str, Any]
-
 
 class Refunds:
-    """A refund has Chapa's own `ref` and, when the merchant gives one, a unique merchant reference."""
+    """Each refund has Chapa's own `ref` and, when the merchant sent one, a unique merchant reference."""
 
-    def __init__(self, sandbox: Sandbox, webhooks: Webhooks) -> None:
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
         self._sandbox = sandbox
         self._store = sandbox.store
-        self._webhooks = webhooks
-        sandbox.timers.register(SETTLE, self._settle)
+        self._callbacks = callbacks
+        sandbox.timers.register(TIMER, self._settle)
 
-    def add_to(self, blueprint: Blueprint) -> None:
-        refund = answers.steered(self._sandbox, "refund", "reference")(self.refund)
-        verify = answers.steered_by_path(self._sandbox, "refund_verify")(self.verify)
-        blueprint.add_url_rule("/v1/refund/<path:ref>", "refund", view_func=refund, methods=["POST"])
-        blueprint.add_url_rule("/v1/refund/<path:ref>/verify", "refund_verify", view_func=verify)
-
-    def refund(self, ref: str) -> Response:
-        """`ref` is Chapa's reference of the payment or its tx_ref: the documents name both."""
+    def create(self, request: ApiRequest, ref: str) -> Document:
+        """`POST /v1/refund/{ref}`: `ref` is Chapa's reference of the payment or its tx_ref; the documents name both."""
         payment = self._payment(ref)
         if payment is None:
-            return answers.failed(404, UNKNOWN)
-        sent = answers.body()
-        if (refusal := self._refusal_of(sent, payment, g.plan)) is not None:
-            return refusal
-        amount = self._reserve(payment["tx_ref"], answers.amount_of(sent.get("amount")))
+            raise ApiError(404, NOT_FOUND)
+        self._check(request.body, payment, request.plan)
+        amount = self._reserve(payment["tx_ref"], amount_of(request.body.get("amount")))
         if amount is None:
-            return answers.failed(400, "The refund amount is more than what is left of the payment.")
-        return self._accept(payment, amount, sent, g.plan)
+            raise ApiError(400, "The refund amount is more than what is left of the payment.")
+        return success(ACCEPTED, self._accept(payment, amount, request))
 
-    def verify(self, ref: str) -> Response:
-        """`ref` is Chapa's `ref` of the refund, or the merchant's own reference."""
+    def verify(self, request: ApiRequest, ref: str) -> Document:
+        """`GET /v1/refund/{ref}/verify`: `ref` is Chapa's `ref` of the refund or the merchant's reference."""
         refund = self._store.get("chapa", "refund", ref)
         if refund is None:
             found = self._store.find("chapa", "refund", merchant_reference=ref)
             refund = found[0] if found else None
         if refund is None:
-            return answers.failed(404, "Refund not found")
-        return answers.success("Refund verified successfully", _verified(refund))
+            raise ApiError(404, "Refund not found")
+        return success("Refund verified successfully", _verify_details(refund))
 
     def _payment(self, ref: str) -> Document | None:
         payment = self._store.get("chapa", "payment", ref)
@@ -67,59 +60,53 @@ class Refunds:
         found = self._store.find("chapa", "payment", reference=ref)
         return found[0] if found else None
 
-    def _refusal_of(self, sent: Document, payment: Document, plan: Plan) -> Response | None:
+    def _check(self, body: Document, payment: Document, plan: Plan) -> None:
         if payment["status"] != "success":
-            return answers.failed(400, "Only a successful payment can be refunded.")
-        if sent.get("amount") not in (None, "") and answers.amount_of(sent["amount"]) is None:
-            return answers.failed(400, {"amount": ["validation.numeric"]})
-        if plan.fate == "insufficient_funds":
-            return answers.failed(400, "Insufficient Balance")
-        if self._is_used(sent.get("reference")):
-            return answers.failed(400, "The reference number has been used before")
-        return None
+            raise ApiError(400, "Only a successful payment can be refunded.")
+        if body.get("amount") not in (None, "") and amount_of(body["amount"]) is None:
+            raise ApiError(400, {"amount": ["validation.numeric"]})
+        if plan.outcome == "insufficient_funds":
+            raise ApiError(400, "Insufficient Balance")
+        reference = body.get("reference")
+        if reference and self._store.find("chapa", "refund", merchant_reference=str(reference)):
+            raise ApiError(400, REFERENCE_USED)
 
-    def _is_used(self, reference: object) -> bool:
-        return bool(reference) and bool(
-            self._store.find("chapa", "refund", merchant_reference=str(reference))
-        )
-
-    def _reserve(self, tx_ref: str, asked: Decimal | None) -> Decimal | None:
-        """Take `asked`, or all that is left, from what may still be refunded; None when it is not there."""
+    def _reserve(self, tx_ref: str, requested: Decimal | None) -> Decimal | None:
+        """Reserve `requested`, or all that is left, of what can still be refunded; None when that is not enough."""
 
         def reserve(payment: Document) -> Decimal | None:
-            left = Decimal(payment["amount"]) - Decimal(payment["refunded"])
-            amount = left if asked is None else asked
+            left = Decimal(payment["amount"]) - Decimal(payment["refund_reserved"])
+            amount = left if requested is None else requested
             if amount <= 0 or amount > left:
                 return None
-            payment["refunded"] = str(Decimal(payment["refunded"]) + amount)
+            payment["refund_reserved"] = str(Decimal(payment["refund_reserved"]) + amount)
             return amount
 
         return self._store.update("chapa", "payment", tx_ref, reserve)
 
-    def _give_back(self, tx_ref: str, amount: Decimal) -> None:
-        def give_back(payment: Document) -> None:
-            payment["refunded"] = str(Decimal(payment["refunded"]) - amount)
+    def _release(self, tx_ref: str, amount: Decimal) -> None:
+        def release(payment: Document) -> None:
+            payment["refund_reserved"] = str(Decimal(payment["refund_reserved"]) - amount)
 
-        self._store.update("chapa", "payment", tx_ref, give_back)
+        self._store.update("chapa", "payment", tx_ref, release)
 
-    def _accept(self, payment: Document, amount: Decimal, sent: Document, plan: Plan) -> Response:
-        reference = str(sent.get("reference") or "") or None
-        refund = self._new_refund(payment, amount, sent, plan)
-        # The claim on the merchant's reference decides between two requests that both passed the look above.
-        if reference and not self._store.insert(
-            "chapa", "refund_reference", reference, {"ref": refund["ref"]}
-        ):
-            self._give_back(payment["tx_ref"], amount)
-            return answers.failed(400, "The reference number has been used before")
-        self._store.insert("chapa", "refund", refund["ref"], refund)
+    def _accept(self, payment: Document, amount: Decimal, request: ApiRequest) -> Document:
+        plan = request.plan
+        refund = self._new_refund(payment, amount, request.body, plan)
+        ref, reference = refund["ref"], refund["merchant_reference"]
+        # Inserting the merchant's reference decides between two requests that both passed `_check`.
+        if reference and not self._store.insert("chapa", "refund_reference", reference, {"ref": ref}):
+            self._release(payment["tx_ref"], amount)
+            raise ApiError(400, REFERENCE_USED)
+        self._store.insert("chapa", "refund", ref, refund)
         if plan.callback_early:
-            self._settle(refund["ref"], is_early=True)
+            self._settle(ref, is_early=True)
         else:
-            self._sandbox.timers.set(SETTLE, refund["ref"], SETTLES_AFTER_S)
-        return answers.success(ACCEPTED, _details(refund))
+            self._sandbox.timers.set(TIMER, ref, SETTLES_AFTER_S)
+        return _details(refund)
 
-    def _new_refund(self, payment: Document, amount: Decimal, sent: Document, plan: Plan) -> Document:
-        moment = answers.stamp(self._sandbox.now())
+    def _new_refund(self, payment: Document, amount: Decimal, body: Document, plan: Plan) -> Document:
+        now = timestamp(self._sandbox.now())
         return {
             "id": secrets.randbelow(10**6) + 1,
             "ref": f"MERC-DIS-REF-{secrets.token_hex(6).upper()}",
@@ -128,27 +115,27 @@ class Refunds:
             "amount": str(amount),
             "currency": payment["currency"],
             "status": INITIATED,
-            "reason": sent.get("reason"),
-            "merchant_reference": str(sent.get("reference") or "") or None,
-            "meta": sent.get("meta"),
+            "reason": body.get("reason"),
+            "merchant_reference": str(body.get("reference") or "") or None,
+            "meta": body.get("meta"),
             "plan": plan.to_json(),
-            "created_at": moment,
-            "updated_at": moment,
+            "created_at": now,
+            "updated_at": now,
         }
 
     def _settle(self, ref: str, *, is_early: bool = False) -> None:
-        """Pay back, or, when a fault says so, fail and leave the payment as it was."""
-        moment = answers.stamp(self._sandbox.now())
+        """Complete the refund; with a planned outcome, let it fail and release its amount."""
+        now = timestamp(self._sandbox.now())
 
         def settle(refund: Document) -> Document | None:
             if refund["status"] != INITIATED:
                 return None
-            fate = Plan.from_json(refund["plan"]).fate
-            refund |= {"status": "failed" if fate else "refunded", "updated_at": moment}
-            if fate:
-                self._give_back(refund["tx_ref"], Decimal(refund["amount"]))
+            outcome = Plan.from_json(refund["plan"]).outcome
+            refund |= {"status": "failed" if outcome else "refunded", "updated_at": now}
+            if outcome:
+                self._release(refund["tx_ref"], Decimal(refund["amount"]))
             else:
-                self._pay_back(refund["tx_ref"], Decimal(refund["amount"]))
+                self._add_refunded(refund["tx_ref"], Decimal(refund["amount"]))
                 self._record(refund)
             return dict(refund)
 
@@ -156,23 +143,23 @@ class Refunds:
         if refund is None or refund["status"] == "failed":
             return
         payment = self._store.get("chapa", "payment", refund["tx_ref"])
-        assert payment is not None  # a refund is made from a payment, and payments are never deleted
-        news = event(
+        assert payment is not None  # a refund has a payment, and payments are not deleted
+        webhook = event(
             "charge.refunded",
             payment,
-            amount=answers.text(Decimal(refund["amount"])),
-            updated_at=moment,
+            amount=amount_text(Decimal(refund["amount"])),
+            updated_at=now,
         )
-        self._webhooks.send(news, Plan.from_json(refund["plan"]), is_early=is_early)
+        self._callbacks.send_webhook(webhook, Plan.from_json(refund["plan"]), is_early=is_early)
 
-    def _pay_back(self, tx_ref: str, amount: Decimal) -> None:
-        def pay_back(payment: Document) -> None:
-            payment["paid_back"] = str(Decimal(payment["paid_back"]) + amount)
+    def _add_refunded(self, tx_ref: str, amount: Decimal) -> None:
+        def add(payment: Document) -> None:
+            payment["refunded"] = str(Decimal(payment["refunded"]) + amount)
 
-        self._store.update("chapa", "payment", tx_ref, pay_back)
+        self._store.update("chapa", "payment", tx_ref, add)
 
     def _record(self, refund: Document) -> None:
-        self._sandbox.book.record(
+        self._sandbox.records.add(
             "chapa",
             "refund",
             reference=refund["merchant_reference"] or refund["ref"],
@@ -182,10 +169,10 @@ class Refunds:
         )
 
 
-def _verified(refund: Document) -> Document:
-    """As `verify` shows it: other names than in the first answer, the amount as a number, plain words for the state."""
+def _verify_details(refund: Document) -> Document:
+    """The refund in `verify`: other names and words than in the first answer, and the amount as a number."""
     return {
-        "amount": answers.number(Decimal(refund["amount"])),
+        "amount": json_number(Decimal(refund["amount"])),
         "currency": refund["currency"],
         "ref_id": refund["ref"],
         "payment_reference": refund["chapa_reference"],
@@ -199,12 +186,12 @@ def _verified(refund: Document) -> Document:
 
 
 def _details(refund: Document) -> Document:
-    """As the first answer shows it."""
+    """The refund in the first answer."""
     return {
         "id": refund["id"],
         "chapa_reference": refund["chapa_reference"],
         "bank_reference": None,
-        "amount": answers.text(Decimal(refund["amount"])),
+        "amount": amount_text(Decimal(refund["amount"])),
         "ref": refund["ref"],
         "currency": refund["currency"],
         "status": refund["status"],

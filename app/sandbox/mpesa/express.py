@@ -1,4 +1,4 @@
-"""The STK push and its query, as HTTP."""
+"""The calls of M-Pesa Express: the STK push and its query."""
 
 from __future__ import annotations
 
@@ -6,72 +6,104 @@ import base64
 import binascii
 import hmac
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from flask import Blueprint, g
-
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
-from app.sandbox.faults import Plan, faulty
 from app.sandbox.mpesa import fields
-from app.sandbox.mpesa.access import with_token
-from app.sandbox.mpesa.pushes import LOCKED, STILL_PROCESSING, STK_RESULTS, Pushes
-from app.sandbox.mpesa.replies import Refused, broken, invalid, spike_arrest, token_refused
+from app.sandbox.mpesa.errors import ApiError, invalid
+from app.sandbox.mpesa.payments import LOCKED, STILL_PROCESSING, STK_RESULTS, Pushes
 from app.sandbox.store import Document
 
 TYPES: Final = ("CustomerPayBillOnline", "CustomerBuyGoodsOnline")
 ACCEPTED: Final = "Success. Request accepted for processing"
 
 
-def add(blueprint: Blueprint, sandbox: Sandbox, pushes: Pushes) -> None:
-    """Two calls."""
+class Express:
+    """The two calls."""
 
-    def of_push() -> tuple[Decimal | None, str | None]:
-        return fields.for_fault("Amount", "AccountReference")
+    def __init__(self, sandbox: Sandbox, pushes: Pushes) -> None:
+        self._sandbox = sandbox
+        self._pushes = pushes
 
-    def of_query() -> tuple[Decimal | None, str | None]:
-        return fields.for_fault("", "CheckoutRequestID")
-
-    @with_token(sandbox)
-    @faulty(sandbox, "mpesa", "stkpush", of_push, error=broken, limited=spike_arrest, expired=token_refused)
-    def push() -> dict[str, Any]:
-        sent = _read_push(sandbox)
-        plan: Plan = g.plan
-        if plan.fate == "locked" or sent["amount"] == LOCKED or pushes.is_locked(sent["phone"]):
-            raise Refused(500, "500.001.1001", "Unable to lock subscriber")
-        if pushes.is_repeat(sent["phone"], sent["amount"]):
-            sent["code_ahead"] = "17"
-        made = pushes.create(sent, plan)
+    def push(self, request: ApiRequest) -> Document:
+        """`POST /mpesa/stkpush/v1/processrequest`."""
+        push, plan = self._read_push(request.body), request.plan
+        is_locked = plan.outcome == "locked" or push["amount"] == LOCKED
+        if is_locked or self._pushes.is_locked(push["phone"]):
+            raise ApiError(500, "500.001.1001", "Unable to lock subscriber")
+        if self._pushes.is_repeat(push["phone"], push["amount"]):
+            push["fixed_code"] = "17"
+        push = self._pushes.create(push, plan)
         return {
-            "MerchantRequestID": made["merchant_request_id"],
-            "CheckoutRequestID": made["id"],
+            "MerchantRequestID": push["merchant_request_id"],
+            "CheckoutRequestID": push["id"],
             "ResponseCode": "0",
             "ResponseDescription": ACCEPTED,
             "CustomerMessage": ACCEPTED,
         }
 
-    @with_token(sandbox)
-    @faulty(sandbox, "mpesa", "stkquery", of_query, error=broken, limited=spike_arrest, expired=token_refused)
-    def query() -> dict[str, Any]:
-        sent = fields.body("BusinessShortCode")
-        shortcode = _signed(sandbox, sent)
-        id = fields.text(sent, "CheckoutRequestID", r"ws_CO_\w{10,60}")
-        found = pushes.get(id)
-        if found is None or found["shortcode"] != shortcode:
+    def query(self, request: ApiRequest) -> Document:
+        """`POST /mpesa/stkpushquery/v1/query`."""
+        shortcode = self._checked_shortcode(request.body)
+        id = fields.match(request.body, "CheckoutRequestID", r"ws_CO_\w{10,60}")
+        push = self._pushes.get(id)
+        if push is None or push["shortcode"] != shortcode:
             raise invalid("CheckoutRequestID")
-        return _standing(found)
+        return _query_result(push)
 
-    methods = ["POST"]
-    blueprint.add_url_rule("/mpesa/stkpush/v1/processrequest", "stkpush", push, methods=methods)
-    blueprint.add_url_rule("/mpesa/stkpushquery/v1/query", "stkquery", query, methods=methods)
+    def _read_push(self, body: dict[str, Any]) -> Document:
+        shortcode = self._checked_shortcode(body)
+        kind = fields.match(body, "TransactionType", "|".join(TYPES))
+        amount = fields.shillings(body)
+        fields.match(body, "PartyA", fields.MSISDN)
+        party_b = fields.match(body, "PartyB", fields.SHORTCODE)
+        phone = fields.match(body, "PhoneNumber", fields.MSISDN)
+        url = fields.url(body, "CallBackURL")
+        reference = fields.match(body, "AccountReference", r"[A-Za-z0-9]{1,12}")
+        description = fields.text(body, "TransactionDesc", 1, 13, is_optional=True)
+        # The money of a paybill goes to the shortcode itself, that of a store number to its till.
+        is_permitted = kind == TYPES[1] or party_b == shortcode
+        return {
+            "shortcode": shortcode,
+            "type": kind,
+            "amount": amount,
+            "phone": phone,
+            "party_b": party_b,
+            "callback_url": url,
+            "reference": reference,
+            "description": description,
+            "fixed_code": None if is_permitted else "2028",
+        }
+
+    def _checked_shortcode(self, body: dict[str, Any]) -> str:
+        """The shortcode, after Password is checked: base64 of shortcode, passkey and the same Timestamp."""
+        shortcode = fields.match(body, "BusinessShortCode", fields.SHORTCODE)
+        password = fields.text(body, "Password", 1, 500)
+        timestamp = fields.match(body, "Timestamp", r"\d{14}")
+        try:
+            datetime.strptime(timestamp, "%Y%m%d%H%M%S")  # noqa: DTZ007 - only its format is checked
+        except ValueError as error:
+            raise invalid("Timestamp") from error
+        try:
+            decoded = base64.b64decode(password, validate=True)
+        except binascii.Error as error:
+            raise invalid("Password") from error
+        dashboard = self._sandbox.dashboard
+        if shortcode != dashboard.credential("mpesa", "shortcode"):
+            raise ApiError(500, "500.001.1001", "Merchant does not exist")
+        expected = f"{shortcode}{dashboard.credential('mpesa', 'passkey')}{timestamp}"
+        if not hmac.compare_digest(decoded, expected.encode()):
+            raise ApiError(500, "500.001.1001", "Wrong credentials")
+        return shortcode
 
 
-def _standing(push: Document) -> dict[str, Any]:
-    """The answer of a query: how the push ended. It names no receipt, amount or phone."""
+def _query_result(push: Document) -> dict[str, Any]:
+    """How the push ended. The answer has no receipt, amount or phone number."""
     code, description = push["code"], STK_RESULTS.get(push["code"] or "")
     if push["state"] == "pending":
         if push["amount"] != STILL_PROCESSING:
-            raise Refused(500, "500.001.1001", "The transaction is being processed")
+            raise ApiError(500, "500.001.1001", "The transaction is being processed")
         code, description = "4999", "The transaction is still under processing"
     return {
         "ResponseCode": "0",
@@ -81,44 +113,3 @@ def _standing(push: Document) -> dict[str, Any]:
         "ResultCode": code,
         "ResultDesc": description,
     }
-
-
-def _read_push(sandbox: Sandbox) -> Document:
-    sent = fields.body("BusinessShortCode")
-    shortcode = _signed(sandbox, sent)
-    kind = fields.text(sent, "TransactionType", "|".join(TYPES))
-    amount = fields.shillings(sent)
-    fields.text(sent, "PartyA", fields.MSISDN)
-    party_b = fields.text(sent, "PartyB", fields.SHORTCODE)
-    phone = fields.text(sent, "PhoneNumber", fields.MSISDN)
-    url = fields.url(sent, "CallBackURL")
-    reference = fields.text(sent, "AccountReference", r"[A-Za-z0-9]{1,12}")
-    description = fields.words(sent, "TransactionDesc", 1, 13, is_optional=True)
-    # A paybill is paid itself; through a store number, its till.
-    is_pair = kind == TYPES[1] or party_b == shortcode
-    return {
-        "shortcode": shortcode, "type": kind, "amount": amount, "phone": phone, "party_b": party_b,
-        "callback_url": url, "reference": reference, "description": description,
-        "code_ahead": None if is_pair else "2028",
-    }  # fmt: skip
-
-
-def _signed(sandbox: Sandbox, sent: dict[str, Any]) -> str:
-    """The shortcode, once Password is right: base64 of shortcode, passkey and the same Timestamp."""
-    shortcode = fields.text(sent, "BusinessShortCode", fields.SHORTCODE)
-    password = fields.words(sent, "Password", 1, 500)
-    timestamp = fields.text(sent, "Timestamp", r"\d{14}")
-    try:
-        datetime.strptime(timestamp, "%Y%m%d%H%M%S")  # noqa: DTZ007 only whether it is a date
-    except ValueError as error:
-        raise invalid("Timestamp") from error
-    try:
-        opened = base64.b64decode(password, validate=True)
-    except binascii.Error as error:
-        raise invalid("Password") from error
-    if shortcode != sandbox.dashboard.credential("mpesa", "shortcode"):
-        raise Refused(500, "500.001.1001", "Merchant does not exist")
-    passkey = sandbox.dashboard.credential("mpesa", "passkey")
-    if not hmac.compare_digest(opened, f"{shortcode}{passkey}{timestamp}".encode()):
-        raise Refused(500, "500.001.1001", "Wrong credentials")
-    return shortcode

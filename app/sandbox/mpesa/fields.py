@@ -1,35 +1,25 @@
-"""Reading requests as Daraja does: the first field that is wrong is named, nothing else."""
+"""The fields of requests, checked as Daraja checks them: the error names the first wrong field, nothing else."""
 
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from flask import request
-
-from app.sandbox.mpesa.replies import Refused, invalid
+from app.sandbox.http import is_web_address
+from app.sandbox.mpesa.errors import invalid
+from app.sandbox.mpesa.keys import Keys
+from app.sandbox.store import Document
 
 MSISDN: Final = r"254[17]\d{8}"
 SHORTCODE: Final = r"\d{5,7}"
-LARGEST: Final = 250_000
-"""Shillings in one transaction; B2C's smallest is 10."""
+RECEIPT: Final = r"[A-Z0-9]{10}"
+MAXIMUM: Final = 250_000
+"""Shillings in one transaction."""
 
 
-def body(first_field: str) -> dict[str, Any]:
-    """The JSON object. With another content type Daraja finds its first field invalid."""
-    if request.mimetype != "application/json":
-        raise invalid(first_field)
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict):
-        raise Refused(400, "400.002.05", "Invalid Request Payload")
-    return sent
-
-
-def text(sent: dict[str, Any], field: str, pattern: str, *, is_optional: bool = False) -> str:
-    """A string or whole number that matches wholly; "" for an optional one that is missing."""
-    value = sent.get(field)
+def match(body: dict[str, Any], field: str, pattern: str, *, is_optional: bool = False) -> str:
+    """A string or whole number that matches `pattern`; "" for an optional one that is missing."""
+    value = body.get(field)
     if is_optional and value in (None, ""):
         return ""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -39,39 +29,34 @@ def text(sent: dict[str, Any], field: str, pattern: str, *, is_optional: bool = 
     return str(value)
 
 
-def words(sent: dict[str, Any], field: str, least: int, most: int, *, is_optional: bool = False) -> str:
+def text(body: dict[str, Any], field: str, least: int, most: int, *, is_optional: bool = False) -> str:
     """A text of `least` to `most` characters."""
-    return text(sent, field, rf".{{{least},{most}}}", is_optional=is_optional)
+    return match(body, field, rf".{{{least},{most}}}", is_optional=is_optional)
 
 
-def shillings(sent: dict[str, Any], field: str = "Amount") -> int:
-    """Whole shillings, at least one."""
-    amount = int(text(sent, field, r"\d{1,12}"))
+def shillings(body: dict[str, Any]) -> int:
+    """The Amount: whole shillings, at least one."""
+    amount = int(match(body, "Amount", r"\d{1,12}"))
     if amount < 1:
-        raise invalid(field)
+        raise invalid("Amount")
     return amount
 
 
-def url(sent: dict[str, Any], field: str) -> str:
+def url(body: dict[str, Any], field: str) -> str:
     """An http or https URL with a host."""
-    value = sent.get(field)
-    if not isinstance(value, str) or len(value) > 2048:
-        raise invalid(field)
-    try:
-        parts = urlsplit(value)
-        is_url = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_url = False
-    if not is_url:
+    value = body.get(field)
+    if not isinstance(value, str) or len(value) > 2048 or not is_web_address(value):
         raise invalid(field)
     return value
 
 
-def for_fault(amount_field: str, *reference_fields: str) -> tuple[Decimal | None, str | None]:
-    """Amount and reference of this request as far as they can be read; never an error."""
-    sent = request.get_json(silent=True)
-    if not isinstance(sent, dict):
-        return None, None
-    amount = str(sent.get(amount_field, ""))
-    found = next((str(sent[name]) for name in reference_fields if sent.get(name)), None)
-    return (Decimal(amount) if re.fullmatch(r"\d{1,12}", amount, re.ASCII) else None), found
+def operator(body: dict[str, Any], name_field: str, keys: Keys) -> Document:
+    """Whether the credentials of the API operator are right. Wrong ones are reported by the result (2001)."""
+    name = text(body, name_field, 1, 100)
+    credential = text(body, "SecurityCredential", 1, 2000)
+    return {"is_operator": keys.is_operator(name, credential)}
+
+
+def result_urls(body: dict[str, Any]) -> Document:
+    """Where the result of a command goes."""
+    return {"timeout_url": url(body, "QueueTimeOutURL"), "result_url": url(body, "ResultURL")}

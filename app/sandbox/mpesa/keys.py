@@ -1,4 +1,4 @@
-"""The certificate merchants encrypt their operator's password with, and what opens it again."""
+"""The certificate with which merchants encrypt their operator's password, and its private key."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from app.sandbox.core import Sandbox
 
 
 class Keys:
-    """A key pair of the sandbox's own, made at first use and kept in its folder."""
+    """A key pair of the sandbox, made at first use and stored in its folder."""
 
-    _lock = threading.Lock()  # one for all instances: they share the files
+    _lock = threading.Lock()  # shared by all instances, because they share the files
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -33,19 +33,19 @@ class Keys:
         return (self._folder / "mpesa-certificate.pem").read_bytes()
 
     def is_operator(self, name: str, credential: str) -> bool:
-        """Whether `credential` is the ready-made one, or this operator's password encrypted for our certificate."""
+        """Whether `credential` is the fixed one, or the operator's password encrypted with the certificate."""
         dashboard = self._sandbox.dashboard
         if name != dashboard.credential("mpesa", "initiator"):
             return False
-        ready = dashboard.credential("mpesa", "security_credential")
-        if hmac.compare_digest(credential.encode(), ready.encode()):
+        fixed = dashboard.credential("mpesa", "security_credential")
+        if hmac.compare_digest(credential.encode(), fixed.encode()):
             return True
         password = dashboard.credential("mpesa", "initiator_password").encode()
-        return hmac.compare_digest(self._opened(credential), password)
+        return hmac.compare_digest(self._decrypted(credential), password)
 
-    def _opened(self, credential: str) -> bytes:
+    def _decrypted(self, credential: str) -> bytes:
         try:
-            # PKCS #1 v1.5 is what Daraja prescribes.
+            # Daraja requires PKCS #1 v1.5.
             return self._private_key().decrypt(
                 base64.b64decode(credential, validate=True), padding.PKCS1v15()
             )
@@ -64,7 +64,7 @@ class Keys:
             return None
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
         if not isinstance(key, rsa.RSAPrivateKey):
-            raise ValueError(f"{path.name} holds no RSA key: delete it, and a new one is made.")
+            raise ValueError(f"{path.name} contains no RSA key. Delete it, and a new one is made.")
         return key
 
     def _make(self) -> rsa.RSAPrivateKey:
@@ -84,7 +84,7 @@ class Keys:
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        # The key last: where it is, the certificate is too.
+        # The key is written last: when it exists, the certificate exists, too.
         (self._folder / "mpesa-certificate.pem").write_bytes(
             certificate.public_bytes(serialization.Encoding.PEM)
         )

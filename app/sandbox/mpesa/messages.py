@@ -1,4 +1,4 @@
-"""The result messages, each in the shape its own sample has: numbers here, texts there, a list or one object."""
+"""The result messages. Each follows its own sample in the portal: numbers or texts, a list or one object."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.sandbox.mpesa.replies import RESULTS, compact_time, dotted_time
 from app.sandbox.store import Document
 
 NO_TRANSACTION: Final = {"b2c": "SKE0000000", "b2b": "OAK0000000"}
-"""A failed command's TransactionID: made up, the same for all."""
+"""The TransactionID of a failed command: a fixed value."""
 
 Message = dict[str, Any]
 Parameter = dict[str, Any]
@@ -20,13 +20,13 @@ Parameter = dict[str, Any]
 STATUS_WORDS: Final = {"done": "Completed", "pending": "Initiated", "failed": "Declined"}
 
 
-def result(sandbox: Sandbox, command: Document, about: Document | None, originator: str) -> Message:
-    """The message at ResultURL."""
+def result(sandbox: Sandbox, command: Document, subject: Document | None, originator: str) -> Message:
+    """The message for ResultURL. subject: what a status query is about."""
     operation, is_done = command["operation"], command["code"] == "0"
     code = command["code"]
-    # Two samples write their codes as texts, the rest as numbers; R000001 can only be a text.
+    # Two samples have their codes as texts, the others as numbers. R000001 can only be a text.
     is_text = is_done and operation in ("b2b", "balance")
-    told: Message = {
+    message: Message = {
         "ResultType": "0" if is_text else 0,
         "ResultCode": code if is_text or not code.isdigit() else int(code),
         "ResultDesc": RESULTS[code],
@@ -34,15 +34,15 @@ def result(sandbox: Sandbox, command: Document, about: Document | None, originat
         "ConversationID": command["conversation"],
         "TransactionID": command["receipt"] or NO_TRANSACTION.get(operation, "0000000000"),
     }
-    parameters = _parameters(sandbox, command, about) if is_done else _of_failure(sandbox, operation)
+    parameters = _parameters(sandbox, command, subject) if is_done else _of_failure(sandbox, operation)
     if parameters is not None:
-        told["ResultParameters"] = {"ResultParameter": parameters}
-    told["ReferenceData"] = {"ReferenceItem": _reference(command)}
-    return {"Result": told}
+        message["ResultParameters"] = {"ResultParameter": parameters}
+    message["ReferenceData"] = {"ReferenceItem": _reference(command)}
+    return {"Result": message}
 
 
 def timed_out(command: Document) -> Message:
-    """The message at QueueTimeOutURL: not in time, nothing is said of the outcome."""
+    """The message for QueueTimeOutURL. It does not include the outcome."""
     return {
         "Result": {
             "ResultType": 1,
@@ -54,7 +54,7 @@ def timed_out(command: Document) -> Message:
 
 
 def add_a_shilling(message: Message) -> None:
-    """Let the message lie about the amount."""
+    """Make the amount in the message wrong."""
     parameters = message["Result"].get("ResultParameters", {}).get("ResultParameter", [])
     for parameter in parameters if isinstance(parameters, list) else [parameters]:
         if parameter["Key"] in ("Amount", "TransactionAmount"):
@@ -63,7 +63,7 @@ def add_a_shilling(message: Message) -> None:
             parameter["Value"] = str(more) if kind is str else kind(more)
 
 
-def _parameters(sandbox: Sandbox, command: Document, about: Document | None) -> list[Parameter]:
+def _parameters(sandbox: Sandbox, command: Document, subject: Document | None) -> list[Parameter]:
     match command["operation"]:
         case "b2c":
             return _b2c(sandbox, command)
@@ -73,12 +73,12 @@ def _parameters(sandbox: Sandbox, command: Document, about: Document | None) -> 
             return _reversal(sandbox, command)
         case "balance":
             return _balance(sandbox)
-    assert about is not None, "a status query that worked is about something"
-    return _status(sandbox, about)
+    assert subject is not None, "a successful status query has a subject"
+    return _status(sandbox, subject)
 
 
 def _of_failure(sandbox: Sandbox, operation: str) -> Parameter | None:
-    """Nothing, but for B2B one object."""
+    """Only B2B has a parameter: one object, not a list."""
     if operation == "b2b":
         return {"Key": "BOCompletedTime", "Value": compact_time(sandbox.now())}
     return None
@@ -93,37 +93,37 @@ def _reference(command: Document) -> Parameter | list[Parameter]:
 
 
 def _b2c(sandbox: Sandbox, command: Document) -> list[Parameter]:
-    left = float(balance(sandbox))
+    available = float(balance(sandbox))
     return _pairs(
         TransactionAmount=command["amount"],
         TransactionReceipt=command["receipt"],
         ReceiverPartyPublicName=f"{command['party_b']} - JOHN DOE",
         TransactionCompletedDateTime=dotted_time(sandbox.now()),
-        B2CUtilityAccountAvailableFunds=left,
-        B2CWorkingAccountAvailableFunds=left,
+        B2CUtilityAccountAvailableFunds=available,
+        B2CWorkingAccountAvailableFunds=available,
         B2CRecipientIsRegisteredCustomer="Y",
         B2CChargesPaidAccountAvailableFunds=0.0,
     )
 
 
 def _b2b(sandbox: Sandbox, command: Document) -> list[Parameter]:
-    left = balance(sandbox)
+    available = balance(sandbox)
     return _pairs(
-        DebitAccountBalance=_braced(left),
+        DebitAccountBalance=_braced(available),
         Amount=f"{command['amount']}.00",
-        DebitPartyAffectedAccountBalance=f"Working Account|KES|{left:.2f}|{left:.2f}|0.00|0.00",
+        DebitPartyAffectedAccountBalance=f"Working Account|KES|{available:.2f}|{available:.2f}|0.00|0.00",
         TransCompletedTime=compact_time(sandbox.now()),
         DebitPartyCharges="",
         ReceiverPartyPublicName=f"{command['party_b']} - sandbox business",
         Currency="KES",
-        InitiatorAccountCurrentBalance=_braced(left),
+        InitiatorAccountCurrentBalance=_braced(available),
     )
 
 
 def _reversal(sandbox: Sandbox, command: Document) -> list[Parameter]:
-    left = balance(sandbox)
+    available = balance(sandbox)
     return _pairs(
-        DebitAccountBalance=f"Utility Account|KES|{left:.2f}|{left:.2f}|0.00|0.00",
+        DebitAccountBalance=f"Utility Account|KES|{available:.2f}|{available:.2f}|0.00|0.00",
         Amount=command["amount"],
         TransCompletedTime=compact_time(sandbox.now()),
         OriginalTransactionID=command["of_receipt"],
@@ -134,30 +134,30 @@ def _reversal(sandbox: Sandbox, command: Document) -> list[Parameter]:
 
 
 def _balance(sandbox: Sandbox) -> list[Parameter]:
-    left = balance(sandbox)
+    available = balance(sandbox)
     accounts = ("Working Account", "Utility Account")
-    line = "&".join(f"{account}|KES|{left:.2f}|{left:.2f}|0.00|0.00" for account in accounts)
+    line = "&".join(f"{account}|KES|{available:.2f}|{available:.2f}|0.00|0.00" for account in accounts)
     return _pairs(AccountBalance=line, BOCompletedTime=compact_time(sandbox.now()))
 
 
-def _status(sandbox: Sandbox, about: Document) -> list[Parameter]:
-    at = compact_time(datetime.fromisoformat(about["at"]))
+def _status(sandbox: Sandbox, subject: Document) -> list[Parameter]:
+    at = compact_time(datetime.fromisoformat(subject["at"]))
     fixed = _pairs(
-        DebitPartyName=f"{about['party_a']} - sandbox merchant",
-        CreditPartyName=f"{about.get('party_b', '')} - John Doe",
-        OriginatorConversationID=about["originator"],
+        DebitPartyName=f"{subject['party_a']} - sandbox merchant",
+        CreditPartyName=f"{subject.get('party_b', '')} - John Doe",
+        OriginatorConversationID=subject["originator"],
         InitiatedTime=at,
         DebitAccountType="Utility Account",
         DebitPartyCharges="",
         ReasonType="Business Payment to Customer via API",
-        TransactionStatus=STATUS_WORDS[about["state"]],
-        FinalisedTime=compact_time(sandbox.now()) if about["state"] == "pending" else at,
-        Amount=str(about["amount"]),
-        ConversationID=about["conversation"],
+        TransactionStatus=STATUS_WORDS[subject["state"]],
+        FinalisedTime=compact_time(sandbox.now()) if subject["state"] == "pending" else at,
+        Amount=str(subject["amount"]),
+        ConversationID=subject["conversation"],
     )
     fixed.insert(6, {"Key": "TransactionReason"})
-    if about["receipt"]:
-        fixed += _pairs(ReceiptNo=about["receipt"])
+    if subject["receipt"]:
+        fixed += _pairs(ReceiptNo=subject["receipt"])
     return fixed
 
 
@@ -166,5 +166,5 @@ def _pairs(**values: Any) -> list[Parameter]:
 
 
 def _braced(amount: Decimal) -> str:
-    """A balance as B2B writes it: text that only looks like JSON."""
+    """A balance as in B2B results: a text that resembles JSON."""
     return f"{{Amount={{CurrencyCode=KES, MinimumAmount={int(amount * 100)}, BasicAmount={amount:.2f}}}}}"

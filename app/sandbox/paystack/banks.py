@@ -1,4 +1,4 @@
-"""Where Paystack transfers can go: banks and wallets by currency, and the recipient types that take them."""
+"""The banks and wallets that Paystack transfers can go to, by currency, and the types of recipients."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from app.sandbox.calls import ApiRequest
+from app.sandbox.paystack.errors import ApiError
+from app.sandbox.paystack.replies import success
+
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """One entry of `GET /bank`. `type` is a recipient type."""
+    """One entry of `GET /bank`. type: of the recipients at this bank."""
 
     id: int
     name: str
@@ -18,7 +22,8 @@ class Bank:
     currency: str
     country: str
 
-    def as_listed(self) -> dict[str, Any]:
+    def details(self) -> dict[str, Any]:
+        """The bank in the list of banks."""
         return {
             "id": self.id,
             "name": self.name,
@@ -63,25 +68,45 @@ ACCOUNTS: Final = {
     "mobile_money": re.compile(r"0[0-9]{9}"),
     "mobile_money_business": re.compile(r"[0-9]{5,10}"),
 }
-"""Recipient type → what its account numbers look like."""
+"""Recipient type → the format of its account numbers."""
 
 TYPES: Final = (*ACCOUNTS, "authorization")
 
 
 def find(type: str, code: object, currency: object) -> Bank | None:
-    """The bank of this type and code; in `currency` when one is named."""
+    """The bank with this type and code, and with `currency` when one is given."""
     for bank in BANKS:
         if (bank.type, bank.code) == (type, str(code)) and currency in (None, "", bank.currency):
             return bank
     return None
 
 
-def listed(*, country: str | None, currency: str | None, type: str | None) -> list[dict[str, Any]]:
-    """Those that match every filter given; the country by its name in any case, words joined by spaces."""
-    return [
-        bank.as_listed()
+def list_banks(request: ApiRequest) -> dict[str, Any]:
+    """`GET /bank`: the banks that match `?country=` (a name, in any case), `?currency=` and `?type=`."""
+    country, currency, type = (request.query.get(name) for name in ("country", "currency", "type"))
+    found = [
+        bank.details()
         for bank in BANKS
         if (not country or bank.country.lower() == country.lower())
         and (not currency or bank.currency == currency)
         and (not type or bank.type == type)
     ]
+    return success("Banks retrieved", found)
+
+
+RESOLVABLE: Final = ("nuban", "ghipss")
+UNKNOWN_ACCOUNT: Final = "9999999999"
+"""The account number whose holder cannot be resolved."""
+
+
+def resolve(request: ApiRequest) -> dict[str, Any]:
+    """`GET /bank/resolve`: the holder of an account."""
+    account, code = request.query.get("account_number", ""), request.query.get("bank_code", "")
+    found = [bank for bank in BANKS if bank.code == code and bank.type in RESOLVABLE]
+    is_account = re.fullmatch(r"[0-9]{10,16}", account) is not None and account != UNKNOWN_ACCOUNT
+    if not found or not is_account:
+        raise ApiError(
+            422, "Could not resolve account name. Check parameters or try again.", code="invalid_bank_code"
+        )
+    data = {"account_number": account, "account_name": "SANDBOX CUSTOMER", "bank_id": found[0].id}
+    return success("Account number resolved", data)

@@ -1,4 +1,4 @@
-"""Paystack's published test cards and test wallets, and what each of them does."""
+"""Paystack's published test cards and test wallets, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ OTP: Final = "123456"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """`steps` are asked one after the other (pin, phone, otp, bank); `expected` holds the right answers.
+    """One test card.
 
-    `refunds` is what happens to a refund of a payment by this card: processed, failed or needs-attention.
+    steps: the questions that the page asks, in this order (pin, phone, otp, bank). expected: the right answers.
+    refunds: how a refund to this card ends: processed, failed or needs-attention.
     """
 
     number: str
@@ -37,19 +38,19 @@ CARDS: Final = {
         Card("4084080000671902", refunds="needs-attention"),
     )
 }
-GOOD: Final = "4084084084084081"
+PAYING_CARD: Final = "4084084084084081"
 
 
 @dataclass(frozen=True, slots=True)
 class Wallet:
-    """The one mobile-money number of a currency that pays in test mode."""
+    """The mobile-money number of a currency that succeeds in test mode."""
 
     name: str
     number: str
     otp: str | None = None
 
     def is_number(self, typed: str) -> bool:
-        """The number as printed, or any spelling with the same last nine digits."""
+        """Whether `typed` is this number, in any form with the same last nine digits."""
         digits = "".join(character for character in typed if character.isdigit())
         return len(digits) >= 9 and digits[-9:] == self.number[-9:]
 

@@ -1,181 +1,165 @@
-"""Paystack's refunds: queued, then pending, processing and processed, each told to the merchant."""
+"""Paystack's refunds: pending, processing, then processed, with a webhook for each status."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Response, g, request
-
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
-from app.sandbox.faults import Plan
-from app.sandbox.paystack import answers, shapes
-from app.sandbox.paystack.transactions import page
-from app.sandbox.paystack.webhooks import Webhooks
+from app.sandbox.faults import NO_FAULT, Plan
+from app.sandbox.paystack import objects
+from app.sandbox.paystack.callbacks import Callbacks
+from app.sandbox.paystack.errors import ApiError, not_found
+from app.sandbox.paystack.replies import (
+    INTEGRATION,
+    major,
+    new_code,
+    new_id,
+    page,
+    subunits,
+    success,
+    timestamp,
+)
+from app.sandbox.store import Document
 
 TIMER: Final = "paystack.refund"
 STEP_AFTER_S: Final = 0.5
-OLD_NEWS_AFTER_S: Final = 3.0
-"""With callbacks out of order: how late the news of pending and processing are."""
+OLD_WEBHOOK_AFTER_S: Final = 3.0
+"""With callbacks out of order, the delay of the webhooks for pending and processing."""
 
 NEXT: Final = {"pending": "processing", "processing": "processed"}
-"""Status → the next one, where the payment's card has no other end in store."""
+"""Status → the next one. The last one may be replaced by the outcome of the payment's card."""
 
-HAS_NUMBER: Final = ("failed", "needs-attention")
-"""Events whose amount is a number; in the others it is text."""
-
-Document = dict[str, Any]
+NUMBER_STATUSES: Final = ("failed", "needs-attention")
+"""Statuses in whose webhooks the amount is a number; in others it is text."""
 
 
 class Refunds:
-    """Refunds have Paystack's id alone. All those of a transaction together are at most what was paid."""
+    """Refunds have an id of Paystack's, no reference. Those of a transaction together are at most the payment."""
 
-    def __init__(self, sandbox: Sandbox, webhooks: Webhooks) -> None:
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
         self._sandbox = sandbox
         self._store = sandbox.store
-        self._webhooks = webhooks
+        self._callbacks = callbacks
         sandbox.timers.register(TIMER, self._step)
 
-    def add_to(self, blueprint: Blueprint) -> None:
-        refund = answers.steered(self._sandbox, "refund", has_magic=False)(self.refund)
-        get = answers.steered(self._sandbox, "refund_get", has_magic=False)(self.get)
-        listed = answers.steered(self._sandbox, "refund_list", has_magic=False)(self.list)
-        again = "/refund/retry_with_customer_details/<int:id>"
-        blueprint.add_url_rule("/refund", "refund", view_func=refund, methods=["POST"])
-        blueprint.add_url_rule("/refund", "refunds", view_func=listed)
-        blueprint.add_url_rule("/refund/<int:id>", "refund_get", view_func=get)
-        blueprint.add_url_rule(again, "refund_again", view_func=self.retry, methods=["POST"])
-
-    def refund(self) -> Response:
-        sent = answers.body()
-        kept = self._transaction(sent.get("transaction"))
-        if kept is None:
-            return answers.refused(404, "Transaction not found", code="transaction_not_found")
-        if (refusal := self._refusal_of(sent, kept)) is not None:
-            return refusal
-        amount = self._reserve(kept["reference"], answers.subunits(sent.get("amount")))
+    def create(self, request: ApiRequest) -> Document:
+        """`POST /refund`."""
+        transaction = self._transaction(request.body.get("transaction"))
+        if transaction is None:
+            raise ApiError(404, "Transaction not found", code="transaction_not_found")
+        _check(request, transaction)
+        amount = self._reserve(transaction["reference"], subunits(request.body.get("amount")))
         if amount is None:
-            return answers.refused(
+            raise ApiError(
                 400, "Refund amount cannot be more than the amount left to refund", code="invalid_amount"
             )
-        return self._accept(kept, amount, sent, g.plan)
+        refund = self._accept(transaction, amount, request)
+        data = _details(refund) | {"transaction": objects.details(transaction)}
+        return success("Refund has been queued for processing", data)
 
-    def get(self, id: int) -> Response:
-        """One refund; here `transaction` is the transaction's id, not the object."""
+    def get(self, request: ApiRequest, id: int) -> Document:
+        """`GET /refund/{id}`. In the answer, `transaction` is the transaction's id, not the object."""
         refund = self._store.get("paystack", "refund", str(id))
         if refund is None:
-            return answers.not_found("Refund")
-        return answers.ok("Refund retrieved", _details(refund) | {"transaction": refund["transaction_id"]})
+            raise not_found("Refund")
+        return success("Refund retrieved", _details(refund))
 
-    def list(self) -> Response:
-        """All, or those of one `?transaction=` (its id or reference), the newest first."""
-        asked = request.args.get("transaction")
+    def list_refunds(self, request: ApiRequest) -> Document:
+        """`GET /refund`: all, or those of one `?transaction=` (its id or reference), newest first."""
         found = self._store.find("paystack", "refund")
-        if asked:
-            kept = self._transaction(asked)
-            found = [each for each in found if kept is not None and each["transaction_id"] == kept["id"]]
-        items = [_details(each) | {"transaction": each["transaction_id"]} for each in reversed(found)]
-        return page("Refunds retrieved", items)
+        if name := request.query.get("transaction"):
+            transaction = self._transaction(name)
+            id = transaction["id"] if transaction else None
+            found = [refund for refund in found if refund["transaction_id"] == id]
+        return page("Refunds retrieved", [_details(refund) for refund in reversed(found)], request.query)
 
-    def retry(self, id: int) -> Response:
-        """The customer's account for a refund that needs attention."""
-        details = answers.body().get("refund_account_details")
+    def retry(self, request: ApiRequest, id: int) -> Document:
+        """`POST /refund/retry_with_customer_details/{id}`: the account for a refund that needs attention."""
+        details = request.body.get("refund_account_details")
         names = ("currency", "account_number", "bank_id")
         if not isinstance(details, Mapping) or not all(details.get(name) for name in names):
-            return answers.refused(
-                400, "Currency, account number and bank id are required", code="missing_params"
-            )
+            raise ApiError(400, "Currency, account number and bank id are required", code="missing_params")
         if self._store.get("paystack", "refund", str(id)) is None:
-            return answers.not_found("Refund")
+            raise not_found("Refund")
 
-        def take_up(refund: Document) -> Document | None:
+        def resume(refund: Document) -> Document | None:
             if refund["status"] != "needs-attention":
                 return None
             refund |= {"status": "processing", "outcome": "processed"}
             return dict(refund)
 
-        refund = self._store.update("paystack", "refund", str(id), take_up)
+        refund = self._store.update("paystack", "refund", str(id), resume)
         if refund is None:
-            return answers.refused(400, "Refund does not need attention", code="invalid_params")
-        self._tell(refund, Plan())
+            raise ApiError(400, "Refund does not need attention", code="invalid_params")
+        self._send_webhook(refund, NO_FAULT)
         self._sandbox.timers.set(TIMER, str(id), STEP_AFTER_S)
-        return answers.ok("Refund retried and has been queued for processing", _details(refund))
+        return success("Refund retried and has been queued for processing", _details(refund))
 
     def _transaction(self, named: object) -> Document | None:
-        """By reference, or by id as a number or its digits."""
+        """The transaction with this reference, or this id as a number or as text."""
         name = str(named) if isinstance(named, str | int) and not isinstance(named, bool) else ""
-        kept = self._store.get("paystack", "transaction", name)
-        if kept is None and name.isascii() and name.isdigit() and len(name) < 19:
+        transaction = self._store.get("paystack", "transaction", name)
+        if transaction is None and name.isascii() and name.isdigit() and len(name) < 19:
             found = self._store.find("paystack", "transaction", id=int(name))
-            kept = found[0] if found else None
-        return kept
+            transaction = found[0] if found else None
+        return transaction
 
-    def _refusal_of(self, sent: Document, kept: Document) -> Response | None:
-        if kept["status"] == "reversed":
-            return answers.refused(400, "Transaction has been fully reversed", code="transaction_reversed")
-        if kept["status"] != "success":
-            return answers.refused(400, "Transaction is not successful", code="transaction_not_successful")
-        if sent.get("amount") is not None and answers.subunits(sent["amount"]) is None:
-            return answers.refused(400, "Invalid Amount Sent", code="invalid_amount")
-        if sent.get("currency") and sent["currency"] != kept["currency"]:
-            return answers.refused(
-                400, "Currency is not the one of the transaction", code="unsupported_currency"
-            )
-        if g.plan.fate == "insufficient_funds":
-            return answers.refused(
-                400, "Your balance is not enough to fulfil this request", code="insufficient_balance"
-            )
-        return None
+    def _reserve(self, reference: str, requested: int | None) -> int | None:
+        """Reserve `requested`, or all that is left, of what can still be refunded; None when that is not enough."""
 
-    def _reserve(self, reference: str, asked: int | None) -> int | None:
-        def reserve(kept: Document) -> int | None:
-            left = kept["requested_subunits"] - kept["refunded"]
-            amount = left if asked is None else asked
+        def reserve(transaction: Document) -> int | None:
+            left = transaction["requested_subunits"] - transaction["refunded"]
+            amount = left if requested is None else requested
             if amount <= 0 or amount > left:
                 return None
-            kept["refunded"] += amount
+            transaction["refunded"] += amount
             return int(amount)
 
         return self._store.update("paystack", "transaction", reference, reserve)
 
-    def _accept(self, kept: Document, amount: int, sent: Document, plan: Plan) -> Response:
-        moment = answers.stamp(self._sandbox.now())
-        id = answers.new_id()
-        refund: Document = {
-            "id": id,
+    def _accept(self, transaction: Document, amount: int, request: ApiRequest) -> Document:
+        """Store the refund and let it proceed; the refund as it was accepted."""
+        plan = request.plan
+        refund = self._new_refund(transaction, amount, request.body, plan)
+        id = str(refund["id"])
+        self._store.insert("paystack", "refund", id, refund)
+        self._send_webhook(refund, plan, is_early=plan.callback_early)
+        if plan.callback_early:
+            self._step(id)
+            self._step(id)
+        else:
+            self._sandbox.timers.set(TIMER, id, STEP_AFTER_S)
+        return refund
+
+    def _new_refund(self, transaction: Document, amount: int, body: Document, plan: Plan) -> Document:
+        return {
+            "id": new_id(),
             "status": "pending",
-            # What the card has in store; a fault's fate is that the refund fails.
-            "outcome": "failed" if plan.fate else kept["refunds"],
-            "transaction_id": kept["id"],
-            "transaction_reference": kept["reference"],
+            # With a planned outcome the refund fails; otherwise the payment's card decides.
+            "outcome": "failed" if plan.outcome else transaction["refunds"],
+            "transaction_id": transaction["id"],
+            "transaction_reference": transaction["reference"],
             "refund_reference": None,
             "subunits": amount,
-            "currency": kept["currency"],
-            "email": kept["email"],
-            "customer_note": sent.get("customer_note"),
-            "merchant_note": sent.get("merchant_note"),
-            "created_at": moment,
+            "currency": transaction["currency"],
+            "email": transaction["email"],
+            "customer_note": body.get("customer_note"),
+            "merchant_note": body.get("merchant_note"),
+            "created_at": timestamp(self._sandbox.now()),
             "plan": plan.to_json(),
         }
-        self._store.insert("paystack", "refund", str(id), refund)
-        self._tell(refund, plan, is_early=plan.callback_early)
-        if plan.callback_early:
-            self._step(str(id))
-            self._step(str(id))
-        else:
-            self._sandbox.timers.set(TIMER, str(id), STEP_AFTER_S)
-        answer = _details(refund) | {"transaction": shapes.transaction(kept)}
-        return answers.ok("Refund has been queued for processing", answer)
 
     def _step(self, id: str) -> None:
-        """On to the next status; nothing when there is none."""
+        """Move to the next status, if there is one."""
         if self._store.get("paystack", "refund", id) is None:
-            return  # the sandbox was reset in the meantime
+            return  # the sandbox was reset meanwhile
         refund = self._store.update("paystack", "refund", id, self._advance)
         if refund is None:
             return
         plan = Plan.from_json(refund["plan"])
-        self._tell(refund, plan, is_early=plan.callback_early)
+        self._send_webhook(refund, plan, is_early=plan.callback_early)
         if refund["status"] in NEXT and not plan.callback_early:
             self._sandbox.timers.set(TIMER, id, STEP_AFTER_S)
 
@@ -185,54 +169,69 @@ class Refunds:
             return None
         refund["status"] = refund["outcome"] if status == "processed" else status
         if refund["status"] == "processed":
-            refund["refund_reference"] = answers.new_code("RFD_")
-            self._pay_back(refund)
+            refund["refund_reference"] = new_code("RFD_")
+            self._complete(refund)
         elif refund["status"] == "failed":
-            self._give_back(refund)
+            self._release(refund)
         return dict(refund)
 
-    def _pay_back(self, refund: Document) -> None:
-        """The books, and a transaction that is reversed once all of it is paid back."""
-        self._sandbox.book.record(
+    def _complete(self, refund: Document) -> None:
+        """Record the refund. The transaction is reversed once all of it is refunded."""
+        self._sandbox.records.add(
             "paystack",
             "refund",
             reference=refund["merchant_note"] or str(refund["id"]),
             id=str(refund["id"]),
-            amount=answers.major(refund["subunits"]),
+            amount=major(refund["subunits"]),
             currency=refund["currency"],
         )
         earlier = self._store.find(
             "paystack", "refund", transaction_id=refund["transaction_id"], status="processed"
         )
-        paid_back = refund["subunits"] + sum(each["subunits"] for each in earlier)
+        refunded = refund["subunits"] + sum(other["subunits"] for other in earlier)
 
-        def reverse(kept: Document) -> None:
-            if paid_back == kept["requested_subunits"]:
-                kept["status"] = "reversed"
+        def reverse(transaction: Document) -> None:
+            if refunded == transaction["requested_subunits"]:
+                transaction["status"] = "reversed"
 
         self._store.update("paystack", "transaction", refund["transaction_reference"], reverse)
 
-    def _give_back(self, refund: Document) -> None:
-        def give_back(kept: Document) -> None:
-            kept["refunded"] -= refund["subunits"]
+    def _release(self, refund: Document) -> None:
+        def release(transaction: Document) -> None:
+            transaction["refunded"] -= refund["subunits"]
 
-        self._store.update("paystack", "transaction", refund["transaction_reference"], give_back)
+        self._store.update("paystack", "transaction", refund["transaction_reference"], release)
 
-    def _tell(self, refund: Document, plan: Plan, *, is_early: bool = False) -> None:
+    def _send_webhook(self, refund: Document, plan: Plan, *, is_early: bool = False) -> None:
         is_late = plan.callback_reorder and refund["status"] in NEXT
-        self._webhooks.send(
+        self._callbacks.send_webhook(
             f"refund.{refund['status']}",
-            _in_webhook(refund),
+            _webhook_details(refund),
             plan,
-            after_s=OLD_NEWS_AFTER_S if is_late else 0.0,
+            after_s=OLD_WEBHOOK_AFTER_S if is_late else 0.0,
             is_early=is_early,
         )
 
 
+def _check(request: ApiRequest, transaction: Document) -> None:
+    body = request.body
+    if transaction["status"] == "reversed":
+        raise ApiError(400, "Transaction has been fully reversed", code="transaction_reversed")
+    if transaction["status"] != "success":
+        raise ApiError(400, "Transaction is not successful", code="transaction_not_successful")
+    if body.get("amount") is not None and subunits(body["amount"]) is None:
+        raise ApiError(400, "Invalid Amount Sent", code="invalid_amount")
+    if body.get("currency") and body["currency"] != transaction["currency"]:
+        raise ApiError(400, "Currency is not the one of the transaction", code="unsupported_currency")
+    if request.plan.outcome == "insufficient_funds":
+        raise ApiError(400, "Your balance is not enough to fulfil this request", code="insufficient_balance")
+
+
 def _details(refund: Document) -> Document:
+    """The refund in"""
     return {
         "id": refund["id"],
-        "integration": answers.INTEGRATION,
+        "integration": INTEGRATION,
         "domain": "test",
         "transaction": refund["transaction_id"],
         "dispute": None,
@@ -255,18 +254,18 @@ def _details(refund: Document) -> Document:
     }
 
 
-def _in_webhook(refund: Document) -> Document:
-    """`id` only when attention is needed; the amount is text until then."""
+def _webhook_details(refund: Document) -> Document:
+    """The refund in a webhook. Its `id` is there only when attention is needed."""
     status = refund["status"]
     data = {
         "status": status,
         "transaction_reference": refund["transaction_reference"],
         "refund_reference": refund["refund_reference"],
-        "amount": refund["subunits"] if status in HAS_NUMBER else str(refund["subunits"]),
+        "amount": refund["subunits"] if status in NUMBER_STATUSES else str(refund["subunits"]),
         "currency": refund["currency"],
         "processor": "instant-transfer",
         "customer": {"first_name": None, "last_name": None, "email": refund["email"]},
-        "integration": answers.INTEGRATION,
+        "integration": INTEGRATION,
         "domain": "test",
     }
     return data | {"id": refund["id"]} if status == "needs-attention" else data

@@ -1,284 +1,258 @@
-"""Paystack's transfers: to a recipient, once a reference, paid a second later."""
+"""Paystack's transfers: to a recipient, one for each reference, completed a second later."""
 
 from __future__ import annotations
 
 import re
-import threading
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from flask import Blueprint, Response, g
-
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
-from app.sandbox.faults import Plan
-from app.sandbox.paystack import answers
-from app.sandbox.paystack.transactions import page
-from app.sandbox.paystack.webhooks import Webhooks
+from app.sandbox.faults import NO_FAULT, Plan
+from app.sandbox.paystack.balances import Balances
+from app.sandbox.paystack.callbacks import Callbacks
+from app.sandbox.paystack.errors import ApiError, rate_limited
+from app.sandbox.paystack.replies import (
+    INTEGRATION,
+    major,
+    new_code,
+    new_id,
+    page,
+    subunits,
+    success,
+    timestamp,
+)
+from app.sandbox.rate import MinimumInterval
+from app.sandbox.store import Document
 
 TIMER: Final = "paystack.transfer"
 SETTLES_AFTER_S: Final = 1.0
 NEVER_SETTLES: Final = "timed_out"
 REVERSED: Final = "cancelled"
+"""Planned outcomes that leave the transfer pending, and that reverse it. Others let it fail."""
 
-WANTS_OTP: Final = Decimal(7121)
-AT_ONCE: Final = Decimal(7122)
-"""Amounts in major units: the merchant must confirm with a code; the answer says success already."""
+NEEDS_OTP: Final = Decimal(7121)
+SUCCEEDS_AT_ONCE: Final = Decimal(7122)
+"""Magic amounts in major units: the merchant must confirm with a code; the first answer is a success."""
 
 OTP: Final = "123456"
 REFERENCE: Final = re.compile(r"[a-z0-9_-]{16,50}")
 MAX_IN_BULK: Final = 100
-BULK_EVERY: Final = timedelta(seconds=5)
-
-OPENING: Final = dict.fromkeys(("NGN", "GHS", "ZAR", "KES", "USD", "XOF", "EGP", "RWF"), 100_000_000_00)
-"""Opening balance in subunits: enough for any test."""
-
-Document = dict[str, Any]
+BULK_INTERVAL: Final = timedelta(seconds=5)
 
 
 class Transfers:
-    def __init__(self, sandbox: Sandbox, webhooks: Webhooks) -> None:
+    """Transfers, one at a time or up to a hundred in a call."""
+
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks, balances: Balances) -> None:
         self._sandbox = sandbox
         self._store = sandbox.store
-        self._webhooks = webhooks
-        self._bulk_lock = threading.Lock()
-        self._no_bulk_before = sandbox.now()
+        self._callbacks = callbacks
+        self._balances = balances
+        self._bulk_interval = MinimumInterval(sandbox.now, BULK_INTERVAL)
         sandbox.timers.register(TIMER, self._settle)
 
-    def add_to(self, blueprint: Blueprint) -> None:
-        transfer = answers.steered(self._sandbox, "transfer")(self.transfer)
-        verify = answers.steered(self._sandbox, "transfer_verify", has_magic=False)(self.verify)
-        add = blueprint.add_url_rule
-        add("/transfer", "transfer", view_func=transfer, methods=["POST"])
-        add("/transfer", "transfers", view_func=self.list)
-        add("/transfer/finalize_transfer", "finalize", view_func=self.finalize, methods=["POST"])
-        add("/transfer/bulk", "bulk", view_func=self.bulk, methods=["POST"])
-        add("/transfer/verify/<path:ref>", "transfer_verify", view_func=verify)
-        add("/transfer/<code>", "transfer_get", view_func=self.get)
-
-    def transfer(self) -> Response:
-        sent = answers.body()
-        if (refusal := self._refusal_of(sent)) is not None:
-            return refusal
-        if g.plan.fate == "insufficient_funds" or not self._is_covered(sent):
-            return answers.refused(
+    def create(self, request: ApiRequest) -> Document:
+        """`POST /transfer`."""
+        recipient = self._checked_recipient(request.body)
+        amount = subunits(request.body["amount"])
+        is_covered = amount is not None and amount <= self._balances.available(recipient["currency"])
+        if request.plan.outcome == "insufficient_funds" or not is_covered:
+            raise ApiError(
                 400, "Your balance is not enough to fulfil this request", code="insufficient_balance"
             )
-        kept = self._queue(sent, g.plan)
-        if kept is None:
-            return _duplicate()
-        if kept["status"] == "otp":
-            return answers.ok("Transfer requires OTP to continue", _details(kept))
-        if g.plan.callback_early or answers.major(kept["subunits"]) == AT_ONCE:
-            self._settle(kept["reference"], is_early=g.plan.callback_early)
-            kept = self._store.get("paystack", "transfer", kept["reference"]) or kept
-        return answers.ok("Transfer has been queued", _details(kept))
+        transfer = self._queue(request.body, request.plan)
+        if transfer is None:
+            raise _duplicate()
+        if transfer["status"] == "otp":
+            return success("Transfer requires OTP to continue", _details(transfer))
+        if request.plan.callback_early or major(transfer["subunits"]) == SUCCEEDS_AT_ONCE:
+            self._settle(transfer["reference"], is_early=request.plan.callback_early)
+            transfer = self._store.get("paystack", "transfer", transfer["reference"]) or transfer
+        return success("Transfer has been queued", _details(transfer))
 
-    def finalize(self) -> Response:
-        """The merchant's code for a transfer whose status is `otp`."""
-        sent = answers.body()
-        found = self._store.find("paystack", "transfer", transfer_code=str(sent.get("transfer_code")))
+    def finalize(self, request: ApiRequest) -> Document:
+        """`POST /transfer/finalize_transfer`: the merchant's code for a transfer with status `otp`."""
+        code = str(request.body.get("transfer_code"))
+        found = self._store.find("paystack", "transfer", transfer_code=code)
         if not found:
-            return answers.refused(404, "Transfer code is invalid", code="transfer_not_found")
+            raise ApiError(404, "Transfer code is invalid", code="transfer_not_found")
         if found[0]["status"] != "otp":
-            return answers.refused(
-                400, "Transfer is not currently awaiting OTP", code="transfer_not_awaiting_otp"
-            )
-        if str(sent.get("otp")) != OTP:
-            return answers.refused(400, "OTP is invalid", code="invalid_otp")
+            raise ApiError(400, "Transfer is not currently awaiting OTP", code="transfer_not_awaiting_otp")
+        if str(request.body.get("otp")) != OTP:
+            raise ApiError(400, "OTP is invalid", code="invalid_otp")
 
-        def queue(kept: Document) -> Document:
-            if kept["status"] == "otp":
-                kept["status"] = "pending"
-            return dict(kept)
+        def queue(transfer: Document) -> Document:
+            if transfer["status"] == "otp":
+                transfer["status"] = "pending"
+            return dict(transfer)
 
-        kept = self._store.update("paystack", "transfer", found[0]["reference"], queue)
-        self._sandbox.timers.set(TIMER, kept["reference"], SETTLES_AFTER_S)
-        return answers.ok("Transfer has been queued", _details(kept))
+        transfer = self._store.update("paystack", "transfer", found[0]["reference"], queue)
+        self._sandbox.timers.set(TIMER, transfer["reference"], SETTLES_AFTER_S)
+        return success("Transfer has been queued", _details(transfer))
 
-    def verify(self, ref: str) -> Response:
-        kept = self._store.get("paystack", "transfer", ref)
-        if kept is None:
-            return answers.refused(404, "Transfer not found", code="transfer_not_found")
-        return answers.ok("Transfer retrieved", self._with_recipient(kept))
+    def verify(self, request: ApiRequest, ref: str) -> Document:
+        """`GET /transfer/verify/{reference}`."""
+        transfer = self._store.get("paystack", "transfer", ref)
+        if transfer is None:
+            raise ApiError(404, "Transfer not found", code="transfer_not_found")
+        return success("Transfer retrieved", self._with_recipient(transfer))
 
-    def get(self, code: str) -> Response:
-        """By transfer code or id."""
-        by = {"id": int(code)} if code.isascii() and code.isdigit() else {"transfer_code": code}
-        found = self._store.find("paystack", "transfer", **by)
+    def get(self, request: ApiRequest, code: str) -> Document:
+        """`GET /transfer/{id or code}`."""
+        members = {"id": int(code)} if code.isascii() and code.isdigit() else {"transfer_code": code}
+        found = self._store.find("paystack", "transfer", **members)
         if not found:
-            return answers.refused(404, "Transfer not found", code="transfer_not_found")
-        return answers.ok("Transfer retrieved", self._with_recipient(found[0]))
+            raise ApiError(404, "Transfer not found", code="transfer_not_found")
+        return success("Transfer retrieved", self._with_recipient(found[0]))
 
-    def list(self) -> Response:
+    def list_transfers(self, request: ApiRequest) -> Document:
+        """`GET /transfer`, newest first."""
         found = self._store.find("paystack", "transfer")
-        return page("Transfers retrieved", [self._with_recipient(kept) for kept in reversed(found)])
+        items = [self._with_recipient(transfer) for transfer in reversed(found)]
+        return page("Transfers retrieved", items, request.query)
 
-    def bulk(self) -> Response:
-        """Up to a hundred, at most every five seconds; all of them or none."""
-        sent = answers.body()
-        entries = sent.get("transfers")
-        if (
-            not isinstance(entries, list)
-            or not all(isinstance(each, dict) for each in entries)
-            or not entries
-        ):
-            return answers.refused(400, "transfers is required", code="missing_params")
+    def create_bulk(self, request: ApiRequest) -> Document:
+        """`POST /transfer/bulk`: up to a hundred transfers, all or none, one call every five seconds."""
+        entries = self._checked_entries(request.body)
+        if not self._bulk_interval.is_allowed():
+            raise rate_limited()
+        queued = [self._queue(entry, NO_FAULT) for entry in entries]
+        transfers = [_details(transfer) for transfer in queued if transfer is not None]
+        return success(f"{len(transfers)} transfers queued.", transfers)
+
+    def _checked_entries(self, body: Document) -> list[Document]:
+        entries = body.get("transfers")
+        is_list = isinstance(entries, list) and all(isinstance(entry, dict) for entry in entries)
+        if not isinstance(entries, list) or not is_list or not entries:
+            raise ApiError(400, "transfers is required", code="missing_params")
         if len(entries) > MAX_IN_BULK:
-            return answers.refused(400, "At most 100 transfers in a batch", code="invalid_params")
-        entries = [each | {"source": sent.get("source")} for each in entries]
-        for each in entries:
-            if (refusal := self._refusal_of(each)) is not None:
-                return refusal
-        references = [each["reference"] for each in entries if each.get("reference")]
-        known = any(self._store.get("paystack", "transfer", each) for each in references)
-        if known or len(set(references)) < len(references):
-            return _duplicate()
-        if not self._may_bulk():
-            return answers.too_many()
-        queued = [kept for each in entries if (kept := self._queue(each, Plan())) is not None]
-        return answers.ok(f"{len(queued)} transfers queued.", [_details(kept) for kept in queued])
+            raise ApiError(400, "At most 100 transfers in a batch", code="invalid_params")
+        entries = [entry | {"source": body.get("source")} for entry in entries]
+        for entry in entries:
+            self._checked_recipient(entry)
+        references = [entry["reference"] for entry in entries if entry.get("reference")]
+        is_used = any(self._store.get("paystack", "transfer", reference) for reference in references)
+        if is_used or len(set(references)) < len(references):
+            raise _duplicate()
+        return entries
 
-    def _may_bulk(self) -> bool:
-        with self._bulk_lock:
-            now = self._sandbox.now()
-            if now < self._no_bulk_before:
-                return False
-            self._no_bulk_before = now + BULK_EVERY
-            return True
-
-    def _refusal_of(self, sent: Document) -> Response | None:
-        if sent.get("source") != "balance":
-            return answers.refused(400, "Transfer source is invalid", code="invalid_transfer_source")
-        if answers.subunits(sent.get("amount")) is None:
-            return answers.refused(400, "Invalid Amount Sent", code="invalid_amount")
-        recipient = self._store.get("paystack", "recipient", str(sent.get("recipient")))
+    def _checked_recipient(self, body: Document) -> Document:
+        """The recipient of a transfer. Raises ApiError when the transfer is not valid."""
+        if body.get("source") != "balance":
+            raise ApiError(400, "Transfer source is invalid", code="invalid_transfer_source")
+        if subunits(body.get("amount")) is None:
+            raise ApiError(400, "Invalid Amount Sent", code="invalid_amount")
+        recipient = self._store.get("paystack", "recipient", str(body.get("recipient")))
         if recipient is None:
-            return answers.refused(400, "Recipient specified is invalid", code="invalid_transfer_recipient")
-        if sent.get("currency") not in (None, "", recipient["currency"]):
-            return answers.refused(400, "Currency is not the recipient's", code="unsupported_currency")
-        if sent.get("reference") and not REFERENCE.fullmatch(str(sent["reference"])):
-            return answers.refused(
+            raise ApiError(400, "Recipient specified is invalid", code="invalid_transfer_recipient")
+        if body.get("currency") not in (None, "", recipient["currency"]):
+            raise ApiError(400, "Currency is not the recipient's", code="unsupported_currency")
+        if body.get("reference") and not REFERENCE.fullmatch(str(body["reference"])):
+            raise ApiError(
                 400,
                 "Transfer reference must be 16 to 50 characters: lower-case letters, digits, - and _",
                 code="invalid_transfer_reference",
             )
-        return None
+        return recipient
 
-    def _is_covered(self, sent: Document) -> bool:
-        recipient = self._store.get("paystack", "recipient", str(sent["recipient"]))
-        amount = answers.subunits(sent["amount"])
-        assert recipient is not None and amount is not None  # _refusal_of has seen them
-        return amount <= balance(self._sandbox, recipient["currency"])
-
-    def _queue(self, sent: Document, plan: Plan) -> Document | None:
+    def _queue(self, body: Document, plan: Plan) -> Document | None:
         """The new transfer, or None when its reference has been used before."""
-        recipient = self._store.get("paystack", "recipient", str(sent["recipient"]))
-        amount = answers.subunits(sent["amount"])
-        assert recipient is not None and amount is not None  # _refusal_of has seen them
-        moment = answers.stamp(self._sandbox.now())
-        kept: Document = {
-            "id": answers.new_id(),
-            "transfer_code": answers.new_code("TRF_"),
-            "reference": str(sent.get("reference") or answers.new_code("")),
+        recipient = self._store.get("paystack", "recipient", str(body["recipient"]))
+        amount = subunits(body["amount"])
+        assert recipient is not None and amount is not None  # checked before
+        now = timestamp(self._sandbox.now())
+        transfer: Document = {
+            "id": new_id(),
+            "transfer_code": new_code("TRF_"),
+            "reference": str(body.get("reference") or new_code("")),
             "recipient": recipient["recipient_code"],
             "recipient_id": recipient["id"],
             "subunits": amount,
             "currency": recipient["currency"],
-            "reason": sent.get("reason"),
-            "status": "otp" if answers.major(amount) == WANTS_OTP else "pending",
+            "reason": body.get("reason"),
+            "status": "otp" if major(amount) == NEEDS_OTP else "pending",
             "plan": plan.to_json(),
             "transferred_at": None,
-            "created_at": moment,
-            "updated_at": moment,
+            "created_at": now,
+            "updated_at": now,
         }
-        if not self._store.insert("paystack", "transfer", kept["reference"], kept):
+        if not self._store.insert("paystack", "transfer", transfer["reference"], transfer):
             return None
-        if kept["status"] == "pending":
-            self._sandbox.timers.set(TIMER, kept["reference"], SETTLES_AFTER_S)
-        return kept
+        if transfer["status"] == "pending":
+            self._sandbox.timers.set(TIMER, transfer["reference"], SETTLES_AFTER_S)
+        return transfer
 
     def _settle(self, reference: str, *, is_early: bool = False) -> None:
-        moment = answers.stamp(self._sandbox.now())
+        now = timestamp(self._sandbox.now())
         if self._store.get("paystack", "transfer", reference) is None:
-            return  # the sandbox was reset in the meantime
+            return  # the sandbox was reset meanwhile
 
-        def settle(kept: Document) -> Document | None:
-            fate = Plan.from_json(kept["plan"]).fate
-            if kept["status"] != "pending" or fate == NEVER_SETTLES:
+        def settle(transfer: Document) -> Document | None:
+            outcome = Plan.from_json(transfer["plan"]).outcome
+            if transfer["status"] != "pending" or outcome == NEVER_SETTLES:
                 return None
-            kept["status"] = "success" if not fate else "reversed" if fate == REVERSED else "failed"
-            kept["updated_at"] = moment
-            if kept["status"] == "success":
-                kept["transferred_at"] = moment
-                self._record(kept)
-            return dict(kept)
+            transfer["status"] = "success" if not outcome else "reversed" if outcome == REVERSED else "failed"
+            transfer["updated_at"] = now
+            if transfer["status"] == "success":
+                transfer["transferred_at"] = now
+                self._record(transfer)
+            return dict(transfer)
 
         ended = self._store.update("paystack", "transfer", reference, settle)
         if ended is not None:
             plan = Plan.from_json(ended["plan"])
             event = f"transfer.{ended['status']}"
-            self._webhooks.send(event, self._in_webhook(ended), plan, is_early=is_early)
+            self._callbacks.send_webhook(event, self._webhook_details(ended), plan, is_early=is_early)
 
-    def _record(self, kept: Document) -> None:
-        self._sandbox.book.record(
+    def _record(self, transfer: Document) -> None:
+        self._sandbox.records.add(
             "paystack",
             "payout",
-            reference=kept["reference"],
-            id=kept["transfer_code"],
-            amount=answers.major(kept["subunits"]),
-            currency=kept["currency"],
+            reference=transfer["reference"],
+            id=transfer["transfer_code"],
+            amount=major(transfer["subunits"]),
+            currency=transfer["currency"],
         )
 
-    def _with_recipient(self, kept: Document) -> Document:
-        return _details(kept) | {"recipient": self._store.get("paystack", "recipient", kept["recipient"])}
+    def _with_recipient(self, transfer: Document) -> Document:
+        return _details(transfer) | {
+            "recipient": self._store.get("paystack", "recipient", transfer["recipient"])
+        }
 
-    def _in_webhook(self, kept: Document) -> Document:
-        integration = {"id": answers.INTEGRATION, "is_live": False, "business_name": "Sandbox"}
-        return self._with_recipient(kept) | {
+    def _webhook_details(self, transfer: Document) -> Document:
+        integration = {"id": INTEGRATION, "is_live": False, "business_name": "Sandbox"}
+        return self._with_recipient(transfer) | {
             "integration": integration,
             "session": {"provider": None, "id": None},
         }
 
 
-def balance(sandbox: Sandbox, currency: str) -> int:
-    """Subunits the merchant may spend: the opening balance, plus payments less fees, less refunds and transfers."""
-    total = OPENING[currency]
-    for kept in sandbox.store.find("paystack", "transaction", currency=currency):
-        if kept["status"] in ("success", "reversed"):
-            total += kept["charged_subunits"] - kept["fees"] - kept["refunded"]
-    for kept in sandbox.store.find("paystack", "transfer", currency=currency):
-        total -= kept["subunits"] if kept["status"] in ("pending", "otp", "success") else 0
-    return total
-
-
-def _details(kept: Document) -> Document:
+def _details(transfer: Document) -> Document:
     return {
-        "integration": answers.INTEGRATION,
+        "integration": INTEGRATION,
         "domain": "test",
-        "amount": kept["subunits"],
-        "currency": kept["currency"],
+        "amount": transfer["subunits"],
+        "currency": transfer["currency"],
         "source": "balance",
         "source_details": None,
-        "reason": kept["reason"],
-        "recipient": kept["recipient_id"],
-        "status": kept["status"],
+        "reason": transfer["reason"],
+        "recipient": transfer["recipient_id"],
+        "status": transfer["status"],
         "failures": None,
-        "transfer_code": kept["transfer_code"],
+        "transfer_code": transfer["transfer_code"],
         "titan_code": None,
-        "transferred_at": kept["transferred_at"],
-        "id": kept["id"],
-        "reference": kept["reference"],
-        "created_at": kept["created_at"],
-        "updated_at": kept["updated_at"],
-        "createdAt": kept["created_at"],
-        "updatedAt": kept["updated_at"],
+        "transferred_at": transfer["transferred_at"],
+        "id": transfer["id"],
+        "reference": transfer["reference"],
+        "created_at": transfer["created_at"],
+        "updated_at": transfer["updated_at"],
+        "createdAt": transfer["created_at"],
+        "updatedAt": transfer["updated_at"],
     }
 
 
-def _duplicate() -> Response:
-    return answers.refused(
-        400,
-        "Please provide a unique reference. Reference already exists on a transfer",
-        code="duplicate_reference",
-    )
+def _duplicate() -> ApiError:
+    message = "Please provide a unique reference. Reference already exists on a transfer"
+    return ApiError(400, message, code="duplicate_reference")

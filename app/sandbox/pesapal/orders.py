@@ -1,4 +1,4 @@
-"""Orders: what SubmitOrderRequest takes, and the document an order begins as."""
+"""Orders: the parameters of SubmitOrderRequest, and the document of a new order."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import uuid
 from decimal import Decimal
 from typing import Any, Final
 
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
-from app.sandbox.pesapal.answers import Document, Refused, milliseconds
-from app.sandbox.pesapal.notifications import Notifications, is_web_address
+from app.sandbox.http import is_web_address
+from app.sandbox.pesapal.callbacks import Callbacks
+from app.sandbox.pesapal.errors import ApiError
+from app.sandbox.pesapal.payments import Payments
+from app.sandbox.pesapal.replies import milliseconds
+from app.sandbox.store import Document
 
 CURRENCIES: Final = frozenset(("EUR", "GBP", "KES", "MWK", "RWF", "TZS", "UGX", "USD", "ZMW", "ZWL"))
 MAX_ID, MAX_DESCRIPTION, MAX_STATE = 50, 100, 3
@@ -23,47 +28,53 @@ _COUNTRY: Final = re.compile(r"^[A-Z]{2}$")
 
 
 class Orders:
-    """`/api/Transactions/SubmitOrderRequest`."""
+    """New orders."""
 
-    def __init__(self, sandbox: Sandbox, notifications: Notifications) -> None:
-        self._sandbox, self._notifications = sandbox, notifications
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks, payments: Payments) -> None:
+        self._sandbox, self._callbacks, self._payments = sandbox, callbacks, payments
 
-    def submit(self, body: Document, plan: Plan) -> Document:
-        """Check and keep an order. Raises Refused; an `id` that was used before is refused with status 409."""
-        document = self._document(body, plan)
-        reference, tracking_id = document["merchant_reference"], document["order_tracking_id"]
+    def submit(self, request: ApiRequest) -> Document:
+        """`POST /api/Transactions/SubmitOrderRequest`: a page to send the customer to."""
+        order = self._document(request.body, request.plan)
+        self._insert(order)
+        self._payments.begin(order)
+        names = ("order_tracking_id", "merchant_reference", "redirect_url")
+        return {name: order[name] for name in names} | {"error": None, "status": "200"}
+
+    def _insert(self, order: Document) -> None:
+        """Raises ApiError with status 409 when the merchant's `id` was used before."""
+        reference, tracking_id = order["merchant_reference"], order["order_tracking_id"]
         with self._sandbox.database.transaction():
             if not self._sandbox.store.insert(
                 "pesapal", "merchant_reference", reference, {"order": tracking_id}
             ):
-                raise Refused(
+                raise ApiError(
                     "duplicate_merchant_reference",
                     f"An order with the merchant reference {reference} exists already.",
                     status="409",
                 )
-            self._sandbox.store.insert("pesapal", "order", tracking_id, document)
-        return document
+            self._sandbox.store.insert("pesapal", "order", tracking_id, order)
 
     def _document(self, body: Document, plan: Plan) -> Document:
         reference = _merchant_reference(body)
         amount = amount_of(body)
         currency = _required(body, "currency")
         if currency not in CURRENCIES:
-            raise Refused("invalid_currency", f"The currency {currency} is not supported.")
+            raise ApiError("invalid_currency", f"The currency {currency} is not supported.")
         description = _required(body, "description")
         if len(description) > MAX_DESCRIPTION:
-            raise Refused(
+            raise ApiError(
                 "invalid_description", f"The description must be at most {MAX_DESCRIPTION} characters."
             )
-        if not self._notifications.is_registered(body.get("notification_id")):
-            raise Refused("InvalidIpnId", "The notification_id is not a registered IPN.")
+        if not self._callbacks.is_registered(body.get("notification_id")):
+            raise ApiError("InvalidIpnId", "The notification_id is not a registered IPN.")
         mode = body.get("redirect_mode") or REDIRECT_MODES[0]
         if mode not in REDIRECT_MODES:
-            raise Refused(
+            raise ApiError(
                 "invalid_redirect_mode", f"The redirect_mode must be {' or '.join(REDIRECT_MODES)}."
             )
         if body.get("subscription_details") is not None:
-            raise Refused(
+            raise ApiError(
                 "invalid_subscription_details", "This sandbox takes single payments, no subscriptions."
             )
         tracking_id = str(uuid.uuid4())
@@ -93,7 +104,7 @@ class Orders:
 def _merchant_reference(body: Document) -> str:
     reference = _required(body, "id")
     if len(reference) > MAX_ID or not _ID.match(reference):
-        raise Refused(
+        raise ApiError(
             "invalid_merchant_reference",
             f"The id must be at most {MAX_ID} letters, digits, dashes, underscores, full stops and colons.",
         )
@@ -101,24 +112,24 @@ def _merchant_reference(body: Document) -> str:
 
 
 def amount_of(body: Document, *, may_be_text: bool = False) -> Decimal:
-    """A JSON number above zero with at most two decimals. Raises Refused."""
+    """A JSON number above zero with at most two decimals. Raises ApiError."""
     value = body.get("amount")
     if may_be_text and isinstance(value, str) and _NUMBER.match(value):
         value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise Refused("invalid_amount", "The amount must be a number.")
+        raise ApiError("invalid_amount", "The amount must be a number.")
     amount = Decimal(value)
     if not amount.is_finite() or amount <= 0 or amount.adjusted() > 12:
-        raise Refused("invalid_amount", "The amount must be greater than zero.")
+        raise ApiError("invalid_amount", "The amount must be greater than zero.")
     if amount != round(amount, 2):
-        raise Refused("invalid_amount", "The amount must have at most two decimals.")
+        raise ApiError("invalid_amount", "The amount must have at most two decimals.")
     return round(amount, 2)
 
 
 def _required(body: Document, name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not value.strip():
-        raise Refused(f"missing_{name}", f"The {name} is required.")
+        raise ApiError(f"missing_{name}", f"The {name} is required.")
     return value
 
 
@@ -127,27 +138,27 @@ def _address(body: Document, name: str, *, is_required: bool) -> str | None:
     if value in (None, "") and not is_required:
         return None
     if not isinstance(value, str) or not is_web_address(value):
-        raise Refused(f"invalid_{name}", f"The {name} must be a valid web address.")
+        raise ApiError(f"invalid_{name}", f"The {name} must be a valid web address.")
     return value
 
 
 def _billing_address(body: Document) -> dict[str, Any]:
-    """An e-mail address or a phone number at least; the rest may be absent."""
+    """The billing address, with at least an e-mail address or a phone number."""
     address = body.get("billing_address")
     if not isinstance(address, dict):
-        raise Refused("missing_billing_address", "The billing_address is required.")
+        raise ApiError("missing_billing_address", "The billing_address is required.")
     email, phone = address.get("email_address") or "", address.get("phone_number") or ""
     if not email and not phone:
-        raise Refused(
+        raise ApiError(
             "invalid_billing_address", "The billing_address needs an email_address or a phone_number."
         )
     if email and not _EMAIL.match(str(email)):
-        raise Refused("invalid_email_address", "The email_address is not valid.")
+        raise ApiError("invalid_email_address", "The email_address is not valid.")
     if phone and not _PHONE.match(str(phone)):
-        raise Refused("invalid_phone_number", "The phone_number is not valid.")
+        raise ApiError("invalid_phone_number", "The phone_number is not valid.")
     country = address.get("country_code")
     if country and not _COUNTRY.match(str(country)):
-        raise Refused("invalid_country_code", "The country_code must have two letters.")
+        raise ApiError("invalid_country_code", "The country_code must have two letters.")
     if len(str(address.get("state") or "")) > MAX_STATE:
-        raise Refused("invalid_state", f"The state must be at most {MAX_STATE} characters.")
+        raise ApiError("invalid_state", f"The state must be at most {MAX_STATE} characters.")
     return address

@@ -1,6 +1,6 @@
-"""What happens to an order: attempts to pay it, its status, its cancellation.
+"""How an order ends: attempts to pay it, its status, its cancellation.
 
-A failed attempt is not the end: the customer may try again on the page, so 2 (FAILED) may become 1 (COMPLETED).
+A failed attempt is not final: the customer can try again on the page, so status 2 (FAILED) can become 1 (COMPLETED).
 """
 
 from __future__ import annotations
@@ -12,24 +12,28 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from app.sandbox.amounts import json_number
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
-from app.sandbox.pesapal.answers import Document, Refused, error_object, number
-from app.sandbox.pesapal.notifications import Notifications
+from app.sandbox.pesapal.callbacks import Callbacks
+from app.sandbox.pesapal.errors import ApiError, error_object
+from app.sandbox.store import Document
 
 STATUS_CODES: Final = {"PENDING": 0, "INVALID": 0, "COMPLETED": 1, "FAILED": 2, "REVERSED": 3}
 NO_ERROR: Final = {"error_type": None, "code": None, "message": None, "call_back_url": None}
-"""On success the error is an object whose members are all null."""
+"""The error object of a success: all members are null."""
 
 PAYABLE: Final = ("PENDING", "FAILED")
-"""INVALID is an order that was cancelled."""
+"""States in which an order can be paid. A cancelled order is INVALID."""
 
 REORDER_STEP_S: Final = 1.0
+NEVER_ANSWERS: Final = "timed_out"
 
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A way to pay. account: what is shown of the payer's."""
+    """A payment method. account: the payer's account as the status shows it."""
 
     name: str
     is_mobile: bool
@@ -46,7 +50,7 @@ METHODS: Final = {
 }
 
 FAILURES: Final = {
-    # What becomes of a payment → (payment_status_code, description)
+    # planned outcome → (payment_status_code, description)
     "insufficient_funds": ("insufficient_funds", "The balance is insufficient for the transaction."),
     "cancelled": ("request_terminated_by_user", "The customer cancelled the payment."),
     "declined": ("card_declined", "The payment was declined by the bank."),
@@ -54,33 +58,33 @@ FAILURES: Final = {
 }
 
 MOBILE_AMOUNT: Final = Decimal(7130)
-"""An order of this amount is paid by M-Pesa when nobody clicks; every other one by card."""
+"""The amount of an order that the simulated customer pays by M-Pesa. Other orders are paid by card."""
 
 
 class Payments:
-    """Orders on their way."""
+    """The payment of orders."""
 
-    def __init__(self, sandbox: Sandbox, notifications: Notifications) -> None:
-        self._sandbox, self._notifications = sandbox, notifications
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
+        self._sandbox, self._callbacks = sandbox, callbacks
 
     def get(self, tracking_id: object) -> Document:
-        """The order. Raises Refused."""
+        """The order. Raises ApiError."""
         found = None
         if isinstance(tracking_id, str):
             found = self._sandbox.store.get("pesapal", "order", tracking_id)
         if found is None:
-            raise Refused("invalid_order_tracking_id", "There is no order with this tracking id.")
+            raise ApiError("invalid_order_tracking_id", "There is no order with this tracking id.")
         return found
 
-    def status(self, tracking_id: object) -> Document:
-        """`/api/Transactions/GetTransactionStatus`. Nothing was tried yet: an error, `Pending Payment`."""
-        order = self.get(tracking_id)
+    def status(self, request: ApiRequest) -> Document:
+        """`GET /api/Transactions/GetTransactionStatus`. Before the first attempt, the error `Pending Payment`."""
+        order = self.get(request.query.get("orderTrackingId"))
         is_pending = order["state"] == "PENDING"
         message = "Pending Payment" if is_pending else "Request processed successfully"
         error = error_object("payment_details_not_found", message) | {"call_back_url": None}
         return {
             "payment_method": order["payment_method"],
-            "amount": number(order["amount"]),
+            "amount": json_number(Decimal(order["amount"])),
             "created_date": order["created_date"],
             "confirmation_code": order["confirmation_code"],
             "payment_status_description": "INVALID" if is_pending else _described(order["state"]),
@@ -96,9 +100,9 @@ class Payments:
             "status": "500" if is_pending else "200",
         }
 
-    def cancel(self, body: Document) -> Document:
-        """`/api/Transactions/CancelOrder`: a pending or failed order, once. Raises Refused."""
-        tracking_id = body.get("order_tracking_id")
+    def cancel(self, request: ApiRequest) -> Document:
+        """`POST /api/Transactions/CancelOrder`: a pending or failed order, once."""
+        tracking_id = request.body.get("order_tracking_id")
         self.get(tracking_id)
         assert isinstance(tracking_id, str)
 
@@ -107,39 +111,47 @@ class Payments:
             order.update(state="INVALID", failure="The merchant cancelled the order.")
 
         self._sandbox.store.update("pesapal", "order", tracking_id, change)
-        self._sandbox.customers.import_external_refunds("pesapal", tracking_id)
+        self._sandbox.customers.cancel("pesapal", tracking_id)
         return {"status": "200", "message": "Order successfully cancelled."}
 
     # --- the customer
 
-    def willing_customer(self, tracking_id: str) -> None:
-        """What a customer does who pays, or does what the order's magic amount says."""
+    def begin(self, order: Document) -> None:
+        """Let the simulated customer act on a new order: later, at once or never."""
+        tracking_id, plan = order["order_tracking_id"], Plan.from_json(order["_plan"])
+        if plan.callback_early:
+            self.act_as_customer(tracking_id)
+        elif plan.outcome != NEVER_ANSWERS:
+            self._sandbox.customers.schedule("pesapal", tracking_id)
+
+    def act_as_customer(self, tracking_id: str) -> None:
+        """What the simulated customer does: pays, unless the order has another outcome."""
         order = self._sandbox.store.get("pesapal", "order", tracking_id)
         if order is None or order["state"] not in PAYABLE:
-            return  # paid on its page, cancelled, or of before a reset
+            return  # paid on its page, cancelled, or from before a reset
         plan = Plan.from_json(order["_plan"])
-        if plan.fate is not None:
-            self.fail(tracking_id, plan.fate)
+        if plan.outcome is not None:
+            self.fail(tracking_id, plan.outcome)
             return
         is_mobile = Decimal(order["amount"]) == MOBILE_AMOUNT
         self.pay(tracking_id, METHODS["MpesaKE" if is_mobile else "Visa"])
 
     def pay(self, tracking_id: str, method: Method) -> Document:
-        """The money moves. Raises Refused when the order is past paying."""
+        """The customer pays. Raises ApiError when the order can no longer be paid."""
         plan = Plan.from_json(self.get(tracking_id)["_plan"])
         if plan.callback_reorder:
             self._change(tracking_id, lambda order: _fail(order, method, "declined"))
         order = self._change(tracking_id, lambda order: self._complete(order, method, plan))
-        self._notifications.send(order, plan)
+        self._callbacks.send(order, plan)
         if plan.callback_reorder:
-            # The failed attempt's news, overtaken: an IPN says nothing but that something changed.
-            self._notifications.send(order, plan, after_s=REORDER_STEP_S)
+            # The IPN of the failed attempt, which arrives late. IPNs do not say what changed.
+            self._callbacks.send(order, plan, after_s=REORDER_STEP_S)
         return order
 
-    def fail(self, tracking_id: str, fate: str) -> Document:
-        """An attempt that is refused. Raises Refused when the order is past paying."""
-        order = self._change(tracking_id, lambda order: _fail(order, METHODS["Visa"], fate))
-        self._notifications.send(order, Plan.from_json(order["_plan"]))
+    def fail(self, tracking_id: str, outcome: str) -> Document:
+        """An attempt fails. Raises ApiError when the order can no longer be paid."""
+        order = self._change(tracking_id, lambda order: _fail(order, METHODS["Visa"], outcome))
+        self._callbacks.send(order, Plan.from_json(order["_plan"]))
         return order
 
     def _change(self, tracking_id: str, change: Callable[[Document], None]) -> Document:
@@ -163,7 +175,7 @@ class Payments:
             failure_code="",
         )
         self._sandbox.store.insert("pesapal", "confirmation", code, {"order": order["order_tracking_id"]})
-        self._sandbox.book.record(
+        self._sandbox.records.add(
             "pesapal",
             "charge",
             reference=order["merchant_reference"],
@@ -173,8 +185,8 @@ class Payments:
         )
 
 
-def _fail(order: Document, method: Method, fate: str) -> None:
-    code, text = FAILURES.get(fate, FAILURES["declined"])
+def _fail(order: Document, method: Method, outcome: str) -> None:
+    code, text = FAILURES.get(outcome, FAILURES["declined"])
     order.update(
         state="FAILED",
         payment_method=method.name,
@@ -187,7 +199,7 @@ def _fail(order: Document, method: Method, fate: str) -> None:
 
 def _require_payable(order: Document) -> None:
     if order["state"] not in PAYABLE:
-        raise Refused("order_not_payable", f"The order is {_described(order['state']).lower()}.")
+        raise ApiError("order_not_payable", f"The order is {_described(order['state']).lower()}.")
 
 
 def _described(state: str) -> str:

@@ -1,4 +1,4 @@
-"""Stripe's test cards (docs.stripe.com/testing): what each does, by number and by payment method."""
+"""Stripe's test cards (docs.stripe.com/testing) and their outcomes, by number and by payment method."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 Outcome = Literal["paid", "declined", "authenticate", "disputed"]
-RefundFate = Literal["at_once", "later", "fails_later", "waits", "comes_back"]
-"""How a refund goes: `waits` until somebody decides; `comes_back` succeeds at once and fails a little later."""
+RefundOutcome = Literal["at_once", "later", "fails_later", "waits", "returned"]
+"""How a refund ends. `waits`: when a user decides. `returned`: it succeeds at once and fails a second later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One test card. code, decline_code, message: what a decline says. refund_fate: how refunds to it go."""
+    """One test card. code, decline_code, message: of a decline. refund_outcome: of refunds to this card."""
 
     method: str
     number: str
@@ -21,7 +21,7 @@ class Card:
     code: str = ""
     decline_code: str = ""
     message: str = ""
-    refund_fate: RefundFate = "at_once"
+    refund_outcome: RefundOutcome = "at_once"
 
     @property
     def last4(self) -> str:
@@ -75,8 +75,8 @@ CARDS: Final = (
     Card("pm_card_authenticationRequired", "4000002760003184", "visa", "authenticate"),
     Card("pm_card_threeDSecure2Required", "4000000000003220", "visa", "authenticate"),
     Card("pm_card_createDispute", "4000000000000259", "visa", "disputed"),
-    Card("pm_card_pendingRefund", "4000000000007726", "visa", refund_fate="later"),
-    Card("pm_card_refundFail", "4000000000005126", "visa", refund_fate="comes_back"),
+    Card("pm_card_pendingRefund", "4000000000007726", "visa", refund_outcome="later"),
+    Card("pm_card_refundFail", "4000000000005126", "visa", refund_outcome="returned"),
 )  # fmt: skip
 
 BY_METHOD: Final = {card.method: card for card in CARDS}
@@ -85,8 +85,8 @@ BY_NUMBER: Final = {card.number: card for card in CARDS}
 VISA: Final = BY_METHOD["pm_card_visa"]
 AUTHENTICATE: Final = BY_METHOD["pm_card_authenticationRequired"]
 
-FATES: Final = {
-    # The word of a magic amount or a rule → the card that behaves so.
+CARDS_BY_OUTCOME: Final = {
+    # planned outcome → the card with this outcome
     "insufficient_funds": BY_METHOD["pm_card_visa_chargeDeclinedInsufficientFunds"],
     "declined": BY_METHOD["pm_card_visa_chargeDeclined"],
     "wrong_pin": BY_METHOD["pm_card_visa_chargeDeclined"],
@@ -95,8 +95,8 @@ FATES: Final = {
 }
 
 
-def by_fate(fate: str | None, card: Card) -> Card:
-    """The card that acts: `card`, or what a fate makes of it. An unknown fate is a decline without a reason."""
-    if fate is None or card.outcome != "paid":
+def card_for_outcome(outcome: str | None, card: Card) -> Card:
+    """`card`, or the card with the planned outcome. An outcome without a card is a decline without a reason."""
+    if outcome is None or card.outcome != "paid":
         return card
-    return FATES.get(fate, FATES["declined"])
+    return CARDS_BY_OUTCOME.get(outcome, CARDS_BY_OUTCOME["declined"])

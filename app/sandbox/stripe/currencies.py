@@ -1,7 +1,7 @@
-"""Amounts by Stripe's own rules: how many decimals a currency has on the wire, and what may be charged.
+"""Stripe's rules for amounts: the decimals of a currency in the API, and the amounts that can be charged.
 
-Source: docs.stripe.com/currencies. UGX is on its page both among the currencies without decimals and as a special case
-sent times a hundred; the special case governs.
+Source: docs.stripe.com/currencies. The page lists UGX both as a currency without decimals and as a special case that is
+sent times a hundred. The special case is used here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ZERO_DECIMAL: Final = frozenset(
 )
 THREE_DECIMAL: Final = frozenset(("BHD", "JOD", "KWD", "OMR", "TND"))
 WHOLE_HUNDREDS: Final = frozenset(("ISK", "UGX"))
-"""Without decimals in practice, but sent times a hundred: the last two digits are 00."""
+"""Currencies without decimals that are sent times a hundred: the last two digits are 00."""
 
 _CODES: Final = """
 AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF CHF CLP CNY COP
@@ -28,8 +28,8 @@ TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VND VUV WST XAF XCD XOF XPF YER ZAR ZMW
 SUPPORTED: Final = frozenset(_CODES.split())
 
 MINIMUM: Final = {
-    # Major units. The first group is Stripe's table; the second is about half a US dollar, which is what the rule
-    # "0.50 USD in the settlement currency" comes to.
+    # Major units. The first group is Stripe's table. The second is about half a US dollar, by the rule "0.50 USD in the
+    # settlement currency".
     "USD": "0.50", "AED": "2.00", "AUD": "0.50", "BGN": "1.00", "BRL": "0.50", "CAD": "0.50", "CHF": "0.50", "CZK": "15",
     "DKK": "2.50", "EUR": "0.50", "GBP": "0.30", "HKD": "4.00", "HUF": "175", "INR": "0.50", "JPY": "50", "MXN": "10",
     "MYR": "2", "NOK": "3.00", "NZD": "0.50", "PLN": "2.00", "RON": "2.00", "SEK": "3.00", "SGD": "0.50", "THB": "10",
@@ -38,24 +38,24 @@ MINIMUM: Final = {
     "ZAR": "9", "ZMW": "12",
 }  # fmt: skip
 
-LARGEST: Final = 99_999_999
+MAXIMUM: Final = 99_999_999
 """Eight digits in the smallest unit."""
 
 
 def exponent(currency: str) -> int:
-    """Decimal places of `currency` (upper case) on Stripe's wire."""
+    """Decimals of `currency` (upper case) in Stripe's API."""
     if currency in ZERO_DECIMAL:
         return 0
     return 3 if currency in THREE_DECIMAL else 2
 
 
 def major(amount: int, currency: str) -> Decimal:
-    """`amount` of the wire in major units; `currency` in either case."""
+    """An `amount` of the API in major units. `currency` in either case."""
     return Decimal(amount).scaleb(-exponent(currency.upper()))
 
 
-def known(currency: str) -> str:
-    """The currency in lower case. Raises when Stripe does not take it."""
+def supported(currency: str) -> str:
+    """The currency in lower case. Raises when Stripe does not support it."""
     if currency.upper() not in SUPPORTED:
         raise invalid(
             f"Invalid currency: {currency}. Stripe currently supports these currencies: "
@@ -66,14 +66,14 @@ def known(currency: str) -> str:
 
 
 def check(amount: int, currency: str, *, param: str = "amount") -> None:
-    """Whether `amount` may be charged. Raises `amount_too_small`, `amount_too_large` or an invalid integer."""
+    """Raises ApiError unless `amount` can be charged: `amount_too_small`, `amount_too_large` or an invalid integer."""
     code = currency.upper()
     if amount < 1:
         raise invalid(
             "This value must be greater than or equal to 1.", param=param, code="parameter_invalid_integer"
         )
-    if amount > LARGEST:
-        most = major(LARGEST, code)
+    if amount > MAXIMUM:
+        most = major(MAXIMUM, code)
         raise invalid(f"Amount must be no more than {most} {currency}", param=param, code="amount_too_large")
     check_step(amount, currency, param=param)
     least = Decimal(MINIMUM.get(code, "0"))
@@ -82,7 +82,7 @@ def check(amount: int, currency: str, *, param: str = "amount") -> None:
 
 
 def check_step(amount: int, currency: str, *, param: str = "amount") -> None:
-    """The last digits that a currency leaves no choice about. Raises an invalid integer."""
+    """Raises ApiError unless the last digits are 0 where the currency requires that."""
     code = currency.upper()
     step = 100 if code in WHOLE_HUNDREDS else 10 if code in THREE_DECIMAL else 1
     if amount % step:

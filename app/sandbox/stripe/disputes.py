@@ -1,28 +1,30 @@
-"""Disputes: the cardholder's bank takes the money of a charge back until evidence decides."""
+"""Disputes: the cardholder's bank reverses a charge until evidence decides."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
-from app.sandbox.faults import Plan
+from app.sandbox.faults import NO_FAULT
+from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, forms
+from app.sandbox.stripe.callbacks import Callbacks, Event
 from app.sandbox.stripe.errors import missing, refused
-from app.sandbox.stripe.events import Events, News
-from app.sandbox.stripe.objects import Document, dispute
+from app.sandbox.stripe.objects import dispute
 
 VERDICTS: Final = {"winning_evidence": "won", "losing_evidence": "lost"}
-"""The published texts that decide a test dispute (docs.stripe.com/testing); another text leaves it under review."""
+"""The published texts that decide a test dispute (docs.stripe.com/testing). Any other text leaves it under review."""
 
 
 class Disputes:
-    """Disputes of the account's charges."""
+    """The disputes of the account's charges."""
 
-    def __init__(self, sandbox: Sandbox, events: Events) -> None:
-        self._sandbox, self._events = sandbox, events
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
+        self._sandbox, self._callbacks = sandbox, callbacks
 
-    def open(self, charge_id: str) -> list[News]:
-        """Dispute a whole charge; what is to be told about it."""
+    def open(self, charge_id: str) -> list[Event]:
+        """Dispute a whole charge; the events to publish."""
         now = int(self._sandbox.now().timestamp())
 
         def change(charge: Document) -> Document:
@@ -32,7 +34,7 @@ class Disputes:
 
         document = self._sandbox.store.update("stripe", "charge", charge_id, change)
         self._sandbox.store.insert("stripe", "dispute", document["id"], document)
-        return [News("charge.dispute.created", document), News("charge.dispute.funds_withdrawn", document)]
+        return [Event("charge.dispute.created", document), Event("charge.dispute.funds_withdrawn", document)]
 
     def get(self, id: str) -> Document:
         """The dispute. Raises 404."""
@@ -41,8 +43,9 @@ class Disputes:
             raise missing("dispute", id, param="dispute")
         return found
 
-    def submit(self, id: str, params: forms.Params) -> Document:
-        """`POST /v1/disputes/{id}`: evidence; the published texts decide at once."""
+    def submit(self, request: ApiRequest, id: str) -> Document:
+        """`POST /v1/disputes/{id}`: evidence. The published texts decide the dispute at once."""
+        params = request.body
         forms.allow(params, "evidence", "metadata", "submit")
         evidence = forms.text(forms.branch(params, "evidence"), "uncategorized_text")
         self.get(id)
@@ -58,11 +61,11 @@ class Disputes:
             return dict(document)
 
         document = self._sandbox.store.update("stripe", "dispute", id, change)
-        self._tell(document)
+        self._publish(document)
         return document
 
     def close(self, id: str) -> Document:
-        """`POST /v1/disputes/{id}/close`: the merchant gives in."""
+        """`POST /v1/disputes/{id}/close`: the merchant accepts the dispute."""
         self.get(id)
 
         def change(document: Document) -> Document:
@@ -71,31 +74,33 @@ class Disputes:
             return dict(document)
 
         document = self._sandbox.store.update("stripe", "dispute", id, change)
-        self._tell(document)
+        self._publish(document)
         return document
 
-    def _tell(self, document: Document) -> None:
+    def _publish(self, document: Document) -> None:
         if document["status"] == "lost":
-            self._book(document)
-        news = [News("charge.dispute.updated", document)]
+            self._record(document)
+        events = [Event("charge.dispute.updated", document)]
         if document["status"] in ("won", "lost"):
-            news.append(News("charge.dispute.closed", document))
+            events.append(Event("charge.dispute.closed", document))
         if document["status"] == "won":
-            news.append(News("charge.dispute.funds_reinstated", document))
-        self._events.publish(news, Plan())
+            events.append(Event("charge.dispute.funds_reinstated", document))
+        self._callbacks.publish(events, NO_FAULT)
 
-    def _book(self, document: Document) -> None:
-        """A dispute that is lost gives the money back for good."""
-        charge, currency = (
-            self._sandbox.store.get("stripe", "charge", document["charge"]),
-            document["currency"].upper(),
-        )
+    def _record(self, document: Document) -> None:
+        """Record the money of a lost dispute as refunded."""
+        charge = self._sandbox.store.get("stripe", "charge", document["charge"])
+        currency = document["currency"].upper()
         if charge is None:
-            return  # the sandbox was reset in the meantime
-        self._sandbox.book.record(
-            "stripe", "refund", reference=charge["_reference"], id=document["id"],
-            amount=currencies.major(document["amount"], currency), currency=currency,
-        )  # fmt: skip
+            return  # the sandbox was reset meanwhile
+        self._sandbox.records.add(
+            "stripe",
+            "refund",
+            reference=charge["_reference"],
+            id=document["id"],
+            amount=currencies.major(document["amount"], currency),
+            currency=currency,
+        )
 
 
 def _require_open(document: Document) -> None:

@@ -1,4 +1,4 @@
-"""Parameters on the wire: form pairs with bracket keys into nested values, and the checks every call shares."""
+"""Parameters: form pairs with bracket keys as nested values, and the checks that all calls share."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_METADATA_KEYS, MAX_METADATA_KEY, MAX_METADATA_VALUE = 50, 40, 500
 
 
 def parse(pairs: Iterable[tuple[str, str]]) -> Params:
-    """`line_items[0][quantity]=1` → {"line_items": [{"quantity": "1"}]}; values stay texts."""
+    """`line_items[0][quantity]=1` → {"line_items": [{"quantity": "1"}]}. Values remain texts."""
     tree: Params = {}
     for key, value in pairs:
         match = _KEY.match(key)
@@ -51,7 +51,7 @@ def _lists(value: Any) -> Any:
 
 
 def allow(params: Params, *names: str) -> Params:
-    """`params`, when it has no others than `names` and `expand`. Raises `parameter_unknown`."""
+    """`params`, when it has only `names` and `expand`. Raises `parameter_unknown`."""
     for name in params:
         if name not in names and name != "expand":
             raise invalid(f"Received unknown parameter: {name}", param=name, code="parameter_unknown")
@@ -99,7 +99,7 @@ def boolean(params: Mapping[str, Any], name: str, *, default: bool = False) -> b
 
 
 def choice(params: Mapping[str, Any], name: str, options: tuple[str, ...], default: str | None) -> str | None:
-    """One of `options`. Raises when it is another word."""
+    """One of `options`. Raises when the value is another one."""
     value = text(params, name)
     if value is None:
         return default
@@ -135,7 +135,7 @@ def branch(params: Mapping[str, Any], name: str) -> Params:
 
 
 def metadata(params: Mapping[str, Any], name: str = "metadata") -> dict[str, str]:
-    """Up to 50 texts by name; an empty text takes a name away when it is merged."""
+    """Up to 50 texts by key. When merged, an empty text removes its key."""
     values = branch(params, name)
     if len(values) > MAX_METADATA_KEYS:
         raise invalid(f"Metadata can have at most {MAX_METADATA_KEYS} keys.", param=name)

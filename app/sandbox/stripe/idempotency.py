@@ -1,7 +1,7 @@
-"""Idempotency keys: the first answer to a POST is given again for a day, a stored 500 too.
+"""Idempotency keys: for a day, the first answer to a POST is replayed, also when it was a 500.
 
-Source: docs.stripe.com/api/idempotent_requests. The same key with other parameters is an error; nothing is kept of a
-request whose parameters were wrong, nor of one that came while the first was still running.
+Source: docs.stripe.com/api/idempotent_requests. The same key with other parameters is an error. No answer is stored for
+a request with invalid parameters, or for one that arrives while the first is still running.
 """
 
 from __future__ import annotations
@@ -14,55 +14,55 @@ from typing import Any, Final
 from flask import Response, g, request
 
 from app.sandbox.core import Sandbox
+from app.sandbox.store import Document
 from app.sandbox.stripe.errors import ApiError, invalid
-from app.sandbox.stripe.objects import Document
 
 LIFE: Final = timedelta(hours=24)
 ABANDONED_AFTER: Final = timedelta(minutes=2)
-"""A request that runs longer has died with its process."""
+"""A request that runs longer has ended with its process."""
 LONGEST_KEY: Final = 255
 
 
 class IdempotencyKeys:
-    """The keys of the one account."""
+    """The keys of the account."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
 
-    def once(self, act: Callable[[], Response]) -> Response:
-        """The answer of `act`, or the one that was given to this request's key before."""
+    def answer_once(self, act: Callable[[], Response]) -> Response:
+        """The answer of `act`, or the stored answer for the request's key."""
         key = request.headers.get("Idempotency-Key")
         if not key or request.method != "POST":
             return act()
         if len(key) > LONGEST_KEY:
             raise invalid(f"Idempotency keys can have at most {LONGEST_KEY} characters.")
-        kept = self._claim(key)
-        if kept is not None:
-            return _replayed(kept)
+        stored = self._claim(key)
+        if stored is not None:
+            return _replayed(stored)
         g.idempotency_key = key
         try:
             response = act()
         except Exception:
             self._free(key)
             raise
-        self.keep(response)
+        self.store(response)
         response.headers["Idempotency-Key"] = key
         return response
 
-    def keep(self, response: Response) -> None:
-        """Remember the answer to this request's key, or free the key when nothing was begun.
+    def store(self, response: Response) -> None:
+        """Store the answer for the request's key, or free the key when nothing was done.
 
-        Called before a fault can close the connection too: who repeats at once must find the answer.
+        This is also called before a fault can close the connection, so that an immediate retry finds the answer.
         """
         key = g.get("idempotency_key")
         if key is None:
             return
-        if not g.get("is_kept", True):
+        if not g.get("is_replayable", True):
             self._free(key)
             return
 
-        def change(kept: Document) -> None:
-            kept.update(
+        def change(stored: Document) -> None:
+            stored.update(
                 state="done",
                 status=response.status_code,
                 body=response.get_data(as_text=True),
@@ -72,13 +72,13 @@ class IdempotencyKeys:
         self._sandbox.store.update("stripe", "idempotency", key, change)
 
     def _free(self, key: str) -> None:
-        def change(kept: Document) -> None:
-            kept["state"] = "free"
+        def change(stored: Document) -> None:
+            stored["state"] = "free"
 
         self._sandbox.store.update("stripe", "idempotency", key, change)
 
     def _claim(self, key: str) -> Document | None:
-        """What was answered before, or None when the key is ours now. Raises 400 and 409."""
+        """The stored answer, or None when this request has claimed the key. Raises 400 and 409."""
         now = self._sandbox.now()
         claim = {
             "state": "running",
@@ -89,14 +89,14 @@ class IdempotencyKeys:
         if self._sandbox.store.insert("stripe", "idempotency", key, dict(claim)):
             return None
 
-        def change(kept: Document) -> Document | None:
-            age = now - datetime.fromisoformat(kept["at"])
-            is_free = kept["state"] == "free" or age > LIFE
-            if is_free or (kept["state"] == "running" and age > ABANDONED_AFTER):
-                kept.update(claim)
+        def change(stored: Document) -> Document | None:
+            age = now - datetime.fromisoformat(stored["at"])
+            is_free = stored["state"] == "free" or age > LIFE
+            if is_free or (stored["state"] == "running" and age > ABANDONED_AFTER):
+                stored.update(claim)
                 return None
-            _require_same(kept, claim, key)
-            if kept["state"] == "running":
+            _require_same(stored, claim, key)
+            if stored["state"] == "running":
                 raise ApiError(
                     409,
                     "invalid_request_error",
@@ -104,14 +104,14 @@ class IdempotencyKeys:
                     "Please try again later.",
                     code="idempotency_key_in_use",
                 )
-            return dict(kept)
+            return dict(stored)
 
         return self._sandbox.store.update("stripe", "idempotency", key, change)
 
 
-def _require_same(kept: Document, claim: dict[str, Any], key: str) -> None:
+def _require_same(stored: Document, claim: dict[str, Any], key: str) -> None:
     for name, noun in (("path", "for the same endpoint"), ("fingerprint", "with the same parameters")):
-        if kept[name] != claim[name]:
+        if stored[name] != claim[name]:
             raise ApiError(
                 400,
                 "idempotency_error",
@@ -125,8 +125,8 @@ def _fingerprint() -> str:
     return hashlib.sha256(repr(pairs).encode()).hexdigest()
 
 
-def _replayed(kept: Document) -> Response:
-    response = Response(kept["body"], status=kept["status"], mimetype="application/json")
+def _replayed(stored: Document) -> Response:
+    response = Response(stored["body"], status=stored["status"], mimetype="application/json")
     response.headers["Idempotent-Replayed"] = "true"
-    response.headers["Original-Request"] = kept["request_id"]
+    response.headers["Original-Request"] = stored["request_id"]
     return response

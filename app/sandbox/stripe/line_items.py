@@ -1,10 +1,10 @@
-"""What a Checkout Session sells, and what it comes to."""
+"""The line items of a Checkout Session, and their total."""
 
 from __future__ import annotations
 
+from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, forms, objects
 from app.sandbox.stripe.errors import invalid, missing
-from app.sandbox.stripe.objects import Document
 
 
 def read_line_items(params: forms.Params) -> tuple[list[Document], int, str]:
@@ -12,7 +12,7 @@ def read_line_items(params: forms.Params) -> tuple[list[Document], int, str]:
     given = params.get("line_items")
     if not isinstance(given, list) or not given:
         raise invalid("Missing required param: line_items.", param="line_items", code="parameter_missing")
-    items = [_item(fields, f"line_items[{place}]") for place, fields in enumerate(given)]
+    items = [_item(fields, f"line_items[{position}]") for position, fields in enumerate(given)]
     currency = items[0]["currency"]
     if any(item["currency"] != currency for item in items):
         raise invalid("All line items must have the same currency.", param="line_items")
@@ -38,7 +38,7 @@ def _item(fields: object, path: str) -> Document:
         "tax_behavior",
         "unit_amount",
     )
-    currency = currencies.known(forms.required(data, "currency"))
+    currency = currencies.supported(forms.required(data, "currency"))
     unit = forms.integer(data, "unit_amount", param=f"{path}[price_data][unit_amount]")
     if unit is None or unit < 0:
         raise invalid(

@@ -1,4 +1,4 @@
-"""Lists, searches and expanded members of answers."""
+"""Lists, searches, and the expanded members of answers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final
 
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
+from app.sandbox.store import Document
 from app.sandbox.stripe import forms
 from app.sandbox.stripe.errors import invalid, missing
-from app.sandbox.stripe.objects import Document, shown
+from app.sandbox.stripe.objects import public
 
 FILTERS: Final = {
-    # kind of document → members a list can be narrowed by
+    # kind of document → members that a list can be filtered by
     "payment_intent": ("customer",),
     "session": ("customer", "payment_intent", "status"),
     "refund": ("charge", "payment_intent"),
@@ -38,7 +40,7 @@ _SEARCHED: Final = ("status", "currency", "customer")
 
 
 class Lists:
-    """Reading of many objects."""
+    """The account's objects as lists."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -52,10 +54,10 @@ class Lists:
         found = [document for document in found if _is_created(document, params)]
         limit = _limit(params)
         if (after := forms.text(params, "starting_after")) is not None:
-            rest = found[_place(found, after, kind) + 1 :]
+            rest = found[_position(found, after, kind) + 1 :]
             chosen, has_more = rest[:limit], len(rest) > limit
         elif (before := forms.text(params, "ending_before")) is not None:
-            rest = found[: _place(found, before, kind)]
+            rest = found[: _position(found, before, kind)]
             chosen, has_more = rest[-limit:], len(rest) > limit
         else:
             chosen, has_more = found[:limit], len(found) > limit
@@ -66,11 +68,12 @@ class Lists:
             "url": url,
         }
 
-    def search(self, params: forms.Params) -> Document:
-        """`GET /v1/payment_intents/search`: clauses joined by AND, by metadata, status, currency or customer.
+    def search(self, request: ApiRequest) -> Document:
+        """`GET /v1/payment_intents/search`: clauses joined by AND, about metadata, status, currency or customer.
 
-        Live, a new object may be missing for a minute; here it is found at once.
+        At Stripe a new object may be missing for a minute; here it is found at once.
         """
+        params = request.body
         forms.allow(params, "query", "limit", "page")
         tests = [_clause(part) for part in re.split(r"\s+AND\s+", forms.required(params, "query"))]
         intents = self._sandbox.store.find("stripe", "payment_intent")[::-1]
@@ -85,7 +88,7 @@ class Lists:
         }
 
     def rendered(self, document: Document, paths: Sequence[str]) -> Document:
-        """The answer: hidden members gone, members named by `expand[]` as whole objects. Raises 400."""
+        """The answer: without the sandbox's own members, and with the objects named by `expand[]`. Raises 400."""
         split = [path.split(".") for path in paths]
         if any(len(path) > MAX_DEPTH for path in split):
             raise invalid(f"You cannot expand more than {MAX_DEPTH} levels of a property.", param="expand")
@@ -95,7 +98,7 @@ class Lists:
         return self._expanded(document, split)
 
     def _expanded(self, document: Document, paths: Sequence[Sequence[str]]) -> Document:
-        answer = shown(document)
+        answer = public(document)
         for name in dict.fromkeys(path[0] for path in paths):
             rest = [path[1:] for path in paths if path[0] == name and len(path) > 1]
             if name == "line_items" and "_line_items" in document:
@@ -112,7 +115,7 @@ class Lists:
 
 
 def line_items(session: Document) -> Document:
-    """What a session sells, as a list."""
+    """The line items of a session, as a list."""
     url = f"/v1/checkout/sessions/{session['id']}/line_items"
     return {"object": "list", "data": session["_line_items"], "has_more": False, "url": url}
 
@@ -140,10 +143,10 @@ def _is_created(document: Document, params: forms.Params) -> bool:
     return all(checks[name](created, forms.integer(bounds, name) or 0) for name in bounds)
 
 
-def _place(found: Sequence[Document], id: str, kind: str) -> int:
-    for place, document in enumerate(found):
+def _position(found: Sequence[Document], id: str, kind: str) -> int:
+    for position, document in enumerate(found):
         if document["id"] == id:
-            return place
+            return position
     raise missing(kind, id, param="starting_after", status=400)
 
 

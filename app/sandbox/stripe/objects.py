@@ -1,4 +1,4 @@
-"""Stripe's objects as documents: their ids, their shapes, and what of them is shown."""
+"""Stripe's objects as documents: their ids and members."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import string
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.sandbox.store import Document
 from app.sandbox.stripe.cards import Card
-
-Document = dict[str, Any]
 
 _ALPHABET: Final = string.ascii_letters + string.digits
 
@@ -19,13 +18,13 @@ def new_id(prefix: str, *, length: int = 24) -> str:
     return prefix + "_" + "".join(secrets.choice(_ALPHABET) for _ in range(length))
 
 
-def shown(document: Mapping[str, Any]) -> Document:
-    """Without the members that only the sandbox knows; their names begin with an underscore."""
+def public(document: Mapping[str, Any]) -> Document:
+    """The document without the sandbox's own members, whose names begin with an underscore."""
     return {name: value for name, value in document.items() if not name.startswith("_")}
 
 
 def payment_method(card: Card, *, created: int) -> Document:
-    """A card as an attached payment method. Its whole number is nowhere."""
+    """A card as an attached payment method, without its full number."""
     return {
         "id": new_id("pm"),
         "object": "payment_method",
@@ -49,7 +48,7 @@ def payment_method(card: Card, *, created: int) -> Document:
 
 
 def payment_intent(*, amount: int, currency: str, created: int, **more: Any) -> Document:
-    """A PaymentIntent that nothing has happened to yet."""
+    """A new PaymentIntent."""
     id = more.pop("id", None) or new_id("pi")
     return {
         "id": id,
@@ -95,7 +94,7 @@ def payment_intent(*, amount: int, currency: str, created: int, **more: Any) -> 
 
 
 def charge(intent: Mapping[str, Any], card: Card, *, id: str, created: int) -> Document:
-    """The charge of one attempt. Its state is in `status`, `captured` and `failure_code`."""
+    """The charge of one attempt. `status`, `captured` and `failure_code` are its state."""
     is_paid = card.outcome != "declined"
     is_captured = is_paid and intent["capture_method"] != "manual"
     return {
@@ -130,7 +129,7 @@ def charge(intent: Mapping[str, Any], card: Card, *, id: str, created: int) -> D
         "refunded": False,
         "status": "succeeded" if is_paid else "failed",
         "_reference": intent["_reference"],
-        "_refund_fate": card.refund_fate,
+        "_refund_outcome": card.refund_outcome,
     }
 
 
@@ -157,7 +156,7 @@ def refund(charge: Mapping[str, Any], *, amount: int, created: int, **more: Any)
 
 
 def dispute(charge: Mapping[str, Any], *, created: int) -> Document:
-    """A dispute the cardholder's bank opens: the whole charge, as fraudulent."""
+    """A dispute of the cardholder's bank about the whole charge, as fraudulent."""
     return {
         "id": new_id("du"),
         "object": "dispute",

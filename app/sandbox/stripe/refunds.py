@@ -1,4 +1,4 @@
-"""Refunds: at once by default; magic amounts and two test cards leave them to the bank, which settles or returns them."""
+"""Refunds: they succeed at once, unless a magic amount or test card leaves the decision to the customer's bank."""
 
 from __future__ import annotations
 
@@ -7,20 +7,26 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Final, Literal
 
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
+from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, forms, objects
-from app.sandbox.stripe.cards import RefundFate
+from app.sandbox.stripe.callbacks import Callbacks, Event
+from app.sandbox.stripe.cards import RefundOutcome
 from app.sandbox.stripe.errors import invalid, missing, refused
-from app.sandbox.stripe.events import Events, News
-from app.sandbox.stripe.objects import Document
 
-BY_AMOUNT: Final[Mapping[Decimal, RefundFate]] = MappingProxyType({
-    Decimal(7201): "later", Decimal(7202): "fails_later", Decimal(7203): "waits", Decimal(7204): "comes_back",
-})  # fmt: skip
-"""Refund amounts, in major units, whose fate is their own."""
+BY_AMOUNT: Final[Mapping[Decimal, RefundOutcome]] = MappingProxyType(
+    {
+        Decimal(7201): "later",
+        Decimal(7202): "fails_later",
+        Decimal(7203): "waits",
+        Decimal(7204): "returned",
+    }
+)
+"""Refund amount in major units → its outcome."""
 
-IS_PENDING: Final = ("later", "fails_later", "waits")
+PENDING_OUTCOMES: Final = ("later", "fails_later", "waits")
 
 TIMER: Final = "stripe.refund"
 BANK_TAKES_S: Final = 1.0
@@ -30,14 +36,15 @@ REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer")
 
 
 class Refunds:
-    """`/v1/refunds`."""
+    """The account's refunds."""
 
-    def __init__(self, sandbox: Sandbox, events: Events) -> None:
-        self._sandbox, self._events = sandbox, events
-        sandbox.timers.register(TIMER, self._settle_in_time)
+    def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
+        self._sandbox, self._callbacks = sandbox, callbacks
+        sandbox.timers.register(TIMER, self._settle_after_delay)
 
-    def create(self, params: forms.Params, plan: Plan) -> Document:
+    def create(self, request: ApiRequest) -> Document:
         """`POST /v1/refunds`: the rest of the charge, or `amount`. Raises 400."""
+        params, plan = request.body, request.plan
         forms.allow(params, *CREATE)
         charge_id = self._charge_id(params)
         amount = forms.integer(params, "amount")
@@ -45,41 +52,41 @@ class Refunds:
         metadata = forms.merged({}, forms.metadata(params))
         now = int(self._sandbox.now().timestamp())
 
-        def take(charge: Document) -> tuple[Document, Document, int]:
-            taken = _amount(charge, amount)
+        def reserve(charge: Document) -> tuple[Document, Document, int]:
+            refunded = _amount(charge, amount)
             before = charge["amount_refunded"]
-            charge["amount_refunded"] = before + taken
+            charge["amount_refunded"] = before + refunded
             charge["refunded"] = charge["amount_refunded"] == charge["amount_captured"]
-            fate = BY_AMOUNT.get(
-                currencies.major(taken, charge["currency"]), charge.get("_refund_fate", "at_once")
+            outcome = BY_AMOUNT.get(
+                currencies.major(refunded, charge["currency"]), charge.get("_refund_outcome", "at_once")
             )
-            status = "pending" if fate in IS_PENDING else "succeeded"
+            status = "pending" if outcome in PENDING_OUTCOMES else "succeeded"
             refund = objects.refund(
                 charge,
-                amount=taken,
+                amount=refunded,
                 created=now,
                 metadata=metadata,
                 reason=reason,
                 status=status,
                 _plan=plan.to_json(),
                 _reference=charge["_reference"],
-                _fate=fate,
+                _outcome=outcome,
             )
             self._sandbox.store.insert("stripe", "refund", refund["id"], refund)
             if status == "succeeded":
-                self._book(refund)
+                self._record(refund)
             return dict(charge), refund, before
 
-        charge, refund, before = self._sandbox.store.update("stripe", "charge", charge_id, take)
-        news = [
-            News("refund.created", refund),
-            News("charge.refunded", charge, {"amount_refunded": before, "refunded": False}),
+        charge, refund, before = self._sandbox.store.update("stripe", "charge", charge_id, reserve)
+        events = [
+            Event("refund.created", refund),
+            Event("charge.refunded", charge, {"amount_refunded": before, "refunded": False}),
         ]
         if refund["status"] == "succeeded":
-            news.append(News("refund.updated", refund, {"destination_details": {}}))
-        if refund["_fate"] not in ("at_once", "waits"):
+            events.append(Event("refund.updated", refund, {"destination_details": {}}))
+        if refund["_outcome"] not in ("at_once", "waits"):
             self._sandbox.timers.set(TIMER, refund["id"], BANK_TAKES_S)
-        self._events.publish(news, plan)
+        self._callbacks.publish(events, plan)
         return refund
 
     def _charge_id(self, params: forms.Params) -> str:
@@ -110,8 +117,9 @@ class Refunds:
             raise missing("refund", id, param="refund")
         return found
 
-    def update(self, id: str, params: forms.Params) -> Document:
+    def update(self, request: ApiRequest, id: str) -> Document:
         """`POST /v1/refunds/{id}`: metadata only."""
+        params = request.body
         forms.allow(params, "metadata")
         self.get(id)
 
@@ -124,10 +132,10 @@ class Refunds:
     # --- the bank
 
     def settle(self, id: str, *, is_accepted: bool | None = None) -> Document:
-        """The bank decides a pending refund, by its fate unless told. Raises 400 when it is not pending."""
+        """The bank decides a pending refund: by `is_accepted`, or by its outcome. Raises 400 when it is not pending."""
         refund = self.get(id)
         if is_accepted is None:
-            is_accepted = refund["_fate"] != "fails_later"
+            is_accepted = refund["_outcome"] != "fails_later"
 
         def change(document: Document) -> Document:
             if document["status"] != "pending":
@@ -136,54 +144,54 @@ class Refunds:
             if not is_accepted:
                 document["failure_reason"] = "lost_or_stolen_card"
                 document["failure_balance_transaction"] = objects.new_id("txn")
-                self._return(document)
+                self._release(document)
             else:
-                self._book(document)
+                self._record(document)
             return dict(document)
 
         refund = self._sandbox.store.update("stripe", "refund", id, change)
-        news = [News("refund.updated", refund, {"status": "pending"})]
+        events = [Event("refund.updated", refund, {"status": "pending"})]
         if not is_accepted:
-            news.append(News("refund.failed", refund, {"status": "pending"}))
-        self._events.publish(news, Plan.from_json(refund["_plan"]))
+            events.append(Event("refund.failed", refund, {"status": "pending"}))
+        self._callbacks.publish(events, Plan.from_json(refund["_plan"]))
         return refund
 
-    def _settle_in_time(self, id: str) -> None:
-        """The timer: nothing to do when a person settled it on its page."""
+    def _settle_after_delay(self, id: str) -> None:
+        """The timer decides, unless a user decided on the page."""
         refund = self._sandbox.store.get("stripe", "refund", id)
         if refund is not None and refund["status"] == "pending":
             self.settle(id)
-        elif refund is not None and refund["_fate"] == "comes_back" and refund["status"] == "succeeded":
-            self.come_back(id)
+        elif refund is not None and refund["_outcome"] == "returned" and refund["status"] == "succeeded":
+            self.mark_returned(id)
 
-    def come_back(self, id: str) -> Document:
-        """The customer's bank returns a refund that had succeeded. Raises 400 when it had not."""
+    def mark_returned(self, id: str) -> Document:
+        """The customer's bank returns a refund that succeeded. Raises 400 when it did not."""
 
         def change(document: Document) -> Document:
             if document["status"] != "succeeded":
                 raise refused(f"This refund has not succeeded: its status is {document['status']}.")
             document["status"], document["failure_reason"] = "failed", "expired_or_canceled_card"
             document["failure_balance_transaction"] = objects.new_id("txn")
-            self._return(document)
-            self._book(document, "refund_return")
+            self._release(document)
+            self._record(document, "refund_return")
             return dict(document)
 
         refund = self._sandbox.store.update("stripe", "refund", id, change)
-        was = {"status": "succeeded"}
-        news = [News("refund.updated", refund, was), News("refund.failed", refund, was)]
-        self._events.publish(news, Plan.from_json(refund["_plan"]))
+        previous = {"status": "succeeded"}
+        events = [Event("refund.updated", refund, previous), Event("refund.failed", refund, previous)]
+        self._callbacks.publish(events, Plan.from_json(refund["_plan"]))
         return refund
 
-    def _return(self, refund: Document) -> None:
+    def _release(self, refund: Document) -> None:
         def change(charge: Document) -> None:
             charge["amount_refunded"] -= refund["amount"]
             charge["refunded"] = False
 
         self._sandbox.store.update("stripe", "charge", refund["charge"], change)
 
-    def _book(self, refund: Document, kind: Literal["refund", "refund_return"] = "refund") -> None:
+    def _record(self, refund: Document, kind: Literal["refund", "refund_return"] = "refund") -> None:
         currency = refund["currency"].upper()
-        self._sandbox.book.record(
+        self._sandbox.records.add(
             "stripe",
             kind,
             reference=refund["_reference"],
@@ -194,7 +202,7 @@ class Refunds:
 
 
 def _amount(charge: Document, amount: int | None) -> int:
-    """What to give back of `charge`. Raises 400 when that is more than is left."""
+    """The amount to refund of `charge`. Raises 400 when that is more than is left."""
     if charge["disputed"]:
         raise refused(
             f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"

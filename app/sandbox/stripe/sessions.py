@@ -1,23 +1,24 @@
 """Checkout Sessions: a hosted page for one payment.
 
-Its PaymentIntent is shown in the session only once the session is complete. A declined card leaves the session open: the
-customer may try another.
+The session has its PaymentIntent as a member only once it is complete. A declined card leaves the session open: the
+customer can try another.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
+from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, forms, objects
-from app.sandbox.stripe.cards import FATES, VISA, Card
+from app.sandbox.stripe.callbacks import Callbacks, Event
+from app.sandbox.stripe.cards import CARDS_BY_OUTCOME, VISA, Card
 from app.sandbox.stripe.errors import invalid, missing, refused
-from app.sandbox.stripe.events import Events, News
-from app.sandbox.stripe.intents import Attempt, Intents
 from app.sandbox.stripe.line_items import read_line_items
-from app.sandbox.stripe.methods import PaymentMethods
-from app.sandbox.stripe.objects import Document
+from app.sandbox.stripe.payment_methods import PaymentMethods
+from app.sandbox.stripe.payments import Attempt, Intents
 
 CREATE: Final = (
     "allow_promotion_codes", "automatic_tax", "billing_address_collection", "cancel_url", "client_reference_id",
@@ -26,31 +27,40 @@ CREATE: Final = (
     "phone_number_collection", "submit_type", "success_url", "ui_mode",
 )  # fmt: skip
 INTENT_DATA: Final = (
-    "capture_method", "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor",
-    "statement_descriptor_suffix", "transfer_group",
-)  # fmt: skip
+    "capture_method",
+    "description",
+    "metadata",
+    "receipt_email",
+    "setup_future_usage",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
 TIMER: Final = "stripe.expiry"
 SHORTEST_S, LONGEST_S = 30 * 60, 24 * 3600
-PATIENT_FATES: Final = ("timed_out", "cancelled")
+UNPAID_OUTCOMES: Final = ("timed_out", "cancelled")
 """The customer leaves the page without paying: the session stays open until it expires."""
 
 
 class Sessions:
-    """`/v1/checkout/sessions`."""
+    """The account's Checkout Sessions."""
 
-    def __init__(self, sandbox: Sandbox, events: Events, methods: PaymentMethods, intents: Intents) -> None:
-        self._sandbox, self._events, self._methods, self._intents = sandbox, events, methods, intents
-        sandbox.timers.register(TIMER, self._expire_in_time)
+    def __init__(
+        self, sandbox: Sandbox, callbacks: Callbacks, methods: PaymentMethods, intents: Intents
+    ) -> None:
+        self._sandbox, self._callbacks, self._methods, self._intents = sandbox, callbacks, methods, intents
+        sandbox.timers.register(TIMER, self._expire_after_delay)
 
-    def create(self, params: forms.Params, plan: Plan) -> Document:
+    def create(self, request: ApiRequest) -> Document:
         """`POST /v1/checkout/sessions`: a page to send the customer to. Raises 400."""
+        params, plan = request.body, request.plan
         document = self._document(params, plan)
         self._sandbox.store.insert("stripe", "session", document["id"], document)
         self._sandbox.timers.set(TIMER, document["id"], document["expires_at"] - document["created"])
         if plan.callback_early:
             self.pay(document["id"], VISA)
-        elif plan.fate not in PATIENT_FATES:
-            self._sandbox.customers.expect("stripe", document["id"])
+        elif plan.outcome not in UNPAID_OUTCOMES:
+            self._sandbox.customers.schedule("stripe", document["id"])
         return document
 
     def _document(self, params: forms.Params, plan: Plan) -> Document:
@@ -102,13 +112,13 @@ class Sessions:
             "_in_major": str(currencies.major(total, currency)),
             "_intent": intent,
             "_line_items": items,
-            # `url` is gone when the session is complete; the page then says so.
+            # A complete session has no `url`, but its page still exists.
             "_page": f"/stripe/c/pay/{id}",
             "_plan": plan.to_json(),
         }
 
     def _intent(self, params: forms.Params, total: int, currency: str) -> Document:
-        """The PaymentIntent to be: it comes into being with the first attempt."""
+        """The future PaymentIntent: it is stored with the first attempt."""
         data = forms.allow(forms.branch(params, "payment_intent_data"), *INTENT_DATA)
         return objects.payment_intent(
             amount=total,
@@ -125,28 +135,28 @@ class Sessions:
         )
 
     def get(self, id: str) -> Document:
-        """The session, expired when its time is over. Raises 404."""
+        """The session. It expires here when its time is over. Raises 404."""
         found = self._sandbox.store.get("stripe", "session", id)
         if found is None:
             raise missing("checkout.session", id, param="session")
         if found["status"] == "open" and found["expires_at"] <= self._sandbox.now().timestamp():
-            return self._expire(id, is_asked=False)
+            return self._expire(id, is_requested=False)
         return found
 
     def expire(self, id: str) -> Document:
-        """`POST …/expire`: nobody can pay it any more. Raises 400 when it is not open."""
+        """`POST …/expire`: the session can no longer be paid. Raises 400 when it is not open."""
         self.get(id)
-        return self._expire(id, is_asked=True)
+        return self._expire(id, is_requested=True)
 
-    def _expire_in_time(self, id: str) -> None:
-        """The timer; a session of before a reset is gone."""
+    def _expire_after_delay(self, id: str) -> None:
+        """The timer expires the session, unless the sandbox was reset."""
         if self._sandbox.store.get("stripe", "session", id) is not None:
             self.get(id)
 
-    def _expire(self, id: str, *, is_asked: bool) -> Document:
+    def _expire(self, id: str, *, is_requested: bool) -> Document:
         def change(session: Document) -> tuple[Document, bool]:
             if session["status"] != "open":
-                if is_asked:
+                if is_requested:
                     raise refused(
                         'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a '
                         f"status of {session['status']}."
@@ -155,17 +165,17 @@ class Sessions:
             session.update(status="expired", url=None)
             return dict(session), True
 
-        session, is_news = self._sandbox.store.update("stripe", "session", id, change)
-        if is_news:
-            self._events.publish(
-                [News("checkout.session.expired", session)], Plan.from_json(session["_plan"])
+        session, is_changed = self._sandbox.store.update("stripe", "session", id, change)
+        if is_changed:
+            self._callbacks.publish(
+                [Event("checkout.session.expired", session)], Plan.from_json(session["_plan"])
             )
         return session
 
     # --- the customer
 
     def pay(self, id: str, card: Card) -> Attempt:
-        """An attempt on the page. A decline is in the answer, not raised. Raises 400 when the session is not open."""
+        """An attempt on the page. A decline is returned, not raised. Raises 400 when the session is not open."""
         session = self.get(id)
         _require_open(session)
         plan = Plan.from_json(session["_plan"])
@@ -174,23 +184,23 @@ class Sessions:
         self._set_method(intent_id, card)
         if card.outcome in ("declined", "authenticate"):
             attempt = self._intents.attempt(intent_id, card, plan)
-            self._events.publish(attempt.news, plan)
+            self._callbacks.publish(attempt.events, plan)
             return attempt
-        earlier: list[News] = []
+        earlier: list[Event] = []
         if plan.callback_reorder:
-            earlier = self._intents.attempt(intent_id, FATES["declined"], plan).news
+            earlier = self._intents.attempt(intent_id, CARDS_BY_OUTCOME["declined"], plan).events
             self._set_method(intent_id, card)
         return self._complete(session, card, plan, earlier)
 
     def authenticate(self, intent: Document, *, is_passed: bool) -> Document:
-        """The customer of a session answered the bank's question."""
+        """The customer passed or failed the bank's challenge."""
         session = self.get(intent["_session"])
         plan = Plan.from_json(session["_plan"])
         if is_passed:
             _require_open(session)
             return self._complete(session, VISA, plan, []).intent
         attempt = self._intents.fail_authentication(intent["id"])
-        self._events.publish(attempt.news, plan)
+        self._callbacks.publish(attempt.events, plan)
         return attempt.intent
 
     def _set_method(self, intent_id: str, card: Card) -> None:
@@ -201,8 +211,8 @@ class Sessions:
 
         self._sandbox.store.update("stripe", "payment_intent", intent_id, change)
 
-    def _complete(self, session: Document, card: Card, plan: Plan, earlier: list[News]) -> Attempt:
-        extra = 10 ** currencies.exponent(session["currency"].upper()) if plan.wrong_amount else 0
+    def _complete(self, session: Document, card: Card, plan: Plan, earlier: list[Event]) -> Attempt:
+        wrong_by = 10 ** currencies.exponent(session["currency"].upper()) if plan.wrong_amount else 0
         is_held = session["_intent"]["capture_method"] == "manual"
 
         def close(document: Document) -> tuple[Document, Attempt]:
@@ -211,16 +221,16 @@ class Sessions:
                 status="complete",
                 payment_status="unpaid" if is_held else "paid",
                 payment_intent=document["_intent"]["id"],
-                amount_total=document["amount_total"] + extra,
-                amount_subtotal=document["amount_subtotal"] + extra,
+                amount_total=document["amount_total"] + wrong_by,
+                amount_subtotal=document["amount_subtotal"] + wrong_by,
                 customer_details={"email": document["customer_email"], "name": None, "phone": None},
                 url=None,
             )
             return dict(document), self._intents.attempt(document["payment_intent"], card, plan)
 
         closed, attempt = self._sandbox.store.update("stripe", "session", session["id"], close)
-        news = [*earlier, *attempt.news, News("checkout.session.completed", closed)]
-        self._events.publish(news, plan)
+        events = [*earlier, *attempt.events, Event("checkout.session.completed", closed)]
+        self._callbacks.publish(events, plan)
         return attempt
 
 
@@ -233,7 +243,7 @@ def _expiry(params: forms.Params, now: int) -> int:
     expires_at = forms.integer(params, "expires_at")
     if expires_at is None:
         return now + LONGEST_S
-    # A minute of grace on both sides: the merchant's clock is not Stripe's.
+    # A minute is added on both sides, because the clocks of merchant and Stripe differ.
     if not SHORTEST_S - 60 <= expires_at - now <= LONGEST_S + 60:
         raise invalid(
             "The `expires_at` timestamp must be between 30 minutes and 24 hours from Checkout Session creation.",
