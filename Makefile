@@ -11,8 +11,9 @@ HOST_PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3; do 
   if command -v $$name >/dev/null && $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; \
   then command -v $$name; break; fi; done)
 PYTEST_ARGS ?=
+GENERATORS := tests/contract/openapi/generators
 
-.PHONY: help run test browser lint types bench tour reset clean lock install install-dev
+.PHONY: help run test browser openapi lint types bench tour reset clean lock install install-dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,11 +21,14 @@ help: ## this list
 run: install ## the whole gateway on http://localhost:5000, until Ctrl-C
 	@exec $(PY) -m launcher run
 
-test: install-dev ## all tests but the browser's, on real Postgres and Redis
-	@exec $(PY) -m pytest -n 2 --ignore tests/browser $(PYTEST_ARGS)
+test: install-dev ## all tests but the browser's and the generators', on real Postgres and Redis
+	@exec $(PY) -m pytest -n 2 --ignore tests/browser --ignore $(GENERATORS) $(PYTEST_ARGS)
 
 browser: install-dev ## people click through every page; needs Chromium, on Debian 'apt-get install chromium'
 	@exec $(PY) -m pytest tests/browser $(PYTEST_ARGS)
+
+openapi: install-dev ## lints /openapi.json and generates clients of it, in Python and TypeScript
+	@exec $(PY) -m pytest $(GENERATORS) $(PYTEST_ARGS)
 
 lint: install-dev ## ruff, formatting, the direction of imports
 	@$(VENV)/bin/ruff check .

@@ -14,16 +14,18 @@ from flask import Flask
 from app.api.bookings import errors as booking_errors
 from app.api.gateway import admin, payment_list, payments, webhook_events, webhooks
 from app.api.gateway import errors as gateway_errors
+from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import errors as tenant_errors
 from app.api.wallet import auth, kyc, wallets
 from app.api.wallet import errors as wallet_errors
 from app.api.wallet import payments as wallet_payments
+from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
 from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN
-from app.http.openapi import API_CONFIG, make_api
+from app.http.openapi import API_CONFIG, ErrorBodies, make_api
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
@@ -69,6 +71,15 @@ ERROR_RENDERERS: Final[Mapping[Surface, errors.Renderer]] = MappingProxyType(
 )
 """The shape of each surface's error bodies."""
 
+ERROR_BODIES: Final[Mapping[Surface, ErrorBodies]] = MappingProxyType(
+    {
+        Surface.WALLET: ErrorBodies(WalletError, has_codes=True),
+        Surface.GATEWAY: ErrorBodies(GatewayError, missing_key=MissingKeyError),
+        Surface.SYSTEM: ErrorBodies(WalletError, has_codes=True),
+    }
+)
+"""The same for the OpenAPI document, of every surface that has routes."""
+
 
 def init(app: Flask) -> None:
     """Mount the table and what happens around every request."""
@@ -81,5 +92,6 @@ def init(app: Flask) -> None:
     api.init_app(app)
     mount(app, api, TABLE)
     app.extensions["api"] = api
+    app.extensions["error_bodies"] = ERROR_BODIES
     errors.init(app, ERROR_RENDERERS)
     edge.init(app)

@@ -16,6 +16,8 @@ from app import clock, create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers, sockets
 
+pytest_plugins = ("tests.support.openapi_check",)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # The controller of xdist starts Postgres before its workers are born; without xdist the first test that asks does.

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 import marshmallow as ma
 
 
 class Schema(ma.Schema):
-    """Input and output of a route. Order of fields is order of error messages and of the document."""
+    """What a route takes. The order of fields is the order of error messages and of the OpenAPI document."""
+
+    examples: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Name → a body that is valid, for the OpenAPI document; every schema of a body that has fields has some."""
 
     class Meta:
         unknown = ma.RAISE

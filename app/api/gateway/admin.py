@@ -10,10 +10,12 @@ from app.api.gateway.schemas.operations import (
     AuditList,
     AuditQuery,
     ReconcileRequest,
+    ReconciliationAnswer,
     StatisticsAnswer,
     StatisticsQuery,
 )
 from app.http.blueprint import Blueprint
+from app.http.operation import operation
 from app.http.responses import respond
 from app.services.operator import audit as audit_log
 from app.services.operator import reconciliation
@@ -27,6 +29,7 @@ blueprint = Blueprint("admin", __name__, description="For operators.")
 
 
 @blueprint.route("/admin/audit-logs")
+@operation("audit_logs_list")
 @blueprint.arguments(AuditQuery, location="query")
 @blueprint.response(200, AuditList)
 def list_audit_logs(query: dict[str, Any]) -> Response:
@@ -40,6 +43,7 @@ def list_audit_logs(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/admin/statistics")
+@operation("statistics_get")
 @blueprint.arguments(StatisticsQuery, location="query")
 @blueprint.response(200, StatisticsAnswer)
 def statistics(query: dict[str, Any]) -> Response:
@@ -48,8 +52,9 @@ def statistics(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/admin/reconcile", methods=["POST"])
+@operation("payments_reconcile")
 @blueprint.arguments(ReconcileRequest)
-@blueprint.response(200, StatisticsAnswer)
+@blueprint.response(200, ReconciliationAnswer)
 def reconcile(body: dict[str, Any]) -> Response:
     """Compare with the providers now what is open, and where they have a statement what they collected."""
     found = reconciliation.reconcile(provider=body.get("provider"), budget_s=BUDGET_S)

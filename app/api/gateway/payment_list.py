@@ -13,6 +13,7 @@ from app.api.wallet.schemas.payments import payment_view
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
 from app.http.guards import current_caller
+from app.http.operation import operation
 from app.http.responses import respond
 from app.services import payment_service
 from app.services.wallets import payments as wallet_payments
@@ -26,6 +27,7 @@ _WALLET_STATUSES: Final = ("pending", "processing", "completed", "failed")
 
 
 @blueprint.route("/payments")
+@operation("payments_list")
 @blueprint.arguments(PaymentQuery, location="query")
 @blueprint.response(200, PaymentList)
 def list_payments(query: dict[str, Any]) -> Response:

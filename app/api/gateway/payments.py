@@ -9,6 +9,9 @@ from flask import Response
 
 from app.api.gateway.keys import needs_key
 from app.api.gateway.schemas.payments import (
+    EitherPayment,
+    FailedInitializeAnswer,
+    FailedTransactionAnswer,
     InitializedAnswer,
     InitializeRequest,
     Nothing,
@@ -18,9 +21,20 @@ from app.api.gateway.schemas.payments import (
     TransactionAnswer,
 )
 from app.api.gateway.views import initialized, provider_view, refund_view, refunded, transaction
+from app.errors import (
+    InsufficientBalance,
+    InvalidAmount,
+    NotCancellable,
+    NotRefundable,
+    ProviderNotConfigured,
+    ProviderUnreachable,
+    TransactionNotFound,
+    UnsupportedCurrency,
+)
 from app.http.blueprint import Blueprint
 from app.http.guards import current_merchant
 from app.http.idempotency import claim
+from app.http.operation import REQUIRED, operation
 from app.http.responses import respond
 from app.services import payment_service
 from app.services.payment_service import CustomerDetails, PaymentRequest
@@ -30,43 +44,18 @@ from app.services.refunds.create import list_refunds as refunds_of
 
 blueprint = Blueprint("provider_payments", __name__, description="Payments through providers.")
 
-EITHER_PAYMENT: Final[dict[str, Any]] = {
-    "parameters": [
-        {
-            "in": "path",
-            "name": "payment_id",
-            "required": True,
-            "schema": {
-                "anyOf": [
-                    {"type": "string", "format": "uuid"},
-                    {"type": "string", "pattern": "^pmt_[0-9a-f]{32}$"},
-                ]
-            },
-        }
-    ],
-    "responses": {
-        "200": {
-            "description": "OK",
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "oneOf": [
-                            {"$ref": "#/components/schemas/TransactionAnswer"},
-                            {"$ref": "#/components/schemas/PaymentAnswer"},
-                        ],
-                    }
-                }
-            },
-        }
-    },
-}
-"""OpenAPI knows one GET /payments/{payment_id}; here are two, told apart by the id (CONTRACT, Collisions)."""
+_AT_PROVIDER: Final = (TransactionNotFound, ProviderNotConfigured, ProviderUnreachable)
 
 
 @blueprint.route("/payments/initialize", methods=["POST"])
+@operation(
+    "payments_initialize", key=REQUIRED, errors=[InvalidAmount, UnsupportedCurrency, ProviderNotConfigured]
+)
 @needs_key
 @blueprint.arguments(InitializeRequest)
 @blueprint.response(201, InitializedAnswer)
+@blueprint.alt_response(402, schema=FailedInitializeAnswer, description="The provider refused it.")
+@blueprint.alt_response(502, schema=FailedInitializeAnswer, description="The provider was not reached.")
 def initialize_payment(body: dict[str, Any]) -> Response:
     """Ask a customer for money. 402: the provider refused; 502: it could not be reached; nothing was taken then.
 
@@ -81,6 +70,7 @@ def initialize_payment(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/payments/providers")
+@operation("providers_list")
 @blueprint.response(200, ProviderListAnswer)
 def list_providers() -> Response:
     """The providers you can ask by, what each can do, and in which currencies."""
@@ -88,14 +78,15 @@ def list_providers() -> Response:
 
 
 @blueprint.route("/payments/<uuid:payment_id>")
-@blueprint.response(200, TransactionAnswer)
-@blueprint.doc(**EITHER_PAYMENT)
+@operation("payments_get", errors=[TransactionNotFound])
+@blueprint.response(200, EitherPayment)
 def get_payment(payment_id: uuid.UUID) -> Response:
     """A payment as it is known here; nobody is asked. With a user's token and a `pmt_…` id, a wallet payment."""
     return _ok(transaction(payment_service.get_payment(current_merchant(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/verify", methods=["POST"])
+@operation("payments_verify", errors=_AT_PROVIDER)
 @blueprint.arguments(Nothing)
 @blueprint.response(200, TransactionAnswer)
 def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
@@ -104,9 +95,14 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refund", methods=["POST"])
+@operation("payments_refund", key=REQUIRED, errors=[
+    TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance, ProviderNotConfigured,
+])  # fmt: skip
 @needs_key
 @blueprint.arguments(RefundRequest)
 @blueprint.response(200, TransactionAnswer)
+@blueprint.alt_response(402, schema=FailedTransactionAnswer, description="The provider refused the refund.")
+@blueprint.alt_response(502, schema=FailedTransactionAnswer, description="The provider was not reached.")
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
     answer = create_refund(
@@ -117,6 +113,7 @@ def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refunds")
+@operation("refunds_list", errors=[TransactionNotFound])
 @blueprint.response(200, RefundListAnswer)
 def list_refunds(payment_id: uuid.UUID) -> Response:
     """The payment's refunds, oldest first."""
@@ -124,6 +121,7 @@ def list_refunds(payment_id: uuid.UUID) -> Response:
 
 
 @blueprint.route("/payments/<uuid:payment_id>/cancel", methods=["POST"])
+@operation("payments_cancel", errors=[*_AT_PROVIDER, NotCancellable])
 @blueprint.arguments(Nothing)
 @blueprint.response(200, TransactionAnswer)
 def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:

@@ -11,20 +11,22 @@ from app.api.gateway.schemas.operations import (
     EventAnswer,
     EventList,
     EventQuery,
-    StatisticsAnswer,
+    WebhookStatisticsAnswer,
     WebhookStatisticsQuery,
 )
 from app.api.gateway.schemas.payments import Nothing
 from app.http.blueprint import Blueprint
 from app.http.guards import current_actor
+from app.http.operation import operation
 from app.http.responses import respond
 from app.services.callbacks import inbox as callback_inbox
-from app.services.callbacks.inbox import EventFilter
+from app.services.callbacks.inbox import EventFilter, NotRetryable, ProviderEventNotFound
 
 blueprint = Blueprint("webhook_events", __name__, description="Callbacks, for operators.")
 
 
 @blueprint.route("/webhooks/events")
+@operation("provider_events_list")
 @blueprint.arguments(EventQuery, location="query")
 @blueprint.response(200, EventList)
 def list_events(query: dict[str, Any]) -> Response:
@@ -33,6 +35,7 @@ def list_events(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/webhooks/dead-letter-queue")
+@operation("provider_events_list_dead_letters")
 @blueprint.arguments(EventQuery(exclude=("state",)), location="query")
 @blueprint.response(200, EventList)
 def list_dead_letters(query: dict[str, Any]) -> Response:
@@ -41,6 +44,7 @@ def list_dead_letters(query: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/webhooks/events/<uuid:event_id>")
+@operation("provider_events_get", errors=[ProviderEventNotFound])
 @blueprint.response(200, EventAnswer)
 def get_event(event_id: uuid.UUID) -> Response:
     """One callback with its headers and body, as they came."""
@@ -48,6 +52,7 @@ def get_event(event_id: uuid.UUID) -> Response:
 
 
 @blueprint.route("/webhooks/events/<uuid:event_id>/retry", methods=["POST"])
+@operation("provider_events_retry", errors=[ProviderEventNotFound, NotRetryable])
 @blueprint.arguments(Nothing)
 @blueprint.response(200, EventAnswer)
 def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
@@ -56,8 +61,9 @@ def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
 
 
 @blueprint.route("/webhooks/statistics")
+@operation("provider_events_get_statistics")
 @blueprint.arguments(WebhookStatisticsQuery, location="query")
-@blueprint.response(200, StatisticsAnswer)
+@blueprint.response(200, WebhookStatisticsAnswer)
 def webhook_statistics(query: dict[str, Any]) -> Response:
     """Callbacks of the last hours by provider, kind and state, and what waits."""
     return respond({"success": True, "data": callback_inbox.statistics(hours=query.get("hours", 24))})

@@ -9,9 +9,16 @@ from typing import Final
 
 from flask import Response, request
 
-from app.errors import InvalidRequest
+from app.errors import (
+    ForgedCallbackRefused,
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    ProviderNotConfigured,
+)
 from app.http import strict_json
 from app.http.blueprint import Blueprint
+from app.http.operation import operation
 from app.http.responses import respond
 from app.providers.base import Acknowledgement, Callback
 from app.services.callbacks import receive as provider_event_service
@@ -21,16 +28,29 @@ blueprint = Blueprint("webhooks", __name__, description="Callbacks of providers.
 MAX_BODY_BYTES: Final = 262_144
 """Far above what any provider sends."""
 
+REFUSALS: Final = (InvalidRequest, ProviderNotConfigured, ForgedCallbackRefused, NotFound, PayloadTooLarge)
+
+ANYTHING: Final = {"type": "object"}
+TEXT: Final = {"type": "string"}
+
 
 @blueprint.route("/webhooks/<provider:provider>", methods=["GET", "POST"])
-@blueprint.response(200, description="What this provider expects.")
+@operation("callbacks_receive", errors=REFUSALS)
+@blueprint.response(200, ANYTHING, description="What this provider expects.")
+@blueprint.alt_response(
+    200, schema=TEXT, content_type="text/plain", description="What this provider expects."
+)
 def receive(provider: str) -> Response:
     """News for the house's account at a provider. Answered with what that provider expects; 401: a bad signature."""
     return _receive(provider, None)
 
 
 @blueprint.route("/webhooks/<provider:provider>/<token:token>", methods=["GET", "POST"])
-@blueprint.response(200, description="What this provider expects.")
+@operation("callbacks_receive_at_token", errors=REFUSALS)
+@blueprint.response(200, ANYTHING, description="What this provider expects.")
+@blueprint.alt_response(
+    200, schema=TEXT, content_type="text/plain", description="What this provider expects."
+)
 def receive_at_token(provider: str, token: str) -> Response:
     """The same for a tenant's own account, or for one payment's callback: the token tells which."""
     return _receive(provider, token)

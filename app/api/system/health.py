@@ -9,10 +9,11 @@ import marshmallow as ma
 from flask import Response, current_app
 
 from app import metrics
+from app.http.answers import Answer, words
 from app.http.blueprint import Blueprint
 from app.http.openapi import document
+from app.http.operation import operation
 from app.http.responses import dumps, respond
-from app.http.schema import Schema
 from app.services.operator import health as health_checks
 from app.version import VERSION
 
@@ -22,10 +23,12 @@ root = Blueprint("root", __name__)
 _UNAVAILABLE = 503
 
 
-class Health(Schema):
+class Health(Answer):
     """`status` is `ok`, or `unavailable` when a check failed."""
 
-    status = ma.fields.String(required=True, metadata={"enum": ["ok", "unavailable"]})
+    optional = frozenset({"checks"})
+
+    status = words("ok", "unavailable")
     version = ma.fields.String()
     checks = ma.fields.Dict(
         keys=ma.fields.String(),
@@ -34,14 +37,15 @@ class Health(Schema):
     )
 
 
-class Version(Schema):
+class Version(Answer):
     """What is running here."""
 
-    name = ma.fields.String(required=True)
-    version = ma.fields.String(required=True)
+    name = ma.fields.String()
+    version = ma.fields.String()
 
 
 @health.route("/health")
+@operation("health_get")
 @health.response(200, Health)
 def get_health() -> Response:
     """Say that the process answers"""
@@ -49,6 +53,7 @@ def get_health() -> Response:
 
 
 @health.route("/health/live")
+@operation("health_get_live")
 @health.response(200, Health)
 def get_live() -> Response:
     """Say that the process answers (for a supervisor: restart it when this fails)"""
@@ -56,8 +61,9 @@ def get_live() -> Response:
 
 
 @health.route("/health/ready")
+@operation("health_get_ready")
 @health.response(200, Health)
-@health.alt_response(503, schema=Health)
+@health.alt_response(503, schema=Health, description="A check failed.")
 def get_ready() -> Response:
     """Check database, migrations, ledger functions, relay and Redis (for a load balancer)"""
     checks = health_checks.readiness(current_app.config, migrations=_migrations())
@@ -71,6 +77,7 @@ def get_ready() -> Response:
 
 
 @health.route("/version")
+@operation("version_get")
 @health.response(200, Version)
 def get_version() -> Response:
     """Name the software and its version"""

@@ -14,8 +14,10 @@ from app.api.wallet.schemas.auth import (
     RegisterRequest,
     login_view,
 )
+from app.errors import EmailExists, InvalidCredentials, TokenExpired, TokenInvalid, TokenMissing, WeakPassword
 from app.http.blueprint import Blueprint
 from app.http.guards import bearer_token, current_actor
+from app.http.operation import operation
 from app.http.responses import respond
 from app.services.identity import authentication
 from app.services.identity.authentication import Person
@@ -24,9 +26,9 @@ blueprint = Blueprint("auth", __name__, description="Registration and sessions."
 
 
 @blueprint.route("/auth/register", methods=["POST"])
+@operation("auth_register", errors=[EmailExists, WeakPassword])
 @blueprint.arguments(RegisterRequest)
 @blueprint.response(201, LoginAnswer)
-@blueprint.alt_response(409, description="EMAIL_EXISTS")
 def register(body: dict[str, Any]) -> Response:
     """Register and log in. A new user has no wallet yet: POST /accounts/wallets opens one."""
     password = body.pop("password")
@@ -35,9 +37,9 @@ def register(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/auth/login", methods=["POST"])
+@operation("auth_login", errors=[InvalidCredentials])
 @blueprint.arguments(LoginRequest)
 @blueprint.response(200, LoginAnswer)
-@blueprint.alt_response(401, description="INVALID_CREDENTIALS")
 def login(body: dict[str, Any]) -> Response:
     """Open a session."""
     opened = authentication.log_in(body["email"], body["password"], address=request.remote_addr)
@@ -45,9 +47,9 @@ def login(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/auth/refresh", methods=["POST"])
+@operation("auth_refresh", errors=[TokenMissing, TokenInvalid, TokenExpired])
 @blueprint.arguments(RefreshRequest)
 @blueprint.response(200, LoginAnswer)
-@blueprint.alt_response(401, description="TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED")
 def refresh(body: dict[str, Any]) -> Response:
     """Swap a refresh token for a new pair. Each works once: a second use ends the session, for thief and owner."""
     token = body.get("refresh_token") or bearer_token()
@@ -56,6 +58,7 @@ def refresh(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/auth/logout", methods=["POST"])
+@operation("auth_logout")
 @blueprint.response(200, MessageAnswer)
 def logout() -> Response:
     """End the session: its access token and its refresh token stop working at once."""

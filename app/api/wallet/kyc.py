@@ -19,6 +19,7 @@ from app.clock import iso_z
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
 from app.http.guards import current_actor
+from app.http.operation import operation
 from app.http.responses import respond
 from app.services.kyc import verification as kyc
 
@@ -26,6 +27,7 @@ blueprint = Blueprint("kyc", __name__, description="Identity verification.")
 
 
 @blueprint.route("/kyc/submit", methods=["POST"])
+@operation("kyc_submit")
 @blueprint.arguments(KycSubmission)
 @blueprint.response(201, KycRequestFacts)
 def submit(body: dict[str, Any]) -> Response:
@@ -42,10 +44,10 @@ def submit(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/kyc/documents", methods=["POST"])
+@operation("kyc_upload_document")
 @blueprint.arguments(DocumentForm, location="form")
 @blueprint.arguments(DocumentFiles, location="files")
 @blueprint.response(201, DocumentAnswer)
-@blueprint.alt_response(413, description="The document is too large")
 def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
     """Send an identity document for your open request. It is stored encrypted and never served back."""
     if len(list(request.files.values())) != 1 or len(request.files.getlist("document")) != 1:
@@ -66,6 +68,7 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/kyc/status")
+@operation("kyc_get_status")
 @blueprint.response(200, KycStatus)
 def status() -> Response:
     """Where your verification stands, and what you may send. `not_started` before the first submission."""

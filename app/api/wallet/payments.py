@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, current_app
 
@@ -16,18 +16,37 @@ from app.api.wallet.schemas.payments import (
     payment_view,
 )
 from app.clock import iso_z
-from app.errors import GatewayError
+from app.errors import (
+    AccountNotFound,
+    CurrencyMismatch,
+    DailyLimitExceeded,
+    GatewayError,
+    InsufficientBalance,
+    InvalidAmount,
+    KycRequired,
+    PaymentNotFound,
+    PermissionDenied,
+    RecipientNotFound,
+    UnsupportedCurrency,
+)
 from app.http.blueprint import Blueprint
 from app.http.guards import current_actor
 from app.http.idempotency import claim
+from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
 from app.services.wallets import payments as wallet_payments
 from app.services.wallets.payments import PaidItem, PaymentOrder
 
 blueprint = Blueprint("wallet_payments", __name__, description="Payments between wallets.")
 
+_NOT_TAKEN: Final = (InvalidAmount, UnsupportedCurrency, AccountNotFound)
+_REFUSED: Final = (
+    CurrencyMismatch, RecipientNotFound, PermissionDenied, InsufficientBalance, KycRequired, DailyLimitExceeded,
+)  # fmt: skip
+
 
 @blueprint.route("/payments", methods=["POST"])
+@operation("wallet_payments_create", key=OPTIONAL, errors=[*_NOT_TAKEN, *_REFUSED])
 @blueprint.arguments(PaymentRequest)
 @blueprint.response(201, PaymentCreated)
 def create_payment(body: dict[str, Any]) -> Response:
@@ -41,6 +60,7 @@ def create_payment(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/payments/batch", methods=["POST"])
+@operation("wallet_payments_create_batch", key=OPTIONAL, errors=[AccountNotFound])
 @blueprint.arguments(BatchRequest)
 @blueprint.response(201, BatchAnswer)
 def create_batch(body: dict[str, Any]) -> Response:
@@ -62,6 +82,7 @@ def create_batch(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/payments/<pmt:payment_id>")
+@operation("payments_get", errors=[PaymentNotFound])
 @blueprint.response(200, PaymentAnswer)
 def get_payment(payment_id: str) -> Response:
     """A payment you sent or received."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Response
 
@@ -19,20 +19,32 @@ from app.api.wallet.schemas.wallets import (
     movement_view,
 )
 from app.api.wallet.views import receipt, wallet_opened, wallet_view
+from app.errors import (
+    AccountNotFound,
+    CurrencyMismatch,
+    InsufficientBalance,
+    InvalidAmount,
+    KycRequired,
+    PermissionDenied,
+    UnsupportedCurrency,
+)
 from app.http.blueprint import Blueprint
 from app.http.guards import current_actor
 from app.http.idempotency import claim
+from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
 from app.services.wallets import direct_funding, wallets
 from app.services.wallets.direct_funding import Cash
 
 blueprint = Blueprint("wallets", __name__, description="Wallets, deposits and withdrawals.")
 
+_FUNDING: Final = (PermissionDenied, AccountNotFound, InvalidAmount, CurrencyMismatch)
+
 
 @blueprint.route("/accounts/wallets", methods=["POST"])
+@operation("wallets_open", key=OPTIONAL, errors=[UnsupportedCurrency])
 @blueprint.arguments(WalletRequest)
 @blueprint.response(201, WalletFacts)
-@blueprint.alt_response(400, description="UNSUPPORTED_CURRENCY, INVALID_REQUEST")
 def open_wallet(body: dict[str, Any]) -> Response:
     """Open an empty wallet."""
     answer = wallets.open_wallet(
@@ -46,6 +58,7 @@ def open_wallet(body: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/accounts")
+@operation("wallets_list")
 @blueprint.response(200, WalletsAnswer)
 def list_wallets() -> Response:
     """Your wallets, oldest first."""
@@ -54,8 +67,8 @@ def list_wallets() -> Response:
 
 
 @blueprint.route("/accounts/<wallet_id>")
+@operation("wallets_get", errors=[AccountNotFound])
 @blueprint.response(200, WalletAnswer)
-@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND: unknown, or somebody else's")
 def get_wallet(wallet_id: str) -> Response:
     """A wallet's balance and its ten latest movements, of one moment."""
     statement = wallets.statement(current_actor().user_id, wallet_id)
@@ -64,9 +77,9 @@ def get_wallet(wallet_id: str) -> Response:
 
 
 @blueprint.route("/accounts/<wallet_id>/transactions")
+@operation("wallets_list_transactions", errors=[AccountNotFound])
 @blueprint.arguments(HistoryQuery, location="query")
 @blueprint.response(200, HistoryAnswer)
-@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
 def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
     """A wallet's movements, newest first. Follow `next_cursor` for older ones."""
     history = wallets.history(
@@ -77,10 +90,9 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
 
 
 @blueprint.route("/accounts/<wallet_id>/deposit", methods=["POST"])
+@operation("wallets_deposit", key=OPTIONAL, errors=_FUNDING)
 @blueprint.arguments(DepositRequest)
 @blueprint.response(200, CashReceipt)
-@blueprint.alt_response(403, description="PERMISSION_DENIED: wallets are funded through a provider here")
-@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
 def deposit(body: dict[str, Any], wallet_id: str) -> Response:
     """Put money into a wallet. Frozen wallets take deposits too."""
     cash = _cash(body, counterparty=body["source"])
@@ -89,13 +101,13 @@ def deposit(body: dict[str, Any], wallet_id: str) -> Response:
 
 
 @blueprint.route("/accounts/<wallet_id>/withdraw", methods=["POST"])
+@operation(
+    "wallets_withdraw",
+    key=OPTIONAL,
+    errors=[*_FUNDING, UnsupportedCurrency, KycRequired, InsufficientBalance],
+)
 @blueprint.arguments(WithdrawalRequest)
 @blueprint.response(200, CashReceipt)
-@blueprint.alt_response(400, description="INVALID_AMOUNT, INSUFFICIENT_BALANCE")
-@blueprint.alt_response(
-    403, description="KYC_REQUIRED, or PERMISSION_DENIED: frozen, or no direct funding here"
-)
-@blueprint.alt_response(404, description="ACCOUNT_NOT_FOUND")
 def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
     """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
     cash = _cash(body, counterparty=body["destination"])

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow import fields as ma
 
 from app.api.gateway.contact_fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
+from app.api.wallet.schemas.payments import PaymentAnswer
 from app.errors import InvalidAmount, UnsupportedCurrency
 from app.http import fields
+from app.http.answers import Amount, Answer, OneOf, Time, words
 from app.http.schema import Schema
+from app.models.payment import RefundOrigin
+from app.models.payment_review import ReviewReason
 from app.money import Money
 
-_STATUSES = (
+STATUSES: Final = (
     "pending", "processing", "completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled",
 )  # fmt: skip
+
+EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
+    "mpesa": {
+        "provider": "mpesa",
+        "amount": 1000.00,
+        "currency": "KES",
+        "customer": {"phone": "+254700000000", "email": "customer@example.com", "name": "John Doe"},
+        "metadata": {"order_id": "ORD-12345"},
+    },
+    "stripe": {
+        "provider": "stripe",
+        "amount": "24.99",
+        "currency": "USD",
+        "customer": {"id": "customer-7", "phone": "+14155550132", "email": "customer@example.com"},
+        "return_url": "https://shop.example/thank-you",
+    },
+}
+"""The first is document 001's."""
 
 
 class CustomerRequest(Schema):
@@ -26,6 +49,8 @@ class CustomerRequest(Schema):
 
 
 class InitializeRequest(Schema):
+    examples = EXAMPLES
+
     provider = ProviderName(required=True)
     amount = PositiveAmount("Amount must be greater than 0", required=True)
     currency = fields.Currency(required=True)
@@ -57,6 +82,11 @@ class InitializeRequest(Schema):
 
 
 class RefundRequest(Schema):
+    examples: ClassVar = {
+        "part": {"amount": 500.00, "reason": "Customer request"},
+        "all": {"reason": "Customer request"},
+    }
+
     amount = PositiveAmount(
         "Refund amount must be greater than 0", metadata={"description": "Default: all that is left."}
     )
@@ -67,64 +97,142 @@ class Nothing(Schema):
     """A body that may be absent, and holds nothing."""
 
 
-class CustomerAnswer(Schema):
+class CustomerAnswer(Answer):
     id = ma.String(allow_none=True)
     phone = ma.String(allow_none=True)
     email = ma.String(allow_none=True)
     name = ma.String(allow_none=True)
 
 
-class Transaction(Schema):
+class Transaction(Answer):
+    """A payment through a provider."""
+
     id = ma.UUID()
     idempotency_key = ma.String()
-    provider = ma.String()
+    provider = ma.String(metadata={"examples": ["mpesa"]})
     provider_transaction_id = ma.String(allow_none=True)
-    amount = ma.String(metadata={"examples": ["1000.00"]})
-    currency = ma.String()
-    status = ma.String(metadata={"enum": list(_STATUSES)})
+    amount = Amount()
+    currency = ma.String(metadata={"examples": ["KES"]})
+    status = words(*STATUSES)
     customer = ma.Nested(CustomerAnswer)
     payment_method = ma.String(metadata={"description": "The provider as you asked for it."})
     metadata = ma.Dict(allow_none=True)
-    provider_response = ma.Dict(allow_none=True)
-    payment_url = ma.String(allow_none=True, metadata={"description": "Send the customer there."})
-    created_at = ma.String()
-    updated_at = ma.String()
-    completed_at = ma.String(allow_none=True)
+    provider_response = ma.Dict(
+        allow_none=True, metadata={"description": "What the provider answered, in its own words."}
+    )
+    payment_url = ma.String(
+        allow_none=True,
+        metadata={
+            "description": "Send the customer there. Null when there is no page, or no need of it any more."
+        },
+    )
+    refunded_amount = Amount(metadata={"examples": ["0.00"]})
+    failure_reason = ma.String(allow_none=True)
+    review = ma.String(
+        allow_none=True,
+        metadata={
+            "enum": [*ReviewReason, None],
+            "description": "The most pressing reason for which an operator must look at this payment; null: none.",
+        },
+    )
+    reviews = ma.List(
+        ma.String(metadata={"enum": list(ReviewReason)}),
+        metadata={"description": "Every open reason, the most pressing first."},
+    )
+    created_at = Time()
+    updated_at = Time()
+    completed_at = Time(allow_none=True)
 
 
 class InitializedTransaction(Transaction):
     realtime_token = ma.String(metadata={"description": "Lets a browser watch this payment over Socket.IO."})
 
 
-class TransactionAnswer(Schema):
+class TransactionAnswer(Answer):
     success = ma.Boolean()
     data = ma.Nested(Transaction)
 
 
-class InitializedAnswer(Schema):
+EitherPayment: Final = {"oneOf": [TransactionAnswer, PaymentAnswer]}
+"""OpenAPI knows one GET /payments/{payment_id}; here are two, told apart by the id (CONTRACT, Collisions)."""
+
+
+class InitializedAnswer(Answer):
     success = ma.Boolean()
     data = ma.Nested(InitializedTransaction)
 
 
-class RefundListAnswer(Schema):
+class FailedTransactionAnswer(Answer):
+    """The provider did not take it; `data` is the payment as it is now."""
+
     success = ma.Boolean()
-    data = ma.List(ma.Dict())
+    error = ma.String(metadata={"description": "One sentence: what the provider said."})
+    data = ma.Nested(Transaction)
 
 
-class ProviderListAnswer(Schema):
+class FailedInitializeAnswer(FailedTransactionAnswer):
+    """The provider did not take it; `data` is the payment, which has failed."""
+
+    data = ma.Nested(InitializedTransaction)
+
+
+class Refund(Answer):
+    id = ma.UUID()
+    payment_id = ma.UUID()
+    amount = Amount(metadata={"examples": ["500.00"]})
+    currency = ma.String()
+    reason = ma.String(allow_none=True)
+    origin = words(
+        *RefundOrigin, description="Made through this gateway, or by somebody in the provider's dashboard."
+    )
+    status = words("processing", "completed", "failed")
+    provider_refund_id = ma.String(allow_none=True)
+    failure_reason = ma.String(allow_none=True)
+    created_at = Time()
+    completed_at = Time(allow_none=True)
+
+
+class RefundListAnswer(Answer):
     success = ma.Boolean()
-    data = ma.List(
-        ma.Dict(), metadata={"description": "name, title, environment, currencies, capabilities, needs."}
+    data = ma.List(ma.Nested(Refund))
+
+
+class ProviderCapabilities(Answer):
+    payment_page = ma.Boolean(metadata={"description": "The customer pays on a page: see `payment_url`."})
+    refunds = ma.Boolean()
+    partial_refunds = ma.Boolean()
+    repeated_refunds = ma.Boolean()
+    cancel = ma.Boolean()
+    payouts = ma.Dict(
+        keys=ma.String(),
+        values=ma.List(ma.String()),
+        metadata={"description": "Method → the currencies it pays out in."},
     )
 
 
+class Provider(Answer):
+    name = ma.String(metadata={"examples": ["mpesa"]})
+    title = ma.String(metadata={"examples": ["M-Pesa"]})
+    environment = ma.String()
+    currencies = ma.List(ma.String())
+    capabilities = ma.Nested(ProviderCapabilities)
+    needs = ma.List(ma.String(), metadata={"description": "Details of the customer it cannot do without."})
+
+
+class ProviderListAnswer(Answer):
+    success = ma.Boolean()
+    data = ma.List(ma.Nested(Provider))
+
+
 class PaymentQuery(Schema):
-    provider = fields.Text(max_length=32)
-    status = fields.Text(max_length=32)
-    customer_id = fields.Text()
-    page = fields.QueryNumber(minimum=1, maximum=1_000_000)
+    provider = fields.Text(max_length=32, metadata={"examples": ["mpesa"]})
+    status = fields.Text(max_length=32, metadata={"examples": ["completed"]})
+    customer_id = fields.Text(metadata={"examples": ["customer-7"]})
+    page = fields.QueryNumber(minimum=1, maximum=1_000_000, metadata={"examples": [1]})
     per_page = fields.QueryNumber(
-        minimum=1, maximum=999_999_999, metadata={"description": "Default 20; above 100 is 100."}
+        minimum=1,
+        maximum=999_999_999,
+        metadata={"description": "Default 20; above 100 is 100.", "examples": [20]},
     )
     limit = fields.QueryNumber(minimum=1, maximum=999_999_999, metadata={"description": "Same as per_page."})
     offset = fields.QueryNumber(minimum=0, maximum=100_000_000, metadata={"description": "Instead of page."})
@@ -133,21 +241,28 @@ class PaymentQuery(Schema):
     )
 
 
-class Pagination(Schema):
+class Pagination(Answer):
+    optional = frozenset({"next_cursor"})
+
     page = ma.Integer(allow_none=True, metadata={"description": "null when paging by cursor."})
     per_page = ma.Integer()
     total = ma.Integer(metadata={"description": "Exact up to 10,000."})
     pages = ma.Integer()
     has_next = ma.Boolean()
     has_prev = ma.Boolean()
-    next_cursor = ma.String(allow_none=True)
+    next_cursor = ma.String(
+        allow_none=True, metadata={"description": "Of provider payments; null on the last page."}
+    )
 
 
-class PaymentPage(Schema):
-    items = ma.List(ma.Nested(Transaction))
+class PaymentPage(Answer):
+    items = ma.List(
+        OneOf(Transaction, PaymentAnswer),
+        metadata={"description": "Provider payments of the tenant, or wallet payments of the user who asks."},
+    )
     pagination = ma.Nested(Pagination)
 
 
-class PaymentList(Schema):
+class PaymentList(Answer):
     success = ma.Boolean()
     data = ma.Nested(PaymentPage)

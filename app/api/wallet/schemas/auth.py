@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError, pre_load
 from marshmallow import fields as ma
 
 from app.clock import iso_z
 from app.http import fields
+from app.http.answers import Answer, Time, words
 from app.http.schema import Schema
 from app.models.user import User
 from app.services.identity import emails
@@ -23,6 +24,8 @@ _PASSWORD: Final = {
 
 
 class LoginRequest(Schema):
+    examples: ClassVar = {"sender": {"email": "sender@example.com", "password": "SecurePass123!"}}
+
     email = fields.Text(
         required=True, max_length=emails.MAX_LENGTH, metadata={"examples": ["bob@example.com"]}
     )
@@ -31,6 +34,16 @@ class LoginRequest(Schema):
 
 
 class RegisterRequest(LoginRequest):
+    examples: ClassVar = {
+        "a person": {
+            "email": "dana@example.com",
+            "password": "SecurePass123!",
+            "first_name": "Dana",
+            "last_name": "Okafor",
+            "phone": "+254712345678",
+        }
+    }
+
     first_name = fields.Text(required=True, max_length=100)
     last_name = fields.Text(required=True, max_length=100)
     phone = fields.Text(
@@ -50,27 +63,31 @@ class RegisterRequest(LoginRequest):
 
 
 class RefreshRequest(Schema):
+    examples: ClassVar = {
+        "a refresh token": {"refresh_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1c3IifQ.c2ln"}
+    }
+
     refresh_token = fields.Text(
         max_length=MAX_TOKEN_LENGTH,
         metadata={"description": "Or send it as Authorization: Bearer <refresh token>."},
     )
 
 
-class UserFacts(Schema):
+class UserFacts(Answer):
     id = ma.String(metadata={"examples": ["usr_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]})
     email = ma.String()
     first_name = ma.String()
     last_name = ma.String()
     phone = ma.String(allow_none=True)
-    kyc_tier = ma.String(metadata={"enum": ["tier_0", "tier_1", "tier_2", "tier_3"]})
-    created_at = ma.String()
+    kyc_tier = words("tier_0", "tier_1", "tier_2", "tier_3")
+    created_at = Time()
 
 
-class LoginFacts(Schema):
+class LoginFacts(Answer):
     user_id = ma.String()
     access_token = ma.String()
     refresh_token = ma.String(metadata={"description": "Works once; using it again ends the session."})
-    token_type = ma.String(metadata={"enum": ["Bearer"]})
+    token_type = words("Bearer")
     expires_in = ma.Integer(metadata={"description": "Seconds the access token lives."})
     user = ma.Nested(UserFacts)
 
@@ -81,8 +98,8 @@ class LoginAnswer(LoginFacts):
     data = ma.Nested(LoginFacts, metadata={"description": "A copy of the fields above."})
 
 
-class MessageAnswer(Schema):
-    status = ma.String(metadata={"enum": ["success"]})
+class MessageAnswer(Answer):
+    status = words("success")
     message = ma.String()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from flask import request
 from flask_smorest.fields import Upload
@@ -13,6 +13,7 @@ from marshmallow import fields as ma
 
 from app.errors import UnsupportedMediaType
 from app.http import fields
+from app.http.answers import Amount, Answer, Time, words
 from app.http.schema import Schema
 
 _STATUSES: Final = ("not_started", "pending", "under_review", "verified", "rejected")
@@ -39,6 +40,25 @@ class Day(fields.Text):
 
 
 class KycSubmission(Schema):
+    examples: ClassVar = {
+        "a passport": {
+            "first_name": "Dana",
+            "last_name": "Okafor",
+            "date_of_birth": "1990-01-31",
+            "ssn": "123-45-6789",
+            "address": {
+                "street": "123 Main St",
+                "city": "New York",
+                "state": "NY",
+                "postal_code": "10001",
+                "country": "US",
+            },
+            "document_type": "passport",
+            "document_number": "P1234567",
+            "document_expiry": "2035-12-31",
+        }
+    }
+
     first_name = fields.Text(required=True, max_length=100)
     last_name = fields.Text(required=True, max_length=100)
     date_of_birth = Day(required=True, metadata={"examples": ["1990-01-31"]})
@@ -73,37 +93,37 @@ class DocumentFiles(Schema):
     )
 
 
-class KycRequestFacts(Schema):
+class KycRequestFacts(Answer):
     request_id = ma.String(metadata={"examples": ["kyc_req_0195f3a0b1c27d8e9f00112233445566"]})
-    status = ma.String(metadata={"enum": list(_STATUSES)})
-    submitted_at = ma.String()
+    status = words(*_STATUSES)
+    submitted_at = Time()
     message = ma.String()
     next_steps = ma.List(ma.String())
 
 
-class DocumentAnswer(Schema):
+class DocumentAnswer(Answer):
     document_id = ma.String(metadata={"examples": ["kyc_doc_0195f3a0b1c27d8e9f00112233445566"]})
     request_id = ma.String()
     document_type = ma.String()
-    media_type = ma.String()
+    media_type = ma.String(metadata={"examples": ["image/png"]})
     size = ma.Integer(metadata={"description": "Bytes."})
-    status = ma.String(metadata={"enum": ["under_review"], "description": "The request's status now."})
-    uploaded_at = ma.String()
+    status = words(*_STATUSES, description="The request's status now.")
+    uploaded_at = Time()
     message = ma.String()
 
 
-class KycLimits(Schema):
-    daily_transaction = ma.String(metadata={"examples": ["10000.00"]})
-    monthly_transaction = ma.String(metadata={"examples": ["50000.00"]})
-    currency = ma.String(metadata={"enum": ["USD"]})
+class KycLimits(Answer):
+    daily_transaction = Amount(metadata={"examples": ["10000.00"]})
+    monthly_transaction = Amount(metadata={"examples": ["50000.00"]})
+    currency = words("USD")
 
 
-class KycStatus(Schema):
-    status = ma.String(metadata={"enum": list(_STATUSES)})
+class KycStatus(Answer):
+    status = words(*_STATUSES)
     request_id = ma.String(allow_none=True)
-    submitted_at = ma.String(allow_none=True)
-    verified_at = ma.String(allow_none=True)
-    verification_level = ma.String(metadata={"enum": ["tier_0", "tier_1", "tier_2", "tier_3"]})
+    submitted_at = Time(allow_none=True)
+    verified_at = Time(allow_none=True)
+    verification_level = words("tier_0", "tier_1", "tier_2", "tier_3")
     limits = ma.Nested(KycLimits)
     rejection_reason = ma.String(allow_none=True)
     next_steps = ma.List(ma.String())

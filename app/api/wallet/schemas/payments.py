@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from marshmallow import fields as ma
 
+from app.api.wallet.schemas.errors import ErrorContent
 from app.clock import iso_z
 from app.http import fields
+from app.http.answers import Amount, Answer, Time, words
 from app.http.schema import Schema
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
 from app.services.wallets.payments import MAX_BATCH
 
-_DESTINATION = {"description": "The recipient's e-mail address or wallet id (`acc_…`)."}
-_STATUS = {"enum": ["pending", "processing", "completed", "failed"]}
+_DESTINATION: Final = {
+    "description": "The recipient's e-mail address or wallet id (`acc_…`).",
+    "examples": ["bob@example.com"],
+}
+_SOURCE: Final = {"description": "Your wallet's id.", "examples": ["acc_sender_123"]}
+_STATUSES: Final = ("pending", "processing", "completed", "failed")
 
 
 class BatchItem(Schema):
@@ -26,21 +32,48 @@ class BatchItem(Schema):
 
 
 class PaymentRequest(BatchItem):
-    source_wallet_id = fields.Text(required=True, max_length=64)
+    examples: ClassVar = {
+        "dinner": {
+            "amount": 100.00,
+            "currency": "USD",
+            "source_wallet_id": "acc_sender_123",
+            "destination": "bob@example.com",
+            "description": "Dinner payment",
+            "metadata": {"occasion": "birthday_dinner", "participants": 4},
+        },
+        "wallet to wallet": {
+            "amount": "12.50",
+            "source_wallet_id": "acc_sender_123",
+            "destination": "acc_recipient_456",
+        },
+    }
+
+    source_wallet_id = fields.Text(required=True, max_length=64, metadata=_SOURCE)
 
 
 class BatchRequest(Schema):
-    source_wallet_id = fields.Text(required=True, max_length=64)
+    examples: ClassVar = {
+        "three": {
+            "source_wallet_id": "acc_sender_123",
+            "payments": [
+                {"destination": "alice@example.com", "amount": 50.00, "description": "Payment 1"},
+                {"destination": "bob@example.com", "amount": 75.00, "description": "Payment 2"},
+                {"destination": "charlie@example.com", "amount": 100.00, "description": "Payment 3"},
+            ],
+        }
+    }
+
+    source_wallet_id = fields.Text(required=True, max_length=64, metadata=_SOURCE)
     payments = fields.ListOf(ma.Nested(BatchItem), required=True, maximum=MAX_BATCH)
 
 
-class PaymentFacts(Schema):
+class PaymentFacts(Answer):
     payment_id = ma.String(metadata={"examples": ["pmt_0195f3a0b1c27d8e9f00112233445566"]})
     id = ma.String()
-    status = ma.String(metadata=_STATUS)
-    amount = ma.String(metadata={"examples": ["100.00"]})
+    status = words(*_STATUSES)
+    amount = Amount(metadata={"examples": ["100.00"]})
     currency = ma.String()
-    created_at = ma.String()
+    created_at = Time()
 
 
 class PaymentCreated(PaymentFacts):
@@ -53,17 +86,27 @@ class PaymentAnswer(PaymentFacts):
     destination = ma.String()
     description = ma.String(allow_none=True)
     metadata = ma.Dict(allow_none=True)
-    completed_at = ma.String(allow_none=True)
+    completed_at = Time(allow_none=True)
     failure_reason = ma.String(allow_none=True)
 
 
-class BatchResult(PaymentFacts):
+class BatchResult(Answer):
+    """One item, in its place: paid with the fields of a payment, or `failed` with an error and no payment."""
+
+    optional = frozenset({"id", "amount", "currency", "created_at", "error"})
+
     index = ma.Integer()
     destination = ma.String()
-    error = ma.Dict(metadata={"description": "code, message, field: why this item was not paid."})
+    payment_id = ma.String(allow_none=True, metadata={"description": "Null when it was not paid."})
+    id = ma.String()
+    status = words(*_STATUSES)
+    amount = Amount()
+    currency = ma.String()
+    created_at = Time()
+    error = ma.Nested(ErrorContent, metadata={"description": "Why this item was not paid."})
 
 
-class BatchAnswer(Schema):
+class BatchAnswer(Answer):
     results = ma.List(ma.Nested(BatchResult))
     total = ma.Integer()
     succeeded = ma.Integer()

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import fields as ma
 
 from app.clock import iso_z
 from app.http import fields
+from app.http.answers import Amount, Answer, Time, words
 from app.http.schema import Schema
 from app.services.wallets.wallets import MOVEMENT_TYPES, Movement
 
 _TYPES: Final = ("personal", "business")
-_MONEY: Final = {"examples": ["1000.00"], "description": "Decimal string in major units."}
 
 MAX_PAGE: Final = 100
 
 
 class WalletRequest(Schema):
+    examples: ClassVar = {"personal": {"currency": "USD"}, "business": {
+        "currency": "KES", "type": "business", "name": "Shop till",
+    }}  # fmt: skip
+
     currency = fields.Currency(required=True)
     type = fields.Choice(*_TYPES, load_default="personal")
     name = fields.Text(allow_none=True, load_default=None, max_length=100)
 
 
 class DepositRequest(Schema):
+    examples: ClassVar = {
+        "bank transfer": {"amount": 500.00, "source": "bank_transfer", "reference": "DEP-001"},
+        "card": {"amount": "1000.00", "source": "card", "description": "Top up"},
+    }
+
     amount = fields.Amount(required=True)
     source = fields.Choice("bank_transfer", "card", "external", required=True)
     currency = fields.Currency(metadata={"description": "ISO 4217; if given, it must be the wallet's."})
@@ -32,6 +41,10 @@ class DepositRequest(Schema):
 
 
 class WithdrawalRequest(Schema):
+    examples: ClassVar = {
+        "to a bank": {"amount": 50.00, "destination": "bank_account_1", "reference": "WD-001"}
+    }
+
     amount = fields.Amount(required=True)
     destination = fields.Text(
         required=True,
@@ -48,54 +61,54 @@ class HistoryQuery(Schema):
     cursor = fields.Text(max_length=64, metadata={"description": "`next_cursor` of the page before."})
 
 
-class WalletFacts(Schema):
+class WalletFacts(Answer):
     id = ma.String(metadata={"examples": ["acc_sender_123"]})
     user_id = ma.String()
     currency = ma.String()
-    balance = ma.String(metadata=_MONEY)
-    available_balance = ma.String(metadata=_MONEY | {"description": "The balance less what is held."})
-    type = ma.String(metadata={"enum": list(_TYPES)})
+    balance = Amount()
+    available_balance = Amount(metadata={"description": "The balance less what is held."})
+    type = words(*_TYPES)
     name = ma.String(allow_none=True)
-    status = ma.String(metadata={"enum": ["active", "frozen"]})
-    created_at = ma.String()
+    status = words("active", "frozen")
+    created_at = Time()
 
 
-class MovementFacts(Schema):
+class MovementFacts(Answer):
     id = ma.String(metadata={"examples": ["txn_0195f3a0b1c27d8e9f00112233445566"]})
-    type = ma.String(metadata={"enum": [*MOVEMENT_TYPES.values(), "credit", "debit"]})
-    amount = ma.String(metadata=_MONEY | {"description": "Always positive: `type` tells the direction."})
+    type = words(*MOVEMENT_TYPES.values(), "credit", "debit")
+    amount = Amount(metadata={"description": "Always positive: `type` tells the direction."})
     currency = ma.String()
     status = ma.String()
-    timestamp = ma.String()
+    timestamp = Time()
     payment_id = ma.String(allow_none=True)
 
 
-class WalletsAnswer(Schema):
+class WalletsAnswer(Answer):
     accounts = ma.List(ma.Nested(WalletFacts))
 
 
-class WalletAnswer(Schema):
+class WalletAnswer(Answer):
     account = ma.Nested(WalletFacts)
     recent_transactions = ma.List(ma.Nested(MovementFacts))
 
 
-class HistoryAnswer(Schema):
+class HistoryAnswer(Answer):
     transactions = ma.List(ma.Nested(MovementFacts))
     next_cursor = ma.String(allow_none=True, metadata={"description": "Null on the last page."})
 
 
-class CashReceipt(Schema):
+class CashReceipt(Answer):
     transaction_id = ma.String()
-    status = ma.String(metadata={"enum": ["completed"]})
-    type = ma.String(metadata={"enum": ["deposit", "withdrawal"]})
-    amount = ma.String(metadata=_MONEY)
+    status = words("completed")
+    type = words("deposit", "withdrawal")
+    amount = Amount()
     currency = ma.String()
-    new_balance = ma.String(metadata=_MONEY)
-    available_balance = ma.String(metadata=_MONEY)
+    new_balance = Amount()
+    available_balance = Amount()
     wallet_id = ma.String()
     reference = ma.String(allow_none=True)
     description = ma.String(allow_none=True)
-    created_at = ma.String()
+    created_at = Time()
 
 
 def movement_view(movement: Movement) -> dict[str, Any]:

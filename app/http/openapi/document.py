@@ -1,0 +1,189 @@
+"""The document: flask-smorest's, with every operation completed by the rules."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from flask import Flask
+
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, Guard
+from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi
+from app.http.openapi.errors import ErrorBodies, error_responses
+from app.http.openapi.headers import HEADERS, key_parameter, response_headers
+from app.http.openapi.routes import DocumentedRoute, documented_routes
+from app.http.surfaces import Surface
+
+JsonObject = dict[str, Any]
+Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
+"""(path, method) → the routes there: two where the id in the path tells them apart."""
+
+WALLET: Final = "Wallet API"
+GATEWAY: Final = "Gateway API"
+OPERATORS: Final = "Operators"
+CALLBACKS: Final = "Provider callbacks"
+SYSTEM: Final = "System"
+
+TAGS: Final = {
+    WALLET: "For users' apps: registration, wallets, identity verification, payments from person to person.",
+    GATEWAY: "For merchants' backends: payments through providers.",
+    OPERATORS: "For users with the scope `admin`.",
+    CALLBACKS: "Called by payment providers, not by you.",
+    SYSTEM: "Health and version. Also under `/api/v1`.",
+}
+"""Tag → its description, in the order of the page."""
+
+_OF_SURFACE: Final = {Surface.WALLET: WALLET, Surface.GATEWAY: GATEWAY, Surface.SYSTEM: SYSTEM}
+
+_USER: Final[dict[str, list[str]]] = {"accessToken": []}
+_TENANT: Final[list[dict[str, list[str]]]] = [{"tenantKey": []}, {"tenantKeyAsBearer": []}]
+_CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
+    PUBLIC: [],
+    MERCHANT: _TENANT,
+    MERCHANT_OR_USER: [*_TENANT, _USER],
+}
+"""Guard → what a caller may send. The others ask for a user's access token, the document's general rule."""
+
+_UUID: Final = {"type": "string", "format": "uuid"}
+PATH_IDS: Final[Mapping[str, JsonObject]] = {
+    "wallet_id": {"type": "string", "maxLength": 64, "examples": ["acc_sender_123"]},
+    "payment_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "event_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "provider": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,31}$", "examples": ["mpesa"]},
+    "token": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$", "examples": ["Zk3vQ0fJb1mWn8yT"]},
+}
+"""Name of a path parameter → what it looks like."""
+
+EITHER_PAYMENT_ID: Final = {
+    "anyOf": [_UUID, {"type": "string", "pattern": PAYMENT_ID_PATTERN}],
+    "examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566", "pmt_0195f3a0b1c27d8e9f00112233445566"],
+}
+
+
+def document(app: Flask) -> JsonObject:
+    """The document of every route that has an operation; made once."""
+    known: JsonObject | None = app.extensions.get("openapi")
+    if known is None:
+        known = app.extensions["openapi"] = _make(app)
+    return known
+
+
+def _make(app: Flask) -> JsonObject:
+    api: DocumentedApi = app.extensions["api"]
+    bodies: Mapping[Surface, ErrorBodies] = app.extensions["error_bodies"]
+    add_error_schemas(api, bodies)
+    spec: JsonObject = api.spec.to_dict()
+    routes = shared(documented_routes(app))
+    spec["paths"] = {
+        path: {
+            method: complete(item[method], routes[path, method.upper()], item.get("parameters", []), bodies)
+            for method in item
+            if (path, method.upper()) in routes
+        }
+        for path, item in spec["paths"].items()
+        if any((path, method.upper()) in routes for method in item)
+    }
+    spec["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]
+    spec["components"]["headers"] = HEADERS
+    return spec
+
+
+def add_error_schemas(api: DocumentedApi, bodies: Mapping[Surface, ErrorBodies]) -> None:
+    """Put the error bodies of every surface among the document's schemas."""
+    wanted = {schema for body in bodies.values() for schema in (body.schema, body.missing_key) if schema}
+    for schema in sorted(wanted, key=lambda schema: schema.__name__):
+        if schema.__name__ not in api.spec.components.schemas:
+            api.spec.components.schema(schema.__name__, schema=schema)
+
+
+def shared(routes: Iterable[DocumentedRoute]) -> Shared:
+    """Routes by where the document describes them. A second prefix of a route adds nothing."""
+    found: defaultdict[tuple[str, str], list[DocumentedRoute]] = defaultdict(list)
+    for route in routes:
+        if route.is_first:
+            found[route.path, route.method].append(route)
+    return found
+
+
+def complete(
+    raw: JsonObject,
+    routes: Sequence[DocumentedRoute],
+    path_parameters: Sequence[JsonObject],
+    bodies: Mapping[Surface, ErrorBodies],
+) -> JsonObject:
+    """One operation, by all the rules."""
+    done: JsonObject = {
+        "operationId": operation_id(routes),
+        "tags": [tag(routes[-1])],
+        **{name: raw[name] for name in ("summary", "description", "requestBody") if name in raw},
+        "parameters": [
+            *(path_parameter(p, routes) for p in path_parameters),
+            *raw.get("parameters", ()),
+            *key_parameter(routes),
+        ],
+        "responses": responses(raw, routes, bodies),
+    }
+    if (asked := security(routes)) != [_USER]:
+        done["security"] = asked
+    return done
+
+
+def operation_id(routes: Sequence[DocumentedRoute]) -> str:
+    """Raises ValueError when two routes share a place in the document and not its name."""
+    names = {route.operation_id for route in routes}
+    if len(names) != 1:
+        raise ValueError(f"{routes[0].method} {routes[0].path} has several operation ids: {sorted(names)}")
+    return names.pop()
+
+
+def tag(route: DocumentedRoute) -> str:
+    """By who calls it."""
+    if route.policy.guard is OPERATOR:
+        return OPERATORS
+    if route.policy.guard is PUBLIC and route.surface is Surface.GATEWAY:
+        return CALLBACKS
+    return _OF_SURFACE[route.surface]
+
+
+def security(routes: Sequence[DocumentedRoute]) -> list[dict[str, list[str]]]:
+    """Any one of these credentials will do; for two routes at one place those of both."""
+    return [asked for route in routes for asked in _CREDENTIALS.get(route.policy.guard, [_USER])]
+
+
+def path_parameter(raw: JsonObject, routes: Sequence[DocumentedRoute]) -> JsonObject:
+    """With what its value looks like, and an example."""
+    name = raw["name"]
+    is_either = name == "payment_id" and len(routes) > 1
+    return {
+        "in": "path",
+        "name": name,
+        "required": True,
+        "schema": EITHER_PAYMENT_ID if is_either else PATH_IDS[name],
+    }
+
+
+def responses(
+    raw: JsonObject, routes: Sequence[DocumentedRoute], bodies: Mapping[Surface, ErrorBodies]
+) -> JsonObject:
+    """What the route documents itself, with the headers of every answer; and its errors, in order of status."""
+    own = {
+        status: {**found, "headers": response_headers(int(status), routes)}
+        for status, found in raw["responses"].items()
+        if isinstance(found, dict) and "$ref" not in found
+    }
+    errors = error_responses(routes, raw, bodies)
+    for status in own.keys() & errors.keys():
+        own[status] = either(own[status], errors.pop(status))
+    return dict(sorted((own | errors).items()))
+
+
+def either(own: JsonObject, error: JsonObject) -> JsonObject:
+    """Two responses of one status: what the route answers itself, and an error of its surface."""
+    media = own["content"]["application/json"]
+    schemas = [media["schema"], error["content"]["application/json"]["schema"]]
+    return {
+        "description": f"{own['description']}\n{error['description']}",
+        "headers": own["headers"] | error["headers"],
+        "content": {"application/json": {**media, "schema": {"oneOf": schemas}}},
+    }

@@ -1,0 +1,64 @@
+"""Headers of requests and answers that operations have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from app.http.idempotency import HEADER as KEY_HEADER
+from app.http.openapi.routes import DocumentedRoute
+from app.http.responses import REPLAYED_HEADER
+
+REQUEST_ID: Final = "X-Request-Id"
+RETRY_AFTER: Final = "Retry-After"
+
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    REQUEST_ID: {
+        "description": "Names this request in the gateway's log; the caller's own, if it sent one.",
+        "required": True,
+        "schema": {"type": "string", "examples": ["req_0123456789abcdef01234567"]},
+    },
+    REPLAYED_HEADER: {
+        "description": "The first answer of this `Idempotency-Key` is told again. Absent the first time.",
+        "schema": {"type": "string", "enum": ["true"]},
+    },
+    RETRY_AFTER: {
+        "description": "Seconds after which trying again makes sense.",
+        "schema": {"type": "integer", "minimum": 1, "examples": [2]},
+    },
+}
+
+KEY_PARAMETER: Final[dict[str, Any]] = {
+    "name": KEY_HEADER,
+    "in": "header",
+    "description": "Your own word for this request, best a new UUID. The same key and body get the same answer for "
+    "24 hours and act once, however often they are sent.",
+    "schema": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 255,
+        "pattern": "^[ -~]+$",
+        "examples": ["6f1f0f5e-2f0c-4b8e-9f0e-3c1a5b7d9e11"],
+    },
+}
+
+_RETRIED: Final = frozenset({409, 429, 503})
+_BUSY: Final = 502
+
+
+def key_parameter(routes: Sequence[DocumentedRoute]) -> list[dict[str, Any]]:
+    """The `Idempotency-Key`, where the operation takes one."""
+    if not any(route.has_key for route in routes):
+        return []
+    return [KEY_PARAMETER | {"required": any(route.needs_key for route in routes)}]
+
+
+def response_headers(status: int, routes: Sequence[DocumentedRoute]) -> dict[str, Any]:
+    """The headers an answer of this status has, or may have."""
+    names = [REQUEST_ID]
+    is_replayable = status < 400 or status in (400, 402, 403, 404, 502)
+    if is_replayable and any(route.has_key for route in routes):
+        names.append(REPLAYED_HEADER)
+    if status in _RETRIED or (status == _BUSY and not any(route.has_key for route in routes)):
+        names.append(RETRY_AFTER)
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
