@@ -6,6 +6,8 @@ import shutil
 import signal
 import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +18,24 @@ from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
 from app import cli_payments, cli_tenants, clock, ledger
+from app.config import ConfigError
 from app.errors import GatewayError
 from app.events import queue
 from app.events.push import Pusher
 from app.events.relay import Relay
 from app.jobs import start_recurring
 from app.jobs.broker import hand_over
-from app.services import audit_service, demo_service, kyc_service, wallet_service
+from app.services import (
+    audit_service,
+    demo_purge,
+    demo_service,
+    installation_service,
+    kyc_service,
+    wallet_service,
+)
 from app.unit_of_work import reading, transaction
 
-demo = AppGroup("demo", help="The documents' demo data (not in production).")
+demo = AppGroup("demo", help="The documents' demo data: loaded outside production, purged before it.")
 ledger_group = AppGroup("ledger", help="The double-entry ledger.")
 audit = AppGroup("audit", help="The event log.")
 kyc = AppGroup("kyc", help="Identity verification.")
@@ -43,19 +53,27 @@ def register(app: Flask) -> None:
     cli_payments.register(app)
 
 
-def _demo_only() -> None:
-    if current_app.config["IS_PRODUCTION"]:
-        raise click.ClickException("There is no demo data in production (GATEWAY_ENV).")
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """A refusal ends the command with its sentence."""
+    try:
+        yield
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @click.command()
 @with_appcontext
 def prepare() -> None:
     """Bring the database up to date and, in demo mode, load the demo data."""
-    upgrade()
-    start_recurring()
-    if current_app.config["IS_DEMO"]:
-        demo_service.load()
+    is_demo = current_app.config["IS_DEMO"]
+    with _sentences():
+        if is_demo:
+            demo_service.require_no_production()
+        upgrade()
+        start_recurring()
+        if is_demo:
+            demo_service.load()
     click.echo("The database is ready.")
 
 
@@ -66,6 +84,8 @@ def relay() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    with _sentences():
+        installation_service.require_fit(current_app._get_current_object())  # type: ignore[attr-defined]
     make_relay(current_app.config).run(stop)
 
 
@@ -77,18 +97,48 @@ def make_relay(config: Any) -> Relay:
 @demo.command("load")
 def demo_load() -> None:
     """Create the demo users that are missing."""
-    _demo_only()
-    click.echo(f"{demo_service.load()} demo users created.")
+    with _sentences():
+        created = demo_service.load()
+    click.echo(f"{created} demo users created.")
 
 
 @demo.command("reset")
 def demo_reset() -> None:
     """Empty everything and load the demo data anew."""
-    _demo_only()
-    _reset_simulators()
-    demo_service.reset(current_app.config["OWNER_DATABASE_URI"], Path(current_app.config["VAR_DIR"]))
+    with _sentences():
+        demo_service.require_no_production()
+        _reset_simulators()
+        demo_service.reset(current_app.config["OWNER_DATABASE_URI"], Path(current_app.config["VAR_DIR"]))
     start_recurring()
     click.echo("The demo data is as on the first day.")
+
+
+@demo.command("purge")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def demo_purge_command(yes: bool) -> None:
+    """End the use of the demo's users, tenant, keys and wallets, for good: before production."""
+    if not yes:
+        click.confirm("This disables the demo's users, tenant and keys for good. Go on?", abort=True)
+    done = demo_purge.purge(operator="operator")
+    if done.is_nothing:
+        click.echo("Nothing of the demo can be used: there was nothing to do.")
+    else:
+        click.echo(
+            f"Ended: {done.users} users, {done.sessions} sessions, {done.tenants} tenants, {done.api_keys} API keys, "
+            f"{done.provider_accounts} provider accounts; {done.wallets} accounts of the ledger are frozen."
+        )
+    _say_what_is_left(demo_purge.left())
+
+
+def _say_what_is_left(left: demo_purge.Left) -> None:
+    if left.open_payments:
+        click.echo(
+            f"{left.open_payments} payments of the demo tenant are open: `flask payments declare` ends them."
+        )
+    click.echo(
+        f"Not touched: {left.users} other users and {left.tenants} other tenants. Whoever came while this was a demo is among them, "
+        "with money that does not exist."
+    )
 
 
 def _reset_simulators() -> None:

@@ -13,7 +13,7 @@ from app import clock
 from app.actor import Actor, Merchant
 from app.errors import CredentialsMissing, InvalidApiKey, PermissionDenied, TokenMissing
 from app.services import scope_service, session_service, tenant_service, tokens
-from app.services.demo_merchants import TENANT_ID as DEMO_TENANT_ID
+from app.services.demo_objects import TENANT_ID as DEMO_TENANT_ID
 
 Caller = Actor | Merchant
 

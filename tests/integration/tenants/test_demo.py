@@ -10,7 +10,7 @@ from flask import Flask
 from app import ledger
 from app.models import Tenant, User
 from app.services import demo_service, fee_service, tenant_service
-from app.services.demo_merchants import API_KEY, TENANT_ID
+from app.services.demo_objects import API_KEY, TENANT_ID
 from app.services.fee_service import Match
 from app.services.tenant_wallets import balances
 from app.unit_of_work import reading

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from app.services import scope_service, tenant_service
-from app.services.demo_merchants import API_KEY, TENANT_ID
+from app.services.demo_objects import API_KEY, TENANT_ID
 from tests.integration.tenants.conftest import probed
 from tests.support.factories import Person, make_user
 from tests.support.tenants import Shop, make_shop
