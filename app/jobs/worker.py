@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from typing import Any, Final
 
-from celery.signals import setup_logging
+from celery.signals import celeryd_init, setup_logging
+from flask import Flask
 
 from app import create_app
+from app.config import ConfigError
 from app.jobs import run_job
 from app.jobs.broker import RUN_JOB, make_celery
+from app.services import installation_service
 from app.services.bulkhead import Bulkheads
 
 CALLS_AT_ONCE: Final = 4
@@ -23,7 +27,24 @@ def keep_our_logs(**_: Any) -> None:
     logging.getLogger("celery").setLevel(logging.WARNING)
 
 
-flask_app = create_app()
+@celeryd_init.connect
+def require_fit(**_: Any) -> None:
+    """Before the worker takes work, and not for `celery inspect`, which imports this module too."""
+    try:
+        installation_service.require_fit(flask_app)
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+def make_app() -> Flask:
+    """The application; a setting that cannot be served with ends the process with a sentence."""
+    try:
+        return create_app()
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+flask_app = make_app()
 flask_app.extensions["bulkheads"] = Bulkheads(flask_app.config["PROVIDER_CALLS_AT_ONCE"] or CALLS_AT_ONCE)
 celery = make_celery(flask_app.config["REDIS_URL"])
 

@@ -19,6 +19,7 @@ from app import clock
 from app.errors import Unavailable
 from app.events.relay import LOCK_ID
 from app.ledger import functions
+from app.services import demo_detection, installation_service
 from app.unit_of_work import reading
 
 REDIS_TIMEOUT_S: Final = 0.5
@@ -49,6 +50,10 @@ def readiness(config: Mapping[str, Any], *, migrations: Path) -> list[Check]:
         "ledger": _may_call_functions,
         "relay": _has_relay,
     }
+    if config["IS_PRODUCTION"]:
+        in_database["demo"] = _has_no_demo
+    elif config["IS_DEMO"]:
+        in_database["demo"] = _is_no_production
     checks = [Check(name, _asked(ask)) for name, ask in in_database.items()]
     return [*checks, Check("redis", _redis_answers(config["REDIS_URL"]))]
 
@@ -98,6 +103,17 @@ def _may_call_functions(session: Session) -> str:
 @cache
 def _function_names() -> tuple[str, ...]:
     return tuple(functions.sources())
+
+
+def _has_no_demo(session: Session) -> str:
+    """Looked for at the start, too, but a demo that shares the database may load its data at any time."""
+    return demo_detection.sentence(demo_detection.found(session))
+
+
+def _is_no_production(session: Session) -> str:
+    """Production may have been started over a database whose demo still runs."""
+    is_production = installation_service.is_production(session)
+    return "Production is served from this database: stop this demo." if is_production else ""
 
 
 def _has_relay(session: Session) -> str:
