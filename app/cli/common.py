@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import click
 
+from app.config.loader import ConfigError
 from app.errors import GatewayError
 
 
@@ -28,3 +29,5 @@ def refusals_as_sentences() -> Iterator[None]:
         yield
     except GatewayError as error:
         raise click.ClickException(error.message) from error
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error

@@ -10,8 +10,10 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from app.cli.common import refusals_as_sentences
 from app.events.push import Pusher
 from app.events.relay import Relay
+from app.services.operator import installation
 from app.worker.broker import hand_over
 
 
@@ -22,6 +24,8 @@ def relay() -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    with refusals_as_sentences():
+        installation.require_fit(current_app._get_current_object())  # type: ignore[attr-defined]
     make_relay(current_app.config).run(stop)
 
 

@@ -9,10 +9,12 @@ USER_LOGGED_IN: Final = "user.logged_in"
 USER_LOGGED_OUT: Final = "user.logged_out"
 SESSION_REVOKED: Final = "session.revoked"
 
+USER_DISABLED: Final = "user.disabled"
 USER_SCOPE_GRANTED: Final = "user.scope_granted"
 USER_SCOPE_REVOKED: Final = "user.scope_revoked"
 
 TENANT_CREATED: Final = "tenant.created"
+TENANT_SUSPENDED: Final = "tenant.suspended"
 API_KEY_CREATED: Final = "api_key.created"
 API_KEY_REVOKED: Final = "api_key.revoked"
 FEE_RULE_SET: Final = "fee_rule.set"
@@ -52,6 +54,10 @@ LEDGER_DISAGREES: Final = "ledger.disagrees"
 PROVIDER_EVENT_RETRIED: Final = "provider_event.retried"
 JOB_REPLAYED: Final = "job.replayed"
 PROVIDER_ACCOUNT_SET: Final = "provider_account.set"
+PROVIDER_ACCOUNT_REMOVED: Final = "provider_account.removed"
+
+PRODUCTION_STARTED: Final = "installation.production_started"
+"""The first production process on this database: it is never a demo's again."""
 
 KYC_SUBMITTED: Final = "kyc.submitted"
 KYC_DOCUMENT_UPLOADED: Final = "kyc.document_uploaded"

@@ -12,7 +12,7 @@ from flask import current_app, g, request
 from app import clock
 from app.actor import Actor, Merchant
 from app.errors import CredentialsMissing, InvalidApiKey, PermissionDenied, TokenMissing
-from app.services.demo.merchants import TENANT_ID as DEMO_TENANT_ID
+from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import scopes, sessions, tokens
 from app.services.tenants import api_keys, tenants
 

@@ -20,6 +20,7 @@ from flask import Flask
 from app import logs
 from app.config.loader import ConfigError, load
 from app.extensions import db, jwt
+from app.services.operator import installation
 from app.websocket.events import Run
 from app.websocket.server import build, in_context, put_gate
 
@@ -67,6 +68,7 @@ def main() -> None:
     assert is_monkey_patched("socket"), "start it with python -m app.websocket.realtime"
     try:
         app = create_realtime()
+        installation.require_fit(app)
         host, port = address_of(app.config["REALTIME_BIND"])
         listener = eventlet.listen((host, port))
     except ConfigError as error:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+import sys
 import uuid
 from typing import Any, Final
 
-from celery.signals import setup_logging
+from celery.signals import celeryd_init, setup_logging
+from flask import Flask
 
 from app import create_app
+from app.config.loader import ConfigError
+from app.services.operator import installation
 from app.services.provider_access.bulkhead import Bulkheads
 from app.worker.broker import RUN_JOB, make_celery
 from app.worker.runner import run_job
@@ -23,7 +27,24 @@ def keep_our_logs(**_: Any) -> None:
     logging.getLogger("celery").setLevel(logging.WARNING)
 
 
-flask_app = create_app()
+@celeryd_init.connect
+def require_fit(**_: Any) -> None:
+    """Before the worker takes work, and not for `celery inspect`, which imports this module too."""
+    try:
+        installation.require_fit(flask_app)
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+def make_app() -> Flask:
+    """The application; a setting that cannot be served with ends the process with a sentence."""
+    try:
+        return create_app()
+    except ConfigError as error:
+        sys.exit(str(error))
+
+
+flask_app = make_app()
 flask_app.extensions["bulkheads"] = Bulkheads(flask_app.config["PROVIDER_CALLS_AT_ONCE"] or CALLS_AT_ONCE)
 celery = make_celery(flask_app.config["REDIS_URL"])
 

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from app.config.loader import ConfigError, load
 from app.config.settings import SECRETS, SETTINGS
 from app.providers import PROVIDERS
 from app.providers.environments import LIVE, contradiction
-from app.services.provider_accounts import MOCKS
+from app.services.provider_access.accounts import MOCKS
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -39,6 +40,18 @@ def test_compose_asks_for_nothing_the_example_does_not_name() -> None:
     asked = set(re.findall(r"\$\{([A-Z0-9_]+)", COMPOSE))
     assert asked and asked <= set(_example())
     assert asked >= COMPOSE_ONLY
+
+
+def test_no_mode_in_compose_sees_the_data_of_another() -> None:
+    """Compose's demo and production are the same services: only the names of their volumes keep them apart."""
+    mode = "${GATEWAY_ENV:-production}"
+    compose = yaml.safe_load(COMPOSE)
+    mounted = [volume for service in compose["services"].values() for volume in service.get("volumes", ())]
+    named = {volume.rpartition(":/")[0] for volume in mounted if not volume.startswith((".", "/"))}
+    assert len(named) == 2 and all(volume.endswith(f"-{mode}") for volume in named), named
+    of_modes = {name: {volume.replace(mode, name) for volume in named} for name in ("demo", "production")}
+    assert not of_modes["demo"] & of_modes["production"]
+    assert set(compose["volumes"]) == of_modes["demo"] | of_modes["production"]
 
 
 def test_production_does_not_start_from_the_example() -> None:

@@ -132,9 +132,7 @@ def test_without_its_id_nothing_can_be_asked(provider: PesapalProvider, pesapal_
 
 
 def test_cancelling(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
-    pesapal_server.will(
-        TOKEN, Canned(body={"status": "200", "message": "Order successfully cancelled."})
-    )
+    pesapal_server.will(TOKEN, Canned(body={"status": "200", "message": "Order successfully cancelled."}))
     assert provider.cancel(HANDLE).state is State.CANCELLED
     assert sent(pesapal_server) == {"order_tracking_id": TRACKING}
     pesapal_server.will(Canned(body={"status": "500", "message": "Too late."}), Canned(body=STATUS))

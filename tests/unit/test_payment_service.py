@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from app.services.payments.views import customer_of, describe, describe_refund, event_data
 from flask import Flask
 
 from app.actor import Merchant
@@ -36,7 +37,6 @@ from app.services.payments.states import (
     REFUND,
     REFUNDABLE,
 )
-from app.services.payments.views import customer_of, describe, describe_refund, event_data
 from tests.support.health import forget_health
 from tests.support.tenants import make_shop
 

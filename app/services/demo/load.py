@@ -9,14 +9,20 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.orm import Session
 
 from app.services.demo.merchants import load_tenant
-from app.services.demo.people import USERS, load_user
+from app.services.demo.objects import USERS
+from app.services.demo.people import load_user
+from app.services.operator import installation
 from app.unit_of_work import transaction
 
 
 def load() -> int:
-    """Create the demo users and the demo tenant where they are missing; returns how many users."""
+    """Create the demo users and the demo tenant where they are missing; returns how many users.
+
+    Raises UnfitDatabase: in production, and on a database that production was served from.
+    """
 
     def work(session: Session) -> int:
+        installation.require_no_production(session)
         created = sum(load_user(session, user) for user in USERS)
         load_tenant(session)
         return created
@@ -24,15 +30,23 @@ def load() -> int:
     return transaction(work)
 
 
+def require_no_production() -> None:
+    """Raises UnfitDatabase where demo data may not be loaded."""
+    transaction(installation.require_no_production)
+
+
 def reset(owner_url: str, var_dir: Path) -> None:
     """Empty every table (as their owner), forget documents and anchors, and load the demo data anew.
 
-    The house's own fee rules stay: they are settings, not demo data.
+    The house's own fee rules stay: they are settings, not demo data. Raises UnfitDatabase, as `load`: nothing is emptied.
     """
     engine = create_engine(owner_url)
-    with engine.begin() as connection:
-        _truncate(connection)
-    engine.dispose()
+    try:
+        with engine.begin() as connection:
+            installation.require_no_production(connection)
+            _truncate(connection)
+    finally:
+        engine.dispose()
     for folder in ("kyc", "audit"):
         shutil.rmtree(var_dir / folder, ignore_errors=True)
     load()

@@ -1,56 +1,27 @@
-"""The demo's people: users with wallets, as the documents name them, and an operator."""
+"""Loads the demo's people: users with wallets, as the documents name them, and an operator."""
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app import clock, ledger
 from app.models.cash_movement import DirectFunding
 from app.models.user import User
+from app.services.demo.objects import NAMESPACE, PASSWORD, DemoUser
 from app.services.identity.passwords import hash_password
-from app.services.identity.scopes import ADMIN
 from app.services.wallets.wallets import external_account
-
-PASSWORD: Final = "SecurePass123!"  # noqa: S105 the documents' demo users; never loaded in production
-
-NAMESPACE: Final = uuid.UUID("6f1f0c34-5f0c-4d6e-9a51-5f8f1f8f6a01")
-"""Demo ids are UUIDv5 in it, so that they are the same on every machine."""
-
-
-@dataclass(frozen=True, slots=True)
-class DemoUser:
-    """`balance_minor` US cents in a USD wallet of this public id; no wallet_id: no wallet."""
-
-    email: str
-    first_name: str
-    last_name: str
-    tier: int = 0
-    wallet_id: str | None = None
-    balance_minor: int = 0
-    scopes: tuple[str, ...] = ()
-
-
-USERS: Final = (
-    DemoUser("sender@example.com", "Sam", "Sender", 2, "acc_sender_123", 1000_00),
-    DemoUser("bob@example.com", "Bob", "Recipient", 0, "acc_recipient_456"),
-    DemoUser("alice@example.com", "Alice", "Recipient", 0, "acc_alice_789"),
-    DemoUser("charlie@example.com", "Charlie", "Recipient", 0, "acc_charlie_012"),
-    DemoUser("operator@example.com", "Olive", "Operator", scopes=(ADMIN,)),
-)
 
 
 def load_user(session: Session, demo: DemoUser) -> bool:
-    """Create the user with their wallet; False when the e-mail is known."""
-    if session.scalar(select(User.id).where(User.email == demo.email)):
+    """Create the user with their wallet; False when they are there, or somebody else has the e-mail."""
+    if session.scalars(select(User.id).where(or_(User.id == demo.id, User.email == demo.email))).first():
         return False
     now = clock.now()
     user = User(
-        id=uuid.uuid5(NAMESPACE, demo.email), email=demo.email, password_hash=hash_password(PASSWORD),
+        id=demo.id, email=demo.email, password_hash=hash_password(PASSWORD),
         first_name=demo.first_name, last_name=demo.last_name, tier=demo.tier, is_active=True,
         scopes=list(demo.scopes), created_at=now,
     )  # fmt: skip

@@ -20,6 +20,7 @@ from app.actor import Actor
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
 from app.events import catalogue, outbox
 from app.models import User, UserSession
+from app.services.demo import objects as demo_objects
 from app.services.identity import emails, passwords, tokens
 from app.services.identity.tokens import RefreshClaims, Tokens
 from app.unit_of_work import reading, transaction
@@ -46,9 +47,11 @@ class Login:
 def register(person: Person, password: str, *, address: str | None) -> Login:
     """Make a user without wallets, in KYC tier 0, and open their first session.
 
-    Raises EmailExists, WeakPassword, InvalidRequest (no e-mail address).
+    Raises EmailExists, WeakPassword, InvalidRequest (no e-mail address, or the demo's in production).
     """
     email = emails.normal(person.email)
+    if current_app.config["IS_PRODUCTION"] and email in demo_objects.EMAILS:
+        raise InvalidRequest("This e-mail address is kept for the demo.", field="email")
     passwords.check_strength(password)
     now = clock.now()
     user_id, new = ids.opaque(), _NewSession.at(now)

@@ -16,7 +16,10 @@ MIN_LENGTH: Final = 8
 MAX_LENGTH: Final = 256
 """Characters. The maximum only bounds the work of one request."""
 
-# OWASP Password Storage Cheat PaymentDetail: argon2id with 19 MiB, two passes, one lane. About 20 ms of one core.
+UNUSABLE: Final = "!"
+"""In place of a hash: no password is right."""
+
+# OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane. About 20 ms of one core.
 _HASHER: Final = PasswordHasher(
     time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
 )

@@ -19,6 +19,8 @@ from app import clock
 from app.errors import ServiceUnavailable
 from app.events.relay import LOCK_ID
 from app.ledger import install
+from app.services.demo import detection as demo_detection
+from app.services.operator import installation
 from app.unit_of_work import reading
 
 REDIS_TIMEOUT_S: Final = 0.5
@@ -49,6 +51,10 @@ def readiness(config: Mapping[str, Any], *, migrations: Path) -> list[Check]:
         "ledger": _may_call_functions,
         "relay": _has_relay,
     }
+    if config["IS_PRODUCTION"]:
+        in_database["demo"] = _has_no_demo
+    elif config["IS_DEMO"]:
+        in_database["demo"] = _is_no_production
     checks = [Check(name, _asked(ask)) for name, ask in in_database.items()]
     return [*checks, Check("redis", _redis_answers(config["REDIS_URL"]))]
 
@@ -98,6 +104,17 @@ def _may_call_functions(session: Session) -> str:
 @cache
 def _function_names() -> tuple[str, ...]:
     return tuple(install.sources())
+
+
+def _has_no_demo(session: Session) -> str:
+    """Looked for at the start, too, but a demo that shares the database may load its data at any time."""
+    return demo_detection.sentence(demo_detection.found(session))
+
+
+def _is_no_production(session: Session) -> str:
+    """Production may have been started over a database whose demo still runs."""
+    is_production = installation.is_production(session)
+    return "Production is served from this database: stop this demo." if is_production else ""
 
 
 def _has_relay(session: Session) -> str:

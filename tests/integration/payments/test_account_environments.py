@@ -9,9 +9,9 @@ from flask import Flask
 from sqlalchemy import text
 
 from app import create_app
-from app.config import ConfigError
+from app.config.loader import ConfigError
 from app.errors import InvalidRequest, ProviderNotConfigured
-from app.services import provider_accounts
+from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
 from tests.support.tenants import make_shop
 

@@ -11,7 +11,7 @@ from app import ledger
 from app.ledger.chart import balances
 from app.models import Tenant, User
 from app.services.demo import load as demo_data
-from app.services.demo.merchants import API_KEY, TENANT_ID
+from app.services.demo.objects import API_KEY, TENANT_ID
 from app.services.tenants import api_keys, fees, tenants
 from app.services.tenants.fees import Match
 from app.unit_of_work import reading

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.services.demo.merchants import API_KEY, TENANT_ID
+from app.services.demo.objects import API_KEY, TENANT_ID
 from app.services.identity import scopes
 from app.services.tenants import api_keys
 from tests.integration.tenants.conftest import probed

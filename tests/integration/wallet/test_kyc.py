@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from app.worker.kyc import verify_kyc_request
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import clock, create_app
 from app.errors import InvalidRequest, NotFound
 from app.services.kyc import verification as kyc
-from app.worker.kyc import verify_kyc_request
 from tests.support.factories import make_user
 from tests.support.kyc import PDF, code_of, details, status_of, submit, upload
 from tests.support.together import together
