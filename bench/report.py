@@ -1,4 +1,4 @@
-"""The tables a person reads."""
+"""The tables that the benchmarks print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.stages import Figure
+from bench.measurement import Figure
 
 console = Console(highlight=False, width=150)
 
@@ -26,7 +26,7 @@ def step(line: str) -> None:
     console.print(line, style="dim")
 
 
-def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Mapping[str, str]) -> None:
+def speeds(rounds: Mapping[str, Series], baseline: Sequence[float], titles: Mapping[str, str]) -> None:
     """Every load beside pgbench: medians, and in brackets the lowest and highest ratio of a round."""
     table = Table(title="Payments per second, beside pgbench on the same server", title_justify="left")
     for heading in (
@@ -41,7 +41,7 @@ def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Map
         "drained in",
     ):
         table.add_column(heading, justify="left" if not heading else "right")
-    table.add_row("pgbench TPC-B, prepared", f"{statistics.median(yardstick):,.0f}", "1", *[""] * 6)
+    table.add_row("pgbench TPC-B, prepared", f"{statistics.median(baseline):,.0f}", "1", *[""] * 6)
     for name, series in rounds.items():
         figures = [figure for figure, _ in series]
         table.add_row(

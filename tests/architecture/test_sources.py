@@ -1,4 +1,4 @@
-"""House rules about the text of the sources."""
+"""Stack rules about the text of the sources."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ AUTOPAY_S = 60
 
 def _sent(shop: Shop) -> int:
     """How often the simulators have sent a callback."""
-    told = requests.get(f"{shop.house.sandbox_url}/sandbox/callbacks", timeout=30).json()["callbacks"]
+    told = requests.get(f"{shop.stack.sandbox_url}/sandbox/callbacks", timeout=30).json()["callbacks"]
     return sum(callback["attempts"] for callback in told)
 
 
@@ -51,7 +51,7 @@ def test_a_phone_sees_the_whole_page(shop: Shop, make_visitor: MakeVisitor) -> N
     customer = make_visitor(viewport={"width": 360, "height": 640})
     pages = [shop.orders(name, "630.00", currency)["payment_url"]
              for name, currency in (("stripe", "USD"), ("chapa", "ETB"), ("paystack", "NGN"), ("pesapal", "KES"))]  # fmt: skip
-    for url in [*pages, f"{shop.house.sandbox_url}/sandbox/", f"{shop.house.sandbox_url}/sandbox/phone"]:
+    for url in [*pages, f"{shop.stack.sandbox_url}/sandbox/", f"{shop.stack.sandbox_url}/sandbox/phone"]:
         customer.opens(url)
         assert customer.page.evaluate("document.documentElement.scrollWidth") <= 360, url
 
@@ -67,31 +67,31 @@ def test_a_script_in_a_name_is_text(shop: Shop, customer: Visitor, provider: str
 
 def test_the_index_leads_to_payments_and_sends_callbacks_again(shop: Shop, customer: Visitor) -> None:
     payment = shop.orders("pesapal", "650.00", "KES")
-    customer.opens(f"{shop.house.sandbox_url}/sandbox/")
+    customer.opens(f"{shop.stack.sandbox_url}/sandbox/")
     customer.page.get_by_role("row", name="650.00 KES").get_by_role("link").first.click()
     customer.is_at(payment["payment_url"])
     customer.presses("Pay", exact=False)
     shop.hears(payment, "completed")
     shop.quiet()
-    customer.opens(f"{shop.house.sandbox_url}/sandbox/")
+    customer.opens(f"{shop.stack.sandbox_url}/sandbox/")
     before = _sent(shop)
     customer.presses("Send again")
-    customer.is_at(f"{shop.house.sandbox_url}/sandbox/")
+    customer.is_at(f"{shop.stack.sandbox_url}/sandbox/")
     wait_until(lambda: _sent(shop) > before, "the callback is sent again")
     assert shop.payment(payment["id"])["status"] == "completed"
 
 
 def test_every_provider_is_on_the_index(shop: Shop, customer: Visitor) -> None:
-    customer.opens(f"{shop.house.sandbox_url}/sandbox/")
+    customer.opens(f"{shop.stack.sandbox_url}/sandbox/")
     for title in ("M-Pesa", "Stripe", "Chapa", "Paystack", "Pesapal"):
         assert customer.page.get_by_role("heading", name=title).count() == 1, title
     customer.follows("The M-Pesa phone")
-    customer.is_at(f"{shop.house.sandbox_url}/sandbox/phone")
+    customer.is_at(f"{shop.stack.sandbox_url}/sandbox/phone")
 
 
 def test_the_api_page_opens_and_calls_the_api(shop: Shop, make_visitor: MakeVisitor) -> None:
     reader = make_visitor(may_hold_styles=True)
-    reader.page.goto(f"{shop.house.url}/docs")
+    reader.page.goto(f"{shop.stack.url}/docs")
     row = reader.page.locator(".opblock-summary-path", has_text="/api/v1/payments/initialize")
     row.first.wait_for()
     health = reader.page.locator(".opblock", has=reader.page.get_by_text("/health/live", exact=True)).first
@@ -105,11 +105,11 @@ def test_the_api_page_opens_and_calls_the_api(shop: Shop, make_visitor: MakeVisi
 def test_links_to_nowhere_are_pages_or_sentences(shop: Shop) -> None:
     for path in ("stripe/c/pay/cs_none", "chapa/checkout/payment/none", "paystack/checkout/none",
                  "pesapal/iframe/none", "sandbox/phone/none"):  # fmt: skip
-        answer = requests.get(f"{shop.house.sandbox_url}/{path}", timeout=30)
+        answer = requests.get(f"{shop.stack.sandbox_url}/{path}", timeout=30)
         assert answer.status_code == 404 and answer.text.strip() and "Traceback" not in answer.text, path
 
 
-def test_the_watch_sees_what_no_page_may_do(chromium, house) -> None:
+def test_the_watch_sees_what_no_page_may_do(chromium, stack) -> None:
     """These checks are worth something only if they can fail."""
     page = chromium.new_context().new_page()
     watched = Visitor(page, hosts=frozenset())

@@ -13,7 +13,7 @@ from tests.support.browser import Visitor
 def _prompted(shop: Shop, customer: Visitor, amount: int) -> dict[str, object]:
     """A payment whose prompt the customer has opened on the phone."""
     payment = shop.orders("mpesa", str(amount), "KES")
-    customer.opens(f"{shop.house.sandbox_url}/sandbox/phone")
+    customer.opens(f"{shop.stack.sandbox_url}/sandbox/phone")
     customer.follows(f"pay KES {amount} for")
     customer.sees(f"Do you want to pay KES {amount} to 174379")
     return payment
@@ -50,7 +50,7 @@ def test_a_refusal_takes_nothing(
 
 
 def test_the_phone_can_be_taken_in_hand_and_put_down(shop: Shop, customer: Visitor) -> None:
-    customer.opens(f"{shop.house.sandbox_url}/sandbox/phone")
+    customer.opens(f"{shop.stack.sandbox_url}/sandbox/phone")
     customer.types("Phone number", "254711111111")
     customer.presses("Take it")
     customer.sees("254711111111 is in your hand")

@@ -43,7 +43,7 @@ def test_the_bank_decides(
     assert shop.refunds(payment)["status"] == "completed"
     refund = shop.refund_of(payment)
     assert refund["status"] == "processing"
-    customer.opens(f"{shop.house.sandbox_url}/stripe/bank/{refund['provider_refund_id']}")
+    customer.opens(f"{shop.stack.sandbox_url}/stripe/bank/{refund['provider_refund_id']}")
     customer.sees("The refund is pending.")
     customer.presses(answer)
     customer.sees(f"The refund is now {told}.")
@@ -54,7 +54,7 @@ def test_the_bank_decides(
 def test_the_merchant_approves(shop: Shop, customer: Visitor) -> None:
     payment = _paid(shop, customer, "pesapal", "KES")
     assert shop.refunds(payment)["status"] == "completed"
-    customer.opens(f"{shop.house.sandbox_url}/pesapal/dashboard")
+    customer.opens(f"{shop.stack.sandbox_url}/pesapal/dashboard")
     customer.sees("7203.00 KES")
     customer.presses("Approve")
     customer.sees("No refund waits.")
@@ -67,7 +67,7 @@ def test_the_merchant_rejects_and_nothing_is_given_back(shop: Shop, customer: Vi
     before = shop.takings("pesapal", "KES", "refund")
     payment = _paid(shop, customer, "pesapal", "KES")
     shop.refunds(payment)
-    customer.opens(f"{shop.house.sandbox_url}/pesapal/dashboard")
+    customer.opens(f"{shop.stack.sandbox_url}/pesapal/dashboard")
     customer.presses("Reject")
     customer.sees("No refund waits.")
     shop.quiet()

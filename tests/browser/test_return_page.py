@@ -24,7 +24,7 @@ def test_it_says_when_nothing_was_paid(shop: Shop, make_visitor: MakeVisitor) ->
     waiting = make_visitor(java_script_enabled=False)
     waiting.opens(shop.return_page(payment))
     waiting.sees("The payment is being processed.")
-    url = f"{shop.house.url}/api/v1/payments/{payment['id']}/cancel"
+    url = f"{shop.stack.url}/api/v1/payments/{payment['id']}/cancel"
     assert requests.post(url, headers=shop.headers, timeout=30).status_code == 200
     waiting.sees("The payment has failed")
     waiting.sees("Nothing was paid.")

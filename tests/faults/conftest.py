@@ -1,4 +1,4 @@
-"""Running houses for tests that race and kill: real processes, several web workers, a database of their own."""
+"""Running stacks for tests that race and kill: real processes, several web workers, a database of their own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app import create_app
 from app.extensions import db
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
 from tests.support import servers, soundness
-from tests.support.house import House, running_house
+from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 
 WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEVEL": "ERROR"}
@@ -22,15 +22,15 @@ WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEV
 
 @dataclass(frozen=True)
 class Arena:
-    """A running house, and an application on the same database for making people and asking questions."""
+    """A running stack, and an application on the same database for making people and asking questions."""
 
-    house: House
+    stack: Stack
     app: Flask
     settings: dict[str, str]
 
     @property
     def url(self) -> str:
-        return self.house.url
+        return self.stack.url
 
     def reconnect(self) -> None:
         """Let the test's own application forget its connections: Postgres was away."""
@@ -52,7 +52,7 @@ class Arena:
     def assert_sound(self, *, timeout_s: float = 30.0) -> None:
         """The books, the log and the answers are in order; no request met an error nobody had foreseen."""
         soundness.assert_sound(self.app, timeout_s=timeout_s)
-        assert "unhandled" not in self.house.log("app").read_text(), "a 500 was answered"
+        assert "unhandled" not in self.stack.log("web").read_text(), "a 500 was answered"
 
 
 @contextmanager
@@ -66,8 +66,8 @@ def open_arena(
         var_dir=folder / "files", **(WEB | more),
     )  # fmt: skip
     app = create_app(settings)
-    with running_house(settings, folder) as house:
-        arena = Arena(house, app, settings)
+    with running_stack(settings, folder) as stack:
+        arena = Arena(stack, app, settings)
         yield arena
     arena.reconnect()
 
@@ -75,7 +75,7 @@ def open_arena(
 @pytest.fixture(scope="session")
 def shared_arena(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
     """For tests that race and leave every process as they found it."""
-    with open_arena(servers.postgres(), redis_server, tmp_path_factory.mktemp("house")) as arena:
+    with open_arena(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as arena:
         yield arena
 
 

@@ -34,8 +34,8 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
 def own_arena(
     own_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Arena]:
-    """A house with a Postgres of its own."""
-    with open_arena(own_postgres, redis_server, tmp_path_factory.mktemp("house")) as arena:
+    """A stack with a Postgres of its own."""
+    with open_arena(own_postgres, redis_server, tmp_path_factory.mktemp("stack")) as arena:
         yield arena
 
 

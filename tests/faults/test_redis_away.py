@@ -37,8 +37,8 @@ def own_redis() -> Iterator[servers.EmbeddedRedis]:
 
 @pytest.fixture(scope="module")
 def own_arena(own_redis: servers.EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
-    """A house with a Redis of its own."""
-    with open_arena(servers.postgres(), own_redis, tmp_path_factory.mktemp("house")) as arena:
+    """A stack with a Redis of its own."""
+    with open_arena(servers.postgres(), own_redis, tmp_path_factory.mktemp("stack")) as arena:
         yield arena
 
 

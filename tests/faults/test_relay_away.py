@@ -65,7 +65,7 @@ def payer(own_arena: Arena, recipient: Person) -> Payer:
 def test_an_hour_without_a_relay(own_arena: Arena, payer: Payer, recipient: Person) -> None:
     """4,040 payments wait; requests do not. Afterwards all are published, each object's events in order."""
     usual = statistics.median(payer.pay() for _ in range(20))
-    own_arena.house.kill("relay")
+    own_arena.stack.kill("relay")
     began = time.monotonic()
     for _ in range(BATCHES):
         payer.pay_many()
@@ -79,7 +79,7 @@ def test_an_hour_without_a_relay(own_arena: Arena, payer: Payer, recipient: Pers
     # The recipient spends what only waits, which folds it on the way: sooner than it was written.
     back = Payer(own_arena, recipient, payer.target, payer.source)
     assert back.pay() < filling_s
-    own_arena.house.start("relay")
+    own_arena.stack.start("relay")
     wait_published(own_arena.app, timeout_s=60)
     own_arena.assert_sound(timeout_s=1)
     assert balance_of(own_arena.app, recipient, payer.target) == f"{(paid - 1) / 100:.2f}"

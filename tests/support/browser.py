@@ -22,7 +22,7 @@ def find_chromium() -> str | None:
 
 
 class _Reader(HTMLParser):
-    """Collects what no page of this house may hold."""
+    """Collects what no page of the gateway may hold."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,7 +15,7 @@ from pathlib import Path
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
 
 POSTGRES_FOLDER = "MALIPO_TEST_POSTGRES"
-TEMPLATE = "template_house"
+TEMPLATE = "malipo_template"
 
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "300"}
 """Tests of durability start a Postgres of their own, with fsync on."""
@@ -58,7 +58,7 @@ def migrate(server: EmbeddedPostgres, database: str) -> None:
 def new_database(server: EmbeddedPostgres | None = None) -> str:
     """The name of a fresh, migrated database in the session's Postgres, or in one of the test's own."""
     server = server or postgres()
-    name = f"house_{secrets.token_hex(4)}"
+    name = f"malipo_test_{secrets.token_hex(4)}"
     if server.has_database(TEMPLATE):
         server.create_database(name, template=TEMPLATE)
     else:

@@ -16,7 +16,7 @@ from flask import Flask
 from app import create_app
 from launcher.embedded import APPLICATION, OWNER, SUPERUSER, EmbeddedRedis
 from tests.support import servers, soundness
-from tests.support.house import House, running_house
+from tests.support.stack import Stack, running_stack
 from tests.support.tenants import Shop, make_shop
 from tests.support.world import CURRENCIES, CUSTOMER
 
@@ -43,9 +43,9 @@ class Told:
 
 @dataclass
 class Stage:
-    """A running house, a merchant's key, and an application on the same database for questions."""
+    """A running stack, a merchant's key, and an application on the same database for questions."""
 
-    house: House
+    stack: Stack
     app: Flask
     shop: Shop
     superuser_url: str
@@ -63,7 +63,7 @@ class Stage:
     def _post(self, path: str, body: dict[str, Any]) -> Told:
         began = time.monotonic()
         answer = requests.post(
-            f"{self.house.url}/api/v1{path}",
+            f"{self.stack.url}/api/v1{path}",
             json=body,
             headers=self.shop.headers | {"Idempotency-Key": str(uuid.uuid4())},
             timeout=60,
@@ -71,12 +71,12 @@ class Stage:
         return Told(answer.status_code, answer.json(), time.monotonic() - began)
 
     def control(self, wanted: dict[str, Any]) -> None:
-        answer = requests.post(f"{self.house.sandbox_url}/sandbox/control", json=wanted, timeout=30)
+        answer = requests.post(f"{self.stack.sandbox_url}/sandbox/control", json=wanted, timeout=30)
         assert answer.status_code == 200, answer.text
 
     def book(self, provider: str) -> dict[str, Any]:
         """What the provider really did: `entries`, and `totals` by currency."""
-        answer = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=30)
+        answer = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
@@ -94,7 +94,7 @@ def running_stage(redis: EmbeddedRedis, folder: Path, **more: str) -> Iterator[S
         REALTIME="external", WEB_WORKERS="1", LOG_LEVEL="ERROR", SANDBOX_AUTOPAY_S="0", **more,
     )  # fmt: skip
     app = create_app(settings)
-    del settings["SANDBOX_URL"]  # the house has simulators of its own
-    with running_house(settings, folder, processes=("sandbox", "app", "relay", "worker")) as house:
-        yield Stage(house, app, make_shop(app), postgres.url(SUPERUSER, database))
-        assert "unhandled" not in house.log("app").read_text(), "a 500 was answered"
+    del settings["SANDBOX_URL"]  # the stack has its own simulators
+    with running_stack(settings, folder, processes=("sandbox", "web", "relay", "worker")) as stack:
+        yield Stage(stack, app, make_shop(app), postgres.url(SUPERUSER, database))
+        assert "unhandled" not in stack.log("web").read_text(), "a 500 was answered"

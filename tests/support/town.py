@@ -1,4 +1,4 @@
-"""A town of customers around a running house, and whether the house kept every word it gave them."""
+"""A town of customers around a running stack, and whether the stack kept every word it gave them."""
 
 from __future__ import annotations
 

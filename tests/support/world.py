@@ -25,7 +25,7 @@ from app import clock, create_app, ledger
 from app.services.tenants import tenants
 from app.unit_of_work import reading
 from app.worker.runner import run_job
-from tests.support.house import free_port
+from launcher.addresses import free_port
 from tests.support.sandbox import RunningSandbox, running_sandbox
 from tests.support.waiting import wait_until
 

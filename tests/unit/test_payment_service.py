@@ -222,7 +222,7 @@ def claim() -> Claim:
 
 
 class TestRouting:
-    """Where an order goes; the house's six accounts are configured as in the demo."""
+    """Where an order goes; the platform's six provider accounts are configured as in the demo."""
 
     @pytest.mark.parametrize(
         ("asked", "currency", "adapter"),

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 DOCUMENT = Path(__file__).with_name("document_001.txt").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ PAGINATION = set(re.findall(r"'(\w+)': pagination\.", DOCUMENT))
 class Reader:
     """Somebody with the document and a shell."""
 
-    house: House
+    stack: Stack
     environment: dict[str, str]
     folder: Path
     keys: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -47,7 +47,7 @@ class Reader:
         """What the command prints: JSON, and nothing else."""
         command = command.replace("{transaction_id}", transaction_id)
         done = subprocess.run(
-            ["bash", "-c", command.replace("localhost:5000", f"localhost:{self.house.port}")],
+            ["bash", "-c", command.replace("localhost:5000", f"localhost:{self.stack.port}")],
             check=False, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,7 +56,7 @@ class Reader:
 
     def call(self, method: str, path: str, *, key: str | None = None, **content: Any) -> requests.Response:
         headers = {"Idempotency-Key": f"{key}-{self.keys}"} if key else {}
-        url = f"{self.house.url}/api/v1/payments{path}"
+        url = f"{self.stack.url}/api/v1/payments{path}"
         return requests.request(method, url, headers=headers, timeout=20, **content)
 
     def wait_until_paid(self, payment_id: str) -> None:
@@ -66,13 +66,13 @@ class Reader:
 
 
 @pytest.fixture
-def reader(merchant: House, shell: dict[str, str], tmp_path: Path) -> Reader:
+def reader(merchant: Stack, shell: dict[str, str], tmp_path: Path) -> Reader:
     return Reader(merchant, shell, tmp_path)
 
 
 @pytest.fixture
-def first_day(demo: House, shell: dict[str, str], tmp_path: Path) -> Reader:
-    """A reader who is the first to use the house."""
+def first_day(demo: Stack, shell: dict[str, str], tmp_path: Path) -> Reader:
+    """A reader who is the first to use the gateway."""
     return Reader(demo, shell, tmp_path)
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
 from tests.support.realtime import (
     JavaScriptClient,
     PythonClient,
@@ -19,6 +18,7 @@ from tests.support.realtime import (
     javascript_client,
     python_client,
 )
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 DOCUMENT = Path(__file__).with_name("document_001.txt").read_text(encoding="utf-8")
@@ -33,18 +33,18 @@ def javascript() -> None:
     install_javascript()
 
 
-def connected(house: House, language: str) -> AbstractContextManager[Any]:
-    return python_client(house.url) if language == "python" else javascript_client(house.url)
+def connected(stack: Stack, language: str) -> AbstractContextManager[Any]:
+    return python_client(stack.url) if language == "python" else javascript_client(stack.url)
 
 
-def initialize(house: House, provider: str, amount: object, currency: str) -> dict[str, Any]:
+def initialize(stack: Stack, provider: str, amount: object, currency: str) -> dict[str, Any]:
     body = {
         "provider": provider, "amount": amount, "currency": currency,
         "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe", "id": "cust-5"},
         "metadata": {"order_id": "ORD-12345"},
     }  # fmt: skip
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    answer = requests.post(f"{house.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=30)
+    answer = requests.post(f"{stack.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()["data"]
     return found
@@ -59,7 +59,7 @@ def events(client: Client, payment_id: str) -> list[str]:
 @pytest.mark.parametrize("language", ["python", "javascript"])
 @pytest.mark.parametrize(("provider", "currency"), [("mpesa", "KES"), ("stripe", "USD")])
 def test_a_payment_is_watched_from_the_first_step_to_the_last(
-    merchant: House, language: str, provider: str, currency: str
+    merchant: Stack, language: str, provider: str, currency: str
 ) -> None:
     with connected(merchant, language) as client:
         (greeting,) = client.notes.wait_for("connected")
@@ -83,7 +83,7 @@ def test_a_payment_is_watched_from_the_first_step_to_the_last(
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
-def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: House, language: str) -> None:
+def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: Stack, language: str) -> None:
     payment = initialize(merchant, "cpay", 1000, "KES")
     with connected(merchant, language) as client:
         client.notes.wait_for("connected")
@@ -108,14 +108,14 @@ def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: Hou
         assert others == []
 
 
-def refund(house: House, payment_id: str, amount: int) -> None:
+def refund(stack: Stack, payment_id: str, amount: int) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    url = f"{house.url}/api/v1/payments/{payment_id}/refund"
+    url = f"{stack.url}/api/v1/payments/{payment_id}/refund"
     answer = requests.post(url, json={"amount": amount, "reason": "x"}, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
 
 
-def test_a_failed_payment_is_told_as_failed(merchant: House) -> None:
+def test_a_failed_payment_is_told_as_failed(merchant: Stack) -> None:
     with python_client(merchant.url) as client:
         payment = initialize(merchant, "mpesa", 7102, "KES")  # the simulated customer cancels
         client.subscribe(payment["id"])

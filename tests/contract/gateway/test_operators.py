@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from app.config.loader import ConfigError, load
-from tests.support.house import PROJECT, House
+from launcher.paths import PROJECT
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 SECRETS = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)  # fmt: skip
@@ -48,7 +49,7 @@ def test_settings_are_read_as_people_write_them() -> None:
     assert read["PUBLIC_URL"] == "https://pay.example.com"  # paths are put behind it
 
 
-def test_a_provider_that_is_half_configured_is_named(merchant: House) -> None:
+def test_a_provider_that_is_half_configured_is_named(merchant: Stack) -> None:
     live = {"GATEWAY_ENV": "production", "STRIPE_API_KEY": "sk_live_1", "LOG_LEVEL": "INFO"}
     done = flask(merchant, "fees", "list", settings=live)
     (line,) = [line for line in done.stderr.splitlines() if "provider.half_configured" in line]
@@ -59,21 +60,21 @@ def test_a_provider_that_is_half_configured_is_named(merchant: House) -> None:
 
 
 def flask(
-    house: House, *words: str, settings: Mapping[str, str] | None = None
+    stack: Stack, *words: str, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = house.environment | (settings or {})
+    environment = stack.environment | (settings or {})
     return subprocess.run(
         ["flask", *words], check=False, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100
     )  # fmt: skip
 
 
-def initialize(house: House, **differing: Any) -> str:
+def initialize(stack: Stack, **differing: Any) -> str:
     order = {
         "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
         **differing,
     }  # fmt: skip
     answer = requests.post(
-        f"{house.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": uuid.uuid4().hex},
+        f"{stack.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": uuid.uuid4().hex},
         timeout=60,
     )  # fmt: skip
     assert answer.status_code == 201, answer.text
@@ -81,12 +82,12 @@ def initialize(house: House, **differing: Any) -> str:
     return found
 
 
-def get(house: House, payment: str) -> dict[str, Any]:
-    data: dict[str, Any] = requests.get(f"{house.url}/api/v1/payments/{payment}", timeout=20).json()["data"]
+def get(stack: Stack, payment: str) -> dict[str, Any]:
+    data: dict[str, Any] = requests.get(f"{stack.url}/api/v1/payments/{payment}", timeout=20).json()["data"]
     return data
 
 
-def test_what_waits_for_a_decision_is_listed(merchant: House) -> None:
+def test_what_waits_for_a_decision_is_listed(merchant: Stack) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
     told = flask(merchant, "payments", "waiting")
@@ -98,7 +99,7 @@ def test_what_waits_for_a_decision_is_listed(merchant: House) -> None:
     assert told_there is not None and float(told_there[1]) == len(told.stdout.splitlines())
 
 
-def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: House) -> None:
+def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: Stack) -> None:
     payment = initialize(merchant)
     wait_until(lambda: get(merchant, payment)["status"] == "completed", "the payment", every_s=0.2)
     refund = requests.post(
@@ -125,6 +126,6 @@ def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: House) 
         assert hidden not in text
 
 
-def test_a_payment_that_is_none_is_a_sentence(merchant: House) -> None:
+def test_a_payment_that_is_none_is_a_sentence(merchant: Stack) -> None:
     told = flask(merchant, "payments", "show", str(uuid.uuid4()))
     assert (told.returncode, told.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

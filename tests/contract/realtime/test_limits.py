@@ -9,22 +9,22 @@ import pytest
 import requests
 import socketio
 
-from tests.contract.realtime.conftest import MakeHouse, Payer
-from tests.support.house import House
+from tests.contract.realtime.conftest import MakeStack, Payer
 from tests.support.realtime import PythonClient, python_client
+from tests.support.stack import Stack
 from tests.support.waiting import SLACK_S, wait_until
 
 PLACES = 3
 
 
 @pytest.fixture(params=["embedded", "realtime process"])
-def url(house: House, request: pytest.FixtureRequest) -> str:
-    return house.url if request.param == "embedded" else house.realtime_url
+def url(stack: Stack, request: pytest.FixtureRequest) -> str:
+    return stack.url if request.param == "embedded" else stack.realtime_url
 
 
 @pytest.fixture
-def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
-    return make_payer(house)
+def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
+    return make_payer(stack)
 
 
 def is_served(client: PythonClient, payment_id: str) -> bool:
@@ -149,53 +149,53 @@ def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, 
     assert requests.post(address, data=b"3", timeout=30).status_code == 400  # it is gone
 
 
-def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_house: MakeHouse) -> None:
-    house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
-    with python_client(house.url), python_client(house.url):
-        with python_client(house.url):
-            refused = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_stack: MakeStack) -> None:
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+    with python_client(stack.url), python_client(stack.url):
+        with python_client(stack.url):
+            refused = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             assert refused.status_code == 503
             assert refused.json()["code"] == "TOO_MANY_CLIENTS"
             assert refused.headers["Retry-After"] == "5"
             with pytest.raises(socketio.exceptions.ConnectionError):
-                socketio.Client(reconnection=False).connect(house.url)
+                socketio.Client(reconnection=False).connect(stack.url)
             for _ in range(10):
-                assert requests.get(f"{house.url}/health/live", timeout=SLACK_S).status_code == 200
+                assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
 
         def a_place_is_free() -> bool:
-            answer = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+            answer = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             return answer.status_code == 200
 
         wait_until(a_place_is_free, "a place for the next client")
 
 
-def test_half_open_polls_leave_threads_for_rest(make_house: MakeHouse) -> None:
+def test_half_open_polls_leave_threads_for_rest(make_stack: MakeStack) -> None:
     """Each place polls many times at once, which no honest client does: the requests in flight are bounded too."""
-    house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
     sessions = []
     for _ in range(PLACES):
-        opened = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+        opened = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
         sessions.append(opened.text.split('"sid":"')[1].split('"')[0])
-    polls = [_hanging_poll(house, sid) for sid in sessions for _ in range(20)]
+    polls = [_hanging_poll(stack, sid) for sid in sessions for _ in range(20)]
     try:
-        assert requests.get(f"{house.url}/health/live", timeout=SLACK_S).status_code == 200
+        assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
     finally:
         for poll in polls:
             poll.close()
 
 
-def _hanging_poll(house: House, sid: str) -> Any:
+def _hanging_poll(stack: Stack, sid: str) -> Any:
     import socket
 
-    connection = socket.create_connection(("127.0.0.1", house.port))
+    connection = socket.create_connection(("127.0.0.1", stack.port))
     request = (
-        f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n\r\n"
+        f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n\r\n"
     )
     connection.sendall(request.encode())
     return connection
 
 
-def test_the_app_stops_within_seconds_though_clients_are_connected(make_house: MakeHouse) -> None:
-    house = make_house("app")
-    with python_client(house.url, reconnection=False), python_client(house.url, reconnection=False):
-        assert house.stop("app") < 4 + SLACK_S
+def test_the_app_stops_within_seconds_though_clients_are_connected(make_stack: MakeStack) -> None:
+    stack = make_stack("web")
+    with python_client(stack.url, reconnection=False), python_client(stack.url, reconnection=False):
+        assert stack.stop("web") < 4 + SLACK_S

@@ -10,21 +10,21 @@ import pytest
 import socketio
 
 from tests.contract.realtime.conftest import Payer
-from tests.support.house import House
 from tests.support.realtime import javascript_client, python_client
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 STEPS = ["pending", "completed"]
 
 
 @pytest.fixture(params=["embedded", "realtime process"])
-def url(house: House, request: pytest.FixtureRequest) -> str:
-    return house.url if request.param == "embedded" else house.realtime_url
+def url(stack: Stack, request: pytest.FixtureRequest) -> str:
+    return stack.url if request.param == "embedded" else stack.realtime_url
 
 
 @pytest.fixture
-def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
-    return make_payer(house)
+def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
+    return make_payer(stack)
 
 
 def test_the_python_client_sees_every_step(payer: Payer, url: str) -> None:
@@ -107,28 +107,28 @@ def test_whoever_subscribes_in_the_middle_sees_the_rest_and_never_a_step_back(pa
             assert steps.count("completed") == 1, steps
 
 
-def test_a_client_in_two_rooms_of_a_payment_gets_each_step_once(payer: Payer, house: House, url: str) -> None:
+def test_a_client_in_two_rooms_of_a_payment_gets_each_step_once(payer: Payer, stack: Stack, url: str) -> None:
     with python_client(url, payer.sender.access_token) as client:
-        house.kill("relay")
+        stack.kill("relay")
         payment_id = payer.pay()
         client.subscribe(payment_id)
         client.notes.wait_for("transaction_update")  # its present state, from no event yet
-        house.start("relay")
+        stack.start("relay")
         client.notes.wait_for_steps(payment_id)
         later = payer.pay()
         client.notes.wait_for_steps(later)
         assert client.notes.steps(payment_id) == ["pending", *STEPS]
 
 
-def test_after_unsubscribing_nothing_comes(payer: Payer, house: House, url: str) -> None:
+def test_after_unsubscribing_nothing_comes(payer: Payer, stack: Stack, url: str) -> None:
     with python_client(url, payer.recipient.access_token) as witness, python_client(url) as watcher:
-        house.kill("relay")  # the payment stays unpublished while the watcher comes and goes
+        stack.kill("relay")  # the payment stays unpublished while the watcher comes and goes
         payment_id = payer.pay()
         watcher.subscribe(payment_id)
         watcher.notes.wait_for("transaction_update")
         watcher.emit("unsubscribe_transaction", {"transaction_id": payment_id})
         unsubscribed = watcher.notes.wait_for("unsubscribed")
-        house.start("relay")
+        stack.start("relay")
         witness.notes.wait_for_steps(payment_id)
         later = payer.pay()
         watcher.subscribe(later)
@@ -138,9 +138,9 @@ def test_after_unsubscribing_nothing_comes(payer: Payer, house: House, url: str)
     assert watcher.notes.steps(payment_id) == ["pending"]
 
 
-def test_nothing_is_pushed_before_it_is_committed(payer: Payer, house: House, url: str) -> None:
+def test_nothing_is_pushed_before_it_is_committed(payer: Payer, stack: Stack, url: str) -> None:
     known: list[bool] = []
-    with psycopg2.connect(house.environment["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+    with psycopg2.connect(stack.environment["DATABASE_URL"]) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         with python_client(url, payer.sender.access_token) as client:
 
@@ -166,13 +166,13 @@ def test_a_refused_payment_is_not_pushed(payer: Payer, url: str) -> None:
 
 
 def test_what_happened_while_no_relay_ran_is_pushed_when_one_runs_again(
-    payer: Payer, house: House, url: str
+    payer: Payer, stack: Stack, url: str
 ) -> None:
     with python_client(url, payer.sender.access_token) as client:
-        house.kill("relay")
+        stack.kill("relay")
         payments = [payer.pay() for _ in range(3)]
         assert client.notes.of("transaction_update") == []
-        house.start("relay")
+        stack.start("relay")
         for payment_id in payments:
             assert client.notes.wait_for_steps(payment_id) == STEPS
         shown = [update["transaction"]["id"] for update in client.notes.of("transaction_update")]

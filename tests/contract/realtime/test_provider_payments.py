@@ -14,10 +14,10 @@ from flask import Flask
 
 from app import create_app
 from app.services.tenants import api_keys
-from tests.contract.realtime.conftest import MakeHouse
+from tests.contract.realtime.conftest import MakeStack
 from tests.support.factories import make_user
-from tests.support.house import House
 from tests.support.realtime import PythonClient, javascript_client, python_client
+from tests.support.stack import Stack
 from tests.support.tenants import Shop, fund_shop, make_shop
 from tests.support.waiting import SLACK_S, wait_until
 
@@ -26,7 +26,7 @@ from tests.support.waiting import SLACK_S, wait_until
 class Seller:
     """A merchant whose customers pay through CPay."""
 
-    house: House
+    stack: Stack
     app: Flask
     shop: Shop
     realtime_url: str
@@ -46,33 +46,33 @@ class Seller:
     def post(self, path: str, body: dict[str, Any] | None = None) -> requests.Response:
         headers = self.shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
         return requests.post(
-            f"{self.house.url}/api/v1/payments{path}", json=body, headers=headers, timeout=30
+            f"{self.stack.url}/api/v1/payments{path}", json=body, headers=headers, timeout=30
         )
 
     def get(self, payment_id: str) -> dict[str, Any]:
-        url = f"{self.house.url}/api/v1/payments/{payment_id}"
+        url = f"{self.stack.url}/api/v1/payments/{payment_id}"
         return requests.get(url, headers=self.shop.headers, timeout=30).json()["data"]
 
 
-def _seller(house: House, realtime_url: str) -> Seller:
-    app = create_app(house.environment | {"LOG_LEVEL": "WARNING"})
+def _seller(stack: Stack, realtime_url: str) -> Seller:
+    app = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
     shop = make_shop(app)
     fund_shop(app, shop, 1_000_000)
-    return Seller(house, app, shop, realtime_url)
+    return Seller(stack, app, shop, realtime_url)
 
 
 @pytest.fixture(scope="module")
-def demo(house: House) -> Seller:
-    return _seller(house, house.url)
+def demo(stack: Stack) -> Seller:
+    return _seller(stack, stack.url)
 
 
 @pytest.fixture(scope="module")
-def production(make_house: MakeHouse) -> Seller:
-    house = make_house(
-        "app", "relay", "realtime", mode="production", REALTIME="external", ALLOW_TEST_PROVIDERS="true", CPAY_API_KEY="a-key-of-cpay",
+def production(make_stack: MakeStack) -> Seller:
+    stack = make_stack(
+        "web", "relay", "realtime", mode="production", REALTIME="external", ALLOW_TEST_PROVIDERS="true", CPAY_API_KEY="a-key-of-cpay",
         CPAY_API_SECRET="a-secret-of-cpay", PUBLIC_URL="https://pay.example.com",
     )  # fmt: skip
-    return _seller(house, house.realtime_url)
+    return _seller(stack, stack.realtime_url)
 
 
 @pytest.fixture(params=["demo", "production"])

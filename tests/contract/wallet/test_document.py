@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
+from tests.support.stack import Stack
 from tour.people import PASSWORD
 
 DOCUMENT = Path(__file__).with_name("document_000.txt").read_text(encoding="utf-8")
@@ -25,10 +25,10 @@ PAYING, BATCH, ERROR_HANDLING = PROGRAMS
 class Reader:
     """Somebody who follows the document: one namespace, programs pasted into it one after the other."""
 
-    def __init__(self, house: House, capsys: pytest.CaptureFixture[str]) -> None:
-        self.url = f"{house.url}/api/v1"
+    def __init__(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url = f"{stack.url}/api/v1"
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
-        self._port = house.port
+        self._port = stack.port
         self._capsys = capsys
 
     def token_of(self, email: str) -> str:
@@ -58,7 +58,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(demo: House, capsys: pytest.CaptureFixture[str]) -> Reader:
+def reader(demo: Stack, capsys: pytest.CaptureFixture[str]) -> Reader:
     return Reader(demo, capsys)
 
 

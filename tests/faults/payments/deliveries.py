@@ -52,7 +52,7 @@ def latest(world: World, provider: str) -> Delivery:
 SECRETS: Final = MappingProxyType({
     "stripe": "whsec_sandbox", "chapa": "chapa-sandbox-hook", "paystack": "sk_test_sandbox_paystack",
 })  # fmt: skip
-"""The house's: those of the simulators."""
+"""Of the platform's accounts: the simulators' secrets."""
 
 SIGNED: Final = tuple(SECRETS)
 

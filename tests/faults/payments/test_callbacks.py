@@ -134,7 +134,7 @@ def test_another_tenants_signature_says_nothing_about_ours(world: World, provide
     body = SUCCESS[provider](attempt, AMOUNT)
     assert signed(world, provider, body, secret=secret, token=token).send().status_code == 200
     assert signed(world, provider, body, secret=secret).send().status_code == 401, (
-        "not at the house's address"
+        "not at the platform account's address"
     )
     assert signed(world, provider, body, secret=SECRETS[provider], token=token).send().status_code == 401
     world.run_due()

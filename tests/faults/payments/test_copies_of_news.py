@@ -126,7 +126,7 @@ def test_a_forged_one_takes_no_place(world: World, provider: str) -> None:
 
 def test_a_copy_at_the_common_address(world: World) -> None:
     """M-Pesa signs nothing: what came to the payment's own secret address is vouched for, and a copy that came to the
-    house's before it is not. Breaks when they share a place: the receipt would never be believed."""
+    platform account's before it is not. Breaks when they share a place: the receipt would never be believed."""
     payment_id, attempt = _begin_unpaid(world, "mpesa")
     _customer_pays(world, payment_id)
     real = latest(world, "mpesa")
@@ -163,13 +163,13 @@ def test_anothers_news_of_the_same_name_takes_no_place(world: World) -> None:
     """
     shop, token = _own_chapa(world, "hook-of-one")
     _, strangers = _own_chapa(world, "hook-of-another")
-    house_headers, world.headers = world.headers, shop.headers
+    usual_headers, world.headers = world.headers, shop.headers
     try:
         payment_id, attempt = _begin_unpaid(world, "chapa")
         body = SUCCESS["chapa"](attempt, 100)
         copies = [
             signed(world, "chapa", body, secret="hook-of-another", token=strangers),
-            signed(world, "chapa", body, secret=SECRETS["chapa"]),  # the house's own account
+            signed(world, "chapa", body, secret=SECRETS["chapa"]),  # the platform's own account
         ]
         _customer_pays(world, payment_id)
         for copy in copies:
@@ -181,4 +181,4 @@ def test_anothers_news_of_the_same_name_takes_no_place(world: World) -> None:
         assert world.payment(payment_id)["status"] == "completed"
         assert [event.state for event in _news(world, attempt)] == ["ignored", "ignored", "processed"]
     finally:
-        world.headers = house_headers
+        world.headers = usual_headers

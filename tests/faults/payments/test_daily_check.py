@@ -15,7 +15,7 @@ DAY_S = 86_400
 
 
 def _start(world: World) -> None:
-    """As on the first day of a house."""
+    """As in a new installation."""
     _change(world, "DELETE FROM jobs WHERE kind = 'reconciliation.daily'")
     _start_again(world)
 

@@ -34,7 +34,7 @@ WORKERS_PLACES = 4
 HANG_S = 10
 BURST = 24
 CONFIRMED = 20
-"""Payments whose confirmation hangs: more than the worker has threads (tests/support/house.py)."""
+"""Payments whose confirmation hangs: more than the worker has threads (Procfile)."""
 
 ROUNDS, PHASE_S = 3, 7.5
 PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}

@@ -74,11 +74,11 @@ def _entries(world: World, attempt: Any) -> list[str]:
 def test_the_same_ids_on_two_accounts(world: World, own_account: dict[str, str]) -> None:
     """Breaks when one merchant's charge stands in the way of another's."""
     first = _paid(world)
-    house, world.headers = world.headers, own_account
+    usual_headers, world.headers = world.headers, own_account
     try:
         second = _waiting(world)
     finally:
-        world.headers = house
+        world.headers = usual_headers
     assert second.account_id is not None
     assert _learns(world, second, first) == {"status": "completed", "review": None}
     assert _entries(world, second) == ["payment"]
@@ -105,11 +105,11 @@ def test_the_same_ids_on_one_account_in_two_environments(world: World) -> None:
 def test_the_database_keeps_it_too(world: World, own_account: dict[str, str], column: str) -> None:
     """Two results that are applied at once are not seen by each other: then the index decides. Breaks without it."""
     first, second = _paid(world), _paid(world)
-    house, world.headers = world.headers, own_account
+    usual_headers, world.headers = world.headers, own_account
     try:
         elsewhere = _waiting(world)
     finally:
-        world.headers = house
+        world.headers = usual_headers
     same = f"UPDATE payment_attempts SET {column} = :value WHERE id = :i"
     with pytest.raises(IntegrityError, match=f"payment_attempts_{column}"):
         _write(world, same, i=second.id, value=getattr(first, column))

@@ -26,7 +26,7 @@ from app.unit_of_work import reading, transaction
 from tests.support.world import World
 
 
-def _house(world: World, name: str) -> Provider:
+def _platform_adapter(world: World, name: str) -> Provider:
     with world.app.app_context():
         return provider_accounts.for_tenant(world.tenant_id, name).provider
 
@@ -52,7 +52,7 @@ def test_a_late_no_does_not_hand_on_what_was_sent_again(
         real(request)  # the second sending arrives
         raise RateLimited
 
-    _beside(monkeypatch, _house(world, "chapa"), "_charge", overtaken)
+    _beside(monkeypatch, _platform_adapter(world, "chapa"), "_charge", overtaken)
     payment_id = world.begin("auto", 100, currency="ETB")
     monkeypatch.undo()
     assert world.settle(payment_id)["status"] == "completed"
@@ -68,7 +68,7 @@ def test_an_error_in_reading_the_answer_is_no_refusal(world: World, monkeypatch:
         real(request)
         raise InvalidAmount
 
-    _beside(monkeypatch, _house(world, "stripe"), "_charge", stumbles)
+    _beside(monkeypatch, _platform_adapter(world, "stripe"), "_charge", stumbles)
     answer = world.initialize("stripe", 100)
     assert (answer.status_code, answer.json()["data"]["status"]) == (201, "processing")
     monkeypatch.undo()
@@ -192,7 +192,7 @@ def test_unsigned_nonsense_is_400(world: World, word: str) -> None:
 
 def test_no_provider_is_called_with_a_connection_in_hand(world: World) -> None:
     """Breaks when the unit of work does not say what it holds."""
-    provider = _house(world, "cpay")
+    provider = _platform_adapter(world, "cpay")
     handle = ChargeReference("r", "L", Money(100, "USD"), clock.now())
     with world.app.app_context():
         with reading() as session:

@@ -26,12 +26,12 @@ from app.unit_of_work import reading
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.faults.payments.expectations import SILENT, TABLE, Expected
 from tests.support import servers
-from tests.support.house import House, running_house
 from tests.support.soundness import query
+from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 from tests.support.world import CURRENCIES, CUSTOMER, HTTP_PROVIDERS
 
-PROCESSES = ("app", "relay", "worker", "sandbox")
+PROCESSES = ("web", "relay", "worker", "sandbox")
 TIMEOUT_S = 2
 ASKABLE = sorted(set(HTTP_PROVIDERS) - set(SILENT))
 CUSTOMERS_TAKE_S = 30
@@ -47,10 +47,10 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND backend_type
 
 
 class Scene:
-    """A running house, a merchant of it, and its database."""
+    """A running stack, a merchant of it, and its database."""
 
-    def __init__(self, house: House, app: Flask) -> None:
-        self.house, self.app = house, app
+    def __init__(self, stack: Stack, app: Flask) -> None:
+        self.stack, self.app = stack, app
         with app.app_context():
             _, self._key = tenants.create_tenant("Scene", "growth")
 
@@ -58,11 +58,11 @@ class Scene:
         return query(self.app, statement, **values)
 
     def control(self, **wanted: Any) -> None:
-        url = f"{self.house.sandbox_url}/sandbox/control"
+        url = f"{self.stack.sandbox_url}/sandbox/control"
         assert requests.post(url, json=wanted, timeout=30).status_code == 200
 
     def book(self, provider: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=30)
+        answer = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30)
         found: dict[str, Any] = answer.json()
         return found
 
@@ -74,7 +74,7 @@ class Scene:
                 "provider": provider, "amount": 100, "currency": CURRENCIES[provider], "customer": CUSTOMER,
             }  # fmt: skip
             headers = {"X-TENANT-API-KEY": self._key, "Idempotency-Key": uuid.uuid4().hex}
-            url = f"{self.house.url}/api/v1/payments/initialize"
+            url = f"{self.stack.url}/api/v1/payments/initialize"
             with suppress(requests.RequestException):
                 requests.post(url, json=body, headers=headers, timeout=60)
 
@@ -127,10 +127,10 @@ def scene(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scene]:
         mode="demo", var_dir=tmp_path / "files", PROVIDER_TIMEOUT_S=str(TIMEOUT_S), WEB_WORKERS="1", WEB_THREADS="32",
         REALTIME="external",
     )  # fmt: skip
-    del settings["SANDBOX_URL"]  # the house's own
+    del settings["SANDBOX_URL"]  # the stack has its own simulators
     app = create_app({**settings, "SANDBOX_URL": "http://127.0.0.1:9"})
-    with running_house(settings, tmp_path, processes=PROCESSES) as house:
-        yield Scene(house, app)
+    with running_stack(settings, tmp_path, processes=PROCESSES) as stack:
+        yield Scene(stack, app)
 
 
 @contextmanager
@@ -142,7 +142,7 @@ def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
     stop = threading.Event()
 
     def hold() -> None:
-        url = scene.house.environment["DATABASE_URL"]
+        url = scene.stack.environment["DATABASE_URL"]
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             held = 0
             while held < count and not stop.is_set():
@@ -182,10 +182,10 @@ def test_the_web_is_killed_between_answer_and_commit(scene: Scene) -> None:
         crowd = scene.order_all()
         wait_for_waiting(scene, len(HTTP_PROVIDERS))
         assert {row.state for row in scene.rows("SELECT state FROM payment_attempts")} == {"sending"}
-        scene.house.kill("app")
+        scene.stack.kill("web")
         release()
         crowd.join()
-    scene.house.start("app")
+    scene.stack.start("web")
     # Whoever can be asked is: only where nothing else is left the callback brings the news.
     lost = [{"fault": "callback_lost", "operation": "callback", "provider": name} for name in ASKABLE]
     scene.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
@@ -206,10 +206,10 @@ def test_the_worker_is_killed_between_answer_and_commit(scene: Scene) -> None:
     with rows_held(scene, len(HTTP_PROVIDERS)) as release:
         scene.control(advance_s=CUSTOMERS_TAKE_S)
         wait_for_waiting(scene, len(HTTP_PROVIDERS))
-        scene.house.kill("worker")
+        scene.stack.kill("worker")
         release()
     assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
-    scene.house.start("worker")
+    scene.stack.start("worker")
     scene.wait_until_all_are_final()
     assert scene.outcomes() == TABLE["worker killed before commit"]
     scene.assert_books_agree()

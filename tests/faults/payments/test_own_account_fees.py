@@ -1,4 +1,4 @@
-"""On an account of its own a merchant has all of a payment already: the house's fee is a debt, not a part of it."""
+"""On an account of its own a merchant has all of a payment already: the platform's fee is a debt, not a part of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tests.faults.payments.truth import operator
 from tests.support.tenants import make_shop
 from tests.support.world import World
 
-# The house's sandbox account again: to the books it is the merchant's own.
+# The platform's sandbox account again; to the ledger it is the merchant's own.
 OWN = {"secret_key": "sk_test_sandbox_paystack"}
 
 
 def test_the_fee_is_owed_and_a_full_refund_goes_through(world: World) -> None:
-    """Breaks when the fee is taken from money the house never has: then the first full refund lacks it."""
+    """Breaks when the fee is taken from money the platform never holds: then the first full refund lacks it."""
     shop = make_shop(world.app)
     merchant = replace(world, tenant_id=shop.tenant_id, headers=shop.headers)
     tenant = str(shop.tenant_id)

@@ -90,15 +90,15 @@ def _kill_the_worker(stage: Stage) -> None:
 
     def is_held_at_work() -> bool:
         """Whether it has one; if so, it stands still with it."""
-        os.killpg(stage.house.pid("worker"), signal.SIGSTOP)
+        os.killpg(stage.stack.pid("worker"), signal.SIGSTOP)
         if stage.query("SELECT FROM jobs WHERE state = 'due' AND leased_until > now() LIMIT 1"):
             return True
-        os.killpg(stage.house.pid("worker"), signal.SIGCONT)
+        os.killpg(stage.stack.pid("worker"), signal.SIGCONT)
         return False
 
     wait_until(is_held_at_work, "the worker to be at work", every_s=0.02)
-    stage.house.kill("worker")
-    stage.house.start("worker")
+    stage.stack.kill("worker")
+    stage.stack.start("worker")
 
 
 def _ask_for_everything(stage: Stage) -> list[Told]:

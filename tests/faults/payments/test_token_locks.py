@@ -113,17 +113,18 @@ def _adapter(world: World, name: str, tenant_id: uuid.UUID | None = None) -> Any
 def test_payments_of_others_go_on(
     world: World, monkeypatch: pytest.MonkeyPatch, release: threading.Event
 ) -> None:
-    """M-Pesa's token endpoint hangs for the house. Breaks when another provider, or another account, waits for it."""
+    """M-Pesa's token endpoint hangs for the platform's account. Breaks when another provider, or another account, waits for it."""
     shop = make_shop(world.app)
     with world.app.app_context():
         provider_accounts.set_account(
             shop.tenant_id, "mpesa", _adapter(world, "mpesa").account.values, environment="sandbox", operator="test"
         )  # fmt: skip
     forget_in_redis(world, TOKENS)
+    platform_account = _adapter(world, "mpesa").account.id
     entered, real = threading.Event(), DarajaClient._fresh_token
 
     def hanging(client: DarajaClient) -> FreshToken:
-        if client._account.id == "house":
+        if client._account.id == platform_account:
             entered.set()
             assert release.wait(LONG_S)
         return real(client)

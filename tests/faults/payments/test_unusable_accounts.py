@@ -57,7 +57,7 @@ def _key_gone(world: World, merchant: World) -> Iterator[None]:
 
 
 def test_an_account_that_cannot_be_opened_is_refused_by_name(world: World) -> None:
-    """Breaks with a 500, and worse when the house's account takes its place: the money would be another's."""
+    """Breaks with a 500, and worse when the platform's account is used instead: the money would be another's."""
     merchant, token = _with_own_stripe(world)
     with _key_gone(world, merchant):
         answer = merchant.initialize("stripe", 50)

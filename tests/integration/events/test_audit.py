@@ -36,7 +36,7 @@ def log_app(log_settings: dict[str, str]) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def written(log_app: Flask, log_settings: dict[str, str]) -> Iterator[Any]:
-    """Ten events sealed with the house's key, an anchor at the fifth and the last; triggers off for the owner."""
+    """Ten events sealed with the installation's key, an anchor at the fifth and the last; triggers off for the owner."""
     key = log_app.config["AUDIT_KEY"].encode()
     with (
         connection(log_settings) as writer,

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import requests
 
-from tests.contract.conftest import demo, house  # noqa: F401 fixtures
+from launcher.paths import PROJECT
+from tests.contract.conftest import demo, stack  # noqa: F401 fixtures
 from tests.contract.wallet.test_pages import answers, blocks, paste
-from tests.support.house import PROJECT, House
+from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
 
 
-def test_the_pages_commands(demo: House, tmp_path: Path) -> None:  # noqa: F811 the fixture
+def test_the_pages_commands(demo: Stack, tmp_path: Path) -> None:  # noqa: F811 the fixture
     told = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
     looked, verified, listed, providers, refunded, refunds, cancelled, *operators = told
     assert looked["data"]["status"] == verified["data"]["status"] == "completed"
@@ -26,7 +27,7 @@ def test_the_pages_commands(demo: House, tmp_path: Path) -> None:  # noqa: F811 
     assert len(operators) == 6 and all(answer["success"] for answer in operators)
 
 
-def test_the_pages_example_has_the_fields_of_the_answer(demo: House) -> None:  # noqa: F811 the fixture
+def test_the_pages_example_has_the_fields_of_the_answer(demo: Stack) -> None:  # noqa: F811 the fixture
     """Asked as document 001 asks: without a credential."""
     example = json.loads(blocks(PAGE, "json")[0])
     order = {"provider": "cpay", "amount": 1000, "currency": "KES", "customer": {"phone": "+254700000000"}}

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from launcher import addresses
+from launcher.addresses import free_port
 from launcher.errors import LauncherError
-from tests.support.house import free_port
 
 
 @pytest.fixture

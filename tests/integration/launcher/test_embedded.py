@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 import redis
 
-from launcher import places
+from launcher import paths
 from launcher.embedded import APPLICATION, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedRedis
 from launcher.errors import LauncherError
 from tests.integration.launcher.stand_in import PROJECT, wait_for
@@ -202,7 +202,7 @@ def test_a_long_folder_name_is_no_obstacle(public_folder: Path) -> None:
     with server:
         assert ask(server, "SELECT 1", database="postgres") == 1
     server.destroy()
-    assert not places.socket_folder(server.folder).exists()
+    assert not paths.socket_folder(server.folder).exists()
 
 
 def test_data_without_its_passwords_is_refused_and_kept(public_folder: Path) -> None:
@@ -245,7 +245,7 @@ def test_as_root_a_private_folder_stays_private_and_the_data_is_elsewhere() -> N
         with server:
             assert server.pid is not None
             assert psutil.Process(server.pid).uids().effective != 0
-            assert server.home.parent == places.STATE
+            assert server.home.parent == paths.STATE
             assert ask(server, "SELECT 1", database="postgres") == 1
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
         assert any("the data is in" in line for line in said)

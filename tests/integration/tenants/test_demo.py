@@ -1,4 +1,4 @@
-"""The demo's merchant, as the documents' commands expect it; resetting brings it back and keeps the house's fees."""
+"""The demo's merchant, as the documents' commands expect it; resetting brings it back and keeps the platform's fees."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_reset_brings_the_first_day_back(demo_settings: dict[str, str], tmp_pa
     app = probed(demo_settings)
     with app.app_context():
         demo_data.load()
-        house_rule = fees.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
+        platform_rule = fees.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
         own_rule = fees.set_rule(Match(tenant_id=TENANT_ID), fixed_minor=0, rate_ppm=9)
         shop = make_shop(app)
         api_keys.revoke_api_key(API_KEY[:16])
@@ -55,10 +55,10 @@ def test_a_reset_brings_the_first_day_back(demo_settings: dict[str, str], tmp_pa
         assert api_keys.authenticate(API_KEY)[0] == TENANT_ID
         assert _balances() == FIRST_DAY
         kept = {rule.id for rule in fees.rules()}
-        assert house_rule in kept and own_rule not in kept
+        assert platform_rule in kept and own_rule not in kept
         assert sum(rule.plan is not None for rule in fees.rules()) == 3
         assert not tenants.is_active(shop.tenant_id)
-        fees.remove_rule(house_rule)
+        fees.remove_rule(platform_rule)
 
 
 def test_production_has_no_demo_data(settings: dict[str, str]) -> None:

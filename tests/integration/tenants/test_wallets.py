@@ -1,4 +1,4 @@
-"""Accounts of tenants and of the house: opened once, apart from each other, never below zero where floored."""
+"""Ledger accounts of tenants and of the platform: opened once, apart from each other, never below zero where floored."""
 
 from __future__ import annotations
 

@@ -222,7 +222,7 @@ def test_withdrawals_at_once_never_take_more_than_there_is(app: Flask, client: F
 
 
 def test_the_first_movements_of_a_currency_at_once(app: Flask, rows: Rows) -> None:
-    """Broken by: opening the house's account without expecting a rival."""
+    """Broken by: opening the platform's account without expecting a concurrent request."""
     currency = "RWF"
     assert rows("SELECT 1 FROM accounts WHERE public_id = :id", id=f"external:{currency}") == []
     users = [make_user(app) for _ in range(10)]

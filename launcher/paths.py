@@ -13,8 +13,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from launcher.account import Account, Say
 from launcher.errors import LauncherError
+from launcher.service_user import Say, ServiceUser
 
 PROJECT = Path(__file__).resolve().parent.parent
 STATE = Path("/var/lib/malipo")
@@ -41,7 +41,7 @@ class Binaries:
         return importlib.metadata.version(self.wheel)
 
     def copy_to(self, site: Path) -> None:
-        """Copy programs and libraries; the programs find the libraries by their relative place."""
+        """Copy programs and libraries; the programs find the libraries by their relative path."""
         shutil.copytree(self.folder, site / self.package / self.inside, symlinks=True)
         libraries = f"{self.package}.libs"
         if (self.site / libraries).is_dir():
@@ -69,13 +69,13 @@ def _wheel(package: str, inside: str, *, wheel: str) -> Binaries:
     return Binaries(site=site, package=package, inside=inside, wheel=wheel)
 
 
-def reachable_binaries(binaries: Binaries, account: Account | None, say: Say) -> Binaries:
-    """The binaries themselves, or a copy under /var/lib/malipo when the account cannot reach them."""
-    if account is None or account.can_enter(binaries.folder / "bin"):
+def reachable_binaries(binaries: Binaries, user: ServiceUser | None, say: Say) -> Binaries:
+    """The binaries themselves, or a copy under /var/lib/malipo when the user cannot reach them."""
+    if user is None or user.can_enter(binaries.folder / "bin"):
         return binaries
     copy = STATE / f"{binaries.wheel}-{binaries.version()}-{_short_hash(binaries.folder)}"
     if not copy.exists():
-        say(f"The user {account.name} cannot reach {binaries.folder}: copying the programs to {copy}.")
+        say(f"The user {user.name} cannot reach {binaries.folder}: copying the programs to {copy}.")
         _make_public(STATE)
         part = Path(tempfile.mkdtemp(prefix=".part-", dir=STATE))
         try:
@@ -90,21 +90,21 @@ def reachable_binaries(binaries: Binaries, account: Account | None, say: Say) ->
     return replace(binaries, site=copy)
 
 
-def data_home(folder: Path, account: Account | None, say: Say) -> Path:
+def data_home(folder: Path, user: ServiceUser | None, say: Say) -> Path:
     """The folder that holds a server's data: the one asked for, or one under /var/lib/malipo.
 
-    The second only when the account the server runs as cannot reach the first (a clone under /root):
-    opening somebody's private folder to others is not ours to do.
+    The second only when the user the server runs as cannot reach the first (a clone under /root):
+    the launcher does not open a private folder to other users.
     """
-    if account is None:
+    if user is None:
         return folder
     elsewhere = STATE / _short_hash(folder)
     if not elsewhere.exists():
-        if account.can_enter(folder):
+        if user.can_enter(folder):
             return folder
         _make_public(STATE)
         _make_public(elsewhere)
-        say(f"The user {account.name} cannot reach {folder}: the data is in {elsewhere}.")
+        say(f"The user {user.name} cannot reach {folder}: the data is in {elsewhere}.")
     return elsewhere
 
 
@@ -116,22 +116,22 @@ def socket_folder(home: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"malipo-{os.geteuid()}-{_short_hash(home)}"
 
 
-def make_private(folder: Path, account: Account | None) -> None:
-    """Make a 0700 folder that belongs to the account (or to us); refuse one that somebody else made."""
-    owner = account.uid if account else os.geteuid()
+def make_private(folder: Path, user: ServiceUser | None) -> None:
+    """Make a 0700 folder that belongs to the user (or to us); refuse one that another user made."""
+    owner = user.uid if user else os.geteuid()
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid not in (owner, os.geteuid()):
-            raise LauncherError(f"{folder} belongs to somebody else: remove it and start again.") from None
+            raise LauncherError(f"{folder} belongs to another user: remove it and start again.") from None
     folder.chmod(0o700)
-    if account is not None:
-        os.chown(folder, account.uid, account.gid)
+    if user is not None:
+        os.chown(folder, user.uid, user.gid)
 
 
 def _make_public(folder: Path) -> None:
-    """Make a folder of ours that everybody may enter, whatever the umask."""
+    """Make a folder of ours that every user may enter, whatever the umask."""
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

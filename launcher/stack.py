@@ -1,4 +1,4 @@
-"""The servers under the application, and the record of a running house."""
+"""The servers that the application needs, the lock of a running stack, and the record of its settings."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from pathlib import Path
 import psycopg2
 import redis
 
-from launcher.account import Say
 from launcher.children import follow_parent, last_lines
 from launcher.embedded import DATABASE, OWNER, EmbeddedPostgres, EmbeddedRedis
-from launcher.environment import HOUSE, read_exports, with_programs, write_exports
+from launcher.environment import VAR, read_exports, with_programs, write_exports
 from launcher.errors import LauncherError
-from launcher.places import PROJECT
+from launcher.paths import PROJECT
+from launcher.service_user import Say
 
-RUNNING = HOUSE / "run.env"
-"""The environment of the running house, for commands beside it: `set -a; . var/run.env; flask …`."""
+RUNNING = VAR / "run.env"
+"""The environment of the running stack, for commands beside it: `set -a; . var/run.env; flask …`."""
 
-NOT_FOR_THE_RECORD = ("PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_", "TERM")
+NOT_RECORDED = ("PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_", "TERM")
 
 
 @contextmanager
-def sole_occupant() -> Iterator[None]:
-    """Hold the house's lock: one launcher at a time works with the data in var/."""
-    HOUSE.mkdir(parents=True, exist_ok=True)
-    with (HOUSE / "launcher.lock").open("a+") as lock:
+def sole_instance() -> Iterator[None]:
+    """Hold the lock of var/: one launcher at a time works with the data there."""
+    VAR.mkdir(parents=True, exist_ok=True)
+    with (VAR / "launcher.lock").open("a+") as lock:
         try:
             fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -44,10 +44,10 @@ def sole_occupant() -> Iterator[None]:
         yield
 
 
-def is_occupied() -> bool:
-    """Whether a launcher holds the house's lock."""
+def is_running() -> bool:
+    """Whether a launcher holds the lock of var/."""
     try:
-        with sole_occupant():
+        with sole_instance():
             return False
     except LauncherError:
         return True
@@ -63,7 +63,7 @@ def servers(environment: dict[str, str], say: Say) -> Iterator[Path | None]:
     with ExitStack() as stack:
         if not environment.get("DATABASE_URL"):
             say("Starting PostgreSQL.")
-            postgres = stack.enter_context(EmbeddedPostgres(HOUSE / "postgres", say=say))
+            postgres = stack.enter_context(EmbeddedPostgres(VAR / "postgres", say=say))
             if not postgres.has_database(DATABASE):
                 postgres.create_database(DATABASE)
             environment["DATABASE_URL"] = postgres.url()
@@ -73,7 +73,7 @@ def servers(environment: dict[str, str], say: Say) -> Iterator[Path | None]:
             check_database(environment["DATABASE_URL"])
         if not environment.get("REDIS_URL"):
             say("Starting Redis.")
-            environment["REDIS_URL"] = stack.enter_context(EmbeddedRedis(HOUSE / "redis", say=say)).url()
+            environment["REDIS_URL"] = stack.enter_context(EmbeddedRedis(VAR / "redis", say=say)).url()
         else:
             check_redis(environment["REDIS_URL"])
         yield data
@@ -97,12 +97,12 @@ def check_redis(url: str) -> None:
 
 
 @contextmanager
-def on_record(environment: Mapping[str, str]) -> Iterator[None]:
-    """Keep the running house's settings in var/run.env (0600) for as long as it runs."""
+def recorded_settings(environment: Mapping[str, str]) -> Iterator[None]:
+    """Keep the running stack's settings in var/run.env (0600) for as long as it runs."""
     ours = {
         name: value
         for name, value in environment.items()
-        if name not in NOT_FOR_THE_RECORD and os.environ.get(name) != value
+        if name not in NOT_RECORDED and os.environ.get(name) != value
     }
     write_exports(RUNNING, ours)
     try:
@@ -112,7 +112,7 @@ def on_record(environment: Mapping[str, str]) -> Iterator[None]:
 
 
 def running_environment() -> dict[str, str]:
-    """The environment of the house that runs now; LauncherError when none is on record."""
+    """The environment of the running stack; LauncherError when none is recorded."""
     kept = read_exports(RUNNING)
     if not kept:
         raise LauncherError("Malipo is starting or stopping: try again in a moment.")
@@ -121,7 +121,7 @@ def running_environment() -> dict[str, str]:
 
 def flask(*arguments: str, environment: Mapping[str, str]) -> None:
     """Run one flask command to its end; LauncherError with its last lines when it fails."""
-    log = HOUSE / "flask.log"
+    log = VAR / "flask.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             ["flask", *arguments],
@@ -148,6 +148,6 @@ def flask(*arguments: str, environment: Mapping[str, str]) -> None:
 
 def clear(say: Say) -> None:
     """Remove the embedded servers' data and the application's files; secrets stay."""
-    EmbeddedPostgres(HOUSE / "postgres", say=say).destroy()
-    EmbeddedRedis(HOUSE / "redis", say=say).destroy()
-    shutil.rmtree(HOUSE / "files", ignore_errors=True)
+    EmbeddedPostgres(VAR / "postgres", say=say).destroy()
+    EmbeddedRedis(VAR / "redis", say=say).destroy()
+    shutil.rmtree(VAR / "files", ignore_errors=True)

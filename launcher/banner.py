@@ -1,4 +1,4 @@
-"""What is printed once the house answers: where everything is, and the first commands to try."""
+"""What is printed once the gateway answers: where everything is, and the first commands to try."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-PASSWORD = "SecurePass123!"  # noqa: S105 - printed for everybody to use
+PASSWORD = "SecurePass123!"  # noqa: S105 - printed for every reader
 USERS = (
     ("sender@example.com", "wallet acc_sender_123, 1000.00 USD"),
     ("bob@example.com", "wallet acc_recipient_456"),
@@ -44,8 +44,8 @@ curl -X POST {url}/api/v1/payments/initialize \\
 """As document 001 prints it."""
 
 
-def print_card(url: str, *, is_demo: bool, simulators: str) -> None:
-    """Print the card. The commands stand outside the frame, so that they can be copied. simulators: their address."""
+def print_banner(url: str, *, is_demo: bool, simulators: str) -> None:
+    """Print the banner. The commands stand outside the frame, so that they can be copied. simulators: their address."""
     table = Table.grid(padding=(0, 2))
     for label, path in (
         ("API", "/api/v1"),
@@ -59,7 +59,7 @@ def print_card(url: str, *, is_demo: bool, simulators: str) -> None:
         table.add_row("")
         for user, about in USERS:
             table.add_row("User", f"{user} ({about})")
-        table.add_row("Merchant", "Wabotiq Demo; so is whoever sends no credential")
+        table.add_row("Merchant", "Wabotiq Demo; a request without a credential is also this merchant's")
         table.add_row("API key", f"{API_KEY} (X-TENANT-API-KEY)")
         table.add_row("Password", f"{PASSWORD} (of every demo user)")
     console = Console(highlight=False)

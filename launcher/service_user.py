@@ -1,6 +1,6 @@
-"""The system user that runs the embedded servers when the launcher is root.
+"""The service user: the system user that runs the embedded servers when the launcher is root.
 
-Postgres refuses to run as root. As an ordinary user nothing here applies: the servers run as that user.
+Postgres refuses to run as root. When the launcher is not root, the servers run as the launcher's own user.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def say_on_stderr(line: str) -> None:
 
 
 @dataclass(frozen=True)
-class Account:
-    """A system user the servers run as."""
+class ServiceUser:
+    """The system user that the servers run as."""
 
     name: str
     uid: int
@@ -61,18 +61,18 @@ class Account:
                 os.chown(os.path.join(folder, name), self.uid, self.gid, follow_symlinks=False)
 
 
-def service_account(say: Say = say_on_stderr) -> Account | None:
-    """The user for the servers: None (ourselves) unless we are root; made on demand, said in one line."""
+def find_service_user(say: Say = say_on_stderr) -> ServiceUser | None:
+    """The user for the servers: None (our own) unless we are root. It is created when it is missing, and `say` reports that."""
     if os.geteuid() != 0:
         return None
-    if (account := _find(NAME)) is not None:
-        return account
+    if (user := _find(NAME)) is not None:
+        return user
     if _make():
         say(f"Postgres does not run as root: made the system user {NAME} for it.")
     # Another launcher may be making the same user at this moment; it appears when that one is done.
     for _ in range(20):
-        if (account := _find(NAME)) is not None:
-            return account
+        if (user := _find(NAME)) is not None:
+            return user
         if shutil.which("useradd", path=_system_path()) is None:
             break
         time.sleep(0.1)
@@ -80,12 +80,12 @@ def service_account(say: Say = say_on_stderr) -> Account | None:
     return _find(FALLBACK)
 
 
-def _find(name: str) -> Account | None:
+def _find(name: str) -> ServiceUser | None:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         return None
-    return Account(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
+    return ServiceUser(name=name, uid=entry.pw_uid, gid=entry.pw_gid)
 
 
 def _make() -> bool:
