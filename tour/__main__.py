@@ -8,20 +8,20 @@ import sys
 from typing import Final, Protocol
 
 from tour import gateway, wallet
-from tour.house import SANDBOX, House, NotRunning
+from tour.client import SANDBOX, GatewayClient, NotRunning
 from tour.report import Difference, Report
 
 
-class Chapter(Protocol):
+class DocumentTour(Protocol):
     """A module that plays one document."""
 
     @property
     def TITLE(self) -> str: ...
 
-    def play(self, house: House, report: Report) -> None: ...
+    def play(self, client: GatewayClient, report: Report) -> None: ...
 
 
-CHAPTERS: Final[tuple[Chapter, ...]] = (wallet, gateway)
+DOCUMENTS: Final[tuple[DocumentTour, ...]] = (wallet, gateway)
 
 
 def main() -> int:
@@ -35,16 +35,16 @@ def main() -> int:
         help="where the provider simulators answer",
     )
     given = parser.parse_args()
-    house, report = House(given.url.rstrip("/"), given.sandbox.rstrip("/")), Report()
+    client, report = GatewayClient(given.url.rstrip("/"), given.sandbox.rstrip("/")), Report()
     try:
-        house.require_running()
+        client.require_running()
     except NotRunning as error:
         print(error, file=sys.stderr)
         return 1
-    for chapter in CHAPTERS:
-        report.chapter(chapter.TITLE)
+    for document in DOCUMENTS:
+        report.document(document.TITLE)
         try:
-            chapter.play(house, report)
+            document.play(client, report)
         except Difference as difference:
             report.differs(str(difference))
     return report.close()

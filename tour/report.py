@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Difference(Exception):
-    """The gateway did something else than the document says, so the chapter cannot go on."""
+    """The gateway did something else than the document says, so the document cannot go on."""
 
 
 @dataclass
@@ -16,11 +16,11 @@ class Report:
 
     differences: list[str] = field(default_factory=list)
     kept: int = 0
-    _chapter: str = ""
+    _document: str = ""
     _step: int = 0
 
-    def chapter(self, title: str) -> None:
-        self._chapter, self._step = title, 0
+    def document(self, title: str) -> None:
+        self._document, self._step = title, 0
         print(f"\n{title}\n{'=' * len(title)}")
 
     def step(self, title: str) -> None:
@@ -39,7 +39,7 @@ class Report:
             self.differs(f"{what}: expected {expected!r}, found {found!r}")
 
     def differs(self, sentence: str) -> None:
-        self.differences.append(f"{self._chapter}, step {self._step}: {sentence}")
+        self.differences.append(f"{self._document}, step {self._step}: {sentence}")
         print(f"   ✗ {sentence}")
 
     def close(self) -> int:

@@ -8,7 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tour.house import House
+from tour.client import GatewayClient
 from tour.report import Difference, Report
 
 TIMEOUT_S: Final = 60.0
@@ -31,12 +31,12 @@ class Printed:
     body: dict[str, Any]
 
 
-def paste(house: House, command: str, report: Report) -> Printed:
+def paste(client: GatewayClient, command: str, report: Report) -> Printed:
     """The answer to one curl command of a document; its host is replaced where the demo has another. Raises Difference."""
     if shutil.which("uuidgen") is None and "uuidgen" in command:
         report.say("(this machine has no uuidgen: python3 stands in for it)")
         command = UUIDGEN + command
-    script = STATUS + command.replace(PRINTED_URL, house.url)
+    script = STATUS + command.replace(PRINTED_URL, client.url)
     try:
         done = subprocess.run(
             ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=TIMEOUT_S

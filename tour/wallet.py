@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import requests
 
-from tour.house import House, error_code
+from tour.client import GatewayClient, error_code
 from tour.live import Watcher, watching
-from tour.people import User, newcomer, sign_in, verify_identity
 from tour.report import Difference, Report
+from tour.users import User, new_user, sign_in, verify_identity
 
 TITLE: Final = "Document 000: paying from wallet to wallet"
 
@@ -37,10 +37,10 @@ READINGS: Final = {
 """Error code → what the document's error handling prints."""
 
 
-def play(house: House, report: Report) -> None:
+def play(client: GatewayClient, report: Report) -> None:
     """Raises Difference when it cannot go on."""
-    sender, bob = _people(house, report)
-    with watching(house.url, sender.token) as at_sender, watching(house.url, bob.token) as at_bob:
+    sender, bob = _sign_in(client, report)
+    with watching(client.url, sender.token) as at_sender, watching(client.url, bob.token) as at_bob:
         before = sender.balance(), bob.balance()
         report.step("Creating a payment")
         payment_id, started = _create(sender, report)
@@ -55,13 +55,13 @@ def play(house: House, report: Report) -> None:
     _send_batch(sender, report)
     report.step("Sending one payment twice with the same Idempotency-Key")
     _send_twice(sender, bob, report)
-    _provoke_errors(house, report)
+    _provoke_errors(client, report)
 
 
-def _people(house: House, report: Report) -> tuple[User, User]:
+def _sign_in(client: GatewayClient, report: Report) -> tuple[User, User]:
     report.step("Signing in and checking the sender's balance")
-    sender = sign_in(house, "sender@example.com", wallet_id="acc_sender_123")
-    bob = sign_in(house, "bob@example.com", wallet_id="acc_recipient_456")
+    sender = sign_in(client, "sender@example.com", wallet_id="acc_sender_123")
+    bob = sign_in(client, "bob@example.com", wallet_id="acc_recipient_456")
     if sender.balance() < NEEDED:
         report.say(f"The sender has ${sender.balance()}: depositing ${TOP_UP} first.")
         sender.deposit(TOP_UP)
@@ -133,10 +133,10 @@ def _facts(answer: requests.Response) -> tuple[int, Any]:
     return answer.status_code, answer.json().get("payment_id")
 
 
-def _provoke_errors(house: House, report: Report) -> None:
+def _provoke_errors(client: GatewayClient, report: Report) -> None:
     """By a new user, so that the demo users' limits are not used up."""
     report.step("Provoking INSUFFICIENT_BALANCE: a new user pays from an empty wallet")
-    user = newcomer(house)
+    user = new_user(client)
     _expect_refusal(user.pay("bob@example.com", 50.00), 400, "INSUFFICIENT_BALANCE", report)
     report.step("Provoking KYC_REQUIRED: with money, but more than an unverified user may send")
     user.deposit(Decimal("10500.00"))

@@ -18,14 +18,14 @@ from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
 from tests.support.browser import Visitor, find_chromium
 from tests.support.stack import Stack, running_stack
-from tests.support.tenants import fund_shop, make_shop
+from tests.support.tenants import fund_merchant, make_merchant
 from tests.support.waiting import wait_until
 
 CUSTOMER = {"phone": "+254708374149", "email": "jane@example.com", "name": "Jane Roe"}
 
 
 @dataclass(frozen=True)
-class Shop:
+class MerchantClient:
     """A merchant's backend: orders payments, hears how they stand, and knows what each provider's book says."""
 
     stack: Stack
@@ -53,8 +53,8 @@ class Shop:
             timeout=30,
         )
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()["data"]
-        return told
+        answers: dict[str, Any] = answer.json()["data"]
+        return answers
 
     def refund_of(self, payment: dict[str, Any]) -> dict[str, Any]:
         """How the payment's only refund stands."""
@@ -74,7 +74,7 @@ class Shop:
         found: dict[str, Any] = answer.json()["data"]
         return found
 
-    def hears(self, payment: dict[str, Any], *words: str) -> dict[str, Any]:
+    def wait_for_status(self, payment: dict[str, Any], *words: str) -> dict[str, Any]:
         """The payment as the gateway tells it, once its status is one of these."""
 
         def ended() -> dict[str, Any] | None:
@@ -86,7 +86,7 @@ class Shop:
     def return_page(self, payment: dict[str, Any]) -> str:
         return f"{self.stack.url}/payments/{payment['id']}/return"
 
-    def takings(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
+    def provider_total(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
         """What the provider's own book says it has collected so far; kind `refund`: what it gave back."""
         book = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30).json()
         return Decimal(book["totals"].get(currency, {}).get(kind, "0"))
@@ -140,13 +140,13 @@ def stack(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="package")
-def shop(stack: Stack) -> Shop:
+def merchant(stack: Stack) -> MerchantClient:
     app = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
-    merchant = make_shop(app)
+    created = make_merchant(app)
     for currency in ("USD", "KES"):
         # Refunds give back what came in before fees.
-        fund_shop(app, merchant, 10_000_00, currency=currency)
-    return Shop(stack, merchant.headers)
+        fund_merchant(app, created, 10_000_00, currency=currency)
+    return MerchantClient(stack, created.headers)
 
 
 MakeVisitor = Callable[..., Visitor]

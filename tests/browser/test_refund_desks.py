@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Shop
+from tests.browser.conftest import MerchantClient
 from tests.support.browser import Visitor
 from tests.support.waiting import wait_until
 
@@ -14,63 +14,63 @@ WAITS = "7203.00"
 """A refund of this amount stays open until somebody decides."""
 
 
-def _paid(shop: Shop, customer: Visitor, provider: str, currency: str) -> dict[str, Any]:
-    payment = shop.orders(provider, WAITS, currency)
+def _paid(merchant: MerchantClient, customer: Visitor, provider: str, currency: str) -> dict[str, Any]:
+    payment = merchant.orders(provider, WAITS, currency)
     customer.opens(payment["payment_url"])
     customer.presses("Pay", exact=False)
-    return shop.hears(payment, "completed")
+    return merchant.wait_for_status(payment, "completed")
 
 
-def _becomes(shop: Shop, payment: dict[str, Any], state: str) -> None:
+def _becomes(merchant: MerchantClient, payment: dict[str, Any], state: str) -> None:
     wait_until(
-        lambda: shop.refund_of(payment)["status"] == state,
+        lambda: merchant.refund_of(payment)["status"] == state,
         f"the refund is {state}",
         every_s=0.2,
     )
 
 
 @pytest.mark.parametrize(
-    ("answer", "told", "state", "status"),
+    ("answer", "shown", "state", "status"),
     [
         ("The bank takes it", "succeeded", "completed", "refunded"),
         ("The bank returns it", "failed", "failed", "completed"),
     ],
 )
 def test_the_bank_decides(
-    shop: Shop, customer: Visitor, answer: str, told: str, state: str, status: str
+    merchant: MerchantClient, customer: Visitor, answer: str, shown: str, state: str, status: str
 ) -> None:
-    payment = _paid(shop, customer, "stripe", "USD")
-    assert shop.refunds(payment)["status"] == "completed"
-    refund = shop.refund_of(payment)
+    payment = _paid(merchant, customer, "stripe", "USD")
+    assert merchant.refunds(payment)["status"] == "completed"
+    refund = merchant.refund_of(payment)
     assert refund["status"] == "processing"
-    customer.opens(f"{shop.stack.sandbox_url}/stripe/bank/{refund['provider_refund_id']}")
+    customer.opens(f"{merchant.stack.sandbox_url}/stripe/bank/{refund['provider_refund_id']}")
     customer.sees("The refund is pending.")
     customer.presses(answer)
-    customer.sees(f"The refund is now {told}.")
-    _becomes(shop, payment, state)
-    assert shop.payment(payment["id"])["status"] == status
+    customer.sees(f"The refund is now {shown}.")
+    _becomes(merchant, payment, state)
+    assert merchant.payment(payment["id"])["status"] == status
 
 
-def test_the_merchant_approves(shop: Shop, customer: Visitor) -> None:
-    payment = _paid(shop, customer, "pesapal", "KES")
-    assert shop.refunds(payment)["status"] == "completed"
-    customer.opens(f"{shop.stack.sandbox_url}/pesapal/dashboard")
+def test_the_merchant_approves(merchant: MerchantClient, customer: Visitor) -> None:
+    payment = _paid(merchant, customer, "pesapal", "KES")
+    assert merchant.refunds(payment)["status"] == "completed"
+    customer.opens(f"{merchant.stack.sandbox_url}/pesapal/dashboard")
     customer.sees("7203.00 KES")
     customer.presses("Approve")
     customer.sees("No refund waits.")
-    _becomes(shop, payment, "completed")
-    assert shop.payment(payment["id"])["status"] == "refunded"
+    _becomes(merchant, payment, "completed")
+    assert merchant.payment(payment["id"])["status"] == "refunded"
 
 
-def test_the_merchant_rejects_and_nothing_is_given_back(shop: Shop, customer: Visitor) -> None:
+def test_the_merchant_rejects_and_nothing_is_given_back(merchant: MerchantClient, customer: Visitor) -> None:
     """Pesapal tells nobody of a refusal, so the refund stays open until its time is over."""
-    before = shop.takings("pesapal", "KES", "refund")
-    payment = _paid(shop, customer, "pesapal", "KES")
-    shop.refunds(payment)
-    customer.opens(f"{shop.stack.sandbox_url}/pesapal/dashboard")
+    before = merchant.provider_total("pesapal", "KES", "refund")
+    payment = _paid(merchant, customer, "pesapal", "KES")
+    merchant.refunds(payment)
+    customer.opens(f"{merchant.stack.sandbox_url}/pesapal/dashboard")
     customer.presses("Reject")
     customer.sees("No refund waits.")
-    shop.quiet()
-    assert shop.refund_of(payment)["status"] == "processing"
-    assert shop.payment(payment["id"])["status"] == "completed"
-    assert shop.takings("pesapal", "KES", "refund") == before
+    merchant.quiet()
+    assert merchant.refund_of(payment)["status"] == "processing"
+    assert merchant.payment(payment["id"])["status"] == "completed"
+    assert merchant.provider_total("pesapal", "KES", "refund") == before

@@ -6,14 +6,14 @@ import subprocess
 import sys
 
 import pytest
-from tour.stack import Stack as RunningGateway
 
 from launcher.addresses import free_port
 from launcher.paths import PROJECT
 from tests.support.stack import Stack
 from tour import wallet
-from tour.people import sign_in
+from tour.client import GatewayClient
 from tour.report import Difference, Report
+from tour.users import sign_in
 
 
 def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
@@ -29,7 +29,7 @@ def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedP
 
 @pytest.mark.timeout(240)
 def test_it_can_be_taken_again_and_again(demo: Stack) -> None:
-    sender = sign_in(RunningGateway(demo.url), "sender@example.com", wallet_id="acc_sender_123")
+    sender = sign_in(GatewayClient(demo.url), "sender@example.com", wallet_id="acc_sender_123")
     assert (
         sender.pay("alice@example.com", 700.00).status_code == 201
     )  # so that the tour must top the sender up
@@ -48,7 +48,7 @@ def test_without_a_gateway_it_says_what_to_do() -> None:
 
 def test_a_gateway_that_dies_on_the_way_is_a_difference_and_no_traceback() -> None:
     with pytest.raises(Difference, match="POST /auth/login got no answer"):
-        wallet.play(RunningGateway(f"http://127.0.0.1:{free_port()}"), Report())
+        wallet.play(GatewayClient(f"http://127.0.0.1:{free_port()}"), Report())
 
 
 def test_every_difference_is_named_at_the_end(capsys) -> None:

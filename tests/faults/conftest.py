@@ -13,7 +13,7 @@ from flask import Flask
 from app import create_app
 from app.extensions import db
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
-from tests.support import servers, soundness
+from tests.support import invariants, servers
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 
@@ -21,16 +21,16 @@ WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEV
 
 
 @dataclass(frozen=True)
-class Arena:
+class StackWithApp:
     """A running stack, and an application on the same database for making people and asking questions."""
 
-    stack: Stack
+    processes: Stack
     app: Flask
     settings: dict[str, str]
 
     @property
     def url(self) -> str:
-        return self.stack.url
+        return self.processes.url
 
     def reconnect(self) -> None:
         """Let the test's own application forget its connections: Postgres was away."""
@@ -42,23 +42,23 @@ class Arena:
     def wait_for_more_payments(self, count: int) -> None:
         """Until `count` more than now are booked: how far the traffic has come, whatever the machine's speed."""
 
-        def booked() -> int:
-            number: int = soundness.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
+        def recorded() -> int:
+            number: int = invariants.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
             return number
 
-        wanted = booked() + count
-        wait_until(lambda: booked() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
+        wanted = recorded() + count
+        wait_until(lambda: recorded() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
 
-    def assert_sound(self, *, timeout_s: float = 30.0) -> None:
+    def assert_invariants(self, *, timeout_s: float = 30.0) -> None:
         """The books, the log and the answers are in order; no request met an error nobody had foreseen."""
-        soundness.assert_sound(self.app, timeout_s=timeout_s)
-        assert "unhandled" not in self.stack.log("web").read_text(), "a 500 was answered"
+        invariants.assert_invariants(self.app, timeout_s=timeout_s)
+        assert "unhandled" not in self.processes.log("web").read_text(), "a 500 was answered"
 
 
 @contextmanager
-def open_arena(
+def open_stack(
     postgres: EmbeddedPostgres, redis: EmbeddedRedis, folder: Path, **more: str
-) -> Iterator[Arena]:
+) -> Iterator[StackWithApp]:
     """An arena on a fresh database of `postgres`."""
     database = servers.new_database(postgres)
     settings = servers.environment(
@@ -67,27 +67,29 @@ def open_arena(
     )  # fmt: skip
     app = create_app(settings)
     with running_stack(settings, folder) as stack:
-        arena = Arena(stack, app, settings)
-        yield arena
-    arena.reconnect()
+        race_stack = StackWithApp(stack, app, settings)
+        yield race_stack
+    race_stack.reconnect()
 
 
 @pytest.fixture(scope="session")
-def shared_arena(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+def shared_stack(
+    redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StackWithApp]:
     """For tests that race and leave every process as they found it."""
-    with open_arena(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as arena:
-        yield arena
+    with open_stack(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as race_stack:
+        yield race_stack
 
 
 @pytest.fixture
-def arena(shared_arena: Arena) -> Iterator[Arena]:
+def race_stack(shared_stack: StackWithApp) -> Iterator[StackWithApp]:
     """The same, proved sound after each test."""
-    yield shared_arena
-    shared_arena.assert_sound()
+    yield shared_stack
+    shared_stack.assert_invariants()
 
 
 @pytest.fixture
-def own_arena(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Arena]:
+def own_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[StackWithApp]:
     """One whose processes the test may kill."""
-    with open_arena(servers.postgres(), redis_server, tmp_path) as arena:
-        yield arena
+    with open_stack(servers.postgres(), redis_server, tmp_path) as race_stack:
+        yield race_stack

@@ -14,12 +14,12 @@ import pytest
 import requests
 
 from launcher.embedded import EmbeddedPostgres, EmbeddedRedis
-from tests.faults.conftest import Arena, open_arena
-from tests.support.crowd import new_key
+from tests.faults.conftest import StackWithApp, open_stack
 from tests.support.factories import balance_of, make_user, make_wallet
-from tests.support.soundness import wait_published
-from tests.support.town import Town
+from tests.support.invariants import wait_published
+from tests.support.simultaneous_requests import new_key
 from tests.support.waiting import wait_until
+from tests.support.wallet_load import WalletLoad
 
 OPTIONS = {"shared_buffers": "64MB"}
 
@@ -31,61 +31,63 @@ def own_postgres() -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="module")
-def own_arena(
+def own_stack(
     own_postgres: EmbeddedPostgres, redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Arena]:
+) -> Iterator[StackWithApp]:
     """A stack with a Postgres of its own."""
-    with open_arena(own_postgres, redis_server, tmp_path_factory.mktemp("stack")) as arena:
-        yield arena
+    with open_stack(own_postgres, redis_server, tmp_path_factory.mktemp("stack")) as race_stack:
+        yield race_stack
 
 
 @pytest.mark.slow
-def test_a_town_survives_power_cuts(own_arena: Arena, own_postgres: EmbeddedPostgres, tmp_path: Path) -> None:
-    town = Town(own_arena.app, own_arena.url, tmp_path, people=8, processes=2)
-    with town.living(least=40):
+def test_a_town_survives_power_cuts(
+    own_stack: StackWithApp, own_postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=8, processes=2)
+    with load.running(least=40):
         for end in (own_postgres.kill, own_postgres.stop, own_postgres.kill):
-            own_arena.wait_for_more_payments(40)
+            own_stack.wait_for_more_payments(40)
             end()
             own_postgres.start()
-            own_arena.reconnect()
-    assert town.statuses[503] > 0, "nobody was hit"
-    wait_published(own_arena.app)
-    own_arena.assert_sound(timeout_s=1)
-    town.assert_every_word_was_kept()
+            own_stack.reconnect()
+    assert load.statuses[503] > 0, "nobody was hit"
+    wait_published(own_stack.app)
+    own_stack.assert_invariants(timeout_s=1)
+    load.assert_answers_match_ledger()
 
 
 def test_while_it_is_away_everybody_is_told_so_and_when_to_come_again(
-    own_arena: Arena, own_postgres: EmbeddedPostgres
+    own_stack: StackWithApp, own_postgres: EmbeddedPostgres
 ) -> None:
     """503 in the surface's shape with Retry-After, never a 500; then the same key pays once."""
-    sender = make_user(own_arena.app)
+    sender = make_user(own_stack.app)
     source, target = (
-        make_wallet(own_arena.app, sender, balance="100"),
-        make_wallet(own_arena.app, make_user(own_arena.app)),
+        make_wallet(own_stack.app, sender, balance="100"),
+        make_wallet(own_stack.app, make_user(own_stack.app)),
     )
     body = {"amount": 10, "source_wallet_id": source, "destination": target}
     headers = sender.headers | {"Idempotency-Key": new_key()}
 
     def pay() -> requests.Response:
-        return requests.post(f"{own_arena.url}/api/v1/payments", json=body, headers=headers, timeout=30)
+        return requests.post(f"{own_stack.url}/api/v1/payments", json=body, headers=headers, timeout=30)
 
     with requests.Session() as session:
         own_postgres.kill()
         answers = [pay() for _ in range(3)]
-        answers.append(session.get(f"{own_arena.url}/api/v1/accounts", headers=sender.headers, timeout=30))
-        live = session.get(f"{own_arena.url}/health/live", timeout=30).status_code
-        ready = session.get(f"{own_arena.url}/health/ready", timeout=30).status_code
+        answers.append(session.get(f"{own_stack.url}/api/v1/accounts", headers=sender.headers, timeout=30))
+        live = session.get(f"{own_stack.url}/health/live", timeout=30).status_code
+        ready = session.get(f"{own_stack.url}/health/ready", timeout=30).status_code
     assert Counter(answer.status_code for answer in answers) == {503: 4}
     for answer in answers:
         assert answer.json()["error"]["code"] == "SERVICE_UNAVAILABLE"
         assert int(answer.headers["Retry-After"]) > 0
     assert (live, ready) == (200, 503)
     own_postgres.start()
-    own_arena.reconnect()
+    own_stack.reconnect()
     # Each web worker finds its own dead connections, and may say 503 once more.
     paid, again = [
         wait_until(lambda: (answer := pay()).status_code == 201 and answer, "a payment") for _ in range(2)
     ]
     assert again.json()["payment_id"] == paid.json()["payment_id"]
-    assert balance_of(own_arena.app, sender, source) == "90.00"
-    own_arena.assert_sound()
+    assert balance_of(own_stack.app, sender, source) == "90.00"
+    own_stack.assert_invariants()

@@ -18,14 +18,14 @@ import redis
 import requests
 
 from app.events import push
-from tests.faults.conftest import Arena, open_arena
+from tests.faults.conftest import StackWithApp, open_stack
 from tests.support import servers
-from tests.support.crowd import Call, all_at_once
 from tests.support.database import connection, run
 from tests.support.factories import make_user, make_wallet
-from tests.support.soundness import query, wait_published
-from tests.support.town import Town
+from tests.support.invariants import query, wait_published
+from tests.support.simultaneous_requests import Call, send_simultaneously
 from tests.support.waiting import SLACK_S, wait_until
+from tests.support.wallet_load import WalletLoad
 
 
 @pytest.fixture(scope="module")
@@ -36,40 +36,44 @@ def own_redis() -> Iterator[servers.EmbeddedRedis]:
 
 
 @pytest.fixture(scope="module")
-def own_arena(own_redis: servers.EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+def own_stack(
+    own_redis: servers.EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StackWithApp]:
     """A stack with a Redis of its own."""
-    with open_arena(servers.postgres(), own_redis, tmp_path_factory.mktemp("stack")) as arena:
-        yield arena
+    with open_stack(servers.postgres(), own_redis, tmp_path_factory.mktemp("stack")) as race_stack:
+        yield race_stack
 
 
 @pytest.mark.slow
-def test_a_town_does_not_notice(own_arena: Arena, own_redis: servers.EmbeddedRedis, tmp_path: Path) -> None:
-    town = Town(own_arena.app, own_arena.url, tmp_path, people=8, processes=2)
-    with town.living(least=40):
+def test_a_town_does_not_notice(
+    own_stack: StackWithApp, own_redis: servers.EmbeddedRedis, tmp_path: Path
+) -> None:
+    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=8, processes=2)
+    with load.running(least=40):
         for _ in range(2):
-            own_arena.wait_for_more_payments(30)
+            own_stack.wait_for_more_payments(30)
             with redis.Redis.from_url(own_redis.url()) as client:
                 client.flushall()
-            own_arena.wait_for_more_payments(30)
+            own_stack.wait_for_more_payments(30)
             own_redis.kill()
-            own_arena.wait_for_more_payments(30)
+            own_stack.wait_for_more_payments(30)
             own_redis.start()
-    assert town.statuses.keys() <= {200, 201, 400}, "nobody heard of it"
-    assert town.broken == 0
-    wait_published(own_arena.app)
-    own_arena.assert_sound(timeout_s=1)
-    town.assert_every_word_was_kept()
-    wait_until(lambda: _pushed_through(own_arena) == _last_event(own_arena), "every push")
+    assert load.statuses.keys() <= {200, 201, 400}, "nobody heard of it"
+    assert load.broken == 0
+    wait_published(own_stack.app)
+    own_stack.assert_invariants(timeout_s=1)
+    load.assert_answers_match_ledger()
+    wait_until(lambda: _pushed_through(own_stack) == _last_event(own_stack), "every push")
 
 
 def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
-    own_arena: Arena, own_redis: servers.EmbeddedRedis
+    own_stack: StackWithApp, own_redis: servers.EmbeddedRedis
 ) -> None:
     """A listener on the channel gets every event, in order; those of the gap when Redis is back."""
-    sender = make_user(own_arena.app)
+    sender = make_user(own_stack.app)
     source, target = (
-        make_wallet(own_arena.app, sender, balance="100"),
-        make_wallet(own_arena.app, make_user(own_arena.app)),
+        make_wallet(own_stack.app, sender, balance="100"),
+        make_wallet(own_stack.app, make_user(own_stack.app)),
     )
     call = Call(
         "/api/v1/payments",
@@ -77,8 +81,8 @@ def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
         sender.access_token,
     )
     own_redis.kill()
-    assert {answer.status for answer in all_at_once(own_arena.url, [call] * 5)} == {201}
-    wait_published(own_arena.app)
+    assert {answer.status for answer in send_simultaneously(own_stack.url, [call] * 5)} == {201}
+    wait_published(own_stack.app)
     time.sleep(0.3)  # so that the relay has tried in vain at least once
     own_redis.start()
     with redis.Redis.from_url(own_redis.url()) as client, client.pubsub() as listener:
@@ -93,25 +97,25 @@ def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
                 )
             return len(heard) >= 12
 
-        all_at_once(own_arena.url, [call])
+        send_simultaneously(own_stack.url, [call])
         wait_until(listen, "pushes of six payments")
     sequences = [sequence for _, sequence in heard]
     assert sequences == sorted(sequences)
     assert len(set(sequences)) == 12
-    own_arena.assert_sound()
+    own_stack.assert_invariants()
 
 
 def test_a_redis_that_hangs_holds_nobody_up_for_long(
-    own_arena: Arena, own_redis: servers.EmbeddedRedis
+    own_stack: StackWithApp, own_redis: servers.EmbeddedRedis
 ) -> None:
     """Not dead but frozen: REST answers within moments and payments become final, though a job waits for the broker.
 
     Breaks when a push, a limit or a hand-over waits for Redis without a time-out.
     """
-    sender = make_user(own_arena.app)
+    sender = make_user(own_stack.app)
     source, target = (
-        make_wallet(own_arena.app, sender, balance="100"),
-        make_wallet(own_arena.app, make_user(own_arena.app)),
+        make_wallet(own_stack.app, sender, balance="100"),
+        make_wallet(own_stack.app, make_user(own_stack.app)),
     )
     body = {"amount": 1, "source_wallet_id": source, "destination": target}
 
@@ -119,7 +123,7 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(
         """Seconds until the answer."""
         began = time.monotonic()
         answer = requests.post(
-            f"{own_arena.url}/api/v1/payments", json=body, headers=sender.headers, timeout=30
+            f"{own_stack.url}/api/v1/payments", json=body, headers=sender.headers, timeout=30
         )
         assert answer.status_code == 201
         return time.monotonic() - began
@@ -127,7 +131,7 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(
     usual = statistics.median(pay() for _ in range(8))
     assert own_redis.pid is not None
     os.kill(own_redis.pid, signal.SIGSTOP)
-    with connection(own_arena.settings) as opened:
+    with connection(own_stack.settings) as opened:
         run(
             opened, "INSERT INTO jobs (id, kind, ref, payload, run_at, attempts, fence, state, created_at) "
             "VALUES (gen_random_uuid(), 'kyc.verify', 'x', '{}', now() - interval '1 day', 0, 0, 'due', now())",
@@ -137,17 +141,17 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(
         # Each web worker asks in vain once in a while (app/rate_limits.py); all others are as quick as ever.
         assert statistics.median(frozen) < 5 * usual + 0.5
         assert max(frozen) < 2.5 + SLACK_S
-        wait_published(own_arena.app, timeout_s=12 + SLACK_S)
+        wait_published(own_stack.app, timeout_s=12 + SLACK_S)
     finally:
         psutil.Process(own_redis.pid).resume()
-    own_arena.assert_sound()
+    own_stack.assert_invariants()
 
 
-def _pushed_through(arena: Arena) -> int:
-    number: int = query(arena.app, "SELECT pushed_through FROM relay_state")[0][0]
+def _pushed_through(race_stack: StackWithApp) -> int:
+    number: int = query(race_stack.app, "SELECT pushed_through FROM relay_state")[0][0]
     return number
 
 
-def _last_event(arena: Arena) -> int:
-    number: int = query(arena.app, "SELECT max(seq) FROM events")[0][0]
+def _last_event(race_stack: StackWithApp) -> int:
+    number: int = query(race_stack.app, "SELECT max(seq) FROM events")[0][0]
     return number

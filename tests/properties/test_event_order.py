@@ -22,7 +22,7 @@ from app.events.publisher import Publisher
 from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
 from tests.support.database import connection, run
-from tests.support.log import numbers, record
+from tests.support.event_log import numbers, record
 
 SLOTS, OBJECTS = 4, 3
 slots = st.integers(0, SLOTS - 1)

@@ -53,8 +53,8 @@ from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
 from app.unit_of_work import reading, transaction
 from tests.support import servers
-from tests.support.payment_seen import SEEN, Seen
-from tests.support.tenants import Shop, fund_shop
+from tests.support.payment_snapshot import SEEN, Seen
+from tests.support.tenants import MerchantClient, fund_merchant
 
 ASKED = {"USD": "100.00", "JPY": "100", "KWD": "100.000"}
 
@@ -85,7 +85,7 @@ class PaymentMachine(RuleBasedStateMachine):
     def ask_for_money(self, currency: str, is_funded: bool, how_far: str, amount: str) -> None:
         tenant, key = tenants.create_tenant(f"Machine {uuid.uuid4().hex[:8]}", "growth")
         if is_funded:
-            fund_shop(self.app, Shop(tenant.id, key), 1_000_000, currency=currency)
+            fund_merchant(self.app, MerchantClient(tenant.id, key), 1_000_000, currency=currency)
         self.merchant = Merchant(tenant.id, None, None)
         self.asked = Money.parse(ASKED[currency], currency)
         order = PaymentRequest("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
@@ -105,12 +105,12 @@ class PaymentMachine(RuleBasedStateMachine):
             self.send()
         self.before = self._see()
         if how_far == "paid":
-            self.news(State.SUCCEEDED, "answer", amount, 1)
+            self.callback(State.SUCCEEDED, "answer", amount, 1)
 
     # --- what is said about the payment
 
     @rule(state=states, source=sources, amount=amounts, repeats=times)
-    def news(self, state: State, source: str, amount: str, repeats: int) -> None:
+    def callback(self, state: State, source: str, amount: str, repeats: int) -> None:
         result = Result(
             state, provider_reference=f"there-{self.attempt_id}", receipt=f"R-{self.attempt_id}",
             amount=self._amount(amount), code="word",
@@ -199,7 +199,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     # --- an operator decides about money that waits
 
-    @precondition(lambda self: self.before.booked("suspense"))
+    @precondition(lambda self: self.before.recorded("suspense"))
     @rule(is_accepted=st.booleans())
     def decide(self, is_accepted: bool) -> None:
         act = decisions.accept if is_accepted else decisions.give_back
@@ -237,10 +237,10 @@ class PaymentMachine(RuleBasedStateMachine):
             assert state == old or state in _reachable(REFUND, old), (old, state)
 
     def _an_attempt_is_booked_once(self, seen: Seen) -> None:
-        assert seen.booked("payment") + seen.booked("suspense") == (seen.collected is not None)
-        assert seen.booked("suspense_release") <= seen.booked("suspense")
-        assert seen.booked("reversal") == (seen.attempt == "reversed")
-        assert seen.booked("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
+        assert seen.recorded("payment") + seen.recorded("suspense") == (seen.collected is not None)
+        assert seen.recorded("suspense_release") <= seen.recorded("suspense")
+        assert seen.recorded("reversal") == (seen.attempt == "reversed")
+        assert seen.recorded("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
         sums: Counter[tuple[str, str]] = Counter()
         for entry, _, currency, amount in seen.postings:
             sums[entry, currency] += amount
@@ -263,8 +263,10 @@ class PaymentMachine(RuleBasedStateMachine):
             assert seen.refunded
 
     def _events_tell_the_changes(self, seen: Seen) -> None:
-        told = [status for _, status in seen.events]
-        path = [status for number, status in enumerate(told) if number == 0 or status != told[number - 1]]
+        printed = [status for _, status in seen.events]
+        path = [
+            status for number, status in enumerate(printed) if number == 0 or status != printed[number - 1]
+        ]
         assert path == self.path
         types = Counter(event for event, _ in seen.events)
         # Money that waited went back at the provider: that is the news of it, and the payment's end.

@@ -25,7 +25,7 @@ from app.providers.errors import (
     RequestRejected,
 )
 from app.providers.facts import facts
-from tests.support.chapa import REFERENCE, VERIFY, chapa, details, failed, handle, succeeded
+from tests.support.chapa import REFERENCE, VERIFY, chapa, charge_reference, details, failed, succeeded
 from tests.support.providers import DROP, Scripted
 
 INITIALIZE = "/transaction/initialize"
@@ -241,7 +241,7 @@ def test_nobody_there_is_definite() -> None:
 def test_verify_tells_amount_receipt_and_state() -> None:
     with Scripted() as far:
         far.on(VERIFY, (200, details()))
-        result = chapa(far.url).inquire(handle(None))
+        result = chapa(far.url).inquire(charge_reference(None))
     assert (result.state, result.amount, result.receipt) == (
         State.SUCCEEDED,
         Money(10050, "ETB"),
@@ -268,7 +268,7 @@ def test_verify_tells_amount_receipt_and_state() -> None:
 def test_what_verify_says(answer: object, state: State) -> None:
     with Scripted() as far:
         far.on(VERIFY, answer)
-        assert chapa(far.url).inquire(handle()).state is state
+        assert chapa(far.url).inquire(charge_reference()).state is state
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_what_verify_says(answer: object, state: State) -> None:
 def test_an_unclear_inquiry_is_unknown(answer: object) -> None:
     with Scripted() as far, pytest.raises(OutcomeUnknown):
         far.on(VERIFY, answer)
-        chapa(far.url).inquire(handle())
+        chapa(far.url).inquire(charge_reference())
 
 
 def test_what_can_be_charged() -> None:
@@ -315,7 +315,7 @@ UNPAID = (404, failed("Payment not paid yet", None))
 
 
 @pytest.mark.parametrize(
-    ("told", "found", "state"),
+    ("reported", "found", "state"),
     [
         ((200, CLOSED), UNPAID, State.CANCELLED),
         ((200, CLOSED), (200, details(status="cancelled")), State.CANCELLED),
@@ -330,10 +330,10 @@ UNPAID = (404, failed("Payment not paid yet", None))
         ((404, failed("Invalid transaction or Transaction not found")),) * 2 + (State.NOT_FOUND,),
     ],
 )
-def test_a_payment_is_taken_back_unless_it_was_paid(told: object, found: object, state: State) -> None:
+def test_a_payment_is_taken_back_unless_it_was_paid(reported: object, found: object, state: State) -> None:
     with Scripted() as far:
-        far.on(CANCEL, told).on(VERIFY, found)
-        assert chapa(far.url).cancel(handle(None)).state is state
+        far.on(CANCEL, reported).on(VERIFY, found)
+        assert chapa(far.url).cancel(charge_reference(None)).state is state
         assert [one.method for one in far.asked(CANCEL)] == ["PUT"]
 
 
@@ -350,5 +350,5 @@ def test_a_payment_is_taken_back_unless_it_was_paid(told: object, found: object,
 def test_a_cancellation_nobody_confirmed_is_none(answer: object, error: type[ProviderError]) -> None:
     with Scripted() as far, pytest.raises(error) as raised:
         far.on(CANCEL, answer).on(VERIFY, UNPAID)
-        chapa(far.url).cancel(handle(None))
+        chapa(far.url).cancel(charge_reference(None))
     assert type(raised.value) is error

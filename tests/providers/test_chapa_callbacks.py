@@ -103,7 +103,7 @@ def test_event_ids_repeat_with_the_news_only() -> None:
         "amount": "10.00",
         "currency": "ETB",
     }
-    first, again, other, news = (
+    first, again, other, notification = (
         chapa().read_callback(signed(json.dumps(body).encode())).event_id
         for body in (
             base,
@@ -113,7 +113,7 @@ def test_event_ids_repeat_with_the_news_only() -> None:
         )
     )
     assert first == again
-    assert len({first, other, news}) == 3
+    assert len({first, other, notification}) == 3
     long = chapa().read_callback(Callback("GET", {}, {"tx_ref": "r" * 190, "status": "s" * 190}, b""))
     assert len(long.event_id) <= 255
 

@@ -270,8 +270,8 @@ def test_what_answers_to_a_transfer_mean(answer: object, error: type[Exception])
 def test_a_transfer_s_state(answer: object, state: State) -> None:
     with Scripted() as far:
         far.on(TRANSFER_VERIFY, answer)
-        handle = PayoutReference(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
-        assert paystack(far.url).inquire_payout(handle).state is state
+        charge_reference = PayoutReference(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
+        assert paystack(far.url).inquire_payout(charge_reference).state is state
 
 
 # --- webhooks

@@ -30,7 +30,7 @@ from app.providers.pesapal.adapter import notification_url
 from app.providers.pesapal.client import token_life_s
 from tests.support.canned import CUT, HANGS, LOST, Canned, CannedServer
 from tests.support.pesapal_answers import (
-    HANDLE,
+    CHARGE_REFERENCE,
     IPN,
     KES_100,
     KEYS,
@@ -176,7 +176,7 @@ def test_a_token_is_shared_and_renewed_once(pesapal_server: CannedServer) -> Non
         TOKEN, Canned(body=STATUS), Canned(body=STATUS), Canned(401, ""), fresh, Canned(body=STATUS)
     )
     for provider in (first, second, second):
-        assert provider.inquire(HANDLE).state is State.SUCCEEDED
+        assert provider.inquire(CHARGE_REFERENCE).state is State.SUCCEEDED
     assert [r.headers.get("authorization") for r in pesapal_server.received] == [
         None, "Bearer token-1", "Bearer token-1", "Bearer token-1", None, "Bearer token-2",
     ]  # fmt: skip

@@ -72,10 +72,10 @@ def asked(receiver: CallbackReceiver, amount: Money) -> ChargeRequest:
     )  # fmt: skip
 
 
-def remembered(request: ChargeRequest, told: Result | None = None) -> ChargeReference:
+def remembered(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
     return ChargeReference(
         request.reference, request.label, request.amount, clock.now(),
-        told.provider_reference if told else None, told.receipt if told else None,
+        reported.provider_reference if reported else None, reported.receipt if reported else None,
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def becomes(provider: PesapalProvider, charge: ChargeReference, state: State) ->
     return wait_until(look, f"the payment is {state}")
 
 
-def booked(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
+def recorded(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
     entries = sandbox.book("pesapal", reference)["entries"]
     return [(entry["kind"], entry["amount"], entry["currency"]) for entry in entries]
 
@@ -117,7 +117,7 @@ def test_a_payment_from_order_to_notification(
     assert opened.state is State.PENDING and opened.payment_url and opened.payment_url.startswith(sandbox.url)
     result = becomes(provider, remembered(request, opened), State.SUCCEEDED)
     assert result.amount == request.amount and result.receipt
-    (entry,) = booked(sandbox, request.reference)
+    (entry,) = recorded(sandbox, request.reference)
     assert (entry[0], Money.parse(entry[1], entry[2])) == ("charge", request.amount)
     event = heard(provider, receiver, request.reference)
     assert (event.kind, event.provider_reference) == (Kind.PAYMENT, opened.provider_reference)
@@ -207,7 +207,7 @@ def test_a_lost_answer_is_unknown_until_a_notification(
     with pytest.raises(OutcomeUnknown):
         provider.inquire(remembered(request))
     if not is_done:
-        assert booked(sandbox, request.reference) == []
+        assert recorded(sandbox, request.reference) == []
         return
     event = heard(provider, receiver, request.reference)
     found = replace(remembered(request), provider_reference=event.provider_reference)
@@ -221,15 +221,19 @@ def test_a_refund_shows_when_it_is_approved(
     opened = provider.charge(request)
     charge = remembered(request, becomes(provider, remembered(request, opened), State.SUCCEEDED))
     refund = RefundRequest(str(uuid.uuid4()), request.amount, charge, "Broken", "http://x")
-    told = provider.refund(refund)
-    assert told.state is State.PENDING
-    handle = RefundReference(refund.reference, refund.amount, charge, clock.now(), told.provider_reference)
-    assert provider.inquire_refund(handle).state is State.PENDING
+    reported = provider.refund(refund)
+    assert reported.state is State.PENDING
+    charge_reference = RefundReference(
+        refund.reference, refund.amount, charge, clock.now(), reported.provider_reference
+    )
+    assert provider.inquire_refund(charge_reference).state is State.PENDING
     with pytest.raises(Declined):
         provider.refund(refund)
-    wait_until(lambda: provider.inquire_refund(handle).state is State.SUCCEEDED, "the merchant approves")
+    wait_until(
+        lambda: provider.inquire_refund(charge_reference).state is State.SUCCEEDED, "the merchant approves"
+    )
     assert provider.inquire(charge).state is State.REFUNDED
-    assert [entry[:2] for entry in booked(sandbox, request.reference)] == [
+    assert [entry[:2] for entry in recorded(sandbox, request.reference)] == [
         ("charge", "1000.00"), ("refund", "1000.00"),
     ]  # fmt: skip
 
@@ -243,8 +247,8 @@ def test_a_lost_refund_is_unknown_until_it_shows(
     sandbox.control({"rules": [{"provider": "pesapal", "operation": "refund", "fault": "drop", "times": 1}]})
     with pytest.raises(OutcomeUnknown):
         provider.refund(RefundRequest("r-1", request.amount, charge, "Broken", "http://x"))
-    handle = RefundReference("r-1", request.amount, charge, clock.now())
+    charge_reference = RefundReference("r-1", request.amount, charge, clock.now())
     with pytest.raises(OutcomeUnknown):
-        provider.inquire_refund(handle)
+        provider.inquire_refund(charge_reference)
     becomes(provider, charge, State.REFUNDED)
-    assert provider.inquire_refund(handle).state is State.SUCCEEDED
+    assert provider.inquire_refund(charge_reference).state is State.SUCCEEDED

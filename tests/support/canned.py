@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
-from tests.support.listening import Listening, Received
+from tests.support.http_listener import HttpListener, Received
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ HANGS = Canned(hangs=True)
 
 
 @dataclass
-class CannedServer(Listening):
+class CannedServer(HttpListener):
     """Answers requests in the order of `answers`; a request more than that is a failure of the test."""
 
     answers: list[Canned] = field(default_factory=list)

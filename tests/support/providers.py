@@ -12,7 +12,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from app.providers.base import Account, CallRecord, Context, FreshToken, Provider
-from tests.support.listening import Listening, Received, say
+from tests.support.http_listener import HttpListener, Received, say
 
 P = TypeVar("P", bound=Provider)
 
@@ -68,13 +68,13 @@ def make_provider(
     The base URL, when none is given, is a port where nothing listens: a call there raises NotSent.
     """
     settings = {setting.name: setting.default for setting in cls.settings} | values
-    surroundings = Context(
+    context = Context(
         tokens=tokens or MemoryTokens(),
         observe=observe or Observed(),
         timeout_s=timeout_s,
         connect_timeout_s=2.0,
     )
-    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), settings), surroundings)
+    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), settings), context)
 
 
 DROP = object()
@@ -99,7 +99,7 @@ class Seen:
         return json.loads(self.body)
 
 
-class Scripted(Listening):
+class Scripted(HttpListener):
     """A provider on 127.0.0.1 that says what it is told to: for answers no simulator gives.
 
     `on(path, answer, …)`: the answers to requests of that path, one after another, the last one for ever. An answer is

@@ -25,7 +25,7 @@ NODE = str(_WHEEL / "bin" / "node")
 NPM = (NODE, str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
 
 
-class Notes:
+class ReceivedEvents:
     """Events in the order they came, each with the moment it came."""
 
     def __init__(self) -> None:
@@ -79,9 +79,9 @@ class PythonClient(socketio.Client):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.notes = Notes()
-        self.on("*", lambda name, data=None: self.notes.add(name, data))
-        self.on("connect_error", lambda data=None: self.notes.add("connect_error", data))
+        self.received = ReceivedEvents()
+        self.on("*", lambda name, data=None: self.received.add(name, data))
+        self.on("connect_error", lambda data=None: self.received.add("connect_error", data))
 
     def _engineio_client_class(self) -> type:
         return _InOrder
@@ -103,7 +103,7 @@ def python_client(
             client.connect(url, auth=auth)
             if client.eio.ws is not None:
                 after.callback(client.eio.ws.shutdown)  # the library forgets it when the server hangs up
-            client.notes.wait_for("connected")
+            client.received.wait_for("connected")
             yield client
 
 
@@ -111,7 +111,7 @@ class JavaScriptClient:
     """The default socket.io-client in a process of its own."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        self.notes = Notes()
+        self.received = ReceivedEvents()
         self._process = subprocess.Popen(
             [NODE, "client.mjs", url, *([token] if token else [])],
             cwd=JS,
@@ -146,7 +146,7 @@ class JavaScriptClient:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.notes.add(*json.loads(line))
+            self.received.add(*json.loads(line))
 
 
 @contextmanager

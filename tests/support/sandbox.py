@@ -13,7 +13,7 @@ import requests
 
 from launcher.addresses import local_addresses
 from launcher.processes import Processes
-from tests.support.listening import Listening, Received, say
+from tests.support.http_listener import HttpListener, Received, say
 from tests.support.waiting import wait_until
 
 
@@ -106,7 +106,7 @@ def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[Runnin
 
 
 @dataclass
-class CallbackReceiver(Listening):
+class CallbackReceiver(HttpListener):
     """A small real HTTP server that keeps what it is sent.
 
     `status` and `body` are what it answers, at any moment; `statuses` are answered first, one each.

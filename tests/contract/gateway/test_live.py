@@ -52,7 +52,7 @@ def initialize(stack: Stack, provider: str, amount: object, currency: str) -> di
 
 def events(client: Client, payment_id: str) -> list[str]:
     """The event types told about a payment, in the log's order."""
-    found = [u for u in client.notes.of("transaction_update") if u["transaction"]["id"] == payment_id]
+    found = [u for u in client.received.of("transaction_update") if u["transaction"]["id"] == payment_id]
     return [u["event_type"] for u in sorted(found, key=lambda u: u["sequence"] or 0)]
 
 
@@ -62,21 +62,21 @@ def test_a_payment_is_watched_from_the_first_step_to_the_last(
     merchant: Stack, language: str, provider: str, currency: str
 ) -> None:
     with connected(merchant, language) as client:
-        (greeting,) = client.notes.wait_for("connected")
+        (greeting,) = client.received.wait_for("connected")
         assert greeting == {"message": "Connected to payment gateway"}
         payment = initialize(merchant, provider, 250.5 if currency == "USD" else 250, currency)
         client.subscribe(payment["id"])
-        (answer,) = client.notes.wait_for("subscribed")
+        (answer,) = client.received.wait_for("subscribed")
         assert answer == {
             "message": f"Subscribed to transaction {payment['id']}", "room": f"transaction_{payment['id']}",
         }  # fmt: skip
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         seen = events(client, payment["id"])
         assert seen[-1] == "payment.completed" and seen[0] in ("payment.initiated", "payment.processing")
         assert seen == [
             word for word in ("payment.initiated", "payment.processing", "payment.completed") if word in seen
         ]
-        last = client.notes.of("transaction_update")[-1]["transaction"]
+        last = client.received.of("transaction_update")[-1]["transaction"]
     assert last["amount"] == (250.5 if currency == "USD" else 250) and not isinstance(last["amount"], str)
     assert (last["status"], last["currency"], last["provider"]) == ("completed", currency, provider)
     assert last["customer"]["id"] == "cust-5" and last["metadata"] == {"order_id": "ORD-12345"}
@@ -86,24 +86,26 @@ def test_a_payment_is_watched_from_the_first_step_to_the_last(
 def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: Stack, language: str) -> None:
     payment = initialize(merchant, "cpay", 1000, "KES")
     with connected(merchant, language) as client:
-        client.notes.wait_for("connected")
+        client.received.wait_for("connected")
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         refund(merchant, payment["id"], 400)
-        client.notes.wait_for_steps(payment["id"], last="partially_refunded")
+        client.received.wait_for_steps(payment["id"], last="partially_refunded")
         assert {"refund.initiated", "refund.completed"} <= set(events(client, payment["id"])) & EVENTS
 
         client.emit("unsubscribe_transaction", {"transaction_id": payment["id"]})
-        (answer,) = client.notes.wait_for("unsubscribed")
+        (answer,) = client.received.wait_for("unsubscribed")
         assert answer == {"message": f"Unsubscribed from transaction {payment['id']}"}
-        told = len(client.notes.of("transaction_update"))
+        answers = len(client.received.of("transaction_update"))
         refund(merchant, payment["id"], 600)
         # Another payment's news comes over the same connection, later: by then the refund's would have come.
         marker = initialize(merchant, "cpay", 5, "KES")
         client.subscribe(marker["id"])
         wait_until(lambda: "payment.completed" in events(client, marker["id"]), "the other payment")
         others = [
-            u for u in client.notes.of("transaction_update")[told:] if u["transaction"]["id"] != marker["id"]
+            u
+            for u in client.received.of("transaction_update")[answers:]
+            if u["transaction"]["id"] != marker["id"]
         ]
         assert others == []
 

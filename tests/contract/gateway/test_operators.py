@@ -21,7 +21,7 @@ SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("STRIPE_ENV", "liev", "expected sandbox or live"),
         ("MPESA_ENV", "production", "expected sandbox or live"),
@@ -35,10 +35,10 @@ SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@
         ("ALLOW_TEST_PROVIDERS", "maybe", "expected true or false"),
     ],
 )
-def test_a_setting_nobody_can_serve_with_is_named_at_the_start(name: str, value: str, told: str) -> None:
+def test_a_setting_nobody_can_serve_with_is_named_at_the_start(name: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(SETTINGS | {name: value})
-    assert str(caught.value).startswith(f"{name} cannot be read: ") and told in str(caught.value)
+    assert str(caught.value).startswith(f"{name} cannot be read: ") and message in str(caught.value)
 
 
 def test_settings_are_read_as_people_write_them() -> None:
@@ -90,13 +90,13 @@ def get(stack: Stack, payment: str) -> dict[str, Any]:
 def test_what_waits_for_a_decision_is_listed(merchant: Stack) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
-    told = flask(merchant, "payments", "waiting")
-    assert told.returncode == 0, told.stderr
-    (line,) = [line for line in told.stdout.splitlines() if line.startswith(payment)]
+    answers = flask(merchant, "payments", "waiting")
+    assert answers.returncode == 0, answers.stderr
+    (line,) = [line for line in answers.stdout.splitlines() if line.startswith(payment)]
     assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
     told_there = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
-    assert told_there is not None and float(told_there[1]) == len(told.stdout.splitlines())
+    assert told_there is not None and float(told_there[1]) == len(answers.stdout.splitlines())
 
 
 def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: Stack) -> None:
@@ -109,9 +109,9 @@ def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: Stack) 
     (given_back,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()[
         "data"
     ]
-    told = flask(merchant, "payments", "show", payment)
-    assert told.returncode == 0, told.stderr
-    text = told.stdout
+    answers = flask(merchant, "payments", "show", payment)
+    assert answers.returncode == 0, answers.stderr
+    text = answers.stdout
     assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
     assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {given_back['id']}: " in text
     book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
@@ -127,5 +127,5 @@ def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: Stack) 
 
 
 def test_a_payment_that_is_none_is_a_sentence(merchant: Stack) -> None:
-    told = flask(merchant, "payments", "show", str(uuid.uuid4()))
-    assert (told.returncode, told.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")
+    answers = flask(merchant, "payments", "show", str(uuid.uuid4()))
+    assert (answers.returncode, answers.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

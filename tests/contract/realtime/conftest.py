@@ -12,7 +12,7 @@ from flask import Flask
 from app import create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
-from tests.support.factories import Person, make_user, make_wallet
+from tests.support.factories import SignedInUser, make_user, make_wallet
 from tests.support.realtime import install_javascript
 from tests.support.stack import Stack, running_stack
 
@@ -60,8 +60,8 @@ class Payer:
 
     stack: Stack
     app: Flask
-    sender: Person
-    recipient: Person
+    sender: SignedInUser
+    recipient: SignedInUser
     wallet: str
     destination: str
 

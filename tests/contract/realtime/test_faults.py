@@ -47,46 +47,46 @@ def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: Embedd
         first = payer.pay()
         connection.flushall()
         second = payer.pay()
-        assert client.notes.wait_for_steps(first) == STEPS
-        assert client.notes.wait_for_steps(second) == STEPS
+        assert client.received.wait_for_steps(first) == STEPS
+        assert client.received.wait_for_steps(second) == STEPS
 
 
 def test_what_happens_while_redis_is_away_arrives_when_it_is_back(
     payer: Payer, url: str, own_redis: EmbeddedRedis
 ) -> None:
     with python_client(url, payer.recipient.access_token) as client:
-        client.notes.wait_for_steps(payer.pay())
+        client.received.wait_for_steps(payer.pay())
         own_redis.kill()
         during = [payer.pay() for _ in range(3)]
         own_redis.start()
         later = payer.pay()
         for payment_id in [*during, later]:
-            assert client.notes.wait_for_steps(payment_id) == STEPS
+            assert client.received.wait_for_steps(payment_id) == STEPS
         assert client.connected
 
 
 def test_a_quick_restart_of_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
     """The relay may publish to the new Redis before the servers listen to it again."""
     with python_client(url, payer.recipient.access_token) as client:
-        client.notes.wait_for_steps(payer.pay())
+        client.received.wait_for_steps(payer.pay())
         payments = []
         for _ in range(3):
             own_redis.kill()
             own_redis.start()
             payments += [payer.pay() for _ in range(5)]
         for payment_id in payments:
-            assert client.notes.wait_for_steps(payment_id) == STEPS
+            assert client.received.wait_for_steps(payment_id) == STEPS
 
 
 def test_clients_subscribe_while_redis_is_away(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
     with python_client(url, payer.sender.access_token) as client:
         payment_id = payer.pay()
-        client.notes.wait_for_steps(payment_id)
+        client.received.wait_for_steps(payment_id)
         own_redis.kill()
         try:
             with python_client(url) as newcomer:
                 newcomer.subscribe(payment_id)
-                assert newcomer.notes.wait_for_steps(payment_id) == ["completed"]
+                assert newcomer.received.wait_for_steps(payment_id) == ["completed"]
         finally:
             own_redis.start()
 
@@ -97,5 +97,5 @@ def test_a_killed_server_is_found_again_by_its_clients(payer: Payer, stack: Stac
         stack.kill(name)
         wait_until(lambda: not client.connected, "the client to notice")
         stack.start(name)
-        client.notes.wait_for("connected", 2, timeout_s=60)
-        assert client.notes.wait_for_steps(payer.pay()) == STEPS
+        client.received.wait_for("connected", 2, timeout_s=60)
+        assert client.received.wait_for_steps(payer.pay()) == STEPS

@@ -30,8 +30,8 @@ def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
 def is_served(client: PythonClient, payment_id: str) -> bool:
     """Whether a subscription still works."""
     client.subscribe(payment_id)
-    client.notes.wait_for("subscribed")
-    client.notes.wait_for_steps(payment_id)
+    client.received.wait_for("subscribed")
+    client.received.wait_for_steps(payment_id)
     return client.connected
 
 
@@ -48,7 +48,7 @@ def test_nonsense_is_answered_with_an_error(payer: Payer, url: str, event: str) 
     with python_client(url) as client:
         for count, data in enumerate(NONSENSE, start=1):
             client.emit(event, data)
-            error = client.notes.wait_for("error", count)[-1]
+            error = client.received.wait_for("error", count)[-1]
             assert error["code"] == "INVALID_REQUEST", data
             assert error["message"]
         assert is_served(client, payer.pay())
@@ -66,7 +66,7 @@ def test_an_unknown_payment_is_not_found(url: str) -> None:
     with python_client(url) as client:
         for transaction_id in unknown:
             client.subscribe(transaction_id)
-        assert client.notes.wait_for("error", len(unknown)) == [
+        assert client.received.wait_for("error", len(unknown)) == [
             {"code": "NOT_FOUND", "message": "Transaction not found.", "transaction_id": transaction_id}
             for transaction_id in unknown
         ]
@@ -85,7 +85,7 @@ def test_broken_packets_are_answered_and_hurt_nobody(payer: Payer, url: str) -> 
             client.eio._send_packet(_Raw(raw))
             if raw.startswith("451"):
                 client.eio.send(b"attachment")
-            assert client.notes.wait_for("error", count)[-1]["code"] == "INVALID_REQUEST", raw
+            assert client.received.wait_for("error", count)[-1]["code"] == "INVALID_REQUEST", raw
         assert is_served(client, payer.pay())
 
 
@@ -106,25 +106,25 @@ def test_one_client_watches_at_most_a_hundred_payments(payer: Payer, url: str) -
     with python_client(url) as client:
         for payment_id in payments:
             client.subscribe(payment_id)
-        error = client.notes.wait_for("error")[0]
+        error = client.received.wait_for("error")[0]
         assert error["transaction_id"] == payments[100]
         client.subscribe(payments[0])  # it watches that one already
-        client.notes.wait_for("subscribed", 101)
+        client.received.wait_for("subscribed", 101)
         client.emit("unsubscribe_transaction", {"transaction_id": payments[0]})
         client.subscribe(payments[100])
-        client.notes.wait_for_steps(payments[100])
+        client.received.wait_for_steps(payments[100])
 
 
 def test_a_flood_is_slowed_down_and_others_do_not_feel_it(payer: Payer, url: str) -> None:
     with python_client(url) as flooder, python_client(url, payer.sender.access_token) as neighbour:
         for _ in range(400):
             flooder.emit("unsubscribe_transaction", {"transaction_id": "pmt_1"})
-        flooder.notes.wait_for("unsubscribed", 200)
+        flooder.received.wait_for("unsubscribed", 200)
         wait_until(
-            lambda: {e["code"] for e in flooder.notes.of("error")} == {"RATE_LIMIT_EXCEEDED"}, "the limit"
+            lambda: {e["code"] for e in flooder.received.of("error")} == {"RATE_LIMIT_EXCEEDED"}, "the limit"
         )
-        assert len(flooder.notes.of("unsubscribed")) < 400
-        neighbour.notes.wait_for_steps(payer.pay())
+        assert len(flooder.received.of("unsubscribed")) < 400
+        neighbour.received.wait_for_steps(payer.pay())
 
 
 def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str) -> None:
@@ -134,7 +134,7 @@ def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str)
     ):
         greedy.emit("subscribe_transaction", {"transaction_id": "x" * 70_000})
         wait_until(lambda: not greedy.connected, "the connection to end")
-        neighbour.notes.wait_for_steps(payer.pay())
+        neighbour.received.wait_for_steps(payer.pay())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tests.contract.realtime.conftest import MakeStack
 from tests.support.factories import make_user
 from tests.support.realtime import PythonClient, javascript_client, python_client
 from tests.support.stack import Stack
-from tests.support.tenants import Shop, fund_shop, make_shop
+from tests.support.tenants import MerchantClient, fund_merchant, make_merchant
 from tests.support.waiting import SLACK_S, wait_until
 
 
@@ -28,7 +28,7 @@ class Seller:
 
     stack: Stack
     app: Flask
-    shop: Shop
+    merchant: MerchantClient
     realtime_url: str
 
     def sell(
@@ -44,21 +44,21 @@ class Seller:
         return answer.json()["data"]
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> requests.Response:
-        headers = self.shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = self.merchant.headers | {"Idempotency-Key": uuid.uuid4().hex}
         return requests.post(
             f"{self.stack.url}/api/v1/payments{path}", json=body, headers=headers, timeout=30
         )
 
     def get(self, payment_id: str) -> dict[str, Any]:
         url = f"{self.stack.url}/api/v1/payments/{payment_id}"
-        return requests.get(url, headers=self.shop.headers, timeout=30).json()["data"]
+        return requests.get(url, headers=self.merchant.headers, timeout=30).json()["data"]
 
 
 def _seller(stack: Stack, realtime_url: str) -> Seller:
     app = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
-    shop = make_shop(app)
-    fund_shop(app, shop, 1_000_000)
-    return Seller(stack, app, shop, realtime_url)
+    merchant = make_merchant(app)
+    fund_merchant(app, merchant, 1_000_000)
+    return Seller(stack, app, merchant, realtime_url)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def seller(request: pytest.FixtureRequest) -> Seller:
 
 
 def _updates(client: PythonClient, payment_id: str) -> list[dict[str, Any]]:
-    found = client.notes.of("transaction_update")
+    found = client.received.of("transaction_update")
     return [update for update in found if update["transaction"]["id"] == payment_id]
 
 
@@ -96,11 +96,11 @@ def _wait_for_event(client: PythonClient, payment_id: str, event_type: str) -> d
 
 def test_a_subscriber_is_shown_the_present_state_in_document_001_s_shape(seller: Seller) -> None:
     payment = seller.sell("1000.50", customer_id="cust-1", order="o-1")
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
         client.subscribe(payment["id"])
-        (answer,) = client.notes.wait_for("subscribed")
+        (answer,) = client.received.wait_for("subscribed")
         assert answer["room"] == f"transaction_{payment['id']}"
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
     shown = _wait_for_event(client, payment["id"], "payment.completed")
     transaction = shown["transaction"]
     rest = seller.get(payment["id"])
@@ -114,15 +114,15 @@ def test_a_subscriber_is_shown_the_present_state_in_document_001_s_shape(seller:
 
 def test_steps_come_in_order_once_and_live(seller: Seller) -> None:
     payment = seller.sell()
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
         client.subscribe(payment["id"])
-        client.notes.wait_for("subscribed")
+        client.received.wait_for("subscribed")
         assert seller.post(f"/{payment['id']}/refund", {"amount": "50.00"}).status_code == 200
         assert seller.post(f"/{payment['id']}/refund").status_code == 200
-        wait_until(lambda: "refunded" in client.notes.steps(payment["id"]), "the refund")
+        wait_until(lambda: "refunded" in client.received.steps(payment["id"]), "the refund")
         numbers = [update["sequence"] for update in _updates(client, payment["id"]) if update["sequence"]]
         assert numbers == sorted(set(numbers)) and len(numbers) >= 3
-        assert client.notes.steps(payment["id"])[-1] == seller.get(payment["id"])["status"] == "refunded"
+        assert client.received.steps(payment["id"])[-1] == seller.get(payment["id"])["status"] == "refunded"
 
 
 def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
@@ -130,62 +130,62 @@ def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
     assert payment["status"] == "processing"
     with python_client(demo.realtime_url) as client:
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"], last="processing")
+        client.received.wait_for_steps(payment["id"], last="processing")
         assert demo.post(f"/{payment['id']}/cancel").status_code == 200
-        told = _wait_for_event(client, payment["id"], "payment.cancelled")
-        assert told["transaction"]["status"] == "cancelled"
+        answers = _wait_for_event(client, payment["id"], "payment.cancelled")
+        assert answers["transaction"]["status"] == "cancelled"
 
 
 def test_refunds_are_told_to_who_watches_the_payment(seller: Seller) -> None:
     payment = seller.sell("300.00")
     with python_client(seller.realtime_url) as client:
         client.subscribe(payment["id"], token=payment["realtime_token"])
-        client.notes.wait_for("subscribed")
+        client.received.wait_for("subscribed")
         assert seller.post(f"/{payment['id']}/refund", {"amount": "100.00"}).status_code == 200
-        told = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
-        assert told["refund"]["amount"] == "100.00" and told["refund"]["status"] == "completed"
-        assert told["status"] == "partially_refunded" and told["amount"] == 300
+        answers = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
+        assert answers["refund"]["amount"] == "100.00" and answers["refund"]["status"] == "completed"
+        assert answers["status"] == "partially_refunded" and answers["amount"] == 300
         first = _wait_for_event(client, payment["id"], "refund.initiated")["transaction"]
-        assert first["refund"]["id"] == told["refund"]["id"]
+        assert first["refund"]["id"] == answers["refund"]["id"]
 
 
 def test_in_the_demo_anybody_watches_with_the_id(demo: Seller, javascript: None) -> None:
     payment = demo.sell()
     with javascript_client(demo.realtime_url) as client:
-        client.notes.wait_for("connected")
+        client.received.wait_for("connected")
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
 
 
 def test_in_production_a_payment_is_its_merchant_s(production: Seller) -> None:
-    other = make_shop(production.app)
-    person = make_user(production.app)
-    payment = production.sell(customer_id=person.public_id)
+    other = make_merchant(production.app)
+    signed_in = make_user(production.app)
+    payment = production.sell(customer_id=signed_in.public_id)
     unknown = str(uuid.uuid4())
-    for brought in ({"api_key": other.api_key}, {"token": person.access_token}, {}):
+    for brought in ({"api_key": other.api_key}, {"token": signed_in.access_token}, {}):
         with python_client(production.realtime_url, **brought) as outsider:
             outsider.subscribe(payment["id"])
             outsider.subscribe(unknown)
-            foreign, none = outsider.notes.wait_for("error", 2)
+            foreign, none = outsider.received.wait_for("error", 2)
             # Somebody else's looks exactly like none at all.
             assert foreign == none | {"transaction_id": payment["id"]} and foreign["code"] == "NOT_FOUND"
             assert production.post(f"/{payment['id']}/refund", {"amount": "1.00"}).status_code == 200
-            with python_client(production.realtime_url, api_key=production.shop.api_key) as owner:
+            with python_client(production.realtime_url, api_key=production.merchant.api_key) as owner:
                 owner.subscribe(payment["id"])
-                owner.notes.wait_for("transaction_update")
-            assert set(outsider.notes.names()) == {"connected", "error"}
+                owner.received.wait_for("transaction_update")
+            assert set(outsider.received.names()) == {"connected", "error"}
 
 
 def test_a_customer_named_like_a_user_reaches_nobody_s_room(seller: Seller) -> None:
-    person = make_user(seller.app)
+    signed_in = make_user(seller.app)
     with (
-        python_client(seller.realtime_url, person.access_token) as user,
-        python_client(seller.realtime_url, api_key=seller.shop.api_key) as owner,
+        python_client(seller.realtime_url, signed_in.access_token) as user,
+        python_client(seller.realtime_url, api_key=seller.merchant.api_key) as owner,
     ):
-        payment = seller.sell(customer_id=person.public_id)
+        payment = seller.sell(customer_id=signed_in.public_id)
         owner.subscribe(payment["id"])
-        owner.notes.wait_for_steps(payment["id"])
-        assert user.notes.names() == ["connected"]
+        owner.received.wait_for_steps(payment["id"])
+        assert user.received.names() == ["connected"]
 
 
 def test_a_realtime_token_opens_its_payment_and_no_other(seller: Seller) -> None:
@@ -194,17 +194,17 @@ def test_a_realtime_token_opens_its_payment_and_no_other(seller: Seller) -> None
     assert len(token) == 43
     with python_client(seller.realtime_url) as client:
         client.subscribe(payment["id"], token=token)
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         wrong = [
             (other["id"], token), (payment["id"], token[:-1]), (payment["id"], "x" * 43), (payment["id"], "ü" * 43),
             (payment["id"], "a.b.c"), (str(uuid.uuid4()), token), (payment["id"], ""),
         ]  # fmt: skip
         for payment_id, bad in wrong:
             client.subscribe(payment_id, token=bad)
-        errors = client.notes.wait_for("error", len(wrong))
+        errors = client.received.wait_for("error", len(wrong))
         assert {error["code"] for error in errors} <= {"TOKEN_INVALID", "TOKEN_MISSING"}
         assert _updates(client, other["id"]) == []
-        assert len(client.notes.of("subscribed")) == 1
+        assert len(client.received.of("subscribed")) == 1
 
 
 def test_other_spellings_of_an_id_are_no_payment(seller: Seller) -> None:
@@ -215,18 +215,18 @@ def test_other_spellings_of_an_id_are_no_payment(seller: Seller) -> None:
         f"{{{payment_id}}}",
         f"urn:uuid:{payment_id}",
     ]
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
         for text in spellings:
             client.subscribe(text)
-        errors = client.notes.wait_for("error", len(spellings))
+        errors = client.received.wait_for("error", len(spellings))
         assert {error["code"] for error in errors} == {"NOT_FOUND"}
 
 
 def test_a_merchant_s_connection_takes_no_user_s_token(seller: Seller) -> None:
-    payment, person = seller.sell(), make_user(seller.app)
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
-        client.subscribe(payment["id"], token=person.access_token)
-        assert client.notes.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
+    payment, signed_in = seller.sell(), make_user(seller.app)
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
+        client.subscribe(payment["id"], token=signed_in.access_token)
+        assert client.received.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
 
 
 @pytest.mark.slow
@@ -234,12 +234,12 @@ def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Se
     key, payment = make_second(seller), seller.sell()
     with python_client(seller.realtime_url, api_key=key, reconnection=False) as client:
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         with seller.app.app_context():
             api_keys.revoke_api_key(key[:16])
         began = time.monotonic()
         client.subscribe(payment["id"])
-        assert client.notes.wait_for("error")[0]["code"] == "INVALID_API_KEY"
+        assert client.received.wait_for("error")[0]["code"] == "INVALID_API_KEY"
         wait_until(lambda: not client.namespaces, "the connection to end", timeout_s=30)
         assert time.monotonic() - began < 15 + SLACK_S  # docs/realtime.md
 
@@ -248,6 +248,6 @@ def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Se
 def make_second() -> Callable[[Seller], str]:
     def make(seller: Seller) -> str:
         with seller.app.app_context():
-            return api_keys.add_api_key(seller.shop.tenant_id, "second")
+            return api_keys.add_api_key(seller.merchant.tenant_id, "second")
 
     return make

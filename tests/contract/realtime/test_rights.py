@@ -93,7 +93,7 @@ def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
 
 def test_the_javascript_client_reads_why_it_was_refused(demo: Stack, javascript: None) -> None:
     with javascript_client(demo.url, "nonsense") as client:
-        error = client.notes.wait_for("connect_error")[0]
+        error = client.received.wait_for("connect_error")[0]
     assert error == {"message": "The access token is not valid.", "data": {"code": "TOKEN_INVALID"}}
 
 
@@ -101,22 +101,22 @@ def test_in_production_a_payment_is_shown_to_its_parties_alone(
     production: Stack, make_payer: Callable[[Stack], Payer]
 ) -> None:
     payer, url = make_payer(production), production.realtime_url
-    stranger = make_user(payer.app)
+    other = make_user(payer.app)
     payment_id = payer.pay()
     for token in (payer.sender.access_token, payer.recipient.access_token):
         with python_client(url, token) as party:
             party.subscribe(payment_id)
-            party.notes.wait_for_steps(payment_id)
-    for token in (stranger.access_token, None):
+            party.received.wait_for_steps(payment_id)
+    for token in (other.access_token, None):
         with python_client(url, token) as outsider:
             outsider.subscribe(payment_id)
             outsider.subscribe("pmt_" + "0" * 32)
-            foreign, unknown = outsider.notes.wait_for("error", 2)
+            foreign, unknown = outsider.received.wait_for("error", 2)
             # Somebody else's looks exactly like none at all.
             assert foreign == unknown | {"transaction_id": payment_id}
             assert foreign["code"] == "NOT_FOUND"
             payer.pay()
-            assert set(outsider.notes.names()) == {"connected", "error"}
+            assert set(outsider.received.names()) == {"connected", "error"}
 
 
 def test_a_token_may_be_brought_later_but_not_another_users(
@@ -126,13 +126,13 @@ def test_a_token_may_be_brought_later_but_not_another_users(
     payment_id = payer.pay()
     with python_client(production.realtime_url) as client:
         client.subscribe(payment_id, token=payer.recipient.access_token)
-        client.notes.wait_for_steps(payment_id)
+        client.received.wait_for_steps(payment_id)
         later = payer.pay()
-        assert client.notes.wait_for_steps(later)  # it is in its user's room now
+        assert client.received.wait_for_steps(later)  # it is in its user's room now
         client.subscribe(payment_id, token=payer.sender.access_token)
-        assert client.notes.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
+        assert client.received.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
         client.subscribe(payment_id, token="nonsense")
-        assert client.notes.wait_for("error", 2)[1]["code"] == "TOKEN_INVALID"
+        assert client.received.wait_for("error", 2)[1]["code"] == "TOKEN_INVALID"
 
 
 @pytest.mark.slow
@@ -157,11 +157,11 @@ def test_pushes_stop_when_the_session_ends_or_the_token_expires(
             f"{stack.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=30
         ).raise_for_status()
         began = time.monotonic()
-        assert left.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
-        assert expired.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
+        assert left.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
+        assert expired.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
         assert time.monotonic() - began < 2 * 15 + SLACK_S  # docs/realtime.md
         wait_until(lambda: not left.namespaces and not expired.namespaces, "both disconnected")
-        stays.notes.wait_for_steps(witness.pay())
+        stays.received.wait_for_steps(witness.pay())
 
 
 ORIGINS = [

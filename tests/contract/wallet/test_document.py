@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import requests
+from tour.users import PASSWORD
 
 from tests.support.stack import Stack
-from tour.people import PASSWORD
 
 DOCUMENT = Path(__file__).with_name("document_000.txt").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from tests.support.world import HTTP_PROVIDERS
+from tests.support.gateway import HTTP_PROVIDERS
 
 
 @dataclass(frozen=True)

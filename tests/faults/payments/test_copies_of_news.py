@@ -19,40 +19,40 @@ from app import clock
 from app.services.provider_access import accounts as provider_accounts
 from app.worker.runner import run_job
 from tests.faults.payments.deliveries import SECRETS, SUCCESS, Delivery, latest, signed, webhook
-from tests.support.tenants import Shop, make_shop
-from tests.support.world import World
+from tests.support.gateway import Gateway
+from tests.support.tenants import MerchantClient, make_merchant
 
 PAYS_AFTER_S = 30
 LOST = [{"fault": "callback_lost", "operation": "callback"}]
 
 
-def _read_news(world: World) -> None:
+def _read_news(gateway: Gateway) -> None:
     due = "SELECT id FROM jobs WHERE kind = 'provider_event.process' AND state = 'due' AND run_at <= :now"
-    found = [row[0] for row in world.rows(f"{due} ORDER BY run_at", now=clock.now())]
-    with world.app.app_context():
+    found = [row[0] for row in gateway.rows(f"{due} ORDER BY run_at", now=clock.now())]
+    with gateway.app.app_context():
         for job_id in found:
             run_job(job_id)
 
 
-def _news(world: World, attempt: Any) -> list[Any]:
-    return world.rows(
+def _news(gateway: Gateway, attempt: Any) -> list[Any]:
+    return gateway.rows(
         "SELECT * FROM provider_events WHERE reference = :ours OR provider_reference = :theirs ORDER BY id",
         ours=attempt.reference, theirs=attempt.provider_reference,
     )  # fmt: skip
 
 
-def _begin_unpaid(world: World, provider: str) -> tuple[str, Any]:
+def _begin_unpaid(gateway: Gateway, provider: str) -> tuple[str, Any]:
     """The customer pays in a while, and the simulator's own news of it is lost."""
-    world.sandbox.control({"autopay_s": PAYS_AFTER_S, "rules": LOST})
-    payment_id = world.begin(provider)
-    return payment_id, world.attempts(payment_id)[0]
+    gateway.sandbox.control({"autopay_s": PAYS_AFTER_S, "rules": LOST})
+    payment_id = gateway.begin(provider)
+    return payment_id, gateway.attempts(payment_id)[0]
 
 
-def _customer_pays(world: World, payment_id: str) -> None:
-    world.advance(PAYS_AFTER_S + 1)
-    world.quiet()
-    assert world.charged(payment_id) == [100]
-    assert world.payment(payment_id)["status"] == "processing"
+def _customer_pays(gateway: Gateway, payment_id: str) -> None:
+    gateway.advance(PAYS_AFTER_S + 1)
+    gateway.quiet()
+    assert gateway.charged(payment_id) == [100]
+    assert gateway.payment(payment_id)["status"] == "processing"
 
 
 def _without_proof(delivery: Delivery, **change: bytes) -> Delivery:
@@ -64,121 +64,121 @@ def _without_proof(delivery: Delivery, **change: bytes) -> Delivery:
     )
 
 
-def test_the_signed_one_after_a_copy_that_was_read(world: World) -> None:
+def test_the_signed_one_after_a_copy_that_was_read(gateway: Gateway) -> None:
     """Breaks when the signed one is a mere repeat: the merchant waits for the next inquiry, or for ever."""
-    payment_id, attempt = _begin_unpaid(world, "chapa")
-    real = signed(world, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
+    payment_id, attempt = _begin_unpaid(gateway, "chapa")
+    real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
     assert _without_proof(real).send().status_code == 200
     for _ in range(6):
-        _read_news(world)
-        world.advance(4)
-    ((copy),) = _news(world, attempt)
+        _read_news(gateway)
+        gateway.advance(4)
+    ((copy),) = _news(gateway, attempt)
     assert (copy.state, copy.is_verified) == ("processed", False)
-    _customer_pays(world, payment_id)
+    _customer_pays(gateway, payment_id)
     assert real.send().status_code == 200
-    _read_news(world)
-    assert world.payment(payment_id)["status"] == "completed"
-    ((event),) = _news(world, attempt)
+    _read_news(gateway)
+    assert gateway.payment(payment_id)["status"] == "completed"
+    ((event),) = _news(gateway, attempt)
     assert (event.state, event.is_verified, event.repeats) == ("processed", True, 1)
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
-def test_the_signed_one_after_a_copy_that_waits(world: World) -> None:
+def test_the_signed_one_after_a_copy_that_waits(gateway: Gateway) -> None:
     """Breaks when the copy's words stay in the place of the real ones."""
-    payment_id, attempt = _begin_unpaid(world, "chapa")
-    real = signed(world, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
+    payment_id, attempt = _begin_unpaid(gateway, "chapa")
+    real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
     assert _without_proof(real, body=real.body.replace(b"APinvented", b"APcopied")).send().status_code == 200
     assert real.send().status_code == 200
-    (event,) = _news(world, attempt)
+    (event,) = _news(gateway, attempt)
     assert (bytes(event.body), event.is_verified, event.provider_reference) == (real.body, True, "APinvented")
-    _customer_pays(world, payment_id)
-    _read_news(world)
-    assert world.payment(payment_id)["status"] == "completed"
-    world.assert_books_agree()
+    _customer_pays(gateway, payment_id)
+    _read_news(gateway)
+    assert gateway.payment(payment_id)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_copy_after_the_signed_one_changes_nothing(world: World) -> None:
-    payment_id, attempt = _begin_unpaid(world, "chapa")
-    real = signed(world, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
-    _customer_pays(world, payment_id)
+def test_a_copy_after_the_signed_one_changes_nothing(gateway: Gateway) -> None:
+    payment_id, attempt = _begin_unpaid(gateway, "chapa")
+    real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
+    _customer_pays(gateway, payment_id)
     for delivery in (real, _without_proof(real, body=real.body.replace(b"APinvented", b"APcopied"))):
         assert delivery.send().status_code == 200
-        _read_news(world)
-    (event,) = _news(world, attempt)
+        _read_news(gateway)
+    (event,) = _news(gateway, attempt)
     assert (bytes(event.body), event.is_verified) == (real.body, True)
-    assert world.payment(payment_id)["status"] == "completed"
-    world.assert_books_agree()
+    assert gateway.payment(payment_id)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", SECRETS)
-def test_a_forged_one_takes_no_place(world: World, provider: str) -> None:
+def test_a_forged_one_takes_no_place(gateway: Gateway, provider: str) -> None:
     """Breaks when what is refused is stored all the same."""
-    payment_id, attempt = _begin_unpaid(world, provider)
+    payment_id, attempt = _begin_unpaid(gateway, provider)
     body = SUCCESS[provider](attempt, 100)
-    assert signed(world, provider, body, secret="a-guess").send().status_code == 401
-    assert _news(world, attempt) == []
-    _customer_pays(world, payment_id)
-    assert signed(world, provider, body, secret=SECRETS[provider]).send().status_code == 200
-    _read_news(world)
-    assert world.payment(payment_id)["status"] == "completed"
-    world.assert_books_agree()
+    assert signed(gateway, provider, body, secret="a-guess").send().status_code == 401
+    assert _news(gateway, attempt) == []
+    _customer_pays(gateway, payment_id)
+    assert signed(gateway, provider, body, secret=SECRETS[provider]).send().status_code == 200
+    _read_news(gateway)
+    assert gateway.payment(payment_id)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_copy_at_the_common_address(world: World) -> None:
+def test_a_copy_at_the_common_address(gateway: Gateway) -> None:
     """M-Pesa signs nothing: what came to the payment's own secret address is vouched for, and a copy that came to the
     platform account's before it is not. Breaks when they share a place: the receipt would never be believed."""
-    payment_id, attempt = _begin_unpaid(world, "mpesa")
-    _customer_pays(world, payment_id)
-    real = latest(world, "mpesa")
+    payment_id, attempt = _begin_unpaid(gateway, "mpesa")
+    _customer_pays(gateway, payment_id)
+    real = latest(gateway, "mpesa")
     assert real.url.endswith(attempt.callback_token)
-    assert real.to(webhook(world, "mpesa")).send().status_code == 200
-    _read_news(world)
-    assert world.payment(payment_id)["status"] == "completed", "the provider was asked"
-    assert world.attempts(payment_id)[0].receipt is None, "a copy's receipt is nobody's word"
+    assert real.to(webhook(gateway, "mpesa")).send().status_code == 200
+    _read_news(gateway)
+    assert gateway.payment(payment_id)["status"] == "completed", "the provider was asked"
+    assert gateway.attempts(payment_id)[0].receipt is None, "a copy's receipt is nobody's word"
     assert real.send().status_code == 200
-    _read_news(world)
-    (charge,) = world.book(payment_id)
-    assert world.attempts(payment_id)[0].receipt == charge["id"]
-    world.assert_books_agree()
+    _read_news(gateway)
+    (charge,) = gateway.book(payment_id)
+    assert gateway.attempts(payment_id)[0].receipt == charge["id"]
+    gateway.assert_ledger_matches_providers()
 
 
 # --- accounts
 
 
-def _own_chapa(world: World, secret: str) -> tuple[Shop, str]:
+def _own_chapa(gateway: Gateway, secret: str) -> tuple[MerchantClient, str]:
     """A merchant with a Chapa account of its own, and the end of that account's webhook URL."""
-    shop = make_shop(world.app)
+    merchant = make_merchant(gateway.app)
     values = {"secret_key": "CHASECK_TEST-sandbox", "webhook_secret": secret}
-    with world.app.app_context():
+    with gateway.app.app_context():
         token = provider_accounts.set_account(
-            shop.tenant_id, "chapa", values, environment="sandbox", operator="test"
+            merchant.tenant_id, "chapa", values, environment="sandbox", operator="test"
         )
-    return shop, token
+    return merchant, token
 
 
-def test_anothers_news_of_the_same_name_takes_no_place(world: World) -> None:
+def test_anothers_news_of_the_same_name_takes_no_place(gateway: Gateway) -> None:
     """One merchant signs, with its own secret and at its own address, news about another's order.
 
     Breaks when news are told apart by their ids alone, and when an account speaks about another's payments.
     """
-    shop, token = _own_chapa(world, "hook-of-one")
-    _, strangers = _own_chapa(world, "hook-of-another")
-    usual_headers, world.headers = world.headers, shop.headers
+    merchant, token = _own_chapa(gateway, "hook-of-one")
+    _, strangers = _own_chapa(gateway, "hook-of-another")
+    usual_headers, gateway.headers = gateway.headers, merchant.headers
     try:
-        payment_id, attempt = _begin_unpaid(world, "chapa")
+        payment_id, attempt = _begin_unpaid(gateway, "chapa")
         body = SUCCESS["chapa"](attempt, 100)
         copies = [
-            signed(world, "chapa", body, secret="hook-of-another", token=strangers),
-            signed(world, "chapa", body, secret=SECRETS["chapa"]),  # the platform's own account
+            signed(gateway, "chapa", body, secret="hook-of-another", token=strangers),
+            signed(gateway, "chapa", body, secret=SECRETS["chapa"]),  # the platform's own account
         ]
-        _customer_pays(world, payment_id)
+        _customer_pays(gateway, payment_id)
         for copy in copies:
             assert copy.send().status_code == 200
-            _read_news(world)
-            assert world.payment(payment_id)["status"] == "processing"
-        assert signed(world, "chapa", body, secret="hook-of-one", token=token).send().status_code == 200
-        _read_news(world)
-        assert world.payment(payment_id)["status"] == "completed"
-        assert [event.state for event in _news(world, attempt)] == ["ignored", "ignored", "processed"]
+            _read_news(gateway)
+            assert gateway.payment(payment_id)["status"] == "processing"
+        assert signed(gateway, "chapa", body, secret="hook-of-one", token=token).send().status_code == 200
+        _read_news(gateway)
+        assert gateway.payment(payment_id)["status"] == "completed"
+        assert [event.state for event in _news(gateway, attempt)] == ["ignored", "ignored", "processed"]
     finally:
-        world.headers = usual_headers
+        gateway.headers = usual_headers

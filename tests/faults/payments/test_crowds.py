@@ -14,7 +14,7 @@ from app.services.payments import follow_up as payment_follow_up
 from app.services.provider_access.bulkhead import Bulkheads
 from app.services.refunds import follow_up as refund_follow_up
 from tests.faults.payments.expectations import rules
-from tests.support.world import World
+from tests.support.gateway import Gateway
 
 
 class _Full(Bulkheads):
@@ -28,15 +28,15 @@ class _Full(Bulkheads):
 
 
 @pytest.fixture
-def full(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setitem(world.app.extensions, "bulkheads", _Full())
-    return world
+def full(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
+    monkeypatch.setitem(gateway.app.extensions, "bulkheads", _Full())
+    return gateway
 
 
-def _waits(world: World, drive: object, thing_id: uuid.UUID, ages_s: list[int]) -> list[float]:
+def _waits(gateway: Gateway, drive: object, thing_id: uuid.UUID, ages_s: list[int]) -> list[float]:
     """How long a job without a place waits, at these ages."""
     found = []
-    with world.app.app_context():
+    with gateway.app.app_context():
         for age_s in ages_s:
             clock.reset()
             clock.travel(timedelta(seconds=age_s))
@@ -46,7 +46,7 @@ def _waits(world: World, drive: object, thing_id: uuid.UUID, ages_s: list[int]) 
     return found
 
 
-def test_a_payment_without_a_place_comes_back_less_and_less_often(full: World) -> None:
+def test_a_payment_without_a_place_comes_back_less_and_less_often(full: Gateway) -> None:
     """Breaks when each comes back every second: ten thousand of them are ten thousand claims a second."""
     payment_id = full.begin("stripe", 100)
     (attempt,) = full.attempts(payment_id)
@@ -58,36 +58,38 @@ def test_a_payment_without_a_place_comes_back_less_and_less_often(full: World) -
 
 
 def test_a_refund_without_a_place_comes_back_less_and_less_often(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    payment_id = world.begin("stripe", 100)
-    assert world.settle(payment_id)["status"] == "completed"
+    payment_id = gateway.begin("stripe", 100)
+    assert gateway.settle(payment_id)["status"] == "completed"
     with monkeypatch.context() as patched:
-        patched.setitem(world.app.extensions, "bulkheads", _Full())
-        assert world.refund(payment_id, 10).status_code == 200
-        (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-        soon, late = _waits(world, refund_follow_up.drive, refund.id, [2, 600])
+        patched.setitem(gateway.app.extensions, "bulkheads", _Full())
+        assert gateway.refund(payment_id, 10).status_code == 200
+        (refund,) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
+        soon, late = _waits(gateway, refund_follow_up.drive, refund.id, [2, 600])
         assert 0 < soon <= 2
         assert 25 <= late <= 40
-    world.settle(payment_id, until=("partially_refunded",), hours=1)
-    world.assert_books_agree()
+    gateway.settle(payment_id, until=("partially_refunded",), hours=1)
+    gateway.assert_ledger_matches_providers()
 
 
 def test_one_payment_that_cannot_be_asked_about_does_not_stop_reconciliation(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when a bug about one payment keeps an operator from hearing about all others."""
     for provider in ("chapa", "stripe"):
-        world.sandbox.control({"rules": rules("callback lost", provider)})
-        payment_id = world.begin(provider, 100)
-        world.quiet()
-    world.sandbox.control({"rules": []})
+        gateway.sandbox.control({"rules": rules("callback lost", provider)})
+        payment_id = gateway.begin(provider, 100)
+        gateway.quiet()
+    gateway.sandbox.control({"rules": []})
 
     def broken(self: object, charge: object) -> None:
         raise KeyError("a bug in an adapter")
 
-    with monkeypatch.context() as patched, world.app.app_context():
+    with monkeypatch.context() as patched, gateway.app.app_context():
         patched.setattr(PROVIDERS["chapa"], "_inquire", broken)
         report = reconciliation.reconcile()
     assert report["ledger_findings"] == []
-    assert world.payment(payment_id)["status"] == "completed", "the one that is younger was asked about, too"
+    assert gateway.payment(payment_id)["status"] == "completed", (
+        "the one that is younger was asked about, too"
+    )

@@ -15,9 +15,9 @@ import pytest
 
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
-from tests.faults.payments.losing import forget_in_redis
+from tests.faults.payments.lost_commits import forget_in_redis
+from tests.support.gateway import Gateway
 from tests.support.waiting import wait_until
-from tests.support.world import World
 
 FIRST, SECOND = "paystack", "stripe"
 PLACES = 2
@@ -34,13 +34,15 @@ def _free(bulkheads: Bulkheads, provider: str) -> int:
 
 
 def test_only_the_places_of_the_one_that_hangs_are_bound(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forget_in_redis(world, "malipo:health:*")
-    world.sandbox.control({"rules": [{"fault": "rate_limit", "provider": FIRST, "operation": "initialize"}]})
-    monkeypatch.setitem(world.app.extensions, "bulkheads", bulkheads := Bulkheads(PLACES))
-    with world.app.app_context():
-        second = provider_accounts.for_tenant(world.tenant_id, SECOND).provider
+    forget_in_redis(gateway, "malipo:health:*")
+    gateway.sandbox.control(
+        {"rules": [{"fault": "rate_limit", "provider": FIRST, "operation": "initialize"}]}
+    )
+    monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(PLACES))
+    with gateway.app.app_context():
+        second = provider_accounts.for_tenant(gateway.tenant_id, SECOND).provider
     inside: list[int] = []
     release = threading.Event()
     real = second._charge
@@ -57,12 +59,12 @@ def test_only_the_places_of_the_one_that_hangs_are_bound(
         try:
             waiting = []
             for number in range(PLACES):
-                waiting.append(pool.submit(world.initialize, **order))
+                waiting.append(pool.submit(gateway.initialize, **order))
                 wait_until(
                     lambda n=number: len(inside) > n, "the order to reach the second", timeout_s=LONG_S
                 )
             assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (PLACES, 0)
-            queued = world.initialize(**order)
+            queued = gateway.initialize(**order)
             assert not any(one.done() for one in waiting)
             assert len(inside) == PLACES
         finally:
@@ -73,9 +75,9 @@ def test_only_the_places_of_the_one_that_hangs_are_bound(
     assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (PLACES, PLACES)
     for answer in answers:
         payment_id = answer.json()["data"]["id"]
-        assert world.settle(payment_id)["status"] == "completed"
-        assert [(a.provider, a.state) for a in world.attempts(payment_id)] == [
+        assert gateway.settle(payment_id)["status"] == "completed"
+        assert [(a.provider, a.state) for a in gateway.attempts(payment_id)] == [
             (FIRST, "failed"), (SECOND, "succeeded"),
         ]  # fmt: skip
-        assert world.charged(payment_id) == [2_000]
-    world.assert_books_agree()
+        assert gateway.charged(payment_id) == [2_000]
+    gateway.assert_ledger_matches_providers()

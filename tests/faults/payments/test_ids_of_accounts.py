@@ -19,99 +19,101 @@ from app.providers.base import Result, State
 from app.services.payments import outcomes as payment_outcomes
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
-from tests.support.tenants import make_shop
-from tests.support.world import World
+from tests.support.gateway import Gateway
+from tests.support.tenants import make_merchant
 
 
 @pytest.fixture
-def own_account(world: World) -> dict[str, str]:
+def own_account(gateway: Gateway) -> dict[str, str]:
     """The headers of a merchant with a Stripe account of its own."""
-    shop = make_shop(world.app)
+    merchant = make_merchant(gateway.app)
     values = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_of_its_own"}
-    with world.app.app_context():
+    with gateway.app.app_context():
         provider_accounts.set_account(
-            shop.tenant_id, "stripe", values, environment="sandbox", operator="test"
+            merchant.tenant_id, "stripe", values, environment="sandbox", operator="test"
         )
-    return shop.headers
+    return merchant.headers
 
 
-def _paid(world: World) -> Any:
-    payment_id = world.begin("stripe")
-    assert world.settle(payment_id)["status"] == "completed"
-    return world.attempts(payment_id)[0]
+def _paid(gateway: Gateway) -> Any:
+    payment_id = gateway.begin("stripe")
+    assert gateway.settle(payment_id)["status"] == "completed"
+    return gateway.attempts(payment_id)[0]
 
 
-def _waiting(world: World) -> Any:
+def _waiting(gateway: Gateway) -> Any:
     """An attempt whose answer was lost, so that it has no ids yet, and whose customer does not pay."""
-    world.sandbox.control({"autopay_s": "off"})
-    (attempt,) = world.attempts(world.begin("stripe"))
-    _write(world, "UPDATE payment_attempts SET provider_reference = NULL WHERE id = :i", i=attempt.id)
+    gateway.sandbox.control({"autopay_s": "off"})
+    (attempt,) = gateway.attempts(gateway.begin("stripe"))
+    _write(gateway, "UPDATE payment_attempts SET provider_reference = NULL WHERE id = :i", i=attempt.id)
     return attempt
 
 
-def _write(world: World, statement: str, **values: object) -> None:
-    with world.app.app_context():
+def _write(gateway: Gateway, statement: str, **values: object) -> None:
+    with gateway.app.app_context():
         transaction(lambda session: session.execute(text(statement), values))
 
 
-def _learns(world: World, attempt: Any, other: Any) -> dict[str, Any]:
+def _learns(gateway: Gateway, attempt: Any, other: Any) -> dict[str, Any]:
     """The payment after its provider has said that it was collected, under the other's ids."""
     result = Result(
         State.SUCCEEDED, amount=Money(100_00, "USD"), provider_reference=other.provider_reference,
         receipt=other.receipt,
     )  # fmt: skip
-    with world.app.app_context():
+    with gateway.app.app_context():
         transaction(
             lambda s: payment_outcomes.apply_outcome(s, attempt.id, result, source="inquiry", now=clock.now())
         )
-    return world.rows("SELECT status, review FROM payments WHERE id = :i", i=attempt.payment_id)[0]._asdict()
+    return gateway.rows("SELECT status, review FROM payments WHERE id = :i", i=attempt.payment_id)[
+        0
+    ]._asdict()
 
 
-def _entries(world: World, attempt: Any) -> list[str]:
-    return [row.kind for row in world.rows("SELECT kind FROM entries WHERE ref_id = :i", i=attempt.id)]
+def _entries(gateway: Gateway, attempt: Any) -> list[str]:
+    return [row.kind for row in gateway.rows("SELECT kind FROM entries WHERE ref_id = :i", i=attempt.id)]
 
 
-def test_the_same_ids_on_two_accounts(world: World, own_account: dict[str, str]) -> None:
+def test_the_same_ids_on_two_accounts(gateway: Gateway, own_account: dict[str, str]) -> None:
     """Breaks when one merchant's charge stands in the way of another's."""
-    first = _paid(world)
-    usual_headers, world.headers = world.headers, own_account
+    first = _paid(gateway)
+    usual_headers, gateway.headers = gateway.headers, own_account
     try:
-        second = _waiting(world)
+        second = _waiting(gateway)
     finally:
-        world.headers = usual_headers
+        gateway.headers = usual_headers
     assert second.account_id is not None
-    assert _learns(world, second, first) == {"status": "completed", "review": None}
-    assert _entries(world, second) == ["payment"]
-    world.assert_books_agree()
+    assert _learns(gateway, second, first) == {"status": "completed", "review": None}
+    assert _entries(gateway, second) == ["payment"]
+    gateway.assert_ledger_matches_providers()
 
 
-def test_the_same_ids_on_one_account_in_two_environments(world: World) -> None:
+def test_the_same_ids_on_one_account_in_two_environments(gateway: Gateway) -> None:
     """What was paid in the sandbox, before the account went live. Breaks when it pays a live order as well, or when the
     result is an error nobody can do anything about."""
-    first = _paid(world)
-    _write(world, "UPDATE payment_attempts SET environment = 'live' WHERE id = :i", i=first.id)
-    second = _waiting(world)
-    assert _learns(world, second, first) == {"status": "processing", "review": "reference_taken"}
-    assert _entries(world, second) == []
-    _write(world, "UPDATE payment_attempts SET environment = 'sandbox' WHERE id = :i", i=first.id)
+    first = _paid(gateway)
+    _write(gateway, "UPDATE payment_attempts SET environment = 'live' WHERE id = :i", i=first.id)
+    second = _waiting(gateway)
+    assert _learns(gateway, second, first) == {"status": "processing", "review": "reference_taken"}
+    assert _entries(gateway, second) == []
+    _write(gateway, "UPDATE payment_attempts SET environment = 'sandbox' WHERE id = :i", i=first.id)
     _write(
-        world, "UPDATE payment_attempts SET provider_reference = :r WHERE id = :i", i=second.id,
+        gateway, "UPDATE payment_attempts SET provider_reference = :r WHERE id = :i", i=second.id,
         r=second.provider_reference,
     )  # fmt: skip
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("column", ["provider_reference", "receipt"])
-def test_the_database_keeps_it_too(world: World, own_account: dict[str, str], column: str) -> None:
+def test_the_database_keeps_it_too(gateway: Gateway, own_account: dict[str, str], column: str) -> None:
     """Two results that are applied at once are not seen by each other: then the index decides. Breaks without it."""
-    first, second = _paid(world), _paid(world)
-    usual_headers, world.headers = world.headers, own_account
+    first, second = _paid(gateway), _paid(gateway)
+    usual_headers, gateway.headers = gateway.headers, own_account
     try:
-        elsewhere = _waiting(world)
+        elsewhere = _waiting(gateway)
     finally:
-        world.headers = usual_headers
+        gateway.headers = usual_headers
     same = f"UPDATE payment_attempts SET {column} = :value WHERE id = :i"
     with pytest.raises(IntegrityError, match=f"payment_attempts_{column}"):
-        _write(world, same, i=second.id, value=getattr(first, column))
-    _write(world, same, i=elsewhere.id, value=getattr(first, column))
-    _write(world, same, i=elsewhere.id, value=f"other-{uuid.uuid4().hex}")
+        _write(gateway, same, i=second.id, value=getattr(first, column))
+    _write(gateway, same, i=elsewhere.id, value=getattr(first, column))
+    _write(gateway, same, i=elsewhere.id, value=f"other-{uuid.uuid4().hex}")

@@ -26,10 +26,10 @@ from app.unit_of_work import reading
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.faults.payments.expectations import SILENT, TABLE, Expected
 from tests.support import servers
-from tests.support.soundness import query
+from tests.support.gateway import CURRENCIES, CUSTOMER, HTTP_PROVIDERS
+from tests.support.invariants import query
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
-from tests.support.world import CURRENCIES, CUSTOMER, HTTP_PROVIDERS
 
 PROCESSES = ("web", "relay", "worker", "sandbox")
 TIMEOUT_S = 2
@@ -46,7 +46,7 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND backend_type
 """
 
 
-class Scene:
+class Scenario:
     """A running stack, a merchant of it, and its database."""
 
     def __init__(self, stack: Stack, app: Flask) -> None:
@@ -85,9 +85,9 @@ class Scene:
             for thread in threads:
                 thread.join()
 
-        crowd = threading.Thread(target=run)
-        crowd.start()
-        return crowd
+        threads = threading.Thread(target=run)
+        threads.start()
+        return threads
 
     def statuses(self) -> dict[str, str]:
         return {row.provider: row.status for row in self.rows("SELECT provider, status FROM payments")}
@@ -107,7 +107,7 @@ class Scene:
         with suppress(AssertionError):  # what they are instead is said by the comparison that follows
             wait_until(all_completed, "five payments", timeout_s=AFTER_RESTART_S, every_s=0.2)
 
-    def assert_books_agree(self) -> None:
+    def assert_ledger_matches_providers(self) -> None:
         with self.app.app_context(), reading() as session:
             assert [str(finding) for finding in ledger.check(session)] == []
         for name in HTTP_PROVIDERS:
@@ -120,7 +120,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scene]:
+def scenario(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scenario]:
     postgres, database = servers.postgres(), servers.new_database()
     settings = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(),
@@ -130,11 +130,11 @@ def scene(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scene]:
     del settings["SANDBOX_URL"]  # the stack has its own simulators
     app = create_app({**settings, "SANDBOX_URL": "http://127.0.0.1:9"})
     with running_stack(settings, tmp_path, processes=PROCESSES) as stack:
-        yield Scene(stack, app)
+        yield Scenario(stack, app)
 
 
 @contextmanager
-def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
+def rows_held(scenario: Scenario, count: int) -> Iterator[Callable[[], None]]:
     """Lock every payment's row as soon as it is there, until the call of what this gives, or the end.
 
     Begins in the background; yields once it runs. `count`: rows to wait for.
@@ -142,7 +142,7 @@ def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
     stop = threading.Event()
 
     def hold() -> None:
-        url = scene.stack.environment["DATABASE_URL"]
+        url = scenario.stack.environment["DATABASE_URL"]
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             held = 0
             while held < count and not stop.is_set():
@@ -164,10 +164,10 @@ def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
         release()
 
 
-def wait_for_waiting(scene: Scene, count: int) -> None:
+def wait_for_waiting(scenario: Scenario, count: int) -> None:
     """Until `count` transactions wait for a lock: they have their answers."""
     wait_until(
-        lambda: scene.rows(WAITING)[0][0] >= count,
+        lambda: scenario.rows(WAITING)[0][0] >= count,
         f"{count} transactions to wait",
         every_s=0.02,
     )
@@ -175,41 +175,41 @@ def wait_for_waiting(scene: Scene, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_web_is_killed_between_answer_and_commit(scene: Scene) -> None:
+def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
     # The answers take long enough for the rows to be held first.
-    scene.control(rules=[{"fault": "delay", "seconds": 1}], autopay_s=CUSTOMERS_TAKE_S)
-    with rows_held(scene, len(HTTP_PROVIDERS)) as release:
-        crowd = scene.order_all()
-        wait_for_waiting(scene, len(HTTP_PROVIDERS))
-        assert {row.state for row in scene.rows("SELECT state FROM payment_attempts")} == {"sending"}
-        scene.stack.kill("web")
+    scenario.control(rules=[{"fault": "delay", "seconds": 1}], autopay_s=CUSTOMERS_TAKE_S)
+    with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
+        threads = scenario.order_all()
+        wait_for_waiting(scenario, len(HTTP_PROVIDERS))
+        assert {row.state for row in scenario.rows("SELECT state FROM payment_attempts")} == {"sending"}
+        scenario.stack.kill("web")
         release()
-        crowd.join()
-    scene.stack.start("web")
+        threads.join()
+    scenario.stack.start("web")
     # Whoever can be asked is: only where nothing else is left the callback brings the news.
     lost = [{"fault": "callback_lost", "operation": "callback", "provider": name} for name in ASKABLE]
-    scene.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
-    scene.wait_until_all_are_final()
-    assert scene.outcomes() == TABLE["web killed before commit"]
-    attempts = scene.rows("SELECT state FROM payment_attempts")
+    scenario.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
+    scenario.wait_until_all_are_final()
+    assert scenario.outcomes() == TABLE["web killed before commit"]
+    attempts = scenario.rows("SELECT state FROM payment_attempts")
     assert [row.state for row in attempts] == ["succeeded"] * len(HTTP_PROVIDERS)
-    scene.assert_books_agree()
+    scenario.assert_ledger_matches_providers()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_worker_is_killed_between_answer_and_commit(scene: Scene) -> None:
+def test_the_worker_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
     """It asked because of the callbacks, was told "paid", and dies before it has written that down."""
-    scene.control(autopay_s=CUSTOMERS_TAKE_S)
-    scene.order_all().join()
-    assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
-    with rows_held(scene, len(HTTP_PROVIDERS)) as release:
-        scene.control(advance_s=CUSTOMERS_TAKE_S)
-        wait_for_waiting(scene, len(HTTP_PROVIDERS))
-        scene.stack.kill("worker")
+    scenario.control(autopay_s=CUSTOMERS_TAKE_S)
+    scenario.order_all().join()
+    assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
+    with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
+        scenario.control(advance_s=CUSTOMERS_TAKE_S)
+        wait_for_waiting(scenario, len(HTTP_PROVIDERS))
+        scenario.stack.kill("worker")
         release()
-    assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
-    scene.stack.start("worker")
-    scene.wait_until_all_are_final()
-    assert scene.outcomes() == TABLE["worker killed before commit"]
-    scene.assert_books_agree()
+    assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
+    scenario.stack.start("worker")
+    scenario.wait_until_all_are_final()
+    assert scenario.outcomes() == TABLE["worker killed before commit"]
+    scenario.assert_ledger_matches_providers()

@@ -8,134 +8,134 @@ import pytest
 import requests
 
 from tests.faults.payments.deliveries import SECRETS, latest, signed
+from tests.faults.payments.facts import operator, refused
 from tests.faults.payments.test_late_money import begin_late
-from tests.faults.payments.truth import operator, refused
-from tests.support.world import World
+from tests.support.gateway import Gateway
 
 
-def _wallet(world: World, currency: str) -> int:
-    return world.balance(f"tenant:{world.tenant_id}:{currency}")
+def _wallet(gateway: Gateway, currency: str) -> int:
+    return gateway.balance(f"tenant:{gateway.tenant_id}:{currency}")
 
 
-def _refund_in_portal(world: World, reference: str) -> None:
+def _refund_in_portal(gateway: Gateway, reference: str) -> None:
     """Somebody gives a payment back in Paystack's dashboard, and the news of it is lost."""
     lost = {"fault": "callback_lost", "provider": "paystack", "operation": "callback"}
-    world.sandbox.control({"rules": [lost]})
+    gateway.sandbox.control({"rules": [lost]})
     answer = requests.post(
-        f"{world.sandbox.url}/paystack/refund",
+        f"{gateway.sandbox.url}/paystack/refund",
         json={"transaction": reference},
         headers={"Authorization": "Bearer sk_test_sandbox_paystack"},
         timeout=30,
     )
     assert answer.status_code in (200, 201), answer.text
-    world.advance(5)
-    world.quiet()
+    gateway.advance(5)
+    gateway.quiet()
 
 
-def test_money_that_went_back_in_the_portal_cannot_be_accepted(world: World) -> None:
+def test_money_that_went_back_in_the_portal_cannot_be_accepted(gateway: Gateway) -> None:
     """Breaks when `accept` does not ask: the merchant gets what the provider no longer has."""
-    payment_id = begin_late(world, "paystack")
-    (attempt,) = world.attempts(payment_id)
-    before = _wallet(world, "NGN")
-    _refund_in_portal(world, attempt.reference)
-    world.run_due()
-    assert "took" in refused(world, "payments", "accept", payment_id)
-    assert _wallet(world, "NGN") == before
-    found = world.payment(payment_id)
+    payment_id = begin_late(gateway, "paystack")
+    (attempt,) = gateway.attempts(payment_id)
+    before = _wallet(gateway, "NGN")
+    _refund_in_portal(gateway, attempt.reference)
+    gateway.run_due()
+    assert "took" in refused(gateway, "payments", "accept", payment_id)
+    assert _wallet(gateway, "NGN") == before
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("failed", None)
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
-def test_it_can_be_accepted_while_the_provider_is_away(world: World) -> None:
+def test_it_can_be_accepted_while_the_provider_is_away(gateway: Gateway) -> None:
     """An operator has looked; a provider that cannot be asked does not stand in the way."""
-    payment_id = begin_late(world, "paystack")
-    world.sandbox.control({"rules": [{"fault": "before", "provider": "paystack", "operation": "verify"}]})
-    operator(world, "payments", "accept", payment_id)
-    assert world.payment(payment_id)["status"] == "completed"
-    world.sandbox.control({"rules": []})
-    world.assert_books_agree()
+    payment_id = begin_late(gateway, "paystack")
+    gateway.sandbox.control({"rules": [{"fault": "before", "provider": "paystack", "operation": "verify"}]})
+    operator(gateway, "payments", "accept", payment_id)
+    assert gateway.payment(payment_id)["status"] == "completed"
+    gateway.sandbox.control({"rules": []})
+    gateway.assert_ledger_matches_providers()
 
 
-def _open_refund(world: World, provider: str) -> tuple[str, Any]:
+def _open_refund(gateway: Gateway, provider: str) -> tuple[str, Any]:
     """A refund that the provider does, although its answer was lost and an operator has called it failed."""
-    payment_id = world.begin(provider, 100)
-    assert world.settle(payment_id)["status"] == "completed"
+    payment_id = gateway.begin(provider, 100)
+    assert gateway.settle(payment_id)["status"] == "completed"
     rule = {"fault": "after", "provider": provider, "operation": "refund", "times": 1}
-    world.sandbox.control(
+    gateway.sandbox.control(
         {"rules": [rule, {"fault": "callback_lost", "provider": provider, "operation": "callback"}]}
     )
-    assert world.refund(payment_id, 40).status_code == 200
-    (refund,) = world.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
+    assert gateway.refund(payment_id, 40).status_code == 200
+    (refund,) = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
     assert refund.state == "unknown"
-    operator(world, "payments", "declare-refund", refund.id, "failed")
-    world.sandbox.control({"rules": []})
+    operator(gateway, "payments", "declare-refund", refund.id, "failed")
+    gateway.sandbox.control({"rules": []})
     return payment_id, refund
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack"])
-def test_a_refund_that_was_called_failed_and_done_is_shown(world: World, provider: str) -> None:
+def test_a_refund_that_was_called_failed_and_done_is_shown(gateway: Gateway, provider: str) -> None:
     """Breaks when news about a final refund is dropped unread: the merchant can spend what the customer has."""
-    payment_id, _ = _open_refund(world, provider)
-    world.advance(5)
-    world.quiet()
-    assert latest(world, provider).send().status_code == 200
-    world.run_due()
-    world.advance(5)
-    world.run_due()
-    found = world.payment(payment_id)
+    payment_id, _ = _open_refund(gateway, provider)
+    gateway.advance(5)
+    gateway.quiet()
+    assert latest(gateway, provider).send().status_code == 200
+    gateway.run_due()
+    gateway.advance(5)
+    gateway.run_due()
+    found = gateway.payment(payment_id)
     is_booked = found["refunded_amount"] == "40.00"
     assert is_booked or found["review"] == "refunded_at_provider", found
 
 
-def test_two_refunds_cannot_be_told_to_be_one(world: World) -> None:
+def test_two_refunds_cannot_be_told_to_be_one(gateway: Gateway) -> None:
     """News of another payment's refund ends no refund of this one."""
-    first = world.begin("stripe", 100)
-    second = world.begin("stripe", 100)
+    first = gateway.begin("stripe", 100)
+    second = gateway.begin("stripe", 100)
     for payment_id in (first, second):
-        assert world.settle(payment_id)["status"] == "completed"
+        assert gateway.settle(payment_id)["status"] == "completed"
     rule = {"fault": "before", "provider": "stripe", "operation": "refund", "times": 1}
-    world.sandbox.control({"rules": [rule]})
-    assert world.refund(first, 40).status_code == 200
-    assert world.refund(second, 40).status_code == 200
-    done = world.rows("SELECT * FROM refunds WHERE payment_id = :id", id=second)[0]
-    attempt = world.attempts(first)[0]
+    gateway.sandbox.control({"rules": [rule]})
+    assert gateway.refund(first, 40).status_code == 200
+    assert gateway.refund(second, 40).status_code == 200
+    done = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=second)[0]
+    attempt = gateway.attempts(first)[0]
     thing = {
         "id": done.provider_reference, "object": "refund", "status": "succeeded", "amount": 4000, "currency": "usd",
-        "payment_intent": attempt.receipt, "metadata": {"reference": world.rows(
+        "payment_intent": attempt.receipt, "metadata": {"reference": gateway.rows(
             "SELECT reference FROM refunds WHERE payment_id = :id", id=first)[0].reference},
     }  # fmt: skip
-    news = {"id": "evt_crossed", "object": "event", "type": "refund.updated", "data": {"object": thing}}
-    assert signed(world, "stripe", news, secret=SECRETS["stripe"]).send().status_code == 200
-    world.run_due()
-    (open_refund,) = world.rows("SELECT state FROM refunds WHERE payment_id = :id", id=first)
+    callback = {"id": "evt_crossed", "object": "event", "type": "refund.updated", "data": {"object": thing}}
+    assert signed(gateway, "stripe", callback, secret=SECRETS["stripe"]).send().status_code == 200
+    gateway.run_due()
+    (open_refund,) = gateway.rows("SELECT state FROM refunds WHERE payment_id = :id", id=first)
     assert open_refund.state == "unknown"
-    world.settle(first, until=(), hours=30)
-    world.assert_books_agree()
+    gateway.settle(first, until=(), hours=30)
+    gateway.assert_ledger_matches_providers()
 
 
-def test_late_money_that_may_be_gone_in_part_is_left_to_a_person(world: World) -> None:
+def test_late_money_that_may_be_gone_in_part_is_left_to_a_person(gateway: Gateway) -> None:
     """Pesapal says the same word of a part and of all: nothing is booked on it, and nothing given to the merchant."""
-    payment_id = begin_late(world, "pesapal")
-    (attempt,) = world.attempts(payment_id)
-    suspense = f"suspense:{world.tenant_id}:KES"
-    before = world.balance(suspense)
-    url = f"{world.sandbox.url}/pesapal/api"
+    payment_id = begin_late(gateway, "pesapal")
+    (attempt,) = gateway.attempts(payment_id)
+    suspense = f"suspense:{gateway.tenant_id}:KES"
+    before = gateway.balance(suspense)
+    url = f"{gateway.sandbox.url}/pesapal/api"
     keys = {
         "consumer_key": "qkio1BGGYAXTu2JOfm7XSXNruoZsrqEW",
         "consumer_secret": "osGQ364R49cXKeOYSpaOnT++rHs=",
     }
     token = requests.post(f"{url}/Auth/RequestToken", json=keys, timeout=30).json()["token"]
     lost = {"fault": "callback_lost", "provider": "pesapal", "operation": "callback"}
-    world.sandbox.control({"rules": [lost]})
+    gateway.sandbox.control({"rules": [lost]})
     body = {"confirmation_code": attempt.receipt, "amount": 100, "username": "somebody", "remarks": "portal"}
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.post(f"{url}/Transactions/RefundRequest", json=body, headers=headers, timeout=30)
     assert answer.json()["status"] == "200", answer.text
-    world.advance(60)
-    world.quiet()
-    assert "portal" in refused(world, "payments", "accept", payment_id)
-    assert world.balance(suspense) == before
-    assert world.payment(payment_id)["review"] == "late_success"
-    operator(world, "payments", "record-reversal", payment_id)
-    assert world.payment(payment_id)["review"] is None
-    world.assert_books_agree()
+    gateway.advance(60)
+    gateway.quiet()
+    assert "portal" in refused(gateway, "payments", "accept", payment_id)
+    assert gateway.balance(suspense) == before
+    assert gateway.payment(payment_id)["review"] == "late_success"
+    operator(gateway, "payments", "record-reversal", payment_id)
+    assert gateway.payment(payment_id)["review"] is None
+    gateway.assert_ledger_matches_providers()

@@ -25,10 +25,10 @@ import pytest
 from app import ledger
 from app.unit_of_work import reading
 from launcher.embedded import EmbeddedRedis
-from tests.support.soundness import verify, wait_published
-from tests.support.stage import PLACES_AFTER_THE_POINT, Stage, Told, running_stage
+from tests.support.full_stack import MINOR_DIGITS, FullStack, TimedAnswer, running_full_stack
+from tests.support.gateway import HTTP_PROVIDERS
+from tests.support.invariants import verify, wait_published
 from tests.support.waiting import wait_until
-from tests.support.world import HTTP_PROVIDERS
 
 PAYMENTS = 500
 REFUNDS = 80
@@ -68,9 +68,9 @@ SELECT id::text, provider FROM (
 
 
 @pytest.fixture
-def stage(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Stage]:
+def full_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[FullStack]:
     # Long enough for a busy machine: a lost answer is another test's matter.
-    with running_stage(redis_server, tmp_path, WEB_THREADS="32", PROVIDER_TIMEOUT_S="8") as running:
+    with running_full_stack(redis_server, tmp_path, WEB_THREADS="32", PROVIDER_TIMEOUT_S="8") as running:
         yield running
 
 
@@ -85,49 +85,49 @@ def _order(number: int, dice: random.Random) -> tuple[str, int, str | None]:
     return provider, amount, None
 
 
-def _kill_the_worker(stage: Stage) -> None:
+def _kill_the_worker(full_stack: FullStack) -> None:
     """While it has jobs in its hands, and start it again."""
 
     def is_held_at_work() -> bool:
         """Whether it has one; if so, it stands still with it."""
-        os.killpg(stage.stack.pid("worker"), signal.SIGSTOP)
-        if stage.query("SELECT FROM jobs WHERE state = 'due' AND leased_until > now() LIMIT 1"):
+        os.killpg(full_stack.processes.pid("worker"), signal.SIGSTOP)
+        if full_stack.query("SELECT FROM jobs WHERE state = 'due' AND leased_until > now() LIMIT 1"):
             return True
-        os.killpg(stage.stack.pid("worker"), signal.SIGCONT)
+        os.killpg(full_stack.processes.pid("worker"), signal.SIGCONT)
         return False
 
     wait_until(is_held_at_work, "the worker to be at work", every_s=0.02)
-    stage.stack.kill("worker")
-    stage.stack.start("worker")
+    full_stack.processes.kill("worker")
+    full_stack.processes.start("worker")
 
 
-def _ask_for_everything(stage: Stage) -> list[Told]:
+def _ask_for_everything(full_stack: FullStack) -> list[TimedAnswer]:
     dice = random.Random(5)
     orders = [_order(number, dice) for number in range(PAYMENTS)]
-    told: list[Told] = []
+    answer: list[TimedAnswer] = []
     with ThreadPoolExecutor(CLIENTS) as pool:
         for start, end in zip((0, *KILLS), (*KILLS, PAYMENTS), strict=True):
             sent = [
-                pool.submit(stage.initialize, provider, amount, currency=currency)
+                pool.submit(full_stack.initialize, provider, amount, currency=currency)
                 for provider, amount, currency in orders[start:end]
             ]
             if start:
-                _kill_the_worker(stage)
-            told += [request.result(timeout=60) for request in sent]
-    return told
+                _kill_the_worker(full_stack)
+            answer += [request.result(timeout=60) for request in sent]
+    return answer
 
 
-def _give_some_back(stage: Stage) -> list[Told]:
+def _give_some_back(full_stack: FullStack) -> list[TimedAnswer]:
     """Refunds of completed payments, every other one in part; Pesapal's whole, it takes one only."""
 
     def completed() -> list[tuple[str, str]]:
-        rows = stage.query(_COMPLETED, names=list(REFUNDING), each=REFUNDS // len(REFUNDING))
+        rows = full_stack.query(_COMPLETED, names=list(REFUNDING), each=REFUNDS // len(REFUNDING))
         return [(row[0], row[1]) for row in rows] if len(rows) == REFUNDS else []
 
     found = wait_until(completed, "enough completed payments of each provider", timeout_s=120, every_s=0.2)
     with ThreadPoolExecutor(CLIENTS) as pool:
         sent = [
-            pool.submit(stage.refund, payment_id, 40 if number % 2 and provider != "pesapal" else None)
+            pool.submit(full_stack.refund, payment_id, 40 if number % 2 and provider != "pesapal" else None)
             for number, (payment_id, provider) in enumerate(found)
         ]
         return [request.result(timeout=60) for request in sent]
@@ -135,77 +135,79 @@ def _give_some_back(stage: Stage) -> list[Told]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_payment_ends_and_every_book_agrees(stage: Stage) -> None:
-    stage.control({"rules": RULES})
+def test_every_payment_ends_and_every_book_agrees(full_stack: FullStack) -> None:
+    full_stack.control({"rules": RULES})
     # So that the merchant's balance covers every refund, the fees included.
     for currency in ("USD", "ETB", "NGN", "KES"):
-        assert stage.initialize("cpay", 5000, currency=currency).http == 201
+        assert full_stack.initialize("cpay", 5000, currency=currency).http == 201
 
-    asked = _ask_for_everything(stage)
-    assert set(Counter(told.http for told in asked)) <= {201, 402}
-    given_back = _give_some_back(stage)
-    assert {told.http for told in given_back} == {200}
+    asked = _ask_for_everything(full_stack)
+    assert set(Counter(answer.http for answer in asked)) <= {201, 402}
+    given_back = _give_some_back(full_stack)
+    assert {answer.http for answer in given_back} == {200}
     wait_until(
-        lambda: not stage.query(f"{_UNFINISHED} LIMIT 1"),
+        lambda: not full_stack.query(f"{_UNFINISHED} LIMIT 1"),
         "every payment and refund to be final",
         timeout_s=ALL_FINAL_S,
         every_s=0.5,
     )
     # What the killed workers had in hand comes back when their leases end, and finds its work done.
     wait_until(
-        lambda: not stage.query(_WAITING),
+        lambda: not full_stack.query(_WAITING),
         "no job to be left",
         timeout_s=ALL_FINAL_S,
         every_s=0.5,
     )
-    wait_published(stage.app)
-    _assert_the_faults_were_real(stage)
-    _assert_statuses(stage, len(given_back))
-    _assert_each_payment_is_in_its_providers_book(stage)
-    _assert_totals_agree(stage)
-    _assert_events(stage)
-    with stage.app.app_context(), reading() as session:
+    wait_published(full_stack.app)
+    _assert_the_faults_were_real(full_stack)
+    _assert_statuses(full_stack, len(given_back))
+    _assert_each_payment_is_in_its_providers_book(full_stack)
+    _assert_totals_agree(full_stack)
+    _assert_events(full_stack)
+    with full_stack.app.app_context(), reading() as session:
         assert [str(finding) for finding in ledger.check(session)] == []
-    assert verify(stage.app) is None
+    assert verify(full_stack.app) is None
 
 
-def _assert_the_faults_were_real(stage: Stage) -> None:
-    ((repeats,),) = stage.query("SELECT sum(repeats) FROM provider_events")
+def _assert_the_faults_were_real(full_stack: FullStack) -> None:
+    ((repeats,),) = full_stack.query("SELECT sum(repeats) FROM provider_events")
     assert repeats > PAYMENTS * REPEATED / 2
-    ((by_inquiry,),) = stage.query(
+    ((by_inquiry,),) = full_stack.query(
         "SELECT count(*) FROM events WHERE type = 'payment.completed' AND actor = 'inquiry'"
     )
     assert by_inquiry > PAYMENTS * LOST / 3, "too few callbacks were lost to matter"
 
 
-def _assert_statuses(stage: Stage, refunds: int) -> None:
-    statuses = Counter(dict(map(tuple, stage.query("SELECT status, count(*) FROM payments GROUP BY status"))))
+def _assert_statuses(full_stack: FullStack, refunds: int) -> None:
+    statuses = Counter(
+        dict(map(tuple, full_stack.query("SELECT status, count(*) FROM payments GROUP BY status")))
+    )
     assert sum(statuses.values()) == PAYMENTS + 4
     assert set(statuses) == {"completed", "failed", "refunded", "partially_refunded"}, statuses
     is_declined = "amount = :declined"
     assert (
-        stage.query(
+        full_stack.query(
             f"SELECT provider, amount, status, failure_reason FROM payments WHERE ({is_declined}) <> (status = 'failed')",
             declined=DECLINED * 100,
         )
         == []
     )
     assert statuses["failed"] >= PAYMENTS // 100
-    assert stage.query("SELECT id, review FROM payments WHERE review IS NOT NULL") == []
-    assert stage.query("SELECT state, count(*) FROM refunds GROUP BY state") == [("completed", refunds)]
-    assert stage.query("SELECT kind, last_error FROM jobs WHERE state = 'dead'") == []
+    assert full_stack.query("SELECT id, review FROM payments WHERE review IS NOT NULL") == []
+    assert full_stack.query("SELECT state, count(*) FROM refunds GROUP BY state") == [("completed", refunds)]
+    assert full_stack.query("SELECT kind, last_error FROM jobs WHERE state = 'dead'") == []
 
 
-def _assert_each_payment_is_in_its_providers_book(stage: Stage) -> None:
+def _assert_each_payment_is_in_its_providers_book(full_stack: FullStack) -> None:
     """One charge for each collected payment, under our reference, of its amount; and none else."""
-    rows = stage.query(
+    rows = full_stack.query(
         "SELECT a.provider, a.reference, a.label, p.amount, p.currency, a.state FROM payment_attempts a "
         "JOIN payments p ON p.id = a.payment_id"
     )
     ours = {(row.provider, name): row for row in rows for name in (row.reference, row.label)}
     charged: Counter[str] = Counter()
     for provider in HTTP_PROVIDERS:
-        for entry in stage.book(provider)["entries"]:
+        for entry in full_stack.book(provider)["entries"]:
             if entry["kind"] == "charge":
                 row = ours[provider, entry["reference"]]
                 charged[row.reference] += 1
@@ -217,21 +219,23 @@ def _assert_each_payment_is_in_its_providers_book(stage: Stage) -> None:
     assert charged == Counter(collected)
 
 
-def _assert_totals_agree(stage: Stage) -> None:
+def _assert_totals_agree(full_stack: FullStack) -> None:
     """Our clearing accounts against the simulators' own totals; CPay's, who has no book, against our payments."""
     clearing = dict(
         map(
             tuple,
-            stage.query("SELECT public_id, balance FROM account_balances WHERE public_id LIKE 'clearing:%'"),
+            full_stack.query(
+                "SELECT public_id, balance FROM account_balances WHERE public_id LIKE 'clearing:%'"
+            ),
         )
     )
     theirs = {
         f"clearing:{provider}:{currency}": _minor(totals["refund"], currency)
         - _minor(totals["charge"], currency)
         for provider in HTTP_PROVIDERS
-        for currency, totals in stage.book(provider)["totals"].items()
+        for currency, totals in full_stack.book(provider)["totals"].items()
     }
-    rows = stage.query(
+    rows = full_stack.query(
         "SELECT currency, sum(refunded - amount) FROM payments WHERE provider = 'cpay' AND status <> 'failed' GROUP BY 1"
     )
     theirs |= {f"clearing:cpay:{currency}": int(owed) for currency, owed in rows}
@@ -239,19 +243,19 @@ def _assert_totals_agree(stage: Stage) -> None:
     assert len(clearing) >= len(HTTP_PROVIDERS) + 1
 
 
-def _assert_events(stage: Stage) -> None:
+def _assert_events(full_stack: FullStack) -> None:
     """Each change was told once."""
     for event, count in (
         ("payment.initiated", "true"), ("payment.completed", "status <> 'failed'"), ("payment.failed", "status = 'failed'"),
     ):  # fmt: skip
-        wrong = stage.query(
+        wrong = full_stack.query(
             "SELECT p.id, p.status, count(e.seq) FROM payments p LEFT JOIN events e ON e.object_id = p.id::text "
             f"AND e.type = :event GROUP BY p.id, p.status HAVING count(e.seq) <> (CASE WHEN {count} THEN 1 ELSE 0 END)",
             event=event,
         )
         assert wrong == [], event
-    assert stage.query("SELECT count(*) FROM events WHERE type = 'refund.completed'") == [(REFUNDS,)]
+    assert full_stack.query("SELECT count(*) FROM events WHERE type = 'refund.completed'") == [(REFUNDS,)]
 
 
 def _minor(amount: str, currency: str) -> int:
-    return int(Decimal(amount).scaleb(PLACES_AFTER_THE_POINT.get(currency, 2)))
+    return int(Decimal(amount).scaleb(MINOR_DIGITS.get(currency, 2)))

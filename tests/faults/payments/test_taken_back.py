@@ -8,24 +8,24 @@ from typing import Any
 import pytest
 
 from tests.faults.payments.deliveries import SECRETS, signed
-from tests.faults.payments.truth import operator, refused
-from tests.support.world import World
+from tests.faults.payments.facts import operator, refused
+from tests.support.gateway import Gateway
 
 
-def _paid(world: World, provider: str) -> tuple[str, Any]:
-    payment_id = world.begin(provider, 100)
-    assert world.settle(payment_id)["status"] == "completed"
-    return payment_id, world.attempts(payment_id)[0]
+def _paid(gateway: Gateway, provider: str) -> tuple[str, Any]:
+    payment_id = gateway.begin(provider, 100)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    return payment_id, gateway.attempts(payment_id)[0]
 
 
 def _news(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
     """What the provider writes about a payment of ours that somebody else has touched."""
     if provider == "stripe":
-        told = {
+        answers = {
             "dispute": ("charge.dispute.created", {"id": "dp_1", "object": "dispute"}),
             "refund": ("charge.refunded", {"id": "ch_1", "object": "charge", "metadata": {}}),
         }
-        event_type, thing = told[kind]
+        event_type, thing = answers[kind]
         return {
             "id": f"evt_{secrets.token_hex(8)}", "object": "event", "type": event_type,
             "data": {"object": thing | {"payment_intent": attempt.receipt}},
@@ -41,36 +41,36 @@ def _news(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-def test_a_dispute_is_shown(world: World, provider: str) -> None:
+def test_a_dispute_is_shown(gateway: Gateway, provider: str) -> None:
     """Breaks when such news is taken for news of nothing, and the merchant keeps money that is gone."""
-    payment_id, attempt = _paid(world, provider)
+    payment_id, attempt = _paid(gateway, provider)
     answer = signed(
-        world, provider, _news(provider, attempt, kind="dispute"), secret=SECRETS[provider]
+        gateway, provider, _news(provider, attempt, kind="dispute"), secret=SECRETS[provider]
     ).send()
     assert answer.status_code == 200
-    world.run_due()
-    found = world.payment(payment_id)
+    gateway.run_due()
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", "dispute")
-    operator(world, "payments", "reviewed", payment_id)
-    assert world.payment(payment_id)["review"] is None
-    refused(world, "payments", "reviewed", payment_id)
+    operator(gateway, "payments", "reviewed", payment_id)
+    assert gateway.payment(payment_id)["review"] is None
+    refused(gateway, "payments", "reviewed", payment_id)
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-def test_news_of_a_refund_that_nobody_made_books_nothing(world: World, provider: str) -> None:
+def test_news_of_a_refund_that_nobody_made_books_nothing(gateway: Gateway, provider: str) -> None:
     """Even signed news is only a reason to look into the provider's list. Breaks when the news itself is believed."""
-    payment_id, attempt = _paid(world, provider)
-    signed(world, provider, _news(provider, attempt, kind="refund"), secret=SECRETS[provider]).send()
-    world.settle(payment_id, until=(), hours=0.1)
-    found = world.payment(payment_id)
+    payment_id, attempt = _paid(gateway, provider)
+    signed(gateway, provider, _news(provider, attempt, kind="refund"), secret=SECRETS[provider]).send()
+    gateway.settle(payment_id, until=(), hours=0.1)
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", None)
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_repeat_about_a_refund_of_ours_is_no_reason(world: World) -> None:
-    payment_id, attempt = _paid(world, "stripe")
-    assert world.refund(payment_id, 40).status_code == 200
-    signed(world, "stripe", _news("stripe", attempt, kind="refund"), secret=SECRETS["stripe"]).send()
-    world.run_due()
-    found = world.payment(payment_id)
+def test_a_repeat_about_a_refund_of_ours_is_no_reason(gateway: Gateway) -> None:
+    payment_id, attempt = _paid(gateway, "stripe")
+    assert gateway.refund(payment_id, 40).status_code == 200
+    signed(gateway, "stripe", _news("stripe", attempt, kind="refund"), secret=SECRETS["stripe"]).send()
+    gateway.run_due()
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("partially_refunded", None)

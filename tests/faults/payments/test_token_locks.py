@@ -27,11 +27,11 @@ from app.providers.mpesa.client import DarajaClient
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.tokens import SharedTokens
 from launcher.embedded import EmbeddedRedis
-from tests.faults.payments.losing import forget_in_redis
+from tests.faults.payments.lost_commits import forget_in_redis
+from tests.support.gateway import CURRENCIES, Gateway
 from tests.support.providers import Scripted, make_provider
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 from tests.support.waiting import wait_until
-from tests.support.world import CURRENCIES, World
 
 LONG_S = 60
 TOKENS = "provider-token:*"
@@ -105,22 +105,22 @@ def test_one_caller_of_all_processes_fetches(
     assert second == []
 
 
-def _adapter(world: World, name: str, tenant_id: uuid.UUID | None = None) -> Any:
-    with world.app.app_context():
-        return provider_accounts.for_tenant(tenant_id or world.tenant_id, name).provider
+def _adapter(gateway: Gateway, name: str, tenant_id: uuid.UUID | None = None) -> Any:
+    with gateway.app.app_context():
+        return provider_accounts.for_tenant(tenant_id or gateway.tenant_id, name).provider
 
 
 def test_payments_of_others_go_on(
-    world: World, monkeypatch: pytest.MonkeyPatch, release: threading.Event
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, release: threading.Event
 ) -> None:
     """M-Pesa's token endpoint hangs for the platform's account. Breaks when another provider, or another account, waits for it."""
-    shop = make_shop(world.app)
-    with world.app.app_context():
+    merchant = make_merchant(gateway.app)
+    with gateway.app.app_context():
         provider_accounts.set_account(
-            shop.tenant_id, "mpesa", _adapter(world, "mpesa").account.values, environment="sandbox", operator="test"
+            merchant.tenant_id, "mpesa", _adapter(gateway, "mpesa").account.values, environment="sandbox", operator="test"
         )  # fmt: skip
-    forget_in_redis(world, TOKENS)
-    platform_account = _adapter(world, "mpesa").account.id
+    forget_in_redis(gateway, TOKENS)
+    platform_account = _adapter(gateway, "mpesa").account.id
     entered, real = threading.Event(), DarajaClient._fresh_token
 
     def hanging(client: DarajaClient) -> FreshToken:
@@ -131,20 +131,20 @@ def test_payments_of_others_go_on(
 
     monkeypatch.setattr(DarajaClient, "_fresh_token", hanging)
     with ThreadPoolExecutor(1) as pool:
-        stuck = pool.submit(world.initialize, "mpesa")
+        stuck = pool.submit(gateway.initialize, "mpesa")
         assert entered.wait(LONG_S)
-        other_provider = world.initialize("pesapal")
-        headers, world.headers = world.headers, shop.headers
-        other_account = world.initialize("mpesa")
-        world.headers = headers
+        other_provider = gateway.initialize("pesapal")
+        headers, gateway.headers = gateway.headers, merchant.headers
+        other_account = gateway.initialize("mpesa")
+        gateway.headers = headers
         assert not stuck.done()
         release.set()
         stuck.result(LONG_S)
     assert [answer.status_code for answer in (other_provider, other_account)] == [201, 201], (
         other_account.text
     )
-    world.settle(other_provider.json()["data"]["id"])
-    world.settle(stuck.result().json()["data"]["id"])
+    gateway.settle(other_provider.json()["data"]["id"])
+    gateway.settle(stuck.result().json()["data"]["id"])
 
 
 # --- no time left
@@ -180,12 +180,12 @@ def _request(name: str) -> ChargeRequest:
 
 def _refund_request(name: str) -> RefundRequest:
     charge = _request(name)
-    handle = ChargeReference(
+    charge_reference = ChargeReference(
         charge.reference, charge.label, charge.amount, clock.now(), provider_reference="theirs", receipt="RECEIPT1",
         callback_url=charge.callback_url,
     )  # fmt: skip
     return RefundRequest(
-        reference=f"ref-{uuid.uuid4().hex}", amount=charge.amount, charge=handle, reason="Refund",
+        reference=f"ref-{uuid.uuid4().hex}", amount=charge.amount, charge=charge_reference, reason="Refund",
         callback_url=charge.callback_url, refunded_before=0,
     )  # fmt: skip
 
@@ -212,12 +212,12 @@ def test_nothing_is_sent_with_a_second_left(name: str, operation: str) -> None:
         assert server.seen == []
 
 
-def test_the_time_of_the_token_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_token_counts(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token took nearly all of the operation's time. Breaks when the push is sent all the same: its answer would
     come when the others believe that its sender is dead."""
     gone = 0.0
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + gone))
-    around = _adapter(world, "mpesa").surroundings
+    around = _adapter(gateway, "mpesa").context
     limit_s = around.timeout_s + around.connect_timeout_s  # of an operation with all its requests
     tokens, real = around.tokens, around.tokens.get
 
@@ -228,11 +228,11 @@ def test_the_time_of_the_token_counts(world: World, monkeypatch: pytest.MonkeyPa
         return token
 
     monkeypatch.setattr(tokens, "get", slowly)
-    answer = world.initialize("mpesa")
+    answer = gateway.initialize("mpesa")
     assert (answer.status_code, answer.json()["data"]["status"]) == (502, "failed"), answer.text
     payment_id = answer.json()["data"]["id"]
-    assert [attempt.error_code for attempt in world.attempts(payment_id)] == ["no_time"]
-    assert world.charged(payment_id) == []
+    assert [attempt.error_code for attempt in gateway.attempts(payment_id)] == ["no_time"]
+    assert gateway.charged(payment_id) == []
 
 
 def test_a_token_may_not_take_all_of_the_time(

@@ -8,7 +8,7 @@ from app import clock
 from app.providers import PROVIDERS
 from tests.faults.payments.deliveries import ipn, latest
 from tests.faults.payments.expectations import NEVER_CAME, PAID, SILENT, Expected, rules
-from tests.faults.payments.truth import (
+from tests.faults.payments.facts import (
     assert_paid_once,
     declare,
     entries,
@@ -18,145 +18,145 @@ from tests.faults.payments.truth import (
     reconcile,
     refused,
 )
-from tests.support.world import World
+from tests.support.gateway import Gateway
 
 AMOUNT = 100
 LOST, NEVER_ARRIVED = "answer and callback dropped", "5xx before, once"
 
 
-def begin_silent(world: World, provider: str, fault: str, *, hours: float = 1) -> str:
-    world.sandbox.control({"rules": rules(fault, provider)})
-    payment_id = world.begin(provider, AMOUNT)
-    world.settle(payment_id, hours=hours)
-    world.sandbox.control({"rules": []})
+def begin_silent(gateway: Gateway, provider: str, fault: str, *, hours: float = 1) -> str:
+    gateway.sandbox.control({"rules": rules(fault, provider)})
+    payment_id = gateway.begin(provider, AMOUNT)
+    gateway.settle(payment_id, hours=hours)
+    gateway.sandbox.control({"rules": []})
     return payment_id
 
 
 @pytest.mark.parametrize("fault", [LOST, NEVER_ARRIVED])
 @pytest.mark.parametrize("provider", SILENT)
-def test_it_waits_until_a_person_has_looked(world: World, provider: str, fault: str) -> None:
-    payment_id = begin_silent(world, provider, fault)
-    assert outcome(world, payment_id).review == "nothing_to_ask_by"
+def test_it_waits_until_a_person_has_looked(gateway: Gateway, provider: str, fault: str) -> None:
+    payment_id = begin_silent(gateway, provider, fault)
+    assert outcome(gateway, payment_id).review == "nothing_to_ask_by"
     named = {"payment_id": payment_id, "why": "nothing_to_ask_by", "provider": provider}
-    assert named in reconcile(world, provider)["in_review"]
-    assert f"nothing_to_ask_by): {payment_id}" in operator(world, "reconcile", "--provider", provider)
-    assert world.post(f"/payments/{payment_id}/verify").json()["data"]["status"] == "processing"
-    world.settle(payment_id, hours=80)
-    assert outcome(world, payment_id).status == "processing", "time alone decides nothing"
-    declare(world, payment_id)
-    assert outcome(world, payment_id) == (PAID if fault == LOST else NEVER_CAME)
-    assert payment_id not in operator(world, "reconcile", "--provider", provider)
-    world.assert_books_agree()
+    assert named in reconcile(gateway, provider)["in_review"]
+    assert f"nothing_to_ask_by): {payment_id}" in operator(gateway, "reconcile", "--provider", provider)
+    assert gateway.post(f"/payments/{payment_id}/verify").json()["data"]["status"] == "processing"
+    gateway.settle(payment_id, hours=80)
+    assert outcome(gateway, payment_id).status == "processing", "time alone decides nothing"
+    declare(gateway, payment_id)
+    assert outcome(gateway, payment_id) == (PAID if fault == LOST else NEVER_CAME)
+    assert payment_id not in operator(gateway, "reconcile", "--provider", provider)
+    gateway.assert_ledger_matches_providers()
 
 
-def test_an_operator_needs_a_receipt_and_decides_once(world: World) -> None:
-    payment_id = begin_silent(world, "mpesa", LOST)
-    assert "receipt" in refused(world, "payments", "declare", payment_id, "collected")
-    declare(world, payment_id)
-    assert "nothing to decide" in refused(world, "payments", "declare", payment_id, "failed")
-    assert entries(world, payment_id) == ["payment"]
-    world.assert_books_agree()
-
-
-@pytest.mark.parametrize("provider", SILENT)
-def test_news_that_comes_hours_late_ends_the_wait(world: World, provider: str) -> None:
-    payment_id = begin_silent(world, provider, LOST)
-    assert latest(world, provider).send().status_code == 200
-    world.settle(payment_id, hours=1)
-    assert outcome(world, payment_id) == PAID
-    assert_paid_once(world, payment_id)
-    world.assert_books_agree()
+def test_an_operator_needs_a_receipt_and_decides_once(gateway: Gateway) -> None:
+    payment_id = begin_silent(gateway, "mpesa", LOST)
+    assert "receipt" in refused(gateway, "payments", "declare", payment_id, "collected")
+    declare(gateway, payment_id)
+    assert "nothing to decide" in refused(gateway, "payments", "declare", payment_id, "failed")
+    assert entries(gateway, payment_id) == ["payment"]
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", SILENT)
-def test_news_after_an_operators_wrong_word_is_kept_apart(world: World, provider: str) -> None:
+def test_news_that_comes_hours_late_ends_the_wait(gateway: Gateway, provider: str) -> None:
+    payment_id = begin_silent(gateway, provider, LOST)
+    assert latest(gateway, provider).send().status_code == 200
+    gateway.settle(payment_id, hours=1)
+    assert outcome(gateway, payment_id) == PAID
+    assert_paid_once(gateway, payment_id)
+    gateway.assert_ledger_matches_providers()
+
+
+@pytest.mark.parametrize("provider", SILENT)
+def test_news_after_an_operators_wrong_word_is_kept_apart(gateway: Gateway, provider: str) -> None:
     """The operator looked too early and declared a failure; the money that was there all along is not dropped."""
-    payment_id = begin_silent(world, provider, LOST)
-    operator(world, "payments", "declare", payment_id, "failed")
-    assert latest(world, provider).send().status_code == 200
-    world.settle(payment_id, hours=1, until=())
+    payment_id = begin_silent(gateway, provider, LOST)
+    operator(gateway, "payments", "declare", payment_id, "failed")
+    assert latest(gateway, provider).send().status_code == 200
+    gateway.settle(payment_id, hours=1, until=())
     if provider == "pesapal":
         # Its news holds no result, only an id to ask by, and what has ended is not asked about.
-        reconcile(world, provider)
-    assert outcome(world, payment_id) == Expected("failed", 1, "late_success")
-    assert entries(world, payment_id) == ["suspense"]
-    operator(world, "payments", "accept", payment_id)
-    assert outcome(world, payment_id) == PAID
-    world.assert_books_agree()
+        reconcile(gateway, provider)
+    assert outcome(gateway, payment_id) == Expected("failed", 1, "late_success")
+    assert entries(gateway, payment_id) == ["suspense"]
+    operator(gateway, "payments", "accept", payment_id)
+    assert outcome(gateway, payment_id) == PAID
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_strangers_order_id_does_not_stop_the_true_news(world: World) -> None:
+def test_a_strangers_order_id_does_not_stop_the_true_news(gateway: Gateway) -> None:
     """Anybody can write a notification with our reference and an order id of his own."""
-    world.sandbox.control({"rules": rules(LOST, "pesapal")})
-    payment_id = world.begin("pesapal", AMOUNT)
-    (attempt,) = world.attempts(payment_id)
+    gateway.sandbox.control({"rules": rules(LOST, "pesapal")})
+    payment_id = gateway.begin("pesapal", AMOUNT)
+    (attempt,) = gateway.attempts(payment_id)
     invented = "00000000-1111-2222-3333-444444444444"
-    assert ipn(world, invented, attempt.reference).send().status_code == 200
-    world.settle(payment_id, hours=0.1)
-    assert world.payment(payment_id)["provider_transaction_id"] != invented
-    world.quiet()
-    assert latest(world, "pesapal").send().status_code == 200
-    world.settle(payment_id, hours=1)
-    assert outcome(world, payment_id) == PAID
-    world.assert_books_agree()
+    assert ipn(gateway, invented, attempt.reference).send().status_code == 200
+    gateway.settle(payment_id, hours=0.1)
+    assert gateway.payment(payment_id)["provider_transaction_id"] != invented
+    gateway.quiet()
+    assert latest(gateway, "pesapal").send().status_code == 200
+    gateway.settle(payment_id, hours=1)
+    assert outcome(gateway, payment_id) == PAID
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_strangers_order_does_not_pay_for_ours(world: World) -> None:
+def test_a_strangers_order_does_not_pay_for_ours(gateway: Gateway) -> None:
     """The order id is real and paid, but it is another payment's."""
-    paid = world.begin("pesapal", AMOUNT)
-    world.settle(paid)
-    payment_id = begin_silent(world, "pesapal", NEVER_ARRIVED)
-    (theirs,), (ours,) = world.attempts(paid), world.attempts(payment_id)
-    assert ipn(world, theirs.provider_reference, ours.reference).send().status_code == 200
-    world.settle(payment_id, hours=1, until=("completed",))
-    assert outcome(world, payment_id).status == "processing"
-    assert entries(world, payment_id) == []
-    declare(world, payment_id)
-    world.assert_books_agree()
+    paid = gateway.begin("pesapal", AMOUNT)
+    gateway.settle(paid)
+    payment_id = begin_silent(gateway, "pesapal", NEVER_ARRIVED)
+    (theirs,), (ours,) = gateway.attempts(paid), gateway.attempts(payment_id)
+    assert ipn(gateway, theirs.provider_reference, ours.reference).send().status_code == 200
+    gateway.settle(payment_id, hours=1, until=("completed",))
+    assert outcome(gateway, payment_id).status == "processing"
+    assert entries(gateway, payment_id) == []
+    declare(gateway, payment_id)
+    gateway.assert_ledger_matches_providers()
 
 
 # --- M-Pesa with the pull API
 
 
-def test_the_statement_finds_what_was_paid(pulling_world: World) -> None:
-    payment_id = begin_silent(pulling_world, "mpesa", LOST)
-    assert outcome(pulling_world, payment_id) == PAID
-    assert_paid_once(pulling_world, payment_id)
-    (attempt,) = pulling_world.attempts(payment_id)
-    assert attempt.receipt == pulling_world.book(payment_id)[0]["id"]
-    pulling_world.assert_books_agree()
+def test_the_statement_finds_what_was_paid(gateway_with_pull: Gateway) -> None:
+    payment_id = begin_silent(gateway_with_pull, "mpesa", LOST)
+    assert outcome(gateway_with_pull, payment_id) == PAID
+    assert_paid_once(gateway_with_pull, payment_id)
+    (attempt,) = gateway_with_pull.attempts(payment_id)
+    assert attempt.receipt == gateway_with_pull.book(payment_id)[0]["id"]
+    gateway_with_pull.assert_ledger_matches_providers()
 
 
-def test_what_no_statement_shows_by_the_horizon_has_failed(pulling_world: World) -> None:
+def test_what_no_statement_shows_by_the_horizon_has_failed(gateway_with_pull: Gateway) -> None:
     began = clock.now()
-    payment_id = begin_silent(pulling_world, "mpesa", NEVER_ARRIVED, hours=80)
-    assert outcome(pulling_world, payment_id) == NEVER_CAME
+    payment_id = begin_silent(gateway_with_pull, "mpesa", NEVER_ARRIVED, hours=80)
+    assert outcome(gateway_with_pull, payment_id) == NEVER_CAME
     assert clock.now() - began > PROVIDERS["mpesa"].capabilities.horizon
-    assert entries(pulling_world, payment_id) == []
-    pulling_world.assert_books_agree()
+    assert entries(gateway_with_pull, payment_id) == []
+    gateway_with_pull.assert_ledger_matches_providers()
 
 
-def test_a_statement_that_no_longer_reaches_back_proves_nothing(pulling_world: World) -> None:
+def test_a_statement_that_no_longer_reaches_back_proves_nothing(gateway_with_pull: Gateway) -> None:
     """The pull API was away until the payment was too old for it: that it is not listed says nothing."""
-    world = pulling_world
+    gateway = gateway_with_pull
     away = {"fault": "before", "provider": "mpesa", "operation": "pull"}
-    world.sandbox.control({"rules": [*rules(LOST, "mpesa"), away]})
-    payment_id = world.begin("mpesa", AMOUNT)
-    world.settle(payment_id, hours=47.9)
-    world.sandbox.control({"rules": []})
-    world.advance(2 * 3600)
-    world.settle(payment_id, hours=30)
-    assert outcome(world, payment_id).status == "processing"
-    assert "payment.failed" not in events(world, payment_id)
-    assert outcome(world, payment_id).review is not None
-    declare(world, payment_id)
-    assert outcome(world, payment_id) == PAID
-    world.assert_books_agree()
+    gateway.sandbox.control({"rules": [*rules(LOST, "mpesa"), away]})
+    payment_id = gateway.begin("mpesa", AMOUNT)
+    gateway.settle(payment_id, hours=47.9)
+    gateway.sandbox.control({"rules": []})
+    gateway.advance(2 * 3600)
+    gateway.settle(payment_id, hours=30)
+    assert outcome(gateway, payment_id).status == "processing"
+    assert "payment.failed" not in events(gateway, payment_id)
+    assert outcome(gateway, payment_id).review is not None
+    declare(gateway, payment_id)
+    assert outcome(gateway, payment_id) == PAID
+    gateway.assert_ledger_matches_providers()
 
 
-def test_the_statement_and_the_callback_together_book_once(pulling_world: World) -> None:
-    payment_id = begin_silent(pulling_world, "mpesa", LOST)
-    assert latest(pulling_world, "mpesa").send().status_code == 200
-    pulling_world.settle(payment_id, hours=1, until=())
-    assert_paid_once(pulling_world, payment_id)
-    pulling_world.assert_books_agree()
+def test_the_statement_and_the_callback_together_book_once(gateway_with_pull: Gateway) -> None:
+    payment_id = begin_silent(gateway_with_pull, "mpesa", LOST)
+    assert latest(gateway_with_pull, "mpesa").send().status_code == 200
+    gateway_with_pull.settle(payment_id, hours=1, until=())
+    assert_paid_once(gateway_with_pull, payment_id)
+    gateway_with_pull.assert_ledger_matches_providers()

@@ -17,7 +17,7 @@ from app.services.operator import audit as audit_log
 from launcher.embedded import EmbeddedRedis
 from tests.integration.events.conftest import fresh_app, fresh_settings
 from tests.support.database import connection, run
-from tests.support.log import record
+from tests.support.event_log import record
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +128,9 @@ def test_a_log_chained_anew_with_the_key_is_caught_by_the_anchor(log_app: Flask,
         previous = chain.seal(key, previous, chain.Link(*row))
         run(log, "UPDATE events SET hmac = %s WHERE seq = %s", previous, row[0])
     assert _verify(log_app, "--no-anchor")[0] == 0
-    status, said = _verify(log_app)
+    status, messages = _verify(log_app)
     assert status == 1
-    assert said.startswith("Error: Event 5 is altered")
+    assert messages.startswith("Error: Event 5 is altered")
 
 
 @pytest.mark.usefixtures("log")

@@ -12,7 +12,7 @@ from app.events import publisher as module
 from app.events.publisher import Publisher
 from tests.integration.events.conftest import KEY
 from tests.support.database import connection, run
-from tests.support.log import numbers, record, steps
+from tests.support.event_log import numbers, record, steps
 from tests.support.waiting import wait_until
 
 

@@ -17,13 +17,13 @@ from flask.testing import FlaskClient
 
 from app.services.identity import scopes
 from app.services.tenants import tenants
-from tests.support.factories import Person, make_user
+from tests.support.factories import SignedInUser, make_user
 
 INITIALIZE = "/api/v1/payments/initialize"
 
 
 @dataclass(frozen=True)
-class Shop:
+class MerchantClient:
     """A tenant without fees, and its API key."""
 
     client: FlaskClient
@@ -76,28 +76,28 @@ def order(**differing: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not ...}
 
 
-def make_shop(app: Flask, client: FlaskClient) -> Shop:
+def make_merchant(app: Flask, client: FlaskClient) -> MerchantClient:
     with app.app_context():
         tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", "starter")
-    return Shop(client, tenant.id, key)
+    return MerchantClient(client, tenant.id, key)
 
 
 @pytest.fixture
-def shop(app: Flask, client: FlaskClient) -> Shop:
-    return make_shop(app, client)
+def merchant(app: Flask, client: FlaskClient) -> MerchantClient:
+    return make_merchant(app, client)
 
 
 @pytest.fixture
-def other_shop(app: Flask, client: FlaskClient) -> Shop:
-    return make_shop(app, client)
+def other_merchant(app: Flask, client: FlaskClient) -> MerchantClient:
+    return make_merchant(app, client)
 
 
 @pytest.fixture
-def operator(app: Flask) -> Person:
-    person = make_user(app)
+def operator(app: Flask) -> SignedInUser:
+    user = make_user(app)
     with app.app_context():
-        scopes.set_scope(person.email, "admin", is_granted=True)
-    return person
+        scopes.set_scope(user.email, "admin", is_granted=True)
+    return user
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class CPay:
     secret: str
     rows: Callable[..., list[Any]]
 
-    def news(self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any) -> bytes:
+    def callback(self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any) -> bytes:
         (attempt,) = self.rows(
             "SELECT reference, provider_reference FROM payment_attempts WHERE payment_id = :id",
             id=payment["id"],

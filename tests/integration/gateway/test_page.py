@@ -16,8 +16,8 @@ PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
 
 
 def test_the_pages_commands(demo: Stack, tmp_path: Path) -> None:  # noqa: F811 the fixture
-    told = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
-    looked, verified, listed, providers, refunded, refunds, cancelled, *operators = told
+    printed = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
+    looked, verified, listed, providers, refunded, refunds, cancelled, *operators = printed
     assert looked["data"]["status"] == verified["data"]["status"] == "completed"
     assert [item["id"] for item in listed["data"]["items"]] == [looked["data"]["id"]]
     assert "cpay" in {provider["name"] for provider in providers["data"]}

@@ -13,11 +13,11 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import clock
-from tests.integration.gateway.conftest import CPay, Shop
+from tests.integration.gateway.conftest import CPay, MerchantClient
 
 
-def status_of(shop: Shop, payment: dict[str, Any]) -> str:
-    status: str = shop.get(f"/{payment['id']}").json["data"]["status"]
+def status_of(merchant: MerchantClient, payment: dict[str, Any]) -> str:
+    status: str = merchant.get(f"/{payment['id']}").json["data"]["status"]
     return status
 
 
@@ -29,10 +29,10 @@ def nothing_kept(rows: Callable[..., list[Any]]) -> Any:
 
 
 def test_signed_news_completes_a_payment(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    payment = shop.waiting()
-    body = cpay.news(payment)
+    payment = merchant.waiting()
+    body = cpay.callback(payment)
     answer = cpay.send(body)
     assert answer.status_code == 200
     (kept,) = rows(
@@ -41,47 +41,49 @@ def test_signed_news_completes_a_payment(
     )
     assert (kept.state, kept.is_verified, bytes(kept.body)) == ("received", True, body)
     run_due_jobs()
-    assert status_of(shop, payment) == "completed"
+    assert status_of(merchant, payment) == "completed"
 
 
 def test_signed_news_tells_what_a_lost_answer_did_not(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int]
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
-    payment = shop.initialize(amount=7001).json["data"]
+    payment = merchant.initialize(amount=7001).json["data"]
     assert payment["status"] == "processing"
-    assert cpay.send(cpay.news(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
+    assert cpay.send(cpay.callback(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
     run_due_jobs()
-    assert status_of(shop, payment) == "completed"
+    assert status_of(merchant, payment) == "completed"
 
 
 def test_repeated_news_is_one_payment(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    payment = shop.waiting()
-    body = cpay.news(payment)
+    payment = merchant.waiting()
+    body = cpay.callback(payment)
     for _ in range(3):
         assert cpay.send(body).status_code == 200
         run_due_jobs()
     (kept,) = rows(
         "SELECT repeats FROM provider_events WHERE provider_event_id = :id", id=json.loads(body)["event_id"]
     )
-    assert kept.repeats == 2 and status_of(shop, payment) == "completed"
+    assert kept.repeats == 2 and status_of(merchant, payment) == "completed"
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "sha256=", "ü", "x" * 5000])
 def test_a_forged_callback_is_401_and_changes_nothing(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], nothing_kept: None, signature: str
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], nothing_kept: None, signature: str
 ) -> None:
-    payment = shop.waiting()
-    answer = cpay.send(cpay.news(payment), signature=signature)
+    payment = merchant.waiting()
+    answer = cpay.send(cpay.callback(payment), signature=signature)
     assert answer.status_code == 401 and answer.json["success"] is False
     run_due_jobs()
-    assert status_of(shop, payment) == "processing"
+    assert status_of(merchant, payment) == "processing"
 
 
-def test_a_signature_of_another_body_is_forged(shop: Shop, cpay: CPay, nothing_kept: None) -> None:
-    payment = shop.waiting()
-    signed = cpay.news(payment, "payment.failed")
+def test_a_signature_of_another_body_is_forged(
+    merchant: MerchantClient, cpay: CPay, nothing_kept: None
+) -> None:
+    payment = merchant.waiting()
+    signed = cpay.callback(payment, "payment.failed")
     captured: dict[str, str] = {}
     real_post = cpay.client.post
 
@@ -94,18 +96,20 @@ def test_a_signature_of_another_body_is_forged(shop: Shop, cpay: CPay, nothing_k
 
 
 def test_news_of_another_amount_completes_nothing(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int]
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
-    payment = shop.waiting()
-    assert cpay.send(cpay.news(payment, amount="1.00")).status_code == 200
+    payment = merchant.waiting()
+    assert cpay.send(cpay.callback(payment, amount="1.00")).status_code == 200
     run_due_jobs()
-    assert status_of(shop, payment) != "completed"
+    assert status_of(merchant, payment) != "completed"
 
 
 def test_news_of_an_unknown_reference_is_kept_and_ignored(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    body = cpay.news(shop.waiting(), reference=secrets.token_hex(18), transaction_id="CPAY-000000000000")
+    body = cpay.callback(
+        merchant.waiting(), reference=secrets.token_hex(18), transaction_id="CPAY-000000000000"
+    )
     assert cpay.send(body).status_code == 200
     run_due_jobs()
     (kept,) = rows(
@@ -123,8 +127,8 @@ def test_unknown_places_are_404(cpay: CPay, nothing_kept: None, path: str) -> No
     assert answer.status_code == 404 and answer.json["success"] is False
 
 
-def test_an_unknown_token_is_404(shop: Shop, cpay: CPay, nothing_kept: None) -> None:
-    body = cpay.news(shop.waiting())
+def test_an_unknown_token_is_404(merchant: MerchantClient, cpay: CPay, nothing_kept: None) -> None:
+    body = cpay.callback(merchant.waiting())
     answer = cpay.send(body, path=f"/api/v1/webhooks/cpay/{secrets.token_urlsafe(32)}")
     assert answer.status_code == 404
 
@@ -160,8 +164,8 @@ def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_kept: None)
 
 
 def test_nul_characters_are_refused(client: FlaskClient, nothing_kept: None) -> None:
-    news = f"OrderTrackingId={uuid.uuid4()}&OrderMerchantReference=b&OrderNotificationType=IPNCHANGE"
-    answer = client.get(f"/api/v1/webhooks/pesapal?{news}&x=%00")
+    callback = f"OrderTrackingId={uuid.uuid4()}&OrderMerchantReference=b&OrderNotificationType=IPNCHANGE"
+    answer = client.get(f"/api/v1/webhooks/pesapal?{callback}&x=%00")
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
@@ -185,8 +189,8 @@ def test_what_strangers_sent_is_forgotten_after_a_week(
     client: FlaskClient, rows: Callable[..., list[Any]], run_due_jobs: Callable[[], int]
 ) -> None:
     """Breaks when nobody looks, and whoever invents order numbers fills the disk."""
-    news = {"OrderTrackingId": "nobody-s", "OrderNotificationType": "IPNCHANGE"}
-    sent = client.post("/api/v1/webhooks/pesapal", json=news)
+    callback = {"OrderTrackingId": "nobody-s", "OrderNotificationType": "IPNCHANGE"}
+    sent = client.post("/api/v1/webhooks/pesapal", json=callback)
     assert sent.status_code == 200
     run_due_jobs()
     mine = "SELECT state FROM provider_events WHERE provider_reference = 'nobody-s'"

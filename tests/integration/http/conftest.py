@@ -7,21 +7,21 @@ from dataclasses import dataclass
 import pytest
 from flask import Flask
 
-from tests.support.factories import Person, make_user, make_wallet
+from tests.support.factories import SignedInUser, make_user, make_wallet
 
 
 @dataclass(frozen=True)
 class Payer:
     """Somebody who can pay, and somebody to be paid."""
 
-    person: Person
+    user: SignedInUser
     wallet: str
-    recipient: Person
+    recipient: SignedInUser
     recipient_wallet: str
 
     @property
     def headers(self) -> dict[str, str]:
-        return self.person.headers
+        return self.user.headers
 
     def order(self, **differing: object) -> dict[str, object]:
         """A good payment order, or one that is not."""
@@ -36,5 +36,5 @@ class Payer:
 
 @pytest.fixture
 def payer(app: Flask) -> Payer:
-    person, recipient = make_user(app), make_user(app)
-    return Payer(person, make_wallet(app, person, balance="100.00"), recipient, make_wallet(app, recipient))
+    user, recipient = make_user(app), make_user(app)
+    return Payer(user, make_wallet(app, user, balance="100.00"), recipient, make_wallet(app, recipient))

@@ -59,8 +59,8 @@ def _is_refused(answer: Any, *statuses: int) -> dict[str, Any]:
 @pytest.fixture
 def nothing_paid(app: Flask, payer, rows):
     yield
-    assert balance_of(app, payer.person, payer.wallet) == "100.00"
-    paid = rows("SELECT count(*) FROM wallet_payments WHERE sender_id = :sender", sender=payer.person.user_id)
+    assert balance_of(app, payer.user, payer.wallet) == "100.00"
+    paid = rows("SELECT count(*) FROM wallet_payments WHERE sender_id = :sender", sender=payer.user.user_id)
     assert paid[0][0] == 0
 
 

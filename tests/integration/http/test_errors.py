@@ -86,11 +86,11 @@ def test_500s_of_several_surfaces_carry_the_id_in_their_own_place(settings: dict
 
 
 def test_a_database_that_is_away_is_503_with_retry_after(settings: dict[str, str], app: Flask) -> None:
-    person = make_user(app)
+    user = make_user(app)
     away = create_app(
         {**settings, "DATABASE_URL": "postgresql://malipo_app:x@127.0.0.1:1/none", "DB_POOL_TIMEOUT_S": "1"}
     )
-    answer = away.test_client().get("/api/v1/accounts", headers=person.headers)
+    answer = away.test_client().get("/api/v1/accounts", headers=user.headers)
     assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
     assert answer.get_json()["error"]["code"] == "SERVICE_UNAVAILABLE"
     assert "127.0.0.1:1" not in answer.get_data(as_text=True)

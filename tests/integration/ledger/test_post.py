@@ -8,7 +8,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from tests.support import books as ledger
+from tests.support import ledger_sql as ledger
 from tests.support.database import one, run
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import books as ledger
+from tests.support import ledger_sql as ledger
 from tests.support.database import blocked, connection, run
 from tests.support.waiting import wait_until
 

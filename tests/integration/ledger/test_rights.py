@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from app.ledger.install import sources
-from tests.support import books as ledger
+from tests.support import ledger_sql as ledger
 from tests.support.database import connection, one, run
 
 LEDGER_TABLES = ("accounts", "entries", "postings", "unfolded", "holds", "spending", "wallet_payments")

@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 from app import clock, create_app, ids, ledger
 from app.services.wallets import wallets as wallet_wallets
 from app.unit_of_work import reading, transaction
-from tests.support.factories import Person, balance_of, make_user, make_wallet
-from tests.support.together import together
+from tests.support.concurrency import concurrently
+from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
 
 Rows = Callable[..., list[Any]]
 
@@ -25,14 +25,18 @@ def code_of(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.json["error"]["code"]
 
 
-def deposit(client: FlaskClient, user: Person, wallet: str, amount: object, **more: Any) -> TestResponse:
+def deposit(
+    client: FlaskClient, user: SignedInUser, wallet: str, amount: object, **more: Any
+) -> TestResponse:
     key = more.pop("key", None)
     headers = user.headers | ({"Idempotency-Key": key} if key else {})
     body = {"amount": amount, "source": "bank_transfer"} | more
     return _post(client, f"/api/v1/accounts/{wallet}/deposit", body, headers)
 
 
-def withdraw(client: FlaskClient, user: Person, wallet: str, amount: object, **more: Any) -> TestResponse:
+def withdraw(
+    client: FlaskClient, user: SignedInUser, wallet: str, amount: object, **more: Any
+) -> TestResponse:
     key = more.pop("key", None)
     headers = user.headers | ({"Idempotency-Key": key} if key else {})
     body = {"amount": amount, "destination": "KE00 1234"} | more
@@ -66,11 +70,11 @@ def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) 
         "SELECT kind, amount, counterparty, description FROM cash_movements WHERE entry_id = :e", e=entry
     )
     assert movement == ("deposit", 50_000, "bank_transfer", "Salary")
-    booked = rows(
+    recorded = rows(
         "SELECT a.kind, p.amount FROM postings p JOIN accounts a ON a.id = p.account_id "
         "WHERE entry_id = :e ORDER BY amount", e=entry,
     )  # fmt: skip
-    assert booked == [("external", -50_000), ("wallet", 50_000)]
+    assert recorded == [("external", -50_000), ("wallet", 50_000)]
     [event] = rows(
         "SELECT type, actor, address, data FROM outbox WHERE object_id = :id", id=receipt["transaction_id"]
     )
@@ -177,7 +181,7 @@ def test_one_key_moves_money_once(app: Flask, client: FlaskClient, move: Callabl
     """Broken by: acting outside the claim's transaction."""
     user = make_user(app)
     wallet = make_wallet(app, user, balance="100.00")
-    answers = together(20, lambda _: move(app.test_client(), user, wallet, "10.00", key="one"))
+    answers = concurrently(20, lambda _: move(app.test_client(), user, wallet, "10.00", key="one"))
     assert Counter(answer.status_code for answer in answers) == {200: 20}
     assert len({answer.text for answer in answers}) == 1
     assert sum(answer.headers.get("Idempotent-Replayed") == "true" for answer in answers) == 19
@@ -216,7 +220,7 @@ def test_withdrawals_at_once_never_take_more_than_there_is(app: Flask, client: F
     """Broken by: comparing with a balance that was read before the row was locked."""
     user = make_user(app)
     wallet = make_wallet(app, user, balance="100.00")
-    answers = together(30, lambda _: withdraw(app.test_client(), user, wallet, "30.00"))
+    answers = concurrently(30, lambda _: withdraw(app.test_client(), user, wallet, "30.00"))
     assert Counter(answer.status_code for answer in answers) == {200: 3, 400: 27}
     assert balance_of(app, user, wallet) == "10.00"
 
@@ -227,7 +231,7 @@ def test_the_first_movements_of_a_currency_at_once(app: Flask, rows: Rows) -> No
     assert rows("SELECT 1 FROM accounts WHERE public_id = :id", id=f"external:{currency}") == []
     users = [make_user(app) for _ in range(10)]
     wallets = [make_wallet(app, user, currency=currency) for user in users]
-    answers = together(10, lambda number: deposit(app.test_client(), users[number], wallets[number], 7))
+    answers = concurrently(10, lambda number: deposit(app.test_client(), users[number], wallets[number], 7))
     assert [answer.status_code for answer in answers] == [200] * 10
     assert len(rows("SELECT 1 FROM accounts WHERE public_id = :id", id=f"external:{currency}")) == 1
 
@@ -312,8 +316,8 @@ def test_no_money_from_nowhere_in_production(
 
 
 def test_production_has_no_direct_funding_unless_told(settings: dict[str, str]) -> None:
-    told = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
-    names = {name: value for name, value in settings.items() if name not in told}
+    printed = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
+    names = {name: value for name, value in settings.items() if name not in printed}
     strict = create_app(names | {"GATEWAY_ENV": "production", "REALTIME": "external"})
     assert strict.config["DIRECT_FUNDING"] is False
     assert strict.config["KYC_AUTO_VERIFY_S"] is None

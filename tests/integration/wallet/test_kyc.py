@@ -15,9 +15,9 @@ from app import clock, create_app
 from app.errors import InvalidRequest, NotFound
 from app.services.kyc import verification as kyc
 from app.worker.kyc import verify_kyc_request
+from tests.support.concurrency import concurrently
 from tests.support.factories import make_user
 from tests.support.kyc import PDF, code_of, details, status_of, submit, upload
-from tests.support.together import together
 
 Rows = Callable[..., list[Any]]
 
@@ -176,7 +176,7 @@ def test_one_request_at_a_time(app: Flask, client: FlaskClient, until: str) -> N
 def test_submitting_at_once_makes_one_request(app: Flask, rows: Rows) -> None:
     """Broken by: looking for an open request without locking the user."""
     user = make_user(app, tier=0)
-    answers = together(10, lambda _: submit(app.test_client(), user).status_code)
+    answers = concurrently(10, lambda _: submit(app.test_client(), user).status_code)
     assert Counter(answers) == {201: 1, 400: 9}
     assert rows("SELECT count(*) FROM kyc_requests WHERE user_id = :id", id=user.user_id) == [(1,)]
 
@@ -218,10 +218,10 @@ def test_optional_details_may_be_left_out(app: Flask, client: FlaskClient) -> No
 
 
 def test_a_stranger_sees_and_touches_only_their_own(app: Flask, client: FlaskClient) -> None:
-    user, stranger = make_user(app, tier=0), make_user(app, tier=0)
+    user, other = make_user(app, tier=0), make_user(app, tier=0)
     submit(client, user)
-    assert status_of(client, stranger)["status"] == "not_started"
-    assert code_of(upload(client, stranger)) == (400, "INVALID_REQUEST")
+    assert status_of(client, other)["status"] == "not_started"
+    assert code_of(upload(client, other)) == (400, "INVALID_REQUEST")
     assert status_of(client, user)["status"] == "pending"
 
 

@@ -20,9 +20,9 @@ from app import clock, ids
 from app.crypto import CannotOpen, sealer
 from app.services.kyc import files as kyc_files
 from app.services.kyc import verification as kyc
+from tests.support.concurrency import concurrently
 from tests.support.factories import make_user
 from tests.support.kyc import JPG, PDF, PNG, code_of, status_of, stored, submit, upload, upload_bytes
-from tests.support.together import together
 
 Rows = Callable[..., list[Any]]
 
@@ -124,7 +124,7 @@ def test_documents_at_once_are_counted_and_schedule_one_job(
     user = make_user(app, tier=0)
     request_id = submit(client, user).json["request_id"]
     before = stored(app)
-    answers = together(kyc.MAX_DOCUMENTS + 4, lambda _: upload(app.test_client(), user).status_code)
+    answers = concurrently(kyc.MAX_DOCUMENTS + 4, lambda _: upload(app.test_client(), user).status_code)
     assert Counter(answers) == {201: kyc.MAX_DOCUMENTS, 400: 4}
     row_id = ids.parse(ids.KYC_REQUEST, request_id)
     assert rows("SELECT count(*) FROM kyc_documents WHERE request_id = :id", id=row_id) == [

@@ -11,17 +11,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import ids
-from tests.support.factories import Person, balance_of, make_user, make_wallet
-from tests.support.paying import outcome, pay
+from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
+from tests.support.wallet_payments import outcome, pay
 
 
 @dataclass(frozen=True)
 class Pair:
     """A sender with 1,000.00 USD in `source`, and a recipient with an empty wallet."""
 
-    sender: Person
+    sender: SignedInUser
     source: str
-    recipient: Person
+    recipient: SignedInUser
     wallet: str
 
 
@@ -38,13 +38,13 @@ def test_a_payment_answers_as_documented_and_moves_the_money(
         client, pair.sender, pair.source, pair.recipient.email, 100.0, currency="USD",
         description="Dinner payment", metadata={"occasion": "birthday_dinner", "participants": 4},
     )  # fmt: skip
-    told = answer.json
+    answers = answer.json
     assert answer.status_code == 201
-    assert told["payment_id"].startswith("pmt_")
-    assert told["id"] == told["payment_id"]
-    assert (told["status"], told["amount"], told["currency"]) == ("pending", "100.00", "USD")
-    assert told["data"] == {name: value for name, value in told.items() if name != "data"}
-    assert told["created_at"].endswith("Z")
+    assert answers["payment_id"].startswith("pmt_")
+    assert answers["id"] == answers["payment_id"]
+    assert (answers["status"], answers["amount"], answers["currency"]) == ("pending", "100.00", "USD")
+    assert answers["data"] == {name: value for name, value in answers.items() if name != "data"}
+    assert answers["created_at"].endswith("Z")
     assert balance_of(app, pair.sender, pair.source) == "900.00"
     assert balance_of(app, pair.recipient, pair.wallet) == "100.00"
 
@@ -69,8 +69,8 @@ def test_the_description_and_metadata_come_back(client: FlaskClient, pair: Pair)
     metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
     body = {"description": "Ужин 🍲", "metadata": metadata}
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1, **body).json["payment_id"]
-    told = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
-    assert (told["description"], told["metadata"]) == ("Ужин 🍲", metadata)
+    answers = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
+    assert (answers["description"], answers["metadata"]) == ("Ужин 🍲", metadata)
 
 
 @pytest.mark.parametrize("amount", [100, 100.0, "100", "100.00", "100.000"])
@@ -142,28 +142,28 @@ def test_another_currency_than_the_wallets_is_a_mismatch(client: FlaskClient, pa
 def test_an_address_means_a_wallet_in_the_currency(
     app: Flask, client: FlaskClient, pair: Pair, wallets: list[str], expected: tuple[int, str]
 ) -> None:
-    person = make_user(app)
+    user = make_user(app)
     for currency in wallets:
-        make_wallet(app, person, currency=currency)
-    assert outcome(pay(client, pair.sender, pair.source, person.email, 1)) == expected
+        make_wallet(app, user, currency=currency)
+    assert outcome(pay(client, pair.sender, pair.source, user.email, 1)) == expected
 
 
 def test_an_address_means_the_oldest_wallet_that_is_not_frozen(
     app: Flask, client: FlaskClient, pair: Pair
 ) -> None:
-    person = make_user(app)
-    make_wallet(app, person, is_frozen=True)
-    oldest, newer = make_wallet(app, person), make_wallet(app, person)
-    pay(client, pair.sender, pair.source, person.email.upper(), 5)
-    assert (balance_of(app, person, oldest), balance_of(app, person, newer)) == ("5.00", "0.00")
+    user = make_user(app)
+    make_wallet(app, user, is_frozen=True)
+    oldest, newer = make_wallet(app, user), make_wallet(app, user)
+    pay(client, pair.sender, pair.source, user.email.upper(), 5)
+    assert (balance_of(app, user, oldest), balance_of(app, user, newer)) == ("5.00", "0.00")
 
 
 def test_an_address_may_begin_as_a_wallet_id_does(app: Flask, client: FlaskClient, pair: Pair) -> None:
     """Breaks when everything that starts with acc_ is looked up as a wallet."""
-    person = make_user(app, email=f"acc_{ids.opaque().hex}@example.com")
-    wallet = make_wallet(app, person)
-    assert outcome(pay(client, pair.sender, pair.source, person.email, 5)) == (201, "pending")
-    assert balance_of(app, person, wallet) == "5.00"
+    user = make_user(app, email=f"acc_{ids.opaque().hex}@example.com")
+    wallet = make_wallet(app, user)
+    assert outcome(pay(client, pair.sender, pair.source, user.email, 5)) == (201, "pending")
+    assert balance_of(app, user, wallet) == "5.00"
 
 
 @pytest.mark.parametrize(
@@ -213,13 +213,13 @@ def test_a_strangers_wallet_is_as_unknown_as_none(client: FlaskClient, pair: Pai
 def test_a_payment_is_seen_by_its_two_sides_only(client: FlaskClient, app: Flask, pair: Pair) -> None:
     """A stranger's answer is that of a payment that never was."""
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1).json["payment_id"]
-    stranger = make_user(app).headers
-    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=stranger)
-    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=stranger)
+    outsider = make_user(app).headers
+    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=outsider)
+    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=outsider)
     assert (foreign.status_code, foreign.json) == (unknown.status_code, unknown.json)
     assert outcome(foreign) == (404, "PAYMENT_NOT_FOUND")
-    for person in (pair.sender, pair.recipient):
-        assert client.get(f"/api/v1/payments/{payment_id}", headers=person.headers).status_code == 200
+    for user in (pair.sender, pair.recipient):
+        assert client.get(f"/api/v1/payments/{payment_id}", headers=user.headers).status_code == 200
 
 
 def test_a_refusal_creates_nothing(client: FlaskClient, pair: Pair, rows: Callable[..., list[Any]]) -> None:
@@ -244,12 +244,12 @@ def test_what_a_session_that_ended_may_not(client: FlaskClient, app: Flask, pair
 def test_the_list_has_both_sides_newest_first(client: FlaskClient, app: Flask, pair: Pair) -> None:
     sent = [pay(client, pair.sender, pair.source, pair.wallet, n).json["payment_id"] for n in (1, 2, 3)]
     back = pay(client, pair.recipient, pair.wallet, pair.source, 1).json["payment_id"]
-    for person in (pair.sender, pair.recipient):
-        told = client.get("/api/v1/payments?per_page=2", headers=person.headers).json
-        assert told["success"] is True
-        assert [item["payment_id"] for item in told["data"]["items"]] == [back, sent[2]]
-        assert told["data"]["pagination"]["total"] == 4
-        rest = client.get("/api/v1/payments?limit=2&offset=2", headers=person.headers).json["data"]["items"]
+    for user in (pair.sender, pair.recipient):
+        answers = client.get("/api/v1/payments?per_page=2", headers=user.headers).json
+        assert answers["success"] is True
+        assert [item["payment_id"] for item in answers["data"]["items"]] == [back, sent[2]]
+        assert answers["data"]["pagination"]["total"] == 4
+        rest = client.get("/api/v1/payments?limit=2&offset=2", headers=user.headers).json["data"]["items"]
         assert [item["payment_id"] for item in rest] == [sent[1], sent[0]]
     nobodys = client.get("/api/v1/payments", headers=make_user(app).headers).json["data"]
     assert (nobodys["items"], nobodys["pagination"]["total"]) == ([], 0)

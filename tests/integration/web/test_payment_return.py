@@ -15,7 +15,7 @@ from sqlalchemy import text
 from app.models.payment import PAYMENT_STATUSES
 from app.services.payments.payer_status import PAYER_STATUSES
 from app.unit_of_work import transaction
-from tests.support.tenants import fund_shop, make_shop
+from tests.support.tenants import fund_merchant, make_merchant
 
 CUSTOMER = {"phone": "+254712345678", "email": "jane.roe@example.com", "name": "Jane Roe", "id": "cust-77"}
 
@@ -25,8 +25,8 @@ Pay = Callable[..., str]
 @pytest.fixture
 def pay(app: Flask, client: FlaskClient) -> Pay:
     """`pay(amount)`: the id of a payment through CPay."""
-    shop = make_shop(app)
-    fund_shop(app, shop, 1_000_000)
+    merchant = make_merchant(app)
+    fund_merchant(app, merchant, 1_000_000)
 
     def make(amount: object = 125, **metadata: Any) -> str:
         body = {
@@ -36,7 +36,7 @@ def pay(app: Flask, client: FlaskClient) -> Pay:
             "customer": CUSTOMER,
             "metadata": metadata,
         }
-        headers = shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = merchant.headers | {"Idempotency-Key": uuid.uuid4().hex}
         answer = client.post("/api/v1/payments/initialize", json=body, headers=headers)
         payment_id: str = answer.get_json()["data"]["id"]
         return payment_id
@@ -52,7 +52,7 @@ def _set(app: Flask, payment_id: str, **values: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "told", "is_refreshed"),
+    ("amount", "shown", "is_refreshed"),
     [
         (125, "The payment is completed", False),
         (7103, "is being processed", True),
@@ -61,11 +61,11 @@ def _set(app: Flask, payment_id: str, **values: str | None) -> None:
     ids=["paid", "open", "declined"],
 )
 def test_it_says_how_the_payment_stands(
-    client: FlaskClient, pay: Pay, amount: int, told: str, is_refreshed: bool
+    client: FlaskClient, pay: Pay, amount: int, shown: str, is_refreshed: bool
 ) -> None:
     page = client.get(f"/payments/{pay(amount)}/return")
     words = page.get_data(as_text=True)
-    assert page.status_code == 200 and page.mimetype == "text/html" and told in words
+    assert page.status_code == 200 and page.mimetype == "text/html" and shown in words
     assert ('http-equiv="refresh"' in words) is is_refreshed
     assert page.headers["Cache-Control"] == "no-store"
 

@@ -15,7 +15,7 @@ from app.providers import PROVIDERS
 from app.providers.base import Capabilities, Provider
 from tests.providers.contract.case import found
 from tests.providers.contract.operations import OPERATIONS
-from tests.providers.contract.scene import Theatre
+from tests.providers.contract.scenario import ContractEnvironment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -91,16 +91,16 @@ def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
 
 
 @each
-def test_a_provider_has_a_page_and_a_simulator(name: str, theatre: Theatre) -> None:
+def test_a_provider_has_a_page_and_a_simulator(name: str, environment: ContractEnvironment) -> None:
     page = (ROOT / f"docs/providers/{name}.md").read_text()
     for one in PROVIDERS[name].settings:
         assert f"{name}_{one.name}".upper() in page or f"`{one.name}`" in page, (
             f"{one.name} is not on its page"
         )
     if any(case.is_remote for case in found()[name]):
-        books = requests.get(f"{theatre.sandbox.url}/sandbox/book/{name}", timeout=30)
+        books = requests.get(f"{environment.sandbox.url}/sandbox/book/{name}", timeout=30)
         assert books.status_code == 200
-        assert f"/{name}" in requests.get(f"{theatre.sandbox.url}/sandbox/", timeout=30).text
+        assert f"/{name}" in requests.get(f"{environment.sandbox.url}/sandbox/", timeout=30).text
 
 
 def test_merchants_can_ask_for_every_provider() -> None:

@@ -12,20 +12,20 @@ from typing import Any
 
 from flask import Flask
 
-from tests.support.customers import Customer, Diary, live
 from tests.support.factories import make_user, make_wallet
-from tests.support.soundness import query
+from tests.support.invariants import query
+from tests.support.random_customers import Customer, RequestLog, live
 
 OPENING_CENTS = 50_00
 
 
-class Town:
+class WalletLoad:
     """`people` customers with a funded wallet each, shared out to `processes`."""
 
-    def __init__(self, app: Flask, url: str, folder: Path, *, people: int, processes: int) -> None:
+    def __init__(self, app: Flask, url: str, folder: Path, *, others: int, processes: int) -> None:
         self._app, self._url, self._processes = app, url, processes
         self._stop = folder / "stop"
-        users = [make_user(app, tier=3) for _ in range(people)]
+        users = [make_user(app, tier=3) for _ in range(others)]
         wallets = [make_wallet(app, user, balance=f"{OPENING_CENTS // 100}") for user in users]
         self._wallets = wallets
         names = wallets + [user.email for user in users]
@@ -36,44 +36,44 @@ class Town:
             for seed, (user, wallet) in enumerate(zip(users, wallets, strict=True))
         ]
         self._cash_before = self._cash()
-        self.diaries: list[Diary] = []
+        self.logs: list[RequestLog] = []
 
     @contextmanager
-    def living(self, *, least: int) -> Iterator[None]:
+    def running(self, *, least: int) -> Iterator[None]:
         """The customers act while the block runs, and until each did `least` operations."""
         with ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn")) as pool:
             shares = [self._customers[n :: self._processes] for n in range(self._processes)]
-            running: list[Future[list[Diary]]] = [
+            running: list[Future[list[RequestLog]]] = [
                 pool.submit(live, self._url, share, least, self._stop) for share in shares
             ]
             try:
                 yield
             finally:
                 self._stop.touch()
-            self.diaries = [diary for future in running for diary in future.result()]
+            self.logs = [log for future in running for log in future.result()]
 
     @property
     def operations(self) -> int:
-        return sum(diary.operations for diary in self.diaries)
+        return sum(log.operations for log in self.logs)
 
     @property
     def broken(self) -> int:
         """Connections that broke or timed out."""
-        return sum(diary.broken for diary in self.diaries)
+        return sum(log.broken for log in self.logs)
 
     @property
     def statuses(self) -> Counter[int]:
-        return sum((diary.statuses for diary in self.diaries), Counter())
+        return sum((log.statuses for log in self.logs), Counter())
 
-    def assert_every_word_was_kept(self) -> None:
+    def assert_answers_match_ledger(self) -> None:
         """What customers were told is what is in the books, no more and no less, and no money came or went."""
         assert self.statuses[500] == 0
-        told = {name: cents for diary in self.diaries for name, cents in diary.payments.items()}
-        booked = self._query(
+        answer = {name: cents for log in self.logs for name, cents in log.payments.items()}
+        recorded = self._query(
             "SELECT 'pmt_' || replace(id::text, '-', ''), amount FROM wallet_payments WHERE source = ANY (:wallets)"
         )
-        assert dict(booked) == told
-        cash = {name: cents for diary in self.diaries for name, cents in diary.cash.items()}
+        assert dict(recorded) == answer
+        cash = {name: cents for log in self.logs for name, cents in log.cash.items()}
         assert self._cash() == self._cash_before | cash
         ((left,),) = self._query("SELECT sum(balance) FROM account_balances WHERE public_id = ANY (:wallets)")
         assert left == OPENING_CENTS * len(self._wallets) + sum(cash.values())

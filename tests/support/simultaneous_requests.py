@@ -50,24 +50,26 @@ class Answer:
         return self.headers.get("Idempotent-Replayed") == "true"
 
 
-def all_at_once(url: str, calls: Sequence[Call]) -> list[Answer]:
+def send_simultaneously(url: str, calls: Sequence[Call]) -> list[Answer]:
     """Send every call so that their last bytes leave together; the answers, in the calls' order."""
     target = urlsplit(url)
     assert target.hostname
     assert target.port
-    sockets = [socket.create_connection((target.hostname, target.port), ANSWER_TIMEOUT_S) for _ in calls]
+    network_guard = [
+        socket.create_connection((target.hostname, target.port), ANSWER_TIMEOUT_S) for _ in calls
+    ]
     try:
         lasts = []
-        for opened, call in zip(sockets, calls, strict=True):
+        for opened, call in zip(network_guard, calls, strict=True):
             wire = call.wire(target.netloc)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             opened.sendall(wire[:-1])
             lasts.append(wire[-1:])
-        for opened, last in zip(sockets, lasts, strict=True):
+        for opened, last in zip(network_guard, lasts, strict=True):
             opened.send(last)
-        return [_answer(opened) for opened in sockets]
+        return [_answer(opened) for opened in network_guard]
     finally:
-        for opened in sockets:
+        for opened in network_guard:
             opened.close()
 
 

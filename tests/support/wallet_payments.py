@@ -14,14 +14,14 @@ from app import clock
 from app.models import UserSession
 from app.services.identity import tokens
 from app.unit_of_work import reading
-from tests.support.factories import Person
+from tests.support.factories import SignedInUser
 
 Outcome = tuple[int, str]
 
 
 def pay(
     client: FlaskClient,
-    sender: Person,
+    sender: SignedInUser,
     source: str,
     destination: str,
     amount: object,
@@ -35,7 +35,7 @@ def pay(
 
 
 def pay_batch(
-    client: FlaskClient, sender: Person, source: str, payments: list[Any], *, key: str | None = None
+    client: FlaskClient, sender: SignedInUser, source: str, payments: list[Any], *, key: str | None = None
 ) -> TestResponse:
     """POST /payments/batch."""
     body = {"source_wallet_id": source, "payments": payments}
@@ -62,14 +62,14 @@ def travel_to(moment: datetime) -> None:
     clock.travel(moment - clock.now())
 
 
-def logged_in_again(app: Flask, person: Person) -> Person:
+def with_new_token(app: Flask, user: SignedInUser) -> SignedInUser:
     """The same person in the same session with a token of this moment."""
     with app.app_context():
         with reading() as session:
-            opened = session.get_one(UserSession, person.session_id)
-        pair = tokens.issue(person.user_id, session_id=person.session_id, refresh_id=opened.refresh_id)
-    return replace(person, access_token=pair.access_token)
+            opened = session.get_one(UserSession, user.session_id)
+        pair = tokens.issue(user.user_id, session_id=user.session_id, refresh_id=opened.refresh_id)
+    return replace(user, access_token=pair.access_token)
 
 
-def _headers(sender: Person, key: str | None) -> dict[str, str]:
+def _headers(sender: SignedInUser, key: str | None) -> dict[str, str]:
     return sender.headers | ({"Idempotency-Key": key} if key else {})

@@ -45,7 +45,7 @@ CUSTOMER = {"phone": "+254700000000", "email": "customer@example.com", "name": "
 
 
 @dataclass
-class World:
+class Gateway:
     """One merchant's gateway. `url`: its API's base; `headers`: the merchant's key."""
 
     app: Flask
@@ -164,7 +164,7 @@ class World:
         rows = self.rows("SELECT balance FROM account_balances WHERE public_id = :id", id=public_id)
         return int(rows[0][0]) if rows else 0
 
-    def assert_books_agree(self) -> None:
+    def assert_ledger_matches_providers(self) -> None:
         """The ledger is clean, and clearing is what each provider's own book says, to the minor unit."""
         with self.app.app_context(), reading() as session:
             assert [str(finding) for finding in ledger.check(session)] == []
@@ -180,7 +180,7 @@ class World:
 
 
 @contextmanager
-def paying_world(settings: Mapping[str, str], folder: Path, **more: str) -> Iterator[World]:
+def running_gateway(settings: Mapping[str, str], folder: Path, **more: str) -> Iterator[Gateway]:
     """A world on the database and Redis of `settings`. more: settings that differ.
 
     The customer pays at once (autopay 0); the simulators' books are empty.
@@ -202,7 +202,7 @@ def paying_world(settings: Mapping[str, str], folder: Path, **more: str) -> Iter
             with app.app_context():
                 tenant, key = tenants.create_tenant("World", "growth")
             headers = {"X-TENANT-API-KEY": key}
-            yield World(app, sandbox, f"{url}/api/v1", tenant.id, headers)
+            yield Gateway(app, sandbox, f"{url}/api/v1", tenant.id, headers)
         finally:
             server.shutdown()
             thread.join()

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
 from app.providers.errors import CallbackError
-from tests.support.listening import Listening, Received
+from tests.support.http_listener import HttpListener, Received
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Asked:
         return f"{self.method} {urlsplit(self.target).path}"
 
 
-class Answering(Listening):
+class Answering(HttpListener):
     """Answers what came; that the other side gives up meanwhile is no failure."""
 
     protocol = "HTTP/1.0"
@@ -68,11 +68,11 @@ def send(handler: BaseHTTPRequestHandler, reply: Reply, *, length: int | None = 
     handler.wfile.flush()
 
 
-Meddling = Callable[[BaseHTTPRequestHandler, Callable[[], Reply]], None]
+Fault = Callable[[BaseHTTPRequestHandler, Callable[[], Reply]], None]
 """Answers a request; the second argument passes it on to the simulator and returns what that says."""
 
 
-def instead(status: int, body: bytes = b"", **headers: str) -> Meddling:
+def instead(status: int, body: bytes = b"", **headers: str) -> Fault:
     """Not passed on: this is the answer."""
     named = {"Content-Type": "application/json"} | {
         name.replace("_", "-"): value for name, value in headers.items()
@@ -80,16 +80,16 @@ def instead(status: int, body: bytes = b"", **headers: str) -> Meddling:
     return lambda handler, pass_on: send(handler, Reply(status, body, named))
 
 
-def changed(change: Callable[[dict[str, Any]], None]) -> Meddling:
+def changed(change: Callable[[dict[str, Any]], None]) -> Fault:
     """Passed on; the JSON of the answer changed."""
 
-    def meddle(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
+    def inject(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
         reply = pass_on()
         body = json.loads(reply.body)
         change(body)
         send(handler, Reply(reply.status, json.dumps(body).encode(), reply.headers))
 
-    return meddle
+    return inject
 
 
 def cut(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
@@ -131,7 +131,7 @@ def packed(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> Non
 
 
 @dataclass
-class Meddler(Answering):
+class FaultProxy(Answering):
     """Between the adapters and the simulators at `target`. seen: every request of an adapter's.
 
     `meddle(path, meddling)` concerns requests whose "METHOD /path" matches; `forget()` ends it.
@@ -139,10 +139,10 @@ class Meddler(Answering):
 
     target: str
     seen: list[Asked] = field(default_factory=list)
-    _orders: list[tuple[re.Pattern[str], Meddling]] = field(default_factory=list)
+    _orders: list[tuple[re.Pattern[str], Fault]] = field(default_factory=list)
 
-    def meddle(self, path: str, meddling: Meddling) -> None:
-        self._orders.append((re.compile(path), meddling))
+    def inject(self, path: str, fault: Fault) -> None:
+        self._orders.append((re.compile(path), fault))
 
     def forget(self) -> None:
         self._orders.clear()
@@ -154,9 +154,9 @@ class Meddler(Answering):
 
     def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
         self.seen.append(asked)
-        for path, meddling in self._orders:
+        for path, fault in self._orders:
             if path.search(asked.line):
-                meddling(handler, lambda: self._pass_on(asked))
+                fault(handler, lambda: self._pass_on(asked))
                 return
         send(handler, self._pass_on(asked))
 
@@ -182,7 +182,7 @@ class Meddler(Answering):
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedCallback:
     """A callback that came, and what its adapter makes of it."""
 
     path: str
@@ -195,7 +195,7 @@ class Inbox(Answering):
     """Where callbacks come to: `/hooks/<provider>…`, read by `readers[provider]` and answered as that says."""
 
     readers: dict[str, Provider] = field(default_factory=dict)
-    heard: list[Heard] = field(default_factory=list)
+    heard: list[ReceivedCallback] = field(default_factory=list)
     refused: list[tuple[str, CallbackError]] = field(default_factory=list)
 
     def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
@@ -208,7 +208,7 @@ class Inbox(Answering):
             self.refused.append((asked.target, error))
             send(handler, Reply(401, b""))
             return
-        self.heard.append(Heard(parts.path, callback, event))
+        self.heard.append(ReceivedCallback(parts.path, callback, event))
         send(handler, _said(reader.acknowledge(event)))
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import requests
 
-from tour.house import House, wait_until
+from tour.client import GatewayClient, wait_until
 
 PASSWORD: Final = "SecurePass123!"
 """Of every demo user, and of those the tour makes."""
@@ -23,14 +23,14 @@ VERIFICATION_TIMEOUT_S: Final = 30.0
 class User:
     """Somebody signed in, with one wallet."""
 
-    house: House
+    client: GatewayClient
     email: str
     token: str
     wallet_id: str
 
     def balance(self) -> Decimal:
         """What the document's step 1 reads."""
-        answer = self.house.fetch("GET", f"/accounts/{self.wallet_id}", token=self.token)
+        answer = self.client.fetch("GET", f"/accounts/{self.wallet_id}", token=self.token)
         return Decimal(answer["account"]["balance"])
 
     def pay(
@@ -38,29 +38,29 @@ class User:
     ) -> requests.Response:
         """POST /payments from this user's wallet; `amount` is a JSON number, as in the document."""
         order = {"amount": amount, "source_wallet_id": self.wallet_id, "destination": destination, **more}
-        return self.house.call("POST", "/payments", token=self.token, key=key, json=order)
+        return self.client.call("POST", "/payments", token=self.token, key=key, json=order)
 
     def payment(self, payment_id: str) -> dict[str, Any]:
-        return self.house.fetch("GET", f"/payments/{payment_id}", token=self.token)
+        return self.client.fetch("GET", f"/payments/{payment_id}", token=self.token)
 
     def deposit(self, amount: Decimal) -> None:
         order = {"amount": str(amount), "source": "bank_transfer", "reference": "tour"}
-        self.house.fetch("POST", f"/accounts/{self.wallet_id}/deposit", token=self.token, json=order)
+        self.client.fetch("POST", f"/accounts/{self.wallet_id}/deposit", token=self.token, json=order)
 
 
-def sign_in(house: House, email: str, *, wallet_id: str) -> User:
+def sign_in(client: GatewayClient, email: str, *, wallet_id: str) -> User:
     """A demo user. Raises Difference."""
-    answer = house.fetch("POST", "/auth/login", json={"email": email, "password": PASSWORD})
-    return User(house, email, answer["access_token"], wallet_id)
+    answer = client.fetch("POST", "/auth/login", json={"email": email, "password": PASSWORD})
+    return User(client, email, answer["access_token"], wallet_id)
 
 
-def newcomer(house: House) -> User:
+def new_user(client: GatewayClient) -> User:
     """A new user in tier 0 with an empty USD wallet. Raises Difference."""
     email = f"tour-{secrets.token_hex(6)}@example.com"
     person = {"email": email, "password": PASSWORD, "first_name": "Terry", "last_name": "Tourist"}
-    token = house.fetch("POST", "/auth/register", status=201, json=person)["access_token"]
-    wallet = house.fetch("POST", "/accounts/wallets", status=201, token=token, json={"currency": "USD"})
-    return User(house, email, token, wallet["id"])
+    token = client.fetch("POST", "/auth/register", status=201, json=person)["access_token"]
+    wallet = client.fetch("POST", "/accounts/wallets", status=201, token=token, json={"currency": "USD"})
+    return User(client, email, token, wallet["id"])
 
 
 def verify_identity(user: User) -> dict[str, Any]:
@@ -73,14 +73,14 @@ def verify_identity(user: User) -> dict[str, Any]:
         "document_type": "passport",
         "document_number": "AB1234567",
     }
-    user.house.fetch("POST", "/kyc/submit", status=201, token=user.token, json=details)
-    user.house.fetch(
+    user.client.fetch("POST", "/kyc/submit", status=201, token=user.token, json=details)
+    user.client.fetch(
         "POST", "/kyc/documents", status=201, token=user.token,
         data={"document_type": "passport"}, files={"document": ("passport.png", _picture(), "image/png")},
     )  # fmt: skip
 
     def decided() -> dict[str, Any] | None:
-        status = user.house.fetch("GET", "/kyc/status", token=user.token)
+        status = user.client.fetch("GET", "/kyc/status", token=user.token)
         return status if status["status"] in ("verified", "rejected") else None
 
     return wait_until("The verification", decided, timeout_s=VERIFICATION_TIMEOUT_S)

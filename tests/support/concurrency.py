@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def together(count: int, act: Callable[[int], T]) -> list[T]:
+def concurrently(count: int, act: Callable[[int], T]) -> list[T]:
     """Call `act(0)` … `act(count - 1)` from as many threads, released at once; their results in that order."""
     barrier = Barrier(count)
 

@@ -24,7 +24,7 @@ class NotRunning(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class GatewayClient:
     """The gateway at `url` (scheme, host, port), and the provider simulators beside it."""
 
     url: str

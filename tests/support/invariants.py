@@ -53,7 +53,7 @@ def wait_published(app: Flask, *, timeout_s: float = 30.0) -> None:
     wait_until(lambda: not query(app, "SELECT FROM outbox LIMIT 1"), "an empty outbox", timeout_s=timeout_s)
 
 
-def assert_sound(app: Flask, *, timeout_s: float = 30.0) -> None:
+def assert_invariants(app: Flask, *, timeout_s: float = 30.0) -> None:
     """Every payment final, one event per change, the log whole, the ledger clean, nobody below zero."""
     wait_published(app, timeout_s=timeout_s)
     payments = query(app, _EVENTS_OF_PAYMENTS)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from tour.house import House
-from tour.people import PASSWORD
+from tour.client import GatewayClient
+from tour.users import PASSWORD
 
 OPERATOR: Final = "operator@example.com"
 DAYS: Final = 366
@@ -21,7 +21,7 @@ IN_PROCESS: Final = frozenset({"cpay"})
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class ProviderTotals:
     """What one provider did in one currency, in major units."""
 
     charged: Decimal
@@ -29,7 +29,7 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
+class Totals:
     """simulators: provider → currency → totals. amounts: currency → what the gateway collected and gave back."""
 
     simulators: Mapping[str, Mapping[str, Any]]
@@ -38,25 +38,25 @@ class Books:
     reviews: int
 
     @classmethod
-    def read(cls, house: House, providers: Iterable[str]) -> Books:
+    def read(cls, client: GatewayClient, providers: Iterable[str]) -> Totals:
         """Both sets now. Raises Difference."""
         login = {"email": OPERATOR, "password": PASSWORD}
-        token = house.fetch("POST", "/auth/login", json=login)["access_token"]
-        report = house.fetch("POST", "/admin/reconcile", token=token, json={})["data"]
-        figures = house.fetch("GET", "/admin/statistics", token=token, params={"days": DAYS})["data"]
+        token = client.fetch("POST", "/auth/login", json=login)["access_token"]
+        report = client.fetch("POST", "/admin/reconcile", token=token, json={})["data"]
+        figures = client.fetch("GET", "/admin/statistics", token=token, params={"days": DAYS})["data"]
         simulators = {
-            name: house.simulators(f"/book/{name}")["totals"] for name in providers if name not in IN_PROCESS
+            name: client.simulators(f"/book/{name}")["totals"] for name in providers if name not in IN_PROCESS
         }
         return cls(simulators, figures["amounts"], tuple(report["ledger_findings"]), len(report["in_review"]))
 
-    def moved(self, before: Books, provider: str, currency: str) -> Moved:
+    def moved(self, before: Totals, provider: str, currency: str) -> ProviderTotals:
         """What the provider's own book has more than before."""
         now, then = (books.simulators[provider].get(currency, {}) for books in (self, before))
-        return Moved(
+        return ProviderTotals(
             *(Decimal(now.get(kind, "0")) - Decimal(then.get(kind, "0")) for kind in ("charge", "refund"))
         )
 
-    def booked(self, before: Books, currency: str) -> tuple[Decimal, Decimal]:
+    def booked(self, before: Totals, currency: str) -> tuple[Decimal, Decimal]:
         """What the gateway has collected and given back more than before."""
         now, then = (books.amounts.get(currency, {}) for books in (self, before))
         collected, refunded = (

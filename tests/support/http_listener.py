@@ -20,7 +20,7 @@ class Received:
     body: bytes
 
 
-class Listening:
+class HttpListener:
     """Listens while the block lasts, on a port of its own. Subclasses say what is answered (`serve`)."""
 
     url: str = ""

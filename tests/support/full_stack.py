@@ -15,17 +15,17 @@ from flask import Flask
 
 from app import create_app
 from launcher.embedded import APPLICATION, OWNER, SUPERUSER, EmbeddedRedis
-from tests.support import servers, soundness
+from tests.support import invariants, servers
+from tests.support.gateway import CURRENCIES, CUSTOMER
 from tests.support.stack import Stack, running_stack
-from tests.support.tenants import Shop, make_shop
-from tests.support.world import CURRENCIES, CUSTOMER
+from tests.support.tenants import MerchantClient, make_merchant
 
-PLACES_AFTER_THE_POINT = {"JPY": 0, "KWD": 3, "UGX": 0, "XOF": 0}
+MINOR_DIGITS = {"JPY": 0, "KWD": 3, "UGX": 0, "XOF": 0}
 """Of currencies that have not two."""
 
 
 @dataclass(frozen=True)
-class Told:
+class TimedAnswer:
     """An answer to a request for a payment or a refund. seconds: how long it took."""
 
     http: int
@@ -42,51 +42,51 @@ class Told:
 
 
 @dataclass
-class Stage:
+class FullStack:
     """A running stack, a merchant's key, and an application on the same database for questions."""
 
-    stack: Stack
+    processes: Stack
     app: Flask
-    shop: Shop
+    merchant: MerchantClient
     superuser_url: str
 
-    def initialize(self, provider: str, amount: int = 100, *, currency: str | None = None) -> Told:
+    def initialize(self, provider: str, amount: int = 100, *, currency: str | None = None) -> TimedAnswer:
         body = {
             "provider": provider, "amount": amount, "currency": currency or CURRENCIES[provider],
             "customer": CUSTOMER,
         }  # fmt: skip
         return self._post("/payments/initialize", body)
 
-    def refund(self, payment_id: str, amount: int | None = None) -> Told:
+    def refund(self, payment_id: str, amount: int | None = None) -> TimedAnswer:
         return self._post(f"/payments/{payment_id}/refund", {} if amount is None else {"amount": amount})
 
-    def _post(self, path: str, body: dict[str, Any]) -> Told:
+    def _post(self, path: str, body: dict[str, Any]) -> TimedAnswer:
         began = time.monotonic()
         answer = requests.post(
-            f"{self.stack.url}/api/v1{path}",
+            f"{self.processes.url}/api/v1{path}",
             json=body,
-            headers=self.shop.headers | {"Idempotency-Key": str(uuid.uuid4())},
+            headers=self.merchant.headers | {"Idempotency-Key": str(uuid.uuid4())},
             timeout=60,
         )
-        return Told(answer.status_code, answer.json(), time.monotonic() - began)
+        return TimedAnswer(answer.status_code, answer.json(), time.monotonic() - began)
 
     def control(self, wanted: dict[str, Any]) -> None:
-        answer = requests.post(f"{self.stack.sandbox_url}/sandbox/control", json=wanted, timeout=30)
+        answer = requests.post(f"{self.processes.sandbox_url}/sandbox/control", json=wanted, timeout=30)
         assert answer.status_code == 200, answer.text
 
     def book(self, provider: str) -> dict[str, Any]:
         """What the provider really did: `entries`, and `totals` by currency."""
-        answer = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30)
+        answer = requests.get(f"{self.processes.sandbox_url}/sandbox/book/{provider}", timeout=30)
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     def query(self, statement: str, **values: object) -> list[Any]:
-        return soundness.query(self.app, statement, **values)
+        return invariants.query(self.app, statement, **values)
 
 
 @contextmanager
-def running_stage(redis: EmbeddedRedis, folder: Path, **more: str) -> Iterator[Stage]:
+def running_full_stack(redis: EmbeddedRedis, folder: Path, **more: str) -> Iterator[FullStack]:
     """A stage on a fresh database; customers pay at once. more: settings that differ."""
     postgres, database = servers.postgres(), servers.new_database()
     settings = servers.environment(
@@ -96,5 +96,5 @@ def running_stage(redis: EmbeddedRedis, folder: Path, **more: str) -> Iterator[S
     app = create_app(settings)
     del settings["SANDBOX_URL"]  # the stack has its own simulators
     with running_stack(settings, folder, processes=("sandbox", "web", "relay", "worker")) as stack:
-        yield Stage(stack, app, make_shop(app), postgres.url(SUPERUSER, database))
+        yield FullStack(stack, app, make_merchant(app), postgres.url(SUPERUSER, database))
         assert "unhandled" not in stack.log("web").read_text(), "a 500 was answered"

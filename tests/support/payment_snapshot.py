@@ -33,7 +33,7 @@ class Seen:
     postings: list[list[Any]]
     events: list[list[str]]
 
-    def booked(self, kind: str) -> int:
+    def recorded(self, kind: str) -> int:
         """How often an entry of this kind touched a clearing account, or a suspense account on its way out."""
         side = "suspense" if kind == "suspense_release" else "clearing"
         return sum(entry == kind and account == side for entry, account, *_ in self.postings)

@@ -38,23 +38,23 @@ from app.providers.base import (
 )
 from app.providers.errors import DuplicateReference, OutcomeUnknown, ProviderError
 from tests.providers.contract.case import ContractCase
-from tests.providers.contract.meddler import Heard, Inbox, Meddler
+from tests.providers.contract.fault_proxy import FaultProxy, Inbox, ReceivedCallback
 from tests.support.providers import MemoryTokens, Observed
 from tests.support.sandbox import RunningSandbox
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
 
-NOBODY = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
 """Where nobody listens."""
 
 
 @dataclass
-class Theatre:
+class ContractEnvironment:
     """What all scenes share."""
 
     sandbox: RunningSandbox
-    meddler: Meddler
+    fault_proxy: FaultProxy
     inbox: Inbox
     advanced_s: float = 0.0
 
@@ -77,11 +77,11 @@ class Theatre:
 
 
 @dataclass
-class Scene:
+class ContractScenario:
     """One case. `provider` is its adapter on the account the simulator accepts."""
 
     case: ContractCase
-    theatre: Theatre
+    environment: ContractEnvironment
     tokens: MemoryTokens = field(default_factory=MemoryTokens)
     observed: Observed = field(default_factory=Observed)
 
@@ -96,19 +96,19 @@ class Scene:
     ) -> Provider:
         """The adapter; settings: those that differ."""
         adapter = self.case.provider
-        url = base_url or f"{self.theatre.meddler.url}/{adapter.name}{adapter.simulator_path}"
+        url = base_url or f"{self.environment.fault_proxy.url}/{adapter.name}{adapter.simulator_path}"
         values = (
             {setting.name: setting.default for setting in adapter.settings}
             | dict(self.case.settings)
             | settings
         )
-        surroundings = Context(
+        context = Context(
             tokens=self.tokens if tokens is None else tokens,
             observe=self.observed,
             timeout_s=timeout_s,
             connect_timeout_s=connect_timeout_s,
         )
-        return adapter(Account(f"contract-{self.case.id}", "sandbox", url, values), surroundings)
+        return adapter(Account(f"contract-{self.case.id}", "sandbox", url, values), context)
 
     @cached_property
     def provider(self) -> Provider:
@@ -121,7 +121,7 @@ class Scene:
     # --- what is asked for
 
     def url(self) -> str:
-        return f"{self.theatre.inbox.url}/hooks/{self.case.name}/{uuid.uuid4().hex}"
+        return f"{self.environment.inbox.url}/hooks/{self.case.name}/{uuid.uuid4().hex}"
 
     def amount(self, major: str | None = None, currency: str | None = None) -> Money:
         """An amount nothing special happens at."""
@@ -132,14 +132,14 @@ class Scene:
     def request(self, amount: Money | None = None) -> ChargeRequest:
         return ChargeRequest(
             str(ids.uuid7()), uuid.uuid4().hex[:12].upper(), amount or self.amount(), self.case.customer, self.url(),
-            f"{self.theatre.inbox.url}/done", "Two chairs", self.case.metadata,
+            f"{self.environment.inbox.url}/done", "Two chairs", self.case.metadata,
         )  # fmt: skip
 
-    def handle(self, request: ChargeRequest, told: Result | None = None) -> ChargeReference:
+    def charge_reference(self, request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
         """As the gateway remembers a charge; without `told`, after a lost answer."""
         return ChargeReference(
             request.reference, request.label, request.amount, clock.now(),
-            told.provider_reference if told else None, told.receipt if told else None, request.callback_url,
+            reported.provider_reference if reported else None, reported.receipt if reported else None, request.callback_url,
         )  # fmt: skip
 
     def refund_of(
@@ -149,10 +149,10 @@ class Scene:
             str(ids.uuid7()), amount or charge.amount, charge, "Returned", self.url(), refunded_before=before
         )
 
-    def refund_reference(self, request: RefundRequest, told: Result | None = None) -> RefundReference:
+    def refund_reference(self, request: RefundRequest, reported: Result | None = None) -> RefundReference:
         return RefundReference(
             request.reference, request.amount, request.charge, clock.now(),
-            told.provider_reference if told else None, request.refunded_before, request.callback_url,
+            reported.provider_reference if reported else None, request.refunded_before, request.callback_url,
         )  # fmt: skip
 
     def payout(self, method: PayoutMethod, currency: str) -> PayoutRequest:
@@ -161,10 +161,10 @@ class Scene:
             self.url(),
         )  # fmt: skip
 
-    def payout_reference(self, request: PayoutRequest, told: Result | None = None) -> PayoutReference:
+    def payout_reference(self, request: PayoutRequest, reported: Result | None = None) -> PayoutReference:
         return PayoutReference(
             request.reference, request.amount, request.method, clock.now(),
-            told.provider_reference if told else None, request.callback_url,
+            reported.provider_reference if reported else None, request.callback_url,
         )  # fmt: skip
 
     # --- faults
@@ -173,7 +173,7 @@ class Scene:
         """The simulator's next `operation` suffers this."""
         word = self.case.operations[operation]
         rule = {"provider": self.case.name, "operation": word, "fault": fault, "times": 1, **more}
-        self.theatre.sandbox.control({"rules": [rule]})
+        self.environment.sandbox.control({"rules": [rule]})
 
     def charge_that(self, fault: str, **more: object) -> ChargeRequest:
         """A charge that suffers this: by a rule of the simulator, or by the amount."""
@@ -190,10 +190,10 @@ class Scene:
         assert result.state not in (State.SUCCEEDED, State.PENDING) or result.code is None or result.message
         return result
 
-    def must_be_clean(self, told: Mapping[str, Any]) -> None:
+    def must_be_clean(self, reported: Mapping[str, Any]) -> None:
         """JSON-safe, not endless, and no secret in it."""
-        text = json.dumps(dict(told), allow_nan=False)
-        assert json.loads(text) == dict(told)
+        text = json.dumps(dict(reported), allow_nan=False)
+        assert json.loads(text) == dict(reported)
         assert len(text) < 10_000
         self.must_hide_secrets(text)
 
@@ -253,11 +253,11 @@ class Scene:
     def paid(self, amount: Money | None = None) -> ChargeReference:
         """A charge that was paid, with its receipt."""
         request = self.request(amount)
-        told = self.charge(request)
+        reported = self.charge(request)
         done = (
-            told
-            if told.state is State.SUCCEEDED
-            else self.becomes(self.handle(request, told), State.SUCCEEDED)
+            reported
+            if reported.state is State.SUCCEEDED
+            else self.becomes(self.charge_reference(request, reported), State.SUCCEEDED)
         )
         if done.receipt is None:
             claim = self.event(request.callback_url, Kind.PAYMENT, request.reference).claim
@@ -283,57 +283,57 @@ class Scene:
     def waiting(self) -> tuple[ChargeRequest, ChargeReference]:
         """A charge whose customer does not answer."""
         request = self.charge_that("timed_out")
-        return request, self.handle(request, self.charge(request))
+        return request, self.charge_reference(request, self.charge(request))
 
-    def refund_ends(self, request: RefundRequest, told: Result | None) -> Result:
+    def refund_ends(self, request: RefundRequest, reported: Result | None) -> Result:
         """What became of a refund, by asking or by its callback."""
         if Kind.REFUND in self.can.inquiry_kinds:
-            handle = self.refund_reference(request, told)
+            charge_reference = self.refund_reference(request, reported)
 
             def asked() -> Result | None:
                 try:
-                    found = self.checked(self.provider.inquire_refund(handle))
+                    found = self.checked(self.provider.inquire_refund(charge_reference))
                 except OutcomeUnknown:
                     return None  # not known yet
                 return None if found.state is State.PENDING else found
 
-            return self.theatre.until(asked, "the refund ends")
+            return self.environment.until(asked, "the refund ends")
         claim = self.event(request.callback_url, Kind.REFUND).claim
         assert claim is not None
         return self.checked(claim)
 
-    def payout_ends(self, request: PayoutRequest, told: Result | None) -> Result:
+    def payout_ends(self, request: PayoutRequest, reported: Result | None) -> Result:
         if Kind.PAYOUT in self.can.inquiry_kinds:
-            handle = self.payout_reference(request, told)
+            charge_reference = self.payout_reference(request, reported)
 
             def asked() -> Result | None:
-                found = self.checked(self.provider.inquire_payout(handle))
+                found = self.checked(self.provider.inquire_payout(charge_reference))
                 return None if found.state is State.PENDING else found
 
-            return self.theatre.until(asked, "the payout ends")
+            return self.environment.until(asked, "the payout ends")
         claim = self.event(request.callback_url, Kind.PAYOUT).claim
         assert claim is not None
         return self.checked(claim)
 
     # --- callbacks
 
-    def heard(self, url: str, kind: Kind, *references: str | None) -> list[Heard]:
+    def heard(self, url: str, kind: Kind, *references: str | None) -> list[ReceivedCallback]:
         """Callbacks of this kind that came to this URL or name one of these references."""
         token = url.rpartition("/")[2]
         known = {reference for reference in references if reference}
         return [
             one
-            for one in list(self.theatre.inbox.heard)
+            for one in list(self.environment.inbox.heard)
             if one.event.kind is kind
             and one.path.startswith(f"/hooks/{self.case.name}")
             and (token in one.path or {one.event.reference, one.event.provider_reference} & known)
         ]
 
-    def callback(self, url: str, kind: Kind, *references: str | None) -> Heard:
+    def callback(self, url: str, kind: Kind, *references: str | None) -> ReceivedCallback:
         """The first of them; one that tells a state if there is such a one. About a refund or a payout: one that tells
         how it ended, for news that it is still open may come before."""
 
-        def best() -> Heard | None:
+        def best() -> ReceivedCallback | None:
             found = self.heard(url, kind, *references)
             telling = [one for one in found if one.event.claim]
             if kind is Kind.PAYMENT:
@@ -341,7 +341,7 @@ class Scene:
             return next((one for one in telling if one.event.claim.state is not State.PENDING), None)
 
         what = f"a callback about the {kind} comes"
-        return wait_until(best, what) if kind is Kind.PAYMENT else self.theatre.until(best, what)
+        return wait_until(best, what) if kind is Kind.PAYMENT else self.environment.until(best, what)
 
     def event(self, url: str, kind: Kind, *references: str | None) -> Any:
         return self.callback(url, kind, *references).event
@@ -350,16 +350,16 @@ class Scene:
         """Until the simulators have done and sent what they meant to by now."""
 
         def is_quiet() -> bool:
-            answer = requests.get(f"{self.theatre.sandbox.url}/sandbox/waiting", timeout=30)
+            answer = requests.get(f"{self.environment.sandbox.url}/sandbox/waiting", timeout=30)
             return bool(answer.json()["due_soon"] == 0)
 
-        self.theatre.until(is_quiet, "the simulators are quiet")
+        self.environment.until(is_quiet, "the simulators are quiet")
 
     # --- the provider's own book
 
-    def booked(self, kind: str, *references: str) -> list[Decimal]:
+    def recorded(self, kind: str, *references: str) -> list[Decimal]:
         """What the provider really moved under these references, in major units."""
-        entries = self.theatre.sandbox.book(self.case.name)["entries"]
+        entries = self.environment.sandbox.book(self.case.name)["entries"]
         return [
             Decimal(entry["amount"])
             for entry in entries
@@ -369,23 +369,23 @@ class Scene:
     def must_have_charged(self, request: ChargeRequest, *amounts: Money) -> None:
         """Exactly these, once the simulators are quiet. A provider that keeps nothing tells by an inquiry."""
         if not self.case.is_remote:
-            found = self.inquire(self.handle(request))
+            found = self.inquire(self.charge_reference(request))
             assert [found.amount] * (found.state is State.SUCCEEDED) == list(amounts)
             return
         self.quiet()
-        assert self.booked("charge", request.reference, request.label) == [major(one) for one in amounts]
+        assert self.recorded("charge", request.reference, request.label) == [major(one) for one in amounts]
 
     def must_have_refunded(self, refunds: list[RefundRequest], *amounts: Money) -> None:
         if self.case.is_remote:
             self.quiet()
             charge = refunds[0].charge
             references = {charge.reference, charge.label} | {one.reference for one in refunds}
-            assert sorted(self.booked("refund", *references)) == sorted(major(one) for one in amounts)
+            assert sorted(self.recorded("refund", *references)) == sorted(major(one) for one in amounts)
 
     def must_have_paid_out(self, request: PayoutRequest, *amounts: Money) -> None:
         self.quiet()
         short = request.reference.replace("-", "")[-12:]
-        assert self.booked("payout", request.reference, short) == [major(one) for one in amounts]
+        assert self.recorded("payout", request.reference, short) == [major(one) for one in amounts]
 
 
 def major(amount: Money) -> Decimal:

@@ -16,11 +16,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app import unit_of_work
-from tests.support.world import World
+from tests.support.gateway import Gateway
 
 
 @dataclass
-class Lost:
+class LostCommits:
     """How many acknowledgements were lost: a test that lost none has shown nothing."""
 
     count: int = 0
@@ -33,14 +33,14 @@ def lose_acknowledgement(
     *,
     meanwhile: Callable[[], None] = lambda: None,
     **values: object,
-) -> Lost:
+) -> LostCommits:
     """The first commit that makes `condition` (an SQL expression) true is made; then its connection is gone.
 
     meanwhile: runs between the commit and the moment the caller notices that its connection is gone.
     """
-    lost, one_at_a_time = Lost(), threading.Lock()
+    lost, one_at_a_time = LostCommits(), threading.Lock()
 
-    class Losing(Session):
+    class LosingSession(Session):
         def commit(self) -> None:
             with one_at_a_time:  # a callback may be stored at the same moment
                 is_it = not lost.count and bool(self.scalar(text(f"SELECT {condition}"), values))
@@ -52,7 +52,7 @@ def lose_acknowledgement(
                 gone = psycopg2.OperationalError("server closed the connection unexpectedly")
                 raise OperationalError("COMMIT", None, gone, connection_invalidated=True)
 
-    monkeypatch.setattr(unit_of_work, "Session", Losing)
+    monkeypatch.setattr(unit_of_work, "Session", LosingSession)
     return lost
 
 
@@ -77,9 +77,9 @@ def stall(
     monkeypatch.setattr(module, "_read", read)
 
 
-def forget_in_redis(world: World, pattern: str) -> None:
+def forget_in_redis(gateway: Gateway, pattern: str) -> None:
     """Delete the keys of Redis that match: tokens, or how providers have answered."""
-    connection: Any = redis.Redis.from_url(world.app.config["REDIS_URL"])
+    connection: Any = redis.Redis.from_url(gateway.app.config["REDIS_URL"])
     try:
         for key in connection.scan_iter(match=pattern):
             connection.delete(key)

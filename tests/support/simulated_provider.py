@@ -33,7 +33,7 @@ P = TypeVar("P", bound=Provider)
 
 
 @dataclass
-class Simulated(Generic[P]):
+class SimulatedProvider(Generic[P]):
     """`url`: what adapters on this simulator have as their base URL."""
 
     sandbox: RunningSandbox
@@ -50,19 +50,19 @@ class Simulated(Generic[P]):
             f"{self.receiver.url}/charge/secret", f"{self.receiver.url}/back", description="Two shirts",
         )  # fmt: skip
 
-    def handle(self, request: ChargeRequest, receipt: str | None = None) -> ChargeReference:
+    def charge_reference(self, request: ChargeRequest, receipt: str | None = None) -> ChargeReference:
         return ChargeReference(request.reference, request.label, request.amount, clock.now(), receipt=receipt)
 
     def until(self, request: ChargeRequest, state: State) -> Result:
-        return _reached(lambda: self.provider.inquire(self.handle(request)), state)
+        return _reached(lambda: self.provider.inquire(self.charge_reference(request)), state)
 
     def paid(self, request: ChargeRequest) -> ChargeReference:
         """The request, asked for and paid."""
         self.provider.charge(request)
-        return self.handle(request, self.until(request, State.SUCCEEDED).receipt)
+        return self.charge_reference(request, self.until(request, State.SUCCEEDED).receipt)
 
-    def refund_until(self, handle: RefundReference, state: State) -> Result:
-        return _reached(lambda: self.provider.inquire_refund(handle), state)
+    def refund_until(self, charge_reference: RefundReference, state: State) -> Result:
+        return _reached(lambda: self.provider.inquire_refund(charge_reference), state)
 
     def payout_until(self, request: PayoutRequest, state: State) -> Result:
         return _reached(lambda: self.provider.inquire_payout(payout_reference(request)), state)
@@ -78,22 +78,22 @@ class Simulated(Generic[P]):
     def event(self, name: str, reference: str) -> CallbackEvent:
         return wait_until(lambda: self.events(name, reference), f"the webhook {name} comes")[0]
 
-    def booked(self, reference: str) -> list[tuple[str, str]]:
+    def recorded(self, reference: str) -> list[tuple[str, str]]:
         """(kind, amount) of what really moved."""
         entries = self.sandbox.book(self.provider.name, reference)["entries"]
         return [(entry["kind"], entry["amount"]) for entry in entries]
 
     def rule(self, operation: str, fault: str, **more: object) -> None:
-        told = {"provider": self.provider.name, "operation": operation, "fault": fault, **more}
-        self.sandbox.control({"rules": [told]})
+        reported = {"provider": self.provider.name, "operation": operation, "fault": fault, **more}
+        self.sandbox.control({"rules": [reported]})
 
 
 @contextmanager
-def simulated(folder: Path, cls: type[P], **settings: str) -> Iterator[Simulated[P]]:
+def simulated_provider(folder: Path, cls: type[P], **settings: str) -> Iterator[SimulatedProvider[P]]:
     """The adapter `cls` on a simulator of its own, whose customers pay after a tenth of a second."""
     with listened_sandbox(folder, autopay_s=0.1) as (sandbox, receiver):
         url = f"{sandbox.url}/{cls.name}{cls.simulator_path}"
-        yield Simulated(sandbox, receiver, make_provider(cls, url, timeout_s=30, **settings))
+        yield SimulatedProvider(sandbox, receiver, make_provider(cls, url, timeout_s=30, **settings))
 
 
 def refund_of(charge: ChargeReference, amount: str, number: int = 0) -> RefundRequest:

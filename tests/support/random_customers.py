@@ -34,7 +34,7 @@ class Customer:
 
 
 @dataclass
-class Diary:
+class RequestLog:
     """What a customer was told: payment id → cents, transaction id → signed cents, and every status seen."""
 
     payments: dict[str, int] = field(default_factory=dict)
@@ -45,26 +45,28 @@ class Diary:
     slowest_s: float = 0.0
 
 
-def live(url: str, customers: list[Customer], least: int, stop: Path, has_keys: bool = True) -> list[Diary]:
+def live(
+    url: str, customers: list[Customer], least: int, stop: Path, has_keys: bool = True
+) -> list[RequestLog]:
     """Every customer in a thread: at least `least` operations each, and on until the file `stop` exists."""
     with ThreadPoolExecutor(len(customers)) as pool:
         return list(pool.map(lambda customer: _live_one(url, customer, least, stop, has_keys), customers))
 
 
-def _live_one(url: str, customer: Customer, least: int, stop: Path, has_keys: bool) -> Diary:
-    diary, chance = Diary(), random.Random(customer.seed)
+def _live_one(url: str, customer: Customer, least: int, stop: Path, has_keys: bool) -> RequestLog:
+    log, chance = RequestLog(), random.Random(customer.seed)
     with requests.Session() as session:
         session.headers["Authorization"] = f"Bearer {customer.token}"
-        while diary.operations < least or not stop.exists():
+        while log.operations < least or not stop.exists():
             path, body = _operation(chance, customer)
             key = secrets.token_hex(16) if has_keys else None
             began = time.monotonic()
-            answer = _insist(session, url + path, body, key, diary, chance)
-            diary.slowest_s = max(diary.slowest_s, time.monotonic() - began)
-            diary.operations += 1
-            _note(path, answer, diary)
+            answer = _insist(session, url + path, body, key, log, chance)
+            log.slowest_s = max(log.slowest_s, time.monotonic() - began)
+            log.operations += 1
+            _note(path, answer, log)
             time.sleep(chance.random() * 0.03)
-    return diary
+    return log
 
 
 def _operation(chance: random.Random, customer: Customer) -> tuple[str, dict[str, Any]]:
@@ -89,7 +91,7 @@ def _insist(
     url: str,
     body: dict[str, Any],
     key: str | None,
-    diary: Diary,
+    log: RequestLog,
     chance: random.Random,
 ) -> requests.Response:
     deadline = time.monotonic() + RETRY_FOR_S
@@ -98,23 +100,23 @@ def _insist(
         try:
             answer = session.post(url, json=body, headers=headers, timeout=ANSWER_TIMEOUT_S)
         except requests.RequestException:
-            diary.broken += 1
+            log.broken += 1
         else:
-            diary.statuses[answer.status_code] += 1
+            log.statuses[answer.status_code] += 1
             if answer.status_code not in RETRIED and chance.random() > LOST_ANSWERS:
                 return answer
         time.sleep(0.05)
     raise AssertionError(f"no answer within {RETRY_FOR_S:g} s: {url}")
 
 
-def _note(path: str, answer: requests.Response, diary: Diary) -> None:
-    told = answer.json()
+def _note(path: str, answer: requests.Response, log: RequestLog) -> None:
+    answers = answer.json()
     if answer.status_code >= 400:
-        assert told["error"]["code"] == "INSUFFICIENT_BALANCE", told
+        assert answers["error"]["code"] == "INSUFFICIENT_BALANCE", answers
         return
-    for item in told["results"] if path.endswith("batch") else [told]:
+    for item in answers["results"] if path.endswith("batch") else [answers]:
         cents = int(item["amount"].replace(".", "")) if "amount" in item else 0
         if item.get("payment_id"):
-            diary.payments[item["payment_id"]] = cents
+            log.payments[item["payment_id"]] = cents
         elif "transaction_id" in item:
-            diary.cash[item["transaction_id"]] = cents if path.endswith("deposit") else -cents
+            log.cash[item["transaction_id"]] = cents if path.endswith("deposit") else -cents
