@@ -1,4 +1,4 @@
-"""A running demo with a shop in it, and customers who sit in front of Chromium."""
+"""A running demo with a merchant, and customers who use Chromium."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class MerchantClient:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Debian's browser. It finds no name and so reaches nobody but this machine."""
+    """Debian's browser. It resolves no host names, so it reaches this machine only."""
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium: install it, on Debian with 'apt-get install chromium'")
@@ -123,7 +123,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="package")
 def stack(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A demo in which nobody pays by himself."""
+    """A demo without simulated customers (autopay is off)."""
     postgres, redis_server = servers.postgres(), servers.new_redis()
     database, folder = servers.new_database(), tmp_path_factory.mktemp("stack")
     environment = servers.environment(

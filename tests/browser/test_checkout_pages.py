@@ -1,4 +1,4 @@
-"""Every hosted page, clicked by a person from `payment_url` to what the merchant hears."""
+"""Every hosted page in a browser, from `payment_url` to the status that the merchant reads."""
 
 from __future__ import annotations
 

@@ -19,10 +19,8 @@ def _sent(merchant: MerchantClient) -> int:
     return sum(callback["attempts"] for callback in answers)
 
 
-def test_opening_the_page_keeps_the_simulated_customer_away(
-    merchant: MerchantClient, customer: Visitor
-) -> None:
-    """Two orders of one kind; the sandbox's time passes; only the one nobody looked at is paid by itself."""
+def test_opening_the_page_stops_autopay(merchant: MerchantClient, customer: Visitor) -> None:
+    """Two payments of one kind; the sandbox's time passes; only the one whose page was not opened is paid by autopay."""
     merchant.control({"autopay_s": AUTOPAY_S})
     try:
         left_alone, opened = (merchant.orders("chapa", amount, "ETB") for amount in ("610.00", "611.00"))
@@ -38,9 +36,7 @@ def test_opening_the_page_keeps_the_simulated_customer_away(
         merchant.control({"autopay_s": "off", "advance_s": 0})
 
 
-def test_without_javascript_a_customer_pays_and_is_told(
-    merchant: MerchantClient, make_visitor: MakeVisitor
-) -> None:
+def test_customer_can_pay_without_javascript(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
     customer = make_visitor(java_script_enabled=False)
     payment = merchant.orders("paystack", "620.00", "KES")
     customer.opens(payment["payment_url"])
@@ -121,7 +117,7 @@ def test_links_to_nowhere_are_pages_or_sentences(merchant: MerchantClient) -> No
         assert answer.status_code == 404 and answer.text.strip() and "Traceback" not in answer.text, path
 
 
-def test_the_watch_sees_what_no_page_may_do(chromium, stack) -> None:
+def test_page_checks_detect_violations(chromium, stack) -> None:
     """These checks are worth something only if they can fail."""
     page = chromium.new_context().new_page()
     watched = Visitor(page, hosts=frozenset())

@@ -1,4 +1,4 @@
-"""The M-Pesa phone: a prompt comes, somebody types a PIN or does not."""
+"""The M-Pesa phone: a prompt appears, and the user types a PIN or does not."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_a_refusal_takes_nothing(
     assert merchant.provider_total("mpesa", "KES") == before
 
 
-def test_the_phone_can_be_taken_in_hand_and_put_down(merchant: MerchantClient, customer: Visitor) -> None:
+def test_phone_can_be_controlled_and_released(merchant: MerchantClient, customer: Visitor) -> None:
     customer.opens(f"{merchant.stack.sandbox_url}/sandbox/phone")
     customer.types("Phone number", "254711111111")
     customer.presses("Take it")

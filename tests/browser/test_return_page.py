@@ -7,7 +7,7 @@ import requests
 from tests.browser.conftest import MakeVisitor, MerchantClient
 
 
-def test_it_tells_by_itself_when_the_payment_is_done(
+def test_return_page_updates_when_the_payment_completes(
     merchant: MerchantClient, make_visitor: MakeVisitor
 ) -> None:
     payment = merchant.orders("stripe", "61.00", "USD")
@@ -21,7 +21,7 @@ def test_it_tells_by_itself_when_the_payment_is_done(
     paying.sees("The payment is completed.")
 
 
-def test_it_says_when_nothing_was_paid(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
+def test_return_page_shows_a_failed_payment(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
     payment = merchant.orders("pesapal", "61.00", "KES")
     waiting = make_visitor(java_script_enabled=False)
     waiting.opens(merchant.return_page(payment))

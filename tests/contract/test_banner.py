@@ -14,7 +14,7 @@ from tests.support.stack import Stack
 WALLET, PROVIDER = "The first payment, from another terminal:\n\n", "pays after a second):\n\n"
 
 
-def test_the_banners_commands_run(
+def test_banner_commands_run(
     demo: Stack, shell: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     print_banner(demo.url, is_demo=True, simulators=demo.sandbox_url)
@@ -30,7 +30,7 @@ def test_the_card_says_where_the_simulators_are(capsys: pytest.CaptureFixture[st
     assert "http://127.0.0.1:4010/sandbox/" in capsys.readouterr().out
 
 
-def test_outside_the_demo_there_is_nothing_to_try(capsys: pytest.CaptureFixture[str]) -> None:
+def test_banner_outside_the_demo_has_no_commands(capsys: pytest.CaptureFixture[str]) -> None:
     print_banner("http://localhost:5000", is_demo=False, simulators="")
     banner = capsys.readouterr().out
     assert "curl" not in banner and "sandbox" not in banner and "SecurePass" not in banner

@@ -22,7 +22,7 @@ WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEV
 
 @dataclass(frozen=True)
 class StackWithApp:
-    """A running stack, and an application on the same database for making people and asking questions."""
+    """A running stack, and an application on the same database for creating users and for queries."""
 
     processes: Stack
     app: Flask
@@ -50,7 +50,7 @@ class StackWithApp:
         wait_until(lambda: recorded() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
 
     def assert_invariants(self, *, timeout_s: float = 30.0) -> None:
-        """The books, the log and the answers are in order; no request met an error nobody had foreseen."""
+        """The ledger, the log and the answers are consistent; no request ended in an unexpected error."""
         invariants.assert_invariants(self.app, timeout_s=timeout_s)
         assert "unhandled" not in self.processes.log("web").read_text(), "a 500 was answered"
 
@@ -59,7 +59,7 @@ class StackWithApp:
 def open_stack(
     postgres: EmbeddedPostgres, redis: EmbeddedRedis, folder: Path, **more: str
 ) -> Iterator[StackWithApp]:
-    """An arena on a fresh database of `postgres`."""
+    """A stack on a new database of `postgres`."""
     database = servers.new_database(postgres)
     settings = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(),

@@ -32,7 +32,9 @@ def _pay(user: SignedInUser, source: str, target: str, amount: int) -> Call:
     return Call("/api/v1/payments", body, user.access_token)
 
 
-def test_exactly_what_the_balance_covers(race_stack: StackWithApp, sender: SignedInUser) -> None:
+def test_simultaneous_payments_spend_at_most_the_balance(
+    race_stack: StackWithApp, sender: SignedInUser
+) -> None:
     source, target = (
         make_wallet(race_stack.app, sender, balance="100"),
         make_wallet(race_stack.app, make_user(race_stack.app)),
@@ -98,8 +100,8 @@ def test_one_days_limit_is_used_up_once_over_all_wallets(race_stack: StackWithAp
 
 
 @pytest.mark.parametrize("size", [2, 5])
-def test_opposed_transfers_and_rings_do_not_deadlock(race_stack: StackWithApp, size: int) -> None:
-    """Everybody pays the next at the same moment, both ways round, again and again: no deadlock, no lost money."""
+def test_opposing_and_circular_transfers_do_not_deadlock(race_stack: StackWithApp, size: int) -> None:
+    """Every user pays the next one at the same moment, in both directions, repeatedly: no deadlock, no lost money."""
     users = [make_user(race_stack.app, tier=3) for _ in range(size)]
     wallets = [make_wallet(race_stack.app, user, balance="20") for user in users]
     before = total(race_stack.app)["USD"]
@@ -117,7 +119,7 @@ def test_opposed_transfers_and_rings_do_not_deadlock(race_stack: StackWithApp, s
     assert total(race_stack.app)["USD"] == before
 
 
-def test_a_reader_sees_one_sum_while_money_goes_in_circles(race_stack: StackWithApp) -> None:
+def test_reader_sees_a_constant_sum_during_transfers(race_stack: StackWithApp) -> None:
     """All balances read in one statement are always the same sum. Breaks when a credit is visible before its debit."""
     users = [make_user(race_stack.app, tier=3) for _ in range(4)]
     wallets = [make_wallet(race_stack.app, user, balance="50") for user in users]

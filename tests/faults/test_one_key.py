@@ -81,7 +81,7 @@ def test_one_batch(race_stack: StackWithApp, sender: SignedInUser, source: str, 
 
 
 def test_one_refusal(race_stack: StackWithApp, sender: SignedInUser, source: str, target: str) -> None:
-    """Everybody is told the same, though the money comes in meanwhile."""
+    """Every request gets the same answer, although the wallet is funded meanwhile."""
     body = {"amount": 1500, "source_wallet_id": source, "destination": target}
     call = Call("/api/v1/payments", body, sender.access_token, new_key())
     deposit = Call(

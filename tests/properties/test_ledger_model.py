@@ -213,7 +213,7 @@ class LedgerMachine(RuleBasedStateMachine):
     items = st.lists(st.tuples(picks, st.sampled_from("aaaemxc"), amounts), min_size=1, max_size=6)
 
     def _item(self, source: Account, pick: int, how: str, amount: int) -> Item:
-        """a: a wallet of that currency by its id, e: by address, m: any wallet, x: nobody, c: another currency."""
+        """a: a wallet of that currency by its id, e: by address, m: any wallet, x: unknown, c: another currency."""
         target = self._wallet(pick, None if how == "m" else source.currency)
         names = {"e": self.model.users[target.owner].email, "x": "nobody@example.com"}  # type: ignore[index]
         currency = "EUR" if how == "c" else source.currency

@@ -1,6 +1,6 @@
 """Whatever providers say, in whatever order, from whatever source and however often: a payment's money stays right.
 
-Each machine is one payment of one tenant. News of every kind is applied to it and to its refunds by the functions that
+Each machine is one payment of one tenant. Outcomes of every kind are applied to it and to its refunds by the functions that
 callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables lead, an attempt
 was booked at most once, the clearing account is minus what was collected plus what went back, refunds are within the
 amount, and the events tell exactly the changes.
@@ -119,7 +119,7 @@ class PaymentMachine(RuleBasedStateMachine):
         if state is State.SUCCEEDED and self.before.attempt != "created":
             assert seen.collected is not None, "what came was dropped"
         if state is State.REVERSED and self.before.collected is not None and not self.before.refunds:
-            assert seen.attempt == "reversed", "it went back, and our books do not know"
+            assert seen.attempt == "reversed", "reversed at the provider, but not in the ledger"
         if state in (State.PENDING, State.NOT_FOUND, State.REFUNDED) and self.before.status not in (
             "failed",
             "cancelled",
@@ -269,7 +269,7 @@ class PaymentMachine(RuleBasedStateMachine):
         ]
         assert path == self.path
         types = Counter(event for event, _ in seen.events)
-        # Money that waited went back at the provider: that is the news of it, and the payment's end.
+        # Money in suspense was refunded at the provider: this is the callback about it, and the payment's end.
         types["payment.failed"] += any(
             event == "payment.reversed" and status == "failed" != seen.events[number - 1][1]
             for number, (event, status) in enumerate(seen.events)
@@ -331,7 +331,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
 
 def _reachable(table: Any, start: str) -> set[str]:
-    """Where a step may lead: one rule applies news once or several times, but they are all the same news."""
+    """The states a step may lead to: one rule applies an outcome once or several times, always the same outcome."""
     first = set(table[start])
     return first | {further for state in first for further in table[state]}
 
@@ -355,7 +355,7 @@ def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_known", [True, False])
-def test_news_in_any_order(machine_app: Flask, is_known: bool) -> None:
+def test_callbacks_in_any_order(machine_app: Flask, is_known: bool) -> None:
     """The same two thousand steps in every run, which meet everything; and some hundreds that no run had before.
 
     Only the known ones must meet everything: what one run at random comes across is luck.

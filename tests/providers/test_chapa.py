@@ -126,7 +126,7 @@ def test_an_unknown_status_is_an_unknown_outcome(word: object) -> None:
         state_of(CHARGES, word)
 
 
-def test_what_is_reversed_about_a_refund_is_for_a_person() -> None:
+def test_reversed_refund_needs_review() -> None:
     with pytest.raises(OutcomeUnknown):
         state_of(REFUNDS, "reversed")
 
@@ -182,8 +182,8 @@ REFUSED = [
     (401, "Invalid API Key or User doesn't exist", AuthFailed, "invalid_key"),
     (401, "Authorization required", AuthFailed, "authorization_required"),
     # Nobody's sentence: the status decides.
-    (400, "A sentence nobody has seen", RequestRejected, "http_400"),
-    (401, "A sentence nobody has seen", AuthFailed, "auth_failed"),
+    (400, "An unknown sentence", RequestRejected, "http_400"),
+    (401, "An unknown sentence", AuthFailed, "auth_failed"),
     (429, "Too Many Attempts.", RateLimited, "rate_limited"),
     # A validation object: a reference that is taken is no definite refusal.
     (400, {"amount": ["validation.required"]}, RequestRejected, "validation"),
@@ -233,7 +233,7 @@ def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
     assert "CHASECK" not in repr(raised.value) + json.dumps(raised.value.response)
 
 
-def test_nobody_there_is_definite() -> None:
+def test_refused_connection_is_definite() -> None:
     with pytest.raises(NotSent):
         chapa().charge(charge_request())
 
@@ -322,7 +322,7 @@ UNPAID = (404, failed("Payment not paid yet", None))
         # Paid a moment before: what was collected counts, whatever was said about the link.
         ((200, CLOSED), (200, details()), State.SUCCEEDED),
         ((400, EXPIRED), (200, details()), State.SUCCEEDED),
-        # Nobody can pay it any more. The documents do not show the refusal's HTTP status.
+        # It cannot be paid any more. The documents do not show the refusal's HTTP status.
         ((400, EXPIRED), UNPAID, State.CANCELLED),
         ((200, EXPIRED), UNPAID, State.CANCELLED),
         # Refused for another reason: it stands as it stands.
@@ -330,7 +330,7 @@ UNPAID = (404, failed("Payment not paid yet", None))
         ((404, failed("Invalid transaction or Transaction not found")),) * 2 + (State.NOT_FOUND,),
     ],
 )
-def test_a_payment_is_taken_back_unless_it_was_paid(reported: object, found: object, state: State) -> None:
+def test_payment_is_cancelled_unless_it_was_paid(reported: object, found: object, state: State) -> None:
     with Scripted() as far:
         far.on(CANCEL, reported).on(VERIFY, found)
         assert chapa(far.url).cancel(charge_reference(None)).state is state
@@ -347,7 +347,7 @@ def test_a_payment_is_taken_back_unless_it_was_paid(reported: object, found: obj
         ((429, failed("Too Many Attempts.")), RateLimited),
     ],
 )
-def test_a_cancellation_nobody_confirmed_is_none(answer: object, error: type[ProviderError]) -> None:
+def test_unconfirmed_cancellation_is_not_a_cancellation(answer: object, error: type[ProviderError]) -> None:
     with Scripted() as far, pytest.raises(error) as raised:
         far.on(CANCEL, answer).on(VERIFY, UNPAID)
         chapa(far.url).cancel(charge_reference(None))

@@ -95,7 +95,7 @@ def test_a_payout_s_reference_is_ours() -> None:
     assert "1000123456789" not in json.dumps(dict(event.claim.response))
 
 
-def test_event_ids_repeat_with_the_news_only() -> None:
+def test_event_ids_repeat_only_for_repeated_events() -> None:
     base = {
         "event": "charge.refunded",
         "tx_ref": REFERENCE,
@@ -153,7 +153,7 @@ def test_unreadable_callbacks(callback: Callback) -> None:
         chapa().read_callback(callback)
 
 
-def test_unknown_events_are_nobody_s_business() -> None:
+def test_unknown_events_are_ignored() -> None:
     event = chapa().read_callback(signed(b'{"event":"virtual_account.created","reference":"V1"}'))
     assert (event.kind, event.claim) == (Kind.OTHER, None)
 

@@ -88,7 +88,7 @@ def test_a_payment_that_fails_and_one_that_waits(scenario: ContractScenario) -> 
     assert scenario.provider.inquire(scenario.charge_reference(waiting)).state is State.PENDING
 
 
-def test_a_payment_that_was_taken_back_cannot_be_paid(scenario: ContractScenario) -> None:
+def test_cancelled_payment_cannot_be_paid(scenario: ContractScenario) -> None:
     request = scenario.request("7103", "ETB")
     scenario.provider.charge(request)
     for _ in range(2):

@@ -188,7 +188,7 @@ def test_a_signed_callback_ends_the_wait(event: str, amount: str, state: State |
         assert PROVIDER.inquire(after).state is state
 
 
-def test_a_live_account_does_not_play() -> None:
+def test_live_account_is_not_simulated() -> None:
     live = CPayProvider(
         Account("a", "live", "in-process", {"api_key": "k", "api_secret": "s"}), PROVIDER.context
     )
@@ -196,7 +196,7 @@ def test_a_live_account_does_not_play() -> None:
 
 
 @given(st.sampled_from(sorted(EXPONENTS)), st.integers(1, 10**12))
-def test_charge_and_inquiry_tell_the_same_story(currency: str, minor: int) -> None:
+def test_charge_and_inquiry_agree(currency: str, minor: int) -> None:
     amount = Money(minor, currency)
     try:
         reported = PROVIDER.charge(request(amount))
@@ -208,7 +208,7 @@ def test_charge_and_inquiry_tell_the_same_story(currency: str, minor: int) -> No
         assert PROVIDER.inquire(charge_reference(amount, reported)) == reported
 
 
-def test_every_fate_is_a_table_entry() -> None:
+def test_every_simulated_outcome_is_in_the_table() -> None:
     assert {fate for fate, _ in CHARGES.values()} | {Fate.SUCCEEDS} == set(Fate)
     assert set(CHARGES) & set(REFUNDS) == set(), "a charge that went wrong can be given back"
     assert all(fate_of_refund(money(str(whole)))[0] is Fate.SUCCEEDS for whole in CHARGES)

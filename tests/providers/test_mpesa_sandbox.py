@@ -121,7 +121,7 @@ def test_answer_and_callback_are_lost_and_the_statement_finds_it(mpesa, receiver
     assert not receiver.received
 
 
-def test_nothing_was_done_and_nobody_can_say(mpesa, receiver, sandbox):
+def test_unmade_charge_with_no_evidence_stays_unknown(mpesa, receiver, sandbox):
     rule(sandbox, "stkpush", "before", status=500)
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(charge_of(receiver))
@@ -142,7 +142,7 @@ def test_a_token_that_another_gateway_has_ended(mpesa, receiver, sandbox):
     assert len(sandbox.book("mpesa", request.label)["entries"]) == 1
 
 
-def test_another_amount_is_told_as_it_is(mpesa, receiver, sandbox):
+def test_mismatched_amount_is_reported_unchanged(mpesa, receiver, sandbox):
     rule(sandbox, "stkpush", "wrong_amount")
     request = charge_of(receiver, 120)
     mpesa.charge(request)

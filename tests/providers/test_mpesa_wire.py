@@ -118,7 +118,7 @@ def test_no_answer_in_time(daraja, path, move):
         ((500, refusal("500.003.03", "Quota")), RateLimited),
     ],
 )
-def test_what_is_said_clearly(daraja, path, move, answer, error):
+def test_definite_answers(daraja, path, move, answer, error):
     daraja.on(path, answer)
     with pytest.raises(error) as raised:
         move(scripted(daraja))
@@ -156,7 +156,7 @@ def test_a_push(daraja):
 
 
 @pytest.mark.parametrize(("path", "move"), list(MOVES.values())[1:], ids=list(MOVES)[1:])
-def test_commands_are_accepted_and_told_about_later(daraja, path, move):
+def test_commands_are_accepted_and_reported_later(daraja, path, move):
     daraja.on(path, (200, ACCEPTED))
     made = move(scripted(daraja))
     # B2C took our reference as its originator; the others are asked about by Daraja's.
@@ -227,7 +227,7 @@ UNCLEAR = [
 ]  # fmt: skip
 
 
-def test_a_question_that_is_not_answered_clearly_says_nothing(daraja):
+def test_unclear_answer_to_an_inquiry_is_unknown(daraja):
     for answer in UNCLEAR:
         daraja.on(ASK, answer)
         with pytest.raises(OutcomeUnknown):

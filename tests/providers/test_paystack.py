@@ -215,13 +215,13 @@ REFUSED = [
     (refused("Transaction has been fully reversed", "transaction_reversed", "api_error"), Declined, "fully_refunded"),
     (refused("Integration has been deactivated"), Declined, "merchant_disabled"),
     (refused("Please wait a few minutes and try again."), RateLimited, "rate_limited"),
-    # Nobody's words: type and status decide.
+    # Unknown messages: type and status decide.
     (refused("Invalid key", http=401), AuthFailed, "auth_failed"),
     (refused("Access Denied", "x", http=403), AuthFailed, "auth_failed"),
     (refused("Invalid Email Address Passed", "invalid_params"), RequestRejected, "invalid_params"),
     (refused("Currency not supported by merchant", "unsupported_currency"), RequestRejected, "unsupported_currency"),
-    (refused("A sentence nobody has seen"), RequestRejected, "http_400"),
-    (refused("A sentence nobody has seen", "unheard_of", http=422), RequestRejected, "unheard_of"),
+    (refused("An unknown sentence"), RequestRejected, "http_400"),
+    (refused("An unknown sentence", "unheard_of", http=422), RequestRejected, "unheard_of"),
     (refused("Unable to process", "processor", "processor_error"), OutcomeUnknown, "processor_error"),
     (refused("Too many requests", http=429), RateLimited, "rate_limited"),
 ]  # fmt: skip
@@ -267,7 +267,7 @@ def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
     assert KEY not in repr(raised.value) + json.dumps(raised.value.response)
 
 
-def test_nobody_there_is_definite() -> None:
+def test_refused_connection_is_definite() -> None:
     with pytest.raises(NotSent):
         paystack().charge(charge_request())
 

@@ -345,7 +345,7 @@ def test_a_dispute_names_its_payment() -> None:
     assert (event.kind, event.claim, event.reference) == (Kind.DISPUTE, None, "c-1")
 
 
-def test_event_ids_repeat_with_the_news_only() -> None:
+def test_event_ids_repeat_only_for_repeated_events() -> None:
     def event_id(event: str = "refund.processed", **instead: object) -> str:
         data = {
             "transaction_reference": "c-1",

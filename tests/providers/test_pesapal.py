@@ -102,7 +102,7 @@ def test_a_method_of_notifications_that_pesapal_lacks_is_a_configuration_error()
     make_provider(PesapalProvider, ipn_method="get", **KEYS)
 
 
-def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
+def test_customer_needs_an_address(provider: PesapalProvider) -> None:
     with pytest.raises(RequestRejected):
         provider.check(KES_100, Customer(name="Ann"))
     with pytest.raises(RequestRejected):
@@ -155,7 +155,7 @@ def test_answers_to_an_order_mean(
     assert len(pesapal_server.received) == 2, "nothing is sent twice by itself"
 
 
-def test_silence_is_unknown_and_nobody_there_is_not(pesapal_server: CannedServer) -> None:
+def test_lost_answer_is_unknown_and_refused_connection_is_not_sent(pesapal_server: CannedServer) -> None:
     pesapal_server.will(TOKEN, HANGS)
     with pytest.raises(OutcomeUnknown):
         make_provider(PesapalProvider, pesapal_server.url, timeout_s=1.0, ipn_id="i", **KEYS).charge(REQUEST)
@@ -183,7 +183,7 @@ def test_a_token_is_shared_and_renewed_once(pesapal_server: CannedServer) -> Non
     assert tokens.fetched == 2
 
 
-def test_a_token_rejected_twice_is_for_an_operator(
+def test_token_rejected_twice_raises_auth_failed(
     provider: PesapalProvider, pesapal_server: CannedServer
 ) -> None:
     rejected = Canned(body={"status": "401", "error": {"code": "invalid_token"}})

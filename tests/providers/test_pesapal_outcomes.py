@@ -179,7 +179,7 @@ def test_a_refund_learns_its_receipt_first(provider: PesapalProvider, pesapal_se
         (None, 1, OutcomeUnknown),
     ],
 )
-def test_refunds_show_only_when_given_back(
+def test_refunds_are_shown_only_once_made(
     provider: PesapalProvider, pesapal_server: CannedServer, known: str | None, code: int, expected: Any
 ) -> None:
     asked = RefundReference("refund-1", KES_100, PAID, CHARGE_REFERENCE.sent_at, known)

@@ -150,7 +150,7 @@ def test_a_refused_payment_fails(provider: PesapalProvider, receiver: CallbackRe
     assert result.receipt is None and result.code
 
 
-def test_the_wrong_amount_is_told(provider: PesapalProvider, receiver: CallbackReceiver) -> None:
+def test_mismatched_amount_is_reported(provider: PesapalProvider, receiver: CallbackReceiver) -> None:
     request = asked(receiver, Money(700_900, "KES"))
     result = becomes(provider, remembered(request, provider.charge(request)), State.SUCCEEDED)
     assert result.amount == Money(701_000, "KES")

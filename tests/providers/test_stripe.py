@@ -237,7 +237,7 @@ def test_whatever_is_not_clear_is_unknown(
     assert len(stripe_server.received) == 1
 
 
-def test_silence_is_unknown_and_nobody_there_is_not(stripe_server: CannedServer) -> None:
+def test_lost_answer_is_unknown_and_refused_connection_is_not_sent(stripe_server: CannedServer) -> None:
     stripe_server.will(HANGS)
     with pytest.raises(OutcomeUnknown):
         make_provider(StripeProvider, stripe_server.url, timeout_s=0.3, **KEYS).charge(REQUEST)

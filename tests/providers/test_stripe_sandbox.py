@@ -146,7 +146,7 @@ def test_a_hosted_payment_from_page_to_refunds(
     assert completed.claim is not None and completed.claim.state is State.SUCCEEDED
     wait_until(
         lambda: any(e.kind is Kind.REFUND for e in events(hosted, receiver, first.reference)),
-        "the refund's news",
+        "the refund's webhook",
     )
 
 
@@ -261,7 +261,7 @@ def test_a_lost_refund_is_found(direct: StripeProvider, sandbox: RunningSandbox)
     assert sum(1 for entry in recorded(sandbox, request.reference) if entry[0] == "refund") == 2
 
 
-def test_slow_refunds_are_pending_then_tell(direct: StripeProvider) -> None:
+def test_slow_refunds_are_pending_until_final(direct: StripeProvider) -> None:
     request = asked(Money(3_000_000, "USD"), card="pm_card_visa")
     charge = remembered(request, direct.charge(request))
     for minor, state in ((720_100, State.SUCCEEDED), (720_200, State.FAILED)):
@@ -276,7 +276,7 @@ def test_slow_refunds_are_pending_then_tell(direct: StripeProvider) -> None:
         )
 
 
-def test_a_wrong_amount_is_told(hosted: StripeProvider) -> None:
+def test_mismatched_amount_is_reported(hosted: StripeProvider) -> None:
     request = asked(Money(700_900, "USD"))
     assert paid(hosted, request, hosted.charge(request)).amount == Money(701_000, "USD")
 

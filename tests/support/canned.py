@@ -1,4 +1,4 @@
-"""A provider that says what it is told to: a real HTTP server with one prepared answer for each request."""
+"""A provider with canned answers: a real HTTP server with one prepared answer for each request."""
 
 from __future__ import annotations
 

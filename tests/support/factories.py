@@ -1,6 +1,6 @@
 """Plain functions that make what a test needs, always new, so that tests share a database without meeting.
 
-They write through the same doors the application uses; only the password's hash is made once for all users.
+They write through the functions that the application uses; only the password's hash is made once for all users.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active:
     with app.app_context():
         now = clock.now()
         user = User(
-            id=user_id, email=email, password_hash=_password_hash(), first_name="Test", last_name="Person", phone=None,
+            id=user_id, email=email, password_hash=_password_hash(), first_name="Test", last_name="User", phone=None,
             tier=tier, is_active=is_active, created_at=now,
         )  # fmt: skip
         opened = UserSession(

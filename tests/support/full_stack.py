@@ -1,4 +1,4 @@
-"""Everything as it runs in earnest, for storms: web, relay, worker and simulators, and a merchant who asks for payments."""
+"""Every process as in production, for load tests: web, relay, worker and simulators, and a merchant that requests payments."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ class FullStack:
 
 @contextmanager
 def running_full_stack(redis: EmbeddedRedis, folder: Path, **more: str) -> Iterator[FullStack]:
-    """A stage on a fresh database; customers pay at once. more: settings that differ."""
+    """A full stack on a new database; customers pay at once. more: settings that differ."""
     postgres, database = servers.postgres(), servers.new_database()
     settings = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(), var_dir=folder / "files",

@@ -39,7 +39,7 @@ HTTP_PROVIDERS = ("mpesa", "stripe", "chapa", "paystack", "pesapal")
 FINAL = ("completed", "failed", "cancelled", "refunded", "partially_refunded", "reversed")
 
 TIMEOUT_S = 6
-"""PROVIDER_TIMEOUT_S of the world: more than a busy machine needs where no test wants an answer to be late."""
+"""PROVIDER_TIMEOUT_S of the gateway: enough for a busy machine where no test wants a late answer."""
 
 CUSTOMER = {"phone": "+254700000000", "email": "customer@example.com", "name": "John Doe"}
 
@@ -181,7 +181,7 @@ class Gateway:
 
 @contextmanager
 def running_gateway(settings: Mapping[str, str], folder: Path, **more: str) -> Iterator[Gateway]:
-    """A world on the database and Redis of `settings`. more: settings that differ.
+    """A gateway on the database and Redis of `settings`. more: settings that differ.
 
     The customer pays at once (autopay 0); the simulators' books are empty.
     """
@@ -200,7 +200,7 @@ def running_gateway(settings: Mapping[str, str], folder: Path, **more: str) -> I
         thread.start()
         try:
             with app.app_context():
-                tenant, key = tenants.create_tenant("World", "growth")
+                tenant, key = tenants.create_tenant("Merchant", "growth")
             headers = {"X-TENANT-API-KEY": key}
             yield Gateway(app, sandbox, f"{url}/api/v1", tenant.id, headers)
         finally:

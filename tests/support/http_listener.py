@@ -1,4 +1,4 @@
-"""A real HTTP server on 127.0.0.1: what receivers, scripted and meddling far ends have in common."""
+"""A real HTTP server on 127.0.0.1: the base of callback receivers, scripted providers and the fault proxy."""
 
 from __future__ import annotations
 

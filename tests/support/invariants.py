@@ -54,7 +54,7 @@ def wait_published(app: Flask, *, timeout_s: float = 30.0) -> None:
 
 
 def assert_invariants(app: Flask, *, timeout_s: float = 30.0) -> None:
-    """Every payment final, one event per change, the log whole, the ledger clean, nobody below zero."""
+    """Every payment final, one event per change, the log complete, the ledger without findings, no wallet below zero."""
     wait_published(app, timeout_s=timeout_s)
     payments = query(app, _EVENTS_OF_PAYMENTS)
     assert [row for row in payments if tuple(row[1:]) != ("completed", 1, 1, 2)] == []

@@ -1,4 +1,4 @@
-"""What a person sends to be verified, and how."""
+"""Identity verification: what a user submits, and the requests."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 14, 12, 0, tzinfo=UTC)
 def open_account(
     opened: Any, *, currency: str = "USD", is_floored: bool = True, owner: uuid.UUID | None = None
 ) -> tuple[int, str]:
-    """A new account's id and public id: a wallet when floored, else a part of the world outside."""
+    """A new account's id and public id: a wallet when floored, else an external account."""
     public_id = "acc_" + secrets.token_hex(12)
     kind = "wallet" if is_floored else "external"
     account = one(

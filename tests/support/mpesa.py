@@ -75,7 +75,7 @@ def refusal(code: str, message: str = "said no") -> dict:
 
 
 def mpesa(**settings: str) -> MpesaProvider:
-    """On an address where nobody listens."""
+    """On an address where nothing listens."""
     return make_provider(MpesaProvider, **(SETTINGS | settings))
 
 
@@ -91,7 +91,7 @@ def read(body: object, notice: str = "") -> CallbackEvent:
 
 
 def scripted(daraja: Scripted, **settings: object) -> MpesaProvider:
-    """On a Daraja that says what it is told to."""
+    """On a Daraja with scripted answers."""
     plain = {
         "consumer_key": "key", "consumer_secret": "s3cret", "passkey": "pass-key", "security_credential": "credential",
     }  # fmt: skip

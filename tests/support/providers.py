@@ -41,7 +41,7 @@ class MemoryTokens:
 
 @dataclass
 class Observed:
-    """What `Context.observe` was told."""
+    """What `Context.observe` received."""
 
     calls: list[CallRecord] = field(default_factory=list)
 
@@ -100,7 +100,7 @@ class Seen:
 
 
 class Scripted(HttpListener):
-    """A provider on 127.0.0.1 that says what it is told to: for answers no simulator gives.
+    """A provider on 127.0.0.1 with scripted answers: for answers that no simulator gives.
 
     `on(path, answer, …)`: the answers to requests of that path, one after another, the last one for ever. An answer is
     (status, object or bytes), DROP or HANG.

@@ -35,7 +35,7 @@ class Customer:
 
 @dataclass
 class RequestLog:
-    """What a customer was told: payment id → cents, transaction id → signed cents, and every status seen."""
+    """What a customer was answered: payment id → cents, transaction id → signed cents, and every status seen."""
 
     payments: dict[str, int] = field(default_factory=dict)
     cash: dict[str, int] = field(default_factory=dict)

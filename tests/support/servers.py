@@ -99,7 +99,7 @@ def environment(
         "LOG_LEVEL": "WARNING",
         # Fifty requests in one another's way take their time on a busy machine; none of them is to hear 409 for that.
         "DB_LOCK_TIMEOUT_MS": "10000",
-        # Nobody listens there: tests that need the simulators start their own (tests/support/sandbox.py).
+        # Nothing listens there: tests that need the simulators start their own (tests/support/sandbox.py).
         "SANDBOX_URL": "http://127.0.0.1:9",
         **more,
     }

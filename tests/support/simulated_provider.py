@@ -1,4 +1,4 @@
-"""An adapter, the simulator it speaks to, and the receiver of its callbacks: a scene for tests over real HTTP."""
+"""An adapter, the simulator it calls, and the receiver of its callbacks, for tests over real HTTP."""
 
 from __future__ import annotations
 

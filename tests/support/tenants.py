@@ -33,12 +33,12 @@ class MerchantClient:
 
 def make_merchant(app: Flask, *, plan: Plan = "growth") -> MerchantClient:
     with app.app_context():
-        tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", plan)
+        tenant, key = tenants.create_tenant(f"Merchant {secrets.token_hex(4)}", plan)
     return MerchantClient(tenant.id, key)
 
 
 def fund_merchant(app: Flask, merchant: MerchantClient, amount_minor: int, *, currency: str = "KES") -> None:
-    """Put `amount_minor` into the shop's wallet, from outside."""
+    """Credit `amount_minor` to the merchant's wallet from the external account."""
 
     def work(session) -> None:
         wallet = tenant_wallet(session, merchant.tenant_id, currency)

@@ -1,4 +1,4 @@
-"""A town of customers around a running stack, and whether the stack kept every word it gave them."""
+"""Random customers of a running stack, and a check that the ledger matches every answer they received."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OPENING_CENTS = 50_00
 
 
 class WalletLoad:
-    """`people` customers with a funded wallet each, shared out to `processes`."""
+    """`users` customers with a funded wallet each, distributed over `processes`."""
 
     def __init__(self, app: Flask, url: str, folder: Path, *, others: int, processes: int) -> None:
         self._app, self._url, self._processes = app, url, processes
@@ -66,7 +66,7 @@ class WalletLoad:
         return sum((log.statuses for log in self.logs), Counter())
 
     def assert_answers_match_ledger(self) -> None:
-        """What customers were told is what is in the books, no more and no less, and no money came or went."""
+        """The ledger holds exactly the payments that customers were answered, and no money was created or lost."""
         assert self.statuses[500] == 0
         answer = {name: cents for log in self.logs for name, cents in log.payments.items()}
         recorded = self._query(
@@ -79,7 +79,7 @@ class WalletLoad:
         assert left == OPENING_CENTS * len(self._wallets) + sum(cash.values())
 
     def _cash(self) -> dict[str, int]:
-        """Deposits and withdrawals of the town's wallets: transaction id → signed cents."""
+        """Deposits and withdrawals of the customers' wallets: transaction id → signed cents."""
         rows = self._query(
             "SELECT 'txn_' || replace(c.entry_id::text, '-', ''), CASE c.kind WHEN 'deposit' THEN c.amount "
             "ELSE -c.amount END FROM cash_movements c JOIN accounts a ON a.id = c.account_id "

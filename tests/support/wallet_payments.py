@@ -1,4 +1,4 @@
-"""Payments through the test client, and people whose tokens keep up with a moved clock."""
+"""Wallet payments through the test client, and tokens that stay valid when the clock is moved."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def travel_to(moment: datetime) -> None:
 
 
 def with_new_token(app: Flask, user: SignedInUser) -> SignedInUser:
-    """The same person in the same session with a token of this moment."""
+    """The same user in the same session with a token of this moment."""
     with app.app_context():
         with reading() as session:
             opened = session.get_one(UserSession, user.session_id)

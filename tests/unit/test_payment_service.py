@@ -109,7 +109,7 @@ class TestStates:
         for word in ("failed", "cancelled"):
             assert ATTEMPT[word] == {"late"}
 
-    def test_payers_are_told_a_word_for_every_status(self) -> None:
+    def test_every_status_has_a_payer_status(self) -> None:
         assert set(PAYER_STATUSES) == set(PAYMENT_STATUSES)
         is_open = {status for status, answers in PAYER_STATUSES.items() if answers is PayerStatus.OPEN}
         assert is_open == set(PAYMENT) - FINAL_PAYMENTS
@@ -156,7 +156,7 @@ class TestView:
             "id": "cust-1", "phone": "+254712345678", "email": None, "name": "Jane",
         }  # fmt: skip
 
-    def test_a_merchant_is_not_shown_the_houses_own_columns(self) -> None:
+    def test_merchants_do_not_see_internal_columns(self) -> None:
         assert not describe(payment()).keys() & {"tenant_id", "fee", "return_url", "refund_reserved"}
 
     @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ class TestRouting:
         assert names[0] == "mpesa" and len(names) > 1
         assert "cpay" not in names and "chapa" not in names  # a mock; no shillings
 
-    def test_auto_takes_only_who_takes_the_currency(self, merchant: Merchant) -> None:
+    def test_auto_chooses_only_providers_with_the_currency(self, merchant: Merchant) -> None:
         names = [b.provider.name for b in route(merchant.tenant_id, "auto", Money(100000, "ETB"), CUSTOMER)]
         assert "chapa" in names and "mpesa" not in names
 
@@ -257,7 +257,7 @@ class TestRouting:
             ("venmo", Money(1000, "USD"), CUSTOMER, "not configured"),
         ],
     )  # fmt: skip
-    def test_an_order_nobody_can_take_is_refused_with_a_sentence(
+    def test_request_no_provider_accepts_is_refused_with_a_sentence(
         self, merchant: Merchant, asked: str, amount: Money, customer: Customer, reason: str
     ) -> None:
         with pytest.raises(GatewayError, match=reason) as refused:
@@ -268,7 +268,7 @@ class TestRouting:
 class TestInitialize:
     """Through CPay, which answers at once and needs no network."""
 
-    def test_a_paid_order_is_a_completed_payment(self, merchant: Merchant) -> None:
+    def test_paid_request_is_a_completed_payment(self, merchant: Merchant) -> None:
         answer = payment_service.initialize(merchant, order(metadata={"order_id": "ORD-1"}), claim())
         payment_of = answer.body["payment"]
         assert (answer.status, answer.body["error"], answer.replayed) == (201, None, False)
@@ -280,7 +280,7 @@ class TestInitialize:
         assert payment_of["provider_transaction_id"].startswith("CPAY-")
         assert payment_service.get_payment(merchant, uuid.UUID(payment_of["id"])) == payment_of
 
-    def test_a_declined_order_is_a_failed_payment_and_402(self, merchant: Merchant) -> None:
+    def test_declined_request_is_a_failed_payment_and_402(self, merchant: Merchant) -> None:
         answer = payment_service.initialize(merchant, order(amount="113.00"), claim())
         assert (answer.status, answer.body["payment"]["status"]) == (402, "failed")
         assert answer.body["error"] == answer.body["payment"]["failure_reason"]
@@ -309,7 +309,7 @@ class TestInitialize:
             (order(currency="ZZZ"), UnsupportedCurrency), (order("mpesa", 10, "USD"), InvalidRequest),
         ],
     )  # fmt: skip
-    def test_a_wrong_order_stores_nothing(
+    def test_invalid_request_stores_nothing(
         self, merchant: Merchant, wrong: PaymentRequest, error: type[GatewayError]
     ) -> None:
         with pytest.raises(error):

@@ -35,7 +35,7 @@ PAGINATION = set(re.findall(r"'(\w+)': pagination\.", DOCUMENT))
 
 @dataclass
 class Reader:
-    """Somebody with the document and a shell."""
+    """A reader with the document and a shell."""
 
     stack: Stack
     environment: dict[str, str]
@@ -137,7 +137,7 @@ def test_the_four_commands_run_as_printed(first_day: Reader) -> None:
     }  # fmt: skip
 
 
-def test_pasted_twice_they_are_two_payments(first_day: Reader) -> None:
+def test_commands_pasted_twice_create_two_payments(first_day: Reader) -> None:
     """`$(uuidgen)` makes a new key each time, so the second paste is a second order."""
     first, second = first_day.paste(INITIALIZE)["data"], first_day.paste(INITIALIZE)["data"]
     assert first["id"] != second["id"] and first["idempotency_key"] != second["idempotency_key"]
@@ -177,7 +177,7 @@ MISSING_KEY = {
 }
 
 
-def test_a_missing_key_is_the_documents_400(reader: Reader) -> None:
+def test_missing_key_gets_the_documents_400(reader: Reader) -> None:
     assert json.dumps(MISSING_KEY["error"])[1:-1] in DOCUMENT and MISSING_KEY["message"] in DOCUMENT
     refused = reader.call("POST", "/initialize", json=order())
     assert (refused.status_code, refused.json()) == (400, MISSING_KEY)
@@ -200,7 +200,7 @@ def test_a_missing_key_is_the_documents_400(reader: Reader) -> None:
         ({"customer": {"phone": "+254700000000", "email": "x"}}, ("customer", "email"), ""),
     ],
 )  # fmt: skip
-def test_a_wrong_order_is_the_documents_validation_error(
+def test_invalid_payment_request_gets_the_documents_validation_error(
     reader: Reader, differing: dict[str, Any], path: tuple[str, ...], message: str
 ) -> None:
     refused = reader.call("POST", "/initialize", key="wrong-order", json=order(**differing))
@@ -214,7 +214,7 @@ def test_a_wrong_order_is_the_documents_validation_error(
     assert len(found) == 1 and found[0].startswith(message) and found[0]
 
 
-def test_a_wrong_refund_is_the_documents_validation_error(reader: Reader) -> None:
+def test_invalid_refund_gets_the_documents_validation_error(reader: Reader) -> None:
     payment_id = reader.call("POST", "/initialize", key="to-refund", json=order()).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", key="wrong-refund", json={"amount": 0})
     assert (refused.status_code, refused.json()) == (
@@ -245,7 +245,7 @@ def test_only_completed_payments_are_refunded(reader: Reader) -> None:
     ],
     ids=["get", "verify", "refund"],
 )
-def test_an_unknown_transaction_is_the_documents_404(
+def test_unknown_transaction_gets_the_documents_404(
     reader: Reader, ask: Callable[[Reader, str], requests.Response]
 ) -> None:
     answer = ask(reader, f"/{uuid.uuid4()}")
@@ -278,7 +278,7 @@ def test_lists_filter_and_page_as_the_document_says(first_day: Reader) -> None:
     assert listed(per_page=1000)[1]["per_page"] == 100
 
 
-def test_the_testing_commands_name_what_exists() -> None:
+def test_testing_commands_name_existing_paths() -> None:
     commands = DOCUMENT.split("## TESTING COMMANDS")[1].split("## API TESTING")[0]
     root = Path(__file__).parents[3]
     for path in re.findall(r"^pytest (tests/\S+)$", commands, re.MULTILINE):

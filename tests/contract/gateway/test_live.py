@@ -51,14 +51,14 @@ def initialize(stack: Stack, provider: str, amount: object, currency: str) -> di
 
 
 def events(client: Client, payment_id: str) -> list[str]:
-    """The event types told about a payment, in the log's order."""
+    """The types of a payment's events, in the log's order."""
     found = [u for u in client.received.of("transaction_update") if u["transaction"]["id"] == payment_id]
     return [u["event_type"] for u in sorted(found, key=lambda u: u["sequence"] or 0)]
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
 @pytest.mark.parametrize(("provider", "currency"), [("mpesa", "KES"), ("stripe", "USD")])
-def test_a_payment_is_watched_from_the_first_step_to_the_last(
+def test_subscriber_receives_every_step_of_a_payment(
     merchant: Stack, language: str, provider: str, currency: str
 ) -> None:
     with connected(merchant, language) as client:
@@ -83,7 +83,7 @@ def test_a_payment_is_watched_from_the_first_step_to_the_last(
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
-def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: Stack, language: str) -> None:
+def test_subscriber_receives_refund_steps_until_it_unsubscribes(merchant: Stack, language: str) -> None:
     payment = initialize(merchant, "cpay", 1000, "KES")
     with connected(merchant, language) as client:
         client.received.wait_for("connected")
@@ -98,7 +98,7 @@ def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: Sta
         assert answer == {"message": f"Unsubscribed from transaction {payment['id']}"}
         answers = len(client.received.of("transaction_update"))
         refund(merchant, payment["id"], 600)
-        # Another payment's news comes over the same connection, later: by then the refund's would have come.
+        # Another payment's push comes over the same connection, later: by then the refund's would have arrived.
         marker = initialize(merchant, "cpay", 5, "KES")
         client.subscribe(marker["id"])
         wait_until(lambda: "payment.completed" in events(client, marker["id"]), "the other payment")
@@ -117,7 +117,7 @@ def refund(stack: Stack, payment_id: str, amount: int) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_a_failed_payment_is_told_as_failed(merchant: Stack) -> None:
+def test_failed_payment_is_pushed_as_failed(merchant: Stack) -> None:
     with python_client(merchant.url) as client:
         payment = initialize(merchant, "mpesa", 7102, "KES")  # the simulated customer cancels
         client.subscribe(payment["id"])

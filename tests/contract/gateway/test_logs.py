@@ -63,7 +63,7 @@ def test_each_step_of_a_payment_names_it(merchant: Stack) -> None:
     wait_until(lambda: lines(merchant, "worker", "job.done", job[1]), "the job's end", every_s=0.2)
 
 
-def test_what_waits_for_a_person_is_an_error_in_the_workers_log(merchant: Stack) -> None:
+def test_payment_in_review_is_an_error_in_the_workers_log(merchant: Stack) -> None:
     payment = initialize(merchant, provider="pesapal", amount=7009)["id"]
     found = wait_until(
         lambda: [
@@ -76,7 +76,7 @@ def test_what_waits_for_a_person_is_an_error_in_the_workers_log(merchant: Stack)
 
 
 @pytest.mark.parametrize("process", ["web", "worker", "relay"])
-def test_no_secret_and_no_customer_is_in_a_log(merchant: Stack, process: str) -> None:
+def test_logs_contain_no_secrets_and_no_customer_data(merchant: Stack, process: str) -> None:
     payment = initialize(merchant)["id"]
     wait_until(lambda: lines(merchant, "worker", "payment.completed", payment), "the payment", every_s=0.2)
     text = merchant.log(process).read_text(encoding="utf-8", errors="replace")

@@ -35,13 +35,13 @@ SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@
         ("ALLOW_TEST_PROVIDERS", "maybe", "expected true or false"),
     ],
 )
-def test_a_setting_nobody_can_serve_with_is_named_at_the_start(name: str, value: str, message: str) -> None:
+def test_unusable_setting_is_named_at_startup(name: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(SETTINGS | {name: value})
     assert str(caught.value).startswith(f"{name} cannot be read: ") and message in str(caught.value)
 
 
-def test_settings_are_read_as_people_write_them() -> None:
+def test_settings_accept_common_spellings() -> None:
     read = load(
         SETTINGS | {"STRIPE_ENV": "Live", "LOG_LEVEL": "warning", "PUBLIC_URL": "https://pay.example.com/"}
     )
@@ -87,7 +87,7 @@ def get(stack: Stack, payment: str) -> dict[str, Any]:
     return data
 
 
-def test_what_waits_for_a_decision_is_listed(merchant: Stack) -> None:
+def test_payments_in_review_are_listed(merchant: Stack) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
     answers = flask(merchant, "payments", "waiting")
@@ -99,7 +99,7 @@ def test_what_waits_for_a_decision_is_listed(merchant: Stack) -> None:
     assert told_there is not None and float(told_there[1]) == len(answers.stdout.splitlines())
 
 
-def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: Stack) -> None:
+def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
     payment = initialize(merchant)
     wait_until(lambda: get(merchant, payment)["status"] == "completed", "the payment", every_s=0.2)
     refund = requests.post(
@@ -126,6 +126,6 @@ def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: Stack) 
         assert hidden not in text
 
 
-def test_a_payment_that_is_none_is_a_sentence(merchant: Stack) -> None:
+def test_unknown_payment_id_is_reported_in_a_sentence(merchant: Stack) -> None:
     answers = flask(merchant, "payments", "show", str(uuid.uuid4()))
     assert (answers.returncode, answers.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

@@ -100,7 +100,7 @@ def test_every_reason_for_a_review_is_explained() -> None:
 
 
 def _reasons() -> set[str]:
-    """Every word that a service puts a payment before a person with."""
+    """Every review reason that a service writes."""
     found: set[str] = set()
     for path in (PROJECT / "app/services").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""A running stack with a database of its own, and people in it who pay each other over HTTP."""
+"""A running stack with a database of its own, and users who pay each other over HTTP."""
 
 from __future__ import annotations
 

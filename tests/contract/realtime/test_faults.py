@@ -51,7 +51,7 @@ def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: Embedd
         assert client.received.wait_for_steps(second) == STEPS
 
 
-def test_what_happens_while_redis_is_away_arrives_when_it_is_back(
+def test_pushes_during_a_redis_outage_arrive_afterwards(
     payer: Payer, url: str, own_redis: EmbeddedRedis
 ) -> None:
     with python_client(url, payer.recipient.access_token) as client:
@@ -78,7 +78,9 @@ def test_a_quick_restart_of_redis_loses_nothing(payer: Payer, url: str, own_redi
             assert client.received.wait_for_steps(payment_id) == STEPS
 
 
-def test_clients_subscribe_while_redis_is_away(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+def test_clients_can_subscribe_during_a_redis_outage(
+    payer: Payer, url: str, own_redis: EmbeddedRedis
+) -> None:
     with python_client(url, payer.sender.access_token) as client:
         payment_id = payer.pay()
         client.received.wait_for_steps(payment_id)
@@ -91,7 +93,7 @@ def test_clients_subscribe_while_redis_is_away(payer: Payer, url: str, own_redis
             own_redis.start()
 
 
-def test_a_killed_server_is_found_again_by_its_clients(payer: Payer, stack: Stack, url: str) -> None:
+def test_clients_reconnect_after_the_server_is_killed(payer: Payer, stack: Stack, url: str) -> None:
     name = "web" if url == stack.url else "realtime"
     with python_client(url, payer.sender.access_token) as client:
         stack.kill(name)

@@ -79,7 +79,7 @@ RAW = [
 ]  # fmt: skip
 
 
-def test_broken_packets_are_answered_and_hurt_nobody(payer: Payer, url: str) -> None:
+def test_malformed_packets_are_answered_and_affect_no_other_client(payer: Payer, url: str) -> None:
     with python_client(url) as client:
         for count, raw in enumerate(RAW, start=1):
             client.eio._send_packet(_Raw(raw))
@@ -115,7 +115,7 @@ def test_one_client_watches_at_most_a_hundred_payments(payer: Payer, url: str) -
         client.received.wait_for_steps(payments[100])
 
 
-def test_a_flood_is_slowed_down_and_others_do_not_feel_it(payer: Payer, url: str) -> None:
+def test_flooding_client_is_throttled_without_affecting_others(payer: Payer, url: str) -> None:
     with python_client(url) as flooder, python_client(url, payer.sender.access_token) as neighbour:
         for _ in range(400):
             flooder.emit("unsubscribe_transaction", {"transaction_id": "pmt_1"})

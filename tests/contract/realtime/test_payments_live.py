@@ -95,7 +95,7 @@ def test_a_subscription_is_confirmed_and_followed_by_the_present_state(payer: Pa
     assert watcher.received.of("transaction_update")[0] == sender.received.of("transaction_update")[-1]
 
 
-def test_whoever_subscribes_in_the_middle_sees_the_rest_and_never_a_step_back(payer: Payer, url: str) -> None:
+def test_late_subscriber_sees_the_remaining_steps_in_order(payer: Payer, url: str) -> None:
     with python_client(url) as watcher:
         payments = []
         for _ in range(40):
@@ -165,9 +165,7 @@ def test_a_refused_payment_is_not_pushed(payer: Payer, url: str) -> None:
         assert len(client.received.of("transaction_update")) == 2
 
 
-def test_what_happened_while_no_relay_ran_is_pushed_when_one_runs_again(
-    payer: Payer, stack: Stack, url: str
-) -> None:
+def test_events_without_a_relay_are_pushed_when_one_starts(payer: Payer, stack: Stack, url: str) -> None:
     with python_client(url, payer.sender.access_token) as client:
         stack.kill("relay")
         payments = [payer.pay() for _ in range(3)]
@@ -179,7 +177,7 @@ def test_what_happened_while_no_relay_ran_is_pushed_when_one_runs_again(
         assert list(dict.fromkeys(shown)) == payments  # in the order they were made
 
 
-def test_a_client_that_vanishes_disturbs_nobody(payer: Payer, url: str, javascript: None) -> None:
+def test_vanished_client_does_not_affect_others(payer: Payer, url: str, javascript: None) -> None:
     with (
         javascript_client(url, payer.sender.access_token) as ghost,
         python_client(url, payer.sender.access_token) as client,
@@ -190,7 +188,7 @@ def test_a_client_that_vanishes_disturbs_nobody(payer: Payer, url: str, javascri
             assert client.received.wait_for_steps(payer.pay()) == STEPS
 
 
-def test_an_outsider_gets_no_pushes_of_payments_it_did_not_ask_for(payer: Payer, url: str) -> None:
+def test_client_gets_no_pushes_of_payments_it_did_not_subscribe_to(payer: Payer, url: str) -> None:
     with python_client(url) as outsider, python_client(url, payer.recipient.access_token) as recipient:
         recipient.received.wait_for_steps(payer.pay())
         assert outsider.received.names() == ["connected"]

@@ -136,7 +136,7 @@ def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
         assert answers["transaction"]["status"] == "cancelled"
 
 
-def test_refunds_are_told_to_who_watches_the_payment(seller: Seller) -> None:
+def test_refund_steps_are_pushed_to_subscribers_of_the_payment(seller: Seller) -> None:
     payment = seller.sell("300.00")
     with python_client(seller.realtime_url) as client:
         client.subscribe(payment["id"], token=payment["realtime_token"])
@@ -149,7 +149,7 @@ def test_refunds_are_told_to_who_watches_the_payment(seller: Seller) -> None:
         assert first["refund"]["id"] == answers["refund"]["id"]
 
 
-def test_in_the_demo_anybody_watches_with_the_id(demo: Seller, javascript: None) -> None:
+def test_demo_lets_any_client_subscribe_with_the_id(demo: Seller, javascript: None) -> None:
     payment = demo.sell()
     with javascript_client(demo.realtime_url) as client:
         client.received.wait_for("connected")
@@ -157,7 +157,7 @@ def test_in_the_demo_anybody_watches_with_the_id(demo: Seller, javascript: None)
         client.received.wait_for_steps(payment["id"])
 
 
-def test_in_production_a_payment_is_its_merchant_s(production: Seller) -> None:
+def test_production_lets_only_the_merchant_subscribe(production: Seller) -> None:
     other = make_merchant(production.app)
     signed_in = make_user(production.app)
     payment = production.sell(customer_id=signed_in.public_id)
@@ -167,7 +167,7 @@ def test_in_production_a_payment_is_its_merchant_s(production: Seller) -> None:
             outsider.subscribe(payment["id"])
             outsider.subscribe(unknown)
             foreign, none = outsider.received.wait_for("error", 2)
-            # Somebody else's looks exactly like none at all.
+            # Another user's payment looks exactly like an unknown one.
             assert foreign == none | {"transaction_id": payment["id"]} and foreign["code"] == "NOT_FOUND"
             assert production.post(f"/{payment['id']}/refund", {"amount": "1.00"}).status_code == 200
             with python_client(production.realtime_url, api_key=production.merchant.api_key) as owner:
@@ -176,7 +176,7 @@ def test_in_production_a_payment_is_its_merchant_s(production: Seller) -> None:
             assert set(outsider.received.names()) == {"connected", "error"}
 
 
-def test_a_customer_named_like_a_user_reaches_nobody_s_room(seller: Seller) -> None:
+def test_customer_named_like_a_user_reaches_no_user_room(seller: Seller) -> None:
     signed_in = make_user(seller.app)
     with (
         python_client(seller.realtime_url, signed_in.access_token) as user,
@@ -188,7 +188,7 @@ def test_a_customer_named_like_a_user_reaches_nobody_s_room(seller: Seller) -> N
         assert user.received.names() == ["connected"]
 
 
-def test_a_realtime_token_opens_its_payment_and_no_other(seller: Seller) -> None:
+def test_realtime_token_is_valid_for_its_payment_only(seller: Seller) -> None:
     payment, other = seller.sell(), seller.sell()
     token = payment["realtime_token"]
     assert len(token) == 43
@@ -207,7 +207,7 @@ def test_a_realtime_token_opens_its_payment_and_no_other(seller: Seller) -> None
         assert len(client.received.of("subscribed")) == 1
 
 
-def test_other_spellings_of_an_id_are_no_payment(seller: Seller) -> None:
+def test_other_spellings_of_an_id_match_no_payment(seller: Seller) -> None:
     payment_id = seller.sell()["id"]
     spellings = [
         payment_id.upper(),
@@ -230,7 +230,7 @@ def test_a_merchant_s_connection_takes_no_user_s_token(seller: Seller) -> None:
 
 
 @pytest.mark.slow
-def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Seller], str]) -> None:
+def test_revoked_key_ends_subscriptions(seller: Seller, make_second: Callable[[Seller], str]) -> None:
     key, payment = make_second(seller), seller.sell()
     with python_client(seller.realtime_url, api_key=key, reconnection=False) as client:
         client.subscribe(payment["id"])

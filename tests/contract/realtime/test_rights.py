@@ -112,7 +112,7 @@ def test_in_production_a_payment_is_shown_to_its_parties_alone(
             outsider.subscribe(payment_id)
             outsider.subscribe("pmt_" + "0" * 32)
             foreign, unknown = outsider.received.wait_for("error", 2)
-            # Somebody else's looks exactly like none at all.
+            # Another user's payment looks exactly like an unknown one.
             assert foreign == unknown | {"transaction_id": payment_id}
             assert foreign["code"] == "NOT_FOUND"
             payer.pay()

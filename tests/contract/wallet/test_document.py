@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 import requests
-from tour.users import PASSWORD
 
 from tests.support.stack import Stack
+from tour.users import PASSWORD
 
 DOCUMENT = Path(__file__).with_name("document_000.txt").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -23,7 +23,7 @@ PAYING, BATCH, ERROR_HANDLING = PROGRAMS
 
 
 class Reader:
-    """Somebody who follows the document: one namespace, programs pasted into it one after the other."""
+    """A reader who follows the document: one namespace, programs pasted into it one after the other."""
 
     def __init__(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
         self.url = f"{stack.url}/api/v1"
@@ -86,7 +86,7 @@ Change: \$-100\.0
 )
 
 
-def test_the_programs_run_as_printed(reader: Reader) -> None:
+def test_document_programs_run_as_printed(reader: Reader) -> None:
     printed = reader.run(PAYING)
     assert EXPECTED_OUTPUT.fullmatch(printed), printed
     assert reader.balance("bob@example.com", "acc_recipient_456") == "100.00"

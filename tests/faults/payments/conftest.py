@@ -1,4 +1,4 @@
-"""Worlds to break payments in. Tests share one; a test that left it with books that differ costs the next a new one."""
+"""Gateways for fault tests. Tests share one; after a test that left its ledger in disagreement the next test gets a new one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FLOAT = 5_000
 
 
 class Gateways:
-    """The world in use, on a database of its own. more: settings that differ."""
+    """The gateway in use, on a database of its own. more: settings that differ."""
 
     def __init__(self, settings: dict[str, str], folders: pytest.TempPathFactory, **more: str) -> None:
         self._settings, self._folders, self._more = settings, folders, more
@@ -25,7 +25,7 @@ class Gateways:
         self._open = ExitStack()
 
     def usable(self) -> Gateway:
-        """A world with quiet simulators, no rules, the machine's time, and books that agree."""
+        """A gateway with quiet simulators, no rules, the machine's time, and a ledger that matches the providers."""
         if self._gateway is not None and not _is_sound(self._gateway):
             self.close()
         if self._gateway is None:
@@ -44,7 +44,9 @@ class Gateways:
             "DATABASE_URL": postgres.url(servers.APPLICATION, database),
             "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
         }
-        gateway = self._open.enter_context(running_gateway(own, self._folders.mktemp("world"), **self._more))
+        gateway = self._open.enter_context(
+            running_gateway(own, self._folders.mktemp("gateway"), **self._more)
+        )
         for provider in HTTP_PROVIDERS:
             assert gateway.settle(gateway.begin(provider, FLOAT))["status"] == "completed", provider
         gateway.assert_ledger_matches_providers()

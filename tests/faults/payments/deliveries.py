@@ -1,4 +1,4 @@
-"""Callbacks as real ones and as strangers' ones: taken from what the simulators sent, or written here and signed."""
+"""Real and forged callbacks: taken from what the simulators sent, or written here and signed."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def signed(gateway: Gateway, provider: str, body: Json, *, secret: str, token: s
     return Delivery(webhook(gateway, provider, token), body=raw, headers=headers)
 
 
-# --- news that says "paid"
+# --- callbacks that report success
 
 
 def _stripe(attempt: Any, amount: int) -> Json:
@@ -136,7 +136,7 @@ def posted(gateway: Gateway, provider: str, body: Json, token: str | None = None
 
 
 def ipn(gateway: Gateway, tracking_id: str, reference: str) -> Delivery:
-    """Pesapal's notification, which anybody can write."""
+    """Pesapal's notification, which is unsigned."""
     query = (
         f"OrderTrackingId={tracking_id}&OrderNotificationType=IPNCHANGE&OrderMerchantReference={reference}"
     )
@@ -144,14 +144,14 @@ def ipn(gateway: Gateway, tracking_id: str, reference: str) -> Delivery:
 
 
 def hint(gateway: Gateway, reference: str, *, token: str | None = None) -> Delivery:
-    """Chapa's unsigned GET, which anybody can write."""
+    """Chapa's unsigned GET."""
     return Delivery(
         f"{webhook(gateway, 'chapa', token)}?trx_ref={reference}&ref_id=APinvented&status=success", "GET"
     )
 
 
 def forged_success(gateway: Gateway, attempt: Any, *, amount: int) -> list[Delivery]:
-    """All a stranger can send who knows the attempt's references, and no secret."""
+    """Every callback that can be forged with the attempt's references but without a secret."""
     provider = attempt.provider
     if provider == "mpesa":
         body = push_result(attempt.provider_reference, amount)

@@ -28,7 +28,7 @@ WAITS_UNPAID: Final = Expected("processing", 0, "nothing_to_ask_by")
 OTHER_AMOUNT: Final = Expected("processing", 1, "amount_mismatch")
 
 SILENT: Final = ("mpesa", "pesapal")
-"""They give an id of their own in the answer, and cannot be asked by ours: without answer and callback nobody knows."""
+"""They assign an id in the answer and accept no inquiry by ours: without answer and callback the outcome is unknown."""
 
 Row = Mapping[str, Expected]
 

@@ -28,13 +28,13 @@ def entries(gateway: Gateway, payment_id: str) -> list[str]:
 
 
 def events(gateway: Gateway, payment_id: str) -> list[str]:
-    """Everything that was told about the payment, in order."""
+    """The payment's events, in order."""
     found = gateway.rows("SELECT type FROM outbox WHERE object_id = :id ORDER BY id", id=payment_id)
     return [row.type for row in found]
 
 
 def assert_paid_once(gateway: Gateway, payment_id: str) -> None:
-    """One attempt, booked once, told once, and never called failed on the way."""
+    """One attempt, posted once, recorded in one event, and never reported as failed."""
     answers = events(gateway, payment_id)
     assert answers.count("payment.completed") == 1, answers
     assert not {"payment.failed", "payment.cancelled"} & set(answers), answers

@@ -1,4 +1,4 @@
-"""Callbacks as strangers, networks and time deliver them: forged, elsewhere, unknown, fifty at once, in a flood."""
+"""Unusual callbacks: forged, at another URL, with unknown references, fifty at once, in a flood."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def forgeries(gateway: Gateway, provider: str, attempt: Any) -> dict[str, Delive
 
 
 @pytest.mark.parametrize("provider", SIGNED)
-def test_what_is_not_signed_is_refused_and_not_kept(gateway: Gateway, provider: str) -> None:
+def test_unsigned_callback_is_refused_and_not_stored(gateway: Gateway, provider: str) -> None:
     payment_id, real = paid_unheard(gateway, provider)
     (attempt,) = gateway.attempts(payment_id)
     before = kept(gateway)
@@ -85,7 +85,7 @@ def test_what_is_not_signed_is_refused_and_not_kept(gateway: Gateway, provider: 
     gateway.assert_ledger_matches_providers()
 
 
-def test_an_old_signature_is_a_recording(gateway: Gateway) -> None:
+def test_old_signature_is_refused(gateway: Gateway) -> None:
     payment_id, real = paid_unheard(gateway, "stripe")
     gateway.advance(301)
     before = kept(gateway)
@@ -96,13 +96,13 @@ def test_an_old_signature_is_a_recording(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_an_invented_success_is_not_believed(gateway: Gateway, provider: str) -> None:
+def test_forged_success_is_ignored(gateway: Gateway, provider: str) -> None:
     """Even when it is signed: what counts is the provider's answer to our own question."""
     gateway.sandbox.control({"autopay_s": "off"})
     payment_id = gateway.begin(provider, AMOUNT)
     (attempt,) = gateway.attempts(payment_id)
     if provider == "mpesa":
-        # To the secret address itself, as if somebody at the provider lied.
+        # At the secret URL itself, as if the provider sent a false callback.
         body = push_result(attempt.provider_reference, AMOUNT)
         invented = posted(gateway, "mpesa", body, attempt.callback_token)
     elif provider == "pesapal":
@@ -117,8 +117,8 @@ def test_an_invented_success_is_not_believed(gateway: Gateway, provider: str) ->
 
 
 @pytest.mark.parametrize("provider", SIGNED)
-def test_another_tenants_signature_says_nothing_about_ours(gateway: Gateway, provider: str) -> None:
-    """A tenant with an account of its own signs, at its own address, news about somebody else's payment."""
+def test_another_tenants_signature_is_not_accepted(gateway: Gateway, provider: str) -> None:
+    """A tenant with its own account signs, at its own URL, a callback about another tenant's payment."""
     names = {"stripe": "api_key", "chapa": "secret_key", "paystack": "secret_key"}
     values = {names[provider]: "sk_test_theirs"}
     if provider != "paystack":
@@ -145,7 +145,7 @@ def test_another_tenants_signature_says_nothing_about_ours(gateway: Gateway, pro
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_news_of_an_unknown_reference_is_acknowledged_and_ignored(gateway: Gateway, provider: str) -> None:
+def test_callback_with_unknown_reference_is_acknowledged_and_ignored(gateway: Gateway, provider: str) -> None:
     payment_id = gateway.begin(provider, AMOUNT)
     (known,) = gateway.attempts(payment_id)
     gateway.settle(payment_id)
@@ -168,7 +168,7 @@ def test_news_of_an_unknown_reference_is_acknowledged_and_ignored(gateway: Gatew
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_fifty_repeats_at_once_are_one_payment(gateway: Gateway, provider: str) -> None:
+def test_fifty_simultaneous_repeats_are_applied_once(gateway: Gateway, provider: str) -> None:
     payment_id, real = paid_unheard(gateway, provider)
     before = kept(gateway)
     answers = concurrently(50, lambda _: real.send())
@@ -182,7 +182,7 @@ def test_fifty_repeats_at_once_are_one_payment(gateway: Gateway, provider: str) 
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_callback_inquiry_and_merchant_at_the_same_moment(gateway: Gateway, provider: str) -> None:
+def test_simultaneous_callback_inquiry_and_verify_are_applied_once(gateway: Gateway, provider: str) -> None:
     """The job, a reconciliation, `verify` and the callback's processing bring the same success together."""
     payment_id, real = paid_unheard(gateway, provider)
     assert real.send().status_code == 200
@@ -207,8 +207,8 @@ def test_callback_inquiry_and_merchant_at_the_same_moment(gateway: Gateway, prov
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_flood_of_unknown_orders_is_not_asked_about(gateway: Gateway) -> None:
-    """Pesapal's notifications are unsigned: a stranger's flood must not become a flood of ours at Pesapal."""
+def test_unknown_orders_cause_no_inquiries(gateway: Gateway) -> None:
+    """Pesapal's notifications are unsigned: a flood of them must not become a flood of inquiries at Pesapal."""
     payment_id, real = paid_unheard(gateway, "pesapal")
     counting = {"fault": "delay", "seconds": 0, "provider": "pesapal", "operation": "status", "times": 1000}
     gateway.sandbox.control({"rules": [counting]})
@@ -225,11 +225,11 @@ def test_a_flood_of_unknown_orders_is_not_asked_about(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-# --- news of one payment at the address of another
+# --- callbacks about one payment at the URL of another
 
 
 @pytest.mark.parametrize("is_answer_lost", [False, True], ids=["known id", "lost answer"])
-def test_a_push_result_at_another_pushs_address(gateway: Gateway, is_answer_lost: bool) -> None:
+def test_push_result_at_another_pushs_url_is_ignored(gateway: Gateway, is_answer_lost: bool) -> None:
     first, callback = paid_unheard(gateway, "mpesa")
     lost = rules("5xx before, once", "mpesa") if is_answer_lost else []
     gateway.sandbox.control({"rules": lost, "autopay_s": "off"})
@@ -244,7 +244,7 @@ def test_a_push_result_at_another_pushs_address(gateway: Gateway, is_answer_lost
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_hint_at_another_payments_address(gateway: Gateway) -> None:
+def test_hint_at_another_payments_url_is_ignored(gateway: Gateway) -> None:
     first, _ = paid_unheard(gateway, "chapa")
     gateway.sandbox.control({"rules": [], "autopay_s": "off"})
     other = gateway.begin("chapa", AMOUNT)
@@ -258,7 +258,7 @@ def test_a_hint_at_another_payments_address(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_guessed_address_is_nobodys(gateway: Gateway) -> None:
+def test_guessed_callback_url_matches_no_payment(gateway: Gateway) -> None:
     payment_id, callback = paid_unheard(gateway, "mpesa")
     before = kept(gateway)
     assert callback.to(webhook(gateway, "mpesa", "A" * 32)).send().status_code == 404
@@ -267,7 +267,7 @@ def test_a_guessed_address_is_nobodys(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_failure_after_a_success_changes_nothing(gateway: Gateway) -> None:
+def test_failure_after_a_success_is_ignored(gateway: Gateway) -> None:
     """An older attempt's failure that arrives last, at the payment's own secret address."""
     payment_id, callback = paid_unheard(gateway, "mpesa")
     assert callback.send().status_code == 200
@@ -282,7 +282,7 @@ def test_a_failure_after_a_success_changes_nothing(gateway: Gateway) -> None:
 
 
 def test_the_callback_is_stored_before_it_is_acknowledged(gateway: Gateway) -> None:
-    """The bytes that came are kept, to be read again by a person."""
+    """The received bytes are stored, so that an operator can read them."""
     payment_id, real = paid_unheard(gateway, "paystack")
     assert real.send().status_code == 200
     with gateway.app.app_context(), reading():

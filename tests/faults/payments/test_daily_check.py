@@ -1,4 +1,4 @@
-"""What runs once a day by itself: lost work is taken up again, and books that disagree are told."""
+"""The daily check: it resumes lost work and reports ledger findings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _change(gateway: Gateway, statement: str, **values: object) -> None:
         transaction(lambda session: session.execute(text(statement), values))
 
 
-def test_there_is_one_however_often_the_house_starts(gateway: Gateway) -> None:
+def test_daily_check_is_scheduled_once_across_restarts(gateway: Gateway) -> None:
     _start(gateway)
     _start_again(gateway)
     assert _due(gateway) == 1
@@ -49,8 +49,8 @@ def test_there_is_one_however_often_the_house_starts(gateway: Gateway) -> None:
     assert run_at > clock.now(), "due again tomorrow"
 
 
-def test_a_payment_whose_job_was_lost_is_taken_up(gateway: Gateway) -> None:
-    """Breaks when nothing but an operator's command notices that nobody works on a payment any more."""
+def test_daily_check_follows_up_a_payment_without_a_job(gateway: Gateway) -> None:
+    """Breaks when only an operator's command finds a payment without a job."""
     _start(gateway)
     gateway.sandbox.control({"rules": rules("answer and callback dropped", "paystack")})
     payment_id = gateway.begin("paystack", 50)
@@ -62,7 +62,7 @@ def test_a_payment_whose_job_was_lost_is_taken_up(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_books_that_disagree_are_told(gateway: Gateway) -> None:
+def test_daily_check_reports_ledger_findings(gateway: Gateway) -> None:
     payment_id = gateway.begin("paystack", 50)
     assert gateway.settle(payment_id)["status"] == "completed"
     _start(gateway)

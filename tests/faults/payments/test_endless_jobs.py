@@ -1,6 +1,7 @@
-"""Jobs on which money hangs are never given up: whatever fails, and however often, they go on, and a person is told.
+"""Jobs that follow up money are never dead-lettered: however often they fail, they are retried, and an operator is alerted.
 
-Seen failing when such a job is buried after its last retry, when nobody is told, and when a failing job is not put back.
+Seen failing when such a job is dead-lettered after its last retry, when no alert is raised, and when a failing job is not
+rescheduled.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _fail_often(gateway: Gateway, ref: object, error: str) -> None:
 
 
 def _unknown_payment(gateway: Gateway) -> tuple[str, Any]:
-    """Paid, but the answer and the news were lost."""
+    """Paid, but the answer and the callback were lost."""
     lost = {"fault": "callback_lost", "provider": "chapa", "operation": "callback"}
     gateway.sandbox.control({"rules": [{"fault": "drop", "provider": "chapa", "times": 1}, lost]})
     payment_id = gateway.begin("chapa")
@@ -89,8 +90,10 @@ def _trigger(gateway: Gateway, table: str, when: str) -> Iterator[None]:
             cursor.execute("DROP FUNCTION refuses()")
 
 
-def test_a_payment_whose_account_is_gone(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting was lost. Breaks when the payment's job dies meanwhile: nobody would ever ask what became of it."""
+def test_payment_of_an_unusable_account_is_followed_up_again(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting was lost. Breaks when the payment's job ends meanwhile: the payment would never be followed up."""
     payment_id, attempt = _unknown_payment(gateway)
     with monkeypatch.context() as patch:
         patch.setitem(gateway.app.config, "CHAPA_SECRET_KEY", "")
@@ -102,7 +105,7 @@ def test_a_payment_whose_account_is_gone(gateway: Gateway, monkeypatch: pytest.M
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_payment_that_cannot_be_written(gateway: Gateway) -> None:
+def test_payment_update_that_fails_is_retried(gateway: Gateway) -> None:
     """The database refuses, again and again. Breaks when that ends the job."""
     payment_id, attempt = _unknown_payment(gateway)
     with _trigger(gateway, "payment_attempts", f"OLD.id = '{attempt.id}'"):
@@ -113,7 +116,7 @@ def test_a_payment_that_cannot_be_written(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_cannot_be_written(gateway: Gateway) -> None:
+def test_refund_update_that_fails_is_retried(gateway: Gateway) -> None:
     payment_id, refund = _unknown_refund(gateway)
     with _trigger(gateway, "refunds", f"OLD.id = '{refund.id}'"):
         _fail_often(gateway, refund.id, "InternalError")
@@ -124,8 +127,8 @@ def test_a_refund_that_cannot_be_written(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_fault_of_ours(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when an exception nobody had foreseen ends the job, or leaves it in the hands of a worker that is gone."""
+def test_unexpected_exception_is_retried(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when an unexpected exception ends the job, or leaves it leased to a dead worker."""
     payment_id, attempt = _unknown_payment(gateway)
 
     def stumbles(*_: object, **__: object) -> None:
@@ -141,12 +144,12 @@ def test_a_fault_of_ours(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize(
     "kind", [payment_follow_up.KIND, refund_follow_up.KIND, provider_event_service.SWEEP]
 )
-def test_which_jobs_are_endless(kind: str) -> None:
+def test_list_of_endless_jobs(kind: str) -> None:
     assert KINDS[kind].never_gives_up
 
 
-def test_failures_that_are_over_are_forgotten(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when an old row of failures makes the next one wait for an hour, or calls a person at once."""
+def test_success_resets_the_failure_count(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when an old series of failures makes the next retry wait for an hour, or alerts an operator at once."""
     gateway.sandbox.control({"autopay_s": "off"})
     payment_id = gateway.begin("chapa")
     (attempt,) = gateway.attempts(payment_id)

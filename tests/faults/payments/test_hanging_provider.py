@@ -1,7 +1,7 @@
 """One provider answers after ten seconds: payments through the others do not notice.
 
 Real processes: web, relay, worker and simulators. More requests hang in the web process than its pool has database
-connections, so one that was held during a call to a provider would be missed by everybody.
+connections, so one that was held during a call to a provider would be missing everywhere.
 
 Seen failing without bulkheads in the web process, without them in the worker, when callbacks are confirmed beside them,
 and when a connection is held during the call.
@@ -143,7 +143,7 @@ def _completed_after(full_stack: FullStack, shifts: list[Shift], provider: str) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_provider_that_hangs_slows_nobody_else(full_stack: FullStack) -> None:
+def test_hanging_provider_does_not_slow_other_providers(full_stack: FullStack) -> None:
     """Three times both ways in turn, so that a busy machine is busy for both; the samples are put together."""
     usual: list[Shift] = []
     hanging: list[Shift] = []
@@ -179,7 +179,7 @@ def test_a_provider_that_hangs_slows_nobody_else(full_stack: FullStack) -> None:
 
 
 def _assert_hung(answers: list[TimedAnswer]) -> None:
-    """The bulkhead's places waited ten seconds for M-Pesa; everybody else was told `processing` at once."""
+    """The requests with a slot waited ten seconds for M-Pesa; all others were answered `processing` at once."""
     waited = [answer for answer in answers if answer.seconds >= HANG_S]
     at_once = [answer for answer in answers if answer.seconds < HANG_S]
     assert PLACES <= len(waited) <= 2 * PLACES, "first those of the burst, then whoever came as they left"

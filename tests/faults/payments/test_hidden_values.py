@@ -36,7 +36,7 @@ def _refused_by(gateway: Gateway, table: str, rule: str) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("table", "rule"), [("payments", "amount <> 4711"), ("payment_attempts", "number <> 1")]
 )
-def test_an_order_that_cannot_be_stored(
+def test_failed_insert_of_a_payment_logs_no_values(
     gateway: Gateway,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -57,7 +57,7 @@ def test_an_order_that_cannot_be_stored(
         assert word not in answer.text, word
 
 
-def test_a_job_that_cannot_write(
+def test_failed_job_logs_no_values(
     gateway: Gateway, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same of the worker's log."""
@@ -88,7 +88,7 @@ def test_a_job_that_cannot_write(
     ],
 )
 @pytest.mark.parametrize("name", ["exception", "event"])
-def test_the_detail_of_an_error_is_hidden(name: str, message: str) -> None:
+def test_error_detail_is_hidden(name: str, message: str) -> None:
     found = str(logs.hide_details(None, "error", {name: message})[name])
     assert "254700000000" not in found
     for kept in ("INSERT INTO t", "PL/pgSQL function f()", "The above exception", "DETAIL"):

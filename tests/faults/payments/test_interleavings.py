@@ -42,7 +42,7 @@ def _beside(monkeypatch: pytest.MonkeyPatch, provider: Provider, name: str, do: 
     monkeypatch.setattr(provider, name, lambda request: do(real, request))
 
 
-def test_a_late_no_does_not_hand_on_what_was_sent_again(
+def test_late_refusal_does_not_fail_over_a_resent_attempt(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when the no to the first sending ends the attempt: both providers then take the money."""
@@ -61,7 +61,7 @@ def test_a_late_no_does_not_hand_on_what_was_sent_again(
     gateway.assert_ledger_matches_providers()
 
 
-def test_an_error_in_reading_the_answer_is_no_refusal(
+def test_error_while_reading_an_answer_is_not_a_refusal(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when what an adapter raises after the call counts as "nothing was sent"."""
@@ -80,9 +80,7 @@ def test_an_error_in_reading_the_answer_is_no_refusal(
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_is_leaving_is_not_asked_about(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refund_being_sent_is_not_inquired(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks when a question turns a live sending into an unknown one: it would never be sent, and held for ever."""
     payment_id = gateway.begin("stripe", 100)
     gateway.settle(payment_id)
@@ -105,7 +103,7 @@ def test_a_refund_that_is_leaving_is_not_asked_about(
     assert gateway.payment(payment_id)["refunded_amount"] == "40.00"
 
 
-def test_a_refund_of_another_amount_is_not_booked(gateway: Gateway) -> None:
+def test_refund_of_another_amount_is_not_posted(gateway: Gateway) -> None:
     """Breaks when the provider's own figure is not looked at."""
     payment_id = gateway.begin("paystack", 100)
     gateway.settle(payment_id)
@@ -148,7 +146,7 @@ def test_one_charge_pays_one_payment(gateway: Gateway, name: str) -> None:
     )
 
 
-def test_what_waited_for_days_is_not_sent(gateway: Gateway) -> None:
+def test_expired_attempt_is_not_sent(gateway: Gateway) -> None:
     """Breaks when the job sends whatever it finds: a customer would be asked days after the order."""
     bulkheads = gateway.app.extensions["bulkheads"]
     gateway.app.extensions["bulkheads"] = full = Bulkheads(1)
@@ -174,7 +172,7 @@ def test_a_refused_refund_key_is_refused_after_a_day_too(gateway: Gateway) -> No
     assert (again.status_code, again.json()) == (400, first.json())
 
 
-def test_metadata_that_could_not_be_written_out_again_is_refused(gateway: Gateway) -> None:
+def test_metadata_that_cannot_be_serialized_is_refused(gateway: Gateway) -> None:
     """Breaks when whole numbers beyond 64 bits get in: the payment, and the whole list, would answer 500 for ever."""
     for number in (10**30, 2**63, -(10**30)):
         answer = gateway.initialize("cpay", 10, metadata={"n": number})
@@ -196,7 +194,7 @@ def test_unsigned_nonsense_is_400(gateway: Gateway, word: str) -> None:
     )
 
 
-def test_no_provider_is_called_with_a_connection_in_hand(gateway: Gateway) -> None:
+def test_providers_are_called_without_a_held_connection(gateway: Gateway) -> None:
     """Breaks when the unit of work does not say what it holds."""
     provider = _platform_adapter(gateway, "cpay")
     charge = ChargeReference("r", "L", Money(100, "USD"), clock.now())

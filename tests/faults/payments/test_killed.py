@@ -52,7 +52,7 @@ class Scenario:
     def __init__(self, stack: Stack, app: Flask) -> None:
         self.stack, self.app = stack, app
         with app.app_context():
-            _, self._key = tenants.create_tenant("Scene", "growth")
+            _, self._key = tenants.create_tenant("Kills", "growth")
 
     def rows(self, statement: str, **values: object) -> list[Any]:
         return query(self.app, statement, **values)
@@ -93,7 +93,7 @@ class Scenario:
         return {row.provider: row.status for row in self.rows("SELECT provider, status FROM payments")}
 
     def outcomes(self) -> dict[str, Expected]:
-        """Of the five payments, in the table's words; the books hold nothing else."""
+        """The outcome of the five payments as the table of expectations writes it."""
         reviews = {row.provider: row.review for row in self.rows("SELECT provider, review FROM payments")}
         charges = {name: len(self.book(name)["entries"]) for name in HTTP_PROVIDERS}
         return {
@@ -186,7 +186,7 @@ def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None
         release()
         threads.join()
     scenario.stack.start("web")
-    # Whoever can be asked is: only where nothing else is left the callback brings the news.
+    # Inquiries find the outcome where they can; the others need the callback.
     lost = [{"fault": "callback_lost", "operation": "callback", "provider": name} for name in ASKABLE]
     scenario.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
     scenario.wait_until_all_are_final()
@@ -199,7 +199,7 @@ def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_worker_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
-    """It asked because of the callbacks, was told "paid", and dies before it has written that down."""
+    """The callbacks make it inquire, the answer is "paid", and it is killed before the commit."""
     scenario.control(autopay_s=CUSTOMERS_TAKE_S)
     scenario.order_all().join()
     assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")

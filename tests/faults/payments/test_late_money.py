@@ -1,4 +1,4 @@
-"""Money that came too late or in another amount waits in suspense until a person decides. It is never dropped."""
+"""Money that came too late or in another amount waits in suspense until an operator decides. It is never dropped."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_late_money_can_be_accepted(gateway: Gateway, provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_late_money_can_be_given_back(gateway: Gateway, provider: str) -> None:
+def test_late_money_can_be_returned(gateway: Gateway, provider: str) -> None:
     payment_id = begin_late(gateway, provider)
     give_back(gateway, payment_id)
     assert outcome(gateway, payment_id) == Expected("failed", 1)
@@ -80,7 +80,7 @@ def test_late_money_can_be_given_back(gateway: Gateway, provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", OTHER_AMOUNT)
-def test_another_amount_can_be_accepted(gateway: Gateway, provider: str) -> None:
+def test_mismatched_amount_can_be_accepted(gateway: Gateway, provider: str) -> None:
     suspense = f"suspense:{gateway.tenant_id}:{CURRENCIES[provider]}"
     before = gateway.balance(suspense)
     gateway.sandbox.control({"rules": rules("wrong amount", provider)})
@@ -94,7 +94,7 @@ def test_another_amount_can_be_accepted(gateway: Gateway, provider: str) -> None
 
 
 @pytest.mark.parametrize("provider", OTHER_AMOUNT)
-def test_another_amount_can_be_given_back(gateway: Gateway, provider: str) -> None:
+def test_mismatched_amount_can_be_returned(gateway: Gateway, provider: str) -> None:
     gateway.sandbox.control({"rules": rules("wrong amount", provider)})
     payment_id = gateway.begin(provider, AMOUNT)
     gateway.settle(payment_id, hours=1)
@@ -104,12 +104,12 @@ def test_another_amount_can_be_given_back(gateway: Gateway, provider: str) -> No
     gateway.assert_ledger_matches_providers()
 
 
-def test_another_card_after_a_failure(gateway: Gateway) -> None:
+def test_payment_with_another_card_after_a_failure(gateway: Gateway) -> None:
     """Pesapal's page lets a customer try again whose first card was declined: for us the payment had failed."""
     payment_id = gateway.begin("pesapal", 7104)
     page = gateway.payment(payment_id)["payment_url"]
     assert gateway.settle(payment_id, hours=1)["status"] == "failed"
-    assert gateway.payment(payment_id)["payment_url"] is None, "nobody is to be sent there any more"
+    assert gateway.payment(payment_id)["payment_url"] is None, "the payment page is no longer offered"
     requests.post(page, data={"method": "Visa", "action": "pay"}, timeout=30, allow_redirects=False)
     assert len(gateway.charged(payment_id)) == 1
     gateway.settle(payment_id, until=(), hours=0.1)
@@ -120,7 +120,7 @@ def test_another_card_after_a_failure(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_late_news_that_is_repeated_changes_nothing(gateway: Gateway, provider: str) -> None:
+def test_repeated_late_callback_is_ignored(gateway: Gateway, provider: str) -> None:
     payment_id = begin_late(gateway, provider)
     for _ in range(2):
         assert latest(gateway, provider).send().status_code == 200
@@ -144,7 +144,7 @@ def test_accepted_money_can_be_refunded(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_crowd_of_operators_decides_once(gateway: Gateway) -> None:
+def test_simultaneous_operators_decide_once(gateway: Gateway) -> None:
     payment_id = begin_late(gateway, "chapa")
 
     def decide(number: int) -> str:
@@ -165,7 +165,7 @@ def test_a_crowd_of_operators_decides_once(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "pesapal"])
-def test_a_cancel_that_loses_against_the_customer(gateway: Gateway, provider: str) -> None:
+def test_cancel_after_the_customer_paid_is_refused(gateway: Gateway, provider: str) -> None:
     """Paid, but the callback is lost: the merchant, who knows nothing of it, takes the payment back."""
     gateway.sandbox.control({"rules": rules("callback lost", provider)})
     payment_id = gateway.begin(provider, AMOUNT)
@@ -180,8 +180,8 @@ def test_a_cancel_that_loses_against_the_customer(gateway: Gateway, provider: st
 @pytest.mark.parametrize(
     ("provider", "operation"), [("stripe", "expire"), ("chapa", "cancel"), ("pesapal", "cancel")]
 )
-def test_a_cancel_whose_answer_is_lost(gateway: Gateway, provider: str, operation: str) -> None:
-    """Taken back, but nobody heard it: not cancelled on a guess, and nothing is charged."""
+def test_cancel_with_a_lost_answer(gateway: Gateway, provider: str, operation: str) -> None:
+    """Cancelled at the provider with a lost answer: not cancelled on a guess, and nothing is charged."""
     rule = {"fault": "after", "provider": provider, "operation": operation, "times": 1}
     gateway.sandbox.control({"rules": [rule], "autopay_s": 30})
     payment_id = gateway.begin(provider, AMOUNT)

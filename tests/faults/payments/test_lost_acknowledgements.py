@@ -55,8 +55,10 @@ def dear_mpesa(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_the_claim_of_an_order(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
-    """Breaks when the order's own claim looks like somebody else's (409, sent by nobody), or is made twice."""
+def test_lost_commit_of_a_payments_claim(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """Breaks when the request's own claim looks like another request's (409, and nothing is sent), or is made twice."""
     key = _new_key()
     lost = lose_acknowledgement(monkeypatch, f"{BY_KEY})", key=key)
     answer = gateway.initialize(provider, key=key)
@@ -71,8 +73,10 @@ def test_the_claim_of_an_order(gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("provider", ["mpesa", "stripe", "cpay"])
-def test_the_result_of_an_order(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
-    """The answer came and was committed. Breaks when it is applied, told or booked again."""
+def test_lost_commit_of_a_payments_outcome(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """The answer came and was committed. Breaks when it is applied, recorded or posted again."""
     key = _new_key()
     lost = lose_acknowledgement(monkeypatch, f"{BY_KEY} AND a.state IN ('pending', 'succeeded'))", key=key)
     answer = gateway.initialize(provider, key=key)
@@ -88,8 +92,8 @@ def test_the_result_of_an_order(gateway: Gateway, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("dear_mpesa")
-def test_handing_on(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when the next provider's attempt is begun twice, or by nobody."""
+def test_lost_commit_of_failover(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when the next provider's attempt is created twice, or not at all."""
     key = _new_key()
     lost = lose_acknowledgement(monkeypatch, f"{BY_KEY} AND a.number = 2)", key=key)
     answer = gateway.initialize("auto", key=key, currency="KES")
@@ -104,7 +108,7 @@ def test_handing_on(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("dear_mpesa")
-def test_handing_on_to_a_job(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lost_commit_of_failover_to_a_job(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """The next provider has no place, so its attempt's job sends, and has begun to before the loss is noticed.
 
     Breaks when the process that lost the acknowledgement sends, too: the customer is asked, and pays, twice.
@@ -137,8 +141,8 @@ def test_handing_on_to_a_job(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) 
     gateway.assert_ledger_matches_providers()
 
 
-def test_the_claim_of_a_job(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when the job does not know its own claim again: the push was never sent, and waits for a person."""
+def test_lost_commit_of_a_jobs_claim(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when the job does not recognize its own claim: the push was never sent, and the payment needs review."""
     monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(1))
     assert bulkheads.try_acquire("mpesa")
     key = _new_key()
@@ -175,8 +179,10 @@ def _assert_returned_once(gateway: Gateway, payment_id: str, provider: str, befo
 
 
 @pytest.mark.parametrize("provider", REFUNDS)
-def test_the_claim_of_a_refund(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
-    """Breaks when the refund's own claim looks like somebody else's, or its amount is held twice."""
+def test_lost_commit_of_a_refunds_claim(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
+    """Breaks when the refund's own claim looks like another request's, or its amount is held twice."""
     payment_id, before = _paid(gateway, provider), _returned(gateway, provider)
     lost = lose_acknowledgement(monkeypatch, _refund_is("sending"), payment_id=payment_id)
     answer = gateway.refund(payment_id)
@@ -186,10 +192,10 @@ def test_the_claim_of_a_refund(gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(("provider", "state"), [("stripe", "completed"), ("mpesa", "pending")])
-def test_the_result_of_a_refund(
+def test_lost_commit_of_a_refunds_outcome(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str, state: str
 ) -> None:
-    """Breaks when what was given back is booked or told again."""
+    """Breaks when the refund is posted or recorded again."""
     payment_id, before = _paid(gateway, provider), _returned(gateway, provider)
     lost = lose_acknowledgement(monkeypatch, _refund_is(state), payment_id=payment_id)
     assert (gateway.refund(payment_id).status_code, lost.count) == (200, 1)
@@ -197,7 +203,9 @@ def test_the_result_of_a_refund(
 
 
 @pytest.mark.parametrize("provider", ["mpesa", "stripe"])
-def test_the_claim_of_a_refunds_job(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str) -> None:
+def test_lost_commit_of_a_refund_jobs_claim(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str
+) -> None:
     """Breaks when the job does not know its own claim again: the refund would be asked about, and never sent."""
     payment_id, before = _paid(gateway, provider), _returned(gateway, provider)
     monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(1))
@@ -210,8 +218,8 @@ def test_the_claim_of_a_refunds_job(gateway: Gateway, monkeypatch: pytest.Monkey
     _assert_returned_once(gateway, payment_id, provider, before)
 
 
-def test_the_refusal_of_a_refund(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when the refusal that was stored cannot be told again."""
+def test_lost_commit_of_a_refunds_refusal(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when the stored refusal cannot be replayed."""
     payment_id, key = (
         gateway.begin("cpay", 113),
         _new_key(),

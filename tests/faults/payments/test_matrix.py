@@ -75,7 +75,7 @@ def test_a_connection_that_is_refused(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_key_whose_connection_was_refused_is_answered_the_same(gateway: Gateway) -> None:
+def test_key_of_a_refused_connection_replays_its_answer(gateway: Gateway) -> None:
     """The merchant's next try is a new order under a new key; the old key never charges."""
     gateway.sandbox.kill()
     try:
@@ -90,7 +90,7 @@ def test_a_key_whose_connection_was_refused_is_answered_the_same(gateway: Gatewa
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
 def test_a_forged_callback(gateway: Gateway, provider: str) -> None:
-    """A stranger who knows everything but the secrets says that it was paid; the customer never pays."""
+    """A forged callback with every reference but no secret reports a payment; the customer never pays."""
     payment_id = gateway.begin(provider, 7103)
     (attempt,) = gateway.attempts(payment_id)
     for forged in forged_success(gateway, attempt, amount=7103):
@@ -105,7 +105,7 @@ def test_a_forged_callback(gateway: Gateway, provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", sorted(set(HTTP_PROVIDERS) - set(SILENT)))
-def test_a_second_sending_carries_the_first_ones_reference(gateway: Gateway, provider: str) -> None:
+def test_resent_charge_uses_the_same_reference(gateway: Gateway, provider: str) -> None:
     """The charge was made, its answer lost, and nothing can be looked up: what is sent again cannot charge twice."""
     operations = {"stripe": "session_list", "chapa": "verify", "paystack": "verify"}
     blind = {"fault": "before", "provider": provider, "operation": operations[provider], "times": 2}
@@ -119,7 +119,7 @@ def test_a_second_sending_carries_the_first_ones_reference(gateway: Gateway, pro
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_retried_order_is_the_same_payment(gateway: Gateway, provider: str) -> None:
+def test_retried_request_returns_the_same_payment(gateway: Gateway, provider: str) -> None:
     """The merchant, too, lost its answer, and asks again with its key while the outcome is unknown."""
     gateway.sandbox.control({"rules": rules("answer dropped", provider), "autopay_s": 10})
     key = f"retried-{provider}"

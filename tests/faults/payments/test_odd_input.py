@@ -36,7 +36,7 @@ ODD_NUMBERS = (
 
 @pytest.fixture(autouse=True)
 def _settled(gateway: Gateway) -> Iterator[None]:
-    """What was paid is booked before the next test looks at the books."""
+    """What was paid is posted before the next test checks the ledger."""
     yield
     gateway.quiet()
     while gateway.run_due():
@@ -73,7 +73,7 @@ def _is_told(gateway: Gateway, answer: requests.Response, before: int, what: obj
 
 
 @pytest.mark.parametrize("provider", ["mpesa", "cpay"])
-def test_odd_amounts(gateway: Gateway, provider: str) -> None:
+def test_unusual_amounts(gateway: Gateway, provider: str) -> None:
     for number in ODD_NUMBERS:
         before = _count(gateway)
         body = json.dumps(_order(provider)).replace('"amount": 100', f'"amount": {number}')
@@ -81,7 +81,7 @@ def test_odd_amounts(gateway: Gateway, provider: str) -> None:
     assert gateway.get("/payments").status_code == 200
 
 
-def test_odd_texts(gateway: Gateway) -> None:
+def test_unusual_texts(gateway: Gateway) -> None:
     """In each field by itself."""
     for odd in ODD_TEXTS:
         for more in (
@@ -99,7 +99,7 @@ def test_odd_texts(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_odd_texts_go_to_the_provider(gateway: Gateway, provider: str) -> None:
+def test_unusual_texts_reach_the_provider(gateway: Gateway, provider: str) -> None:
     """Whatever a merchant may write; in all fields at once."""
     for odd in ODD_TEXTS:
         before = _count(gateway)
@@ -116,7 +116,7 @@ def test_an_order_id_of_any_shape(gateway: Gateway, provider: str) -> None:
         assert answer.status_code == 201, answer.text[:300]
 
 
-def test_odd_numbers_in_metadata_come_back(gateway: Gateway) -> None:
+def test_unusual_numbers_in_metadata_are_preserved(gateway: Gateway) -> None:
     for number in (
         "1e300",
         "-1e-300",
@@ -139,7 +139,7 @@ def test_odd_numbers_in_metadata_come_back(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("word", [LONG, "a\tb", "é", "", "\x7f"])
-def test_odd_keys(gateway: Gateway, word: str) -> None:
+def test_unusual_idempotency_keys(gateway: Gateway, word: str) -> None:
     before = _count(gateway)
     headers = gateway.headers | {"Idempotency-Key": word.encode("utf-8")}
     url = f"{gateway.url}/payments/initialize"
@@ -148,7 +148,7 @@ def test_odd_keys(gateway: Gateway, word: str) -> None:
     assert _count(gateway) == before
 
 
-def test_odd_lists(gateway: Gateway) -> None:
+def test_unusual_list_queries(gateway: Gateway) -> None:
     for query in (
         "cursor=x", "cursor=" + "0" * 32, "cursor={" + "f" * 32 + "}", "cursor=urn:uuid:" + "f" * 32, f"cursor={'１' * 32}",
         f"provider={LONG}", "provider=VISA", "status=%00", "status=nothing", f"customer_id={LONG}", "page=0", "page=-1",
@@ -165,7 +165,7 @@ def test_odd_lists(gateway: Gateway) -> None:
             assert 400 <= answer.status_code < 500, (word, path, answer.status_code)
 
 
-def test_odd_refunds(gateway: Gateway) -> None:
+def test_unusual_refunds(gateway: Gateway) -> None:
     payment_id = gateway.begin("stripe", 100)
     gateway.settle(payment_id)
     for number in ODD_NUMBERS:
@@ -232,8 +232,8 @@ def _bodies() -> list[bytes]:
     ]
 
 
-@pytest.mark.parametrize("provider", [*HTTP_PROVIDERS, "visa", "nobody"])
-def test_odd_callbacks(gateway: Gateway, provider: str) -> None:
+@pytest.mark.parametrize("provider", [*HTTP_PROVIDERS, "visa", "unknown"])
+def test_unusual_callbacks(gateway: Gateway, provider: str) -> None:
     """Signed ones, too: a provider that writes something strange must hear 4xx, or be understood."""
     payment_id = gateway.begin("mpesa", 100)
     (attempt,) = gateway.attempts(payment_id)

@@ -71,7 +71,7 @@ def payment_id(gateway: Gateway) -> Any:
         _set_state(gateway, attempt, "failed")
 
 
-def test_two_claims_at_once(gateway: Gateway, payment_id: str) -> None:
+def test_simultaneous_attempts_start_once(gateway: Gateway, payment_id: str) -> None:
     """Breaks when both begin: both would be sent, and the customer charged twice."""
     bound = _bound(gateway)
     let = concurrently(SIMULTANEOUS, lambda number: _claim(gateway, payment_id, number + 2, bound))
@@ -81,14 +81,14 @@ def test_two_claims_at_once(gateway: Gateway, payment_id: str) -> None:
 
 
 @pytest.mark.parametrize("state", ATTEMPT_STATES)
-def test_beside_which_another_may_begin(gateway: Gateway, payment_id: str, state: str) -> None:
+def test_states_that_allow_another_attempt(gateway: Gateway, payment_id: str, state: str) -> None:
     """Breaks when a state that may still be paid, or is, is not counted as alive."""
     (first,) = gateway.attempts(payment_id)
     _set_state(gateway, first, state)
     assert _claim(gateway, payment_id, 2, _bound(gateway)) == (state not in ALIVE)
 
 
-def test_what_ended_does_not_come_alive_beside_another(gateway: Gateway, payment_id: str) -> None:
+def test_ended_attempt_does_not_reopen_beside_another(gateway: Gateway, payment_id: str) -> None:
     """Breaks when an attempt that was given up can be called paid while the next one is on its way."""
     (first,) = gateway.attempts(payment_id)
     assert _claim(gateway, payment_id, 2, _bound(gateway))

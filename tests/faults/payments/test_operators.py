@@ -37,7 +37,7 @@ def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway, provider:
             assert "being sent" in refused(gateway, "payments", "declare-refund", refund_id, word)
     finally:
         sender.join()
-    if provider != "pesapal":  # which waits for somebody in its dashboard
+    if provider != "pesapal":  # which waits for approval in its dashboard
         assert gateway.settle(payment_id, until=("refunded",), hours=1)["status"] == "refunded"
     else:
         operator(gateway, "payments", "declare-refund", refund_id, "failed")
@@ -49,7 +49,9 @@ class _Full(Bulkheads):
         return False
 
 
-def test_what_was_never_sent_was_not_collected(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsent_attempt_cannot_be_declared_collected(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Breaks when the receipt is kept all the same: a later refund would be asked for under another payment's."""
     with monkeypatch.context() as patched:
         patched.setitem(gateway.app.extensions, "bulkheads", _Full(1))
@@ -65,9 +67,7 @@ def test_what_was_never_sent_was_not_collected(gateway: Gateway, monkeypatch: py
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_was_never_sent_was_not_returned(
-    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unsent_refund_cannot_be_declared_returned(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     payment_id = gateway.begin("stripe", 100)
     assert gateway.settle(payment_id)["status"] == "completed"
     with monkeypatch.context() as patched:
@@ -83,7 +83,7 @@ def test_a_refund_that_was_never_sent_was_not_returned(
 
 
 @pytest.mark.parametrize("command", ["declare-refund", "declare", "accept", "give-back", "reviewed"])
-def test_commands_about_nothing(gateway: Gateway, command: str) -> None:
+def test_commands_for_unknown_ids(gateway: Gateway, command: str) -> None:
     """A sentence, no traceback."""
     words = {"declare-refund": ["failed"], "declare": ["failed"]}.get(command, [])
     assert refused(gateway, "payments", command, uuid.uuid4(), *words).startswith("Error: ")

@@ -1,10 +1,10 @@
-"""Fifty requests with one key, four ways of hearing the same news, cancels against a customer who pays: one thing happens.
+"""Fifty requests with one key, four sources of the same outcome, cancels while a customer pays: one thing happens.
 
-Over real HTTP, to the application and to the simulators, whose own books say what was really collected.
+Over real HTTP, to the application and to the simulators, whose books record what was really collected.
 
 Seen failing when `begin` lets a claimed key through, when a key's scope leaves out the tenant or its fingerprint the
 body, when payments are not locked before something is applied to them or reserved on them, when copies of a callback
-are stored as news of their own, and when `cancel` does not ask the provider.
+are stored as provider events of their own, and when `cancel` does not ask the provider.
 """
 
 from __future__ import annotations
@@ -102,8 +102,10 @@ def test_one_key_is_one_charge(gateway: Gateway, provider: str) -> None:
     _assert_paid_once(gateway, payment_id, provider)
 
 
-def test_everybody_waits_for_a_slow_provider(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first is under way at the provider when the others come: they are told so, nobody sends again."""
+def test_requests_with_the_same_key_wait_for_a_slow_provider(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is at the provider when the others arrive: they are answered so, and nothing is sent again."""
     key = new_key()
     call = _call(gateway, "paystack", 100, key)
     with gateway.app.app_context():
@@ -145,7 +147,7 @@ def test_another_body_under_the_same_key_is_refused(gateway: Gateway) -> None:
     _assert_paid_once(gateway, payment_id, "chapa", amounts[1 - loser])
 
 
-def test_the_same_key_of_two_tenants_is_two_payments(gateway: Gateway) -> None:
+def test_same_key_of_two_tenants_creates_two_payments(gateway: Gateway) -> None:
     key, other = new_key(), make_merchant(gateway.app)
     mine = _call(gateway, "paystack", 100, key)
     theirs = _call(gateway, "paystack", 100, key, token=other.api_key)
@@ -160,7 +162,7 @@ def test_the_same_key_of_two_tenants_is_two_payments(gateway: Gateway) -> None:
     assert charge == 100
 
 
-# --- one piece of news, from everywhere
+# --- one outcome from several sources
 
 
 def _callbacks_of(gateway: Gateway, since: int) -> list[dict[str, Any]]:
@@ -184,8 +186,8 @@ def _run_jobs(gateway: Gateway) -> int:
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_verify_callbacks_and_inquiries_race_to_one_booking(gateway: Gateway, provider: str) -> None:
-    """The customer has paid and nobody was told; then everybody hears of it at the same moment."""
+def test_racing_verify_callbacks_and_inquiries_post_once(gateway: Gateway, provider: str) -> None:
+    """The customer has paid and no callback came; then every source reports it at the same moment."""
     known = max([0, *(found["id"] for found in gateway.sandbox.callbacks())])
     gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
     payment_id = gateway.begin(provider)
@@ -217,7 +219,7 @@ def test_verify_callbacks_and_inquiries_race_to_one_booking(gateway: Gateway, pr
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-def test_fifty_copies_of_a_callback_are_one_event(gateway: Gateway, provider: str) -> None:
+def test_fifty_copies_of_a_callback_are_stored_as_one_event(gateway: Gateway, provider: str) -> None:
     known = max([0, *(found["id"] for found in gateway.sandbox.callbacks())])
     gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
     payment_id = gateway.begin(provider)
@@ -236,7 +238,7 @@ def test_fifty_copies_of_a_callback_are_one_event(gateway: Gateway, provider: st
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "pesapal"])
-def test_cancels_against_a_customer_who_pays(gateway: Gateway, provider: str) -> None:
+def test_cancel_racing_with_a_payment(gateway: Gateway, provider: str) -> None:
     """Twenty cancels at once, a little before, while and after the customer pays: cancelled and uncharged, or paid."""
     for number in range(6):
         gateway.sandbox.control({"autopay_s": 0.4})
@@ -250,7 +252,7 @@ def test_cancels_against_a_customer_who_pays(gateway: Gateway, provider: str) ->
         statuses = Counter(answer.status for answer in answers)
         assert set(statuses) <= {200, 400, 409, 503}, statuses
         status = gateway.settle(payment_id)["status"]
-        # failed: Stripe's own news of the session we ended came before its answer to us.
+        # failed: Stripe's own callback about the session we ended came before its answer.
         assert status in ("cancelled", "completed", "failed"), status
         assert gateway.charged(payment_id) == ([Decimal(100)] if status == "completed" else [])
         assert bool(statuses[200]) <= (status == "cancelled"), "a cancel was promised and the customer paid"

@@ -43,7 +43,7 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
 TABLE: Final = MappingProxyType({
     "answer dropped":       dict.fromkeys(HTTP_PROVIDERS, BACK),
     "5xx after":            dict.fromkeys(HTTP_PROVIDERS, BACK),
-    # Only Stripe's list proves by the horizon that there is none; elsewhere a person decides.
+    # Only Stripe's list proves at the horizon that there is none; elsewhere an operator decides.
     "5xx before":           dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NEVER_CAME},
     "callback lost":        dict.fromkeys(HTTP_PROVIDERS, BACK),
     "callback three times": dict.fromkeys(HTTP_PROVIDERS, BACK),
@@ -81,7 +81,7 @@ def test_a_refund_ends_in_the_providers_true_state(gateway: Gateway, provider: s
     gateway.assert_ledger_matches_providers()
 
 
-def test_what_never_came_may_be_asked_for_again(gateway: Gateway) -> None:
+def test_refund_that_did_not_happen_can_be_requested_again(gateway: Gateway) -> None:
     payment_id = paid(gateway, "stripe")
     gateway.sandbox.control(
         {"rules": [{"fault": "before", "provider": "stripe", "operation": "refund", "times": 1}]}
@@ -95,7 +95,7 @@ def test_what_never_came_may_be_asked_for_again(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_while_a_refund_is_unknown_no_other_is_sent(gateway: Gateway) -> None:
+def test_no_second_refund_is_sent_while_one_is_unknown(gateway: Gateway) -> None:
     """The first may have arrived: its amount stays held, and the customer is never paid back twice."""
     payment_id = paid(gateway, "paystack")
     gateway.sandbox.control(
@@ -108,7 +108,7 @@ def test_while_a_refund_is_unknown_no_other_is_sent(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("word", ["returned", "failed"])
-def test_a_person_ends_a_refund_nobody_can_be_asked_about(gateway: Gateway, word: str) -> None:
+def test_operator_ends_a_refund_without_an_inquiry(gateway: Gateway, word: str) -> None:
     payment_id = paid(gateway, "mpesa")
     fault = "after" if word == "returned" else "before"
     rules = [
@@ -128,7 +128,7 @@ def test_a_person_ends_a_refund_nobody_can_be_asked_about(gateway: Gateway, word
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_crowd_never_gets_back_more_than_was_paid(gateway: Gateway, provider: str) -> None:
+def test_simultaneous_refunds_never_exceed_the_payment(gateway: Gateway, provider: str) -> None:
     """Twenty at once under twenty keys, for 40 of 100 each where a provider refunds in parts."""
     payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
     amount = 40 if provider in REPEATABLE else None
@@ -144,7 +144,7 @@ def test_a_crowd_never_gets_back_more_than_was_paid(gateway: Gateway, provider: 
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_crowd_with_one_key_refunds_once(gateway: Gateway, provider: str) -> None:
+def test_simultaneous_refunds_with_one_key_refund_once(gateway: Gateway, provider: str) -> None:
     payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
     key = f"one-key-{payment_id}"
     answers = concurrently(20, lambda _: gateway.refund(payment_id, key=key))

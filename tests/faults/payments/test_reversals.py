@@ -1,5 +1,5 @@
-"""A provider takes a payment back while a refund of it is under way: nothing is booked twice, a person sees it, and what
-that person says makes the books true.
+"""A provider reverses a payment while a refund of it is open: nothing is posted twice, the payment needs review, and the
+operator's decision makes the ledger match the provider.
 
 Seen failing when the reversal is booked beside the open refund, when it is dropped, and when the refund's end hides it.
 """
@@ -51,7 +51,7 @@ def _is_taken_back(
     *,
     state: State = State.REVERSED,
 ) -> None:
-    """Chapa's books and its news say so."""
+    """Chapa's book and its callback report it."""
     monkeypatch.setattr(chapa, "_inquire", lambda _: Result(state))
     callback = {
         "event": "charge.reversed", "status": "reversed", "tx_ref": attempt.reference, "reference": attempt.receipt,
@@ -75,7 +75,7 @@ def _refund(gateway: Gateway, payment_id: str) -> Any:
 
 
 def _hold_back(gateway: Gateway, payment_id: str) -> None:
-    """The refund's own job comes after the news."""
+    """The refund's own job runs after the callback."""
     late = "UPDATE jobs SET run_at = run_at + interval '1 hour' WHERE kind = 'refund.drive' AND ref = :ref RETURNING 1"
     with gateway.app.app_context():
         transaction(
@@ -84,13 +84,15 @@ def _hold_back(gateway: Gateway, payment_id: str) -> None:
 
 
 def _read_news(gateway: Gateway) -> None:
-    """Until nothing is held against the provider's books any more."""
+    """Until the ledger matches the provider's book."""
     for _ in range(8):
         gateway.run_due()
         gateway.advance(4)
 
 
-def test_without_a_refund_it_is_booked(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any) -> None:
+def test_reversal_without_a_refund_is_posted(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any
+) -> None:
     payment_id, attempt = _paid(gateway)
     before = gateway.balance(CLEARING)
     _is_taken_back(gateway, monkeypatch, chapa, attempt)
@@ -104,10 +106,10 @@ def test_without_a_refund_it_is_booked(gateway: Gateway, monkeypatch: pytest.Mon
 
 @pytest.mark.usefixtures("one_place")
 @pytest.mark.parametrize("reported", [State.REVERSED, State.REFUNDED])
-def test_the_refund_fails_because_the_money_is_gone(
+def test_refund_after_a_reversal_fails(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
 ) -> None:
-    """Breaks when the news is forgotten before the refund has ended: the merchant keeps what the provider took."""
+    """Breaks when the callback is dropped before the refund has ended: the merchant keeps money that the provider reversed."""
     payment_id, attempt = _paid(gateway)
     before = gateway.balance(CLEARING)
     _open_refund(gateway, payment_id, 40)
@@ -140,11 +142,11 @@ def test_the_refund_fails_because_the_money_is_gone(
 
 @pytest.mark.usefixtures("one_place")
 @pytest.mark.parametrize("reported", [State.REVERSED, State.REFUNDED])
-def test_the_refund_is_done_and_the_rest_was_taken(
+def test_reversal_of_the_rest_after_a_refund(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
 ) -> None:
     """Breaks when the part that was refunded is taken from the merchant a second time. Where the provider's word is clear
-    a person is asked; elsewhere it may mean our refund."""
+    the payment needs review; elsewhere it may mean our refund."""
     payment_id, attempt = _paid(gateway)
     before = gateway.balance(CLEARING)
     _open_refund(gateway, payment_id, 40)
@@ -164,7 +166,9 @@ def test_the_refund_is_done_and_the_rest_was_taken(
 
 
 @pytest.mark.usefixtures("one_place")
-def test_the_reversal_was_the_refund(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any) -> None:
+def test_reversal_that_is_the_refund_itself(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any
+) -> None:
     """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is booked beside the refund."""
     payment_id, attempt = _paid(gateway)
     _open_refund(gateway, payment_id, None)

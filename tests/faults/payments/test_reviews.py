@@ -1,4 +1,4 @@
-"""What waits for a person stays visible until that person has looked, and nobody else can put it there or hide it."""
+"""A payment in review stays listed until an operator has decided; customers can neither cause nor hide a review."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def _dispute(gateway: Gateway, attempt: Any) -> None:
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])
-def test_a_refund_does_not_hide_a_dispute(gateway: Gateway, fault: str) -> None:
-    """Breaks when the refund's lost answer takes the dispute's place, and is then settled: nobody answers the bank."""
+def test_refund_does_not_hide_a_dispute(gateway: Gateway, fault: str) -> None:
+    """Breaks when the refund's lost answer replaces the dispute as the review's reason and is then resolved: the dispute is missed."""
     payment_id, attempt = _paid(gateway, "stripe")
     _dispute(gateway, attempt)
     assert gateway.payment(payment_id)["review"] == "dispute"
     rules = [
         {"fault": fault, "provider": "stripe", "operation": "refund", "times": 1},
-        # And nobody is told for an hour.
+        # The alert stays silent for an hour.
         {"fault": "before", "provider": "stripe", "operation": "refund_list"},
     ]
     gateway.sandbox.control({"rules": rules[:1]})
@@ -57,8 +57,8 @@ def test_a_refund_does_not_hide_a_dispute(gateway: Gateway, fault: str) -> None:
     assert gateway.payment(payment_id)["review"] is None
 
 
-def test_what_is_still_open_is_not_reviewed_away(gateway: Gateway) -> None:
-    """Breaks when `reviewed` takes a payment off the list whose end nobody knows: no job asks about it any more."""
+def test_open_payment_cannot_be_marked_reviewed(gateway: Gateway) -> None:
+    """Breaks when `reviewed` removes an open payment from the list: no job follows it up any more."""
     gateway.sandbox.control(
         {"rules": [{"fault": "before", "provider": "pesapal", "operation": "order", "times": 1}]}
     )
@@ -71,7 +71,7 @@ def test_what_is_still_open_is_not_reviewed_away(gateway: Gateway) -> None:
     assert gateway.payment(payment_id)["review"] is None
 
 
-def test_a_refund_that_is_open_is_not_reviewed_away(gateway: Gateway) -> None:
+def test_open_refund_cannot_be_marked_reviewed(gateway: Gateway) -> None:
     payment_id, _ = _paid(gateway, "pesapal")
     gateway.sandbox.control({"rules": [{"fault": "before", "provider": "pesapal", "operation": "refund"}]})
     assert gateway.refund(payment_id).status_code == 200
@@ -84,7 +84,7 @@ def test_a_refund_that_is_open_is_not_reviewed_away(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_customer_cannot_put_a_payment_before_a_person(gateway: Gateway) -> None:
+def test_customer_cannot_cause_a_review(gateway: Gateway) -> None:
     """Breaks when an unsigned note is believed: the customer knows the receipt, and can write the rest."""
     payment_id, attempt = _paid(gateway, "mpesa")
     assert attempt.receipt

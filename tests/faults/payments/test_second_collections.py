@@ -18,7 +18,7 @@ from tests.faults.payments.lost_commits import forget_in_redis
 from tests.support.gateway import Gateway
 
 
-def test_late_money_that_went_back_takes_nothing_from_the_payment(
+def test_refund_of_late_money_does_not_reduce_the_payment(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Paystack calls what was refunded wholly "reversed". Breaks when that word about the late attempt, whose money was

@@ -1,4 +1,4 @@
-"""A process stalls between the commit of `sending` and the call, and wakes up when the world has gone on: it sends nothing.
+"""A process stalls between the commit of `sending` and the call. By the time it continues, the payment has changed: it sends nothing.
 
 Seen failing when the attempt is not looked at again before the call, and when its age is not.
 """
@@ -50,7 +50,7 @@ def _only_payment(gateway: Gateway, key: str) -> str:
 
 @pytest.mark.parametrize("has_read", [False, True])
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack"])
-def test_somebody_else_has_sent(
+def test_stalled_sender_finds_the_attempt_already_sent(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str, has_read: bool
 ) -> None:
     """Breaks when the sleeper sends after the job did, or when what it says ends what the job has sent."""
@@ -74,10 +74,10 @@ def test_somebody_else_has_sent(
 
 @pytest.mark.parametrize("has_read", [False, True])
 @pytest.mark.parametrize("provider", ["mpesa", "pesapal"])
-def test_somebody_has_ended_it(
+def test_stalled_sender_finds_the_attempt_ended(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str, has_read: bool
 ) -> None:
-    """Breaks when the customer is asked for money after a person has declared that nothing was collected."""
+    """Breaks when the customer is charged after an operator has declared that nothing was collected."""
     sent, key = calls(provider, "_charge"), f"ended-{provider}-{has_read}"
 
     def a_person_ends_it() -> None:
@@ -96,7 +96,7 @@ def test_somebody_has_ended_it(
 
 
 @pytest.mark.parametrize("provider", ["mpesa", "stripe"])
-def test_nobody_has_taken_over_yet(
+def test_stalled_sender_finds_the_attempt_expired(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str
 ) -> None:
     """Breaks when a call is begun that would still be under way when others ask, find nothing, and act."""
@@ -124,7 +124,7 @@ def _refund(gateway: Gateway, payment_id: str) -> Any:
 
 @pytest.mark.parametrize("has_read", [False, True])
 @pytest.mark.parametrize("provider", ["mpesa", "stripe", "paystack"])
-def test_somebody_has_ended_the_refund(
+def test_stalled_sender_finds_the_refund_ended(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str, has_read: bool
 ) -> None:
     """Breaks when money is given back after it was released to the merchant."""
@@ -148,7 +148,7 @@ def test_somebody_has_ended_the_refund(
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_leaves_too_late_is_not_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_refund_is_not_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks when a refund is sent while the others already believe that its sender is dead. It may be asked for again."""
     payment_id = gateway.begin("paystack")
     assert gateway.settle(payment_id)["status"] == "completed"

@@ -57,7 +57,7 @@ def _hangs(entered: threading.Event, release: threading.Event) -> Callable[[], F
     return fetch
 
 
-def test_a_token_that_hangs_stops_no_other(
+def test_hanging_token_request_does_not_block_other_accounts(
     app: Flask, redis_server: EmbeddedRedis, release: threading.Event
 ) -> None:
     """Breaks when all tokens share a lock, in the process or in Redis."""
@@ -75,7 +75,7 @@ def test_a_token_that_hangs_stops_no_other(
         assert slow.result(LONG_S) == "of-the-slow-one"
 
 
-def test_one_caller_of_all_processes_fetches(
+def test_one_process_fetches_the_token(
     app: Flask, redis_server: EmbeddedRedis, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when callers of one token do not wait for each other: a provider ends the old token with each new one."""
@@ -110,7 +110,7 @@ def _adapter(gateway: Gateway, name: str, tenant_id: uuid.UUID | None = None) ->
         return provider_accounts.for_tenant(tenant_id or gateway.tenant_id, name).provider
 
 
-def test_payments_of_others_go_on(
+def test_other_providers_and_accounts_continue(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, release: threading.Event
 ) -> None:
     """M-Pesa's token endpoint hangs for the platform's account. Breaks when another provider, or another account, waits for it."""
@@ -199,8 +199,8 @@ def _far_end(name: str) -> Iterator[tuple[Scripted, Provider]]:
 
 @pytest.mark.parametrize("operation", ["charge", "refund"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_nothing_is_sent_with_a_second_left(name: str, operation: str) -> None:
-    """Breaks when a request is begun whose answer nobody would wait for."""
+def test_nothing_is_sent_when_one_second_is_left(name: str, operation: str) -> None:
+    """Breaks when a request is sent whose answer could not arrive in time."""
     with _far_end(name) as (server, provider):
         acts: dict[str, Callable[[], object]] = {
             "charge": lambda: provider.charge(_request(name)),
@@ -260,7 +260,7 @@ def test_a_token_may_not_take_all_of_the_time(
     assert len(left) == 2
 
 
-def test_who_waits_for_a_token_gives_up_in_time(
+def test_waiting_for_a_token_times_out(
     app: Flask, redis_server: EmbeddedRedis, release: threading.Event
 ) -> None:
     """Breaks when a caller waits for another's fetch longer than its own operation has."""

@@ -67,8 +67,8 @@ def test_an_account_that_cannot_be_opened_is_refused_by_name(gateway: Gateway) -
         assert 400 <= noted.status_code < 500
 
 
-def test_it_stops_nothing_but_itself(gateway: Gateway) -> None:
-    """Breaks when one unreadable row takes `auto`, the list of providers, and everybody's reconciliation with it."""
+def test_unusable_account_affects_no_other_account(gateway: Gateway) -> None:
+    """Breaks when one unreadable row breaks `auto`, the list of providers, and all reconciliation."""
     merchant, _ = _with_own_stripe(gateway)
     gateway.sandbox.control({"autopay_s": 5_000})
     stuck = merchant.begin("stripe", 50)
@@ -111,10 +111,12 @@ def test_a_setting_that_cannot_be_read_switches_off_that_provider_alone(settings
 
 
 @pytest.mark.parametrize("provider", ["stripe", "cpay"])
-def test_auto_never_takes_play_money_in_production(settings: dict[str, str], provider: str) -> None:
+def test_auto_never_chooses_a_test_provider_in_production(settings: dict[str, str], provider: str) -> None:
     """Breaks when only a payment by name is stopped: an account stored while test providers were allowed stays."""
     values = (
-        OWN if provider == "stripe" else {"api_key": "key-of-the-shop", "api_secret": "secret-of-the-shop"}
+        OWN
+        if provider == "stripe"
+        else {"api_key": "key-of-the-merchant", "api_secret": "secret-of-the-merchant"}
     )
     allowing = _merchant_app(settings, GATEWAY_ENV="production", ALLOW_TEST_PROVIDERS="true")
     other = make_merchant(allowing)

@@ -119,7 +119,7 @@ def test_a_cut_tail_is_named_by_the_anchor(log_app: Flask, log: Any, kept: int) 
     assert _verify(log_app) == (1, f"Error: Event {kept + 1} is cut: an anchor saw row 10.")
 
 
-def test_a_log_chained_anew_with_the_key_is_caught_by_the_anchor(log_app: Flask, log: Any) -> None:
+def test_log_rewritten_with_the_key_is_detected_by_the_anchor(log_app: Flask, log: Any) -> None:
     """An insider with the key and the database changes row 3 and seals everything after it again."""
     run(log, "UPDATE events SET actor = 'usr_innocent' WHERE seq = 3")
     key, previous = log_app.config["AUDIT_KEY"].encode(), chain.GENESIS

@@ -44,7 +44,7 @@ def test_the_very_first_event_does_not_wait_for_the_sweep(publisher: Publisher, 
     assert _publish(publisher) == ["acc_1"]
 
 
-def test_the_second_event_of_a_fresh_house_does_not_overtake_the_first(
+def test_second_event_of_a_new_installation_does_not_overtake_the_first(
     publisher: Publisher, reader: Any
 ) -> None:
     """Breaks with the same mistake: number 1 lies below the hint and is found a second later, behind number 2."""
@@ -103,7 +103,7 @@ def test_several_skipped_numbers_of_several_objects(
     assert numbers(reader) == [1, 2, 3, 4, 5]
 
 
-def test_a_number_that_was_forgotten_is_found_by_the_sweep(
+def test_skipped_number_is_found_by_the_sweep(
     publisher: Publisher, reader: Any, log_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks without the sweep: the row would stay in the outbox for ever."""

@@ -1,4 +1,4 @@
-"""A shop that calls the Gateway API, an operator who looks after it, and CPay, which needs no network."""
+"""A merchant that calls the Gateway API, an operator, and CPay, which needs no network."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def order(**differing: Any) -> dict[str, Any]:
 
 def make_merchant(app: Flask, client: FlaskClient) -> MerchantClient:
     with app.app_context():
-        tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", "starter")
+        tenant, key = tenants.create_tenant(f"Merchant {secrets.token_hex(4)}", "starter")
     return MerchantClient(client, tenant.id, key)
 
 
@@ -102,7 +102,7 @@ def operator(app: Flask) -> SignedInUser:
 
 @dataclass(frozen=True)
 class CPay:
-    """Plays CPay: sends signed news about a payment."""
+    """Acts as CPay: sends signed callbacks about a payment."""
 
     client: FlaskClient
     secret: str

@@ -71,7 +71,7 @@ def dead_letter(app: Flask, event_id: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_only_operators_come_in(
+def test_admin_routes_need_the_admin_scope(
     app: Flask, client: FlaskClient, merchant: MerchantClient, method: str, path: str
 ) -> None:
     user = make_user(app)

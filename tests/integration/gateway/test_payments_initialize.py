@@ -32,7 +32,7 @@ def count(rows: Callable[..., list[Any]], merchant: MerchantClient) -> int:
     return int(found)
 
 
-def test_an_order_is_answered_as_documented(merchant: MerchantClient) -> None:
+def test_initialize_answers_as_documented(merchant: MerchantClient) -> None:
     answer = merchant.initialize(key="first-order", amount=1000.00)
     body = answer.json
     data = body["data"]
@@ -57,10 +57,10 @@ def test_the_payment_can_be_watched_with_its_token(app: Flask, merchant: Merchan
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "  "}])
-def test_without_a_key_nothing_is_looked_at(
+def test_missing_key_is_refused_before_validation(
     client: FlaskClient, merchant: MerchantClient, headers: dict[str, str]
 ) -> None:
-    for body in (order(), {"provider": "nobody"}):
+    for body in (order(), {"provider": "unknown"}):
         answer = client.post(INITIALIZE, json=body, headers=merchant.headers | headers)
         assert (answer.status_code, answer.json) == (400, MISSING_KEY)
 
@@ -70,7 +70,7 @@ def test_a_key_must_be_printable(merchant: MerchantClient) -> None:
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
-def test_the_same_key_and_order_is_one_payment(
+def test_duplicate_key_replays_the_first_answer(
     merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
     first, again = merchant.initialize(key="twice"), merchant.initialize(key="twice")
@@ -79,7 +79,9 @@ def test_the_same_key_and_order_is_one_payment(
     assert count(rows, merchant) == 1
 
 
-def test_another_spelling_is_the_same_order(merchant: MerchantClient, rows: Callable[..., list[Any]]) -> None:
+def test_equivalent_body_with_the_same_key_is_a_replay(
+    merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
     first = merchant.initialize(key="spelt", amount=1000)
     customer = {"phone": "0700 000-000", "email": "test@example.com", "name": "John Doe"}
     again = merchant.initialize(key="spelt", amount="1000.00", provider="CPay", customer=customer)
@@ -87,7 +89,7 @@ def test_another_spelling_is_the_same_order(merchant: MerchantClient, rows: Call
     assert count(rows, merchant) == 1
 
 
-def test_the_same_key_with_another_order_is_refused(
+def test_same_key_with_another_body_is_refused(
     merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
     merchant.initialize(key="two-orders")
@@ -96,13 +98,13 @@ def test_the_same_key_with_another_order_is_refused(
     assert count(rows, merchant) == 1
 
 
-def test_keys_of_two_tenants_never_meet(merchant: MerchantClient, other_merchant: MerchantClient) -> None:
+def test_keys_are_scoped_to_the_tenant(merchant: MerchantClient, other_merchant: MerchantClient) -> None:
     mine, theirs = merchant.initialize(key="common"), other_merchant.initialize(key="common", amount=5)
     assert (mine.status_code, theirs.status_code) == (201, 201)
     assert mine.json["data"]["id"] != theirs.json["data"]["id"]
 
 
-def test_a_refused_order_leaves_its_key_free(merchant: MerchantClient) -> None:
+def test_refused_request_does_not_use_its_key(merchant: MerchantClient) -> None:
     assert merchant.initialize(key="free", amount=-1).status_code == 400
     answer = merchant.initialize(key="free")
     assert answer.status_code == 201 and "Idempotent-Replayed" not in answer.headers
@@ -140,7 +142,7 @@ def app_alone(settings: dict[str, str]) -> Flask:
 
 @pytest.mark.parametrize("provider", ["mpesa", "stripe", "visa", "chapa", "paystack", "pesapal", "auto"])
 @pytest.mark.parametrize("currency", ["KES", "ETB", "NGN", "USD", "KWD", "JPY"])
-def test_a_provider_that_does_not_run_is_never_our_500(
+def test_unavailable_provider_is_not_answered_with_500(
     app_alone: Flask, provider: str, currency: str
 ) -> None:
     """An order is either not for this provider (400) or does not reach it (502)."""
@@ -158,7 +160,7 @@ def test_a_provider_that_does_not_run_is_never_our_500(
         assert (answer.status_code, body["success"], data["status"]) == (502, False, "failed")
 
 
-def test_a_user_is_no_merchant(app: Flask, client: FlaskClient) -> None:
+def test_users_cannot_initialize_payments(app: Flask, client: FlaskClient) -> None:
     headers = make_user(app).headers | {"Idempotency-Key": "user"}
     answer = client.post(INITIALIZE, json=order(), headers=headers)
     assert answer.status_code == 403 and answer.json["success"] is False
@@ -167,17 +169,17 @@ def test_a_user_is_no_merchant(app: Flask, client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     "headers", [{}, {"X-TENANT-API-KEY": "mlp_nobody"}, {"Authorization": "Bearer mlp_x"}]
 )
-def test_nobody_pays_nothing(client: FlaskClient, headers: dict[str, str]) -> None:
+def test_missing_credential_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
     answer = client.post(INITIALIZE, json=order(), headers=headers | {"Idempotency-Key": "x"})
     assert answer.status_code == 401 and answer.json["success"] is False
 
 
-def test_a_bearer_key_is_as_good(client: FlaskClient, merchant: MerchantClient) -> None:
+def test_api_key_is_accepted_as_bearer(client: FlaskClient, merchant: MerchantClient) -> None:
     headers = {"Authorization": f"Bearer {merchant.key}", "Idempotency-Key": "bearer"}
     assert client.post(INITIALIZE, json=order(), headers=headers).status_code == 201
 
 
-def test_metadata_comes_back_as_it_was_sent(merchant: MerchantClient) -> None:
+def test_metadata_is_returned_unchanged(merchant: MerchantClient) -> None:
     metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
     data = merchant.paid(metadata=metadata)
     assert json.loads(json.dumps(merchant.get(f"/{data['id']}").json["data"]["metadata"])) == metadata

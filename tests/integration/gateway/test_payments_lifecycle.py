@@ -25,7 +25,7 @@ def test_a_payment_is_read_as_it_was_answered(merchant: MerchantClient) -> None:
     ("method", "end"),
     [("GET", ""), ("GET", "/refunds"), ("POST", "/verify"), ("POST", "/refund"), ("POST", "/cancel")],
 )
-def test_somebody_elses_payment_is_nobodys(
+def test_another_tenants_payment_is_not_found(
     merchant: MerchantClient, other_merchant: MerchantClient, method: str, end: str
 ) -> None:
     theirs = other_merchant.paid()["id"]
@@ -65,7 +65,7 @@ def test_verify_of_a_lost_answer_finds_the_money(merchant: MerchantClient) -> No
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "completed")
 
 
-def test_verify_decides_nothing_when_nobody_can_tell(merchant: MerchantClient) -> None:
+def test_verify_leaves_an_unknown_outcome_open(merchant: MerchantClient) -> None:
     """CPay never says what became of 7122. Breaks when silence is taken for a no."""
     payment_id = merchant.initialize(amount=7122).json["data"]["id"]
     answer = merchant.post(f"/{payment_id}/verify")
@@ -73,7 +73,7 @@ def test_verify_decides_nothing_when_nobody_can_tell(merchant: MerchantClient) -
     assert merchant.get(f"/{payment_id}").json["data"]["status"] == "processing"
 
 
-def test_cancel_takes_back_what_waits_and_nothing_else(merchant: MerchantClient) -> None:
+def test_cancel_applies_to_pending_payments_only(merchant: MerchantClient) -> None:
     waiting, paid = merchant.waiting()["id"], merchant.paid()["id"]
     answer = merchant.post(f"/{waiting}/cancel")
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "cancelled")
@@ -137,7 +137,7 @@ def test_a_refund_without_a_body_is_a_full_one(merchant: MerchantClient) -> None
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "refunded")
 
 
-def test_a_declined_refund_is_402_and_gives_nothing_back(merchant: MerchantClient) -> None:
+def test_declined_refund_answers_402_and_refunds_nothing(merchant: MerchantClient) -> None:
     payment_id = merchant.paid(amount=7301)["id"]
     answer = merchant.refund(payment_id, amount=7224)
     assert answer.status_code == 402 and answer.json["success"] is False

@@ -101,7 +101,7 @@ def test_a_user_sees_wallet_payments_in_the_same_envelope(app: Flask, client: Fl
         assert client.get(f"/api/v1/payments?{query}", headers=sender.headers).status_code == 400
 
 
-def test_nobody_sees_nothing(client: FlaskClient) -> None:
+def test_list_without_a_credential_is_refused(client: FlaskClient) -> None:
     answer = client.get("/api/v1/payments")
     assert answer.status_code == 401 and answer.json["success"] is False
 

@@ -15,11 +15,11 @@ SIMULTANEOUS = 12
 
 
 def anew(app: Flask, merchant: MerchantClient) -> MerchantClient:
-    """The same shop on a client of its own: test clients are not shared by threads."""
+    """The same merchant with a client of its own: test clients are not shared by threads."""
     return MerchantClient(app.test_client(), merchant.tenant_id, merchant.key)
 
 
-def test_a_crowd_with_one_key_is_one_payment(
+def test_simultaneous_requests_with_one_key_create_one_payment(
     app: Flask, merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
     """Breaks when the key is looked up before it is claimed."""
@@ -32,7 +32,7 @@ def test_a_crowd_with_one_key_is_one_payment(
     assert merchant.initialize(key="crowd").json["data"]["id"] in printed
 
 
-def test_a_crowd_of_refunds_gives_back_what_was_paid_and_no_more(
+def test_simultaneous_refunds_never_exceed_the_payment(
     app: Flask, merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
     """400 of 1,000 each: two may, whatever the order. Breaks when what is left is read without the payment's lock."""

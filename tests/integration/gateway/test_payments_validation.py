@@ -64,7 +64,9 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_order_that_is_none(merchant: MerchantClient, rows: Callable[..., list[Any]], name: str) -> None:
+def test_invalid_payment_requests(
+    merchant: MerchantClient, rows: Callable[..., list[Any]], name: str
+) -> None:
     differing, path, message = WRONG[name]
     answer = merchant.initialize(**differing)
     body = answer.json
@@ -79,7 +81,7 @@ def test_an_order_that_is_none(merchant: MerchantClient, rows: Callable[..., lis
     assert rows("SELECT id FROM payments WHERE tenant_id = :id", id=merchant.tenant_id) == []
 
 
-def test_everything_wrong_is_told_at_once(merchant: MerchantClient) -> None:
+def test_all_validation_errors_are_reported_together(merchant: MerchantClient) -> None:
     answers = merchant.initialize(amount=0, provider="x", customer={}, colour="red").json["details"]
     assert set(answers) == {"amount", "provider", "customer", "colour"}
     concurrently = merchant.initialize(amount="1.001", customer={"phone": "12"}).json["details"]
@@ -109,13 +111,13 @@ def test_return_addresses(merchant: MerchantClient, url: str) -> None:
     assert merchant.initialize(return_url=url).status_code == 201
 
 
-def test_empty_words_are_no_words(merchant: MerchantClient) -> None:
+def test_blank_texts_count_as_missing(merchant: MerchantClient) -> None:
     data = merchant.paid(customer=CUSTOMER | {"id": "", "name": ""})
     assert (data["customer"]["id"], data["customer"]["name"]) == (None, None)
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b'{"amount":1,"amount":2}', b'{"amount":NaN}', b"\xff"])
-def test_a_body_that_is_no_object(merchant: MerchantClient, raw: bytes) -> None:
+def test_body_must_be_an_object(merchant: MerchantClient, raw: bytes) -> None:
     headers = merchant.headers | {"Idempotency-Key": "raw"}
     answer = merchant.client.post(INITIALIZE, data=raw, headers=headers, content_type="application/json")
     assert answer.status_code == 400 and answer.json["success"] is False and answer.json["error"]
@@ -140,7 +142,7 @@ REFUNDS: dict[str, tuple[dict[str, Any], str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", REFUNDS)
-def test_a_refund_that_is_none(merchant: MerchantClient, name: str) -> None:
+def test_invalid_refunds(merchant: MerchantClient, name: str) -> None:
     body, field, message = REFUNDS[name]
     payment = merchant.paid()
     answer = merchant.refund(payment["id"], **body)

@@ -1,4 +1,4 @@
-"""Callbacks over HTTP: signed news is kept, acknowledged and acted on once; everything else changes nothing."""
+"""Callbacks over HTTP: a signed callback is stored, acknowledged and applied once; everything else changes nothing."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def nothing_kept(rows: Callable[..., list[Any]]) -> Any:
     assert rows("SELECT count(*) FROM provider_events") == before
 
 
-def test_signed_news_completes_a_payment(
+def test_signed_callback_completes_a_payment(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
     payment = merchant.waiting()
@@ -44,7 +44,7 @@ def test_signed_news_completes_a_payment(
     assert status_of(merchant, payment) == "completed"
 
 
-def test_signed_news_tells_what_a_lost_answer_did_not(
+def test_signed_callback_resolves_a_lost_answer(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
     payment = merchant.initialize(amount=7001).json["data"]
@@ -54,7 +54,7 @@ def test_signed_news_tells_what_a_lost_answer_did_not(
     assert status_of(merchant, payment) == "completed"
 
 
-def test_repeated_news_is_one_payment(
+def test_repeated_callback_is_applied_once(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
     payment = merchant.waiting()
@@ -79,7 +79,7 @@ def test_a_forged_callback_is_401_and_changes_nothing(
     assert status_of(merchant, payment) == "processing"
 
 
-def test_a_signature_of_another_body_is_forged(
+def test_signature_of_another_body_is_refused(
     merchant: MerchantClient, cpay: CPay, nothing_kept: None
 ) -> None:
     payment = merchant.waiting()
@@ -95,7 +95,7 @@ def test_a_signature_of_another_body_is_forged(
     assert cpay.send(signed).status_code == 401 and captured
 
 
-def test_news_of_another_amount_completes_nothing(
+def test_callback_with_another_amount_does_not_complete_the_payment(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
     payment = merchant.waiting()
@@ -104,7 +104,7 @@ def test_news_of_another_amount_completes_nothing(
     assert status_of(merchant, payment) != "completed"
 
 
-def test_news_of_an_unknown_reference_is_kept_and_ignored(
+def test_callback_with_unknown_reference_is_stored_and_ignored(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
     body = cpay.callback(
@@ -122,7 +122,7 @@ def test_news_of_an_unknown_reference_is_kept_and_ignored(
 @pytest.mark.parametrize(
     "path", ["nobody", "MPESA", "c-pay", "cpay/", "cpay/a/b", "cpay/ä", "cpay/%00", "%00", "x" * 99]
 )
-def test_unknown_places_are_404(cpay: CPay, nothing_kept: None, path: str) -> None:
+def test_unknown_webhook_paths_are_404(cpay: CPay, nothing_kept: None, path: str) -> None:
     answer = cpay.send(b"{}", path=f"/api/v1/webhooks/{path}")
     assert answer.status_code == 404 and answer.json["success"] is False
 
@@ -148,7 +148,7 @@ def test_signed_nonsense_is_400(cpay: CPay, nothing_kept: None, body: bytes) -> 
 @pytest.mark.parametrize(
     "body", [b"", b"a=1&b=2", b'{"a":', b"\x00\xff", b'{"Body":{"stkCallback":[]}}', b'{"event":{}}']
 )
-def test_nonsense_is_never_our_fault(
+def test_malformed_callbacks_are_never_500(
     client: FlaskClient, provider: str, content_type: str, body: bytes
 ) -> None:
     path = f"/api/v1/webhooks/{provider}"
@@ -169,12 +169,12 @@ def test_nul_characters_are_refused(client: FlaskClient, nothing_kept: None) -> 
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
-def test_looking_whether_the_address_exists_changes_nothing(client: FlaskClient, nothing_kept: None) -> None:
+def test_probing_the_webhook_url_changes_nothing(client: FlaskClient, nothing_kept: None) -> None:
     assert client.head("/api/v1/webhooks/pesapal?OrderTrackingId=x").status_code == 200
 
 
 @pytest.mark.parametrize("word", ["events", "statistics", "dead-letter-queue"])
-def test_operators_words_are_no_providers(client: FlaskClient, word: str) -> None:
+def test_operation_names_are_not_providers(client: FlaskClient, word: str) -> None:
     assert client.get(f"/api/v1/webhooks/{word}").status_code == 401
     assert client.post(f"/api/v1/webhooks/{word}").status_code == 405
     assert client.post(f"/api/v1/webhooks/{word}/x").status_code == 404
@@ -185,15 +185,15 @@ def test_other_methods_are_405(client: FlaskClient) -> None:
     assert answer.status_code == 405 and "POST" in answer.headers["Allow"]
 
 
-def test_what_strangers_sent_is_forgotten_after_a_week(
+def test_anonymous_callbacks_are_deleted_after_a_week(
     client: FlaskClient, rows: Callable[..., list[Any]], run_due_jobs: Callable[[], int]
 ) -> None:
-    """Breaks when nobody looks, and whoever invents order numbers fills the disk."""
-    callback = {"OrderTrackingId": "nobody-s", "OrderNotificationType": "IPNCHANGE"}
+    """Breaks when anonymous callbacks are kept for ever: invented order numbers would fill the disk."""
+    callback = {"OrderTrackingId": "invented", "OrderNotificationType": "IPNCHANGE"}
     sent = client.post("/api/v1/webhooks/pesapal", json=callback)
     assert sent.status_code == 200
     run_due_jobs()
-    mine = "SELECT state FROM provider_events WHERE provider_reference = 'nobody-s'"
+    mine = "SELECT state FROM provider_events WHERE provider_reference = 'invented'"
     assert rows(mine) == [("ignored",)]
     clock.travel(timedelta(days=6))
     run_due_jobs()

@@ -12,7 +12,7 @@ from tests.support.factories import SignedInUser, make_user, make_wallet
 
 @dataclass(frozen=True)
 class Payer:
-    """Somebody who can pay, and somebody to be paid."""
+    """A payer and a payee."""
 
     user: SignedInUser
     wallet: str

@@ -133,7 +133,7 @@ def test_claims_that_are_wrong(client: FlaskClient, user: SignedInUser, differin
 
 
 def test_claims_give_no_rights(client: FlaskClient, app: Flask, user: SignedInUser) -> None:
-    """A signed token of one user with the session of another is nobody's."""
+    """A signed token of one user with the session of another is refused."""
     other = make_user(app)
     token = _signed(_claims(user, sid=other.session_id.hex))
     assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
@@ -184,11 +184,11 @@ def test_a_disabled_user(client: FlaskClient, app: Flask, payer) -> None:
     )
 
 
-def test_a_session_nobody_has(client: FlaskClient, user: SignedInUser) -> None:
+def test_unknown_session_is_refused(client: FlaskClient, user: SignedInUser) -> None:
     token = _signed(_claims(user, sid=uuid.uuid4().hex))
     assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
 
 
-def test_the_gateway_s_list_says_it_in_its_own_shape(client: FlaskClient) -> None:
+def test_gateway_list_uses_its_own_error_format(client: FlaskClient) -> None:
     answer = client.get("/api/v1/payments")
     assert answer.status_code == 401 and answer.get_json()["success"] is False

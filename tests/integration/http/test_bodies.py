@@ -94,7 +94,7 @@ def test_bodies(client: FlaskClient, payer, nothing_paid, path: str, body: bytes
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/v1/auth/register"])
-def test_bodies_of_strangers(client: FlaskClient, path: str, body: bytes) -> None:
+def test_bodies_without_a_token_are_not_read(client: FlaskClient, path: str, body: bytes) -> None:
     answer = client.post(path, data=body, content_type="application/json")
     assert _is_refused(answer, 400)["code"] == "INVALID_REQUEST"
 

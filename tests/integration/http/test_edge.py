@@ -59,7 +59,7 @@ def test_answers_are_not_cached_but_the_page_s_files_are(client: FlaskClient, pa
     )
 
 
-def test_foreign_origins_get_no_leave(settings: dict[str, str]) -> None:
+def test_foreign_origins_are_not_allowed(settings: dict[str, str]) -> None:
     client = create_app({**settings, "CORS_ORIGINS": "https://shop.example.com"}).test_client()
     ours = client.get("/health", headers={"Origin": "https://shop.example.com"})
     assert ours.headers["Access-Control-Allow-Origin"] == "https://shop.example.com"

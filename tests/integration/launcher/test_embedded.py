@@ -61,7 +61,7 @@ def test_a_database_is_the_owners_and_the_application_only_connects(postgres: Em
         ask(postgres, "CREATE TEMPORARY TABLE mine ()", role=APPLICATION)
 
 
-def test_nobody_enters_without_a_password(postgres: EmbeddedPostgres) -> None:
+def test_connections_need_a_password(postgres: EmbeddedPostgres) -> None:
     for role in (SUPERUSER, OWNER, APPLICATION):
         secret = psycopg2.extensions.parse_dsn(postgres.url(role, "shop"))["password"]
         with pytest.raises(psycopg2.OperationalError, match="password"):

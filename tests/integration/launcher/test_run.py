@@ -20,7 +20,7 @@ def answer(project: StandInProject) -> int:
         return status
 
 
-def test_runs_shows_its_banner_and_stops_without_a_trace(project: StandInProject) -> None:
+def test_run_shows_its_banner_and_leaves_no_process_behind(project: StandInProject) -> None:
     project.start_until_ready()
     assert answer(project) == 200
     assert f"http://localhost:{project.port}/api/v1" in project.text()
@@ -171,7 +171,7 @@ def test_nothing_survives_a_killed_launcher_and_the_next_one_starts(project: Sta
     assert project.finish() == 0
 
 
-def test_reset_of_a_running_house_goes_through_the_application(project: StandInProject) -> None:
+def test_reset_of_a_running_stack_uses_the_application(project: StandInProject) -> None:
     project.start_until_ready()
     assert project.run("reset") == (0, "The running demo has its first data again.\n")
     project.finish()
@@ -180,7 +180,7 @@ def test_reset_of_a_running_house_goes_through_the_application(project: StandInP
     project.finish()
 
 
-def test_reset_of_a_stopped_house_removes_its_data_and_keeps_its_secrets(project: StandInProject) -> None:
+def test_reset_of_a_stopped_stack_removes_data_and_keeps_secrets(project: StandInProject) -> None:
     project.start_until_ready()
     project.finish()
     secrets = (project.folder / "var" / "secrets.env").read_text()

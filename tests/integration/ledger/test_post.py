@@ -1,4 +1,4 @@
-"""Booking: what `ledger_post` takes, refuses, and books at most once."""
+"""Posting: what `ledger_post` accepts, refuses, and posts at most once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_what_was_received_can_be_spent_before_it_is_folded(books: Any) -> None:
     assert ledger.balance(books, payer) == 0
 
 
-def test_one_reference_books_once_for_each_kind(books: Any) -> None:
+def test_reference_is_posted_once_per_kind(books: Any) -> None:
     """Breaks without UNIQUE (ref_id, kind)."""
     payer, payee = ledger.open_account(books)[0], ledger.open_account(books)[0]
     ledger.fund(books, payer, 100)
@@ -51,7 +51,7 @@ def test_no_wallet_goes_below_zero(books: Any) -> None:
     assert ledger.postings(books, payee) == []
 
 
-def test_a_frozen_wallet_pays_nothing_and_takes_everything(books: Any) -> None:
+def test_frozen_wallet_accepts_credits_and_refuses_debits(books: Any) -> None:
     wallet, other = ledger.open_account(books)[0], ledger.open_account(books)[0]
     ledger.fund(books, wallet, 50)
     run(books, "SELECT account_freeze(%s, true)", wallet)
@@ -90,7 +90,7 @@ def test_a_capture_takes_at_most_its_hold_and_frees_the_rest(books: Any) -> None
     assert ledger.release(books, hold) == "closed"
 
 
-def test_somebody_elses_hold_captures_nothing(books: Any) -> None:
+def test_capture_needs_the_accounts_own_hold(books: Any) -> None:
     payer, other, payee = (ledger.open_account(books)[0] for _ in range(3))
     ledger.fund(books, payer, 100)
     ledger.fund(books, other, 100)
@@ -118,7 +118,7 @@ def test_a_hold_is_captured_by_a_debit_or_not_at_all(books: Any) -> None:
         ([-10, 10, 5], "USD", "LG001"), ([-10, 10], "EUR", "LG002"),
     ],
 )  # fmt: skip
-def test_an_entry_that_is_none_raises(books: Any, amounts: list[int], currency: str, state: str) -> None:
+def test_invalid_entry_raises(books: Any, amounts: list[int], currency: str, state: str) -> None:
     payer, payee = ledger.open_account(books)[0], ledger.open_account(books)[0]
     ledger.fund(books, payer, 100)
     accounts = [payer, payee][: max(len(amounts), 0)]

@@ -56,7 +56,7 @@ def test_two_spends_of_one_balance(settings: dict[str, str], books: Any, pair: t
     assert ledger.balance(books, payer) == 0
 
 
-def test_the_same_booking_twice_is_a_duplicate_though_the_money_is_gone(
+def test_repeated_posting_is_a_duplicate_even_without_funds(
     settings: dict[str, str], books: Any, pair: tuple[int, int]
 ) -> None:
     """The second caller must hear that it is booked, never that it was refused. Breaks when it looks before it locks."""
@@ -140,8 +140,8 @@ def test_a_debit_behind_a_freeze_is_refused(
         assert outcomes == ["True", "frozen"]
 
 
-def test_a_credit_waits_for_nobody(settings: dict[str, str], books: Any, pair: tuple[int, int]) -> None:
-    """Everybody may pay a wallet that is just paying. Breaks when a credit locks the row: 55P03 after ten seconds."""
+def test_credit_does_not_wait_for_locks(settings: dict[str, str], books: Any, pair: tuple[int, int]) -> None:
+    """A wallet can be credited while it is being debited. Breaks when a credit locks the row: 55P03 after ten seconds."""
     payer, payee = pair
     outside = ledger.open_account(books, is_floored=False)[0]
     with connection(settings, is_autocommit=False) as holder:

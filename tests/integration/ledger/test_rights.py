@@ -1,4 +1,4 @@
-"""Who may write what: nobody changes what is written, and the application reaches the ledger by functions only."""
+"""Database rights: written entries are immutable, and the application reaches the ledger by functions only."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_database_runs_the_functions_of_the_files(books: Any) -> None:
 
 
 def test_only_the_application_may_call_them_and_they_run_as_their_owner(books: Any) -> None:
-    """A SECURITY DEFINER function that anybody may call, or that looks names up in the caller's path, is a way in."""
+    """A SECURITY DEFINER function that every role may call, or that uses the caller's search path, would be a security hole."""
     for name in sources():
         rights = run(
             books, "SELECT prosecdef, proconfig::text, proacl::text FROM pg_proc WHERE proname = %s", name

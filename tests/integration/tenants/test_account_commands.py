@@ -36,7 +36,7 @@ def test_a_credential_is_read_from_a_file(app: Flask, tmp_path: Path) -> None:
         (["secret_key=x", "colour=red"], "colour"),
     ],
 )
-def test_trouble_is_a_sentence(app: Flask, words: list[str], sentence: str) -> None:
+def test_command_errors_are_sentences(app: Flask, words: list[str], sentence: str) -> None:
     merchant = make_merchant(app)
     done = app.test_cli_runner().invoke(
         args=["provider-account", "set", str(merchant.tenant_id), "paystack", *words]

@@ -11,7 +11,7 @@ from app.services.tenants import api_keys
 from tests.support.factories import make_user
 
 
-def test_a_tenant_is_made_and_its_keys_come_and_go(app: Flask) -> None:
+def test_tenant_commands_create_tenants_and_manage_keys(app: Flask) -> None:
     run = app.test_cli_runner().invoke
     name = f"Duka {uuid.uuid4().hex[:6]}"
     made = run(args=["tenant", "create", name, "--plan", "enterprise"]).output

@@ -43,7 +43,7 @@ def test_the_demo_tenant_is_the_documents(demo_app: Flask) -> None:
             assert ledger.check(session) == []
 
 
-def test_a_reset_brings_the_first_day_back(demo_settings: dict[str, str], tmp_path: Path) -> None:
+def test_reset_restores_the_initial_demo_data(demo_settings: dict[str, str], tmp_path: Path) -> None:
     app = probed(demo_settings)
     with app.app_context():
         demo_data.load()

@@ -19,7 +19,7 @@ from tests.support.tenants import MerchantClient, make_merchant
 
 @pytest.fixture(autouse=True)
 def rules_put_back(app: Flask) -> Iterator[None]:
-    """Rules that are nobody's in particular would meet the other tests."""
+    """Rules for all tenants would affect other tests."""
     with app.app_context():
         before = {rule.id for rule in fees.rules()}
         yield
@@ -59,7 +59,9 @@ def test_half_a_unit_is_rounded_up(app: Flask, merchant: MerchantClient) -> None
 def test_the_most_specific_rule_decides(app: Flask, merchant: MerchantClient) -> None:
     other = make_merchant(app)
     _set(app, Match(provider="mpesa"), ppm=90_000)
-    assert _fee(app, merchant, 10_000) == 350  # the plan's is more specific than anybody's, at any provider
+    assert (
+        _fee(app, merchant, 10_000) == 350
+    )  # the plan's rule is more specific than a rule for all tenants, at any provider
     _set(app, Match(plan="growth", provider="mpesa"), ppm=80_000)
     assert _fee(app, merchant, 10_000) == 800
     _set(app, Match(plan="growth", provider="mpesa", currency="KES"), ppm=70_000)

@@ -1,4 +1,4 @@
-"""Who is let in: merchants by their keys, users by their tokens, operators by their scope; nobody by chance."""
+"""Guards: merchants are admitted by their keys, users by their tokens, operators by their scope; all others are refused."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_no_credential_is_the_demo_tenant_in_demo_only(
     assert _get(production_app, route).status_code == 401
 
 
-def test_a_demo_without_its_data_lets_nobody_in(settings: dict[str, str]) -> None:
+def test_demo_without_its_data_refuses_requests(settings: dict[str, str]) -> None:
     empty = probed({**settings, "GATEWAY_ENV": "demo"})
     answer = _get(empty, "merchant")
     assert answer.status_code == 401 and "flask demo load" in answer.get_json()["error"]
@@ -92,13 +92,13 @@ def test_the_demo_key_opens_the_demo_and_never_production(
     assert _get(production, "merchant").status_code == 401
 
 
-def test_a_user_is_let_in_where_users_are(probe_app: Flask, user: SignedInUser) -> None:
+def test_user_tokens_are_accepted_on_user_routes(probe_app: Flask, user: SignedInUser) -> None:
     assert _get(probe_app, "either", user.headers).get_json() == {"user": user.public_id}
     refused = _get(probe_app, "merchant", user.headers)
     assert refused.status_code == 403 and "API key" in refused.get_json()["error"]
 
 
-def test_a_user_whose_session_ended_is_let_in_nowhere(probe_app: Flask, user: SignedInUser) -> None:
+def test_ended_session_is_refused_on_every_route(probe_app: Flask, user: SignedInUser) -> None:
     probe_app.test_client().post("/api/v1/auth/logout", headers=user.headers)
     assert _get(probe_app, "either", user.headers).status_code == 401
     assert _get(probe_app, "operator", user.headers).status_code == 401
@@ -129,7 +129,7 @@ def test_operators_are_users_with_the_scope_at_this_moment(
     assert _get(probe_app, "operator", user.headers).status_code == 403
 
 
-def test_in_the_demo_operators_log_in_too(demo_app: Flask) -> None:
+def test_demo_operators_must_log_in(demo_app: Flask) -> None:
     assert _get(demo_app, "operator").status_code == 401
     client = demo_app.test_client()
     body = {"email": "operator@example.com", "password": "SecurePass123!"}

@@ -44,7 +44,7 @@ def test_every_key_is_another(app: Flask) -> None:
     assert len({make_merchant(app).api_key for _ in range(20)}) == 20
 
 
-def test_keys_that_are_almost_right_open_nothing(app: Flask, merchant: MerchantClient) -> None:
+def test_almost_correct_keys_are_refused(app: Flask, merchant: MerchantClient) -> None:
     key = merchant.api_key
     last = "A" if key[-1] != "A" else "B"
     wrong = [
@@ -56,7 +56,7 @@ def test_keys_that_are_almost_right_open_nothing(app: Flask, merchant: MerchantC
     assert _opens(app, key)
 
 
-def test_a_revoked_key_opens_nothing_and_the_others_go_on(app: Flask, merchant: MerchantClient) -> None:
+def test_revoked_key_is_refused_and_others_stay_valid(app: Flask, merchant: MerchantClient) -> None:
     with app.app_context():
         second = api_keys.add_api_key(merchant.tenant_id, "second")
         api_keys.revoke_api_key(merchant.api_key[:16])
@@ -67,7 +67,7 @@ def test_a_revoked_key_opens_nothing_and_the_others_go_on(app: Flask, merchant: 
             api_keys.revoke_api_key("mlp_000000000000")
 
 
-def test_a_suspended_tenant_s_keys_open_nothing(
+def test_keys_of_a_suspended_tenant_are_refused(
     app: Flask, merchant: MerchantClient, settings: dict[str, str]
 ) -> None:
     with connection(settings, as_owner=True) as owner:
@@ -119,4 +119,4 @@ def test_a_name_and_a_tenant_are_needed(app: Flask) -> None:
             with pytest.raises(InvalidRequest):
                 tenants.create_tenant(name, "starter")
         with pytest.raises(NotFound):
-            api_keys.add_api_key(uuid.uuid4(), "key of nobody")
+            api_keys.add_api_key(uuid.uuid4(), "key of an unknown tenant")

@@ -66,7 +66,7 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
         assert second.result(timeout=30) == (opened, 42)
 
 
-def test_accounts_of_the_house_have_speaking_names(app: Flask, merchant: MerchantClient, rows) -> None:
+def test_platform_accounts_have_readable_names(app: Flask, merchant: MerchantClient, rows) -> None:
     def work(session) -> dict[int, str]:
         return {
             platform_account(session, "clearing", "mpesa", "KES"): "clearing:mpesa:KES",

@@ -1,4 +1,4 @@
-"""Wallets: opening, reading, history, and that a stranger's wallet does not exist for you."""
+"""Wallets: opening, reading, history, and that another user's wallet is not found."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_a_list_shows_only_ones_own_oldest_first(app: Flask, client: FlaskClient
 @pytest.mark.parametrize(
     "which", ["foreign", "unknown", "external:USD", "acc_%00", "acc_%27--", "acc_" + "9" * 300]
 )
-def test_a_foreign_wallet_is_an_unknown_one(
+def test_another_users_wallet_is_not_found(
     app: Flask, client: FlaskClient, method: str, path: str, body: dict[str, object] | None, which: str
 ) -> None:
     """Broken by: finding a wallet by its id alone."""

@@ -25,10 +25,10 @@ Rows = Callable[..., list[Any]]
 
 
 def signed_in(**changes: object) -> dict[str, object]:
-    """A registration of somebody new."""
+    """A registration of a new user."""
     return {
         "email": f"new-{secrets.token_hex(6)}@example.com", "password": PASSWORD,
-        "first_name": "New", "last_name": "Person",
+        "first_name": "New", "last_name": "User",
     } | changes  # fmt: skip
 
 
@@ -41,14 +41,14 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("prefix", ["/api/v1", "/v1"])
-def test_register_answers_both_contracts_at_once(client: FlaskClient, prefix: str) -> None:
+def test_register_answers_both_documents_formats(client: FlaskClient, prefix: str) -> None:
     body = signed_in(phone="+254 712-345678")
     answer = client.post(f"{prefix}/auth/register", json=body)
     got = answer.json
     assert answer.status_code == 201
     assert got["user_id"].startswith("usr_")
     assert got["user"] == {
-        "id": got["user_id"], "email": body["email"], "first_name": "New", "last_name": "Person",
+        "id": got["user_id"], "email": body["email"], "first_name": "New", "last_name": "User",
         "phone": "+254 712-345678", "kyc_tier": "tier_0", "created_at": got["user"]["created_at"],
     }  # fmt: skip
     assert got["token"] == got["access_token"] != got["refresh_token"]
@@ -156,7 +156,7 @@ def test_login_makes_an_outdated_hash_anew(app: Flask, client: FlaskClient, rows
     assert now_stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_no_password_is_stored_or_told(client: FlaskClient, rows: Rows) -> None:
+def test_passwords_are_never_stored_or_returned(client: FlaskClient, rows: Rows) -> None:
     secret = f"Very-Secret-{secrets.token_hex(8)}"
     answer = client.post("/api/v1/auth/register", json=signed_in(password=secret))
     assert answer.status_code == 201
@@ -270,7 +270,7 @@ def test_a_refreshed_session_lives_on_and_an_idle_one_ends(app: Flask, client: F
     assert client.post("/v1/auth/refresh", headers=bearer(pair["refresh_token"])).status_code == 200
 
 
-def test_a_forged_token_is_nobodys(app: Flask, client: FlaskClient) -> None:
+def test_forged_token_is_refused(app: Flask, client: FlaskClient) -> None:
     user, victim = make_user(app), make_user(app)
     header, payload, signature = user.access_token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))

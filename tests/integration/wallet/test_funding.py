@@ -55,7 +55,7 @@ def the_ledger_stays_clean(app: Flask) -> Any:
         assert ledger.check(session) == []
 
 
-def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) -> None:
+def test_deposit_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) -> None:
     user = make_user(app, tier=0)
     wallet = make_wallet(app, user)
     answer = deposit(client, user, wallet, "500.00", reference="ref-1", description="Salary")
@@ -84,7 +84,7 @@ def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) 
     }  # fmt: skip
 
 
-def test_withdrawal_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) -> None:
+def test_withdrawal_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) -> None:
     user = make_user(app, tier=1)
     wallet = make_wallet(app, user, balance="500.00")
     receipt = withdraw(client, user, wallet, 120.5).json
@@ -260,7 +260,7 @@ def test_single_maximum_of_withdrawals(
     assert withdraw(client, user, wallet, most).status_code == 200
 
 
-def test_a_wallet_has_a_most(app: Flask, client: FlaskClient) -> None:
+def test_wallet_has_a_maximum_balance(app: Flask, client: FlaskClient) -> None:
     """Without one, a few thousand deposits would lift a sum out of the database's integers."""
     user = make_user(app)
     wallet = make_wallet(app, user)
@@ -286,7 +286,7 @@ def test_held_money_is_not_available(app: Flask, client: FlaskClient, rows: Rows
     assert (receipt["new_balance"], receipt["available_balance"]) == ("60.00", "0.00")
 
 
-def test_a_frozen_wallet_gives_nothing_and_takes_everything(
+def test_frozen_wallet_accepts_deposits_and_refuses_withdrawals(
     app: Flask, client: FlaskClient, rows: Rows
 ) -> None:
     user = make_user(app)
@@ -305,7 +305,7 @@ def test_a_frozen_wallet_gives_nothing_and_takes_everything(
 
 
 @pytest.mark.parametrize("move", [deposit, withdraw])
-def test_no_money_from_nowhere_in_production(
+def test_direct_funding_is_off_in_production(
     app: Flask, settings: dict[str, str], move: Callable[..., TestResponse]
 ) -> None:
     user = make_user(app)
@@ -315,7 +315,7 @@ def test_no_money_from_nowhere_in_production(
     assert balance_of(app, user, wallet) == "10.00"
 
 
-def test_production_has_no_direct_funding_unless_told(settings: dict[str, str]) -> None:
+def test_production_needs_a_setting_for_direct_funding(settings: dict[str, str]) -> None:
     printed = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
     names = {name: value for name, value in settings.items() if name not in printed}
     strict = create_app(names | {"GATEWAY_ENV": "production", "REALTIME": "external"})

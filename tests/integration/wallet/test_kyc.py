@@ -22,7 +22,9 @@ from tests.support.kyc import PDF, code_of, details, status_of, submit, upload
 Rows = Callable[..., list[Any]]
 
 
-def test_the_whole_way(app: Flask, client: FlaskClient, rows: Rows, run_due_jobs: Callable[[], int]) -> None:
+def test_submission_upload_and_verification(
+    app: Flask, client: FlaskClient, rows: Rows, run_due_jobs: Callable[[], int]
+) -> None:
     user = make_user(app, tier=0)
     assert status_of(client, user) == {
         "status": "not_started", "request_id": None, "submitted_at": None, "verified_at": None,
@@ -144,7 +146,7 @@ def test_an_operator_rejects_and_the_user_tries_again(app: Flask, client: FlaskC
     )
 
 
-def test_an_operator_may_not_mistake_the_request(app: Flask) -> None:
+def test_operator_must_name_the_right_request(app: Flask) -> None:
     with app.app_context():
         for name in ("kyc_req_" + "0" * 32, "kyc_req_1", "usr_" + "0" * 32, ""):
             with pytest.raises(NotFound):
@@ -217,7 +219,7 @@ def test_optional_details_may_be_left_out(app: Flask, client: FlaskClient) -> No
     assert answer.status_code == 201
 
 
-def test_a_stranger_sees_and_touches_only_their_own(app: Flask, client: FlaskClient) -> None:
+def test_user_sees_and_changes_only_their_own_request(app: Flask, client: FlaskClient) -> None:
     user, other = make_user(app, tier=0), make_user(app, tier=0)
     submit(client, user)
     assert status_of(client, other)["status"] == "not_started"
@@ -226,7 +228,7 @@ def test_a_stranger_sees_and_touches_only_their_own(app: Flask, client: FlaskCli
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "submit"), ("POST", "documents"), ("GET", "status")])
-def test_nobody_without_a_token(client: FlaskClient, method: str, path: str) -> None:
+def test_kyc_routes_need_a_token(client: FlaskClient, method: str, path: str) -> None:
     answer = client.open(f"/api/v1/kyc/{path}", method=method, json={} if method == "POST" else None)
     assert code_of(answer) == (401, "TOKEN_MISSING")
 

@@ -1,4 +1,4 @@
-"""Identity documents: which are taken, how they are kept, and that nobody gets them back."""
+"""Identity documents: which are taken, how they are kept, and that they are never served."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_other_content_is_refused_whatever_its_name(app: Flask, client: FlaskCli
 
 
 @pytest.mark.parametrize(("extra", "status"), [(0, 201), (1, 413), (200_000, 413)])
-def test_a_document_has_a_most(app: Flask, client: FlaskClient, extra: int, status: int) -> None:
+def test_document_has_a_maximum_size(app: Flask, client: FlaskClient, extra: int, status: int) -> None:
     user = make_user(app, tier=0)
     submit(client, user)
     size = app.config["MAX_DOCUMENT_BYTES"] + extra
@@ -173,7 +173,7 @@ def test_what_is_stored_is_encrypted_and_private(app: Flask, client: FlaskClient
             kyc_files.read(file.name, document_id=row_id)
 
 
-def test_a_document_is_served_to_nobody(app: Flask, client: FlaskClient) -> None:
+def test_documents_are_never_served(app: Flask, client: FlaskClient) -> None:
     user = make_user(app, tier=0)
     submit(client, user)
     document_id = upload(client, user).json["document_id"]

@@ -65,7 +65,7 @@ def test_a_payment_is_completed_when_it_is_published(
     assert after == client.get(path, headers=pair.recipient.headers).json
 
 
-def test_the_description_and_metadata_come_back(client: FlaskClient, pair: Pair) -> None:
+def test_description_and_metadata_are_returned(client: FlaskClient, pair: Pair) -> None:
     metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
     body = {"description": "Ужин 🍲", "metadata": metadata}
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1, **body).json["payment_id"]
@@ -170,7 +170,7 @@ def test_an_address_may_begin_as_a_wallet_id_does(app: Flask, client: FlaskClien
     "destination",
     ["nobody@example.com", "acc_0123456789abcdef01234567", "acc_", "external:USD", "%", "acc_%", "' OR 1=1 --", "bob"],
 )  # fmt: skip
-def test_nobody_is_there(client: FlaskClient, pair: Pair, destination: str) -> None:
+def test_unknown_recipient_is_refused(client: FlaskClient, pair: Pair, destination: str) -> None:
     answer = pay(client, pair.sender, pair.source, destination, 1)
     assert outcome(answer) == (404, "RECIPIENT_NOT_FOUND")
 
@@ -201,7 +201,7 @@ def test_an_unknown_source(client: FlaskClient, pair: Pair, source: str) -> None
         assert outcome(answer) == (404, "ACCOUNT_NOT_FOUND")
 
 
-def test_a_strangers_wallet_is_as_unknown_as_none(client: FlaskClient, pair: Pair) -> None:
+def test_another_users_wallet_as_source_is_not_found(client: FlaskClient, pair: Pair) -> None:
     """Breaks when the source is looked up without its owner."""
     for more in ({}, {"currency": "USD"}):
         foreign = pay(client, pair.recipient, pair.source, pair.wallet, 1, **more)
@@ -211,7 +211,7 @@ def test_a_strangers_wallet_is_as_unknown_as_none(client: FlaskClient, pair: Pai
 
 
 def test_a_payment_is_seen_by_its_two_sides_only(client: FlaskClient, app: Flask, pair: Pair) -> None:
-    """A stranger's answer is that of a payment that never was."""
+    """Another user's payment is answered like an unknown one."""
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1).json["payment_id"]
     outsider = make_user(app).headers
     foreign = client.get(f"/api/v1/payments/{payment_id}", headers=outsider)
@@ -233,7 +233,7 @@ def test_a_refusal_creates_nothing(client: FlaskClient, pair: Pair, rows: Callab
     assert rows("SELECT (SELECT count(*) FROM wallet_payments), (SELECT count(*) FROM outbox)") == before
 
 
-def test_what_a_session_that_ended_may_not(client: FlaskClient, app: Flask, pair: Pair) -> None:
+def test_ended_session_cannot_pay(client: FlaskClient, app: Flask, pair: Pair) -> None:
     """The paying statement itself looks at the session. Breaks when only the token is read."""
     client.post("/api/v1/auth/logout", headers=pair.sender.headers)
     assert outcome(pay(client, pair.sender, pair.source, pair.wallet, 1)) == (401, "TOKEN_INVALID")

@@ -107,7 +107,7 @@ def test_without_a_key_every_request_pays(
 def test_a_refusal_is_an_answer_and_is_repeated(
     app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
-    """Breaks when a refusal leaves the key free: the retry would pay what the client was told had failed."""
+    """Breaks when a refusal leaves the key free: the retry would make a payment that was already answered as failed."""
     first = pay(client, sender, source, target, 150, key="k")
     client.post(
         f"/api/v1/accounts/{source}/deposit", json={"amount": 100, "source": "card"}, headers=sender.headers
@@ -138,11 +138,11 @@ def test_after_a_day_the_key_shows_the_payment_as_it_is(
     target: str,
     publish: Callable[[], None],
 ) -> None:
-    """The row outlives its answer: an old key never books again."""
+    """The row outlives its answer: an old key never posts again."""
     first = pay(client, sender, source, target, 10, key="k")
     batch = pay_batch(client, sender, source, [{"amount": 5, "destination": target}] * 2, key="b")
     publish()
-    assert pay(client, sender, source, target, 10, key="k").json["status"] == "pending", "as first told"
+    assert pay(client, sender, source, target, 10, key="k").json["status"] == "pending", "as first answered"
     clock.travel(timedelta(hours=24, seconds=1))
     sender = with_new_token(app, sender)
     late = pay(client, sender, source, target, 10, key="k")
@@ -168,9 +168,7 @@ def test_an_unusable_key_is_refused(
 
 
 @pytest.mark.parametrize("then, today", [("0.01", "200"), ("200", "0.01")])
-def test_a_key_is_answered_whatever_the_rates_say_today(
-    settings: dict[str, str], then: str, today: str
-) -> None:
+def test_replay_ignores_later_exchange_rates(settings: dict[str, str], then: str, today: str) -> None:
     """Breaks when today's single maximum is asked before the key is looked up."""
     before, after = (create_app(settings | {"USD_RATES": f'{{"KES":"{rate}"}}'}) for rate in (then, today))
     sender = make_user(before, tier=3)

@@ -60,7 +60,7 @@ def _set(app: Flask, payment_id: str, **values: str | None) -> None:
     ],
     ids=["paid", "open", "declined"],
 )
-def test_it_says_how_the_payment_stands(
+def test_return_page_shows_the_payer_status(
     client: FlaskClient, pay: Pay, amount: int, shown: str, is_refreshed: bool
 ) -> None:
     page = client.get(f"/payments/{pay(amount)}/return")
@@ -71,7 +71,9 @@ def test_it_says_how_the_payment_stands(
 
 
 @pytest.mark.parametrize("status", PAYMENT_STATUSES)
-def test_every_status_has_its_words(app: Flask, client: FlaskClient, pay: Pay, status: str) -> None:
+def test_return_page_has_a_text_for_every_status(
+    app: Flask, client: FlaskClient, pay: Pay, status: str
+) -> None:
     payment_id = pay()
     _set(app, payment_id, status=status)
     words = client.get(f"/payments/{payment_id}/return").get_data(as_text=True)
@@ -79,15 +81,13 @@ def test_every_status_has_its_words(app: Flask, client: FlaskClient, pay: Pay, s
     assert ("Thank you" in words) is (PAYER_STATUSES[status] in ("open", "completed"))
 
 
-def test_money_that_waits_for_a_person_is_not_called_failed(
-    app: Flask, client: FlaskClient, pay: Pay
-) -> None:
+def test_payment_in_review_is_not_shown_as_failed(app: Flask, client: FlaskClient, pay: Pay) -> None:
     payment_id = pay(113)
     _set(app, payment_id, review="late_success")
     assert b"has failed" not in client.get(f"/payments/{payment_id}/return").data
 
 
-def test_it_says_nothing_about_anybody(client: FlaskClient, pay: Pay) -> None:
+def test_return_page_shows_no_personal_data(client: FlaskClient, pay: Pay) -> None:
     payment_id = pay(order_id="ORD-SECRET-1")
     words = client.get(f"/payments/{payment_id}/return").get_data(as_text=True)
     for private in (*CUSTOMER.values(), "ORD-SECRET-1", "125", "KES", "cpay", payment_id):

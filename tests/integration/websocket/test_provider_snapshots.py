@@ -83,7 +83,7 @@ def test_a_push_says_nothing_of_the_tenant() -> None:
     }  # fmt: skip
 
 
-def test_every_event_of_document_001_is_pushed_and_no_other_of_the_house() -> None:
+def test_only_events_of_document_001_are_pushed() -> None:
     named = {
         "payment.initiated", "payment.processing", "payment.completed", "payment.failed", "payment.cancelled",
         "payment.verification_failed", "refund.initiated", "refund.processing", "refund.completed", "refund.failed",
@@ -94,7 +94,7 @@ def test_every_event_of_document_001_is_pushed_and_no_other_of_the_house() -> No
         assert push_of(event_type, "p", {}, at=clock.now(), event_id=None, sequence=None) is None
 
 
-def test_a_realtime_token_is_its_payment_s_and_this_house_s(app: Flask, settings: dict[str, str]) -> None:
+def test_realtime_token_is_bound_to_payment_and_installation(app: Flask, settings: dict[str, str]) -> None:
     from app import create_app
 
     one, other = uuid.uuid4(), uuid.uuid4()

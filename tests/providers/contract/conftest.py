@@ -1,4 +1,4 @@
-"""The stage of the contract suite: one sandbox whose customers pay at once, a meddler before it, an inbox behind it."""
+"""Fixtures of the contract suite: simulators whose customers pay at once, the fault proxy before them, an inbox for callbacks."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Two real HTTP servers of the suite: one between adapter and simulator that meddles with answers, and one that gets the
-callbacks and answers them as the gateway does."""
+"""Two real HTTP servers of the suite: a proxy between adapter and simulator that alters answers, and an inbox that receives
+the callbacks and answers them as the gateway does."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def packed(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> Non
 class FaultProxy(Answering):
     """Between the adapters and the simulators at `target`. seen: every request of an adapter's.
 
-    `meddle(path, meddling)` concerns requests whose "METHOD /path" matches; `forget()` ends it.
+    `inject(path, fault)` applies to requests whose "METHOD /path" matches; `forget()` removes it.
     """
 
     target: str

@@ -1,6 +1,7 @@
-"""A case on the stage: its adapter, the simulator behind a meddler, the inbox of callbacks, and the provider's book.
+"""One contract case with its adapter, the simulator behind the fault proxy, the inbox of callbacks, and the provider's book.
 
-Every result and every error of a provider that passes through here is checked for what holds always: it is JSON-safe and
+holds no secret of the account.
+Every result and every error of a provider is checked here: it must be JSON-safe and hold no secret of the account.
 holds no secret of the account.
 """
 
@@ -46,12 +47,12 @@ from tests.support.waiting import wait_until
 T = TypeVar("T")
 
 UNREACHABLE = "http://127.0.0.1:9"
-"""Where nobody listens."""
+"""An address where nothing listens."""
 
 
 @dataclass
 class ContractEnvironment:
-    """What all scenes share."""
+    """What all scenarios share."""
 
     sandbox: RunningSandbox
     fault_proxy: FaultProxy
@@ -65,7 +66,7 @@ class ContractEnvironment:
 
     def until(self, look: Callable[[], T], what: str) -> T:
         """The first truthy answer; between two looks time passes at the simulators. For refunds, payouts and callbacks
-        that are sure to come: a charge that nobody pays would end meanwhile."""
+        that are certain to come: an unpaid charge would expire meanwhile."""
 
         def looked() -> T:
             found = look()
@@ -136,7 +137,7 @@ class ContractScenario:
         )  # fmt: skip
 
     def charge_reference(self, request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
-        """As the gateway remembers a charge; without `told`, after a lost answer."""
+        """The charge reference the gateway keeps; without `result`, after a lost answer."""
         return ChargeReference(
             request.reference, request.label, request.amount, clock.now(),
             reported.provider_reference if reported else None, reported.receipt if reported else None, request.callback_url,
@@ -237,7 +238,7 @@ class ContractScenario:
         return self.checked((provider or self.provider).inquire(charge))
 
     def becomes(self, charge: ChargeReference, *states: State) -> Result:
-        """By asking, until one of the states is told."""
+        """Inquire until one of the states is reported."""
         return wait_until(
             lambda: (found := self.inquire(charge)).state in states and found, f"the charge is {states}"
         )

@@ -1,4 +1,4 @@
-"""Amounts: what is asked for is what the provider books, in every currency; or it is refused and nothing is booked."""
+"""Amounts: the provider records the requested amount in every currency, or it refuses the request and records nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def amounts(currency: str) -> st.SearchStrategy[Money]:
 
 
 @pytest.mark.parametrize(("case_id", "currency"), CURRENCIES)
-def test_what_is_booked_is_what_was_asked_for(
+def test_recorded_amount_is_the_requested_amount(
     scenarios: dict[str, ContractScenario], case_id: str, currency: str
 ) -> None:
     scenario = scenarios[case_id]
@@ -93,7 +93,7 @@ def test_currencies_are_those_of_the_gateway(scenario: ContractScenario) -> None
 
 
 def test_an_undeclared_currency_is_never_sent(scenario: ContractScenario) -> None:
-    """`check` stands before every charge; nobody is asked about a currency that is not declared."""
+    """`check` runs before every charge; an undeclared currency is never sent to the provider."""
     seen = len(scenario.environment.fault_proxy.seen)
     for currency in sorted(set(EXPONENTS) - set(scenario.can.currencies)):
         with scenario.refused(RequestRejected):

@@ -1,4 +1,4 @@
-"""Answers no simulator gives: unreadable, endless, slow, elsewhere, about something else, in words nobody has heard of."""
+"""Answers no simulator gives: unreadable, endless, slow, elsewhere, about something else, with unknown status words."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_answer_that_says_nothing_leaves_it_unknown(remote: ContractScenario, operation: str) -> None:
+def test_unreadable_answer_leaves_the_outcome_unknown(remote: ContractScenario, operation: str) -> None:
     _needs(remote, operation)
     for name, fault in ODD.items():
         if name == "half" and operation in ("cancel", "refund", "pay_out"):
@@ -84,7 +84,7 @@ def test_an_endless_answer_is_not_read_to_its_end(remote: ContractScenario, oper
 
 
 @pytest.mark.parametrize("operation", ["charge", "inquire"])
-def test_an_answer_that_drips_is_given_up_in_time(remote: ContractScenario, operation: str) -> None:
+def test_slowly_sent_answer_times_out(remote: ContractScenario, operation: str) -> None:
     prepare(remote, operation)
     hasty = remote.make(timeout_s=0.4, connect_timeout_s=0.2)
     remote.environment.fault_proxy.inject(remote.case.paths[operation], dripping)
@@ -95,7 +95,7 @@ def test_an_answer_that_drips_is_given_up_in_time(remote: ContractScenario, oper
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_word_nobody_has_heard_of_is_unknown(remote: ContractScenario, operation: str) -> None:
+def test_unknown_status_word_is_an_unknown_outcome(remote: ContractScenario, operation: str) -> None:
     word = remote.case.unknown_words.get(operation)
     if word is None:
         pytest.skip("not this provider's: the answer has no status word")
@@ -107,7 +107,7 @@ def test_a_word_nobody_has_heard_of_is_unknown(remote: ContractScenario, operati
     assert caught[0].outcome == "unknown"
 
 
-def test_an_answer_about_another_charge_is_not_believed(remote: ContractScenario) -> None:
+def test_answer_about_another_charge_is_rejected(remote: ContractScenario) -> None:
     """A proxy's cache, a mixed-up connection: the answer names whose it is."""
     if not remote.case.own_reference:
         pytest.skip("not this provider's: the answer does not name our reference")

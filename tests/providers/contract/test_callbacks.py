@@ -56,7 +56,7 @@ def test_a_callback_names_the_payment(scenario: ContractScenario) -> None:
     request, result = paid(scenario)
     seen = len(scenario.environment.fault_proxy.seen)
     event = scenario.provider.read_callback(callback_of(scenario, request, result))
-    assert len(scenario.environment.fault_proxy.seen) == seen, "reading inquiry_kinds nobody"
+    assert len(scenario.environment.fault_proxy.seen) == seen, "reading sends no request"
     must_be_about(scenario, event, request, result)
     assert event.is_verified is scenario.can.signs_callbacks
     if event.claim:
@@ -64,7 +64,7 @@ def test_a_callback_names_the_payment(scenario: ContractScenario) -> None:
         assert event.claim.amount in (None, request.amount)
 
 
-def test_what_an_unsigned_callback_says_is_worth_nothing_elsewhere(remote: ContractScenario) -> None:
+def test_unsigned_callback_is_ignored_at_another_url(remote: ContractScenario) -> None:
     """It may claim something only when it came to the payment's own secret URL."""
     request, result = paid(remote)
     remote.quiet()
@@ -116,21 +116,21 @@ def test_a_callback_may_come_before_the_answer(remote: ContractScenario) -> None
     remote.must_have_charged(request, request.amount)
 
 
-def test_without_any_callback_asking_tells(remote: ContractScenario) -> None:
+def test_inquiry_finds_the_outcome_without_a_callback(remote: ContractScenario) -> None:
     remote.fault("charge", "callback_lost")
     request, result = paid(remote)
     remote.quiet()
     assert not remote.heard(request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference)
 
 
-def test_callbacks_out_of_order_do_not_change_what_asking_tells(remote: ContractScenario) -> None:
+def test_callbacks_out_of_order_do_not_change_the_inquiry(remote: ContractScenario) -> None:
     remote.fault("charge", "callback_reorder")
     request, result = paid(remote)
     remote.quiet()
     assert remote.inquire(remote.charge_reference(request, result)).state is State.SUCCEEDED
 
 
-def test_another_amount_than_asked_for_is_told_as_it_is(scenario: ContractScenario) -> None:
+def test_mismatched_amount_is_reported_unchanged(scenario: ContractScenario) -> None:
     request = scenario.charge_that("wrong_amount")
     result = scenario.charge(request)
     more = request.amount + Money(10 ** exponent_of(request.amount.currency), request.amount.currency)
@@ -142,7 +142,7 @@ def test_another_amount_than_asked_for_is_told_as_it_is(scenario: ContractScenar
     assert found.amount == more
 
 
-def test_what_the_adapter_acknowledges_is_not_sent_again(remote: ContractScenario) -> None:
+def test_acknowledged_callback_is_not_repeated(remote: ContractScenario) -> None:
     request, result = paid(remote)
     remote.quiet()
     callback_of(remote, request, result)
@@ -182,8 +182,8 @@ def test_a_forged_callback_is_refused(scenario: ContractScenario, forgery: str) 
         reader.read_callback(bad)
 
 
-def test_without_a_secret_no_signature_is_believed(scenario: ContractScenario) -> None:
-    """An empty secret is everybody's secret."""
+def test_empty_secret_accepts_no_signature(scenario: ContractScenario) -> None:
+    """Any sender can sign with an empty secret."""
     if scenario.can.signs_callbacks:
         good = callback_of(scenario, *paid(scenario))
         keyless = scenario.make(
@@ -197,7 +197,7 @@ def test_without_a_secret_no_signature_is_believed(scenario: ContractScenario) -
             keyless.read_callback(good)
 
 
-def test_what_cannot_be_read_is_refused_and_breaks_nothing(scenario: ContractScenario) -> None:
+def test_unreadable_callback_is_refused(scenario: ContractScenario) -> None:
     for body in JUNK:
         for method in ("POST", "GET"):
             with pytest.raises(CallbackError):

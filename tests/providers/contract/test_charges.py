@@ -50,13 +50,13 @@ def test_a_payment_page_is_shown_where_there_is_one(scenario: ContractScenario) 
         assert result.payment_url is None
 
 
-def test_a_customer_who_does_not_answer_is_waited_for(scenario: ContractScenario) -> None:
+def test_charge_is_pending_while_the_customer_does_not_answer(scenario: ContractScenario) -> None:
     request, charge = scenario.waiting()
     assert scenario.inquire(charge).state is State.PENDING
     scenario.must_have_charged(request)
 
 
-def test_a_reference_nobody_sent_is_not_there_or_not_known(scenario: ContractScenario) -> None:
+def test_unsent_reference_is_not_found_or_unknown(scenario: ContractScenario) -> None:
     if scenario.case.remembers:
         never = scenario.charge_reference(scenario.request())
         if scenario.can.can_inquire_by_reference:
@@ -67,7 +67,7 @@ def test_a_reference_nobody_sent_is_not_there_or_not_known(scenario: ContractSce
 
 
 @pytest.mark.parametrize("fault", ["insufficient_funds", "declined"])
-def test_a_decline_is_a_definite_no(scenario: ContractScenario, fault: str) -> None:
+def test_decline_is_a_definite_failure(scenario: ContractScenario, fault: str) -> None:
     request = scenario.charge_that(fault)
     try:
         result = scenario.charge(request)
@@ -83,7 +83,7 @@ def test_a_decline_is_a_definite_no(scenario: ContractScenario, fault: str) -> N
     scenario.must_have_charged(request)
 
 
-def test_what_the_provider_cannot_take_is_a_definite_no(scenario: ContractScenario) -> None:
+def test_unacceptable_charge_is_a_definite_failure(scenario: ContractScenario) -> None:
     request = scenario.case.refused(scenario.request())
     with scenario.refused(RequestRejected):
         scenario.charge(request, scenario.make(tokens=MemoryTokens(), **scenario.case.refused_settings))
@@ -110,7 +110,7 @@ def test_check_knows_currencies_limits_and_needs(scenario: ContractScenario) -> 
     assert Customer(), "a customer may be without anything else"
 
 
-def test_wrong_credentials_are_for_an_operator(scenario: ContractScenario) -> None:
+def test_wrong_credentials_raise_auth_failed(scenario: ContractScenario) -> None:
     if not scenario.case.is_remote:
         with scenario.refused(AuthFailed):
             scenario.charge(scenario.charge_that("wrong_credentials"))
@@ -152,7 +152,7 @@ def test_a_token_that_is_always_refused_ends_with_auth_failed(remote: ContractSc
         remote.must_have_charged(request)
 
 
-def test_asked_too_often_nothing_is_done_and_the_same_charge_may_be_sent_again(
+def test_rate_limited_charge_is_not_made_and_can_be_resent(
     scenario: ContractScenario,
 ) -> None:
     request = scenario.charge_that("rate_limit")
@@ -165,14 +165,14 @@ def test_asked_too_often_nothing_is_done_and_the_same_charge_may_be_sent_again(
         scenario.must_have_charged(request, request.amount)
 
 
-def test_asking_too_often_says_nothing_about_the_charge(remote: ContractScenario) -> None:
+def test_rate_limited_inquiry_leaves_the_outcome_unknown(remote: ContractScenario) -> None:
     paid = remote.paid_once
     remote.fault("inquire", "rate_limit")
     with remote.refused(RateLimited):
         remote.inquire(paid)
 
 
-def test_an_open_charge_is_taken_back_where_that_can_be(scenario: ContractScenario) -> None:
+def test_open_charge_is_cancelled_where_supported(scenario: ContractScenario) -> None:
     request, charge = scenario.waiting()
     if not scenario.can.can_cancel:
         with scenario.refused(NotSupported):
@@ -184,7 +184,7 @@ def test_an_open_charge_is_taken_back_where_that_can_be(scenario: ContractScenar
     scenario.must_have_charged(request)
 
 
-def test_a_paid_charge_is_not_taken_back(scenario: ContractScenario) -> None:
+def test_paid_charge_is_not_cancelled(scenario: ContractScenario) -> None:
     if scenario.can.can_cancel:
         paid = scenario.paid()
         assert scenario.checked(scenario.provider.cancel(paid)).state is State.SUCCEEDED

@@ -37,7 +37,7 @@ def found_again(scenario: ContractScenario, request: ChargeRequest) -> ChargeRef
 
 
 @pytest.mark.parametrize(("fault", "more"), DONE)
-def test_done_but_the_answer_was_lost(scenario: ContractScenario, fault: str, more: dict[str, int]) -> None:
+def test_charge_made_with_a_lost_answer(scenario: ContractScenario, fault: str, more: dict[str, int]) -> None:
     request = scenario.charge_that(fault, **more)
     with scenario.refused(OutcomeUnknown):
         scenario.charge(request)
@@ -47,7 +47,7 @@ def test_done_but_the_answer_was_lost(scenario: ContractScenario, fault: str, mo
 
 
 @pytest.mark.parametrize("status", [500, 503])
-def test_not_done_and_nobody_said_so(scenario: ContractScenario, status: int) -> None:
+def test_charge_not_made_with_a_lost_answer(scenario: ContractScenario, status: int) -> None:
     request = scenario.charge_that("before", status=status)
     with scenario.refused(OutcomeUnknown):
         scenario.charge(request)
@@ -60,7 +60,7 @@ def test_not_done_and_nobody_said_so(scenario: ContractScenario, status: int) ->
     scenario.must_have_charged(request)
 
 
-def test_the_answer_took_too_long_and_it_was_done(remote: ContractScenario) -> None:
+def test_charge_made_with_a_late_answer(remote: ContractScenario) -> None:
     remote.paid_once  # noqa: B018 a token is there, so that the push itself is what takes long
     request = remote.charge_that("delay", seconds=1)
     with remote.refused(OutcomeUnknown):
@@ -116,7 +116,7 @@ def test_a_known_reference_for_another_amount_is_never_a_second_charge(remote: C
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_nobody_listens_so_nothing_was_sent(remote: ContractScenario, operation: str) -> None:
+def test_refused_connection_means_not_sent(remote: ContractScenario, operation: str) -> None:
     if not supports(remote, operation):
         pytest.skip("not this provider's: the provider has no such operation")
     away = remote.make(base_url=UNREACHABLE, timeout_s=1, connect_timeout_s=1)
@@ -124,7 +124,7 @@ def test_nobody_listens_so_nothing_was_sent(remote: ContractScenario, operation:
         run(remote, operation, away)
 
 
-def test_cpay_s_own_ways_of_not_being_there(scenario: ContractScenario) -> None:
+def test_cpay_simulated_outages(scenario: ContractScenario) -> None:
     if not scenario.case.is_remote:
         for fault, error in (("unreachable", NotSent), ("wrong_credentials", AuthFailed)):
             request = scenario.charge_that(fault)
@@ -148,7 +148,7 @@ def test_no_token_means_that_nothing_was_sent(remote: ContractScenario, fault) -
 
 
 @pytest.mark.parametrize("fault", [hung_up, instead(500, b"{}"), instead(503, b"busy")])
-def test_a_lost_answer_to_a_question_tells_nothing(remote: ContractScenario, fault) -> None:
+def test_lost_answer_to_an_inquiry_leaves_the_outcome_unknown(remote: ContractScenario, fault) -> None:
     paid = remote.paid_once
     remote.environment.fault_proxy.inject(remote.case.paths["inquire"], fault)
     with remote.refused(OutcomeUnknown):
@@ -156,7 +156,7 @@ def test_a_lost_answer_to_a_question_tells_nothing(remote: ContractScenario, fau
 
 
 @pytest.mark.parametrize("operation", ["inquire", "inquire_refund", "inquire_payout", "statement"])
-def test_a_refused_question_is_no_refused_charge(remote: ContractScenario, operation: str) -> None:
+def test_refused_inquiry_is_not_a_refused_charge(remote: ContractScenario, operation: str) -> None:
     """Whatever the provider refuses to tell: never a failure of what was asked after, nor its absence."""
     if not supports(remote, operation):
         pytest.skip("not this provider's: the provider has no such operation")
@@ -170,7 +170,7 @@ def test_a_refused_question_is_no_refused_charge(remote: ContractScenario, opera
 
 
 @pytest.mark.parametrize("operation", ["charge", "refund", "pay_out"])
-def test_a_refusal_in_the_provider_s_own_words_is_a_definite_no(
+def test_refusal_in_the_providers_format_is_a_definite_failure(
     remote: ContractScenario, operation: str
 ) -> None:
     if not supports(remote, operation):

@@ -151,7 +151,7 @@ def test_a_payout_that_is_refused_moves_nothing(remote: ContractScenario) -> Non
     remote.must_have_paid_out(request)
 
 
-def test_a_refused_question_is_no_refused_payout(remote: ContractScenario) -> None:
+def test_refused_inquiry_is_not_a_refused_payout(remote: ContractScenario) -> None:
     if "inquire_payout" not in remote.case.operations:
         pytest.skip("not this provider's: the provider pays nothing out")
     request = remote.payout(*next(iter(remote.case.destinations)))

@@ -39,7 +39,7 @@ def third(amount: Money) -> Money:
     return Money(whole, amount.currency)
 
 
-def test_a_whole_payment_is_given_back(scenario: ContractScenario) -> None:
+def test_full_refund(scenario: ContractScenario) -> None:
     paid = scenario.paid()
     request = scenario.refund_of(paid)
     reported = refunded(scenario, request)
@@ -49,7 +49,7 @@ def test_a_whole_payment_is_given_back(scenario: ContractScenario) -> None:
         assert scenario.inquire(paid).state in (State.SUCCEEDED, State.REVERSED, State.REFUNDED)
 
 
-def test_a_part_is_given_back_or_refused_before_anything_moves(scenario: ContractScenario) -> None:
+def test_partial_refund_succeeds_or_is_refused_before_sending(scenario: ContractScenario) -> None:
     paid = scenario.paid()
     request = scenario.refund_of(paid, third(paid.amount))
     if scenario.can.can_refund_partially:
@@ -61,7 +61,7 @@ def test_a_part_is_given_back_or_refused_before_anything_moves(scenario: Contrac
     scenario.must_have_refunded([request])
 
 
-def test_a_second_part_is_given_back_or_refused(scenario: ContractScenario) -> None:
+def test_second_partial_refund_succeeds_or_is_refused(scenario: ContractScenario) -> None:
     if not scenario.can.can_refund_partially:
         pytest.skip("not this provider's: there are no parts")
     paid = scenario.paid()
@@ -79,7 +79,7 @@ def test_a_second_part_is_given_back_or_refused(scenario: ContractScenario) -> N
     scenario.must_have_refunded([first, second], part)
 
 
-def test_no_more_than_was_paid_is_given_back(scenario: ContractScenario) -> None:
+def test_refunds_never_exceed_the_payment(scenario: ContractScenario) -> None:
     paid = scenario.paid()
     unit = Money(100, paid.amount.currency)
     request = scenario.refund_of(paid, paid.amount + unit)
@@ -88,7 +88,7 @@ def test_no_more_than_was_paid_is_given_back(scenario: ContractScenario) -> None
     scenario.must_have_refunded([request])
 
 
-def test_what_was_given_back_is_not_given_back_again(scenario: ContractScenario) -> None:
+def test_fully_refunded_payment_is_not_refunded_again(scenario: ContractScenario) -> None:
     """Whatever the provider answers to a second whole refund: its book holds one."""
     paid = scenario.paid()
     first = scenario.refund_of(paid)
@@ -112,7 +112,7 @@ def test_the_same_refund_sent_twice_moves_once(scenario: ContractScenario) -> No
     scenario.must_have_refunded([request], paid.amount)
 
 
-def test_a_payment_nobody_made_is_not_refunded(remote: ContractScenario) -> None:
+def test_unknown_payment_is_not_refunded(remote: ContractScenario) -> None:
     request, charge = remote.waiting()
     refund = remote.refund_of(charge)
     with remote.refused(*NO):
@@ -122,9 +122,7 @@ def test_a_payment_nobody_made_is_not_refunded(remote: ContractScenario) -> None
 
 
 @pytest.mark.parametrize(("fault", "more"), [("drop", {}), ("after", {"status": 500})])
-def test_a_refund_that_was_done_and_whose_answer_was_lost(
-    remote: ContractScenario, fault: str, more: dict[str, int]
-) -> None:
+def test_refund_made_with_a_lost_answer(remote: ContractScenario, fault: str, more: dict[str, int]) -> None:
     """It is found, or it stays unknown: never failed, never not there."""
     paid = remote.paid()
     request = remote.refund_of(paid)
@@ -138,7 +136,7 @@ def test_a_refund_that_was_done_and_whose_answer_was_lost(
     remote.must_have_refunded([request], paid.amount)
 
 
-def test_a_refund_that_was_not_done_and_nobody_said_so(remote: ContractScenario) -> None:
+def test_refund_not_made_with_a_lost_answer(remote: ContractScenario) -> None:
     paid = remote.paid()
     request = remote.refund_of(paid)
     remote.fault("refund", "before", status=500)
@@ -168,7 +166,7 @@ def test_lost_refunds_in_this_process(scenario: ContractScenario, fault: str, st
     )
 
 
-def test_a_refund_asked_for_too_often_or_with_wrong_credentials_moves_nothing(
+def test_rate_limited_or_unauthorized_refund_moves_nothing(
     remote: ContractScenario,
 ) -> None:
     request = remote.refund_of(remote.paid())
@@ -203,7 +201,7 @@ def test_a_refund_knows_nothing_of_another(remote: ContractScenario) -> None:
 
 
 def test_refunds_are_listed_payment_by_payment_with_our_reference(scenario: ContractScenario) -> None:
-    """Breaks when a list shows another payment's refunds, or takes ours for somebody else's."""
+    """Breaks when a list shows another payment's refunds, or takes ours for an external one."""
     paid = scenario.paid()
     if not scenario.can.lists_refunds:
         with scenario.refused(NotSupported):

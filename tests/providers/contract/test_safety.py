@@ -32,7 +32,7 @@ def test_no_call_is_made_while_a_connection_is_held(scenario: ContractScenario, 
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_is_not_declared_is_not_supported_and_asks_nobody(
+def test_undeclared_operations_are_unsupported_and_send_nothing(
     scenario: ContractScenario, operation: str
 ) -> None:
     if supports(scenario, operation):
@@ -109,7 +109,7 @@ def test_nothing_secret_is_shown_anywhere(scenario: ContractScenario) -> None:
             assert not contact or contact.lstrip("+") not in text, name
 
 
-def test_an_error_says_nothing_of_the_request(remote: ContractScenario) -> None:
+def test_errors_do_not_contain_the_request(remote: ContractScenario) -> None:
     """Even a provider that echoes what it was sent makes us show nothing secret."""
     secrets = remote.secrets()
     echo = ("{" + ",".join(f'"f{n}": "{s}"' for n, s in enumerate(secrets)) + "}").encode()

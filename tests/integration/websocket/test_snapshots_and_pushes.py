@@ -32,7 +32,7 @@ class _Log:
 
 @pytest.fixture
 def rooms() -> RoomManager:
-    """A real Socket.IO server's rooms, with one client whose transport is a queue that nobody reads."""
+    """A real Socket.IO server's rooms, with one client whose transport is an unread queue."""
     rooms = RoomManager("redis://127.0.0.1:1", record=_Log(), greet=lambda sid: None)
     server = socketio.Server(async_mode="threading", client_manager=rooms)
     start: list[Any] = []
@@ -98,7 +98,7 @@ def test_a_push_sent_again_is_shown_to_watchers_once(rooms: RoomManager, sid: st
     assert seen(transport) == [1, 2, 3]
 
 
-def test_an_event_pushed_again_reaches_nobody_twice(rooms: RoomManager, sid: str, transport: Any) -> None:
+def test_event_pushed_again_reaches_each_client_once(rooms: RoomManager, sid: str, transport: Any) -> None:
     rooms.enter_room(sid, NAMESPACE, OWN)
     for sequence in (1, 2, 1, 2, 3):
         message = PushMessage(
@@ -119,9 +119,7 @@ def test_a_client_in_two_rooms_gets_a_push_once(rooms: RoomManager, sid: str, tr
     assert seen(transport) == [1, 2]
 
 
-def test_whoever_has_left_gets_nothing_and_leaves_nothing(
-    rooms: RoomManager, sid: str, transport: Any
-) -> None:
+def test_unsubscribed_client_gets_no_pushes(rooms: RoomManager, sid: str, transport: Any) -> None:
     rooms.watch(sid, ROOM)
     rooms.pre_disconnect(sid, NAMESPACE)
     rooms.disconnect(sid, NAMESPACE)

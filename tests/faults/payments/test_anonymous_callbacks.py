@@ -40,7 +40,7 @@ WRITERS: dict[str, Callable[[Gateway, object], Delivery]] = {
 
 
 @pytest.mark.parametrize("provider", list(WRITERS))
-def test_one_payer_cannot_fill_the_database(gateway: Gateway, provider: str) -> None:
+def test_anonymous_callbacks_are_limited_per_payer(gateway: Gateway, provider: str) -> None:
     """Breaks when notes are kept without end because they name something of ours: a row, a job, a question each."""
     gateway.sandbox.control({"autopay_s": 5_000})
     payment_id = gateway.begin(provider, 100)

@@ -1,4 +1,4 @@
-"""The relay dead through hours of traffic, a reader who holds an old snapshot: nothing is lost, nobody is stalled.
+"""The relay down during hours of traffic, and a reader that holds an old snapshot: nothing is lost and nothing stalls.
 
 Seen failing when some of the payments that are published together are not completed.
 """
@@ -88,7 +88,7 @@ def test_an_hour_without_a_relay(own_stack: StackWithApp, payer: Payer, recipien
 
 
 @pytest.mark.slow
-def test_a_reader_with_an_old_snapshot_stalls_nobody(own_stack: StackWithApp, payer: Payer) -> None:
+def test_old_snapshot_does_not_stall_the_relay(own_stack: StackWithApp, payer: Payer) -> None:
     """Its snapshot keeps every dead row of the queues alive through thousands of payments: they become final as soon as
     without it, and requests are answered as quickly."""
     for _ in range(3):

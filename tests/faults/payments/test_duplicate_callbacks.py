@@ -1,9 +1,9 @@
-"""A copy of a provider's news that nobody vouches for comes first: the real one is still read, and believed.
+"""An unsigned copy of a callback arrives first: the signed one is still processed.
 
-Only the jobs of news run here; the payments' own, which would ask by themselves, do not.
+Only the jobs of provider events run here, not those of payments, which would inquire by themselves.
 
 Seen failing when the signed one counts as a repeat of its copy, when the copy's words stay, when all addresses share
-one place for news, and when a forged one is stored.
+one provider event, and when a forged one is stored.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _news(gateway: Gateway, attempt: Any) -> list[Any]:
 
 
 def _begin_unpaid(gateway: Gateway, provider: str) -> tuple[str, Any]:
-    """The customer pays in a while, and the simulator's own news of it is lost."""
+    """The customer pays later, and the simulator's own callback about it is lost."""
     gateway.sandbox.control({"autopay_s": PAYS_AFTER_S, "rules": LOST})
     payment_id = gateway.begin(provider)
     return payment_id, gateway.attempts(payment_id)[0]
@@ -56,7 +56,7 @@ def _customer_pays(gateway: Gateway, payment_id: str) -> None:
 
 
 def _without_proof(delivery: Delivery, **change: bytes) -> Delivery:
-    """As anybody can send it who has seen one delivery of Chapa's: its second header is the same for every body."""
+    """A forged copy: one delivery of Chapa's is enough, since its second header is the same for every body."""
     secret = SECRETS["chapa"].encode()
     constant = hmac.new(secret, secret, hashlib.sha256).hexdigest()
     return replace(
@@ -64,7 +64,7 @@ def _without_proof(delivery: Delivery, **change: bytes) -> Delivery:
     )
 
 
-def test_the_signed_one_after_a_copy_that_was_read(gateway: Gateway) -> None:
+def test_signed_callback_after_a_processed_copy_is_applied(gateway: Gateway) -> None:
     """Breaks when the signed one is a mere repeat: the merchant waits for the next inquiry, or for ever."""
     payment_id, attempt = _begin_unpaid(gateway, "chapa")
     real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
@@ -83,7 +83,7 @@ def test_the_signed_one_after_a_copy_that_was_read(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_the_signed_one_after_a_copy_that_waits(gateway: Gateway) -> None:
+def test_signed_callback_after_a_pending_copy_is_applied(gateway: Gateway) -> None:
     """Breaks when the copy's words stay in the place of the real ones."""
     payment_id, attempt = _begin_unpaid(gateway, "chapa")
     real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
@@ -97,7 +97,7 @@ def test_the_signed_one_after_a_copy_that_waits(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_copy_after_the_signed_one_changes_nothing(gateway: Gateway) -> None:
+def test_copy_after_the_signed_callback_is_ignored(gateway: Gateway) -> None:
     payment_id, attempt = _begin_unpaid(gateway, "chapa")
     real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
     _customer_pays(gateway, payment_id)
@@ -111,7 +111,7 @@ def test_a_copy_after_the_signed_one_changes_nothing(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", SECRETS)
-def test_a_forged_one_takes_no_place(gateway: Gateway, provider: str) -> None:
+def test_forged_callback_does_not_block_the_signed_one(gateway: Gateway, provider: str) -> None:
     """Breaks when what is refused is stored all the same."""
     payment_id, attempt = _begin_unpaid(gateway, provider)
     body = SUCCESS[provider](attempt, 100)
@@ -124,7 +124,7 @@ def test_a_forged_one_takes_no_place(gateway: Gateway, provider: str) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_copy_at_the_common_address(gateway: Gateway) -> None:
+def test_copy_at_the_shared_url_does_not_block_the_signed_one(gateway: Gateway) -> None:
     """M-Pesa signs nothing: what came to the payment's own secret address is vouched for, and a copy that came to the
     platform account's before it is not. Breaks when they share a place: the receipt would never be believed."""
     payment_id, attempt = _begin_unpaid(gateway, "mpesa")
@@ -134,7 +134,7 @@ def test_a_copy_at_the_common_address(gateway: Gateway) -> None:
     assert real.to(webhook(gateway, "mpesa")).send().status_code == 200
     _read_news(gateway)
     assert gateway.payment(payment_id)["status"] == "completed", "the provider was asked"
-    assert gateway.attempts(payment_id)[0].receipt is None, "a copy's receipt is nobody's word"
+    assert gateway.attempts(payment_id)[0].receipt is None, "the receipt of an unsigned copy is not used"
     assert real.send().status_code == 200
     _read_news(gateway)
     (charge,) = gateway.book(payment_id)
@@ -156,10 +156,10 @@ def _own_chapa(gateway: Gateway, secret: str) -> tuple[MerchantClient, str]:
     return merchant, token
 
 
-def test_anothers_news_of_the_same_name_takes_no_place(gateway: Gateway) -> None:
-    """One merchant signs, with its own secret and at its own address, news about another's order.
+def test_another_accounts_event_with_the_same_id_does_not_block_ours(gateway: Gateway) -> None:
+    """One merchant signs, with its own secret and at its own URL, a callback about another merchant's payment.
 
-    Breaks when news are told apart by their ids alone, and when an account speaks about another's payments.
+    Breaks when provider events are distinguished by their ids alone, and when one account's callbacks apply to another's payments.
     """
     merchant, token = _own_chapa(gateway, "hook-of-one")
     _, strangers = _own_chapa(gateway, "hook-of-another")

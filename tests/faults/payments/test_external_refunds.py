@@ -1,4 +1,4 @@
-"""Refunds that somebody makes in the provider's portal, refunds that come back, disputes that are lost: the gateway's books
+"""External refunds made in the provider's portal, returned refunds, lost disputes: the gateway's ledger
 follow the provider's own, and no refund is booked twice or missed."""
 
 from __future__ import annotations
@@ -74,9 +74,7 @@ def after_the_news(gateway: Gateway, payment_id: str) -> tuple[str, str, str | N
 
 @pytest.mark.parametrize("provider", LISTING)
 @pytest.mark.parametrize(("part", "status"), [(40, "partially_refunded"), (AMOUNT, "refunded")])
-def test_a_refund_made_in_the_portal_is_booked(
-    gateway: Gateway, provider: str, part: int, status: str
-) -> None:
+def test_external_refund_is_imported(gateway: Gateway, provider: str, part: int, status: str) -> None:
     payment_id = paid(gateway, provider)
     portals_id = refund_in_portal(gateway, payment_id, part)
     assert after_the_news(gateway, payment_id) == (status, f"{part}.00", None)
@@ -86,8 +84,8 @@ def test_a_refund_made_in_the_portal_is_booked(
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_portal_refund_the_bank_takes_time_for(gateway: Gateway) -> None:
-    """Only the first news names the charge by our reference; that it is done is told of the refund alone."""
+def test_pending_external_refund_is_imported_when_final(gateway: Gateway) -> None:
+    """Only the first callback names the charge by our reference; the final one names the refund alone."""
     payment_id = paid(gateway, "stripe", 8_000)
     portals_id = refund_in_portal(gateway, payment_id, 7_203)
     assert after_the_news(gateway, payment_id) == ("completed", "0.00", None)
@@ -97,8 +95,8 @@ def test_a_portal_refund_the_bank_takes_time_for(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", LISTING)
-def test_refunds_of_ours_and_others_add_up(gateway: Gateway, provider: str) -> None:
-    """Breaks when a refund of ours hides the next one of somebody else, or is taken for one."""
+def test_own_and_external_refunds_add_up(gateway: Gateway, provider: str) -> None:
+    """Breaks when our refund hides the next external one, or is taken for an external one."""
     payment_id = paid(gateway, provider)
     assert gateway.refund(payment_id, 30).status_code == 200
     assert after_the_news(gateway, payment_id) == ("partially_refunded", "30.00", None)
@@ -114,7 +112,7 @@ def test_refunds_of_ours_and_others_add_up(gateway: Gateway, provider: str) -> N
 
 
 @pytest.mark.parametrize("provider", LISTING)
-def test_news_that_comes_three_times_books_once(gateway: Gateway, provider: str) -> None:
+def test_repeated_callback_imports_once(gateway: Gateway, provider: str) -> None:
     payment_id = paid(gateway, provider)
     gateway.sandbox.control({"rules": [{"fault": "callback_copies", "copies": 3, "provider": provider}]})
     refund_in_portal(gateway, payment_id, 40)
@@ -124,8 +122,8 @@ def test_news_that_comes_three_times_books_once(gateway: Gateway, provider: str)
 
 
 @pytest.mark.parametrize("provider", LISTING)
-def test_two_in_the_portal_while_ours_is_lost(gateway: Gateway, provider: str) -> None:
-    """Our refund's answer is lost: until it is known, nobody can tell whose the listed ones are. In the end all are booked."""
+def test_two_external_refunds_while_ours_is_unknown(gateway: Gateway, provider: str) -> None:
+    """Our refund's answer is lost: until its outcome is known, the listed refunds cannot be assigned. In the end all are posted."""
     payment_id = paid(gateway, provider)
     operation = {"provider": provider, "operation": "refund", "times": 1}
     gateway.sandbox.control({"rules": [{"fault": "drop", **operation}]})
@@ -137,7 +135,7 @@ def test_two_in_the_portal_while_ours_is_lost(gateway: Gateway, provider: str) -
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_list_that_lags_behind_its_news_is_read_again(gateway: Gateway) -> None:
+def test_list_that_lags_behind_the_callback_is_read_again(gateway: Gateway) -> None:
     payment_id = paid(gateway, "paystack")
     (attempt,) = gateway.attempts(payment_id)
     lost = {"fault": "callback_lost", "provider": "paystack", "operation": "callback"}
@@ -170,7 +168,7 @@ def promised(gateway: Gateway, wallet: str, *, but: int) -> Iterator[None]:
         transaction(lambda s: ledger.release(s, ref, now=clock.now()))
 
 
-def test_more_than_the_merchant_has_is_owed(gateway: Gateway) -> None:
+def test_external_refund_above_the_balance_becomes_debt(gateway: Gateway) -> None:
     """The money is gone whether the balance suffices or not: the rest is what the merchant owes."""
     payment_id, wallet = paid(gateway, "paystack"), f"tenant:{gateway.tenant_id}:NGN"
     debt = f"receivable:{gateway.tenant_id}:NGN"
@@ -183,9 +181,7 @@ def test_more_than_the_merchant_has_is_owed(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", LISTING)
-def test_another_amount_that_goes_back_in_the_portal_ends_the_payment(
-    gateway: Gateway, provider: str
-) -> None:
+def test_external_refund_of_a_mismatched_amount_ends_the_payment(gateway: Gateway, provider: str) -> None:
     gateway.sandbox.control({"rules": rules("wrong amount", provider)})
     payment_id = gateway.begin(provider, AMOUNT)
     gateway.settle(payment_id, until=(), hours=0.1)
@@ -197,7 +193,7 @@ def test_another_amount_that_goes_back_in_the_portal_ends_the_payment(
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_comes_back_is_the_merchants_again(gateway: Gateway) -> None:
+def test_returned_refund_is_credited_to_the_merchant(gateway: Gateway) -> None:
     """Stripe says `succeeded`, and later that the customer's bank returned it. Breaks when completed is for ever."""
     payment_id = paid(gateway, "stripe", 8_000)
     wallet = f"tenant:{gateway.tenant_id}:USD"
@@ -213,7 +209,7 @@ def test_a_refund_that_comes_back_is_the_merchants_again(gateway: Gateway) -> No
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_portal_refund_that_comes_back(gateway: Gateway) -> None:
+def test_external_refund_that_is_returned(gateway: Gateway) -> None:
     payment_id = paid(gateway, "stripe")
     portals_id = refund_in_portal(gateway, payment_id, 40)
     assert after_the_news(gateway, payment_id)[0] == "partially_refunded"
@@ -223,7 +219,7 @@ def test_a_portal_refund_that_comes_back(gateway: Gateway) -> None:
 
 
 def lost_refund(gateway: Gateway) -> tuple[str, str]:
-    """A payment, and its refund of 40 that nobody hears of: no answer, no list, and news after ten minutes."""
+    """A payment, and its refund of 40 with a lost answer, no list, and a callback after ten minutes."""
     payment_id = paid(gateway, "paystack")
     rule = {"fault": "drop", "provider": "paystack", "operation": "refund", "times": 1}
     mute = {"fault": "before", "provider": "paystack", "operation": "refund_list"}
@@ -234,7 +230,7 @@ def lost_refund(gateway: Gateway) -> tuple[str, str]:
     return payment_id, str(refund.id)
 
 
-def test_a_refund_declared_failed_that_was_made_all_the_same(gateway: Gateway) -> None:
+def test_refund_declared_failed_that_was_made(gateway: Gateway) -> None:
     """An operator was wrong; the provider's list is right. Breaks when what carries our reference is never looked at."""
     payment_id, refund_id = lost_refund(gateway)
     operator(gateway, "payments", "declare-refund", refund_id, "failed")
@@ -246,7 +242,7 @@ def test_a_refund_declared_failed_that_was_made_all_the_same(gateway: Gateway) -
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_declared_returned_is_found_in_the_list_as_ours(gateway: Gateway) -> None:
+def test_refund_declared_returned_is_recognized_in_the_list(gateway: Gateway) -> None:
     """Its row has no id of the provider's. Breaks when only ids are compared: it would be booked a second time."""
     payment_id, refund_id = lost_refund(gateway)
     operator(gateway, "payments", "declare-refund", refund_id, "returned")
@@ -269,8 +265,8 @@ def refund_in_chapas_portal(gateway: Gateway, payment_id: str, amount: int) -> s
     return str(answer.json()["data"]["ref"])
 
 
-def test_an_operator_books_what_no_list_tells(gateway: Gateway) -> None:
-    """Chapa lists no refunds: its news puts the payment before a person, who books it with the portal's id."""
+def test_operator_records_an_external_refund_without_a_list(gateway: Gateway) -> None:
+    """Chapa lists no refunds: its callback puts the payment in review, and an operator records the refund with the portal's id."""
     payment_id = paid(gateway, "chapa")
     portals_id = refund_in_chapas_portal(gateway, payment_id, 40)
     assert after_the_news(gateway, payment_id) == ("completed", "0.00", "refunded_at_provider")
@@ -284,8 +280,8 @@ def test_an_operator_books_what_no_list_tells(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_nothing_is_booked_while_a_refund_of_ours_is_open(gateway: Gateway) -> None:
-    """Breaks when an operator finds our own refund, whose answer was lost, in the portal and books it beside us."""
+def test_no_import_while_our_refund_is_open(gateway: Gateway) -> None:
+    """Breaks when an operator finds our own refund, whose answer was lost, in the portal and records it a second time."""
     payment_id = paid(gateway, "chapa")
     rule = {"provider": "chapa", "operation": "refund", "times": 1}
     mute = {"fault": "before", "provider": "chapa", "operation": "refund_verify"}
@@ -300,7 +296,7 @@ def test_nothing_is_booked_while_a_refund_of_ours_is_open(gateway: Gateway) -> N
     gateway.assert_ledger_matches_providers()
 
 
-def test_four_operators_book_one_refund_once(gateway: Gateway) -> None:
+def test_simultaneous_operators_record_one_refund_once(gateway: Gateway) -> None:
     payment_id = paid(gateway, "chapa")
     portals_id = refund_in_chapas_portal(gateway, payment_id, 20)
 
@@ -319,8 +315,8 @@ def test_four_operators_book_one_refund_once(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_second_refund_in_chapas_portal_is_seen(gateway: Gateway) -> None:
-    """Breaks when one refund of ours explains every news of refunds."""
+def test_second_external_refund_at_chapa_needs_review(gateway: Gateway) -> None:
+    """Breaks when one refund of ours explains every callback about refunds."""
     payment_id = paid(gateway, "chapa")
     assert gateway.refund(payment_id, 30).status_code == 200
     gateway.advance(2)
@@ -331,7 +327,7 @@ def test_a_second_refund_in_chapas_portal_is_seen(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_dispute_that_was_lost_is_booked_by_an_operator(gateway: Gateway) -> None:
+def test_operator_records_a_lost_dispute(gateway: Gateway) -> None:
     gateway.sandbox.control({"autopay_s": None})
     payment_id = gateway.begin("stripe", AMOUNT)
     url = gateway.payment(payment_id)["payment_url"]
@@ -353,7 +349,7 @@ def test_a_dispute_that_was_lost_is_booked_by_an_operator(gateway: Gateway) -> N
     gateway.assert_ledger_matches_providers()
 
 
-def test_what_is_left_after_refunds_can_be_taken_back(gateway: Gateway) -> None:
+def test_remaining_amount_can_be_charged_back(gateway: Gateway) -> None:
     payment_id = paid(gateway, "stripe")
     assert gateway.refund(payment_id, 30).status_code == 200
     operator(gateway, "payments", "record-reversal", payment_id)

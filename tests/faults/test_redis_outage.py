@@ -45,7 +45,7 @@ def own_stack(
 
 
 @pytest.mark.slow
-def test_a_town_does_not_notice(
+def test_wallet_load_continues_during_a_redis_outage(
     own_stack: StackWithApp, own_redis: servers.EmbeddedRedis, tmp_path: Path
 ) -> None:
     load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=8, processes=2)
@@ -58,7 +58,7 @@ def test_a_town_does_not_notice(
             own_redis.kill()
             own_stack.wait_for_more_payments(30)
             own_redis.start()
-    assert load.statuses.keys() <= {200, 201, 400}, "nobody heard of it"
+    assert load.statuses.keys() <= {200, 201, 400}, "the outage is not visible to clients"
     assert load.broken == 0
     wait_published(own_stack.app)
     own_stack.assert_invariants(timeout_s=1)
@@ -66,7 +66,7 @@ def test_a_town_does_not_notice(
     wait_until(lambda: _pushed_through(own_stack) == _last_event(own_stack), "every push")
 
 
-def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
+def test_pushes_during_a_redis_outage_are_sent_afterwards(
     own_stack: StackWithApp, own_redis: servers.EmbeddedRedis
 ) -> None:
     """A listener on the channel gets every event, in order; those of the gap when Redis is back."""
@@ -105,7 +105,7 @@ def test_what_was_not_pushed_while_redis_was_away_is_pushed_afterwards(
     own_stack.assert_invariants()
 
 
-def test_a_redis_that_hangs_holds_nobody_up_for_long(
+def test_hanging_redis_delays_requests_only_briefly(
     own_stack: StackWithApp, own_redis: servers.EmbeddedRedis
 ) -> None:
     """Not dead but frozen: REST answers within moments and payments become final, though a job waits for the broker.

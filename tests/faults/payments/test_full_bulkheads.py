@@ -46,7 +46,7 @@ def _waits(gateway: Gateway, drive: object, thing_id: uuid.UUID, ages_s: list[in
     return found
 
 
-def test_a_payment_without_a_place_comes_back_less_and_less_often(full: Gateway) -> None:
+def test_payment_without_a_slot_is_retried_with_growing_delays(full: Gateway) -> None:
     """Breaks when each comes back every second: ten thousand of them are ten thousand claims a second."""
     payment_id = full.begin("stripe", 100)
     (attempt,) = full.attempts(payment_id)
@@ -57,7 +57,7 @@ def test_a_payment_without_a_place_comes_back_less_and_less_often(full: Gateway)
     assert 25 <= late <= 40
 
 
-def test_a_refund_without_a_place_comes_back_less_and_less_often(
+def test_refund_without_a_slot_is_retried_with_growing_delays(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     payment_id = gateway.begin("stripe", 100)
@@ -73,7 +73,7 @@ def test_a_refund_without_a_place_comes_back_less_and_less_often(
     gateway.assert_ledger_matches_providers()
 
 
-def test_one_payment_that_cannot_be_asked_about_does_not_stop_reconciliation(
+def test_one_failing_inquiry_does_not_stop_reconciliation(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when a bug about one payment keeps an operator from hearing about all others."""

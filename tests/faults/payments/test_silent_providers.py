@@ -1,4 +1,4 @@
-"""Where a provider leaves nothing to ask by, a payment waits: for news, for a statement, or for a person. Never guessed."""
+"""Without an id to inquire by, a payment waits for a callback, a statement or an operator. The outcome is never guessed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,9 @@ def begin_silent(gateway: Gateway, provider: str, fault: str, *, hours: float = 
 
 @pytest.mark.parametrize("fault", [LOST, NEVER_ARRIVED])
 @pytest.mark.parametrize("provider", SILENT)
-def test_it_waits_until_a_person_has_looked(gateway: Gateway, provider: str, fault: str) -> None:
+def test_payment_stays_in_review_until_an_operator_decides(
+    gateway: Gateway, provider: str, fault: str
+) -> None:
     payment_id = begin_silent(gateway, provider, fault)
     assert outcome(gateway, payment_id).review == "nothing_to_ask_by"
     named = {"payment_id": payment_id, "why": "nothing_to_ask_by", "provider": provider}
@@ -59,7 +61,7 @@ def test_an_operator_needs_a_receipt_and_decides_once(gateway: Gateway) -> None:
 
 
 @pytest.mark.parametrize("provider", SILENT)
-def test_news_that_comes_hours_late_ends_the_wait(gateway: Gateway, provider: str) -> None:
+def test_late_callback_ends_the_review(gateway: Gateway, provider: str) -> None:
     payment_id = begin_silent(gateway, provider, LOST)
     assert latest(gateway, provider).send().status_code == 200
     gateway.settle(payment_id, hours=1)
@@ -69,14 +71,14 @@ def test_news_that_comes_hours_late_ends_the_wait(gateway: Gateway, provider: st
 
 
 @pytest.mark.parametrize("provider", SILENT)
-def test_news_after_an_operators_wrong_word_is_kept_apart(gateway: Gateway, provider: str) -> None:
+def test_callback_after_a_wrong_declaration_goes_to_suspense(gateway: Gateway, provider: str) -> None:
     """The operator looked too early and declared a failure; the money that was there all along is not dropped."""
     payment_id = begin_silent(gateway, provider, LOST)
     operator(gateway, "payments", "declare", payment_id, "failed")
     assert latest(gateway, provider).send().status_code == 200
     gateway.settle(payment_id, hours=1, until=())
     if provider == "pesapal":
-        # Its news holds no result, only an id to ask by, and what has ended is not asked about.
+        # Its callback holds no result, only an id to inquire by, and ended attempts are not inquired.
         reconcile(gateway, provider)
     assert outcome(gateway, payment_id) == Expected("failed", 1, "late_success")
     assert entries(gateway, payment_id) == ["suspense"]
@@ -85,8 +87,8 @@ def test_news_after_an_operators_wrong_word_is_kept_apart(gateway: Gateway, prov
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_strangers_order_id_does_not_stop_the_true_news(gateway: Gateway) -> None:
-    """Anybody can write a notification with our reference and an order id of his own."""
+def test_forged_order_id_does_not_block_the_real_callback(gateway: Gateway) -> None:
+    """A notification with our reference and a foreign order id can be forged."""
     gateway.sandbox.control({"rules": rules(LOST, "pesapal")})
     payment_id = gateway.begin("pesapal", AMOUNT)
     (attempt,) = gateway.attempts(payment_id)
@@ -101,7 +103,7 @@ def test_a_strangers_order_id_does_not_stop_the_true_news(gateway: Gateway) -> N
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_strangers_order_does_not_pay_for_ours(gateway: Gateway) -> None:
+def test_another_merchants_order_does_not_complete_ours(gateway: Gateway) -> None:
     """The order id is real and paid, but it is another payment's."""
     paid = gateway.begin("pesapal", AMOUNT)
     gateway.settle(paid)
@@ -118,7 +120,7 @@ def test_a_strangers_order_does_not_pay_for_ours(gateway: Gateway) -> None:
 # --- M-Pesa with the pull API
 
 
-def test_the_statement_finds_what_was_paid(gateway_with_pull: Gateway) -> None:
+def test_statement_finds_a_paid_charge(gateway_with_pull: Gateway) -> None:
     payment_id = begin_silent(gateway_with_pull, "mpesa", LOST)
     assert outcome(gateway_with_pull, payment_id) == PAID
     assert_paid_once(gateway_with_pull, payment_id)
@@ -127,7 +129,7 @@ def test_the_statement_finds_what_was_paid(gateway_with_pull: Gateway) -> None:
     gateway_with_pull.assert_ledger_matches_providers()
 
 
-def test_what_no_statement_shows_by_the_horizon_has_failed(gateway_with_pull: Gateway) -> None:
+def test_charge_missing_from_the_statement_at_the_horizon_fails(gateway_with_pull: Gateway) -> None:
     began = clock.now()
     payment_id = begin_silent(gateway_with_pull, "mpesa", NEVER_ARRIVED, hours=80)
     assert outcome(gateway_with_pull, payment_id) == NEVER_CAME
@@ -154,7 +156,7 @@ def test_a_statement_that_no_longer_reaches_back_proves_nothing(gateway_with_pul
     gateway.assert_ledger_matches_providers()
 
 
-def test_the_statement_and_the_callback_together_book_once(gateway_with_pull: Gateway) -> None:
+def test_statement_and_callback_post_once(gateway_with_pull: Gateway) -> None:
     payment_id = begin_silent(gateway_with_pull, "mpesa", LOST)
     assert latest(gateway_with_pull, "mpesa").send().status_code == 200
     gateway_with_pull.settle(payment_id, hours=1, until=())

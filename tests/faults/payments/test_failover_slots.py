@@ -33,7 +33,7 @@ def _free(bulkheads: Bulkheads, provider: str) -> int:
     return taken
 
 
-def test_only_the_places_of_the_one_that_hangs_are_bound(
+def test_hanging_provider_occupies_only_its_own_slots(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     forget_in_redis(gateway, "malipo:health:*")

@@ -1,4 +1,4 @@
-"""Disputes are put before a person. News of refunds is only a reason to look: see test_refunds_elsewhere.py."""
+"""Disputes need review. A callback about a refund is only a reason to read the provider's list: see test_external_refunds.py."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _paid(gateway: Gateway, provider: str) -> tuple[str, Any]:
 
 
 def _news(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
-    """What the provider writes about a payment of ours that somebody else has touched."""
+    """A callback about a change that was made outside the gateway."""
     if provider == "stripe":
         answers = {
             "dispute": ("charge.dispute.created", {"id": "dp_1", "object": "dispute"}),
@@ -41,8 +41,8 @@ def _news(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-def test_a_dispute_is_shown(gateway: Gateway, provider: str) -> None:
-    """Breaks when such news is taken for news of nothing, and the merchant keeps money that is gone."""
+def test_dispute_needs_review(gateway: Gateway, provider: str) -> None:
+    """Breaks when such a callback is ignored and the merchant keeps money that the provider has taken."""
     payment_id, attempt = _paid(gateway, provider)
     answer = signed(
         gateway, provider, _news(provider, attempt, kind="dispute"), secret=SECRETS[provider]
@@ -57,8 +57,8 @@ def test_a_dispute_is_shown(gateway: Gateway, provider: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-def test_news_of_a_refund_that_nobody_made_books_nothing(gateway: Gateway, provider: str) -> None:
-    """Even signed news is only a reason to look into the provider's list. Breaks when the news itself is believed."""
+def test_callback_about_a_nonexistent_refund_posts_nothing(gateway: Gateway, provider: str) -> None:
+    """Even a signed callback is only a reason to read the provider's list. Breaks when the callback itself is applied."""
     payment_id, attempt = _paid(gateway, provider)
     signed(gateway, provider, _news(provider, attempt, kind="refund"), secret=SECRETS[provider]).send()
     gateway.settle(payment_id, until=(), hours=0.1)
@@ -67,7 +67,7 @@ def test_news_of_a_refund_that_nobody_made_books_nothing(gateway: Gateway, provi
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_repeat_about_a_refund_of_ours_is_no_reason(gateway: Gateway) -> None:
+def test_repeated_callback_about_our_refund_needs_no_review(gateway: Gateway) -> None:
     payment_id, attempt = _paid(gateway, "stripe")
     assert gateway.refund(payment_id, 40).status_code == 200
     signed(gateway, "stripe", _news("stripe", attempt, kind="refund"), secret=SECRETS["stripe"]).send()

@@ -1,11 +1,11 @@
 """Five hundred payments through six providers while a third of the callbacks is lost and a third comes three times.
 
-Real processes and real time: nothing here moves a clock. What a lost callback would have told is learnt by inquiries,
+Real processes and real time: nothing here moves a clock. What a lost callback would have reported is found by inquiries,
 so the test waits as long as they take; the worker is killed twice with jobs in hand, and their leases must end first.
 M-Pesa's refunds are left out: it tells their result by callback alone, and one may be lost for minutes.
 
 Seen failing when pending payments are not asked about, when a job that a dead worker had is never claimed again, when
-every copy of a callback is stored as news of its own, when a success may be applied twice, and when refunds are not
+every copy of a callback is stored as a provider event of its own, when a success may be applied twice, and when refunds are not
 asked about.
 """
 
@@ -135,7 +135,7 @@ def _give_some_back(full_stack: FullStack) -> list[TimedAnswer]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_every_payment_ends_and_every_book_agrees(full_stack: FullStack) -> None:
+def test_all_payments_end_and_the_ledger_matches_every_provider(full_stack: FullStack) -> None:
     full_stack.control({"rules": RULES})
     # So that the merchant's balance covers every refund, the fees included.
     for currency in ("USD", "ETB", "NGN", "KES"):
@@ -244,7 +244,7 @@ def _assert_totals_agree(full_stack: FullStack) -> None:
 
 
 def _assert_events(full_stack: FullStack) -> None:
-    """Each change was told once."""
+    """Each change was recorded as one event."""
     for event, count in (
         ("payment.initiated", "true"), ("payment.completed", "status <> 'failed'"), ("payment.failed", "status = 'failed'"),
     ):  # fmt: skip

@@ -1,7 +1,7 @@
 """A provider's ids are unique on one account of it: the same id on another account is another charge.
 
 Seen failing when ids are compared without the account, and when those of one account are not compared at all. One that
-comes twice on one account, from its sandbox and live, is put before a person and booked once.
+comes twice on one account, from its sandbox and live, needs review and is posted once.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ def _entries(gateway: Gateway, attempt: Any) -> list[str]:
     return [row.kind for row in gateway.rows("SELECT kind FROM entries WHERE ref_id = :i", i=attempt.id)]
 
 
-def test_the_same_ids_on_two_accounts(gateway: Gateway, own_account: dict[str, str]) -> None:
+def test_same_provider_ids_on_two_accounts_are_two_payments(
+    gateway: Gateway, own_account: dict[str, str]
+) -> None:
     """Breaks when one merchant's charge stands in the way of another's."""
     first = _paid(gateway)
     usual_headers, gateway.headers = gateway.headers, own_account
@@ -87,9 +89,9 @@ def test_the_same_ids_on_two_accounts(gateway: Gateway, own_account: dict[str, s
     gateway.assert_ledger_matches_providers()
 
 
-def test_the_same_ids_on_one_account_in_two_environments(gateway: Gateway) -> None:
+def test_same_provider_ids_in_sandbox_and_live_need_review(gateway: Gateway) -> None:
     """What was paid in the sandbox, before the account went live. Breaks when it pays a live order as well, or when the
-    result is an error nobody can do anything about."""
+    result is an error without a remedy."""
     first = _paid(gateway)
     _write(gateway, "UPDATE payment_attempts SET environment = 'live' WHERE id = :i", i=first.id)
     second = _waiting(gateway)
@@ -104,7 +106,9 @@ def test_the_same_ids_on_one_account_in_two_environments(gateway: Gateway) -> No
 
 
 @pytest.mark.parametrize("column", ["provider_reference", "receipt"])
-def test_the_database_keeps_it_too(gateway: Gateway, own_account: dict[str, str], column: str) -> None:
+def test_database_constraint_prevents_duplicates(
+    gateway: Gateway, own_account: dict[str, str], column: str
+) -> None:
     """Two results that are applied at once are not seen by each other: then the index decides. Breaks without it."""
     first, second = _paid(gateway), _paid(gateway)
     usual_headers, gateway.headers = gateway.headers, own_account

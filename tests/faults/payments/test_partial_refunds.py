@@ -1,4 +1,4 @@
-"""A part that somebody refunds at a provider whose word for it may also mean all of it."""
+"""A partial external refund at a provider whose status word may also mean a full refund."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def _paid_by_card(gateway: Gateway) -> tuple[str, Any]:
 
 
 def _refund_in_part(gateway: Gateway, receipt: str, amount: int) -> None:
-    """In Pesapal's dashboard, where somebody approves it."""
+    """In Pesapal's dashboard, with approval."""
     url = f"{gateway.sandbox.url}/pesapal/api"
     token = requests.post(f"{url}/Auth/RequestToken", json=KEYS, timeout=30).json()["token"]
-    body = {"confirmation_code": receipt, "amount": amount, "username": "somebody", "remarks": "portal"}
+    body = {"confirmation_code": receipt, "amount": amount, "username": "amina", "remarks": "portal"}
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.post(f"{url}/Transactions/RefundRequest", json=body, headers=headers, timeout=30)
     assert answer.json()["status"] == "200", answer.text
@@ -35,7 +35,7 @@ def _refund_in_part(gateway: Gateway, receipt: str, amount: int) -> None:
     gateway.quiet()
 
 
-def test_a_part_is_not_taken_for_all(gateway: Gateway) -> None:
+def test_partial_refund_is_not_mistaken_for_a_full_one(gateway: Gateway) -> None:
     """Breaks when the merchant loses the whole payment for a part of it, and clearing is not what the provider holds."""
     payment_id, attempt = _paid_by_card(gateway)
     _refund_in_part(gateway, attempt.receipt, 30)
@@ -50,7 +50,7 @@ def test_a_part_is_not_taken_for_all(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_a_payment_that_went_back_before_we_heard_of_it_is_not_called_failed(gateway: Gateway) -> None:
+def test_payment_refunded_before_its_callback_is_not_failed(gateway: Gateway) -> None:
     """Breaks when what was not given back is booked nowhere."""
     lost = {"fault": "callback_lost", "provider": "pesapal", "operation": "callback"}
     gateway.sandbox.control({"autopay_s": 5_000, "rules": [lost]})

@@ -1,4 +1,4 @@
-"""Refunds that wait for a person: at the bank, and on the merchant's own dashboard."""
+"""Refunds that wait for a decision: at the bank, and in the merchant's own dashboard."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.browser import Visitor
 from tests.support.waiting import wait_until
 
 WAITS = "7203.00"
-"""A refund of this amount stays open until somebody decides."""
+"""A refund of this amount stays open until it is decided."""
 
 
 def _paid(merchant: MerchantClient, customer: Visitor, provider: str, currency: str) -> dict[str, Any]:
@@ -62,8 +62,8 @@ def test_the_merchant_approves(merchant: MerchantClient, customer: Visitor) -> N
     assert merchant.payment(payment["id"])["status"] == "refunded"
 
 
-def test_the_merchant_rejects_and_nothing_is_given_back(merchant: MerchantClient, customer: Visitor) -> None:
-    """Pesapal tells nobody of a refusal, so the refund stays open until its time is over."""
+def test_rejected_refund_moves_no_money(merchant: MerchantClient, customer: Visitor) -> None:
+    """Pesapal does not report a refusal, so the refund stays open until it expires."""
     before = merchant.provider_total("pesapal", "KES", "refund")
     payment = _paid(merchant, customer, "pesapal", "KES")
     merchant.refunds(payment)

@@ -1,4 +1,4 @@
-"""Two things at once with money that waits, or goes back: the provider's word at the end is what the books say."""
+"""Concurrent decisions about late money and refunds: in the end the ledger matches the provider."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _wallet(gateway: Gateway, currency: str) -> int:
 
 
 def _refund_in_portal(gateway: Gateway, reference: str) -> None:
-    """Somebody gives a payment back in Paystack's dashboard, and the news of it is lost."""
+    """A payment is refunded in Paystack's dashboard, and the callback about it is lost."""
     lost = {"fault": "callback_lost", "provider": "paystack", "operation": "callback"}
     gateway.sandbox.control({"rules": [lost]})
     answer = requests.post(
@@ -32,7 +32,7 @@ def _refund_in_portal(gateway: Gateway, reference: str) -> None:
     gateway.quiet()
 
 
-def test_money_that_went_back_in_the_portal_cannot_be_accepted(gateway: Gateway) -> None:
+def test_late_money_refunded_in_the_portal_cannot_be_accepted(gateway: Gateway) -> None:
     """Breaks when `accept` does not ask: the merchant gets what the provider no longer has."""
     payment_id = begin_late(gateway, "paystack")
     (attempt,) = gateway.attempts(payment_id)
@@ -46,7 +46,7 @@ def test_money_that_went_back_in_the_portal_cannot_be_accepted(gateway: Gateway)
     gateway.assert_ledger_matches_providers()
 
 
-def test_it_can_be_accepted_while_the_provider_is_away(gateway: Gateway) -> None:
+def test_late_money_can_be_accepted_while_the_provider_is_unavailable(gateway: Gateway) -> None:
     """An operator has looked; a provider that cannot be asked does not stand in the way."""
     payment_id = begin_late(gateway, "paystack")
     gateway.sandbox.control({"rules": [{"fault": "before", "provider": "paystack", "operation": "verify"}]})
@@ -73,8 +73,8 @@ def _open_refund(gateway: Gateway, provider: str) -> tuple[str, Any]:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack"])
-def test_a_refund_that_was_called_failed_and_done_is_shown(gateway: Gateway, provider: str) -> None:
-    """Breaks when news about a final refund is dropped unread: the merchant can spend what the customer has."""
+def test_refund_declared_failed_but_made_needs_review(gateway: Gateway, provider: str) -> None:
+    """Breaks when a callback about a final refund is dropped: the merchant could spend money that the customer received."""
     payment_id, _ = _open_refund(gateway, provider)
     gateway.advance(5)
     gateway.quiet()
@@ -87,8 +87,8 @@ def test_a_refund_that_was_called_failed_and_done_is_shown(gateway: Gateway, pro
     assert is_booked or found["review"] == "refunded_at_provider", found
 
 
-def test_two_refunds_cannot_be_told_to_be_one(gateway: Gateway) -> None:
-    """News of another payment's refund ends no refund of this one."""
+def test_two_refunds_cannot_be_declared_the_same(gateway: Gateway) -> None:
+    """A callback about another payment's refund does not end a refund of this one."""
     first = gateway.begin("stripe", 100)
     second = gateway.begin("stripe", 100)
     for payment_id in (first, second):
@@ -113,7 +113,7 @@ def test_two_refunds_cannot_be_told_to_be_one(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-def test_late_money_that_may_be_gone_in_part_is_left_to_a_person(gateway: Gateway) -> None:
+def test_late_money_that_may_be_partly_refunded_needs_review(gateway: Gateway) -> None:
     """Pesapal says the same word of a part and of all: nothing is booked on it, and nothing given to the merchant."""
     payment_id = begin_late(gateway, "pesapal")
     (attempt,) = gateway.attempts(payment_id)
@@ -127,7 +127,7 @@ def test_late_money_that_may_be_gone_in_part_is_left_to_a_person(gateway: Gatewa
     token = requests.post(f"{url}/Auth/RequestToken", json=keys, timeout=30).json()["token"]
     lost = {"fault": "callback_lost", "provider": "pesapal", "operation": "callback"}
     gateway.sandbox.control({"rules": [lost]})
-    body = {"confirmation_code": attempt.receipt, "amount": 100, "username": "somebody", "remarks": "portal"}
+    body = {"confirmation_code": attempt.receipt, "amount": 100, "username": "amina", "remarks": "portal"}
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.post(f"{url}/Transactions/RefundRequest", json=body, headers=headers, timeout=30)
     assert answer.json()["status"] == "200", answer.text

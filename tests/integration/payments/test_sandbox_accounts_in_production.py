@@ -31,13 +31,15 @@ def _app(settings: dict[str, str], **more: str) -> Flask:
         ({"PAYSTACK_ENV": "sandbox", "ALLOW_TEST_PROVIDERS": "true"}, {"paystack", "cpay"}),
     ],
 )
-def test_what_production_offers(settings: dict[str, str], more: dict[str, str], names: set[str]) -> None:
+def test_providers_offered_in_production(
+    settings: dict[str, str], more: dict[str, str], names: set[str]
+) -> None:
     """Breaks when a sandbox or the mock is offered because its keys are set."""
     with _app(settings, **more).app_context():
         assert set(provider_accounts.available(uuid.uuid4())) == names
 
 
-def test_what_was_begun_in_a_sandbox_is_not_asked_for_live(settings: dict[str, str]) -> None:
+def test_sandbox_attempt_is_not_inquired_at_the_live_account(settings: dict[str, str]) -> None:
     """Breaks when only the provider's name decides: the same reference would be charged with real money."""
     attempt = PaymentAttempt(provider="paystack", account_id=None, environment="sandbox")
     with _app(settings).app_context(), pytest.raises(ProviderNotConfigured, match="sandbox"):
