@@ -1,4 +1,4 @@
-"""Fixtures of every test: a real Postgres and Redis, the application on them, a clock that is put back."""
+"""Fixtures of every test: a real Postgres and Redis, the application on them, and a clock that is reset."""
 
 from __future__ import annotations
 

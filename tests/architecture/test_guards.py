@@ -24,7 +24,7 @@ PUBLIC_ROUTES = {
 """A public route must be added here too, on purpose."""
 
 EXAMPLES = {"<pmt": "pmt_x", "<uuid": "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"}
-"""What a path may hold where its rule names a kind of id; elsewhere `x` will do."""
+"""What a path may hold where its rule names a kind of id; otherwise `x`."""
 
 
 def test_every_route_has_a_guard_in_the_table(app: Flask) -> None:

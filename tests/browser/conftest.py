@@ -26,7 +26,7 @@ CUSTOMER = {"phone": "+254708374149", "email": "jane@example.com", "name": "Jane
 
 @dataclass(frozen=True)
 class MerchantClient:
-    """A merchant's backend: orders payments, hears how they stand, and knows what each provider's book says."""
+    """A merchant's backend: it requests payments, reads their statuses, and knows each provider's book."""
 
     stack: Stack
     headers: dict[str, str] = field(repr=False)
@@ -87,7 +87,7 @@ class MerchantClient:
         return f"{self.stack.url}/payments/{payment['id']}/return"
 
     def provider_total(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
-        """What the provider's own book says it has collected so far; kind `refund`: what it gave back."""
+        """The total that the provider's book has collected so far; kind `refund`: refunded."""
         book = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30).json()
         return Decimal(book["totals"].get(currency, {}).get(kind, "0"))
 
@@ -144,7 +144,7 @@ def merchant(stack: Stack) -> MerchantClient:
     app = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
     created = make_merchant(app)
     for currency in ("USD", "KES"):
-        # Refunds give back what came in before fees.
+        # Refunds include the fees.
         fund_merchant(app, created, 10_000_00, currency=currency)
     return MerchantClient(stack, created.headers)
 
@@ -154,7 +154,7 @@ MakeVisitor = Callable[..., Visitor]
 
 @pytest.fixture
 def make_visitor(chromium: Browser, stack: Stack) -> Iterator[MakeVisitor]:
-    """`make_visitor(**context)`: someone with a browser window of his own; afterwards nothing may have gone wrong in it."""
+    """`make_visitor(**context)`: a user with a browser window; at the end the window must have recorded no faults."""
     visitors: list[Visitor] = []
     hosts = frozenset(urlsplit(url).netloc for url in (stack.url, stack.sandbox_url))
 

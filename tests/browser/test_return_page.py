@@ -1,4 +1,4 @@
-"""The page customers come back to, in front of one who waits, and whose browser runs no JavaScript."""
+"""The return page, with a customer who waits, and with a browser without JavaScript."""
 
 from __future__ import annotations
 

@@ -33,14 +33,14 @@ class StackWithApp:
         return self.processes.url
 
     def reconnect(self) -> None:
-        """Let the test's own application forget its connections: Postgres was away."""
+        """Let the test's own application forget its connections: Postgres was down."""
         with self.app.app_context():
             db.engine.dispose()
             if engine := self.app.extensions.get("autocommit_engine"):
                 engine.dispose()
 
     def wait_for_more_payments(self, count: int) -> None:
-        """Until `count` more than now are booked: how far the traffic has come, whatever the machine's speed."""
+        """Until `count` more than now are posted: the progress of the traffic, whatever the machine's speed."""
 
         def recorded() -> int:
             number: int = invariants.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
@@ -83,13 +83,13 @@ def shared_stack(
 
 @pytest.fixture
 def race_stack(shared_stack: StackWithApp) -> Iterator[StackWithApp]:
-    """The same, proved sound after each test."""
+    """The shared stack; its invariants are checked after each test."""
     yield shared_stack
     shared_stack.assert_invariants()
 
 
 @pytest.fixture
 def own_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[StackWithApp]:
-    """One whose processes the test may kill."""
+    """A stack of the test's own, whose processes it may kill."""
     with open_stack(servers.postgres(), redis_server, tmp_path) as race_stack:
         yield race_stack

@@ -1,6 +1,6 @@
 """Redis flushed, killed, frozen and restarted under load: it carries hints only, so nothing is lost or doubled.
 
-Seen failing with a rate limiter that raises Redis' errors, and with a hand-over that waits for a frozen broker.
+Seen failing with a rate limiter that raises Redis' errors, and with a dispatch that waits for a frozen broker.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_wallet_load_continues_during_a_redis_outage(
             own_stack.wait_for_more_payments(30)
             own_redis.start()
     assert load.statuses.keys() <= {200, 201, 400}, "the outage is not visible to clients"
-    assert load.broken == 0
+    assert load.failed_connections == 0
     wait_published(own_stack.app)
     own_stack.assert_invariants(timeout_s=1)
     load.assert_answers_match_ledger()
@@ -87,19 +87,19 @@ def test_pushes_during_a_redis_outage_are_sent_afterwards(
     own_redis.start()
     with redis.Redis.from_url(own_redis.url()) as client, client.pubsub() as listener:
         listener.subscribe(push.channel_of(client.connection_pool.connection_kwargs))
-        heard: list[tuple[str, int]] = []
+        received: list[tuple[str, int]] = []
 
         def listen() -> bool:
             message = listener.get_message(ignore_subscribe_messages=True, timeout=0.05)
             if message:
-                heard.extend(
+                received.extend(
                     (m.payload["event_type"], m.payload["sequence"]) for m in push.decode(message["data"])
                 )
-            return len(heard) >= 12
+            return len(received) >= 12
 
         send_simultaneously(own_stack.url, [call])
         wait_until(listen, "pushes of six payments")
-    sequences = [sequence for _, sequence in heard]
+    sequences = [sequence for _, sequence in received]
     assert sequences == sorted(sequences)
     assert len(set(sequences)) == 12
     own_stack.assert_invariants()
@@ -110,7 +110,7 @@ def test_hanging_redis_delays_requests_only_briefly(
 ) -> None:
     """Not dead but frozen: REST answers within moments and payments become final, though a job waits for the broker.
 
-    Breaks when a push, a limit or a hand-over waits for Redis without a time-out.
+    Breaks when a push, a rate limit or a dispatch waits for Redis without a time-out.
     """
     sender = make_user(own_stack.app)
     source, target = (

@@ -59,7 +59,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.opened.close()
 
     @initialize()
-    def people_and_accounts(self) -> None:
+    def users_and_accounts(self) -> None:
         for _ in range(3):
             self._add_user()
         self.outside = {currency: self._add_account(currency, None) for currency in CURRENCIES}
@@ -137,7 +137,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.refs)
     @rule(pick=picks, wallet=picks, amount=amounts, kind=st.sampled_from(["transfer", "fee"]))
-    def book_a_reference_again(self, pick: int, wallet: int, amount: int, kind: str) -> None:
+    def post_a_reference_again(self, pick: int, wallet: int, amount: int, kind: str) -> None:
         ref, _ = self.refs[pick % len(self.refs)]
         target = self._wallet(wallet)
         self._post_as(
@@ -181,7 +181,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.holds)
     @rule(pick=picks, other=picks, amount=amounts)
-    def capture_from_somebody_else(self, pick: int, other: int, amount: int) -> None:
+    def capture_from_another_account(self, pick: int, other: int, amount: int) -> None:
         source = self._wallet(other)
         outside = self.outside[source.currency].id
         self._post({source.id: -amount, outside: amount}, source.currency, hold=self._held(pick))
@@ -294,7 +294,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self._balances() == {a.id: (a.balance, a.held) for a in self.model.accounts.values()}
 
     @invariant()
-    def nobody_is_below_what_is_held(self) -> None:
+    def no_wallet_is_below_its_holds(self) -> None:
         """The row alone, without its queue, is a lower bound: that is what lets a debit trust it."""
         assert one(
             self.opened, "SELECT count(*) FROM accounts WHERE id = ANY (%s) AND floored AND balance < held",

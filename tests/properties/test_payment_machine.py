@@ -2,7 +2,7 @@
 
 Each machine is one payment of one tenant. Outcomes of every kind are applied to it and to its refunds by the functions that
 callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables lead, an attempt
-was booked at most once, the clearing account is minus what was collected plus what went back, refunds are within the
+was posted at most once, the clearing account is minus what was collected plus what was refunded, refunds are within the
 amount, and the events tell exactly the changes.
 
 Seen failing when a success is applied twice or a late one dropped, when another amount counts as the payment, when
@@ -66,7 +66,7 @@ amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", 
 
 
 MUST_MEET = {
-    *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "given back",
+    *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "returned",
     "its amount, succeeded", "another amount, succeeded",
 }  # fmt: skip
 """What the known steps come across."""
@@ -90,7 +90,7 @@ class PaymentMachine(RuleBasedStateMachine):
         self.asked = Money.parse(ASKED[currency], currency)
         order = PaymentRequest("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
         claim = Claim(uuid.uuid4(), b"f" * 32, "machine")
-        # CPay's only place is taken: what is asked for is stored, and sent when a rule says so.
+        # CPay's only slot is occupied: requests are stored, and sent when a rule runs.
         answer = payment_service.initialize(self.merchant, order, claim)
         assert answer.resource_id is not None
         self.payment_id = answer.resource_id
@@ -107,7 +107,7 @@ class PaymentMachine(RuleBasedStateMachine):
         if how_far == "paid":
             self.callback(State.SUCCEEDED, "answer", amount, 1)
 
-    # --- what is said about the payment
+    # --- outcomes of the payment
 
     @rule(state=states, source=sources, amount=amounts, repeats=times)
     def callback(self, state: State, source: str, amount: str, repeats: int) -> None:
@@ -154,7 +154,7 @@ class PaymentMachine(RuleBasedStateMachine):
             )
 
         transaction(work)
-        self.met["given up"] += 1
+        self.met["expired"] += 1
 
     # --- refunds
 
@@ -187,7 +187,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.before.refunds)
     @rule(pick=st.integers(0, 99), state=states, source=sources, repeats=times)
-    def news_of_a_refund(self, pick: int, state: State, source: str, repeats: int) -> None:
+    def refund_outcome(self, pick: int, state: State, source: str, repeats: int) -> None:
         self._apply_refund(pick, Result(state, code="word"), source, repeats)
         self.met[f"refund {state}"] += 1
 
@@ -208,7 +208,7 @@ class PaymentMachine(RuleBasedStateMachine):
         except GatewayError as error:
             self.met[type(error).__name__] += 1
         else:
-            self.met["accepted" if is_accepted else "given back"] += 1
+            self.met["accepted" if is_accepted else "returned"] += 1
             if is_accepted:
                 # From now on the payment is what came.
                 assert self.collected is not None
@@ -236,7 +236,7 @@ class PaymentMachine(RuleBasedStateMachine):
             old = known.get(refund_id, "created")
             assert state == old or state in _reachable(REFUND, old), (old, state)
 
-    def _an_attempt_is_booked_once(self, seen: Seen) -> None:
+    def _attempt_is_posted_once(self, seen: Seen) -> None:
         assert seen.recorded("payment") + seen.recorded("suspense") == (seen.collected is not None)
         assert seen.recorded("suspense_release") <= seen.recorded("suspense")
         assert seen.recorded("reversal") == (seen.attempt == "reversed")
@@ -254,7 +254,7 @@ class PaymentMachine(RuleBasedStateMachine):
             kept = 0 if seen.attempt == "reversed" else came
             assert seen.clearing(currency) == back - kept, (currency, seen)
 
-    def _no_more_goes_back_than_was_paid(self, seen: Seen) -> None:
+    def _refunds_do_not_exceed_the_payment(self, seen: Seen) -> None:
         own = [refund for refund in seen.refunds if not refund[3]]
         assert seen.reserved == sum(refund[2] for refund in own if refund[1] != "failed") <= seen.amount
         assert seen.refunded == sum(refund[2] for refund in own if refund[1] == "completed")
@@ -291,7 +291,7 @@ class PaymentMachine(RuleBasedStateMachine):
                 )
             )
             seen = self._see()
-            assert first in (None, seen), "said again, it changed something"
+            assert first in (None, seen), "a repeated outcome changed something"
             first = seen
         if seen.collected != self.before.collected:
             assert isinstance(outcome, Result)
@@ -308,7 +308,7 @@ class PaymentMachine(RuleBasedStateMachine):
                 lambda s: refund_outcomes.apply_outcome(s, refund_id, outcome, source=source, now=clock.now())
             )
             seen = self._see()
-            assert first in (None, seen), "said again, it changed something"
+            assert first in (None, seen), "a repeated outcome changed something"
             first = seen
         self.met[f"refund is {next(r[1] for r in seen.refunds if r[0] == str(refund_id))}"] += 1
 
@@ -320,7 +320,7 @@ class PaymentMachine(RuleBasedStateMachine):
         }[word]  # fmt: skip
 
     def _pays_in(self, currency: str) -> bool:
-        """Whether refunds of the payment are in this currency: suspense is given back in the one that came."""
+        """Whether refunds of the payment are in this currency: suspense is returned in the received currency."""
         if any(refund[3] for refund in self.before.refunds):
             return bool(self.collected and self.collected.currency == currency)
         return currency == self.asked.currency

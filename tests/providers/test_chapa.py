@@ -319,7 +319,7 @@ UNPAID = (404, failed("Payment not paid yet", None))
     [
         ((200, CLOSED), UNPAID, State.CANCELLED),
         ((200, CLOSED), (200, details(status="cancelled")), State.CANCELLED),
-        # Paid a moment before: what was collected counts, whatever was said about the link.
+        # Paid a moment before: the collected payment counts, whatever the answer about the link was.
         ((200, CLOSED), (200, details()), State.SUCCEEDED),
         ((400, EXPIRED), (200, details()), State.SUCCEEDED),
         # It cannot be paid any more. The documents do not show the refusal's HTTP status.

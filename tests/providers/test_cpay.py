@@ -210,7 +210,7 @@ def test_charge_and_inquiry_agree(currency: str, minor: int) -> None:
 
 def test_every_simulated_outcome_is_in_the_table() -> None:
     assert {fate for fate, _ in CHARGES.values()} | {Fate.SUCCEEDS} == set(Fate)
-    assert set(CHARGES) & set(REFUNDS) == set(), "a charge that went wrong can be given back"
+    assert set(CHARGES) & set(REFUNDS) == set(), "a charge that went wrong cannot be refunded by mistake"
     assert all(fate_of_refund(money(str(whole)))[0] is Fate.SUCCEEDS for whole in CHARGES)
     assert all(fate_of_charge(money(str(whole)))[0] is Fate.SUCCEEDS for whole in REFUNDS)
 

@@ -179,7 +179,7 @@ def test_no_secret_is_in_an_error(daraja):
         )
 
 
-def state_of(code: object, text: str = "said so", **more: object) -> dict:
+def state_of(code: object, text: str = "Some message", **more: object) -> dict:
     return {
         "ResponseCode": "0", "ResponseDescription": "accepted", "MerchantRequestID": "1", "CheckoutRequestID": "ws_CO_1",
         "ResultCode": code, "ResultDesc": text, **more,

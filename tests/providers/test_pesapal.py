@@ -223,10 +223,10 @@ def test_other_keys_or_another_place_need_a_token_of_their_own(pesapal_server: C
     for keys in (KEYS, other):
         make_provider(PesapalProvider, pesapal_server.url, tokens=tokens, **keys).charge(REQUEST)
     assert sent(pesapal_server, 3)["consumer_key"] == "key-2"
-    with CannedServer() as elsewhere:
-        elsewhere.will(TOKEN, IPN, Canned(body=ORDER))
-        make_provider(PesapalProvider, elsewhere.url, tokens=tokens, **KEYS).charge(REQUEST)
-        assert len(elsewhere.received) == 3
+    with CannedServer() as other_server:
+        other_server.will(TOKEN, IPN, Canned(body=ORDER))
+        make_provider(PesapalProvider, other_server.url, tokens=tokens, **KEYS).charge(REQUEST)
+        assert len(other_server.received) == 3
 
 
 def test_blank_words_are_not_sent(provider: PesapalProvider, pesapal_server: CannedServer) -> None:

@@ -98,7 +98,7 @@ def read(provider: PesapalProvider, one: Any) -> CallbackEvent:
     )
 
 
-def heard(provider: PesapalProvider, receiver: CallbackReceiver, reference: str) -> CallbackEvent:
+def wait_for_event(provider: PesapalProvider, receiver: CallbackReceiver, reference: str) -> CallbackEvent:
     def look() -> CallbackEvent | None:
         events = [read(provider, one) for one in receiver.of("/pesapal")]
         return next((event for event in events if event.reference == reference), None)
@@ -119,7 +119,7 @@ def test_a_payment_from_order_to_notification(
     assert result.amount == request.amount and result.receipt
     (entry,) = recorded(sandbox, request.reference)
     assert (entry[0], Money.parse(entry[1], entry[2])) == ("charge", request.amount)
-    event = heard(provider, receiver, request.reference)
+    event = wait_for_event(provider, receiver, request.reference)
     assert (event.kind, event.provider_reference) == (Kind.PAYMENT, opened.provider_reference)
     assert not event.is_verified and event.claim is None
     answer = provider.acknowledge(event)
@@ -209,7 +209,7 @@ def test_a_lost_answer_is_unknown_until_a_notification(
     if not is_done:
         assert recorded(sandbox, request.reference) == []
         return
-    event = heard(provider, receiver, request.reference)
+    event = wait_for_event(provider, receiver, request.reference)
     found = replace(remembered(request), provider_reference=event.provider_reference)
     assert becomes(provider, found, State.SUCCEEDED).amount == request.amount
 

@@ -85,7 +85,7 @@ def test_server_with_a_wrong_certificate_is_sent_nothing(
     # An operator's environment is not ours to trust: it decides about proxies and authorities of other programs.
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate))
-    with pytest.raises(NotSent):  # so `auto` may go on elsewhere
+    with pytest.raises(NotSent):  # so `auto` may try the next provider
         charge(case, impostor.url)
     assert impostor.received == []
 

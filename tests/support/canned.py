@@ -28,13 +28,13 @@ class Canned:
 
 
 LOST = Canned(lost=True)
-"""Taken, and no byte of an answer."""
+"""The request is read, and the connection closed without an answer."""
 
 CUT = Canned(body='{"status":"200",', lost=True)
-"""Taken, and half an answer."""
+"""The request is read, and the connection closed after half an answer."""
 
 HANGS = Canned(hangs=True)
-"""Taken, and nothing until the caller has given up."""
+"""The request is read, and no answer is sent until the caller's time-out."""
 
 
 @dataclass

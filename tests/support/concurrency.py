@@ -1,4 +1,4 @@
-"""Requests that start at the same moment."""
+"""Calls that start at the same moment."""
 
 from __future__ import annotations
 

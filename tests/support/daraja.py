@@ -1,4 +1,4 @@
-"""A merchant who writes Daraja's requests by hand, with the published test credentials."""
+"""A merchant that sends Daraja's requests without the adapter, with the published test credentials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Outbox rows written by hand, and what became of them in the log."""
+"""Outbox rows written directly, and the events they became in the log."""
 
 from __future__ import annotations
 

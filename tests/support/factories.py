@@ -1,4 +1,4 @@
-"""Plain functions that make what a test needs, always new, so that tests share a database without meeting.
+"""Functions that create what a test needs, always new, so that tests can share a database.
 
 They write through the functions that the application uses; only the password's hash is made once for all users.
 """

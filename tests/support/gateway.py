@@ -1,7 +1,7 @@
-"""The gateway, its worker's jobs and the simulators in one test's hands, with a clock that can be moved.
+"""The gateway in the test's own process: its web application, its worker's jobs, the simulators, and a movable clock.
 
 The application is served over real HTTP from threads of this process, so that the simulators' callbacks reach it; jobs
-run when the test says so (`settle` moves the clock to whichever is due next). The simulators are a process of their own.
+run when the test calls them (`settle` moves the clock to the next due job). The simulators are a process of their own.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ class Gateway:
             assert [str(finding) for finding in ledger.check(session)] == []
         for provider in HTTP_PROVIDERS:
             for currency, totals in self.sandbox.book(provider)["totals"].items():
-                places = {"JPY": 0, "KWD": 3, "UGX": 0, "XOF": 0}.get(currency, 2)
-                theirs = int((Decimal(totals["charge"]) - Decimal(totals["refund"])).scaleb(places))
+                digits = {"JPY": 0, "KWD": 3, "UGX": 0, "XOF": 0}.get(currency, 2)
+                theirs = int((Decimal(totals["charge"]) - Decimal(totals["refund"])).scaleb(digits))
                 assert -self.balance(f"clearing:{provider}:{currency}") == theirs, (
                     provider,
                     currency,

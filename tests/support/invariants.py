@@ -1,4 +1,4 @@
-"""What must be true after every fault: asked of the database, of the log and of the ledger's own check."""
+"""The invariants that hold after every fault, checked in the database, the event log and the ledger's own check."""
 
 from __future__ import annotations
 

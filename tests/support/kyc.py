@@ -46,7 +46,7 @@ def upload(
 
 
 def upload_bytes(client: FlaskClient, user: SignedInUser, content: bytes) -> TestResponse:
-    """The same with a form written by hand: the test client would put a large one into a temporary file."""
+    """The same with a form built from bytes: the test client would put a large one into a temporary file."""
     parts = (
         b'--cut\r\nContent-Disposition: form-data; name="document_type"\r\n\r\npassport\r\n',
         b'--cut\r\nContent-Disposition: form-data; name="document"; filename="a.pdf"\r\n\r\n',

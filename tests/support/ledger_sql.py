@@ -1,4 +1,4 @@
-"""The ledger's SQL functions called by hand, on a connection of the test's own."""
+"""The ledger's SQL functions, called directly on a connection of the test's own."""
 
 from __future__ import annotations
 

@@ -70,7 +70,7 @@ ACCEPTED = {
 }  # fmt: skip
 
 
-def refusal(code: str, message: str = "said no") -> dict:
+def refusal(code: str, message: str = "Refused") -> dict:
     return {"requestId": "1-2-3", "errorCode": code, "errorMessage": message}
 
 

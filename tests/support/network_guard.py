@@ -1,4 +1,4 @@
-"""No test talks to anything but this machine."""
+"""No test connects to another machine."""
 
 from __future__ import annotations
 

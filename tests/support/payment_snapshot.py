@@ -1,4 +1,4 @@
-"""A payment of one attempt as the database has it: statuses, refunds, postings and events in one look."""
+"""A snapshot of a payment with one attempt in the database: statuses, refunds, postings and events."""
 
 from __future__ import annotations
 

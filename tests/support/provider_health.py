@@ -1,4 +1,4 @@
-"""What a test leaves behind in the shared Redis about how providers answered must not steer the next one's `auto`."""
+"""Provider health in the shared Redis, which must not affect the next test's `auto`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Providers as tests hold them: on an account of their own, tokens in memory, every call noted; a scripted far end."""
+"""Adapters for tests: on an account of their own, with tokens in memory and every call recorded; and a scripted provider."""
 
 from __future__ import annotations
 
@@ -78,10 +78,10 @@ def make_provider(
 
 
 DROP = object()
-"""An answer of `Scripted`: read the request, then close the connection without a word."""
+"""An answer of `Scripted`: read the request, then close the connection without an answer."""
 
 HANG = object()
-"""An answer of `Scripted`: read the request, then say nothing until the end."""
+"""An answer of `Scripted`: read the request, then send nothing until the end."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Real Socket.IO clients that write down what they get."""
+"""Real Socket.IO clients that record what they receive."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NPM = (NODE, str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 
 
 class ReceivedEvents:
-    """Events in the order they came, each with the moment it came."""
+    """Events in the order they were received, each with its time."""
 
     def __init__(self) -> None:
         self._events: list[tuple[float, str, Any]] = []
@@ -75,7 +75,7 @@ class _InOrder(engineio.Client):
 
 
 class PythonClient(socketio.Client):
-    """The Python client with default settings; everything it gets is in `notes`, in the order it came."""
+    """The Python client with default settings; everything it receives is in `received`, in that order."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -131,7 +131,7 @@ class JavaScriptClient:
         self.emit("subscribe_transaction", {"transaction_id": payment_id})
 
     def kill(self) -> None:
-        """Vanish without a word."""
+        """Vanish without closing the connection."""
         self._process.kill()
 
     def close(self) -> None:
@@ -160,7 +160,7 @@ def javascript_client(url: str, token: str | None = None) -> Iterator[JavaScript
 
 
 def install_javascript() -> None:
-    """Put socket.io-client, as locked, beside the JavaScript client; once for all test processes."""
+    """Install socket.io-client, as locked, for the JavaScript client; once for all test processes."""
     wanted = (JS / "package-lock.json").read_bytes()
     installed = JS / "node_modules" / ".installed.json"
     with (JS / ".lock").open("w") as lock:

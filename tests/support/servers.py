@@ -35,7 +35,7 @@ def postgres() -> EmbeddedPostgres:
 
 
 def stop() -> None:
-    """In the process that started them; harmless elsewhere."""
+    """Stop Postgres in the process that started it; does nothing in others."""
     if postgres.cache_info().currsize:
         postgres().destroy()
         os.environ.pop(POSTGRES_FOLDER, None)
@@ -68,7 +68,7 @@ def new_database(server: EmbeddedPostgres | None = None) -> str:
 
 
 def new_redis() -> EmbeddedRedis:
-    """A started Redis; whoever asks destroys it."""
+    """A started Redis; the caller destroys it."""
     server = EmbeddedRedis.temporary()
     server.start()
     return server
@@ -97,7 +97,7 @@ def environment(
         "VAR_DIR": str(var_dir),
         "KYC_AUTO_VERIFY_S": "2",
         "LOG_LEVEL": "WARNING",
-        # Fifty requests in one another's way take their time on a busy machine; none of them is to hear 409 for that.
+        # Fifty requests for one lock take long on a busy machine; none of them should be answered 409 for that.
         "DB_LOCK_TIMEOUT_MS": "10000",
         # Nothing listens there: tests that need the simulators start their own (tests/support/sandbox.py).
         "SANDBOX_URL": "http://127.0.0.1:9",

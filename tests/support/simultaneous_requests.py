@@ -1,4 +1,4 @@
-"""Many requests at the same moment: all bytes but the last are sent, then every last byte at once."""
+"""Simultaneous requests: every byte but the last is sent, then all last bytes at once."""
 
 from __future__ import annotations
 

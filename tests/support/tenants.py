@@ -1,4 +1,4 @@
-"""A merchant with an API key, made anew for each test."""
+"""A merchant with an API key, new for each test."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from flask import Flask
 
 from tests.support.factories import make_user, make_wallet
 from tests.support.invariants import query
-from tests.support.random_customers import Customer, RequestLog, live
+from tests.support.random_customers import Customer, RequestLog, run_customers
 
 OPENING_CENTS = 50_00
 
@@ -22,29 +22,29 @@ OPENING_CENTS = 50_00
 class WalletLoad:
     """`users` customers with a funded wallet each, distributed over `processes`."""
 
-    def __init__(self, app: Flask, url: str, folder: Path, *, others: int, processes: int) -> None:
+    def __init__(self, app: Flask, url: str, folder: Path, *, users: int, processes: int) -> None:
         self._app, self._url, self._processes = app, url, processes
         self._stop = folder / "stop"
-        users = [make_user(app, tier=3) for _ in range(others)]
-        wallets = [make_wallet(app, user, balance=f"{OPENING_CENTS // 100}") for user in users]
+        made = [make_user(app, tier=3) for _ in range(users)]
+        wallets = [make_wallet(app, user, balance=f"{OPENING_CENTS // 100}") for user in made]
         self._wallets = wallets
-        names = wallets + [user.email for user in users]
+        names = wallets + [user.email for user in made]
         self._customers = [
             Customer(
                 user.access_token, wallet, [name for name in names if name not in (wallet, user.email)], seed
             )
-            for seed, (user, wallet) in enumerate(zip(users, wallets, strict=True))
+            for seed, (user, wallet) in enumerate(zip(made, wallets, strict=True))
         ]
         self._cash_before = self._cash()
         self.logs: list[RequestLog] = []
 
     @contextmanager
     def running(self, *, least: int) -> Iterator[None]:
-        """The customers act while the block runs, and until each did `least` operations."""
+        """Run the customers while the block runs, and until each made `least` operations."""
         with ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn")) as pool:
             shares = [self._customers[n :: self._processes] for n in range(self._processes)]
             running: list[Future[list[RequestLog]]] = [
-                pool.submit(live, self._url, share, least, self._stop) for share in shares
+                pool.submit(run_customers, self._url, share, least, self._stop) for share in shares
             ]
             try:
                 yield
@@ -57,9 +57,9 @@ class WalletLoad:
         return sum(log.operations for log in self.logs)
 
     @property
-    def broken(self) -> int:
+    def failed_connections(self) -> int:
         """Connections that broke or timed out."""
-        return sum(log.broken for log in self.logs)
+        return sum(log.failed_connections for log in self.logs)
 
     @property
     def statuses(self) -> Counter[int]:
@@ -68,11 +68,11 @@ class WalletLoad:
     def assert_answers_match_ledger(self) -> None:
         """The ledger holds exactly the payments that customers were answered, and no money was created or lost."""
         assert self.statuses[500] == 0
-        answer = {name: cents for log in self.logs for name, cents in log.payments.items()}
+        answered = {name: cents for log in self.logs for name, cents in log.payments.items()}
         recorded = self._query(
             "SELECT 'pmt_' || replace(id::text, '-', ''), amount FROM wallet_payments WHERE source = ANY (:wallets)"
         )
-        assert dict(recorded) == answer
+        assert dict(recorded) == answered
         cash = {name: cents for log in self.logs for name, cents in log.cash.items()}
         assert self._cash() == self._cash_before | cash
         ((left,),) = self._query("SELECT sum(balance) FROM account_balances WHERE public_id = ANY (:wallets)")

@@ -1,7 +1,7 @@
 """Document 001's commands, pasted into a shell one after the other, against a running demo.
 
 document_001.txt is the document's text. Two things are replaced in the commands: `{transaction_id}`, as its reader must,
-and the port of `http://localhost:5000`, because tests run beside a demo that may have it.
+and the port of `http://localhost:5000`, because a demo on this machine may use it.
 """
 
 from __future__ import annotations
@@ -147,21 +147,21 @@ def test_commands_pasted_twice_create_two_payments(first_day: Reader) -> None:
 
 
 def test_the_status_codes_are_the_documents(reader: Reader) -> None:
-    answer = reader.call("POST", "/initialize", key="status-codes", json=order())
+    answer = reader.call("POST", "/initialize", key="status-codes", json=request_body())
     assert answer.status_code == 201 and answer.headers["Content-Type"].startswith("application/json")
-    again = reader.call("POST", "/initialize", key="status-codes", json=order())
+    again = reader.call("POST", "/initialize", key="status-codes", json=request_body())
     assert again.status_code == 201 and again.json() == answer.json()
     payment_id = answer.json()["data"]["id"]
     assert reader.call("GET", f"/{payment_id}").status_code == 200
     assert reader.call("POST", f"/{payment_id}/verify").status_code == 200
     refund = {"amount": 500.00, "reason": "Customer request"}  # the document's own body
-    given_back = reader.call("POST", f"/{payment_id}/refund", key="status-refund", json=refund)
-    assert given_back.status_code == 200 and given_back.json()["success"] is True
-    assert_is_transaction(given_back.json()["data"])
+    refunded = reader.call("POST", f"/{payment_id}/refund", key="status-refund", json=refund)
+    assert refunded.status_code == 200 and refunded.json()["success"] is True
+    assert_is_transaction(refunded.json()["data"])
     assert reader.call("GET", "").status_code == 200
 
 
-def order(**differing: Any) -> dict[str, Any]:
+def request_body(**differing: Any) -> dict[str, Any]:
     """The document's order through CPay, which answers at once; `...` leaves a field out."""
     body = {
         "provider": "cpay", "amount": 1000, "currency": "KES",
@@ -179,9 +179,9 @@ MISSING_KEY = {
 
 def test_missing_key_gets_the_documents_400(reader: Reader) -> None:
     assert json.dumps(MISSING_KEY["error"])[1:-1] in DOCUMENT and MISSING_KEY["message"] in DOCUMENT
-    refused = reader.call("POST", "/initialize", json=order())
+    refused = reader.call("POST", "/initialize", json=request_body())
     assert (refused.status_code, refused.json()) == (400, MISSING_KEY)
-    payment_id = reader.call("POST", "/initialize", key="with-key", json=order()).json()["data"]["id"]
+    payment_id = reader.call("POST", "/initialize", key="with-key", json=request_body()).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", json={})
     assert (refused.status_code, refused.json()) == (400, MISSING_KEY)
 
@@ -203,7 +203,7 @@ def test_missing_key_gets_the_documents_400(reader: Reader) -> None:
 def test_invalid_payment_request_gets_the_documents_validation_error(
     reader: Reader, differing: dict[str, Any], path: tuple[str, ...], message: str
 ) -> None:
-    refused = reader.call("POST", "/initialize", key="wrong-order", json=order(**differing))
+    refused = reader.call("POST", "/initialize", key="wrong-order", json=request_body(**differing))
     body = refused.json()
     assert refused.status_code == 400
     assert (body["success"], body["error"]) == (False, "Validation error")
@@ -215,7 +215,7 @@ def test_invalid_payment_request_gets_the_documents_validation_error(
 
 
 def test_invalid_refund_gets_the_documents_validation_error(reader: Reader) -> None:
-    payment_id = reader.call("POST", "/initialize", key="to-refund", json=order()).json()["data"]["id"]
+    payment_id = reader.call("POST", "/initialize", key="to-refund", json=request_body()).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", key="wrong-refund", json={"amount": 0})
     assert (refused.status_code, refused.json()) == (
         400,
@@ -227,7 +227,7 @@ def test_invalid_refund_gets_the_documents_validation_error(reader: Reader) -> N
 
 
 def test_only_completed_payments_are_refunded(reader: Reader) -> None:
-    waiting = order(metadata={"simulate": "pending"})
+    waiting = request_body(metadata={"simulate": "pending"})
     payment_id = reader.call("POST", "/initialize", key="waits", json=waiting).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", key="too-early", json={"reason": "x"})
     assert (refused.status_code, refused.json()) == (
@@ -256,7 +256,9 @@ def test_lists_filter_and_page_as_the_document_says(first_day: Reader) -> None:
     ids = []
     for number in range(3):
         customer = {"phone": "+254700000000", "id": "cust-1" if number else "cust-0"}
-        answer = first_day.call("POST", "/initialize", key=f"list-{number}", json=order(customer=customer))
+        answer = first_day.call(
+            "POST", "/initialize", key=f"list-{number}", json=request_body(customer=customer)
+        )
         ids.append(answer.json()["data"]["id"])
 
     def listed(**query: Any) -> tuple[list[str], dict[str, Any]]:

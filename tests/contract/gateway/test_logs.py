@@ -23,13 +23,13 @@ SECRETS = (
 
 
 def initialize(stack: Stack, **differing: Any) -> dict[str, Any]:
-    order = {
+    request_body = {
         "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
         **differing,
     }  # fmt: skip
     answer = requests.post(
         f"{stack.url}/api/v1/payments/initialize",
-        json=order,
+        json=request_body,
         headers={"Idempotency-Key": uuid.uuid4().hex},
         timeout=60,
     )

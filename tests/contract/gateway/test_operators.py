@@ -95,8 +95,8 @@ def test_payments_in_review_are_listed(merchant: Stack) -> None:
     (line,) = [line for line in answers.stdout.splitlines() if line.startswith(payment)]
     assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
-    told_there = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
-    assert told_there is not None and float(told_there[1]) == len(answers.stdout.splitlines())
+    reported_count = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
+    assert reported_count is not None and float(reported_count[1]) == len(answers.stdout.splitlines())
 
 
 def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
@@ -106,14 +106,12 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
         f"{merchant.url}/api/v1/payments/{payment}/refund", headers={"Idempotency-Key": uuid.uuid4().hex}, timeout=60
     )  # fmt: skip
     assert refund.status_code == 200, refund.text
-    (given_back,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()[
-        "data"
-    ]
+    (refunded,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()["data"]
     answers = flask(merchant, "payments", "show", payment)
     assert answers.returncode == 0, answers.stderr
     text = answers.stdout
     assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
-    assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {given_back['id']}: " in text
+    assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {refunded['id']}: " in text
     book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
     label = re.search(r"^  label +(\S+)$", text, re.MULTILINE)
     receipt = re.search(r"^  receipt +(\S+)$", text, re.MULTILINE)

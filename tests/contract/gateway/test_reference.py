@@ -1,4 +1,4 @@
-"""docs/api/gateway.md: its commands, pasted from top to bottom, and its examples beside what is really answered."""
+"""docs/api/gateway.md: its commands, pasted from top to bottom, and its examples compared with the real answers."""
 
 from __future__ import annotations
 

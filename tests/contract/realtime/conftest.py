@@ -45,7 +45,7 @@ def make_stack(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
 
 @pytest.fixture(scope="package")
 def stack(make_stack: MakeStack) -> Stack:
-    """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process beside it."""
+    """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process."""
     return make_stack("web", "relay", "realtime")
 
 

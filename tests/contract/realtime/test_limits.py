@@ -14,7 +14,7 @@ from tests.support.realtime import PythonClient, python_client
 from tests.support.stack import Stack
 from tests.support.waiting import SLACK_S, wait_until
 
-PLACES = 3
+SLOTS = 3
 
 
 @pytest.fixture(params=["embedded", "realtime process"])
@@ -150,7 +150,7 @@ def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, 
 
 
 def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_stack: MakeStack) -> None:
-    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
     with python_client(stack.url), python_client(stack.url):
         with python_client(stack.url):
             refused = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
@@ -162,18 +162,18 @@ def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_stack: MakeSta
             for _ in range(10):
                 assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
 
-        def a_place_is_free() -> bool:
+        def a_slot_is_free() -> bool:
             answer = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             return answer.status_code == 200
 
-        wait_until(a_place_is_free, "a place for the next client")
+        wait_until(a_slot_is_free, "a slot for the next client")
 
 
 def test_half_open_polls_leave_threads_for_rest(make_stack: MakeStack) -> None:
-    """Each place polls many times at once, which no honest client does: the requests in flight are bounded too."""
-    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+    """Each client polls many times at once, which no correct client does: the requests in flight are limited too."""
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
     sessions = []
-    for _ in range(PLACES):
+    for _ in range(SLOTS):
         opened = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
         sessions.append(opened.text.split('"sid":"')[1].split('"')[0])
     polls = [_hanging_poll(stack, sid) for sid in sessions for _ in range(20)]

@@ -34,7 +34,7 @@ def production(make_stack: MakeStack) -> Stack:
 
 
 @pytest.fixture(params=["demo", "production"])
-def place(request: pytest.FixtureRequest) -> tuple[Stack, str]:
+def server(request: pytest.FixtureRequest) -> tuple[Stack, str]:
     """A stack and where its Socket.IO is."""
     stack: Stack = request.getfixturevalue(request.param)
     return stack, stack.url if request.param == "demo" else stack.realtime_url
@@ -59,9 +59,9 @@ BAD_CREDENTIALS = [
 ]  # fmt: skip
 
 
-def test_a_bad_credential_is_refused_at_connect(place: tuple[Stack, str]) -> None:
+def test_a_bad_credential_is_refused_at_connect(server: tuple[Stack, str]) -> None:
     for auth in BAD_CREDENTIALS:
-        error = refusal(place[1], auth)
+        error = refusal(server[1], auth)
         assert error["data"]["code"] in (
             "TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST", "INVALID_API_KEY",
         ), auth  # fmt: skip
@@ -69,9 +69,9 @@ def test_a_bad_credential_is_refused_at_connect(place: tuple[Stack, str]) -> Non
 
 
 def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
-    place: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
+    server: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
 ) -> None:
-    stack, url = place
+    stack, url = server
     payer = make_payer(stack)
     assert refusal(url, {"token": payer.sender.refresh_token})["data"] == {"code": "TOKEN_INVALID"}
 
@@ -137,9 +137,9 @@ def test_a_token_may_be_brought_later_but_not_another_users(
 
 @pytest.mark.slow
 def test_pushes_stop_when_the_session_ends_or_the_token_expires(
-    place: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
+    server: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
 ) -> None:
-    stack, url = place
+    stack, url = server
     leaver, expirer, witness = (make_payer(stack) for _ in range(3))
     with expirer.app.app_context():
         ttl_s = expirer.app.config["ACCESS_TOKEN_TTL_S"]
@@ -178,8 +178,8 @@ ORIGINS = [
 ]
 
 
-def test_pages_of_other_origins_are_refused(place: tuple[Stack, str], demo: Stack) -> None:
-    stack, url = place
+def test_pages_of_other_origins_are_refused(server: tuple[Stack, str], demo: Stack) -> None:
+    stack, url = server
     for origin, in_demo, in_production in ORIGINS:
         headers = {"Origin": origin.format(host=url.removeprefix("http://"))} if origin else {}
         answer = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=headers, timeout=30)

@@ -1,6 +1,6 @@
 """The commands of README.md and docs/api/wallet.md, pasted into a shell beside a running demo.
 
-Only the port is replaced: tests run beside a demo that may have 5000.
+Only the port is replaced, because a demo on this machine may use 5000.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def gateways_with_pull(
 
 @pytest.fixture
 def gateway(gateways: Gateways) -> Gateway:
-    """No rules, no customers on their way, and the machine's time."""
+    """A gateway without simulator rules and pending customers, at the machine's time."""
     return gateways.usable()
 
 

@@ -1,4 +1,4 @@
-"""What became of a payment, as the database, the provider's book and an operator see it."""
+"""The facts of a payment, as the database, the provider's book and an operator see them."""
 
 from __future__ import annotations
 

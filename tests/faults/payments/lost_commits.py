@@ -1,4 +1,4 @@
-"""Commits that are made and whose acknowledgement never comes, and processes that stall at the worst moment."""
+"""Commits whose acknowledgement is lost, and processes that stall at a critical moment."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.support.gateway import Gateway
 
 @dataclass
 class LostCommits:
-    """How many acknowledgements were lost: a test that lost none has shown nothing."""
+    """How many acknowledgements were lost; a test that lost none proves nothing."""
 
     count: int = 0
     errors: list[BaseException] = field(default_factory=list)

@@ -18,7 +18,7 @@ def _paid(gateway: Gateway, provider: str) -> tuple[str, Any]:
     return payment_id, gateway.attempts(payment_id)[0]
 
 
-def _news(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
+def _callback_body(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
     """A callback about a change that was made outside the gateway."""
     if provider == "stripe":
         answers = {
@@ -45,7 +45,7 @@ def test_dispute_needs_review(gateway: Gateway, provider: str) -> None:
     """Breaks when such a callback is ignored and the merchant keeps money that the provider has taken."""
     payment_id, attempt = _paid(gateway, provider)
     answer = signed(
-        gateway, provider, _news(provider, attempt, kind="dispute"), secret=SECRETS[provider]
+        gateway, provider, _callback_body(provider, attempt, kind="dispute"), secret=SECRETS[provider]
     ).send()
     assert answer.status_code == 200
     gateway.run_due()
@@ -60,7 +60,9 @@ def test_dispute_needs_review(gateway: Gateway, provider: str) -> None:
 def test_callback_about_a_nonexistent_refund_posts_nothing(gateway: Gateway, provider: str) -> None:
     """Even a signed callback is only a reason to read the provider's list. Breaks when the callback itself is applied."""
     payment_id, attempt = _paid(gateway, provider)
-    signed(gateway, provider, _news(provider, attempt, kind="refund"), secret=SECRETS[provider]).send()
+    signed(
+        gateway, provider, _callback_body(provider, attempt, kind="refund"), secret=SECRETS[provider]
+    ).send()
     gateway.settle(payment_id, until=(), hours=0.1)
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", None)
@@ -70,7 +72,9 @@ def test_callback_about_a_nonexistent_refund_posts_nothing(gateway: Gateway, pro
 def test_repeated_callback_about_our_refund_needs_no_review(gateway: Gateway) -> None:
     payment_id, attempt = _paid(gateway, "stripe")
     assert gateway.refund(payment_id, 40).status_code == 200
-    signed(gateway, "stripe", _news("stripe", attempt, kind="refund"), secret=SECRETS["stripe"]).send()
+    signed(
+        gateway, "stripe", _callback_body("stripe", attempt, kind="refund"), secret=SECRETS["stripe"]
+    ).send()
     gateway.run_due()
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("partially_refunded", None)

@@ -26,7 +26,7 @@ PAYS_AFTER_S = 30
 LOST = [{"fault": "callback_lost", "operation": "callback"}]
 
 
-def _read_news(gateway: Gateway) -> None:
+def _process_callbacks(gateway: Gateway) -> None:
     due = "SELECT id FROM jobs WHERE kind = 'provider_event.process' AND state = 'due' AND run_at <= :now"
     found = [row[0] for row in gateway.rows(f"{due} ORDER BY run_at", now=clock.now())]
     with gateway.app.app_context():
@@ -34,7 +34,7 @@ def _read_news(gateway: Gateway) -> None:
             run_job(job_id)
 
 
-def _news(gateway: Gateway, attempt: Any) -> list[Any]:
+def _callback_body(gateway: Gateway, attempt: Any) -> list[Any]:
     return gateway.rows(
         "SELECT * FROM provider_events WHERE reference = :ours OR provider_reference = :theirs ORDER BY id",
         ours=attempt.reference, theirs=attempt.provider_reference,
@@ -70,29 +70,29 @@ def test_signed_callback_after_a_processed_copy_is_applied(gateway: Gateway) -> 
     real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
     assert _without_proof(real).send().status_code == 200
     for _ in range(6):
-        _read_news(gateway)
+        _process_callbacks(gateway)
         gateway.advance(4)
-    ((copy),) = _news(gateway, attempt)
+    ((copy),) = _callback_body(gateway, attempt)
     assert (copy.state, copy.is_verified) == ("processed", False)
     _customer_pays(gateway, payment_id)
     assert real.send().status_code == 200
-    _read_news(gateway)
+    _process_callbacks(gateway)
     assert gateway.payment(payment_id)["status"] == "completed"
-    ((event),) = _news(gateway, attempt)
+    ((event),) = _callback_body(gateway, attempt)
     assert (event.state, event.is_verified, event.repeats) == ("processed", True, 1)
     gateway.assert_ledger_matches_providers()
 
 
 def test_signed_callback_after_a_pending_copy_is_applied(gateway: Gateway) -> None:
-    """Breaks when the copy's words stay in the place of the real ones."""
+    """Breaks when the copy's values are kept instead of the real ones."""
     payment_id, attempt = _begin_unpaid(gateway, "chapa")
     real = signed(gateway, "chapa", SUCCESS["chapa"](attempt, 100), secret=SECRETS["chapa"])
     assert _without_proof(real, body=real.body.replace(b"APinvented", b"APcopied")).send().status_code == 200
     assert real.send().status_code == 200
-    (event,) = _news(gateway, attempt)
+    (event,) = _callback_body(gateway, attempt)
     assert (bytes(event.body), event.is_verified, event.provider_reference) == (real.body, True, "APinvented")
     _customer_pays(gateway, payment_id)
-    _read_news(gateway)
+    _process_callbacks(gateway)
     assert gateway.payment(payment_id)["status"] == "completed"
     gateway.assert_ledger_matches_providers()
 
@@ -103,8 +103,8 @@ def test_copy_after_the_signed_callback_is_ignored(gateway: Gateway) -> None:
     _customer_pays(gateway, payment_id)
     for delivery in (real, _without_proof(real, body=real.body.replace(b"APinvented", b"APcopied"))):
         assert delivery.send().status_code == 200
-        _read_news(gateway)
-    (event,) = _news(gateway, attempt)
+        _process_callbacks(gateway)
+    (event,) = _callback_body(gateway, attempt)
     assert (bytes(event.body), event.is_verified) == (real.body, True)
     assert gateway.payment(payment_id)["status"] == "completed"
     gateway.assert_ledger_matches_providers()
@@ -116,27 +116,27 @@ def test_forged_callback_does_not_block_the_signed_one(gateway: Gateway, provide
     payment_id, attempt = _begin_unpaid(gateway, provider)
     body = SUCCESS[provider](attempt, 100)
     assert signed(gateway, provider, body, secret="a-guess").send().status_code == 401
-    assert _news(gateway, attempt) == []
+    assert _callback_body(gateway, attempt) == []
     _customer_pays(gateway, payment_id)
     assert signed(gateway, provider, body, secret=SECRETS[provider]).send().status_code == 200
-    _read_news(gateway)
+    _process_callbacks(gateway)
     assert gateway.payment(payment_id)["status"] == "completed"
     gateway.assert_ledger_matches_providers()
 
 
 def test_copy_at_the_shared_url_does_not_block_the_signed_one(gateway: Gateway) -> None:
     """M-Pesa signs nothing: what came to the payment's own secret address is vouched for, and a copy that came to the
-    platform account's before it is not. Breaks when they share a place: the receipt would never be believed."""
+    platform account's before it is not. Breaks when they count as one event: the receipt would never be accepted."""
     payment_id, attempt = _begin_unpaid(gateway, "mpesa")
     _customer_pays(gateway, payment_id)
     real = latest(gateway, "mpesa")
     assert real.url.endswith(attempt.callback_token)
     assert real.to(webhook(gateway, "mpesa")).send().status_code == 200
-    _read_news(gateway)
+    _process_callbacks(gateway)
     assert gateway.payment(payment_id)["status"] == "completed", "the provider was asked"
     assert gateway.attempts(payment_id)[0].receipt is None, "the receipt of an unsigned copy is not used"
     assert real.send().status_code == 200
-    _read_news(gateway)
+    _process_callbacks(gateway)
     (charge,) = gateway.book(payment_id)
     assert gateway.attempts(payment_id)[0].receipt == charge["id"]
     gateway.assert_ledger_matches_providers()
@@ -162,23 +162,27 @@ def test_another_accounts_event_with_the_same_id_does_not_block_ours(gateway: Ga
     Breaks when provider events are distinguished by their ids alone, and when one account's callbacks apply to another's payments.
     """
     merchant, token = _own_chapa(gateway, "hook-of-one")
-    _, strangers = _own_chapa(gateway, "hook-of-another")
+    _, others_token = _own_chapa(gateway, "hook-of-another")
     usual_headers, gateway.headers = gateway.headers, merchant.headers
     try:
         payment_id, attempt = _begin_unpaid(gateway, "chapa")
         body = SUCCESS["chapa"](attempt, 100)
         copies = [
-            signed(gateway, "chapa", body, secret="hook-of-another", token=strangers),
+            signed(gateway, "chapa", body, secret="hook-of-another", token=others_token),
             signed(gateway, "chapa", body, secret=SECRETS["chapa"]),  # the platform's own account
         ]
         _customer_pays(gateway, payment_id)
         for copy in copies:
             assert copy.send().status_code == 200
-            _read_news(gateway)
+            _process_callbacks(gateway)
             assert gateway.payment(payment_id)["status"] == "processing"
         assert signed(gateway, "chapa", body, secret="hook-of-one", token=token).send().status_code == 200
-        _read_news(gateway)
+        _process_callbacks(gateway)
         assert gateway.payment(payment_id)["status"] == "completed"
-        assert [event.state for event in _news(gateway, attempt)] == ["ignored", "ignored", "processed"]
+        assert [event.state for event in _callback_body(gateway, attempt)] == [
+            "ignored",
+            "ignored",
+            "processed",
+        ]
     finally:
         gateway.headers = usual_headers

@@ -154,7 +154,7 @@ def test_success_resets_the_failure_count(gateway: Gateway, monkeypatch: pytest.
     payment_id = gateway.begin("chapa")
     (attempt,) = gateway.attempts(payment_id)
 
-    def drive(fail: bool) -> Any:
+    def run_once(fail: bool) -> Any:
         gateway.advance((_job(gateway, attempt.id).run_at - clock.now()).total_seconds() + 0.1)
         with monkeypatch.context() as patch:
             if fail:
@@ -163,9 +163,9 @@ def test_success_resets_the_failure_count(gateway: Gateway, monkeypatch: pytest.
         return _job(gateway, attempt.id)
 
     for number in range(1, 6):
-        assert drive(fail=True).attempts == number
-    assert drive(fail=False).attempts == 0
-    assert drive(fail=True).attempts == 1
+        assert run_once(fail=True).attempts == number
+    assert run_once(fail=False).attempts == 0
+    assert run_once(fail=True).attempts == 1
     assert gateway.payment(payment_id)["review"] is None
 
 

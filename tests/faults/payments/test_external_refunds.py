@@ -67,7 +67,7 @@ def state(gateway: Gateway, payment_id: str) -> tuple[str, str, str | None]:
     return found["status"], found["refunded_amount"], found["review"]
 
 
-def after_the_news(gateway: Gateway, payment_id: str) -> tuple[str, str, str | None]:
+def after_the_callback(gateway: Gateway, payment_id: str) -> tuple[str, str, str | None]:
     gateway.settle(payment_id, until=(), hours=0.1)
     return state(gateway, payment_id)
 
@@ -77,7 +77,7 @@ def after_the_news(gateway: Gateway, payment_id: str) -> tuple[str, str, str | N
 def test_external_refund_is_imported(gateway: Gateway, provider: str, part: int, status: str) -> None:
     payment_id = paid(gateway, provider)
     portals_id = refund_in_portal(gateway, payment_id, part)
-    assert after_the_news(gateway, payment_id) == (status, f"{part}.00", None)
+    assert after_the_callback(gateway, payment_id) == (status, f"{part}.00", None)
     assert refunds(gateway, payment_id) == [("provider", "completed", part * 100)]
     shown = gateway.get(f"/payments/{payment_id}/refunds").json()["data"]
     assert [(one["origin"], one["provider_refund_id"]) for one in shown] == [("provider", portals_id)]
@@ -88,9 +88,9 @@ def test_pending_external_refund_is_imported_when_final(gateway: Gateway) -> Non
     """Only the first callback names the charge by our reference; the final one names the refund alone."""
     payment_id = paid(gateway, "stripe", 8_000)
     portals_id = refund_in_portal(gateway, payment_id, 7_203)
-    assert after_the_news(gateway, payment_id) == ("completed", "0.00", None)
+    assert after_the_callback(gateway, payment_id) == ("completed", "0.00", None)
     tell_bank(gateway, portals_id, "accept")
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "7203.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "7203.00", None)
     gateway.assert_ledger_matches_providers()
 
 
@@ -99,12 +99,12 @@ def test_own_and_external_refunds_add_up(gateway: Gateway, provider: str) -> Non
     """Breaks when our refund hides the next external one, or is taken for an external one."""
     payment_id = paid(gateway, provider)
     assert gateway.refund(payment_id, 30).status_code == 200
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "30.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "30.00", None)
     refund_in_portal(gateway, payment_id, 20)
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "50.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "50.00", None)
     assert gateway.refund(payment_id, 51).status_code == 400, "only 50 are left"
     assert gateway.refund(payment_id).status_code == 200
-    assert after_the_news(gateway, payment_id) == ("refunded", "100.00", None)
+    assert after_the_callback(gateway, payment_id) == ("refunded", "100.00", None)
     assert sorted(refunds(gateway, payment_id)) == [
         ("gateway", "completed", 3_000), ("gateway", "completed", 5_000), ("provider", "completed", 2_000),
     ]  # fmt: skip
@@ -116,7 +116,7 @@ def test_repeated_callback_imports_once(gateway: Gateway, provider: str) -> None
     payment_id = paid(gateway, provider)
     gateway.sandbox.control({"rules": [{"fault": "callback_copies", "copies": 3, "provider": provider}]})
     refund_in_portal(gateway, payment_id, 40)
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "40.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "40.00", None)
     assert len(refunds(gateway, payment_id)) == 1
     gateway.assert_ledger_matches_providers()
 
@@ -129,9 +129,9 @@ def test_two_external_refunds_while_ours_is_unknown(gateway: Gateway, provider: 
     gateway.sandbox.control({"rules": [{"fault": "drop", **operation}]})
     assert gateway.refund(payment_id, 10).status_code == 200
     refund_in_portal(gateway, payment_id, 20)
-    assert after_the_news(gateway, payment_id)[0] == "partially_refunded"
+    assert after_the_callback(gateway, payment_id)[0] == "partially_refunded"
     refund_in_portal(gateway, payment_id, 30)
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "60.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "60.00", None)
     gateway.assert_ledger_matches_providers()
 
 
@@ -150,7 +150,7 @@ def test_list_that_lags_behind_the_callback_is_read_again(gateway: Gateway) -> N
     assert state(gateway, payment_id) == ("completed", "0.00", None)
     refund_in_portal(gateway, payment_id, 40)
     gateway.advance(2)
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "40.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "40.00", None)
     gateway.assert_ledger_matches_providers()
 
 
@@ -175,7 +175,7 @@ def test_external_refund_above_the_balance_becomes_debt(gateway: Gateway) -> Non
     before = gateway.balance(debt)
     with promised(gateway, wallet, but=4_000):
         refund_in_portal(gateway, payment_id, AMOUNT)
-        assert after_the_news(gateway, payment_id)[0] == "refunded"
+        assert after_the_callback(gateway, payment_id)[0] == "refunded"
     assert gateway.balance(debt) == before - 6_000
     gateway.assert_ledger_matches_providers()
 
@@ -189,7 +189,7 @@ def test_external_refund_of_a_mismatched_amount_ends_the_payment(gateway: Gatewa
     gateway.sandbox.control({"rules": []})
     (collected,) = [attempt.collected for attempt in gateway.attempts(payment_id)]
     refund_in_portal(gateway, payment_id, collected // 100)
-    assert after_the_news(gateway, payment_id) == ("failed", "0.00", None)
+    assert after_the_callback(gateway, payment_id) == ("failed", "0.00", None)
     gateway.assert_ledger_matches_providers()
 
 
@@ -200,21 +200,21 @@ def test_returned_refund_is_credited_to_the_merchant(gateway: Gateway) -> None:
     before = gateway.balance(wallet)
     assert gateway.refund(payment_id, 7_204).status_code == 200
     gateway.advance(2)
-    assert after_the_news(gateway, payment_id) == ("completed", "0.00", None)
+    assert after_the_callback(gateway, payment_id) == ("completed", "0.00", None)
     assert refunds(gateway, payment_id) == [("gateway", "failed", 720_400)]
     assert gateway.balance(wallet) == before
     gateway.assert_ledger_matches_providers()
     assert gateway.refund(payment_id).status_code == 200, "it can be tried again"
-    assert after_the_news(gateway, payment_id) == ("refunded", "8000.00", None)
+    assert after_the_callback(gateway, payment_id) == ("refunded", "8000.00", None)
     gateway.assert_ledger_matches_providers()
 
 
 def test_external_refund_that_is_returned(gateway: Gateway) -> None:
     payment_id = paid(gateway, "stripe")
     portals_id = refund_in_portal(gateway, payment_id, 40)
-    assert after_the_news(gateway, payment_id)[0] == "partially_refunded"
+    assert after_the_callback(gateway, payment_id)[0] == "partially_refunded"
     tell_bank(gateway, portals_id, "return")
-    assert after_the_news(gateway, payment_id) == ("completed", "0.00", None)
+    assert after_the_callback(gateway, payment_id) == ("completed", "0.00", None)
     gateway.assert_ledger_matches_providers()
 
 
@@ -237,7 +237,7 @@ def test_refund_declared_failed_that_was_made(gateway: Gateway) -> None:
     assert state(gateway, payment_id)[:2] == ("completed", "0.00")
     gateway.sandbox.control({"rules": []})
     gateway.advance(600)
-    assert after_the_news(gateway, payment_id)[:2] == ("partially_refunded", "40.00")
+    assert after_the_callback(gateway, payment_id)[:2] == ("partially_refunded", "40.00")
     assert refunds(gateway, payment_id) == [("gateway", "failed", 4_000), ("provider", "completed", 4_000)]
     gateway.assert_ledger_matches_providers()
 
@@ -249,7 +249,7 @@ def test_refund_declared_returned_is_recognized_in_the_list(gateway: Gateway) ->
     assert state(gateway, payment_id)[:2] == ("partially_refunded", "40.00")
     gateway.sandbox.control({"rules": []})
     gateway.advance(600)
-    assert after_the_news(gateway, payment_id)[:2] == ("partially_refunded", "40.00")
+    assert after_the_callback(gateway, payment_id)[:2] == ("partially_refunded", "40.00")
     assert refunds(gateway, payment_id) == [("gateway", "completed", 4_000)]
     gateway.assert_ledger_matches_providers()
 
@@ -269,7 +269,7 @@ def test_operator_records_an_external_refund_without_a_list(gateway: Gateway) ->
     """Chapa lists no refunds: its callback puts the payment in review, and an operator records the refund with the portal's id."""
     payment_id = paid(gateway, "chapa")
     portals_id = refund_in_chapas_portal(gateway, payment_id, 40)
-    assert after_the_news(gateway, payment_id) == ("completed", "0.00", "refunded_at_provider")
+    assert after_the_callback(gateway, payment_id) == ("completed", "0.00", "refunded_at_provider")
     too_much = refused(gateway, "payments", "record-refund", payment_id, "100.01", "--reference", portals_id)
     assert "At most 100.00 ETB" in too_much
     refused(gateway, "payments", "record-refund", payment_id, "forty", "--reference", portals_id)
@@ -311,7 +311,7 @@ def test_simultaneous_operators_record_one_refund_once(gateway: Gateway) -> None
         return True
 
     assert sorted(concurrently(4, book)) == [False, False, False, True]
-    assert after_the_news(gateway, payment_id)[:2] == ("partially_refunded", "20.00")
+    assert after_the_callback(gateway, payment_id)[:2] == ("partially_refunded", "20.00")
     gateway.assert_ledger_matches_providers()
 
 
@@ -320,9 +320,9 @@ def test_second_external_refund_at_chapa_needs_review(gateway: Gateway) -> None:
     payment_id = paid(gateway, "chapa")
     assert gateway.refund(payment_id, 30).status_code == 200
     gateway.advance(2)
-    assert after_the_news(gateway, payment_id) == ("partially_refunded", "30.00", None)
+    assert after_the_callback(gateway, payment_id) == ("partially_refunded", "30.00", None)
     portals_id = refund_in_chapas_portal(gateway, payment_id, 20)
-    assert after_the_news(gateway, payment_id)[2] == "refunded_at_provider"
+    assert after_the_callback(gateway, payment_id)[2] == "refunded_at_provider"
     operator(gateway, "payments", "record-refund", payment_id, "20", "--reference", portals_id)
     gateway.assert_ledger_matches_providers()
 
@@ -334,7 +334,7 @@ def test_operator_records_a_lost_dispute(gateway: Gateway) -> None:
     requests.post(
         url, data={"number": "4000000000000259", "expiry": "12/40", "cvc": "123"}, timeout=20
     ).raise_for_status()
-    assert after_the_news(gateway, payment_id) == ("completed", "0.00", "dispute")
+    assert after_the_callback(gateway, payment_id) == ("completed", "0.00", "dispute")
     (dispute,) = {
         event["data"]["object"]["id"]
         for event in (json.loads(callback["body"]) for callback in gateway.sandbox.callbacks("stripe"))

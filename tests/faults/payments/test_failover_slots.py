@@ -1,8 +1,8 @@
-"""An order that goes on to the next provider takes a place there and gives its first one back.
+"""A payment that fails over to the next provider takes a slot there and releases its first one.
 
-The first provider has no time and the second hangs: only the second's places are bound.
+The first provider times out and the second hangs: only the second's slots are occupied.
 
-Seen failing when the next provider is asked in the first one's place, and when that is not given back.
+Seen failing when the next provider is called in the first one's slot, and when that slot is not released.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from tests.support.gateway import Gateway
 from tests.support.waiting import wait_until
 
 FIRST, SECOND = "paystack", "stripe"
-PLACES = 2
+SLOTS = 2
 LONG_S = 60
 
 
 def _free(bulkheads: Bulkheads, provider: str) -> int:
     taken = 0
-    while taken < PLACES and bulkheads.try_acquire(provider):
+    while taken < SLOTS and bulkheads.try_acquire(provider):
         taken += 1
     for _ in range(taken):
         bulkheads.leave(provider)
@@ -40,7 +40,7 @@ def test_hanging_provider_occupies_only_its_own_slots(
     gateway.sandbox.control(
         {"rules": [{"fault": "rate_limit", "provider": FIRST, "operation": "initialize"}]}
     )
-    monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(PLACES))
+    monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(SLOTS))
     with gateway.app.app_context():
         second = provider_accounts.for_tenant(gateway.tenant_id, SECOND).provider
     inside: list[int] = []
@@ -55,24 +55,24 @@ def test_hanging_provider_occupies_only_its_own_slots(
 
     monkeypatch.setattr(second, "_charge", hangs)
     order = {"provider": "auto", "amount": 2_000, "currency": "NGN"}
-    with ThreadPoolExecutor(PLACES) as pool:
+    with ThreadPoolExecutor(SLOTS) as pool:
         try:
             waiting = []
-            for number in range(PLACES):
+            for number in range(SLOTS):
                 waiting.append(pool.submit(gateway.initialize, **order))
                 wait_until(
                     lambda n=number: len(inside) > n, "the order to reach the second", timeout_s=LONG_S
                 )
-            assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (PLACES, 0)
+            assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (SLOTS, 0)
             queued = gateway.initialize(**order)
             assert not any(one.done() for one in waiting)
-            assert len(inside) == PLACES
+            assert len(inside) == SLOTS
         finally:
             release.set()
         answers = [*(one.result(LONG_S) for one in waiting), queued]
     assert [answer.status_code for answer in answers] == [201] * 3
     assert queued.json()["data"]["status"] == "processing"
-    assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (PLACES, PLACES)
+    assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (SLOTS, SLOTS)
     for answer in answers:
         payment_id = answer.json()["data"]["id"]
         assert gateway.settle(payment_id)["status"] == "completed"

@@ -18,7 +18,7 @@ from tests.support.gateway import Gateway
 
 
 class _Full(Bulkheads):
-    """No place at any provider."""
+    """No free slot at any provider."""
 
     def __init__(self) -> None:
         super().__init__(1)
@@ -33,21 +33,21 @@ def full(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Gateway:
     return gateway
 
 
-def _waits(gateway: Gateway, drive: object, thing_id: uuid.UUID, ages_s: list[int]) -> list[float]:
-    """How long a job without a place waits, at these ages."""
+def _waits(gateway: Gateway, follow_up: object, thing_id: uuid.UUID, ages_s: list[int]) -> list[float]:
+    """How long a job without a slot waits, at these ages."""
     found = []
     with gateway.app.app_context():
         for age_s in ages_s:
             clock.reset()
             clock.travel(timedelta(seconds=age_s))
-            run_at = drive(thing_id)  # type: ignore[operator]
+            run_at = follow_up(thing_id)  # type: ignore[operator]
             found.append((run_at - clock.now()).total_seconds())
     clock.reset()
     return found
 
 
 def test_payment_without_a_slot_is_retried_with_growing_delays(full: Gateway) -> None:
-    """Breaks when each comes back every second: ten thousand of them are ten thousand claims a second."""
+    """Breaks when each is retried every second: ten thousand of them are ten thousand leases a second."""
     payment_id = full.begin("stripe", 100)
     (attempt,) = full.attempts(payment_id)
     assert attempt.state == "created"

@@ -3,7 +3,7 @@
 Real processes: web, relay, worker and simulators. More requests hang in the web process than its pool has database
 connections, so one that was held during a call to a provider would be missing everywhere.
 
-Seen failing without bulkheads in the web process, without them in the worker, when callbacks are confirmed beside them,
+Seen failing without bulkheads in the web process, without them in the worker, when callbacks are confirmed outside them,
 and when a connection is held during the call.
 """
 
@@ -26,10 +26,10 @@ from tests.support.full_stack import FullStack, TimedAnswer, running_full_stack
 from tests.support.waiting import wait_until
 
 WEB_THREADS = 64
-PLACES = WEB_THREADS // 4
+SLOTS = WEB_THREADS // 4
 """Calls to one provider at once in the web process: more than the twelve connections of a pool of two."""
 
-WORKERS_PLACES = 4
+WORKER_SLOTS = 4
 
 HANG_S = 10
 BURST = 24
@@ -38,7 +38,7 @@ CONFIRMED = 20
 
 ROUNDS, PHASE_S = 3, 7.5
 PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}
-"""The load that is measured, in every phase; M-Pesa's is there to meet full places."""
+"""The load that is measured, in every phase; M-Pesa's load meets full slots."""
 
 GROWTH, STOLEN_S = 2.0, 1.0
 """How the others' answers may differ: the median by this factor, the 95th percentile also by what a busy machine takes
@@ -73,7 +73,7 @@ def _phase(full_stack: FullStack, pool: ThreadPoolExecutor, *, is_hanging: bool)
     if is_hanging:
         asking = "SELECT FROM jobs WHERE kind = 'provider_event.process' AND leased_until > clock_timestamp()"
         wait_until(
-            lambda: len(full_stack.query(asking)) >= WORKERS_PLACES, "confirmations to hang in the worker"
+            lambda: len(full_stack.query(asking)) >= WORKER_SLOTS, "confirmations to hang in the worker"
         )
     full_stack.control({"rules": HANGS if is_hanging else []})
     began = time.monotonic()
@@ -182,7 +182,9 @@ def _assert_hung(answers: list[TimedAnswer]) -> None:
     """The requests with a slot waited ten seconds for M-Pesa; all others were answered `processing` at once."""
     waited = [answer for answer in answers if answer.seconds >= HANG_S]
     at_once = [answer for answer in answers if answer.seconds < HANG_S]
-    assert PLACES <= len(waited) <= 2 * PLACES, "first those of the burst, then whoever came as they left"
-    assert len(at_once) >= BURST - PLACES
+    assert SLOTS <= len(waited) <= 2 * SLOTS, (
+        "those of the burst first, then those that arrived as slots became free"
+    )
+    assert len(at_once) >= BURST - SLOTS
     assert Counter(answer.status for answer in at_once) == {"processing": len(at_once)}
     assert max(answer.seconds for answer in at_once) < HANG_S / 2

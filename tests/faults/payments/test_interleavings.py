@@ -1,5 +1,5 @@
 """What comes between two steps: an answer overtaken by a second sending, a question asked while a refund leaves, an
-adapter that stumbles over what it reads. The adapter's own call is the real one; a test only steps in beside it."""
+adapter that fails to read an answer. The adapter's own call is the real one; the test only acts before or after it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _write(gateway: Gateway, statement: str, **values: object) -> None:
 
 
 def _beside(monkeypatch: pytest.MonkeyPatch, provider: Provider, name: str, do: Callable[..., Any]) -> None:
-    """`do(real, request)` in place of an adapter's method."""
+    """`do(real, request)` instead of an adapter's method."""
     real = getattr(provider, name)
     monkeypatch.setattr(provider, name, lambda request: do(real, request))
 

@@ -1,6 +1,6 @@
 """kill -9 between a provider's answer and our commit: real processes, five payments in flight, one through each provider.
 
-The moment is made certain: the test's own connection holds the payments' rows, so that whoever has an answer waits for
+The moment is made certain: the test's own connection holds the payments' rows, so that every request with an answer waits for
 them in its last transaction, and is killed there.
 """
 
@@ -66,8 +66,8 @@ class Scenario:
         found: dict[str, Any] = answer.json()
         return found
 
-    def order_all(self) -> threading.Thread:
-        """One payment through every provider, all at once, by callers who may never hear of it."""
+    def request_all(self) -> threading.Thread:
+        """One payment through every provider, all at once, by callers that may get no answer."""
 
         def order(provider: str) -> None:
             body = {
@@ -104,7 +104,7 @@ class Scenario:
         def all_completed() -> bool:
             return set(self.statuses().values()) == {"completed"}
 
-        with suppress(AssertionError):  # what they are instead is said by the comparison that follows
+        with suppress(AssertionError):  # the comparison that follows shows the difference
             wait_until(all_completed, "five payments", timeout_s=AFTER_RESTART_S, every_s=0.2)
 
     def assert_ledger_matches_providers(self) -> None:
@@ -179,7 +179,7 @@ def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None
     # The answers take long enough for the rows to be held first.
     scenario.control(rules=[{"fault": "delay", "seconds": 1}], autopay_s=CUSTOMERS_TAKE_S)
     with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
-        threads = scenario.order_all()
+        threads = scenario.request_all()
         wait_for_waiting(scenario, len(HTTP_PROVIDERS))
         assert {row.state for row in scenario.rows("SELECT state FROM payment_attempts")} == {"sending"}
         scenario.stack.kill("web")
@@ -201,7 +201,7 @@ def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None
 def test_the_worker_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
     """The callbacks make it inquire, the answer is "paid", and it is killed before the commit."""
     scenario.control(autopay_s=CUSTOMERS_TAKE_S)
-    scenario.order_all().join()
+    scenario.request_all().join()
     assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
     with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
         scenario.control(advance_s=CUSTOMERS_TAKE_S)

@@ -29,7 +29,7 @@ OTHER_AMOUNT = [name for name, expected in TABLE["wrong amount"].items() if expe
 
 
 def begin_late(gateway: Gateway, provider: str) -> str:
-    """A payment that was given up, and then paid: the customer took longer than the gateway waits."""
+    """A payment that expired and was paid afterwards: the customer took longer than the gateway waits."""
     takes_s = 50 if provider == "mpesa" else 3_000  # a prompt is gone after a minute
     gateway.sandbox.control({"rules": PAYABLE_ON, "autopay_s": takes_s})
     payment_id = gateway.begin(provider, AMOUNT)
@@ -47,7 +47,7 @@ def begin_late(gateway: Gateway, provider: str) -> str:
     return payment_id
 
 
-def give_back(gateway: Gateway, payment_id: str) -> None:
+def return_money(gateway: Gateway, payment_id: str) -> None:
     operator(gateway, "payments", "give-back", payment_id)
     gateway.settle(payment_id, until=(), hours=1)
     (refund,) = gateway.rows("SELECT state, amount FROM refunds WHERE payment_id = :id", id=payment_id)
@@ -72,7 +72,7 @@ def test_late_money_can_be_accepted(gateway: Gateway, provider: str) -> None:
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
 def test_late_money_can_be_returned(gateway: Gateway, provider: str) -> None:
     payment_id = begin_late(gateway, provider)
-    give_back(gateway, payment_id)
+    return_money(gateway, payment_id)
     assert outcome(gateway, payment_id) == Expected("failed", 1)
     assert [entry["kind"] for entry in gateway.sandbox.book(provider)["entries"][-2:]] == ["charge", "refund"]
     assert "waits for a decision" in refused(gateway, "payments", "accept", payment_id)
@@ -99,7 +99,7 @@ def test_mismatched_amount_can_be_returned(gateway: Gateway, provider: str) -> N
     payment_id = gateway.begin(provider, AMOUNT)
     gateway.settle(payment_id, hours=1)
     gateway.sandbox.control({"rules": []})
-    give_back(gateway, payment_id)
+    return_money(gateway, payment_id)
     assert outcome(gateway, payment_id) == Expected("failed", 1)
     gateway.assert_ledger_matches_providers()
 

@@ -1,7 +1,7 @@
 """Five hundred payments through six providers while a third of the callbacks is lost and a third comes three times.
 
 Real processes and real time: nothing here moves a clock. What a lost callback would have reported is found by inquiries,
-so the test waits as long as they take; the worker is killed twice with jobs in hand, and their leases must end first.
+so the test waits as long as they take; the worker is killed twice while it runs jobs, and their leases must expire first.
 M-Pesa's refunds are left out: it tells their result by callback alone, and one may be lost for minutes.
 
 Seen failing when pending payments are not asked about, when a job that a dead worker had is never claimed again, when
@@ -86,7 +86,7 @@ def _order(number: int, dice: random.Random) -> tuple[str, int, str | None]:
 
 
 def _kill_the_worker(full_stack: FullStack) -> None:
-    """While it has jobs in its hands, and start it again."""
+    """Kill the worker while it runs jobs, and start it again."""
 
     def is_held_at_work() -> bool:
         """Whether it has one; if so, it stands still with it."""
@@ -117,7 +117,7 @@ def _ask_for_everything(full_stack: FullStack) -> list[TimedAnswer]:
     return answer
 
 
-def _give_some_back(full_stack: FullStack) -> list[TimedAnswer]:
+def _refund_some(full_stack: FullStack) -> list[TimedAnswer]:
     """Refunds of completed payments, every other one in part; Pesapal's whole, it takes one only."""
 
     def completed() -> list[tuple[str, str]]:
@@ -143,15 +143,15 @@ def test_all_payments_end_and_the_ledger_matches_every_provider(full_stack: Full
 
     asked = _ask_for_everything(full_stack)
     assert set(Counter(answer.http for answer in asked)) <= {201, 402}
-    given_back = _give_some_back(full_stack)
-    assert {answer.http for answer in given_back} == {200}
+    refunded_total = _refund_some(full_stack)
+    assert {answer.http for answer in refunded_total} == {200}
     wait_until(
         lambda: not full_stack.query(f"{_UNFINISHED} LIMIT 1"),
         "every payment and refund to be final",
         timeout_s=ALL_FINAL_S,
         every_s=0.5,
     )
-    # What the killed workers had in hand comes back when their leases end, and finds its work done.
+    # Jobs of the killed workers run again when their leases expire, and find their work done.
     wait_until(
         lambda: not full_stack.query(_WAITING),
         "no job to be left",
@@ -160,7 +160,7 @@ def test_all_payments_end_and_the_ledger_matches_every_provider(full_stack: Full
     )
     wait_published(full_stack.app)
     _assert_the_faults_were_real(full_stack)
-    _assert_statuses(full_stack, len(given_back))
+    _assert_statuses(full_stack, len(refunded_total))
     _assert_each_payment_is_in_its_providers_book(full_stack)
     _assert_totals_agree(full_stack)
     _assert_events(full_stack)

@@ -109,7 +109,7 @@ def test_lost_commit_of_failover(gateway: Gateway, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.usefixtures("dear_mpesa")
 def test_lost_commit_of_failover_to_a_job(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next provider has no place, so its attempt's job sends, and has begun to before the loss is noticed.
+    """The next provider has no free slot, so its attempt's job sends, and it starts before the loss is noticed.
 
     Breaks when the process that lost the acknowledgement sends, too: the customer is asked, and pays, twice.
     """
@@ -223,7 +223,7 @@ def test_lost_commit_of_a_refunds_refusal(gateway: Gateway, monkeypatch: pytest.
     payment_id, key = (
         gateway.begin("cpay", 113),
         _new_key(),
-    )  # CPay never collects this amount: nothing to give back
+    )  # CPay never collects this amount: nothing to refund
     before = gateway.rows("SELECT count(*) FROM idempotency WHERE is_refusal")[0][0]
     more = f"(SELECT count(*) FROM idempotency WHERE is_refusal) > {before}"
     lost = lose_acknowledgement(monkeypatch, more)

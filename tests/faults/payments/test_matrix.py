@@ -13,7 +13,7 @@ import pytest
 from app import clock
 from app.providers import PROVIDERS
 from tests.faults.payments.deliveries import forged_success
-from tests.faults.payments.expectations import NEVER_CAME, PAID, RULES, SILENT, TABLE, rules
+from tests.faults.payments.expectations import NOT_RECEIVED, PAID, RULES, SILENT, TABLE, rules
 from tests.faults.payments.facts import assert_paid_once, declare, entries, events, outcome
 from tests.support.concurrency import concurrently
 from tests.support.gateway import HTTP_PROVIDERS, TIMEOUT_S, Gateway
@@ -36,14 +36,14 @@ def test_the_payment_ends_in_the_providers_true_state(gateway: Gateway, provider
     assert len(gateway.attempts(payment_id)) == 1, "no new reference while the first may still be paid"
     if expected == PAID:
         assert_paid_once(gateway, payment_id)
-    if expected == NEVER_CAME:
+    if expected == NOT_RECEIVED:
         assert clock.now() - _sent_at(gateway, payment_id) > PROVIDERS[provider].capabilities.horizon
     if expected.review == "amount_mismatch":
         assert entries(gateway, payment_id) == ["suspense"]
     if expected.review == "nothing_to_ask_by":
         assert entries(gateway, payment_id) == []
         declare(gateway, payment_id)
-        assert outcome(gateway, payment_id) == (PAID if expected.charges else NEVER_CAME)
+        assert outcome(gateway, payment_id) == (PAID if expected.charges else NOT_RECEIVED)
     gateway.assert_ledger_matches_providers()
 
 
@@ -134,11 +134,11 @@ def test_retried_request_returns_the_same_payment(gateway: Gateway, provider: st
 
 
 def test_every_fault_is_tested_with_every_provider() -> None:
-    elsewhere = {
+    tested_in_other_files = {
         "answer too late", "connection refused", "web killed before commit", "worker killed before commit",
         "forged callback",
     }  # fmt: skip
-    assert set(RULES) | elsewhere == set(TABLE)
+    assert set(RULES) | tested_in_other_files == set(TABLE)
     assert all(set(row) == set(HTTP_PROVIDERS) for row in TABLE.values())
 
 

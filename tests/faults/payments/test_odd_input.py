@@ -234,7 +234,7 @@ def _bodies() -> list[bytes]:
 
 @pytest.mark.parametrize("provider", [*HTTP_PROVIDERS, "visa", "unknown"])
 def test_unusual_callbacks(gateway: Gateway, provider: str) -> None:
-    """Signed ones, too: a provider that writes something strange must hear 4xx, or be understood."""
+    """Signed ones, too: a provider that sends unusual values must be answered 4xx, or be understood."""
     payment_id = gateway.begin("mpesa", 100)
     (attempt,) = gateway.attempts(payment_id)
     gateway.settle(payment_id)

@@ -89,7 +89,7 @@ def test_states_that_allow_another_attempt(gateway: Gateway, payment_id: str, st
 
 
 def test_ended_attempt_does_not_reopen_beside_another(gateway: Gateway, payment_id: str) -> None:
-    """Breaks when an attempt that was given up can be called paid while the next one is on its way."""
+    """Breaks when an expired attempt can succeed while the next one is open."""
     (first,) = gateway.attempts(payment_id)
     assert _claim(gateway, payment_id, 2, _bound(gateway))
     with pytest.raises(IntegrityError, match="payment_attempts_live"):

@@ -30,5 +30,5 @@ def test_the_fee_is_owed_and_a_full_refund_goes_through(gateway: Gateway) -> Non
     assert merchant.refund(payment_id).status_code == 200
     merchant.settle(payment_id, until=("refunded",), hours=1)
     assert merchant.payment(payment_id)["status"] == "refunded"
-    assert (gateway.balance(direct), gateway.balance(debt)) == (0, -300), "fees are not given back"
+    assert (gateway.balance(direct), gateway.balance(debt)) == (0, -300), "fees are not refunded"
     assert "clean" in operator(gateway, "ledger", "check")

@@ -51,7 +51,7 @@ def test_partial_refund_is_not_mistaken_for_a_full_one(gateway: Gateway) -> None
 
 
 def test_payment_refunded_before_its_callback_is_not_failed(gateway: Gateway) -> None:
-    """Breaks when what was not given back is booked nowhere."""
+    """Breaks when the part that was not refunded is posted nowhere."""
     lost = {"fault": "callback_lost", "provider": "pesapal", "operation": "callback"}
     gateway.sandbox.control({"autopay_s": 5_000, "rules": [lost]})
     payment_id = gateway.begin("pesapal", 100)

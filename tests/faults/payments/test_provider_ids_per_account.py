@@ -55,7 +55,7 @@ def _write(gateway: Gateway, statement: str, **values: object) -> None:
 
 
 def _learns(gateway: Gateway, attempt: Any, other: Any) -> dict[str, Any]:
-    """The payment after its provider has said that it was collected, under the other's ids."""
+    """The payment after its provider has reported it as collected, under the other's ids."""
     result = Result(
         State.SUCCEEDED, amount=Money(100_00, "USD"), provider_reference=other.provider_reference,
         receipt=other.receipt,
@@ -113,11 +113,11 @@ def test_database_constraint_prevents_duplicates(
     first, second = _paid(gateway), _paid(gateway)
     usual_headers, gateway.headers = gateway.headers, own_account
     try:
-        elsewhere = _waiting(gateway)
+        other_attempt = _waiting(gateway)
     finally:
         gateway.headers = usual_headers
     same = f"UPDATE payment_attempts SET {column} = :value WHERE id = :i"
     with pytest.raises(IntegrityError, match=f"payment_attempts_{column}"):
         _write(gateway, same, i=second.id, value=getattr(first, column))
-    _write(gateway, same, i=elsewhere.id, value=getattr(first, column))
-    _write(gateway, same, i=elsewhere.id, value=f"other-{uuid.uuid4().hex}")
+    _write(gateway, same, i=other_attempt.id, value=getattr(first, column))
+    _write(gateway, same, i=other_attempt.id, value=f"other-{uuid.uuid4().hex}")

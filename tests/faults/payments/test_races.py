@@ -213,7 +213,7 @@ def test_racing_verify_callbacks_and_inquiries_post_once(gateway: Gateway, provi
     statuses = Counter(concurrently(len(acts), lambda number: acts[number]()))
     assert set(statuses) <= {200, 502, 503}, (
         statuses
-    )  # not 200: more verifications than the provider has places
+    )  # not 200: more verifications than the provider has slots
     gateway.settle(payment_id, until=("completed",))
     _assert_paid_once(gateway, payment_id, provider)
 
@@ -234,7 +234,7 @@ def test_fifty_copies_of_a_callback_are_stored_as_one_event(gateway: Gateway, pr
     _assert_paid_once(gateway, payment_id, provider)
 
 
-# --- against the customer's own hand
+# --- while the customer pays
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "pesapal"])
@@ -272,7 +272,7 @@ def _refund_calls(gateway: Gateway, payment_id: str, amount: int | None, keys: l
 
 
 def _refunded(gateway: Gateway, payment_id: str) -> Decimal:
-    """What the provider's book says went back for the payment."""
+    """The refunds of the payment in the provider's book."""
     ids = gateway.rows(
         "SELECT reference, provider_reference FROM refunds WHERE payment_id = :id", id=payment_id
     )

@@ -1,4 +1,4 @@
-"""Refunds whose answers and callbacks are lost: the money goes back once or not at all, and never on a guess."""
+"""Refunds whose answers and callbacks are lost: the money is refunded once or not at all, and never on a guess."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Ended:
     returned: int
 
 
-BACK: Final = Ended("refunded", "completed", 1)
-NEVER_CAME: Final = Ended("completed", "failed", 0)
+REFUNDED: Final = Ended("refunded", "completed", 1)
+NOT_RECEIVED: Final = Ended("completed", "failed", 0)
 WAITS: Final = Ended("completed", "unknown", 0)
 
 RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
@@ -41,12 +41,12 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
 })  # fmt: skip
 
 TABLE: Final = MappingProxyType({
-    "answer dropped":       dict.fromkeys(HTTP_PROVIDERS, BACK),
-    "5xx after":            dict.fromkeys(HTTP_PROVIDERS, BACK),
+    "answer dropped":       dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+    "5xx after":            dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
     # Only Stripe's list proves at the horizon that there is none; elsewhere an operator decides.
-    "5xx before":           dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NEVER_CAME},
-    "callback lost":        dict.fromkeys(HTTP_PROVIDERS, BACK),
-    "callback three times": dict.fromkeys(HTTP_PROVIDERS, BACK),
+    "5xx before":           dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NOT_RECEIVED},
+    "callback lost":        dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+    "callback three times": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
 })  # fmt: skip
 
 
@@ -77,7 +77,7 @@ def test_a_refund_ends_in_the_providers_true_state(gateway: Gateway, provider: s
     (refund,) = refunds(gateway, payment_id)
     assert Ended(found["status"], refund.state, len(returned(gateway, provider)) - before) == expected
     reserved = gateway.rows("SELECT refund_reserved FROM payments WHERE id = :id", id=payment_id)[0][0]
-    assert reserved == (0 if expected == NEVER_CAME else AMOUNT * 100), "held until it is known"
+    assert reserved == (0 if expected == NOT_RECEIVED else AMOUNT * 100), "held until it is known"
     gateway.assert_ledger_matches_providers()
 
 

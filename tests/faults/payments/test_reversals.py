@@ -1,7 +1,7 @@
 """A provider reverses a payment while a refund of it is open: nothing is posted twice, the payment needs review, and the
 operator's decision makes the ledger match the provider.
 
-Seen failing when the reversal is booked beside the open refund, when it is dropped, and when the refund's end hides it.
+Seen failing when the reversal is posted in addition to the open refund, when it is dropped, and when the refund's end hides it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def chapa(gateway: Gateway) -> Any:
 
 
 @pytest.fixture
-def one_place(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Bulkheads:
+def one_slot(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Bulkheads:
     """One call to each provider at a time."""
     bulkheads = Bulkheads(1)
     monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads)
@@ -43,7 +43,7 @@ def _paid(gateway: Gateway) -> tuple[str, Any]:
     return payment_id, gateway.attempts(payment_id)[0]
 
 
-def _is_taken_back(
+def _reverse(
     gateway: Gateway,
     monkeypatch: pytest.MonkeyPatch,
     chapa: Any,
@@ -61,7 +61,7 @@ def _is_taken_back(
 
 
 def _open_refund(gateway: Gateway, payment_id: str, amount: int | None) -> None:
-    """It waits for its job, since Chapa has no place."""
+    """It waits for its job, since Chapa has no free slot."""
     bulkheads: Bulkheads = gateway.app.extensions["bulkheads"]
     assert bulkheads.try_acquire("chapa")
     assert gateway.refund(payment_id, amount).status_code == 200
@@ -83,7 +83,7 @@ def _hold_back(gateway: Gateway, payment_id: str) -> None:
         )
 
 
-def _read_news(gateway: Gateway) -> None:
+def _process_callbacks(gateway: Gateway) -> None:
     """Until the ledger matches the provider's book."""
     for _ in range(8):
         gateway.run_due()
@@ -95,8 +95,8 @@ def test_reversal_without_a_refund_is_posted(
 ) -> None:
     payment_id, attempt = _paid(gateway)
     before = gateway.balance(CLEARING)
-    _is_taken_back(gateway, monkeypatch, chapa, attempt)
-    _read_news(gateway)
+    _reverse(gateway, monkeypatch, chapa, attempt)
+    _process_callbacks(gateway)
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("reversed", None)
     assert gateway.balance(CLEARING) - before == 100_00
@@ -104,7 +104,7 @@ def test_reversal_without_a_refund_is_posted(
     assert entries(gateway, payment_id) == ["payment", "reversal"]
 
 
-@pytest.mark.usefixtures("one_place")
+@pytest.mark.usefixtures("one_slot")
 @pytest.mark.parametrize("reported", [State.REVERSED, State.REFUNDED])
 def test_refund_after_a_reversal_fails(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
@@ -114,8 +114,8 @@ def test_refund_after_a_reversal_fails(
     before = gateway.balance(CLEARING)
     _open_refund(gateway, payment_id, 40)
     _hold_back(gateway, payment_id)
-    _is_taken_back(gateway, monkeypatch, chapa, attempt, state=reported)
-    _read_news(gateway)
+    _reverse(gateway, monkeypatch, chapa, attempt, state=reported)
+    _process_callbacks(gateway)
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == (
         "completed",
@@ -140,7 +140,7 @@ def test_refund_after_a_reversal_fails(
     refused(gateway, "payments", "record-reversal", payment_id)
 
 
-@pytest.mark.usefixtures("one_place")
+@pytest.mark.usefixtures("one_slot")
 @pytest.mark.parametrize("reported", [State.REVERSED, State.REFUNDED])
 def test_reversal_of_the_rest_after_a_refund(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
@@ -151,8 +151,8 @@ def test_reversal_of_the_rest_after_a_refund(
     before = gateway.balance(CLEARING)
     _open_refund(gateway, payment_id, 40)
     _hold_back(gateway, payment_id)
-    _is_taken_back(gateway, monkeypatch, chapa, attempt, state=reported)
-    _read_news(gateway)
+    _reverse(gateway, monkeypatch, chapa, attempt, state=reported)
+    _process_callbacks(gateway)
     gateway.advance(3600)
     gateway.settle(payment_id, until=(), hours=1)
     found = gateway.payment(payment_id)
@@ -165,16 +165,16 @@ def test_reversal_of_the_rest_after_a_refund(
     assert gateway.balance(CLEARING) - before == 100_00
 
 
-@pytest.mark.usefixtures("one_place")
+@pytest.mark.usefixtures("one_slot")
 def test_reversal_that_is_the_refund_itself(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any
 ) -> None:
-    """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is booked beside the refund."""
+    """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is posted in addition to the refund."""
     payment_id, attempt = _paid(gateway)
     _open_refund(gateway, payment_id, None)
     _hold_back(gateway, payment_id)
-    _is_taken_back(gateway, monkeypatch, chapa, attempt)
-    _read_news(gateway)
+    _reverse(gateway, monkeypatch, chapa, attempt)
+    _process_callbacks(gateway)
     gateway.advance(3600)
     found = gateway.settle(payment_id, until=("refunded",), hours=1)
     assert (found["status"], found["review"]) == ("refunded", None)

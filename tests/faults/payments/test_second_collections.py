@@ -22,7 +22,7 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Paystack calls what was refunded wholly "reversed". Breaks when that word about the late attempt, whose money was
-    given back, is booked as a reversal of what the other attempt collected."""
+    refunded, is posted as a reversal of what the other attempt collected."""
     forget_in_redis(gateway, "malipo:health:*")
     monkeypatch.setitem(
         gateway.app.config, "ROUTING_COSTS", {"paystack": {"KES": (1, 0)}, "mpesa": {"KES": (2, 0)}}

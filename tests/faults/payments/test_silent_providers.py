@@ -7,7 +7,7 @@ import pytest
 from app import clock
 from app.providers import PROVIDERS
 from tests.faults.payments.deliveries import ipn, latest
-from tests.faults.payments.expectations import NEVER_CAME, PAID, SILENT, Expected, rules
+from tests.faults.payments.expectations import NOT_RECEIVED, PAID, SILENT, Expected, rules
 from tests.faults.payments.facts import (
     assert_paid_once,
     declare,
@@ -46,7 +46,7 @@ def test_payment_stays_in_review_until_an_operator_decides(
     gateway.settle(payment_id, hours=80)
     assert outcome(gateway, payment_id).status == "processing", "time alone decides nothing"
     declare(gateway, payment_id)
-    assert outcome(gateway, payment_id) == (PAID if fault == LOST else NEVER_CAME)
+    assert outcome(gateway, payment_id) == (PAID if fault == LOST else NOT_RECEIVED)
     assert payment_id not in operator(gateway, "reconcile", "--provider", provider)
     gateway.assert_ledger_matches_providers()
 
@@ -132,7 +132,7 @@ def test_statement_finds_a_paid_charge(gateway_with_pull: Gateway) -> None:
 def test_charge_missing_from_the_statement_at_the_horizon_fails(gateway_with_pull: Gateway) -> None:
     began = clock.now()
     payment_id = begin_silent(gateway_with_pull, "mpesa", NEVER_ARRIVED, hours=80)
-    assert outcome(gateway_with_pull, payment_id) == NEVER_CAME
+    assert outcome(gateway_with_pull, payment_id) == NOT_RECEIVED
     assert clock.now() - began > PROVIDERS["mpesa"].capabilities.horizon
     assert entries(gateway_with_pull, payment_id) == []
     gateway_with_pull.assert_ledger_matches_providers()

@@ -25,7 +25,7 @@ def _gone_s(gateway: Gateway) -> float:
 
 
 def _a_moment_s(gateway: Gateway) -> float:
-    """Long enough that the call would end after the others have taken over; they have not yet."""
+    """Long enough that the call would end after the lease expires; it has not expired yet."""
     return _gone_s(gateway) / 3
 
 
@@ -80,12 +80,12 @@ def test_stalled_sender_finds_the_attempt_ended(
     """Breaks when the customer is charged after an operator has declared that nothing was collected."""
     sent, key = calls(provider, "_charge"), f"ended-{provider}-{has_read}"
 
-    def a_person_ends_it() -> None:
+    def an_operator_ends_it() -> None:
         gateway.advance(_gone_s(gateway))
         gateway.run_due()
         operator(gateway, "payments", "declare", _only_payment(gateway, key), "failed")
 
-    stall(monkeypatch, payment_attempts, a_person_ends_it, has_read=has_read)
+    stall(monkeypatch, payment_attempts, an_operator_ends_it, has_read=has_read)
     gateway.initialize(provider, key=key)
     payment_id = _only_payment(gateway, key)
     assert sent == []
@@ -127,18 +127,18 @@ def _refund(gateway: Gateway, payment_id: str) -> Any:
 def test_stalled_sender_finds_the_refund_ended(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str, has_read: bool
 ) -> None:
-    """Breaks when money is given back after it was released to the merchant."""
+    """Breaks when money is refunded after it was released to the merchant."""
     payment_id = gateway.begin(provider)
     assert gateway.settle(payment_id)["status"] == "completed"
     before = _returned(gateway, provider)
 
-    def a_person_ends_it() -> None:
+    def an_operator_ends_it() -> None:
         gateway.advance(_gone_s(gateway))
         gateway.run_due()
         assert _refund(gateway, payment_id).state == "unknown"
         operator(gateway, "payments", "declare-refund", _refund(gateway, payment_id).id, "failed")
 
-    stall(monkeypatch, refund_follow_up, a_person_ends_it, has_read=has_read)
+    stall(monkeypatch, refund_follow_up, an_operator_ends_it, has_read=has_read)
     gateway.refund(payment_id)
     gateway.settle(payment_id, until=(), hours=1)
     assert _refund(gateway, payment_id).state == "failed"

@@ -1,4 +1,4 @@
-"""Whoever waits for an access token waits for that token only; and what moves money is not sent with no time left.
+"""A request that waits for an access token waits for that token only, and nothing that moves money is sent without time left.
 
 Seen failing with one lock for all tokens, without a limit for what a token may take, and when requests are begun
 however little of the operation's time is left.

@@ -42,7 +42,7 @@ def _with_own_stripe(gateway: Gateway) -> tuple[Gateway, str]:
 
 @contextmanager
 def _key_gone(gateway: Gateway, merchant: Gateway) -> Iterator[None]:
-    """ENCRYPTION_KEY was replaced, and the old key not kept beside the new one."""
+    """ENCRYPTION_KEY was replaced, and the old key was not kept along with the new one."""
     other = Sealer(Fernet.generate_key().decode())
     with gateway.app.app_context():
         rows = _accounts_of(merchant.tenant_id)

@@ -70,7 +70,7 @@ def test_a_late_commit_does_not_swap_its_objects_events(
 ) -> None:
     """A lower number commits after a higher one was published, then its object goes on: the lower comes first.
 
-    Breaks when numbers that were skipped are forgotten (`WHERE id > last`): step 0 comes after step 1, or never.
+    Breaks when skipped numbers are not read again (`WHERE id > last`): step 0 comes after step 1, or never.
     """
     with connection(log_settings, is_autocommit=False) as slow:
         record(slow, "acc_slow", 0)

@@ -112,7 +112,7 @@ def test_one_relay_is_active_and_another_stands_by(
         assert not standby.step()
         assert _status(reader, payment_id) == "pending"
         relay.close()
-        wait_until(standby.step, "the standby to take over")
+        wait_until(standby.step, "the standby to become active")
     assert _status(reader, payment_id) == "completed"
 
 
@@ -180,7 +180,7 @@ def _enqueue(reader: Any, *, leased_s: float | None = None) -> uuid.UUID:
 def test_due_job_is_dispatched_and_redispatched_when_lost(
     relay: Relay, transport: Transport, reader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Breaks when a hand-over is taken for the work done: a worker that died would strand the job."""
+    """Breaks when a dispatched job counts as done: a worker that died would strand the job."""
     monkeypatch.setattr(module, "HAND_OVER_EVERY_S", 0.0)
     job_id = _enqueue(reader)
     _enqueue(reader, leased_s=60)

@@ -37,7 +37,7 @@ class MerchantClient:
     def initialize(self, *, key: str | None = None, **differing: Any) -> Any:
         """The answer to a good order, or to one that is not. `key`: the Idempotency-Key, default a new one."""
         headers = self.headers | {"Idempotency-Key": key or secrets.token_hex(8)}
-        return self.client.post(INITIALIZE, json=order(**differing), headers=headers)
+        return self.client.post(INITIALIZE, json=request_body(**differing), headers=headers)
 
     def paid(self, **differing: Any) -> dict[str, Any]:
         """A completed payment's data."""
@@ -64,7 +64,7 @@ class MerchantClient:
         return self.post(f"/{payment_id}/refund", key=key or secrets.token_hex(8), json=body)
 
 
-def order(**differing: Any) -> dict[str, Any]:
+def request_body(**differing: Any) -> dict[str, Any]:
     """Document 001's order, by CPay; `...` leaves a field out."""
     body = {
         "provider": "cpay",

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.services.realtime.tokens import is_realtime_token
-from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, make_merchant, order
+from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, make_merchant, request_body
 from tests.support.factories import make_user
 
 MISSING_KEY = {
@@ -60,7 +60,7 @@ def test_the_payment_can_be_watched_with_its_token(app: Flask, merchant: Merchan
 def test_missing_key_is_refused_before_validation(
     client: FlaskClient, merchant: MerchantClient, headers: dict[str, str]
 ) -> None:
-    for body in (order(), {"provider": "unknown"}):
+    for body in (request_body(), {"provider": "unknown"}):
         answer = client.post(INITIALIZE, json=body, headers=merchant.headers | headers)
         assert (answer.status_code, answer.json) == (400, MISSING_KEY)
 
@@ -162,7 +162,7 @@ def test_unavailable_provider_is_not_answered_with_500(
 
 def test_users_cannot_initialize_payments(app: Flask, client: FlaskClient) -> None:
     headers = make_user(app).headers | {"Idempotency-Key": "user"}
-    answer = client.post(INITIALIZE, json=order(), headers=headers)
+    answer = client.post(INITIALIZE, json=request_body(), headers=headers)
     assert answer.status_code == 403 and answer.json["success"] is False
 
 
@@ -170,13 +170,13 @@ def test_users_cannot_initialize_payments(app: Flask, client: FlaskClient) -> No
     "headers", [{}, {"X-TENANT-API-KEY": "mlp_nobody"}, {"Authorization": "Bearer mlp_x"}]
 )
 def test_missing_credential_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
-    answer = client.post(INITIALIZE, json=order(), headers=headers | {"Idempotency-Key": "x"})
+    answer = client.post(INITIALIZE, json=request_body(), headers=headers | {"Idempotency-Key": "x"})
     assert answer.status_code == 401 and answer.json["success"] is False
 
 
 def test_api_key_is_accepted_as_bearer(client: FlaskClient, merchant: MerchantClient) -> None:
     headers = {"Authorization": f"Bearer {merchant.key}", "Idempotency-Key": "bearer"}
-    assert client.post(INITIALIZE, json=order(), headers=headers).status_code == 201
+    assert client.post(INITIALIZE, json=request_body(), headers=headers).status_code == 201
 
 
 def test_metadata_is_returned_unchanged(merchant: MerchantClient) -> None:

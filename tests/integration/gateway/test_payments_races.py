@@ -1,4 +1,4 @@
-"""Many requests at one moment: one payment for a key, and never more given back than was paid."""
+"""Simultaneous requests: one payment for a key, and refunds never exceed the payment."""
 
 from __future__ import annotations
 

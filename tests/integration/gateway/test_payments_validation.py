@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, order
+from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, request_body
 
 CUSTOMER = {"phone": "+254700000000"}
 
@@ -125,7 +125,7 @@ def test_body_must_be_an_object(merchant: MerchantClient, raw: bytes) -> None:
 
 def test_another_content_type(merchant: MerchantClient) -> None:
     answer = merchant.client.post(
-        INITIALIZE, data=order(customer=""), headers=merchant.headers | {"Idempotency-Key": "f"}
+        INITIALIZE, data=request_body(customer=""), headers=merchant.headers | {"Idempotency-Key": "f"}
     )
     assert answer.status_code == 415 and answer.json["success"] is False
 

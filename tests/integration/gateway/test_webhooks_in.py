@@ -22,7 +22,7 @@ def status_of(merchant: MerchantClient, payment: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def nothing_kept(rows: Callable[..., list[Any]]) -> Any:
+def nothing_stored(rows: Callable[..., list[Any]]) -> Any:
     before = rows("SELECT count(*) FROM provider_events")
     yield
     assert rows("SELECT count(*) FROM provider_events") == before
@@ -70,7 +70,11 @@ def test_repeated_callback_is_applied_once(
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "sha256=", "ü", "x" * 5000])
 def test_a_forged_callback_is_401_and_changes_nothing(
-    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], nothing_kept: None, signature: str
+    merchant: MerchantClient,
+    cpay: CPay,
+    run_due_jobs: Callable[[], int],
+    nothing_stored: None,
+    signature: str,
 ) -> None:
     payment = merchant.waiting()
     answer = cpay.send(cpay.callback(payment), signature=signature)
@@ -80,7 +84,7 @@ def test_a_forged_callback_is_401_and_changes_nothing(
 
 
 def test_signature_of_another_body_is_refused(
-    merchant: MerchantClient, cpay: CPay, nothing_kept: None
+    merchant: MerchantClient, cpay: CPay, nothing_stored: None
 ) -> None:
     payment = merchant.waiting()
     signed = cpay.callback(payment, "payment.failed")
@@ -122,12 +126,12 @@ def test_callback_with_unknown_reference_is_stored_and_ignored(
 @pytest.mark.parametrize(
     "path", ["nobody", "MPESA", "c-pay", "cpay/", "cpay/a/b", "cpay/ä", "cpay/%00", "%00", "x" * 99]
 )
-def test_unknown_webhook_paths_are_404(cpay: CPay, nothing_kept: None, path: str) -> None:
+def test_unknown_webhook_paths_are_404(cpay: CPay, nothing_stored: None, path: str) -> None:
     answer = cpay.send(b"{}", path=f"/api/v1/webhooks/{path}")
     assert answer.status_code == 404 and answer.json["success"] is False
 
 
-def test_an_unknown_token_is_404(merchant: MerchantClient, cpay: CPay, nothing_kept: None) -> None:
+def test_an_unknown_token_is_404(merchant: MerchantClient, cpay: CPay, nothing_stored: None) -> None:
     body = cpay.callback(merchant.waiting())
     answer = cpay.send(body, path=f"/api/v1/webhooks/cpay/{secrets.token_urlsafe(32)}")
     assert answer.status_code == 404
@@ -136,7 +140,7 @@ def test_an_unknown_token_is_404(merchant: MerchantClient, cpay: CPay, nothing_k
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b'{"event":1}', b"{}"]
 )
-def test_signed_nonsense_is_400(cpay: CPay, nothing_kept: None, body: bytes) -> None:
+def test_signed_nonsense_is_400(cpay: CPay, nothing_stored: None, body: bytes) -> None:
     answer = cpay.send(body)
     assert answer.status_code == 400 and answer.json["success"] is False
 
@@ -157,19 +161,19 @@ def test_malformed_callbacks_are_never_500(
         assert answer.status_code < 500, f"{method}: {answer.data!r}"
 
 
-def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_kept: None) -> None:
+def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_stored: None) -> None:
     answer = cpay.send(b"x" * 262_145)
     assert answer.status_code == 413 and answer.json["success"] is False
     assert answer.headers["Connection"] == "close"
 
 
-def test_nul_characters_are_refused(client: FlaskClient, nothing_kept: None) -> None:
+def test_nul_characters_are_refused(client: FlaskClient, nothing_stored: None) -> None:
     callback = f"OrderTrackingId={uuid.uuid4()}&OrderMerchantReference=b&OrderNotificationType=IPNCHANGE"
     answer = client.get(f"/api/v1/webhooks/pesapal?{callback}&x=%00")
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
-def test_probing_the_webhook_url_changes_nothing(client: FlaskClient, nothing_kept: None) -> None:
+def test_probing_the_webhook_url_changes_nothing(client: FlaskClient, nothing_stored: None) -> None:
     assert client.head("/api/v1/webhooks/pesapal?OrderTrackingId=x").status_code == 200
 
 

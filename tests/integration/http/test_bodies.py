@@ -154,7 +154,7 @@ def test_a_chunked_body_within_the_cap(client: FlaskClient, payer) -> None:
 
 
 def _chunked(client: FlaskClient, payer, raw: bytes) -> Any:
-    """As gunicorn hands one over: no length, and a stream that ends by itself."""
+    """As gunicorn passes it on: no length, and a stream with an end."""
     environ = {
         "wsgi.input": io.BytesIO(raw),
         "wsgi.input_terminated": True,

@@ -1,4 +1,4 @@
-"""Every refusal has the shape of the contract its path and method belong to, whoever noticed it."""
+"""Every refusal has the format of the contract its path and method belong to, whichever layer refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page customers come back to: it says how the payment stands, and nothing else."""
+"""The return page: it shows the payer status and nothing else."""
 
 from __future__ import annotations
 

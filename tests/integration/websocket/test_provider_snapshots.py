@@ -106,7 +106,7 @@ def test_realtime_token_is_bound_to_payment_and_installation(app: Flask, setting
             is_realtime_token(one, bad) for bad in (realtime_token(other), token[:-1], "", "ü", token + "A")
         )
         assert auth.is_payment_token(str(one), token)
-        assert not auth.is_payment_token(str(one), "a.b.c")  # an access token: judged elsewhere
+        assert not auth.is_payment_token(str(one), "a.b.c")  # an access token: checked by other code
         assert not auth.is_payment_token("pmt_" + "0" * 32, token)
         with pytest.raises(TokenInvalid):
             auth.is_payment_token(str(other), token)

@@ -1,6 +1,6 @@
 """A client that is served from two sides, the database and the pushes, sees each state once and none twice or back.
 
-Here the pushes are delivered by hand, so that every order can be tried; over the wire see tests/contract/realtime.
+Here the test delivers the pushes, so that it can try every order; tests/contract/realtime has the real connection.
 """
 
 from __future__ import annotations

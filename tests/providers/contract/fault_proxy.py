@@ -44,7 +44,7 @@ class Asked:
 
 
 class Answering(HttpListener):
-    """Answers what came; that the other side gives up meanwhile is no failure."""
+    """Answers requests; a client that disconnects meanwhile is not an error."""
 
     protocol = "HTTP/1.0"
 
@@ -52,7 +52,7 @@ class Answering(HttpListener):
         try:
             self.answer(Asked(received.method, received.path, received.headers, received.body), handler)
         except (OSError, http.client.HTTPException):
-            handler.close_connection = True  # the other side gave up, or the simulator hung up
+            handler.close_connection = True  # the client or the simulator closed the connection
 
     def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
         raise NotImplementedError
@@ -105,7 +105,7 @@ def hung_up(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> No
 
 
 def dripping(handler: BaseHTTPRequestHandler, pass_on: Callable[[], Reply]) -> None:
-    """Passed on; a byte of the answer every 50 ms: each in time, all of them never. Until the other side gives up."""
+    """Passed on; a byte of the answer every 50 ms: each in time, the whole never. Until the client disconnects."""
     reply = pass_on()
     send(handler, Reply(reply.status, b"", reply.headers), length=100_000)
     while True:
@@ -195,7 +195,7 @@ class Inbox(Answering):
     """Where callbacks come to: `/hooks/<provider>…`, read by `readers[provider]` and answered as that says."""
 
     readers: dict[str, Provider] = field(default_factory=dict)
-    heard: list[ReceivedCallback] = field(default_factory=list)
+    received: list[ReceivedCallback] = field(default_factory=list)
     refused: list[tuple[str, CallbackError]] = field(default_factory=list)
 
     def answer(self, asked: Asked, handler: BaseHTTPRequestHandler) -> None:
@@ -208,11 +208,11 @@ class Inbox(Answering):
             self.refused.append((asked.target, error))
             send(handler, Reply(401, b""))
             return
-        self.heard.append(ReceivedCallback(parts.path, callback, event))
-        send(handler, _said(reader.acknowledge(event)))
+        self.received.append(ReceivedCallback(parts.path, callback, event))
+        send(handler, _reply(reader.acknowledge(event)))
 
 
-def _said(answer: Acknowledgement) -> Reply:
+def _reply(answer: Acknowledgement) -> Reply:
     if isinstance(answer.body, str):
         return Reply(answer.status, answer.body.encode(), {"Content-Type": "text/plain"})
     return Reply(answer.status, json.dumps(dict(answer.body)).encode(), {"Content-Type": "application/json"})

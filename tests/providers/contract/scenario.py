@@ -318,13 +318,13 @@ class ContractScenario:
 
     # --- callbacks
 
-    def heard(self, url: str, kind: Kind, *references: str | None) -> list[ReceivedCallback]:
+    def received_callbacks(self, url: str, kind: Kind, *references: str | None) -> list[ReceivedCallback]:
         """Callbacks of this kind that came to this URL or name one of these references."""
         token = url.rpartition("/")[2]
         known = {reference for reference in references if reference}
         return [
             one
-            for one in list(self.environment.inbox.heard)
+            for one in list(self.environment.inbox.received)
             if one.event.kind is kind
             and one.path.startswith(f"/hooks/{self.case.name}")
             and (token in one.path or {one.event.reference, one.event.provider_reference} & known)
@@ -335,7 +335,7 @@ class ContractScenario:
         how it ended, for news that it is still open may come before."""
 
         def best() -> ReceivedCallback | None:
-            found = self.heard(url, kind, *references)
+            found = self.received_callbacks(url, kind, *references)
             telling = [one for one in found if one.event.claim]
             if kind is Kind.PAYMENT:
                 return next(iter(telling + found), None)

@@ -1,4 +1,4 @@
-"""Answers no simulator gives: unreadable, endless, slow, elsewhere, about something else, with unknown status words."""
+"""Answers no simulator gives: unreadable, endless, slow, redirected, about another charge, with unknown status words."""
 
 from __future__ import annotations
 

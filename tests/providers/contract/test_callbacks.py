@@ -27,7 +27,7 @@ def callback_of(scenario: ContractScenario, request: ChargeRequest, result: Resu
     known = result.provider_reference if result else None
 
     def signed() -> Callback | None:
-        found = scenario.heard(request.callback_url, Kind.PAYMENT, request.reference, known)
+        found = scenario.received_callbacks(request.callback_url, Kind.PAYMENT, request.reference, known)
         good = [one for one in found if one.event.is_verified or not scenario.can.signs_callbacks]
         return good[0].callback if good else None
 
@@ -69,11 +69,11 @@ def test_unsigned_callback_is_ignored_at_another_url(remote: ContractScenario) -
     request, result = paid(remote)
     remote.quiet()
     secret = request.callback_url.rpartition("/")[2]
-    for heard in remote.heard(
+    for received in remote.received_callbacks(
         request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
     ):
-        event = heard.event
-        assert event.is_verified or event.claim is None or secret in heard.path
+        event = received.event
+        assert event.is_verified or event.claim is None or secret in received.path
         if not remote.can.signs_callbacks:
             assert not event.is_verified
 
@@ -94,7 +94,9 @@ def test_a_callback_that_comes_three_times_is_one_event(remote: ContractScenario
     request, result = paid(remote)
 
     def copies() -> bool:
-        found = remote.heard(request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference)
+        found = remote.received_callbacks(
+            request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+        )
         by_id: dict[str, int] = {}
         for one in found:
             by_id[one.event.event_id] = by_id.get(one.event.event_id, 0) + 1
@@ -109,7 +111,9 @@ def test_a_callback_may_come_before_the_answer(remote: ContractScenario) -> None
     request = remote.request()
     result = remote.charge(request)
     # It is here already: the simulator delivered it before it answered.
-    found = remote.heard(request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference)
+    found = remote.received_callbacks(
+        request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+    )
     assert found
     must_be_about(remote, found[0].event, request, result)
     remote.becomes(remote.charge_reference(request, result), State.SUCCEEDED)
@@ -120,7 +124,9 @@ def test_inquiry_finds_the_outcome_without_a_callback(remote: ContractScenario) 
     remote.fault("charge", "callback_lost")
     request, result = paid(remote)
     remote.quiet()
-    assert not remote.heard(request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference)
+    assert not remote.received_callbacks(
+        request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+    )
 
 
 def test_callbacks_out_of_order_do_not_change_the_inquiry(remote: ContractScenario) -> None:

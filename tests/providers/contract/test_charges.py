@@ -1,4 +1,4 @@
-"""Charges: paid, waiting, declined, not taken, refused for the credentials, asked too often, taken back."""
+"""Charges: paid, pending, declined, not accepted, refused credentials, rate limited, cancelled."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from tests.support.providers import MemoryTokens
 DONE = [("drop", {}), ("after", {"status": 500}), ("after", {"status": 503})]
 
 
-def found_again(scenario: ContractScenario, request: ChargeRequest) -> ChargeReference:
+def recognized(scenario: ContractScenario, request: ChargeRequest) -> ChargeReference:
     """The charge, as an inquiry or a callback names it after its answer was lost."""
     lost = scenario.charge_reference(request)
     if scenario.can.can_inquire_by_reference:
@@ -41,7 +41,7 @@ def test_charge_made_with_a_lost_answer(scenario: ContractScenario, fault: str, 
     request = scenario.charge_that(fault, **more)
     with scenario.refused(OutcomeUnknown):
         scenario.charge(request)
-    found = scenario.becomes(found_again(scenario, request), State.SUCCEEDED)
+    found = scenario.becomes(recognized(scenario, request), State.SUCCEEDED)
     assert found.amount in (None, request.amount)
     scenario.must_have_charged(request, request.amount)
 
@@ -66,13 +66,13 @@ def test_charge_made_with_a_late_answer(remote: ContractScenario) -> None:
     with remote.refused(OutcomeUnknown):
         remote.charge(request, remote.make(timeout_s=0.3))
     # The simulator's view goes on after the caller has left.
-    remote.becomes(found_again_in_time(remote, request), State.SUCCEEDED)
+    remote.becomes(recognized_in_time(remote, request), State.SUCCEEDED)
     remote.must_have_charged(request, request.amount)
 
 
-def found_again_in_time(scenario: ContractScenario, request: ChargeRequest) -> ChargeReference:
+def recognized_in_time(scenario: ContractScenario, request: ChargeRequest) -> ChargeReference:
     if not scenario.can.can_inquire_by_reference:
-        return found_again(scenario, request)
+        return recognized(scenario, request)
     lost = scenario.charge_reference(request)
     scenario.becomes(lost, State.PENDING, State.SUCCEEDED)
     return lost

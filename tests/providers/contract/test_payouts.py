@@ -1,4 +1,4 @@
-"""Payouts: to every destination the capabilities declare, once for each reference; elsewhere not at all."""
+"""Payouts: to every destination the capabilities declare, once for each reference, and to no other."""
 
 from __future__ import annotations
 

@@ -98,8 +98,8 @@ def test_a_provider_has_a_page_and_a_simulator(name: str, environment: ContractE
             f"{one.name} is not on its page"
         )
     if any(case.is_remote for case in found()[name]):
-        books = requests.get(f"{environment.sandbox.url}/sandbox/book/{name}", timeout=30)
-        assert books.status_code == 200
+        answer = requests.get(f"{environment.sandbox.url}/sandbox/book/{name}", timeout=30)
+        assert answer.status_code == 200
         assert f"/{name}" in requests.get(f"{environment.sandbox.url}/sandbox/", timeout=30).text
 
 
@@ -109,6 +109,6 @@ def test_every_provider_can_be_requested() -> None:
 
 def test_every_capability_is_exercised() -> None:
     assert set(EXERCISED) == {one.name for one in fields(Capabilities)}
-    for capability, place in EXERCISED.items():
-        file, _, test = place.partition("::")
+    for capability, test_id in EXERCISED.items():
+        file, _, test = test_id.partition("::")
         assert f"def {test}(" in (HERE / file).read_text(), capability

@@ -36,7 +36,7 @@ def test_undeclared_operations_are_unsupported_and_send_nothing(
     scenario: ContractScenario, operation: str
 ) -> None:
     if supports(scenario, operation):
-        pytest.skip("not this provider's: it is declared, and exercised elsewhere")
+        pytest.skip("not this provider's: it is declared, and exercised in another test")
     if operation in ("pay_out", "inquire_payout"):
         pytest.skip("not this provider's: test_payouts.py")
     prepare(scenario, operation)
@@ -65,16 +65,16 @@ def test_every_call_is_measured_and_logged(scenario: ContractScenario, operation
 
 
 def _everything(scenario: ContractScenario) -> str:
-    """A life of the provider, its failures too, and all that was said meanwhile."""
+    """Every operation of the provider, with its failures, and everything that was logged or returned."""
     output: list[str] = []
     scenario.paid_once  # noqa: B018
-    strangers = [scenario.provider]
+    adapters = [scenario.provider]
     if scenario.case.is_remote:
-        strangers += [
+        adapters += [
             scenario.make(base_url=UNREACHABLE, timeout_s=1, connect_timeout_s=1),
             scenario.make(tokens=MemoryTokens(), **scenario.case.wrong_settings),
         ]
-    for provider in strangers:
+    for provider in adapters:
         for operation in OPERATIONS:
             if supports(scenario, operation):
                 try:
