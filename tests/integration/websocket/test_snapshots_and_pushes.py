@@ -47,7 +47,7 @@ def rooms() -> RoomManager:
 
 @pytest.fixture
 def transport(rooms: RoomManager) -> Any:
-    (transport,) = rooms.server.eio.network_guard.values()
+    (transport,) = rooms.server.eio.sockets.values()
     return transport
 
 
@@ -136,12 +136,12 @@ def test_a_transport_that_closes_this_moment_does_not_cost_others_the_push(
     rooms.server.eio.handle_request(
         {"REQUEST_METHOD": "GET", "QUERY_STRING": "EIO=4&transport=polling"}, lambda *_: None
     )
-    other = next(t for t in rooms.server.eio.network_guard.values() if t is not transport)
+    other = next(t for t in rooms.server.eio.sockets.values() if t is not transport)
     other_sid = rooms.connect(rooms.pre_connect(other.sid, NAMESPACE), NAMESPACE)
     for member in (sid, other_sid):
         rooms.enter_room(member, NAMESPACE, OWN)
     transport.closed = True
-    rooms.server.eio._get_socket = lambda eio_sid: rooms.server.eio.network_guard[
+    rooms.server.eio._get_socket = lambda eio_sid: rooms.server.eio.sockets[
         eio_sid
     ]  # closed, but still found
     rooms.deliver(state(1))

@@ -81,7 +81,7 @@ def _everything(scenario: ContractScenario) -> str:
                     run(scenario, operation, provider)
                 except ProviderError as error:
                     output += ["".join(traceback.format_exception(error)), repr(error), repr(error.response)]
-        output += [repr(provider), str(provider), repr(provider.account), repr(provider.context.observe)]
+        output += [repr(provider), str(provider), repr(provider.account), repr(provider.surroundings.observe)]
     return "\n".join(output)
 
 
@@ -128,6 +128,6 @@ def test_accounts_of_one_provider_do_not_mix(remote: ContractScenario) -> None:
     good = remote.make(tokens=tokens)
     remote.charge(remote.request(), good)
     outsider = remote.make(tokens=tokens, **remote.case.wrong_settings)
-    other = type(outsider)(replace(outsider.account, id="another-account"), outsider.context)
+    other = type(outsider)(replace(outsider.account, id="another-account"), outsider.surroundings)
     with remote.refused(ProviderError):
         remote.charge(remote.request(), other)
