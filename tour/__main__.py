@@ -1,4 +1,4 @@
-"""`make tour`: plays every document against the running demo; exit status 1 when anything differs."""
+"""`make tour`: runs every document's examples against the running demo; exit status 1 when a result differs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tour.report import Difference, Report
 
 
 class DocumentTour(Protocol):
-    """A module that plays one document."""
+    """A module that runs one document's examples."""
 
     @property
     def TITLE(self) -> str: ...
@@ -26,7 +26,7 @@ DOCUMENTS: Final[tuple[DocumentTour, ...]] = (wallet, gateway)
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tour", description="Plays the documents against the demo."
+        prog="python -m tour", description="Runs the documents' examples against the demo."
     )
     parser.add_argument("--url", default="http://localhost:5000", help="where the gateway answers")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Document 001: its four commands as printed, then a payment through each provider, watched live and given back."""
+"""Document 001: its four commands as printed, then a payment through each provider, followed over Socket.IO and refunded."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ PROVIDERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "pesapal": ("200.00", "KES"),
     "cpay": ("15.00", "USD"),
 })  # fmt: skip
-"""Provider → what is paid through it: amounts that the simulators just pay."""
+"""Provider → the amount paid through it: amounts for which the simulators report success."""
 
 CUSTOMER: Final = MappingProxyType(
     {"phone": "+254712345678", "email": "test@example.com", "name": "John Doe"}
@@ -71,12 +71,12 @@ CUSTOMER: Final = MappingProxyType(
 
 PAYING_S: Final = 30.0
 REFUNDING_S: Final = 60.0
-"""Pesapal's refunds send no news: they are found by asking, 5, 15 and 60 s after one another."""
+"""Pesapal sends no callback about a refund: the gateway inquires after 5, 15 and 60 s."""
 
 
 @dataclass
 class TourPayment:
-    """A payment on its way through the tour."""
+    """One payment of the tour. refunded: the amounts requested as refunds."""
 
     provider: str
     id: str
@@ -92,7 +92,7 @@ def play(client: GatewayClient, report: Report) -> None:
         report.expect("the greeting", watcher.greeting(), GREETING)
         _play_commands(client, watcher, report)
         can = {row["name"]: row for row in client.fetch("GET", "/payments/providers")["data"]}
-        report.step("What can be used")
+        report.step("Listing the providers")
         report.expect("providers", ", ".join(sorted(can)), ", ".join(sorted(PROVIDERS)))
         before = Totals.read(client, PROVIDERS)
         payments = _pay_through_each(client, watcher, report)
@@ -102,14 +102,14 @@ def play(client: GatewayClient, report: Report) -> None:
 
 def _play_commands(client: GatewayClient, watcher: Watcher, report: Report) -> None:
     report.step("Initialize Payment, as printed")
-    asked = paste(client, INITIALIZE, report)
-    report.expect("HTTP status", asked.status, 201)
-    payment = asked.body.get("data", {})
+    created = paste(client, INITIALIZE, report)
+    report.expect("HTTP status", created.status, 201)
+    payment = created.body.get("data", {})
     payment_id = str(payment.get("id"))
     report.say(f"Payment {payment_id}: {payment.get('status')}")
-    report.expect("the document's fields that are missing", sorted(FIELDS - payment.keys()), [])
+    report.expect("missing fields of the document", sorted(FIELDS - payment.keys()), [])
     report.expect("amount", payment.get("amount"), "1000.00")
-    report.expect("room", watcher.subscribe(payment_id), f"transaction_{payment_id}")
+    report.expect("Socket.IO room", watcher.subscribe(payment_id), f"transaction_{payment_id}")
     _watch(watcher, payment_id, report, until="payment.completed")
 
     report.step("Get Payment, as printed")
@@ -122,7 +122,9 @@ def _play_commands(client: GatewayClient, watcher: Watcher, report: Report) -> N
     listed = paste(client, LIST, report)
     items = listed.body["data"]["items"]
     report.expect("the newest completed M-Pesa payment", items[0]["id"], payment_id)
-    report.expect("others than completed M-Pesa payments", [i["id"] for i in items if _is_other(i)], [])
+    report.expect(
+        "listed payments that do not match the filter", [i["id"] for i in items if _is_other(i)], []
+    )
     report.say(f"pagination: {listed.body['data']['pagination']}")
 
 
@@ -148,7 +150,7 @@ def _pay_through_each(client: GatewayClient, watcher: Watcher, report: Report) -
         _watch(watcher, tour_payment.id, report, until="payment.completed", who=f"{tour_payment.provider}: ")
         page = requests.get(f"{client.url}/payments/{tour_payment.id}/return", timeout=10)
         report.expect(
-            f"{tour_payment.provider}: the customer reads that it is completed",
+            f"{tour_payment.provider}: the return page shows that it is completed",
             "The payment is completed." in page.text, True,
         )  # fmt: skip
     return payments
@@ -157,7 +159,7 @@ def _pay_through_each(client: GatewayClient, watcher: Watcher, report: Report) -
 def _where_to_pay(payment: Mapping[str, Any]) -> str:
     if payment["payment_url"]:
         return f"the customer pays at {payment['payment_url']}"
-    return "the customer is asked on the phone" if payment["status"] == "processing" else "answered at once"
+    return "the customer confirms on the phone" if payment["status"] == "processing" else "completed at once"
 
 
 def _refund_all(
@@ -167,10 +169,10 @@ def _refund_all(
     payments: list[TourPayment],
     can: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    report.step("Giving it back: a part and then the rest where the provider can, else the whole")
+    report.step("Refunding each payment: in two parts where the provider supports it, otherwise in full")
     for tour_payment in payments:
-        able = can[tour_payment.provider]["capabilities"]
-        if able["partial_refunds"] and able["repeated_refunds"]:
+        supported = can[tour_payment.provider]["capabilities"]
+        if supported["partial_refunds"] and supported["repeated_refunds"]:
             _refund(client, tour_payment, report, part=tour_payment.amount / 4)
     for tour_payment in payments:
         if tour_payment.refunded:
@@ -188,7 +190,7 @@ def _refund(
     body = {"amount": str(amount), "reason": "The tour"} if part else {"reason": "The tour"}
     answer = client.call("POST", f"/payments/{tour_payment.id}/refund", key=secrets.token_hex(16), json=body)
     report.expect(
-        f"{tour_payment.provider}: {amount} {tour_payment.currency} asked back", answer.status_code, 200
+        f"{tour_payment.provider}: {amount} {tour_payment.currency} refund requested", answer.status_code, 200
     )
     tour_payment.refunded.append(amount)
 
@@ -203,7 +205,7 @@ def _watch_refund(
     payment = client.fetch("GET", f"/payments/{tour_payment.id}")["data"]
     report.expect(f"{tour_payment.provider}: status", payment["status"], status)
     report.expect(
-        f"{tour_payment.provider}: given back",
+        f"{tour_payment.provider}: refunded",
         Decimal(payment["refunded_amount"]),
         sum(tour_payment.refunded),
     )
@@ -216,29 +218,31 @@ def _watch(
     steps = watcher.steps_of(payment_id, until=until, count=count, timeout_s=timeout_s)
     words = [step.event_type for step in steps]
     since = max((n for n, word in enumerate(words) if word == "refund.initiated"), default=0)
-    report.expect(f"{who}seen live: {' → '.join(words[since:-1])} → ", words[-1], until)
+    report.expect(f"{who}pushed steps: {' → '.join(words[since:-1])} → ", words[-1], until)
     numbers = [step.sequence for step in steps if step.sequence is not None]
     if len(numbers) > len(set(numbers)):
-        report.differs(f"{who}a step was told twice: {numbers}")
+        report.differs(f"{who}a step was pushed twice: {numbers}")
 
 
 def _compare(client: GatewayClient, report: Report, payments: list[TourPayment], before: Totals) -> None:
-    report.step("Comparing the books: what the simulators did is what the gateway has booked")
+    report.step("Comparing the simulators' totals with the gateway's")
     after = Totals.read(client, PROVIDERS)
     for tour_payment in payments:
         if tour_payment.provider == "cpay":
-            continue  # part of the gateway: there is no other book
-        moved = after.moved(before, tour_payment.provider, tour_payment.currency)
+            continue  # part of the gateway: it has no book of its own
+        provider_totals = after.at_provider_since(before, tour_payment.provider, tour_payment.currency)
         refunded = sum(tour_payment.refunded, Decimal(0))
-        report.expect(f"{tour_payment.provider}'s book: collected", moved.charged, tour_payment.amount)
-        report.expect(f"{tour_payment.provider}'s book: given back", moved.refunded, refunded)
+        report.expect(
+            f"{tour_payment.provider}'s total: collected", provider_totals.charged, tour_payment.amount
+        )
+        report.expect(f"{tour_payment.provider}'s total: refunded", provider_totals.refunded, refunded)
     for currency in sorted({tour_payment.currency for tour_payment in payments}):
         paid = sum(
             (tour_payment.amount for tour_payment in payments if tour_payment.currency == currency),
             Decimal(0),
         )
-        booked = after.booked(before, currency)
-        report.expect(f"the gateway's books: {currency} collected", booked[0], paid)
-        report.expect(f"the gateway's books: {currency} given back", booked[1], paid)
+        collected, refunded = after.at_gateway_since(before, currency)
+        report.expect(f"the gateway's total: {currency} collected", collected, paid)
+        report.expect(f"the gateway's total: {currency} refunded", refunded, paid)
     report.expect("findings of the ledger's check", list(after.findings), [])
-    report.expect("payments that wait for a person, more than before", after.reviews - before.reviews, 0)
+    report.expect("additional payments in review", after.reviews - before.reviews, 0)

@@ -1,4 +1,4 @@
-"""What the tour tells: headings, facts, and for every expectation whether the gateway kept it."""
+"""The tour's output: headings, facts, and the result of every check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Difference(Exception):
-    """The gateway did something else than the document says, so the document cannot go on."""
+    """The gateway's behaviour differs from the document, so this document's examples cannot continue."""
 
 
 @dataclass
@@ -45,9 +45,9 @@ class Report:
     def close(self) -> int:
         """Print the summary; returns the exit status."""
         if not self.differences:
-            print(f"\nAll as the documents say: {self.kept} expectations kept.")
+            print(f"\nAll as the documents say: {self.kept} checks passed.")
             return 0
-        print(f"\n{len(self.differences)} of {self.kept + len(self.differences)} expectations were not kept:")
+        print(f"\n{len(self.differences)} of {self.kept + len(self.differences)} checks failed:")
         for difference in self.differences:
             print(f"  ✗ {difference}")
         return 1

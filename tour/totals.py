@@ -1,7 +1,7 @@
-"""Two sets of books at one moment: the simulators' own, and the gateway's as its operators see it.
+"""Totals at one moment: those of the simulators' books, and those of the gateway as its operators see them.
 
-The ledger's check, which reconciliation runs, proves that clearing accounts equal what payments and refunds say. So when
-those move exactly as the simulators' books did, clearing did, too.
+The ledger's check, which reconciliation runs, proves that clearing accounts equal the payments and refunds. So when those
+changed exactly as the simulators' books did, the clearing accounts did, too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ IN_PROCESS: Final = frozenset({"cpay"})
 
 @dataclass(frozen=True, slots=True)
 class ProviderTotals:
-    """What one provider did in one currency, in major units."""
+    """What one provider charged and refunded in one currency, in major units."""
 
     charged: Decimal
     refunded: Decimal
@@ -30,7 +30,7 @@ class ProviderTotals:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """simulators: provider → currency → totals. amounts: currency → what the gateway collected and gave back."""
+    """simulators: provider → currency → totals. amounts: currency → what the gateway collected and refunded."""
 
     simulators: Mapping[str, Mapping[str, Any]]
     amounts: Mapping[str, Mapping[str, str]]
@@ -39,7 +39,7 @@ class Totals:
 
     @classmethod
     def read(cls, client: GatewayClient, providers: Iterable[str]) -> Totals:
-        """Both sets now. Raises Difference."""
+        """The present totals of both. Raises Difference."""
         login = {"email": OPERATOR, "password": PASSWORD}
         token = client.fetch("POST", "/auth/login", json=login)["access_token"]
         report = client.fetch("POST", "/admin/reconcile", token=token, json={})["data"]
@@ -49,16 +49,16 @@ class Totals:
         }
         return cls(simulators, figures["amounts"], tuple(report["ledger_findings"]), len(report["in_review"]))
 
-    def moved(self, before: Totals, provider: str, currency: str) -> ProviderTotals:
-        """What the provider's own book has more than before."""
-        now, then = (books.simulators[provider].get(currency, {}) for books in (self, before))
+    def at_provider_since(self, before: Totals, provider: str, currency: str) -> ProviderTotals:
+        """The increase of the provider's totals since `before`."""
+        now, then = (totals.simulators[provider].get(currency, {}) for totals in (self, before))
         return ProviderTotals(
             *(Decimal(now.get(kind, "0")) - Decimal(then.get(kind, "0")) for kind in ("charge", "refund"))
         )
 
-    def booked(self, before: Totals, currency: str) -> tuple[Decimal, Decimal]:
-        """What the gateway has collected and given back more than before."""
-        now, then = (books.amounts.get(currency, {}) for books in (self, before))
+    def at_gateway_since(self, before: Totals, currency: str) -> tuple[Decimal, Decimal]:
+        """The increase of the gateway's collected and refunded amounts since `before`."""
+        now, then = (totals.amounts.get(currency, {}) for totals in (self, before))
         collected, refunded = (
             Decimal(now.get(name, "0")) - Decimal(then.get(name, "0")) for name in ("collected", "refunded")
         )

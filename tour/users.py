@@ -1,4 +1,4 @@
-"""Users of the Wallet API: the demo's, and new ones for what would use up the demo users' limits."""
+"""Users of the Wallet API: the demo's users, and new ones for steps that would use up the demo users' spending limits."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import requests
 from tour.client import GatewayClient, wait_until
 
 PASSWORD: Final = "SecurePass123!"
-"""Of every demo user, and of those the tour makes."""
+"""Of every demo user, and of those that the tour registers."""
 
 VERIFICATION_TIMEOUT_S: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody signed in, with one wallet."""
+    """A signed-in user with one wallet."""
 
     client: GatewayClient
     email: str
@@ -57,8 +57,8 @@ def sign_in(client: GatewayClient, email: str, *, wallet_id: str) -> User:
 def new_user(client: GatewayClient) -> User:
     """A new user in tier 0 with an empty USD wallet. Raises Difference."""
     email = f"tour-{secrets.token_hex(6)}@example.com"
-    person = {"email": email, "password": PASSWORD, "first_name": "Terry", "last_name": "Tourist"}
-    token = client.fetch("POST", "/auth/register", status=201, json=person)["access_token"]
+    registration = {"email": email, "password": PASSWORD, "first_name": "Terry", "last_name": "Tourist"}
+    token = client.fetch("POST", "/auth/register", status=201, json=registration)["access_token"]
     wallet = client.fetch("POST", "/accounts/wallets", status=201, token=token, json={"currency": "USD"})
     return User(client, email, token, wallet["id"])
 

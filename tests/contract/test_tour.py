@@ -53,7 +53,7 @@ def test_gateway_that_stops_during_the_tour_is_a_difference() -> None:
 
 def test_report_lists_every_difference(capsys) -> None:
     report = Report()
-    report.chapter("A document")
+    report.document("A document")
     report.step("Paying")
     report.expect("HTTP status", 500, 201)
     report.expect("status", "pending", "pending")
