@@ -53,8 +53,8 @@ class MerchantClient:
             timeout=30,
         )
         assert answer.status_code == 200, answer.text
-        answers: dict[str, Any] = answer.json()["data"]
-        return answers
+        refund: dict[str, Any] = answer.json()["data"]
+        return refund
 
     def refund_of(self, payment: dict[str, Any]) -> dict[str, Any]:
         """How the payment's only refund stands."""

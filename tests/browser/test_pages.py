@@ -15,8 +15,10 @@ AUTOPAY_S = 60
 
 def _sent(merchant: MerchantClient) -> int:
     """How often the simulators have sent a callback."""
-    answers = requests.get(f"{merchant.stack.sandbox_url}/sandbox/callbacks", timeout=30).json()["callbacks"]
-    return sum(callback["attempts"] for callback in answers)
+    callbacks = requests.get(f"{merchant.stack.sandbox_url}/sandbox/callbacks", timeout=30).json()[
+        "callbacks"
+    ]
+    return sum(callback["attempts"] for callback in callbacks)
 
 
 def test_opening_the_page_stops_autopay(merchant: MerchantClient, customer: Visitor) -> None:

@@ -42,12 +42,12 @@ class StackWithApp:
     def wait_for_more_payments(self, count: int) -> None:
         """Until `count` more than now are posted: the progress of the traffic, whatever the machine's speed."""
 
-        def recorded() -> int:
+        def payment_count() -> int:
             number: int = invariants.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
             return number
 
-        wanted = recorded() + count
-        wait_until(lambda: recorded() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
+        wanted = payment_count() + count
+        wait_until(lambda: payment_count() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
 
     def assert_invariants(self, *, timeout_s: float = 30.0) -> None:
         """The ledger, the log and the answers are consistent; no request ended in an unexpected error."""

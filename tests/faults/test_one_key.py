@@ -89,10 +89,10 @@ def test_one_refusal(race_stack: StackWithApp, sender: SignedInUser, source: str
     )
     *answers, deposited = send_simultaneously(race_stack.url, [call] * SIMULTANEOUS + [deposit])
     assert deposited.status == 200
-    printed = {(answer.status, answer.code) for answer in answers}
-    assert len(printed) == 1
-    paid = 1500 if printed == {(201, None)} else 0
-    assert printed in ({(201, None)}, {(400, "INSUFFICIENT_BALANCE")})
+    outcomes = {(answer.status, answer.code) for answer in answers}
+    assert len(outcomes) == 1
+    paid = 1500 if outcomes == {(201, None)} else 0
+    assert outcomes in ({(201, None)}, {(400, "INSUFFICIENT_BALANCE")})
     assert balance_of(race_stack.app, sender, source) == f"{2000 - paid}.00"
 
 

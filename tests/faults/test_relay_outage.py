@@ -39,16 +39,16 @@ class Payer:
 
     def pay_many(self) -> None:
         items = [{"amount": "0.01", "destination": self.target}] * BATCH
-        printed = self._post("/api/v1/payments/batch", {"source_wallet_id": self.source, "payments": items})
-        assert printed["succeeded"] == BATCH
+        batch = self._post("/api/v1/payments/batch", {"source_wallet_id": self.source, "payments": items})
+        assert batch["succeeded"] == BATCH
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
         answer = requests.post(
             f"{self.race_stack.url}{path}", json=body, headers=self.sender.headers, timeout=30
         )
         assert answer.status_code == 201, answer.text
-        printed: dict[str, object] = answer.json()
-        return printed
+        batch: dict[str, object] = answer.json()
+        return batch
 
 
 @pytest.fixture

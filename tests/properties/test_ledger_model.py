@@ -249,12 +249,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=picks, fingerprint=st.sampled_from("fg"))
     def pay_again(self, pick: int, fingerprint: str) -> None:
-        scope, known, source, items, answers = self.claims[pick % len(self.claims)]
+        scope, known, source, items, answered = self.claims[pick % len(self.claims)]
         outcome, answer = self._call(source, items, scope, fingerprint)
         self.met[outcome] += 1
         assert outcome == ("replay" if fingerprint == known else "key_reused")
         if outcome == "replay":
-            assert answer == json.loads(answers)
+            assert answer == json.loads(answered)
 
     @rule(pick=picks, drafts=items)
     def a_batch_is_its_items_one_by_one(self, pick: int, drafts: list[tuple[int, str, int]]) -> None:

@@ -96,7 +96,7 @@ def test_subscriber_receives_refund_steps_until_it_unsubscribes(merchant: Stack,
         client.emit("unsubscribe_transaction", {"transaction_id": payment["id"]})
         (answer,) = client.received.wait_for("unsubscribed")
         assert answer == {"message": f"Unsubscribed from transaction {payment['id']}"}
-        answers = len(client.received.of("transaction_update"))
+        received_count = len(client.received.of("transaction_update"))
         refund(merchant, payment["id"], 600)
         # Another payment's push comes over the same connection, later: by then the refund's would have arrived.
         marker = initialize(merchant, "cpay", 5, "KES")
@@ -104,7 +104,7 @@ def test_subscriber_receives_refund_steps_until_it_unsubscribes(merchant: Stack,
         wait_until(lambda: "payment.completed" in events(client, marker["id"]), "the other payment")
         others = [
             u
-            for u in client.received.of("transaction_update")[answers:]
+            for u in client.received.of("transaction_update")[received_count:]
             if u["transaction"]["id"] != marker["id"]
         ]
         assert others == []

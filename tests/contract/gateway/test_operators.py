@@ -90,13 +90,13 @@ def get(stack: Stack, payment: str) -> dict[str, Any]:
 def test_payments_in_review_are_listed(merchant: Stack) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
-    answers = flask(merchant, "payments", "waiting")
-    assert answers.returncode == 0, answers.stderr
-    (line,) = [line for line in answers.stdout.splitlines() if line.startswith(payment)]
+    done = flask(merchant, "payments", "waiting")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(payment)]
     assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
     reported_count = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
-    assert reported_count is not None and float(reported_count[1]) == len(answers.stdout.splitlines())
+    assert reported_count is not None and float(reported_count[1]) == len(done.stdout.splitlines())
 
 
 def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
@@ -107,9 +107,9 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
     )  # fmt: skip
     assert refund.status_code == 200, refund.text
     (refunded,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()["data"]
-    answers = flask(merchant, "payments", "show", payment)
-    assert answers.returncode == 0, answers.stderr
-    text = answers.stdout
+    done = flask(merchant, "payments", "show", payment)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
     assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
     assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {refunded['id']}: " in text
     book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
@@ -125,5 +125,5 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
 
 
 def test_unknown_payment_id_is_reported_in_a_sentence(merchant: Stack) -> None:
-    answers = flask(merchant, "payments", "show", str(uuid.uuid4()))
-    assert (answers.returncode, answers.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")
+    done = flask(merchant, "payments", "show", str(uuid.uuid4()))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

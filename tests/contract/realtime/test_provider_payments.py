@@ -132,8 +132,8 @@ def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
         client.subscribe(payment["id"])
         client.received.wait_for_steps(payment["id"], last="processing")
         assert demo.post(f"/{payment['id']}/cancel").status_code == 200
-        answers = _wait_for_event(client, payment["id"], "payment.cancelled")
-        assert answers["transaction"]["status"] == "cancelled"
+        cancelled = _wait_for_event(client, payment["id"], "payment.cancelled")
+        assert cancelled["transaction"]["status"] == "cancelled"
 
 
 def test_refund_steps_are_pushed_to_subscribers_of_the_payment(seller: Seller) -> None:
@@ -142,11 +142,11 @@ def test_refund_steps_are_pushed_to_subscribers_of_the_payment(seller: Seller) -
         client.subscribe(payment["id"], token=payment["realtime_token"])
         client.received.wait_for("subscribed")
         assert seller.post(f"/{payment['id']}/refund", {"amount": "100.00"}).status_code == 200
-        answers = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
-        assert answers["refund"]["amount"] == "100.00" and answers["refund"]["status"] == "completed"
-        assert answers["status"] == "partially_refunded" and answers["amount"] == 300
+        cancelled = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
+        assert cancelled["refund"]["amount"] == "100.00" and cancelled["refund"]["status"] == "completed"
+        assert cancelled["status"] == "partially_refunded" and cancelled["amount"] == 300
         first = _wait_for_event(client, payment["id"], "refund.initiated")["transaction"]
-        assert first["refund"]["id"] == answers["refund"]["id"]
+        assert first["refund"]["id"] == cancelled["refund"]["id"]
 
 
 def test_demo_lets_any_client_subscribe_with_the_id(demo: Seller, javascript: None) -> None:
@@ -159,10 +159,10 @@ def test_demo_lets_any_client_subscribe_with_the_id(demo: Seller, javascript: No
 
 def test_production_lets_only_the_merchant_subscribe(production: Seller) -> None:
     other = make_merchant(production.app)
-    signed_in = make_user(production.app)
-    payment = production.sell(customer_id=signed_in.public_id)
+    named_user = make_user(production.app)
+    payment = production.sell(customer_id=named_user.public_id)
     unknown = str(uuid.uuid4())
-    for brought in ({"api_key": other.api_key}, {"token": signed_in.access_token}, {}):
+    for brought in ({"api_key": other.api_key}, {"token": named_user.access_token}, {}):
         with python_client(production.realtime_url, **brought) as outsider:
             outsider.subscribe(payment["id"])
             outsider.subscribe(unknown)
@@ -177,12 +177,12 @@ def test_production_lets_only_the_merchant_subscribe(production: Seller) -> None
 
 
 def test_customer_named_like_a_user_reaches_no_user_room(seller: Seller) -> None:
-    signed_in = make_user(seller.app)
+    named_user = make_user(seller.app)
     with (
-        python_client(seller.realtime_url, signed_in.access_token) as user,
+        python_client(seller.realtime_url, named_user.access_token) as user,
         python_client(seller.realtime_url, api_key=seller.merchant.api_key) as owner,
     ):
-        payment = seller.sell(customer_id=signed_in.public_id)
+        payment = seller.sell(customer_id=named_user.public_id)
         owner.subscribe(payment["id"])
         owner.received.wait_for_steps(payment["id"])
         assert user.received.names() == ["connected"]
@@ -223,9 +223,9 @@ def test_other_spellings_of_an_id_match_no_payment(seller: Seller) -> None:
 
 
 def test_a_merchant_s_connection_takes_no_user_s_token(seller: Seller) -> None:
-    payment, signed_in = seller.sell(), make_user(seller.app)
+    payment, named_user = seller.sell(), make_user(seller.app)
     with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
-        client.subscribe(payment["id"], token=signed_in.access_token)
+        client.subscribe(payment["id"], token=named_user.access_token)
         assert client.received.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
 
 

@@ -98,8 +98,10 @@ def test_the_readmes_live_clients(demo: Stack, language: str, tmp_path: Path) ->
 
 
 def test_the_references_commands(demo: Stack, tmp_path: Path) -> None:
-    reported = answers(paste(demo, blocks(REFERENCE, "sh"), tmp_path))
-    opened, wallet, deposited, withdrawn, payment, listed, batch, submitted, uploaded, status = reported
+    printed_answers = answers(paste(demo, blocks(REFERENCE, "sh"), tmp_path))
+    opened, wallet, deposited, withdrawn, payment, listed, batch, submitted, uploaded, status = (
+        printed_answers
+    )
     assert opened["currency"] == "KES"
     assert wallet["account"]["balance"] == "1000.00"
     assert (deposited["new_balance"], withdrawn["new_balance"]) == ("1500.00", "1480.00")

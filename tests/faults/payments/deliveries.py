@@ -120,13 +120,13 @@ def push_result(checkout: str, amount: int, *, receipt: str = "INVENTED01", code
         {"Name": "TransactionDate", "Value": 20260101120000},
         {"Name": "PhoneNumber", "Value": 254700000000},
     ]
-    answer: Json = {
+    push: Json = {
         "MerchantRequestID": "1-2-3", "CheckoutRequestID": checkout, "ResultCode": code,
         "ResultDesc": "The service request is processed successfully.",
     }  # fmt: skip
     if code == 0:
-        answer["CallbackMetadata"] = {"Item": items}
-    return {"Body": {"stkCallback": answer}}
+        push["CallbackMetadata"] = {"Item": items}
+    return {"Body": {"stkCallback": push}}
 
 
 def posted(gateway: Gateway, provider: str, body: Json, token: str | None = None) -> Delivery:

@@ -83,8 +83,8 @@ def test_lost_commit_of_a_payments_outcome(
     assert (answer.status_code, lost.count) == (201, 1), answer.text
     payment_id = answer.json()["data"]["id"]
     gateway.settle(payment_id)
-    answers = events(gateway, payment_id)
-    assert answers.count("payment.processing") <= 1
+    recorded = events(gateway, payment_id)
+    assert recorded.count("payment.processing") <= 1
     assert_paid_once(gateway, payment_id)
     again = gateway.initialize(provider, key=key)
     assert (again.status_code, again.json()["data"]["id"]) == (201, payment_id)
@@ -173,8 +173,8 @@ def _refund_is(state: str) -> str:
 def _assert_returned_once(gateway: Gateway, payment_id: str, provider: str, before: int) -> None:
     assert gateway.settle(payment_id, until=("refunded",), hours=26)["status"] == "refunded"
     assert _returned(gateway, provider) - before == 1
-    answers = events(gateway, payment_id)
-    assert (answers.count("refund.initiated"), answers.count("refund.completed")) == (1, 1), answers
+    recorded = events(gateway, payment_id)
+    assert (recorded.count("refund.initiated"), recorded.count("refund.completed")) == (1, 1), recorded
     gateway.assert_ledger_matches_providers()
 
 

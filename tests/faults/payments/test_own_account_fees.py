@@ -15,12 +15,12 @@ OWN = {"secret_key": "sk_test_sandbox_paystack"}
 
 def test_the_fee_is_owed_and_a_full_refund_goes_through(gateway: Gateway) -> None:
     """Breaks when the fee is taken from money the platform never holds: then the first full refund lacks it."""
-    other = make_merchant(gateway.app)
-    merchant = replace(gateway, tenant_id=other.tenant_id, headers=other.headers)
-    tenant = str(other.tenant_id)
+    created = make_merchant(gateway.app)
+    merchant = replace(gateway, tenant_id=created.tenant_id, headers=created.headers)
+    tenant = str(created.tenant_id)
     with gateway.app.app_context():
         provider_accounts.set_account(
-            other.tenant_id, "paystack", OWN, environment="sandbox", operator="operator"
+            created.tenant_id, "paystack", OWN, environment="sandbox", operator="operator"
         )
     operator(gateway, "fees", "set", "--tenant", tenant, "--rate", "3")
     payment_id = merchant.begin("paystack", 100)

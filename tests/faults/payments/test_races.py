@@ -138,11 +138,11 @@ def test_another_body_under_the_same_key_is_refused(gateway: Gateway) -> None:
     answers = _simultaneously(
         gateway, [_call(gateway, "chapa", amounts[n % 2], key) for n in range(SIMULTANEOUS)]
     )
-    printed = [Counter(answer.status for answer in answers[n::2]) for n in range(2)]
-    assert Counter({422: SIMULTANEOUS // 2}) in printed
-    loser = printed.index(Counter({422: SIMULTANEOUS // 2}))
-    assert set(printed[1 - loser]) <= {201, 409}
-    assert printed[1 - loser][201] >= 1
+    counts = [Counter(answer.status for answer in answers[n::2]) for n in range(2)]
+    assert Counter({422: SIMULTANEOUS // 2}) in counts
+    loser = counts.index(Counter({422: SIMULTANEOUS // 2}))
+    assert set(counts[1 - loser]) <= {201, 409}
+    assert counts[1 - loser][201] >= 1
     (payment_id,) = _payments(gateway, key)
     _assert_paid_once(gateway, payment_id, "chapa", amounts[1 - loser])
 

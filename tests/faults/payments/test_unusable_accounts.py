@@ -26,8 +26,8 @@ OWN = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_of_the_shop"}
 
 def _other_merchant(gateway: Gateway) -> Gateway:
     """The same gateway, as another merchant sees it."""
-    other = make_merchant(gateway.app)
-    return replace(gateway, tenant_id=other.tenant_id, headers=other.headers)
+    created = make_merchant(gateway.app)
+    return replace(gateway, tenant_id=created.tenant_id, headers=created.headers)
 
 
 def _with_own_stripe(gateway: Gateway) -> tuple[Gateway, str]:
@@ -43,11 +43,11 @@ def _with_own_stripe(gateway: Gateway) -> tuple[Gateway, str]:
 @contextmanager
 def _key_gone(gateway: Gateway, merchant: Gateway) -> Iterator[None]:
     """ENCRYPTION_KEY was replaced, and the old key was not kept along with the new one."""
-    other = Sealer(Fernet.generate_key().decode())
+    created = Sealer(Fernet.generate_key().decode())
     with gateway.app.app_context():
         rows = _accounts_of(merchant.tenant_id)
         for row in rows:
-            _seal(row.id, other.seal(b"{}", purpose="provider account", row_id=row.id))
+            _seal(row.id, created.seal(b"{}", purpose="provider account", row_id=row.id))
     try:
         yield
     finally:
@@ -98,14 +98,14 @@ def _merchant_app(settings: dict[str, str], **more: str) -> Flask:
 def test_a_setting_that_cannot_be_read_switches_off_that_provider_alone(settings: dict[str, str]) -> None:
     """Breaks when a typo in one provider's setting answers every `auto` payment and every list with 500."""
     app = _merchant_app(settings, MPESA_MAX_AMOUNT="a lot")
-    other = make_merchant(app)
+    created = make_merchant(app)
     client = app.test_client()
-    listed = client.get("/api/v1/payments/providers", headers=other.headers)
+    listed = client.get("/api/v1/payments/providers", headers=created.headers)
     assert listed.status_code == 200
     assert "mpesa" not in {row["name"] for row in listed.json["data"]}
     body = {"provider": "mpesa", "amount": 10, "currency": "KES", "customer": {"phone": "+254700000000"}}
     answer = client.post(
-        "/api/v1/payments/initialize", json=body, headers=other.headers | {"Idempotency-Key": "typo"}
+        "/api/v1/payments/initialize", json=body, headers=created.headers | {"Idempotency-Key": "typo"}
     )
     assert answer.status_code == 400, answer.text
 
@@ -119,30 +119,30 @@ def test_auto_never_chooses_a_test_provider_in_production(settings: dict[str, st
         else {"api_key": "key-of-the-merchant", "api_secret": "secret-of-the-merchant"}
     )
     allowing = _merchant_app(settings, GATEWAY_ENV="production", ALLOW_TEST_PROVIDERS="true")
-    other = make_merchant(allowing)
+    created = make_merchant(allowing)
     with allowing.app_context():
         provider_accounts.set_account(
-            other.tenant_id, provider, values, environment="sandbox", operator="operator"
+            created.tenant_id, provider, values, environment="sandbox", operator="operator"
         )
-        assert provider in provider_accounts.available(other.tenant_id)
+        assert provider in provider_accounts.available(created.tenant_id)
     strict = _merchant_app(settings, GATEWAY_ENV="production")
     with strict.app_context():
-        assert provider_accounts.available(other.tenant_id) == {}
+        assert provider_accounts.available(created.tenant_id) == {}
 
 
 def test_an_unsigned_callback_is_read_with_any_account_that_opens(settings: dict[str, str]) -> None:
     """Breaks when the first tenant's lost key makes the notifications of all tenants unreadable."""
     app = _merchant_app(settings, GATEWAY_ENV="production", ALLOW_TEST_PROVIDERS="true")
     values = {"consumer_key": "key", "consumer_secret": "secret"}
-    others = [make_merchant(app) for _ in range(2)]
+    merchants = [make_merchant(app) for _ in range(2)]
     with app.app_context():
-        for other in others:
+        for created in merchants:
             provider_accounts.set_account(
-                other.tenant_id, "pesapal", values, environment="sandbox", operator="operator"
+                created.tenant_id, "pesapal", values, environment="sandbox", operator="operator"
             )
-        other = Sealer(Fernet.generate_key().decode())
-        (row,) = _accounts_of(others[0].tenant_id)
-        _seal(row.id, other.seal(b"{}", purpose="provider account", row_id=row.id))
+        created = Sealer(Fernet.generate_key().decode())
+        (row,) = _accounts_of(merchants[0].tenant_id)
+        _seal(row.id, created.seal(b"{}", purpose="provider account", row_id=row.id))
         try:
             body = {
                 "OrderTrackingId": "0b5a1c2e-0000-4000-8000-000000000000",

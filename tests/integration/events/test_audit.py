@@ -128,9 +128,9 @@ def test_log_rewritten_with_the_key_is_detected_by_the_anchor(log_app: Flask, lo
         previous = chain.seal(key, previous, chain.Link(*row))
         run(log, "UPDATE events SET hmac = %s WHERE seq = %s", previous, row[0])
     assert _verify(log_app, "--no-anchor")[0] == 0
-    status, messages = _verify(log_app)
+    status, output = _verify(log_app)
     assert status == 1
-    assert messages.startswith("Error: Event 5 is altered")
+    assert output.startswith("Error: Event 5 is altered")
 
 
 @pytest.mark.usefixtures("log")

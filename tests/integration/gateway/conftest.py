@@ -108,7 +108,9 @@ class CPay:
     secret: str
     rows: Callable[..., list[Any]]
 
-    def callback(self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any) -> bytes:
+    def callback_body(
+        self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any
+    ) -> bytes:
         (attempt,) = self.rows(
             "SELECT reference, provider_reference FROM payment_attempts WHERE payment_id = :id",
             id=payment["id"],

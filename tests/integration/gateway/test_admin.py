@@ -27,8 +27,8 @@ ROUTES = [
 class OperatorClient:
     """An operator's requests."""
 
-    def __init__(self, client: FlaskClient, signed_in: SignedInUser) -> None:
-        self.client, self.headers = client, signed_in.headers
+    def __init__(self, client: FlaskClient, operator_user: SignedInUser) -> None:
+        self.client, self.headers = client, operator_user.headers
 
     def get(self, path: str) -> Any:
         answer = self.client.get(f"/api/v1{path}", headers=self.headers)
@@ -48,7 +48,7 @@ def operator_client(client: FlaskClient, operator: SignedInUser) -> OperatorClie
 def event(merchant: MerchantClient, cpay: CPay, rows: Callable[..., list[Any]]) -> dict[str, Any]:
     """A callback that has come in and waits: its id, its payment, and what CPay sent."""
     payment = merchant.waiting()
-    body = cpay.callback(payment)
+    body = cpay.callback_body(payment)
     assert cpay.send(body).status_code == 200
     (row,) = rows(
         "SELECT id FROM provider_events WHERE provider_event_id = :id", id=json.loads(body)["event_id"]
@@ -94,7 +94,7 @@ def test_a_callback_is_listed_and_shown_in_full(
 
 def test_lists_go_on_by_cursor(operator_client: OperatorClient, merchant: MerchantClient, cpay: CPay) -> None:
     for _ in range(3):
-        cpay.send(cpay.callback(merchant.waiting()))
+        cpay.send(cpay.callback_body(merchant.waiting()))
     first = operator_client.get("/webhooks/events?limit=2")
     second = operator_client.get(f"/webhooks/events?limit=2&cursor={first['next_cursor']}")
     ids = [item["id"] for item in first["items"] + second["items"]]

@@ -16,8 +16,8 @@ PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
 
 
 def test_the_pages_commands(demo: Stack, tmp_path: Path) -> None:  # noqa: F811 the fixture
-    printed = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
-    looked, verified, listed, providers, refunded, refunds, cancelled, *operators = printed
+    printed_answers = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
+    looked, verified, listed, providers, refunded, refunds, cancelled, *operators = printed_answers
     assert looked["data"]["status"] == verified["data"]["status"] == "completed"
     assert [item["id"] for item in listed["data"]["items"]] == [looked["data"]["id"]]
     assert "cpay" in {provider["name"] for provider in providers["data"]}

@@ -73,17 +73,17 @@ def test_invalid_payment_requests(
     assert answer.status_code == 400, answer.data
     assert set(body) == {"success", "error", "details"}
     assert (body["success"], body["error"]) == (False, "Validation error")
-    answers = body["details"]
+    details = body["details"]
     for word in path:
-        answers = answers[word]
-    found = answers if isinstance(answers, list) else answers["_schema"]
+        details = details[word]
+    found = details if isinstance(details, list) else details["_schema"]
     assert message is None or found == [message]
     assert rows("SELECT id FROM payments WHERE tenant_id = :id", id=merchant.tenant_id) == []
 
 
 def test_all_validation_errors_are_reported_together(merchant: MerchantClient) -> None:
-    answers = merchant.initialize(amount=0, provider="x", customer={}, colour="red").json["details"]
-    assert set(answers) == {"amount", "provider", "customer", "colour"}
+    details = merchant.initialize(amount=0, provider="x", customer={}, colour="red").json["details"]
+    assert set(details) == {"amount", "provider", "customer", "colour"}
     concurrently = merchant.initialize(amount="1.001", customer={"phone": "12"}).json["details"]
     assert set(concurrently) == {"amount", "customer"}
 

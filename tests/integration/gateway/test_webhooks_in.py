@@ -32,7 +32,7 @@ def test_signed_callback_completes_a_payment(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
     payment = merchant.waiting()
-    body = cpay.callback(payment)
+    body = cpay.callback_body(payment)
     answer = cpay.send(body)
     assert answer.status_code == 200
     (kept,) = rows(
@@ -49,7 +49,7 @@ def test_signed_callback_resolves_a_lost_answer(
 ) -> None:
     payment = merchant.initialize(amount=7001).json["data"]
     assert payment["status"] == "processing"
-    assert cpay.send(cpay.callback(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
+    assert cpay.send(cpay.callback_body(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
     run_due_jobs()
     assert status_of(merchant, payment) == "completed"
 
@@ -58,7 +58,7 @@ def test_repeated_callback_is_applied_once(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
     payment = merchant.waiting()
-    body = cpay.callback(payment)
+    body = cpay.callback_body(payment)
     for _ in range(3):
         assert cpay.send(body).status_code == 200
         run_due_jobs()
@@ -77,7 +77,7 @@ def test_a_forged_callback_is_401_and_changes_nothing(
     signature: str,
 ) -> None:
     payment = merchant.waiting()
-    answer = cpay.send(cpay.callback(payment), signature=signature)
+    answer = cpay.send(cpay.callback_body(payment), signature=signature)
     assert answer.status_code == 401 and answer.json["success"] is False
     run_due_jobs()
     assert status_of(merchant, payment) == "processing"
@@ -87,7 +87,7 @@ def test_signature_of_another_body_is_refused(
     merchant: MerchantClient, cpay: CPay, nothing_stored: None
 ) -> None:
     payment = merchant.waiting()
-    signed = cpay.callback(payment, "payment.failed")
+    signed = cpay.callback_body(payment, "payment.failed")
     captured: dict[str, str] = {}
     real_post = cpay.client.post
 
@@ -103,7 +103,7 @@ def test_callback_with_another_amount_does_not_complete_the_payment(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
     payment = merchant.waiting()
-    assert cpay.send(cpay.callback(payment, amount="1.00")).status_code == 200
+    assert cpay.send(cpay.callback_body(payment, amount="1.00")).status_code == 200
     run_due_jobs()
     assert status_of(merchant, payment) != "completed"
 
@@ -111,7 +111,7 @@ def test_callback_with_another_amount_does_not_complete_the_payment(
 def test_callback_with_unknown_reference_is_stored_and_ignored(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    body = cpay.callback(
+    body = cpay.callback_body(
         merchant.waiting(), reference=secrets.token_hex(18), transaction_id="CPAY-000000000000"
     )
     assert cpay.send(body).status_code == 200
@@ -132,7 +132,7 @@ def test_unknown_webhook_paths_are_404(cpay: CPay, nothing_stored: None, path: s
 
 
 def test_an_unknown_token_is_404(merchant: MerchantClient, cpay: CPay, nothing_stored: None) -> None:
-    body = cpay.callback(merchant.waiting())
+    body = cpay.callback_body(merchant.waiting())
     answer = cpay.send(body, path=f"/api/v1/webhooks/cpay/{secrets.token_urlsafe(32)}")
     assert answer.status_code == 404
 

@@ -171,12 +171,12 @@ def test_a_server_that_outlived_its_launcher_is_ended_by_the_next(kind: str, pub
     # Started by a thread, the server is not tied to its launcher's end.
     pid = launch_and_kill(kind, public_folder, "thread")
     assert psutil.pid_exists(pid)
-    output: list[str] = []
-    server = {"postgres": EmbeddedPostgres, "redis": EmbeddedRedis}[kind](public_folder, say=output.append)
+    messages: list[str] = []
+    server = {"postgres": EmbeddedPostgres, "redis": EmbeddedRedis}[kind](public_folder, say=messages.append)
     with server:
         assert not psutil.pid_exists(pid)
         assert server.pid not in (None, pid)
-    assert any("earlier run had left behind" in line for line in output)
+    assert any("earlier run had left behind" in line for line in messages)
 
 
 @pytest.fixture
@@ -240,20 +240,20 @@ def test_a_wrong_option_gives_the_servers_own_words() -> None:
 def test_as_root_a_private_folder_stays_private_and_the_data_is_elsewhere() -> None:
     with tempfile.TemporaryDirectory(prefix="malipo-private-") as name:
         private = Path(name)
-        output: list[str] = []
-        server = EmbeddedPostgres(private / "postgres", options=QUICK, say=output.append)
+        messages: list[str] = []
+        server = EmbeddedPostgres(private / "postgres", options=QUICK, say=messages.append)
         with server:
             assert server.pid is not None
             assert psutil.Process(server.pid).uids().effective != 0
             assert server.home.parent == paths.STATE
             assert ask(server, "SELECT 1", database="postgres") == 1
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert any("the data is in" in line for line in output)
+        assert any("the data is in" in line for line in messages)
 
         (server.folder / "passwords.json").unlink()  # the clone was removed and made again
-        with EmbeddedPostgres(server.folder, options=QUICK, say=output.append) as again:
+        with EmbeddedPostgres(server.folder, options=QUICK, say=messages.append) as again:
             assert ask(again, "SELECT 1", database="postgres") == 1
-        assert "starting anew" in output[-1]
+        assert "starting anew" in messages[-1]
         again.destroy()
         assert not again.home.exists()
 

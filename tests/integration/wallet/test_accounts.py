@@ -131,10 +131,10 @@ def test_another_users_wallet_is_not_found(
     app: Flask, client: FlaskClient, method: str, path: str, body: dict[str, object] | None, which: str
 ) -> None:
     """Broken by: finding a wallet by its id alone."""
-    owner, outsider = make_user(app), make_user(app)
+    owner, other_user = make_user(app), make_user(app)
     wallet = make_wallet(app, owner, balance="10.00")
     wanted = {"foreign": wallet, "unknown": ids.wallet()}.get(which, which)
-    answer = client.open(f"{ACCOUNTS}/{wanted}{path}", method=method, json=body, headers=outsider.headers)
+    answer = client.open(f"{ACCOUNTS}/{wanted}{path}", method=method, json=body, headers=other_user.headers)
     assert answer.status_code == 404
     assert answer.json == {
         "status": "error", "error": {"code": "ACCOUNT_NOT_FOUND", "message": "Account not found."}

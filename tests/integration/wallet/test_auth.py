@@ -24,7 +24,7 @@ from tests.support.factories import PASSWORD, SignedInUser, make_user
 Rows = Callable[..., list[Any]]
 
 
-def signed_in(**changes: object) -> dict[str, object]:
+def registration(**changes: object) -> dict[str, object]:
     """A registration of a new user."""
     return {
         "email": f"new-{secrets.token_hex(6)}@example.com", "password": PASSWORD,
@@ -42,7 +42,7 @@ def bearer(token: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("prefix", ["/api/v1", "/v1"])
 def test_register_answers_both_documents_formats(client: FlaskClient, prefix: str) -> None:
-    body = signed_in(phone="+254 712-345678")
+    body = registration(phone="+254 712-345678")
     answer = client.post(f"{prefix}/auth/register", json=body)
     got = answer.json
     assert answer.status_code == 201
@@ -63,7 +63,7 @@ def test_register_answers_both_documents_formats(client: FlaskClient, prefix: st
 
 
 def test_login_finds_the_user_however_the_address_is_written(client: FlaskClient) -> None:
-    body = signed_in(email=f"  MiXed-{secrets.token_hex(6)}@Example.COM ")
+    body = registration(email=f"  MiXed-{secrets.token_hex(6)}@Example.COM ")
     registered = client.post("/api/v1/auth/register", json=body).json
     assert registered["user"]["email"] == str(body["email"]).strip().lower()
     answer = client.post("/v1/auth/login", json={"email": str(body["email"]).upper(), "password": PASSWORD})
@@ -73,7 +73,7 @@ def test_login_finds_the_user_however_the_address_is_written(client: FlaskClient
 
 
 def test_known_address_is_refused(client: FlaskClient) -> None:
-    body = signed_in()
+    body = registration()
     assert client.post("/api/v1/auth/register", json=body).status_code == 201
     again = client.post("/api/v1/auth/register", json=body | {"email": str(body["email"]).upper()})
     assert code_of(again) == (409, "EMAIL_EXISTS")
@@ -81,7 +81,7 @@ def test_known_address_is_refused(client: FlaskClient) -> None:
 
 def test_registering_at_once_makes_one_user(app: Flask, rows: Rows) -> None:
     """Broken by: looking the address up first and inserting without the unique key's word."""
-    body = signed_in()
+    body = registration()
     answers = concurrently(12, lambda _: app.test_client().post("/api/v1/auth/register", json=body))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
     assert rows("SELECT count(*) FROM users WHERE email = :email", email=body["email"]) == [(1,)]
@@ -114,7 +114,7 @@ def test_registering_at_once_makes_one_user(app: Flask, rows: Rows) -> None:
     ],
 )
 def test_register_refuses(client: FlaskClient, changes: dict[str, object], code: str, field: str) -> None:
-    answer = client.post("/api/v1/auth/register", json=signed_in(**changes))
+    answer = client.post("/api/v1/auth/register", json=registration(**changes))
     assert code_of(answer) == (400, code)
     assert answer.json["error"]["field"] == field
 
@@ -158,7 +158,7 @@ def test_login_makes_an_outdated_hash_anew(app: Flask, client: FlaskClient, rows
 
 def test_passwords_are_never_stored_or_returned(client: FlaskClient, rows: Rows) -> None:
     secret = f"Very-Secret-{secrets.token_hex(8)}"
-    answer = client.post("/api/v1/auth/register", json=signed_in(password=secret))
+    answer = client.post("/api/v1/auth/register", json=registration(password=secret))
     assert answer.status_code == 201
     assert secret not in answer.text
     assert "argon2" not in answer.text

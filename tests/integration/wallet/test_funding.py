@@ -316,8 +316,8 @@ def test_direct_funding_is_off_in_production(
 
 
 def test_production_needs_a_setting_for_direct_funding(settings: dict[str, str]) -> None:
-    printed = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
-    names = {name: value for name, value in settings.items() if name not in printed}
+    documented = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
+    names = {name: value for name, value in settings.items() if name not in documented}
     strict = create_app(names | {"GATEWAY_ENV": "production", "REALTIME": "external"})
     assert strict.config["DIRECT_FUNDING"] is False
     assert strict.config["KYC_AUTO_VERIFY_S"] is None

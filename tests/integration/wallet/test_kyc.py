@@ -220,10 +220,10 @@ def test_optional_details_may_be_left_out(app: Flask, client: FlaskClient) -> No
 
 
 def test_user_sees_and_changes_only_their_own_request(app: Flask, client: FlaskClient) -> None:
-    user, other = make_user(app, tier=0), make_user(app, tier=0)
+    user, other_user = make_user(app, tier=0), make_user(app, tier=0)
     submit(client, user)
-    assert status_of(client, other)["status"] == "not_started"
-    assert code_of(upload(client, other)) == (400, "INVALID_REQUEST")
+    assert status_of(client, other_user)["status"] == "not_started"
+    assert code_of(upload(client, other_user)) == (400, "INVALID_REQUEST")
     assert status_of(client, user)["status"] == "pending"
 
 

@@ -38,13 +38,13 @@ def test_a_payment_answers_as_documented_and_moves_the_money(
         client, pair.sender, pair.source, pair.recipient.email, 100.0, currency="USD",
         description="Dinner payment", metadata={"occasion": "birthday_dinner", "participants": 4},
     )  # fmt: skip
-    answers = answer.json
+    body = answer.json
     assert answer.status_code == 201
-    assert answers["payment_id"].startswith("pmt_")
-    assert answers["id"] == answers["payment_id"]
-    assert (answers["status"], answers["amount"], answers["currency"]) == ("pending", "100.00", "USD")
-    assert answers["data"] == {name: value for name, value in answers.items() if name != "data"}
-    assert answers["created_at"].endswith("Z")
+    assert body["payment_id"].startswith("pmt_")
+    assert body["id"] == body["payment_id"]
+    assert (body["status"], body["amount"], body["currency"]) == ("pending", "100.00", "USD")
+    assert body["data"] == {name: value for name, value in body.items() if name != "data"}
+    assert body["created_at"].endswith("Z")
     assert balance_of(app, pair.sender, pair.source) == "900.00"
     assert balance_of(app, pair.recipient, pair.wallet) == "100.00"
 
@@ -69,8 +69,8 @@ def test_description_and_metadata_are_returned(client: FlaskClient, pair: Pair) 
     metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
     body = {"description": "Ужин 🍲", "metadata": metadata}
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1, **body).json["payment_id"]
-    answers = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
-    assert (answers["description"], answers["metadata"]) == ("Ужин 🍲", metadata)
+    body = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
+    assert (body["description"], body["metadata"]) == ("Ужин 🍲", metadata)
 
 
 @pytest.mark.parametrize("amount", [100, 100.0, "100", "100.00", "100.000"])
@@ -213,9 +213,9 @@ def test_another_users_wallet_as_source_is_not_found(client: FlaskClient, pair: 
 def test_a_payment_is_seen_by_its_two_sides_only(client: FlaskClient, app: Flask, pair: Pair) -> None:
     """Another user's payment is answered like an unknown one."""
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1).json["payment_id"]
-    outsider = make_user(app).headers
-    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=outsider)
-    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=outsider)
+    other_user = make_user(app).headers
+    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=other_user)
+    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=other_user)
     assert (foreign.status_code, foreign.json) == (unknown.status_code, unknown.json)
     assert outcome(foreign) == (404, "PAYMENT_NOT_FOUND")
     for user in (pair.sender, pair.recipient):
@@ -245,10 +245,10 @@ def test_the_list_has_both_sides_newest_first(client: FlaskClient, app: Flask, p
     sent = [pay(client, pair.sender, pair.source, pair.wallet, n).json["payment_id"] for n in (1, 2, 3)]
     back = pay(client, pair.recipient, pair.wallet, pair.source, 1).json["payment_id"]
     for user in (pair.sender, pair.recipient):
-        answers = client.get("/api/v1/payments?per_page=2", headers=user.headers).json
-        assert answers["success"] is True
-        assert [item["payment_id"] for item in answers["data"]["items"]] == [back, sent[2]]
-        assert answers["data"]["pagination"]["total"] == 4
+        body = client.get("/api/v1/payments?per_page=2", headers=user.headers).json
+        assert body["success"] is True
+        assert [item["payment_id"] for item in body["data"]["items"]] == [back, sent[2]]
+        assert body["data"]["pagination"]["total"] == 4
         rest = client.get("/api/v1/payments?limit=2&offset=2", headers=user.headers).json["data"]["items"]
         assert [item["payment_id"] for item in rest] == [sent[1], sent[0]]
     nobodys = client.get("/api/v1/payments", headers=make_user(app).headers).json["data"]

@@ -39,11 +39,11 @@ def test_every_item_is_paid_in_order(
     source = make_wallet(app, sender, balance="225")
     answer = pay_batch(client, sender, source, _items(users, 50.00, 75.00, 100.00))
     assert answer.status_code == 201
-    answers = answer.json
-    assert (answers["total"], answers["succeeded"], answers["failed"]) == (3, 3, 0)
-    assert [item["amount"] for item in answers["results"]] == ["50.00", "75.00", "100.00"]
-    assert [item["index"] for item in answers["results"]] == [0, 1, 2]
-    assert [item["destination"] for item in answers["results"]] == [user.email for user, _ in users]
+    body = answer.json
+    assert (body["total"], body["succeeded"], body["failed"]) == (3, 3, 0)
+    assert [item["amount"] for item in body["results"]] == ["50.00", "75.00", "100.00"]
+    assert [item["index"] for item in body["results"]] == [0, 1, 2]
+    assert [item["destination"] for item in body["results"]] == [user.email for user, _ in users]
     assert [balance_of(app, user, wallet) for user, wallet in users] == ["50.00", "75.00", "100.00"]
     assert balance_of(app, sender, source) == "0.00"
 

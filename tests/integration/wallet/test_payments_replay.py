@@ -184,6 +184,6 @@ def test_replay_ignores_later_exchange_rates(settings: dict[str, str], then: str
         assert is_replayed(again)
     batch_again = pay_batch(later, sender, source, items, key="b")
     assert batch_again.status_code == 201
-    printed = [[item["payment_id"] for item in answer.json["results"]] for answer in (batch, batch_again)]
-    assert printed[0] == printed[1]
+    payment_ids = [[item["payment_id"] for item in answer.json["results"]] for answer in (batch, batch_again)]
+    assert payment_ids[0] == payment_ids[1]
     assert balance_of(before, sender, source) == ("809.00" if single.status_code == 201 else "939.00")
