@@ -53,7 +53,7 @@ from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
 from app.unit_of_work import reading, transaction
 from tests.support import servers
-from tests.support.payment_snapshot import SEEN, Seen
+from tests.support.payment_snapshot import SNAPSHOT_SQL, PaymentSnapshot
 from tests.support.tenants import MerchantClient, fund_merchant
 
 ASKED = {"USD": "100.00", "JPY": "100", "KWD": "100.000"}
@@ -199,7 +199,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     # --- an operator decides about money that waits
 
-    @precondition(lambda self: self.before.recorded("suspense"))
+    @precondition(lambda self: self.before.posting_count("suspense"))
     @rule(is_accepted=st.booleans())
     def decide(self, is_accepted: bool) -> None:
         act = decisions.accept if is_accepted else decisions.give_back
@@ -226,7 +226,7 @@ class PaymentMachine(RuleBasedStateMachine):
         self._events_tell_the_changes(self.before)
         self.met["step"] += 1
 
-    def _statuses_went_where_the_tables_lead(self, before: Seen, seen: Seen) -> None:
+    def _statuses_went_where_the_tables_lead(self, before: PaymentSnapshot, seen: PaymentSnapshot) -> None:
         for table, old, new in (
             (PAYMENT, before.status, seen.status), (ATTEMPT, before.attempt, seen.attempt),
         ):  # fmt: skip
@@ -236,17 +236,17 @@ class PaymentMachine(RuleBasedStateMachine):
             old = known.get(refund_id, "created")
             assert state == old or state in _reachable(REFUND, old), (old, state)
 
-    def _attempt_is_posted_once(self, seen: Seen) -> None:
-        assert seen.recorded("payment") + seen.recorded("suspense") == (seen.collected is not None)
-        assert seen.recorded("suspense_release") <= seen.recorded("suspense")
-        assert seen.recorded("reversal") == (seen.attempt == "reversed")
-        assert seen.recorded("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
+    def _attempt_is_posted_once(self, seen: PaymentSnapshot) -> None:
+        assert seen.posting_count("payment") + seen.posting_count("suspense") == (seen.collected is not None)
+        assert seen.posting_count("suspense_release") <= seen.posting_count("suspense")
+        assert seen.posting_count("reversal") == (seen.attempt == "reversed")
+        assert seen.posting_count("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
         sums: Counter[tuple[str, str]] = Counter()
         for entry, _, currency, amount in seen.postings:
             sums[entry, currency] += amount
         assert set(sums.values()) <= {0}
 
-    def _clearing_is_what_the_provider_owes(self, seen: Seen) -> None:
+    def _clearing_is_what_the_provider_owes(self, seen: PaymentSnapshot) -> None:
         collected = self.collected
         for currency in {self.asked.currency, *([collected.currency] if collected else [])}:
             came = collected.amount_minor if collected and collected.currency == currency else 0
@@ -254,7 +254,7 @@ class PaymentMachine(RuleBasedStateMachine):
             kept = 0 if seen.attempt == "reversed" else came
             assert seen.clearing(currency) == back - kept, (currency, seen)
 
-    def _refunds_do_not_exceed_the_payment(self, seen: Seen) -> None:
+    def _refunds_do_not_exceed_the_payment(self, seen: PaymentSnapshot) -> None:
         own = [refund for refund in seen.refunds if not refund[3]]
         assert seen.reserved == sum(refund[2] for refund in own if refund[1] != "failed") <= seen.amount
         assert seen.refunded == sum(refund[2] for refund in own if refund[1] == "completed")
@@ -262,10 +262,10 @@ class PaymentMachine(RuleBasedStateMachine):
             assert (seen.status == "refunded") == (seen.refunded == seen.amount)
             assert seen.refunded
 
-    def _events_tell_the_changes(self, seen: Seen) -> None:
-        printed = [status for _, status in seen.events]
+    def _events_tell_the_changes(self, seen: PaymentSnapshot) -> None:
+        statuses = [status for _, status in seen.events]
         path = [
-            status for number, status in enumerate(printed) if number == 0 or status != printed[number - 1]
+            status for number, status in enumerate(statuses) if number == 0 or status != statuses[number - 1]
         ]
         assert path == self.path
         types = Counter(event for event, _ in seen.events)
@@ -281,9 +281,9 @@ class PaymentMachine(RuleBasedStateMachine):
         for state in ("completed", "failed"):
             assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
 
-    def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> Seen:
+    def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> PaymentSnapshot:
         """What is seen afterwards."""
-        first: Seen | None = None
+        first: PaymentSnapshot | None = None
         for _ in range(repeats):
             transaction(
                 lambda s: payment_outcomes.apply_outcome(
@@ -302,7 +302,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     def _apply_refund(self, pick: int, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> None:
         refund_id = uuid.UUID(self.before.refunds[pick % len(self.before.refunds)][0])
-        first: Seen | None = None
+        first: PaymentSnapshot | None = None
         for _ in range(repeats):
             transaction(
                 lambda s: refund_outcomes.apply_outcome(s, refund_id, outcome, source=source, now=clock.now())
@@ -325,9 +325,9 @@ class PaymentMachine(RuleBasedStateMachine):
             return bool(self.collected and self.collected.currency == currency)
         return currency == self.asked.currency
 
-    def _see(self) -> Seen:
+    def _see(self) -> PaymentSnapshot:
         with reading() as session:
-            return Seen(*session.execute(text(SEEN), {"id": self.payment_id}).one())
+            return PaymentSnapshot(*session.execute(text(SNAPSHOT_SQL), {"id": self.payment_id}).one())
 
 
 def _reachable(table: Any, start: str) -> set[str]:

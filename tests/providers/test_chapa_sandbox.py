@@ -52,7 +52,7 @@ def test_a_customer_pays(scenario: ContractScenario) -> None:
     assert (asked.state, (asked.payment_url or "").startswith(scenario.sandbox.url)) == (State.PENDING, True)
     paid = scenario.until(request, State.SUCCEEDED)
     assert paid.amount == request.amount
-    assert scenario.recorded(request.reference) == [("charge", "400.00")]
+    assert scenario.book_amounts(request.reference) == [("charge", "400.00")]
     event = scenario.event("charge.success", request.reference)
     assert (event.kind, event.is_verified, event.provider_reference) == (Kind.PAYMENT, True, paid.receipt)
     assert event.claim is not None
@@ -96,7 +96,7 @@ def test_cancelled_payment_cannot_be_paid(scenario: ContractScenario) -> None:
     assert scenario.provider.inquire(scenario.charge_reference(request)).state is State.CANCELLED
     with pytest.raises(DuplicateReference):
         scenario.provider.charge(request)
-    assert scenario.recorded(request.reference) == []
+    assert scenario.book_amounts(request.reference) == []
 
 
 @pytest.mark.parametrize("by", ["reference", "tx_ref"])
@@ -118,7 +118,7 @@ def test_refunds_in_parts(scenario: ContractScenario, by: str) -> None:
         scenario.refund_until(charge_reference, State.SUCCEEDED)
     wait_until(lambda: len(scenario.events("charge.refunded", request.reference)) == 2, "two webhooks come")
     assert len({event.event_id for event in scenario.events("charge.refunded", request.reference)}) == 2
-    assert [scenario.recorded(charge_reference.reference) for charge_reference in handles] == [
+    assert [scenario.book_amounts(charge_reference.reference) for charge_reference in handles] == [
         [("refund", "150.00")],
         [("refund", "250.00")],
     ]
@@ -146,7 +146,7 @@ def test_a_payout(scenario: ContractScenario) -> None:
     assert scenario.payout_until(request, State.SUCCEEDED).amount == request.amount
     event = scenario.event("payout.success", request.reference)
     assert (event.kind, event.is_verified) == (Kind.PAYOUT, True)
-    assert scenario.recorded(request.reference) == [("payout", "2000.00")]
+    assert scenario.book_amounts(request.reference) == [("payout", "2000.00")]
 
 
 def test_payouts_that_are_refused(scenario: ContractScenario) -> None:

@@ -254,8 +254,8 @@ def test_what_refusals_mean(answer: Answer, error: type[ProviderError], code: st
 
 
 def test_every_refusal_is_met() -> None:
-    output = [" ".join(str(value) for value in body.values()).lower() for (_, body), _, _ in REFUSED]
-    assert [part for part, _, _ in REFUSALS if not any(part in one for one in output)] == []
+    texts = [" ".join(str(value) for value in body.values()).lower() for (_, body), _, _ in REFUSED]
+    assert [part for part, _, _ in REFUSALS if not any(part in one for one in texts)] == []
 
 
 @pytest.mark.parametrize("answer", LOST)
@@ -281,9 +281,9 @@ def test_verify_tells_the_order_s_amount() -> None:
         Money(30050, "NGN"),
         "4099260516",
     )
-    reported = json.dumps(dict(result.response))
-    assert "4081" not in reported
-    assert "ada@example.com" not in reported
+    stored = json.dumps(dict(result.response))
+    assert "4081" not in stored
+    assert "ada@example.com" not in stored
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_a_customer_pays(scenario: ContractScenario, amount: str, currency: str,
     )
     paid = scenario.until(request, State.SUCCEEDED)
     assert paid.amount == request.amount == Money.parse(book, currency)
-    assert scenario.recorded(request.reference) == [("charge", book)]
+    assert scenario.book_amounts(request.reference) == [("charge", book)]
     event = scenario.event("charge.success", request.reference)
     assert (event.kind, event.is_verified, event.provider_reference) == (Kind.PAYMENT, True, paid.receipt)
     assert event.claim is not None
@@ -97,7 +97,7 @@ def test_refunds_in_parts(scenario: ContractScenario) -> None:
         assert (result.state, result.amount) == (State.PENDING, refund.amount)
         done = scenario.refund_until(refund_reference(refund, result.provider_reference), State.SUCCEEDED)
         assert done.amount == refund.amount
-        assert scenario.recorded(refund.reference) == [("refund", amount)]
+        assert scenario.book_amounts(refund.reference) == [("refund", amount)]
     with pytest.raises((RequestRejected, Declined)):
         scenario.provider.refund(refund_of(charge, "0.01", 9))
     wait_until(lambda: len(scenario.events("refund.processed", request.reference)) == 2, "two webhooks come")
@@ -153,7 +153,7 @@ def test_a_payout(scenario: ContractScenario) -> None:
     assert (done.amount, done.provider_reference) == (request.amount, sent.provider_reference)
     event = scenario.event("transfer.success", request.reference)
     assert (event.kind, event.provider_reference) == (Kind.PAYOUT, sent.provider_reference)
-    assert scenario.recorded(request.reference) == [("payout", "2000.00")]
+    assert scenario.book_amounts(request.reference) == [("payout", "2000.00")]
 
 
 def test_payouts_to_a_till_and_to_a_bank(scenario: ContractScenario) -> None:

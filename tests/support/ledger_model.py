@@ -53,12 +53,12 @@ class Item:
 class Model:
     accounts: dict[int, Account] = field(default_factory=dict)
     holds: dict[uuid.UUID, Hold] = field(default_factory=dict)
-    recorded: set[tuple[uuid.UUID, str]] = field(default_factory=set)
+    posted_refs: set[tuple[uuid.UUID, str]] = field(default_factory=set)
     users: dict[uuid.UUID, User] = field(default_factory=dict)
     spent: dict[tuple[uuid.UUID, date], int] = field(default_factory=dict)
 
     def post(self, ref: uuid.UUID, kind: str, amounts: Mapping[int, int], hold: uuid.UUID | None) -> str:
-        if (ref, kind) in self.recorded:
+        if (ref, kind) in self.posted_refs:
             return "duplicate"
         debits = [(a, -m) for a, m in sorted(amounts.items()) if m < 0 and self.accounts[a].is_floored]
         if hold is not None and not debits:
@@ -70,7 +70,7 @@ class Model:
             self._close(hold)
         for account, amount in amounts.items():
             self.accounts[account].balance += amount
-        self.recorded.add((ref, kind))
+        self.posted_refs.add((ref, kind))
         return "posted"
 
     def _debit_refusal(self, account: Account, amount: int, hold: uuid.UUID | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-SEEN = """
+SNAPSHOT_SQL = """
 SELECT p.status, p.amount, p.refund_reserved, p.refunded, a.state, a.collected, a.sendings,
   (SELECT coalesce(json_agg(json_build_array(r.id, r.state, r.amount, r.is_from_suspense) ORDER BY r.id), '[]')
      FROM refunds r WHERE r.payment_id = p.id),
@@ -19,7 +19,7 @@ FROM payments p JOIN payment_attempts a ON a.payment_id = p.id WHERE p.id = :id
 
 
 @dataclass(frozen=True)
-class Seen:
+class PaymentSnapshot:
     """What the database says of the machine's payment. postings: entry's kind, account's kind, currency, amount."""
 
     status: str
@@ -33,7 +33,7 @@ class Seen:
     postings: list[list[Any]]
     events: list[list[str]]
 
-    def recorded(self, kind: str) -> int:
+    def posting_count(self, kind: str) -> int:
         """How often an entry of this kind touched a clearing account, or a suspense account on its way out."""
         side = "suspense" if kind == "suspense_release" else "clearing"
         return sum(entry == kind and account == side for entry, account, *_ in self.postings)

@@ -78,14 +78,14 @@ class SimulatedProvider(Generic[P]):
     def event(self, name: str, reference: str) -> CallbackEvent:
         return wait_until(lambda: self.events(name, reference), f"the webhook {name} comes")[0]
 
-    def recorded(self, reference: str) -> list[tuple[str, str]]:
+    def book_amounts(self, reference: str) -> list[tuple[str, str]]:
         """(kind, amount) of what really moved."""
         entries = self.sandbox.book(self.provider.name, reference)["entries"]
         return [(entry["kind"], entry["amount"]) for entry in entries]
 
     def rule(self, operation: str, fault: str, **more: object) -> None:
-        reported = {"provider": self.provider.name, "operation": operation, "fault": fault, **more}
-        self.sandbox.control({"rules": [reported]})
+        new_rule = {"provider": self.provider.name, "operation": operation, "fault": fault, **more}
+        self.sandbox.control({"rules": [new_rule]})
 
 
 @contextmanager

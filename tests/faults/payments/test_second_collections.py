@@ -35,7 +35,7 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
     wallet = f"tenant:{gateway.tenant_id}:KES"
     before = gateway.balance(wallet)
 
-    def answer(state: State) -> None:
+    def report(state: State) -> None:
         callback = Result(state, receipt="4321", amount=Money(10_000, "KES"))
         with gateway.app.app_context():
             transaction(
@@ -44,14 +44,14 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
                 )
             )
 
-    answer(State.SUCCEEDED)
+    report(State.SUCCEEDED)
     with gateway.app.app_context():
         refund_id = decisions.give_back(uuid.UUID(payment_id), operator="operator")
         done = Result(State.SUCCEEDED, provider_reference="9")
         transaction(
             lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())
         )
-    answer(State.REVERSED)
+    report(State.REVERSED)
     refused(gateway, "payments", "record-reversal", payment_id, "--attempt", "1")
     assert gateway.payment(payment_id)["status"] == "completed"
     assert gateway.balance(wallet) == before

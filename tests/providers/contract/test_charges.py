@@ -115,12 +115,12 @@ def test_wrong_credentials_raise_auth_failed(scenario: ContractScenario) -> None
         with scenario.refused(AuthFailed):
             scenario.charge(scenario.charge_that("wrong_credentials"))
         return
-    other = scenario.make(tokens=MemoryTokens(), **scenario.case.wrong_settings)
+    unauthorized = scenario.make(tokens=MemoryTokens(), **scenario.case.wrong_settings)
     request = scenario.request()
     with scenario.refused(AuthFailed):
-        scenario.charge(request, other)
+        scenario.charge(request, unauthorized)
     with scenario.refused(AuthFailed):
-        scenario.inquire(scenario.paid_once, other)
+        scenario.inquire(scenario.paid_once, unauthorized)
     scenario.must_have_charged(request)
 
 

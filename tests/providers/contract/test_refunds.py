@@ -173,9 +173,9 @@ def test_rate_limited_or_unauthorized_refund_moves_nothing(
     remote.fault("refund", "rate_limit")
     with remote.refused(RateLimited):
         remote.provider.refund(request)
-    outsider = remote.make(tokens=MemoryTokens(), **remote.case.wrong_settings)
+    unauthorized = remote.make(tokens=MemoryTokens(), **remote.case.wrong_settings)
     with remote.refused(AuthFailed):
-        outsider.refund(request)
+        unauthorized.refund(request)
     remote.must_have_refunded([request])
     assert refunded(remote, request)
     remote.must_have_refunded([request], request.amount)

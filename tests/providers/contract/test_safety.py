@@ -127,7 +127,7 @@ def test_accounts_of_one_provider_do_not_mix(remote: ContractScenario) -> None:
     tokens = MemoryTokens()
     good = remote.make(tokens=tokens)
     remote.charge(remote.request(), good)
-    outsider = remote.make(tokens=tokens, **remote.case.wrong_settings)
-    other = type(outsider)(replace(outsider.account, id="another-account"), outsider.surroundings)
+    unauthorized = remote.make(tokens=tokens, **remote.case.wrong_settings)
+    other = type(unauthorized)(replace(unauthorized.account, id="another-account"), unauthorized.surroundings)
     with remote.refused(ProviderError):
         remote.charge(remote.request(), other)
