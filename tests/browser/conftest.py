@@ -31,7 +31,7 @@ class MerchantClient:
     stack: Stack
     headers: dict[str, str] = field(repr=False)
 
-    def orders(self, provider: str, amount: str, currency: str, **more: Any) -> dict[str, Any]:
+    def initialize(self, provider: str, amount: str, currency: str, **more: Any) -> dict[str, Any]:
         """A payment that waits for its customer."""
         body = {"provider": provider, "amount": amount, "currency": currency, "customer": CUSTOMER} | more
         answer = requests.post(
@@ -45,8 +45,8 @@ class MerchantClient:
         assert payment["status"] == "processing", payment
         return payment
 
-    def refunds(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a refund of the whole payment."""
+    def refund(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """Refund the whole payment; the refund."""
         answer = requests.post(
             f"{self.stack.url}/api/v1/payments/{payment['id']}/refund",
             headers=self.headers | {"Idempotency-Key": str(uuid.uuid4())},
@@ -57,7 +57,7 @@ class MerchantClient:
         return refund
 
     def refund_of(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """How the payment's only refund stands."""
+        """The payment's only refund."""
         answer = requests.get(
             f"{self.stack.url}/api/v1/payments/{payment['id']}/refunds", headers=self.headers, timeout=30
         )
@@ -75,7 +75,7 @@ class MerchantClient:
         return found
 
     def wait_for_status(self, payment: dict[str, Any], *words: str) -> dict[str, Any]:
-        """The payment as the gateway tells it, once its status is one of these."""
+        """The payment, once its status is one of these."""
 
         def ended() -> dict[str, Any] | None:
             found = self.payment(payment["id"])

@@ -11,7 +11,7 @@ from tests.support.browser import Visitor
 
 
 def test_stripe_takes_a_good_card(merchant: MerchantClient, customer: Visitor) -> None:
-    payment = merchant.orders("stripe", "50.00", "USD")
+    payment = merchant.initialize("stripe", "50.00", "USD")
     customer.opens(payment["payment_url"])
     customer.sees("50.00 USD")
     customer.presses("Pay 50.00 USD")
@@ -22,7 +22,7 @@ def test_stripe_takes_a_good_card(merchant: MerchantClient, customer: Visitor) -
 
 def test_stripe_declines_a_card_and_takes_the_next(merchant: MerchantClient, customer: Visitor) -> None:
     before = merchant.provider_total("stripe", "USD")
-    payment = merchant.orders("stripe", "51.00", "USD")
+    payment = merchant.initialize("stripe", "51.00", "USD")
     customer.opens(payment["payment_url"])
     customer.types("Card number", "4000 0000 0000 9995")
     customer.presses("Pay 51.00 USD")
@@ -36,7 +36,7 @@ def test_stripe_declines_a_card_and_takes_the_next(merchant: MerchantClient, cus
 
 
 def test_stripe_asks_the_bank(merchant: MerchantClient, customer: Visitor) -> None:
-    payment = merchant.orders("stripe", "52.00", "USD")
+    payment = merchant.initialize("stripe", "52.00", "USD")
     customer.opens(payment["payment_url"])
     for answer in ("Fail authentication", "Complete authentication"):
         customer.types("Card number", "4000 0027 6000 3184")
@@ -52,7 +52,7 @@ def test_stripe_asks_the_bank(merchant: MerchantClient, customer: Visitor) -> No
 
 
 def test_chapa_takes_a_wallet_with_its_code(merchant: MerchantClient, customer: Visitor) -> None:
-    payment = merchant.orders("chapa", "500.00", "ETB")
+    payment = merchant.initialize("chapa", "500.00", "ETB")
     customer.opens(payment["payment_url"])
     customer.chooses("Wallet", "telebirr")
     customer.types("Phone number", "0900123456")
@@ -70,7 +70,7 @@ def test_chapa_takes_a_wallet_with_its_code(merchant: MerchantClient, customer: 
     ("card", "status"), [("4242 4242 4242 4242", "completed"), ("4000 0000 0000 0002", "failed")]
 )
 def test_chapa_reads_a_card(merchant: MerchantClient, customer: Visitor, card: str, status: str) -> None:
-    payment = merchant.orders("chapa", "501.00", "ETB")
+    payment = merchant.initialize("chapa", "501.00", "ETB")
     customer.opens(payment["payment_url"])
     customer.types("Card number", card)
     customer.presses("Pay by card")
@@ -80,7 +80,7 @@ def test_chapa_reads_a_card(merchant: MerchantClient, customer: Visitor, card: s
 
 def test_chapa_is_cancelled(merchant: MerchantClient, customer: Visitor) -> None:
     before = merchant.provider_total("chapa", "ETB")
-    payment = merchant.orders("chapa", "502.00", "ETB")
+    payment = merchant.initialize("chapa", "502.00", "ETB")
     customer.opens(payment["payment_url"])
     customer.presses("Cancel the payment")
     customer.is_at(merchant.return_page(payment))
@@ -91,7 +91,7 @@ def test_chapa_is_cancelled(merchant: MerchantClient, customer: Visitor) -> None
 
 
 def test_paystack_asks_for_pin_and_code(merchant: MerchantClient, customer: Visitor) -> None:
-    payment = merchant.orders("paystack", "5000.00", "NGN")
+    payment = merchant.initialize("paystack", "5000.00", "NGN")
     customer.opens(payment["payment_url"])
     customer.types("Card number", "5060 6666 6666 6666 666")
     customer.types("CVV", "123")
@@ -106,7 +106,7 @@ def test_paystack_asks_for_pin_and_code(merchant: MerchantClient, customer: Visi
 
 def test_paystack_takes_another_card_after_a_wrong_pin(merchant: MerchantClient, customer: Visitor) -> None:
     before = merchant.provider_total("paystack", "NGN")
-    payment = merchant.orders("paystack", "5001.00", "NGN")
+    payment = merchant.initialize("paystack", "5001.00", "NGN")
     customer.opens(payment["payment_url"])
     customer.types("Card number", "507850785078507812")
     customer.types("CVV", "081")
@@ -123,7 +123,7 @@ def test_paystack_takes_another_card_after_a_wrong_pin(merchant: MerchantClient,
 
 
 def test_paystack_takes_mobile_money(merchant: MerchantClient, customer: Visitor) -> None:
-    payment = merchant.orders("paystack", "700.00", "KES")
+    payment = merchant.initialize("paystack", "700.00", "KES")
     customer.opens(payment["payment_url"])
     customer.types("Phone number", "+254710000000")
     customer.presses("Pay by M-PESA")
@@ -134,7 +134,7 @@ def test_paystack_takes_mobile_money(merchant: MerchantClient, customer: Visitor
 def test_paystack_lets_a_customer_leave_and_pay_after_all(
     merchant: MerchantClient, customer: Visitor
 ) -> None:
-    payment = merchant.orders("paystack", "5002.00", "NGN")
+    payment = merchant.initialize("paystack", "5002.00", "NGN")
     customer.opens(payment["payment_url"])
     customer.presses("Cancel")
     customer.is_at(merchant.return_page(payment))
@@ -147,7 +147,7 @@ def test_paystack_lets_a_customer_leave_and_pay_after_all(
 
 @pytest.mark.parametrize("method", ["Visa (card)", "MpesaKE (mobile money)"])
 def test_pesapal_takes(merchant: MerchantClient, customer: Visitor, method: str) -> None:
-    payment = merchant.orders("pesapal", "800.00", "KES")
+    payment = merchant.initialize("pesapal", "800.00", "KES")
     customer.opens(payment["payment_url"])
     customer.chooses("Pay with", method)
     customer.presses("Pay 800.00 KES")
@@ -157,7 +157,7 @@ def test_pesapal_takes(merchant: MerchantClient, customer: Visitor, method: str)
 
 def test_pesapal_is_cancelled(merchant: MerchantClient, customer: Visitor) -> None:
     before = merchant.provider_total("pesapal", "KES")
-    payment = merchant.orders("pesapal", "801.00", "KES")
+    payment = merchant.initialize("pesapal", "801.00", "KES")
     customer.opens(payment["payment_url"])
     customer.presses("Cancel")
     customer.is_at(merchant.return_page(payment))
@@ -174,7 +174,7 @@ def test_a_page_is_good_for_one_payment(merchant: MerchantClient, customer: Visi
         "paystack": ("NGN", "Pay from the test bank"),
         "pesapal": ("KES", "Pay"),
     }[provider]
-    payment = merchant.orders(provider, "900.00", currency)
+    payment = merchant.initialize(provider, "900.00", currency)
     customer.opens(payment["payment_url"])
     customer.presses(button, exact=False)
     if provider == "chapa":

@@ -25,7 +25,7 @@ def test_opening_the_page_stops_autopay(merchant: MerchantClient, customer: Visi
     """Two payments of one kind; the sandbox's time passes; only the one whose page was not opened is paid by autopay."""
     merchant.control({"autopay_s": AUTOPAY_S})
     try:
-        left_alone, opened = (merchant.orders("chapa", amount, "ETB") for amount in ("610.00", "611.00"))
+        left_alone, opened = (merchant.initialize("chapa", amount, "ETB") for amount in ("610.00", "611.00"))
         customer.opens(opened["payment_url"])
         merchant.control({"advance_s": AUTOPAY_S + 1})
         merchant.wait_for_status(left_alone, "completed")
@@ -40,7 +40,7 @@ def test_opening_the_page_stops_autopay(merchant: MerchantClient, customer: Visi
 
 def test_customer_can_pay_without_javascript(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
     customer = make_visitor(java_script_enabled=False)
-    payment = merchant.orders("paystack", "620.00", "KES")
+    payment = merchant.initialize("paystack", "620.00", "KES")
     customer.opens(payment["payment_url"])
     customer.presses("Pay by M-PESA")
     customer.is_at(merchant.return_page(payment))
@@ -51,7 +51,7 @@ def test_customer_can_pay_without_javascript(merchant: MerchantClient, make_visi
 
 def test_a_phone_sees_the_whole_page(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
     customer = make_visitor(viewport={"width": 360, "height": 640})
-    pages = [merchant.orders(name, "630.00", currency)["payment_url"]
+    pages = [merchant.initialize(name, "630.00", currency)["payment_url"]
              for name, currency in (("stripe", "USD"), ("chapa", "ETB"), ("paystack", "NGN"), ("pesapal", "KES"))]  # fmt: skip
     for url in [
         *pages,
@@ -67,7 +67,7 @@ def test_a_script_in_a_name_is_text(
     merchant: MerchantClient, customer: Visitor, provider: str, currency: str
 ) -> None:
     who = {"phone": "+254708374149", "email": "jane@example.com", "name": SCRIPT}
-    payment = merchant.orders(provider, "640.00", currency, customer=who)
+    payment = merchant.initialize(provider, "640.00", currency, customer=who)
     customer.opens(payment["payment_url"])
     assert "document.title='taken'" in customer.page.locator("main").inner_text()
     assert customer.page.title() != "taken"
@@ -76,7 +76,7 @@ def test_a_script_in_a_name_is_text(
 def test_the_index_leads_to_payments_and_sends_callbacks_again(
     merchant: MerchantClient, customer: Visitor
 ) -> None:
-    payment = merchant.orders("pesapal", "650.00", "KES")
+    payment = merchant.initialize("pesapal", "650.00", "KES")
     customer.opens(f"{merchant.stack.sandbox_url}/sandbox/")
     customer.page.get_by_role("row", name="650.00 KES").get_by_role("link").first.click()
     customer.is_at(payment["payment_url"])

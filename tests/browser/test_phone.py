@@ -12,7 +12,7 @@ from tests.support.browser import Visitor
 
 def _prompted(merchant: MerchantClient, customer: Visitor, amount: int) -> dict[str, object]:
     """A payment whose prompt the customer has opened on the phone."""
-    payment = merchant.orders("mpesa", str(amount), "KES")
+    payment = merchant.initialize("mpesa", str(amount), "KES")
     customer.opens(f"{merchant.stack.sandbox_url}/sandbox/phone")
     customer.follows(f"pay KES {amount} for")
     customer.sees(f"Do you want to pay KES {amount} to 174379")

@@ -15,7 +15,7 @@ WAITS = "7203.00"
 
 
 def _paid(merchant: MerchantClient, customer: Visitor, provider: str, currency: str) -> dict[str, Any]:
-    payment = merchant.orders(provider, WAITS, currency)
+    payment = merchant.initialize(provider, WAITS, currency)
     customer.opens(payment["payment_url"])
     customer.presses("Pay", exact=False)
     return merchant.wait_for_status(payment, "completed")
@@ -40,7 +40,7 @@ def test_the_bank_decides(
     merchant: MerchantClient, customer: Visitor, answer: str, shown: str, state: str, status: str
 ) -> None:
     payment = _paid(merchant, customer, "stripe", "USD")
-    assert merchant.refunds(payment)["status"] == "completed"
+    assert merchant.refund(payment)["status"] == "completed"
     refund = merchant.refund_of(payment)
     assert refund["status"] == "processing"
     customer.opens(f"{merchant.stack.sandbox_url}/stripe/bank/{refund['provider_refund_id']}")
@@ -53,7 +53,7 @@ def test_the_bank_decides(
 
 def test_the_merchant_approves(merchant: MerchantClient, customer: Visitor) -> None:
     payment = _paid(merchant, customer, "pesapal", "KES")
-    assert merchant.refunds(payment)["status"] == "completed"
+    assert merchant.refund(payment)["status"] == "completed"
     customer.opens(f"{merchant.stack.sandbox_url}/pesapal/dashboard")
     customer.sees("7203.00 KES")
     customer.presses("Approve")
@@ -66,7 +66,7 @@ def test_rejected_refund_moves_no_money(merchant: MerchantClient, customer: Visi
     """Pesapal does not report a refusal, so the refund stays open until it expires."""
     before = merchant.provider_total("pesapal", "KES", "refund")
     payment = _paid(merchant, customer, "pesapal", "KES")
-    merchant.refunds(payment)
+    merchant.refund(payment)
     customer.opens(f"{merchant.stack.sandbox_url}/pesapal/dashboard")
     customer.presses("Reject")
     customer.sees("No refund waits.")

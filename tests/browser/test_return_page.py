@@ -10,7 +10,7 @@ from tests.browser.conftest import MakeVisitor, MerchantClient
 def test_return_page_updates_when_the_payment_completes(
     merchant: MerchantClient, make_visitor: MakeVisitor
 ) -> None:
-    payment = merchant.orders("stripe", "61.00", "USD")
+    payment = merchant.initialize("stripe", "61.00", "USD")
     waiting, paying = make_visitor(java_script_enabled=False), make_visitor()
     waiting.opens(merchant.return_page(payment))
     waiting.sees("The payment is being processed.")
@@ -22,7 +22,7 @@ def test_return_page_updates_when_the_payment_completes(
 
 
 def test_return_page_shows_a_failed_payment(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
-    payment = merchant.orders("pesapal", "61.00", "KES")
+    payment = merchant.initialize("pesapal", "61.00", "KES")
     waiting = make_visitor(java_script_enabled=False)
     waiting.opens(merchant.return_page(payment))
     waiting.sees("The payment is being processed.")

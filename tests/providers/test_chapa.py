@@ -181,7 +181,7 @@ REFUSED = [
     (401, "Live secret keys can't be used to verify a test transaction", AuthFailed, "other_mode"),
     (401, "Invalid API Key or User doesn't exist", AuthFailed, "invalid_key"),
     (401, "Authorization required", AuthFailed, "authorization_required"),
-    # Nobody's sentence: the status decides.
+    # An unknown sentence: the status decides.
     (400, "An unknown sentence", RequestRejected, "http_400"),
     (401, "An unknown sentence", AuthFailed, "auth_failed"),
     (429, "Too Many Attempts.", RateLimited, "rate_limited"),

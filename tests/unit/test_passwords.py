@@ -61,8 +61,8 @@ def test_broken_hash_is_refused(broken: str) -> None:
 def test_unknown_user_takes_as_long_as_a_wrong_password() -> None:
     assert not passwords.is_correct("nobody", None)
     known = passwords.hash_password(GOOD)
-    wrong, nobody = (min(_seconds(hash_) for _ in range(5)) for hash_ in (known, None))
-    assert nobody > wrong / 2
+    wrong, unknown = (min(_seconds(hash_) for _ in range(5)) for hash_ in (known, None))
+    assert unknown > wrong / 2
 
 
 def _seconds(password_hash: str | None) -> float:

@@ -138,7 +138,7 @@ def test_the_four_commands_run_as_printed(first_day: Reader) -> None:
 
 
 def test_commands_pasted_twice_create_two_payments(first_day: Reader) -> None:
-    """`$(uuidgen)` makes a new key each time, so the second paste is a second order."""
+    """`$(uuidgen)` makes a new key each time, so the second paste creates a second payment."""
     first, second = first_day.paste(INITIALIZE)["data"], first_day.paste(INITIALIZE)["data"]
     assert first["id"] != second["id"] and first["idempotency_key"] != second["idempotency_key"]
     for payment in (first, second):
@@ -162,7 +162,7 @@ def test_the_status_codes_are_the_documents(reader: Reader) -> None:
 
 
 def request_body(**differing: Any) -> dict[str, Any]:
-    """The document's order through CPay, which answers at once; `...` leaves a field out."""
+    """The document's request body for CPay, which answers at once; `...` omits a field."""
     body = {
         "provider": "cpay", "amount": 1000, "currency": "KES",
         "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe"},

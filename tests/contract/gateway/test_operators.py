@@ -69,12 +69,12 @@ def flask(
 
 
 def initialize(stack: Stack, **differing: Any) -> str:
-    order = {
+    request_body = {
         "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
         **differing,
     }  # fmt: skip
     answer = requests.post(
-        f"{stack.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": uuid.uuid4().hex},
+        f"{stack.url}/api/v1/payments/initialize", json=request_body, headers={"Idempotency-Key": uuid.uuid4().hex},
         timeout=60,
     )  # fmt: skip
     assert answer.status_code == 201, answer.text

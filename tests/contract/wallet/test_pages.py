@@ -180,9 +180,9 @@ def _token(stack: Stack) -> str:
 
 
 def _pay(stack: Stack, token: str) -> dict[str, Any]:
-    order = {"amount": 1, "source_wallet_id": "acc_sender_123", "destination": "bob@example.com"}
+    payment_body = {"amount": 1, "source_wallet_id": "acc_sender_123", "destination": "bob@example.com"}
     answer = requests.post(
-        f"{stack.url}/api/v1/payments", json=order, headers={"Authorization": f"Bearer {token}"}
+        f"{stack.url}/api/v1/payments", json=payment_body, headers={"Authorization": f"Bearer {token}"}
     )
     assert answer.status_code == 201, answer.text
     paid: dict[str, Any] = answer.json()

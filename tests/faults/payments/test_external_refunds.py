@@ -1,5 +1,5 @@
 """External refunds made in the provider's portal, returned refunds, lost disputes: the gateway's ledger
-follow the provider's own, and no refund is booked twice or missed."""
+follow the provider's own, and no refund is posted twice or missed."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_refund_declared_failed_that_was_made(gateway: Gateway) -> None:
 
 
 def test_refund_declared_returned_is_recognized_in_the_list(gateway: Gateway) -> None:
-    """Its row has no id of the provider's. Breaks when only ids are compared: it would be booked a second time."""
+    """Its row has no id of the provider's. Breaks when only ids are compared: it would be posted a second time."""
     payment_id, refund_id = lost_refund(gateway)
     operator(gateway, "payments", "declare-refund", refund_id, "returned")
     assert state(gateway, payment_id)[:2] == ("partially_refunded", "40.00")

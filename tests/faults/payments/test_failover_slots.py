@@ -54,17 +54,17 @@ def test_hanging_provider_occupies_only_its_own_slots(
         return answer
 
     monkeypatch.setattr(second, "_charge", hangs)
-    order = {"provider": "auto", "amount": 2_000, "currency": "NGN"}
+    request_body = {"provider": "auto", "amount": 2_000, "currency": "NGN"}
     with ThreadPoolExecutor(SLOTS) as pool:
         try:
             waiting = []
             for number in range(SLOTS):
-                waiting.append(pool.submit(gateway.initialize, **order))
+                waiting.append(pool.submit(gateway.initialize, **request_body))
                 wait_until(
                     lambda n=number: len(inside) > n, "the order to reach the second", timeout_s=LONG_S
                 )
             assert (_free(bulkheads, FIRST), _free(bulkheads, SECOND)) == (SLOTS, 0)
-            queued = gateway.initialize(**order)
+            queued = gateway.initialize(**request_body)
             assert not any(one.done() for one in waiting)
             assert len(inside) == SLOTS
         finally:

@@ -147,7 +147,7 @@ def test_one_charge_pays_one_payment(gateway: Gateway, name: str) -> None:
 
 
 def test_expired_attempt_is_not_sent(gateway: Gateway) -> None:
-    """Breaks when the job sends whatever it finds: a customer would be asked days after the order."""
+    """Breaks when the job sends whatever it finds: a customer would be charged days after the request."""
     bulkheads = gateway.app.extensions["bulkheads"]
     gateway.app.extensions["bulkheads"] = full = Bulkheads(1)
     assert full.try_acquire("chapa")

@@ -74,7 +74,7 @@ def full_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[FullStac
         yield running
 
 
-def _order(number: int, dice: random.Random) -> tuple[str, int, str | None]:
+def _random_request(number: int, dice: random.Random) -> tuple[str, int, str | None]:
     """Provider, amount in major units, and the currency where it is not the provider's usual one."""
     amount = dice.randrange(100, 900, 10)  # CPay declines what ends in 13.00
     if number % 5 == 0:
@@ -103,13 +103,13 @@ def _kill_the_worker(full_stack: FullStack) -> None:
 
 def _ask_for_everything(full_stack: FullStack) -> list[TimedAnswer]:
     dice = random.Random(5)
-    orders = [_order(number, dice) for number in range(PAYMENTS)]
+    requests_to_send = [_random_request(number, dice) for number in range(PAYMENTS)]
     answer: list[TimedAnswer] = []
     with ThreadPoolExecutor(CLIENTS) as pool:
         for start, end in zip((0, *KILLS), (*KILLS, PAYMENTS), strict=True):
             sent = [
                 pool.submit(full_stack.initialize, provider, amount, currency=currency)
-                for provider, amount, currency in orders[start:end]
+                for provider, amount, currency in requests_to_send[start:end]
             ]
             if start:
                 _kill_the_worker(full_stack)

@@ -1,4 +1,4 @@
-"""Each provider with each fault: the payment ends where the provider's book says, alone, booked once or not at all.
+"""Each provider with each fault: the payment ends where the provider's book says, alone, posted once or not at all.
 
 The expectations are one table (expectations.py); what breaks these tests is in docs/decisions/proving-the-faults.md.
 """
@@ -76,7 +76,7 @@ def test_a_connection_that_is_refused(gateway: Gateway) -> None:
 
 
 def test_key_of_a_refused_connection_replays_its_answer(gateway: Gateway) -> None:
-    """The merchant's next try is a new order under a new key; the old key never charges."""
+    """The merchant's next try is a new payment under a new key; the old key never charges."""
     gateway.sandbox.kill()
     try:
         assert gateway.initialize("stripe", AMOUNT, key="refused-once").status_code == 502

@@ -114,7 +114,7 @@ def test_two_refunds_cannot_be_declared_the_same(gateway: Gateway) -> None:
 
 
 def test_late_money_that_may_be_partly_refunded_needs_review(gateway: Gateway) -> None:
-    """Pesapal says the same word of a part and of all: nothing is booked on it, and nothing given to the merchant."""
+    """Pesapal's status word is the same for a partial and a full refund: nothing is posted for it, and nothing is credited to the merchant."""
     payment_id = begin_late(gateway, "pesapal")
     (attempt,) = gateway.attempts(payment_id)
     suspense = f"suspense:{gateway.tenant_id}:KES"

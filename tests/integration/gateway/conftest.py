@@ -35,7 +35,7 @@ class MerchantClient:
         return {"X-TENANT-API-KEY": self.key}
 
     def initialize(self, *, key: str | None = None, **differing: Any) -> Any:
-        """The answer to a good order, or to one that is not. `key`: the Idempotency-Key, default a new one."""
+        """The answer to a valid or invalid request. `key`: the Idempotency-Key, by default a new one."""
         headers = self.headers | {"Idempotency-Key": key or secrets.token_hex(8)}
         return self.client.post(INITIALIZE, json=request_body(**differing), headers=headers)
 
@@ -65,7 +65,7 @@ class MerchantClient:
 
 
 def request_body(**differing: Any) -> dict[str, Any]:
-    """Document 001's order, by CPay; `...` leaves a field out."""
+    """Document 001's request body, for CPay; `...` omits a field."""
     body = {
         "provider": "cpay",
         "amount": 1000,

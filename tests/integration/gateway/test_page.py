@@ -30,9 +30,17 @@ def test_the_pages_commands(demo: Stack, tmp_path: Path) -> None:  # noqa: F811 
 def test_the_pages_example_has_the_fields_of_the_answer(demo: Stack) -> None:  # noqa: F811 the fixture
     """Asked as document 001 asks: without a credential."""
     example = json.loads(blocks(PAGE, "json")[0])
-    order = {"provider": "cpay", "amount": 1000, "currency": "KES", "customer": {"phone": "+254700000000"}}
+    example_body = {
+        "provider": "cpay",
+        "amount": 1000,
+        "currency": "KES",
+        "customer": {"phone": "+254700000000"},
+    }
     answer = requests.post(
-        f"{demo.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": "page"}, timeout=30
+        f"{demo.url}/api/v1/payments/initialize",
+        json=example_body,
+        headers={"Idempotency-Key": "page"},
+        timeout=30,
     )
     assert answer.status_code == 201
     assert answer.json()["data"].keys() == example["data"].keys()

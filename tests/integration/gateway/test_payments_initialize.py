@@ -145,7 +145,7 @@ def app_alone(settings: dict[str, str]) -> Flask:
 def test_unavailable_provider_is_not_answered_with_500(
     app_alone: Flask, provider: str, currency: str
 ) -> None:
-    """An order is either not for this provider (400) or does not reach it (502)."""
+    """The provider either does not accept the request (400) or is not reached (502)."""
     merchant = make_merchant(app_alone, app_alone.test_client())
     answer = merchant.initialize(provider=provider, currency=currency, amount=1000)
     body = answer.json

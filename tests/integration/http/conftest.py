@@ -23,15 +23,15 @@ class Payer:
     def headers(self) -> dict[str, str]:
         return self.user.headers
 
-    def order(self, **differing: object) -> dict[str, object]:
+    def payment_body(self, **differing: object) -> dict[str, object]:
         """A good payment order, or one that is not."""
-        order = {
+        payment_body = {
             "amount": 1,
             "currency": "USD",
             "source_wallet_id": self.wallet,
             "destination": self.recipient_wallet,
         }
-        return order | differing
+        return payment_body | differing
 
 
 @pytest.fixture

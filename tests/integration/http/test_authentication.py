@@ -160,7 +160,8 @@ def test_a_session_that_ended(client: FlaskClient, app: Flask, payer) -> None:
     assert _code(_get(client, f"Bearer {payer.user.access_token}")) == "TOKEN_INVALID"
     # The paying route has a guard that does not look; its statement does.
     assert (
-        _code(client.post("/api/v1/payments", json=payer.order(), headers=payer.headers)) == "TOKEN_INVALID"
+        _code(client.post("/api/v1/payments", json=payer.payment_body(), headers=payer.headers))
+        == "TOKEN_INVALID"
     )
     batch = {
         "source_wallet_id": payer.wallet,
@@ -180,7 +181,8 @@ def test_a_disabled_user(client: FlaskClient, app: Flask, payer) -> None:
         transaction(lambda session: session.execute(statement))
     assert _code(_get(client, f"Bearer {payer.user.access_token}")) == "TOKEN_INVALID"
     assert (
-        _code(client.post("/api/v1/payments", json=payer.order(), headers=payer.headers)) == "TOKEN_INVALID"
+        _code(client.post("/api/v1/payments", json=payer.payment_body(), headers=payer.headers))
+        == "TOKEN_INVALID"
     )
 
 

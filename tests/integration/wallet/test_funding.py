@@ -1,4 +1,4 @@
-"""Deposits and withdrawals: booked once, never more than there is, and only for whom they are allowed."""
+"""Deposits and withdrawals: posted once, never more than there is, and only for whom they are allowed."""
 
 from __future__ import annotations
 

@@ -331,8 +331,8 @@ class ContractScenario:
         ]
 
     def callback(self, url: str, kind: Kind, *references: str | None) -> ReceivedCallback:
-        """The first of them; one that tells a state if there is such a one. About a refund or a payout: one that tells
-        how it ended, for news that it is still open may come before."""
+        """The first of them, preferably one that reports a state. About a refund or a payout: the first that reports
+        the final state, since a callback about the open state may come before."""
 
         def best() -> ReceivedCallback | None:
             found = self.received_callbacks(url, kind, *references)
