@@ -1,4 +1,5 @@
-"""`python -m bench`: all measurements, about five minutes. `--smoke`: a short check that they still run, half a minute."""
+"""`python -m bench`: all measurements, about five minutes. `--smoke`: a short check that they still run, half a
+minute."""
 
 from __future__ import annotations
 

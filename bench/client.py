@@ -71,7 +71,8 @@ class _Connection:
         self.socket.sendall(self._request)
 
     def receive(self) -> bytes | None:
-        """The whole answer, or None while some of it is missing. ConnectionError when the server closed the connection."""
+        """The whole answer, or None while some of it is missing. ConnectionError when the server closed the
+        connection."""
         data = self.socket.recv(262_144)
         if not data:
             raise ConnectionError("the server closed the connection before it answered")

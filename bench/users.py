@@ -88,7 +88,8 @@ def payments(stack: Stack, users: list[User], *, to: User | None = None) -> list
 
 
 def batches(stack: Stack, users: list[User], size: int) -> list[Request]:
-    """Batches of `size` payments of one cent to many users. Each has another payer: batches from one wallet wait for each other."""
+    """Batches of `size` payments of one cent to many users. Each has another payer: batches from one wallet wait
+    for each other."""
     made = []
     for payer in random.sample(users, BATCH_VARIANTS):
         others = [user for user in random.choices(users, k=size + 50) if user is not payer]

@@ -62,7 +62,8 @@ class ServiceUser:
 
 
 def find_service_user(say: Say = say_on_stderr) -> ServiceUser | None:
-    """The user for the servers: None (our own) unless we are root. It is created when it is missing, and `say` reports that."""
+    """The user for the servers: None (our own) unless we are root. It is created when it is missing, and `say`
+    reports that."""
     if os.geteuid() != 0:
         return None
     if (user := _find(NAME)) is not None:

@@ -1,4 +1,5 @@
-"""Document 001: its four commands as printed, then a payment through each provider, followed over Socket.IO and refunded."""
+"""Document 001: its four commands as printed, then a payment through each provider, followed over Socket.IO and
+refunded."""
 
 from __future__ import annotations
 

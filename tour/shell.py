@@ -32,7 +32,8 @@ class Printed:
 
 
 def paste(client: GatewayClient, command: str, report: Report) -> Printed:
-    """The answer to one curl command of a document; its host is replaced where the demo has another. Raises Difference."""
+    """The answer to one curl command of a document; its host is replaced where the demo has another. Raises
+    Difference."""
     if shutil.which("uuidgen") is None and "uuidgen" in command:
         report.say("(this machine has no uuidgen, so python3 is used instead)")
         command = UUIDGEN + command

@@ -1,4 +1,5 @@
-"""A whole demo: web, relay, worker and simulators on servers of their own, for documents', README's and tour's commands."""
+"""A whole demo: web, relay, worker and simulators on servers of their own, for documents', README's and tour's
+commands."""
 
 from __future__ import annotations
 

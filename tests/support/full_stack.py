@@ -1,4 +1,5 @@
-"""Every process as in production, for load tests: web, relay, worker and simulators, and a merchant that requests payments."""
+"""Every process as in production, for load tests: web, relay, worker and simulators, and a merchant that requests
+payments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Adapters for tests: on an account of their own, with tokens in memory and every call recorded; and a scripted provider."""
+"""Adapters for tests: on an account of their own, with tokens in memory and every call recorded; and a scripted
+provider."""
 
 from __future__ import annotations
 

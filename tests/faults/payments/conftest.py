@@ -1,4 +1,5 @@
-"""Gateways for fault tests. Tests share one; after a test that left its ledger in disagreement the next test gets a new one."""
+"""Gateways for fault tests. Tests share one; after a test that left its ledger in disagreement the next test gets a
+new one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Disputes need review. A callback about a refund is only a reason to read the provider's list: see test_external_refunds.py."""
+"""Disputes need review. A callback about a refund is only a reason to read the provider's list: see
+test_external_refunds.py."""
 
 from __future__ import annotations
 

@@ -159,7 +159,8 @@ def _own_chapa(gateway: Gateway, secret: str) -> tuple[MerchantClient, str]:
 def test_another_accounts_event_with_the_same_id_does_not_block_ours(gateway: Gateway) -> None:
     """One merchant signs, with its own secret and at its own URL, a callback about another merchant's payment.
 
-    Breaks when provider events are distinguished by their ids alone, and when one account's callbacks apply to another's payments.
+    Breaks when provider events are distinguished by their ids alone, and when one account's callbacks apply to
+    another's payments.
     """
     merchant, token = _own_chapa(gateway, "hook-of-one")
     _, others_token = _own_chapa(gateway, "hook-of-another")

@@ -1,4 +1,5 @@
-"""Jobs that follow up money are never dead-lettered: however often they fail, they are retried, and an operator is alerted.
+"""Jobs that follow up money are never dead-lettered: however often they fail, they are retried, and an operator is
+alerted.
 
 Seen failing when such a job is dead-lettered after its last retry, when no alert is raised, and when a failing job is not
 rescheduled.

@@ -123,7 +123,8 @@ def test_repeated_callback_imports_once(gateway: Gateway, provider: str) -> None
 
 @pytest.mark.parametrize("provider", LISTING)
 def test_two_external_refunds_while_ours_is_unknown(gateway: Gateway, provider: str) -> None:
-    """Our refund's answer is lost: until its outcome is known, the listed refunds cannot be assigned. In the end all are posted."""
+    """Our refund's answer is lost: until its outcome is known, the listed refunds cannot be assigned. In the end
+    all are posted."""
     payment_id = paid(gateway, provider)
     operation = {"provider": provider, "operation": "refund", "times": 1}
     gateway.sandbox.control({"rules": [{"fault": "drop", **operation}]})
@@ -266,7 +267,8 @@ def refund_in_chapas_portal(gateway: Gateway, payment_id: str, amount: int) -> s
 
 
 def test_operator_records_an_external_refund_without_a_list(gateway: Gateway) -> None:
-    """Chapa lists no refunds: its callback puts the payment in review, and an operator records the refund with the portal's id."""
+    """Chapa lists no refunds: its callback puts the payment in review, and an operator records the refund with the
+    portal's id."""
     payment_id = paid(gateway, "chapa")
     portals_id = refund_in_chapas_portal(gateway, payment_id, 40)
     assert after_the_callback(gateway, payment_id) == ("completed", "0.00", "refunded_at_provider")

@@ -1,6 +1,7 @@
 """kill -9 between a provider's answer and our commit: real processes, five payments in flight, one through each provider.
 
-The moment is made certain: the test's own connection holds the payments' rows, so that every request with an answer waits for
+The moment is made certain: the test's own connection holds the payments' rows, so that every request with an answer
+waits for
 them in its last transaction, and is killed there.
 """
 

@@ -5,7 +5,8 @@ so the test waits as long as they take; the worker is killed twice while it runs
 M-Pesa's refunds are left out: it tells their result by callback alone, and one may be lost for minutes.
 
 Seen failing when pending payments are not asked about, when a job that a dead worker had is never claimed again, when
-every copy of a callback is stored as a provider event of its own, when a success may be applied twice, and when refunds are not
+every copy of a callback is stored as a provider event of its own, when a success may be applied twice, and when
+refunds are not
 asked about.
 """
 

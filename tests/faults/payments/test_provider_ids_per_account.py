@@ -90,7 +90,8 @@ def test_same_provider_ids_on_two_accounts_are_two_payments(
 
 
 def test_same_provider_ids_in_sandbox_and_live_need_review(gateway: Gateway) -> None:
-    """A payment collected in the sandbox before the account went live. Breaks when it completes a live payment as well, or when the
+    """A payment collected in the sandbox before the account went live. Breaks when it completes a live payment as
+    well, or when the
     result is an error without a remedy."""
     first = _paid(gateway)
     _write(gateway, "UPDATE payment_attempts SET environment = 'live' WHERE id = :i", i=first.id)

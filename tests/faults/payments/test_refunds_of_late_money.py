@@ -74,7 +74,8 @@ def _open_refund(gateway: Gateway, provider: str) -> tuple[str, Any]:
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack"])
 def test_refund_declared_failed_but_made_needs_review(gateway: Gateway, provider: str) -> None:
-    """Breaks when a callback about a final refund is dropped: the merchant could spend money that the customer received."""
+    """Breaks when a callback about a final refund is dropped: the merchant could spend money that the customer
+    received."""
     payment_id, _ = _open_refund(gateway, provider)
     gateway.advance(5)
     gateway.quiet()
@@ -114,7 +115,8 @@ def test_two_refunds_cannot_be_declared_the_same(gateway: Gateway) -> None:
 
 
 def test_late_money_that_may_be_partly_refunded_needs_review(gateway: Gateway) -> None:
-    """Pesapal's status word is the same for a partial and a full refund: nothing is posted for it, and nothing is credited to the merchant."""
+    """Pesapal's status word is the same for a partial and a full refund: nothing is posted for it, and nothing is
+    credited to the merchant."""
     payment_id = begin_late(gateway, "pesapal")
     (attempt,) = gateway.attempts(payment_id)
     suspense = f"suspense:{gateway.tenant_id}:KES"

@@ -1,7 +1,8 @@
 """A provider reverses a payment while a refund of it is open: nothing is posted twice, the payment needs review, and the
 operator's decision makes the ledger match the provider.
 
-Seen failing when the reversal is posted in addition to the open refund, when it is dropped, and when the refund's end hides it.
+Seen failing when the reversal is posted in addition to the open refund, when it is dropped, and when the refund's
+end hides it.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def test_reversal_without_a_refund_is_posted(
 def test_refund_after_a_reversal_fails(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
 ) -> None:
-    """Breaks when the callback is dropped before the refund has ended: the merchant keeps money that the provider reversed."""
+    """Breaks when the callback is dropped before the refund has ended: the merchant keeps money that the provider
+    reversed."""
     payment_id, attempt = _paid(gateway)
     before = gateway.balance(CLEARING)
     _open_refund(gateway, payment_id, 40)
@@ -169,7 +171,8 @@ def test_reversal_of_the_rest_after_a_refund(
 def test_reversal_that_is_the_refund_itself(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any
 ) -> None:
-    """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is posted in addition to the refund."""
+    """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is posted in addition to
+    the refund."""
     payment_id, attempt = _paid(gateway)
     _open_refund(gateway, payment_id, None)
     _hold_back(gateway, payment_id)

@@ -30,7 +30,8 @@ def _dispute(gateway: Gateway, attempt: Any) -> None:
 
 @pytest.mark.parametrize("fault", ["before", "after"])
 def test_refund_does_not_hide_a_dispute(gateway: Gateway, fault: str) -> None:
-    """Breaks when the refund's lost answer replaces the dispute as the review's reason and is then resolved: the dispute is missed."""
+    """Breaks when the refund's lost answer replaces the dispute as the review's reason and is then resolved: the
+    dispute is missed."""
     payment_id, attempt = _paid(gateway, "stripe")
     _dispute(gateway, attempt)
     assert gateway.payment(payment_id)["review"] == "dispute"

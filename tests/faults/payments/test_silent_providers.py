@@ -1,4 +1,5 @@
-"""Without an id to inquire by, a payment waits for a callback, a statement or an operator. The outcome is never guessed."""
+"""Without an id to inquire by, a payment waits for a callback, a statement or an operator. The outcome is never
+guessed."""
 
 from __future__ import annotations
 

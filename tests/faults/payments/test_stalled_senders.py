@@ -1,4 +1,5 @@
-"""A process stalls between the commit of `sending` and the call. By the time it continues, the payment has changed: it sends nothing.
+"""A process stalls between the commit of `sending` and the call. By the time it continues, the payment has changed:
+it sends nothing.
 
 Seen failing when the attempt is not looked at again before the call, and when its age is not.
 """
@@ -149,7 +150,8 @@ def test_stalled_sender_finds_the_refund_ended(
 
 
 def test_expired_refund_is_not_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when a refund is sent while the others already believe that its sender is dead. It may be asked for again."""
+    """Breaks when a refund is sent while the others already believe that its sender is dead. It may be asked for
+    again."""
     payment_id = gateway.begin("paystack")
     assert gateway.settle(payment_id)["status"] == "completed"
     before = _returned(gateway, "paystack")

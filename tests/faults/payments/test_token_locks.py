@@ -1,4 +1,5 @@
-"""A request that waits for an access token waits for that token only, and nothing that moves money is sent without time left.
+"""A request that waits for an access token waits for that token only, and nothing that moves money is sent without
+time left.
 
 Seen failing with one lock for all tokens, without a limit for what a token may take, and when requests are begun
 however little of the operation's time is left.
@@ -113,7 +114,8 @@ def _adapter(gateway: Gateway, name: str, tenant_id: uuid.UUID | None = None) ->
 def test_other_providers_and_accounts_continue(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, release: threading.Event
 ) -> None:
-    """M-Pesa's token endpoint hangs for the platform's account. Breaks when another provider, or another account, waits for it."""
+    """M-Pesa's token endpoint hangs for the platform's account. Breaks when another provider, or another account,
+    waits for it."""
     merchant = make_merchant(gateway.app)
     with gateway.app.app_context():
         provider_accounts.set_account(

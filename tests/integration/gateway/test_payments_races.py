@@ -35,7 +35,8 @@ def test_simultaneous_requests_with_one_key_create_one_payment(
 def test_simultaneous_refunds_never_exceed_the_payment(
     app: Flask, merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
-    """400 of 1,000 each: two succeed, in any order. Breaks when the remaining amount is read without the payment's lock."""
+    """400 of 1,000 each: two succeed, in any order. Breaks when the remaining amount is read without the payment's
+    lock."""
     payment_id = merchant.paid()["id"]
     merchant.paid(amount=5000)  # so that the balance alone would allow more
     answers = concurrently(SIMULTANEOUS, lambda _: anew(app, merchant).refund(payment_id, amount="400.00"))

@@ -61,7 +61,8 @@ def test_two_spends_of_one_balance(
 def test_repeated_posting_is_a_duplicate_even_without_funds(
     settings: dict[str, str], db_connection: Any, pair: tuple[int, int]
 ) -> None:
-    """The second caller must be answered that it is posted, never that it was refused. Breaks when it reads before it locks."""
+    """The second caller must be answered that it is posted, never that it was refused. Breaks when it reads before
+    it locks."""
     payer, payee = pair
     ref = uuid.uuid4()
 
@@ -172,7 +173,8 @@ def test_the_relay_folds_around_a_locked_wallet(
 
 
 def test_a_reader_never_sees_money_twice_or_not_at_all(settings: dict[str, str], db_connection: Any) -> None:
-    """A balance read while its credits are folded stays the same. Breaks when row and queue are read in two statements."""
+    """A balance read while its credits are folded stays the same. Breaks when row and queue are read in two
+    statements."""
     wallet = ledger.open_account(db_connection)[0]
     stop = threading.Event()
 

@@ -88,7 +88,8 @@ def test_the_database_runs_the_functions_of_the_files(db_connection: Any) -> Non
 
 
 def test_only_the_application_may_call_them_and_they_run_as_their_owner(db_connection: Any) -> None:
-    """A SECURITY DEFINER function that every role may call, or that uses the caller's search path, would be a security hole."""
+    """A SECURITY DEFINER function that every role may call, or that uses the caller's search path, would be a
+    security hole."""
     for name in sources():
         rights = run(
             db_connection,

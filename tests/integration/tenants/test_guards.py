@@ -1,4 +1,5 @@
-"""Guards: merchants are admitted by their keys, users by their tokens, operators by their scope; all others are refused."""
+"""Guards: merchants are admitted by their keys, users by their tokens, operators by their scope; all others are
+refused."""
 
 from __future__ import annotations
 

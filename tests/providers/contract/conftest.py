@@ -1,4 +1,5 @@
-"""Fixtures of the contract suite: simulators whose customers pay at once, the fault proxy before them, an inbox for callbacks."""
+"""Fixtures of the contract suite: simulators whose customers pay at once, the fault proxy before them, an inbox for
+callbacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Two real HTTP servers of the suite: a proxy between adapter and simulator that alters answers, and an inbox that receives
+"""Two real HTTP servers of the suite: a proxy between adapter and simulator that alters answers, and an inbox that
+receives
 the callbacks and answers them as the gateway does."""
 
 from __future__ import annotations

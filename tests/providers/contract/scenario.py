@@ -1,4 +1,5 @@
-"""One contract case with its adapter, the simulator behind the fault proxy, the inbox of callbacks, and the provider's book.
+"""One contract case with its adapter, the simulator behind the fault proxy, the inbox of callbacks, and the
+provider's book.
 
 holds no secret of the account.
 Every result and every error of a provider is checked here: it must be JSON-safe and hold no secret of the account.
