@@ -108,7 +108,9 @@ def _nothing() -> None:
 
 
 def _show(samples: Samples) -> int:
-    table = Table(title=f"Payments beside a provider that answers after {HANG_S:g} s", title_justify="left")
+    table = Table(
+        title=f"Payments through other providers while one answers after {HANG_S:g} s", title_justify="left"
+    )
     for heading in ("", "samples", "p50", "p50 hanging", "p95", "p95 hanging", "growth of p95"):
         table.add_column(heading, justify="left" if not heading else "right")
     worst = 0.0

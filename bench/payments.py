@@ -64,7 +64,9 @@ def _load(gateway: Gateway, provider: str, options: argparse.Namespace) -> Load:
 
 def _show(loads: dict[str, Load], rates: list[float]) -> None:
     """Each load beside the mean of the pgbench runs before and after it."""
-    table = Table(title="POST /payments/initialize, beside pgbench on the same server", title_justify="left")
+    table = Table(
+        title="POST /payments/initialize, compared with pgbench on the same server", title_justify="left"
+    )
     for heading in ("", "per second", "× pgbench", "p50", "p95", "p99"):
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("pgbench TPC-B, prepared", f"{statistics.median(rates):,.0f}", "1", "", "", "")
