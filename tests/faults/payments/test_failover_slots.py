@@ -29,7 +29,7 @@ def _free(bulkheads: Bulkheads, provider: str) -> int:
     while taken < SLOTS and bulkheads.try_acquire(provider):
         taken += 1
     for _ in range(taken):
-        bulkheads.leave(provider)
+        bulkheads.release(provider)
     return taken
 
 

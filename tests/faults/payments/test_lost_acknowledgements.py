@@ -126,7 +126,7 @@ def test_lost_commit_of_failover_to_a_job(gateway: Gateway, monkeypatch: pytest.
     worker = threading.Thread(target=gateway.run_due)
 
     def job_is_quick() -> None:
-        bulkheads.leave("mpesa")
+        bulkheads.release("mpesa")
         worker.start()
         wait_until(lambda: pushes, "the job to send", timeout_s=30)
 
@@ -147,7 +147,7 @@ def test_lost_commit_of_a_jobs_claim(gateway: Gateway, monkeypatch: pytest.Monke
     assert bulkheads.try_acquire("mpesa")
     key = _new_key()
     payment_id = gateway.begin("mpesa", key=key)
-    bulkheads.leave("mpesa")
+    bulkheads.release("mpesa")
     assert [attempt.state for attempt in gateway.attempts(payment_id)] == ["created"]
     lost = lose_acknowledgement(monkeypatch, f"{BY_KEY} AND a.state = 'sending')", key=key)
     assert gateway.settle(payment_id, hours=1)["status"] == "completed"
@@ -211,7 +211,7 @@ def test_lost_commit_of_a_refund_jobs_claim(
     monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(1))
     assert bulkheads.try_acquire(provider)
     assert gateway.refund(payment_id).status_code == 200
-    bulkheads.leave(provider)
+    bulkheads.release(provider)
     lost = lose_acknowledgement(monkeypatch, _refund_is("sending"), payment_id=payment_id)
     gateway.run_due()
     assert lost.count == 1

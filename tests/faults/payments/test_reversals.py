@@ -66,7 +66,7 @@ def _open_refund(gateway: Gateway, payment_id: str, amount: int | None) -> None:
     bulkheads: Bulkheads = gateway.app.extensions["bulkheads"]
     assert bulkheads.try_acquire("chapa")
     assert gateway.refund(payment_id, amount).status_code == 200
-    bulkheads.leave("chapa")
+    bulkheads.release("chapa")
     assert _refund(gateway, payment_id).state == "created"
 
 
