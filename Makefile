@@ -24,7 +24,7 @@ run: install ## the whole gateway on http://localhost:5000, until Ctrl-C
 test: install-dev ## all tests but the browser's and the generators', on real Postgres and Redis
 	@exec $(PY) -m pytest -n 2 --ignore tests/browser --ignore $(GENERATORS) $(PYTEST_ARGS)
 
-browser: install-dev ## people click through every page; needs Chromium, on Debian 'apt-get install chromium'
+browser: install-dev ## tests of every page in a browser; needs Chromium, on Debian 'apt-get install chromium'
 	@exec $(PY) -m pytest tests/browser $(PYTEST_ARGS)
 
 openapi: install-dev ## lints /openapi.json and generates clients of it, in Python and TypeScript
@@ -38,13 +38,13 @@ lint: install-dev ## ruff, formatting, the direction of imports
 types: install-dev ## mypy
 	@exec $(VENV)/bin/mypy
 
-bench: install ## requests per second beside pgbench, on this machine
+bench: install ## requests per second compared with pgbench, on this machine
 	@exec $(PY) -m bench $(BENCH_ARGS)
 
-tour: install ## plays the documents' examples against the running demo
+tour: install ## runs the documents' examples against the running demo
 	@exec $(PY) -m tour
 
-reset: install ## the demo data as it was at first
+reset: install ## restores the initial demo data
 	@exec $(PY) -m launcher reset
 
 clean: ## removes what the other commands made, but not the data in var/

@@ -1,4 +1,4 @@
-"""A closed-loop HTTP client that costs little: raw keep-alive sockets, requests put together from ready-made bytes.
+"""A closed-loop HTTP client with little overhead: raw keep-alive sockets, requests joined from prepared bytes.
 
 It shares the machine with what it measures, so its own processor time is reported with every figure.
 """
@@ -20,7 +20,7 @@ REQUESTS_PER_CONNECTION = 200
 """A connection belongs to one gunicorn worker: made anew from time to time, they spread over all of them."""
 
 RETRY_TICK_S = 0.05
-"""How often it is looked whether a request is to be sent again."""
+"""How often the client checks whether a request is due for a retry."""
 
 _RETRY_AFTER = re.compile(rb"\r\nretry-after: *(\d+)", re.IGNORECASE)
 
@@ -30,7 +30,7 @@ Request = tuple[bytes, bytes]
 
 @dataclass
 class Load:
-    """What came of a load. Times are seconds; `latencies` and `count` only of the measured window."""
+    """The result of a load. Times are seconds; `latencies` and `count` cover the measured window only."""
 
     seconds: float = 0.0
     count: int = 0
@@ -38,7 +38,7 @@ class Load:
     answered: int = 0
     """All 201 answers, warm-up included."""
     retried: int = 0
-    """409 answers that said Retry-After: the same request was sent again when they said, and its latency goes on."""
+    """409 answers with Retry-After: the same request was sent again after that time, and its latency includes the wait."""
     unexpected: list[str] = field(default_factory=list)
 
     def percentile(self, percent: float) -> float:
@@ -71,7 +71,8 @@ class _Connection:
         self.socket.sendall(self._request)
 
     def receive(self) -> bytes | None:
-        """The whole answer, or None while some of it is missing. ConnectionError when the server hung up."""
+        """The whole answer, or None while some of it is missing. ConnectionError when the server closed the
+        connection."""
         data = self.socket.recv(262_144)
         if not data:
             raise ConnectionError("the server closed the connection before it answered")
@@ -140,14 +141,14 @@ def _add(
 def _answers(
     connections: dict[int, _Connection], poll: select.epoll, load: Load
 ) -> Iterator[tuple[_Connection, bytes]]:
-    """Answers as they come, until no connection is left. A request that is asked to come again does, as a client would."""
+    """Answers as they arrive, until no connection is left. A request answered with 409 and Retry-After is sent again."""
     waiting: dict[_Connection, float] = {}
-    heard_at = time.perf_counter()
+    last_answer_at = time.perf_counter()
     while connections:
         ready = poll.poll(RETRY_TICK_S if waiting else ANSWER_TIMEOUT_S)
         now = time.perf_counter()
-        heard_at = now if ready else heard_at
-        if now - heard_at > ANSWER_TIMEOUT_S:
+        last_answer_at = now if ready else last_answer_at
+        if now - last_answer_at > ANSWER_TIMEOUT_S:
             raise TimeoutError(f"no answer for {ANSWER_TIMEOUT_S:g} s")
         for connection in [each for each, due in waiting.items() if due <= now]:
             del waiting[connection]
@@ -156,7 +157,7 @@ def _answers(
             answer = connection.receive()
             if answer is None:
                 continue
-            pause_s = _asked_to_wait(answer)
+            pause_s = _retry_after_s(answer)
             if pause_s is None or now - connection.sent_at > ANSWER_TIMEOUT_S:
                 yield connection, answer
             else:
@@ -164,8 +165,8 @@ def _answers(
                 waiting[connection] = now + pause_s
 
 
-def _asked_to_wait(answer: bytes) -> float | None:
-    """Seconds after which the same request may be sent again; None when this was an answer to keep."""
+def _retry_after_s(answer: bytes) -> float | None:
+    """Seconds after which the same request may be sent again; None for any other answer."""
     if not answer.startswith(b"HTTP/1.1 409"):
         return None
     found = _RETRY_AFTER.search(answer, 0, answer.find(b"\r\n\r\n"))

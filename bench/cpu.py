@@ -1,4 +1,4 @@
-"""Processor time by part of the house."""
+"""Processor time by part of the stack."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 import psutil
 
 Groups = Callable[[], Mapping[str, list[int]]]
-"""Part → the processes that are it, looked up anew for every reading."""
+"""Part → its processes, looked up again for every reading."""
 
 
 class Meter:
@@ -35,8 +35,8 @@ class Meter:
         }
 
 
-def family(pid: int) -> list[int]:
-    """A process and all below it."""
+def process_tree(pid: int) -> list[int]:
+    """A process and all its descendants."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         return [pid, *(child.pid for child in process.children(recursive=True))]

@@ -1,6 +1,6 @@
--- %(count)s old payments between the wallets there are, as they look long after: published, completed and folded.
--- Balances move with them, so `flask ledger check` holds; only the log's HMACs are placeholders, since chaining a
--- million rows is not what is measured. Run as the tables' owner.
+-- %(count)s old payments between the existing wallets, in their final state: published, completed and folded.
+-- Balances include them, so `flask ledger check` passes. Only the log's HMACs are placeholders, since chaining a
+-- million rows is not part of the measurement. Run as the tables' owner.
 WITH made AS MATERIALIZED (
   SELECT n, uuidv7() AS payment, uuidv7() AS entry, w.ids[1 + floor(random() * w.count)::int] AS source,
     w.ids[1 + floor(random() * w.count)::int] AS target, %(now)s::timestamptz - n * interval '1 second' AS at

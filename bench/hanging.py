@@ -1,7 +1,7 @@
-"""`python -m bench.hanging`: what payments through others notice of a provider that answers after ten seconds.
+"""`python -m bench.hanging`: how a provider that answers after ten seconds affects payments through other providers.
 
 In turn, round by round: the usual load, and the same load while more requests hang at M-Pesa than its bulkhead has
-places. Payments through CPay and Paystack are measured beside it. Trust the ratios. A round takes about a minute.
+slots. Payments through CPay and Paystack are measured. Trust the ratios. A round takes about a minute.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.table import Table
 
 from bench import client, report
 from bench.gateway import Gateway, running_gateway
-from bench.stages import LoadRefused
+from bench.measurement import LoadRefused
 from launcher.errors import LauncherError
 
 HANGING = "mpesa"
@@ -28,10 +28,10 @@ MEASURED = ("cpay", "paystack")
 HANG_S = 10.0
 WEB_THREADS = 64
 BURST = 30
-"""Requests through the provider that hangs: its bulkhead has 16 places."""
+"""Requests through the provider that hangs: its bulkhead has 16 slots."""
 
 SETTLED_S = 1.5
-"""After it the burst is answered, or it hangs: its own processor time is no part of what is measured."""
+"""By then every request of the burst is answered or hangs, so its processor time does not affect the measurement."""
 
 WARM_UP_S = 1.0
 CLIENTS = 2
@@ -71,13 +71,13 @@ def _round(gateway: Gateway, seconds: float, samples: Samples) -> None:
         with _burst(gateway, is_hanging=is_hanging):
             began = datetime.now(UTC)
             load = client.run(
-                gateway.house.port, [gateway.initialize(provider)], clients=CLIENTS, warm_up_s=0.5,
+                gateway.stack.port, [gateway.initialize(provider)], clients=CLIENTS, warm_up_s=0.5,
                 seconds=seconds, at_window=lambda: None,
             )  # fmt: skip
             ended = datetime.now(UTC)
         if load.unexpected:
             raise LoadRefused(f"An answer of {provider} was not 201:\n{load.unexpected[0]}")
-        gateway.wait_until_all_are_paid()
+        gateway.wait_until_all_completed()
         samples.setdefault((f"{provider}, initialize", is_hanging), []).extend(load.latencies)
         rows = gateway.rows(_COMPLETED_AFTER, provider, began, ended)
         samples.setdefault((f"{provider}, until completed", is_hanging), []).extend(row[0] for row in rows)
@@ -91,7 +91,7 @@ def _burst(gateway: Gateway, *, is_hanging: bool) -> Iterator[None]:
     request = gateway.initialize(HANGING)
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(
-            client.run, gateway.house.port, [request], clients=BURST, warm_up_s=0.0, seconds=0.0, at_window=_nothing
+            client.run, gateway.stack.port, [request], clients=BURST, warm_up_s=0.0, seconds=0.0, at_window=_nothing
         )  # fmt: skip
         time.sleep(SETTLED_S)
         try:
@@ -104,11 +104,13 @@ def _burst(gateway: Gateway, *, is_hanging: bool) -> Iterator[None]:
 
 
 def _nothing() -> None:
-    """A burst has no window to be measured in."""
+    """A burst is not measured."""
 
 
 def _show(samples: Samples) -> int:
-    table = Table(title=f"Payments beside a provider that answers after {HANG_S:g} s", title_justify="left")
+    table = Table(
+        title=f"Payments through other providers while one answers after {HANG_S:g} s", title_justify="left"
+    )
     for heading in ("", "samples", "p50", "p50 hanging", "p95", "p95 hanging", "growth of p95"):
         table.add_column(heading, justify="left" if not heading else "right")
     worst = 0.0

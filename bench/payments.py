@@ -1,8 +1,8 @@
 """`python -m bench.payments`: payments through providers, beside pgbench on the same server.
 
-A request is the whole initialize: key, validation, attempt and job, the call to the provider, the result. CPay answers
-in the same process; the others are the simulators over HTTP, which share the machine's cores with the gateway, as do
-the callbacks, the worker's confirmations and the relay. So the figures are the least a machine of its own would reach.
+A request is a complete initialize: key, validation, attempt and job, the call to the provider, the result. CPay answers
+in the same process; the other providers are the simulators over HTTP. They share the machine's cores with the gateway,
+the callbacks, the worker's confirmations and the relay, so a dedicated machine reaches more.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from rich.table import Table
 from bench import client, report
 from bench.client import Load
 from bench.gateway import CURRENCIES, Gateway, running_gateway
+from bench.measurement import LoadRefused
 from bench.pgbench import PgBench
-from bench.stages import LoadRefused
 from launcher.errors import LauncherError
 
 MAX_SHOWN = 3
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def _measure(gateway: Gateway, options: argparse.Namespace) -> int:
-    pgbench = PgBench(gateway.house.postgres, clients=options.clients, scale=options.scale)
+    pgbench = PgBench(gateway.stack.postgres, clients=options.clients, scale=options.scale)
     rates = [pgbench.per_second(options.seconds)]
     loads: dict[str, Load] = {}
     for provider in options.only or CURRENCIES:
@@ -50,21 +50,23 @@ def _measure(gateway: Gateway, options: argparse.Namespace) -> int:
 
 
 def _load(gateway: Gateway, provider: str, options: argparse.Namespace) -> Load:
-    """One provider's load; afterwards its payments are carried to their end. Raises LoadRefused."""
+    """One provider's load; returns when its payments are completed. Raises LoadRefused."""
     load = client.run(
-        gateway.house.port, [gateway.initialize(provider)], clients=options.clients,
+        gateway.stack.port, [gateway.initialize(provider)], clients=options.clients,
         warm_up_s=options.seconds / 4, seconds=options.seconds, at_window=lambda: None,
     )  # fmt: skip
     if load.unexpected:
         shown = "\n".join(load.unexpected[:MAX_SHOWN])
         raise LoadRefused(f"{len(load.unexpected)} answers of {provider} were not 201. The first:\n{shown}")
-    gateway.wait_until_all_are_paid()
+    gateway.wait_until_all_completed()
     return load
 
 
 def _show(loads: dict[str, Load], rates: list[float]) -> None:
     """Each load beside the mean of the pgbench runs before and after it."""
-    table = Table(title="POST /payments/initialize, beside pgbench on the same server", title_justify="left")
+    table = Table(
+        title="POST /payments/initialize, compared with pgbench on the same server", title_justify="left"
+    )
     for heading in ("", "per second", "× pgbench", "p50", "p95", "p99"):
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("pgbench TPC-B, prepared", f"{statistics.median(rates):,.0f}", "1", "", "", "")
@@ -77,10 +79,10 @@ def _show(loads: dict[str, Load], rates: list[float]) -> None:
 
 
 def _verdict(gateway: Gateway) -> int:
-    told = [gateway.house.flask("ledger", "check"), gateway.house.flask("audit", "verify")]
-    for line in told:
+    printed = [gateway.stack.last_line("ledger", "check"), gateway.stack.last_line("audit", "verify")]
+    for line in printed:
         report.step(line)
-    return 1 if any(line.startswith("FAILED") for line in told) else 0
+    return 1 if any(line.startswith("FAILED") for line in printed) else 0
 
 
 def _options() -> argparse.Namespace:
@@ -89,7 +91,7 @@ def _options() -> argparse.Namespace:
         "--only", action="append", choices=list(CURRENCIES), help="this provider (may be repeated)"
     )
     parser.add_argument("--seconds", type=float, default=8, help="how long each measurement takes")
-    parser.add_argument("--clients", type=int, default=8, help="requests under way at once, pgbench's too")
+    parser.add_argument("--clients", type=int, default=8, help="concurrent requests, and pgbench clients")
     parser.add_argument("--scale", type=int, default=10, help="pgbench's scale: 100,000 accounts each")
     return parser.parse_args()
 

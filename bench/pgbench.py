@@ -1,4 +1,4 @@
-"""The yardstick: pgbench's TPC-B, prepared statements, on the same server."""
+"""The baseline: pgbench's TPC-B, prepared statements, on the same server."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from psycopg2.extensions import parse_dsn
 
 from launcher.embedded import SUPERUSER, EmbeddedPostgres
-from launcher.places import postgres_binaries
+from launcher.paths import postgres_binaries
 
-DATABASE = "yardstick"
+DATABASE = "baseline"
 THREADS = 2
 _RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 
@@ -28,15 +28,15 @@ class PgBench:
 
     def per_second(self, seconds: float) -> float:
         """Transactions per second over `seconds`, without the time to connect."""
-        told = self._run(
+        printed = self._run(
             "--protocol=prepared",
             f"--client={self._clients}",
             f"--jobs={THREADS}",
             f"--time={max(1, round(seconds))}",
         )
-        found = _RATE.search(told)
+        found = _RATE.search(printed)
         if found is None:
-            raise RuntimeError(f"pgbench did not say its tps: {told}")
+            raise RuntimeError(f"pgbench did not print its tps: {printed}")
         return float(found[1])
 
     def _run(self, *arguments: str) -> str:
@@ -53,7 +53,7 @@ class PgBench:
 
 
 def _libpq(dsn: dict[str, Any]) -> dict[str, str]:
-    """In the environment, not among the arguments: those everybody can read."""
+    """In the environment, not among the arguments: other users can read those."""
     names = {"PGHOST": "host", "PGUSER": "user", "PGPASSWORD": "password", "PGDATABASE": "dbname"}
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"} | {
         name: str(dsn[key]) for name, key in names.items()

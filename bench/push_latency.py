@@ -1,7 +1,7 @@
 """How long a payment takes to reach a Socket.IO client: `python -m bench.push_latency`, beside a running demo.
 
-One payment at a time. Measured is the way to the client's handler of each payment's last step (completed): from the
-event's own moment, which the relay takes before it commits, and from the answer of POST /payments.
+One payment at a time. It measures how long each payment's last push (`completed`) takes to reach the client's handler:
+from the event's own timestamp, which the relay takes before it commits, and from the answer of POST /payments.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ def main() -> int:
     except (requests.RequestException, socketio.exceptions.SocketIOError) as error:
         print(f"The demo at {options.url} cannot be used: {error}", file=sys.stderr)
         return 1
-    print(f"{options.payments} payments, one at a time; milliseconds until the client has `completed`:")
-    print(_row("from the event's own moment", from_event))
+    print(f"{options.payments} payments, one at a time; milliseconds until the client receives `completed`:")
+    print(_row("from the event's timestamp", from_event))
     print(_row("from the answer of the POST", from_answer))
     return 0
 

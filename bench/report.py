@@ -1,4 +1,4 @@
-"""The tables a person reads."""
+"""The tables that the benchmarks print."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from bench.stages import Figure
+from bench.measurement import Figure
 
 console = Console(highlight=False, width=150)
 
@@ -16,7 +16,7 @@ AIMS = {"spread": 0.18, "batch": 5.0}
 """Payments per second as a multiple of pgbench's transactions."""
 
 HOT_AIM = 0.9
-"""Hot recipient as a multiple of spread."""
+"""Payments to one user as a multiple of payments between random users."""
 
 Series = Sequence[tuple[Figure, float]]
 """Figures of one load, each with its ratio to the pgbench runs around it."""
@@ -26,9 +26,9 @@ def step(line: str) -> None:
     console.print(line, style="dim")
 
 
-def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Mapping[str, str]) -> None:
+def speeds(rounds: Mapping[str, Series], baseline: Sequence[float], titles: Mapping[str, str]) -> None:
     """Every load beside pgbench: medians, and in brackets the lowest and highest ratio of a round."""
-    table = Table(title="Payments per second, beside pgbench on the same server", title_justify="left")
+    table = Table(title="Payments per second, compared with pgbench on the same server", title_justify="left")
     for heading in (
         "",
         "per second",
@@ -41,7 +41,7 @@ def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Map
         "drained in",
     ):
         table.add_column(heading, justify="left" if not heading else "right")
-    table.add_row("pgbench TPC-B, prepared", f"{statistics.median(yardstick):,.0f}", "1", *[""] * 6)
+    table.add_row("pgbench TPC-B, prepared", f"{statistics.median(baseline):,.0f}", "1", *[""] * 6)
     for name, series in rounds.items():
         figures = [figure for figure, _ in series]
         table.add_row(
@@ -57,7 +57,7 @@ def speeds(rounds: Mapping[str, Series], yardstick: Sequence[float], titles: Map
     if "spread" in rounds and "hot" in rounds:
         pairs = zip(rounds["hot"], rounds["spread"], strict=True)
         console.print(
-            f"Hot recipient ÷ spread: {_spread([hot[1] / spread[1] for hot, spread in pairs])} (aim {HOT_AIM})"
+            f"Payments to one user ÷ payments between random users: {_spread([hot[1] / spread[1] for hot, spread in pairs])} (aim {HOT_AIM})"
         )
     for name, series in rounds.items():
         if any(figure.backlog > figure.payments_per_s for figure, _ in series):
@@ -88,7 +88,7 @@ def processor(rounds: Mapping[str, Series], titles: Mapping[str, str]) -> None:
 
 def growth(points: Sequence[tuple[int, Figure, float]]) -> None:
     """The same load with few and with many payments in the tables."""
-    table = Table(title="Spread payments as the tables grow", title_justify="left")
+    table = Table(title="Payments between random users as the tables grow", title_justify="left")
     for heading in ("payments in the tables", "per second", "× pgbench", "p95", "Postgres, µs a payment"):
         table.add_column(heading, justify="right")
     for count, figure, ratio in points:

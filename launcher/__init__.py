@@ -1,1 +1,1 @@
-"""Runs the whole house on one machine: embedded servers, migrations, demo data, processes."""
+"""Runs the whole gateway on one machine: embedded servers, migrations, demo data, processes."""

@@ -16,7 +16,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("run", help="servers, migrations, demo data and every process, until Ctrl-C")
     commands.add_parser("servers", help="only PostgreSQL and Redis, until Ctrl-C")
-    commands.add_parser("reset", help="the demo data as it was at first")
+    commands.add_parser("reset", help="the initial demo data")
     try:
         COMMANDS[parser.parse_args().command]()
     except LauncherError as error:

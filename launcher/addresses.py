@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 
-from launcher.account import Say
 from launcher.environment import DEMO_BIND, SANDBOX_BIND
 from launcher.errors import LauncherError
+from launcher.service_user import Say
+
+PORTS = range(12_000, 30_000)
+"""Below the ports that Linux assigns to outgoing connections: none is taken between its choice and its use."""
 
 
 def choose_bind(environment: Mapping[str, str], say: Say) -> str:
     """The value of BIND: the caller's, every address of which must be free, or the demo's.
 
-    The demo's second address is a convenience: when it is busy, that is said and it is left out.
+    The demo's second address is a convenience: when it is busy, a warning says so and it is left out.
     """
     chosen = environment.get("BIND", "").replace(" ", "")
     if chosen:
@@ -36,10 +41,10 @@ def choose_bind(environment: Mapping[str, str], say: Say) -> str:
     return f"{first},{second}"
 
 
-def place_sandbox(environment: dict[str, str], say: Say) -> None:
-    """Put the simulators' address into the environment, and where they and the gateway find each other.
+def choose_sandbox_address(environment: dict[str, str], say: Say) -> None:
+    """Add the simulators' address to the environment, and the URLs at which they and the gateway reach each other.
 
-    Their usual port is a convenience: when it is busy another one is taken.
+    The simulators' usual port is a convenience: when it is busy, another one is taken.
     """
     bind = environment.get("SANDBOX_BIND") or SANDBOX_BIND
     if is_busy(bind):
@@ -47,9 +52,7 @@ def place_sandbox(environment: dict[str, str], say: Say) -> None:
             raise LauncherError(
                 f"{bind} (from SANDBOX_BIND) is in use: stop what uses it, or change SANDBOX_BIND."
             )
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            bind = f"127.0.0.1:{probe.getsockname()[1]}"
+        bind = f"127.0.0.1:{free_port()}"
         say(f"{SANDBOX_BIND} is in use, so the provider simulators are on {bind}.")
     gateway = f"http://{environment['BIND'].split(',', maxsplit=1)[0]}"
     environment["SANDBOX_BIND"] = bind
@@ -59,7 +62,7 @@ def place_sandbox(environment: dict[str, str], say: Say) -> None:
 
 
 def is_busy(address: str) -> bool:
-    """Whether somebody listens on host:port; LauncherError for an address that is not this machine's."""
+    """Whether host:port is in use; LauncherError for an address that is not this machine's."""
     host, port = split_address(address)
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,3 +86,29 @@ def base_url(bind: str) -> str:
     """Where a client on this machine finds the first address."""
     host, port = split_address(bind.split(",", maxsplit=1)[0])
     return f"http://{'localhost' if host == '127.0.0.1' else host}:{port}"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that is free at this moment."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def local_addresses(*, gateway: str = "") -> dict[str, str]:
+    """Settings that give each process a free port of 127.0.0.1, and the URLs at which the processes reach each other.
+
+    gateway: the web process's address, when it is already chosen.
+    """
+    gateway = gateway or f"127.0.0.1:{free_port()}"
+    realtime, sandbox = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    return {
+        "BIND": gateway,
+        "PUBLIC_URL": f"http://{gateway}",
+        "REALTIME_BIND": realtime,
+        "SANDBOX_BIND": sandbox,
+        "SANDBOX_URL": f"http://{sandbox}",
+        "SANDBOX_WEBHOOK_BASE": f"http://{gateway}/api/v1/webhooks",
+    }

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import psutil
 
-from launcher.account import Account
 from launcher.errors import LauncherError
+from launcher.service_user import ServiceUser
 
 PR_SET_PDEATHSIG = 1
 LOG_KEPT_BYTES = 10_000_000
@@ -29,7 +29,7 @@ def spawn(
     log: Path,
     *,
     cwd: Path,
-    account: Account | None = None,
+    user: ServiceUser | None = None,
     death_signal: signal.Signals = signal.SIGTERM,
     stdin: str | None = None,
 ) -> subprocess.Popen[bytes]:
@@ -48,7 +48,7 @@ def spawn(
             env=plain_environment(),
             start_new_session=True,
             preexec_fn=follow_parent(death_signal),  # noqa: PLW1509 - two system calls, nothing that locks
-            **(account.popen_arguments() if account else {}),
+            **(user.popen_arguments() if user else {}),
         )
     if process.stdin is not None:
         process.stdin.write((stdin or "").encode())
@@ -65,7 +65,7 @@ def plain_environment() -> dict[str, str]:
 def follow_parent(death_signal: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:
     """For preexec_fn: the kernel sends the child death_signal when we die. None where that cannot be had."""
     # The kernel ties the signal to the parent's thread, not its process: a child started by a thread that
-    # ends would be told to stop at once. Such children are cleaned up by the next start instead.
+    # ends would be stopped at once. Such children are cleaned up by the next start instead.
     if _libc is None or threading.current_thread() is not threading.main_thread():
         return None
     parent = os.getpid()
@@ -115,13 +115,13 @@ def kill_tree(pid: int) -> None:
     """SIGKILL a process and all below it, and wait until the kernel has let go of every one."""
     try:
         parent = psutil.Process(pid)
-        family = [parent, *parent.children(recursive=True)]
+        processes = [parent, *parent.children(recursive=True)]
     except psutil.NoSuchProcess:
         return
-    for member in family:
+    for process in processes:
         with suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(family, timeout=10)
+            process.kill()
+    psutil.wait_procs(processes, timeout=10)
 
 
 def running_in(folder: Path, name: str) -> list[psutil.Process]:

@@ -12,21 +12,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
-from launcher.addresses import base_url, choose_bind, place_sandbox, split_address
-from launcher.card import print_card
+from launcher.addresses import base_url, choose_bind, choose_sandbox_address, split_address
+from launcher.banner import print_banner
 from launcher.environment import base_environment
 from launcher.errors import LauncherError
-from launcher.house import (
+from launcher.paths import PROJECT
+from launcher.prepared import is_prepared, record_prepared
+from launcher.stack import (
     clear,
     flask,
-    is_occupied,
-    on_record,
+    is_running,
+    recorded_settings,
     running_environment,
     servers,
-    sole_occupant,
+    sole_instance,
 )
-from launcher.places import PROJECT
-from launcher.prepared import is_prepared, remember
 from launcher.supervisor import Supervisor
 
 READY_TIMEOUT_S = 120
@@ -35,7 +35,7 @@ STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """Ctrl-C, SIGTERM or a closed terminal: leave by way of every clean-up. Raised once."""
+    """Ctrl-C, SIGTERM or a closed terminal: every clean-up runs. Raised once."""
 
 
 def say(line: str) -> None:
@@ -44,31 +44,31 @@ def say(line: str) -> None:
 
 def run() -> None:
     """Everything, until Ctrl-C; LauncherError when something cannot start or ends by itself."""
-    with sole_occupant(), stops_quietly():
+    with sole_instance(), stop_signals_handled():
         environment = base_environment()
         environment["BIND"] = choose_bind(environment, say)
         if environment["GATEWAY_ENV"] != "production":
-            place_sandbox(environment, say)
+            choose_sandbox_address(environment, say)
         url = base_url(environment["BIND"])
-        with servers(environment, say) as data, on_record(environment):
+        with servers(environment, say) as data, recorded_settings(environment):
             prepare(data, environment)
-            supervise(environment, lambda: _show_card(url, environment))
+            supervise(environment, lambda: _show_banner(url, environment))
 
 
-def _show_card(url: str, environment: dict[str, str]) -> None:
+def _show_banner(url: str, environment: dict[str, str]) -> None:
     simulators = environment.get("SANDBOX_URL", "")
-    print_card(url, is_demo=environment["GATEWAY_ENV"] == "demo", simulators=simulators)
+    print_banner(url, is_demo=environment["GATEWAY_ENV"] == "demo", simulators=simulators)
 
 
 def prepare(data: Path | None, environment: dict[str, str]) -> None:
     """Migrate and load the demo data, unless the same code has already done so in this data folder."""
-    note = data / "malipo-prepared" if data is not None else None
-    if note is not None and is_prepared(note, environment):
+    marker = data / "malipo-prepared" if data is not None else None
+    if marker is not None and is_prepared(marker, environment):
         return
     say("Applying migrations and loading the demo data.")
     flask("prepare", environment=environment)
-    if note is not None:
-        remember(note, environment)
+    if marker is not None:
+        record_prepared(marker, environment)
 
 
 def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> None:
@@ -88,7 +88,7 @@ def supervise(environment: dict[str, str], when_ready: Callable[[], None]) -> No
 
 
 def wait_ready(bind: str, supervisor: Supervisor) -> None:
-    """Return when /health/ready says so; LauncherError when a process ends first, or after two minutes."""
+    """Return when /health/ready answers 200; LauncherError when a process ends first, or after two minutes."""
     host, port = split_address(bind.split(",", maxsplit=1)[0])
     url = f"http://{host}:{port}/health/ready"
     deadline = time.monotonic() + READY_TIMEOUT_S
@@ -100,18 +100,18 @@ def wait_ready(bind: str, supervisor: Supervisor) -> None:
                 return
         except urllib.error.HTTPError as error:
             answer = f"{error.code} {error.read(1000).decode(errors='replace')}"
-            time.sleep(0.5)  # it logs every question
+            time.sleep(0.5)  # the application logs every request
         except OSError:
             answer = "no answer"
             time.sleep(0.05)
-    raise LauncherError(f"{url} was not ready within {READY_TIMEOUT_S} s; it said: {answer}")
+    raise LauncherError(f"{url} was not ready within {READY_TIMEOUT_S} s. Its last answer: {answer}")
 
 
 def run_servers() -> None:
     """Only the servers, their URLs printed and kept in var/run.env, until Ctrl-C."""
-    with sole_occupant(), stops_quietly():
+    with sole_instance(), stop_signals_handled():
         environment = base_environment()
-        with servers(environment, say), on_record(environment):
+        with servers(environment, say), recorded_settings(environment):
             for name in ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"):
                 if name in environment:
                     say(f"export {name}='{environment[name]}'")
@@ -122,12 +122,12 @@ def run_servers() -> None:
 
 
 def reset() -> None:
-    """The demo data as at first: through the running house, or by removing the data of a stopped one."""
-    if is_occupied():
+    """The initial demo data: by a command beside the running stack, or by removing a stopped stack's data."""
+    if is_running():
         flask("demo", "reset", environment=running_environment())
         say("The running demo has its first data again.")
         return
-    with sole_occupant():
+    with sole_instance():
         if os.environ.get("DATABASE_URL"):
             flask("demo", "reset", environment=base_environment())
             say("The database of DATABASE_URL has the demo's first data again.")
@@ -137,8 +137,8 @@ def reset() -> None:
 
 
 @contextmanager
-def stops_quietly() -> Iterator[None]:
-    """Turn the first stopping signal into an orderly end, and ignore the impatient ones after it."""
+def stop_signals_handled() -> Iterator[None]:
+    """Turn the first stop signal into StopRequested, and ignore those after it."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         for each in STOPPING:

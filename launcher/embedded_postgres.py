@@ -14,12 +14,12 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2 import sql
 
-from launcher.account import Say, say_on_stderr, service_account
 from launcher.children import end, end_leftovers, spawn
 from launcher.embedded_server import EmbeddedServer
 from launcher.errors import LauncherError
-from launcher.places import data_home, make_private, postgres_binaries, reachable_binaries, socket_folder
+from launcher.paths import data_home, make_private, postgres_binaries, reachable_binaries, socket_folder
 from launcher.postgres_setup import APPLICATION, OWNER, SUPERUSER, make_cluster, passwords
+from launcher.service_user import Say, find_service_user, say_on_stderr
 
 DATABASE = "payment_gateway_dev"
 
@@ -68,7 +68,7 @@ class EmbeddedPostgres(EmbeddedServer):
         """Where the data really is: the folder, or its stand-in under /var/lib/malipo."""
         if self._home is None:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._home = data_home(self.folder, service_account(self._say), self._say)
+            self._home = data_home(self.folder, find_service_user(self._say), self._say)
         return self._home
 
     @property
@@ -93,7 +93,7 @@ class EmbeddedPostgres(EmbeddedServer):
         )
 
     def drop_database(self, name: str) -> None:
-        """Remove a database, ending whoever is connected; harmless when there is none of that name."""
+        """Remove a database and end its connections; harmless when there is none of that name."""
         self._administer(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
     def has_database(self, name: str) -> bool:
@@ -125,11 +125,11 @@ class EmbeddedPostgres(EmbeddedServer):
             connection.close()
 
     def _start(self) -> None:
-        account = service_account(self._say)
-        binaries = reachable_binaries(postgres_binaries(), account, self._say)
+        user = find_service_user(self._say)
+        binaries = reachable_binaries(postgres_binaries(), user, self._say)
         sockets = socket_folder(self.home)
-        make_private(self.data, account)
-        make_private(sockets, account)
+        make_private(self.data, user)
+        make_private(sockets, user)
         self._clear_leftovers(sockets)
         if self._needs_making():
             self._make_cluster()
@@ -139,22 +139,22 @@ class EmbeddedPostgres(EmbeddedServer):
             [binaries.path("postgres"), "-D", str(self.data), *arguments],
             self.log,
             cwd=self.data,
-            account=account,
+            user=user,
             death_signal=signal.SIGINT,
         )
         process = self._process
         self._wait_ready(process, lambda: self._is_ready(process.pid))
 
     def _make_cluster(self) -> None:
-        account = service_account(self._say)
+        user = find_service_user(self._say)
         marker = self.home / "half-made"
         marker.touch()
         shutil.rmtree(self.data)
-        make_private(self.data, account)
+        make_private(self.data, user)
         make_cluster(
             self.data,
-            reachable_binaries(postgres_binaries(), account, self._say),
-            account=account,
+            reachable_binaries(postgres_binaries(), user, self._say),
+            user=user,
             keys=passwords(self.folder / "passwords.json"),
             durable=self.options.get("fsync") != "off",
         )
@@ -177,7 +177,7 @@ class EmbeddedPostgres(EmbeddedServer):
     def _clear_leftovers(self, sockets: Path) -> None:
         """End a server that outlived its launcher, and remove files that name a process now gone.
 
-        We hold the folder's lock, so a process that works in the folder is nobody's any more. Postgres itself
+        We hold the folder's lock, so a process that works in the folder has no launcher any more. Postgres itself
         would refuse to start when an unrelated process has the number in a stale file.
         """
         if not (self.data / "postmaster.pid").exists():

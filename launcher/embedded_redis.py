@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
@@ -16,11 +15,12 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from launcher.account import Say, say_on_stderr, service_account
+from launcher.addresses import free_port
 from launcher.children import end, end_leftovers, spawn
 from launcher.embedded_server import EmbeddedServer
 from launcher.errors import LauncherError
-from launcher.places import reachable_binaries, redis_binaries
+from launcher.paths import reachable_binaries, redis_binaries
+from launcher.service_user import Say, find_service_user, say_on_stderr
 
 FREE_PORT_ATTEMPTS = 3
 
@@ -45,24 +45,24 @@ class EmbeddedRedis(EmbeddedServer):
         if self._port:
             self._start_on(self._port)
             return
-        # Between finding a free port and using it somebody else may take it.
+        # Another process may take the port between the choice and its use.
         for attempt in range(1, FREE_PORT_ATTEMPTS + 1):
             try:
-                self._start_on(_free_port())
+                self._start_on(free_port())
                 return
             except LauncherError:
                 if attempt == FREE_PORT_ATTEMPTS:
                     raise
 
     def _start_on(self, port: int) -> None:
-        account = service_account(self._say)
-        binaries = reachable_binaries(redis_binaries(), account, self._say)
+        user = find_service_user(self._say)
+        binaries = reachable_binaries(redis_binaries(), user, self._say)
         self._process = spawn(
             [binaries.path("redis-server"), "-"],
             self.log,
             cwd=self.folder,
-            account=account,
-            stdin=self._configuration(port),  # by stdin: a password has no place on a command line
+            user=user,
+            stdin=self._configuration(port),  # by stdin: a command line would show the password
         )
         self._wait_ready(self._process, lambda: self._answers(port))
         self._port = port
@@ -92,10 +92,3 @@ class EmbeddedRedis(EmbeddedServer):
 
     def _stop(self, process: subprocess.Popen[bytes]) -> None:
         end(process, signal.SIGTERM)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -13,15 +13,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from launcher.account import Say, say_on_stderr
 from launcher.children import kill_tree, last_lines, wait_until
 from launcher.errors import LauncherError
+from launcher.service_user import Say, say_on_stderr
 
 START_TIMEOUT_S = 60  # crash recovery of a large cluster takes its time
 
 
 class EmbeddedServer:
-    """Start, stop, kill and restart; a subclass says what is started and when it is ready."""
+    """Start, stop, kill and restart; a subclass defines what is started and when it is ready."""
 
     name: str
 
@@ -38,7 +38,7 @@ class EmbeddedServer:
     def temporary(cls, **arguments: Any) -> Self:
         """A server in a new folder under the temporary folder, which is removed when this process ends."""
         folder = Path(tempfile.mkdtemp(prefix=f"malipo-{cls.name}-"))
-        folder.chmod(0o711)  # as root the server's own user passes through; nobody may list it
+        folder.chmod(0o711)  # as root the server's own user passes through; no other user may list it
         server = cls(folder, **arguments)
         server._at_end = server.destroy
         return server

@@ -12,9 +12,9 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from launcher.errors import LauncherError
-from launcher.places import PROJECT
+from launcher.paths import PROJECT
 
-HOUSE = PROJECT / "var"
+VAR = PROJECT / "var"
 """Everything the launcher makes: secrets, servers' data, the application's files."""
 
 DEMO_BIND = ("127.0.0.1:5000", "127.0.0.1:8000")
@@ -34,11 +34,11 @@ SECRETS: Mapping[str, Callable[[], str]] = {
 def base_environment() -> dict[str, str]:
     """The caller's environment and, where it is silent, the demo's: everything but the servers and BIND."""
     environment = dict(os.environ)
-    for name, value in kept_secrets(HOUSE / "secrets.env").items():
+    for name, value in kept_secrets(VAR / "secrets.env").items():
         environment.setdefault(name, value)
     environment.setdefault("GATEWAY_ENV", "demo")
     environment.setdefault("FLASK_APP", "wsgi.py")
-    environment.setdefault("VAR_DIR", str(HOUSE / "files"))
+    environment.setdefault("VAR_DIR", str(VAR / "files"))
     environment["PYTHONUNBUFFERED"] = "1"
     if os.geteuid() == 0:
         # Whoever starts a demo as root knows; Celery would say so in five lines at every start.

@@ -1,4 +1,4 @@
-"""What the launcher refuses or fails at, as sentences for the person at the terminal."""
+"""The launcher's errors, as sentences for the user at the terminal."""
 
 
 class LauncherError(Exception):

@@ -12,10 +12,10 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-from launcher.account import Account
 from launcher.children import plain_environment
 from launcher.errors import LauncherError
-from launcher.places import PROJECT, Binaries
+from launcher.paths import PROJECT, Binaries
+from launcher.service_user import ServiceUser
 
 SUPERUSER, OWNER, APPLICATION = "postgres", "malipo_owner", "malipo_app"
 ROLES = (SUPERUSER, OWNER, APPLICATION)
@@ -46,21 +46,21 @@ def passwords(file: Path) -> dict[str, str]:
 
 
 def make_cluster(
-    data: Path, binaries: Binaries, *, account: Account | None, keys: dict[str, str], durable: bool
+    data: Path, binaries: Binaries, *, user: ServiceUser | None, keys: dict[str, str], durable: bool
 ) -> None:
     """Fill the empty folder data with a cluster that only the three roles can enter, by password."""
     template = CACHE / f"cluster-{hashlib.sha256(f'{binaries.version()} {INITDB}'.encode()).hexdigest()[:12]}"
     if (template / "PG_VERSION").exists():
         shutil.copytree(template, data, dirs_exist_ok=True)
-        if account is not None:
-            account.own(data)
+        if user is not None:
+            user.own(data)
     else:
-        _run([binaries.path("initdb"), "-D", str(data), "-U", SUPERUSER, *INITDB], data, account=account)
+        _run([binaries.path("initdb"), "-D", str(data), "-U", SUPERUSER, *INITDB], data, user=user)
         _keep_template(data, template)
-    _set_roles(data, binaries, account=account, keys=keys)
+    _set_roles(data, binaries, user=user, keys=keys)
     (data / "pg_hba.conf").write_text(ACCESS_RULES)
     if durable:
-        _run([binaries.path("initdb"), "--sync-only", "-D", str(data)], data, account=account)
+        _run([binaries.path("initdb"), "--sync-only", "-D", str(data)], data, user=user)
 
 
 def _keep_template(data: Path, template: Path) -> None:
@@ -76,7 +76,7 @@ def _keep_template(data: Path, template: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
 
 
-def _set_roles(data: Path, binaries: Binaries, *, account: Account | None, keys: dict[str, str]) -> None:
+def _set_roles(data: Path, binaries: Binaries, *, user: ServiceUser | None, keys: dict[str, str]) -> None:
     # Single-user mode takes no connection, so there is no moment in which the cluster is open.
     statements = [
         "SET password_encryption = 'scram-sha-256'",
@@ -87,10 +87,10 @@ def _set_roles(data: Path, binaries: Binaries, *, account: Account | None, keys:
         ),
     ]
     single = [binaries.path("postgres"), "--single", "-D", str(data), "-c", "fsync=off", "postgres"]
-    _run(single, data, account=account, stdin="".join(f"{line};\n" for line in statements))
+    _run(single, data, user=user, stdin="".join(f"{line};\n" for line in statements))
 
 
-def _run(argv: list[str], cwd: Path, *, account: Account | None, stdin: str = "") -> None:
+def _run(argv: list[str], cwd: Path, *, user: ServiceUser | None, stdin: str = "") -> None:
     done = subprocess.run(
         argv,
         input=stdin,
@@ -99,7 +99,7 @@ def _run(argv: list[str], cwd: Path, *, account: Account | None, stdin: str = ""
         cwd=cwd,
         env=plain_environment(),
         check=False,
-        **(account.popen_arguments() if account else {}),
+        **(user.popen_arguments() if user else {}),
     )
     program = Path(argv[0]).name
     if done.returncode != 0 or "ERROR:" in done.stderr:

@@ -1,8 +1,8 @@
-"""Remembers that the embedded database is up to date, so that a later start need not ask the application.
+"""Records that the embedded database is up to date, so that a later start can skip `flask prepare`.
 
-Migrations and demo data take a second or two even when there is nothing to do. The note lies in the data folder and
-goes with it. It holds a fingerprint of the code and of the schema's version: when either changes, the application
-is asked again.
+Migrations and demo data take a second or two even when there is nothing to do. A marker file in the data folder holds a
+fingerprint of the code and of the schema's version; it is removed with the data. When either changes, `flask prepare`
+runs again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg2
 
-from launcher.places import PROJECT
+from launcher.paths import PROJECT
 
 CODE = ("app", "migrations", "wsgi.py")
 
@@ -36,13 +36,13 @@ def fingerprint(environment: Mapping[str, str]) -> str:
     return digest.hexdigest()
 
 
-def is_prepared(note: Path, environment: Mapping[str, str]) -> bool:
-    """Whether this very code has prepared the database the note lies beside."""
-    return note.exists() and note.read_text() == (fingerprint(environment) or "nothing yet")
+def is_prepared(marker: Path, environment: Mapping[str, str]) -> bool:
+    """Whether the present code has prepared the database of the marker's data folder."""
+    return marker.exists() and marker.read_text() == (fingerprint(environment) or "nothing yet")
 
 
-def remember(note: Path, environment: Mapping[str, str]) -> None:
-    note.write_text(fingerprint(environment))
+def record_prepared(marker: Path, environment: Mapping[str, str]) -> None:
+    marker.write_text(fingerprint(environment))
 
 
 def schema_version(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs the Procfile's processes side by side, and ends them all when one ends or when told to.
+"""Runs the Procfile's processes side by side, and ends them all when one of them ends or on request.
 
 The lines are parsed and the output is printed by honcho. Its own manager is not used: it puts a forked Python
 between us and each process, and these forks outlive a launcher that is killed.
@@ -30,8 +30,8 @@ PATIENCE_S = 5.0  # gunicorn gives its requests 3 s
 
 
 @dataclass
-class Member:
-    """One running process of the house."""
+class RunningProcess:
+    """One running process of the gateway."""
 
     name: str
     colour: str
@@ -44,7 +44,7 @@ class Supervisor:
     """The processes of one Procfile. Start it from the main thread."""
 
     def __init__(self, printer: Printer | None = None) -> None:
-        self._members: list[Member] = []
+        self._running: list[RunningProcess] = []
         self._printer = printer or Printer()
         self._printing = threading.Lock()
 
@@ -61,11 +61,11 @@ class Supervisor:
         commands = {name: command for name, command in listed.items() if name not in without}
         self._printer.width = max(map(len, commands))
         for (name, command), colour in zip(commands.items(), get_colours(), strict=False):
-            self._members.append(self._start_one(name, command, colour, cwd=cwd, environment=environment))
+            self._running.append(self._start_one(name, command, colour, cwd=cwd, environment=environment))
 
     def _start_one(
         self, name: str, command: str, colour: str, *, cwd: Path, environment: Mapping[str, str]
-    ) -> Member:
+    ) -> RunningProcess:
         try:
             process = subprocess.Popen(
                 shlex.split(command),
@@ -79,53 +79,53 @@ class Supervisor:
             )
         except FileNotFoundError as error:
             raise LauncherError(f"The process {name} cannot start: there is no {error.filename}.") from error
-        member = Member(name=name, colour=colour, process=process)
-        member.reader = threading.Thread(target=self._relay_output, args=(member,), daemon=True)
-        member.reader.start()
-        return member
+        running = RunningProcess(name=name, colour=colour, process=process)
+        running.reader = threading.Thread(target=self._relay_output, args=(running,), daemon=True)
+        running.reader.start()
+        return running
 
-    def _relay_output(self, member: Member) -> None:
-        assert member.process.stdout is not None
-        for raw in member.process.stdout:
+    def _relay_output(self, running: RunningProcess) -> None:
+        assert running.process.stdout is not None
+        for raw in running.process.stdout:
             line = raw.decode("utf-8", "replace").rstrip()
-            member.last_lines.append(line)
+            running.last_lines.append(line)
             # When our own output is gone, go on reading: a full pipe would stop the process.
             with suppress(OSError, ValueError), self._printing:
                 self._printer.write(
-                    Message("line", line, datetime.now().astimezone(), member.name, member.colour)
+                    Message("line", line, datetime.now().astimezone(), running.name, running.colour)
                 )
 
     def check(self) -> None:
         """LauncherError that names the first process found to have ended, with its last lines."""
-        for member in self._members:
-            if (status := member.process.poll()) is not None:
-                raise LauncherError(_obituary(member, status))
+        for running in self._running:
+            if (status := running.process.poll()) is not None:
+                raise LauncherError(_end_report(running, status))
 
     def stop(self) -> None:
         """SIGTERM to all, SIGKILL after 5 s to whatever is left of them; returns when nothing is."""
-        _send(self._members, signal.SIGTERM)
+        _send(self._running, signal.SIGTERM)
         deadline = time.monotonic() + PATIENCE_S
-        for member in self._members:
+        for running in self._running:
             with suppress(subprocess.TimeoutExpired):
-                member.process.wait(max(0.0, deadline - time.monotonic()))
-        for member in self._members:
-            signal_session(member.process.pid, signal.SIGKILL)
-            member.process.wait()
-            if member.reader is not None:
-                member.reader.join(1)
-        self._members.clear()
+                running.process.wait(max(0.0, deadline - time.monotonic()))
+        for running in self._running:
+            signal_session(running.process.pid, signal.SIGKILL)
+            running.process.wait()
+            if running.reader is not None:
+                running.reader.join(1)
+        self._running.clear()
 
 
-def _send(members: Iterable[Member], number: signal.Signals) -> None:
-    for member in members:
-        if member.process.poll() is None:
-            member.process.send_signal(number)
+def _send(processes: Iterable[RunningProcess], number: signal.Signals) -> None:
+    for running in processes:
+        if running.process.poll() is None:
+            running.process.send_signal(number)
 
 
-def _obituary(member: Member, status: int) -> str:
+def _end_report(running: RunningProcess, status: int) -> str:
     how = f"exit status {status}" if status >= 0 else f"killed by {signal.Signals(-status).name}"
-    if member.reader is not None:
-        member.reader.join(1)
-    lines = "".join(f"\n  {line}" for line in member.last_lines)
-    ending = f"The process {member.name} ended unexpectedly ({how}); the rest was stopped."
+    if running.reader is not None:
+        running.reader.join(1)
+    lines = "".join(f"\n  {line}" for line in running.last_lines)
+    ending = f"The process {running.name} ended unexpectedly ({how}); the rest was stopped."
     return f"{ending} Its last lines:{lines}" if lines else f"{ending} It had printed nothing."

@@ -1,4 +1,4 @@
-"""Fixtures of every test: a real Postgres and Redis, the application on them, a clock that is put back."""
+"""Fixtures of every test: a real Postgres and Redis, the application on them, and a clock that is reset."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sqlalchemy import text
 
 from app import clock, create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
-from tests.support import servers, sockets
+from tests.support import network_guard, servers
 
 pytest_plugins = ("tests.support.openapi_check",)
 
@@ -32,10 +32,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def no_outside_world() -> Iterator[None]:
-    sockets.forbid_outside()
+def no_external_connections() -> Iterator[None]:
+    network_guard.forbid_external()
     yield
-    sockets.allow_outside()
+    network_guard.allow_external()
 
 
 @pytest.fixture(autouse=True)

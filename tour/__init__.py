@@ -1,1 +1,2 @@
-"""Plays the documents' examples against the running demo. One file a document; CHAPTERS in __main__ is their order."""
+"""Runs the documents' examples against the running demo. One module per document; DOCUMENTS in __main__ is their
+order."""

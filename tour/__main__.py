@@ -1,4 +1,4 @@
-"""`make tour`: plays every document against the running demo; exit status 1 when anything differs."""
+"""`make tour`: runs every document's examples against the running demo; exit status 1 when a result differs."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ import sys
 from typing import Final, Protocol
 
 from tour import gateway, wallet
-from tour.house import SANDBOX, House, NotRunning
+from tour.client import SANDBOX, GatewayClient, NotRunning
 from tour.report import Difference, Report
 
 
-class Chapter(Protocol):
-    """A module that plays one document."""
+class DocumentTour(Protocol):
+    """A module that runs one document's examples."""
 
     @property
     def TITLE(self) -> str: ...
 
-    def play(self, house: House, report: Report) -> None: ...
+    def play(self, client: GatewayClient, report: Report) -> None: ...
 
 
-CHAPTERS: Final[tuple[Chapter, ...]] = (wallet, gateway)
+DOCUMENTS: Final[tuple[DocumentTour, ...]] = (wallet, gateway)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m tour", description="Plays the documents against the demo."
+        prog="python -m tour", description="Runs the documents' examples against the demo."
     )
     parser.add_argument("--url", default="http://localhost:5000", help="where the gateway answers")
     parser.add_argument(
@@ -35,16 +35,16 @@ def main() -> int:
         help="where the provider simulators answer",
     )
     given = parser.parse_args()
-    house, report = House(given.url.rstrip("/"), given.sandbox.rstrip("/")), Report()
+    client, report = GatewayClient(given.url.rstrip("/"), given.sandbox.rstrip("/")), Report()
     try:
-        house.require_running()
+        client.require_running()
     except NotRunning as error:
         print(error, file=sys.stderr)
         return 1
-    for chapter in CHAPTERS:
-        report.chapter(chapter.TITLE)
+    for document in DOCUMENTS:
+        report.document(document.TITLE)
         try:
-            chapter.play(house, report)
+            document.play(client, report)
         except Difference as difference:
             report.differs(str(difference))
     return report.close()

@@ -1,4 +1,5 @@
-"""Document 001: its four commands as printed, then a payment through each provider, watched live and given back."""
+"""Document 001: its four commands as printed, then a payment through each provider, followed over Socket.IO and
+refunded."""
 
 from __future__ import annotations
 
@@ -11,11 +12,11 @@ from typing import Any, Final
 
 import requests
 
-from tour.books import Books
-from tour.house import House
+from tour.client import GatewayClient
 from tour.live import Watcher, watching
 from tour.report import Report
 from tour.shell import paste
+from tour.totals import Totals
 
 TITLE: Final = "Document 001: payments through providers"
 
@@ -63,7 +64,7 @@ PROVIDERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
     "pesapal": ("200.00", "KES"),
     "cpay": ("15.00", "USD"),
 })  # fmt: skip
-"""Provider → what is paid through it: amounts that the simulators just pay."""
+"""Provider → the amount paid through it: amounts for which the simulators report success."""
 
 CUSTOMER: Final = MappingProxyType(
     {"phone": "+254712345678", "email": "test@example.com", "name": "John Doe"}
@@ -71,58 +72,60 @@ CUSTOMER: Final = MappingProxyType(
 
 PAYING_S: Final = 30.0
 REFUNDING_S: Final = 60.0
-"""Pesapal's refunds send no news: they are found by asking, 5, 15 and 60 s after one another."""
+"""Pesapal sends no callback about a refund: the gateway inquires after 5, 15 and 60 s."""
 
 
 @dataclass
-class Sale:
-    """A payment on its way through the tour."""
+class TourPayment:
+    """One payment of the tour. refunded: the amounts requested as refunds."""
 
     provider: str
     id: str
     amount: Decimal
     currency: str
-    given_back: list[Decimal] = field(default_factory=list)
+    refunded: list[Decimal] = field(default_factory=list)
 
 
-def play(house: House, report: Report) -> None:
+def play(client: GatewayClient, report: Report) -> None:
     """Raises Difference when it cannot go on."""
-    with watching(house.url) as watcher:
+    with watching(client.url) as watcher:
         report.step("Connecting by Socket.IO with a default client and no credential")
         report.expect("the greeting", watcher.greeting(), GREETING)
-        _play_commands(house, watcher, report)
-        can = {row["name"]: row for row in house.fetch("GET", "/payments/providers")["data"]}
-        report.step("What can be used")
+        _play_commands(client, watcher, report)
+        can = {row["name"]: row for row in client.fetch("GET", "/payments/providers")["data"]}
+        report.step("Listing the providers")
         report.expect("providers", ", ".join(sorted(can)), ", ".join(sorted(PROVIDERS)))
-        before = Books.read(house, PROVIDERS)
-        sales = _sell(house, watcher, report)
-        _give_back(house, watcher, report, sales, can)
-    _compare(house, report, sales, before)
+        before = Totals.read(client, PROVIDERS)
+        payments = _pay_through_each(client, watcher, report)
+        _refund_all(client, watcher, report, payments, can)
+    _compare(client, report, payments, before)
 
 
-def _play_commands(house: House, watcher: Watcher, report: Report) -> None:
+def _play_commands(client: GatewayClient, watcher: Watcher, report: Report) -> None:
     report.step("Initialize Payment, as printed")
-    asked = paste(house, INITIALIZE, report)
-    report.expect("HTTP status", asked.status, 201)
-    payment = asked.body.get("data", {})
+    created = paste(client, INITIALIZE, report)
+    report.expect("HTTP status", created.status, 201)
+    payment = created.body.get("data", {})
     payment_id = str(payment.get("id"))
     report.say(f"Payment {payment_id}: {payment.get('status')}")
-    report.expect("the document's fields that are missing", sorted(FIELDS - payment.keys()), [])
+    report.expect("missing fields of the document", sorted(FIELDS - payment.keys()), [])
     report.expect("amount", payment.get("amount"), "1000.00")
-    report.expect("room", watcher.subscribe(payment_id), f"transaction_{payment_id}")
+    report.expect("Socket.IO room", watcher.subscribe(payment_id), f"transaction_{payment_id}")
     _watch(watcher, payment_id, report, until="payment.completed")
 
     report.step("Get Payment, as printed")
-    shown = paste(house, GET.replace("{transaction_id}", payment_id), report)
+    shown = paste(client, GET.replace("{transaction_id}", payment_id), report)
     report.expect("status", (shown.status, shown.body["data"]["status"]), (200, "completed"))
     report.step("Verify Payment, as printed: no body, no key")
-    verified = paste(house, VERIFY.replace("{transaction_id}", payment_id), report)
+    verified = paste(client, VERIFY.replace("{transaction_id}", payment_id), report)
     report.expect("status", (verified.status, verified.body["data"]["status"]), (200, "completed"))
     report.step("List Payments, as printed")
-    listed = paste(house, LIST, report)
+    listed = paste(client, LIST, report)
     items = listed.body["data"]["items"]
     report.expect("the newest completed M-Pesa payment", items[0]["id"], payment_id)
-    report.expect("others than completed M-Pesa payments", [i["id"] for i in items if _is_other(i)], [])
+    report.expect(
+        "listed payments that do not match the filter", [i["id"] for i in items if _is_other(i)], []
+    )
     report.say(f"pagination: {listed.body['data']['pagination']}")
 
 
@@ -130,69 +133,83 @@ def _is_other(item: Mapping[str, Any]) -> bool:
     return (item["provider"], item["status"]) != ("mpesa", "completed")
 
 
-def _sell(house: House, watcher: Watcher, report: Report) -> list[Sale]:
+def _pay_through_each(client: GatewayClient, watcher: Watcher, report: Report) -> list[TourPayment]:
     report.step("A payment through each provider")
-    sales = []
+    payments = []
     for provider, (amount, currency) in PROVIDERS.items():
         order = {
             "provider": provider, "amount": amount, "currency": currency, "customer": dict(CUSTOMER),
             "metadata": {"order_id": f"TOUR-{provider}"},
         }  # fmt: skip
-        payment = house.fetch(
+        payment = client.fetch(
             "POST", "/payments/initialize", status=201, key=secrets.token_hex(16), json=order
         )["data"]
         watcher.subscribe(payment["id"])
-        sales.append(Sale(provider, payment["id"], Decimal(amount), currency))
+        payments.append(TourPayment(provider, payment["id"], Decimal(amount), currency))
         report.say(f"{provider}: {amount} {currency}, {payment['status']}; {_where_to_pay(payment)}")
-    for sale in sales:
-        _watch(watcher, sale.id, report, until="payment.completed", who=f"{sale.provider}: ")
-        page = requests.get(f"{house.url}/payments/{sale.id}/return", timeout=10)
+    for tour_payment in payments:
+        _watch(watcher, tour_payment.id, report, until="payment.completed", who=f"{tour_payment.provider}: ")
+        page = requests.get(f"{client.url}/payments/{tour_payment.id}/return", timeout=10)
         report.expect(
-            f"{sale.provider}: the customer reads that it is completed",
+            f"{tour_payment.provider}: the return page shows that it is completed",
             "The payment is completed." in page.text, True,
         )  # fmt: skip
-    return sales
+    return payments
 
 
 def _where_to_pay(payment: Mapping[str, Any]) -> str:
     if payment["payment_url"]:
         return f"the customer pays at {payment['payment_url']}"
-    return "the customer is asked on the phone" if payment["status"] == "processing" else "answered at once"
+    return "the customer confirms on the phone" if payment["status"] == "processing" else "completed at once"
 
 
-def _give_back(
-    house: House, watcher: Watcher, report: Report, sales: list[Sale], can: Mapping[str, Mapping[str, Any]]
+def _refund_all(
+    client: GatewayClient,
+    watcher: Watcher,
+    report: Report,
+    payments: list[TourPayment],
+    can: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    report.step("Giving it back: a part and then the rest where the provider can, else the whole")
-    for sale in sales:
-        able = can[sale.provider]["capabilities"]
-        if able["partial_refunds"] and able["repeated_refunds"]:
-            _refund(house, sale, report, part=sale.amount / 4)
-    for sale in sales:
-        if sale.given_back:
-            _watch_refund(house, watcher, sale, report, status="partially_refunded")
-    for sale in sales:
-        _refund(house, sale, report)
-    for sale in sales:
-        _watch_refund(house, watcher, sale, report, status="refunded")
+    report.step("Refunding each payment: in two parts where the provider supports it, otherwise in full")
+    for tour_payment in payments:
+        supported = can[tour_payment.provider]["capabilities"]
+        if supported["partial_refunds"] and supported["repeated_refunds"]:
+            _refund(client, tour_payment, report, part=tour_payment.amount / 4)
+    for tour_payment in payments:
+        if tour_payment.refunded:
+            _watch_refund(client, watcher, tour_payment, report, status="partially_refunded")
+    for tour_payment in payments:
+        _refund(client, tour_payment, report)
+    for tour_payment in payments:
+        _watch_refund(client, watcher, tour_payment, report, status="refunded")
 
 
-def _refund(house: House, sale: Sale, report: Report, *, part: Decimal | None = None) -> None:
-    amount = part or sale.amount - sum(sale.given_back)
+def _refund(
+    client: GatewayClient, tour_payment: TourPayment, report: Report, *, part: Decimal | None = None
+) -> None:
+    amount = part or tour_payment.amount - sum(tour_payment.refunded)
     body = {"amount": str(amount), "reason": "The tour"} if part else {"reason": "The tour"}
-    answer = house.call("POST", f"/payments/{sale.id}/refund", key=secrets.token_hex(16), json=body)
-    report.expect(f"{sale.provider}: {amount} {sale.currency} asked back", answer.status_code, 200)
-    sale.given_back.append(amount)
+    answer = client.call("POST", f"/payments/{tour_payment.id}/refund", key=secrets.token_hex(16), json=body)
+    report.expect(
+        f"{tour_payment.provider}: {amount} {tour_payment.currency} refund requested", answer.status_code, 200
+    )
+    tour_payment.refunded.append(amount)
 
 
-def _watch_refund(house: House, watcher: Watcher, sale: Sale, report: Report, *, status: str) -> None:
+def _watch_refund(
+    client: GatewayClient, watcher: Watcher, tour_payment: TourPayment, report: Report, *, status: str
+) -> None:
     _watch(
-        watcher, sale.id, report, until="refund.completed", count=len(sale.given_back), who=f"{sale.provider}: ",
+        watcher, tour_payment.id, report, until="refund.completed", count=len(tour_payment.refunded), who=f"{tour_payment.provider}: ",
         timeout_s=REFUNDING_S,
     )  # fmt: skip
-    payment = house.fetch("GET", f"/payments/{sale.id}")["data"]
-    report.expect(f"{sale.provider}: status", payment["status"], status)
-    report.expect(f"{sale.provider}: given back", Decimal(payment["refunded_amount"]), sum(sale.given_back))
+    payment = client.fetch("GET", f"/payments/{tour_payment.id}")["data"]
+    report.expect(f"{tour_payment.provider}: status", payment["status"], status)
+    report.expect(
+        f"{tour_payment.provider}: refunded",
+        Decimal(payment["refunded_amount"]),
+        sum(tour_payment.refunded),
+    )
 
 
 def _watch(
@@ -202,26 +219,31 @@ def _watch(
     steps = watcher.steps_of(payment_id, until=until, count=count, timeout_s=timeout_s)
     words = [step.event_type for step in steps]
     since = max((n for n, word in enumerate(words) if word == "refund.initiated"), default=0)
-    report.expect(f"{who}seen live: {' → '.join(words[since:-1])} → ", words[-1], until)
+    report.expect(f"{who}pushed steps: {' → '.join(words[since:-1])} → ", words[-1], until)
     numbers = [step.sequence for step in steps if step.sequence is not None]
     if len(numbers) > len(set(numbers)):
-        report.differs(f"{who}a step was told twice: {numbers}")
+        report.differs(f"{who}a step was pushed twice: {numbers}")
 
 
-def _compare(house: House, report: Report, sales: list[Sale], before: Books) -> None:
-    report.step("Comparing the books: what the simulators did is what the gateway has booked")
-    after = Books.read(house, PROVIDERS)
-    for sale in sales:
-        if sale.provider == "cpay":
-            continue  # part of the gateway: there is no other book
-        moved = after.moved(before, sale.provider, sale.currency)
-        given_back = sum(sale.given_back, Decimal(0))
-        report.expect(f"{sale.provider}'s book: collected", moved.charged, sale.amount)
-        report.expect(f"{sale.provider}'s book: given back", moved.refunded, given_back)
-    for currency in sorted({sale.currency for sale in sales}):
-        paid = sum((sale.amount for sale in sales if sale.currency == currency), Decimal(0))
-        booked = after.booked(before, currency)
-        report.expect(f"the gateway's books: {currency} collected", booked[0], paid)
-        report.expect(f"the gateway's books: {currency} given back", booked[1], paid)
+def _compare(client: GatewayClient, report: Report, payments: list[TourPayment], before: Totals) -> None:
+    report.step("Comparing the simulators' totals with the gateway's")
+    after = Totals.read(client, PROVIDERS)
+    for tour_payment in payments:
+        if tour_payment.provider == "cpay":
+            continue  # part of the gateway: it has no book of its own
+        provider_totals = after.at_provider_since(before, tour_payment.provider, tour_payment.currency)
+        refunded = sum(tour_payment.refunded, Decimal(0))
+        report.expect(
+            f"{tour_payment.provider}'s total: collected", provider_totals.charged, tour_payment.amount
+        )
+        report.expect(f"{tour_payment.provider}'s total: refunded", provider_totals.refunded, refunded)
+    for currency in sorted({tour_payment.currency for tour_payment in payments}):
+        paid = sum(
+            (tour_payment.amount for tour_payment in payments if tour_payment.currency == currency),
+            Decimal(0),
+        )
+        collected, refunded = after.at_gateway_since(before, currency)
+        report.expect(f"the gateway's total: {currency} collected", collected, paid)
+        report.expect(f"the gateway's total: {currency} refunded", refunded, paid)
     report.expect("findings of the ledger's check", list(after.findings), [])
-    report.expect("payments that wait for a person, more than before", after.reviews - before.reviews, 0)
+    report.expect("additional payments in review", after.reviews - before.reviews, 0)

@@ -1,4 +1,4 @@
-"""Watching over Socket.IO, with a client as it comes out of the box."""
+"""Receiving pushes over Socket.IO with the default client."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Step:
 
 @dataclass
 class Watcher:
-    """Everything one connection has been told, in order."""
+    """Everything that one connection has received, in order."""
 
     steps: list[Step] = field(default_factory=list)
     rooms: list[str] = field(default_factory=list)
@@ -52,14 +52,14 @@ class Watcher:
         return room
 
     def greeting(self) -> str:
-        """What the server says to a new connection. Raises Difference."""
+        """The server's greeting to a new connection. Raises Difference."""
         self._wait(lambda: bool(self.greetings), "The greeting")
         return self.greetings[0]
 
     def steps_of(
         self, payment_id: str, *, until: str, count: int = 1, timeout_s: float = STEP_TIMEOUT_S
     ) -> list[Step]:
-        """The payment's pushes so far, in their order, once `until` has come `count` times. Raises Difference."""
+        """The payment's pushes so far, in order, once `until` was received `count` times. Raises Difference."""
 
         def arrived() -> bool:
             found = [s for s in self.steps if s.payment_id == payment_id and s.event_type == until]

@@ -1,4 +1,4 @@
-"""What the tour tells: headings, facts, and for every expectation whether the gateway kept it."""
+"""The tour's output: headings, facts, and the result of every check."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 class Difference(Exception):
-    """The gateway did something else than the document says, so the chapter cannot go on."""
+    """The gateway's behaviour differs from the document, so this document's examples cannot continue."""
 
 
 @dataclass
@@ -16,11 +16,11 @@ class Report:
 
     differences: list[str] = field(default_factory=list)
     kept: int = 0
-    _chapter: str = ""
+    _document: str = ""
     _step: int = 0
 
-    def chapter(self, title: str) -> None:
-        self._chapter, self._step = title, 0
+    def document(self, title: str) -> None:
+        self._document, self._step = title, 0
         print(f"\n{title}\n{'=' * len(title)}")
 
     def step(self, title: str) -> None:
@@ -39,15 +39,15 @@ class Report:
             self.differs(f"{what}: expected {expected!r}, found {found!r}")
 
     def differs(self, sentence: str) -> None:
-        self.differences.append(f"{self._chapter}, step {self._step}: {sentence}")
+        self.differences.append(f"{self._document}, step {self._step}: {sentence}")
         print(f"   ✗ {sentence}")
 
     def close(self) -> int:
         """Print the summary; returns the exit status."""
         if not self.differences:
-            print(f"\nAll as the documents say: {self.kept} expectations kept.")
+            print(f"\nAll as the documents say: {self.kept} checks passed.")
             return 0
-        print(f"\n{len(self.differences)} of {self.kept + len(self.differences)} expectations were not kept:")
+        print(f"\n{len(self.differences)} of {self.kept + len(self.differences)} checks failed:")
         for difference in self.differences:
             print(f"  ✗ {difference}")
         return 1

@@ -1,4 +1,4 @@
-"""Runs the commands of a document as its reader would: pasted into a shell."""
+"""Runs a document's commands as its reader would: pasted into a shell."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import subprocess
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tour.house import House
+from tour.client import GatewayClient
 from tour.report import Difference, Report
 
 TIMEOUT_S: Final = 60.0
 PRINTED_URL: Final = "http://localhost:5000"
 
 UUIDGEN: Final = "uuidgen() { python3 -c 'import uuid; print(uuid.uuid4())'; }\n"
-"""For machines without it: the document's commands count on it."""
+"""For machines without it: the document's commands need it."""
 
 STATUS: Final = """\
 curl() { command curl -s -w '\\n%{http_code}' "$@"; }
 """
-"""The answer's status on a last line of its own; nothing else of curl's behaviour is changed."""
+"""Prints the answer's status on a separate last line; curl's behaviour is otherwise unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,13 @@ class Printed:
     body: dict[str, Any]
 
 
-def paste(house: House, command: str, report: Report) -> Printed:
-    """The answer to one curl command of a document; its host is replaced where the demo has another. Raises Difference."""
+def paste(client: GatewayClient, command: str, report: Report) -> Printed:
+    """The answer to one curl command of a document; its host is replaced where the demo has another. Raises
+    Difference."""
     if shutil.which("uuidgen") is None and "uuidgen" in command:
-        report.say("(this machine has no uuidgen: python3 stands in for it)")
+        report.say("(this machine has no uuidgen, so python3 is used instead)")
         command = UUIDGEN + command
-    script = STATUS + command.replace(PRINTED_URL, house.url)
+    script = STATUS + command.replace(PRINTED_URL, client.url)
     try:
         done = subprocess.run(
             ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=TIMEOUT_S

@@ -1,4 +1,4 @@
-"""Document 000: a payment between two users, a batch, and the three errors a client must be able to read."""
+"""Document 000: a payment between two users, a batch, and the three errors that a client must handle."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import requests
 
-from tour.house import House, error_code
+from tour.client import GatewayClient, error_code
 from tour.live import Watcher, watching
-from tour.people import User, newcomer, sign_in, verify_identity
 from tour.report import Difference, Report
+from tour.users import User, new_user, sign_in, verify_identity
 
 TITLE: Final = "Document 000: paying from wallet to wallet"
 
@@ -29,7 +29,7 @@ TOP_UP: Final = Decimal("1000.00")
 MAX_ATTEMPTS: Final = 10
 POLL_S: Final = 2.0
 
-READINGS: Final = {
+ERROR_TEXTS: Final = {
     "INSUFFICIENT_BALANCE": "Error: Not enough funds in wallet",
     "KYC_REQUIRED": "Error: KYC verification required before making payments",
     "DAILY_LIMIT_EXCEEDED": "Error: Daily transaction limit exceeded",
@@ -37,31 +37,31 @@ READINGS: Final = {
 """Error code → what the document's error handling prints."""
 
 
-def play(house: House, report: Report) -> None:
+def play(client: GatewayClient, report: Report) -> None:
     """Raises Difference when it cannot go on."""
-    sender, bob = _people(house, report)
-    with watching(house.url, sender.token) as at_sender, watching(house.url, bob.token) as at_bob:
+    sender, bob = _sign_in(client, report)
+    with watching(client.url, sender.token) as at_sender, watching(client.url, bob.token) as at_bob:
         before = sender.balance(), bob.balance()
         report.step("Creating a payment")
         payment_id, started = _create(sender, report)
-        report.step("Watching it live")
+        report.step("Receiving its pushes")
         _watch(payment_id, report, at_sender=at_sender, at_bob=at_bob, started=started)
-    report.step("Monitoring it by REST")
+    report.step("Polling its status")
     _monitor(sender, payment_id, report)
-    report.step("Verifying the balances")
+    report.step("Checking the balances")
     report.expect("the sender's change", sender.balance() - before[0], Decimal("-100.00"))
     report.expect("bob's change", bob.balance() - before[1], Decimal("100.00"))
     report.step("Sending a batch")
     _send_batch(sender, report)
     report.step("Sending one payment twice with the same Idempotency-Key")
     _send_twice(sender, bob, report)
-    _provoke_errors(house, report)
+    _cause_errors(client, report)
 
 
-def _people(house: House, report: Report) -> tuple[User, User]:
+def _sign_in(client: GatewayClient, report: Report) -> tuple[User, User]:
     report.step("Signing in and checking the sender's balance")
-    sender = sign_in(house, "sender@example.com", wallet_id="acc_sender_123")
-    bob = sign_in(house, "bob@example.com", wallet_id="acc_recipient_456")
+    sender = sign_in(client, "sender@example.com", wallet_id="acc_sender_123")
+    bob = sign_in(client, "bob@example.com", wallet_id="acc_recipient_456")
     if sender.balance() < NEEDED:
         report.say(f"The sender has ${sender.balance()}: depositing ${TOP_UP} first.")
         sender.deposit(TOP_UP)
@@ -70,7 +70,7 @@ def _people(house: House, report: Report) -> tuple[User, User]:
 
 
 def _create(sender: User, report: Report) -> tuple[str, float]:
-    """The payment's id, and when it was asked for."""
+    """The payment's id, and when it was requested."""
     started = time.monotonic()
     answer = sender.pay(
         "bob@example.com", AMOUNT, currency="USD", description="Dinner payment",
@@ -89,7 +89,9 @@ def _watch(payment_id: str, report: Report, *, at_sender: Watcher, at_bob: Watch
     for who, watcher in (("the sender's", at_sender), ("bob's", at_bob)):
         steps = watcher.steps_of(payment_id, until="wallet_payment.completed")
         for step in steps:
-            report.say(f"{who} room, {(step.at - started) * 1000:.0f} ms after asking: {step.event_type}")
+            report.say(
+                f"{who} room, {(step.at - started) * 1000:.0f} ms after the request: {step.event_type}"
+            )
         seen = " → ".join(step.event_type for step in steps)
         report.expect(f"{who} steps", seen, "wallet_payment.pending → wallet_payment.completed")
         report.expect(f"{who} amount", steps[-1].transaction["amount"], AMOUNT)
@@ -123,7 +125,7 @@ def _send_twice(sender: User, bob: User, report: Report) -> None:
     first = sender.pay(bob.email, 1.00, key=key)
     again = sender.pay(bob.email, 1.00, key=key)
     report.expect("the second answer", _facts(again), _facts(first))
-    report.expect("it says so", again.headers.get("Idempotent-Replayed"), "true")
+    report.expect("its Idempotent-Replayed header", again.headers.get("Idempotent-Replayed"), "true")
     report.expect("bob's change", bob.balance() - before, Decimal("1.00"))
     other = sender.pay(bob.email, 2.00, key=key)
     report.expect("another amount with the same key", error_code(other), "IDEMPOTENCY_KEY_REUSED")
@@ -133,15 +135,15 @@ def _facts(answer: requests.Response) -> tuple[int, Any]:
     return answer.status_code, answer.json().get("payment_id")
 
 
-def _provoke_errors(house: House, report: Report) -> None:
-    """By a new user, so that the demo users' limits are not used up."""
-    report.step("Provoking INSUFFICIENT_BALANCE: a new user pays from an empty wallet")
-    user = newcomer(house)
+def _cause_errors(client: GatewayClient, report: Report) -> None:
+    """With a new user, so that the demo users' spending limits are not used up."""
+    report.step("Causing INSUFFICIENT_BALANCE: a new user pays from an empty wallet")
+    user = new_user(client)
     _expect_refusal(user.pay("bob@example.com", 50.00), 400, "INSUFFICIENT_BALANCE", report)
-    report.step("Provoking KYC_REQUIRED: with money, but more than an unverified user may send")
+    report.step("Causing KYC_REQUIRED: the amount exceeds an unverified user's limit")
     user.deposit(Decimal("10500.00"))
     _expect_refusal(user.pay("bob@example.com", 150.00), 403, "KYC_REQUIRED", report)
-    report.step("Provoking DAILY_LIMIT_EXCEEDED: verified, but too much for one day")
+    report.step("Causing DAILY_LIMIT_EXCEEDED: the amount exceeds a verified user's daily limit")
     status = verify_identity(user)
     report.expect("verification", (status["status"], status["verification_level"]), ("verified", "tier_2"))
     report.expect("the first payment of the day", user.pay("bob@example.com", 150.00).status_code, 201)
@@ -150,14 +152,14 @@ def _provoke_errors(house: House, report: Report) -> None:
 
 def _expect_refusal(answer: requests.Response, status: int, code: str, report: Report) -> None:
     report.expect("HTTP status and code", (answer.status_code, error_code(answer)), (status, code))
-    report.expect("the document's error handling prints", read_error(answer), READINGS[code])
+    report.expect("the document's error handling prints", read_error(answer), ERROR_TEXTS[code])
 
 
 def read_error(answer: requests.Response) -> str:
-    """What the document's error handling makes of an answer."""
+    """The text that the document's error handling prints for an answer."""
     try:
         answer.raise_for_status()
     except requests.HTTPError:
         body = answer.json()
-        return READINGS.get(body.get("error", {}).get("code"), f"Error: {body}")
+        return ERROR_TEXTS.get(body.get("error", {}).get("code"), f"Error: {body}")
     return "no error"

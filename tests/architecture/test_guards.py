@@ -21,10 +21,10 @@ PUBLIC_ROUTES = {
     "/api/v1/webhooks/<provider:provider>", "/api/v1/webhooks/<provider:provider>/<token:token>",
     "/payments/<uuid:payment_id>/return", "/payments/return.css",
 }  # fmt: skip
-"""A route that anybody may call is added here too, on purpose."""
+"""A public route must be added here too, on purpose."""
 
 EXAMPLES = {"<pmt": "pmt_x", "<uuid": "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"}
-"""What a path may hold where its rule names a kind of id; elsewhere `x` will do."""
+"""What a path may hold where its rule names a kind of id; otherwise `x`."""
 
 
 def test_every_route_has_a_guard_in_the_table(app: Flask) -> None:
@@ -47,7 +47,7 @@ def test_guards_that_look_up_no_session_are_only_on_paying_routes(app: Flask) ->
     assert paths == {"/api/v1/payments", "/api/v1/payments/batch"} and len(routes) == len(paths)
 
 
-def test_every_guarded_route_answers_401_to_nobody(app: Flask, client: FlaskClient) -> None:
+def test_guarded_route_without_credential_answers_401(app: Flask, client: FlaskClient) -> None:
     known = policies(app)
     for rule in app.url_map.iter_rules():
         if known[rule.endpoint].guard is PUBLIC:
@@ -59,7 +59,7 @@ def test_every_guarded_route_answers_401_to_nobody(app: Flask, client: FlaskClie
             assert answer.status_code == 401, f"{method} {path} answered {answer.status_code}"
 
 
-def test_a_route_put_in_past_the_table_is_found_and_stays_shut(settings: dict[str, str]) -> None:
+def test_route_missing_from_the_table_is_found_and_refused(settings: dict[str, str]) -> None:
     app = create_app(settings)
     app.add_url_rule("/loose", "loose", lambda: "open")
     assert "loose" not in policies(app)

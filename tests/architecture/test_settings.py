@@ -32,7 +32,7 @@ def _example() -> dict[str, str]:
     return {name: value for name, _, value in lines}
 
 
-def test_the_example_is_complete_both_ways() -> None:
+def test_example_and_settings_list_the_same_names() -> None:
     assert set(_example()) - COMPOSE_ONLY == {setting.name for setting in SETTINGS}
 
 

@@ -1,4 +1,4 @@
-"""House rules about the text of the sources."""
+"""Stack rules about the text of the sources."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_error_is_swallowed_silently() -> None:
     assert silent == []
 
 
-def test_nothing_is_left_to_do() -> None:
+def test_no_todo_comments() -> None:
     words = ("TO" + "DO", "FIX" + "ME", "HAC" + "K:")
     found = [
         f"{path.relative_to(ROOT)}: {word}"
@@ -48,7 +48,7 @@ def test_nothing_is_left_to_do() -> None:
     assert found == []
 
 
-def test_every_module_says_what_it_is() -> None:
+def test_every_module_has_a_docstring() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in _files("app", "launcher")

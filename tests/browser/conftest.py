@@ -1,4 +1,4 @@
-"""A running demo with a shop in it, and customers who sit in front of Chromium."""
+"""A running demo with a merchant, and customers who use Chromium."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from app import create_app
 from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
 from tests.support.browser import Visitor, find_chromium
-from tests.support.house import House, running_house
-from tests.support.tenants import fund_shop, make_shop
+from tests.support.stack import Stack, running_stack
+from tests.support.tenants import fund_merchant, make_merchant
 from tests.support.waiting import wait_until
 
 CUSTOMER = {"phone": "+254708374149", "email": "jane@example.com", "name": "Jane Roe"}
 
 
 @dataclass(frozen=True)
-class Shop:
-    """A merchant's backend: orders payments, hears how they stand, and knows what each provider's book says."""
+class MerchantClient:
+    """A merchant's backend: it requests payments, reads their statuses, and knows each provider's book."""
 
-    house: House
+    stack: Stack
     headers: dict[str, str] = field(repr=False)
 
-    def orders(self, provider: str, amount: str, currency: str, **more: Any) -> dict[str, Any]:
+    def initialize(self, provider: str, amount: str, currency: str, **more: Any) -> dict[str, Any]:
         """A payment that waits for its customer."""
         body = {"provider": provider, "amount": amount, "currency": currency, "customer": CUSTOMER} | more
         answer = requests.post(
-            f"{self.house.url}/api/v1/payments/initialize",
+            f"{self.stack.url}/api/v1/payments/initialize",
             json=body,
             headers=self.headers | {"Idempotency-Key": str(uuid.uuid4())},
             timeout=30,
@@ -45,21 +45,21 @@ class Shop:
         assert payment["status"] == "processing", payment
         return payment
 
-    def refunds(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a refund of the whole payment."""
+    def refund(self, payment: dict[str, Any]) -> dict[str, Any]:
+        """Refund the whole payment; the refund."""
         answer = requests.post(
-            f"{self.house.url}/api/v1/payments/{payment['id']}/refund",
+            f"{self.stack.url}/api/v1/payments/{payment['id']}/refund",
             headers=self.headers | {"Idempotency-Key": str(uuid.uuid4())},
             timeout=30,
         )
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()["data"]
-        return told
+        refund: dict[str, Any] = answer.json()["data"]
+        return refund
 
     def refund_of(self, payment: dict[str, Any]) -> dict[str, Any]:
-        """How the payment's only refund stands."""
+        """The payment's only refund."""
         answer = requests.get(
-            f"{self.house.url}/api/v1/payments/{payment['id']}/refunds", headers=self.headers, timeout=30
+            f"{self.stack.url}/api/v1/payments/{payment['id']}/refunds", headers=self.headers, timeout=30
         )
         assert answer.status_code == 200, answer.text
         (refund,) = answer.json()["data"]
@@ -68,14 +68,14 @@ class Shop:
 
     def payment(self, payment_id: str) -> dict[str, Any]:
         answer = requests.get(
-            f"{self.house.url}/api/v1/payments/{payment_id}", headers=self.headers, timeout=30
+            f"{self.stack.url}/api/v1/payments/{payment_id}", headers=self.headers, timeout=30
         )
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()["data"]
         return found
 
-    def hears(self, payment: dict[str, Any], *words: str) -> dict[str, Any]:
-        """The payment as the gateway tells it, once its status is one of these."""
+    def wait_for_status(self, payment: dict[str, Any], *words: str) -> dict[str, Any]:
+        """The payment, once its status is one of these."""
 
         def ended() -> dict[str, Any] | None:
             found = self.payment(payment["id"])
@@ -84,23 +84,23 @@ class Shop:
         return wait_until(ended, f"the payment is {' or '.join(words)}", every_s=0.1)
 
     def return_page(self, payment: dict[str, Any]) -> str:
-        return f"{self.house.url}/payments/{payment['id']}/return"
+        return f"{self.stack.url}/payments/{payment['id']}/return"
 
-    def takings(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
-        """What the provider's own book says it has collected so far; kind `refund`: what it gave back."""
-        book = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=30).json()
+    def provider_total(self, provider: str, currency: str, kind: str = "charge") -> Decimal:
+        """The total that the provider's book has collected so far; kind `refund`: refunded."""
+        book = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30).json()
         return Decimal(book["totals"].get(currency, {}).get(kind, "0"))
 
     def control(self, wanted: dict[str, Any]) -> None:
         """Set something in the sandbox."""
-        answer = requests.post(f"{self.house.sandbox_url}/sandbox/control", json=wanted, timeout=30)
+        answer = requests.post(f"{self.stack.sandbox_url}/sandbox/control", json=wanted, timeout=30)
         assert answer.status_code == 200, answer.text
 
     def quiet(self) -> None:
         """Until the simulators have nothing under way."""
 
         def is_quiet() -> bool:
-            answer = requests.get(f"{self.house.sandbox_url}/sandbox/waiting", timeout=30)
+            answer = requests.get(f"{self.stack.sandbox_url}/sandbox/waiting", timeout=30)
             return bool(answer.json()["due_soon"] == 0)
 
         wait_until(is_quiet, "the simulators are quiet", every_s=0.05)
@@ -108,7 +108,7 @@ class Shop:
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Debian's browser. It finds no name and so reaches nobody but this machine."""
+    """Debian's browser. It resolves no host names, so it reaches this machine only."""
     program = find_chromium()
     if program is None:
         pytest.skip("no Chromium: install it, on Debian with 'apt-get install chromium'")
@@ -122,41 +122,41 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def house(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    """A demo in which nobody pays by himself."""
+def stack(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A demo without simulated customers (autopay is off)."""
     postgres, redis_server = servers.postgres(), servers.new_redis()
-    database, folder = servers.new_database(), tmp_path_factory.mktemp("house")
+    database, folder = servers.new_database(), tmp_path_factory.mktemp("stack")
     environment = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), mode="demo",
         var_dir=folder / "files", SANDBOX_AUTOPAY_S="off", REALTIME="embedded",
     )  # fmt: skip
-    # The house makes up the sandbox's own addresses.
+    # The stack has its own simulators.
     del environment["SANDBOX_URL"]
     try:
-        with running_house(environment, folder, processes=("sandbox", "app", "relay", "worker")) as house:
-            yield house
+        with running_stack(environment, folder, processes=("sandbox", "web", "relay", "worker")) as stack:
+            yield stack
     finally:
         redis_server.destroy()
 
 
 @pytest.fixture(scope="package")
-def shop(house: House) -> Shop:
-    app = create_app(house.environment | {"LOG_LEVEL": "WARNING"})
-    merchant = make_shop(app)
+def merchant(stack: Stack) -> MerchantClient:
+    app = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
+    created = make_merchant(app)
     for currency in ("USD", "KES"):
-        # Refunds give back what came in before fees.
-        fund_shop(app, merchant, 10_000_00, currency=currency)
-    return Shop(house, merchant.headers)
+        # Refunds include the fees.
+        fund_merchant(app, created, 10_000_00, currency=currency)
+    return MerchantClient(stack, created.headers)
 
 
 MakeVisitor = Callable[..., Visitor]
 
 
 @pytest.fixture
-def make_visitor(chromium: Browser, house: House) -> Iterator[MakeVisitor]:
-    """`make_visitor(**context)`: someone with a browser window of his own; afterwards nothing may have gone wrong in it."""
+def make_visitor(chromium: Browser, stack: Stack) -> Iterator[MakeVisitor]:
+    """`make_visitor(**context)`: a user with a browser window; at the end the window must have recorded no faults."""
     visitors: list[Visitor] = []
-    hosts = frozenset(urlsplit(url).netloc for url in (house.url, house.sandbox_url))
+    hosts = frozenset(urlsplit(url).netloc for url in (stack.url, stack.sandbox_url))
 
     def make(*, may_hold_styles: bool = False, **options: Any) -> Visitor:
         page = chromium.new_context(**options).new_page()

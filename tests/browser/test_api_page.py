@@ -9,7 +9,8 @@ from typing import Any
 from playwright.sync_api import Locator, Page
 
 from app.http.guards import API_KEY_HEADER
-from tests.browser.conftest import MakeVisitor, Shop
+from tests.browser.conftest import MakeVisitor, MerchantClient
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 BODY = {
@@ -21,11 +22,11 @@ BODY = {
 
 
 def test_a_merchant_initializes_and_refunds_with_a_fresh_key_each_time(
-    shop: Shop, make_visitor: MakeVisitor
+    merchant: MerchantClient, stack: Stack, make_visitor: MakeVisitor
 ) -> None:
     page = make_visitor(may_hold_styles=True).page
-    page.goto(f"{shop.house.url}/docs")
-    _authorize(page, shop.headers[API_KEY_HEADER])
+    page.goto(f"{stack.url}/docs")
+    _authorize(page, merchant.headers[API_KEY_HEADER])
     initialize = _tried(page, "/api/v1/payments/initialize")
     first_key = _key(initialize)
     initialize.locator("textarea").fill(json.dumps(BODY))
@@ -41,14 +42,18 @@ def test_a_merchant_initializes_and_refunds_with_a_fresh_key_each_time(
     refunded = _executed(refund)
     assert refunded["id"] == first["id"]
     wait_until(
-        lambda: shop.payment(first["id"])["status"] == "partially_refunded", "the refund is done", every_s=0.2
+        lambda: merchant.payment(first["id"])["status"] == "partially_refunded",
+        "the refund is done",
+        every_s=0.2,
     )
 
 
-def test_keys_are_made_without_a_secure_context_too(shop: Shop, make_visitor: MakeVisitor) -> None:
+def test_keys_are_made_without_a_secure_context_too(
+    merchant: MerchantClient, stack: Stack, make_visitor: MakeVisitor
+) -> None:
     page = make_visitor(may_hold_styles=True).page
     page.add_init_script("Object.defineProperty(crypto, 'randomUUID', {value: undefined})")
-    page.goto(f"{shop.house.url}/docs")
+    page.goto(f"{stack.url}/docs")
     key = uuid.UUID(_key(_tried(page, "/api/v1/payments/initialize")))
     assert key.version == 4 and key.variant == uuid.RFC_4122
 

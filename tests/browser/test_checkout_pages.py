@@ -1,4 +1,4 @@
-"""Every hosted page, clicked by a person from `payment_url` to what the merchant hears."""
+"""Every hosted page in a browser, from `payment_url` to the status that the merchant reads."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ from decimal import Decimal
 
 import pytest
 
-from tests.browser.conftest import Shop
+from tests.browser.conftest import MerchantClient
 from tests.support.browser import Visitor
 
 
-def test_stripe_takes_a_good_card(shop: Shop, customer: Visitor) -> None:
-    payment = shop.orders("stripe", "50.00", "USD")
+def test_stripe_takes_a_good_card(merchant: MerchantClient, customer: Visitor) -> None:
+    payment = merchant.initialize("stripe", "50.00", "USD")
     customer.opens(payment["payment_url"])
     customer.sees("50.00 USD")
     customer.presses("Pay 50.00 USD")
-    customer.is_at(shop.return_page(payment))
+    customer.is_at(merchant.return_page(payment))
     customer.sees("Thank you")
-    assert shop.hears(payment, "completed")["amount"] == "50.00"
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "50.00"
 
 
-def test_stripe_declines_a_card_and_takes_the_next(shop: Shop, customer: Visitor) -> None:
-    before = shop.takings("stripe", "USD")
-    payment = shop.orders("stripe", "51.00", "USD")
+def test_stripe_declines_a_card_and_takes_the_next(merchant: MerchantClient, customer: Visitor) -> None:
+    before = merchant.provider_total("stripe", "USD")
+    payment = merchant.initialize("stripe", "51.00", "USD")
     customer.opens(payment["payment_url"])
     customer.types("Card number", "4000 0000 0000 9995")
     customer.presses("Pay 51.00 USD")
     customer.sees("Your card has insufficient funds.")
-    assert shop.takings("stripe", "USD") == before
+    assert merchant.provider_total("stripe", "USD") == before
     customer.types("Card number", "4242 4242 4242 4242")
     customer.presses("Pay 51.00 USD")
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, "completed")
-    assert shop.takings("stripe", "USD") - before == Decimal("51.00")
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, "completed")
+    assert merchant.provider_total("stripe", "USD") - before == Decimal("51.00")
 
 
-def test_stripe_asks_the_bank(shop: Shop, customer: Visitor) -> None:
-    payment = shop.orders("stripe", "52.00", "USD")
+def test_stripe_asks_the_bank(merchant: MerchantClient, customer: Visitor) -> None:
+    payment = merchant.initialize("stripe", "52.00", "USD")
     customer.opens(payment["payment_url"])
     for answer in ("Fail authentication", "Complete authentication"):
         customer.types("Card number", "4000 0027 6000 3184")
@@ -45,14 +45,14 @@ def test_stripe_asks_the_bank(shop: Shop, customer: Visitor) -> None:
         customer.presses(answer)
         if answer.startswith("Fail"):
             customer.sees("has failed authentication")
-            shop.quiet()
-            assert shop.payment(payment["id"])["status"] == "processing"
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, "completed")
+            merchant.quiet()
+            assert merchant.payment(payment["id"])["status"] == "processing"
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, "completed")
 
 
-def test_chapa_takes_a_wallet_with_its_code(shop: Shop, customer: Visitor) -> None:
-    payment = shop.orders("chapa", "500.00", "ETB")
+def test_chapa_takes_a_wallet_with_its_code(merchant: MerchantClient, customer: Visitor) -> None:
+    payment = merchant.initialize("chapa", "500.00", "ETB")
     customer.opens(payment["payment_url"])
     customer.chooses("Wallet", "telebirr")
     customer.types("Phone number", "0900123456")
@@ -62,36 +62,36 @@ def test_chapa_takes_a_wallet_with_its_code(shop: Shop, customer: Visitor) -> No
     customer.sees("That code is not right.")
     customer.types("Code", "12345")
     customer.presses("Confirm")
-    customer.is_at(shop.return_page(payment))
-    assert shop.hears(payment, "completed")["amount"] == "500.00"
+    customer.is_at(merchant.return_page(payment))
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "500.00"
 
 
 @pytest.mark.parametrize(
     ("card", "status"), [("4242 4242 4242 4242", "completed"), ("4000 0000 0000 0002", "failed")]
 )
-def test_chapa_reads_a_card(shop: Shop, customer: Visitor, card: str, status: str) -> None:
-    payment = shop.orders("chapa", "501.00", "ETB")
+def test_chapa_reads_a_card(merchant: MerchantClient, customer: Visitor, card: str, status: str) -> None:
+    payment = merchant.initialize("chapa", "501.00", "ETB")
     customer.opens(payment["payment_url"])
     customer.types("Card number", card)
     customer.presses("Pay by card")
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, status)
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, status)
 
 
-def test_chapa_is_cancelled(shop: Shop, customer: Visitor) -> None:
-    before = shop.takings("chapa", "ETB")
-    payment = shop.orders("chapa", "502.00", "ETB")
+def test_chapa_is_cancelled(merchant: MerchantClient, customer: Visitor) -> None:
+    before = merchant.provider_total("chapa", "ETB")
+    payment = merchant.initialize("chapa", "502.00", "ETB")
     customer.opens(payment["payment_url"])
     customer.presses("Cancel the payment")
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, "failed", "cancelled")
-    customer.opens(shop.return_page(payment))
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, "failed", "cancelled")
+    customer.opens(merchant.return_page(payment))
     customer.sees("The payment has failed")
-    assert shop.takings("chapa", "ETB") == before
+    assert merchant.provider_total("chapa", "ETB") == before
 
 
-def test_paystack_asks_for_pin_and_code(shop: Shop, customer: Visitor) -> None:
-    payment = shop.orders("paystack", "5000.00", "NGN")
+def test_paystack_asks_for_pin_and_code(merchant: MerchantClient, customer: Visitor) -> None:
+    payment = merchant.initialize("paystack", "5000.00", "NGN")
     customer.opens(payment["payment_url"])
     customer.types("Card number", "5060 6666 6666 6666 666")
     customer.types("CVV", "123")
@@ -100,13 +100,13 @@ def test_paystack_asks_for_pin_and_code(shop: Shop, customer: Visitor) -> None:
     customer.presses("Continue")
     customer.types("One-time code", "123456")
     customer.presses("Continue")
-    customer.is_at(shop.return_page(payment))
-    assert shop.hears(payment, "completed")["amount"] == "5000.00"
+    customer.is_at(merchant.return_page(payment))
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "5000.00"
 
 
-def test_paystack_takes_another_card_after_a_wrong_pin(shop: Shop, customer: Visitor) -> None:
-    before = shop.takings("paystack", "NGN")
-    payment = shop.orders("paystack", "5001.00", "NGN")
+def test_paystack_takes_another_card_after_a_wrong_pin(merchant: MerchantClient, customer: Visitor) -> None:
+    before = merchant.provider_total("paystack", "NGN")
+    payment = merchant.initialize("paystack", "5001.00", "NGN")
     customer.opens(payment["payment_url"])
     customer.types("Card number", "507850785078507812")
     customer.types("CVV", "081")
@@ -117,67 +117,69 @@ def test_paystack_takes_another_card_after_a_wrong_pin(shop: Shop, customer: Vis
     customer.types("Card number", "4084 0840 8408 4081")
     customer.types("CVV", "408")
     customer.presses("Pay by card")
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, "completed")
-    assert shop.takings("paystack", "NGN") - before == Decimal("5001.00")
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, "completed")
+    assert merchant.provider_total("paystack", "NGN") - before == Decimal("5001.00")
 
 
-def test_paystack_takes_mobile_money(shop: Shop, customer: Visitor) -> None:
-    payment = shop.orders("paystack", "700.00", "KES")
+def test_paystack_takes_mobile_money(merchant: MerchantClient, customer: Visitor) -> None:
+    payment = merchant.initialize("paystack", "700.00", "KES")
     customer.opens(payment["payment_url"])
     customer.types("Phone number", "+254710000000")
     customer.presses("Pay by M-PESA")
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, "completed")
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, "completed")
 
 
-def test_paystack_lets_a_customer_leave_and_pay_after_all(shop: Shop, customer: Visitor) -> None:
-    payment = shop.orders("paystack", "5002.00", "NGN")
+def test_paystack_lets_a_customer_leave_and_pay_after_all(
+    merchant: MerchantClient, customer: Visitor
+) -> None:
+    payment = merchant.initialize("paystack", "5002.00", "NGN")
     customer.opens(payment["payment_url"])
     customer.presses("Cancel")
-    customer.is_at(shop.return_page(payment))
+    customer.is_at(merchant.return_page(payment))
     customer.sees("is being processed")
     customer.opens(payment["payment_url"])
     customer.presses("Pay from the test bank")
-    customer.is_at(shop.return_page(payment))
-    shop.hears(payment, "completed")
+    customer.is_at(merchant.return_page(payment))
+    merchant.wait_for_status(payment, "completed")
 
 
 @pytest.mark.parametrize("method", ["Visa (card)", "MpesaKE (mobile money)"])
-def test_pesapal_takes(shop: Shop, customer: Visitor, method: str) -> None:
-    payment = shop.orders("pesapal", "800.00", "KES")
+def test_pesapal_takes(merchant: MerchantClient, customer: Visitor, method: str) -> None:
+    payment = merchant.initialize("pesapal", "800.00", "KES")
     customer.opens(payment["payment_url"])
     customer.chooses("Pay with", method)
     customer.presses("Pay 800.00 KES")
-    customer.is_at(shop.return_page(payment))
-    assert shop.hears(payment, "completed")["amount"] == "800.00"
+    customer.is_at(merchant.return_page(payment))
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "800.00"
 
 
-def test_pesapal_is_cancelled(shop: Shop, customer: Visitor) -> None:
-    before = shop.takings("pesapal", "KES")
-    payment = shop.orders("pesapal", "801.00", "KES")
+def test_pesapal_is_cancelled(merchant: MerchantClient, customer: Visitor) -> None:
+    before = merchant.provider_total("pesapal", "KES")
+    payment = merchant.initialize("pesapal", "801.00", "KES")
     customer.opens(payment["payment_url"])
     customer.presses("Cancel")
-    customer.is_at(shop.return_page(payment))
-    shop.quiet()
-    assert shop.takings("pesapal", "KES") == before
-    assert shop.payment(payment["id"])["status"] != "completed"
+    customer.is_at(merchant.return_page(payment))
+    merchant.quiet()
+    assert merchant.provider_total("pesapal", "KES") == before
+    assert merchant.payment(payment["id"])["status"] != "completed"
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack", "pesapal"])
-def test_a_page_is_good_for_one_payment(shop: Shop, customer: Visitor, provider: str) -> None:
+def test_a_page_is_good_for_one_payment(merchant: MerchantClient, customer: Visitor, provider: str) -> None:
     currency, button = {
         "stripe": ("USD", "Pay"),
         "chapa": ("ETB", "Pay by wallet"),
         "paystack": ("NGN", "Pay from the test bank"),
         "pesapal": ("KES", "Pay"),
     }[provider]
-    payment = shop.orders(provider, "900.00", currency)
+    payment = merchant.initialize(provider, "900.00", currency)
     customer.opens(payment["payment_url"])
     customer.presses(button, exact=False)
     if provider == "chapa":
         customer.types("Code", "12345")
         customer.presses("Confirm")
-    shop.hears(payment, "completed")
+    merchant.wait_for_status(payment, "completed")
     customer.opens(payment["payment_url"])
     assert customer.page.get_by_role("button").count() == 0, "a paid page still offers to pay"

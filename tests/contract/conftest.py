@@ -1,4 +1,5 @@
-"""A whole demo: web, relay, worker and simulators on servers of their own, for documents', README's and tour's commands."""
+"""A whole demo: web, relay, worker and simulators on servers of their own, for documents', README's and tour's
+commands."""
 
 from __future__ import annotations
 
@@ -11,42 +12,43 @@ from pathlib import Path
 import pytest
 
 from launcher.embedded import APPLICATION, OWNER
+from launcher.paths import PROJECT
 from tests.support import servers
-from tests.support.house import PROJECT, House, running_house
+from tests.support.stack import Stack, running_stack
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     postgres, redis_server = servers.postgres(), servers.new_redis()
-    database, folder = servers.new_database(), tmp_path_factory.mktemp("house")
+    database, folder = servers.new_database(), tmp_path_factory.mktemp("stack")
     environment = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), mode="demo",
         var_dir=folder / "files", KYC_AUTO_VERIFY_S="0.2", SANDBOX_AUTOPAY_S="0.5", LOG_LEVEL="INFO",
     )  # fmt: skip
-    del environment["SANDBOX_URL"]  # the house knows where its own is
+    del environment["SANDBOX_URL"]  # the stack has its own simulators
     try:
-        with running_house(environment, folder, processes=("app", "relay", "worker", "sandbox")) as house:
-            yield house
+        with running_stack(environment, folder, processes=("web", "relay", "worker", "sandbox")) as stack:
+            yield stack
     finally:
         redis_server.destroy()
 
 
 @pytest.fixture
-def demo(house: House) -> House:
-    """The house with the demo data as on the first day."""
-    _flask(house, "demo", "reset")
-    return house
+def demo(stack: Stack) -> Stack:
+    """The stack with the initial demo data."""
+    stack.flask("demo", "reset")
+    return stack
 
 
 @pytest.fixture(scope="session")
-def merchant(house: House) -> House:
-    """The house with the demo's merchant, whatever others have left there."""
-    _flask(house, "demo", "load")
-    return house
+def merchant(stack: Stack) -> Stack:
+    """The stack with the demo's merchant, whatever data earlier tests have left there."""
+    stack.flask("demo", "load")
+    return stack
 
 
-def _flask(house: House, *command: str) -> None:
-    subprocess.run(["flask", *command], cwd=PROJECT, env=house.environment, check=True, capture_output=True)
+def _flask(stack: Stack, *command: str) -> None:
+    subprocess.run(["flask", *command], cwd=PROJECT, env=stack.environment, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +66,7 @@ def uuidgen(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
 
 
 @pytest.fixture
-def shell(house: House, uuidgen: Path | None) -> dict[str, str]:
+def shell(stack: Stack, uuidgen: Path | None) -> dict[str, str]:
     """The environment of a shell that documents' commands are pasted into."""
-    path = house.environment["PATH"]
-    return house.environment | {"PATH": f"{uuidgen}{os.pathsep}{path}" if uuidgen else path}
+    path = stack.environment["PATH"]
+    return stack.environment | {"PATH": f"{uuidgen}{os.pathsep}{path}" if uuidgen else path}

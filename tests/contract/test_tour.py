@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
-from tests.support.house import PROJECT, House, free_port
+from launcher.addresses import free_port
+from launcher.paths import PROJECT
+from tests.support.stack import Stack
 from tour import wallet
-from tour.house import House as RunningHouse
-from tour.people import sign_in
+from tour.client import GatewayClient
 from tour.report import Difference, Report
+from tour.users import sign_in
 
 
 def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
@@ -26,8 +28,8 @@ def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedP
 
 
 @pytest.mark.timeout(240)
-def test_it_can_be_taken_again_and_again(demo: House) -> None:
-    sender = sign_in(RunningHouse(demo.url), "sender@example.com", wallet_id="acc_sender_123")
+def test_tour_can_be_repeated(demo: Stack) -> None:
+    sender = sign_in(GatewayClient(demo.url), "sender@example.com", wallet_id="acc_sender_123")
     assert (
         sender.pay("alice@example.com", 700.00).status_code == 201
     )  # so that the tour must top the sender up
@@ -37,21 +39,21 @@ def test_it_can_be_taken_again_and_again(demo: House) -> None:
         assert "All as the documents say" in done.stdout
 
 
-def test_without_a_gateway_it_says_what_to_do() -> None:
+def test_tour_without_a_gateway_explains_what_to_do() -> None:
     done = tour(f"http://127.0.0.1:{free_port()}")
     assert done.returncode == 1
     assert "make run" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_gateway_that_dies_on_the_way_is_a_difference_and_no_traceback() -> None:
+def test_gateway_that_stops_during_the_tour_is_a_difference() -> None:
     with pytest.raises(Difference, match="POST /auth/login got no answer"):
-        wallet.play(RunningHouse(f"http://127.0.0.1:{free_port()}"), Report())
+        wallet.play(GatewayClient(f"http://127.0.0.1:{free_port()}"), Report())
 
 
-def test_every_difference_is_named_at_the_end(capsys) -> None:
+def test_report_lists_every_difference(capsys) -> None:
     report = Report()
-    report.chapter("A document")
+    report.document("A document")
     report.step("Paying")
     report.expect("HTTP status", 500, 201)
     report.expect("status", "pending", "pending")

@@ -1,4 +1,4 @@
-"""Running houses for tests that race and kill: real processes, several web workers, a database of their own."""
+"""Running stacks for tests that race and kill: real processes, several web workers, a database of their own."""
 
 from __future__ import annotations
 
@@ -13,81 +13,83 @@ from flask import Flask
 from app import create_app
 from app.extensions import db
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
-from tests.support import servers, soundness
-from tests.support.house import House, running_house
+from tests.support import invariants, servers
+from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 
 WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEVEL": "ERROR"}
 
 
 @dataclass(frozen=True)
-class Arena:
-    """A running house, and an application on the same database for making people and asking questions."""
+class StackWithApp:
+    """A running stack, and an application on the same database for creating users and for queries."""
 
-    house: House
+    processes: Stack
     app: Flask
     settings: dict[str, str]
 
     @property
     def url(self) -> str:
-        return self.house.url
+        return self.processes.url
 
     def reconnect(self) -> None:
-        """Let the test's own application forget its connections: Postgres was away."""
+        """Let the test's own application forget its connections: Postgres was down."""
         with self.app.app_context():
             db.engine.dispose()
             if engine := self.app.extensions.get("autocommit_engine"):
                 engine.dispose()
 
     def wait_for_more_payments(self, count: int) -> None:
-        """Until `count` more than now are booked: how far the traffic has come, whatever the machine's speed."""
+        """Until `count` more than now are posted: the progress of the traffic, whatever the machine's speed."""
 
-        def booked() -> int:
-            number: int = soundness.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
+        def payment_count() -> int:
+            number: int = invariants.query(self.app, "SELECT count(*) FROM wallet_payments")[0][0]
             return number
 
-        wanted = booked() + count
-        wait_until(lambda: booked() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
+        wanted = payment_count() + count
+        wait_until(lambda: payment_count() >= wanted, f"{count} more payments", timeout_s=60, every_s=0.05)
 
-    def assert_sound(self, *, timeout_s: float = 30.0) -> None:
-        """The books, the log and the answers are in order; no request met an error nobody had foreseen."""
-        soundness.assert_sound(self.app, timeout_s=timeout_s)
-        assert "unhandled" not in self.house.log("app").read_text(), "a 500 was answered"
+    def assert_invariants(self, *, timeout_s: float = 30.0) -> None:
+        """The ledger, the log and the answers are consistent; no request ended in an unexpected error."""
+        invariants.assert_invariants(self.app, timeout_s=timeout_s)
+        assert "unhandled" not in self.processes.log("web").read_text(), "a 500 was answered"
 
 
 @contextmanager
-def open_arena(
+def open_stack(
     postgres: EmbeddedPostgres, redis: EmbeddedRedis, folder: Path, **more: str
-) -> Iterator[Arena]:
-    """An arena on a fresh database of `postgres`."""
+) -> Iterator[StackWithApp]:
+    """A stack on a new database of `postgres`."""
     database = servers.new_database(postgres)
     settings = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(),
         var_dir=folder / "files", **(WEB | more),
     )  # fmt: skip
     app = create_app(settings)
-    with running_house(settings, folder) as house:
-        arena = Arena(house, app, settings)
-        yield arena
-    arena.reconnect()
+    with running_stack(settings, folder) as stack:
+        race_stack = StackWithApp(stack, app, settings)
+        yield race_stack
+    race_stack.reconnect()
 
 
 @pytest.fixture(scope="session")
-def shared_arena(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Arena]:
+def shared_stack(
+    redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[StackWithApp]:
     """For tests that race and leave every process as they found it."""
-    with open_arena(servers.postgres(), redis_server, tmp_path_factory.mktemp("house")) as arena:
-        yield arena
+    with open_stack(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as race_stack:
+        yield race_stack
 
 
 @pytest.fixture
-def arena(shared_arena: Arena) -> Iterator[Arena]:
-    """The same, proved sound after each test."""
-    yield shared_arena
-    shared_arena.assert_sound()
+def race_stack(shared_stack: StackWithApp) -> Iterator[StackWithApp]:
+    """The shared stack; its invariants are checked after each test."""
+    yield shared_stack
+    shared_stack.assert_invariants()
 
 
 @pytest.fixture
-def own_arena(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Arena]:
-    """One whose processes the test may kill."""
-    with open_arena(servers.postgres(), redis_server, tmp_path) as arena:
-        yield arena
+def own_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[StackWithApp]:
+    """A stack of the test's own, whose processes it may kill."""
+    with open_stack(servers.postgres(), redis_server, tmp_path) as race_stack:
+        yield race_stack

@@ -9,58 +9,58 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Arena
-from tests.support.crowd import Call, all_at_once
+from tests.faults.conftest import StackWithApp
 from tests.support.factories import make_user, make_wallet
-from tests.support.house import House
-from tests.support.soundness import query, wait_published
-from tests.support.town import Town
+from tests.support.invariants import query, wait_published
+from tests.support.simultaneous_requests import Call, send_simultaneously
+from tests.support.stack import Stack
 from tests.support.waiting import SLACK_S, wait_until
+from tests.support.wallet_load import WalletLoad
 
 
 @pytest.mark.slow
-def test_a_town_lives_on_while_web_and_relay_die(own_arena: Arena, tmp_path: Path) -> None:
-    town = Town(own_arena.app, own_arena.url, tmp_path, people=12, processes=3)
-    with town.living(least=90):
-        for name in ("relay", "app", "relay", "app", "app", "relay", "app"):
-            own_arena.wait_for_more_payments(40)
-            own_arena.house.kill(name)
-            own_arena.house.start(name)
-    assert town.operations >= 1_000
-    assert town.broken > 0, "nobody was hit by a kill"
+def test_wallet_load_survives_kills_of_web_and_relay(own_stack: StackWithApp, tmp_path: Path) -> None:
+    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=12, processes=3)
+    with load.running(least=90):
+        for name in ("relay", "web", "relay", "web", "web", "relay", "web"):
+            own_stack.wait_for_more_payments(40)
+            own_stack.processes.kill(name)
+            own_stack.processes.start(name)
+    assert load.operations >= 1_000
+    assert load.failed_connections > 0, "no request was interrupted by a kill"
     # The relay is back: every payment becomes final.
-    wait_published(own_arena.app)
-    own_arena.assert_sound(timeout_s=1)
-    town.assert_every_word_was_kept()
+    wait_published(own_stack.app)
+    own_stack.assert_invariants(timeout_s=1)
+    load.assert_answers_match_ledger()
 
 
-def test_a_standby_relay_takes_over(own_arena: Arena) -> None:
+def test_standby_relay_becomes_active(own_stack: StackWithApp) -> None:
     """Two relays, the active one is killed: the other publishes within seconds, and the log stays one chain."""
-    sender = make_user(own_arena.app)
+    sender = make_user(own_stack.app)
     source, target = (
-        make_wallet(own_arena.app, sender, balance="100"),
-        make_wallet(own_arena.app, make_user(own_arena.app)),
+        make_wallet(own_stack.app, sender, balance="100"),
+        make_wallet(own_stack.app, make_user(own_stack.app)),
     )
     body = {"amount": 1, "source_wallet_id": source, "destination": target}
     call = Call("/api/v1/payments", body, sender.access_token)
-    (own_arena.house.folder / "standby").mkdir()
-    standby = House(own_arena.house.environment, own_arena.house.folder / "standby")
+    (own_stack.processes.folder / "standby").mkdir()
+    standby = Stack(own_stack.processes.environment, own_stack.processes.folder / "standby")
 
     def relays() -> int:
         """Relays that are connected, the active one or not."""
         asked = "SELECT FROM pg_stat_activity WHERE application_name = 'malipo-relay' AND datname = current_database()"
-        return len(query(own_arena.app, asked))
+        return len(query(own_stack.app, asked))
 
     try:
         alone = relays()
         assert alone
         standby.start("relay")
         wait_until(lambda: relays() == 2 * alone, "the standby to stand by")
-        all_at_once(own_arena.url, [call] * 5)
-        wait_published(own_arena.app)
-        own_arena.house.kill("relay")
-        all_at_once(own_arena.url, [call] * 5)
-        wait_published(own_arena.app, timeout_s=5 + SLACK_S)
-        own_arena.assert_sound(timeout_s=1)
+        send_simultaneously(own_stack.url, [call] * 5)
+        wait_published(own_stack.app)
+        own_stack.processes.kill("relay")
+        send_simultaneously(own_stack.url, [call] * 5)
+        wait_published(own_stack.app, timeout_s=5 + SLACK_S)
+        own_stack.assert_invariants(timeout_s=1)
     finally:
-        standby.stop_all()
+        standby.kill_all()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,12 +11,16 @@ from pathlib import Path
 import pytest
 import requests
 
+from launcher.addresses import local_addresses
 from launcher.embedded import EmbeddedRedis
+from launcher.environment import with_programs
+from launcher.paths import PROJECT
+from launcher.processes import commands
 from tests.support.demo import PRODUCTION, loaded, new_settings
-from tests.support.house import COMMANDS, PROGRAMS, PROJECT, House, free_port, running_house
+from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 
-SERVING = ("app", "relay", "worker", "realtime")
+SERVING = ("web", "relay", "worker", "realtime")
 """Every process of production (Procfile, docker-compose.yml)."""
 
 SENTENCE_END = "run `flask demo purge`, or give production a database of its own."
@@ -31,36 +36,38 @@ def production(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
 
 
 def _run(environment: dict[str, str], command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    bind, realtime_bind = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    addresses = local_addresses()
+    own = {name: addresses[name] for name in ("BIND", "REALTIME_BIND")}
     return subprocess.run(
         list(command), cwd=PROJECT, capture_output=True, text=True, timeout=110, check=False,
-        env={
-            **os.environ, **environment, "BIND": bind, "REALTIME_BIND": realtime_bind,
-            "PATH": f"{PROGRAMS}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        },
+        env=with_programs({**os.environ, **environment, **own}),
     )  # fmt: skip
+
+
+def _command(name: str) -> list[str]:
+    return shlex.split(commands()[name])
 
 
 @pytest.mark.parametrize("name", SERVING)
 def test_no_process_serves_production_from_a_demo(production: dict[str, str], name: str) -> None:
     """Breaks when one of them starts: the operator of the demo is an admin, with a password that everybody knows."""
-    ended = _run(production, COMMANDS[name])
-    said = ended.stdout + ended.stderr
-    assert ended.returncode != 0, said
-    assert "user operator@example.com" in said and SENTENCE_END in said
-    assert "Traceback" not in said
+    ended = _run(production, _command(name))
+    output = ended.stdout + ended.stderr
+    assert ended.returncode != 0, output
+    assert "user operator@example.com" in output and SENTENCE_END in output
+    assert "Traceback" not in output
 
 
 def test_a_gunicorn_without_our_settings_refuses_too(production: dict[str, str]) -> None:
     """Its workers do; and it ends with them, instead of starting them again for ever."""
-    command = ["gunicorn", "--config", "/dev/null", "--bind", f"127.0.0.1:{free_port()}", "wsgi:app"]
+    command = ["gunicorn", "--config", "/dev/null", "--bind", local_addresses()["BIND"], "wsgi:app"]
     ended = _run(production, command)
     assert ended.returncode == 3
     assert SENTENCE_END in ended.stdout + ended.stderr
 
 
 def test_flask_run_refuses_too(production: dict[str, str]) -> None:
-    ended = _run(production, ["flask", "run", "--port", str(free_port())])
+    ended = _run(production, ["flask", "run", "--port", local_addresses()["BIND"].rpartition(":")[2]])
     assert ended.returncode != 0
     assert SENTENCE_END in ended.stdout + ended.stderr
 
@@ -75,25 +82,25 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
     """Last in this file: it ends what the tests above look for."""
     purged = _run(production, ["flask", "demo", "purge", "--yes"])
     assert purged.returncode == 0, purged.stderr
-    with running_house(production, tmp_path, processes=("app", "relay", "realtime")) as house:
-        house.start("worker")
-        wait_until(lambda: _is_ready(house), "production is ready")
+    with running_stack(production, tmp_path, processes=("web", "relay", "realtime")) as stack:
+        stack.start("worker")
+        wait_until(lambda: _is_ready(stack), "production is ready")
         answer = requests.post(
-            f"{house.url}/api/v1/auth/login",
+            f"{stack.url}/api/v1/auth/login",
             json={"email": "operator@example.com", "password": "SecurePass123!"}, timeout=30,
         )  # fmt: skip
         assert answer.status_code == 401
-    ended = _run({**production, "GATEWAY_ENV": "demo"}, COMMANDS["relay"])
+    ended = _run({**production, "GATEWAY_ENV": "demo"}, _command("relay"))
     assert ended.returncode == 1
     assert "Production has been served from this database" in ended.stderr
 
 
-def _is_ready(house: House) -> bool:
-    return requests.get(f"{house.url}/health/ready", timeout=30).status_code == 200
+def _is_ready(stack: Stack) -> bool:
+    return requests.get(f"{stack.url}/health/ready", timeout=30).status_code == 200
 
 
 def test_contradictory_provider_settings_end_gunicorn(production: dict[str, str]) -> None:
     """Not only its workers, one after another."""
-    ended = _run({**production, "PAYSTACK_SECRET_KEY": "sk_test_51"}, COMMANDS["app"])
+    ended = _run({**production, "PAYSTACK_SECRET_KEY": "sk_test_51"}, _command("app"))
     assert ended.returncode == 3
     assert "PAYSTACK_SECRET_KEY is a test credential, and PAYSTACK_ENV is live" in ended.stderr

@@ -22,7 +22,7 @@ from app.events.publisher import Publisher
 from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
 from tests.support.database import connection, run
-from tests.support.log import numbers, record
+from tests.support.event_log import numbers, record
 
 SLOTS, OBJECTS = 4, 3
 slots = st.integers(0, SLOTS - 1)
@@ -106,7 +106,7 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 @pytest.fixture
-def stage() -> Iterator[None]:
+def event_log() -> Iterator[None]:
     """A log of its own and open connections to it."""
     postgres = servers.postgres()
     database = servers.new_database()
@@ -127,7 +127,7 @@ def stage() -> Iterator[None]:
     postgres.drop_database(database)
 
 
-@pytest.mark.usefixtures("stage")
+@pytest.mark.usefixtures("event_log")
 def test_events_keep_their_objects_order() -> None:
     run_state_machine_as_test(
         OutboxMachine,

@@ -29,9 +29,9 @@ from hypothesis.stateful import (
 )
 
 from app.config.loader import APPLICATION_ROLE
-from tests.support import books
+from tests.support import ledger_sql
 from tests.support.database import one, run
-from tests.support.ledger_model import DAILY, MONTHLY, Account, Item, Model, Person
+from tests.support.ledger_model import DAILY, MONTHLY, Account, Item, Model, User
 
 CURRENCIES = ("USD", "JPY", "KWD")
 _PAY = (
@@ -50,7 +50,7 @@ class LedgerMachine(RuleBasedStateMachine):
         super().__init__()
         self.opened = psycopg2.connect(self.url, options=f"-c timezone=UTC -c role={APPLICATION_ROLE}")
         self.model = Model()
-        self.now = books.NOW
+        self.now = ledger_sql.NOW
         self.refs: list[tuple[uuid.UUID, str]] = []
         self.claims: list[tuple[uuid.UUID, str, Account, list[Item], str]] = []
 
@@ -59,29 +59,29 @@ class LedgerMachine(RuleBasedStateMachine):
         self.opened.close()
 
     @initialize()
-    def people_and_accounts(self) -> None:
+    def users_and_accounts(self) -> None:
         for _ in range(3):
-            self._add_person()
+            self._add_user()
         self.outside = {currency: self._add_account(currency, None) for currency in CURRENCIES}
-        for person in self.model.people.values():
+        for user in self.model.users.values():
             for currency in ("USD", *CURRENCIES):
-                wallet = self._add_account(currency, person.id)
+                wallet = self._add_account(currency, user.id)
                 self._post({wallet.id: 250, self.outside[currency].id: -250}, currency)
 
-    def _add_person(self) -> None:
-        person = Person(uuid.uuid4(), uuid.uuid4(), f"{uuid.uuid4().hex}@example.com")
+    def _add_user(self) -> None:
+        user = User(uuid.uuid4(), uuid.uuid4(), f"{uuid.uuid4().hex}@example.com")
         run(
             self.opened, "INSERT INTO users VALUES (%s::uuid, %s, 'x', 'A', 'B', NULL, 0, true, %s)",
-            str(person.id), person.email, self.now,
+            str(user.id), user.email, self.now,
         )  # fmt: skip
         run(
             self.opened, "INSERT INTO sessions VALUES (%s::uuid, %s::uuid, gen_random_uuid(), %s, %s, NULL)",
-            str(person.session), str(person.id), self.now, self.now + timedelta(days=9999),
+            str(user.session), str(user.id), self.now, self.now + timedelta(days=9999),
         )  # fmt: skip
-        self.model.people[person.id] = person
+        self.model.users[user.id] = user
 
     def _add_account(self, currency: str, owner: uuid.UUID | None) -> Account:
-        account, public_id = books.open_account(
+        account, public_id = ledger_sql.open_account(
             self.opened, currency=currency, is_floored=owner is not None, owner=owner
         )
         made = Account(account, public_id, currency, is_floored=owner is not None, owner=owner)
@@ -108,7 +108,10 @@ class LedgerMachine(RuleBasedStateMachine):
     ) -> None:
         expected = self.model.post(ref, kind, postings, hold)
         self.met[expected] += 1
-        assert books.post(self.opened, postings, ref=ref, kind=kind, currency=currency, hold=hold) == expected
+        assert (
+            ledger_sql.post(self.opened, postings, ref=ref, kind=kind, currency=currency, hold=hold)
+            == expected
+        )
 
     @rule(pick=picks, amount=amounts)
     def fund(self, pick: int, amount: int) -> None:
@@ -134,7 +137,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.refs)
     @rule(pick=picks, wallet=picks, amount=amounts, kind=st.sampled_from(["transfer", "fee"]))
-    def book_a_reference_again(self, pick: int, wallet: int, amount: int, kind: str) -> None:
+    def post_a_reference_again(self, pick: int, wallet: int, amount: int, kind: str) -> None:
         ref, _ = self.refs[pick % len(self.refs)]
         target = self._wallet(wallet)
         self._post_as(
@@ -146,7 +149,7 @@ class LedgerMachine(RuleBasedStateMachine):
         wallet, ref = self._wallet(pick), uuid.uuid4()
         expected = self.model.hold(ref, wallet, amount)
         self.met[expected] += 1
-        assert books.hold(self.opened, wallet.id, amount, ref) == expected
+        assert ledger_sql.hold(self.opened, wallet.id, amount, ref) == expected
 
     def _held(self, pick: int) -> uuid.UUID:
         return list(self.model.holds)[pick % len(self.model.holds)]
@@ -157,13 +160,13 @@ class LedgerMachine(RuleBasedStateMachine):
         ref = self._held(pick)
         wallet = self.model.accounts[self.model.holds[ref].account]
         if not wallet.is_frozen:
-            assert books.hold(self.opened, wallet.id, amount, ref) == "duplicate"
+            assert ledger_sql.hold(self.opened, wallet.id, amount, ref) == "duplicate"
 
     @precondition(lambda self: self.model.holds)
     @rule(pick=picks)
     def release(self, pick: int) -> None:
         ref = self._held(pick)
-        assert books.release(self.opened, ref) == self.model.release(ref)
+        assert ledger_sql.release(self.opened, ref) == self.model.release(ref)
 
     @precondition(lambda self: self.model.holds)
     @rule(pick=picks, other=picks, amount=amounts, is_whole=st.booleans())
@@ -178,7 +181,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.holds)
     @rule(pick=picks, other=picks, amount=amounts)
-    def capture_from_somebody_else(self, pick: int, other: int, amount: int) -> None:
+    def capture_from_another_account(self, pick: int, other: int, amount: int) -> None:
         source = self._wallet(other)
         outside = self.outside[source.currency].id
         self._post({source.id: -amount, outside: amount}, source.currency, hold=self._held(pick))
@@ -202,28 +205,28 @@ class LedgerMachine(RuleBasedStateMachine):
         self.now += timedelta(hours=hours)
 
     @rule(pick=picks)
-    def verify_somebody(self, pick: int) -> None:
-        person = list(self.model.people.values())[pick % len(self.model.people)]
-        run(self.opened, "UPDATE users SET tier = 1 WHERE id = %s::uuid", str(person.id))
-        person.tier = 1
+    def verify_user(self, pick: int) -> None:
+        user = list(self.model.users.values())[pick % len(self.model.users)]
+        run(self.opened, "UPDATE users SET tier = 1 WHERE id = %s::uuid", str(user.id))
+        user.tier = 1
 
     items = st.lists(st.tuples(picks, st.sampled_from("aaaemxc"), amounts), min_size=1, max_size=6)
 
     def _item(self, source: Account, pick: int, how: str, amount: int) -> Item:
-        """a: a wallet of that currency by its id, e: by address, m: any wallet, x: nobody, c: another currency."""
+        """a: a wallet of that currency by its id, e: by address, m: any wallet, x: unknown, c: another currency."""
         target = self._wallet(pick, None if how == "m" else source.currency)
-        names = {"e": self.model.people[target.owner].email, "x": "nobody@example.com"}  # type: ignore[index]
+        names = {"e": self.model.users[target.owner].email, "x": "nobody@example.com"}  # type: ignore[index]
         currency = "EUR" if how == "c" else source.currency
         return Item(currency, names.get(how, target.public_id), amount, usd=max(1, amount * 3 // 4))
 
     def _call(
         self, source: Account, items: list[Item], scope: uuid.UUID, fingerprint: str = "f"
     ) -> tuple[str, Any]:
-        person = self.model.people[source.owner]  # type: ignore[index]
+        user = self.model.users[source.owner]  # type: ignore[index]
         count = len(items)
         ids = [[str(uuid.uuid4()) for _ in items] for _ in range(2)]
         ((outcome, answer),) = run(
-            self.opened, f"SELECT * FROM {_PAY}", self.now, str(person.session), str(scope), fingerprint.encode(),
+            self.opened, f"SELECT * FROM {_PAY}", self.now, str(user.session), str(scope), fingerprint.encode(),
             json.dumps({"payments": ids[0], "refusals": None}), source.public_id, [i.currency for i in items], *ids,
             [i.destination for i in items], [i.amount for i in items], [i.usd for i in items], [None] * count,
             [None] * count, list(DAILY), list(MONTHLY),
@@ -234,10 +237,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def pay(self, pick: int, drafts: list[tuple[int, str, int]]) -> None:
         source = self._wallet(pick)
         items = [self._item(source, *draft) for draft in drafts]
-        person = self.model.people[source.owner]  # type: ignore[index]
+        user = self.model.users[source.owner]  # type: ignore[index]
         scope = uuid.uuid4()
         outcome, answer = self._call(source, items, scope)
-        expected = self.model.pay(person, source, items, self.now.date())
+        expected = self.model.pay(user, source, items, self.now.date())
         self.met.update(word or "paid" for word in expected)
         assert outcome == "paid"
         assert (answer["refusals"] or [None] * len(items)) == expected
@@ -246,12 +249,12 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.claims)
     @rule(pick=picks, fingerprint=st.sampled_from("fg"))
     def pay_again(self, pick: int, fingerprint: str) -> None:
-        scope, known, source, items, told = self.claims[pick % len(self.claims)]
+        scope, known, source, items, answered = self.claims[pick % len(self.claims)]
         outcome, answer = self._call(source, items, scope, fingerprint)
         self.met[outcome] += 1
         assert outcome == ("replay" if fingerprint == known else "key_reused")
         if outcome == "replay":
-            assert answer == json.loads(told)
+            assert answer == json.loads(answered)
 
     @rule(pick=picks, drafts=items)
     def a_batch_is_its_items_one_by_one(self, pick: int, drafts: list[tuple[int, str, int]]) -> None:
@@ -291,7 +294,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert self._balances() == {a.id: (a.balance, a.held) for a in self.model.accounts.values()}
 
     @invariant()
-    def nobody_is_below_what_is_held(self) -> None:
+    def no_wallet_is_below_its_holds(self) -> None:
         """The row alone, without its queue, is a lower bound: that is what lets a debit trust it."""
         assert one(
             self.opened, "SELECT count(*) FROM accounts WHERE id = ANY (%s) AND floored AND balance < held",

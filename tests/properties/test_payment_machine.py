@@ -1,12 +1,14 @@
 """Whatever providers say, in whatever order, from whatever source and however often: a payment's money stays right.
 
-Each machine is one payment of one tenant. News of every kind is applied to it and to its refunds by the functions that
+Each machine is one payment of one tenant. Outcomes of every kind are applied to it and to its refunds by the
+functions that
 callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables lead, an attempt
-was booked at most once, the clearing account is minus what was collected plus what went back, refunds are within the
+was posted at most once, the clearing account is minus what was collected plus what was refunded, refunds are within the
 amount, and the events tell exactly the changes.
 
 Seen failing when a success is applied twice or a late one dropped, when another amount counts as the payment, when
-the attempts' table is not asked, when not-found or the second sending's no fails an attempt, when a failed refund keeps its
+the attempts' table is not asked, when not-found or the second sending's no fails an attempt, when a failed refund
+keeps its
 reservation, and when an event is left out.
 """
 
@@ -53,8 +55,8 @@ from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
 from app.unit_of_work import reading, transaction
 from tests.support import servers
-from tests.support.payment_seen import SEEN, Seen
-from tests.support.tenants import Shop, fund_shop
+from tests.support.payment_snapshot import SNAPSHOT_SQL, PaymentSnapshot
+from tests.support.tenants import MerchantClient, fund_merchant
 
 ASKED = {"USD": "100.00", "JPY": "100", "KWD": "100.000"}
 
@@ -66,7 +68,7 @@ amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", 
 
 
 MUST_MEET = {
-    *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "given back",
+    *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "returned",
     "its amount, succeeded", "another amount, succeeded",
 }  # fmt: skip
 """What the known steps come across."""
@@ -85,12 +87,12 @@ class PaymentMachine(RuleBasedStateMachine):
     def ask_for_money(self, currency: str, is_funded: bool, how_far: str, amount: str) -> None:
         tenant, key = tenants.create_tenant(f"Machine {uuid.uuid4().hex[:8]}", "growth")
         if is_funded:
-            fund_shop(self.app, Shop(tenant.id, key), 1_000_000, currency=currency)
+            fund_merchant(self.app, MerchantClient(tenant.id, key), 1_000_000, currency=currency)
         self.merchant = Merchant(tenant.id, None, None)
         self.asked = Money.parse(ASKED[currency], currency)
         order = PaymentRequest("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
         claim = Claim(uuid.uuid4(), b"f" * 32, "machine")
-        # CPay's only place is taken: what is asked for is stored, and sent when a rule says so.
+        # CPay's only slot is occupied: requests are stored, and sent when a rule runs.
         answer = payment_service.initialize(self.merchant, order, claim)
         assert answer.resource_id is not None
         self.payment_id = answer.resource_id
@@ -105,12 +107,12 @@ class PaymentMachine(RuleBasedStateMachine):
             self.send()
         self.before = self._see()
         if how_far == "paid":
-            self.news(State.SUCCEEDED, "answer", amount, 1)
+            self.callback(State.SUCCEEDED, "answer", amount, 1)
 
-    # --- what is said about the payment
+    # --- outcomes of the payment
 
     @rule(state=states, source=sources, amount=amounts, repeats=times)
-    def news(self, state: State, source: str, amount: str, repeats: int) -> None:
+    def callback(self, state: State, source: str, amount: str, repeats: int) -> None:
         result = Result(
             state, provider_reference=f"there-{self.attempt_id}", receipt=f"R-{self.attempt_id}",
             amount=self._amount(amount), code="word",
@@ -119,7 +121,7 @@ class PaymentMachine(RuleBasedStateMachine):
         if state is State.SUCCEEDED and self.before.attempt != "created":
             assert seen.collected is not None, "what came was dropped"
         if state is State.REVERSED and self.before.collected is not None and not self.before.refunds:
-            assert seen.attempt == "reversed", "it went back, and our books do not know"
+            assert seen.attempt == "reversed", "reversed at the provider, but not in the ledger"
         if state in (State.PENDING, State.NOT_FOUND, State.REFUNDED) and self.before.status not in (
             "failed",
             "cancelled",
@@ -154,7 +156,7 @@ class PaymentMachine(RuleBasedStateMachine):
             )
 
         transaction(work)
-        self.met["given up"] += 1
+        self.met["expired"] += 1
 
     # --- refunds
 
@@ -187,7 +189,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.before.refunds)
     @rule(pick=st.integers(0, 99), state=states, source=sources, repeats=times)
-    def news_of_a_refund(self, pick: int, state: State, source: str, repeats: int) -> None:
+    def refund_outcome(self, pick: int, state: State, source: str, repeats: int) -> None:
         self._apply_refund(pick, Result(state, code="word"), source, repeats)
         self.met[f"refund {state}"] += 1
 
@@ -199,7 +201,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     # --- an operator decides about money that waits
 
-    @precondition(lambda self: self.before.booked("suspense"))
+    @precondition(lambda self: self.before.posting_count("suspense"))
     @rule(is_accepted=st.booleans())
     def decide(self, is_accepted: bool) -> None:
         act = decisions.accept if is_accepted else decisions.give_back
@@ -208,7 +210,7 @@ class PaymentMachine(RuleBasedStateMachine):
         except GatewayError as error:
             self.met[type(error).__name__] += 1
         else:
-            self.met["accepted" if is_accepted else "given back"] += 1
+            self.met["accepted" if is_accepted else "returned"] += 1
             if is_accepted:
                 # From now on the payment is what came.
                 assert self.collected is not None
@@ -226,7 +228,7 @@ class PaymentMachine(RuleBasedStateMachine):
         self._events_tell_the_changes(self.before)
         self.met["step"] += 1
 
-    def _statuses_went_where_the_tables_lead(self, before: Seen, seen: Seen) -> None:
+    def _statuses_went_where_the_tables_lead(self, before: PaymentSnapshot, seen: PaymentSnapshot) -> None:
         for table, old, new in (
             (PAYMENT, before.status, seen.status), (ATTEMPT, before.attempt, seen.attempt),
         ):  # fmt: skip
@@ -236,17 +238,17 @@ class PaymentMachine(RuleBasedStateMachine):
             old = known.get(refund_id, "created")
             assert state == old or state in _reachable(REFUND, old), (old, state)
 
-    def _an_attempt_is_booked_once(self, seen: Seen) -> None:
-        assert seen.booked("payment") + seen.booked("suspense") == (seen.collected is not None)
-        assert seen.booked("suspense_release") <= seen.booked("suspense")
-        assert seen.booked("reversal") == (seen.attempt == "reversed")
-        assert seen.booked("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
+    def _attempt_is_posted_once(self, seen: PaymentSnapshot) -> None:
+        assert seen.posting_count("payment") + seen.posting_count("suspense") == (seen.collected is not None)
+        assert seen.posting_count("suspense_release") <= seen.posting_count("suspense")
+        assert seen.posting_count("reversal") == (seen.attempt == "reversed")
+        assert seen.posting_count("refund") == sum(refund[1] == "completed" for refund in seen.refunds)
         sums: Counter[tuple[str, str]] = Counter()
         for entry, _, currency, amount in seen.postings:
             sums[entry, currency] += amount
         assert set(sums.values()) <= {0}
 
-    def _clearing_is_what_the_provider_owes(self, seen: Seen) -> None:
+    def _clearing_is_what_the_provider_owes(self, seen: PaymentSnapshot) -> None:
         collected = self.collected
         for currency in {self.asked.currency, *([collected.currency] if collected else [])}:
             came = collected.amount_minor if collected and collected.currency == currency else 0
@@ -254,7 +256,7 @@ class PaymentMachine(RuleBasedStateMachine):
             kept = 0 if seen.attempt == "reversed" else came
             assert seen.clearing(currency) == back - kept, (currency, seen)
 
-    def _no_more_goes_back_than_was_paid(self, seen: Seen) -> None:
+    def _refunds_do_not_exceed_the_payment(self, seen: PaymentSnapshot) -> None:
         own = [refund for refund in seen.refunds if not refund[3]]
         assert seen.reserved == sum(refund[2] for refund in own if refund[1] != "failed") <= seen.amount
         assert seen.refunded == sum(refund[2] for refund in own if refund[1] == "completed")
@@ -262,12 +264,14 @@ class PaymentMachine(RuleBasedStateMachine):
             assert (seen.status == "refunded") == (seen.refunded == seen.amount)
             assert seen.refunded
 
-    def _events_tell_the_changes(self, seen: Seen) -> None:
-        told = [status for _, status in seen.events]
-        path = [status for number, status in enumerate(told) if number == 0 or status != told[number - 1]]
+    def _events_tell_the_changes(self, seen: PaymentSnapshot) -> None:
+        statuses = [status for _, status in seen.events]
+        path = [
+            status for number, status in enumerate(statuses) if number == 0 or status != statuses[number - 1]
+        ]
         assert path == self.path
         types = Counter(event for event, _ in seen.events)
-        # Money that waited went back at the provider: that is the news of it, and the payment's end.
+        # Money in suspense was refunded at the provider: this is the callback about it, and the payment's end.
         types["payment.failed"] += any(
             event == "payment.reversed" and status == "failed" != seen.events[number - 1][1]
             for number, (event, status) in enumerate(seen.events)
@@ -279,9 +283,9 @@ class PaymentMachine(RuleBasedStateMachine):
         for state in ("completed", "failed"):
             assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
 
-    def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> Seen:
+    def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> PaymentSnapshot:
         """What is seen afterwards."""
-        first: Seen | None = None
+        first: PaymentSnapshot | None = None
         for _ in range(repeats):
             transaction(
                 lambda s: payment_outcomes.apply_outcome(
@@ -289,7 +293,7 @@ class PaymentMachine(RuleBasedStateMachine):
                 )
             )
             seen = self._see()
-            assert first in (None, seen), "said again, it changed something"
+            assert first in (None, seen), "a repeated outcome changed something"
             first = seen
         if seen.collected != self.before.collected:
             assert isinstance(outcome, Result)
@@ -300,13 +304,13 @@ class PaymentMachine(RuleBasedStateMachine):
 
     def _apply_refund(self, pick: int, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> None:
         refund_id = uuid.UUID(self.before.refunds[pick % len(self.before.refunds)][0])
-        first: Seen | None = None
+        first: PaymentSnapshot | None = None
         for _ in range(repeats):
             transaction(
                 lambda s: refund_outcomes.apply_outcome(s, refund_id, outcome, source=source, now=clock.now())
             )
             seen = self._see()
-            assert first in (None, seen), "said again, it changed something"
+            assert first in (None, seen), "a repeated outcome changed something"
             first = seen
         self.met[f"refund is {next(r[1] for r in seen.refunds if r[0] == str(refund_id))}"] += 1
 
@@ -318,18 +322,18 @@ class PaymentMachine(RuleBasedStateMachine):
         }[word]  # fmt: skip
 
     def _pays_in(self, currency: str) -> bool:
-        """Whether refunds of the payment are in this currency: suspense is given back in the one that came."""
+        """Whether refunds of the payment are in this currency: suspense is returned in the received currency."""
         if any(refund[3] for refund in self.before.refunds):
             return bool(self.collected and self.collected.currency == currency)
         return currency == self.asked.currency
 
-    def _see(self) -> Seen:
+    def _see(self) -> PaymentSnapshot:
         with reading() as session:
-            return Seen(*session.execute(text(SEEN), {"id": self.payment_id}).one())
+            return PaymentSnapshot(*session.execute(text(SNAPSHOT_SQL), {"id": self.payment_id}).one())
 
 
 def _reachable(table: Any, start: str) -> set[str]:
-    """Where a step may lead: one rule applies news once or several times, but they are all the same news."""
+    """The states a step may lead to: one rule applies an outcome once or several times, always the same outcome."""
     first = set(table[start])
     return first | {further for state in first for further in table[state]}
 
@@ -353,7 +357,7 @@ def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("is_known", [True, False])
-def test_news_in_any_order(machine_app: Flask, is_known: bool) -> None:
+def test_callbacks_in_any_order(machine_app: Flask, is_known: bool) -> None:
     """The same two thousand steps in every run, which meet everything; and some hundreds that no run had before.
 
     Only the known ones must meet everything: what one run at random comes across is luck.

@@ -25,7 +25,7 @@ from app.providers.errors import (
     RequestRejected,
 )
 from app.providers.facts import facts
-from tests.support.chapa import REFERENCE, VERIFY, chapa, details, failed, handle, succeeded
+from tests.support.chapa import REFERENCE, VERIFY, chapa, charge_reference, details, failed, succeeded
 from tests.support.providers import DROP, Scripted
 
 INITIALIZE = "/transaction/initialize"
@@ -126,7 +126,7 @@ def test_an_unknown_status_is_an_unknown_outcome(word: object) -> None:
         state_of(CHARGES, word)
 
 
-def test_what_is_reversed_about_a_refund_is_for_a_person() -> None:
+def test_reversed_refund_needs_review() -> None:
     with pytest.raises(OutcomeUnknown):
         state_of(REFUNDS, "reversed")
 
@@ -181,9 +181,9 @@ REFUSED = [
     (401, "Live secret keys can't be used to verify a test transaction", AuthFailed, "other_mode"),
     (401, "Invalid API Key or User doesn't exist", AuthFailed, "invalid_key"),
     (401, "Authorization required", AuthFailed, "authorization_required"),
-    # Nobody's sentence: the status decides.
-    (400, "A sentence nobody has seen", RequestRejected, "http_400"),
-    (401, "A sentence nobody has seen", AuthFailed, "auth_failed"),
+    # An unknown sentence: the status decides.
+    (400, "An unknown sentence", RequestRejected, "http_400"),
+    (401, "An unknown sentence", AuthFailed, "auth_failed"),
     (429, "Too Many Attempts.", RateLimited, "rate_limited"),
     # A validation object: a reference that is taken is no definite refusal.
     (400, {"amount": ["validation.required"]}, RequestRejected, "validation"),
@@ -233,7 +233,7 @@ def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
     assert "CHASECK" not in repr(raised.value) + json.dumps(raised.value.response)
 
 
-def test_nobody_there_is_definite() -> None:
+def test_refused_connection_is_definite() -> None:
     with pytest.raises(NotSent):
         chapa().charge(charge_request())
 
@@ -241,7 +241,7 @@ def test_nobody_there_is_definite() -> None:
 def test_verify_tells_amount_receipt_and_state() -> None:
     with Scripted() as far:
         far.on(VERIFY, (200, details()))
-        result = chapa(far.url).inquire(handle(None))
+        result = chapa(far.url).inquire(charge_reference(None))
     assert (result.state, result.amount, result.receipt) == (
         State.SUCCEEDED,
         Money(10050, "ETB"),
@@ -268,7 +268,7 @@ def test_verify_tells_amount_receipt_and_state() -> None:
 def test_what_verify_says(answer: object, state: State) -> None:
     with Scripted() as far:
         far.on(VERIFY, answer)
-        assert chapa(far.url).inquire(handle()).state is state
+        assert chapa(far.url).inquire(charge_reference()).state is state
 
 
 @pytest.mark.parametrize(
@@ -294,7 +294,7 @@ def test_what_verify_says(answer: object, state: State) -> None:
 def test_an_unclear_inquiry_is_unknown(answer: object) -> None:
     with Scripted() as far, pytest.raises(OutcomeUnknown):
         far.on(VERIFY, answer)
-        chapa(far.url).inquire(handle())
+        chapa(far.url).inquire(charge_reference())
 
 
 def test_what_can_be_charged() -> None:
@@ -315,14 +315,14 @@ UNPAID = (404, failed("Payment not paid yet", None))
 
 
 @pytest.mark.parametrize(
-    ("told", "found", "state"),
+    ("reported", "found", "state"),
     [
         ((200, CLOSED), UNPAID, State.CANCELLED),
         ((200, CLOSED), (200, details(status="cancelled")), State.CANCELLED),
-        # Paid a moment before: what was collected counts, whatever was said about the link.
+        # Paid a moment before: the collected payment counts, whatever the answer about the link was.
         ((200, CLOSED), (200, details()), State.SUCCEEDED),
         ((400, EXPIRED), (200, details()), State.SUCCEEDED),
-        # Nobody can pay it any more. The documents do not show the refusal's HTTP status.
+        # It cannot be paid any more. The documents do not show the refusal's HTTP status.
         ((400, EXPIRED), UNPAID, State.CANCELLED),
         ((200, EXPIRED), UNPAID, State.CANCELLED),
         # Refused for another reason: it stands as it stands.
@@ -330,10 +330,10 @@ UNPAID = (404, failed("Payment not paid yet", None))
         ((404, failed("Invalid transaction or Transaction not found")),) * 2 + (State.NOT_FOUND,),
     ],
 )
-def test_a_payment_is_taken_back_unless_it_was_paid(told: object, found: object, state: State) -> None:
+def test_payment_is_cancelled_unless_it_was_paid(reported: object, found: object, state: State) -> None:
     with Scripted() as far:
-        far.on(CANCEL, told).on(VERIFY, found)
-        assert chapa(far.url).cancel(handle(None)).state is state
+        far.on(CANCEL, reported).on(VERIFY, found)
+        assert chapa(far.url).cancel(charge_reference(None)).state is state
         assert [one.method for one in far.asked(CANCEL)] == ["PUT"]
 
 
@@ -347,8 +347,8 @@ def test_a_payment_is_taken_back_unless_it_was_paid(told: object, found: object,
         ((429, failed("Too Many Attempts.")), RateLimited),
     ],
 )
-def test_a_cancellation_nobody_confirmed_is_none(answer: object, error: type[ProviderError]) -> None:
+def test_unconfirmed_cancellation_is_not_a_cancellation(answer: object, error: type[ProviderError]) -> None:
     with Scripted() as far, pytest.raises(error) as raised:
         far.on(CANCEL, answer).on(VERIFY, UNPAID)
-        chapa(far.url).cancel(handle(None))
+        chapa(far.url).cancel(charge_reference(None))
     assert type(raised.value) is error

@@ -95,7 +95,7 @@ def test_a_payout_s_reference_is_ours() -> None:
     assert "1000123456789" not in json.dumps(dict(event.claim.response))
 
 
-def test_event_ids_repeat_with_the_news_only() -> None:
+def test_event_ids_repeat_only_for_repeated_events() -> None:
     base = {
         "event": "charge.refunded",
         "tx_ref": REFERENCE,
@@ -103,7 +103,7 @@ def test_event_ids_repeat_with_the_news_only() -> None:
         "amount": "10.00",
         "currency": "ETB",
     }
-    first, again, other, news = (
+    first, again, other, notification = (
         chapa().read_callback(signed(json.dumps(body).encode())).event_id
         for body in (
             base,
@@ -113,7 +113,7 @@ def test_event_ids_repeat_with_the_news_only() -> None:
         )
     )
     assert first == again
-    assert len({first, other, news}) == 3
+    assert len({first, other, notification}) == 3
     long = chapa().read_callback(Callback("GET", {}, {"tx_ref": "r" * 190, "status": "s" * 190}, b""))
     assert len(long.event_id) <= 255
 
@@ -153,7 +153,7 @@ def test_unreadable_callbacks(callback: Callback) -> None:
         chapa().read_callback(callback)
 
 
-def test_unknown_events_are_nobody_s_business() -> None:
+def test_unknown_events_are_ignored() -> None:
     event = chapa().read_callback(signed(b'{"event":"virtual_account.created","reference":"V1"}'))
     assert (event.kind, event.claim) == (Kind.OTHER, None)
 

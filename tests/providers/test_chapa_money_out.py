@@ -24,7 +24,7 @@ from app.providers.errors import (
     OutcomeUnknown,
     RequestRejected,
 )
-from tests.support.chapa import REFERENCE, chapa, failed, handle, payout_request, succeeded
+from tests.support.chapa import REFERENCE, chapa, charge_reference, failed, payout_request, succeeded
 from tests.support.providers import DROP, Scripted
 
 # --- refunds and payouts
@@ -45,7 +45,9 @@ def newer_data(**instead: object) -> dict:
 
 
 def refund_request(receipt: str | None = "6jnheVKQEmy") -> RefundRequest:
-    return RefundRequest("refund-1", Money(5000, "ETB"), handle(receipt), "Too blue!", "http://127.0.0.1:1/r")
+    return RefundRequest(
+        "refund-1", Money(5000, "ETB"), charge_reference(receipt), "Too blue!", "http://127.0.0.1:1/r"
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_what_answers_to_a_refund_mean(answer: object, error: type[Exception]) -
 
 
 def test_a_refund_whose_id_was_lost_is_asked_for_by_our_reference() -> None:
-    lost = RefundReference("refund-1", Money(5000, "ETB"), handle(), clock.now())
+    lost = RefundReference("refund-1", Money(5000, "ETB"), charge_reference(), clock.now())
     path = "/refund/refund-1/verify"
     with Scripted() as far:
         far.on(path, (200, refund_data(status="refunded")))
@@ -103,7 +105,7 @@ def test_a_refund_whose_id_was_lost_is_asked_for_by_our_reference() -> None:
                 chapa(far.url).inquire_refund(lost)
 
 
-KNOWN = RefundReference("refund-1", Money(5000, "ETB"), handle(), clock.now(), "MERC-DIS-REF-1")
+KNOWN = RefundReference("refund-1", Money(5000, "ETB"), charge_reference(), clock.now(), "MERC-DIS-REF-1")
 
 
 @pytest.mark.parametrize(

@@ -60,9 +60,9 @@ def request(amount: Money, **metadata: Any) -> ChargeRequest:
     )
 
 
-def handle(amount: Money, told: Result | None = None) -> ChargeReference:
+def charge_reference(amount: Money, reported: Result | None = None) -> ChargeReference:
     """As a charge is remembered after an answer; without one, as after none."""
-    known = told or Result(State.PENDING)
+    known = reported or Result(State.PENDING)
     return ChargeReference(
         REFERENCE,
         "AB12CD34EF56",
@@ -74,7 +74,7 @@ def handle(amount: Money, told: Result | None = None) -> ChargeReference:
 
 
 def refund(amount: Money, of: Money, *, before: int = 0) -> RefundRequest:
-    return RefundRequest("refund-1", amount, handle(of), "Broken", "http://x", before)
+    return RefundRequest("refund-1", amount, charge_reference(of), "Broken", "http://x", before)
 
 
 # --- charges
@@ -89,7 +89,7 @@ def test_a_charge_succeeds_at_once_and_is_the_same_again() -> None:
     )
     assert PROVIDER.charge(request(money("49.99"))) == result
     for known in (None, result):
-        assert PROVIDER.inquire(handle(money("49.99"), known)) == result
+        assert PROVIDER.inquire(charge_reference(money("49.99"), known)) == result
     other = replace(request(money("49.99")), reference="another-reference")
     assert PROVIDER.charge(other).provider_reference != result.provider_reference
     keyed = make_provider(CPayProvider, api_key="k", api_secret="other")
@@ -111,7 +111,7 @@ def test_amounts_that_are_declined(major: str, currency: str, code: str) -> None
     with pytest.raises(Declined) as caught:
         PROVIDER.charge(request(money(major, currency)))
     assert (caught.value.code, caught.value.response["failure_reason"]) == (code, code)
-    assert PROVIDER.inquire(handle(money(major, currency))).state is State.NOT_FOUND
+    assert PROVIDER.inquire(charge_reference(money(major, currency))).state is State.NOT_FOUND
 
 
 @pytest.mark.parametrize(
@@ -138,31 +138,31 @@ def test_amounts_that_go_wrong(major: str, error: type[ProviderError], found: St
     assert type(caught.value) is error
     if found is None:
         with pytest.raises(OutcomeUnknown):
-            PROVIDER.inquire(handle(money(major)))
+            PROVIDER.inquire(charge_reference(money(major)))
     else:
-        assert PROVIDER.inquire(handle(money(major))).state is found
+        assert PROVIDER.inquire(charge_reference(money(major))).state is found
 
 
 def test_the_wrong_amount_is_taken() -> None:
     for currency in ("USD", "JPY", "KWD"):
         taken = PROVIDER.charge(request(money("7009", currency))).amount
         assert taken == money("7010", currency)
-        assert PROVIDER.inquire(handle(money("7009", currency))).amount == taken
+        assert PROVIDER.inquire(charge_reference(money("7009", currency))).amount == taken
 
 
 def test_a_payment_can_be_made_to_wait() -> None:
     waiting = PROVIDER.charge(request(money("20.00"), simulate="pending"))
     assert (waiting.state, waiting.provider_reference) == (State.PENDING, None)
-    known = handle(money("20.00"), waiting)
+    known = charge_reference(money("20.00"), waiting)
     assert PROVIDER.inquire(known) == waiting
     cancelled = PROVIDER.cancel(known)
     assert cancelled.state is State.CANCELLED
-    assert PROVIDER.inquire(handle(money("20.00"), cancelled)).state is State.CANCELLED
+    assert PROVIDER.inquire(charge_reference(money("20.00"), cancelled)).state is State.CANCELLED
     assert PROVIDER.charge(request(money("7103"))).state is State.PENDING
-    assert PROVIDER.inquire(handle(money("7103"))).state is State.PENDING
+    assert PROVIDER.inquire(charge_reference(money("7103"))).state is State.PENDING
     paid = PROVIDER.charge(request(money("20.00"), simulate="anything else"))
     assert paid.state is State.SUCCEEDED
-    assert PROVIDER.cancel(handle(money("20.00"), paid)).state is State.SUCCEEDED
+    assert PROVIDER.cancel(charge_reference(money("20.00"), paid)).state is State.SUCCEEDED
 
 
 @pytest.mark.parametrize(
@@ -175,10 +175,12 @@ def test_a_payment_can_be_made_to_wait() -> None:
 @pytest.mark.parametrize("major", ["20.00", "7103"])
 def test_a_signed_callback_ends_the_wait(event: str, amount: str, state: State | None, major: str) -> None:
     """What the callback says is what an inquiry says from then on; of another amount it is not believed."""
-    told = amount if amount != "20.00" else major
+    reported = amount if amount != "20.00" else major
     waiting = PROVIDER.charge(request(money(major), simulate="pending"))
-    news = PROVIDER.read_callback(signed(json.dumps({**EVENT, "event": event, "amount": told}).encode()))
-    after = replace(handle(money(major), waiting), provider_reference=news.provider_reference)
+    callback = PROVIDER.read_callback(
+        signed(json.dumps({**EVENT, "event": event, "amount": reported}).encode())
+    )
+    after = replace(charge_reference(money(major), waiting), provider_reference=callback.provider_reference)
     if state is None:
         with pytest.raises(OutcomeUnknown):
             PROVIDER.inquire(after)
@@ -186,7 +188,7 @@ def test_a_signed_callback_ends_the_wait(event: str, amount: str, state: State |
         assert PROVIDER.inquire(after).state is state
 
 
-def test_a_live_account_does_not_play() -> None:
+def test_live_account_is_not_simulated() -> None:
     live = CPayProvider(
         Account("a", "live", "in-process", {"api_key": "k", "api_secret": "s"}), PROVIDER.surroundings
     )
@@ -194,21 +196,21 @@ def test_a_live_account_does_not_play() -> None:
 
 
 @given(st.sampled_from(sorted(EXPONENTS)), st.integers(1, 10**12))
-def test_charge_and_inquiry_tell_the_same_story(currency: str, minor: int) -> None:
+def test_charge_and_inquiry_agree(currency: str, minor: int) -> None:
     amount = Money(minor, currency)
     try:
-        told = PROVIDER.charge(request(amount))
+        reported = PROVIDER.charge(request(amount))
     except Declined:
-        assert PROVIDER.inquire(handle(amount)).state is State.NOT_FOUND
+        assert PROVIDER.inquire(charge_reference(amount)).state is State.NOT_FOUND
     except ProviderError:
         assert minor in {whole * 10 ** exponent_of(currency) for whole in CHARGES}
     else:
-        assert PROVIDER.inquire(handle(amount, told)) == told
+        assert PROVIDER.inquire(charge_reference(amount, reported)) == reported
 
 
-def test_every_fate_is_a_table_entry() -> None:
+def test_every_simulated_outcome_is_in_the_table() -> None:
     assert {fate for fate, _ in CHARGES.values()} | {Fate.SUCCEEDS} == set(Fate)
-    assert set(CHARGES) & set(REFUNDS) == set(), "a charge that went wrong can be given back"
+    assert set(CHARGES) & set(REFUNDS) == set(), "a charge that went wrong cannot be refunded by mistake"
     assert all(fate_of_refund(money(str(whole)))[0] is Fate.SUCCEEDS for whole in CHARGES)
     assert all(fate_of_charge(money(str(whole)))[0] is Fate.SUCCEEDS for whole in REFUNDS)
 
@@ -221,7 +223,7 @@ def test_refunds_succeed_at_once_and_in_parts() -> None:
     assert (result.state, result.amount) == (State.SUCCEEDED, money("13.00"))
     assert result.provider_reference is not None and result.provider_reference.startswith("REF-")
     asked = RefundReference(
-        "refund-1", money("13.00"), handle(money("49.99")), datetime(2026, 1, 1, tzinfo=UTC)
+        "refund-1", money("13.00"), charge_reference(money("49.99")), datetime(2026, 1, 1, tzinfo=UTC)
     )
     assert PROVIDER.inquire_refund(asked) == result
     for amount, before in ((money("50.00"), 0), (money("20.00"), 3000), (money("1", "KES"), 0)):
@@ -238,7 +240,7 @@ def test_refunds_that_go_wrong(major: str, error: type[ProviderError], found: St
     with pytest.raises(error):
         PROVIDER.refund(refund(money(major), money("8000.01")))
     asked = RefundReference(
-        "refund-1", money(major), handle(money("8000.01")), datetime(2026, 1, 1, tzinfo=UTC)
+        "refund-1", money(major), charge_reference(money("8000.01")), datetime(2026, 1, 1, tzinfo=UTC)
     )
     assert PROVIDER.inquire_refund(asked).state is found
 

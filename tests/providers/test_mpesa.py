@@ -21,7 +21,7 @@ from app.providers.errors import NotSent, NotSupported, OutcomeUnknown, RequestR
 from app.providers.mpesa import MpesaProvider, bodies, credentials, values
 from tests.support.mpesa import (
     CHARGE,
-    HANDLE,
+    CHARGE_REFERENCE,
     KES_100,
     REFERENCE,
     SETTINGS,
@@ -208,7 +208,7 @@ def test_required_settings_are_those_of_a_push():
 def test_nothing_goes_out_without_an_operator():
     bare = mpesa(initiator="")
     with pytest.raises(RequestRejected):
-        bare.refund(RefundRequest(REFERENCE, KES_100, HANDLE, "Returned", URL))
+        bare.refund(RefundRequest(REFERENCE, KES_100, CHARGE_REFERENCE, "Returned", URL))
     with pytest.raises(RequestRejected):
         bare.pay_out(TO_PHONE)
 
@@ -216,7 +216,7 @@ def test_nothing_goes_out_without_an_operator():
 def test_what_cannot_be_done():
     provider = mpesa()
     with pytest.raises(NotSupported):
-        provider.cancel(HANDLE)
+        provider.cancel(CHARGE_REFERENCE)
     with pytest.raises(NotSupported):
         provider.statement(datetime.now(UTC), datetime.now(UTC))
     with pytest.raises(NotSupported):
@@ -228,7 +228,7 @@ def test_a_connection_that_is_refused_sent_nothing():
     for call in (
         lambda: provider.charge(CHARGE),
         lambda: provider.pay_out(TO_PHONE),
-        lambda: provider.inquire(HANDLE),
+        lambda: provider.inquire(CHARGE_REFERENCE),
     ):
         with pytest.raises(NotSent):
             call()
@@ -293,7 +293,7 @@ def test_payouts_that_are_refused_before_anything_is_sent(method, destination, m
 
 
 def test_a_reversal_names_the_receipt():
-    body = bodies.reversal(account(), RefundRequest(REFERENCE, KES_100, HANDLE, "Returned", URL))
+    body = bodies.reversal(account(), RefundRequest(REFERENCE, KES_100, CHARGE_REFERENCE, "Returned", URL))
     assert (body["CommandID"], body["TransactionID"], body["Amount"]) == (
         "TransactionReversal",
         "NLJ7RT61SV",
@@ -308,7 +308,7 @@ def test_a_reversal_names_the_receipt():
     [({"amount": Money(5000, "KES")}, {}), ({"refunded_before": 100}, {}), ({}, {"receipt": None})],
 )
 def test_only_whole_payments_with_a_receipt_are_reversed(change, charge_change):
-    request = RefundRequest(REFERENCE, KES_100, replace(HANDLE, **charge_change), "Returned", URL)
+    request = RefundRequest(REFERENCE, KES_100, replace(CHARGE_REFERENCE, **charge_change), "Returned", URL)
     with pytest.raises(RequestRejected):
         mpesa().refund(replace(request, **change))
 
@@ -317,11 +317,11 @@ def test_without_an_id_there_is_nothing_to_ask_by():
     provider, moment = mpesa(), datetime.now(UTC)
     till = PayoutReference(REFERENCE, KES_100, PayoutMethod.TILL, moment, None, URL)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire(replace(HANDLE, provider_reference=None))
+        provider.inquire(replace(CHARGE_REFERENCE, provider_reference=None))
     with pytest.raises(OutcomeUnknown):
         provider.inquire_payout(till)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire_refund(RefundReference(REFERENCE, KES_100, HANDLE, moment, None, 0, URL))
+        provider.inquire_refund(RefundReference(REFERENCE, KES_100, CHARGE_REFERENCE, moment, None, 0, URL))
 
 
 def test_a_callback_url_keeps_its_query():

@@ -197,7 +197,7 @@ def test_a_status_result_may_write_its_keys_with_spaces():
     ("word", "state"),
     [
         ("Failed", State.FAILED), ("Declined", State.FAILED), ("Reversed", State.REVERSED), ("Pending", State.PENDING),
-        ("A word nobody knows", State.PENDING), ("", State.PENDING), (None, State.PENDING),
+        ("An unknown word", State.PENDING), ("", State.PENDING), (None, State.PENDING),
     ],
 )  # fmt: skip
 def test_the_query_worked_is_not_the_payment_worked(word, state):
@@ -205,7 +205,7 @@ def test_the_query_worked_is_not_the_payment_worked(word, state):
     assert (event.claim.state, event.claim.receipt, event.claim.amount) == (state, None, None)
 
 
-def test_a_failed_question_is_never_a_failed_payout():
+def test_failed_inquiry_is_not_a_failed_payout():
     for code in (1, "21", 2001, 9876):
         assert read(result(code), "payout-status").claim.state is State.PENDING
         assert read(status("Failed", code), "payout-status").claim.state is State.PENDING
@@ -252,7 +252,7 @@ def test_what_cannot_be_read(body):
         read(body)
 
 
-def test_event_ids_are_short_and_told_facts_are_json():
+def test_event_ids_are_short_and_event_data_is_json():
     event = read(status("long " * 100), "payout-status")
     assert len(event.event_id) <= 255
     json.dumps(dict(event.claim.response))

@@ -48,7 +48,7 @@ def test_the_words_of_an_open_push_count_under_their_codes_only():
     assert not statuses.is_still_open("", words)
 
 
-def test_an_unknown_result_code_fails_when_told_and_is_unclear_when_asked():
+def test_unknown_result_code_fails_in_callbacks_and_is_unknown_in_inquiries():
     assert statuses.state_when_told("7777") is State.FAILED
     assert statuses.state_when_asked("7777", "Something new") is None
     assert statuses.state_when_asked("7777", "The transaction is still under processing") is State.PENDING
@@ -93,8 +93,8 @@ def test_the_words_of_a_status_result():
         (500, "500.003.02", "Error Occurred: Spike Arrest Violation", RateLimited),
         (500, "500.003.03", "Quota Violation", RateLimited),
         (500, "500.003.1001", "Internal Server Error", OutcomeUnknown),
-        (400, "400.999.99", "A code nobody knows", RequestRejected),
-        (500, "500.999.99", "A code nobody knows", OutcomeUnknown),
+        (400, "400.999.99", "An unknown code", RequestRejected),
+        (500, "500.999.99", "An unknown code", OutcomeUnknown),
         (400, "", "", OutcomeUnknown),
         (403, "", "", OutcomeUnknown),
         (429, "", "", RateLimited),

@@ -13,11 +13,11 @@ from app.providers.base import Kind, State
 from app.providers.errors import AuthFailed, Declined, OutcomeUnknown, RateLimited, RequestRejected
 from tests.support.mpesa import (
     charge_of,
-    handle,
-    news,
+    charge_reference,
     on,
+    result,
     rule,
-    told,
+    wait_for_callback,
 )
 from tests.support.providers import MemoryTokens
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
@@ -51,10 +51,10 @@ def test_a_customer_pays(mpesa, receiver, sandbox):
     request = charge_of(receiver, 1250)
     pushed = mpesa.charge(request)
     assert pushed.state is State.PENDING and pushed.provider_reference
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.kind, event.provider_reference) == (Kind.PAYMENT, pushed.provider_reference)
     assert event.claim.amount == request.amount and event.claim.receipt
-    asked = mpesa.inquire(handle(request, pushed.provider_reference))
+    asked = mpesa.inquire(charge_reference(request, pushed.provider_reference))
     assert (asked.state, asked.provider_reference) == (State.SUCCEEDED, pushed.provider_reference)
     entries = sandbox.book("mpesa", request.label)["entries"]
     assert [(entry["kind"], entry["id"]) for entry in entries] == [("charge", event.claim.receipt)]
@@ -64,7 +64,7 @@ def test_a_customer_who_has_not_answered(mpesa, receiver, sandbox):
     sandbox.control({"autopay_s": "off"})
     request = charge_of(receiver)
     pushed = mpesa.charge(request)
-    assert mpesa.inquire(handle(request, pushed.provider_reference)).state is State.PENDING
+    assert mpesa.inquire(charge_reference(request, pushed.provider_reference)).state is State.PENDING
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_a_customer_who_does_not_pay(mpesa, receiver, sandbox, fault, state, cod
     rule(sandbox, "stkpush", fault)
     request = charge_of(receiver)
     pushed = mpesa.charge(request)
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.claim.state, event.claim.code, event.claim.receipt) == (state, code, None)
-    asked = mpesa.inquire(handle(request, pushed.provider_reference))
+    asked = mpesa.inquire(charge_reference(request, pushed.provider_reference))
     assert (asked.state, asked.code) == (state, code)
 
 
@@ -99,9 +99,9 @@ def test_the_answer_is_lost_and_the_callback_finds_it(mpesa, receiver, sandbox, 
     request = charge_of(receiver)
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(request)
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert event.claim.state is State.SUCCEEDED
-    assert mpesa.inquire(handle(request, event.provider_reference)).state is State.SUCCEEDED
+    assert mpesa.inquire(charge_reference(request, event.provider_reference)).state is State.SUCCEEDED
 
 
 def test_answer_and_callback_are_lost_and_the_statement_finds_it(mpesa, receiver, sandbox):
@@ -121,7 +121,7 @@ def test_answer_and_callback_are_lost_and_the_statement_finds_it(mpesa, receiver
     assert not receiver.received
 
 
-def test_nothing_was_done_and_nobody_can_say(mpesa, receiver, sandbox):
+def test_unmade_charge_with_no_evidence_stays_unknown(mpesa, receiver, sandbox):
     rule(sandbox, "stkpush", "before", status=500)
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(charge_of(receiver))
@@ -138,15 +138,15 @@ def test_a_token_that_another_gateway_has_ended(mpesa, receiver, sandbox):
     on(sandbox, tokens=MemoryTokens()).charge(charge_of(receiver, phone="+254112345678"))
     request = charge_of(receiver, phone="+254722345678")
     assert mpesa.charge(request).state is State.PENDING
-    news(mpesa, receiver, request.callback_url)
+    wait_for_callback(mpesa, receiver, request.callback_url)
     assert len(sandbox.book("mpesa", request.label)["entries"]) == 1
 
 
-def test_another_amount_is_told_as_it_is(mpesa, receiver, sandbox):
+def test_mismatched_amount_is_reported_unchanged(mpesa, receiver, sandbox):
     rule(sandbox, "stkpush", "wrong_amount")
     request = charge_of(receiver, 120)
     mpesa.charge(request)
-    assert news(mpesa, receiver, request.callback_url).claim.amount == Money(12_100, "KES")
+    assert wait_for_callback(mpesa, receiver, request.callback_url).claim.amount == Money(12_100, "KES")
 
 
 def test_repeats_have_one_event_id(mpesa, receiver, sandbox):
@@ -154,7 +154,7 @@ def test_repeats_have_one_event_id(mpesa, receiver, sandbox):
     request = charge_of(receiver)
     mpesa.charge(request)
     received = receiver.wait_for(3, path=urlsplit(request.callback_url).path)
-    assert len({told(mpesa, one).event_id for one in received}) == 1
+    assert len({result(mpesa, one).event_id for one in received}) == 1
 
 
 @pytest.mark.parametrize(

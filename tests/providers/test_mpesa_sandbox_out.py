@@ -20,11 +20,11 @@ from app.providers.errors import (
     RequestRejected,
 )
 from tests.support.mpesa import (
-    news,
     on,
     paid,
     payout_of,
     rule,
+    wait_for_callback,
 )
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
 
@@ -57,7 +57,7 @@ def test_a_payment_is_reversed(mpesa, receiver, sandbox):
     url = f"{receiver.url}/refund/1"
     asked = mpesa.refund(RefundRequest(str(uuid.uuid4()), charge.amount, charge, "Returned", url))
     assert asked.state is State.PENDING
-    event = news(mpesa, receiver, url)
+    event = wait_for_callback(mpesa, receiver, url)
     assert (event.kind, event.provider_reference) == (Kind.REFUND, asked.provider_reference)
     assert (event.claim.state, event.claim.amount) == (State.SUCCEEDED, charge.amount)
     assert {entry["kind"] for entry in sandbox.book("mpesa")["entries"]} == {"charge", "refund"}
@@ -65,7 +65,7 @@ def test_a_payment_is_reversed(mpesa, receiver, sandbox):
         str(uuid.uuid4()), charge.amount, charge, clock.now(), asked.provider_reference, 0, url
     )
     assert mpesa.inquire_refund(again).state is State.PENDING
-    answer = news(mpesa, receiver, url, event_type=".status")
+    answer = wait_for_callback(mpesa, receiver, url, event_type=".status")
     assert (answer.kind, answer.claim.state) == (Kind.REFUND, State.SUCCEEDED)
 
 
@@ -78,7 +78,7 @@ def test_a_second_reversal_moves_nothing_and_is_left_open(mpesa, receiver, sandb
         except DuplicateReference:
             assert number == 2
             continue
-        event = news(mpesa, receiver, url)
+        event = wait_for_callback(mpesa, receiver, url)
         assert event.claim.state is (State.SUCCEEDED if number == 1 else State.PENDING)
     refunds = [entry for entry in sandbox.book("mpesa")["entries"] if entry["kind"] == "refund"]
     assert len(refunds) == 1
@@ -97,7 +97,7 @@ def test_a_payout(mpesa, receiver, sandbox, destination):
     request = payout_of(receiver, **destination)
     sent = mpesa.pay_out(request)
     assert sent.state is State.PENDING
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.kind, event.provider_reference) == (Kind.PAYOUT, sent.provider_reference)
     assert (event.claim.state, event.claim.amount) == (State.SUCCEEDED, request.amount)
     assert event.claim.receipt
@@ -110,7 +110,7 @@ def test_a_payout(mpesa, receiver, sandbox, destination):
         request.callback_url,
     )
     assert mpesa.inquire_payout(known).state is State.PENDING
-    answer = news(mpesa, receiver, request.callback_url, event_type=".status")
+    answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
     assert (answer.kind, answer.claim.state, answer.claim.receipt) == (
         Kind.PAYOUT, State.SUCCEEDED, event.claim.receipt,
     )  # fmt: skip
@@ -122,14 +122,14 @@ def test_a_payout_whose_answer_is_lost_is_made_once(mpesa, receiver, sandbox):
     request = payout_of(receiver)
     with pytest.raises(OutcomeUnknown):
         mpesa.pay_out(request)
-    news(mpesa, receiver, request.callback_url)
+    wait_for_callback(mpesa, receiver, request.callback_url)
     with pytest.raises(DuplicateReference):
         mpesa.pay_out(request)
     lost = PayoutReference(
         request.reference, request.amount, request.method, clock.now(), None, request.callback_url
     )
     assert mpesa.inquire_payout(lost).state is State.PENDING
-    answer = news(mpesa, receiver, request.callback_url, event_type=".status")
+    answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
     assert answer.claim.state is State.SUCCEEDED
     payouts = [entry for entry in sandbox.book("mpesa")["entries"] if entry["kind"] == "payout"]
     assert len(payouts) == 1
@@ -139,7 +139,7 @@ def test_a_payout_that_fails(mpesa, receiver, sandbox):
     rule(sandbox, "b2c", "insufficient_funds")
     request = payout_of(receiver)
     mpesa.pay_out(request)
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.kind, event.claim.state, event.claim.receipt) == (Kind.PAYOUT, State.FAILED, None)
     assert not sandbox.book("mpesa")["entries"]
 
@@ -154,7 +154,7 @@ def test_asking_about_a_payout_that_never_was_says_nothing_about_it(mpesa, recei
     except ProviderError as error:
         assert isinstance(error, OutcomeUnknown)
         return
-    answer = news(mpesa, receiver, request.callback_url)
+    answer = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (answer.kind, answer.claim.state) == (Kind.PAYOUT, State.PENDING)
 
 
@@ -168,14 +168,14 @@ def test_the_operators_password_is_sealed_with_the_certificate(sandbox, receiver
         refusing.pay_out(wrong)
     except (Declined, RequestRejected, AuthFailed):
         return
-    assert news(refusing, receiver, wrong.callback_url).claim.code in ("2001", "18")
+    assert wait_for_callback(refusing, receiver, wrong.callback_url).claim.code in ("2001", "18")
 
 
 def test_a_payout_that_was_not_in_time_is_asked_about(mpesa, receiver, sandbox):
     rule(sandbox, "b2c", "timed_out")
     request = payout_of(receiver)
     sent = mpesa.pay_out(request)
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.kind, event.event_type, event.claim.state) == (Kind.PAYOUT, "payout.timeout", State.PENDING)
     known = PayoutReference(
         request.reference,
@@ -186,14 +186,14 @@ def test_a_payout_that_was_not_in_time_is_asked_about(mpesa, receiver, sandbox):
         request.callback_url,
     )
     mpesa.inquire_payout(known)
-    answer = news(mpesa, receiver, request.callback_url, event_type=".status")
+    answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
     assert answer.claim.state is State.SUCCEEDED
 
 
 def test_a_result_may_carry_an_id_of_darajas_own(mpesa, receiver):
     request = payout_of(receiver, 7130)
     sent = mpesa.pay_out(request)
-    event = news(mpesa, receiver, request.callback_url)
+    event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert event.reference != request.reference
     assert event.provider_reference == sent.provider_reference
 
@@ -202,5 +202,5 @@ def test_an_expired_token_is_replaced_in_passing(mpesa, receiver, sandbox):
     rule(sandbox, "b2c", "token_expired")
     request = payout_of(receiver)
     assert mpesa.pay_out(request).state is State.PENDING
-    news(mpesa, receiver, request.callback_url)
+    wait_for_callback(mpesa, receiver, request.callback_url)
     assert len(sandbox.book("mpesa")["entries"]) == 1

@@ -46,7 +46,7 @@ def test_a_rejected_token_is_replaced_once(daraja, rejection):
     assert [seen.headers["authorization"] for seen in daraja.asked(PUSH)] == ["Bearer old", "Bearer new"]
 
 
-def test_a_fresh_token_that_is_rejected_is_for_an_operator(daraja):
+def test_rejected_fresh_token_raises_auth_failed(daraja):
     daraja.on(PUSH, (404, refusal("404.001.03", "Invalid Access Token")))
     with pytest.raises(AuthFailed):
         scripted(daraja).charge(CHARGE)

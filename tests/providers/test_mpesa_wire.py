@@ -24,7 +24,7 @@ from tests.support.mpesa import (
     B2B,
     B2C,
     CHARGE,
-    HANDLE,
+    CHARGE_REFERENCE,
     KES_100,
     PUSH,
     PUSHED,
@@ -118,7 +118,7 @@ def test_no_answer_in_time(daraja, path, move):
         ((500, refusal("500.003.03", "Quota")), RateLimited),
     ],
 )
-def test_what_is_said_clearly(daraja, path, move, answer, error):
+def test_definite_answers(daraja, path, move, answer, error):
     daraja.on(path, answer)
     with pytest.raises(error) as raised:
         move(scripted(daraja))
@@ -156,7 +156,7 @@ def test_a_push(daraja):
 
 
 @pytest.mark.parametrize(("path", "move"), list(MOVES.values())[1:], ids=list(MOVES)[1:])
-def test_commands_are_accepted_and_told_about_later(daraja, path, move):
+def test_commands_are_accepted_and_reported_later(daraja, path, move):
     daraja.on(path, (200, ACCEPTED))
     made = move(scripted(daraja))
     # B2C took our reference as its originator; the others are asked about by Daraja's.
@@ -179,7 +179,7 @@ def test_no_secret_is_in_an_error(daraja):
         )
 
 
-def state_of(code: object, text: str = "said so", **more: object) -> dict:
+def state_of(code: object, text: str = "Some message", **more: object) -> dict:
     return {
         "ResponseCode": "0", "ResponseDescription": "accepted", "MerchantRequestID": "1", "CheckoutRequestID": "ws_CO_1",
         "ResultCode": code, "ResultDesc": text, **more,
@@ -198,8 +198,13 @@ def state_of(code: object, text: str = "said so", **more: object) -> dict:
 )  # fmt: skip
 def test_how_a_push_stands(daraja, answer, state):
     daraja.on(ASK, answer)
-    told = scripted(daraja).inquire(replace(HANDLE, receipt=None))
-    assert (told.state, told.provider_reference, told.amount, told.receipt) == (state, "ws_CO_1", None, None)
+    result = scripted(daraja).inquire(replace(CHARGE_REFERENCE, receipt=None))
+    assert (result.state, result.provider_reference, result.amount, result.receipt) == (
+        state,
+        "ws_CO_1",
+        None,
+        None,
+    )
     asked = daraja.asked(ASK)[0].json
     assert asked["CheckoutRequestID"] == "ws_CO_1" and set(asked) == {
         "BusinessShortCode", "Password", "Timestamp", "CheckoutRequestID",
@@ -208,8 +213,8 @@ def test_how_a_push_stands(daraja, answer, state):
 
 def test_a_failed_push_says_why(daraja):
     daraja.on(ASK, (200, state_of("1", "The balance is insufficient")))
-    told = scripted(daraja).inquire(HANDLE)
-    assert (told.code, told.message, told.receipt) == ("1", "The balance is insufficient", None)
+    result = scripted(daraja).inquire(CHARGE_REFERENCE)
+    assert (result.code, result.message, result.receipt) == ("1", "The balance is insufficient", None)
 
 
 UNCLEAR = [
@@ -222,17 +227,17 @@ UNCLEAR = [
 ]  # fmt: skip
 
 
-def test_a_question_that_is_not_answered_clearly_says_nothing(daraja):
+def test_unclear_answer_to_an_inquiry_is_unknown(daraja):
     for answer in UNCLEAR:
         daraja.on(ASK, answer)
         with pytest.raises(OutcomeUnknown):
-            scripted(daraja).inquire(HANDLE)
+            scripted(daraja).inquire(CHARGE_REFERENCE)
 
 
 def test_asking_too_often(daraja):
     daraja.on(ASK, (500, refusal("500.003.02", "Spike Arrest")))
     with pytest.raises(RateLimited):
-        scripted(daraja).inquire(HANDLE)
+        scripted(daraja).inquire(CHARGE_REFERENCE)
 
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -241,7 +246,7 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("ask", "originator", "party", "notice"),
     [
-        (lambda p: p.inquire_refund(RefundReference(REFERENCE, KES_100, HANDLE, NOW, "AG_9", 0, URL)), "AG_9", "174379",
+        (lambda p: p.inquire_refund(RefundReference(REFERENCE, KES_100, CHARGE_REFERENCE, NOW, "AG_9", 0, URL)), "AG_9", "174379",
          "refund"),
         (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, "AG_9", URL)), REFERENCE,
          "600984", "payout"),
@@ -253,9 +258,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 )  # fmt: skip
 def test_asking_about_commands_starts_a_status_query(daraja, ask, originator, party, notice):
     daraja.on(STATUS, (200, ACCEPTED))
-    told = ask(scripted(daraja))
-    assert told.state is State.PENDING
-    assert told.provider_reference != "AG_1", "the question's own id is not the operation's"
+    result = ask(scripted(daraja))
+    assert result.state is State.PENDING
+    assert result.provider_reference != "AG_1", "the question's own id is not the operation's"
     body = daraja.asked(STATUS)[0].json
     assert (body["CommandID"], body["OriginalConversationID"], body["PartyA"]) == (
         "TransactionStatusQuery", originator, party,

@@ -46,7 +46,7 @@ def charge_request(currency: str = "NGN", email: str | None = "ada@example.com")
     )  # fmt: skip
 
 
-def handle() -> ChargeReference:
+def charge_reference() -> ChargeReference:
     return ChargeReference(REFERENCE, "A1B2C3", Money(30050, "NGN"), clock.now())
 
 
@@ -215,13 +215,13 @@ REFUSED = [
     (refused("Transaction has been fully reversed", "transaction_reversed", "api_error"), Declined, "fully_refunded"),
     (refused("Integration has been deactivated"), Declined, "merchant_disabled"),
     (refused("Please wait a few minutes and try again."), RateLimited, "rate_limited"),
-    # Nobody's words: type and status decide.
+    # Unknown messages: type and status decide.
     (refused("Invalid key", http=401), AuthFailed, "auth_failed"),
     (refused("Access Denied", "x", http=403), AuthFailed, "auth_failed"),
     (refused("Invalid Email Address Passed", "invalid_params"), RequestRejected, "invalid_params"),
     (refused("Currency not supported by merchant", "unsupported_currency"), RequestRejected, "unsupported_currency"),
-    (refused("A sentence nobody has seen"), RequestRejected, "http_400"),
-    (refused("A sentence nobody has seen", "unheard_of", http=422), RequestRejected, "unheard_of"),
+    (refused("An unknown sentence"), RequestRejected, "http_400"),
+    (refused("An unknown sentence", "unheard_of", http=422), RequestRejected, "unheard_of"),
     (refused("Unable to process", "processor", "processor_error"), OutcomeUnknown, "processor_error"),
     (refused("Too many requests", http=429), RateLimited, "rate_limited"),
 ]  # fmt: skip
@@ -254,8 +254,8 @@ def test_what_refusals_mean(answer: Answer, error: type[ProviderError], code: st
 
 
 def test_every_refusal_is_met() -> None:
-    said = [" ".join(str(value) for value in body.values()).lower() for (_, body), _, _ in REFUSED]
-    assert [part for part, _, _ in REFUSALS if not any(part in one for one in said)] == []
+    texts = [" ".join(str(value) for value in body.values()).lower() for (_, body), _, _ in REFUSED]
+    assert [part for part, _, _ in REFUSALS if not any(part in one for one in texts)] == []
 
 
 @pytest.mark.parametrize("answer", LOST)
@@ -267,7 +267,7 @@ def test_whatever_is_no_clear_answer_is_unknown(answer: object) -> None:
     assert KEY not in repr(raised.value) + json.dumps(raised.value.response)
 
 
-def test_nobody_there_is_definite() -> None:
+def test_refused_connection_is_definite() -> None:
     with pytest.raises(NotSent):
         paystack().charge(charge_request())
 
@@ -275,15 +275,15 @@ def test_nobody_there_is_definite() -> None:
 def test_verify_tells_the_order_s_amount() -> None:
     with Scripted() as far:
         far.on(VERIFY, verified())
-        result = paystack(far.url).inquire(handle())
+        result = paystack(far.url).inquire(charge_reference())
     assert (result.state, result.amount, result.receipt) == (
         State.SUCCEEDED,
         Money(30050, "NGN"),
         "4099260516",
     )
-    told = json.dumps(dict(result.response))
-    assert "4081" not in told
-    assert "ada@example.com" not in told
+    stored = json.dumps(dict(result.response))
+    assert "4081" not in stored
+    assert "ada@example.com" not in stored
 
 
 @pytest.mark.parametrize(
@@ -302,7 +302,7 @@ def test_verify_tells_the_order_s_amount() -> None:
 def test_what_verify_says(answer: object, state: State) -> None:
     with Scripted() as far:
         far.on(VERIFY, answer)
-        result = paystack(far.url).inquire(handle())
+        result = paystack(far.url).inquire(charge_reference())
     assert result.state is state
     assert (result.code is not None) == (state is State.FAILED)
 
@@ -328,7 +328,7 @@ def test_what_verify_says(answer: object, state: State) -> None:
 def test_an_unclear_inquiry_is_unknown(answer: object) -> None:
     with Scripted() as far, pytest.raises(OutcomeUnknown):
         far.on(VERIFY, answer)
-        paystack(far.url).inquire(handle())
+        paystack(far.url).inquire(charge_reference())
 
 
 def test_what_can_be_charged() -> None:

@@ -270,8 +270,8 @@ def test_what_answers_to_a_transfer_mean(answer: object, error: type[Exception])
 def test_a_transfer_s_state(answer: object, state: State) -> None:
     with Scripted() as far:
         far.on(TRANSFER_VERIFY, answer)
-        handle = PayoutReference(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
-        assert paystack(far.url).inquire_payout(handle).state is state
+        charge_reference = PayoutReference(REFERENCE, Money(50000, "KES"), PayoutMethod.MPESA, clock.now())
+        assert paystack(far.url).inquire_payout(charge_reference).state is state
 
 
 # --- webhooks
@@ -345,7 +345,7 @@ def test_a_dispute_names_its_payment() -> None:
     assert (event.kind, event.claim, event.reference) == (Kind.DISPUTE, None, "c-1")
 
 
-def test_event_ids_repeat_with_the_news_only() -> None:
+def test_event_ids_repeat_only_for_repeated_events() -> None:
     def event_id(event: str = "refund.processed", **instead: object) -> str:
         data = {
             "transaction_reference": "c-1",

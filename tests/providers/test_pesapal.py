@@ -30,7 +30,7 @@ from app.providers.pesapal.adapter import notification_url
 from app.providers.pesapal.client import token_life_s
 from tests.support.canned import CUT, HANGS, LOST, Canned, CannedServer
 from tests.support.pesapal_answers import (
-    HANDLE,
+    CHARGE_REFERENCE,
     IPN,
     KES_100,
     KEYS,
@@ -102,7 +102,7 @@ def test_a_method_of_notifications_that_pesapal_lacks_is_a_configuration_error()
     make_provider(PesapalProvider, ipn_method="get", **KEYS)
 
 
-def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
+def test_customer_needs_an_address(provider: PesapalProvider) -> None:
     with pytest.raises(RequestRejected):
         provider.check(KES_100, Customer(name="Ann"))
     with pytest.raises(RequestRejected):
@@ -155,7 +155,7 @@ def test_answers_to_an_order_mean(
     assert len(pesapal_server.received) == 2, "nothing is sent twice by itself"
 
 
-def test_silence_is_unknown_and_nobody_there_is_not(pesapal_server: CannedServer) -> None:
+def test_lost_answer_is_unknown_and_refused_connection_is_not_sent(pesapal_server: CannedServer) -> None:
     pesapal_server.will(TOKEN, HANGS)
     with pytest.raises(OutcomeUnknown):
         make_provider(PesapalProvider, pesapal_server.url, timeout_s=1.0, ipn_id="i", **KEYS).charge(REQUEST)
@@ -176,14 +176,14 @@ def test_a_token_is_shared_and_renewed_once(pesapal_server: CannedServer) -> Non
         TOKEN, Canned(body=STATUS), Canned(body=STATUS), Canned(401, ""), fresh, Canned(body=STATUS)
     )
     for provider in (first, second, second):
-        assert provider.inquire(HANDLE).state is State.SUCCEEDED
+        assert provider.inquire(CHARGE_REFERENCE).state is State.SUCCEEDED
     assert [r.headers.get("authorization") for r in pesapal_server.received] == [
         None, "Bearer token-1", "Bearer token-1", "Bearer token-1", None, "Bearer token-2",
     ]  # fmt: skip
     assert tokens.fetched == 2
 
 
-def test_a_token_rejected_twice_is_for_an_operator(
+def test_token_rejected_twice_raises_auth_failed(
     provider: PesapalProvider, pesapal_server: CannedServer
 ) -> None:
     rejected = Canned(body={"status": "401", "error": {"code": "invalid_token"}})
@@ -223,10 +223,10 @@ def test_other_keys_or_another_place_need_a_token_of_their_own(pesapal_server: C
     for keys in (KEYS, other):
         make_provider(PesapalProvider, pesapal_server.url, tokens=tokens, **keys).charge(REQUEST)
     assert sent(pesapal_server, 3)["consumer_key"] == "key-2"
-    with CannedServer() as elsewhere:
-        elsewhere.will(TOKEN, IPN, Canned(body=ORDER))
-        make_provider(PesapalProvider, elsewhere.url, tokens=tokens, **KEYS).charge(REQUEST)
-        assert len(elsewhere.received) == 3
+    with CannedServer() as other_server:
+        other_server.will(TOKEN, IPN, Canned(body=ORDER))
+        make_provider(PesapalProvider, other_server.url, tokens=tokens, **KEYS).charge(REQUEST)
+        assert len(other_server.received) == 3
 
 
 def test_blank_words_are_not_sent(provider: PesapalProvider, pesapal_server: CannedServer) -> None:

@@ -28,7 +28,7 @@ from app.providers.errors import (
 from app.providers.pesapal import PesapalProvider, statuses
 from tests.support.canned import CUT, LOST, Canned, CannedServer
 from tests.support.pesapal_answers import (
-    HANDLE,
+    CHARGE_REFERENCE,
     KES_100,
     KEYS,
     PAID,
@@ -77,7 +77,7 @@ def test_statuses(
     provider: PesapalProvider, pesapal_server: CannedServer, code: object, state: State, receipt: str | None
 ) -> None:
     pesapal_server.will(TOKEN, Canned(body={**STATUS, "status_code": code}))
-    result = provider.inquire(HANDLE)
+    result = provider.inquire(CHARGE_REFERENCE)
     assert (result.state, result.receipt, result.amount) == (state, receipt, KES_100)
     assert (
         pesapal_server.received[-1].path
@@ -99,7 +99,7 @@ def test_statuses(
 )
 def test_not_paid_yet_is_pending(provider: PesapalProvider, pesapal_server: CannedServer, body: Any) -> None:
     pesapal_server.will(TOKEN, Canned(body=body))
-    assert provider.inquire(HANDLE).state is State.PENDING
+    assert provider.inquire(CHARGE_REFERENCE).state is State.PENDING
 
 
 @pytest.mark.parametrize(
@@ -117,11 +117,11 @@ def test_whatever_is_not_clear_is_unknown(
 ) -> None:
     pesapal_server.will(TOKEN, answer)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire(HANDLE)
+        provider.inquire(CHARGE_REFERENCE)
 
 
 def test_without_its_id_nothing_can_be_asked(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
-    lost = replace(HANDLE, provider_reference=None)
+    lost = replace(CHARGE_REFERENCE, provider_reference=None)
     for ask in (provider.inquire, provider.cancel):
         with pytest.raises(OutcomeUnknown):
             ask(lost)
@@ -133,10 +133,10 @@ def test_without_its_id_nothing_can_be_asked(provider: PesapalProvider, pesapal_
 
 def test_cancelling(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
     pesapal_server.will(TOKEN, Canned(body={"status": "200", "message": "Order successfully cancelled."}))
-    assert provider.cancel(HANDLE).state is State.CANCELLED
+    assert provider.cancel(CHARGE_REFERENCE).state is State.CANCELLED
     assert sent(pesapal_server) == {"order_tracking_id": TRACKING}
     pesapal_server.will(Canned(body={"status": "500", "message": "Too late."}), Canned(body=STATUS))
-    assert provider.cancel(HANDLE).state is State.SUCCEEDED
+    assert provider.cancel(CHARGE_REFERENCE).state is State.SUCCEEDED
 
 
 def test_a_refund_is_asked_for_by_receipt(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
@@ -157,7 +157,7 @@ def test_a_refund_is_asked_for_by_receipt(provider: PesapalProvider, pesapal_ser
 
 
 def test_a_refund_learns_its_receipt_first(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
-    request = RefundRequest("refund-1", KES_100, HANDLE, "Broken", "http://x")
+    request = RefundRequest("refund-1", KES_100, CHARGE_REFERENCE, "Broken", "http://x")
     pesapal_server.will(TOKEN, Canned(body=STATUS), Canned(body={"status": "200"}))
     assert provider.refund(request).state is State.PENDING
     pesapal_server.will(LOST)
@@ -177,10 +177,10 @@ def test_a_refund_learns_its_receipt_first(provider: PesapalProvider, pesapal_se
         (None, 1, OutcomeUnknown),
     ],
 )
-def test_refunds_show_only_when_given_back(
+def test_refunds_are_shown_only_once_made(
     provider: PesapalProvider, pesapal_server: CannedServer, known: str | None, code: int, expected: Any
 ) -> None:
-    asked = RefundReference("refund-1", KES_100, PAID, HANDLE.sent_at, known)
+    asked = RefundReference("refund-1", KES_100, PAID, CHARGE_REFERENCE.sent_at, known)
     pesapal_server.will(TOKEN, Canned(body={**STATUS, "status_code": code}))
     if isinstance(expected, State):
         assert provider.inquire_refund(asked).state is expected

@@ -72,10 +72,10 @@ def asked(receiver: CallbackReceiver, amount: Money) -> ChargeRequest:
     )  # fmt: skip
 
 
-def remembered(request: ChargeRequest, told: Result | None = None) -> ChargeReference:
+def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
     return ChargeReference(
         request.reference, request.label, request.amount, clock.now(),
-        told.provider_reference if told else None, told.receipt if told else None,
+        reported.provider_reference if reported else None, reported.receipt if reported else None,
     )  # fmt: skip
 
 
@@ -87,7 +87,7 @@ def becomes(provider: PesapalProvider, charge: ChargeReference, state: State) ->
     return wait_until(look, f"the payment is {state}")
 
 
-def booked(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
+def book_entries(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
     entries = sandbox.book("pesapal", reference)["entries"]
     return [(entry["kind"], entry["amount"], entry["currency"]) for entry in entries]
 
@@ -98,7 +98,7 @@ def read(provider: PesapalProvider, one: Any) -> CallbackEvent:
     )
 
 
-def heard(provider: PesapalProvider, receiver: CallbackReceiver, reference: str) -> CallbackEvent:
+def wait_for_event(provider: PesapalProvider, receiver: CallbackReceiver, reference: str) -> CallbackEvent:
     def look() -> CallbackEvent | None:
         events = [read(provider, one) for one in receiver.of("/pesapal")]
         return next((event for event in events if event.reference == reference), None)
@@ -115,11 +115,11 @@ def test_a_payment_from_order_to_notification(
     request = asked(receiver, Money(100_050 if currency != "UGX" else 5000, currency))
     opened = provider.charge(request)
     assert opened.state is State.PENDING and opened.payment_url and opened.payment_url.startswith(sandbox.url)
-    result = becomes(provider, remembered(request, opened), State.SUCCEEDED)
+    result = becomes(provider, kept_reference(request, opened), State.SUCCEEDED)
     assert result.amount == request.amount and result.receipt
-    (entry,) = booked(sandbox, request.reference)
+    (entry,) = book_entries(sandbox, request.reference)
     assert (entry[0], Money.parse(entry[1], entry[2])) == ("charge", request.amount)
-    event = heard(provider, receiver, request.reference)
+    event = wait_for_event(provider, receiver, request.reference)
     assert (event.kind, event.provider_reference) == (Kind.PAYMENT, opened.provider_reference)
     assert not event.is_verified and event.claim is None
     answer = provider.acknowledge(event)
@@ -130,7 +130,7 @@ def test_not_paid_yet_is_pending_and_can_be_cancelled(
     provider: PesapalProvider, receiver: CallbackReceiver
 ) -> None:
     request = asked(receiver, Money(710_300, "KES"))
-    charge = remembered(request, provider.charge(request))
+    charge = kept_reference(request, provider.charge(request))
     assert provider.inquire(charge).state is State.PENDING
     assert provider.cancel(charge).state is State.CANCELLED
     assert provider.cancel(charge).state is not State.SUCCEEDED
@@ -138,7 +138,7 @@ def test_not_paid_yet_is_pending_and_can_be_cancelled(
 
 def test_a_paid_order_is_not_cancelled(provider: PesapalProvider, receiver: CallbackReceiver) -> None:
     request = asked(receiver, Money(10_000, "KES"))
-    charge = remembered(request, provider.charge(request))
+    charge = kept_reference(request, provider.charge(request))
     becomes(provider, charge, State.SUCCEEDED)
     assert provider.cancel(charge).state is State.SUCCEEDED
 
@@ -146,13 +146,13 @@ def test_a_paid_order_is_not_cancelled(provider: PesapalProvider, receiver: Call
 @pytest.mark.parametrize("minor", [710_100, 710_400])
 def test_a_refused_payment_fails(provider: PesapalProvider, receiver: CallbackReceiver, minor: int) -> None:
     request = asked(receiver, Money(minor, "KES"))
-    result = becomes(provider, remembered(request, provider.charge(request)), State.FAILED)
+    result = becomes(provider, kept_reference(request, provider.charge(request)), State.FAILED)
     assert result.receipt is None and result.code
 
 
-def test_the_wrong_amount_is_told(provider: PesapalProvider, receiver: CallbackReceiver) -> None:
+def test_mismatched_amount_is_reported(provider: PesapalProvider, receiver: CallbackReceiver) -> None:
     request = asked(receiver, Money(700_900, "KES"))
-    result = becomes(provider, remembered(request, provider.charge(request)), State.SUCCEEDED)
+    result = becomes(provider, kept_reference(request, provider.charge(request)), State.SUCCEEDED)
     assert result.amount == Money(701_000, "KES")
 
 
@@ -194,7 +194,7 @@ def test_an_address_pesapal_forgot_is_registered_again(
     sandbox.reset()
     request = asked(receiver, Money(10_000, "KES"))
     opened = provider.charge(request)
-    becomes(provider, remembered(request, opened), State.SUCCEEDED)
+    becomes(provider, kept_reference(request, opened), State.SUCCEEDED)
 
 
 @pytest.mark.parametrize(("minor", "is_done"), [(700_100, True), (700_200, True), (700_300, False)])
@@ -205,12 +205,12 @@ def test_a_lost_answer_is_unknown_until_a_notification(
     with pytest.raises(OutcomeUnknown):
         provider.charge(request)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire(remembered(request))
+        provider.inquire(kept_reference(request))
     if not is_done:
-        assert booked(sandbox, request.reference) == []
+        assert book_entries(sandbox, request.reference) == []
         return
-    event = heard(provider, receiver, request.reference)
-    found = replace(remembered(request), provider_reference=event.provider_reference)
+    event = wait_for_event(provider, receiver, request.reference)
+    found = replace(kept_reference(request), provider_reference=event.provider_reference)
     assert becomes(provider, found, State.SUCCEEDED).amount == request.amount
 
 
@@ -219,17 +219,21 @@ def test_a_refund_shows_when_it_is_approved(
 ) -> None:
     request = asked(receiver, Money(100_000, "KES"))
     opened = provider.charge(request)
-    charge = remembered(request, becomes(provider, remembered(request, opened), State.SUCCEEDED))
+    charge = kept_reference(request, becomes(provider, kept_reference(request, opened), State.SUCCEEDED))
     refund = RefundRequest(str(uuid.uuid4()), request.amount, charge, "Broken", "http://x")
-    told = provider.refund(refund)
-    assert told.state is State.PENDING
-    handle = RefundReference(refund.reference, refund.amount, charge, clock.now(), told.provider_reference)
-    assert provider.inquire_refund(handle).state is State.PENDING
+    reported = provider.refund(refund)
+    assert reported.state is State.PENDING
+    charge_reference = RefundReference(
+        refund.reference, refund.amount, charge, clock.now(), reported.provider_reference
+    )
+    assert provider.inquire_refund(charge_reference).state is State.PENDING
     with pytest.raises(Declined):
         provider.refund(refund)
-    wait_until(lambda: provider.inquire_refund(handle).state is State.SUCCEEDED, "the merchant approves")
+    wait_until(
+        lambda: provider.inquire_refund(charge_reference).state is State.SUCCEEDED, "the merchant approves"
+    )
     assert provider.inquire(charge).state is State.REFUNDED
-    assert [entry[:2] for entry in booked(sandbox, request.reference)] == [
+    assert [entry[:2] for entry in book_entries(sandbox, request.reference)] == [
         ("charge", "1000.00"), ("refund", "1000.00"),
     ]  # fmt: skip
 
@@ -239,12 +243,12 @@ def test_a_lost_refund_is_unknown_until_it_shows(
 ) -> None:
     request = asked(receiver, Money(100_000, "KES"))
     opened = provider.charge(request)
-    charge = remembered(request, becomes(provider, remembered(request, opened), State.SUCCEEDED))
+    charge = kept_reference(request, becomes(provider, kept_reference(request, opened), State.SUCCEEDED))
     sandbox.control({"rules": [{"provider": "pesapal", "operation": "refund", "fault": "drop", "times": 1}]})
     with pytest.raises(OutcomeUnknown):
         provider.refund(RefundRequest("r-1", request.amount, charge, "Broken", "http://x"))
-    handle = RefundReference("r-1", request.amount, charge, clock.now())
+    charge_reference = RefundReference("r-1", request.amount, charge, clock.now())
     with pytest.raises(OutcomeUnknown):
-        provider.inquire_refund(handle)
+        provider.inquire_refund(charge_reference)
     becomes(provider, charge, State.REFUNDED)
-    assert provider.inquire_refund(handle).state is State.SUCCEEDED
+    assert provider.inquire_refund(charge_reference).state is State.SUCCEEDED

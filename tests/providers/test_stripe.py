@@ -35,7 +35,7 @@ from app.providers.stripe import StripeProvider, amounts
 from tests.support.canned import CUT, HANGS, LOST, Canned, CannedServer
 from tests.support.providers import make_provider
 from tests.support.stripe_objects import (
-    HANDLE,
+    CHARGE_REFERENCE,
     INTENT,
     KEYS,
     REFERENCE,
@@ -148,7 +148,7 @@ def test_an_intent_charge_gives_the_client_secret(stripe_server: CannedServer) -
     assert stripe_server.received[0].headers["stripe-version"] == "2025-01-01.x"
     assert "confirm" not in form(stripe_server)
     stripe_server.will(Canned(body=INTENT))
-    again = provider.inquire(replace(HANDLE, provider_reference="pi_1"))
+    again = provider.inquire(replace(CHARGE_REFERENCE, provider_reference="pi_1"))
     assert "client_secret" not in again.response
 
 
@@ -167,7 +167,7 @@ def test_an_intent_with_a_method_is_confirmed_at_once(stripe_server: CannedServe
 
 def test_a_refund_carries_its_own_key(provider: StripeProvider, stripe_server: CannedServer) -> None:
     stripe_server.will(Canned(body=REFUND))
-    paid = replace(HANDLE, provider_reference="cs_test_1", receipt="pi_1")
+    paid = replace(CHARGE_REFERENCE, provider_reference="cs_test_1", receipt="pi_1")
     result = provider.refund(RefundRequest("refund-1", Money(400, "USD"), paid, "duplicate", "http://x"))
     assert (result.state, result.provider_reference, result.amount) == (
         State.SUCCEEDED,
@@ -237,7 +237,7 @@ def test_whatever_is_not_clear_is_unknown(
     assert len(stripe_server.received) == 1
 
 
-def test_silence_is_unknown_and_nobody_there_is_not(stripe_server: CannedServer) -> None:
+def test_lost_answer_is_unknown_and_refused_connection_is_not_sent(stripe_server: CannedServer) -> None:
     stripe_server.will(HANGS)
     with pytest.raises(OutcomeUnknown):
         make_provider(StripeProvider, stripe_server.url, timeout_s=0.3, **KEYS).charge(REQUEST)
@@ -252,8 +252,8 @@ def test_the_log_holds_no_secret(
     provider = make_provider(StripeProvider, stripe_server.url, flow="intent", **KEYS)
     stripe_server.will(Canned(body=INTENT))
     provider.charge(REQUEST)
-    said = caplog.text + "".join(capfd.readouterr())
-    assert "pi_1_secret" not in said and "sk_test_sandbox" not in said and "ann@example.com" not in said
+    output = caplog.text + "".join(capfd.readouterr())
+    assert "pi_1_secret" not in output and "sk_test_sandbox" not in output and "ann@example.com" not in output
     assert "sk_test_sandbox" not in repr(provider.account)
 
 
@@ -274,7 +274,7 @@ def test_a_delayed_payment_is_what_its_intent_says(
         Canned(body={**SESSION, "status": "complete", "payment_intent": "pi_1"}),
         Canned(body={**INTENT, "status": word, "amount_received": 1000, "metadata": {"flow": "hosted"}}),
     )
-    result = provider.inquire(replace(HANDLE, provider_reference="cs_test_1"))
+    result = provider.inquire(replace(CHARGE_REFERENCE, provider_reference="cs_test_1"))
     assert (result.state, result.provider_reference, result.receipt) == (state, "cs_test_1", "pi_1")
 
 
@@ -287,10 +287,10 @@ def test_a_lost_session_is_found_by_our_reference(
         Canned(body={"object": "list", "data": [SESSION], "has_more": False, "url": "/v1/checkout/sessions"}),
         Canned(body={**SESSION, "status": "complete", "payment_status": "paid", "payment_intent": "pi_1"}),
     )
-    result = provider.inquire(HANDLE)
+    result = provider.inquire(CHARGE_REFERENCE)
     assert (result.state, result.receipt, result.amount) == (State.SUCCEEDED, "pi_1", USD_10)
     assert "starting_after=cs_test_1" in stripe_server.received[1].path
-    since = int((HANDLE.sent_at - timedelta(minutes=10)).timestamp())
+    since = int((CHARGE_REFERENCE.sent_at - timedelta(minutes=10)).timestamp())
     assert f"={since}" in stripe_server.received[0].path
 
 
@@ -299,16 +299,16 @@ def test_not_found_is_said_only_after_the_whole_list(stripe_server: CannedServer
     provider = make_provider(StripeProvider, stripe_server.url, flow=flow, **KEYS)
     path = {"hosted": "/v1/checkout/sessions", "intent": "/v1/payment_intents"}[flow]
     stripe_server.will(Canned(body={"object": "list", "data": [], "has_more": False, "url": path}))
-    assert provider.inquire(HANDLE).state is State.NOT_FOUND
+    assert provider.inquire(CHARGE_REFERENCE).state is State.NOT_FOUND
     assert stripe_server.paths() == [path]
     endless = Canned(body={"object": "list", "data": [{"id": "cs_x"}], "has_more": True, "url": path})
     stripe_server.will(*[endless] * 20)
     with pytest.raises(OutcomeUnknown):
-        provider.inquire(HANDLE)
+        provider.inquire(CHARGE_REFERENCE)
     for answer in (Canned(404, {"error": {"type": "invalid_request_error"}}), Canned(200, {"data": 1})):
         stripe_server.will(answer)
         with pytest.raises(OutcomeUnknown):
-            provider.inquire(HANDLE)
+            provider.inquire(CHARGE_REFERENCE)
 
 
 def test_an_id_stripe_gave_and_denies_is_unknown(
@@ -318,19 +318,19 @@ def test_an_id_stripe_gave_and_denies_is_unknown(
     for known in ("cs_test_1", "pi_1"):
         stripe_server.will(missing)
         with pytest.raises(OutcomeUnknown):
-            provider.inquire(replace(HANDLE, provider_reference=known))
+            provider.inquire(replace(CHARGE_REFERENCE, provider_reference=known))
     stripe_server.will(missing)
     with pytest.raises(OutcomeUnknown):
         provider.inquire_refund(
-            RefundReference("refund-1", Money(400, "USD"), HANDLE, HANDLE.sent_at, "re_1")
+            RefundReference("refund-1", Money(400, "USD"), CHARGE_REFERENCE, CHARGE_REFERENCE.sent_at, "re_1")
         )
 
 
 def test_a_lost_refund_is_found_among_its_payments(
     provider: StripeProvider, stripe_server: CannedServer
 ) -> None:
-    paid = replace(HANDLE, provider_reference="cs_test_1", receipt="pi_1")
-    asked = RefundReference("refund-1", Money(400, "USD"), paid, HANDLE.sent_at)
+    paid = replace(CHARGE_REFERENCE, provider_reference="cs_test_1", receipt="pi_1")
+    asked = RefundReference("refund-1", Money(400, "USD"), paid, CHARGE_REFERENCE.sent_at)
     other = {**REFUND, "id": "re_0", "metadata": {"reference": "refund-0"}}
     for data, state in (([other, REFUND], State.SUCCEEDED), ([other], State.NOT_FOUND)):
         stripe_server.will(
@@ -344,7 +344,11 @@ def test_a_refund_whose_payment_cannot_be_learnt_was_not_sent(
     provider: StripeProvider, stripe_server: CannedServer
 ) -> None:
     request = RefundRequest(
-        "refund-1", Money(400, "USD"), replace(HANDLE, provider_reference="cs_test_1"), "Broken", "http://x"
+        "refund-1",
+        Money(400, "USD"),
+        replace(CHARGE_REFERENCE, provider_reference="cs_test_1"),
+        "Broken",
+        "http://x",
     )
     stripe_server.will(LOST)
     with pytest.raises(NotSent):

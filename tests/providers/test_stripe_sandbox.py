@@ -72,21 +72,21 @@ def asked(amount: Money, *, card: str | None = None) -> ChargeRequest:
     )  # fmt: skip
 
 
-def remembered(request: ChargeRequest, told: Result | None = None) -> ChargeReference:
+def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
     return ChargeReference(
         request.reference, request.label, request.amount, clock.now(),
-        told.provider_reference if told else None, told.receipt if told else None,
+        reported.provider_reference if reported else None, reported.receipt if reported else None,
     )  # fmt: skip
 
 
-def booked(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
+def book_entries(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
     entries = sandbox.book("stripe", reference)["entries"]
     return [(entry["kind"], entry["amount"], entry["currency"]) for entry in entries]
 
 
-def paid(provider: StripeProvider, request: ChargeRequest, told: Result | None) -> Result:
+def paid(provider: StripeProvider, request: ChargeRequest, reported: Result | None) -> Result:
     def look() -> Result | None:
-        result = provider.inquire(remembered(request, told))
+        result = provider.inquire(kept_reference(request, reported))
         return result if result.state is State.SUCCEEDED else None
 
     return wait_until(look, "the customer has paid")
@@ -111,18 +111,18 @@ def test_a_hosted_payment_from_page_to_refunds(
     )
     result = paid(hosted, request, opened)
     assert result.amount == request.amount and result.receipt and result.receipt.startswith("pi_")
-    assert booked(sandbox, request.reference) == [("charge", "2550.00", "KES")]
+    assert book_entries(sandbox, request.reference) == [("charge", "2550.00", "KES")]
 
-    charge = remembered(request, result)
+    charge = kept_reference(request, result)
     first = RefundRequest(
         str(uuid.uuid4()), Money(100_000, "KES"), charge, "requested_by_customer", "http://x"
     )
-    told = hosted.refund(first)
-    assert (told.state, told.amount) == (State.SUCCEEDED, first.amount)
-    assert hosted.refund(first).provider_reference == told.provider_reference
-    for known in (told.provider_reference, None):
-        handle = RefundReference(first.reference, first.amount, charge, clock.now(), known)
-        assert hosted.inquire_refund(handle).state is State.SUCCEEDED
+    reported = hosted.refund(first)
+    assert (reported.state, reported.amount) == (State.SUCCEEDED, first.amount)
+    assert hosted.refund(first).provider_reference == reported.provider_reference
+    for known in (reported.provider_reference, None):
+        charge_reference = RefundReference(first.reference, first.amount, charge, clock.now(), known)
+        assert hosted.inquire_refund(charge_reference).state is State.SUCCEEDED
     with pytest.raises(RequestRejected):
         hosted.refund(replace(first, reference=str(uuid.uuid4()), amount=Money(200_000, "KES")))
     rest = replace(first, reference=str(uuid.uuid4()), amount=Money(155_000, "KES"), refunded_before=100_000)
@@ -146,7 +146,7 @@ def test_a_hosted_payment_from_page_to_refunds(
     assert completed.claim is not None and completed.claim.state is State.SUCCEEDED
     wait_until(
         lambda: any(e.kind is Kind.REFUND for e in events(hosted, receiver, first.reference)),
-        "the refund's news",
+        "the refund's webhook",
     )
 
 
@@ -155,9 +155,9 @@ def test_webhooks_are_only_believed_with_the_right_secret(
 ) -> None:
     hosted.charge(asked(Money(2000, "USD")))
     (one, *_) = receiver.wait_for(1, path="/stripe")
-    stranger = make_provider(StripeProvider, sandbox.url, api_key="k", webhook_secret="whsec_other")
+    other_account = make_provider(StripeProvider, sandbox.url, api_key="k", webhook_secret="whsec_other")
     with pytest.raises(ForgedCallback):
-        stranger.read_callback(Callback(one.method, one.headers, {}, one.body))
+        other_account.read_callback(Callback(one.method, one.headers, {}, one.body))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_amounts_arrive_as_they_were_meant(
     request = asked(amount, card="pm_card_visa")
     result = direct.charge(request)
     assert (result.state, result.amount) == (State.SUCCEEDED, amount)
-    (entry,) = booked(sandbox, request.reference)
+    (entry,) = book_entries(sandbox, request.reference)
     assert (Decimal(entry[1]), entry[2]) == (Decimal(book), amount.currency)
 
 
@@ -182,8 +182,8 @@ def test_an_intent_waits_for_the_merchants_page(direct: StripeProvider) -> None:
     opened = direct.charge(request)
     assert opened.state is State.PENDING
     assert str(opened.response["client_secret"]).startswith(f"{opened.provider_reference}_secret_")
-    assert direct.cancel(remembered(request, opened)).state is State.CANCELLED
-    assert direct.inquire(remembered(request, opened)).state is State.CANCELLED
+    assert direct.cancel(kept_reference(request, opened)).state is State.CANCELLED
+    assert direct.inquire(kept_reference(request, opened)).state is State.CANCELLED
 
 
 def test_a_declined_card(direct: StripeProvider, sandbox: RunningSandbox) -> None:
@@ -191,8 +191,8 @@ def test_a_declined_card(direct: StripeProvider, sandbox: RunningSandbox) -> Non
     with pytest.raises(Declined) as caught:
         direct.charge(request)
     assert caught.value.code == "insufficient_funds"
-    assert direct.inquire(remembered(request)).state is State.FAILED
-    assert booked(sandbox, request.reference) == []
+    assert direct.inquire(kept_reference(request)).state is State.FAILED
+    assert book_entries(sandbox, request.reference) == []
 
 
 def test_a_card_that_asks_for_more_is_pending(direct: StripeProvider) -> None:
@@ -223,7 +223,7 @@ def test_a_lost_answer_is_learnt_and_never_charged_twice(
     request = asked(Money(major * 100, "USD"), card="pm_card_visa")
     with pytest.raises(OutcomeUnknown):
         direct.charge(request)
-    found = direct.inquire(remembered(request))
+    found = direct.inquire(kept_reference(request))
     assert found.state is (State.SUCCEEDED if is_done else State.NOT_FOUND)
     if is_done:
         assert found.amount == request.amount and found.receipt
@@ -233,48 +233,50 @@ def test_a_lost_answer_is_learnt_and_never_charged_twice(
         )
         assert direct.charge(request).state is State.SUCCEEDED
         sandbox.forget_rules()
-    assert booked(sandbox, request.reference) == [("charge", f"{major}.00", "USD")]
+    assert book_entries(sandbox, request.reference) == [("charge", f"{major}.00", "USD")]
 
 
 def test_a_lost_session_is_found_with_its_page(hosted: StripeProvider, sandbox: RunningSandbox) -> None:
     request = asked(Money(700_100, "USD"))
     with pytest.raises(OutcomeUnknown):
         hosted.charge(request)
-    found = hosted.inquire(remembered(request))
+    found = hosted.inquire(kept_reference(request))
     assert found.provider_reference and found.provider_reference.startswith("cs_")
     assert paid(hosted, request, found).amount == request.amount
-    assert booked(sandbox, request.reference) == [("charge", "7001.00", "USD")]
+    assert book_entries(sandbox, request.reference) == [("charge", "7001.00", "USD")]
 
 
 def test_a_lost_refund_is_found(direct: StripeProvider, sandbox: RunningSandbox) -> None:
     request = asked(Money(2000, "USD"), card="pm_card_visa")
-    charge = remembered(request, direct.charge(request))
+    charge = kept_reference(request, direct.charge(request))
     for fault, state in (("drop", State.SUCCEEDED), ("before", State.NOT_FOUND)):
         refund = RefundRequest(str(uuid.uuid4()), Money(500, "USD"), charge, "Broken", "http://x")
         rule: dict[str, Any] = {"provider": "stripe", "operation": "refund", "fault": fault, "times": 1}
         sandbox.control({"rules": [rule]})
         with pytest.raises(OutcomeUnknown):
             direct.refund(refund)
-        handle = RefundReference(refund.reference, refund.amount, charge, clock.now())
-        assert direct.inquire_refund(handle).state is state
+        charge_reference = RefundReference(refund.reference, refund.amount, charge, clock.now())
+        assert direct.inquire_refund(charge_reference).state is state
         assert direct.refund(refund).state is State.SUCCEEDED, "the same key again"
-    assert sum(1 for entry in booked(sandbox, request.reference) if entry[0] == "refund") == 2
+    assert sum(1 for entry in book_entries(sandbox, request.reference) if entry[0] == "refund") == 2
 
 
-def test_slow_refunds_are_pending_then_tell(direct: StripeProvider) -> None:
+def test_slow_refunds_are_pending_until_final(direct: StripeProvider) -> None:
     request = asked(Money(3_000_000, "USD"), card="pm_card_visa")
-    charge = remembered(request, direct.charge(request))
+    charge = kept_reference(request, direct.charge(request))
     for minor, state in ((720_100, State.SUCCEEDED), (720_200, State.FAILED)):
         refund = RefundRequest(str(uuid.uuid4()), Money(minor, "USD"), charge, "Broken", "http://x")
-        told = direct.refund(refund)
-        assert told.state is State.PENDING
-        handle = RefundReference(
-            refund.reference, refund.amount, charge, clock.now(), told.provider_reference
+        reported = direct.refund(refund)
+        assert reported.state is State.PENDING
+        charge_reference = RefundReference(
+            refund.reference, refund.amount, charge, clock.now(), reported.provider_reference
         )
-        wait_until(lambda h=handle, s=state: direct.inquire_refund(h).state is s, f"the refund is {state}")
+        wait_until(
+            lambda h=charge_reference, s=state: direct.inquire_refund(h).state is s, f"the refund is {state}"
+        )
 
 
-def test_a_wrong_amount_is_told(hosted: StripeProvider) -> None:
+def test_mismatched_amount_is_reported(hosted: StripeProvider) -> None:
     request = asked(Money(700_900, "USD"))
     assert paid(hosted, request, hosted.charge(request)).amount == Money(701_000, "USD")
 
@@ -283,9 +285,9 @@ def test_an_open_page_can_be_closed(hosted: StripeProvider, sandbox: RunningSand
     request = asked(Money(710_300, "USD"))
     opened = hosted.charge(request)
     assert requests.get(opened.payment_url, timeout=30).status_code == 200
-    assert hosted.cancel(remembered(request, opened)).state is State.CANCELLED
-    assert hosted.inquire(remembered(request, opened)).state is State.CANCELLED
-    assert hosted.cancel(remembered(request, opened)).state is State.CANCELLED
+    assert hosted.cancel(kept_reference(request, opened)).state is State.CANCELLED
+    assert hosted.inquire(kept_reference(request, opened)).state is State.CANCELLED
+    assert hosted.cancel(kept_reference(request, opened)).state is State.CANCELLED
     done = asked(Money(2000, "USD"))
     result = paid(hosted, done, hosted.charge(done))
-    assert hosted.cancel(remembered(done, result)).state is State.SUCCEEDED
+    assert hosted.cancel(kept_reference(done, result)).state is State.SUCCEEDED

@@ -154,7 +154,7 @@ CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata"
         ("payout.paid", {"id": 7}, Kind.OTHER, None, None, None),
     ],
 )  # fmt: skip
-def test_webhooks_tell(
+def test_webhooks_report_outcomes(
     provider: StripeProvider,
     kind: str,
     thing: dict[str, Any],

@@ -27,7 +27,7 @@ REMOTE = [case for name in sorted(PROVIDERS) for case in found()[name][:1] if ca
 
 
 def own_certificate(folder: Path) -> Path:
-    """Key and certificate for 127.0.0.1, signed by nobody but themselves."""
+    """Key and certificate for 127.0.0.1, self-signed."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
@@ -79,18 +79,20 @@ def charge(case: ContractCase, url: str) -> None:
 
 
 @pytest.mark.parametrize("case", REMOTE, ids=lambda case: case.id)
-def test_an_impostor_is_sent_nothing(
+def test_server_with_a_wrong_certificate_is_sent_nothing(
     case: ContractCase, impostor: CannedServer, certificate: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # An operator's environment is not ours to trust: it decides about proxies and authorities of other programs.
     for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"):
         monkeypatch.setenv(name, str(certificate))
-    with pytest.raises(NotSent):  # so `auto` may go on elsewhere
+    with pytest.raises(NotSent):  # so `auto` may try the next provider
         charge(case, impostor.url)
     assert impostor.received == []
 
 
-def test_the_impostor_would_have_answered(impostor: CannedServer, certificate: Path) -> None:
+def test_server_with_a_wrong_certificate_would_have_answered(
+    impostor: CannedServer, certificate: Path
+) -> None:
     """What the test above proves nothing without."""
     context = ssl.create_default_context(cafile=str(certificate))
     connection = http.client.HTTPSConnection(

@@ -14,9 +14,9 @@ import pytest
 import requests
 
 from app.sandbox.chapa.callbacks import signatures
+from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
-from tests.support.together import together
 from tests.support.waiting import wait_until
 
 HOOK = b"chapa-sandbox-hook"
@@ -142,7 +142,7 @@ def test_an_invalid_field_is_reported(chapa: Chapa, changed: dict[str, Any], mes
 
 
 def test_a_reference_is_used_once(chapa: Chapa) -> None:
-    answers = together(8, lambda _: chapa.initialize(tx_ref="once"))
+    answers = concurrently(8, lambda _: chapa.initialize(tx_ref="once"))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
     assert {answer.json()["message"] for answer in answers if answer.status_code == 400} == {
         "Transaction reference has been used before"
@@ -214,7 +214,7 @@ def test_how_payments_end_on_the_page(chapa: Chapa, form: str, fields: dict[str,
 def test_a_payment_ends_once(chapa: Chapa) -> None:
     tx_ref, page = chapa.start()
     card = {"number": "4242424242424242"}
-    together(8, lambda _: requests.post(f"{page}/card", data=card, timeout=30))
+    concurrently(8, lambda _: requests.post(f"{page}/card", data=card, timeout=30))
     requests.post(f"{page}/cancel", timeout=30)
     assert chapa.verify(tx_ref).json()["data"]["status"] == "success"
     assert chapa.book(tx_ref) == [("charge", "400.00", "ETB")]

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
-from tests.support.together import together
 from tests.support.waiting import wait_until
 
 numbers = count(1)
@@ -94,7 +94,7 @@ def test_a_refund_is_initiated_then_refunded(chapa: Chapa, named_by: str) -> Non
 
 def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
     payment = chapa.paid("100")
-    answers = together(10, lambda _: chapa.post(f"/refund/{payment['tx_ref']}", {"amount": "30"}))
+    answers = concurrently(10, lambda _: chapa.post(f"/refund/{payment['tx_ref']}", {"amount": "30"}))
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [400] * 7
     rest = chapa.post(f"/refund/{payment['tx_ref']}", {})
     assert rest.json()["data"]["amount"] == "10.00"
@@ -105,7 +105,7 @@ def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
 def test_a_refund_reference_is_used_once(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     body = {"amount": "10", "reference": "same"}
-    answers = together(6, lambda _: chapa.post(f"/refund/{payment['tx_ref']}", body))
+    answers = concurrently(6, lambda _: chapa.post(f"/refund/{payment['tx_ref']}", body))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
     # The amounts that the refused requests reserved were released.
     assert chapa.post(f"/refund/{payment['tx_ref']}", {"amount": "90"}).ok

@@ -14,9 +14,9 @@ import requests
 
 from app.sandbox.paystack.callbacks import sign
 from app.sandbox.paystack.fees import fee
+from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
-from tests.support.together import together
 from tests.support.waiting import wait_until
 
 KEY = "sk_test_sandbox_paystack"
@@ -121,7 +121,7 @@ def test_only_json_is_read(paystack: Paystack) -> None:
 
 
 def test_a_reference_is_used_once(paystack: Paystack) -> None:
-    answers = together(8, lambda _: paystack.initialize(reference="once"))
+    answers = concurrently(8, lambda _: paystack.initialize(reference="once"))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 7
     refusals = {(a.json()["message"], a.json()["code"]) for a in answers if a.status_code == 400}
     assert refusals == {("Duplicate Transaction Reference", "duplicate_reference")}
@@ -266,7 +266,7 @@ def test_leaving_the_page_and_returning(paystack: Paystack) -> None:
 
 def test_a_transaction_is_paid_once(paystack: Paystack) -> None:
     reference, page = paystack.start()
-    together(8, lambda _: requests.post(f"{page}/bank", timeout=30))
+    concurrently(8, lambda _: requests.post(f"{page}/bank", timeout=30))
     requests.post(f"{page}/card", data={"number": "4084080000005408", "cvv": "001"}, timeout=30)
     requests.post(f"{page}/cancel", timeout=30)
     assert paystack.verify(reference)["status"] == "success"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import requests
 
+from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
-from tests.support.together import together
 from tests.support.waiting import wait_until
 
 MPESA = {
@@ -109,7 +109,7 @@ def test_a_transaction_that_is_refunded_in_full_is_reversed(paystack: Paystack) 
 
 def test_refunds_together_are_at_most_the_payment(paystack: Paystack) -> None:
     paid = paystack.paid(10_000)
-    answers = together(10, lambda _: paystack.refund(paid["reference"], amount=3_000))
+    answers = concurrently(10, lambda _: paystack.refund(paid["reference"], amount=3_000))
     assert sorted(answer.status_code for answer in answers) == [200] * 3 + [400] * 7
     assert paystack.refund(paid["reference"]).json()["data"]["amount"] == 1_000
 
@@ -215,7 +215,7 @@ def test_a_transfer_is_queued_then_completed(paystack: Paystack) -> None:
 def test_a_transfer_reference_is_used_once(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     body = {"reference": "the-same-reference", "recipient": recipient}
-    answers = together(6, lambda _: paystack.transfer(**body))
+    answers = concurrently(6, lambda _: paystack.transfer(**body))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
     assert {a.json()["code"] for a in answers if a.status_code == 400} == {"duplicate_reference"}
     wait_until(lambda: paystack.booked("payout"), "it is paid")

@@ -1,4 +1,4 @@
-"""A person in front of a browser: opens pages, reads, types, presses. Every page is looked over as it comes."""
+"""A browser's user: opens pages, reads, types, presses buttons. Every page is checked as it loads."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def find_chromium() -> str | None:
 
 
 class _Reader(HTMLParser):
-    """Collects what no page of this house may hold."""
+    """Collects what no page of the gateway may hold."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ def faults_in(html: str) -> list[str]:
 
 
 class Visitor:
-    """One person's tab. `faults` holds what went wrong behind his back, in sentences."""
+    """One browser tab. `faults` holds what went wrong in the background, in sentences."""
 
     def __init__(self, page: Page, *, hosts: frozenset[str], may_hold_styles: bool = False) -> None:
         self.page = page
@@ -121,7 +121,7 @@ class Visitor:
 
     def _note_console(self, message: ConsoleMessage) -> None:
         where = message.location.get("url", "").partition("?")[0]
-        # The browser also notes a page that is a refusal: a declined card, a wrong code. Those are told by the page.
+        # The browser also notes a page that is a refusal: a declined card, a wrong code. The page itself reports those.
         is_the_page = where == self.page.url.partition("?")[0] and _REFUSAL.search(message.text)
         # It asks for an icon unasked.
         if message.type in ("error", "warning") and not is_the_page and not where.endswith("/favicon.ico"):

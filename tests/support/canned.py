@@ -1,4 +1,4 @@
-"""A provider that says what it is told to: a real HTTP server with one prepared answer for each request."""
+"""A provider with canned answers: a real HTTP server with one prepared answer for each request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
-from tests.support.listening import Listening, Received
+from tests.support.http_listener import HttpListener, Received
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,17 @@ class Canned:
 
 
 LOST = Canned(lost=True)
-"""Taken, and no byte of an answer."""
+"""The request is read, and the connection closed without an answer."""
 
 CUT = Canned(body='{"status":"200",', lost=True)
-"""Taken, and half an answer."""
+"""The request is read, and the connection closed after half an answer."""
 
 HANGS = Canned(hangs=True)
-"""Taken, and nothing until the caller has given up."""
+"""The request is read, and no answer is sent until the caller's time-out."""
 
 
 @dataclass
-class CannedServer(Listening):
+class CannedServer(HttpListener):
     """Answers requests in the order of `answers`; a request more than that is a failure of the test."""
 
     answers: list[Canned] = field(default_factory=list)

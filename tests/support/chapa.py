@@ -23,7 +23,7 @@ def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
     return make_provider(Chapa, url, timeout_s=20.0, **(settings | values))
 
 
-def handle(receipt: str | None = RECEIPT) -> ChargeReference:
+def charge_reference(receipt: str | None = RECEIPT) -> ChargeReference:
     return ChargeReference(REFERENCE, "A1B2C3", Money(10050, "ETB"), clock.now(), receipt=receipt)
 
 

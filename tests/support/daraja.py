@@ -1,4 +1,4 @@
-"""A merchant who writes Daraja's requests by hand, with the published test credentials."""
+"""A merchant that sends Daraja's requests without the adapter, with the published test credentials."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REVERSAL, STATUS = "/mpesa/reversal/v1/request", "/mpesa/transactionstatus/v1/qu
 
 
 class Merchant:
-    """A stranger who has read the portal: he knows nothing of the adapter."""
+    """A client written by the portal's documentation alone, without the adapter's code."""
 
     def __init__(
         self, sandbox: RunningSandbox, receiver: CallbackReceiver, *, passkey: str = PASSKEY

@@ -1,4 +1,4 @@
-"""Connections of a test's own, beside the application's: as its role, or as the tables' owner."""
+"""Database connections of a test's own: as the application's role, or as the tables' owner."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Plain functions that make what a test needs, always new, so that tests share a database without meeting.
+"""Functions that create what a test needs, always new, so that tests can share a database.
 
-They write through the same doors the application uses; only the password's hash is made once for all users.
+They write through the functions that the application uses; only the password's hash is made once for all users.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ PASSWORD = "SecurePass123!"
 
 
 @dataclass(frozen=True)
-class Person:
+class SignedInUser:
     """A user who is logged in: `headers` go with every request."""
 
     user_id: uuid.UUID
@@ -53,14 +53,14 @@ def _password_hash() -> str:
     return passwords.hash_password(PASSWORD)
 
 
-def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active: bool = True) -> Person:
+def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active: bool = True) -> SignedInUser:
     """A user in KYC tier `tier`, with PASSWORD, in an open session."""
     email = email or f"user-{secrets.token_hex(6)}@example.com"
     user_id, session_id, refresh_id = ids.opaque(), ids.opaque(), ids.opaque()
     with app.app_context():
         now = clock.now()
         user = User(
-            id=user_id, email=email, password_hash=_password_hash(), first_name="Test", last_name="Person", phone=None,
+            id=user_id, email=email, password_hash=_password_hash(), first_name="Test", last_name="User", phone=None,
             tier=tier, is_active=is_active, created_at=now,
         )  # fmt: skip
         opened = UserSession(
@@ -75,11 +75,11 @@ def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active:
 
         transaction(work)
         pair = tokens.issue(user_id, session_id=session_id, refresh_id=refresh_id)
-    return Person(user_id, session_id, email, pair.access_token, pair.refresh_token)
+    return SignedInUser(user_id, session_id, email, pair.access_token, pair.refresh_token)
 
 
 def make_wallet(
-    app: Flask, owner: Person, *, balance: str = "0", currency: str = "USD", is_frozen: bool = False
+    app: Flask, owner: SignedInUser, *, balance: str = "0", currency: str = "USD", is_frozen: bool = False
 ) -> str:
     """A wallet of `owner` (its `acc_…` id) with `balance`, deposited."""
     public_id = ids.wallet()
@@ -101,7 +101,7 @@ def make_wallet(
     return public_id
 
 
-def balance_of(app: Flask, owner: Person, wallet: str) -> str:
+def balance_of(app: Flask, owner: SignedInUser, wallet: str) -> str:
     """The wallet's balance as its owner reads it."""
     with app.app_context():
         return str(wallets.describe(wallets.statement(owner.user_id, wallet).wallet)["balance"])

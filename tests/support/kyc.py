@@ -1,4 +1,4 @@
-"""What a person sends to be verified, and how."""
+"""Identity verification: what a user submits, and the requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from tests.support.factories import Person
+from tests.support.factories import SignedInUser
 
 PDF = b"%PDF-1.4\n1 0 obj << >> endobj\ntrailer\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + b"\0" * 17 + b"\x00\x00\x00\x00IEND\xaeB`\x82"
@@ -29,19 +29,24 @@ def details(**changes: object) -> dict[str, object]:
     } | changes  # fmt: skip
 
 
-def submit(client: FlaskClient, user: Person, **changes: object) -> TestResponse:
+def submit(client: FlaskClient, user: SignedInUser, **changes: object) -> TestResponse:
     return client.post("/api/v1/kyc/submit", json=details(**changes), headers=user.headers)
 
 
 def upload(
-    client: FlaskClient, user: Person, content: bytes = PDF, *, name: str = "passport.pdf", **form: object
+    client: FlaskClient,
+    user: SignedInUser,
+    content: bytes = PDF,
+    *,
+    name: str = "passport.pdf",
+    **form: object,
 ) -> TestResponse:
     data = {"document": (io.BytesIO(content), name), "document_type": "passport"} | form
     return client.post("/api/v1/kyc/documents", data=data, headers=user.headers)
 
 
-def upload_bytes(client: FlaskClient, user: Person, content: bytes) -> TestResponse:
-    """The same with a form written by hand: the test client would put a large one into a temporary file."""
+def upload_bytes(client: FlaskClient, user: SignedInUser, content: bytes) -> TestResponse:
+    """The same with a form built from bytes: the test client would put a large one into a temporary file."""
     parts = (
         b'--cut\r\nContent-Disposition: form-data; name="document_type"\r\n\r\npassport\r\n',
         b'--cut\r\nContent-Disposition: form-data; name="document"; filename="a.pdf"\r\n\r\n',
@@ -56,7 +61,7 @@ def upload_bytes(client: FlaskClient, user: Person, content: bytes) -> TestRespo
     )
 
 
-def status_of(client: FlaskClient, user: Person) -> dict[str, Any]:
+def status_of(client: FlaskClient, user: SignedInUser) -> dict[str, Any]:
     shown: dict[str, Any] = client.get("/api/v1/kyc/status", headers=user.headers).json
     return shown
 

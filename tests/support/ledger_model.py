@@ -32,7 +32,7 @@ class Hold:
 
 
 @dataclass
-class Person:
+class User:
     id: uuid.UUID
     session: uuid.UUID
     email: str
@@ -53,12 +53,12 @@ class Item:
 class Model:
     accounts: dict[int, Account] = field(default_factory=dict)
     holds: dict[uuid.UUID, Hold] = field(default_factory=dict)
-    booked: set[tuple[uuid.UUID, str]] = field(default_factory=set)
-    people: dict[uuid.UUID, Person] = field(default_factory=dict)
+    posted_refs: set[tuple[uuid.UUID, str]] = field(default_factory=set)
+    users: dict[uuid.UUID, User] = field(default_factory=dict)
     spent: dict[tuple[uuid.UUID, date], int] = field(default_factory=dict)
 
     def post(self, ref: uuid.UUID, kind: str, amounts: Mapping[int, int], hold: uuid.UUID | None) -> str:
-        if (ref, kind) in self.booked:
+        if (ref, kind) in self.posted_refs:
             return "duplicate"
         debits = [(a, -m) for a, m in sorted(amounts.items()) if m < 0 and self.accounts[a].is_floored]
         if hold is not None and not debits:
@@ -70,7 +70,7 @@ class Model:
             self._close(hold)
         for account, amount in amounts.items():
             self.accounts[account].balance += amount
-        self.booked.add((ref, kind))
+        self.posted_refs.add((ref, kind))
         return "posted"
 
     def _debit_refusal(self, account: Account, amount: int, hold: uuid.UUID | None) -> str | None:
@@ -106,43 +106,43 @@ class Model:
         hold.is_open = False
         self.accounts[hold.account].held -= hold.amount
 
-    def pay(self, person: Person, source: Account, items: Sequence[Item], today: date) -> list[str | None]:
+    def pay(self, user: User, source: Account, items: Sequence[Item], today: date) -> list[str | None]:
         """None for each paid item, the refusal's word for the others."""
-        return [self._pay_one(person, source, item, today) for item in items]
+        return [self._pay_one(user, source, item, today) for item in items]
 
-    def _pay_one(self, person: Person, source: Account, item: Item, today: date) -> str | None:
+    def _pay_one(self, user: User, source: Account, item: Item, today: date) -> str | None:
         found = self._destination(item.destination, source.currency)
-        day = self.spent.get((person.id, today), 0)
-        daily, monthly = DAILY[person.tier], MONTHLY[person.tier]
+        day = self.spent.get((user.id, today), 0)
+        daily, monthly = DAILY[user.tier], MONTHLY[user.tier]
         checks = {
             "CURRENCY_MISMATCH": item.currency != source.currency or found == "CURRENCY_MISMATCH",
             "RECIPIENT_NOT_FOUND": found == "RECIPIENT_NOT_FOUND",
             "SAME_ACCOUNT": found is source,
             "PERMISSION_DENIED": source.is_frozen,
             "INSUFFICIENT_BALANCE": source.balance - source.held < item.amount,
-            "KYC_REQUIRED": item.usd > daily and person.tier + 1 < len(DAILY),
-            "DAILY_LIMIT_EXCEEDED": day + item.usd > daily or self._month(person, today) + item.usd > monthly,
+            "KYC_REQUIRED": item.usd > daily and user.tier + 1 < len(DAILY),
+            "DAILY_LIMIT_EXCEEDED": day + item.usd > daily or self._month(user, today) + item.usd > monthly,
         }
         refusal = next((word for word, is_refused in checks.items() if is_refused), None)
         if refusal is None:
             assert isinstance(found, Account)
             source.balance -= item.amount
             found.balance += item.amount
-            self.spent[person.id, today] = day + item.usd
+            self.spent[user.id, today] = day + item.usd
         return refusal
 
-    def _month(self, person: Person, today: date) -> int:
+    def _month(self, user: User, today: date) -> int:
         """US cents since the first of the month."""
         return sum(
             usd
             for (who, day), usd in self.spent.items()
-            if who == person.id and today.replace(day=1) <= day <= today
+            if who == user.id and today.replace(day=1) <= day <= today
         )
 
     def _destination(self, destination: str, currency: str) -> Account | str:
         wallets = sorted((a for a in self.accounts.values() if a.is_floored), key=lambda a: a.id)
         if "@" in destination:
-            owners = [p.id for p in self.people.values() if p.email == destination]
+            owners = [p.id for p in self.users.values() if p.email == destination]
             mine = [a for a in wallets if a.owner in owners and not a.is_frozen]
         else:
             mine = [a for a in wallets if a.public_id == destination]

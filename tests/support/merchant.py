@@ -1,4 +1,4 @@
-"""A merchant of a simulator: calls its API as somebody's own client would, and reads the news that came."""
+"""A merchant of a simulator: it calls the provider's API as its own client would, and reads the callbacks it received."""
 
 from __future__ import annotations
 

@@ -45,10 +45,10 @@ CHARGE = ChargeRequest(
     REFERENCE, "AB12CD34EF56", KES_100, Customer(phone="+254708374149"), URL, "http://127.0.0.1:5000/done",
     description="Order #42 <b>for</b> Jane",
 )  # fmt: skip
-HANDLE = ChargeReference(
+CHARGE_REFERENCE = ChargeReference(
     REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), "ws_CO_1", "NLJ7RT61SV", URL
 )
-REFUND = RefundRequest(REFERENCE, KES_100, HANDLE, "Returned", URL)
+REFUND = RefundRequest(REFERENCE, KES_100, CHARGE_REFERENCE, "Returned", URL)
 TO_PHONE = PayoutRequest(REFERENCE, KES_100, PayoutMethod.MPESA, {"phone_number": "254708374149"}, URL)
 TO_TILL = PayoutRequest(REFERENCE, KES_100, PayoutMethod.TILL, {"till_number": "247247"}, URL)
 
@@ -70,12 +70,12 @@ ACCEPTED = {
 }  # fmt: skip
 
 
-def refusal(code: str, message: str = "said no") -> dict:
+def refusal(code: str, message: str = "Refused") -> dict:
     return {"requestId": "1-2-3", "errorCode": code, "errorMessage": message}
 
 
 def mpesa(**settings: str) -> MpesaProvider:
-    """On an address where nobody listens."""
+    """On an address where nothing listens."""
     return make_provider(MpesaProvider, **(SETTINGS | settings))
 
 
@@ -91,7 +91,7 @@ def read(body: object, notice: str = "") -> CallbackEvent:
 
 
 def scripted(daraja: Scripted, **settings: object) -> MpesaProvider:
-    """On a Daraja that says what it is told to."""
+    """On a Daraja with scripted answers."""
     plain = {
         "consumer_key": "key", "consumer_secret": "s3cret", "passkey": "pass-key", "security_credential": "credential",
     }  # fmt: skip
@@ -137,7 +137,7 @@ def charge_of(
     )  # fmt: skip
 
 
-def handle(
+def charge_reference(
     request: ChargeRequest, provider_reference: str | None, receipt: str | None = None
 ) -> ChargeReference:
     return ChargeReference(
@@ -160,18 +160,18 @@ def payout_of(receiver: CallbackReceiver, shillings: int = 500, **destination: s
     )  # fmt: skip
 
 
-def told(provider: MpesaProvider, received: Received) -> CallbackEvent:
+def read_received(provider: MpesaProvider, received: Received) -> CallbackEvent:
     query = dict(parse_qsl(urlsplit(received.path).query))
     return provider.read_callback(Callback(received.method, received.headers, query, received.body))
 
 
-def news(
+def wait_for_callback(
     provider: MpesaProvider, receiver: CallbackReceiver, url: str, *, event_type: str = ""
 ) -> CallbackEvent:
     """The first callback of this type to a URL."""
 
     def found() -> CallbackEvent | None:
-        events = [told(provider, received) for received in receiver.of(urlsplit(url).path)]
+        events = [read_received(provider, received) for received in receiver.of(urlsplit(url).path)]
         return next((event for event in events if event.event_type.endswith(event_type)), None)
 
     return wait_until(found, f"a callback {event_type} arrives")
@@ -186,6 +186,6 @@ def rule(sandbox: RunningSandbox, operation: str, fault: str, **more: object) ->
 def paid(provider: MpesaProvider, receiver: CallbackReceiver, shillings: int = 120) -> ChargeReference:
     request = charge_of(receiver, shillings)
     pushed = provider.charge(request)
-    event = news(provider, receiver, request.callback_url)
+    event = wait_for_callback(provider, receiver, request.callback_url)
     assert event.claim and event.claim.state is State.SUCCEEDED
-    return handle(request, pushed.provider_reference, event.claim.receipt)
+    return charge_reference(request, pushed.provider_reference, event.claim.receipt)

@@ -23,8 +23,10 @@ REQUEST = ChargeRequest(
     return_url="http://127.0.0.1:5000/done",
     description="Two chairs",
 )
-HANDLE = ChargeReference(REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), TRACKING)
-PAID = replace(HANDLE, receipt="6513008693186320103009")
+CHARGE_REFERENCE = ChargeReference(
+    REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), TRACKING
+)
+PAID = replace(CHARGE_REFERENCE, receipt="6513008693186320103009")
 NO_ERROR = {"error_type": None, "code": None, "message": None}
 TOKEN = Canned(
     body={"token": "token-1", "expiryDate": "2099-08-26T12:29:30.5177702Z", "error": None, "status": "200",

@@ -1,4 +1,5 @@
-"""Providers as tests hold them: on an account of their own, tokens in memory, every call noted; a scripted far end."""
+"""Adapters for tests: on an account of their own, with tokens in memory and every call recorded; and a scripted
+provider."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from app.providers.base import Account, CallRecord, Context, FreshToken, Provider
-from tests.support.listening import Listening, Received, say
+from tests.support.http_listener import HttpListener, Received, say
 
 P = TypeVar("P", bound=Provider)
 
@@ -41,7 +42,7 @@ class MemoryTokens:
 
 @dataclass
 class Observed:
-    """What `Context.observe` was told."""
+    """What `Context.observe` received."""
 
     calls: list[CallRecord] = field(default_factory=list)
 
@@ -68,20 +69,20 @@ def make_provider(
     The base URL, when none is given, is a port where nothing listens: a call there raises NotSent.
     """
     settings = {setting.name: setting.default for setting in cls.settings} | values
-    surroundings = Context(
+    context = Context(
         tokens=tokens or MemoryTokens(),
         observe=observe or Observed(),
         timeout_s=timeout_s,
         connect_timeout_s=2.0,
     )
-    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), settings), surroundings)
+    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), settings), context)
 
 
 DROP = object()
-"""An answer of `Scripted`: read the request, then close the connection without a word."""
+"""An answer of `Scripted`: read the request, then close the connection without an answer."""
 
 HANG = object()
-"""An answer of `Scripted`: read the request, then say nothing until the end."""
+"""An answer of `Scripted`: read the request, then send nothing until the end."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,8 @@ class Seen:
         return json.loads(self.body)
 
 
-class Scripted(Listening):
-    """A provider on 127.0.0.1 that says what it is told to: for answers no simulator gives.
+class Scripted(HttpListener):
+    """A provider on 127.0.0.1 with scripted answers: for answers that no simulator gives.
 
     `on(path, answer, …)`: the answers to requests of that path, one after another, the last one for ever. An answer is
     (status, object or bytes), DROP or HANG.

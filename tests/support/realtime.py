@@ -1,4 +1,4 @@
-"""Real Socket.IO clients that write down what they get."""
+"""Real Socket.IO clients that record what they receive."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ NODE = str(_WHEEL / "bin" / "node")
 NPM = (NODE, str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
 
 
-class Notes:
-    """Events in the order they came, each with the moment it came."""
+class ReceivedEvents:
+    """Events in the order they were received, each with its time."""
 
     def __init__(self) -> None:
         self._events: list[tuple[float, str, Any]] = []
@@ -75,13 +75,13 @@ class _InOrder(engineio.Client):
 
 
 class PythonClient(socketio.Client):
-    """The Python client with default settings; everything it gets is in `notes`, in the order it came."""
+    """The Python client with default settings; everything it receives is in `received`, in that order."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.notes = Notes()
-        self.on("*", lambda name, data=None: self.notes.add(name, data))
-        self.on("connect_error", lambda data=None: self.notes.add("connect_error", data))
+        self.received = ReceivedEvents()
+        self.on("*", lambda name, data=None: self.received.add(name, data))
+        self.on("connect_error", lambda data=None: self.received.add("connect_error", data))
 
     def _engineio_client_class(self) -> type:
         return _InOrder
@@ -103,7 +103,7 @@ def python_client(
             client.connect(url, auth=auth)
             if client.eio.ws is not None:
                 after.callback(client.eio.ws.shutdown)  # the library forgets it when the server hangs up
-            client.notes.wait_for("connected")
+            client.received.wait_for("connected")
             yield client
 
 
@@ -111,7 +111,7 @@ class JavaScriptClient:
     """The default socket.io-client in a process of its own."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        self.notes = Notes()
+        self.received = ReceivedEvents()
         self._process = subprocess.Popen(
             [NODE, "client.mjs", url, *([token] if token else [])],
             cwd=JS,
@@ -131,7 +131,7 @@ class JavaScriptClient:
         self.emit("subscribe_transaction", {"transaction_id": payment_id})
 
     def kill(self) -> None:
-        """Vanish without a word."""
+        """Vanish without closing the connection."""
         self._process.kill()
 
     def close(self) -> None:
@@ -146,7 +146,7 @@ class JavaScriptClient:
     def _read(self) -> None:
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.notes.add(*json.loads(line))
+            self.received.add(*json.loads(line))
 
 
 @contextmanager
@@ -160,7 +160,7 @@ def javascript_client(url: str, token: str | None = None) -> Iterator[JavaScript
 
 
 def install_javascript() -> None:
-    """Put socket.io-client, as locked, beside the JavaScript client; once for all test processes."""
+    """Install socket.io-client, as locked, for the JavaScript client; once for all test processes."""
     wanted = (JS / "package-lock.json").read_bytes()
     installed = JS / "node_modules" / ".installed.json"
     with (JS / ".lock").open("w") as lock:

@@ -1,10 +1,7 @@
-"""The sandbox as it runs: a gunicorn of its own on a free port. And a real receiver of callbacks."""
+"""The provider simulators in a process of their own, on a free port. And a real receiver of callbacks."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,21 +11,22 @@ from typing import Any
 
 import requests
 
-from tests.support.house import free_port
-from tests.support.listening import Listening, Received, say
+from launcher.addresses import local_addresses
+from launcher.processes import Processes
+from tests.support.http_listener import HttpListener, Received, say
 from tests.support.waiting import wait_until
-
-ROOT = Path(__file__).parents[2]
 
 
 @dataclass
 class RunningSandbox:
-    """A sandbox that answers at `url`."""
+    """Simulators that answer at `url`."""
 
-    url: str
     folder: Path
-    process: subprocess.Popen[bytes]
-    environment: dict[str, str]
+    processes: Processes
+
+    @property
+    def url(self) -> str:
+        return self.processes.sandbox_url
 
     def control(self, wanted: dict[str, Any] | None = None) -> dict[str, Any]:
         """Set `wanted`; without it, everything that is set."""
@@ -63,24 +61,12 @@ class RunningSandbox:
         return answer.json()
 
     def kill(self) -> None:
-        """No goodbye: the process and its worker are killed."""
-        os.killpg(self.process.pid, 9)
-        self.process.wait()
+        """SIGKILL to the process and its worker."""
+        self.processes.kill("sandbox")
 
     def start(self) -> None:
-        """Start (again) on the same files and the same port."""
-        self.process = _start(self.environment)
-        self.wait_until_ready()
-
-    def wait_until_ready(self) -> None:
-        wait_until(self._is_ready, "the sandbox answers", timeout_s=60, every_s=0.05)
-
-    def _is_ready(self) -> bool:
-        assert self.process.poll() is None, "the sandbox ended at once"
-        try:
-            return requests.get(f"{self.url}/sandbox/health", timeout=5).status_code == 200
-        except requests.RequestException:
-            return False
+        """Start (again) on the same files and the same port; the simulators answer when this returns."""
+        self.processes.start("sandbox")
 
 
 @contextmanager
@@ -93,41 +79,22 @@ def running_sandbox(
 ) -> Iterator[RunningSandbox]:
     """A sandbox with its files in `folder`. settings: environment variables that differ.
 
-    webhook_base's default is an address where nobody listens.
+    webhook_base's default is an address where nothing listens.
     """
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    environment = {
-        "PATH": os.environ["PATH"],
+    environment = local_addresses() | {
         "GATEWAY_ENV": "test",
-        "SANDBOX_BIND": f"127.0.0.1:{port}",
-        "SANDBOX_URL": url,
         "SANDBOX_AUTOPAY_S": "off" if autopay_s is None else str(autopay_s),
         "SANDBOX_WEBHOOK_BASE": webhook_base,
         "VAR_DIR": str(folder),
         **settings,
     }
-    sandbox = RunningSandbox(url, folder, _start(environment), environment)
+    processes = Processes(environment, folder)
     try:
-        sandbox.wait_until_ready()
-        yield sandbox
+        processes.start("sandbox")
+        yield RunningSandbox(folder, processes)
     finally:
-        if sandbox.process.poll() is None:
-            sandbox.process.terminate()
-            try:
-                sandbox.process.wait(15)
-            except subprocess.TimeoutExpired:
-                sandbox.kill()
-
-
-def _start(environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    program = Path(sys.executable).with_name("gunicorn")
-    return subprocess.Popen(
-        [program, "--config", "app/sandbox/gunicorn.conf.py", "app.sandbox.wsgi:app"],
-        cwd=ROOT,
-        env=environment,
-        start_new_session=True,
-    )
+        if processes.is_running("sandbox"):
+            processes.stop("sandbox")
 
 
 @contextmanager
@@ -139,7 +106,7 @@ def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[Runnin
 
 
 @dataclass
-class CallbackReceiver(Listening):
+class CallbackReceiver(HttpListener):
     """A small real HTTP server that keeps what it is sent.
 
     `status` and `body` are what it answers, at any moment; `statuses` are answered first, one each.

@@ -15,7 +15,7 @@ from pathlib import Path
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
 
 POSTGRES_FOLDER = "MALIPO_TEST_POSTGRES"
-TEMPLATE = "template_house"
+TEMPLATE = "malipo_template"
 
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "300"}
 """Tests of durability start a Postgres of their own, with fsync on."""
@@ -35,7 +35,7 @@ def postgres() -> EmbeddedPostgres:
 
 
 def stop() -> None:
-    """In the process that started them; harmless elsewhere."""
+    """Stop Postgres in the process that started it; does nothing in others."""
     if postgres.cache_info().currsize:
         postgres().destroy()
         os.environ.pop(POSTGRES_FOLDER, None)
@@ -58,7 +58,7 @@ def migrate(server: EmbeddedPostgres, database: str) -> None:
 def new_database(server: EmbeddedPostgres | None = None) -> str:
     """The name of a fresh, migrated database in the session's Postgres, or in one of the test's own."""
     server = server or postgres()
-    name = f"house_{secrets.token_hex(4)}"
+    name = f"malipo_test_{secrets.token_hex(4)}"
     if server.has_database(TEMPLATE):
         server.create_database(name, template=TEMPLATE)
     else:
@@ -68,7 +68,7 @@ def new_database(server: EmbeddedPostgres | None = None) -> str:
 
 
 def new_redis() -> EmbeddedRedis:
-    """A started Redis; whoever asks destroys it."""
+    """A started Redis; the caller destroys it."""
     server = EmbeddedRedis.temporary()
     server.start()
     return server
@@ -97,9 +97,9 @@ def environment(
         "VAR_DIR": str(var_dir),
         "KYC_AUTO_VERIFY_S": "2",
         "LOG_LEVEL": "WARNING",
-        # Fifty requests in one another's way take their time on a busy machine; none of them is to hear 409 for that.
+        # Fifty requests for one lock take long on a busy machine; none of them should be answered 409 for that.
         "DB_LOCK_TIMEOUT_MS": "10000",
-        # Nobody listens there: tests that need the simulators start their own (tests/support/sandbox.py).
+        # Nothing listens there: tests that need the simulators start their own (tests/support/sandbox.py).
         "SANDBOX_URL": "http://127.0.0.1:9",
         **more,
     }

@@ -24,7 +24,7 @@ REQUEST = ChargeRequest(
     return_url="http://127.0.0.1:5000/done",
     description="Two chairs",
 )
-HANDLE = ChargeReference(REFERENCE, "AB12CD34EF56", USD_10, datetime(2026, 1, 1, tzinfo=UTC))
+CHARGE_REFERENCE = ChargeReference(REFERENCE, "AB12CD34EF56", USD_10, datetime(2026, 1, 1, tzinfo=UTC))
 SESSION = {
     "id": "cs_test_1", "object": "checkout.session", "status": "open", "payment_status": "unpaid",
     "amount_total": 1000, "currency": "usd", "url": "https://checkout.stripe.com/c/pay/cs_test_1",

@@ -1,4 +1,4 @@
-"""A merchant with an API key, made anew for each test."""
+"""A merchant with an API key, new for each test."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.unit_of_work import transaction
 
 
 @dataclass(frozen=True)
-class Shop:
+class MerchantClient:
     """A tenant's backend: `headers` go with every request."""
 
     tenant_id: uuid.UUID
@@ -31,20 +31,20 @@ class Shop:
         return {"Authorization": f"Bearer {self.api_key}"}
 
 
-def make_shop(app: Flask, *, plan: Plan = "growth") -> Shop:
+def make_merchant(app: Flask, *, plan: Plan = "growth") -> MerchantClient:
     with app.app_context():
-        tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", plan)
-    return Shop(tenant.id, key)
+        tenant, key = tenants.create_tenant(f"Merchant {secrets.token_hex(4)}", plan)
+    return MerchantClient(tenant.id, key)
 
 
-def fund_shop(app: Flask, shop: Shop, amount_minor: int, *, currency: str = "KES") -> None:
-    """Put `amount_minor` into the shop's wallet, from outside."""
+def fund_merchant(app: Flask, merchant: MerchantClient, amount_minor: int, *, currency: str = "KES") -> None:
+    """Credit `amount_minor` to the merchant's wallet from the external account."""
 
     def work(session) -> None:
-        wallet = tenant_wallet(session, shop.tenant_id, currency)
+        wallet = tenant_wallet(session, merchant.tenant_id, currency)
         outside = platform_account(session, "external", "", currency)
         ledger.post(
-            session, "deposit", ref_id=ids.uuid7(), now=clock.now(), currency=currency, tenant_id=shop.tenant_id,
+            session, "deposit", ref_id=ids.uuid7(), now=clock.now(), currency=currency, tenant_id=merchant.tenant_id,
             amounts={wallet: amount_minor, outside: -amount_minor},
         )  # fmt: skip
 

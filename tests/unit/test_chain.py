@@ -88,8 +88,8 @@ def test_a_cut_tail_is_seen_by_the_anchor_only() -> None:
     assert chain.verify(KEY, [], anchors=anchors) == Break(1, "cut: an anchor saw row 5")
 
 
-def test_a_log_written_anew_is_caught_by_the_anchor() -> None:
-    """Somebody with the key rewrites everything: the chain fits again, the anchor does not."""
+def test_rewritten_log_is_detected_by_the_anchor() -> None:
+    """An attacker with the key rewrites the log: the chain is consistent again, the anchor is not."""
     anchors = [Anchor(4, _sealed(_links(5))[3][1])]
     anew = _sealed([replace(link, actor="usr_other") for link in _links(5)])
     assert chain.verify(KEY, anew) is None

@@ -26,7 +26,7 @@ def test_a_public_id_parses_back() -> None:
         "pmt_０195f3a0b1c27d8e9f0011223344556",
     ],
 )  # fmt: skip
-def test_other_spellings_are_nobodys(text: str) -> None:
+def test_other_spellings_of_an_id_are_refused(text: str) -> None:
     """Breaks when parsing is left to uuid.UUID, which takes braces, dashes and upper case."""
     assert ids.parse(ids.PAYMENT, text) is None
 
@@ -39,6 +39,6 @@ def test_uuid7_grows_and_says_its_version() -> None:
     assert moments == sorted(moments)
 
 
-def test_what_strangers_see_tells_nothing() -> None:
+def test_public_ids_reveal_nothing() -> None:
     assert ids.opaque().version == 4
     assert len({ids.wallet() for _ in range(1000)}) == 1000

@@ -1,4 +1,4 @@
-"""Passwords: strength, argon2id, and no difference between a wrong one and nobody's."""
+"""Passwords: strength, argon2id, and no difference between a wrong password and an unknown user."""
 
 from __future__ import annotations
 
@@ -53,16 +53,16 @@ def test_same_letters_composed_otherwise_are_the_same_password() -> None:
 
 
 @pytest.mark.parametrize("broken", ["", "plain", "$argon2id$v=19$m=1"])
-def test_a_broken_hash_lets_nobody_in(broken: str) -> None:
+def test_broken_hash_is_refused(broken: str) -> None:
     assert not passwords.is_correct("", broken)
     assert not passwords.is_correct(broken, broken)
 
 
-def test_nobody_has_no_password_and_costs_as_much() -> None:
+def test_unknown_user_takes_as_long_as_a_wrong_password() -> None:
     assert not passwords.is_correct("nobody", None)
     known = passwords.hash_password(GOOD)
-    wrong, nobody = (min(_seconds(hash_) for _ in range(5)) for hash_ in (known, None))
-    assert nobody > wrong / 2
+    wrong, unknown = (min(_seconds(hash_) for _ in range(5)) for hash_ in (known, None))
+    assert unknown > wrong / 2
 
 
 def _seconds(password_hash: str | None) -> float:

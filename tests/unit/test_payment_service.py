@@ -37,8 +37,8 @@ from app.services.payments.states import (
     REFUND,
     REFUNDABLE,
 )
-from tests.support.health import forget_health
-from tests.support.tenants import make_shop
+from tests.support.provider_health import forget_health
+from tests.support.tenants import make_merchant
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 DOCUMENTED = {
@@ -109,9 +109,9 @@ class TestStates:
         for word in ("failed", "cancelled"):
             assert ATTEMPT[word] == {"late"}
 
-    def test_payers_are_told_a_word_for_every_status(self) -> None:
+    def test_every_status_has_a_payer_status(self) -> None:
         assert set(PAYER_STATUSES) == set(PAYMENT_STATUSES)
-        is_open = {status for status, told in PAYER_STATUSES.items() if told is PayerStatus.OPEN}
+        is_open = {status for status, answers in PAYER_STATUSES.items() if answers is PayerStatus.OPEN}
         assert is_open == set(PAYMENT) - FINAL_PAYMENTS
 
 
@@ -156,7 +156,7 @@ class TestView:
             "id": "cust-1", "phone": "+254712345678", "email": None, "name": "Jane",
         }  # fmt: skip
 
-    def test_a_merchant_is_not_shown_the_houses_own_columns(self) -> None:
+    def test_merchants_do_not_see_internal_columns(self) -> None:
         assert not describe(payment()).keys() & {"tenant_id", "fee", "return_url", "refund_reserved"}
 
     @pytest.mark.parametrize(
@@ -202,10 +202,10 @@ class TestAmounts:
 
 
 @pytest.fixture
-def shop(app: Flask) -> Iterator[Merchant]:
+def merchant(app: Flask) -> Iterator[Merchant]:
     """A tenant without accounts of its own, inside the application."""
     forget_health(app)
-    made = make_shop(app)
+    made = make_merchant(app)
     with app.app_context():
         yield Merchant(made.tenant_id, None, None)
 
@@ -222,7 +222,7 @@ def claim() -> Claim:
 
 
 class TestRouting:
-    """Where an order goes; the house's six accounts are configured as in the demo."""
+    """Where an order goes; the platform's six provider accounts are configured as in the demo."""
 
     @pytest.mark.parametrize(
         ("asked", "currency", "adapter"),
@@ -234,22 +234,22 @@ class TestRouting:
         ],
     )
     def test_the_provider_that_was_asked_for_is_the_only_one(
-        self, shop: Merchant, asked: str, currency: str, adapter: str
+        self, merchant: Merchant, asked: str, currency: str, adapter: str
     ) -> None:
-        (bound,) = route(shop.tenant_id, asked, Money(100000, currency), CUSTOMER)
+        (bound,) = route(merchant.tenant_id, asked, Money(100000, currency), CUSTOMER)
         assert bound.provider.name == adapter and bound.account_id is None
 
-    def test_auto_asks_several_and_never_the_mock(self, shop: Merchant) -> None:
-        names = [b.provider.name for b in route(shop.tenant_id, "auto", Money(100000, "KES"), CUSTOMER)]
+    def test_auto_asks_several_and_never_the_mock(self, merchant: Merchant) -> None:
+        names = [b.provider.name for b in route(merchant.tenant_id, "auto", Money(100000, "KES"), CUSTOMER)]
         assert names[0] == "mpesa" and len(names) > 1
         assert "cpay" not in names and "chapa" not in names  # a mock; no shillings
 
-    def test_auto_takes_only_who_takes_the_currency(self, shop: Merchant) -> None:
-        names = [b.provider.name for b in route(shop.tenant_id, "auto", Money(100000, "ETB"), CUSTOMER)]
+    def test_auto_chooses_only_providers_with_the_currency(self, merchant: Merchant) -> None:
+        names = [b.provider.name for b in route(merchant.tenant_id, "auto", Money(100000, "ETB"), CUSTOMER)]
         assert "chapa" in names and "mpesa" not in names
 
     @pytest.mark.parametrize(
-        ("asked", "amount", "customer", "told"),
+        ("asked", "amount", "customer", "reason"),
         [
             ("mpesa", Money(1000, "USD"), CUSTOMER, "does not take USD"),
             ("mpesa", Money(100050, "KES"), CUSTOMER, "whole KES only"),
@@ -257,19 +257,19 @@ class TestRouting:
             ("venmo", Money(1000, "USD"), CUSTOMER, "not configured"),
         ],
     )  # fmt: skip
-    def test_an_order_nobody_can_take_is_refused_with_a_sentence(
-        self, shop: Merchant, asked: str, amount: Money, customer: Customer, told: str
+    def test_request_no_provider_accepts_is_refused_with_a_sentence(
+        self, merchant: Merchant, asked: str, amount: Money, customer: Customer, reason: str
     ) -> None:
-        with pytest.raises(GatewayError, match=told) as refused:
-            route(shop.tenant_id, asked, amount, customer)
+        with pytest.raises(GatewayError, match=reason) as refused:
+            route(merchant.tenant_id, asked, amount, customer)
         assert refused.value.http_status == 400
 
 
 class TestInitialize:
     """Through CPay, which answers at once and needs no network."""
 
-    def test_a_paid_order_is_a_completed_payment(self, shop: Merchant) -> None:
-        answer = payment_service.initialize(shop, order(metadata={"order_id": "ORD-1"}), claim())
+    def test_paid_request_is_a_completed_payment(self, merchant: Merchant) -> None:
+        answer = payment_service.initialize(merchant, order(metadata={"order_id": "ORD-1"}), claim())
         payment_of = answer.body["payment"]
         assert (answer.status, answer.body["error"], answer.replayed) == (201, None, False)
         assert (payment_of["provider"], payment_of["status"], payment_of["amount"]) == (
@@ -278,29 +278,29 @@ class TestInitialize:
             "1000.00",
         )
         assert payment_of["provider_transaction_id"].startswith("CPAY-")
-        assert payment_service.get_payment(shop, uuid.UUID(payment_of["id"])) == payment_of
+        assert payment_service.get_payment(merchant, uuid.UUID(payment_of["id"])) == payment_of
 
-    def test_a_declined_order_is_a_failed_payment_and_402(self, shop: Merchant) -> None:
-        answer = payment_service.initialize(shop, order(amount="113.00"), claim())
+    def test_declined_request_is_a_failed_payment_and_402(self, merchant: Merchant) -> None:
+        answer = payment_service.initialize(merchant, order(amount="113.00"), claim())
         assert (answer.status, answer.body["payment"]["status"]) == (402, "failed")
         assert answer.body["error"] == answer.body["payment"]["failure_reason"]
 
-    def test_a_provider_that_was_not_reached_is_502_and_nothing_was_taken(self, shop: Merchant) -> None:
-        answer = payment_service.initialize(shop, order(amount=7120), claim())
+    def test_a_provider_that_was_not_reached_is_502_and_nothing_was_taken(self, merchant: Merchant) -> None:
+        answer = payment_service.initialize(merchant, order(amount=7120), claim())
         assert (answer.status, answer.body["payment"]["status"]) == (502, "failed")
 
-    def test_a_lost_answer_is_processing_and_no_failure(self, shop: Merchant) -> None:
-        answer = payment_service.initialize(shop, order(amount=7001), claim())
+    def test_a_lost_answer_is_processing_and_no_failure(self, merchant: Merchant) -> None:
+        answer = payment_service.initialize(merchant, order(amount=7001), claim())
         assert (answer.status, answer.body["payment"]["status"]) == (201, "processing")
-        found = payment_service.verify(shop, uuid.UUID(answer.body["payment"]["id"]))
+        found = payment_service.verify(merchant, uuid.UUID(answer.body["payment"]["id"]))
         assert found["status"] == "completed"
 
-    def test_one_key_is_one_payment(self, shop: Merchant) -> None:
+    def test_one_key_is_one_payment(self, merchant: Merchant) -> None:
         key = claim()
-        first = payment_service.initialize(shop, order(), key)
-        again = payment_service.initialize(shop, order(), key)
+        first = payment_service.initialize(merchant, order(), key)
+        again = payment_service.initialize(merchant, order(), key)
         assert again.replayed and again.body == first.body and again.status == first.status
-        assert payment_service.list_payments(shop, limit=10).total == 1
+        assert payment_service.list_payments(merchant, limit=10).total == 1
 
     @pytest.mark.parametrize(
         ("wrong", "error"),
@@ -309,15 +309,15 @@ class TestInitialize:
             (order(currency="ZZZ"), UnsupportedCurrency), (order("mpesa", 10, "USD"), InvalidRequest),
         ],
     )  # fmt: skip
-    def test_a_wrong_order_stores_nothing(
-        self, shop: Merchant, wrong: PaymentRequest, error: type[GatewayError]
+    def test_invalid_request_stores_nothing(
+        self, merchant: Merchant, wrong: PaymentRequest, error: type[GatewayError]
     ) -> None:
         with pytest.raises(error):
-            payment_service.initialize(shop, wrong, claim())
-        assert payment_service.list_payments(shop, limit=10).items == []
+            payment_service.initialize(merchant, wrong, claim())
+        assert payment_service.list_payments(merchant, limit=10).items == []
 
-    def test_another_merchants_payment_is_none(self, app: Flask, shop: Merchant) -> None:
-        answer = payment_service.initialize(shop, order(), claim())
-        other = Merchant(make_shop(app).tenant_id, None, None)
+    def test_another_merchants_payment_is_none(self, app: Flask, merchant: Merchant) -> None:
+        answer = payment_service.initialize(merchant, order(), claim())
+        other = Merchant(make_merchant(app).tenant_id, None, None)
         with pytest.raises(TransactionNotFound):
             payment_service.get_payment(other, uuid.UUID(answer.body["payment"]["id"]))

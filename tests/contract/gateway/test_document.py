@@ -1,7 +1,7 @@
 """Document 001's commands, pasted into a shell one after the other, against a running demo.
 
 document_001.txt is the document's text. Two things are replaced in the commands: `{transaction_id}`, as its reader must,
-and the port of `http://localhost:5000`, because tests run beside a demo that may have it.
+and the port of `http://localhost:5000`, because a demo on this machine may use it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 DOCUMENT = Path(__file__).with_name("document_001.txt").read_text(encoding="utf-8")
@@ -35,9 +35,9 @@ PAGINATION = set(re.findall(r"'(\w+)': pagination\.", DOCUMENT))
 
 @dataclass
 class Reader:
-    """Somebody with the document and a shell."""
+    """A reader with the document and a shell."""
 
-    house: House
+    stack: Stack
     environment: dict[str, str]
     folder: Path
     keys: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -47,7 +47,7 @@ class Reader:
         """What the command prints: JSON, and nothing else."""
         command = command.replace("{transaction_id}", transaction_id)
         done = subprocess.run(
-            ["bash", "-c", command.replace("localhost:5000", f"localhost:{self.house.port}")],
+            ["bash", "-c", command.replace("localhost:5000", f"localhost:{self.stack.port}")],
             check=False, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,7 +56,7 @@ class Reader:
 
     def call(self, method: str, path: str, *, key: str | None = None, **content: Any) -> requests.Response:
         headers = {"Idempotency-Key": f"{key}-{self.keys}"} if key else {}
-        url = f"{self.house.url}/api/v1/payments{path}"
+        url = f"{self.stack.url}/api/v1/payments{path}"
         return requests.request(method, url, headers=headers, timeout=20, **content)
 
     def wait_until_paid(self, payment_id: str) -> None:
@@ -66,13 +66,13 @@ class Reader:
 
 
 @pytest.fixture
-def reader(merchant: House, shell: dict[str, str], tmp_path: Path) -> Reader:
+def reader(merchant: Stack, shell: dict[str, str], tmp_path: Path) -> Reader:
     return Reader(merchant, shell, tmp_path)
 
 
 @pytest.fixture
-def first_day(demo: House, shell: dict[str, str], tmp_path: Path) -> Reader:
-    """A reader who is the first to use the house."""
+def first_day(demo: Stack, shell: dict[str, str], tmp_path: Path) -> Reader:
+    """A reader who is the first to use the gateway."""
     return Reader(demo, shell, tmp_path)
 
 
@@ -137,8 +137,8 @@ def test_the_four_commands_run_as_printed(first_day: Reader) -> None:
     }  # fmt: skip
 
 
-def test_pasted_twice_they_are_two_payments(first_day: Reader) -> None:
-    """`$(uuidgen)` makes a new key each time, so the second paste is a second order."""
+def test_commands_pasted_twice_create_two_payments(first_day: Reader) -> None:
+    """`$(uuidgen)` makes a new key each time, so the second paste creates a second payment."""
     first, second = first_day.paste(INITIALIZE)["data"], first_day.paste(INITIALIZE)["data"]
     assert first["id"] != second["id"] and first["idempotency_key"] != second["idempotency_key"]
     for payment in (first, second):
@@ -147,22 +147,22 @@ def test_pasted_twice_they_are_two_payments(first_day: Reader) -> None:
 
 
 def test_the_status_codes_are_the_documents(reader: Reader) -> None:
-    answer = reader.call("POST", "/initialize", key="status-codes", json=order())
+    answer = reader.call("POST", "/initialize", key="status-codes", json=request_body())
     assert answer.status_code == 201 and answer.headers["Content-Type"].startswith("application/json")
-    again = reader.call("POST", "/initialize", key="status-codes", json=order())
+    again = reader.call("POST", "/initialize", key="status-codes", json=request_body())
     assert again.status_code == 201 and again.json() == answer.json()
     payment_id = answer.json()["data"]["id"]
     assert reader.call("GET", f"/{payment_id}").status_code == 200
     assert reader.call("POST", f"/{payment_id}/verify").status_code == 200
     refund = {"amount": 500.00, "reason": "Customer request"}  # the document's own body
-    given_back = reader.call("POST", f"/{payment_id}/refund", key="status-refund", json=refund)
-    assert given_back.status_code == 200 and given_back.json()["success"] is True
-    assert_is_transaction(given_back.json()["data"])
+    refunded = reader.call("POST", f"/{payment_id}/refund", key="status-refund", json=refund)
+    assert refunded.status_code == 200 and refunded.json()["success"] is True
+    assert_is_transaction(refunded.json()["data"])
     assert reader.call("GET", "").status_code == 200
 
 
-def order(**differing: Any) -> dict[str, Any]:
-    """The document's order through CPay, which answers at once; `...` leaves a field out."""
+def request_body(**differing: Any) -> dict[str, Any]:
+    """The document's request body for CPay, which answers at once; `...` omits a field."""
     body = {
         "provider": "cpay", "amount": 1000, "currency": "KES",
         "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe"},
@@ -177,11 +177,11 @@ MISSING_KEY = {
 }
 
 
-def test_a_missing_key_is_the_documents_400(reader: Reader) -> None:
+def test_missing_key_gets_the_documents_400(reader: Reader) -> None:
     assert json.dumps(MISSING_KEY["error"])[1:-1] in DOCUMENT and MISSING_KEY["message"] in DOCUMENT
-    refused = reader.call("POST", "/initialize", json=order())
+    refused = reader.call("POST", "/initialize", json=request_body())
     assert (refused.status_code, refused.json()) == (400, MISSING_KEY)
-    payment_id = reader.call("POST", "/initialize", key="with-key", json=order()).json()["data"]["id"]
+    payment_id = reader.call("POST", "/initialize", key="with-key", json=request_body()).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", json={})
     assert (refused.status_code, refused.json()) == (400, MISSING_KEY)
 
@@ -200,10 +200,10 @@ def test_a_missing_key_is_the_documents_400(reader: Reader) -> None:
         ({"customer": {"phone": "+254700000000", "email": "x"}}, ("customer", "email"), ""),
     ],
 )  # fmt: skip
-def test_a_wrong_order_is_the_documents_validation_error(
+def test_invalid_payment_request_gets_the_documents_validation_error(
     reader: Reader, differing: dict[str, Any], path: tuple[str, ...], message: str
 ) -> None:
-    refused = reader.call("POST", "/initialize", key="wrong-order", json=order(**differing))
+    refused = reader.call("POST", "/initialize", key="wrong-order", json=request_body(**differing))
     body = refused.json()
     assert refused.status_code == 400
     assert (body["success"], body["error"]) == (False, "Validation error")
@@ -214,8 +214,8 @@ def test_a_wrong_order_is_the_documents_validation_error(
     assert len(found) == 1 and found[0].startswith(message) and found[0]
 
 
-def test_a_wrong_refund_is_the_documents_validation_error(reader: Reader) -> None:
-    payment_id = reader.call("POST", "/initialize", key="to-refund", json=order()).json()["data"]["id"]
+def test_invalid_refund_gets_the_documents_validation_error(reader: Reader) -> None:
+    payment_id = reader.call("POST", "/initialize", key="to-refund", json=request_body()).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", key="wrong-refund", json={"amount": 0})
     assert (refused.status_code, refused.json()) == (
         400,
@@ -227,7 +227,7 @@ def test_a_wrong_refund_is_the_documents_validation_error(reader: Reader) -> Non
 
 
 def test_only_completed_payments_are_refunded(reader: Reader) -> None:
-    waiting = order(metadata={"simulate": "pending"})
+    waiting = request_body(metadata={"simulate": "pending"})
     payment_id = reader.call("POST", "/initialize", key="waits", json=waiting).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", key="too-early", json={"reason": "x"})
     assert (refused.status_code, refused.json()) == (
@@ -245,7 +245,7 @@ def test_only_completed_payments_are_refunded(reader: Reader) -> None:
     ],
     ids=["get", "verify", "refund"],
 )
-def test_an_unknown_transaction_is_the_documents_404(
+def test_unknown_transaction_gets_the_documents_404(
     reader: Reader, ask: Callable[[Reader, str], requests.Response]
 ) -> None:
     answer = ask(reader, f"/{uuid.uuid4()}")
@@ -256,7 +256,9 @@ def test_lists_filter_and_page_as_the_document_says(first_day: Reader) -> None:
     ids = []
     for number in range(3):
         customer = {"phone": "+254700000000", "id": "cust-1" if number else "cust-0"}
-        answer = first_day.call("POST", "/initialize", key=f"list-{number}", json=order(customer=customer))
+        answer = first_day.call(
+            "POST", "/initialize", key=f"list-{number}", json=request_body(customer=customer)
+        )
         ids.append(answer.json()["data"]["id"])
 
     def listed(**query: Any) -> tuple[list[str], dict[str, Any]]:
@@ -278,7 +280,7 @@ def test_lists_filter_and_page_as_the_document_says(first_day: Reader) -> None:
     assert listed(per_page=1000)[1]["per_page"] == 100
 
 
-def test_the_testing_commands_name_what_exists() -> None:
+def test_testing_commands_name_existing_paths() -> None:
     commands = DOCUMENT.split("## TESTING COMMANDS")[1].split("## API TESTING")[0]
     root = Path(__file__).parents[3]
     for path in re.findall(r"^pytest (tests/\S+)$", commands, re.MULTILINE):

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
 from tests.support.realtime import (
     JavaScriptClient,
     PythonClient,
@@ -19,6 +18,7 @@ from tests.support.realtime import (
     javascript_client,
     python_client,
 )
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 DOCUMENT = Path(__file__).with_name("document_001.txt").read_text(encoding="utf-8")
@@ -33,89 +33,91 @@ def javascript() -> None:
     install_javascript()
 
 
-def connected(house: House, language: str) -> AbstractContextManager[Any]:
-    return python_client(house.url) if language == "python" else javascript_client(house.url)
+def connected(stack: Stack, language: str) -> AbstractContextManager[Any]:
+    return python_client(stack.url) if language == "python" else javascript_client(stack.url)
 
 
-def initialize(house: House, provider: str, amount: object, currency: str) -> dict[str, Any]:
+def initialize(stack: Stack, provider: str, amount: object, currency: str) -> dict[str, Any]:
     body = {
         "provider": provider, "amount": amount, "currency": currency,
         "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe", "id": "cust-5"},
         "metadata": {"order_id": "ORD-12345"},
     }  # fmt: skip
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    answer = requests.post(f"{house.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=30)
+    answer = requests.post(f"{stack.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text
     found: dict[str, Any] = answer.json()["data"]
     return found
 
 
 def events(client: Client, payment_id: str) -> list[str]:
-    """The event types told about a payment, in the log's order."""
-    found = [u for u in client.notes.of("transaction_update") if u["transaction"]["id"] == payment_id]
+    """The types of a payment's events, in the log's order."""
+    found = [u for u in client.received.of("transaction_update") if u["transaction"]["id"] == payment_id]
     return [u["event_type"] for u in sorted(found, key=lambda u: u["sequence"] or 0)]
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
 @pytest.mark.parametrize(("provider", "currency"), [("mpesa", "KES"), ("stripe", "USD")])
-def test_a_payment_is_watched_from_the_first_step_to_the_last(
-    merchant: House, language: str, provider: str, currency: str
+def test_subscriber_receives_every_step_of_a_payment(
+    merchant: Stack, language: str, provider: str, currency: str
 ) -> None:
     with connected(merchant, language) as client:
-        (greeting,) = client.notes.wait_for("connected")
+        (greeting,) = client.received.wait_for("connected")
         assert greeting == {"message": "Connected to payment gateway"}
         payment = initialize(merchant, provider, 250.5 if currency == "USD" else 250, currency)
         client.subscribe(payment["id"])
-        (answer,) = client.notes.wait_for("subscribed")
+        (answer,) = client.received.wait_for("subscribed")
         assert answer == {
             "message": f"Subscribed to transaction {payment['id']}", "room": f"transaction_{payment['id']}",
         }  # fmt: skip
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         seen = events(client, payment["id"])
         assert seen[-1] == "payment.completed" and seen[0] in ("payment.initiated", "payment.processing")
         assert seen == [
             word for word in ("payment.initiated", "payment.processing", "payment.completed") if word in seen
         ]
-        last = client.notes.of("transaction_update")[-1]["transaction"]
+        last = client.received.of("transaction_update")[-1]["transaction"]
     assert last["amount"] == (250.5 if currency == "USD" else 250) and not isinstance(last["amount"], str)
     assert (last["status"], last["currency"], last["provider"]) == ("completed", currency, provider)
     assert last["customer"]["id"] == "cust-5" and last["metadata"] == {"order_id": "ORD-12345"}
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
-def test_a_refund_is_watched_and_after_unsubscribing_nothing_comes(merchant: House, language: str) -> None:
+def test_subscriber_receives_refund_steps_until_it_unsubscribes(merchant: Stack, language: str) -> None:
     payment = initialize(merchant, "cpay", 1000, "KES")
     with connected(merchant, language) as client:
-        client.notes.wait_for("connected")
+        client.received.wait_for("connected")
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         refund(merchant, payment["id"], 400)
-        client.notes.wait_for_steps(payment["id"], last="partially_refunded")
+        client.received.wait_for_steps(payment["id"], last="partially_refunded")
         assert {"refund.initiated", "refund.completed"} <= set(events(client, payment["id"])) & EVENTS
 
         client.emit("unsubscribe_transaction", {"transaction_id": payment["id"]})
-        (answer,) = client.notes.wait_for("unsubscribed")
+        (answer,) = client.received.wait_for("unsubscribed")
         assert answer == {"message": f"Unsubscribed from transaction {payment['id']}"}
-        told = len(client.notes.of("transaction_update"))
+        received_count = len(client.received.of("transaction_update"))
         refund(merchant, payment["id"], 600)
-        # Another payment's news comes over the same connection, later: by then the refund's would have come.
+        # Another payment's push comes over the same connection, later: by then the refund's would have arrived.
         marker = initialize(merchant, "cpay", 5, "KES")
         client.subscribe(marker["id"])
         wait_until(lambda: "payment.completed" in events(client, marker["id"]), "the other payment")
         others = [
-            u for u in client.notes.of("transaction_update")[told:] if u["transaction"]["id"] != marker["id"]
+            u
+            for u in client.received.of("transaction_update")[received_count:]
+            if u["transaction"]["id"] != marker["id"]
         ]
         assert others == []
 
 
-def refund(house: House, payment_id: str, amount: int) -> None:
+def refund(stack: Stack, payment_id: str, amount: int) -> None:
     headers = {"Idempotency-Key": str(uuid.uuid4())}
-    url = f"{house.url}/api/v1/payments/{payment_id}/refund"
+    url = f"{stack.url}/api/v1/payments/{payment_id}/refund"
     answer = requests.post(url, json={"amount": amount, "reason": "x"}, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
 
 
-def test_a_failed_payment_is_told_as_failed(merchant: House) -> None:
+def test_failed_payment_is_pushed_as_failed(merchant: Stack) -> None:
     with python_client(merchant.url) as client:
         payment = initialize(merchant, "mpesa", 7102, "KES")  # the simulated customer cancels
         client.subscribe(payment["id"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 SECRETS = (
@@ -22,14 +22,14 @@ SECRETS = (
 """Of the demo's M-Pesa account and of the customer."""
 
 
-def initialize(house: House, **differing: Any) -> dict[str, Any]:
-    order = {
+def initialize(stack: Stack, **differing: Any) -> dict[str, Any]:
+    request_body = {
         "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
         **differing,
     }  # fmt: skip
     answer = requests.post(
-        f"{house.url}/api/v1/payments/initialize",
-        json=order,
+        f"{stack.url}/api/v1/payments/initialize",
+        json=request_body,
         headers={"Idempotency-Key": uuid.uuid4().hex},
         timeout=60,
     )
@@ -38,20 +38,20 @@ def initialize(house: House, **differing: Any) -> dict[str, Any]:
     return data
 
 
-def lines(house: House, process: str, *words: str) -> list[str]:
+def lines(stack: Stack, process: str, *words: str) -> list[str]:
     """The process's lines that hold all of these words."""
-    text = house.log(process).read_text(encoding="utf-8", errors="replace")
+    text = stack.log(process).read_text(encoding="utf-8", errors="replace")
     return [line for line in text.splitlines() if all(word in line for word in words)]
 
 
-def test_each_step_of_a_payment_names_it(merchant: House) -> None:
+def test_each_step_of_a_payment_names_it(merchant: Stack) -> None:
     payment = initialize(merchant)["id"]
-    asked = lines(merchant, "app", "payment.initiated", payment)
+    asked = lines(merchant, "web", "payment.initiated", payment)
     assert len(asked) == 1
     request = re.search(r"request_id=(req_\w+)", asked[0])
     assert request is not None
-    assert lines(merchant, "app", "provider.called", "operation=charge", request[1])
-    assert lines(merchant, "app", "payment.processing", payment, request[1])
+    assert lines(merchant, "web", "provider.called", "operation=charge", request[1])
+    assert lines(merchant, "web", "payment.processing", payment, request[1])
     wait_until(
         lambda: lines(merchant, "worker", "payment.completed", payment), "the worker's line", every_s=0.2
     )
@@ -63,11 +63,11 @@ def test_each_step_of_a_payment_names_it(merchant: House) -> None:
     wait_until(lambda: lines(merchant, "worker", "job.done", job[1]), "the job's end", every_s=0.2)
 
 
-def test_what_waits_for_a_person_is_an_error_in_the_workers_log(merchant: House) -> None:
+def test_payment_in_review_is_an_error_in_the_workers_log(merchant: Stack) -> None:
     payment = initialize(merchant, provider="pesapal", amount=7009)["id"]
     found = wait_until(
         lambda: [
-            line for name in ("worker", "app") for line in lines(merchant, name, "payment.review", payment)
+            line for name in ("worker", "web") for line in lines(merchant, name, "payment.review", payment)
         ],
         "the line about the review",
         every_s=0.2,
@@ -75,8 +75,8 @@ def test_what_waits_for_a_person_is_an_error_in_the_workers_log(merchant: House)
     assert "[error" in found[0] and "review=amount_mismatch" in found[0]
 
 
-@pytest.mark.parametrize("process", ["app", "worker", "relay"])
-def test_no_secret_and_no_customer_is_in_a_log(merchant: House, process: str) -> None:
+@pytest.mark.parametrize("process", ["web", "worker", "relay"])
+def test_logs_contain_no_secrets_and_no_customer_data(merchant: Stack, process: str) -> None:
     payment = initialize(merchant)["id"]
     wait_until(lambda: lines(merchant, "worker", "payment.completed", payment), "the payment", every_s=0.2)
     text = merchant.log(process).read_text(encoding="utf-8", errors="replace")

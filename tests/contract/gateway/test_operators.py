@@ -12,7 +12,8 @@ import pytest
 import requests
 
 from app.config.loader import ConfigError, load
-from tests.support.house import PROJECT, House
+from launcher.paths import PROJECT
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 SECRETS = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)  # fmt: skip
@@ -20,7 +21,7 @@ SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("STRIPE_ENV", "liev", "expected sandbox or live"),
         ("MPESA_ENV", "production", "expected sandbox or live"),
@@ -34,13 +35,13 @@ SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@
         ("ALLOW_TEST_PROVIDERS", "maybe", "expected true or false"),
     ],
 )
-def test_a_setting_nobody_can_serve_with_is_named_at_the_start(name: str, value: str, told: str) -> None:
+def test_unusable_setting_is_named_at_startup(name: str, value: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(SETTINGS | {name: value})
-    assert str(caught.value).startswith(f"{name} cannot be read: ") and told in str(caught.value)
+    assert str(caught.value).startswith(f"{name} cannot be read: ") and message in str(caught.value)
 
 
-def test_settings_are_read_as_people_write_them() -> None:
+def test_settings_accept_common_spellings() -> None:
     read = load(
         SETTINGS | {"STRIPE_ENV": "Live", "LOG_LEVEL": "warning", "PUBLIC_URL": "https://pay.example.com/"}
     )
@@ -48,7 +49,7 @@ def test_settings_are_read_as_people_write_them() -> None:
     assert read["PUBLIC_URL"] == "https://pay.example.com"  # paths are put behind it
 
 
-def test_a_provider_that_is_half_configured_is_named(merchant: House) -> None:
+def test_a_provider_that_is_half_configured_is_named(merchant: Stack) -> None:
     live = {"GATEWAY_ENV": "production", "STRIPE_API_KEY": "sk_live_1", "LOG_LEVEL": "INFO"}
     done = flask(merchant, "fees", "list", settings=live)
     (line,) = [line for line in done.stderr.splitlines() if "provider.half_configured" in line]
@@ -59,21 +60,21 @@ def test_a_provider_that_is_half_configured_is_named(merchant: House) -> None:
 
 
 def flask(
-    house: House, *words: str, settings: Mapping[str, str] | None = None
+    stack: Stack, *words: str, settings: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    environment = house.environment | (settings or {})
+    environment = stack.environment | (settings or {})
     return subprocess.run(
         ["flask", *words], check=False, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100
     )  # fmt: skip
 
 
-def initialize(house: House, **differing: Any) -> str:
-    order = {
+def initialize(stack: Stack, **differing: Any) -> str:
+    request_body = {
         "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
         **differing,
     }  # fmt: skip
     answer = requests.post(
-        f"{house.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": uuid.uuid4().hex},
+        f"{stack.url}/api/v1/payments/initialize", json=request_body, headers={"Idempotency-Key": uuid.uuid4().hex},
         timeout=60,
     )  # fmt: skip
     assert answer.status_code == 201, answer.text
@@ -81,38 +82,36 @@ def initialize(house: House, **differing: Any) -> str:
     return found
 
 
-def get(house: House, payment: str) -> dict[str, Any]:
-    data: dict[str, Any] = requests.get(f"{house.url}/api/v1/payments/{payment}", timeout=20).json()["data"]
+def get(stack: Stack, payment: str) -> dict[str, Any]:
+    data: dict[str, Any] = requests.get(f"{stack.url}/api/v1/payments/{payment}", timeout=20).json()["data"]
     return data
 
 
-def test_what_waits_for_a_decision_is_listed(merchant: House) -> None:
+def test_payments_in_review_are_listed(merchant: Stack) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
-    told = flask(merchant, "payments", "waiting")
-    assert told.returncode == 0, told.stderr
-    (line,) = [line for line in told.stdout.splitlines() if line.startswith(payment)]
+    done = flask(merchant, "payments", "waiting")
+    assert done.returncode == 0, done.stderr
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith(payment)]
     assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
-    told_there = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
-    assert told_there is not None and float(told_there[1]) == len(told.stdout.splitlines())
+    reported_count = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
+    assert reported_count is not None and float(reported_count[1]) == len(done.stdout.splitlines())
 
 
-def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: House) -> None:
+def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
     payment = initialize(merchant)
     wait_until(lambda: get(merchant, payment)["status"] == "completed", "the payment", every_s=0.2)
     refund = requests.post(
         f"{merchant.url}/api/v1/payments/{payment}/refund", headers={"Idempotency-Key": uuid.uuid4().hex}, timeout=60
     )  # fmt: skip
     assert refund.status_code == 200, refund.text
-    (given_back,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()[
-        "data"
-    ]
-    told = flask(merchant, "payments", "show", payment)
-    assert told.returncode == 0, told.stderr
-    text = told.stdout
+    (refunded,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()["data"]
+    done = flask(merchant, "payments", "show", payment)
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
     assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
-    assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {given_back['id']}: " in text
+    assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {refunded['id']}: " in text
     book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
     label = re.search(r"^  label +(\S+)$", text, re.MULTILINE)
     receipt = re.search(r"^  receipt +(\S+)$", text, re.MULTILINE)
@@ -125,6 +124,6 @@ def test_a_payment_is_shown_with_what_finds_it_at_its_provider(merchant: House) 
         assert hidden not in text
 
 
-def test_a_payment_that_is_none_is_a_sentence(merchant: House) -> None:
-    told = flask(merchant, "payments", "show", str(uuid.uuid4()))
-    assert (told.returncode, told.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")
+def test_unknown_payment_id_is_reported_in_a_sentence(merchant: Stack) -> None:
+    done = flask(merchant, "payments", "show", str(uuid.uuid4()))
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

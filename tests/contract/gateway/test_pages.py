@@ -15,8 +15,9 @@ from app.cli.provider_accounts import accounts
 from app.events import catalogue
 from app.providers import PROVIDERS
 from app.services.payments import states as payment_states
+from launcher.paths import PROJECT
 from tests.contract.wallet.test_pages import README, answers, blocks
-from tests.support.house import PROJECT, House
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 PAYMENTS = (PROJECT / "docs/payments.md").read_text(encoding="utf-8")
@@ -24,7 +25,7 @@ OPERATIONS = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
 EVENTS = (PROJECT / "docs/events.md").read_text(encoding="utf-8")
 
 
-def test_the_readmes_first_provider_payment(demo: House, shell: dict[str, str], tmp_path: Path) -> None:
+def test_the_readmes_first_provider_payment(demo: Stack, shell: dict[str, str], tmp_path: Path) -> None:
     _, _, _, ask, look = blocks(README, "sh")
     (asked,) = answers(_paste(ask, demo, shell, tmp_path))
     assert asked["data"]["status"] == "processing"
@@ -39,8 +40,8 @@ def test_the_readmes_first_provider_payment(demo: House, shell: dict[str, str], 
     assert listed() == [asked["data"]["id"]]
 
 
-def _paste(command: str, house: House, environment: dict[str, str], folder: Path) -> str:
-    script = "set -euo pipefail\n" + command.replace("localhost:5000", f"localhost:{house.port}")
+def _paste(command: str, stack: Stack, environment: dict[str, str], folder: Path) -> str:
+    script = "set -euo pipefail\n" + command.replace("localhost:5000", f"localhost:{stack.port}")
     done = subprocess.run(
         ["bash", "-c", script],
         check=False,
@@ -99,7 +100,7 @@ def test_every_reason_for_a_review_is_explained() -> None:
 
 
 def _reasons() -> set[str]:
-    """Every word that a service puts a payment before a person with."""
+    """Every review reason that a service writes."""
     found: set[str] = set()
     for path in (PROJECT / "app/services").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

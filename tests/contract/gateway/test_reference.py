@@ -1,4 +1,4 @@
-"""docs/api/gateway.md: its commands, pasted from top to bottom, and its examples beside what is really answered."""
+"""docs/api/gateway.md: its commands, pasted from top to bottom, and its examples compared with the real answers."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from typing import Any
 
 import pytest
 
+from launcher.paths import PROJECT
 from tests.contract.wallet.test_pages import answers, blocks
-from tests.support.house import PROJECT, House
+from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def printed(house: House, merchant: House, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def printed(stack: Stack, merchant: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What a reader who pastes every command of the page sees, in order."""
     subprocess.run(
-        ["flask", "demo", "reset"], cwd=PROJECT, env=house.environment, check=True, capture_output=True
+        ["flask", "demo", "reset"], cwd=PROJECT, env=stack.environment, check=True, capture_output=True
     )
     script = "\n".join(["set -euo pipefail", *blocks(PAGE, "sh")])
     done = subprocess.run(
-        ["bash", "-c", script.replace("localhost:5000", f"localhost:{house.port}")],
-        check=False, cwd=tmp_path_factory.mktemp("reader"), env=house.environment, capture_output=True, text=True,
+        ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
+        check=False, cwd=tmp_path_factory.mktemp("reader"), env=stack.environment, capture_output=True, text=True,
         timeout=110,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -71,10 +72,10 @@ def test_the_refund_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> Non
     }
 
 
-def test_the_page_names_every_status(house: House) -> None:
+def test_the_page_names_every_status(stack: Stack) -> None:
     document = json.loads(
         subprocess.run(
-            ["flask", "openapi", "print"], cwd=PROJECT, env=house.environment, check=True, capture_output=True, text=True
+            ["flask", "openapi", "print"], cwd=PROJECT, env=stack.environment, check=True, capture_output=True, text=True
         ).stdout
     )  # fmt: skip
     known = document["components"]["schemas"]["Transaction"]["properties"]["status"]["enum"]

@@ -1,4 +1,4 @@
-"""A running house with a database of its own, and people in it who pay each other over HTTP."""
+"""A running stack with a database of its own, and users who pay each other over HTTP."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from flask import Flask
 from app import create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
-from tests.support.factories import Person, make_user, make_wallet
-from tests.support.house import House, running_house
+from tests.support.factories import SignedInUser, make_user, make_wallet
 from tests.support.realtime import install_javascript
+from tests.support.stack import Stack, running_stack
 
-MakeHouse = Callable[..., House]
+MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture(scope="package")
-def make_house(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeHouse]:
-    """`make_house(*processes, redis=None, **settings)`: running until this folder's end, demo unless mode= says more."""
+def make_stack(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """`make_stack(*processes, redis=None, **settings)`: running until this folder's end, demo unless mode= says more."""
     running = []
 
-    def make(*processes: str, redis: EmbeddedRedis | None = None, **settings: str) -> House:
-        folder = tmp_path_factory.mktemp("house")
+    def make(*processes: str, redis: EmbeddedRedis | None = None, **settings: str) -> Stack:
+        folder = tmp_path_factory.mktemp("stack")
         postgres, database = servers.postgres(), servers.new_database()
         environment = servers.environment(
             postgres.url(APPLICATION, database),
@@ -34,7 +34,7 @@ def make_house(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
             var_dir=folder,
             **({"mode": "demo", "REALTIME": "embedded"} | settings),
         )
-        context = running_house(environment, folder, processes=processes)
+        context = running_stack(environment, folder, processes=processes)
         running.append(context)
         return context.__enter__()
 
@@ -44,9 +44,9 @@ def make_house(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="package")
-def house(make_house: MakeHouse) -> House:
-    """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process beside it."""
-    return make_house("app", "relay", "realtime")
+def stack(make_stack: MakeStack) -> Stack:
+    """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process."""
+    return make_stack("web", "relay", "realtime")
 
 
 @pytest.fixture(scope="session")
@@ -58,10 +58,10 @@ def javascript() -> None:
 class Payer:
     """A user with money, and one to pay it to."""
 
-    house: House
+    stack: Stack
     app: Flask
-    sender: Person
-    recipient: Person
+    sender: SignedInUser
+    recipient: SignedInUser
     wallet: str
     destination: str
 
@@ -79,19 +79,19 @@ class Payer:
 
     def _post(self, path: str, body: dict[str, object]) -> dict[str, object]:
         body = {"source_wallet_id": self.wallet, **body}
-        answer = requests.post(self.house.url + path, json=body, headers=self.sender.headers, timeout=30)
+        answer = requests.post(self.stack.url + path, json=body, headers=self.sender.headers, timeout=30)
         assert answer.status_code == 201, answer.text
         return answer.json()
 
 
 @pytest.fixture
-def make_payer() -> Callable[[House], Payer]:
+def make_payer() -> Callable[[Stack], Payer]:
     apps: dict[str, Flask] = {}
 
-    def make(house: House) -> Payer:
-        app = apps.setdefault(house.url, create_app(house.environment | {"LOG_LEVEL": "WARNING"}))
+    def make(stack: Stack) -> Payer:
+        app = apps.setdefault(stack.url, create_app(stack.environment | {"LOG_LEVEL": "WARNING"}))
         sender, recipient = make_user(app), make_user(app)
         wallet, destination = make_wallet(app, sender, balance="1000"), make_wallet(app, recipient)
-        return Payer(house, app, sender, recipient, wallet, destination)
+        return Payer(stack, app, sender, recipient, wallet, destination)
 
     return make

@@ -8,10 +8,10 @@ import pytest
 import redis
 
 from launcher.embedded import EmbeddedRedis
-from tests.contract.realtime.conftest import MakeHouse, Payer
+from tests.contract.realtime.conftest import MakeStack, Payer
 from tests.support import servers
-from tests.support.house import House
 from tests.support.realtime import python_client
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 STEPS = ["pending", "completed"]
@@ -25,18 +25,18 @@ def own_redis() -> Iterator[EmbeddedRedis]:
 
 
 @pytest.fixture(scope="module")
-def house(make_house: MakeHouse, own_redis: EmbeddedRedis) -> House:
-    return make_house("app", "relay", "realtime", redis=own_redis)
+def stack(make_stack: MakeStack, own_redis: EmbeddedRedis) -> Stack:
+    return make_stack("web", "relay", "realtime", redis=own_redis)
 
 
 @pytest.fixture(params=["embedded", "realtime process"])
-def url(house: House, request: pytest.FixtureRequest) -> str:
-    return house.url if request.param == "embedded" else house.realtime_url
+def url(stack: Stack, request: pytest.FixtureRequest) -> str:
+    return stack.url if request.param == "embedded" else stack.realtime_url
 
 
 @pytest.fixture
-def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
-    return make_payer(house)
+def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
+    return make_payer(stack)
 
 
 def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
@@ -47,55 +47,57 @@ def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: Embedd
         first = payer.pay()
         connection.flushall()
         second = payer.pay()
-        assert client.notes.wait_for_steps(first) == STEPS
-        assert client.notes.wait_for_steps(second) == STEPS
+        assert client.received.wait_for_steps(first) == STEPS
+        assert client.received.wait_for_steps(second) == STEPS
 
 
-def test_what_happens_while_redis_is_away_arrives_when_it_is_back(
+def test_pushes_during_a_redis_outage_arrive_afterwards(
     payer: Payer, url: str, own_redis: EmbeddedRedis
 ) -> None:
     with python_client(url, payer.recipient.access_token) as client:
-        client.notes.wait_for_steps(payer.pay())
+        client.received.wait_for_steps(payer.pay())
         own_redis.kill()
         during = [payer.pay() for _ in range(3)]
         own_redis.start()
         later = payer.pay()
         for payment_id in [*during, later]:
-            assert client.notes.wait_for_steps(payment_id) == STEPS
+            assert client.received.wait_for_steps(payment_id) == STEPS
         assert client.connected
 
 
 def test_a_quick_restart_of_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
     """The relay may publish to the new Redis before the servers listen to it again."""
     with python_client(url, payer.recipient.access_token) as client:
-        client.notes.wait_for_steps(payer.pay())
+        client.received.wait_for_steps(payer.pay())
         payments = []
         for _ in range(3):
             own_redis.kill()
             own_redis.start()
             payments += [payer.pay() for _ in range(5)]
         for payment_id in payments:
-            assert client.notes.wait_for_steps(payment_id) == STEPS
+            assert client.received.wait_for_steps(payment_id) == STEPS
 
 
-def test_clients_subscribe_while_redis_is_away(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+def test_clients_can_subscribe_during_a_redis_outage(
+    payer: Payer, url: str, own_redis: EmbeddedRedis
+) -> None:
     with python_client(url, payer.sender.access_token) as client:
         payment_id = payer.pay()
-        client.notes.wait_for_steps(payment_id)
+        client.received.wait_for_steps(payment_id)
         own_redis.kill()
         try:
             with python_client(url) as newcomer:
                 newcomer.subscribe(payment_id)
-                assert newcomer.notes.wait_for_steps(payment_id) == ["completed"]
+                assert newcomer.received.wait_for_steps(payment_id) == ["completed"]
         finally:
             own_redis.start()
 
 
-def test_a_killed_server_is_found_again_by_its_clients(payer: Payer, house: House, url: str) -> None:
-    name = "app" if url == house.url else "realtime"
+def test_clients_reconnect_after_the_server_is_killed(payer: Payer, stack: Stack, url: str) -> None:
+    name = "web" if url == stack.url else "realtime"
     with python_client(url, payer.sender.access_token) as client:
-        house.kill(name)
+        stack.kill(name)
         wait_until(lambda: not client.connected, "the client to notice")
-        house.start(name)
-        client.notes.wait_for("connected", 2, timeout_s=60)
-        assert client.notes.wait_for_steps(payer.pay()) == STEPS
+        stack.start(name)
+        client.received.wait_for("connected", 2, timeout_s=60)
+        assert client.received.wait_for_steps(payer.pay()) == STEPS

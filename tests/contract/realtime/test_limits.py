@@ -9,29 +9,29 @@ import pytest
 import requests
 import socketio
 
-from tests.contract.realtime.conftest import MakeHouse, Payer
-from tests.support.house import House
+from tests.contract.realtime.conftest import MakeStack, Payer
 from tests.support.realtime import PythonClient, python_client
+from tests.support.stack import Stack
 from tests.support.waiting import SLACK_S, wait_until
 
-PLACES = 3
+SLOTS = 3
 
 
 @pytest.fixture(params=["embedded", "realtime process"])
-def url(house: House, request: pytest.FixtureRequest) -> str:
-    return house.url if request.param == "embedded" else house.realtime_url
+def url(stack: Stack, request: pytest.FixtureRequest) -> str:
+    return stack.url if request.param == "embedded" else stack.realtime_url
 
 
 @pytest.fixture
-def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
-    return make_payer(house)
+def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
+    return make_payer(stack)
 
 
 def is_served(client: PythonClient, payment_id: str) -> bool:
     """Whether a subscription still works."""
     client.subscribe(payment_id)
-    client.notes.wait_for("subscribed")
-    client.notes.wait_for_steps(payment_id)
+    client.received.wait_for("subscribed")
+    client.received.wait_for_steps(payment_id)
     return client.connected
 
 
@@ -48,7 +48,7 @@ def test_nonsense_is_answered_with_an_error(payer: Payer, url: str, event: str) 
     with python_client(url) as client:
         for count, data in enumerate(NONSENSE, start=1):
             client.emit(event, data)
-            error = client.notes.wait_for("error", count)[-1]
+            error = client.received.wait_for("error", count)[-1]
             assert error["code"] == "INVALID_REQUEST", data
             assert error["message"]
         assert is_served(client, payer.pay())
@@ -66,7 +66,7 @@ def test_an_unknown_payment_is_not_found(url: str) -> None:
     with python_client(url) as client:
         for transaction_id in unknown:
             client.subscribe(transaction_id)
-        assert client.notes.wait_for("error", len(unknown)) == [
+        assert client.received.wait_for("error", len(unknown)) == [
             {"code": "NOT_FOUND", "message": "Transaction not found.", "transaction_id": transaction_id}
             for transaction_id in unknown
         ]
@@ -79,13 +79,13 @@ RAW = [
 ]  # fmt: skip
 
 
-def test_broken_packets_are_answered_and_hurt_nobody(payer: Payer, url: str) -> None:
+def test_malformed_packets_are_answered_and_affect_no_other_client(payer: Payer, url: str) -> None:
     with python_client(url) as client:
         for count, raw in enumerate(RAW, start=1):
             client.eio._send_packet(_Raw(raw))
             if raw.startswith("451"):
                 client.eio.send(b"attachment")
-            assert client.notes.wait_for("error", count)[-1]["code"] == "INVALID_REQUEST", raw
+            assert client.received.wait_for("error", count)[-1]["code"] == "INVALID_REQUEST", raw
         assert is_served(client, payer.pay())
 
 
@@ -106,25 +106,25 @@ def test_one_client_watches_at_most_a_hundred_payments(payer: Payer, url: str) -
     with python_client(url) as client:
         for payment_id in payments:
             client.subscribe(payment_id)
-        error = client.notes.wait_for("error")[0]
+        error = client.received.wait_for("error")[0]
         assert error["transaction_id"] == payments[100]
         client.subscribe(payments[0])  # it watches that one already
-        client.notes.wait_for("subscribed", 101)
+        client.received.wait_for("subscribed", 101)
         client.emit("unsubscribe_transaction", {"transaction_id": payments[0]})
         client.subscribe(payments[100])
-        client.notes.wait_for_steps(payments[100])
+        client.received.wait_for_steps(payments[100])
 
 
-def test_a_flood_is_slowed_down_and_others_do_not_feel_it(payer: Payer, url: str) -> None:
+def test_flooding_client_is_throttled_without_affecting_others(payer: Payer, url: str) -> None:
     with python_client(url) as flooder, python_client(url, payer.sender.access_token) as neighbour:
         for _ in range(400):
             flooder.emit("unsubscribe_transaction", {"transaction_id": "pmt_1"})
-        flooder.notes.wait_for("unsubscribed", 200)
+        flooder.received.wait_for("unsubscribed", 200)
         wait_until(
-            lambda: {e["code"] for e in flooder.notes.of("error")} == {"RATE_LIMIT_EXCEEDED"}, "the limit"
+            lambda: {e["code"] for e in flooder.received.of("error")} == {"RATE_LIMIT_EXCEEDED"}, "the limit"
         )
-        assert len(flooder.notes.of("unsubscribed")) < 400
-        neighbour.notes.wait_for_steps(payer.pay())
+        assert len(flooder.received.of("unsubscribed")) < 400
+        neighbour.received.wait_for_steps(payer.pay())
 
 
 def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str) -> None:
@@ -134,7 +134,7 @@ def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str)
     ):
         greedy.emit("subscribe_transaction", {"transaction_id": "x" * 70_000})
         wait_until(lambda: not greedy.connected, "the connection to end")
-        neighbour.notes.wait_for_steps(payer.pay())
+        neighbour.received.wait_for_steps(payer.pay())
 
 
 @pytest.mark.parametrize(
@@ -149,53 +149,53 @@ def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, 
     assert requests.post(address, data=b"3", timeout=30).status_code == 400  # it is gone
 
 
-def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_house: MakeHouse) -> None:
-    house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
-    with python_client(house.url), python_client(house.url):
-        with python_client(house.url):
-            refused = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_stack: MakeStack) -> None:
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
+    with python_client(stack.url), python_client(stack.url):
+        with python_client(stack.url):
+            refused = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             assert refused.status_code == 503
             assert refused.json()["code"] == "TOO_MANY_CLIENTS"
             assert refused.headers["Retry-After"] == "5"
             with pytest.raises(socketio.exceptions.ConnectionError):
-                socketio.Client(reconnection=False).connect(house.url)
+                socketio.Client(reconnection=False).connect(stack.url)
             for _ in range(10):
-                assert requests.get(f"{house.url}/health/live", timeout=SLACK_S).status_code == 200
+                assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
 
-        def a_place_is_free() -> bool:
-            answer = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+        def a_slot_is_free() -> bool:
+            answer = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             return answer.status_code == 200
 
-        wait_until(a_place_is_free, "a place for the next client")
+        wait_until(a_slot_is_free, "a slot for the next client")
 
 
-def test_half_open_polls_leave_threads_for_rest(make_house: MakeHouse) -> None:
-    """Each place polls many times at once, which no honest client does: the requests in flight are bounded too."""
-    house = make_house("app", REALTIME_MAX_CLIENTS=str(PLACES), WEB_THREADS="24")
+def test_half_open_polls_leave_threads_for_rest(make_stack: MakeStack) -> None:
+    """Each client polls many times at once, which no correct client does: the requests in flight are limited too."""
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
     sessions = []
-    for _ in range(PLACES):
-        opened = requests.get(f"{house.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+    for _ in range(SLOTS):
+        opened = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
         sessions.append(opened.text.split('"sid":"')[1].split('"')[0])
-    polls = [_hanging_poll(house, sid) for sid in sessions for _ in range(20)]
+    polls = [_hanging_poll(stack, sid) for sid in sessions for _ in range(20)]
     try:
-        assert requests.get(f"{house.url}/health/live", timeout=SLACK_S).status_code == 200
+        assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
     finally:
         for poll in polls:
             poll.close()
 
 
-def _hanging_poll(house: House, sid: str) -> Any:
+def _hanging_poll(stack: Stack, sid: str) -> Any:
     import socket
 
-    connection = socket.create_connection(("127.0.0.1", house.port))
+    connection = socket.create_connection(("127.0.0.1", stack.port))
     request = (
-        f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: 127.0.0.1:{house.port}\r\n\r\n"
+        f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n\r\n"
     )
     connection.sendall(request.encode())
     return connection
 
 
-def test_the_app_stops_within_seconds_though_clients_are_connected(make_house: MakeHouse) -> None:
-    house = make_house("app")
-    with python_client(house.url, reconnection=False), python_client(house.url, reconnection=False):
-        assert house.stop("app") < 4 + SLACK_S
+def test_the_app_stops_within_seconds_though_clients_are_connected(make_stack: MakeStack) -> None:
+    stack = make_stack("web")
+    with python_client(stack.url, reconnection=False), python_client(stack.url, reconnection=False):
+        assert stack.stop("web") < 4 + SLACK_S

@@ -10,21 +10,21 @@ import pytest
 import socketio
 
 from tests.contract.realtime.conftest import Payer
-from tests.support.house import House
 from tests.support.realtime import javascript_client, python_client
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 STEPS = ["pending", "completed"]
 
 
 @pytest.fixture(params=["embedded", "realtime process"])
-def url(house: House, request: pytest.FixtureRequest) -> str:
-    return house.url if request.param == "embedded" else house.realtime_url
+def url(stack: Stack, request: pytest.FixtureRequest) -> str:
+    return stack.url if request.param == "embedded" else stack.realtime_url
 
 
 @pytest.fixture
-def payer(house: House, make_payer: Callable[[House], Payer]) -> Payer:
-    return make_payer(house)
+def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
+    return make_payer(stack)
 
 
 def test_the_python_client_sees_every_step(payer: Payer, url: str) -> None:
@@ -34,11 +34,11 @@ def test_the_python_client_sees_every_step(payer: Payer, url: str) -> None:
     ):
         assert sender.transport() == "websocket"  # it starts with polling and changes over
         payment_id = payer.pay("10.50")
-        assert sender.notes.wait_for_steps(payment_id) == STEPS
-        assert recipient.notes.wait_for_steps(payment_id) == STEPS
-        update = sender.notes.of("transaction_update")[-1]
+        assert sender.received.wait_for_steps(payment_id) == STEPS
+        assert recipient.received.wait_for_steps(payment_id) == STEPS
+        update = sender.received.of("transaction_update")[-1]
 
-    assert sender.notes.of("connected") == [{"message": "Connected to payment gateway"}]
+    assert sender.received.of("connected") == [{"message": "Connected to payment gateway"}]
     assert update["event_type"] == "wallet_payment.completed"
     assert update["transaction"]["amount"] == 10.5
     assert update["transaction"]["source_wallet_id"] == payer.wallet
@@ -62,12 +62,12 @@ def test_the_stock_python_client_sees_every_step(payer: Payer, url: str) -> None
 
 def test_the_javascript_client_sees_every_step(payer: Payer, url: str, javascript: None) -> None:
     with javascript_client(url, payer.sender.access_token) as client:
-        client.notes.wait_for("connected")
-        client.notes.wait_for("upgrade")  # from polling, with which it starts, to WebSocket
+        client.received.wait_for("connected")
+        client.received.wait_for("upgrade")  # from polling, with which it starts, to WebSocket
         payment_id = payer.pay()
-        assert client.notes.wait_for_steps(payment_id) == STEPS
+        assert client.received.wait_for_steps(payment_id) == STEPS
         client.subscribe(payment_id)
-        assert client.notes.wait_for("subscribed")[0]["room"] == f"transaction_{payment_id}"
+        assert client.received.wait_for("subscribed")[0]["room"] == f"transaction_{payment_id}"
 
 
 def test_a_polling_client_sees_every_step(payer: Payer, url: str) -> None:
@@ -75,83 +75,83 @@ def test_a_polling_client_sees_every_step(payer: Payer, url: str) -> None:
     with python_client(url, payer.sender.access_token, **client_options) as client:
         client.disconnect()
         client.connect(url, auth={"token": payer.sender.access_token}, transports=["polling"])
-        client.notes.wait_for("connected", 2)
+        client.received.wait_for("connected", 2)
         assert client.transport() == "polling"
-        assert client.notes.wait_for_steps(payer.pay()) == STEPS
+        assert client.received.wait_for_steps(payer.pay()) == STEPS
 
 
 def test_a_subscription_is_confirmed_and_followed_by_the_present_state(payer: Payer, url: str) -> None:
     with python_client(url, payer.sender.access_token) as sender, python_client(url) as watcher:
         payment_id = payer.pay("2.50")
-        sender.notes.wait_for_steps(payment_id)
+        sender.received.wait_for_steps(payment_id)
         watcher.subscribe(payment_id)
-        watcher.notes.wait_for("transaction_update")
+        watcher.received.wait_for("transaction_update")
 
-    assert watcher.notes.names() == ["connected", "subscribed", "transaction_update"]
-    assert watcher.notes.of("subscribed") == [
+    assert watcher.received.names() == ["connected", "subscribed", "transaction_update"]
+    assert watcher.received.of("subscribed") == [
         {"message": f"Subscribed to transaction {payment_id}", "room": f"transaction_{payment_id}"}
     ]
     # The state is the very event that was pushed, so a client can tell it has seen it.
-    assert watcher.notes.of("transaction_update")[0] == sender.notes.of("transaction_update")[-1]
+    assert watcher.received.of("transaction_update")[0] == sender.received.of("transaction_update")[-1]
 
 
-def test_whoever_subscribes_in_the_middle_sees_the_rest_and_never_a_step_back(payer: Payer, url: str) -> None:
+def test_late_subscriber_sees_the_remaining_steps_in_order(payer: Payer, url: str) -> None:
     with python_client(url) as watcher:
         payments = []
         for _ in range(40):
             payments.append(payer.pay())
             watcher.subscribe(payments[-1])
         for payment_id in payments:
-            steps = watcher.notes.wait_for_steps(payment_id)
+            steps = watcher.received.wait_for_steps(payment_id)
             assert steps == sorted(steps, reverse=True), steps  # pending, then completed
             assert steps.count("completed") == 1, steps
 
 
-def test_a_client_in_two_rooms_of_a_payment_gets_each_step_once(payer: Payer, house: House, url: str) -> None:
+def test_a_client_in_two_rooms_of_a_payment_gets_each_step_once(payer: Payer, stack: Stack, url: str) -> None:
     with python_client(url, payer.sender.access_token) as client:
-        house.kill("relay")
+        stack.kill("relay")
         payment_id = payer.pay()
         client.subscribe(payment_id)
-        client.notes.wait_for("transaction_update")  # its present state, from no event yet
-        house.start("relay")
-        client.notes.wait_for_steps(payment_id)
+        client.received.wait_for("transaction_update")  # its present state, from no event yet
+        stack.start("relay")
+        client.received.wait_for_steps(payment_id)
         later = payer.pay()
-        client.notes.wait_for_steps(later)
-        assert client.notes.steps(payment_id) == ["pending", *STEPS]
+        client.received.wait_for_steps(later)
+        assert client.received.steps(payment_id) == ["pending", *STEPS]
 
 
-def test_after_unsubscribing_nothing_comes(payer: Payer, house: House, url: str) -> None:
+def test_after_unsubscribing_nothing_comes(payer: Payer, stack: Stack, url: str) -> None:
     with python_client(url, payer.recipient.access_token) as witness, python_client(url) as watcher:
-        house.kill("relay")  # the payment stays unpublished while the watcher comes and goes
+        stack.kill("relay")  # the payment stays unpublished while the watcher comes and goes
         payment_id = payer.pay()
         watcher.subscribe(payment_id)
-        watcher.notes.wait_for("transaction_update")
+        watcher.received.wait_for("transaction_update")
         watcher.emit("unsubscribe_transaction", {"transaction_id": payment_id})
-        unsubscribed = watcher.notes.wait_for("unsubscribed")
-        house.start("relay")
-        witness.notes.wait_for_steps(payment_id)
+        unsubscribed = watcher.received.wait_for("unsubscribed")
+        stack.start("relay")
+        witness.received.wait_for_steps(payment_id)
         later = payer.pay()
         watcher.subscribe(later)
-        watcher.notes.wait_for_steps(later)
+        watcher.received.wait_for_steps(later)
 
     assert unsubscribed == [{"message": f"Unsubscribed from transaction {payment_id}"}]
-    assert watcher.notes.steps(payment_id) == ["pending"]
+    assert watcher.received.steps(payment_id) == ["pending"]
 
 
-def test_nothing_is_pushed_before_it_is_committed(payer: Payer, house: House, url: str) -> None:
+def test_nothing_is_pushed_before_it_is_committed(payer: Payer, stack: Stack, url: str) -> None:
     known: list[bool] = []
-    with psycopg2.connect(house.environment["DATABASE_URL"]) as connection, connection.cursor() as cursor:
+    with psycopg2.connect(stack.environment["DATABASE_URL"]) as connection, connection.cursor() as cursor:
         connection.autocommit = True
         with python_client(url, payer.sender.access_token) as client:
 
             def look(update: dict[str, Any]) -> None:
                 cursor.execute("SELECT type FROM events WHERE seq = %s", (update["sequence"],))
                 known.append(cursor.fetchone() == (update["event_type"],))
-                client.notes.add("transaction_update", update)
+                client.received.add("transaction_update", update)
 
             client.on("transaction_update", look)
             for _ in range(20):
-                client.notes.wait_for_steps(payer.pay())
+                client.received.wait_for_steps(payer.pay())
     connection.close()
     assert known == [True] * 40
 
@@ -161,36 +161,34 @@ def test_a_refused_payment_is_not_pushed(payer: Payer, url: str) -> None:
         with pytest.raises(AssertionError, match="INSUFFICIENT_BALANCE"):
             payer.pay("5000.00")
         payment_id = payer.pay()
-        client.notes.wait_for_steps(payment_id)
-        assert len(client.notes.of("transaction_update")) == 2
+        client.received.wait_for_steps(payment_id)
+        assert len(client.received.of("transaction_update")) == 2
 
 
-def test_what_happened_while_no_relay_ran_is_pushed_when_one_runs_again(
-    payer: Payer, house: House, url: str
-) -> None:
+def test_events_without_a_relay_are_pushed_when_one_starts(payer: Payer, stack: Stack, url: str) -> None:
     with python_client(url, payer.sender.access_token) as client:
-        house.kill("relay")
+        stack.kill("relay")
         payments = [payer.pay() for _ in range(3)]
-        assert client.notes.of("transaction_update") == []
-        house.start("relay")
+        assert client.received.of("transaction_update") == []
+        stack.start("relay")
         for payment_id in payments:
-            assert client.notes.wait_for_steps(payment_id) == STEPS
-        shown = [update["transaction"]["id"] for update in client.notes.of("transaction_update")]
+            assert client.received.wait_for_steps(payment_id) == STEPS
+        shown = [update["transaction"]["id"] for update in client.received.of("transaction_update")]
         assert list(dict.fromkeys(shown)) == payments  # in the order they were made
 
 
-def test_a_client_that_vanishes_disturbs_nobody(payer: Payer, url: str, javascript: None) -> None:
+def test_vanished_client_does_not_affect_others(payer: Payer, url: str, javascript: None) -> None:
     with (
         javascript_client(url, payer.sender.access_token) as ghost,
         python_client(url, payer.sender.access_token) as client,
     ):
-        ghost.notes.wait_for("connected")
+        ghost.received.wait_for("connected")
         ghost.kill()
         for _ in range(3):
-            assert client.notes.wait_for_steps(payer.pay()) == STEPS
+            assert client.received.wait_for_steps(payer.pay()) == STEPS
 
 
-def test_an_outsider_gets_no_pushes_of_payments_it_did_not_ask_for(payer: Payer, url: str) -> None:
+def test_client_gets_no_pushes_of_payments_it_did_not_subscribe_to(payer: Payer, url: str) -> None:
     with python_client(url) as outsider, python_client(url, payer.recipient.access_token) as recipient:
-        recipient.notes.wait_for_steps(payer.pay())
-        assert outsider.notes.names() == ["connected"]
+        recipient.received.wait_for_steps(payer.pay())
+        assert outsider.received.names() == ["connected"]

@@ -14,11 +14,11 @@ from flask import Flask
 
 from app import create_app
 from app.services.tenants import api_keys
-from tests.contract.realtime.conftest import MakeHouse
+from tests.contract.realtime.conftest import MakeStack
 from tests.support.factories import make_user
-from tests.support.house import House
 from tests.support.realtime import PythonClient, javascript_client, python_client
-from tests.support.tenants import Shop, fund_shop, make_shop
+from tests.support.stack import Stack
+from tests.support.tenants import MerchantClient, fund_merchant, make_merchant
 from tests.support.waiting import SLACK_S, wait_until
 
 
@@ -26,9 +26,9 @@ from tests.support.waiting import SLACK_S, wait_until
 class Seller:
     """A merchant whose customers pay through CPay."""
 
-    house: House
+    stack: Stack
     app: Flask
-    shop: Shop
+    merchant: MerchantClient
     realtime_url: str
 
     def sell(
@@ -44,35 +44,35 @@ class Seller:
         return answer.json()["data"]
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> requests.Response:
-        headers = self.shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = self.merchant.headers | {"Idempotency-Key": uuid.uuid4().hex}
         return requests.post(
-            f"{self.house.url}/api/v1/payments{path}", json=body, headers=headers, timeout=30
+            f"{self.stack.url}/api/v1/payments{path}", json=body, headers=headers, timeout=30
         )
 
     def get(self, payment_id: str) -> dict[str, Any]:
-        url = f"{self.house.url}/api/v1/payments/{payment_id}"
-        return requests.get(url, headers=self.shop.headers, timeout=30).json()["data"]
+        url = f"{self.stack.url}/api/v1/payments/{payment_id}"
+        return requests.get(url, headers=self.merchant.headers, timeout=30).json()["data"]
 
 
-def _seller(house: House, realtime_url: str) -> Seller:
-    app = create_app(house.environment | {"LOG_LEVEL": "WARNING"})
-    shop = make_shop(app)
-    fund_shop(app, shop, 1_000_000)
-    return Seller(house, app, shop, realtime_url)
-
-
-@pytest.fixture(scope="module")
-def demo(house: House) -> Seller:
-    return _seller(house, house.url)
+def _seller(stack: Stack, realtime_url: str) -> Seller:
+    app = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
+    merchant = make_merchant(app)
+    fund_merchant(app, merchant, 1_000_000)
+    return Seller(stack, app, merchant, realtime_url)
 
 
 @pytest.fixture(scope="module")
-def production(make_house: MakeHouse) -> Seller:
-    house = make_house(
-        "app", "relay", "realtime", mode="production", REALTIME="external", ALLOW_TEST_PROVIDERS="true", CPAY_API_KEY="a-key-of-cpay",
+def demo(stack: Stack) -> Seller:
+    return _seller(stack, stack.url)
+
+
+@pytest.fixture(scope="module")
+def production(make_stack: MakeStack) -> Seller:
+    stack = make_stack(
+        "web", "relay", "realtime", mode="production", REALTIME="external", ALLOW_TEST_PROVIDERS="true", CPAY_API_KEY="a-key-of-cpay",
         CPAY_API_SECRET="a-secret-of-cpay", PUBLIC_URL="https://pay.example.com",
     )  # fmt: skip
-    return _seller(house, house.realtime_url)
+    return _seller(stack, stack.realtime_url)
 
 
 @pytest.fixture(params=["demo", "production"])
@@ -82,7 +82,7 @@ def seller(request: pytest.FixtureRequest) -> Seller:
 
 
 def _updates(client: PythonClient, payment_id: str) -> list[dict[str, Any]]:
-    found = client.notes.of("transaction_update")
+    found = client.received.of("transaction_update")
     return [update for update in found if update["transaction"]["id"] == payment_id]
 
 
@@ -96,11 +96,11 @@ def _wait_for_event(client: PythonClient, payment_id: str, event_type: str) -> d
 
 def test_a_subscriber_is_shown_the_present_state_in_document_001_s_shape(seller: Seller) -> None:
     payment = seller.sell("1000.50", customer_id="cust-1", order="o-1")
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
         client.subscribe(payment["id"])
-        (answer,) = client.notes.wait_for("subscribed")
+        (answer,) = client.received.wait_for("subscribed")
         assert answer["room"] == f"transaction_{payment['id']}"
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
     shown = _wait_for_event(client, payment["id"], "payment.completed")
     transaction = shown["transaction"]
     rest = seller.get(payment["id"])
@@ -114,15 +114,15 @@ def test_a_subscriber_is_shown_the_present_state_in_document_001_s_shape(seller:
 
 def test_steps_come_in_order_once_and_live(seller: Seller) -> None:
     payment = seller.sell()
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
         client.subscribe(payment["id"])
-        client.notes.wait_for("subscribed")
+        client.received.wait_for("subscribed")
         assert seller.post(f"/{payment['id']}/refund", {"amount": "50.00"}).status_code == 200
         assert seller.post(f"/{payment['id']}/refund").status_code == 200
-        wait_until(lambda: "refunded" in client.notes.steps(payment["id"]), "the refund")
+        wait_until(lambda: "refunded" in client.received.steps(payment["id"]), "the refund")
         numbers = [update["sequence"] for update in _updates(client, payment["id"]) if update["sequence"]]
         assert numbers == sorted(set(numbers)) and len(numbers) >= 3
-        assert client.notes.steps(payment["id"])[-1] == seller.get(payment["id"])["status"] == "refunded"
+        assert client.received.steps(payment["id"])[-1] == seller.get(payment["id"])["status"] == "refunded"
 
 
 def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
@@ -130,84 +130,84 @@ def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
     assert payment["status"] == "processing"
     with python_client(demo.realtime_url) as client:
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"], last="processing")
+        client.received.wait_for_steps(payment["id"], last="processing")
         assert demo.post(f"/{payment['id']}/cancel").status_code == 200
-        told = _wait_for_event(client, payment["id"], "payment.cancelled")
-        assert told["transaction"]["status"] == "cancelled"
+        cancelled = _wait_for_event(client, payment["id"], "payment.cancelled")
+        assert cancelled["transaction"]["status"] == "cancelled"
 
 
-def test_refunds_are_told_to_who_watches_the_payment(seller: Seller) -> None:
+def test_refund_steps_are_pushed_to_subscribers_of_the_payment(seller: Seller) -> None:
     payment = seller.sell("300.00")
     with python_client(seller.realtime_url) as client:
         client.subscribe(payment["id"], token=payment["realtime_token"])
-        client.notes.wait_for("subscribed")
+        client.received.wait_for("subscribed")
         assert seller.post(f"/{payment['id']}/refund", {"amount": "100.00"}).status_code == 200
-        told = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
-        assert told["refund"]["amount"] == "100.00" and told["refund"]["status"] == "completed"
-        assert told["status"] == "partially_refunded" and told["amount"] == 300
+        cancelled = _wait_for_event(client, payment["id"], "refund.completed")["transaction"]
+        assert cancelled["refund"]["amount"] == "100.00" and cancelled["refund"]["status"] == "completed"
+        assert cancelled["status"] == "partially_refunded" and cancelled["amount"] == 300
         first = _wait_for_event(client, payment["id"], "refund.initiated")["transaction"]
-        assert first["refund"]["id"] == told["refund"]["id"]
+        assert first["refund"]["id"] == cancelled["refund"]["id"]
 
 
-def test_in_the_demo_anybody_watches_with_the_id(demo: Seller, javascript: None) -> None:
+def test_demo_lets_any_client_subscribe_with_the_id(demo: Seller, javascript: None) -> None:
     payment = demo.sell()
     with javascript_client(demo.realtime_url) as client:
-        client.notes.wait_for("connected")
+        client.received.wait_for("connected")
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
 
 
-def test_in_production_a_payment_is_its_merchant_s(production: Seller) -> None:
-    other = make_shop(production.app)
-    person = make_user(production.app)
-    payment = production.sell(customer_id=person.public_id)
+def test_production_lets_only_the_merchant_subscribe(production: Seller) -> None:
+    other = make_merchant(production.app)
+    named_user = make_user(production.app)
+    payment = production.sell(customer_id=named_user.public_id)
     unknown = str(uuid.uuid4())
-    for brought in ({"api_key": other.api_key}, {"token": person.access_token}, {}):
+    for brought in ({"api_key": other.api_key}, {"token": named_user.access_token}, {}):
         with python_client(production.realtime_url, **brought) as outsider:
             outsider.subscribe(payment["id"])
             outsider.subscribe(unknown)
-            foreign, none = outsider.notes.wait_for("error", 2)
-            # Somebody else's looks exactly like none at all.
+            foreign, none = outsider.received.wait_for("error", 2)
+            # Another user's payment looks exactly like an unknown one.
             assert foreign == none | {"transaction_id": payment["id"]} and foreign["code"] == "NOT_FOUND"
             assert production.post(f"/{payment['id']}/refund", {"amount": "1.00"}).status_code == 200
-            with python_client(production.realtime_url, api_key=production.shop.api_key) as owner:
+            with python_client(production.realtime_url, api_key=production.merchant.api_key) as owner:
                 owner.subscribe(payment["id"])
-                owner.notes.wait_for("transaction_update")
-            assert set(outsider.notes.names()) == {"connected", "error"}
+                owner.received.wait_for("transaction_update")
+            assert set(outsider.received.names()) == {"connected", "error"}
 
 
-def test_a_customer_named_like_a_user_reaches_nobody_s_room(seller: Seller) -> None:
-    person = make_user(seller.app)
+def test_customer_named_like_a_user_reaches_no_user_room(seller: Seller) -> None:
+    named_user = make_user(seller.app)
     with (
-        python_client(seller.realtime_url, person.access_token) as user,
-        python_client(seller.realtime_url, api_key=seller.shop.api_key) as owner,
+        python_client(seller.realtime_url, named_user.access_token) as user,
+        python_client(seller.realtime_url, api_key=seller.merchant.api_key) as owner,
     ):
-        payment = seller.sell(customer_id=person.public_id)
+        payment = seller.sell(customer_id=named_user.public_id)
         owner.subscribe(payment["id"])
-        owner.notes.wait_for_steps(payment["id"])
-        assert user.notes.names() == ["connected"]
+        owner.received.wait_for_steps(payment["id"])
+        assert user.received.names() == ["connected"]
 
 
-def test_a_realtime_token_opens_its_payment_and_no_other(seller: Seller) -> None:
+def test_realtime_token_is_valid_for_its_payment_only(seller: Seller) -> None:
     payment, other = seller.sell(), seller.sell()
     token = payment["realtime_token"]
     assert len(token) == 43
     with python_client(seller.realtime_url) as client:
         client.subscribe(payment["id"], token=token)
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         wrong = [
             (other["id"], token), (payment["id"], token[:-1]), (payment["id"], "x" * 43), (payment["id"], "ü" * 43),
             (payment["id"], "a.b.c"), (str(uuid.uuid4()), token), (payment["id"], ""),
         ]  # fmt: skip
         for payment_id, bad in wrong:
             client.subscribe(payment_id, token=bad)
-        errors = client.notes.wait_for("error", len(wrong))
+        errors = client.received.wait_for("error", len(wrong))
         assert {error["code"] for error in errors} <= {"TOKEN_INVALID", "TOKEN_MISSING"}
         assert _updates(client, other["id"]) == []
-        assert len(client.notes.of("subscribed")) == 1
+        assert len(client.received.of("subscribed")) == 1
 
 
-def test_other_spellings_of_an_id_are_no_payment(seller: Seller) -> None:
+def test_other_spellings_of_an_id_match_no_payment(seller: Seller) -> None:
     payment_id = seller.sell()["id"]
     spellings = [
         payment_id.upper(),
@@ -215,31 +215,31 @@ def test_other_spellings_of_an_id_are_no_payment(seller: Seller) -> None:
         f"{{{payment_id}}}",
         f"urn:uuid:{payment_id}",
     ]
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
         for text in spellings:
             client.subscribe(text)
-        errors = client.notes.wait_for("error", len(spellings))
+        errors = client.received.wait_for("error", len(spellings))
         assert {error["code"] for error in errors} == {"NOT_FOUND"}
 
 
 def test_a_merchant_s_connection_takes_no_user_s_token(seller: Seller) -> None:
-    payment, person = seller.sell(), make_user(seller.app)
-    with python_client(seller.realtime_url, api_key=seller.shop.api_key) as client:
-        client.subscribe(payment["id"], token=person.access_token)
-        assert client.notes.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
+    payment, named_user = seller.sell(), make_user(seller.app)
+    with python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client:
+        client.subscribe(payment["id"], token=named_user.access_token)
+        assert client.received.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
 
 
 @pytest.mark.slow
-def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Seller], str]) -> None:
+def test_revoked_key_ends_subscriptions(seller: Seller, make_second: Callable[[Seller], str]) -> None:
     key, payment = make_second(seller), seller.sell()
     with python_client(seller.realtime_url, api_key=key, reconnection=False) as client:
         client.subscribe(payment["id"])
-        client.notes.wait_for_steps(payment["id"])
+        client.received.wait_for_steps(payment["id"])
         with seller.app.app_context():
             api_keys.revoke_api_key(key[:16])
         began = time.monotonic()
         client.subscribe(payment["id"])
-        assert client.notes.wait_for("error")[0]["code"] == "INVALID_API_KEY"
+        assert client.received.wait_for("error")[0]["code"] == "INVALID_API_KEY"
         wait_until(lambda: not client.namespaces, "the connection to end", timeout_s=30)
         assert time.monotonic() - began < 15 + SLACK_S  # docs/realtime.md
 
@@ -248,6 +248,6 @@ def test_a_revoked_key_watches_no_more(seller: Seller, make_second: Callable[[Se
 def make_second() -> Callable[[Seller], str]:
     def make(seller: Seller) -> str:
         with seller.app.app_context():
-            return api_keys.add_api_key(seller.shop.tenant_id, "second")
+            return api_keys.add_api_key(seller.merchant.tenant_id, "second")
 
     return make

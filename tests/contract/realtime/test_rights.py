@@ -12,32 +12,32 @@ import socketio
 
 from app import clock
 from app.services.identity import tokens
-from tests.contract.realtime.conftest import MakeHouse, Payer
+from tests.contract.realtime.conftest import MakeStack, Payer
 from tests.support.factories import make_user
-from tests.support.house import House
 from tests.support.realtime import javascript_client, python_client
+from tests.support.stack import Stack
 from tests.support.waiting import SLACK_S, wait_until
 
 
 @pytest.fixture
-def demo(house: House) -> House:
-    return house
+def demo(stack: Stack) -> Stack:
+    return stack
 
 
 @pytest.fixture(scope="module")
-def production(make_house: MakeHouse) -> House:
+def production(make_stack: MakeStack) -> Stack:
     """As compose runs it: app, relay, and Socket.IO in a process of its own."""
-    return make_house(
-        "app", "relay", "realtime", mode="production", REALTIME="external", RATE_LIMIT_DEFAULT="1000/minute",
+    return make_stack(
+        "web", "relay", "realtime", mode="production", REALTIME="external", RATE_LIMIT_DEFAULT="1000/minute",
         CORS_ORIGINS="https://shop.example", DIRECT_FUNDING="true",
     )  # fmt: skip
 
 
 @pytest.fixture(params=["demo", "production"])
-def place(request: pytest.FixtureRequest) -> tuple[House, str]:
-    """A house and where its Socket.IO is."""
-    house: House = request.getfixturevalue(request.param)
-    return house, house.url if request.param == "demo" else house.realtime_url
+def server(request: pytest.FixtureRequest) -> tuple[Stack, str]:
+    """A stack and where its Socket.IO is."""
+    stack: Stack = request.getfixturevalue(request.param)
+    return stack, stack.url if request.param == "demo" else stack.realtime_url
 
 
 def refusal(url: str, auth: Any) -> dict[str, Any]:
@@ -59,9 +59,9 @@ BAD_CREDENTIALS = [
 ]  # fmt: skip
 
 
-def test_a_bad_credential_is_refused_at_connect(place: tuple[House, str]) -> None:
+def test_a_bad_credential_is_refused_at_connect(server: tuple[Stack, str]) -> None:
     for auth in BAD_CREDENTIALS:
-        error = refusal(place[1], auth)
+        error = refusal(server[1], auth)
         assert error["data"]["code"] in (
             "TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST", "INVALID_API_KEY",
         ), auth  # fmt: skip
@@ -69,10 +69,10 @@ def test_a_bad_credential_is_refused_at_connect(place: tuple[House, str]) -> Non
 
 
 def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
-    place: tuple[House, str], make_payer: Callable[[House], Payer]
+    server: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
 ) -> None:
-    house, url = place
-    payer = make_payer(house)
+    stack, url = server
+    payer = make_payer(stack)
     assert refusal(url, {"token": payer.sender.refresh_token})["data"] == {"code": "TOKEN_INVALID"}
 
     with payer.app.app_context():
@@ -86,61 +86,61 @@ def test_a_refresh_token_an_old_token_and_an_ended_session_are_refused(
     assert refusal(url, {"token": old.access_token})["data"] == {"code": "TOKEN_EXPIRED"}
 
     requests.post(
-        f"{house.url}/api/v1/auth/logout", headers=payer.sender.headers, timeout=30
+        f"{stack.url}/api/v1/auth/logout", headers=payer.sender.headers, timeout=30
     ).raise_for_status()
     assert refusal(url, {"token": payer.sender.access_token})["data"] == {"code": "TOKEN_INVALID"}
 
 
-def test_the_javascript_client_reads_why_it_was_refused(demo: House, javascript: None) -> None:
+def test_the_javascript_client_reads_why_it_was_refused(demo: Stack, javascript: None) -> None:
     with javascript_client(demo.url, "nonsense") as client:
-        error = client.notes.wait_for("connect_error")[0]
+        error = client.received.wait_for("connect_error")[0]
     assert error == {"message": "The access token is not valid.", "data": {"code": "TOKEN_INVALID"}}
 
 
 def test_in_production_a_payment_is_shown_to_its_parties_alone(
-    production: House, make_payer: Callable[[House], Payer]
+    production: Stack, make_payer: Callable[[Stack], Payer]
 ) -> None:
     payer, url = make_payer(production), production.realtime_url
-    stranger = make_user(payer.app)
+    other = make_user(payer.app)
     payment_id = payer.pay()
     for token in (payer.sender.access_token, payer.recipient.access_token):
         with python_client(url, token) as party:
             party.subscribe(payment_id)
-            party.notes.wait_for_steps(payment_id)
-    for token in (stranger.access_token, None):
+            party.received.wait_for_steps(payment_id)
+    for token in (other.access_token, None):
         with python_client(url, token) as outsider:
             outsider.subscribe(payment_id)
             outsider.subscribe("pmt_" + "0" * 32)
-            foreign, unknown = outsider.notes.wait_for("error", 2)
-            # Somebody else's looks exactly like none at all.
+            foreign, unknown = outsider.received.wait_for("error", 2)
+            # Another user's payment looks exactly like an unknown one.
             assert foreign == unknown | {"transaction_id": payment_id}
             assert foreign["code"] == "NOT_FOUND"
             payer.pay()
-            assert set(outsider.notes.names()) == {"connected", "error"}
+            assert set(outsider.received.names()) == {"connected", "error"}
 
 
 def test_a_token_may_be_brought_later_but_not_another_users(
-    production: House, make_payer: Callable[[House], Payer]
+    production: Stack, make_payer: Callable[[Stack], Payer]
 ) -> None:
     payer = make_payer(production)
     payment_id = payer.pay()
     with python_client(production.realtime_url) as client:
         client.subscribe(payment_id, token=payer.recipient.access_token)
-        client.notes.wait_for_steps(payment_id)
+        client.received.wait_for_steps(payment_id)
         later = payer.pay()
-        assert client.notes.wait_for_steps(later)  # it is in its user's room now
+        assert client.received.wait_for_steps(later)  # it is in its user's room now
         client.subscribe(payment_id, token=payer.sender.access_token)
-        assert client.notes.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
+        assert client.received.wait_for("error")[0]["code"] == "PERMISSION_DENIED"
         client.subscribe(payment_id, token="nonsense")
-        assert client.notes.wait_for("error", 2)[1]["code"] == "TOKEN_INVALID"
+        assert client.received.wait_for("error", 2)[1]["code"] == "TOKEN_INVALID"
 
 
 @pytest.mark.slow
 def test_pushes_stop_when_the_session_ends_or_the_token_expires(
-    place: tuple[House, str], make_payer: Callable[[House], Payer]
+    server: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
 ) -> None:
-    house, url = place
-    leaver, expirer, witness = (make_payer(house) for _ in range(3))
+    stack, url = server
+    leaver, expirer, witness = (make_payer(stack) for _ in range(3))
     with expirer.app.app_context():
         ttl_s = expirer.app.config["ACCESS_TOKEN_TTL_S"]
         clock.travel(clock.timedelta(seconds=10 - ttl_s))
@@ -154,14 +154,14 @@ def test_pushes_stop_when_the_session_ends_or_the_token_expires(
         python_client(url, witness.sender.access_token) as stays,
     ):
         requests.post(
-            f"{house.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=30
+            f"{stack.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=30
         ).raise_for_status()
         began = time.monotonic()
-        assert left.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
-        assert expired.notes.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
+        assert left.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
+        assert expired.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
         assert time.monotonic() - began < 2 * 15 + SLACK_S  # docs/realtime.md
         wait_until(lambda: not left.namespaces and not expired.namespaces, "both disconnected")
-        stays.notes.wait_for_steps(witness.pay())
+        stays.received.wait_for_steps(witness.pay())
 
 
 ORIGINS = [
@@ -178,12 +178,12 @@ ORIGINS = [
 ]
 
 
-def test_pages_of_other_origins_are_refused(place: tuple[House, str], demo: House) -> None:
-    house, url = place
+def test_pages_of_other_origins_are_refused(server: tuple[Stack, str], demo: Stack) -> None:
+    stack, url = server
     for origin, in_demo, in_production in ORIGINS:
         headers = {"Origin": origin.format(host=url.removeprefix("http://"))} if origin else {}
         answer = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", headers=headers, timeout=30)
-        is_allowed = in_demo if house is demo else in_production
+        is_allowed = in_demo if stack is demo else in_production
         assert answer.status_code == (200 if is_allowed else 400), origin
         allowed = answer.headers.get("Access-Control-Allow-Origin")
         assert allowed == (headers.get("Origin") if is_allowed else None)

@@ -1,7 +1,7 @@
 """Document 000's three programs, run as printed, in one namespace, against a running demo.
 
 document_000.txt is the document's text. Two things are replaced in it: SENDER_ACCESS_TOKEN by a token, as its reader
-must, and the port of `http://localhost:5000`, because tests run beside a demo that may have it. The third program
+must, and the port of `http://localhost:5000`, because a demo on this machine may use it. The third program
 uses `headers` and `payment_data` without defining them; the test supplies them.
 """
 
@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.house import House
-from tour.people import PASSWORD
+from tests.support.stack import Stack
+from tour.users import PASSWORD
 
 DOCUMENT = Path(__file__).with_name("document_000.txt").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", DOCUMENT, re.DOTALL)
@@ -23,12 +23,12 @@ PAYING, BATCH, ERROR_HANDLING = PROGRAMS
 
 
 class Reader:
-    """Somebody who follows the document: one namespace, programs pasted into it one after the other."""
+    """A reader who follows the document: one namespace, programs pasted into it one after the other."""
 
-    def __init__(self, house: House, capsys: pytest.CaptureFixture[str]) -> None:
-        self.url = f"{house.url}/api/v1"
+    def __init__(self, stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url = f"{stack.url}/api/v1"
         self.namespace: dict[str, Any] = {"__name__": "__main__"}
-        self._port = house.port
+        self._port = stack.port
         self._capsys = capsys
 
     def token_of(self, email: str) -> str:
@@ -58,7 +58,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(demo: House, capsys: pytest.CaptureFixture[str]) -> Reader:
+def reader(demo: Stack, capsys: pytest.CaptureFixture[str]) -> Reader:
     return Reader(demo, capsys)
 
 
@@ -86,7 +86,7 @@ Change: \$-100\.0
 )
 
 
-def test_the_programs_run_as_printed(reader: Reader) -> None:
+def test_document_programs_run_as_printed(reader: Reader) -> None:
     printed = reader.run(PAYING)
     assert EXPECTED_OUTPUT.fullmatch(printed), printed
     assert reader.balance("bob@example.com", "acc_recipient_456") == "100.00"

@@ -1,6 +1,6 @@
 """The commands of README.md and docs/api/wallet.md, pasted into a shell beside a running demo.
 
-Only the port is replaced: tests run beside a demo that may have 5000.
+Only the port is replaced, because a demo on this machine may use 5000.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ import pytest
 import requests
 
 from app import errors
-from tests.support.house import PROJECT, House
+from launcher.paths import PROJECT
 from tests.support.realtime import JS, NODE, install_javascript
+from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -29,13 +30,13 @@ def blocks(page: str, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-def paste(house: House, commands: list[str], folder: Path) -> str:
+def paste(stack: Stack, commands: list[str], folder: Path) -> str:
     """What bash prints for the commands, one after the other; a failing one ends it."""
     # curl -s says nothing of a refused request: --fail makes it the command's failure.
     script = "\n".join(["set -euo pipefail", 'curl() { command curl --fail-with-body "$@"; }', *commands])
     done = subprocess.run(
-        ["bash", "-c", script.replace("localhost:5000", f"localhost:{house.port}")],
-        check=False, cwd=folder, env=house.environment, capture_output=True, text=True, timeout=60,
+        ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
+        check=False, cwd=folder, env=stack.environment, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -51,7 +52,7 @@ def answers(printed: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_the_readmes_first_payment(demo: House, tmp_path: Path) -> None:
+def test_the_readmes_first_payment(demo: Stack, tmp_path: Path) -> None:
     login, pay, look, *_ = blocks(README, "sh")
     first, again, wallet = answers(paste(demo, [login, pay, pay, look], tmp_path))
     assert (first["amount"], first["status"]) == ("10.00", "pending")
@@ -64,7 +65,7 @@ COMPLETED = re.compile(r"wallet_payment\.completed 1(\.0)? USD pmt_[0-9a-f]{32}\
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
-def test_the_readmes_live_clients(demo: House, language: str, tmp_path: Path) -> None:
+def test_the_readmes_live_clients(demo: Stack, language: str, tmp_path: Path) -> None:
     (program,) = blocks(README, language)
     folder = tmp_path
     if language == "javascript":
@@ -96,9 +97,11 @@ def test_the_readmes_live_clients(demo: House, language: str, tmp_path: Path) ->
     assert seen[0].startswith("wallet_payment.")
 
 
-def test_the_references_commands(demo: House, tmp_path: Path) -> None:
-    told = answers(paste(demo, blocks(REFERENCE, "sh"), tmp_path))
-    opened, wallet, deposited, withdrawn, payment, listed, batch, submitted, uploaded, status = told
+def test_the_references_commands(demo: Stack, tmp_path: Path) -> None:
+    printed_answers = answers(paste(demo, blocks(REFERENCE, "sh"), tmp_path))
+    opened, wallet, deposited, withdrawn, payment, listed, batch, submitted, uploaded, status = (
+        printed_answers
+    )
     assert opened["currency"] == "KES"
     assert wallet["account"]["balance"] == "1000.00"
     assert (deposited["new_balance"], withdrawn["new_balance"]) == ("1500.00", "1480.00")
@@ -111,7 +114,7 @@ def test_the_references_commands(demo: House, tmp_path: Path) -> None:
     assert status["status"] in ("under_review", "verified")
 
 
-def test_the_references_examples_have_the_fields_of_the_answers(demo: House) -> None:
+def test_the_references_examples_have_the_fields_of_the_answers(demo: Stack) -> None:
     wallet_example, created_example, payment_example = map(json.loads, blocks(REFERENCE, "json"))
     token = _token(demo)
     created = _pay(demo, token)
@@ -170,16 +173,16 @@ def test_every_link_between_the_pages_leads_somewhere() -> None:
     assert broken == []
 
 
-def _token(house: House) -> str:
+def _token(stack: Stack) -> str:
     login = {"email": "sender@example.com", "password": "SecurePass123!"}
-    token: str = requests.post(f"{house.url}/api/v1/auth/login", json=login).json()["access_token"]
+    token: str = requests.post(f"{stack.url}/api/v1/auth/login", json=login).json()["access_token"]
     return token
 
 
-def _pay(house: House, token: str) -> dict[str, Any]:
-    order = {"amount": 1, "source_wallet_id": "acc_sender_123", "destination": "bob@example.com"}
+def _pay(stack: Stack, token: str) -> dict[str, Any]:
+    payment_body = {"amount": 1, "source_wallet_id": "acc_sender_123", "destination": "bob@example.com"}
     answer = requests.post(
-        f"{house.url}/api/v1/payments", json=order, headers={"Authorization": f"Bearer {token}"}
+        f"{stack.url}/api/v1/payments", json=payment_body, headers={"Authorization": f"Bearer {token}"}
     )
     assert answer.status_code == 201, answer.text
     paid: dict[str, Any] = answer.json()

@@ -1,4 +1,5 @@
-"""Worlds to break payments in. Tests share one; a test that left it with books that differ costs the next a new one."""
+"""Gateways for fault tests. Tests share one; after a test that left its ledger in disagreement the next test gets a
+new one."""
 
 from __future__ import annotations
 
@@ -9,87 +10,91 @@ import pytest
 
 from app import clock
 from tests.support import servers
-from tests.support.health import forget_health
-from tests.support.world import HTTP_PROVIDERS, World, paying_world
+from tests.support.gateway import HTTP_PROVIDERS, Gateway, running_gateway
+from tests.support.provider_health import forget_health
 
 FLOAT = 5_000
 """Paid through every provider before the first test, so that the merchant can bear fees and still refund in full."""
 
 
-class Worlds:
-    """The world in use, on a database of its own. more: settings that differ."""
+class Gateways:
+    """The gateway in use, on a database of its own. more: settings that differ."""
 
     def __init__(self, settings: dict[str, str], folders: pytest.TempPathFactory, **more: str) -> None:
         self._settings, self._folders, self._more = settings, folders, more
-        self._world: World | None = None
+        self._gateway: Gateway | None = None
         self._open = ExitStack()
 
-    def usable(self) -> World:
-        """A world with quiet simulators, no rules, the machine's time, and books that agree."""
-        if self._world is not None and not _is_sound(self._world):
+    def usable(self) -> Gateway:
+        """A gateway with quiet simulators, no rules, the machine's time, and a ledger that matches the providers."""
+        if self._gateway is not None and not _is_sound(self._gateway):
             self.close()
-        if self._world is None:
-            self._world = self._new()
-        return self._world
+        if self._gateway is None:
+            self._gateway = self._new()
+        return self._gateway
 
     def close(self) -> None:
         clock.reset()
-        self._world = None
+        self._gateway = None
         self._open.close()
 
-    def _new(self) -> World:
+    def _new(self) -> Gateway:
         database, postgres = servers.new_database(), servers.postgres()
         own = {
             **self._settings,
             "DATABASE_URL": postgres.url(servers.APPLICATION, database),
             "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
         }
-        world = self._open.enter_context(paying_world(own, self._folders.mktemp("world"), **self._more))
+        gateway = self._open.enter_context(
+            running_gateway(own, self._folders.mktemp("gateway"), **self._more)
+        )
         for provider in HTTP_PROVIDERS:
-            assert world.settle(world.begin(provider, FLOAT))["status"] == "completed", provider
-        world.assert_books_agree()
-        _calm(world)
-        return world
+            assert gateway.settle(gateway.begin(provider, FLOAT))["status"] == "completed", provider
+        gateway.assert_ledger_matches_providers()
+        _calm(gateway)
+        return gateway
 
 
-def _calm(world: World) -> None:
-    world.sandbox.control({"rules": [], "autopay_s": 0, "advance_s": 0})
-    world.advanced_s = 0.0
+def _calm(gateway: Gateway) -> None:
+    gateway.sandbox.control({"rules": [], "autopay_s": 0, "advance_s": 0})
+    gateway.advanced_s = 0.0
     clock.reset()
-    forget_health(world.app)
+    forget_health(gateway.app)
 
 
-def _is_sound(world: World) -> bool:
-    _calm(world)
+def _is_sound(gateway: Gateway) -> bool:
+    _calm(gateway)
     try:
-        world.quiet()
-        world.assert_books_agree()
+        gateway.quiet()
+        gateway.assert_ledger_matches_providers()
     except AssertionError:
         return False
     return True
 
 
 @pytest.fixture(scope="session")
-def worlds(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
-    opened = Worlds(settings, tmp_path_factory)
+def gateways(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateways]:
+    opened = Gateways(settings, tmp_path_factory)
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="session")
-def pulling_worlds(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
-    opened = Worlds(settings, tmp_path_factory, MPESA_PULL="true")
+def gateways_with_pull(
+    settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Gateways]:
+    opened = Gateways(settings, tmp_path_factory, MPESA_PULL="true")
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def world(worlds: Worlds) -> World:
-    """No rules, no customers on their way, and the machine's time."""
-    return worlds.usable()
+def gateway(gateways: Gateways) -> Gateway:
+    """A gateway without simulator rules and pending customers, at the machine's time."""
+    return gateways.usable()
 
 
 @pytest.fixture
-def pulling_world(pulling_worlds: Worlds) -> World:
+def gateway_with_pull(gateways_with_pull: Gateways) -> Gateway:
     """A merchant whose M-Pesa shortcode is registered for the pull API."""
-    return pulling_worlds.usable()
+    return gateways_with_pull.usable()

@@ -1,4 +1,4 @@
-"""Callbacks as real ones and as strangers' ones: taken from what the simulators sent, or written here and signed."""
+"""Real and forged callbacks: taken from what the simulators sent, or written here and signed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 import requests
 
 from app import clock
-from tests.support.world import World
+from tests.support.gateway import Gateway
 
 Json = dict[str, Any]
 
@@ -41,9 +41,9 @@ class Delivery:
         return replace(self, headers=kept)
 
 
-def latest(world: World, provider: str) -> Delivery:
+def latest(gateway: Gateway, provider: str) -> Delivery:
     """What this simulator sent last, or lost on the way."""
-    sent = world.sandbox.callbacks(provider)[-1]
+    sent = gateway.sandbox.callbacks(provider)[-1]
     return Delivery(sent["url"], sent["method"], sent["body"].encode(), sent["headers"])
 
 
@@ -52,7 +52,7 @@ def latest(world: World, provider: str) -> Delivery:
 SECRETS: Final = MappingProxyType({
     "stripe": "whsec_sandbox", "chapa": "chapa-sandbox-hook", "paystack": "sk_test_sandbox_paystack",
 })  # fmt: skip
-"""The house's: those of the simulators."""
+"""Of the platform's accounts: the simulators' secrets."""
 
 SIGNED: Final = tuple(SECRETS)
 
@@ -68,17 +68,17 @@ def signature(provider: str, body: bytes, secret: str) -> dict[str, str]:
     return {"x-paystack-signature": hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()}
 
 
-def webhook(world: World, provider: str, token: str | None = None) -> str:
-    return f"{world.url}/webhooks/{provider}" + (f"/{token}" if token else "")
+def webhook(gateway: Gateway, provider: str, token: str | None = None) -> str:
+    return f"{gateway.url}/webhooks/{provider}" + (f"/{token}" if token else "")
 
 
-def signed(world: World, provider: str, body: Json, *, secret: str, token: str | None = None) -> Delivery:
+def signed(gateway: Gateway, provider: str, body: Json, *, secret: str, token: str | None = None) -> Delivery:
     raw = json.dumps(body).encode()
     headers = {"Content-Type": "application/json"} | signature(provider, raw, secret)
-    return Delivery(webhook(world, provider, token), body=raw, headers=headers)
+    return Delivery(webhook(gateway, provider, token), body=raw, headers=headers)
 
 
-# --- news that says "paid"
+# --- callbacks that report success
 
 
 def _stripe(attempt: Any, amount: int) -> Json:
@@ -120,50 +120,50 @@ def push_result(checkout: str, amount: int, *, receipt: str = "INVENTED01", code
         {"Name": "TransactionDate", "Value": 20260101120000},
         {"Name": "PhoneNumber", "Value": 254700000000},
     ]
-    told: Json = {
+    push: Json = {
         "MerchantRequestID": "1-2-3", "CheckoutRequestID": checkout, "ResultCode": code,
         "ResultDesc": "The service request is processed successfully.",
     }  # fmt: skip
     if code == 0:
-        told["CallbackMetadata"] = {"Item": items}
-    return {"Body": {"stkCallback": told}}
+        push["CallbackMetadata"] = {"Item": items}
+    return {"Body": {"stkCallback": push}}
 
 
-def posted(world: World, provider: str, body: Json, token: str | None = None) -> Delivery:
+def posted(gateway: Gateway, provider: str, body: Json, token: str | None = None) -> Delivery:
     """Unsigned JSON."""
     headers = {"Content-Type": "application/json"}
-    return Delivery(webhook(world, provider, token), body=json.dumps(body).encode(), headers=headers)
+    return Delivery(webhook(gateway, provider, token), body=json.dumps(body).encode(), headers=headers)
 
 
-def ipn(world: World, tracking_id: str, reference: str) -> Delivery:
-    """Pesapal's notification, which anybody can write."""
+def ipn(gateway: Gateway, tracking_id: str, reference: str) -> Delivery:
+    """Pesapal's notification, which is unsigned."""
     query = (
         f"OrderTrackingId={tracking_id}&OrderNotificationType=IPNCHANGE&OrderMerchantReference={reference}"
     )
-    return Delivery(f"{webhook(world, 'pesapal')}?{query}", "GET")
+    return Delivery(f"{webhook(gateway, 'pesapal')}?{query}", "GET")
 
 
-def hint(world: World, reference: str, *, token: str | None = None) -> Delivery:
-    """Chapa's unsigned GET, which anybody can write."""
+def hint(gateway: Gateway, reference: str, *, token: str | None = None) -> Delivery:
+    """Chapa's unsigned GET."""
     return Delivery(
-        f"{webhook(world, 'chapa', token)}?trx_ref={reference}&ref_id=APinvented&status=success", "GET"
+        f"{webhook(gateway, 'chapa', token)}?trx_ref={reference}&ref_id=APinvented&status=success", "GET"
     )
 
 
-def forged_success(world: World, attempt: Any, *, amount: int) -> list[Delivery]:
-    """All a stranger can send who knows the attempt's references, and no secret."""
+def forged_success(gateway: Gateway, attempt: Any, *, amount: int) -> list[Delivery]:
+    """Every callback that can be forged with the attempt's references but without a secret."""
     provider = attempt.provider
     if provider == "mpesa":
         body = push_result(attempt.provider_reference, amount)
-        return [posted(world, "mpesa", body), posted(world, "mpesa", body, "G" * 32)]
+        return [posted(gateway, "mpesa", body), posted(gateway, "mpesa", body, "G" * 32)]
     if provider == "pesapal":
-        invented = ipn(world, "00000000-0000-0000-0000-000000000000", attempt.reference)
-        return [ipn(world, attempt.provider_reference, attempt.reference), invented]
+        invented = ipn(gateway, "00000000-0000-0000-0000-000000000000", attempt.reference)
+        return [ipn(gateway, attempt.provider_reference, attempt.reference), invented]
     body = SUCCESS[provider](attempt, amount)
-    real = signed(world, provider, body, secret=SECRETS[provider])
+    real = signed(gateway, provider, body, secret=SECRETS[provider])
     found = [
-        signed(world, provider, body, secret="a-guess"),
+        signed(gateway, provider, body, secret="a-guess"),
         real.without("stripe-signature", "x-chapa-signature", "x-paystack-signature"),
         replace(real, body=real.body + b" "),
     ]
-    return [*found, hint(world, attempt.reference)] if provider == "chapa" else found
+    return [*found, hint(gateway, attempt.reference)] if provider == "chapa" else found

@@ -1,4 +1,4 @@
-"""What must become of a payment, provider by provider and fault by fault. One table; the tests read it."""
+"""The expected outcome of a payment by provider and fault: one table that the tests read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from tests.support.world import HTTP_PROVIDERS
+from tests.support.gateway import HTTP_PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Expected:
 
 
 PAID: Final = Expected("completed", 1)
-NEVER_CAME: Final = Expected("failed", 0)
+NOT_RECEIVED: Final = Expected("failed", 0)
 NOT_PAID: Final = Expected("failed", 0)
-TAKEN_BACK: Final = Expected("cancelled", 0)
+CANCELLED: Final = Expected("cancelled", 0)
 WAITS_PAID: Final = Expected("processing", 1, "nothing_to_ask_by")
 WAITS_UNPAID: Final = Expected("processing", 0, "nothing_to_ask_by")
 OTHER_AMOUNT: Final = Expected("processing", 1, "amount_mismatch")
 
 SILENT: Final = ("mpesa", "pesapal")
-"""They give an id of their own in the answer, and cannot be asked by ours: without answer and callback nobody knows."""
+"""They assign an id in the answer and accept no inquiry by ours: without answer and callback the outcome is unknown."""
 
 Row = Mapping[str, Expected]
 
@@ -46,9 +46,9 @@ TABLE: Final[Mapping[str, Row]] = MappingProxyType({
     "5xx after":                         _all(PAID),
     "5xx after, callback lost":          _all(PAID, **_SILENT_PAID),
     "5xx before, once":                  _all(PAID, **_SILENT_UNPAID),  # sent again under the same reference
-    "5xx before, always":                _all(NEVER_CAME, **_SILENT_UNPAID),  # at the horizon, not before
+    "5xx before, always":                _all(NOT_RECEIVED, **_SILENT_UNPAID),  # at the horizon, not before
     "answer too late":                   _all(PAID),
-    "connection refused":                _all(NEVER_CAME),
+    "connection refused":                _all(NOT_RECEIVED),
     "web killed before commit":          _all(PAID),
     "worker killed before commit":       _all(PAID),
     "callback lost":                     _all(PAID),
@@ -58,7 +58,7 @@ TABLE: Final[Mapping[str, Row]] = MappingProxyType({
     # A push is for an exact amount: there only the callback lies, and Daraja's query decides.
     "wrong amount":                      _all(OTHER_AMOUNT, mpesa=PAID),
     # The customer never pays; Stripe's session, Chapa's page and Pesapal's order are closed when their time is over.
-    "forged callback":                   _all(NOT_PAID, stripe=TAKEN_BACK, chapa=TAKEN_BACK, pesapal=TAKEN_BACK),
+    "forged callback":                   _all(NOT_PAID, stripe=CANCELLED, chapa=CANCELLED, pesapal=CANCELLED),
 })  # fmt: skip
 
 _LOST: Final = {"fault": "callback_lost", "operation": "callback"}

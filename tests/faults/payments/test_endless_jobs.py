@@ -1,6 +1,8 @@
-"""Jobs on which money hangs are never given up: whatever fails, and however often, they go on, and a person is told.
+"""Jobs that follow up money are never dead-lettered: however often they fail, they are retried, and an operator is
+alerted.
 
-Seen failing when such a job is buried after its last retry, when nobody is told, and when a failing job is not put back.
+Seen failing when such a job is dead-lettered after its last retry, when no alert is raised, and when a failing job is not
+rescheduled.
 """
 
 from __future__ import annotations
@@ -18,62 +20,62 @@ from app.services.callbacks import receive as provider_event_service
 from app.services.payments import follow_up as payment_follow_up
 from app.services.refunds import follow_up as refund_follow_up
 from app.worker.kinds import KINDS
-from tests.support.world import World
+from tests.support.gateway import Gateway
 
 OFTEN = 12
 """More than any kind's retries."""
 
 
-def _job(world: World, ref: object) -> Any:
-    (found,) = world.rows(
+def _job(gateway: Gateway, ref: object) -> Any:
+    (found,) = gateway.rows(
         "SELECT * FROM jobs WHERE ref = :ref AND kind IN ('payment.drive', 'refund.drive')", ref=str(ref)
     )
     return found
 
 
-def _fail_often(world: World, ref: object, error: str) -> None:
+def _fail_often(gateway: Gateway, ref: object, error: str) -> None:
     """Run the job at each of its times: it fails, waits as its kind says, and is due again."""
-    waits = KINDS[_job(world, ref).kind].retries
+    waits = KINDS[_job(gateway, ref).kind].retries
     for number in range(OFTEN):
-        due = (_job(world, ref).run_at - clock.now()).total_seconds()
-        world.advance(max(0.0, due) + 0.1)
-        world.run_due()
-        job = _job(world, ref)
+        due = (_job(gateway, ref).run_at - clock.now()).total_seconds()
+        gateway.advance(max(0.0, due) + 0.1)
+        gateway.run_due()
+        job = _job(gateway, ref)
         assert (job.state, job.last_error, job.leased_until) == ("due", error, None), number
         wait = (job.run_at - clock.now()).total_seconds()
         assert wait <= waits[min(job.attempts, len(waits)) - 1]
-    assert _job(world, ref).attempts > len(waits)
+    assert _job(gateway, ref).attempts > len(waits)
 
 
-def _unknown_payment(world: World) -> tuple[str, Any]:
-    """Paid, but the answer and the news were lost."""
+def _unknown_payment(gateway: Gateway) -> tuple[str, Any]:
+    """Paid, but the answer and the callback were lost."""
     lost = {"fault": "callback_lost", "provider": "chapa", "operation": "callback"}
-    world.sandbox.control({"rules": [{"fault": "drop", "provider": "chapa", "times": 1}, lost]})
-    payment_id = world.begin("chapa")
-    world.quiet()
-    (attempt,) = world.attempts(payment_id)
+    gateway.sandbox.control({"rules": [{"fault": "drop", "provider": "chapa", "times": 1}, lost]})
+    payment_id = gateway.begin("chapa")
+    gateway.quiet()
+    (attempt,) = gateway.attempts(payment_id)
     assert attempt.state == "unknown"
-    world.sandbox.control({"rules": []})
+    gateway.sandbox.control({"rules": []})
     return payment_id, attempt
 
 
-def _unknown_refund(world: World) -> tuple[str, Any]:
-    payment_id = world.begin("chapa")
-    assert world.settle(payment_id)["status"] == "completed"
+def _unknown_refund(gateway: Gateway) -> tuple[str, Any]:
+    payment_id = gateway.begin("chapa")
+    assert gateway.settle(payment_id)["status"] == "completed"
     lost = {"fault": "callback_lost", "provider": "chapa", "operation": "callback"}
     dropped = {"fault": "drop", "provider": "chapa", "operation": "refund", "times": 1}
-    world.sandbox.control({"rules": [dropped, lost]})
-    assert world.refund(payment_id).status_code == 200
-    world.quiet()
-    (refund,) = world.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
+    gateway.sandbox.control({"rules": [dropped, lost]})
+    assert gateway.refund(payment_id).status_code == 200
+    gateway.quiet()
+    (refund,) = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
     assert refund.state == "unknown"
     return payment_id, refund
 
 
 @contextmanager
-def _trigger(world: World, table: str, when: str) -> Iterator[None]:
+def _trigger(gateway: Gateway, table: str, when: str) -> Iterator[None]:
     """The database refuses every change of `table` where `when`."""
-    url = world.app.config["OWNER_DATABASE_URI"].replace("postgresql+psycopg2", "postgresql")
+    url = gateway.app.config["OWNER_DATABASE_URI"].replace("postgresql+psycopg2", "postgresql")
     with closing(psycopg2.connect(url)) as owner, owner.cursor() as cursor:
         owner.autocommit = True
         cursor.execute(
@@ -89,81 +91,83 @@ def _trigger(world: World, table: str, when: str) -> Iterator[None]:
             cursor.execute("DROP FUNCTION refuses()")
 
 
-def test_a_payment_whose_account_is_gone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A setting was lost. Breaks when the payment's job dies meanwhile: nobody would ever ask what became of it."""
-    payment_id, attempt = _unknown_payment(world)
+def test_payment_of_an_unusable_account_is_followed_up_again(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A setting was lost. Breaks when the payment's job ends meanwhile: the payment would never be followed up."""
+    payment_id, attempt = _unknown_payment(gateway)
     with monkeypatch.context() as patch:
-        patch.setitem(world.app.config, "CHAPA_SECRET_KEY", "")
-        _fail_often(world, attempt.id, "ProviderNotConfigured")
-        assert world.payment(payment_id)["review"] == "cannot_be_asked"
-    found = world.settle(payment_id, hours=2)
+        patch.setitem(gateway.app.config, "CHAPA_SECRET_KEY", "")
+        _fail_often(gateway, attempt.id, "ProviderNotConfigured")
+        assert gateway.payment(payment_id)["review"] == "cannot_be_asked"
+    found = gateway.settle(payment_id, hours=2)
     assert (found["status"], found["review"]) == ("completed", None)
-    assert world.charged(payment_id) == [100]
-    world.assert_books_agree()
+    assert gateway.charged(payment_id) == [100]
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_payment_that_cannot_be_written(world: World) -> None:
+def test_payment_update_that_fails_is_retried(gateway: Gateway) -> None:
     """The database refuses, again and again. Breaks when that ends the job."""
-    payment_id, attempt = _unknown_payment(world)
-    with _trigger(world, "payment_attempts", f"OLD.id = '{attempt.id}'"):
-        _fail_often(world, attempt.id, "InternalError")
-        assert world.payment(payment_id)["review"] == "cannot_be_asked"
-    assert world.settle(payment_id, hours=2)["status"] == "completed"
-    assert world.charged(payment_id) == [100]
-    world.assert_books_agree()
+    payment_id, attempt = _unknown_payment(gateway)
+    with _trigger(gateway, "payment_attempts", f"OLD.id = '{attempt.id}'"):
+        _fail_often(gateway, attempt.id, "InternalError")
+        assert gateway.payment(payment_id)["review"] == "cannot_be_asked"
+    assert gateway.settle(payment_id, hours=2)["status"] == "completed"
+    assert gateway.charged(payment_id) == [100]
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_cannot_be_written(world: World) -> None:
-    payment_id, refund = _unknown_refund(world)
-    with _trigger(world, "refunds", f"OLD.id = '{refund.id}'"):
-        _fail_often(world, refund.id, "InternalError")
-        assert world.payment(payment_id)["review"] == "refund_unknown"
-    world.sandbox.control({"rules": []})
-    found = world.settle(payment_id, until=("refunded",), hours=26)
+def test_refund_update_that_fails_is_retried(gateway: Gateway) -> None:
+    payment_id, refund = _unknown_refund(gateway)
+    with _trigger(gateway, "refunds", f"OLD.id = '{refund.id}'"):
+        _fail_often(gateway, refund.id, "InternalError")
+        assert gateway.payment(payment_id)["review"] == "refund_unknown"
+    gateway.sandbox.control({"rules": []})
+    found = gateway.settle(payment_id, until=("refunded",), hours=26)
     assert (found["status"], found["review"]) == ("refunded", None)
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_fault_of_ours(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when an exception nobody had foreseen ends the job, or leaves it in the hands of a worker that is gone."""
-    payment_id, attempt = _unknown_payment(world)
+def test_unexpected_exception_is_retried(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when an unexpected exception ends the job, or leaves it leased to a dead worker."""
+    payment_id, attempt = _unknown_payment(gateway)
 
     def stumbles(*_: object, **__: object) -> None:
         raise redis.exceptions.ConnectionError("Redis is away")
 
     with monkeypatch.context() as patch:
         patch.setattr(payment_follow_up, "inquire", stumbles)
-        _fail_often(world, attempt.id, "ConnectionError")
-    assert world.settle(payment_id, hours=2)["status"] == "completed"
-    world.assert_books_agree()
+        _fail_often(gateway, attempt.id, "ConnectionError")
+    assert gateway.settle(payment_id, hours=2)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize(
     "kind", [payment_follow_up.KIND, refund_follow_up.KIND, provider_event_service.SWEEP]
 )
-def test_which_jobs_are_endless(kind: str) -> None:
+def test_list_of_endless_jobs(kind: str) -> None:
     assert KINDS[kind].never_gives_up
 
 
-def test_failures_that_are_over_are_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when an old row of failures makes the next one wait for an hour, or calls a person at once."""
-    world.sandbox.control({"autopay_s": "off"})
-    payment_id = world.begin("chapa")
-    (attempt,) = world.attempts(payment_id)
+def test_success_resets_the_failure_count(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when an old series of failures makes the next retry wait for an hour, or alerts an operator at once."""
+    gateway.sandbox.control({"autopay_s": "off"})
+    payment_id = gateway.begin("chapa")
+    (attempt,) = gateway.attempts(payment_id)
 
-    def drive(fail: bool) -> Any:
-        world.advance((_job(world, attempt.id).run_at - clock.now()).total_seconds() + 0.1)
+    def run_once(fail: bool) -> Any:
+        gateway.advance((_job(gateway, attempt.id).run_at - clock.now()).total_seconds() + 0.1)
         with monkeypatch.context() as patch:
             if fail:
                 patch.setattr(payment_follow_up, "inquire", _raise)
-            world.run_due()
-        return _job(world, attempt.id)
+            gateway.run_due()
+        return _job(gateway, attempt.id)
 
     for number in range(1, 6):
-        assert drive(fail=True).attempts == number
-    assert drive(fail=False).attempts == 0
-    assert drive(fail=True).attempts == 1
-    assert world.payment(payment_id)["review"] is None
+        assert run_once(fail=True).attempts == number
+    assert run_once(fail=False).attempts == 0
+    assert run_once(fail=True).attempts == 1
+    assert gateway.payment(payment_id)["review"] is None
 
 
 def _raise(*_: object, **__: object) -> None:

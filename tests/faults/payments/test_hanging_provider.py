@@ -1,9 +1,9 @@
 """One provider answers after ten seconds: payments through the others do not notice.
 
 Real processes: web, relay, worker and simulators. More requests hang in the web process than its pool has database
-connections, so one that was held during a call to a provider would be missed by everybody.
+connections, so one that was held during a call to a provider would be missing everywhere.
 
-Seen failing without bulkheads in the web process, without them in the worker, when callbacks are confirmed beside them,
+Seen failing without bulkheads in the web process, without them in the worker, when callbacks are confirmed outside them,
 and when a connection is held during the call.
 """
 
@@ -22,23 +22,23 @@ import psycopg2
 import pytest
 
 from launcher.embedded import EmbeddedRedis
-from tests.support.stage import Stage, Told, running_stage
+from tests.support.full_stack import FullStack, TimedAnswer, running_full_stack
 from tests.support.waiting import wait_until
 
 WEB_THREADS = 64
-PLACES = WEB_THREADS // 4
+SLOTS = WEB_THREADS // 4
 """Calls to one provider at once in the web process: more than the twelve connections of a pool of two."""
 
-WORKERS_PLACES = 4
+WORKER_SLOTS = 4
 
 HANG_S = 10
 BURST = 24
 CONFIRMED = 20
-"""Payments whose confirmation hangs: more than the worker has threads (tests/support/house.py)."""
+"""Payments whose confirmation hangs: more than the worker has threads (Procfile)."""
 
 ROUNDS, PHASE_S = 3, 7.5
 PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}
-"""The load that is measured, in every phase; M-Pesa's is there to meet full places."""
+"""The load that is measured, in every phase; M-Pesa's load meets full slots."""
 
 GROWTH, STOLEN_S = 2.0, 1.0
 """How the others' answers may differ: the median by this factor, the 95th percentile also by what a busy machine takes
@@ -52,31 +52,33 @@ HANGS = [
     for operation in ("stkquery", "stkpush")
 ]
 
-Shift = dict[str, list[Told]]
+Shift = dict[str, list[TimedAnswer]]
 """The answers of one phase, by provider."""
 
 
 @pytest.fixture
-def stage(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Stage]:
-    with running_stage(
+def full_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[FullStack]:
+    with running_full_stack(
         redis_server, tmp_path, WEB_THREADS=str(WEB_THREADS), DB_POOL_SIZE="2", PROVIDER_TIMEOUT_S="20"
     ) as running:
         yield running
 
 
-def _phase(stage: Stage, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift:
+def _phase(full_stack: FullStack, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift:
     """Confirmations hang in the worker, then a burst hangs in the web process; then comes the load that is measured."""
-    stage.control({"rules": HANGS[:1] if is_hanging else []})
-    confirmed = [pool.submit(stage.initialize, "mpesa") for _ in range(CONFIRMED)]
+    full_stack.control({"rules": HANGS[:1] if is_hanging else []})
+    confirmed = [pool.submit(full_stack.initialize, "mpesa") for _ in range(CONFIRMED)]
     for request in confirmed:
         assert request.result(timeout=60).http == 201
     if is_hanging:
         asking = "SELECT FROM jobs WHERE kind = 'provider_event.process' AND leased_until > clock_timestamp()"
-        wait_until(lambda: len(stage.query(asking)) >= WORKERS_PLACES, "confirmations to hang in the worker")
-    stage.control({"rules": HANGS if is_hanging else []})
+        wait_until(
+            lambda: len(full_stack.query(asking)) >= WORKER_SLOTS, "confirmations to hang in the worker"
+        )
+    full_stack.control({"rules": HANGS if is_hanging else []})
     began = time.monotonic()
-    sent: list[tuple[str, Future[Told]]] = [
-        ("mpesa", pool.submit(stage.initialize, "mpesa")) for _ in range(BURST)
+    sent: list[tuple[str, Future[TimedAnswer]]] = [
+        ("mpesa", pool.submit(full_stack.initialize, "mpesa")) for _ in range(BURST)
     ]
     moments = sorted(
         (2 + number / rate, name)
@@ -85,13 +87,13 @@ def _phase(stage: Stage, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift
     )
     for moment, name in moments:
         time.sleep(max(0.0, began + moment - time.monotonic()))
-        sent.append((name, pool.submit(stage.initialize, name)))
-    stage.control({"rules": []})
+        sent.append((name, pool.submit(full_stack.initialize, name)))
+    full_stack.control({"rules": []})
     shift: Shift = {name: [] for name in PER_SECOND}
     for name, request in sent:
         shift[name].append(request.result(timeout=60))
     wait_until(
-        lambda: not stage.query("SELECT FROM payments WHERE status <> 'completed' LIMIT 1"),
+        lambda: not full_stack.query("SELECT FROM payments WHERE status <> 'completed' LIMIT 1"),
         "every payment to be completed",
         timeout_s=150,
         every_s=0.1,
@@ -100,13 +102,13 @@ def _phase(stage: Stage, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift
 
 
 @contextmanager
-def _watched(stage: Stage) -> Iterator[list[tuple[str, float]]]:
+def _watched(full_stack: FullStack) -> Iterator[list[tuple[str, float]]]:
     """Transactions that grow old while the block runs: statement and age in seconds, sampled ten times a second."""
     found: list[tuple[str, float]] = []
     is_over = threading.Event()
 
     def watch() -> None:
-        with closing(psycopg2.connect(stage.superuser_url)) as connection, connection.cursor() as cursor:
+        with closing(psycopg2.connect(full_stack.superuser_url)) as connection, connection.cursor() as cursor:
             connection.autocommit = True
             while not is_over.wait(0.1):
                 cursor.execute(
@@ -130,53 +132,59 @@ def _p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
-def _completed_after(stage: Stage, shifts: list[Shift], provider: str) -> list[float]:
+def _completed_after(full_stack: FullStack, shifts: list[Shift], provider: str) -> list[float]:
     """Seconds from initialize to completed."""
-    rows = stage.query(
+    rows = full_stack.query(
         "SELECT extract(epoch FROM completed_at - created_at)::float8 FROM payments WHERE id = ANY (:ids ::uuid[])",
-        ids=[told.id for shift in shifts for told in shift[provider]],
+        ids=[answer.id for shift in shifts for answer in shift[provider]],
     )
     return [row[0] for row in rows]
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_provider_that_hangs_slows_nobody_else(stage: Stage) -> None:
+def test_hanging_provider_does_not_slow_other_providers(full_stack: FullStack) -> None:
     """Three times both ways in turn, so that a busy machine is busy for both; the samples are put together."""
     usual: list[Shift] = []
     hanging: list[Shift] = []
     with ThreadPoolExecutor(BURST + 60) as pool:
-        _phase(stage, pool, is_hanging=False)  # connections are made, caches are warm
+        _phase(full_stack, pool, is_hanging=False)  # connections are made, caches are warm
         for _ in range(ROUNDS):
-            usual.append(_phase(stage, pool, is_hanging=False))
-            with _watched(stage) as overdue:
-                hanging.append(_phase(stage, pool, is_hanging=True))
+            usual.append(_phase(full_stack, pool, is_hanging=False))
+            with _watched(full_stack) as overdue:
+                hanging.append(_phase(full_stack, pool, is_hanging=True))
             assert overdue == [], "a transaction was open during a provider's call"
 
     for shift in (*usual, *hanging):
-        assert {told.http for answers in shift.values() for told in answers} == {201}
+        assert {answer.http for answers in shift.values() for answer in answers} == {201}
     for shift in hanging:
         _assert_hung(shift["mpesa"])
     both = (usual, hanging)
     figures = {
-        f"{name}: initialize": [[told.seconds for shift in shifts for told in shift[name]] for shifts in both]
+        f"{name}: initialize": [
+            [answer.seconds for shift in shifts for answer in shift[name]] for shifts in both
+        ]
         for name in ("paystack", "cpay")
     }
-    figures["paystack: until completed"] = [_completed_after(stage, shifts, "paystack") for shifts in both]
+    figures["paystack: until completed"] = [
+        _completed_after(full_stack, shifts, "paystack") for shifts in both
+    ]
     for what, (before, after) in figures.items():
-        told = (
+        answer = (
             what,
             [(round(statistics.median(times), 3), round(_p95(times), 3)) for times in (before, after)],
         )
-        assert statistics.median(after) < GROWTH * statistics.median(before), told
-        assert _p95(after) < GROWTH * _p95(before) + STOLEN_S, told
+        assert statistics.median(after) < GROWTH * statistics.median(before), answer
+        assert _p95(after) < GROWTH * _p95(before) + STOLEN_S, answer
 
 
-def _assert_hung(answers: list[Told]) -> None:
-    """The bulkhead's places waited ten seconds for M-Pesa; everybody else was told `processing` at once."""
-    waited = [told for told in answers if told.seconds >= HANG_S]
-    at_once = [told for told in answers if told.seconds < HANG_S]
-    assert PLACES <= len(waited) <= 2 * PLACES, "first those of the burst, then whoever came as they left"
-    assert len(at_once) >= BURST - PLACES
-    assert Counter(told.status for told in at_once) == {"processing": len(at_once)}
-    assert max(told.seconds for told in at_once) < HANG_S / 2
+def _assert_hung(answers: list[TimedAnswer]) -> None:
+    """The requests with a slot waited ten seconds for M-Pesa; all others were answered `processing` at once."""
+    waited = [answer for answer in answers if answer.seconds >= HANG_S]
+    at_once = [answer for answer in answers if answer.seconds < HANG_S]
+    assert SLOTS <= len(waited) <= 2 * SLOTS, (
+        "those of the burst first, then those that arrived as slots became free"
+    )
+    assert len(at_once) >= BURST - SLOTS
+    assert Counter(answer.status for answer in at_once) == {"processing": len(at_once)}
+    assert max(answer.seconds for answer in at_once) < HANG_S / 2

@@ -1,6 +1,7 @@
 """kill -9 between a provider's answer and our commit: real processes, five payments in flight, one through each provider.
 
-The moment is made certain: the test's own connection holds the payments' rows, so that whoever has an answer waits for
+The moment is made certain: the test's own connection holds the payments' rows, so that every request with an answer
+waits for
 them in its last transaction, and is killed there.
 """
 
@@ -26,12 +27,12 @@ from app.unit_of_work import reading
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.faults.payments.expectations import SILENT, TABLE, Expected
 from tests.support import servers
-from tests.support.house import House, running_house
-from tests.support.soundness import query
+from tests.support.gateway import CURRENCIES, CUSTOMER, HTTP_PROVIDERS
+from tests.support.invariants import query
+from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
-from tests.support.world import CURRENCIES, CUSTOMER, HTTP_PROVIDERS
 
-PROCESSES = ("app", "relay", "worker", "sandbox")
+PROCESSES = ("web", "relay", "worker", "sandbox")
 TIMEOUT_S = 2
 ASKABLE = sorted(set(HTTP_PROVIDERS) - set(SILENT))
 CUSTOMERS_TAKE_S = 30
@@ -46,35 +47,35 @@ WHERE datname = current_database() AND wait_event_type = 'Lock' AND backend_type
 """
 
 
-class Scene:
-    """A running house, a merchant of it, and its database."""
+class Scenario:
+    """A running stack, a merchant of it, and its database."""
 
-    def __init__(self, house: House, app: Flask) -> None:
-        self.house, self.app = house, app
+    def __init__(self, stack: Stack, app: Flask) -> None:
+        self.stack, self.app = stack, app
         with app.app_context():
-            _, self._key = tenants.create_tenant("Scene", "growth")
+            _, self._key = tenants.create_tenant("Kills", "growth")
 
     def rows(self, statement: str, **values: object) -> list[Any]:
         return query(self.app, statement, **values)
 
     def control(self, **wanted: Any) -> None:
-        url = f"{self.house.sandbox_url}/sandbox/control"
+        url = f"{self.stack.sandbox_url}/sandbox/control"
         assert requests.post(url, json=wanted, timeout=30).status_code == 200
 
     def book(self, provider: str) -> dict[str, Any]:
-        answer = requests.get(f"{self.house.sandbox_url}/sandbox/book/{provider}", timeout=30)
+        answer = requests.get(f"{self.stack.sandbox_url}/sandbox/book/{provider}", timeout=30)
         found: dict[str, Any] = answer.json()
         return found
 
-    def order_all(self) -> threading.Thread:
-        """One payment through every provider, all at once, by callers who may never hear of it."""
+    def request_all(self) -> threading.Thread:
+        """One payment through every provider, all at once, by callers that may get no answer."""
 
         def order(provider: str) -> None:
             body = {
                 "provider": provider, "amount": 100, "currency": CURRENCIES[provider], "customer": CUSTOMER,
             }  # fmt: skip
             headers = {"X-TENANT-API-KEY": self._key, "Idempotency-Key": uuid.uuid4().hex}
-            url = f"{self.house.url}/api/v1/payments/initialize"
+            url = f"{self.stack.url}/api/v1/payments/initialize"
             with suppress(requests.RequestException):
                 requests.post(url, json=body, headers=headers, timeout=60)
 
@@ -85,15 +86,15 @@ class Scene:
             for thread in threads:
                 thread.join()
 
-        crowd = threading.Thread(target=run)
-        crowd.start()
-        return crowd
+        threads = threading.Thread(target=run)
+        threads.start()
+        return threads
 
     def statuses(self) -> dict[str, str]:
         return {row.provider: row.status for row in self.rows("SELECT provider, status FROM payments")}
 
     def outcomes(self) -> dict[str, Expected]:
-        """Of the five payments, in the table's words; the books hold nothing else."""
+        """The outcome of the five payments as the table of expectations writes it."""
         reviews = {row.provider: row.review for row in self.rows("SELECT provider, review FROM payments")}
         charges = {name: len(self.book(name)["entries"]) for name in HTTP_PROVIDERS}
         return {
@@ -104,10 +105,10 @@ class Scene:
         def all_completed() -> bool:
             return set(self.statuses().values()) == {"completed"}
 
-        with suppress(AssertionError):  # what they are instead is said by the comparison that follows
+        with suppress(AssertionError):  # the comparison that follows shows the difference
             wait_until(all_completed, "five payments", timeout_s=AFTER_RESTART_S, every_s=0.2)
 
-    def assert_books_agree(self) -> None:
+    def assert_ledger_matches_providers(self) -> None:
         with self.app.app_context(), reading() as session:
             assert [str(finding) for finding in ledger.check(session)] == []
         for name in HTTP_PROVIDERS:
@@ -120,21 +121,21 @@ class Scene:
 
 
 @pytest.fixture
-def scene(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scene]:
+def scenario(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scenario]:
     postgres, database = servers.postgres(), servers.new_database()
     settings = servers.environment(
         postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(),
         mode="demo", var_dir=tmp_path / "files", PROVIDER_TIMEOUT_S=str(TIMEOUT_S), WEB_WORKERS="1", WEB_THREADS="32",
         REALTIME="external",
     )  # fmt: skip
-    del settings["SANDBOX_URL"]  # the house's own
+    del settings["SANDBOX_URL"]  # the stack has its own simulators
     app = create_app({**settings, "SANDBOX_URL": "http://127.0.0.1:9"})
-    with running_house(settings, tmp_path, processes=PROCESSES) as house:
-        yield Scene(house, app)
+    with running_stack(settings, tmp_path, processes=PROCESSES) as stack:
+        yield Scenario(stack, app)
 
 
 @contextmanager
-def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
+def rows_held(scenario: Scenario, count: int) -> Iterator[Callable[[], None]]:
     """Lock every payment's row as soon as it is there, until the call of what this gives, or the end.
 
     Begins in the background; yields once it runs. `count`: rows to wait for.
@@ -142,7 +143,7 @@ def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
     stop = threading.Event()
 
     def hold() -> None:
-        url = scene.house.environment["DATABASE_URL"]
+        url = scenario.stack.environment["DATABASE_URL"]
         with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
             held = 0
             while held < count and not stop.is_set():
@@ -164,10 +165,10 @@ def rows_held(scene: Scene, count: int) -> Iterator[Callable[[], None]]:
         release()
 
 
-def wait_for_waiting(scene: Scene, count: int) -> None:
+def wait_for_waiting(scenario: Scenario, count: int) -> None:
     """Until `count` transactions wait for a lock: they have their answers."""
     wait_until(
-        lambda: scene.rows(WAITING)[0][0] >= count,
+        lambda: scenario.rows(WAITING)[0][0] >= count,
         f"{count} transactions to wait",
         every_s=0.02,
     )
@@ -175,41 +176,41 @@ def wait_for_waiting(scene: Scene, count: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_web_is_killed_between_answer_and_commit(scene: Scene) -> None:
+def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
     # The answers take long enough for the rows to be held first.
-    scene.control(rules=[{"fault": "delay", "seconds": 1}], autopay_s=CUSTOMERS_TAKE_S)
-    with rows_held(scene, len(HTTP_PROVIDERS)) as release:
-        crowd = scene.order_all()
-        wait_for_waiting(scene, len(HTTP_PROVIDERS))
-        assert {row.state for row in scene.rows("SELECT state FROM payment_attempts")} == {"sending"}
-        scene.house.kill("app")
+    scenario.control(rules=[{"fault": "delay", "seconds": 1}], autopay_s=CUSTOMERS_TAKE_S)
+    with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
+        threads = scenario.request_all()
+        wait_for_waiting(scenario, len(HTTP_PROVIDERS))
+        assert {row.state for row in scenario.rows("SELECT state FROM payment_attempts")} == {"sending"}
+        scenario.stack.kill("web")
         release()
-        crowd.join()
-    scene.house.start("app")
-    # Whoever can be asked is: only where nothing else is left the callback brings the news.
+        threads.join()
+    scenario.stack.start("web")
+    # Inquiries find the outcome where they can; the others need the callback.
     lost = [{"fault": "callback_lost", "operation": "callback", "provider": name} for name in ASKABLE]
-    scene.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
-    scene.wait_until_all_are_final()
-    assert scene.outcomes() == TABLE["web killed before commit"]
-    attempts = scene.rows("SELECT state FROM payment_attempts")
+    scenario.control(rules=lost, advance_s=CUSTOMERS_TAKE_S)
+    scenario.wait_until_all_are_final()
+    assert scenario.outcomes() == TABLE["web killed before commit"]
+    attempts = scenario.rows("SELECT state FROM payment_attempts")
     assert [row.state for row in attempts] == ["succeeded"] * len(HTTP_PROVIDERS)
-    scene.assert_books_agree()
+    scenario.assert_ledger_matches_providers()
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_the_worker_is_killed_between_answer_and_commit(scene: Scene) -> None:
-    """It asked because of the callbacks, was told "paid", and dies before it has written that down."""
-    scene.control(autopay_s=CUSTOMERS_TAKE_S)
-    scene.order_all().join()
-    assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
-    with rows_held(scene, len(HTTP_PROVIDERS)) as release:
-        scene.control(advance_s=CUSTOMERS_TAKE_S)
-        wait_for_waiting(scene, len(HTTP_PROVIDERS))
-        scene.house.kill("worker")
+def test_the_worker_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
+    """The callbacks make it inquire, the answer is "paid", and it is killed before the commit."""
+    scenario.control(autopay_s=CUSTOMERS_TAKE_S)
+    scenario.request_all().join()
+    assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
+    with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
+        scenario.control(advance_s=CUSTOMERS_TAKE_S)
+        wait_for_waiting(scenario, len(HTTP_PROVIDERS))
+        scenario.stack.kill("worker")
         release()
-    assert scene.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
-    scene.house.start("worker")
-    scene.wait_until_all_are_final()
-    assert scene.outcomes() == TABLE["worker killed before commit"]
-    scene.assert_books_agree()
+    assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
+    scenario.stack.start("worker")
+    scenario.wait_until_all_are_final()
+    assert scenario.outcomes() == TABLE["worker killed before commit"]
+    scenario.assert_ledger_matches_providers()

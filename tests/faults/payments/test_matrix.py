@@ -1,4 +1,4 @@
-"""Each provider with each fault: the payment ends where the provider's book says, alone, booked once or not at all.
+"""Each provider with each fault: the payment ends where the provider's book says, alone, posted once or not at all.
 
 The expectations are one table (expectations.py); what breaks these tests is in docs/decisions/proving-the-faults.md.
 """
@@ -13,10 +13,10 @@ import pytest
 from app import clock
 from app.providers import PROVIDERS
 from tests.faults.payments.deliveries import forged_success
-from tests.faults.payments.expectations import NEVER_CAME, PAID, RULES, SILENT, TABLE, rules
-from tests.faults.payments.truth import assert_paid_once, declare, entries, events, outcome
-from tests.support.together import together
-from tests.support.world import HTTP_PROVIDERS, TIMEOUT_S, World
+from tests.faults.payments.expectations import NOT_RECEIVED, PAID, RULES, SILENT, TABLE, rules
+from tests.faults.payments.facts import assert_paid_once, declare, entries, events, outcome
+from tests.support.concurrency import concurrently
+from tests.support.gateway import HTTP_PROVIDERS, TIMEOUT_S, Gateway
 
 AMOUNT = 100
 LONG_ENOUGH_H = 80
@@ -25,130 +25,130 @@ LONG_ENOUGH_H = 80
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
 @pytest.mark.parametrize("fault", RULES)
-def test_the_payment_ends_in_the_providers_true_state(world: World, provider: str, fault: str) -> None:
+def test_the_payment_ends_in_the_providers_true_state(gateway: Gateway, provider: str, fault: str) -> None:
     expected = TABLE[fault][provider]
-    world.sandbox.control({"rules": rules(fault, provider)})
-    answer = world.initialize(provider, AMOUNT)
+    gateway.sandbox.control({"rules": rules(fault, provider)})
+    answer = gateway.initialize(provider, AMOUNT)
     assert answer.status_code == 201, "an answer that was lost is no failure"
     payment_id = answer.json()["data"]["id"]
-    world.settle(payment_id, hours=1 if expected.review else LONG_ENOUGH_H)
-    assert outcome(world, payment_id) == expected
-    assert len(world.attempts(payment_id)) == 1, "no new reference while the first may still be paid"
+    gateway.settle(payment_id, hours=1 if expected.review else LONG_ENOUGH_H)
+    assert outcome(gateway, payment_id) == expected
+    assert len(gateway.attempts(payment_id)) == 1, "no new reference while the first may still be paid"
     if expected == PAID:
-        assert_paid_once(world, payment_id)
-    if expected == NEVER_CAME:
-        assert clock.now() - _sent_at(world, payment_id) > PROVIDERS[provider].capabilities.horizon
+        assert_paid_once(gateway, payment_id)
+    if expected == NOT_RECEIVED:
+        assert clock.now() - _sent_at(gateway, payment_id) > PROVIDERS[provider].capabilities.horizon
     if expected.review == "amount_mismatch":
-        assert entries(world, payment_id) == ["suspense"]
+        assert entries(gateway, payment_id) == ["suspense"]
     if expected.review == "nothing_to_ask_by":
-        assert entries(world, payment_id) == []
-        declare(world, payment_id)
-        assert outcome(world, payment_id) == (PAID if expected.charges else NEVER_CAME)
-    world.assert_books_agree()
+        assert entries(gateway, payment_id) == []
+        declare(gateway, payment_id)
+        assert outcome(gateway, payment_id) == (PAID if expected.charges else NOT_RECEIVED)
+    gateway.assert_ledger_matches_providers()
 
 
-def test_an_answer_that_comes_too_late(world: World) -> None:
+def test_an_answer_that_comes_too_late(gateway: Gateway) -> None:
     """The gateway has stopped listening when the provider does what it was asked."""
-    world.sandbox.control({"rules": [{"fault": "delay", "seconds": TIMEOUT_S + 0.5}], "autopay_s": 0.5})
+    gateway.sandbox.control({"rules": [{"fault": "delay", "seconds": TIMEOUT_S + 0.5}], "autopay_s": 0.5})
     ids = dict(
-        zip(HTTP_PROVIDERS, together(5, lambda n: world.begin(HTTP_PROVIDERS[n], AMOUNT)), strict=True)
+        zip(HTTP_PROVIDERS, concurrently(5, lambda n: gateway.begin(HTTP_PROVIDERS[n], AMOUNT)), strict=True)
     )
-    assert {world.payment(payment_id)["status"] for payment_id in ids.values()} == {"processing"}
+    assert {gateway.payment(payment_id)["status"] for payment_id in ids.values()} == {"processing"}
     for payment_id in ids.values():
-        world.settle(payment_id, hours=1)
-        assert_paid_once(world, payment_id)
-    assert {provider: outcome(world, ids[provider]) for provider in ids} == TABLE["answer too late"]
-    world.assert_books_agree()
+        gateway.settle(payment_id, hours=1)
+        assert_paid_once(gateway, payment_id)
+    assert {provider: outcome(gateway, ids[provider]) for provider in ids} == TABLE["answer too late"]
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_connection_that_is_refused(world: World) -> None:
+def test_a_connection_that_is_refused(gateway: Gateway) -> None:
     """Nothing left this machine: the payment has failed, at once and for certain."""
-    world.sandbox.kill()
+    gateway.sandbox.kill()
     try:
-        answers = {provider: world.initialize(provider, AMOUNT) for provider in HTTP_PROVIDERS}
+        answers = {provider: gateway.initialize(provider, AMOUNT) for provider in HTTP_PROVIDERS}
     finally:
-        world.sandbox.start()
+        gateway.sandbox.start()
     assert {answer.status_code for answer in answers.values()} == {502}
-    ids = {provider: _latest(world, provider) for provider in HTTP_PROVIDERS}
-    world.settle(ids["mpesa"], hours=1)
-    assert {provider: outcome(world, ids[provider]) for provider in ids} == TABLE["connection refused"]
-    world.assert_books_agree()
+    ids = {provider: _latest(gateway, provider) for provider in HTTP_PROVIDERS}
+    gateway.settle(ids["mpesa"], hours=1)
+    assert {provider: outcome(gateway, ids[provider]) for provider in ids} == TABLE["connection refused"]
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_key_whose_connection_was_refused_is_answered_the_same(world: World) -> None:
-    """The merchant's next try is a new order under a new key; the old key never charges."""
-    world.sandbox.kill()
+def test_key_of_a_refused_connection_replays_its_answer(gateway: Gateway) -> None:
+    """The merchant's next try is a new payment under a new key; the old key never charges."""
+    gateway.sandbox.kill()
     try:
-        assert world.initialize("stripe", AMOUNT, key="refused-once").status_code == 502
+        assert gateway.initialize("stripe", AMOUNT, key="refused-once").status_code == 502
     finally:
-        world.sandbox.start()
-    assert world.initialize("stripe", AMOUNT, key="refused-once").status_code == 502
-    again = world.begin("stripe", AMOUNT)
-    assert world.settle(again)["status"] == "completed"
-    world.assert_books_agree()
+        gateway.sandbox.start()
+    assert gateway.initialize("stripe", AMOUNT, key="refused-once").status_code == 502
+    again = gateway.begin("stripe", AMOUNT)
+    assert gateway.settle(again)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_forged_callback(world: World, provider: str) -> None:
-    """A stranger who knows everything but the secrets says that it was paid; the customer never pays."""
-    payment_id = world.begin(provider, 7103)
-    (attempt,) = world.attempts(payment_id)
-    for forged in forged_success(world, attempt, amount=7103):
+def test_a_forged_callback(gateway: Gateway, provider: str) -> None:
+    """A forged callback with every reference but no secret reports a payment; the customer never pays."""
+    payment_id = gateway.begin(provider, 7103)
+    (attempt,) = gateway.attempts(payment_id)
+    for forged in forged_success(gateway, attempt, amount=7103):
         assert forged.send().status_code in (200, 401, 404)
-        world.run_due()
-        assert outcome(world, payment_id).status == "processing"
-    world.settle(payment_id, hours=LONG_ENOUGH_H)
-    assert outcome(world, payment_id) == TABLE["forged callback"][provider]
-    assert "payment.completed" not in events(world, payment_id)
-    assert entries(world, payment_id) == []
-    world.assert_books_agree()
+        gateway.run_due()
+        assert outcome(gateway, payment_id).status == "processing"
+    gateway.settle(payment_id, hours=LONG_ENOUGH_H)
+    assert outcome(gateway, payment_id) == TABLE["forged callback"][provider]
+    assert "payment.completed" not in events(gateway, payment_id)
+    assert entries(gateway, payment_id) == []
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", sorted(set(HTTP_PROVIDERS) - set(SILENT)))
-def test_a_second_sending_carries_the_first_ones_reference(world: World, provider: str) -> None:
+def test_resent_charge_uses_the_same_reference(gateway: Gateway, provider: str) -> None:
     """The charge was made, its answer lost, and nothing can be looked up: what is sent again cannot charge twice."""
     operations = {"stripe": "session_list", "chapa": "verify", "paystack": "verify"}
     blind = {"fault": "before", "provider": provider, "operation": operations[provider], "times": 2}
     lost = rules("answer and callback dropped", provider)
-    world.sandbox.control({"rules": [*lost, blind]})
-    payment_id = world.begin(provider, AMOUNT)
-    world.settle(payment_id, hours=LONG_ENOUGH_H)
-    assert outcome(world, payment_id) == PAID
-    assert_paid_once(world, payment_id)
-    world.assert_books_agree()
+    gateway.sandbox.control({"rules": [*lost, blind]})
+    payment_id = gateway.begin(provider, AMOUNT)
+    gateway.settle(payment_id, hours=LONG_ENOUGH_H)
+    assert outcome(gateway, payment_id) == PAID
+    assert_paid_once(gateway, payment_id)
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_retried_order_is_the_same_payment(world: World, provider: str) -> None:
+def test_retried_request_returns_the_same_payment(gateway: Gateway, provider: str) -> None:
     """The merchant, too, lost its answer, and asks again with its key while the outcome is unknown."""
-    world.sandbox.control({"rules": rules("answer dropped", provider), "autopay_s": 10})
+    gateway.sandbox.control({"rules": rules("answer dropped", provider), "autopay_s": 10})
     key = f"retried-{provider}"
-    first = world.initialize(provider, AMOUNT, key=key)
-    second = world.initialize(provider, AMOUNT, key=key)
+    first = gateway.initialize(provider, AMOUNT, key=key)
+    second = gateway.initialize(provider, AMOUNT, key=key)
     assert first.json()["data"]["id"] == second.json()["data"]["id"]
-    world.settle(first.json()["data"]["id"], hours=1)
-    assert outcome(world, first.json()["data"]["id"]) == PAID
-    assert world.initialize(provider, AMOUNT, key=key).json()["data"]["id"] == first.json()["data"]["id"]
-    assert len(world.charged(first.json()["data"]["id"])) == 1
-    world.assert_books_agree()
+    gateway.settle(first.json()["data"]["id"], hours=1)
+    assert outcome(gateway, first.json()["data"]["id"]) == PAID
+    assert gateway.initialize(provider, AMOUNT, key=key).json()["data"]["id"] == first.json()["data"]["id"]
+    assert len(gateway.charged(first.json()["data"]["id"])) == 1
+    gateway.assert_ledger_matches_providers()
 
 
 def test_every_fault_is_tested_with_every_provider() -> None:
-    elsewhere = {
+    tested_in_other_files = {
         "answer too late", "connection refused", "web killed before commit", "worker killed before commit",
         "forged callback",
     }  # fmt: skip
-    assert set(RULES) | elsewhere == set(TABLE)
+    assert set(RULES) | tested_in_other_files == set(TABLE)
     assert all(set(row) == set(HTTP_PROVIDERS) for row in TABLE.values())
 
 
-def _sent_at(world: World, payment_id: str) -> Any:
+def _sent_at(gateway: Gateway, payment_id: str) -> Any:
     # The last sending: what was sent again is looked for as long as what was sent first.
-    return world.attempts(payment_id)[0].sent_at - timedelta(seconds=1)
+    return gateway.attempts(payment_id)[0].sent_at - timedelta(seconds=1)
 
 
-def _latest(world: World, provider: str) -> str:
-    rows = world.rows(
+def _latest(gateway: Gateway, provider: str) -> str:
+    rows = gateway.rows(
         "SELECT id FROM payments WHERE provider = :provider ORDER BY id DESC LIMIT 1", provider=provider
     )
     return str(rows[0].id)

@@ -19,28 +19,28 @@ from app.services.payments import attempts as payment_attempts
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import BoundProvider
 from app.unit_of_work import transaction
-from tests.support.together import together
-from tests.support.world import World
+from tests.support.concurrency import concurrently
+from tests.support.gateway import Gateway
 
 ALIVE = ("created", "sending", "unknown", "pending", "succeeded")
-CROWD = 6
+SIMULTANEOUS = 6
 
 
-def _failed(world: World) -> str:
+def _failed(gateway: Gateway) -> str:
     """A payment whose one attempt did nothing."""
     refusing = {"fault": "rate_limit", "provider": "chapa", "operation": "initialize", "times": 1}
-    world.sandbox.control({"rules": [refusing]})
-    payment_id = world.begin("chapa")
-    assert [attempt.state for attempt in world.attempts(payment_id)] == ["failed"]
+    gateway.sandbox.control({"rules": [refusing]})
+    payment_id = gateway.begin("chapa")
+    assert [attempt.state for attempt in gateway.attempts(payment_id)] == ["failed"]
     return payment_id
 
 
-def _bound(world: World) -> BoundProvider:
-    with world.app.app_context():
-        return provider_accounts.for_tenant(world.tenant_id, "chapa")
+def _bound(gateway: Gateway) -> BoundProvider:
+    with gateway.app.app_context():
+        return provider_accounts.for_tenant(gateway.tenant_id, "chapa")
 
 
-def _claim(world: World, payment_id: str, number: int, bound: BoundProvider) -> bool:
+def _claim(gateway: Gateway, payment_id: str, number: int, bound: BoundProvider) -> bool:
     """Begin one more attempt, as a process does that believes there is no other; whether it was let."""
 
     def work(session: Session) -> None:
@@ -48,7 +48,7 @@ def _claim(world: World, payment_id: str, number: int, bound: BoundProvider) -> 
         payment_attempts.new_attempt(session, payment, bound, number=number, is_sending=True, now=clock.now())
 
     try:
-        with world.app.app_context():
+        with gateway.app.app_context():
             transaction(work)
     except IntegrityError as error:
         assert "payment_attempts_live" in str(error)
@@ -56,41 +56,41 @@ def _claim(world: World, payment_id: str, number: int, bound: BoundProvider) -> 
     return True
 
 
-def _set_state(world: World, attempt: Any, state: str) -> None:
+def _set_state(gateway: Gateway, attempt: Any, state: str) -> None:
     statement = text("UPDATE payment_attempts SET state = :s WHERE id = :i")
-    with world.app.app_context():
+    with gateway.app.app_context():
         transaction(lambda session: session.execute(statement, {"s": state, "i": attempt.id}))
 
 
 @pytest.fixture
-def payment_id(world: World) -> Any:
+def payment_id(gateway: Gateway) -> Any:
     """A failed payment; in the end all its attempts are failed again."""
-    found = _failed(world)
+    found = _failed(gateway)
     yield found
-    for attempt in world.attempts(found):
-        _set_state(world, attempt, "failed")
+    for attempt in gateway.attempts(found):
+        _set_state(gateway, attempt, "failed")
 
 
-def test_two_claims_at_once(world: World, payment_id: str) -> None:
+def test_simultaneous_attempts_start_once(gateway: Gateway, payment_id: str) -> None:
     """Breaks when both begin: both would be sent, and the customer charged twice."""
-    bound = _bound(world)
-    let = together(CROWD, lambda number: _claim(world, payment_id, number + 2, bound))
+    bound = _bound(gateway)
+    let = concurrently(SIMULTANEOUS, lambda number: _claim(gateway, payment_id, number + 2, bound))
     assert sum(let) == 1
-    states = sorted(attempt.state for attempt in world.attempts(payment_id))
+    states = sorted(attempt.state for attempt in gateway.attempts(payment_id))
     assert states == ["failed", "sending"]
 
 
 @pytest.mark.parametrize("state", ATTEMPT_STATES)
-def test_beside_which_another_may_begin(world: World, payment_id: str, state: str) -> None:
+def test_states_that_allow_another_attempt(gateway: Gateway, payment_id: str, state: str) -> None:
     """Breaks when a state that may still be paid, or is, is not counted as alive."""
-    (first,) = world.attempts(payment_id)
-    _set_state(world, first, state)
-    assert _claim(world, payment_id, 2, _bound(world)) == (state not in ALIVE)
+    (first,) = gateway.attempts(payment_id)
+    _set_state(gateway, first, state)
+    assert _claim(gateway, payment_id, 2, _bound(gateway)) == (state not in ALIVE)
 
 
-def test_what_ended_does_not_come_alive_beside_another(world: World, payment_id: str) -> None:
-    """Breaks when an attempt that was given up can be called paid while the next one is on its way."""
-    (first,) = world.attempts(payment_id)
-    assert _claim(world, payment_id, 2, _bound(world))
+def test_ended_attempt_does_not_reopen_beside_another(gateway: Gateway, payment_id: str) -> None:
+    """Breaks when an expired attempt can succeed while the next one is open."""
+    (first,) = gateway.attempts(payment_id)
+    assert _claim(gateway, payment_id, 2, _bound(gateway))
     with pytest.raises(IntegrityError, match="payment_attempts_live"):
-        _set_state(world, first, "succeeded")
+        _set_state(gateway, first, "succeeded")

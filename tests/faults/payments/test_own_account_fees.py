@@ -1,34 +1,34 @@
-"""On an account of its own a merchant has all of a payment already: the house's fee is a debt, not a part of it."""
+"""On an account of its own a merchant has all of a payment already: the platform's fee is a debt, not a part of it."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from app.services.provider_access import accounts as provider_accounts
-from tests.faults.payments.truth import operator
-from tests.support.tenants import make_shop
-from tests.support.world import World
+from tests.faults.payments.facts import operator
+from tests.support.gateway import Gateway
+from tests.support.tenants import make_merchant
 
-# The house's sandbox account again: to the books it is the merchant's own.
+# The platform's sandbox account again; to the ledger it is the merchant's own.
 OWN = {"secret_key": "sk_test_sandbox_paystack"}
 
 
-def test_the_fee_is_owed_and_a_full_refund_goes_through(world: World) -> None:
-    """Breaks when the fee is taken from money the house never has: then the first full refund lacks it."""
-    shop = make_shop(world.app)
-    merchant = replace(world, tenant_id=shop.tenant_id, headers=shop.headers)
-    tenant = str(shop.tenant_id)
-    with world.app.app_context():
+def test_the_fee_is_owed_and_a_full_refund_goes_through(gateway: Gateway) -> None:
+    """Breaks when the fee is taken from money the platform never holds: then the first full refund lacks it."""
+    created = make_merchant(gateway.app)
+    merchant = replace(gateway, tenant_id=created.tenant_id, headers=created.headers)
+    tenant = str(created.tenant_id)
+    with gateway.app.app_context():
         provider_accounts.set_account(
-            shop.tenant_id, "paystack", OWN, environment="sandbox", operator="operator"
+            created.tenant_id, "paystack", OWN, environment="sandbox", operator="operator"
         )
-    operator(world, "fees", "set", "--tenant", tenant, "--rate", "3")
+    operator(gateway, "fees", "set", "--tenant", tenant, "--rate", "3")
     payment_id = merchant.begin("paystack", 100)
     assert merchant.settle(payment_id)["status"] == "completed"
     direct, debt = f"tenant-direct:{tenant}:NGN", f"receivable:{tenant}:NGN"
-    assert (world.balance(direct), world.balance(debt)) == (10_000, -300)
+    assert (gateway.balance(direct), gateway.balance(debt)) == (10_000, -300)
     assert merchant.refund(payment_id).status_code == 200
     merchant.settle(payment_id, until=("refunded",), hours=1)
     assert merchant.payment(payment_id)["status"] == "refunded"
-    assert (world.balance(direct), world.balance(debt)) == (0, -300), "fees are not given back"
-    assert "clean" in operator(world, "ledger", "check")
+    assert (gateway.balance(direct), gateway.balance(debt)) == (0, -300), "fees are not refunded"
+    assert "clean" in operator(gateway, "ledger", "check")

@@ -1,10 +1,10 @@
-"""Fifty requests with one key, four ways of hearing the same news, cancels against a customer who pays: one thing happens.
+"""Fifty requests with one key, four sources of the same outcome, cancels while a customer pays: one thing happens.
 
-Over real HTTP, to the application and to the simulators, whose own books say what was really collected.
+Over real HTTP, to the application and to the simulators, whose books record what was really collected.
 
 Seen failing when `begin` lets a claimed key through, when a key's scope leaves out the tenant or its fingerprint the
 body, when payments are not locked before something is applied to them or reserved on them, when copies of a callback
-are stored as news of their own, and when `cancel` does not ask the provider.
+are stored as provider events of their own, and when `cancel` does not ask the provider.
 """
 
 from __future__ import annotations
@@ -22,92 +22,94 @@ import pytest
 import requests
 
 from app.services.provider_access import accounts as provider_accounts
-from tests.support.crowd import Answer, Call, all_at_once, new_key
-from tests.support.tenants import make_shop
-from tests.support.together import together
+from tests.support.concurrency import concurrently
+from tests.support.gateway import CURRENCIES, CUSTOMER, HTTP_PROVIDERS, Gateway
+from tests.support.simultaneous_requests import Answer, Call, new_key, send_simultaneously
+from tests.support.tenants import make_merchant
 from tests.support.waiting import wait_until
-from tests.support.world import CURRENCIES, CUSTOMER, HTTP_PROVIDERS, World
 
-CROWD = 50
+SIMULTANEOUS = 50
 ALL = (*HTTP_PROVIDERS, "cpay")
 
 
-def _call(world: World, provider: str, amount: int, key: str, *, token: str | None = None) -> Call:
+def _call(gateway: Gateway, provider: str, amount: int, key: str, *, token: str | None = None) -> Call:
     body = {
         "provider": provider, "amount": amount, "currency": CURRENCIES[provider], "customer": CUSTOMER,
     }  # fmt: skip
-    token = token or world.headers["X-TENANT-API-KEY"]
+    token = token or gateway.headers["X-TENANT-API-KEY"]
     return Call("/api/v1/payments/initialize", body, token, key)
 
 
-def _crowd(world: World, calls: list[Call]) -> list[Answer]:
-    return all_at_once(world.url, calls)
+def _simultaneously(gateway: Gateway, calls: list[Call]) -> list[Answer]:
+    return send_simultaneously(gateway.url, calls)
 
 
-def _payments(world: World, key: str, tenant_id: uuid.UUID | None = None) -> list[str]:
-    rows = world.rows(
+def _payments(gateway: Gateway, key: str, tenant_id: uuid.UUID | None = None) -> list[str]:
+    rows = gateway.rows(
         "SELECT id FROM payments WHERE idempotency_key = :key AND tenant_id = :tenant",
-        key=key, tenant=tenant_id or world.tenant_id,
+        key=key, tenant=tenant_id or gateway.tenant_id,
     )  # fmt: skip
     return [str(row[0]) for row in rows]
 
 
-def _events(world: World, payment_id: str) -> Counter[str]:
+def _events(gateway: Gateway, payment_id: str) -> Counter[str]:
     return Counter(
-        row[0] for row in world.rows("SELECT type FROM outbox WHERE object_id = :id", id=payment_id)
+        row[0] for row in gateway.rows("SELECT type FROM outbox WHERE object_id = :id", id=payment_id)
     )
 
 
-def _entries(world: World, payment_id: str) -> list[str]:
+def _entries(gateway: Gateway, payment_id: str) -> list[str]:
     return sorted(
         row[0]
-        for row in world.rows(
+        for row in gateway.rows(
             "SELECT e.kind FROM entries e JOIN payment_attempts a ON e.ref_id = a.id WHERE a.payment_id = :id",
             id=payment_id,
         )
     )
 
 
-def _assert_paid_once(world: World, payment_id: str, provider: str, amount: int = 100) -> None:
-    assert world.settle(payment_id)["status"] == "completed"
+def _assert_paid_once(gateway: Gateway, payment_id: str, provider: str, amount: int = 100) -> None:
+    assert gateway.settle(payment_id)["status"] == "completed"
     if provider in HTTP_PROVIDERS:
-        assert world.charged(payment_id) == [Decimal(amount)]
-    (attempt,) = world.attempts(payment_id)
+        assert gateway.charged(payment_id) == [Decimal(amount)]
+    (attempt,) = gateway.attempts(payment_id)
     assert attempt.sendings == 1
-    assert _entries(world, payment_id) == ["payment"]
-    events = _events(world, payment_id)
+    assert _entries(gateway, payment_id) == ["payment"]
+    events = _events(gateway, payment_id)
     assert events["payment.initiated"] == events["payment.completed"] == 1
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
 # --- one key
 
 
 @pytest.mark.parametrize("provider", ALL)
-def test_one_key_is_one_charge(world: World, provider: str) -> None:
+def test_one_key_is_one_charge(gateway: Gateway, provider: str) -> None:
     key = new_key()
-    call = _call(world, provider, 100, key)
-    answers = _crowd(world, [call] * CROWD)
+    call = _call(gateway, provider, 100, key)
+    answers = _simultaneously(gateway, [call] * SIMULTANEOUS)
     statuses = Counter(answer.status for answer in answers)
     assert set(statuses) <= {201, 409}, statuses
     assert Counter(answer.is_replayed for answer in answers if answer.status == 201)[False] == 1
     assert all("Retry-After" in answer.headers for answer in answers if answer.status == 409)
-    (payment_id,) = _payments(world, key)
+    (payment_id,) = _payments(gateway, key)
     assert {answer.body["data"]["id"] for answer in answers if answer.status == 201} == {payment_id}
-    _assert_paid_once(world, payment_id, provider)
-    later = _crowd(world, [call] * 10)
+    _assert_paid_once(gateway, payment_id, provider)
+    later = _simultaneously(gateway, [call] * 10)
     assert {(answer.status, answer.is_replayed, answer.body["data"]["id"]) for answer in later} == {
         (201, True, payment_id)
     }
-    _assert_paid_once(world, payment_id, provider)
+    _assert_paid_once(gateway, payment_id, provider)
 
 
-def test_everybody_waits_for_a_slow_provider(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first is under way at the provider when the others come: they are told so, nobody sends again."""
+def test_requests_with_the_same_key_wait_for_a_slow_provider(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is at the provider when the others arrive: they are answered so, and nothing is sent again."""
     key = new_key()
-    call = _call(world, "paystack", 100, key)
-    with world.app.app_context():
-        paystack = provider_accounts.for_tenant(world.tenant_id, "paystack").provider
+    call = _call(gateway, "paystack", 100, key)
+    with gateway.app.app_context():
+        paystack = provider_accounts.for_tenant(gateway.tenant_id, "paystack").provider
     is_there, is_answered = threading.Event(), threading.Event()
     real = paystack._charge
 
@@ -118,52 +120,56 @@ def test_everybody_waits_for_a_slow_provider(world: World, monkeypatch: pytest.M
 
     monkeypatch.setattr(paystack, "_charge", slow)
     with ThreadPoolExecutor(1) as pool:
-        first = pool.submit(_crowd, world, [call])
+        first = pool.submit(_simultaneously, gateway, [call])
         try:
             assert is_there.wait(30)
-            others = _crowd(world, [call] * (CROWD - 1))
+            others = _simultaneously(gateway, [call] * (SIMULTANEOUS - 1))
         finally:
             is_answered.set()
         assert [answer.status for answer in first.result()] == [201]
-    assert Counter(answer.status for answer in others) == {409: CROWD - 1}
-    (payment_id,) = _payments(world, key)
-    _assert_paid_once(world, payment_id, "paystack")
+    assert Counter(answer.status for answer in others) == {409: SIMULTANEOUS - 1}
+    (payment_id,) = _payments(gateway, key)
+    _assert_paid_once(gateway, payment_id, "paystack")
 
 
-def test_another_body_under_the_same_key_is_refused(world: World) -> None:
+def test_another_body_under_the_same_key_is_refused(gateway: Gateway) -> None:
     key = new_key()
     amounts = (100, 200)
-    answers = _crowd(world, [_call(world, "chapa", amounts[n % 2], key) for n in range(CROWD)])
-    told = [Counter(answer.status for answer in answers[n::2]) for n in range(2)]
-    assert Counter({422: CROWD // 2}) in told
-    loser = told.index(Counter({422: CROWD // 2}))
-    assert set(told[1 - loser]) <= {201, 409}
-    assert told[1 - loser][201] >= 1
-    (payment_id,) = _payments(world, key)
-    _assert_paid_once(world, payment_id, "chapa", amounts[1 - loser])
+    answers = _simultaneously(
+        gateway, [_call(gateway, "chapa", amounts[n % 2], key) for n in range(SIMULTANEOUS)]
+    )
+    counts = [Counter(answer.status for answer in answers[n::2]) for n in range(2)]
+    assert Counter({422: SIMULTANEOUS // 2}) in counts
+    loser = counts.index(Counter({422: SIMULTANEOUS // 2}))
+    assert set(counts[1 - loser]) <= {201, 409}
+    assert counts[1 - loser][201] >= 1
+    (payment_id,) = _payments(gateway, key)
+    _assert_paid_once(gateway, payment_id, "chapa", amounts[1 - loser])
 
 
-def test_the_same_key_of_two_tenants_is_two_payments(world: World) -> None:
-    key, other = new_key(), make_shop(world.app)
-    mine = _call(world, "paystack", 100, key)
-    theirs = _call(world, "paystack", 100, key, token=other.api_key)
-    answers = _crowd(world, [mine, theirs] * 10)
+def test_same_key_of_two_tenants_creates_two_payments(gateway: Gateway) -> None:
+    key, other = new_key(), make_merchant(gateway.app)
+    mine = _call(gateway, "paystack", 100, key)
+    theirs = _call(gateway, "paystack", 100, key, token=other.api_key)
+    answers = _simultaneously(gateway, [mine, theirs] * 10)
     assert {answer.status for answer in answers} <= {201, 409}
     ids = [{a.body["data"]["id"] for a in answers[n::2] if a.status == 201} for n in range(2)]
-    (my_payment,), (their_payment,) = _payments(world, key), _payments(world, key, other.tenant_id)
+    (my_payment,), (their_payment,) = _payments(gateway, key), _payments(gateway, key, other.tenant_id)
     assert ids == [{my_payment}, {their_payment}]
     assert my_payment != their_payment
-    _assert_paid_once(world, my_payment, "paystack")
-    (charge,) = world.charged(their_payment)
+    _assert_paid_once(gateway, my_payment, "paystack")
+    (charge,) = gateway.charged(their_payment)
     assert charge == 100
 
 
-# --- one piece of news, from everywhere
+# --- one outcome from several sources
 
 
-def _callbacks_of(world: World, since: int) -> list[dict[str, Any]]:
+def _callbacks_of(gateway: Gateway, since: int) -> list[dict[str, Any]]:
     """What the simulators wanted to tell since then and was lost."""
-    return [found for found in world.sandbox.callbacks() if found["id"] > since and found["status"] == "lost"]
+    return [
+        found for found in gateway.sandbox.callbacks() if found["id"] > since and found["status"] == "lost"
+    ]
 
 
 def _send(callback: dict[str, Any]) -> int:
@@ -174,104 +180,104 @@ def _send(callback: dict[str, Any]) -> int:
     return answer.status_code
 
 
-def _run_jobs(world: World) -> int:
-    world.run_due()
+def _run_jobs(gateway: Gateway) -> int:
+    gateway.run_due()
     return 200
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_verify_callbacks_and_inquiries_race_to_one_booking(world: World, provider: str) -> None:
-    """The customer has paid and nobody was told; then everybody hears of it at the same moment."""
-    known = max([0, *(found["id"] for found in world.sandbox.callbacks())])
-    world.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
-    payment_id = world.begin(provider)
-    world.quiet()
-    assert world.charged(payment_id) == [Decimal(100)]
-    assert world.payment(payment_id)["status"] == "processing"
-    lost = _callbacks_of(world, known)
+def test_racing_verify_callbacks_and_inquiries_post_once(gateway: Gateway, provider: str) -> None:
+    """The customer has paid and no callback came; then every source reports it at the same moment."""
+    known = max([0, *(found["id"] for found in gateway.sandbox.callbacks())])
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
+    payment_id = gateway.begin(provider)
+    gateway.quiet()
+    assert gateway.charged(payment_id) == [Decimal(100)]
+    assert gateway.payment(payment_id)["status"] == "processing"
+    lost = _callbacks_of(gateway, known)
     assert lost
-    world.sandbox.control({"rules": []})
+    gateway.sandbox.control({"rules": []})
     # The attempt's own job is due in 18 s: from then on the inquiry is one of the runners.
-    world.advance(30)
+    gateway.advance(30)
 
     acts: list[Callable[[], int]] = []
     for number in range(24):
         callback = lost[number % len(lost)]
         acts += [
             [
-                lambda: world.post(f"/payments/{payment_id}/verify").status_code,
+                lambda: gateway.post(f"/payments/{payment_id}/verify").status_code,
                 lambda c=callback: _send(c),
-                lambda: _run_jobs(world),
+                lambda: _run_jobs(gateway),
             ][number % 3]
         ]
-    statuses = Counter(together(len(acts), lambda number: acts[number]()))
+    statuses = Counter(concurrently(len(acts), lambda number: acts[number]()))
     assert set(statuses) <= {200, 502, 503}, (
         statuses
-    )  # not 200: more verifications than the provider has places
-    world.settle(payment_id, until=("completed",))
-    _assert_paid_once(world, payment_id, provider)
+    )  # not 200: more verifications than the provider has slots
+    gateway.settle(payment_id, until=("completed",))
+    _assert_paid_once(gateway, payment_id, provider)
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])
-def test_fifty_copies_of_a_callback_are_one_event(world: World, provider: str) -> None:
-    known = max([0, *(found["id"] for found in world.sandbox.callbacks())])
-    world.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
-    payment_id = world.begin(provider)
-    world.quiet()
-    callback = _callbacks_of(world, known)[-1]
-    assert set(together(CROWD, lambda _: _send(callback))) == {200}
-    rows = world.rows(
+def test_fifty_copies_of_a_callback_are_stored_as_one_event(gateway: Gateway, provider: str) -> None:
+    known = max([0, *(found["id"] for found in gateway.sandbox.callbacks())])
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
+    payment_id = gateway.begin(provider)
+    gateway.quiet()
+    callback = _callbacks_of(gateway, known)[-1]
+    assert set(concurrently(SIMULTANEOUS, lambda _: _send(callback))) == {200}
+    rows = gateway.rows(
         "SELECT repeats FROM provider_events WHERE provider = :provider AND body = :body",
         provider=provider, body=callback["body"].encode(),
     )  # fmt: skip
-    assert [row[0] for row in rows] == [CROWD - 1]
-    _assert_paid_once(world, payment_id, provider)
+    assert [row[0] for row in rows] == [SIMULTANEOUS - 1]
+    _assert_paid_once(gateway, payment_id, provider)
 
 
-# --- against the customer's own hand
+# --- while the customer pays
 
 
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "pesapal"])
-def test_cancels_against_a_customer_who_pays(world: World, provider: str) -> None:
+def test_cancel_racing_with_a_payment(gateway: Gateway, provider: str) -> None:
     """Twenty cancels at once, a little before, while and after the customer pays: cancelled and uncharged, or paid."""
     for number in range(6):
-        world.sandbox.control({"autopay_s": 0.4})
-        payment_id = world.begin(provider)
+        gateway.sandbox.control({"autopay_s": 0.4})
+        payment_id = gateway.begin(provider)
         began = time.monotonic()
         wait_until(
             lambda at=began + number * 0.12: time.monotonic() >= at, "the moment of this round", every_s=0.005
         )
-        call = Call(f"/api/v1/payments/{payment_id}/cancel", {}, world.headers["X-TENANT-API-KEY"])
-        answers = _crowd(world, [call] * 20)
+        call = Call(f"/api/v1/payments/{payment_id}/cancel", {}, gateway.headers["X-TENANT-API-KEY"])
+        answers = _simultaneously(gateway, [call] * 20)
         statuses = Counter(answer.status for answer in answers)
         assert set(statuses) <= {200, 400, 409, 503}, statuses
-        status = world.settle(payment_id)["status"]
-        # failed: Stripe's own news of the session we ended came before its answer to us.
+        status = gateway.settle(payment_id)["status"]
+        # failed: Stripe's own callback about the session we ended came before its answer.
         assert status in ("cancelled", "completed", "failed"), status
-        assert world.charged(payment_id) == ([Decimal(100)] if status == "completed" else [])
+        assert gateway.charged(payment_id) == ([Decimal(100)] if status == "completed" else [])
         assert bool(statuses[200]) <= (status == "cancelled"), "a cancel was promised and the customer paid"
-        events = _events(world, payment_id)
+        events = _events(gateway, payment_id)
         assert events[f"payment.{status}"] == 1
         assert sum(events[f"payment.{final}"] for final in ("cancelled", "completed", "failed")) == 1
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
 # --- refunds
 
 
-def _refund_calls(world: World, payment_id: str, amount: int | None, keys: list[str]) -> list[Call]:
+def _refund_calls(gateway: Gateway, payment_id: str, amount: int | None, keys: list[str]) -> list[Call]:
     body = {} if amount is None else {"amount": amount}
-    token = world.headers["X-TENANT-API-KEY"]
+    token = gateway.headers["X-TENANT-API-KEY"]
     return [Call(f"/api/v1/payments/{payment_id}/refund", body, token, key) for key in keys]
 
 
-def _refunded(world: World, payment_id: str) -> Decimal:
-    """What the provider's book says went back for the payment."""
-    ids = world.rows(
+def _refunded(gateway: Gateway, payment_id: str) -> Decimal:
+    """The refunds of the payment in the provider's book."""
+    ids = gateway.rows(
         "SELECT reference, provider_reference FROM refunds WHERE payment_id = :id", id=payment_id
     )
-    (attempt,) = world.attempts(payment_id)
-    book = world.sandbox.book(attempt.provider)["entries"]
+    (attempt,) = gateway.attempts(payment_id)
+    book = gateway.sandbox.book(attempt.provider)["entries"]
     names = {name for row in ids for name in row} | {attempt.reference, attempt.label}
     return sum(
         (Decimal(entry["amount"]) for entry in book if entry["kind"] == "refund" and {entry["reference"], entry["id"]} & names),
@@ -280,29 +286,29 @@ def _refunded(world: World, payment_id: str) -> Decimal:
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack", "chapa"])
-def test_twenty_refunds_share_one_payment(world: World, provider: str) -> None:
-    world.settle(world.begin(provider, 1000))  # so that the merchant's balance is no limit
-    payment_id = world.begin(provider)
-    world.settle(payment_id)
-    answers = _crowd(world, _refund_calls(world, payment_id, 30, [new_key() for _ in range(20)]))
+def test_twenty_refunds_share_one_payment(gateway: Gateway, provider: str) -> None:
+    gateway.settle(gateway.begin(provider, 1000))  # so that the merchant's balance is no limit
+    payment_id = gateway.begin(provider)
+    gateway.settle(payment_id)
+    answers = _simultaneously(gateway, _refund_calls(gateway, payment_id, 30, [new_key() for _ in range(20)]))
     statuses = Counter(answer.status for answer in answers)
     assert statuses[200] == 3, statuses
     assert max(statuses) < 500
-    assert world.settle(payment_id, until=("refunded",), hours=1)["refunded_amount"] == "90.00"
-    assert _refunded(world, payment_id) == 90
-    assert _events(world, payment_id)["refund.completed"] == 3
-    world.assert_books_agree()
+    assert gateway.settle(payment_id, until=("refunded",), hours=1)["refunded_amount"] == "90.00"
+    assert _refunded(gateway, payment_id) == 90
+    assert _events(gateway, payment_id)["refund.completed"] == 3
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack", "chapa", "pesapal"])
-def test_one_key_refunds_once(world: World, provider: str) -> None:
-    world.settle(world.begin(provider, 1000))
-    payment_id = world.begin(provider)
-    world.settle(payment_id)
-    answers = _crowd(world, _refund_calls(world, payment_id, None, [new_key()] * CROWD))
+def test_one_key_refunds_once(gateway: Gateway, provider: str) -> None:
+    gateway.settle(gateway.begin(provider, 1000))
+    payment_id = gateway.begin(provider)
+    gateway.settle(payment_id)
+    answers = _simultaneously(gateway, _refund_calls(gateway, payment_id, None, [new_key()] * SIMULTANEOUS))
     assert {answer.status for answer in answers} <= {200, 409}
     assert sum(answer.status == 200 and not answer.is_replayed for answer in answers) == 1
-    world.settle(payment_id, until=("refunded",), hours=1)
-    assert _refunded(world, payment_id) == 100
-    assert _events(world, payment_id)["refund.completed"] == 1
-    world.assert_books_agree()
+    gateway.settle(payment_id, until=("refunded",), hours=1)
+    assert _refunded(gateway, payment_id) == 100
+    assert _events(gateway, payment_id)["refund.completed"] == 1
+    gateway.assert_ledger_matches_providers()

@@ -1,4 +1,4 @@
-"""Refunds whose answers and callbacks are lost: the money goes back once or not at all, and never on a guess."""
+"""Refunds whose answers and callbacks are lost: the money is refunded once or not at all, and never on a guess."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, Final
 import pytest
 
 from app.providers import PROVIDERS
-from tests.faults.payments.truth import operator
-from tests.support.together import together
-from tests.support.world import HTTP_PROVIDERS, World
+from tests.faults.payments.facts import operator
+from tests.support.concurrency import concurrently
+from tests.support.gateway import HTTP_PROVIDERS, Gateway
 
 AMOUNT = 100
 OPERATIONS: Final = dict.fromkeys(HTTP_PROVIDERS, "refund") | {"mpesa": "reversal"}
@@ -28,8 +28,8 @@ class Ended:
     returned: int
 
 
-BACK: Final = Ended("refunded", "completed", 1)
-NEVER_CAME: Final = Ended("completed", "failed", 0)
+REFUNDED: Final = Ended("refunded", "completed", 1)
+NOT_RECEIVED: Final = Ended("completed", "failed", 0)
 WAITS: Final = Ended("completed", "unknown", 0)
 
 RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
@@ -41,114 +41,116 @@ RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
 })  # fmt: skip
 
 TABLE: Final = MappingProxyType({
-    "answer dropped":       dict.fromkeys(HTTP_PROVIDERS, BACK),
-    "5xx after":            dict.fromkeys(HTTP_PROVIDERS, BACK),
-    # Only Stripe's list proves by the horizon that there is none; elsewhere a person decides.
-    "5xx before":           dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NEVER_CAME},
-    "callback lost":        dict.fromkeys(HTTP_PROVIDERS, BACK),
-    "callback three times": dict.fromkeys(HTTP_PROVIDERS, BACK),
+    "answer dropped":       dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+    "5xx after":            dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+    # Only Stripe's list proves at the horizon that there is none; elsewhere an operator decides.
+    "5xx before":           dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NOT_RECEIVED},
+    "callback lost":        dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+    "callback three times": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
 })  # fmt: skip
 
 
-def paid(world: World, provider: str) -> str:
-    payment_id = world.begin(provider, AMOUNT)
-    assert world.settle(payment_id)["status"] == "completed"
+def paid(gateway: Gateway, provider: str) -> str:
+    payment_id = gateway.begin(provider, AMOUNT)
+    assert gateway.settle(payment_id)["status"] == "completed"
     return payment_id
 
 
-def refunds(world: World, payment_id: str) -> list[Any]:
-    return world.rows("SELECT * FROM refunds WHERE payment_id = :id ORDER BY id", id=payment_id)
+def refunds(gateway: Gateway, payment_id: str) -> list[Any]:
+    return gateway.rows("SELECT * FROM refunds WHERE payment_id = :id ORDER BY id", id=payment_id)
 
 
-def returned(world: World, provider: str) -> list[dict[str, Any]]:
-    return [entry for entry in world.sandbox.book(provider)["entries"] if entry["kind"] == "refund"]
+def returned(gateway: Gateway, provider: str) -> list[dict[str, Any]]:
+    return [entry for entry in gateway.sandbox.book(provider)["entries"] if entry["kind"] == "refund"]
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_refund_ends_in_the_providers_true_state(world: World, provider: str, fault: str) -> None:
-    payment_id, before = paid(world, provider), len(returned(world, provider))
+def test_a_refund_ends_in_the_providers_true_state(gateway: Gateway, provider: str, fault: str) -> None:
+    payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
     rule = {**RULES[fault], "provider": provider, "operation": OPERATIONS[provider]}
-    world.sandbox.control({"rules": [rule]})
-    answer = world.refund(payment_id)
+    gateway.sandbox.control({"rules": [rule]})
+    answer = gateway.refund(payment_id)
     assert answer.status_code == 200, "an answer that was lost is no failure"
     expected: Ended = TABLE[fault][provider]
-    found = world.settle(payment_id, until=("refunded",), hours=2 if expected == WAITS else 26)
-    (refund,) = refunds(world, payment_id)
-    assert Ended(found["status"], refund.state, len(returned(world, provider)) - before) == expected
-    reserved = world.rows("SELECT refund_reserved FROM payments WHERE id = :id", id=payment_id)[0][0]
-    assert reserved == (0 if expected == NEVER_CAME else AMOUNT * 100), "held until it is known"
-    world.assert_books_agree()
+    found = gateway.settle(payment_id, until=("refunded",), hours=2 if expected == WAITS else 26)
+    (refund,) = refunds(gateway, payment_id)
+    assert Ended(found["status"], refund.state, len(returned(gateway, provider)) - before) == expected
+    reserved = gateway.rows("SELECT refund_reserved FROM payments WHERE id = :id", id=payment_id)[0][0]
+    assert reserved == (0 if expected == NOT_RECEIVED else AMOUNT * 100), "held until it is known"
+    gateway.assert_ledger_matches_providers()
 
 
-def test_what_never_came_may_be_asked_for_again(world: World) -> None:
-    payment_id = paid(world, "stripe")
-    world.sandbox.control(
+def test_refund_that_did_not_happen_can_be_requested_again(gateway: Gateway) -> None:
+    payment_id = paid(gateway, "stripe")
+    gateway.sandbox.control(
         {"rules": [{"fault": "before", "provider": "stripe", "operation": "refund", "times": 1}]}
     )
-    assert world.refund(payment_id).status_code == 200
-    world.settle(payment_id, until=("refunded",), hours=26)
-    assert world.refund(payment_id).status_code == 200
-    assert world.settle(payment_id, until=("refunded",))["status"] == "refunded"
-    assert [row.state for row in refunds(world, payment_id)] == ["failed", "completed"]
-    assert world.payment(payment_id)["review"] is None
-    world.assert_books_agree()
+    assert gateway.refund(payment_id).status_code == 200
+    gateway.settle(payment_id, until=("refunded",), hours=26)
+    assert gateway.refund(payment_id).status_code == 200
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    assert [row.state for row in refunds(gateway, payment_id)] == ["failed", "completed"]
+    assert gateway.payment(payment_id)["review"] is None
+    gateway.assert_ledger_matches_providers()
 
 
-def test_while_a_refund_is_unknown_no_other_is_sent(world: World) -> None:
+def test_no_second_refund_is_sent_while_one_is_unknown(gateway: Gateway) -> None:
     """The first may have arrived: its amount stays held, and the customer is never paid back twice."""
-    payment_id = paid(world, "paystack")
-    world.sandbox.control(
+    payment_id = paid(gateway, "paystack")
+    gateway.sandbox.control(
         {"rules": [{"fault": "drop", "provider": "paystack", "operation": "refund", "times": 1}]}
     )
-    assert world.refund(payment_id).status_code == 200
-    assert world.refund(payment_id).status_code == 400
-    assert world.settle(payment_id, until=("refunded",))["status"] == "refunded"
-    world.assert_books_agree()
+    assert gateway.refund(payment_id).status_code == 200
+    assert gateway.refund(payment_id).status_code == 400
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("word", ["returned", "failed"])
-def test_a_person_ends_a_refund_nobody_can_be_asked_about(world: World, word: str) -> None:
-    payment_id = paid(world, "mpesa")
+def test_operator_ends_a_refund_without_an_inquiry(gateway: Gateway, word: str) -> None:
+    payment_id = paid(gateway, "mpesa")
     fault = "after" if word == "returned" else "before"
     rules = [
         {"fault": fault, "provider": "mpesa", "operation": "reversal"},
         {"fault": "callback_lost", "provider": "mpesa", "operation": "callback"},
     ]
-    world.sandbox.control({"rules": rules})
-    assert world.refund(payment_id).status_code == 200
-    world.settle(payment_id, until=("refunded",), hours=2)
-    (refund,) = refunds(world, payment_id)
-    assert (refund.state, world.payment(payment_id)["review"]) == ("unknown", "refund_unknown")
-    operator(world, "payments", "declare-refund", refund.id, word)
-    found = world.payment(payment_id)
+    gateway.sandbox.control({"rules": rules})
+    assert gateway.refund(payment_id).status_code == 200
+    gateway.settle(payment_id, until=("refunded",), hours=2)
+    (refund,) = refunds(gateway, payment_id)
+    assert (refund.state, gateway.payment(payment_id)["review"]) == ("unknown", "refund_unknown")
+    operator(gateway, "payments", "declare-refund", refund.id, word)
+    found = gateway.payment(payment_id)
     assert found["status"] == ("refunded" if word == "returned" else "completed")
     assert found["review"] is None
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_crowd_never_gets_back_more_than_was_paid(world: World, provider: str) -> None:
+def test_simultaneous_refunds_never_exceed_the_payment(gateway: Gateway, provider: str) -> None:
     """Twenty at once under twenty keys, for 40 of 100 each where a provider refunds in parts."""
-    payment_id, before = paid(world, provider), len(returned(world, provider))
+    payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
     amount = 40 if provider in REPEATABLE else None
-    statuses = [answer.status_code for answer in together(20, lambda _: world.refund(payment_id, amount))]
+    statuses = [
+        answer.status_code for answer in concurrently(20, lambda _: gateway.refund(payment_id, amount))
+    ]
     most = 2 if provider in REPEATABLE else 1
     assert sorted(statuses) == [200] * most + [400] * (20 - most)
-    world.settle(payment_id, until=("refunded",), hours=1)
-    entries = returned(world, provider)[before:]
+    gateway.settle(payment_id, until=("refunded",), hours=1)
+    entries = returned(gateway, provider)[before:]
     assert sum(float(entry["amount"]) for entry in entries) == (80 if most == 2 else 100)
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", HTTP_PROVIDERS)
-def test_a_crowd_with_one_key_refunds_once(world: World, provider: str) -> None:
-    payment_id, before = paid(world, provider), len(returned(world, provider))
+def test_simultaneous_refunds_with_one_key_refund_once(gateway: Gateway, provider: str) -> None:
+    payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
     key = f"one-key-{payment_id}"
-    answers = together(20, lambda _: world.refund(payment_id, key=key))
+    answers = concurrently(20, lambda _: gateway.refund(payment_id, key=key))
     assert {answer.status_code for answer in answers} <= {200, 409}
-    world.settle(payment_id, until=("refunded",), hours=1)
-    assert world.refund(payment_id, key=key).status_code == 200
-    assert len(refunds(world, payment_id)) == 1
-    assert len(returned(world, provider)) - before == 1
-    world.assert_books_agree()
+    gateway.settle(payment_id, until=("refunded",), hours=1)
+    assert gateway.refund(payment_id, key=key).status_code == 200
+    assert len(refunds(gateway, payment_id)) == 1
+    assert len(returned(gateway, provider)) - before == 1
+    gateway.assert_ledger_matches_providers()

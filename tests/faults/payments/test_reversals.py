@@ -1,7 +1,8 @@
-"""A provider takes a payment back while a refund of it is under way: nothing is booked twice, a person sees it, and what
-that person says makes the books true.
+"""A provider reverses a payment while a refund of it is open: nothing is posted twice, the payment needs review, and the
+operator's decision makes the ledger match the provider.
 
-Seen failing when the reversal is booked beside the open refund, when it is dropped, and when the refund's end hides it.
+Seen failing when the reversal is posted in addition to the open refund, when it is dropped, and when the refund's
+end hides it.
 """
 
 from __future__ import annotations
@@ -17,156 +18,169 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
 from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import SECRETS, signed
-from tests.faults.payments.truth import entries, events, operator, refused
-from tests.support.world import World
+from tests.faults.payments.facts import entries, events, operator, refused
+from tests.support.gateway import Gateway
 
 CLEARING = "clearing:chapa:ETB"
 
 
 @pytest.fixture
-def chapa(world: World) -> Any:
-    with world.app.app_context():
-        return provider_accounts.for_tenant(world.tenant_id, "chapa").provider
+def chapa(gateway: Gateway) -> Any:
+    with gateway.app.app_context():
+        return provider_accounts.for_tenant(gateway.tenant_id, "chapa").provider
 
 
 @pytest.fixture
-def one_place(world: World, monkeypatch: pytest.MonkeyPatch) -> Bulkheads:
+def one_slot(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Bulkheads:
     """One call to each provider at a time."""
     bulkheads = Bulkheads(1)
-    monkeypatch.setitem(world.app.extensions, "bulkheads", bulkheads)
+    monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads)
     return bulkheads
 
 
-def _paid(world: World) -> tuple[str, Any]:
-    payment_id = world.begin("chapa")
-    assert world.settle(payment_id)["status"] == "completed"
-    return payment_id, world.attempts(payment_id)[0]
+def _paid(gateway: Gateway) -> tuple[str, Any]:
+    payment_id = gateway.begin("chapa")
+    assert gateway.settle(payment_id)["status"] == "completed"
+    return payment_id, gateway.attempts(payment_id)[0]
 
 
-def _is_taken_back(
-    world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any, attempt: Any, *, state: State = State.REVERSED
+def _reverse(
+    gateway: Gateway,
+    monkeypatch: pytest.MonkeyPatch,
+    chapa: Any,
+    attempt: Any,
+    *,
+    state: State = State.REVERSED,
 ) -> None:
-    """Chapa's books and its news say so."""
+    """Chapa's book and its callback report it."""
     monkeypatch.setattr(chapa, "_inquire", lambda _: Result(state))
-    news = {
+    callback = {
         "event": "charge.reversed", "status": "reversed", "tx_ref": attempt.reference, "reference": attempt.receipt,
         "amount": "100", "currency": "ETB",
     }  # fmt: skip
-    assert signed(world, "chapa", news, secret=SECRETS["chapa"]).send().status_code == 200
+    assert signed(gateway, "chapa", callback, secret=SECRETS["chapa"]).send().status_code == 200
 
 
-def _open_refund(world: World, payment_id: str, amount: int | None) -> None:
-    """It waits for its job, since Chapa has no place."""
-    bulkheads: Bulkheads = world.app.extensions["bulkheads"]
+def _open_refund(gateway: Gateway, payment_id: str, amount: int | None) -> None:
+    """It waits for its job, since Chapa has no free slot."""
+    bulkheads: Bulkheads = gateway.app.extensions["bulkheads"]
     assert bulkheads.try_acquire("chapa")
-    assert world.refund(payment_id, amount).status_code == 200
-    bulkheads.leave("chapa")
-    assert _refund(world, payment_id).state == "created"
+    assert gateway.refund(payment_id, amount).status_code == 200
+    bulkheads.release("chapa")
+    assert _refund(gateway, payment_id).state == "created"
 
 
-def _refund(world: World, payment_id: str) -> Any:
-    (found,) = world.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
+def _refund(gateway: Gateway, payment_id: str) -> Any:
+    (found,) = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
     return found
 
 
-def _hold_back(world: World, payment_id: str) -> None:
-    """The refund's own job comes after the news."""
+def _hold_back(gateway: Gateway, payment_id: str) -> None:
+    """The refund's own job runs after the callback."""
     late = "UPDATE jobs SET run_at = run_at + interval '1 hour' WHERE kind = 'refund.drive' AND ref = :ref RETURNING 1"
-    with world.app.app_context():
-        transaction(lambda s: s.execute(text(late), {"ref": str(_refund(world, payment_id).id)}).scalar_one())
+    with gateway.app.app_context():
+        transaction(
+            lambda s: s.execute(text(late), {"ref": str(_refund(gateway, payment_id).id)}).scalar_one()
+        )
 
 
-def _read_news(world: World) -> None:
-    """Until nothing is held against the provider's books any more."""
+def _process_callbacks(gateway: Gateway) -> None:
+    """Until the ledger matches the provider's book."""
     for _ in range(8):
-        world.run_due()
-        world.advance(4)
+        gateway.run_due()
+        gateway.advance(4)
 
 
-def test_without_a_refund_it_is_booked(world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any) -> None:
-    payment_id, attempt = _paid(world)
-    before = world.balance(CLEARING)
-    _is_taken_back(world, monkeypatch, chapa, attempt)
-    _read_news(world)
-    found = world.payment(payment_id)
-    assert (found["status"], found["review"]) == ("reversed", None)
-    assert world.balance(CLEARING) - before == 100_00
-    assert world.refund(payment_id).status_code == 400
-    assert entries(world, payment_id) == ["payment", "reversal"]
-
-
-@pytest.mark.usefixtures("one_place")
-@pytest.mark.parametrize("said", [State.REVERSED, State.REFUNDED])
-def test_the_refund_fails_because_the_money_is_gone(
-    world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any, said: State
+def test_reversal_without_a_refund_is_posted(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any
 ) -> None:
-    """Breaks when the news is forgotten before the refund has ended: the merchant keeps what the provider took."""
-    payment_id, attempt = _paid(world)
-    before = world.balance(CLEARING)
-    _open_refund(world, payment_id, 40)
-    _hold_back(world, payment_id)
-    _is_taken_back(world, monkeypatch, chapa, attempt, state=said)
-    _read_news(world)
-    found = world.payment(payment_id)
+    payment_id, attempt = _paid(gateway)
+    before = gateway.balance(CLEARING)
+    _reverse(gateway, monkeypatch, chapa, attempt)
+    _process_callbacks(gateway)
+    found = gateway.payment(payment_id)
+    assert (found["status"], found["review"]) == ("reversed", None)
+    assert gateway.balance(CLEARING) - before == 100_00
+    assert gateway.refund(payment_id).status_code == 400
+    assert entries(gateway, payment_id) == ["payment", "reversal"]
+
+
+@pytest.mark.usefixtures("one_slot")
+@pytest.mark.parametrize("reported", [State.REVERSED, State.REFUNDED])
+def test_refund_after_a_reversal_fails(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
+) -> None:
+    """Breaks when the callback is dropped before the refund has ended: the merchant keeps money that the provider
+    reversed."""
+    payment_id, attempt = _paid(gateway)
+    before = gateway.balance(CLEARING)
+    _open_refund(gateway, payment_id, 40)
+    _hold_back(gateway, payment_id)
+    _reverse(gateway, monkeypatch, chapa, attempt, state=reported)
+    _process_callbacks(gateway)
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == (
         "completed",
-        "reversed_after_refund" if said is State.REVERSED else None,
+        "reversed_after_refund" if reported is State.REVERSED else None,
     )
-    assert "under way" in refused(world, "payments", "record-reversal", payment_id)
+    assert "under way" in refused(gateway, "payments", "record-reversal", payment_id)
 
     def gone(_: object) -> None:
         raise Declined("Nothing is left of this payment.", code="nothing_left")
 
     monkeypatch.setattr(chapa, "_refund", gone)
-    world.advance(3600)
-    found = world.settle(payment_id, until=("reversed",), hours=1)
-    assert _refund(world, payment_id).state == "failed"
-    if said is State.REFUNDED:
+    gateway.advance(3600)
+    found = gateway.settle(payment_id, until=("reversed",), hours=1)
+    assert _refund(gateway, payment_id).state == "failed"
+    if reported is State.REFUNDED:
         assert (found["status"], found["review"]) == ("completed", "refunded_at_provider")
-        operator(world, "payments", "record-reversal", payment_id)
-        found = world.payment(payment_id)
+        operator(gateway, "payments", "record-reversal", payment_id)
+        found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("reversed", None)
-    assert world.balance(CLEARING) - before == 100_00
-    assert events(world, payment_id).count("payment.reversed") == 1
-    refused(world, "payments", "record-reversal", payment_id)
+    assert gateway.balance(CLEARING) - before == 100_00
+    assert events(gateway, payment_id).count("payment.reversed") == 1
+    refused(gateway, "payments", "record-reversal", payment_id)
 
 
-@pytest.mark.usefixtures("one_place")
-@pytest.mark.parametrize("said", [State.REVERSED, State.REFUNDED])
-def test_the_refund_is_done_and_the_rest_was_taken(
-    world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any, said: State
+@pytest.mark.usefixtures("one_slot")
+@pytest.mark.parametrize("reported", [State.REVERSED, State.REFUNDED])
+def test_reversal_of_the_rest_after_a_refund(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any, reported: State
 ) -> None:
     """Breaks when the part that was refunded is taken from the merchant a second time. Where the provider's word is clear
-    a person is asked; elsewhere it may mean our refund."""
-    payment_id, attempt = _paid(world)
-    before = world.balance(CLEARING)
-    _open_refund(world, payment_id, 40)
-    _hold_back(world, payment_id)
-    _is_taken_back(world, monkeypatch, chapa, attempt, state=said)
-    _read_news(world)
-    world.advance(3600)
-    world.settle(payment_id, until=(), hours=1)
-    found = world.payment(payment_id)
+    the payment needs review; elsewhere it may mean our refund."""
+    payment_id, attempt = _paid(gateway)
+    before = gateway.balance(CLEARING)
+    _open_refund(gateway, payment_id, 40)
+    _hold_back(gateway, payment_id)
+    _reverse(gateway, monkeypatch, chapa, attempt, state=reported)
+    _process_callbacks(gateway)
+    gateway.advance(3600)
+    gateway.settle(payment_id, until=(), hours=1)
+    found = gateway.payment(payment_id)
     assert found["status"] == "partially_refunded"
-    assert found["review"] == ("reversed_after_refund" if said is State.REVERSED else None)
-    assert world.balance(CLEARING) - before == 40_00
-    operator(world, "payments", "record-reversal", payment_id)
-    found = world.payment(payment_id)
+    assert found["review"] == ("reversed_after_refund" if reported is State.REVERSED else None)
+    assert gateway.balance(CLEARING) - before == 40_00
+    operator(gateway, "payments", "record-reversal", payment_id)
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("reversed", None)
-    assert world.balance(CLEARING) - before == 100_00
+    assert gateway.balance(CLEARING) - before == 100_00
 
 
-@pytest.mark.usefixtures("one_place")
-def test_the_reversal_was_the_refund(world: World, monkeypatch: pytest.MonkeyPatch, chapa: Any) -> None:
-    """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is booked beside the refund."""
-    payment_id, attempt = _paid(world)
-    _open_refund(world, payment_id, None)
-    _hold_back(world, payment_id)
-    _is_taken_back(world, monkeypatch, chapa, attempt)
-    _read_news(world)
-    world.advance(3600)
-    found = world.settle(payment_id, until=("refunded",), hours=1)
+@pytest.mark.usefixtures("one_slot")
+def test_reversal_that_is_the_refund_itself(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, chapa: Any
+) -> None:
+    """Of a payment that we refund wholly the provider may say "reversed". Breaks when it is posted in addition to
+    the refund."""
+    payment_id, attempt = _paid(gateway)
+    _open_refund(gateway, payment_id, None)
+    _hold_back(gateway, payment_id)
+    _reverse(gateway, monkeypatch, chapa, attempt)
+    _process_callbacks(gateway)
+    gateway.advance(3600)
+    found = gateway.settle(payment_id, until=("refunded",), hours=1)
     assert (found["status"], found["review"]) == ("refunded", None)
-    assert entries(world, payment_id) == ["payment"]
+    assert entries(gateway, payment_id) == ["payment"]
     monkeypatch.undo()
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()

@@ -1,4 +1,4 @@
-"""What waits for a person stays visible until that person has looked, and nobody else can put it there or hide it."""
+"""A payment in review stays listed until an operator has decided; customers can neither cause nor hide a review."""
 
 from __future__ import annotations
 
@@ -9,84 +9,85 @@ import pytest
 
 from app.services.operator import reconciliation
 from tests.faults.payments.deliveries import SECRETS, posted, signed
-from tests.faults.payments.truth import operator, refused
-from tests.support.world import World
+from tests.faults.payments.facts import operator, refused
+from tests.support.gateway import Gateway
 
 
-def _paid(world: World, provider: str) -> tuple[str, Any]:
-    payment_id = world.begin(provider, 100)
-    assert world.settle(payment_id)["status"] == "completed"
-    return payment_id, world.attempts(payment_id)[0]
+def _paid(gateway: Gateway, provider: str) -> tuple[str, Any]:
+    payment_id = gateway.begin(provider, 100)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    return payment_id, gateway.attempts(payment_id)[0]
 
 
-def _dispute(world: World, attempt: Any) -> None:
-    news = {
+def _dispute(gateway: Gateway, attempt: Any) -> None:
+    callback = {
         "id": f"evt_{secrets.token_hex(8)}", "object": "event", "type": "charge.dispute.created",
         "data": {"object": {"id": "dp_1", "object": "dispute", "payment_intent": attempt.receipt}},
     }  # fmt: skip
-    assert signed(world, "stripe", news, secret=SECRETS["stripe"]).send().status_code == 200
-    world.run_due()
+    assert signed(gateway, "stripe", callback, secret=SECRETS["stripe"]).send().status_code == 200
+    gateway.run_due()
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])
-def test_a_refund_does_not_hide_a_dispute(world: World, fault: str) -> None:
-    """Breaks when the refund's lost answer takes the dispute's place, and is then settled: nobody answers the bank."""
-    payment_id, attempt = _paid(world, "stripe")
-    _dispute(world, attempt)
-    assert world.payment(payment_id)["review"] == "dispute"
+def test_refund_does_not_hide_a_dispute(gateway: Gateway, fault: str) -> None:
+    """Breaks when the refund's lost answer replaces the dispute as the review's reason and is then resolved: the
+    dispute is missed."""
+    payment_id, attempt = _paid(gateway, "stripe")
+    _dispute(gateway, attempt)
+    assert gateway.payment(payment_id)["review"] == "dispute"
     rules = [
         {"fault": fault, "provider": "stripe", "operation": "refund", "times": 1},
-        # And nobody is told for an hour.
+        # The alert stays silent for an hour.
         {"fault": "before", "provider": "stripe", "operation": "refund_list"},
     ]
-    world.sandbox.control({"rules": rules[:1]})
-    assert world.refund(payment_id, 40).status_code == 200
-    with world.app.app_context():
-        (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
+    gateway.sandbox.control({"rules": rules[:1]})
+    assert gateway.refund(payment_id, 40).status_code == 200
+    with gateway.app.app_context():
+        (refund,) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
         from app.services.refunds import follow_up as refund_follow_up
 
         refund_follow_up.report_failing(refund.id, "an hour without an answer")
-    world.sandbox.control({"rules": []})
-    world.settle(payment_id, until=(), hours=30)
-    assert world.rows("SELECT state FROM refunds WHERE payment_id = :id", id=payment_id)[0].state in (
+    gateway.sandbox.control({"rules": []})
+    gateway.settle(payment_id, until=(), hours=30)
+    assert gateway.rows("SELECT state FROM refunds WHERE payment_id = :id", id=payment_id)[0].state in (
         "completed",
         "failed",
     )
-    assert world.payment(payment_id)["review"] == "dispute"
-    operator(world, "payments", "reviewed", payment_id)
-    assert world.payment(payment_id)["review"] is None
+    assert gateway.payment(payment_id)["review"] == "dispute"
+    operator(gateway, "payments", "reviewed", payment_id)
+    assert gateway.payment(payment_id)["review"] is None
 
 
-def test_what_is_still_open_is_not_reviewed_away(world: World) -> None:
-    """Breaks when `reviewed` takes a payment off the list whose end nobody knows: no job asks about it any more."""
-    world.sandbox.control(
+def test_open_payment_cannot_be_marked_reviewed(gateway: Gateway) -> None:
+    """Breaks when `reviewed` removes an open payment from the list: no job follows it up any more."""
+    gateway.sandbox.control(
         {"rules": [{"fault": "before", "provider": "pesapal", "operation": "order", "times": 1}]}
     )
-    payment_id = world.begin("pesapal", 100)
-    found = world.settle(payment_id, hours=30)
+    payment_id = gateway.begin("pesapal", 100)
+    found = gateway.settle(payment_id, hours=30)
     assert (found["status"], found["review"]) == ("processing", "nothing_to_ask_by")
-    assert "declare" in refused(world, "payments", "reviewed", payment_id)
-    assert world.payment(payment_id)["review"] == "nothing_to_ask_by"
-    operator(world, "payments", "declare", payment_id, "failed")
-    assert world.payment(payment_id)["review"] is None
+    assert "declare" in refused(gateway, "payments", "reviewed", payment_id)
+    assert gateway.payment(payment_id)["review"] == "nothing_to_ask_by"
+    operator(gateway, "payments", "declare", payment_id, "failed")
+    assert gateway.payment(payment_id)["review"] is None
 
 
-def test_a_refund_that_is_open_is_not_reviewed_away(world: World) -> None:
-    payment_id, _ = _paid(world, "pesapal")
-    world.sandbox.control({"rules": [{"fault": "before", "provider": "pesapal", "operation": "refund"}]})
-    assert world.refund(payment_id).status_code == 200
-    world.settle(payment_id, until=(), hours=1)
-    assert world.payment(payment_id)["review"] == "refund_unknown"
-    assert "declare-refund" in refused(world, "payments", "reviewed", payment_id)
-    (refund,) = world.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-    operator(world, "payments", "declare-refund", refund.id, "failed")
-    assert world.payment(payment_id)["review"] is None
-    world.assert_books_agree()
+def test_open_refund_cannot_be_marked_reviewed(gateway: Gateway) -> None:
+    payment_id, _ = _paid(gateway, "pesapal")
+    gateway.sandbox.control({"rules": [{"fault": "before", "provider": "pesapal", "operation": "refund"}]})
+    assert gateway.refund(payment_id).status_code == 200
+    gateway.settle(payment_id, until=(), hours=1)
+    assert gateway.payment(payment_id)["review"] == "refund_unknown"
+    assert "declare-refund" in refused(gateway, "payments", "reviewed", payment_id)
+    (refund,) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
+    operator(gateway, "payments", "declare-refund", refund.id, "failed")
+    assert gateway.payment(payment_id)["review"] is None
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_customer_cannot_put_a_payment_before_a_person(world: World) -> None:
+def test_customer_cannot_cause_a_review(gateway: Gateway) -> None:
     """Breaks when an unsigned note is believed: the customer knows the receipt, and can write the rest."""
-    payment_id, attempt = _paid(world, "mpesa")
+    payment_id, attempt = _paid(gateway, "mpesa")
     assert attempt.receipt
     body = {
         "Result": {
@@ -94,10 +95,10 @@ def test_a_customer_cannot_put_a_payment_before_a_person(world: World) -> None:
             "ConversationID": attempt.receipt, "TransactionID": "INVENTED01",
         }
     }  # fmt: skip
-    note = posted(world, "mpesa", body)
+    note = posted(gateway, "mpesa", body)
     assert note.to(f"{note.url}?notice=refund").send().status_code == 200
-    world.run_due()
-    found = world.payment(payment_id)
+    gateway.run_due()
+    found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", None)
-    with world.app.app_context():
+    with gateway.app.app_context():
         assert payment_id not in {row["payment_id"] for row in reconciliation.reconcile()["in_review"]}

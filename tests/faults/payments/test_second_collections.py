@@ -13,44 +13,46 @@ from app.services.operator import decisions
 from app.services.payments import outcomes as payment_outcomes
 from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import transaction
-from tests.faults.payments.losing import forget_in_redis
-from tests.faults.payments.truth import operator, refused
-from tests.support.world import World
+from tests.faults.payments.facts import operator, refused
+from tests.faults.payments.lost_commits import forget_in_redis
+from tests.support.gateway import Gateway
 
 
-def test_late_money_that_went_back_takes_nothing_from_the_payment(
-    world: World, monkeypatch: pytest.MonkeyPatch
+def test_refund_of_late_money_does_not_reduce_the_payment(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Paystack calls what was refunded wholly "reversed". Breaks when that word about the late attempt, whose money was
-    given back, is booked as a reversal of what the other attempt collected."""
-    forget_in_redis(world, "malipo:health:*")
+    refunded, is posted as a reversal of what the other attempt collected."""
+    forget_in_redis(gateway, "malipo:health:*")
     monkeypatch.setitem(
-        world.app.config, "ROUTING_COSTS", {"paystack": {"KES": (1, 0)}, "mpesa": {"KES": (2, 0)}}
+        gateway.app.config, "ROUTING_COSTS", {"paystack": {"KES": (1, 0)}, "mpesa": {"KES": (2, 0)}}
     )
     limited = {"fault": "rate_limit", "provider": "paystack", "operation": "initialize"}
-    world.sandbox.control({"rules": [limited]})
-    payment_id = world.begin("auto", 100, currency="KES")
-    assert world.settle(payment_id)["status"] == "completed"
-    late, _ = world.attempts(payment_id)
-    wallet = f"tenant:{world.tenant_id}:KES"
-    before = world.balance(wallet)
+    gateway.sandbox.control({"rules": [limited]})
+    payment_id = gateway.begin("auto", 100, currency="KES")
+    assert gateway.settle(payment_id)["status"] == "completed"
+    late, _ = gateway.attempts(payment_id)
+    wallet = f"tenant:{gateway.tenant_id}:KES"
+    before = gateway.balance(wallet)
 
-    def told(state: State) -> None:
-        news = Result(state, receipt="4321", amount=Money(10_000, "KES"))
-        with world.app.app_context():
+    def report(state: State) -> None:
+        callback = Result(state, receipt="4321", amount=Money(10_000, "KES"))
+        with gateway.app.app_context():
             transaction(
-                lambda s: payment_outcomes.apply_outcome(s, late.id, news, source="callback", now=clock.now())
+                lambda s: payment_outcomes.apply_outcome(
+                    s, late.id, callback, source="callback", now=clock.now()
+                )
             )
 
-    told(State.SUCCEEDED)
-    with world.app.app_context():
+    report(State.SUCCEEDED)
+    with gateway.app.app_context():
         refund_id = decisions.give_back(uuid.UUID(payment_id), operator="operator")
         done = Result(State.SUCCEEDED, provider_reference="9")
         transaction(
             lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())
         )
-    told(State.REVERSED)
-    refused(world, "payments", "record-reversal", payment_id, "--attempt", "1")
-    assert world.payment(payment_id)["status"] == "completed"
-    assert world.balance(wallet) == before
-    assert "clean" in operator(world, "ledger", "check")
+    report(State.REVERSED)
+    refused(gateway, "payments", "record-reversal", payment_id, "--attempt", "1")
+    assert gateway.payment(payment_id)["status"] == "completed"
+    assert gateway.balance(wallet) == before
+    assert "clean" in operator(gateway, "ledger", "check")

@@ -1,4 +1,5 @@
-"""A process stalls between the commit of `sending` and the call, and wakes up when the world has gone on: it sends nothing.
+"""A process stalls between the commit of `sending` and the call. By the time it continues, the payment has changed:
+it sends nothing.
 
 Seen failing when the attempt is not looked at again before the call, and when its age is not.
 """
@@ -13,150 +14,151 @@ import pytest
 from app.services.payments import attempts as payment_attempts
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import follow_up as refund_follow_up
-from tests.faults.payments.losing import count, stall
-from tests.faults.payments.truth import operator
-from tests.support.world import World
+from tests.faults.payments.facts import operator
+from tests.faults.payments.lost_commits import count, stall
+from tests.support.gateway import Gateway
 
 
-def _gone_s(world: World) -> float:
+def _gone_s(gateway: Gateway) -> float:
     """So long that the others believe that the sender is dead."""
-    with world.app.app_context():
+    with gateway.app.app_context():
         return payment_attempts.answer_time().total_seconds() + 1
 
 
-def _a_moment_s(world: World) -> float:
-    """Long enough that the call would end after the others have taken over; they have not yet."""
-    return _gone_s(world) / 3
+def _a_moment_s(gateway: Gateway) -> float:
+    """Long enough that the call would end after the lease expires; it has not expired yet."""
+    return _gone_s(gateway) / 3
 
 
 @pytest.fixture
-def calls(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
+def calls(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], list[str]]:
     """The calls of one method of a provider's adapter, from now on."""
 
     def of(provider: str, name: str) -> list[str]:
         noted: list[str] = []
-        with world.app.app_context():
-            adapter = provider_accounts.for_tenant(world.tenant_id, provider).provider
+        with gateway.app.app_context():
+            adapter = provider_accounts.for_tenant(gateway.tenant_id, provider).provider
         count(noted, monkeypatch, adapter, name)
         return noted
 
     return of
 
 
-def _only_payment(world: World, key: str) -> str:
-    ((found,),) = world.rows("SELECT id FROM payments WHERE idempotency_key = :key", key=key)
+def _only_payment(gateway: Gateway, key: str) -> str:
+    ((found,),) = gateway.rows("SELECT id FROM payments WHERE idempotency_key = :key", key=key)
     return str(found)
 
 
 @pytest.mark.parametrize("has_read", [False, True])
 @pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack"])
-def test_somebody_else_has_sent(
-    world: World, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str, has_read: bool
+def test_stalled_sender_finds_the_attempt_already_sent(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str, has_read: bool
 ) -> None:
     """Breaks when the sleeper sends after the job did, or when what it says ends what the job has sent."""
     sent = calls(provider, "_charge")
 
     def the_job_sends() -> None:
-        world.advance(_gone_s(world))
-        world.run_due()
+        gateway.advance(_gone_s(gateway))
+        gateway.run_due()
         assert sent == ["_charge"]
 
     stall(monkeypatch, payment_attempts, the_job_sends, has_read=has_read)
-    answer = world.initialize(provider)
+    answer = gateway.initialize(provider)
     assert answer.status_code == 201, answer.text
     payment_id = answer.json()["data"]["id"]
-    assert world.settle(payment_id)["status"] == "completed"
+    assert gateway.settle(payment_id)["status"] == "completed"
     assert sent == ["_charge"]
-    assert [attempt.sendings for attempt in world.attempts(payment_id)] == [2]
-    assert world.charged(payment_id) == [100]
-    world.assert_books_agree()
+    assert [attempt.sendings for attempt in gateway.attempts(payment_id)] == [2]
+    assert gateway.charged(payment_id) == [100]
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("has_read", [False, True])
 @pytest.mark.parametrize("provider", ["mpesa", "pesapal"])
-def test_somebody_has_ended_it(
-    world: World, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str, has_read: bool
+def test_stalled_sender_finds_the_attempt_ended(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str, has_read: bool
 ) -> None:
-    """Breaks when the customer is asked for money after a person has declared that nothing was collected."""
+    """Breaks when the customer is charged after an operator has declared that nothing was collected."""
     sent, key = calls(provider, "_charge"), f"ended-{provider}-{has_read}"
 
-    def a_person_ends_it() -> None:
-        world.advance(_gone_s(world))
-        world.run_due()
-        operator(world, "payments", "declare", _only_payment(world, key), "failed")
+    def an_operator_ends_it() -> None:
+        gateway.advance(_gone_s(gateway))
+        gateway.run_due()
+        operator(gateway, "payments", "declare", _only_payment(gateway, key), "failed")
 
-    stall(monkeypatch, payment_attempts, a_person_ends_it, has_read=has_read)
-    world.initialize(provider, key=key)
-    payment_id = _only_payment(world, key)
+    stall(monkeypatch, payment_attempts, an_operator_ends_it, has_read=has_read)
+    gateway.initialize(provider, key=key)
+    payment_id = _only_payment(gateway, key)
     assert sent == []
-    found = world.settle(payment_id, until=(), hours=1)
+    found = gateway.settle(payment_id, until=(), hours=1)
     assert (found["status"], found["review"]) == ("failed", None)
-    assert world.charged(payment_id) == []
-    world.assert_books_agree()
+    assert gateway.charged(payment_id) == []
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("provider", ["mpesa", "stripe"])
-def test_nobody_has_taken_over_yet(
-    world: World, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str
+def test_stalled_sender_finds_the_attempt_expired(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, calls: Any, provider: str
 ) -> None:
     """Breaks when a call is begun that would still be under way when others ask, find nothing, and act."""
     sent = calls(provider, "_charge")
-    stall(monkeypatch, payment_attempts, lambda: world.advance(_a_moment_s(world)), has_read=True)
-    answer = world.initialize(provider)
+    stall(monkeypatch, payment_attempts, lambda: gateway.advance(_a_moment_s(gateway)), has_read=True)
+    answer = gateway.initialize(provider)
     assert (answer.status_code, answer.json()["data"]["status"]) == (502, "failed"), answer.text
     assert sent == []
     payment_id = answer.json()["data"]["id"]
-    assert [(a.state, a.error_code) for a in world.attempts(payment_id)] == [("failed", "too_late")]
-    assert world.charged(payment_id) == []
+    assert [(a.state, a.error_code) for a in gateway.attempts(payment_id)] == [("failed", "too_late")]
+    assert gateway.charged(payment_id) == []
 
 
 # --- refunds
 
 
-def _returned(world: World, provider: str) -> int:
-    return sum(entry["kind"] == "refund" for entry in world.sandbox.book(provider)["entries"])
+def _returned(gateway: Gateway, provider: str) -> int:
+    return sum(entry["kind"] == "refund" for entry in gateway.sandbox.book(provider)["entries"])
 
 
-def _refund(world: World, payment_id: str) -> Any:
-    (found,) = world.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
+def _refund(gateway: Gateway, payment_id: str) -> Any:
+    (found,) = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
     return found
 
 
 @pytest.mark.parametrize("has_read", [False, True])
 @pytest.mark.parametrize("provider", ["mpesa", "stripe", "paystack"])
-def test_somebody_has_ended_the_refund(
-    world: World, monkeypatch: pytest.MonkeyPatch, provider: str, has_read: bool
+def test_stalled_sender_finds_the_refund_ended(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str, has_read: bool
 ) -> None:
-    """Breaks when money is given back after it was released to the merchant."""
-    payment_id = world.begin(provider)
-    assert world.settle(payment_id)["status"] == "completed"
-    before = _returned(world, provider)
+    """Breaks when money is refunded after it was released to the merchant."""
+    payment_id = gateway.begin(provider)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    before = _returned(gateway, provider)
 
-    def a_person_ends_it() -> None:
-        world.advance(_gone_s(world))
-        world.run_due()
-        assert _refund(world, payment_id).state == "unknown"
-        operator(world, "payments", "declare-refund", _refund(world, payment_id).id, "failed")
+    def an_operator_ends_it() -> None:
+        gateway.advance(_gone_s(gateway))
+        gateway.run_due()
+        assert _refund(gateway, payment_id).state == "unknown"
+        operator(gateway, "payments", "declare-refund", _refund(gateway, payment_id).id, "failed")
 
-    stall(monkeypatch, refund_follow_up, a_person_ends_it, has_read=has_read)
-    world.refund(payment_id)
-    world.settle(payment_id, until=(), hours=1)
-    assert _refund(world, payment_id).state == "failed"
-    assert _returned(world, provider) == before
-    found = world.payment(payment_id)
+    stall(monkeypatch, refund_follow_up, an_operator_ends_it, has_read=has_read)
+    gateway.refund(payment_id)
+    gateway.settle(payment_id, until=(), hours=1)
+    assert _refund(gateway, payment_id).state == "failed"
+    assert _returned(gateway, provider) == before
+    found = gateway.payment(payment_id)
     assert (found["status"], found["refunded_amount"], found["review"]) == ("completed", "0.00", None)
-    world.assert_books_agree()
+    gateway.assert_ledger_matches_providers()
 
 
-def test_a_refund_that_leaves_too_late_is_not_sent(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Breaks when a refund is sent while the others already believe that its sender is dead. It may be asked for again."""
-    payment_id = world.begin("paystack")
-    assert world.settle(payment_id)["status"] == "completed"
-    before = _returned(world, "paystack")
-    stall(monkeypatch, refund_follow_up, lambda: world.advance(_a_moment_s(world)), has_read=True)
-    assert world.refund(payment_id).status_code == 502
-    assert (_refund(world, payment_id).state, _returned(world, "paystack")) == ("failed", before)
-    assert world.refund(payment_id).status_code == 200
-    assert world.settle(payment_id, until=("refunded",))["status"] == "refunded"
-    assert _returned(world, "paystack") == before + 1
-    world.assert_books_agree()
+def test_expired_refund_is_not_sent(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when a refund is sent while the others already believe that its sender is dead. It may be asked for
+    again."""
+    payment_id = gateway.begin("paystack")
+    assert gateway.settle(payment_id)["status"] == "completed"
+    before = _returned(gateway, "paystack")
+    stall(monkeypatch, refund_follow_up, lambda: gateway.advance(_a_moment_s(gateway)), has_read=True)
+    assert gateway.refund(payment_id).status_code == 502
+    assert (_refund(gateway, payment_id).state, _returned(gateway, "paystack")) == ("failed", before)
+    assert gateway.refund(payment_id).status_code == 200
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    assert _returned(gateway, "paystack") == before + 1
+    gateway.assert_ledger_matches_providers()

@@ -1,4 +1,5 @@
-"""Whoever waits for an access token waits for that token only; and what moves money is not sent with no time left.
+"""A request that waits for an access token waits for that token only, and nothing that moves money is sent without
+time left.
 
 Seen failing with one lock for all tokens, without a limit for what a token may take, and when requests are begun
 however little of the operation's time is left.
@@ -27,11 +28,11 @@ from app.providers.mpesa.client import DarajaClient
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.tokens import SharedTokens
 from launcher.embedded import EmbeddedRedis
-from tests.faults.payments.losing import forget_in_redis
+from tests.faults.payments.lost_commits import forget_in_redis
+from tests.support.gateway import CURRENCIES, Gateway
 from tests.support.providers import Scripted, make_provider
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 from tests.support.waiting import wait_until
-from tests.support.world import CURRENCIES, World
 
 LONG_S = 60
 TOKENS = "provider-token:*"
@@ -57,7 +58,7 @@ def _hangs(entered: threading.Event, release: threading.Event) -> Callable[[], F
     return fetch
 
 
-def test_a_token_that_hangs_stops_no_other(
+def test_hanging_token_request_does_not_block_other_accounts(
     app: Flask, redis_server: EmbeddedRedis, release: threading.Event
 ) -> None:
     """Breaks when all tokens share a lock, in the process or in Redis."""
@@ -75,7 +76,7 @@ def test_a_token_that_hangs_stops_no_other(
         assert slow.result(LONG_S) == "of-the-slow-one"
 
 
-def test_one_caller_of_all_processes_fetches(
+def test_one_process_fetches_the_token(
     app: Flask, redis_server: EmbeddedRedis, release: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when callers of one token do not wait for each other: a provider ends the old token with each new one."""
@@ -105,45 +106,47 @@ def test_one_caller_of_all_processes_fetches(
     assert second == []
 
 
-def _adapter(world: World, name: str, tenant_id: uuid.UUID | None = None) -> Any:
-    with world.app.app_context():
-        return provider_accounts.for_tenant(tenant_id or world.tenant_id, name).provider
+def _adapter(gateway: Gateway, name: str, tenant_id: uuid.UUID | None = None) -> Any:
+    with gateway.app.app_context():
+        return provider_accounts.for_tenant(tenant_id or gateway.tenant_id, name).provider
 
 
-def test_payments_of_others_go_on(
-    world: World, monkeypatch: pytest.MonkeyPatch, release: threading.Event
+def test_other_providers_and_accounts_continue(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, release: threading.Event
 ) -> None:
-    """M-Pesa's token endpoint hangs for the house. Breaks when another provider, or another account, waits for it."""
-    shop = make_shop(world.app)
-    with world.app.app_context():
+    """M-Pesa's token endpoint hangs for the platform's account. Breaks when another provider, or another account,
+    waits for it."""
+    merchant = make_merchant(gateway.app)
+    with gateway.app.app_context():
         provider_accounts.set_account(
-            shop.tenant_id, "mpesa", _adapter(world, "mpesa").account.values, environment="sandbox", operator="test"
+            merchant.tenant_id, "mpesa", _adapter(gateway, "mpesa").account.values, environment="sandbox", operator="test"
         )  # fmt: skip
-    forget_in_redis(world, TOKENS)
+    forget_in_redis(gateway, TOKENS)
+    platform_account = _adapter(gateway, "mpesa").account.id
     entered, real = threading.Event(), DarajaClient._fresh_token
 
     def hanging(client: DarajaClient) -> FreshToken:
-        if client._account.id == "house":
+        if client._account.id == platform_account:
             entered.set()
             assert release.wait(LONG_S)
         return real(client)
 
     monkeypatch.setattr(DarajaClient, "_fresh_token", hanging)
     with ThreadPoolExecutor(1) as pool:
-        stuck = pool.submit(world.initialize, "mpesa")
+        stuck = pool.submit(gateway.initialize, "mpesa")
         assert entered.wait(LONG_S)
-        other_provider = world.initialize("pesapal")
-        headers, world.headers = world.headers, shop.headers
-        other_account = world.initialize("mpesa")
-        world.headers = headers
+        other_provider = gateway.initialize("pesapal")
+        headers, gateway.headers = gateway.headers, merchant.headers
+        other_account = gateway.initialize("mpesa")
+        gateway.headers = headers
         assert not stuck.done()
         release.set()
         stuck.result(LONG_S)
     assert [answer.status_code for answer in (other_provider, other_account)] == [201, 201], (
         other_account.text
     )
-    world.settle(other_provider.json()["data"]["id"])
-    world.settle(stuck.result().json()["data"]["id"])
+    gateway.settle(other_provider.json()["data"]["id"])
+    gateway.settle(stuck.result().json()["data"]["id"])
 
 
 # --- no time left
@@ -179,12 +182,12 @@ def _request(name: str) -> ChargeRequest:
 
 def _refund_request(name: str) -> RefundRequest:
     charge = _request(name)
-    handle = ChargeReference(
+    charge_reference = ChargeReference(
         charge.reference, charge.label, charge.amount, clock.now(), provider_reference="theirs", receipt="RECEIPT1",
         callback_url=charge.callback_url,
     )  # fmt: skip
     return RefundRequest(
-        reference=f"ref-{uuid.uuid4().hex}", amount=charge.amount, charge=handle, reason="Refund",
+        reference=f"ref-{uuid.uuid4().hex}", amount=charge.amount, charge=charge_reference, reason="Refund",
         callback_url=charge.callback_url, refunded_before=0,
     )  # fmt: skip
 
@@ -198,8 +201,8 @@ def _far_end(name: str) -> Iterator[tuple[Scripted, Provider]]:
 
 @pytest.mark.parametrize("operation", ["charge", "refund"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_nothing_is_sent_with_a_second_left(name: str, operation: str) -> None:
-    """Breaks when a request is begun whose answer nobody would wait for."""
+def test_nothing_is_sent_when_one_second_is_left(name: str, operation: str) -> None:
+    """Breaks when a request is sent whose answer could not arrive in time."""
     with _far_end(name) as (server, provider):
         acts: dict[str, Callable[[], object]] = {
             "charge": lambda: provider.charge(_request(name)),
@@ -211,12 +214,12 @@ def test_nothing_is_sent_with_a_second_left(name: str, operation: str) -> None:
         assert server.seen == []
 
 
-def test_the_time_of_the_token_counts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_of_the_token_counts(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """The token took nearly all of the operation's time. Breaks when the push is sent all the same: its answer would
     come when the others believe that its sender is dead."""
     gone = 0.0
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + gone))
-    around = _adapter(world, "mpesa").surroundings
+    around = _adapter(gateway, "mpesa").surroundings
     limit_s = around.timeout_s + around.connect_timeout_s  # of an operation with all its requests
     tokens, real = around.tokens, around.tokens.get
 
@@ -227,11 +230,11 @@ def test_the_time_of_the_token_counts(world: World, monkeypatch: pytest.MonkeyPa
         return token
 
     monkeypatch.setattr(tokens, "get", slowly)
-    answer = world.initialize("mpesa")
+    answer = gateway.initialize("mpesa")
     assert (answer.status_code, answer.json()["data"]["status"]) == (502, "failed"), answer.text
     payment_id = answer.json()["data"]["id"]
-    assert [attempt.error_code for attempt in world.attempts(payment_id)] == ["no_time"]
-    assert world.charged(payment_id) == []
+    assert [attempt.error_code for attempt in gateway.attempts(payment_id)] == ["no_time"]
+    assert gateway.charged(payment_id) == []
 
 
 def test_a_token_may_not_take_all_of_the_time(
@@ -259,7 +262,7 @@ def test_a_token_may_not_take_all_of_the_time(
     assert len(left) == 2
 
 
-def test_who_waits_for_a_token_gives_up_in_time(
+def test_waiting_for_a_token_times_out(
     app: Flask, redis_server: EmbeddedRedis, release: threading.Event
 ) -> None:
     """Breaks when a caller waits for another's fetch longer than its own operation has."""

@@ -17,7 +17,7 @@ from app.services.operator import audit as audit_log
 from launcher.embedded import EmbeddedRedis
 from tests.integration.events.conftest import fresh_app, fresh_settings
 from tests.support.database import connection, run
-from tests.support.log import record
+from tests.support.event_log import record
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def log_app(log_settings: dict[str, str]) -> Iterator[Flask]:
 
 @pytest.fixture(scope="module")
 def written(log_app: Flask, log_settings: dict[str, str]) -> Iterator[Any]:
-    """Ten events sealed with the house's key, an anchor at the fifth and the last; triggers off for the owner."""
+    """Ten events sealed with the installation's key, an anchor at the fifth and the last; triggers off for the owner."""
     key = log_app.config["AUDIT_KEY"].encode()
     with (
         connection(log_settings) as writer,
@@ -119,7 +119,7 @@ def test_a_cut_tail_is_named_by_the_anchor(log_app: Flask, log: Any, kept: int) 
     assert _verify(log_app) == (1, f"Error: Event {kept + 1} is cut: an anchor saw row 10.")
 
 
-def test_a_log_chained_anew_with_the_key_is_caught_by_the_anchor(log_app: Flask, log: Any) -> None:
+def test_log_rewritten_with_the_key_is_detected_by_the_anchor(log_app: Flask, log: Any) -> None:
     """An insider with the key and the database changes row 3 and seals everything after it again."""
     run(log, "UPDATE events SET actor = 'usr_innocent' WHERE seq = 3")
     key, previous = log_app.config["AUDIT_KEY"].encode(), chain.GENESIS
@@ -128,9 +128,9 @@ def test_a_log_chained_anew_with_the_key_is_caught_by_the_anchor(log_app: Flask,
         previous = chain.seal(key, previous, chain.Link(*row))
         run(log, "UPDATE events SET hmac = %s WHERE seq = %s", previous, row[0])
     assert _verify(log_app, "--no-anchor")[0] == 0
-    status, said = _verify(log_app)
+    status, output = _verify(log_app)
     assert status == 1
-    assert said.startswith("Error: Event 5 is altered")
+    assert output.startswith("Error: Event 5 is altered")
 
 
 @pytest.mark.usefixtures("log")

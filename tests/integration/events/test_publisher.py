@@ -12,7 +12,7 @@ from app.events import publisher as module
 from app.events.publisher import Publisher
 from tests.integration.events.conftest import KEY
 from tests.support.database import connection, run
-from tests.support.log import numbers, record, steps
+from tests.support.event_log import numbers, record, steps
 from tests.support.waiting import wait_until
 
 
@@ -44,7 +44,7 @@ def test_the_very_first_event_does_not_wait_for_the_sweep(publisher: Publisher, 
     assert _publish(publisher) == ["acc_1"]
 
 
-def test_the_second_event_of_a_fresh_house_does_not_overtake_the_first(
+def test_second_event_of_a_new_installation_does_not_overtake_the_first(
     publisher: Publisher, reader: Any
 ) -> None:
     """Breaks with the same mistake: number 1 lies below the hint and is found a second later, behind number 2."""
@@ -70,7 +70,7 @@ def test_a_late_commit_does_not_swap_its_objects_events(
 ) -> None:
     """A lower number commits after a higher one was published, then its object goes on: the lower comes first.
 
-    Breaks when numbers that were skipped are forgotten (`WHERE id > last`): step 0 comes after step 1, or never.
+    Breaks when skipped numbers are not read again (`WHERE id > last`): step 0 comes after step 1, or never.
     """
     with connection(log_settings, is_autocommit=False) as slow:
         record(slow, "acc_slow", 0)
@@ -103,7 +103,7 @@ def test_several_skipped_numbers_of_several_objects(
     assert numbers(reader) == [1, 2, 3, 4, 5]
 
 
-def test_a_number_that_was_forgotten_is_found_by_the_sweep(
+def test_skipped_number_is_found_by_the_sweep(
     publisher: Publisher, reader: Any, log_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks without the sweep: the row would stay in the outbox for ever."""

@@ -16,40 +16,40 @@ from app.events import chain
 from app.events import relay as module
 from app.events.push_messages import PushMessage
 from app.events.relay import Relay
-from tests.support import books, factories
+from tests.support import factories, ledger_sql
 from tests.support.database import one, run
 from tests.support.waiting import wait_until
 
 
-class Stage:
-    """Takes pushes and jobs as Redis and Celery would; `is_away` makes both fail."""
+class Transport:
+    """Accepts pushes and jobs in place of Redis and Celery; `is_unavailable` makes both fail."""
 
     def __init__(self) -> None:
         self.pushed: list[tuple[str, int]] = []
         self.handed: list[uuid.UUID] = []
-        self.is_away = False
+        self.is_unavailable = False
 
     def push(self, messages: Sequence[PushMessage]) -> None:
-        self._be_there()
+        self._check_available()
         self.pushed += [(m.payload["event_type"], m.payload["sequence"]) for m in messages]
 
     def hand_over(self, job_id: uuid.UUID) -> None:
-        self._be_there()
+        self._check_available()
         self.handed.append(job_id)
 
-    def _be_there(self) -> None:
-        if self.is_away:
+    def _check_available(self) -> None:
+        if self.is_unavailable:
             raise ConnectionError
 
 
 @pytest.fixture
-def stage() -> Stage:
-    return Stage()
+def transport() -> Transport:
+    return Transport()
 
 
 @contextmanager
-def _relay(app: Flask, stage: Stage) -> Iterator[Relay]:
-    made = Relay(app.config.loader, pusher=stage, hand_over=stage.hand_over)
+def _relay(app: Flask, transport: Transport) -> Iterator[Relay]:
+    made = Relay(app.config, pusher=transport, hand_over=transport.hand_over)
     try:
         yield made
     finally:
@@ -57,8 +57,8 @@ def _relay(app: Flask, stage: Stage) -> Iterator[Relay]:
 
 
 @pytest.fixture
-def relay(log_app: Flask, stage: Stage) -> Iterator[Relay]:
-    with _relay(log_app, stage) as made:
+def relay(log_app: Flask, transport: Transport) -> Iterator[Relay]:
+    with _relay(log_app, transport) as made:
         yield made
 
 
@@ -88,7 +88,7 @@ def _status(reader: Any, payment_id: str) -> str:
 
 
 def test_publishing_a_payment_completes_it(
-    relay: Relay, stage: Stage, reader: Any, pay: Callable[[], str]
+    relay: Relay, transport: Transport, reader: Any, pay: Callable[[], str]
 ) -> None:
     payment_id = pay()
     assert _status(reader, payment_id) == "pending"
@@ -98,66 +98,70 @@ def test_publishing_a_payment_completes_it(
         reader, "SELECT type, data->>'status' FROM events WHERE object_id = %s ORDER BY seq", payment_id
     )
     assert log == [("wallet_payment.pending", "pending"), ("wallet_payment.completed", "completed")]
-    wait_until(lambda: (relay.step(), len(stage.pushed) == 2)[1], "both pushes")
-    assert [name for name, _ in stage.pushed] == ["wallet_payment.pending", "wallet_payment.completed"]
+    wait_until(lambda: (relay.step(), len(transport.pushed) == 2)[1], "both pushes")
+    assert [name for name, _ in transport.pushed] == ["wallet_payment.pending", "wallet_payment.completed"]
 
 
-def test_one_relay_works_and_another_stands_by(
-    log_app: Flask, relay: Relay, stage: Stage, reader: Any, pay: Callable[[], str]
+def test_one_relay_is_active_and_another_stands_by(
+    log_app: Flask, relay: Relay, transport: Transport, reader: Any, pay: Callable[[], str]
 ) -> None:
     """Breaks without the advisory lock: two publishers would take the same number."""
     relay.step()
-    with _relay(log_app, stage) as standby:
+    with _relay(log_app, transport) as standby:
         payment_id = pay()
         assert not standby.step()
         assert _status(reader, payment_id) == "pending"
         relay.close()
-        wait_until(standby.step, "the standby to take over")
+        wait_until(standby.step, "the standby to become active")
     assert _status(reader, payment_id) == "completed"
 
 
-def test_pushes_that_failed_are_pushed_in_order_when_the_way_is_open_again(
-    relay: Relay, stage: Stage, pay: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+def test_failed_pushes_are_retried_in_order(
+    relay: Relay, transport: Transport, pay: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when events published while Redis was away are only in the log."""
     monkeypatch.setattr(module, "PUSH_RETRY_S", 0.0)
     relay.step()
-    stage.is_away = True
+    transport.is_unavailable = True
     for _ in range(3):
         pay()
         relay.step()
-    assert stage.pushed == []
-    stage.is_away = False
+    assert transport.pushed == []
+    transport.is_unavailable = False
     pay()
     for _ in range(3):
         relay.step()
-    numbers = [sequence for _, sequence in stage.pushed]
+    numbers = [sequence for _, sequence in transport.pushed]
     assert len(numbers) == 8
     assert numbers == sorted(numbers)
 
 
 def test_what_was_not_pushed_before_a_crash_is_pushed_by_the_next_relay(
-    log_app: Flask, relay: Relay, stage: Stage, pay: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+    log_app: Flask,
+    relay: Relay,
+    transport: Transport,
+    pay: Callable[[], str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Breaks when a new relay starts at the end of the log instead of at `pushed_through`."""
     monkeypatch.setattr(module, "SAVE_EVERY_S", 0.0)
     pay()
     relay.step()
     relay.step()
-    stage.is_away = True
+    transport.is_unavailable = True
     pay()
     relay.step()
     relay.close()
-    stage.is_away, stage.pushed = False, []
-    with _relay(log_app, stage) as following:
+    transport.is_unavailable, transport.pushed = False, []
+    with _relay(log_app, transport) as following:
         following.step()
         following.step()
-    assert [name for name, _ in stage.pushed] == ["wallet_payment.pending", "wallet_payment.completed"]
+    assert [name for name, _ in transport.pushed] == ["wallet_payment.pending", "wallet_payment.completed"]
 
 
 def test_waiting_credits_are_folded(relay: Relay, reader: Any) -> None:
-    account, _ = books.open_account(reader)
-    books.fund(reader, account, 7)
+    account, _ = ledger_sql.open_account(reader)
+    ledger_sql.fund(reader, account, 7)
     relay.step()
     assert one(reader, "SELECT balance FROM accounts WHERE id = %s", account) == 7
 
@@ -173,22 +177,22 @@ def _enqueue(reader: Any, *, leased_s: float | None = None) -> uuid.UUID:
     return job_id
 
 
-def test_a_due_job_is_handed_over_and_again_when_it_was_lost(
-    relay: Relay, stage: Stage, reader: Any, monkeypatch: pytest.MonkeyPatch
+def test_due_job_is_dispatched_and_redispatched_when_lost(
+    relay: Relay, transport: Transport, reader: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Breaks when a hand-over is taken for the work done: a worker that died would strand the job."""
+    """Breaks when a dispatched job counts as done: a worker that died would strand the job."""
     monkeypatch.setattr(module, "HAND_OVER_EVERY_S", 0.0)
     job_id = _enqueue(reader)
     _enqueue(reader, leased_s=60)
-    stage.is_away = True
+    transport.is_unavailable = True
     relay.step()
-    stage.is_away = False
+    transport.is_unavailable = False
     relay.step()
     relay.step()
-    assert stage.handed == [job_id]
+    assert transport.handed == [job_id]
     monkeypatch.setattr(module, "HAND_OVER_AGAIN_S", 0.0)
     relay.step()
-    assert stage.handed == [job_id, job_id]
+    assert transport.handed == [job_id, job_id]
 
 
 def test_the_head_is_anchored(relay: Relay, log_app: Flask, reader: Any, pay: Callable[[], str]) -> None:

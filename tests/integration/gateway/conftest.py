@@ -1,4 +1,4 @@
-"""A shop that calls the Gateway API, an operator who looks after it, and CPay, which needs no network."""
+"""A merchant that calls the Gateway API, an operator, and CPay, which needs no network."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from flask.testing import FlaskClient
 
 from app.services.identity import scopes
 from app.services.tenants import tenants
-from tests.support.factories import Person, make_user
+from tests.support.factories import SignedInUser, make_user
 
 INITIALIZE = "/api/v1/payments/initialize"
 
 
 @dataclass(frozen=True)
-class Shop:
+class MerchantClient:
     """A tenant without fees, and its API key."""
 
     client: FlaskClient
@@ -35,9 +35,9 @@ class Shop:
         return {"X-TENANT-API-KEY": self.key}
 
     def initialize(self, *, key: str | None = None, **differing: Any) -> Any:
-        """The answer to a good order, or to one that is not. `key`: the Idempotency-Key, default a new one."""
+        """The answer to a valid or invalid request. `key`: the Idempotency-Key, by default a new one."""
         headers = self.headers | {"Idempotency-Key": key or secrets.token_hex(8)}
-        return self.client.post(INITIALIZE, json=order(**differing), headers=headers)
+        return self.client.post(INITIALIZE, json=request_body(**differing), headers=headers)
 
     def paid(self, **differing: Any) -> dict[str, Any]:
         """A completed payment's data."""
@@ -64,8 +64,8 @@ class Shop:
         return self.post(f"/{payment_id}/refund", key=key or secrets.token_hex(8), json=body)
 
 
-def order(**differing: Any) -> dict[str, Any]:
-    """Document 001's order, by CPay; `...` leaves a field out."""
+def request_body(**differing: Any) -> dict[str, Any]:
+    """Document 001's request body, for CPay; `...` omits a field."""
     body = {
         "provider": "cpay",
         "amount": 1000,
@@ -76,39 +76,41 @@ def order(**differing: Any) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not ...}
 
 
-def make_shop(app: Flask, client: FlaskClient) -> Shop:
+def make_merchant(app: Flask, client: FlaskClient) -> MerchantClient:
     with app.app_context():
-        tenant, key = tenants.create_tenant(f"Shop {secrets.token_hex(4)}", "starter")
-    return Shop(client, tenant.id, key)
+        tenant, key = tenants.create_tenant(f"Merchant {secrets.token_hex(4)}", "starter")
+    return MerchantClient(client, tenant.id, key)
 
 
 @pytest.fixture
-def shop(app: Flask, client: FlaskClient) -> Shop:
-    return make_shop(app, client)
+def merchant(app: Flask, client: FlaskClient) -> MerchantClient:
+    return make_merchant(app, client)
 
 
 @pytest.fixture
-def other_shop(app: Flask, client: FlaskClient) -> Shop:
-    return make_shop(app, client)
+def other_merchant(app: Flask, client: FlaskClient) -> MerchantClient:
+    return make_merchant(app, client)
 
 
 @pytest.fixture
-def operator(app: Flask) -> Person:
-    person = make_user(app)
+def operator(app: Flask) -> SignedInUser:
+    user = make_user(app)
     with app.app_context():
-        scopes.set_scope(person.email, "admin", is_granted=True)
-    return person
+        scopes.set_scope(user.email, "admin", is_granted=True)
+    return user
 
 
 @dataclass(frozen=True)
 class CPay:
-    """Plays CPay: sends signed news about a payment."""
+    """Acts as CPay: sends signed callbacks about a payment."""
 
     client: FlaskClient
     secret: str
     rows: Callable[..., list[Any]]
 
-    def news(self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any) -> bytes:
+    def callback_body(
+        self, payment: dict[str, Any], event: str = "payment.completed", **differing: Any
+    ) -> bytes:
         (attempt,) = self.rows(
             "SELECT reference, provider_reference FROM payment_attempts WHERE payment_id = :id",
             id=payment["id"],

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app.unit_of_work import transaction
-from tests.integration.gateway.conftest import CPay, Shop
-from tests.support.factories import Person, make_user
+from tests.integration.gateway.conftest import CPay, MerchantClient
+from tests.support.factories import SignedInUser, make_user
 
 SOME_ID = "3f1d2a68-9b0c-4e57-8a41-0c2d5e6f7a80"
 
@@ -24,11 +24,11 @@ ROUTES = [
 ]  # fmt: skip
 
 
-class Desk:
+class OperatorClient:
     """An operator's requests."""
 
-    def __init__(self, client: FlaskClient, person: Person) -> None:
-        self.client, self.headers = client, person.headers
+    def __init__(self, client: FlaskClient, operator_user: SignedInUser) -> None:
+        self.client, self.headers = client, operator_user.headers
 
     def get(self, path: str) -> Any:
         answer = self.client.get(f"/api/v1{path}", headers=self.headers)
@@ -40,15 +40,15 @@ class Desk:
 
 
 @pytest.fixture
-def desk(client: FlaskClient, operator: Person) -> Desk:
-    return Desk(client, operator)
+def operator_client(client: FlaskClient, operator: SignedInUser) -> OperatorClient:
+    return OperatorClient(client, operator)
 
 
 @pytest.fixture
-def event(shop: Shop, cpay: CPay, rows: Callable[..., list[Any]]) -> dict[str, Any]:
+def event(merchant: MerchantClient, cpay: CPay, rows: Callable[..., list[Any]]) -> dict[str, Any]:
     """A callback that has come in and waits: its id, its payment, and what CPay sent."""
-    payment = shop.waiting()
-    body = cpay.news(payment)
+    payment = merchant.waiting()
+    body = cpay.callback_body(payment)
     assert cpay.send(body).status_code == 200
     (row,) = rows(
         "SELECT id FROM provider_events WHERE provider_event_id = :id", id=json.loads(body)["event_id"]
@@ -71,92 +71,106 @@ def dead_letter(app: Flask, event_id: str) -> None:
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
-def test_only_operators_come_in(app: Flask, client: FlaskClient, shop: Shop, method: str, path: str) -> None:
+def test_admin_routes_need_the_admin_scope(
+    app: Flask, client: FlaskClient, merchant: MerchantClient, method: str, path: str
+) -> None:
     user = make_user(app)
-    for headers, status in (({}, 401), (shop.headers, 401), (user.headers, 403)):
+    for headers, status in (({}, 401), (merchant.headers, 401), (user.headers, 403)):
         answer = client.open(f"/api/v1{path}", method=method, headers=headers)
         assert answer.status_code == status and answer.json["success"] is False
 
 
-def test_a_callback_is_listed_and_shown_in_full(desk: Desk, event: dict[str, Any]) -> None:
-    items = desk.get("/webhooks/events?provider=cpay&state=received&limit=100")["items"]
+def test_a_callback_is_listed_and_shown_in_full(
+    operator_client: OperatorClient, event: dict[str, Any]
+) -> None:
+    items = operator_client.get("/webhooks/events?provider=cpay&state=received&limit=100")["items"]
     (found,) = (item for item in items if item["id"] == event["id"])
     assert (found["event_type"], found["is_verified"]) == ("payment.completed", True)
     assert "body" not in found
-    whole = desk.get(f"/webhooks/events/{event['id']}")
+    whole = operator_client.get(f"/webhooks/events/{event['id']}")
     assert (whole["body"], whole["body_encoding"]) == (event["body"], "utf-8")
     assert (whole["method"], "path_token" in whole) == ("POST", False)
 
 
-def test_lists_go_on_by_cursor(desk: Desk, shop: Shop, cpay: CPay) -> None:
+def test_lists_go_on_by_cursor(operator_client: OperatorClient, merchant: MerchantClient, cpay: CPay) -> None:
     for _ in range(3):
-        cpay.send(cpay.news(shop.waiting()))
-    first = desk.get("/webhooks/events?limit=2")
-    second = desk.get(f"/webhooks/events?limit=2&cursor={first['next_cursor']}")
+        cpay.send(cpay.callback_body(merchant.waiting()))
+    first = operator_client.get("/webhooks/events?limit=2")
+    second = operator_client.get(f"/webhooks/events?limit=2&cursor={first['next_cursor']}")
     ids = [item["id"] for item in first["items"] + second["items"]]
     assert ids == sorted(ids, reverse=True) and len(set(ids)) == len(ids) >= 3
 
 
-def test_unknown_events(desk: Desk, client: FlaskClient, operator: Person) -> None:
+def test_unknown_events(operator_client: OperatorClient, client: FlaskClient, operator: SignedInUser) -> None:
     for path, method in ((f"events/{SOME_ID}", "GET"), (f"events/{SOME_ID}/retry", "POST")):
         answer = client.open(f"/api/v1/webhooks/{path}", method=method, headers=operator.headers)
         assert (answer.status_code, answer.json["error"]) == (404, "Webhook event not found")
 
 
 def test_a_dead_letter_is_retried_and_completes_its_payment(
-    app: Flask, desk: Desk, shop: Shop, event: dict[str, Any], run_due_jobs: Callable[[], int],
+    app: Flask, operator_client: OperatorClient, merchant: MerchantClient, event: dict[str, Any], run_due_jobs: Callable[[], int],
     publish: Callable[[], None],
 ) -> None:  # fmt: skip
     dead_letter(app, event["id"])
     run_due_jobs()
-    dead = desk.get("/webhooks/dead-letter-queue?limit=100")["items"]
+    dead = operator_client.get("/webhooks/dead-letter-queue?limit=100")["items"]
     assert event["id"] in {item["id"] for item in dead}
-    assert desk.get("/webhooks/statistics")["dead_letters"]["count"] >= 1
-    answer = desk.post(f"/webhooks/events/{event['id']}/retry")
+    assert operator_client.get("/webhooks/statistics")["dead_letters"]["count"] >= 1
+    answer = operator_client.post(f"/webhooks/events/{event['id']}/retry")
     assert (answer.status_code, answer.json["data"]["state"]) == (200, "received")
     run_due_jobs()
-    assert desk.get(f"/webhooks/events/{event['id']}")["state"] == "processed"
-    assert shop.get(f"/{event['payment']['id']}").json["data"]["status"] == "completed"
-    assert desk.post(f"/webhooks/events/{event['id']}/retry").status_code == 409
+    assert operator_client.get(f"/webhooks/events/{event['id']}")["state"] == "processed"
+    assert merchant.get(f"/{event['payment']['id']}").json["data"]["status"] == "completed"
+    assert operator_client.post(f"/webhooks/events/{event['id']}/retry").status_code == 409
     publish()
-    (entry,) = desk.get(f"/admin/audit-logs?type=provider_event.retried&object_id={event['id']}")["items"]
+    (entry,) = operator_client.get(f"/admin/audit-logs?type=provider_event.retried&object_id={event['id']}")[
+        "items"
+    ]
     assert entry["actor"].startswith("usr_")
 
 
-def test_webhook_statistics(desk: Desk, cpay: CPay, event: dict[str, Any]) -> None:
-    before = desk.get("/webhooks/statistics")
+def test_webhook_statistics(operator_client: OperatorClient, cpay: CPay, event: dict[str, Any]) -> None:
+    before = operator_client.get("/webhooks/statistics")
     cpay.send(event["body"].encode())
-    after = desk.get("/webhooks/statistics?hours=1")
+    after = operator_client.get("/webhooks/statistics?hours=1")
     assert after["repeats"] == before["repeats"] + 1
     assert after["total"] == sum(after["by_provider"].values()) == sum(after["by_state"].values())
     assert after["waiting"]["count"] >= 1 and after["waiting"]["oldest_received_at"].endswith("Z")
 
 
-def test_the_audit_log_of_one_payment(desk: Desk, shop: Shop, publish: Callable[[], None]) -> None:
-    payment_id = shop.paid()["id"]
+def test_the_audit_log_of_one_payment(
+    operator_client: OperatorClient, merchant: MerchantClient, publish: Callable[[], None]
+) -> None:
+    payment_id = merchant.paid()["id"]
     publish()
-    items = desk.get(f"/admin/audit-logs?object_id={payment_id}")["items"]
+    items = operator_client.get(f"/admin/audit-logs?object_id={payment_id}")["items"]
     assert items[-1]["event_type"] == "payment.initiated"
     assert "payment.completed" in {item["event_type"] for item in items}
-    assert {item["tenant_id"] for item in items} == {str(shop.tenant_id)}
+    assert {item["tenant_id"] for item in items} == {str(merchant.tenant_id)}
     assert [item["sequence"] for item in items] == sorted((item["sequence"] for item in items), reverse=True)
-    only = desk.get(f"/admin/audit-logs?tenant_id={shop.tenant_id}&type=payment.completed")["items"]
+    only = operator_client.get(f"/admin/audit-logs?tenant_id={merchant.tenant_id}&type=payment.completed")[
+        "items"
+    ]
     assert [item["object_id"] for item in only] == [payment_id]
 
 
-def test_the_audit_log_goes_on_below(desk: Desk, shop: Shop, publish: Callable[[], None]) -> None:
-    shop.paid()
+def test_the_audit_log_goes_on_below(
+    operator_client: OperatorClient, merchant: MerchantClient, publish: Callable[[], None]
+) -> None:
+    merchant.paid()
     publish()
-    first = desk.get(f"/admin/audit-logs?tenant_id={shop.tenant_id}&limit=1")
-    second = desk.get(f"/admin/audit-logs?tenant_id={shop.tenant_id}&limit=1&before={first['next_before']}")
+    first = operator_client.get(f"/admin/audit-logs?tenant_id={merchant.tenant_id}&limit=1")
+    second = operator_client.get(
+        f"/admin/audit-logs?tenant_id={merchant.tenant_id}&limit=1&before={first['next_before']}"
+    )
     assert second["items"][0]["sequence"] < first["items"][0]["sequence"] == first["next_before"]
 
 
-def test_statistics_count_what_happened(desk: Desk, shop: Shop) -> None:
-    before = desk.get("/admin/statistics")
-    shop.refund(shop.paid(amount="250.00", currency="ZAR")["id"], amount="50.00")
-    shop.waiting()
-    after = desk.get("/admin/statistics?days=1")
+def test_statistics_count_what_happened(operator_client: OperatorClient, merchant: MerchantClient) -> None:
+    before = operator_client.get("/admin/statistics")
+    merchant.refund(merchant.paid(amount="250.00", currency="ZAR")["id"], amount="50.00")
+    merchant.waiting()
+    after = operator_client.get("/admin/statistics?days=1")
     assert after["payments"]["total"] == before["payments"]["total"] + 2
     assert after["payments"]["by_status"]["partially_refunded"] >= 1
     assert sum(after["payments"]["by_day"].values()) == after["payments"]["total"]
@@ -166,12 +180,12 @@ def test_statistics_count_what_happened(desk: Desk, shop: Shop) -> None:
     assert after["open_attempts"]["pending"] >= 1
 
 
-def test_reconciliation_on_demand(desk: Desk) -> None:
+def test_reconciliation_on_demand(operator_client: OperatorClient) -> None:
     for body in ({}, {"provider": "cpay"}):
-        answer = desk.post("/admin/reconcile", json=body)
+        answer = operator_client.post("/admin/reconcile", json=body)
         assert answer.status_code == 200 and isinstance(answer.json["data"], dict), answer.data
-    assert desk.post("/admin/reconcile").status_code == 200
-    assert desk.post("/admin/reconcile", json={"provider": 5}).status_code == 400
+    assert operator_client.post("/admin/reconcile").status_code == 200
+    assert operator_client.post("/admin/reconcile", json={"provider": 5}).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -179,6 +193,6 @@ def test_reconciliation_on_demand(desk: Desk) -> None:
              "/webhooks/events?payment_id=7b0b9c0e5b1f4d3595a30d6f2f7d1c11", "/webhooks/statistics?hours=0",
              "/admin/audit-logs?before=-1", "/admin/audit-logs?tenant_id=x", "/admin/statistics?days=1000"],
 )  # fmt: skip
-def test_bad_queries(client: FlaskClient, operator: Person, path: str) -> None:
+def test_bad_queries(client: FlaskClient, operator: SignedInUser, path: str) -> None:
     answer = client.get(f"/api/v1{path}", headers=operator.headers)
     assert answer.status_code == 400 and answer.json["error"] == "Validation error"

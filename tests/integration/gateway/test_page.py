@@ -7,16 +7,17 @@ from pathlib import Path
 
 import requests
 
-from tests.contract.conftest import demo, house  # noqa: F401 fixtures
+from launcher.paths import PROJECT
+from tests.contract.conftest import demo, stack  # noqa: F401 fixtures
 from tests.contract.wallet.test_pages import answers, blocks, paste
-from tests.support.house import PROJECT, House
+from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
 
 
-def test_the_pages_commands(demo: House, tmp_path: Path) -> None:  # noqa: F811 the fixture
-    told = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
-    looked, verified, listed, providers, refunded, refunds, cancelled, *operators = told
+def test_the_pages_commands(demo: Stack, tmp_path: Path) -> None:  # noqa: F811 the fixture
+    printed_answers = answers(paste(demo, blocks(PAGE, "sh"), tmp_path))
+    looked, verified, listed, providers, refunded, refunds, cancelled, *operators = printed_answers
     assert looked["data"]["status"] == verified["data"]["status"] == "completed"
     assert [item["id"] for item in listed["data"]["items"]] == [looked["data"]["id"]]
     assert "cpay" in {provider["name"] for provider in providers["data"]}
@@ -26,12 +27,20 @@ def test_the_pages_commands(demo: House, tmp_path: Path) -> None:  # noqa: F811 
     assert len(operators) == 6 and all(answer["success"] for answer in operators)
 
 
-def test_the_pages_example_has_the_fields_of_the_answer(demo: House) -> None:  # noqa: F811 the fixture
+def test_the_pages_example_has_the_fields_of_the_answer(demo: Stack) -> None:  # noqa: F811 the fixture
     """Asked as document 001 asks: without a credential."""
     example = json.loads(blocks(PAGE, "json")[0])
-    order = {"provider": "cpay", "amount": 1000, "currency": "KES", "customer": {"phone": "+254700000000"}}
+    example_body = {
+        "provider": "cpay",
+        "amount": 1000,
+        "currency": "KES",
+        "customer": {"phone": "+254700000000"},
+    }
     answer = requests.post(
-        f"{demo.url}/api/v1/payments/initialize", json=order, headers={"Idempotency-Key": "page"}, timeout=30
+        f"{demo.url}/api/v1/payments/initialize",
+        json=example_body,
+        headers={"Idempotency-Key": "page"},
+        timeout=30,
     )
     assert answer.status_code == 201
     assert answer.json()["data"].keys() == example["data"].keys()

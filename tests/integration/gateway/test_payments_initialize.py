@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.services.realtime.tokens import is_realtime_token
-from tests.integration.gateway.conftest import INITIALIZE, Shop, make_shop, order
+from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, make_merchant, request_body
 from tests.support.factories import make_user
 
 MISSING_KEY = {
@@ -27,13 +27,13 @@ FIELDS = {
 }  # fmt: skip
 
 
-def count(rows: Callable[..., list[Any]], shop: Shop) -> int:
-    ((found,),) = rows("SELECT count(*) FROM payments WHERE tenant_id = :id", id=shop.tenant_id)
+def count(rows: Callable[..., list[Any]], merchant: MerchantClient) -> int:
+    ((found,),) = rows("SELECT count(*) FROM payments WHERE tenant_id = :id", id=merchant.tenant_id)
     return int(found)
 
 
-def test_an_order_is_answered_as_documented(shop: Shop) -> None:
-    answer = shop.initialize(key="first-order", amount=1000.00)
+def test_initialize_answers_as_documented(merchant: MerchantClient) -> None:
+    answer = merchant.initialize(key="first-order", amount=1000.00)
     body = answer.json
     data = body["data"]
     assert answer.status_code == 201 and body["success"] is True and set(body) == {"success", "data"}
@@ -49,79 +49,87 @@ def test_an_order_is_answered_as_documented(shop: Shop) -> None:
     assert data["created_at"].endswith("Z") and data["completed_at"].endswith("Z")
 
 
-def test_the_payment_can_be_watched_with_its_token(app: Flask, shop: Shop) -> None:
-    data = shop.initialize().json["data"]
+def test_the_payment_can_be_watched_with_its_token(app: Flask, merchant: MerchantClient) -> None:
+    data = merchant.initialize().json["data"]
     with app.app_context():
         assert is_realtime_token(uuid.UUID(data["id"]), data["realtime_token"])
-    assert "realtime_token" not in shop.get(f"/{data['id']}").json["data"]
+    assert "realtime_token" not in merchant.get(f"/{data['id']}").json["data"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": ""}, {"Idempotency-Key": "  "}])
-def test_without_a_key_nothing_is_looked_at(client: FlaskClient, shop: Shop, headers: dict[str, str]) -> None:
-    for body in (order(), {"provider": "nobody"}):
-        answer = client.post(INITIALIZE, json=body, headers=shop.headers | headers)
+def test_missing_key_is_refused_before_validation(
+    client: FlaskClient, merchant: MerchantClient, headers: dict[str, str]
+) -> None:
+    for body in (request_body(), {"provider": "unknown"}):
+        answer = client.post(INITIALIZE, json=body, headers=merchant.headers | headers)
         assert (answer.status_code, answer.json) == (400, MISSING_KEY)
 
 
-def test_a_key_must_be_printable(shop: Shop) -> None:
-    answer = shop.initialize(key="k" * 256)
+def test_a_key_must_be_printable(merchant: MerchantClient) -> None:
+    answer = merchant.initialize(key="k" * 256)
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
-def test_the_same_key_and_order_is_one_payment(shop: Shop, rows: Callable[..., list[Any]]) -> None:
-    first, again = shop.initialize(key="twice"), shop.initialize(key="twice")
+def test_duplicate_key_replays_the_first_answer(
+    merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
+    first, again = merchant.initialize(key="twice"), merchant.initialize(key="twice")
     assert (again.status_code, again.json) == (201, first.json)
     assert "Idempotent-Replayed" not in first.headers and again.headers["Idempotent-Replayed"] == "true"
-    assert count(rows, shop) == 1
+    assert count(rows, merchant) == 1
 
 
-def test_another_spelling_is_the_same_order(shop: Shop, rows: Callable[..., list[Any]]) -> None:
-    first = shop.initialize(key="spelt", amount=1000)
+def test_equivalent_body_with_the_same_key_is_a_replay(
+    merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
+    first = merchant.initialize(key="spelt", amount=1000)
     customer = {"phone": "0700 000-000", "email": "test@example.com", "name": "John Doe"}
-    again = shop.initialize(key="spelt", amount="1000.00", provider="CPay", customer=customer)
+    again = merchant.initialize(key="spelt", amount="1000.00", provider="CPay", customer=customer)
     assert again.status_code == 201 and again.json == first.json
-    assert count(rows, shop) == 1
+    assert count(rows, merchant) == 1
 
 
-def test_the_same_key_with_another_order_is_refused(shop: Shop, rows: Callable[..., list[Any]]) -> None:
-    shop.initialize(key="two-orders")
-    answer = shop.initialize(key="two-orders", amount=999)
+def test_same_key_with_another_body_is_refused(
+    merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
+    merchant.initialize(key="two-orders")
+    answer = merchant.initialize(key="two-orders", amount=999)
     assert answer.status_code == 422 and answer.json["success"] is False
-    assert count(rows, shop) == 1
+    assert count(rows, merchant) == 1
 
 
-def test_keys_of_two_tenants_never_meet(shop: Shop, other_shop: Shop) -> None:
-    mine, theirs = shop.initialize(key="common"), other_shop.initialize(key="common", amount=5)
+def test_keys_are_scoped_to_the_tenant(merchant: MerchantClient, other_merchant: MerchantClient) -> None:
+    mine, theirs = merchant.initialize(key="common"), other_merchant.initialize(key="common", amount=5)
     assert (mine.status_code, theirs.status_code) == (201, 201)
     assert mine.json["data"]["id"] != theirs.json["data"]["id"]
 
 
-def test_a_refused_order_leaves_its_key_free(shop: Shop) -> None:
-    assert shop.initialize(key="free", amount=-1).status_code == 400
-    answer = shop.initialize(key="free")
+def test_refused_request_does_not_use_its_key(merchant: MerchantClient) -> None:
+    assert merchant.initialize(key="free", amount=-1).status_code == 400
+    answer = merchant.initialize(key="free")
     assert answer.status_code == 201 and "Idempotent-Replayed" not in answer.headers
 
 
-def test_a_declined_payment_is_402_and_stays_so(shop: Shop) -> None:
+def test_a_declined_payment_is_402_and_stays_so(merchant: MerchantClient) -> None:
     """113.00 ends like the amounts CPay's cards decline."""
-    answer, again = shop.initialize(key="no", amount=113), shop.initialize(key="no", amount=113)
+    answer, again = merchant.initialize(key="no", amount=113), merchant.initialize(key="no", amount=113)
     body = answer.json
     assert answer.status_code == 402 and set(body) == {"success", "error", "data"}
     assert body["success"] is False and body["error"] == "The card was declined."
     assert body["data"]["status"] == "failed"
     assert (again.status_code, again.json, again.headers["Idempotent-Replayed"]) == (402, body, "true")
-    assert shop.get(f"/{body['data']['id']}").json["data"]["status"] == "failed"
+    assert merchant.get(f"/{body['data']['id']}").json["data"]["status"] == "failed"
 
 
-def test_a_provider_out_of_reach_is_502(shop: Shop) -> None:
-    answer = shop.initialize(amount=7120)
+def test_a_provider_out_of_reach_is_502(merchant: MerchantClient) -> None:
+    answer = merchant.initialize(amount=7120)
     assert answer.status_code == 502 and answer.json["success"] is False
     assert answer.json["error"] and answer.json["data"]["status"] == "failed"
 
 
-def test_a_lost_answer_is_no_failure(shop: Shop) -> None:
+def test_a_lost_answer_is_no_failure(merchant: MerchantClient) -> None:
     """CPay did it and its answer was lost. Breaks when a time-out is taken for a no."""
-    answer = shop.initialize(amount=7001)
+    answer = merchant.initialize(amount=7001)
     assert answer.status_code == 201
     assert answer.json["data"]["status"] in ("processing", "completed")
 
@@ -134,12 +142,12 @@ def app_alone(settings: dict[str, str]) -> Flask:
 
 @pytest.mark.parametrize("provider", ["mpesa", "stripe", "visa", "chapa", "paystack", "pesapal", "auto"])
 @pytest.mark.parametrize("currency", ["KES", "ETB", "NGN", "USD", "KWD", "JPY"])
-def test_a_provider_that_does_not_run_is_never_our_500(
+def test_unavailable_provider_is_not_answered_with_500(
     app_alone: Flask, provider: str, currency: str
 ) -> None:
-    """An order is either not for this provider (400) or does not reach it (502)."""
-    shop = make_shop(app_alone, app_alone.test_client())
-    answer = shop.initialize(provider=provider, currency=currency, amount=1000)
+    """The provider either does not accept the request (400) or is not reached (502)."""
+    merchant = make_merchant(app_alone, app_alone.test_client())
+    answer = merchant.initialize(provider=provider, currency=currency, amount=1000)
     body = answer.json
     if answer.status_code == 400:
         assert body["success"] is False and body["error"] and "data" not in body
@@ -152,26 +160,26 @@ def test_a_provider_that_does_not_run_is_never_our_500(
         assert (answer.status_code, body["success"], data["status"]) == (502, False, "failed")
 
 
-def test_a_user_is_no_merchant(app: Flask, client: FlaskClient) -> None:
+def test_users_cannot_initialize_payments(app: Flask, client: FlaskClient) -> None:
     headers = make_user(app).headers | {"Idempotency-Key": "user"}
-    answer = client.post(INITIALIZE, json=order(), headers=headers)
+    answer = client.post(INITIALIZE, json=request_body(), headers=headers)
     assert answer.status_code == 403 and answer.json["success"] is False
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"X-TENANT-API-KEY": "mlp_nobody"}, {"Authorization": "Bearer mlp_x"}]
 )
-def test_nobody_pays_nothing(client: FlaskClient, headers: dict[str, str]) -> None:
-    answer = client.post(INITIALIZE, json=order(), headers=headers | {"Idempotency-Key": "x"})
+def test_missing_credential_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = client.post(INITIALIZE, json=request_body(), headers=headers | {"Idempotency-Key": "x"})
     assert answer.status_code == 401 and answer.json["success"] is False
 
 
-def test_a_bearer_key_is_as_good(client: FlaskClient, shop: Shop) -> None:
-    headers = {"Authorization": f"Bearer {shop.key}", "Idempotency-Key": "bearer"}
-    assert client.post(INITIALIZE, json=order(), headers=headers).status_code == 201
+def test_api_key_is_accepted_as_bearer(client: FlaskClient, merchant: MerchantClient) -> None:
+    headers = {"Authorization": f"Bearer {merchant.key}", "Idempotency-Key": "bearer"}
+    assert client.post(INITIALIZE, json=request_body(), headers=headers).status_code == 201
 
 
-def test_metadata_comes_back_as_it_was_sent(shop: Shop) -> None:
+def test_metadata_is_returned_unchanged(merchant: MerchantClient) -> None:
     metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
-    data = shop.paid(metadata=metadata)
-    assert json.loads(json.dumps(shop.get(f"/{data['id']}").json["data"]["metadata"])) == metadata
+    data = merchant.paid(metadata=metadata)
+    assert json.loads(json.dumps(merchant.get(f"/{data['id']}").json["data"]["metadata"])) == metadata

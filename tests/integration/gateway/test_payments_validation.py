@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.gateway.conftest import INITIALIZE, Shop, order
+from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, request_body
 
 CUSTOMER = {"phone": "+254700000000"}
 
@@ -64,26 +64,28 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_an_order_that_is_none(shop: Shop, rows: Callable[..., list[Any]], name: str) -> None:
+def test_invalid_payment_requests(
+    merchant: MerchantClient, rows: Callable[..., list[Any]], name: str
+) -> None:
     differing, path, message = WRONG[name]
-    answer = shop.initialize(**differing)
+    answer = merchant.initialize(**differing)
     body = answer.json
     assert answer.status_code == 400, answer.data
     assert set(body) == {"success", "error", "details"}
     assert (body["success"], body["error"]) == (False, "Validation error")
-    told = body["details"]
+    details = body["details"]
     for word in path:
-        told = told[word]
-    found = told if isinstance(told, list) else told["_schema"]
+        details = details[word]
+    found = details if isinstance(details, list) else details["_schema"]
     assert message is None or found == [message]
-    assert rows("SELECT id FROM payments WHERE tenant_id = :id", id=shop.tenant_id) == []
+    assert rows("SELECT id FROM payments WHERE tenant_id = :id", id=merchant.tenant_id) == []
 
 
-def test_everything_wrong_is_told_at_once(shop: Shop) -> None:
-    told = shop.initialize(amount=0, provider="x", customer={}, colour="red").json["details"]
-    assert set(told) == {"amount", "provider", "customer", "colour"}
-    together = shop.initialize(amount="1.001", customer={"phone": "12"}).json["details"]
-    assert set(together) == {"amount", "customer"}
+def test_all_validation_errors_are_reported_together(merchant: MerchantClient) -> None:
+    details = merchant.initialize(amount=0, provider="x", customer={}, colour="red").json["details"]
+    assert set(details) == {"amount", "provider", "customer", "colour"}
+    concurrently = merchant.initialize(amount="1.001", customer={"phone": "12"}).json["details"]
+    assert set(concurrently) == {"amount", "customer"}
 
 
 @pytest.mark.parametrize(
@@ -95,33 +97,35 @@ def test_everything_wrong_is_told_at_once(shop: Shop) -> None:
         ("+14155550100", "USD", "+14155550100"), ("+1 415 555 0100", "KES", "+14155550100"),
     ],
 )  # fmt: skip
-def test_phones_are_kept_in_one_spelling(shop: Shop, phone: str, currency: str, kept: str) -> None:
-    data = shop.paid(currency=currency, customer={"phone": phone})
+def test_phones_are_kept_in_one_spelling(
+    merchant: MerchantClient, phone: str, currency: str, kept: str
+) -> None:
+    data = merchant.paid(currency=currency, customer={"phone": phone})
     assert data["customer"]["phone"] == kept
 
 
 @pytest.mark.parametrize(
     "url", ["https://shop.example.com/done?order=1", "http://localhost:3000/", "http://127.0.0.1/x"]
 )
-def test_return_addresses(shop: Shop, url: str) -> None:
-    assert shop.initialize(return_url=url).status_code == 201
+def test_return_addresses(merchant: MerchantClient, url: str) -> None:
+    assert merchant.initialize(return_url=url).status_code == 201
 
 
-def test_empty_words_are_no_words(shop: Shop) -> None:
-    data = shop.paid(customer=CUSTOMER | {"id": "", "name": ""})
+def test_blank_texts_count_as_missing(merchant: MerchantClient) -> None:
+    data = merchant.paid(customer=CUSTOMER | {"id": "", "name": ""})
     assert (data["customer"]["id"], data["customer"]["name"]) == (None, None)
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"null", b'{"amount":1,"amount":2}', b'{"amount":NaN}', b"\xff"])
-def test_a_body_that_is_no_object(shop: Shop, raw: bytes) -> None:
-    headers = shop.headers | {"Idempotency-Key": "raw"}
-    answer = shop.client.post(INITIALIZE, data=raw, headers=headers, content_type="application/json")
+def test_body_must_be_an_object(merchant: MerchantClient, raw: bytes) -> None:
+    headers = merchant.headers | {"Idempotency-Key": "raw"}
+    answer = merchant.client.post(INITIALIZE, data=raw, headers=headers, content_type="application/json")
     assert answer.status_code == 400 and answer.json["success"] is False and answer.json["error"]
 
 
-def test_another_content_type(shop: Shop) -> None:
-    answer = shop.client.post(
-        INITIALIZE, data=order(customer=""), headers=shop.headers | {"Idempotency-Key": "f"}
+def test_another_content_type(merchant: MerchantClient) -> None:
+    answer = merchant.client.post(
+        INITIALIZE, data=request_body(customer=""), headers=merchant.headers | {"Idempotency-Key": "f"}
     )
     assert answer.status_code == 415 and answer.json["success"] is False
 
@@ -138,15 +142,15 @@ REFUNDS: dict[str, tuple[dict[str, Any], str, str | None]] = {
 
 
 @pytest.mark.parametrize("name", REFUNDS)
-def test_a_refund_that_is_none(shop: Shop, name: str) -> None:
+def test_invalid_refunds(merchant: MerchantClient, name: str) -> None:
     body, field, message = REFUNDS[name]
-    payment = shop.paid()
-    answer = shop.refund(payment["id"], **body)
+    payment = merchant.paid()
+    answer = merchant.refund(payment["id"], **body)
     assert answer.status_code == 400 and answer.json["error"] == "Validation error"
     assert field in answer.json["details"] and message in (None, *answer.json["details"][field])
-    assert shop.get(f"/{payment['id']}").json["data"]["status"] == "completed"
+    assert merchant.get(f"/{payment['id']}").json["data"]["status"] == "completed"
 
 
-def test_more_decimals_than_the_currency_has_is_no_refund(shop: Shop) -> None:
-    answer = shop.refund(shop.paid()["id"], amount="1.001")
+def test_more_decimals_than_the_currency_has_is_no_refund(merchant: MerchantClient) -> None:
+    answer = merchant.refund(merchant.paid()["id"], amount="1.001")
     assert answer.status_code == 400 and answer.json["success"] is False

@@ -1,4 +1,4 @@
-"""Callbacks over HTTP: signed news is kept, acknowledged and acted on once; everything else changes nothing."""
+"""Callbacks over HTTP: a signed callback is stored, acknowledged and applied once; everything else changes nothing."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import pytest
 from flask.testing import FlaskClient
 
 from app import clock
-from tests.integration.gateway.conftest import CPay, Shop
+from tests.integration.gateway.conftest import CPay, MerchantClient
 
 
-def status_of(shop: Shop, payment: dict[str, Any]) -> str:
-    status: str = shop.get(f"/{payment['id']}").json["data"]["status"]
+def status_of(merchant: MerchantClient, payment: dict[str, Any]) -> str:
+    status: str = merchant.get(f"/{payment['id']}").json["data"]["status"]
     return status
 
 
 @pytest.fixture
-def nothing_kept(rows: Callable[..., list[Any]]) -> Any:
+def nothing_stored(rows: Callable[..., list[Any]]) -> Any:
     before = rows("SELECT count(*) FROM provider_events")
     yield
     assert rows("SELECT count(*) FROM provider_events") == before
 
 
-def test_signed_news_completes_a_payment(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+def test_signed_callback_completes_a_payment(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    payment = shop.waiting()
-    body = cpay.news(payment)
+    payment = merchant.waiting()
+    body = cpay.callback_body(payment)
     answer = cpay.send(body)
     assert answer.status_code == 200
     (kept,) = rows(
@@ -41,47 +41,53 @@ def test_signed_news_completes_a_payment(
     )
     assert (kept.state, kept.is_verified, bytes(kept.body)) == ("received", True, body)
     run_due_jobs()
-    assert status_of(shop, payment) == "completed"
+    assert status_of(merchant, payment) == "completed"
 
 
-def test_signed_news_tells_what_a_lost_answer_did_not(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int]
+def test_signed_callback_resolves_a_lost_answer(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
-    payment = shop.initialize(amount=7001).json["data"]
+    payment = merchant.initialize(amount=7001).json["data"]
     assert payment["status"] == "processing"
-    assert cpay.send(cpay.news(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
+    assert cpay.send(cpay.callback_body(payment, transaction_id="CPAY-0123456789AB")).status_code == 200
     run_due_jobs()
-    assert status_of(shop, payment) == "completed"
+    assert status_of(merchant, payment) == "completed"
 
 
-def test_repeated_news_is_one_payment(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+def test_repeated_callback_is_applied_once(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    payment = shop.waiting()
-    body = cpay.news(payment)
+    payment = merchant.waiting()
+    body = cpay.callback_body(payment)
     for _ in range(3):
         assert cpay.send(body).status_code == 200
         run_due_jobs()
     (kept,) = rows(
         "SELECT repeats FROM provider_events WHERE provider_event_id = :id", id=json.loads(body)["event_id"]
     )
-    assert kept.repeats == 2 and status_of(shop, payment) == "completed"
+    assert kept.repeats == 2 and status_of(merchant, payment) == "completed"
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "sha256=", "ü", "x" * 5000])
 def test_a_forged_callback_is_401_and_changes_nothing(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], nothing_kept: None, signature: str
+    merchant: MerchantClient,
+    cpay: CPay,
+    run_due_jobs: Callable[[], int],
+    nothing_stored: None,
+    signature: str,
 ) -> None:
-    payment = shop.waiting()
-    answer = cpay.send(cpay.news(payment), signature=signature)
+    payment = merchant.waiting()
+    answer = cpay.send(cpay.callback_body(payment), signature=signature)
     assert answer.status_code == 401 and answer.json["success"] is False
     run_due_jobs()
-    assert status_of(shop, payment) == "processing"
+    assert status_of(merchant, payment) == "processing"
 
 
-def test_a_signature_of_another_body_is_forged(shop: Shop, cpay: CPay, nothing_kept: None) -> None:
-    payment = shop.waiting()
-    signed = cpay.news(payment, "payment.failed")
+def test_signature_of_another_body_is_refused(
+    merchant: MerchantClient, cpay: CPay, nothing_stored: None
+) -> None:
+    payment = merchant.waiting()
+    signed = cpay.callback_body(payment, "payment.failed")
     captured: dict[str, str] = {}
     real_post = cpay.client.post
 
@@ -93,19 +99,21 @@ def test_a_signature_of_another_body_is_forged(shop: Shop, cpay: CPay, nothing_k
     assert cpay.send(signed).status_code == 401 and captured
 
 
-def test_news_of_another_amount_completes_nothing(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int]
+def test_callback_with_another_amount_does_not_complete_the_payment(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
 ) -> None:
-    payment = shop.waiting()
-    assert cpay.send(cpay.news(payment, amount="1.00")).status_code == 200
+    payment = merchant.waiting()
+    assert cpay.send(cpay.callback_body(payment, amount="1.00")).status_code == 200
     run_due_jobs()
-    assert status_of(shop, payment) != "completed"
+    assert status_of(merchant, payment) != "completed"
 
 
-def test_news_of_an_unknown_reference_is_kept_and_ignored(
-    shop: Shop, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+def test_callback_with_unknown_reference_is_stored_and_ignored(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:
-    body = cpay.news(shop.waiting(), reference=secrets.token_hex(18), transaction_id="CPAY-000000000000")
+    body = cpay.callback_body(
+        merchant.waiting(), reference=secrets.token_hex(18), transaction_id="CPAY-000000000000"
+    )
     assert cpay.send(body).status_code == 200
     run_due_jobs()
     (kept,) = rows(
@@ -118,13 +126,13 @@ def test_news_of_an_unknown_reference_is_kept_and_ignored(
 @pytest.mark.parametrize(
     "path", ["nobody", "MPESA", "c-pay", "cpay/", "cpay/a/b", "cpay/ä", "cpay/%00", "%00", "x" * 99]
 )
-def test_unknown_places_are_404(cpay: CPay, nothing_kept: None, path: str) -> None:
+def test_unknown_webhook_paths_are_404(cpay: CPay, nothing_stored: None, path: str) -> None:
     answer = cpay.send(b"{}", path=f"/api/v1/webhooks/{path}")
     assert answer.status_code == 404 and answer.json["success"] is False
 
 
-def test_an_unknown_token_is_404(shop: Shop, cpay: CPay, nothing_kept: None) -> None:
-    body = cpay.news(shop.waiting())
+def test_an_unknown_token_is_404(merchant: MerchantClient, cpay: CPay, nothing_stored: None) -> None:
+    body = cpay.callback_body(merchant.waiting())
     answer = cpay.send(body, path=f"/api/v1/webhooks/cpay/{secrets.token_urlsafe(32)}")
     assert answer.status_code == 404
 
@@ -132,7 +140,7 @@ def test_an_unknown_token_is_404(shop: Shop, cpay: CPay, nothing_kept: None) -> 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b'{"event":1}', b"{}"]
 )
-def test_signed_nonsense_is_400(cpay: CPay, nothing_kept: None, body: bytes) -> None:
+def test_signed_nonsense_is_400(cpay: CPay, nothing_stored: None, body: bytes) -> None:
     answer = cpay.send(body)
     assert answer.status_code == 400 and answer.json["success"] is False
 
@@ -144,7 +152,7 @@ def test_signed_nonsense_is_400(cpay: CPay, nothing_kept: None, body: bytes) -> 
 @pytest.mark.parametrize(
     "body", [b"", b"a=1&b=2", b'{"a":', b"\x00\xff", b'{"Body":{"stkCallback":[]}}', b'{"event":{}}']
 )
-def test_nonsense_is_never_our_fault(
+def test_malformed_callbacks_are_never_500(
     client: FlaskClient, provider: str, content_type: str, body: bytes
 ) -> None:
     path = f"/api/v1/webhooks/{provider}"
@@ -153,24 +161,24 @@ def test_nonsense_is_never_our_fault(
         assert answer.status_code < 500, f"{method}: {answer.data!r}"
 
 
-def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_kept: None) -> None:
+def test_a_body_has_a_limit(cpay: CPay, client: FlaskClient, nothing_stored: None) -> None:
     answer = cpay.send(b"x" * 262_145)
     assert answer.status_code == 413 and answer.json["success"] is False
     assert answer.headers["Connection"] == "close"
 
 
-def test_nul_characters_are_refused(client: FlaskClient, nothing_kept: None) -> None:
-    news = f"OrderTrackingId={uuid.uuid4()}&OrderMerchantReference=b&OrderNotificationType=IPNCHANGE"
-    answer = client.get(f"/api/v1/webhooks/pesapal?{news}&x=%00")
+def test_nul_characters_are_refused(client: FlaskClient, nothing_stored: None) -> None:
+    callback = f"OrderTrackingId={uuid.uuid4()}&OrderMerchantReference=b&OrderNotificationType=IPNCHANGE"
+    answer = client.get(f"/api/v1/webhooks/pesapal?{callback}&x=%00")
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
-def test_looking_whether_the_address_exists_changes_nothing(client: FlaskClient, nothing_kept: None) -> None:
+def test_probing_the_webhook_url_changes_nothing(client: FlaskClient, nothing_stored: None) -> None:
     assert client.head("/api/v1/webhooks/pesapal?OrderTrackingId=x").status_code == 200
 
 
 @pytest.mark.parametrize("word", ["events", "statistics", "dead-letter-queue"])
-def test_operators_words_are_no_providers(client: FlaskClient, word: str) -> None:
+def test_operation_names_are_not_providers(client: FlaskClient, word: str) -> None:
     assert client.get(f"/api/v1/webhooks/{word}").status_code == 401
     assert client.post(f"/api/v1/webhooks/{word}").status_code == 405
     assert client.post(f"/api/v1/webhooks/{word}/x").status_code == 404
@@ -181,15 +189,15 @@ def test_other_methods_are_405(client: FlaskClient) -> None:
     assert answer.status_code == 405 and "POST" in answer.headers["Allow"]
 
 
-def test_what_strangers_sent_is_forgotten_after_a_week(
+def test_anonymous_callbacks_are_deleted_after_a_week(
     client: FlaskClient, rows: Callable[..., list[Any]], run_due_jobs: Callable[[], int]
 ) -> None:
-    """Breaks when nobody looks, and whoever invents order numbers fills the disk."""
-    news = {"OrderTrackingId": "nobody-s", "OrderNotificationType": "IPNCHANGE"}
-    sent = client.post("/api/v1/webhooks/pesapal", json=news)
+    """Breaks when anonymous callbacks are kept for ever: invented order numbers would fill the disk."""
+    callback = {"OrderTrackingId": "invented", "OrderNotificationType": "IPNCHANGE"}
+    sent = client.post("/api/v1/webhooks/pesapal", json=callback)
     assert sent.status_code == 200
     run_due_jobs()
-    mine = "SELECT state FROM provider_events WHERE provider_reference = 'nobody-s'"
+    mine = "SELECT state FROM provider_events WHERE provider_reference = 'invented'"
     assert rows(mine) == [("ignored",)]
     clock.travel(timedelta(days=6))
     run_due_jobs()

@@ -7,34 +7,34 @@ from dataclasses import dataclass
 import pytest
 from flask import Flask
 
-from tests.support.factories import Person, make_user, make_wallet
+from tests.support.factories import SignedInUser, make_user, make_wallet
 
 
 @dataclass(frozen=True)
 class Payer:
-    """Somebody who can pay, and somebody to be paid."""
+    """A payer and a payee."""
 
-    person: Person
+    user: SignedInUser
     wallet: str
-    recipient: Person
+    recipient: SignedInUser
     recipient_wallet: str
 
     @property
     def headers(self) -> dict[str, str]:
-        return self.person.headers
+        return self.user.headers
 
-    def order(self, **differing: object) -> dict[str, object]:
+    def payment_body(self, **differing: object) -> dict[str, object]:
         """A good payment order, or one that is not."""
-        order = {
+        payment_body = {
             "amount": 1,
             "currency": "USD",
             "source_wallet_id": self.wallet,
             "destination": self.recipient_wallet,
         }
-        return order | differing
+        return payment_body | differing
 
 
 @pytest.fixture
 def payer(app: Flask) -> Payer:
-    person, recipient = make_user(app), make_user(app)
-    return Payer(person, make_wallet(app, person, balance="100.00"), recipient, make_wallet(app, recipient))
+    user, recipient = make_user(app), make_user(app)
+    return Payer(user, make_wallet(app, user, balance="100.00"), recipient, make_wallet(app, recipient))

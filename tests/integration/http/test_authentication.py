@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from app import clock
 from app.services.identity import authentication
-from tests.support.factories import Person, make_user
+from tests.support.factories import SignedInUser, make_user
 
 SECRET = "test-jwt-secret-key-" + "j" * 32
 
@@ -30,8 +30,8 @@ def _code(answer: Any) -> str:
     return code
 
 
-def _claims(person: Person, **differing: Any) -> dict[str, Any]:
-    claims = jwt.decode(person.access_token, options={"verify_signature": False})
+def _claims(user: SignedInUser, **differing: Any) -> dict[str, Any]:
+    claims = jwt.decode(user.access_token, options={"verify_signature": False})
     return {name: value for name, value in (claims | differing).items() if value is not ...}
 
 
@@ -44,13 +44,13 @@ def _part(value: object) -> str:
 
 
 @pytest.fixture
-def person(app: Flask) -> Person:
+def user(app: Flask) -> SignedInUser:
     return make_user(app)
 
 
-def test_the_tests_own_signature_is_good(client: FlaskClient, person: Person) -> None:
+def test_the_tests_own_signature_is_good(client: FlaskClient, user: SignedInUser) -> None:
     """So that the tricks below fail for what they change, not for the key."""
-    assert _get(client, f"Bearer {_signed(_claims(person))}").status_code == 200
+    assert _get(client, f"Bearer {_signed(_claims(user))}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -83,22 +83,22 @@ def test_no_token_at_all(client: FlaskClient, token: str) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
-def test_the_scheme_is_spelt_as_one_likes(client: FlaskClient, person: Person, scheme: str) -> None:
-    assert _get(client, f"{scheme} {person.access_token}").status_code == 200
+def test_the_scheme_is_spelt_as_one_likes(client: FlaskClient, user: SignedInUser, scheme: str) -> None:
+    assert _get(client, f"{scheme} {user.access_token}").status_code == 200
 
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", "nOnE"])
-def test_unsigned(client: FlaskClient, person: Person, algorithm: str) -> None:
-    for signature in ("", person.access_token.split(".")[2]):
-        token = f"{_part({'alg': algorithm, 'typ': 'JWT'})}.{_part(_claims(person))}.{signature}"
+def test_unsigned(client: FlaskClient, user: SignedInUser, algorithm: str) -> None:
+    for signature in ("", user.access_token.split(".")[2]):
+        token = f"{_part({'alg': algorithm, 'typ': 'JWT'})}.{_part(_claims(user))}.{signature}"
         assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
 
 
 @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-def test_another_algorithm(client: FlaskClient, person: Person, algorithm: str) -> None:
-    token = _signed(_claims(person), key=SECRET + "x" * 64, algorithm=algorithm)
+def test_another_algorithm(client: FlaskClient, user: SignedInUser, algorithm: str) -> None:
+    token = _signed(_claims(user), key=SECRET + "x" * 64, algorithm=algorithm)
     assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
-    assert _code(_get(client, f"Bearer {_signed(_claims(person), key='k' * 40)}")) == "TOKEN_INVALID"
+    assert _code(_get(client, f"Bearer {_signed(_claims(user), key='k' * 40)}")) == "TOKEN_INVALID"
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_another_algorithm(client: FlaskClient, person: Person, algorithm: str) 
     ],
 )
 def test_keys_named_by_the_token_are_not_looked_for(
-    client: FlaskClient, person: Person, header: dict[str, Any]
+    client: FlaskClient, user: SignedInUser, header: dict[str, Any]
 ) -> None:
-    token = _signed(_claims(person), key="k" * 40, **header)
+    token = _signed(_claims(user), key="k" * 40, **header)
     assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
 
 
@@ -128,39 +128,40 @@ def test_keys_named_by_the_token_are_not_looked_for(
     ],
     ids=str,
 )  # fmt: skip
-def test_claims_that_are_wrong(client: FlaskClient, person: Person, differing: dict[str, Any]) -> None:
-    assert _code(_get(client, f"Bearer {_signed(_claims(person, **differing))}")) == "TOKEN_INVALID"
+def test_claims_that_are_wrong(client: FlaskClient, user: SignedInUser, differing: dict[str, Any]) -> None:
+    assert _code(_get(client, f"Bearer {_signed(_claims(user, **differing))}")) == "TOKEN_INVALID"
 
 
-def test_claims_give_no_rights(client: FlaskClient, app: Flask, person: Person) -> None:
-    """A signed token of one user with the session of another is nobody's."""
+def test_claims_give_no_rights(client: FlaskClient, app: Flask, user: SignedInUser) -> None:
+    """A signed token of one user with the session of another is refused."""
     other = make_user(app)
-    token = _signed(_claims(person, sid=other.session_id.hex))
+    token = _signed(_claims(user, sid=other.session_id.hex))
     assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
 
 
-def test_a_refresh_token_opens_nothing(client: FlaskClient, person: Person) -> None:
-    assert _code(_get(client, f"Bearer {person.refresh_token}")) == "TOKEN_INVALID"
+def test_a_refresh_token_opens_nothing(client: FlaskClient, user: SignedInUser) -> None:
+    assert _code(_get(client, f"Bearer {user.refresh_token}")) == "TOKEN_INVALID"
     answer = client.post(
-        "/api/v1/payments", json={}, headers={"Authorization": f"Bearer {person.refresh_token}"}
+        "/api/v1/payments", json={}, headers={"Authorization": f"Bearer {user.refresh_token}"}
     )
     assert _code(answer) == "TOKEN_INVALID"
 
 
-def test_an_old_token(client: FlaskClient, app: Flask, person: Person) -> None:
+def test_an_old_token(client: FlaskClient, app: Flask, user: SignedInUser) -> None:
     clock.travel(timedelta(seconds=app.config["ACCESS_TOKEN_TTL_S"] - 5))
-    assert _get(client, f"Bearer {person.access_token}").status_code == 200
+    assert _get(client, f"Bearer {user.access_token}").status_code == 200
     clock.travel(timedelta(seconds=10))
-    assert _code(_get(client, f"Bearer {person.access_token}")) == "TOKEN_EXPIRED"
+    assert _code(_get(client, f"Bearer {user.access_token}")) == "TOKEN_EXPIRED"
 
 
 def test_a_session_that_ended(client: FlaskClient, app: Flask, payer) -> None:
     with app.app_context():
-        authentication.log_out(payer.person.actor)
-    assert _code(_get(client, f"Bearer {payer.person.access_token}")) == "TOKEN_INVALID"
+        authentication.log_out(payer.user.actor)
+    assert _code(_get(client, f"Bearer {payer.user.access_token}")) == "TOKEN_INVALID"
     # The paying route has a guard that does not look; its statement does.
     assert (
-        _code(client.post("/api/v1/payments", json=payer.order(), headers=payer.headers)) == "TOKEN_INVALID"
+        _code(client.post("/api/v1/payments", json=payer.payment_body(), headers=payer.headers))
+        == "TOKEN_INVALID"
     )
     batch = {
         "source_wallet_id": payer.wallet,
@@ -175,20 +176,21 @@ def test_a_disabled_user(client: FlaskClient, app: Flask, payer) -> None:
     from app.models import User
     from app.unit_of_work import transaction
 
-    statement = update(User).where(User.id == payer.person.user_id).values(is_active=False)
+    statement = update(User).where(User.id == payer.user.user_id).values(is_active=False)
     with app.app_context():
         transaction(lambda session: session.execute(statement))
-    assert _code(_get(client, f"Bearer {payer.person.access_token}")) == "TOKEN_INVALID"
+    assert _code(_get(client, f"Bearer {payer.user.access_token}")) == "TOKEN_INVALID"
     assert (
-        _code(client.post("/api/v1/payments", json=payer.order(), headers=payer.headers)) == "TOKEN_INVALID"
+        _code(client.post("/api/v1/payments", json=payer.payment_body(), headers=payer.headers))
+        == "TOKEN_INVALID"
     )
 
 
-def test_a_session_nobody_has(client: FlaskClient, person: Person) -> None:
-    token = _signed(_claims(person, sid=uuid.uuid4().hex))
+def test_unknown_session_is_refused(client: FlaskClient, user: SignedInUser) -> None:
+    token = _signed(_claims(user, sid=uuid.uuid4().hex))
     assert _code(_get(client, f"Bearer {token}")) == "TOKEN_INVALID"
 
 
-def test_the_gateway_s_list_says_it_in_its_own_shape(client: FlaskClient) -> None:
+def test_gateway_list_uses_its_own_error_format(client: FlaskClient) -> None:
     answer = client.get("/api/v1/payments")
     assert answer.status_code == 401 and answer.get_json()["success"] is False

@@ -1,4 +1,4 @@
-"""Bodies that are no orders: 4xx in the Wallet API's shape, nothing paid, no key used up."""
+"""Invalid bodies: 4xx in the Wallet API's format, nothing is paid, and the key stays unused."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def _is_refused(answer: Any, *statuses: int) -> dict[str, Any]:
 @pytest.fixture
 def nothing_paid(app: Flask, payer, rows):
     yield
-    assert balance_of(app, payer.person, payer.wallet) == "100.00"
-    paid = rows("SELECT count(*) FROM wallet_payments WHERE sender_id = :sender", sender=payer.person.user_id)
+    assert balance_of(app, payer.user, payer.wallet) == "100.00"
+    paid = rows("SELECT count(*) FROM wallet_payments WHERE sender_id = :sender", sender=payer.user.user_id)
     assert paid[0][0] == 0
 
 
 @pytest.mark.parametrize("amount", AMOUNTS.values(), ids=AMOUNTS.keys())
 def test_amounts(client: FlaskClient, payer, nothing_paid, amount: str) -> None:
-    raw = json.dumps(payer.order(amount="@")).replace('"@"', amount)
+    raw = json.dumps(payer.payment_body(amount="@")).replace('"@"', amount)
     answer = client.post("/api/v1/payments", data=raw, content_type="application/json", headers=payer.headers)
     error = _is_refused(answer, 400)
     assert error["code"] in ("INVALID_AMOUNT", "INVALID_REQUEST")
@@ -94,23 +94,23 @@ def test_bodies(client: FlaskClient, payer, nothing_paid, path: str, body: bytes
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES.keys())
 @pytest.mark.parametrize("path", ["/api/v1/auth/login", "/v1/auth/register"])
-def test_bodies_of_strangers(client: FlaskClient, path: str, body: bytes) -> None:
+def test_bodies_without_a_token_are_not_read(client: FlaskClient, path: str, body: bytes) -> None:
     answer = client.post(path, data=body, content_type="application/json")
     assert _is_refused(answer, 400)["code"] == "INVALID_REQUEST"
 
 
 @pytest.mark.parametrize("differing", FIELDS.values(), ids=FIELDS.keys())
 def test_fields(client: FlaskClient, payer, nothing_paid, differing: dict[str, Any]) -> None:
-    answer = client.post("/api/v1/payments", json=payer.order(**differing), headers=payer.headers)
+    answer = client.post("/api/v1/payments", json=payer.payment_body(**differing), headers=payer.headers)
     error = _is_refused(answer)
     assert error["field"] == next(iter(differing))
 
 
 @pytest.mark.parametrize("missing", ["amount", "source_wallet_id", "destination"])
 def test_missing_fields(client: FlaskClient, payer, nothing_paid, missing: str) -> None:
-    order = payer.order()
-    del order[missing]
-    error = _is_refused(client.post("/api/v1/payments", json=order, headers=payer.headers), 400)
+    payment_body = payer.payment_body()
+    del payment_body[missing]
+    error = _is_refused(client.post("/api/v1/payments", json=payment_body, headers=payer.headers), 400)
     assert error["code"] == "INVALID_REQUEST" and error["field"] == missing
 
 
@@ -125,7 +125,10 @@ def test_missing_fields(client: FlaskClient, payer, nothing_paid, missing: str) 
 )  # fmt: skip
 def test_content_types(client: FlaskClient, payer, content_type: str | None, status: int) -> None:
     answer = client.post(
-        "/api/v1/payments", data=json.dumps(payer.order()), content_type=content_type, headers=payer.headers
+        "/api/v1/payments",
+        data=json.dumps(payer.payment_body()),
+        content_type=content_type,
+        headers=payer.headers,
     )
     assert answer.status_code == status, answer.data
     if status != 201:
@@ -134,7 +137,7 @@ def test_content_types(client: FlaskClient, payer, content_type: str | None, sta
 
 def test_a_body_above_the_cap(app: Flask, client: FlaskClient, payer, nothing_paid) -> None:
     cap = app.config["MAX_BODY_BYTES"]
-    raw = json.dumps(payer.order()).encode()
+    raw = json.dumps(payer.payment_body()).encode()
     for size in (cap + 1, 10 * cap):
         answer = client.post(
             "/api/v1/payments", data=raw.ljust(size), content_type="application/json", headers=payer.headers
@@ -144,17 +147,17 @@ def test_a_body_above_the_cap(app: Flask, client: FlaskClient, payer, nothing_pa
 
 
 def test_a_chunked_body_is_not_cut_at_the_cap(app: Flask, client: FlaskClient, payer, nothing_paid) -> None:
-    """A good order, padded to exactly the cap, with rubbish behind it: cutting it there would make it good."""
-    raw = json.dumps(payer.order()).encode().ljust(app.config["MAX_BODY_BYTES"]) + b"rubbish"
+    """A valid body padded to exactly the cap, with invalid bytes after it: cut at the cap it would be valid."""
+    raw = json.dumps(payer.payment_body()).encode().ljust(app.config["MAX_BODY_BYTES"]) + b"rubbish"
     _is_refused(_chunked(client, payer, raw), 413)
 
 
 def test_a_chunked_body_within_the_cap(client: FlaskClient, payer) -> None:
-    assert _chunked(client, payer, json.dumps(payer.order()).encode()).status_code == 201
+    assert _chunked(client, payer, json.dumps(payer.payment_body()).encode()).status_code == 201
 
 
 def _chunked(client: FlaskClient, payer, raw: bytes) -> Any:
-    """As gunicorn hands one over: no length, and a stream that ends by itself."""
+    """As gunicorn passes it on: no length, and a stream with an end."""
     environ = {
         "wsgi.input": io.BytesIO(raw),
         "wsgi.input_terminated": True,
@@ -166,7 +169,7 @@ def _chunked(client: FlaskClient, payer, raw: bytes) -> Any:
 
 
 def test_a_body_that_ends_early(client: FlaskClient, payer, nothing_paid) -> None:
-    raw = json.dumps(payer.order()).encode()
+    raw = json.dumps(payer.payment_body()).encode()
     answer = client.post(
         "/api/v1/payments", content_type="application/json", headers=payer.headers,
         environ_overrides={"wsgi.input": io.BytesIO(raw), "CONTENT_LENGTH": str(len(raw) + 10)},
@@ -182,17 +185,21 @@ def test_routes_without_a_body_take_absent_length_type_and_body(client: FlaskCli
 @pytest.mark.parametrize("key", ["", "x" * 256, "é", "a\tb", "\x7f"])
 def test_keys_that_are_none(client: FlaskClient, payer, nothing_paid, key: str) -> None:
     headers = [*payer.headers.items(), ("Idempotency-Key", key)]
-    error = _is_refused(client.post("/api/v1/payments", json=payer.order(), headers=headers), 400)
+    error = _is_refused(client.post("/api/v1/payments", json=payer.payment_body(), headers=headers), 400)
     assert error["field"] == "Idempotency-Key"
 
 
 def test_a_refused_body_leaves_its_key_free(client: FlaskClient, payer) -> None:
     headers = payer.headers | {"Idempotency-Key": f"free-{secrets.token_hex(8)}"}
-    for bad in (payer.order(amount=-1), payer.order(colour="red"), payer.order(amount=1.001)):
+    for bad in (
+        payer.payment_body(amount=-1),
+        payer.payment_body(colour="red"),
+        payer.payment_body(amount=1.001),
+    ):
         assert client.post("/api/v1/payments", json=bad, headers=headers).status_code == 400
-    answer = client.post("/api/v1/payments", json=payer.order(), headers=headers)
+    answer = client.post("/api/v1/payments", json=payer.payment_body(), headers=headers)
     assert answer.status_code == 201 and "Idempotent-Replayed" not in answer.headers
-    again = client.post("/api/v1/payments", json=payer.order(), headers=headers)
+    again = client.post("/api/v1/payments", json=payer.payment_body(), headers=headers)
     assert again.get_json()["payment_id"] == answer.get_json()["payment_id"]
     assert again.headers["Idempotent-Replayed"] == "true" and again.status_code == 201
 

@@ -59,7 +59,7 @@ def test_answers_are_not_cached_but_the_page_s_files_are(client: FlaskClient, pa
     )
 
 
-def test_foreign_origins_get_no_leave(settings: dict[str, str]) -> None:
+def test_foreign_origins_are_not_allowed(settings: dict[str, str]) -> None:
     client = create_app({**settings, "CORS_ORIGINS": "https://shop.example.com"}).test_client()
     ours = client.get("/health", headers={"Origin": "https://shop.example.com"})
     assert ours.headers["Access-Control-Allow-Origin"] == "https://shop.example.com"
@@ -100,20 +100,28 @@ def loud_app(settings: dict[str, str]):
 
 
 def test_one_line_in_the_log_and_no_secret_in_it(loud_app: Flask, capsys) -> None:
-    person = make_user(loud_app)
+    signed_in = make_user(loud_app)
     client = loud_app.test_client()
     capsys.readouterr()
-    client.post("/api/v1/auth/login?token=query-secret", json={"email": person.email, "password": PASSWORD})
-    client.get("/api/v1/accounts/acc_x", headers=person.headers | {"X-Request-Id": "line-1"})
+    client.post(
+        "/api/v1/auth/login?token=query-secret", json={"email": signed_in.email, "password": PASSWORD}
+    )
+    client.get("/api/v1/accounts/acc_x", headers=signed_in.headers | {"X-Request-Id": "line-1"})
     text = capsys.readouterr().err
     lines = [json.loads(line) for line in text.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["route"], line["status"]) for line in requests] == [
         ("/api/v1/auth/login", 200), ("/api/v1/accounts/<wallet_id>", 404),
     ]  # fmt: skip
-    assert requests[1]["request_id"] == "line-1" and requests[1]["user"] == person.public_id
+    assert requests[1]["request_id"] == "line-1" and requests[1]["user"] == signed_in.public_id
     assert requests[0]["user"] is None and requests[0]["ms"] >= 0
-    for secret in (PASSWORD, person.access_token, person.refresh_token, "query-secret", person.email):
+    for secret in (
+        PASSWORD,
+        signed_in.access_token,
+        signed_in.refresh_token,
+        "query-secret",
+        signed_in.email,
+    ):
         assert secret not in text
 
 

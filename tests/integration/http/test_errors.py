@@ -1,4 +1,4 @@
-"""Every refusal has the shape of the contract its path and method belong to, whoever noticed it."""
+"""Every refusal has the format of the contract its path and method belong to, whichever layer refused."""
 
 from __future__ import annotations
 
@@ -85,18 +85,18 @@ def test_500s_of_several_surfaces_carry_the_id_in_their_own_place(settings: dict
     assert body["error"]["request_id"] == "abc" and body["error"]["type"] == "internal_server_error"
 
 
-def test_a_database_that_is_away_is_503_with_retry_after(settings: dict[str, str], app: Flask) -> None:
-    person = make_user(app)
+def test_unavailable_database_answers_503_with_retry_after(settings: dict[str, str], app: Flask) -> None:
+    user = make_user(app)
     away = create_app(
         {**settings, "DATABASE_URL": "postgresql://malipo_app:x@127.0.0.1:1/none", "DB_POOL_TIMEOUT_S": "1"}
     )
-    answer = away.test_client().get("/api/v1/accounts", headers=person.headers)
+    answer = away.test_client().get("/api/v1/accounts", headers=user.headers)
     assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
     assert answer.get_json()["error"]["code"] == "SERVICE_UNAVAILABLE"
     assert "127.0.0.1:1" not in answer.get_data(as_text=True)
 
 
-def test_a_field_and_all_its_sisters_are_named(client: FlaskClient, payer) -> None:
+def test_all_invalid_fields_are_named(client: FlaskClient, payer) -> None:
     answer = client.post(
         "/api/v1/payments", json={"amount": 1, "destination": 5, "colour": "red"}, headers=payer.headers
     )

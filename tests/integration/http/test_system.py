@@ -191,6 +191,6 @@ def test_the_page_gives_no_other_file(client: FlaskClient, name: str) -> None:
 
 
 def test_the_root_says_where_things_are(client: FlaskClient) -> None:
-    places = client.get("/").get_json()
-    for place in ("documentation", "openapi"):
-        assert client.get(places[place]).status_code == 200
+    links = client.get("/").get_json()
+    for name in ("documentation", "openapi"):
+        assert client.get(links[name]).status_code == 200

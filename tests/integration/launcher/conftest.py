@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.launcher.stand_in import House, wait_for
+from tests.integration.launcher.stand_in import StandInProject, wait_for
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    folder = Path(tempfile.mkdtemp(prefix="malipo-house-"))
+def project() -> Iterator[StandInProject]:
+    folder = Path(tempfile.mkdtemp(prefix="malipo-project-"))
     folder.chmod(0o755)  # as root, Postgres runs as another user
-    made = House(folder)
+    made = StandInProject(folder)
     yield made
     if made.process is not None and made.process.poll() is None:
         made.process.kill()

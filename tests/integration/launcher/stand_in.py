@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.support.house import free_port
+from launcher.addresses import free_port
 
 PROJECT = Path(__file__).resolve().parents[3]
 CACHE = PROJECT / "var" / "cache"
@@ -64,7 +64,7 @@ def relay():
 """
 
 PROCFILE = """
-app: gunicorn --bind 127.0.0.1:{port} --workers 1 --threads 4 --worker-class gthread wsgi:app
+web: gunicorn --bind 127.0.0.1:{port} --workers 1 --threads 4 --worker-class gthread wsgi:app
 relay: flask relay
 """
 
@@ -76,7 +76,7 @@ def wait_for(condition: Callable[[], bool], what: str, *, timeout_s: float = 60)
         time.sleep(0.02)
 
 
-class House:
+class StandInProject:
     """One stand-in project, and the launcher run in it."""
 
     def __init__(self, folder: Path) -> None:

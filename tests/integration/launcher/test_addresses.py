@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from launcher import addresses
+from launcher.addresses import free_port
 from launcher.errors import LauncherError
-from tests.support.house import free_port
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def test_a_busy_first_port_is_refused(monkeypatch: pytest.MonkeyPatch, busy: str
 def test_a_busy_second_port_is_a_warning(monkeypatch: pytest.MonkeyPatch, busy: str) -> None:
     free = f"127.0.0.1:{free_port()}"
     demo_addresses(monkeypatch, free, busy)
-    said: list[str] = []
-    assert addresses.choose_bind({"GATEWAY_ENV": "demo"}, said.append) == free
-    assert said[0].startswith(f"Warning: {busy} is in use")
+    messages: list[str] = []
+    assert addresses.choose_bind({"GATEWAY_ENV": "demo"}, messages.append) == free
+    assert messages[0].startswith(f"Warning: {busy} is in use")
 
 
 def test_each_of_the_callers_own_addresses_must_be_free(busy: str) -> None:

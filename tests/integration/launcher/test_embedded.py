@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 import redis
 
-from launcher import places
+from launcher import paths
 from launcher.embedded import APPLICATION, OWNER, SUPERUSER, EmbeddedPostgres, EmbeddedRedis
 from launcher.errors import LauncherError
 from tests.integration.launcher.stand_in import PROJECT, wait_for
@@ -61,7 +61,7 @@ def test_a_database_is_the_owners_and_the_application_only_connects(postgres: Em
         ask(postgres, "CREATE TEMPORARY TABLE mine ()", role=APPLICATION)
 
 
-def test_nobody_enters_without_a_password(postgres: EmbeddedPostgres) -> None:
+def test_connections_need_a_password(postgres: EmbeddedPostgres) -> None:
     for role in (SUPERUSER, OWNER, APPLICATION):
         secret = psycopg2.extensions.parse_dsn(postgres.url(role, "shop"))["password"]
         with pytest.raises(psycopg2.OperationalError, match="password"):
@@ -171,12 +171,12 @@ def test_a_server_that_outlived_its_launcher_is_ended_by_the_next(kind: str, pub
     # Started by a thread, the server is not tied to its launcher's end.
     pid = launch_and_kill(kind, public_folder, "thread")
     assert psutil.pid_exists(pid)
-    said: list[str] = []
-    server = {"postgres": EmbeddedPostgres, "redis": EmbeddedRedis}[kind](public_folder, say=said.append)
+    messages: list[str] = []
+    server = {"postgres": EmbeddedPostgres, "redis": EmbeddedRedis}[kind](public_folder, say=messages.append)
     with server:
         assert not psutil.pid_exists(pid)
         assert server.pid not in (None, pid)
-    assert any("earlier run had left behind" in line for line in said)
+    assert any("earlier run had left behind" in line for line in messages)
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_a_long_folder_name_is_no_obstacle(public_folder: Path) -> None:
     with server:
         assert ask(server, "SELECT 1", database="postgres") == 1
     server.destroy()
-    assert not places.socket_folder(server.folder).exists()
+    assert not paths.socket_folder(server.folder).exists()
 
 
 def test_data_without_its_passwords_is_refused_and_kept(public_folder: Path) -> None:
@@ -240,20 +240,20 @@ def test_a_wrong_option_gives_the_servers_own_words() -> None:
 def test_as_root_a_private_folder_stays_private_and_the_data_is_elsewhere() -> None:
     with tempfile.TemporaryDirectory(prefix="malipo-private-") as name:
         private = Path(name)
-        said: list[str] = []
-        server = EmbeddedPostgres(private / "postgres", options=QUICK, say=said.append)
+        messages: list[str] = []
+        server = EmbeddedPostgres(private / "postgres", options=QUICK, say=messages.append)
         with server:
             assert server.pid is not None
             assert psutil.Process(server.pid).uids().effective != 0
-            assert server.home.parent == places.STATE
+            assert server.home.parent == paths.STATE
             assert ask(server, "SELECT 1", database="postgres") == 1
         assert stat.S_IMODE(private.stat().st_mode) == 0o700
-        assert any("the data is in" in line for line in said)
+        assert any("the data is in" in line for line in messages)
 
         (server.folder / "passwords.json").unlink()  # the clone was removed and made again
-        with EmbeddedPostgres(server.folder, options=QUICK, say=said.append) as again:
+        with EmbeddedPostgres(server.folder, options=QUICK, say=messages.append) as again:
             assert ask(again, "SELECT 1", database="postgres") == 1
-        assert "starting anew" in said[-1]
+        assert "starting anew" in messages[-1]
         again.destroy()
         assert not again.home.exists()
 

@@ -11,6 +11,6 @@ from tests.support.database import connection
 
 
 @pytest.fixture
-def books(settings: dict[str, str]) -> Iterator[Any]:
+def db_connection(settings: dict[str, str]) -> Iterator[Any]:
     with connection(settings) as opened:
         yield opened

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.config.loader import driver_url
 from app.ledger import check
-from tests.support import books as ledger
+from tests.support import ledger_sql as ledger
 from tests.support.database import run
 
 

@@ -1,4 +1,4 @@
-"""Who may write what: nobody changes what is written, and the application reaches the ledger by functions only."""
+"""Database rights: written entries are immutable, and the application reaches the ledger by functions only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from app.ledger.install import sources
-from tests.support import books as ledger
+from tests.support import ledger_sql as ledger
 from tests.support.database import connection, one, run
 
 LEDGER_TABLES = ("accounts", "entries", "postings", "unfolded", "holds", "spending", "wallet_payments")
@@ -40,14 +40,14 @@ def test_not_even_the_owner_changes_what_is_written(owner: Any, table: str, stat
 
 @pytest.mark.parametrize("table", [*LEDGER_TABLES, "events", "cash_movements"])
 @pytest.mark.parametrize("statement", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "TRUNCATE {0}"])
-def test_the_application_changes_no_ledger_table(books: Any, table: str, statement: str) -> None:
+def test_the_application_changes_no_ledger_table(db_connection: Any, table: str, statement: str) -> None:
     """Breaks when the migration grants more than SELECT."""
     column = one(
-        books, "SELECT column_name::text FROM information_schema.columns WHERE table_name = %s AND is_identity = 'NO' "
+        db_connection, "SELECT column_name::text FROM information_schema.columns WHERE table_name = %s AND is_identity = 'NO' "
         "ORDER BY ordinal_position LIMIT 1", table,
     )  # fmt: skip
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        run(books, statement.format(table, column))
+        run(db_connection, statement.format(table, column))
 
 
 @pytest.mark.parametrize(
@@ -68,29 +68,33 @@ def test_the_application_changes_no_ledger_table(books: Any, table: str, stateme
         "RESET ROLE; SET ROLE malipo_owner",
     ],
 )
-def test_the_application_forges_nothing(books: Any, statement: str) -> None:
+def test_the_application_forges_nothing(db_connection: Any, statement: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        run(books, statement)
+        run(db_connection, statement)
 
 
-def test_the_application_is_no_superuser(books: Any) -> None:
+def test_the_application_is_no_superuser(db_connection: Any) -> None:
     assert run(
-        books, "SELECT current_user::text, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+        db_connection,
+        "SELECT current_user::text, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user",
     ) == [("malipo_app", False, False)]
 
 
-def test_the_database_runs_the_functions_of_the_files(books: Any) -> None:
+def test_the_database_runs_the_functions_of_the_files(db_connection: Any) -> None:
     """Breaks when a file changed and no migration ran: the code would speak to another function."""
     for name, source in sources().items():
-        body = one(books, "SELECT prosrc FROM pg_proc WHERE proname = %s", name)
+        body = one(db_connection, "SELECT prosrc FROM pg_proc WHERE proname = %s", name)
         assert body in source, name
 
 
-def test_only_the_application_may_call_them_and_they_run_as_their_owner(books: Any) -> None:
-    """A SECURITY DEFINER function that anybody may call, or that looks names up in the caller's path, is a way in."""
+def test_only_the_application_may_call_them_and_they_run_as_their_owner(db_connection: Any) -> None:
+    """A SECURITY DEFINER function that every role may call, or that uses the caller's search path, would be a
+    security hole."""
     for name in sources():
         rights = run(
-            books, "SELECT prosecdef, proconfig::text, proacl::text FROM pg_proc WHERE proname = %s", name
+            db_connection,
+            "SELECT prosecdef, proconfig::text, proacl::text FROM pg_proc WHERE proname = %s",
+            name,
         )
         ((is_definer, settings, acl),) = rights
         assert is_definer, name

@@ -15,7 +15,7 @@ from app.http.table import Policy, policies
 from app.services.demo import load as demo_data
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
-from tests.support.tenants import Shop, make_shop
+from tests.support.tenants import MerchantClient, make_merchant
 
 PROBES = {"merchant": MERCHANT, "either": MERCHANT_OR_USER, "operator": OPERATOR}
 
@@ -67,5 +67,5 @@ def demo_app(demo_settings: dict[str, str]) -> Flask:
 
 
 @pytest.fixture
-def shop(app: Flask) -> Shop:
-    return make_shop(app)
+def merchant(app: Flask) -> MerchantClient:
+    return make_merchant(app)

@@ -8,13 +8,19 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 
 
 def test_a_credential_is_read_from_a_file(app: Flask, tmp_path: Path) -> None:
-    shop, secret = make_shop(app), f"sk_test_{uuid.uuid4().hex}"
+    merchant, secret = make_merchant(app), f"sk_test_{uuid.uuid4().hex}"
     (tmp_path / "key").write_text(f"{secret}\n")
-    words = ["provider-account", "set", str(shop.tenant_id), "paystack", f"secret_key=@{tmp_path / 'key'}"]
+    words = [
+        "provider-account",
+        "set",
+        str(merchant.tenant_id),
+        "paystack",
+        f"secret_key=@{tmp_path / 'key'}",
+    ]
     done = app.test_cli_runner().invoke(args=[*words, "--environment", "sandbox"])
     assert done.exit_code == 0, done.output
     assert "/api/v1/webhooks/paystack/" in done.output
@@ -30,10 +36,10 @@ def test_a_credential_is_read_from_a_file(app: Flask, tmp_path: Path) -> None:
         (["secret_key=x", "colour=red"], "colour"),
     ],
 )
-def test_trouble_is_a_sentence(app: Flask, words: list[str], sentence: str) -> None:
-    shop = make_shop(app)
+def test_command_errors_are_sentences(app: Flask, words: list[str], sentence: str) -> None:
+    merchant = make_merchant(app)
     done = app.test_cli_runner().invoke(
-        args=["provider-account", "set", str(shop.tenant_id), "paystack", *words]
+        args=["provider-account", "set", str(merchant.tenant_id), "paystack", *words]
     )
     assert done.exit_code == 1, done.output
     assert done.output.startswith("Error: ")

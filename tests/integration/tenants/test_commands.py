@@ -11,7 +11,7 @@ from app.services.tenants import api_keys
 from tests.support.factories import make_user
 
 
-def test_a_tenant_is_made_and_its_keys_come_and_go(app: Flask) -> None:
+def test_tenant_commands_create_tenants_and_manage_keys(app: Flask) -> None:
     run = app.test_cli_runner().invoke
     name = f"Duka {uuid.uuid4().hex[:6]}"
     made = run(args=["tenant", "create", name, "--plan", "enterprise"]).output
@@ -29,18 +29,16 @@ def test_a_tenant_is_made_and_its_keys_come_and_go(app: Flask) -> None:
 
 
 def test_a_scope_is_given_and_taken(app: Flask, rows) -> None:
-    run, person = app.test_cli_runner().invoke, make_user(app)
+    run, user = app.test_cli_runner().invoke, make_user(app)
 
     def scopes() -> list[str]:
-        ((found,),) = rows("SELECT scopes FROM users WHERE id = :id", id=person.user_id)
+        ((found,),) = rows("SELECT scopes FROM users WHERE id = :id", id=user.user_id)
         return found
 
-    assert (
-        run(args=["user", "grant", person.email, "admin"]).output == f"{person.email} has the scope admin.\n"
-    )
+    assert run(args=["user", "grant", user.email, "admin"]).output == f"{user.email} has the scope admin.\n"
     assert scopes() == ["admin"]
-    assert run(args=["user", "grant", person.email, "admin"]).output.endswith("admin, as before.\n")
-    assert run(args=["user", "revoke", person.email, "admin"]).exit_code == 0
+    assert run(args=["user", "grant", user.email, "admin"]).output.endswith("admin, as before.\n")
+    assert run(args=["user", "revoke", user.email, "admin"]).exit_code == 0
     assert scopes() == []
-    assert run(args=["user", "grant", person.email, "root"]).exit_code == 1
+    assert run(args=["user", "grant", user.email, "root"]).exit_code == 1
     assert run(args=["user", "grant", "nobody@example.com", "admin"]).exit_code == 1

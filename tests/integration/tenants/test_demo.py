@@ -1,4 +1,4 @@
-"""The demo's merchant, as the documents' commands expect it; resetting brings it back and keeps the house's fees."""
+"""The demo's merchant, as the documents' commands expect it; resetting brings it back and keeps the platform's fees."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.services.tenants.fees import Match
 from app.unit_of_work import reading
 from tests.integration.tenants.conftest import probed
 from tests.support.database import connection, run
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 
 
 def _balances() -> dict[str, str]:
@@ -43,22 +43,22 @@ def test_the_demo_tenant_is_the_documents(demo_app: Flask) -> None:
             assert ledger.check(session) == []
 
 
-def test_a_reset_brings_the_first_day_back(demo_settings: dict[str, str], tmp_path: Path) -> None:
+def test_reset_restores_the_initial_demo_data(demo_settings: dict[str, str], tmp_path: Path) -> None:
     app = probed(demo_settings)
     with app.app_context():
         demo_data.load()
-        house_rule = fees.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
+        platform_rule = fees.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
         own_rule = fees.set_rule(Match(tenant_id=TENANT_ID), fixed_minor=0, rate_ppm=9)
-        shop = make_shop(app)
+        merchant = make_merchant(app)
         api_keys.revoke_api_key(API_KEY[:16])
         demo_data.reset(app.config["OWNER_DATABASE_URI"], tmp_path)
         assert api_keys.authenticate(API_KEY)[0] == TENANT_ID
         assert _balances() == FIRST_DAY
         kept = {rule.id for rule in fees.rules()}
-        assert house_rule in kept and own_rule not in kept
+        assert platform_rule in kept and own_rule not in kept
         assert sum(rule.plan is not None for rule in fees.rules()) == 3
-        assert not tenants.is_active(shop.tenant_id)
-        fees.remove_rule(house_rule)
+        assert not tenants.is_active(merchant.tenant_id)
+        fees.remove_rule(platform_rule)
 
 
 def test_production_has_no_demo_data(settings: dict[str, str]) -> None:

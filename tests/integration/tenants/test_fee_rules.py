@@ -14,12 +14,12 @@ from app.money import Money
 from app.services.tenants import fees
 from app.services.tenants.fees import Match
 from app.unit_of_work import reading
-from tests.support.tenants import Shop, make_shop
+from tests.support.tenants import MerchantClient, make_merchant
 
 
 @pytest.fixture(autouse=True)
 def rules_put_back(app: Flask) -> Iterator[None]:
-    """Rules that are nobody's in particular would meet the other tests."""
+    """Rules for all tenants would affect other tests."""
     with app.app_context():
         before = {rule.id for rule in fees.rules()}
         yield
@@ -28,10 +28,12 @@ def rules_put_back(app: Flask) -> Iterator[None]:
                 fees.remove_rule(rule.id)
 
 
-def _fee(app: Flask, shop: Shop, amount: int, *, provider: str = "mpesa", currency: str = "KES") -> int:
+def _fee(
+    app: Flask, merchant: MerchantClient, amount: int, *, provider: str = "mpesa", currency: str = "KES"
+) -> int:
     with app.app_context(), reading() as session:
         return fees.payment_fee(
-            session, tenant_id=shop.tenant_id, provider=provider, amount=Money(amount, currency)
+            session, tenant_id=merchant.tenant_id, provider=provider, amount=Money(amount, currency)
         )
 
 
@@ -42,55 +44,62 @@ def _set(app: Flask, match: Match, *, fixed: int = 0, ppm: int = 0) -> uuid.UUID
 
 @pytest.mark.parametrize(("plan", "fee"), [("starter", 0), ("growth", 3500), ("enterprise", 2500)])
 def test_every_installation_starts_with_the_plans_fees(app: Flask, plan, fee: int) -> None:
-    assert _fee(app, make_shop(app, plan=plan), 100_000) == fee
+    assert _fee(app, make_merchant(app, plan=plan), 100_000) == fee
 
 
-def test_half_a_unit_is_rounded_up(app: Flask, shop: Shop) -> None:
-    assert [_fee(app, shop, amount) for amount in (14, 15, 100, 1)] == [0, 1, 4, 0]  # 0.49, 0.525, 3.5, 0.035
+def test_half_a_unit_is_rounded_up(app: Flask, merchant: MerchantClient) -> None:
+    assert [_fee(app, merchant, amount) for amount in (14, 15, 100, 1)] == [
+        0,
+        1,
+        4,
+        0,
+    ]  # 0.49, 0.525, 3.5, 0.035
 
 
-def test_the_most_specific_rule_decides(app: Flask, shop: Shop) -> None:
-    other = make_shop(app)
+def test_the_most_specific_rule_decides(app: Flask, merchant: MerchantClient) -> None:
+    other = make_merchant(app)
     _set(app, Match(provider="mpesa"), ppm=90_000)
-    assert _fee(app, shop, 10_000) == 350  # the plan's is more specific than anybody's, at any provider
+    assert (
+        _fee(app, merchant, 10_000) == 350
+    )  # the plan's rule is more specific than a rule for all tenants, at any provider
     _set(app, Match(plan="growth", provider="mpesa"), ppm=80_000)
-    assert _fee(app, shop, 10_000) == 800
+    assert _fee(app, merchant, 10_000) == 800
     _set(app, Match(plan="growth", provider="mpesa", currency="KES"), ppm=70_000)
-    assert _fee(app, shop, 10_000) == 700
+    assert _fee(app, merchant, 10_000) == 700
     _set(app, Match(plan="growth", currency="KES"), ppm=60_000)
-    assert _fee(app, shop, 10_000) == 700  # the provider goes before the currency
-    assert _fee(app, shop, 10_000, provider="chapa") == 600
+    assert _fee(app, merchant, 10_000) == 700  # the provider goes before the currency
+    assert _fee(app, merchant, 10_000, provider="chapa") == 600
     band = Match(plan="growth", provider="mpesa", currency="KES", from_minor=10_000, below_minor=20_000)
     _set(app, band, fixed=5)
-    assert [_fee(app, shop, amount) for amount in (9_999, 10_000, 19_999, 20_000)] == [700, 5, 5, 1400]
-    _set(app, Match(tenant_id=shop.tenant_id), ppm=10_000)
-    assert _fee(app, shop, 10_000) == 100
+    assert [_fee(app, merchant, amount) for amount in (9_999, 10_000, 19_999, 20_000)] == [700, 5, 5, 1400]
+    _set(app, Match(tenant_id=merchant.tenant_id), ppm=10_000)
+    assert _fee(app, merchant, 10_000) == 100
     assert _fee(app, other, 10_000) == 5
 
 
-def test_a_fee_is_never_more_than_the_amount(app: Flask, shop: Shop) -> None:
-    _set(app, Match(tenant_id=shop.tenant_id, currency="KES"), fixed=3300, ppm=20_000)
-    assert [_fee(app, shop, amount) for amount in (1, 3300, 3400, 100_000)] == [1, 3300, 3368, 5300]
+def test_a_fee_is_never_more_than_the_amount(app: Flask, merchant: MerchantClient) -> None:
+    _set(app, Match(tenant_id=merchant.tenant_id, currency="KES"), fixed=3300, ppm=20_000)
+    assert [_fee(app, merchant, amount) for amount in (1, 3300, 3400, 100_000)] == [1, 3300, 3368, 5300]
 
 
-def test_rules_of_withdrawals_and_methods_are_not_for_payments(app: Flask, shop: Shop) -> None:
-    _set(app, Match(tenant_id=shop.tenant_id, operation="withdrawal"), ppm=500_000)
-    _set(app, Match(tenant_id=shop.tenant_id, method="mpesa"), ppm=500_000)
-    _set(app, Match(tenant_id=make_shop(app).tenant_id), ppm=500_000)
-    assert _fee(app, shop, 10_000) == 350
+def test_rules_of_withdrawals_and_methods_are_not_for_payments(app: Flask, merchant: MerchantClient) -> None:
+    _set(app, Match(tenant_id=merchant.tenant_id, operation="withdrawal"), ppm=500_000)
+    _set(app, Match(tenant_id=merchant.tenant_id, method="mpesa"), ppm=500_000)
+    _set(app, Match(tenant_id=make_merchant(app).tenant_id), ppm=500_000)
+    assert _fee(app, merchant, 10_000) == 350
 
 
-def test_setting_the_same_match_again_replaces_the_rule(app: Flask, shop: Shop) -> None:
-    match = Match(tenant_id=shop.tenant_id, provider="mpesa")
+def test_setting_the_same_match_again_replaces_the_rule(app: Flask, merchant: MerchantClient) -> None:
+    match = Match(tenant_id=merchant.tenant_id, provider="mpesa")
     first, second = _set(app, match, ppm=10_000), _set(app, match, ppm=20_000)
-    assert _fee(app, shop, 10_000) == 200
+    assert _fee(app, merchant, 10_000) == 200
     with app.app_context():
         known = {rule.id for rule in fees.rules()}
         assert second in known and first not in known
         fees.remove_rule(second)
         with pytest.raises(NotFound):
             fees.remove_rule(second)
-    assert _fee(app, shop, 10_000) == 350
+    assert _fee(app, merchant, 10_000) == 350
 
 
 @pytest.mark.parametrize(
@@ -107,18 +116,18 @@ def test_a_rule_that_makes_no_sense_is_refused(app: Flask, match: Match, fixed: 
         _set(app, match, fixed=fixed, ppm=ppm)
 
 
-def test_the_commands(app: Flask, shop: Shop) -> None:
+def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
     run = app.test_cli_runner().invoke
-    words = ["fees", "set", "--tenant", str(shop.tenant_id), "--provider", "mpesa", "--currency", "kes", "--from", "10",
+    words = ["fees", "set", "--tenant", str(merchant.tenant_id), "--provider", "mpesa", "--currency", "kes", "--from", "10",
              "--below", "1000.00", "--fixed", "0.50", "--rate", "1.25"]  # fmt: skip
     made = run(args=words)
     rule_id = re.fullmatch(r"Rule (\S+) is in force\.\n", made.output)
     assert rule_id, made.output
-    assert _fee(app, shop, 10_000) == 50 + 125
+    assert _fee(app, merchant, 10_000) == 50 + 125
     listed = run(args=["fees", "list"]).output
     line = next(line for line in listed.splitlines() if line.startswith(rule_id[1]))
     assert line.endswith(
-        f"payment  tenant={shop.tenant_id} provider=mpesa currency=KES from=10.00 below=1000.00  0.50 + 1.25 %"
+        f"payment  tenant={merchant.tenant_id} provider=mpesa currency=KES from=10.00 below=1000.00  0.50 + 1.25 %"
     )
     assert "plan=growth  3.5 %" in listed
     assert run(args=["fees", "remove", rule_id[1]]).exit_code == 0

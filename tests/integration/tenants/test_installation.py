@@ -11,7 +11,7 @@ from flask import Flask
 from psycopg2.extras import Json
 
 from app import create_app
-from app.cli import make_relay
+from app.cli.relay import make_relay
 from app.config.loader import ConfigError
 from app.services.demo import load as demo_data
 from app.services.demo import purge
@@ -20,10 +20,10 @@ from app.services.operator import installation
 from app.services.operator.installation import UnfitDatabase
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
+from tests.support.concurrency import concurrently
 from tests.support.database import connection, run
 from tests.support.demo import PRODUCTION, command, loaded, new_settings
 from tests.support.factories import make_user
-from tests.support.together import together
 from tests.support.waiting import wait_until
 
 MARKS = "SELECT count(*) FROM outbox WHERE type = 'installation.production_started'"
@@ -90,7 +90,7 @@ def test_after_a_purge_production_is_served(
 
 def test_production_is_marked_once_however_many_processes_start(production_settings: dict[str, str]) -> None:
     apps = [create_app(production_settings) for _ in range(6)]
-    together(len(apps), lambda number: installation.require_fit(apps[number]))
+    concurrently(len(apps), lambda number: installation.require_fit(apps[number]))
     installation.require_fit(apps[0])
     assert _count(production_settings, MARKS) == 1
 

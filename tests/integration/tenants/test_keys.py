@@ -11,9 +11,9 @@ from flask import Flask
 
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
 from app.services.tenants import api_keys, tenants
+from tests.support.concurrency import concurrently
 from tests.support.database import connection, run
-from tests.support.tenants import Shop, make_shop
-from tests.support.together import together
+from tests.support.tenants import MerchantClient, make_merchant
 
 KEY = re.compile(r"mlp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 
@@ -27,23 +27,25 @@ def _opens(app: Flask, key: str) -> bool:
         return True
 
 
-def test_a_key_names_its_tenant_and_only_its_hash_is_stored(app: Flask, shop: Shop, rows) -> None:
-    assert KEY.fullmatch(shop.api_key)
+def test_a_key_names_its_tenant_and_only_its_hash_is_stored(
+    app: Flask, merchant: MerchantClient, rows
+) -> None:
+    assert KEY.fullmatch(merchant.api_key)
     with app.app_context():
-        tenant_id, key_id = api_keys.authenticate(shop.api_key)
-    assert tenant_id == shop.tenant_id
+        tenant_id, key_id = api_keys.authenticate(merchant.api_key)
+    assert tenant_id == merchant.tenant_id
     ((stored,),) = rows("SELECT to_jsonb(k)::text FROM api_keys k WHERE id = :id", id=key_id)
     ((digest, prefix),) = rows("SELECT secret_hash, prefix FROM api_keys WHERE id = :id", id=key_id)
-    assert bytes(digest) == hashlib.sha256(shop.api_key.encode()).digest()
-    assert prefix == shop.api_key[:16] and shop.api_key[17:] not in stored
+    assert bytes(digest) == hashlib.sha256(merchant.api_key.encode()).digest()
+    assert prefix == merchant.api_key[:16] and merchant.api_key[17:] not in stored
 
 
 def test_every_key_is_another(app: Flask) -> None:
-    assert len({make_shop(app).api_key for _ in range(20)}) == 20
+    assert len({make_merchant(app).api_key for _ in range(20)}) == 20
 
 
-def test_keys_that_are_almost_right_open_nothing(app: Flask, shop: Shop) -> None:
-    key = shop.api_key
+def test_almost_correct_keys_are_refused(app: Flask, merchant: MerchantClient) -> None:
+    key = merchant.api_key
     last = "A" if key[-1] != "A" else "B"
     wrong = [
         key[:-1] + last, key[:-1], key + "A", key.upper(), f" {key}", key[:16], key[:17], "", "mlp_", "x" * 5000,
@@ -54,57 +56,61 @@ def test_keys_that_are_almost_right_open_nothing(app: Flask, shop: Shop) -> None
     assert _opens(app, key)
 
 
-def test_a_revoked_key_opens_nothing_and_the_others_go_on(app: Flask, shop: Shop) -> None:
+def test_revoked_key_is_refused_and_others_stay_valid(app: Flask, merchant: MerchantClient) -> None:
     with app.app_context():
-        second = api_keys.add_api_key(shop.tenant_id, "second")
-        api_keys.revoke_api_key(shop.api_key[:16])
-        assert not _opens(app, shop.api_key) and _opens(app, second)
+        second = api_keys.add_api_key(merchant.tenant_id, "second")
+        api_keys.revoke_api_key(merchant.api_key[:16])
+        assert not _opens(app, merchant.api_key) and _opens(app, second)
         with pytest.raises(NotFound):
-            api_keys.revoke_api_key(shop.api_key[:16])
+            api_keys.revoke_api_key(merchant.api_key[:16])
         with pytest.raises(NotFound):
             api_keys.revoke_api_key("mlp_000000000000")
 
 
-def test_a_suspended_tenant_s_keys_open_nothing(app: Flask, shop: Shop, settings: dict[str, str]) -> None:
+def test_keys_of_a_suspended_tenant_are_refused(
+    app: Flask, merchant: MerchantClient, settings: dict[str, str]
+) -> None:
     with connection(settings, as_owner=True) as owner:
-        run(owner, "UPDATE tenants SET is_active = false WHERE id = %s", str(shop.tenant_id))
-        assert not _opens(app, shop.api_key)
-        run(owner, "UPDATE tenants SET is_active = true WHERE id = %s", str(shop.tenant_id))
-        assert _opens(app, shop.api_key)
+        run(owner, "UPDATE tenants SET is_active = false WHERE id = %s", str(merchant.tenant_id))
+        assert not _opens(app, merchant.api_key)
+        run(owner, "UPDATE tenants SET is_active = true WHERE id = %s", str(merchant.tenant_id))
+        assert _opens(app, merchant.api_key)
 
 
-def test_one_of_many_revocations_at_once_counts(app: Flask, shop: Shop, rows) -> None:
+def test_one_of_many_revocations_at_once_counts(app: Flask, merchant: MerchantClient, rows) -> None:
     def revoke(_: int) -> bool:
         with app.app_context():
             try:
-                api_keys.revoke_api_key(shop.api_key[:16])
+                api_keys.revoke_api_key(merchant.api_key[:16])
             except NotFound:
                 return False
             return True
 
-    assert sorted(together(8, revoke)) == [False] * 7 + [True]
+    assert sorted(concurrently(8, revoke)) == [False] * 7 + [True]
     found = rows(
         "SELECT type FROM outbox WHERE object_id = :id AND type = 'api_key.revoked' "
         "UNION ALL SELECT type FROM events WHERE object_id = :id AND type = 'api_key.revoked'",
-        id=str(shop.tenant_id),
+        id=str(merchant.tenant_id),
     )
     assert len(found) == 1
 
 
-def test_the_audit_trail_has_every_step_and_no_key(app: Flask, shop: Shop, publish, rows) -> None:
+def test_the_audit_trail_has_every_step_and_no_key(
+    app: Flask, merchant: MerchantClient, publish, rows
+) -> None:
     with app.app_context():
-        api_keys.revoke_api_key(shop.api_key[:16])
+        api_keys.revoke_api_key(merchant.api_key[:16])
     publish()
     found = rows(
         "SELECT type, is_public, tenant_id, data::text AS data, actor FROM events WHERE object_id = :id ORDER BY seq",
-        id=str(shop.tenant_id),
+        id=str(merchant.tenant_id),
     )
     assert [row.type for row in found] == ["tenant.created", "api_key.created", "api_key.revoked"]
     assert not any(row.is_public for row in found)
-    assert {row.tenant_id for row in found} == {shop.tenant_id} and {row.actor for row in found} == {
+    assert {row.tenant_id for row in found} == {merchant.tenant_id} and {row.actor for row in found} == {
         "operator"
     }
-    assert not any(shop.api_key[17:] in row.data for row in found)
+    assert not any(merchant.api_key[17:] in row.data for row in found)
 
 
 def test_a_name_and_a_tenant_are_needed(app: Flask) -> None:
@@ -113,4 +119,4 @@ def test_a_name_and_a_tenant_are_needed(app: Flask) -> None:
             with pytest.raises(InvalidRequest):
                 tenants.create_tenant(name, "starter")
         with pytest.raises(NotFound):
-            api_keys.add_api_key(uuid.uuid4(), "key of nobody")
+            api_keys.add_api_key(uuid.uuid4(), "key of an unknown tenant")

@@ -1,4 +1,4 @@
-"""A provider that keeps failing is noticed by every process, and forgiven; without Redis nobody is blamed."""
+"""A failing provider is unhealthy in every process until it recovers; without Redis every provider counts as healthy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accounts of tenants and of the house: opened once, apart from each other, never below zero where floored."""
+"""Ledger accounts of tenants and of the platform: opened once, apart from each other, never below zero where floored."""
 
 from __future__ import annotations
 
@@ -17,26 +17,28 @@ from app.ledger.chart import balances, platform_account, tenant_suspense, tenant
 from app.money import Money
 from app.services.wallets.wallets import external_account
 from app.unit_of_work import transaction
+from tests.support.concurrency import concurrently
 from tests.support.database import connection, one
-from tests.support.tenants import Shop, fund_shop, make_shop
-from tests.support.together import together
+from tests.support.tenants import MerchantClient, fund_merchant, make_merchant
 from tests.support.waiting import wait_until
 
 
-def test_a_wallet_is_opened_once_however_many_try(app: Flask, shop: Shop, rows) -> None:
+def test_a_wallet_is_opened_once_however_many_try(app: Flask, merchant: MerchantClient, rows) -> None:
     def open_it(_: int) -> int:
         with app.app_context():
-            return transaction(lambda session: tenant_wallet(session, shop.tenant_id, "KES"))
+            return transaction(lambda session: tenant_wallet(session, merchant.tenant_id, "KES"))
 
-    assert len(set(together(12, open_it))) == 1
+    assert len(set(concurrently(12, open_it))) == 1
     found = rows(
-        "SELECT public_id, kind, currency, floored FROM accounts WHERE tenant_id = :id", id=shop.tenant_id
+        "SELECT public_id, kind, currency, floored FROM accounts WHERE tenant_id = :id", id=merchant.tenant_id
     )
-    assert [tuple(row) for row in found] == [(f"tenant:{shop.tenant_id}:KES", "tenant_wallet", "KES", True)]
+    assert [tuple(row) for row in found] == [
+        (f"tenant:{merchant.tenant_id}:KES", "tenant_wallet", "KES", True)
+    ]
 
 
 def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
-    app: Flask, shop: Shop, settings: dict[str, str]
+    app: Flask, merchant: MerchantClient, settings: dict[str, str]
 ) -> None:
     """The second waits for the first to commit, and its own transaction survives the collision."""
 
@@ -44,7 +46,7 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
         with app.app_context():
             return transaction(
                 lambda session: (
-                    tenant_wallet(session, shop.tenant_id, "KES"),
+                    tenant_wallet(session, merchant.tenant_id, "KES"),
                     session.scalar(text("SELECT 42")),
                 )
             )
@@ -57,20 +59,20 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
         app.app_context(), Session(db.engine) as first, ThreadPoolExecutor(1) as pool,
         connection(settings, as_owner=True) as watcher,
     ):  # fmt: skip
-        opened = tenant_wallet(first, shop.tenant_id, "KES")
+        opened = tenant_wallet(first, merchant.tenant_id, "KES")
         second = pool.submit(open_it)
         wait_until(lambda: one(watcher, waiting) == 1, "the second to wait", timeout_s=8)
         first.commit()
         assert second.result(timeout=30) == (opened, 42)
 
 
-def test_accounts_of_the_house_have_speaking_names(app: Flask, shop: Shop, rows) -> None:
+def test_platform_accounts_have_readable_names(app: Flask, merchant: MerchantClient, rows) -> None:
     def work(session) -> dict[int, str]:
         return {
             platform_account(session, "clearing", "mpesa", "KES"): "clearing:mpesa:KES",
             platform_account(session, "fees", "", "KES"): "fees:KES",
             platform_account(session, "suspense", "", "KES"): "suspense:KES",
-            tenant_suspense(session, shop.tenant_id, "KES"): f"suspense:{shop.tenant_id}:KES",
+            tenant_suspense(session, merchant.tenant_id, "KES"): f"suspense:{merchant.tenant_id}:KES",
             external_account(session, "KES"): "external:KES",
         }
 
@@ -84,24 +86,24 @@ def test_accounts_of_the_house_have_speaking_names(app: Flask, shop: Shop, rows)
     assert {row.id: row.public_id for row in found} == expected and len(expected) == 5
     assert {row.kind for row in found} == {"clearing", "fees", "suspense", "external"}
     assert not any(row.floored for row in found)
-    assert [row.public_id for row in found if row.tenant_id] == [f"suspense:{shop.tenant_id}:KES"]
+    assert [row.public_id for row in found if row.tenant_id] == [f"suspense:{merchant.tenant_id}:KES"]
 
 
-def test_balances_are_the_tenant_s_own_by_currency(app: Flask, shop: Shop) -> None:
-    other = make_shop(app)
-    fund_shop(app, shop, 5000, currency="USD")
-    fund_shop(app, shop, 700, currency="KES")
-    fund_shop(app, other, 99, currency="KES")
+def test_balances_are_the_tenant_s_own_by_currency(app: Flask, merchant: MerchantClient) -> None:
+    other = make_merchant(app)
+    fund_merchant(app, merchant, 5000, currency="USD")
+    fund_merchant(app, merchant, 700, currency="KES")
+    fund_merchant(app, other, 99, currency="KES")
     with app.app_context():
         refund_id = uuid.uuid4()
 
         def work(session) -> None:
-            tenant_suspense(session, shop.tenant_id, "KES")
-            wallet = tenant_wallet(session, shop.tenant_id, "USD")
+            tenant_suspense(session, merchant.tenant_id, "KES")
+            wallet = tenant_wallet(session, merchant.tenant_id, "USD")
             ledger.hold(session, refund_id, account_id=wallet, amount=1500, now=clock.now())
 
         transaction(work)
-        found = balances(shop.tenant_id)
+        found = balances(merchant.tenant_id)
         assert [(item.balance, item.held, item.available) for item in found] == [
             (Money(700, "KES"), Money(0, "KES"), Money(700, "KES")),
             (Money(5000, "USD"), Money(1500, "USD"), Money(3500, "USD")),
@@ -109,11 +111,11 @@ def test_balances_are_the_tenant_s_own_by_currency(app: Flask, shop: Shop) -> No
         assert balances(uuid.uuid4()) == []
 
 
-def test_a_tenant_s_wallet_never_goes_below_zero(app: Flask, shop: Shop) -> None:
-    fund_shop(app, shop, 100)
+def test_a_tenant_s_wallet_never_goes_below_zero(app: Flask, merchant: MerchantClient) -> None:
+    fund_merchant(app, merchant, 100)
 
     def take(session) -> None:
-        wallet = tenant_wallet(session, shop.tenant_id, "KES")
+        wallet = tenant_wallet(session, merchant.tenant_id, "KES")
         amounts = {wallet: -101, platform_account(session, "fees", "", "KES"): 101}
         ledger.post(session, "test", ref_id=ids.uuid7(), now=clock.now(), currency="KES", amounts=amounts)
 

@@ -1,4 +1,4 @@
-"""Wallets: opening, reading, history, and that a stranger's wallet does not exist for you."""
+"""Wallets: opening, reading, history, and that another user's wallet is not found."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from app import ids
 from app.services.wallets import wallets
+from tests.support.concurrency import concurrently
 from tests.support.factories import make_user, make_wallet
-from tests.support.together import together
 
 ACCOUNTS = "/api/v1/accounts"
 
@@ -82,7 +82,7 @@ def test_open_wallet_refuses(app: Flask, client: FlaskClient, body: dict[str, ob
 def test_one_key_opens_one_wallet(app: Flask, client: FlaskClient) -> None:
     user = make_user(app)
     headers = user.headers | {"Idempotency-Key": "open"}
-    answers = together(
+    answers = concurrently(
         6, lambda _: app.test_client().post(f"{ACCOUNTS}/wallets", json={"currency": "USD"}, headers=headers)
     )
     assert {answer.status_code for answer in answers} == {201}
@@ -98,7 +98,7 @@ def test_the_most_wallets_holds_when_opened_at_once(app: Flask, client: FlaskCli
     user = make_user(app)
     for _ in range(wallets.MAX_WALLETS - 1):
         make_wallet(app, user)
-    answers = together(
+    answers = concurrently(
         5,
         lambda _: app.test_client().post(
             f"{ACCOUNTS}/wallets", json={"currency": "USD"}, headers=user.headers
@@ -127,14 +127,14 @@ def test_a_list_shows_only_ones_own_oldest_first(app: Flask, client: FlaskClient
 @pytest.mark.parametrize(
     "which", ["foreign", "unknown", "external:USD", "acc_%00", "acc_%27--", "acc_" + "9" * 300]
 )
-def test_a_foreign_wallet_is_an_unknown_one(
+def test_another_users_wallet_is_not_found(
     app: Flask, client: FlaskClient, method: str, path: str, body: dict[str, object] | None, which: str
 ) -> None:
     """Broken by: finding a wallet by its id alone."""
-    owner, stranger = make_user(app), make_user(app)
+    owner, other_user = make_user(app), make_user(app)
     wallet = make_wallet(app, owner, balance="10.00")
     wanted = {"foreign": wallet, "unknown": ids.wallet()}.get(which, which)
-    answer = client.open(f"{ACCOUNTS}/{wanted}{path}", method=method, json=body, headers=stranger.headers)
+    answer = client.open(f"{ACCOUNTS}/{wanted}{path}", method=method, json=body, headers=other_user.headers)
     assert answer.status_code == 404
     assert answer.json == {
         "status": "error", "error": {"code": "ACCOUNT_NOT_FOUND", "message": "Account not found."}
@@ -264,7 +264,7 @@ def test_a_balance_is_always_the_sum_of_the_history_beside_it(app: Flask, client
             if len(page["recent_transactions"]) < wallets.RECENT
         ]
 
-    for pairs in together(4, act):
+    for pairs in concurrently(4, act):
         assert all(balance == total for balance, total in pairs)
 
 

@@ -18,17 +18,17 @@ from werkzeug.test import TestResponse
 from app import clock
 from app.models import User
 from app.unit_of_work import transaction
-from tests.support.factories import PASSWORD, Person, make_user
-from tests.support.together import together
+from tests.support.concurrency import concurrently
+from tests.support.factories import PASSWORD, SignedInUser, make_user
 
 Rows = Callable[..., list[Any]]
 
 
-def person(**changes: object) -> dict[str, object]:
-    """A registration of somebody new."""
+def registration(**changes: object) -> dict[str, object]:
+    """A registration of a new user."""
     return {
         "email": f"new-{secrets.token_hex(6)}@example.com", "password": PASSWORD,
-        "first_name": "New", "last_name": "Person",
+        "first_name": "New", "last_name": "User",
     } | changes  # fmt: skip
 
 
@@ -41,14 +41,14 @@ def bearer(token: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("prefix", ["/api/v1", "/v1"])
-def test_register_answers_both_contracts_at_once(client: FlaskClient, prefix: str) -> None:
-    body = person(phone="+254 712-345678")
+def test_register_answers_both_documents_formats(client: FlaskClient, prefix: str) -> None:
+    body = registration(phone="+254 712-345678")
     answer = client.post(f"{prefix}/auth/register", json=body)
     got = answer.json
     assert answer.status_code == 201
     assert got["user_id"].startswith("usr_")
     assert got["user"] == {
-        "id": got["user_id"], "email": body["email"], "first_name": "New", "last_name": "Person",
+        "id": got["user_id"], "email": body["email"], "first_name": "New", "last_name": "User",
         "phone": "+254 712-345678", "kyc_tier": "tier_0", "created_at": got["user"]["created_at"],
     }  # fmt: skip
     assert got["token"] == got["access_token"] != got["refresh_token"]
@@ -63,7 +63,7 @@ def test_register_answers_both_contracts_at_once(client: FlaskClient, prefix: st
 
 
 def test_login_finds_the_user_however_the_address_is_written(client: FlaskClient) -> None:
-    body = person(email=f"  MiXed-{secrets.token_hex(6)}@Example.COM ")
+    body = registration(email=f"  MiXed-{secrets.token_hex(6)}@Example.COM ")
     registered = client.post("/api/v1/auth/register", json=body).json
     assert registered["user"]["email"] == str(body["email"]).strip().lower()
     answer = client.post("/v1/auth/login", json={"email": str(body["email"]).upper(), "password": PASSWORD})
@@ -73,7 +73,7 @@ def test_login_finds_the_user_however_the_address_is_written(client: FlaskClient
 
 
 def test_known_address_is_refused(client: FlaskClient) -> None:
-    body = person()
+    body = registration()
     assert client.post("/api/v1/auth/register", json=body).status_code == 201
     again = client.post("/api/v1/auth/register", json=body | {"email": str(body["email"]).upper()})
     assert code_of(again) == (409, "EMAIL_EXISTS")
@@ -81,8 +81,8 @@ def test_known_address_is_refused(client: FlaskClient) -> None:
 
 def test_registering_at_once_makes_one_user(app: Flask, rows: Rows) -> None:
     """Broken by: looking the address up first and inserting without the unique key's word."""
-    body = person()
-    answers = together(12, lambda _: app.test_client().post("/api/v1/auth/register", json=body))
+    body = registration()
+    answers = concurrently(12, lambda _: app.test_client().post("/api/v1/auth/register", json=body))
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 11
     assert rows("SELECT count(*) FROM users WHERE email = :email", email=body["email"]) == [(1,)]
     winner = next(answer.json for answer in answers if answer.status_code == 201)
@@ -114,7 +114,7 @@ def test_registering_at_once_makes_one_user(app: Flask, rows: Rows) -> None:
     ],
 )
 def test_register_refuses(client: FlaskClient, changes: dict[str, object], code: str, field: str) -> None:
-    answer = client.post("/api/v1/auth/register", json=person(**changes))
+    answer = client.post("/api/v1/auth/register", json=registration(**changes))
     assert code_of(answer) == (400, code)
     assert answer.json["error"]["field"] == field
 
@@ -147,7 +147,7 @@ def test_login_makes_an_outdated_hash_anew(app: Flask, client: FlaskClient, rows
     outdated = PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
     with app.app_context():
         transaction(lambda session: setattr(session.get(User, user.user_id), "password_hash", outdated))
-    answers = together(
+    answers = concurrently(
         4,
         lambda _: app.test_client().post("/v1/auth/login", json={"email": user.email, "password": PASSWORD}),
     )
@@ -156,9 +156,9 @@ def test_login_makes_an_outdated_hash_anew(app: Flask, client: FlaskClient, rows
     assert now_stored.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
 
 
-def test_no_password_is_stored_or_told(client: FlaskClient, rows: Rows) -> None:
+def test_passwords_are_never_stored_or_returned(client: FlaskClient, rows: Rows) -> None:
     secret = f"Very-Secret-{secrets.token_hex(8)}"
-    answer = client.post("/api/v1/auth/register", json=person(password=secret))
+    answer = client.post("/api/v1/auth/register", json=registration(password=secret))
     assert answer.status_code == 201
     assert secret not in answer.text
     assert "argon2" not in answer.text
@@ -206,7 +206,7 @@ def test_a_refresh_token_used_twice_ends_the_session(app: Flask, client: FlaskCl
 
 def test_a_refresh_token_used_many_times_at_once_works_at_most_once(app: Flask) -> None:
     user = make_user(app)
-    answers = together(
+    answers = concurrently(
         10,
         lambda _: app.test_client().post("/v1/auth/refresh", headers=bearer(user.refresh_token)).status_code,
     )
@@ -270,7 +270,7 @@ def test_a_refreshed_session_lives_on_and_an_idle_one_ends(app: Flask, client: F
     assert client.post("/v1/auth/refresh", headers=bearer(pair["refresh_token"])).status_code == 200
 
 
-def test_a_forged_token_is_nobodys(app: Flask, client: FlaskClient) -> None:
+def test_forged_token_is_refused(app: Flask, client: FlaskClient) -> None:
     user, victim = make_user(app), make_user(app)
     header, payload, signature = user.access_token.split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
@@ -315,7 +315,7 @@ def test_sign_ins_are_recorded_with_actor_and_address_but_not_for_the_public(
     assert all(set(row.data) == {"session"} for row in recorded)
 
 
-def disable(app: Flask, user: Person) -> None:
+def disable(app: Flask, user: SignedInUser) -> None:
     with app.app_context():
         transaction(lambda session: setattr(session.get(User, user.user_id), "is_active", False))
 

@@ -1,4 +1,4 @@
-"""Deposits and withdrawals: booked once, never more than there is, and only for whom they are allowed."""
+"""Deposits and withdrawals: posted once, never more than there is, and only for whom they are allowed."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from werkzeug.test import TestResponse
 from app import clock, create_app, ids, ledger
 from app.services.wallets import wallets as wallet_wallets
 from app.unit_of_work import reading, transaction
-from tests.support.factories import Person, balance_of, make_user, make_wallet
-from tests.support.together import together
+from tests.support.concurrency import concurrently
+from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
 
 Rows = Callable[..., list[Any]]
 
@@ -25,14 +25,18 @@ def code_of(answer: TestResponse) -> tuple[int, str]:
     return answer.status_code, answer.json["error"]["code"]
 
 
-def deposit(client: FlaskClient, user: Person, wallet: str, amount: object, **more: Any) -> TestResponse:
+def deposit(
+    client: FlaskClient, user: SignedInUser, wallet: str, amount: object, **more: Any
+) -> TestResponse:
     key = more.pop("key", None)
     headers = user.headers | ({"Idempotency-Key": key} if key else {})
     body = {"amount": amount, "source": "bank_transfer"} | more
     return _post(client, f"/api/v1/accounts/{wallet}/deposit", body, headers)
 
 
-def withdraw(client: FlaskClient, user: Person, wallet: str, amount: object, **more: Any) -> TestResponse:
+def withdraw(
+    client: FlaskClient, user: SignedInUser, wallet: str, amount: object, **more: Any
+) -> TestResponse:
     key = more.pop("key", None)
     headers = user.headers | ({"Idempotency-Key": key} if key else {})
     body = {"amount": amount, "destination": "KE00 1234"} | more
@@ -51,7 +55,7 @@ def the_ledger_stays_clean(app: Flask) -> Any:
         assert ledger.check(session) == []
 
 
-def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) -> None:
+def test_deposit_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) -> None:
     user = make_user(app, tier=0)
     wallet = make_wallet(app, user)
     answer = deposit(client, user, wallet, "500.00", reference="ref-1", description="Salary")
@@ -66,11 +70,11 @@ def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) 
         "SELECT kind, amount, counterparty, description FROM cash_movements WHERE entry_id = :e", e=entry
     )
     assert movement == ("deposit", 50_000, "bank_transfer", "Salary")
-    booked = rows(
+    recorded = rows(
         "SELECT a.kind, p.amount FROM postings p JOIN accounts a ON a.id = p.account_id "
         "WHERE entry_id = :e ORDER BY amount", e=entry,
     )  # fmt: skip
-    assert booked == [("external", -50_000), ("wallet", 50_000)]
+    assert recorded == [("external", -50_000), ("wallet", 50_000)]
     [event] = rows(
         "SELECT type, actor, address, data FROM outbox WHERE object_id = :id", id=receipt["transaction_id"]
     )
@@ -80,7 +84,7 @@ def test_deposit_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) 
     }  # fmt: skip
 
 
-def test_withdrawal_answers_and_books(app: Flask, client: FlaskClient, rows: Rows) -> None:
+def test_withdrawal_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) -> None:
     user = make_user(app, tier=1)
     wallet = make_wallet(app, user, balance="500.00")
     receipt = withdraw(client, user, wallet, 120.5).json
@@ -177,7 +181,7 @@ def test_one_key_moves_money_once(app: Flask, client: FlaskClient, move: Callabl
     """Broken by: acting outside the claim's transaction."""
     user = make_user(app)
     wallet = make_wallet(app, user, balance="100.00")
-    answers = together(20, lambda _: move(app.test_client(), user, wallet, "10.00", key="one"))
+    answers = concurrently(20, lambda _: move(app.test_client(), user, wallet, "10.00", key="one"))
     assert Counter(answer.status_code for answer in answers) == {200: 20}
     assert len({answer.text for answer in answers}) == 1
     assert sum(answer.headers.get("Idempotent-Replayed") == "true" for answer in answers) == 19
@@ -216,18 +220,18 @@ def test_withdrawals_at_once_never_take_more_than_there_is(app: Flask, client: F
     """Broken by: comparing with a balance that was read before the row was locked."""
     user = make_user(app)
     wallet = make_wallet(app, user, balance="100.00")
-    answers = together(30, lambda _: withdraw(app.test_client(), user, wallet, "30.00"))
+    answers = concurrently(30, lambda _: withdraw(app.test_client(), user, wallet, "30.00"))
     assert Counter(answer.status_code for answer in answers) == {200: 3, 400: 27}
     assert balance_of(app, user, wallet) == "10.00"
 
 
 def test_the_first_movements_of_a_currency_at_once(app: Flask, rows: Rows) -> None:
-    """Broken by: opening the house's account without expecting a rival."""
+    """Broken by: opening the platform's account without expecting a concurrent request."""
     currency = "RWF"
     assert rows("SELECT 1 FROM accounts WHERE public_id = :id", id=f"external:{currency}") == []
     users = [make_user(app) for _ in range(10)]
     wallets = [make_wallet(app, user, currency=currency) for user in users]
-    answers = together(10, lambda number: deposit(app.test_client(), users[number], wallets[number], 7))
+    answers = concurrently(10, lambda number: deposit(app.test_client(), users[number], wallets[number], 7))
     assert [answer.status_code for answer in answers] == [200] * 10
     assert len(rows("SELECT 1 FROM accounts WHERE public_id = :id", id=f"external:{currency}")) == 1
 
@@ -256,7 +260,7 @@ def test_single_maximum_of_withdrawals(
     assert withdraw(client, user, wallet, most).status_code == 200
 
 
-def test_a_wallet_has_a_most(app: Flask, client: FlaskClient) -> None:
+def test_wallet_has_a_maximum_balance(app: Flask, client: FlaskClient) -> None:
     """Without one, a few thousand deposits would lift a sum out of the database's integers."""
     user = make_user(app)
     wallet = make_wallet(app, user)
@@ -282,7 +286,7 @@ def test_held_money_is_not_available(app: Flask, client: FlaskClient, rows: Rows
     assert (receipt["new_balance"], receipt["available_balance"]) == ("60.00", "0.00")
 
 
-def test_a_frozen_wallet_gives_nothing_and_takes_everything(
+def test_frozen_wallet_accepts_deposits_and_refuses_withdrawals(
     app: Flask, client: FlaskClient, rows: Rows
 ) -> None:
     user = make_user(app)
@@ -301,7 +305,7 @@ def test_a_frozen_wallet_gives_nothing_and_takes_everything(
 
 
 @pytest.mark.parametrize("move", [deposit, withdraw])
-def test_no_money_from_nowhere_in_production(
+def test_direct_funding_is_off_in_production(
     app: Flask, settings: dict[str, str], move: Callable[..., TestResponse]
 ) -> None:
     user = make_user(app)
@@ -311,9 +315,9 @@ def test_no_money_from_nowhere_in_production(
     assert balance_of(app, user, wallet) == "10.00"
 
 
-def test_production_has_no_direct_funding_unless_told(settings: dict[str, str]) -> None:
-    told = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
-    names = {name: value for name, value in settings.items() if name not in told}
+def test_production_needs_a_setting_for_direct_funding(settings: dict[str, str]) -> None:
+    documented = ("DIRECT_FUNDING", "KYC_AUTO_VERIFY_S")
+    names = {name: value for name, value in settings.items() if name not in documented}
     strict = create_app(names | {"GATEWAY_ENV": "production", "REALTIME": "external"})
     assert strict.config["DIRECT_FUNDING"] is False
     assert strict.config["KYC_AUTO_VERIFY_S"] is None

@@ -15,14 +15,16 @@ from flask.testing import FlaskClient
 from app import clock, create_app
 from app.errors import InvalidRequest, NotFound
 from app.services.kyc import verification as kyc
+from tests.support.concurrency import concurrently
 from tests.support.factories import make_user
 from tests.support.kyc import PDF, code_of, details, status_of, submit, upload
-from tests.support.together import together
 
 Rows = Callable[..., list[Any]]
 
 
-def test_the_whole_way(app: Flask, client: FlaskClient, rows: Rows, run_due_jobs: Callable[[], int]) -> None:
+def test_submission_upload_and_verification(
+    app: Flask, client: FlaskClient, rows: Rows, run_due_jobs: Callable[[], int]
+) -> None:
     user = make_user(app, tier=0)
     assert status_of(client, user) == {
         "status": "not_started", "request_id": None, "submitted_at": None, "verified_at": None,
@@ -144,7 +146,7 @@ def test_an_operator_rejects_and_the_user_tries_again(app: Flask, client: FlaskC
     )
 
 
-def test_an_operator_may_not_mistake_the_request(app: Flask) -> None:
+def test_operator_must_name_the_right_request(app: Flask) -> None:
     with app.app_context():
         for name in ("kyc_req_" + "0" * 32, "kyc_req_1", "usr_" + "0" * 32, ""):
             with pytest.raises(NotFound):
@@ -176,7 +178,7 @@ def test_one_request_at_a_time(app: Flask, client: FlaskClient, until: str) -> N
 def test_submitting_at_once_makes_one_request(app: Flask, rows: Rows) -> None:
     """Broken by: looking for an open request without locking the user."""
     user = make_user(app, tier=0)
-    answers = together(10, lambda _: submit(app.test_client(), user).status_code)
+    answers = concurrently(10, lambda _: submit(app.test_client(), user).status_code)
     assert Counter(answers) == {201: 1, 400: 9}
     assert rows("SELECT count(*) FROM kyc_requests WHERE user_id = :id", id=user.user_id) == [(1,)]
 
@@ -217,16 +219,16 @@ def test_optional_details_may_be_left_out(app: Flask, client: FlaskClient) -> No
     assert answer.status_code == 201
 
 
-def test_a_stranger_sees_and_touches_only_their_own(app: Flask, client: FlaskClient) -> None:
-    user, stranger = make_user(app, tier=0), make_user(app, tier=0)
+def test_user_sees_and_changes_only_their_own_request(app: Flask, client: FlaskClient) -> None:
+    user, other_user = make_user(app, tier=0), make_user(app, tier=0)
     submit(client, user)
-    assert status_of(client, stranger)["status"] == "not_started"
-    assert code_of(upload(client, stranger)) == (400, "INVALID_REQUEST")
+    assert status_of(client, other_user)["status"] == "not_started"
+    assert code_of(upload(client, other_user)) == (400, "INVALID_REQUEST")
     assert status_of(client, user)["status"] == "pending"
 
 
 @pytest.mark.parametrize(("method", "path"), [("POST", "submit"), ("POST", "documents"), ("GET", "status")])
-def test_nobody_without_a_token(client: FlaskClient, method: str, path: str) -> None:
+def test_kyc_routes_need_a_token(client: FlaskClient, method: str, path: str) -> None:
     answer = client.open(f"/api/v1/kyc/{path}", method=method, json={} if method == "POST" else None)
     assert code_of(answer) == (401, "TOKEN_MISSING")
 

@@ -1,4 +1,4 @@
-"""Identity documents: which are taken, how they are kept, and that nobody gets them back."""
+"""Identity documents: which are taken, how they are kept, and that they are never served."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from app import clock, ids
 from app.crypto import CannotOpen, sealer
 from app.services.kyc import files as kyc_files
 from app.services.kyc import verification as kyc
+from tests.support.concurrency import concurrently
 from tests.support.factories import make_user
 from tests.support.kyc import JPG, PDF, PNG, code_of, status_of, stored, submit, upload, upload_bytes
-from tests.support.together import together
 
 Rows = Callable[..., list[Any]]
 
@@ -58,7 +58,7 @@ def test_other_content_is_refused_whatever_its_name(app: Flask, client: FlaskCli
 
 
 @pytest.mark.parametrize(("extra", "status"), [(0, 201), (1, 413), (200_000, 413)])
-def test_a_document_has_a_most(app: Flask, client: FlaskClient, extra: int, status: int) -> None:
+def test_document_has_a_maximum_size(app: Flask, client: FlaskClient, extra: int, status: int) -> None:
     user = make_user(app, tier=0)
     submit(client, user)
     size = app.config["MAX_DOCUMENT_BYTES"] + extra
@@ -124,7 +124,7 @@ def test_documents_at_once_are_counted_and_schedule_one_job(
     user = make_user(app, tier=0)
     request_id = submit(client, user).json["request_id"]
     before = stored(app)
-    answers = together(kyc.MAX_DOCUMENTS + 4, lambda _: upload(app.test_client(), user).status_code)
+    answers = concurrently(kyc.MAX_DOCUMENTS + 4, lambda _: upload(app.test_client(), user).status_code)
     assert Counter(answers) == {201: kyc.MAX_DOCUMENTS, 400: 4}
     row_id = ids.parse(ids.KYC_REQUEST, request_id)
     assert rows("SELECT count(*) FROM kyc_documents WHERE request_id = :id", id=row_id) == [
@@ -173,7 +173,7 @@ def test_what_is_stored_is_encrypted_and_private(app: Flask, client: FlaskClient
             kyc_files.read(file.name, document_id=row_id)
 
 
-def test_a_document_is_served_to_nobody(app: Flask, client: FlaskClient) -> None:
+def test_documents_are_never_served(app: Flask, client: FlaskClient) -> None:
     user = make_user(app, tier=0)
     submit(client, user)
     document_id = upload(client, user).json["document_id"]

@@ -11,17 +11,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import ids
-from tests.support.factories import Person, balance_of, make_user, make_wallet
-from tests.support.paying import outcome, pay
+from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
+from tests.support.wallet_payments import outcome, pay
 
 
 @dataclass(frozen=True)
 class Pair:
     """A sender with 1,000.00 USD in `source`, and a recipient with an empty wallet."""
 
-    sender: Person
+    sender: SignedInUser
     source: str
-    recipient: Person
+    recipient: SignedInUser
     wallet: str
 
 
@@ -38,13 +38,13 @@ def test_a_payment_answers_as_documented_and_moves_the_money(
         client, pair.sender, pair.source, pair.recipient.email, 100.0, currency="USD",
         description="Dinner payment", metadata={"occasion": "birthday_dinner", "participants": 4},
     )  # fmt: skip
-    told = answer.json
+    body = answer.json
     assert answer.status_code == 201
-    assert told["payment_id"].startswith("pmt_")
-    assert told["id"] == told["payment_id"]
-    assert (told["status"], told["amount"], told["currency"]) == ("pending", "100.00", "USD")
-    assert told["data"] == {name: value for name, value in told.items() if name != "data"}
-    assert told["created_at"].endswith("Z")
+    assert body["payment_id"].startswith("pmt_")
+    assert body["id"] == body["payment_id"]
+    assert (body["status"], body["amount"], body["currency"]) == ("pending", "100.00", "USD")
+    assert body["data"] == {name: value for name, value in body.items() if name != "data"}
+    assert body["created_at"].endswith("Z")
     assert balance_of(app, pair.sender, pair.source) == "900.00"
     assert balance_of(app, pair.recipient, pair.wallet) == "100.00"
 
@@ -65,12 +65,12 @@ def test_a_payment_is_completed_when_it_is_published(
     assert after == client.get(path, headers=pair.recipient.headers).json
 
 
-def test_the_description_and_metadata_come_back(client: FlaskClient, pair: Pair) -> None:
+def test_description_and_metadata_are_returned(client: FlaskClient, pair: Pair) -> None:
     metadata = {"n": 12345678901234567, "x": 0.1, "deep": [{"a": None, "b": True}], "ключ": "значение"}
     body = {"description": "Ужин 🍲", "metadata": metadata}
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1, **body).json["payment_id"]
-    told = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
-    assert (told["description"], told["metadata"]) == ("Ужин 🍲", metadata)
+    body = client.get(f"/api/v1/payments/{payment_id}", headers=pair.sender.headers).json
+    assert (body["description"], body["metadata"]) == ("Ужин 🍲", metadata)
 
 
 @pytest.mark.parametrize("amount", [100, 100.0, "100", "100.00", "100.000"])
@@ -142,35 +142,35 @@ def test_another_currency_than_the_wallets_is_a_mismatch(client: FlaskClient, pa
 def test_an_address_means_a_wallet_in_the_currency(
     app: Flask, client: FlaskClient, pair: Pair, wallets: list[str], expected: tuple[int, str]
 ) -> None:
-    person = make_user(app)
+    user = make_user(app)
     for currency in wallets:
-        make_wallet(app, person, currency=currency)
-    assert outcome(pay(client, pair.sender, pair.source, person.email, 1)) == expected
+        make_wallet(app, user, currency=currency)
+    assert outcome(pay(client, pair.sender, pair.source, user.email, 1)) == expected
 
 
 def test_an_address_means_the_oldest_wallet_that_is_not_frozen(
     app: Flask, client: FlaskClient, pair: Pair
 ) -> None:
-    person = make_user(app)
-    make_wallet(app, person, is_frozen=True)
-    oldest, newer = make_wallet(app, person), make_wallet(app, person)
-    pay(client, pair.sender, pair.source, person.email.upper(), 5)
-    assert (balance_of(app, person, oldest), balance_of(app, person, newer)) == ("5.00", "0.00")
+    user = make_user(app)
+    make_wallet(app, user, is_frozen=True)
+    oldest, newer = make_wallet(app, user), make_wallet(app, user)
+    pay(client, pair.sender, pair.source, user.email.upper(), 5)
+    assert (balance_of(app, user, oldest), balance_of(app, user, newer)) == ("5.00", "0.00")
 
 
 def test_an_address_may_begin_as_a_wallet_id_does(app: Flask, client: FlaskClient, pair: Pair) -> None:
     """Breaks when everything that starts with acc_ is looked up as a wallet."""
-    person = make_user(app, email=f"acc_{ids.opaque().hex}@example.com")
-    wallet = make_wallet(app, person)
-    assert outcome(pay(client, pair.sender, pair.source, person.email, 5)) == (201, "pending")
-    assert balance_of(app, person, wallet) == "5.00"
+    user = make_user(app, email=f"acc_{ids.opaque().hex}@example.com")
+    wallet = make_wallet(app, user)
+    assert outcome(pay(client, pair.sender, pair.source, user.email, 5)) == (201, "pending")
+    assert balance_of(app, user, wallet) == "5.00"
 
 
 @pytest.mark.parametrize(
     "destination",
     ["nobody@example.com", "acc_0123456789abcdef01234567", "acc_", "external:USD", "%", "acc_%", "' OR 1=1 --", "bob"],
 )  # fmt: skip
-def test_nobody_is_there(client: FlaskClient, pair: Pair, destination: str) -> None:
+def test_unknown_recipient_is_refused(client: FlaskClient, pair: Pair, destination: str) -> None:
     answer = pay(client, pair.sender, pair.source, destination, 1)
     assert outcome(answer) == (404, "RECIPIENT_NOT_FOUND")
 
@@ -201,7 +201,7 @@ def test_an_unknown_source(client: FlaskClient, pair: Pair, source: str) -> None
         assert outcome(answer) == (404, "ACCOUNT_NOT_FOUND")
 
 
-def test_a_strangers_wallet_is_as_unknown_as_none(client: FlaskClient, pair: Pair) -> None:
+def test_another_users_wallet_as_source_is_not_found(client: FlaskClient, pair: Pair) -> None:
     """Breaks when the source is looked up without its owner."""
     for more in ({}, {"currency": "USD"}):
         foreign = pay(client, pair.recipient, pair.source, pair.wallet, 1, **more)
@@ -211,15 +211,15 @@ def test_a_strangers_wallet_is_as_unknown_as_none(client: FlaskClient, pair: Pai
 
 
 def test_a_payment_is_seen_by_its_two_sides_only(client: FlaskClient, app: Flask, pair: Pair) -> None:
-    """A stranger's answer is that of a payment that never was."""
+    """Another user's payment is answered like an unknown one."""
     payment_id = pay(client, pair.sender, pair.source, pair.wallet, 1).json["payment_id"]
-    stranger = make_user(app).headers
-    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=stranger)
-    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=stranger)
+    other_user = make_user(app).headers
+    foreign = client.get(f"/api/v1/payments/{payment_id}", headers=other_user)
+    unknown = client.get(f"/api/v1/payments/{ids.public(ids.PAYMENT, ids.uuid7())}", headers=other_user)
     assert (foreign.status_code, foreign.json) == (unknown.status_code, unknown.json)
     assert outcome(foreign) == (404, "PAYMENT_NOT_FOUND")
-    for person in (pair.sender, pair.recipient):
-        assert client.get(f"/api/v1/payments/{payment_id}", headers=person.headers).status_code == 200
+    for user in (pair.sender, pair.recipient):
+        assert client.get(f"/api/v1/payments/{payment_id}", headers=user.headers).status_code == 200
 
 
 def test_a_refusal_creates_nothing(client: FlaskClient, pair: Pair, rows: Callable[..., list[Any]]) -> None:
@@ -233,7 +233,7 @@ def test_a_refusal_creates_nothing(client: FlaskClient, pair: Pair, rows: Callab
     assert rows("SELECT (SELECT count(*) FROM wallet_payments), (SELECT count(*) FROM outbox)") == before
 
 
-def test_what_a_session_that_ended_may_not(client: FlaskClient, app: Flask, pair: Pair) -> None:
+def test_ended_session_cannot_pay(client: FlaskClient, app: Flask, pair: Pair) -> None:
     """The paying statement itself looks at the session. Breaks when only the token is read."""
     client.post("/api/v1/auth/logout", headers=pair.sender.headers)
     assert outcome(pay(client, pair.sender, pair.source, pair.wallet, 1)) == (401, "TOKEN_INVALID")
@@ -244,12 +244,12 @@ def test_what_a_session_that_ended_may_not(client: FlaskClient, app: Flask, pair
 def test_the_list_has_both_sides_newest_first(client: FlaskClient, app: Flask, pair: Pair) -> None:
     sent = [pay(client, pair.sender, pair.source, pair.wallet, n).json["payment_id"] for n in (1, 2, 3)]
     back = pay(client, pair.recipient, pair.wallet, pair.source, 1).json["payment_id"]
-    for person in (pair.sender, pair.recipient):
-        told = client.get("/api/v1/payments?per_page=2", headers=person.headers).json
-        assert told["success"] is True
-        assert [item["payment_id"] for item in told["data"]["items"]] == [back, sent[2]]
-        assert told["data"]["pagination"]["total"] == 4
-        rest = client.get("/api/v1/payments?limit=2&offset=2", headers=person.headers).json["data"]["items"]
+    for user in (pair.sender, pair.recipient):
+        body = client.get("/api/v1/payments?per_page=2", headers=user.headers).json
+        assert body["success"] is True
+        assert [item["payment_id"] for item in body["data"]["items"]] == [back, sent[2]]
+        assert body["data"]["pagination"]["total"] == 4
+        rest = client.get("/api/v1/payments?limit=2&offset=2", headers=user.headers).json["data"]["items"]
         assert [item["payment_id"] for item in rest] == [sent[1], sent[0]]
     nobodys = client.get("/api/v1/payments", headers=make_user(app).headers).json["data"]
     assert (nobodys["items"], nobodys["pagination"]["total"]) == ([], 0)

@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.factories import Person, make_user, make_wallet
-from tests.support.paying import logged_in_again, outcome, pay, travel_to
+from tests.support.factories import SignedInUser, make_user, make_wallet
+from tests.support.wallet_payments import outcome, pay, travel_to, with_new_token
 
 PAID = (201, "pending")
 KYC = (403, "KYC_REQUIRED")
@@ -20,15 +20,17 @@ NO_AMOUNT = (400, "INVALID_AMOUNT")
 
 @pytest.fixture
 def recipient(app: Flask) -> str:
-    person = make_user(app)
+    user = make_user(app)
     for currency in ("USD", "KES", "JPY"):
-        make_wallet(app, person, currency=currency)
-    return person.email
+        make_wallet(app, user, currency=currency)
+    return user.email
 
 
-def _sender(app: Flask, tier: int, balance: str = "200000", currency: str = "USD") -> tuple[Person, str]:
-    person = make_user(app, tier=tier)
-    return person, make_wallet(app, person, balance=balance, currency=currency)
+def _sender(
+    app: Flask, tier: int, balance: str = "200000", currency: str = "USD"
+) -> tuple[SignedInUser, str]:
+    user = make_user(app, tier=tier)
+    return user, make_wallet(app, user, balance=balance, currency=currency)
 
 
 @pytest.mark.parametrize(
@@ -85,15 +87,15 @@ def test_the_months_sum(app: Flask, client: FlaskClient, recipient: str) -> None
     travel_to(datetime(2031, 5, 20, 12, tzinfo=UTC))
     sender, wallet = _sender(app, 0)
     for _ in range(5):
-        sender = logged_in_again(app, sender)
+        sender = with_new_token(app, sender)
         assert outcome(pay(client, sender, wallet, recipient, 100)) == PAID
         travel_to(_next_day())
-    sender = logged_in_again(app, sender)
+    sender = with_new_token(app, sender)
     assert outcome(pay(client, sender, wallet, recipient, "0.01")) == LIMIT
     travel_to(datetime(2031, 5, 31, 23, 59, tzinfo=UTC))
-    assert outcome(pay(client, logged_in_again(app, sender), wallet, recipient, 1)) == LIMIT
+    assert outcome(pay(client, with_new_token(app, sender), wallet, recipient, 1)) == LIMIT
     travel_to(datetime(2031, 6, 1, 0, 0, 1, tzinfo=UTC))
-    assert outcome(pay(client, logged_in_again(app, sender), wallet, recipient, 100)) == PAID
+    assert outcome(pay(client, with_new_token(app, sender), wallet, recipient, 100)) == PAID
 
 
 def _next_day() -> datetime:

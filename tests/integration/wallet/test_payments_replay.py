@@ -11,17 +11,17 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock, create_app
-from tests.support.factories import Person, balance_of, make_user, make_wallet
-from tests.support.paying import logged_in_again, outcome, pay, pay_batch
+from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
+from tests.support.wallet_payments import outcome, pay, pay_batch, with_new_token
 
 
 @pytest.fixture
-def sender(app: Flask) -> Person:
+def sender(app: Flask) -> SignedInUser:
     return make_user(app)
 
 
 @pytest.fixture
-def source(app: Flask, sender: Person) -> str:
+def source(app: Flask, sender: SignedInUser) -> str:
     return make_wallet(app, sender, balance="100")
 
 
@@ -35,7 +35,7 @@ def is_replayed(answer: TestResponse) -> bool:
 
 
 def test_the_same_key_pays_once(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
     first, *others = [pay(client, sender, source, target, 10, key="k") for _ in range(3)]
     assert [answer.json for answer in others] == [first.json] * 2
@@ -45,7 +45,7 @@ def test_the_same_key_pays_once(
 
 @pytest.mark.parametrize("amount", [10, 10.0, 10.00])
 def test_another_spelling_is_the_same_body(
-    client: FlaskClient, sender: Person, source: str, target: str, amount: float
+    client: FlaskClient, sender: SignedInUser, source: str, target: str, amount: float
 ) -> None:
     pay(client, sender, source, target, 10, key="k")
     assert is_replayed(pay(client, sender, source, target, amount, key="k"))
@@ -56,7 +56,7 @@ def test_another_spelling_is_the_same_body(
     [{"amount": 10.01}, {"description": "x"}, {"metadata": {"a": 1}}, {"currency": "USD"}, {"destination": "a@b.co"}],
 )  # fmt: skip
 def test_the_same_key_with_another_body_is_refused(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str, change: dict[str, object]
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str, change: dict[str, object]
 ) -> None:
     """Breaks when a field is left out of the fingerprint."""
     pay(client, sender, source, target, 10, key="k")
@@ -68,7 +68,7 @@ def test_the_same_key_with_another_body_is_refused(
 
 
 def test_a_key_belongs_to_its_user_and_its_route(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
     """Breaks when the scope forgets one of them."""
     other = make_user(app)
@@ -89,15 +89,15 @@ def test_a_key_belongs_to_its_user_and_its_route(
 
 
 def test_a_new_session_of_the_same_user_is_the_same_caller(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
     """Breaks when the scope is made of the token."""
     pay(client, sender, source, target, 10, key="k")
-    assert is_replayed(pay(client, logged_in_again(app, sender), source, target, 10, key="k"))
+    assert is_replayed(pay(client, with_new_token(app, sender), source, target, 10, key="k"))
 
 
 def test_without_a_key_every_request_pays(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
     answers = [pay(client, sender, source, target, 10) for _ in range(3)]
     assert len({answer.json["payment_id"] for answer in answers}) == 3
@@ -105,9 +105,9 @@ def test_without_a_key_every_request_pays(
 
 
 def test_a_refusal_is_an_answer_and_is_repeated(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
-    """Breaks when a refusal leaves the key free: the retry would pay what the client was told had failed."""
+    """Breaks when a refusal leaves the key free: the retry would make a payment that was already answered as failed."""
     first = pay(client, sender, source, target, 150, key="k")
     client.post(
         f"/api/v1/accounts/{source}/deposit", json={"amount": 100, "source": "card"}, headers=sender.headers
@@ -121,7 +121,7 @@ def test_a_refusal_is_an_answer_and_is_repeated(
 
 
 def test_what_is_no_request_uses_no_key_up(
-    client: FlaskClient, sender: Person, source: str, target: str
+    client: FlaskClient, sender: SignedInUser, source: str, target: str
 ) -> None:
     assert outcome(pay(client, sender, source, target, "x", key="k"))[0] == 400
     assert outcome(pay(client, sender, "acc_0123456789abcdef01234567", target, 1, key="k"))[0] == 404
@@ -131,15 +131,20 @@ def test_what_is_no_request_uses_no_key_up(
 
 
 def test_after_a_day_the_key_shows_the_payment_as_it_is(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str, publish: Callable[[], None]
+    app: Flask,
+    client: FlaskClient,
+    sender: SignedInUser,
+    source: str,
+    target: str,
+    publish: Callable[[], None],
 ) -> None:
-    """The row outlives its answer: an old key never books again."""
+    """The row outlives its answer: an old key never posts again."""
     first = pay(client, sender, source, target, 10, key="k")
     batch = pay_batch(client, sender, source, [{"amount": 5, "destination": target}] * 2, key="b")
     publish()
-    assert pay(client, sender, source, target, 10, key="k").json["status"] == "pending", "as first told"
+    assert pay(client, sender, source, target, 10, key="k").json["status"] == "pending", "as first answered"
     clock.travel(timedelta(hours=24, seconds=1))
-    sender = logged_in_again(app, sender)
+    sender = with_new_token(app, sender)
     late = pay(client, sender, source, target, 10, key="k")
     assert (late.json["payment_id"], late.json["status"]) == (first.json["payment_id"], "completed")
     late_batch = pay_batch(client, sender, source, [{"amount": 5, "destination": target}] * 2, key="b")
@@ -152,7 +157,7 @@ def test_after_a_day_the_key_shows_the_payment_as_it_is(
 
 @pytest.mark.parametrize("key", ["", "a" * 256, "a\tb", "schlüssel"])
 def test_an_unusable_key_is_refused(
-    app: Flask, client: FlaskClient, sender: Person, source: str, target: str, key: str
+    app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str, key: str
 ) -> None:
     """Never paid without the protection that was asked for."""
     body = {"amount": 1, "source_wallet_id": source, "destination": target}
@@ -163,9 +168,7 @@ def test_an_unusable_key_is_refused(
 
 
 @pytest.mark.parametrize("then, today", [("0.01", "200"), ("200", "0.01")])
-def test_a_key_is_answered_whatever_the_rates_say_today(
-    settings: dict[str, str], then: str, today: str
-) -> None:
+def test_replay_ignores_later_exchange_rates(settings: dict[str, str], then: str, today: str) -> None:
     """Breaks when today's single maximum is asked before the key is looked up."""
     before, after = (create_app(settings | {"USD_RATES": f'{{"KES":"{rate}"}}'}) for rate in (then, today))
     sender = make_user(before, tier=3)
@@ -181,6 +184,6 @@ def test_a_key_is_answered_whatever_the_rates_say_today(
         assert is_replayed(again)
     batch_again = pay_batch(later, sender, source, items, key="b")
     assert batch_again.status_code == 201
-    told = [[item["payment_id"] for item in answer.json["results"]] for answer in (batch, batch_again)]
-    assert told[0] == told[1]
+    payment_ids = [[item["payment_id"] for item in answer.json["results"]] for answer in (batch, batch_again)]
+    assert payment_ids[0] == payment_ids[1]
     assert balance_of(before, sender, source) == ("809.00" if single.status_code == 201 else "939.00")

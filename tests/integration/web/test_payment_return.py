@@ -1,4 +1,4 @@
-"""The page customers come back to: it says how the payment stands, and nothing else."""
+"""The return page: it shows the payer status and nothing else."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sqlalchemy import text
 from app.models.payment import PAYMENT_STATUSES
 from app.services.payments.payer_status import PAYER_STATUSES
 from app.unit_of_work import transaction
-from tests.support.tenants import fund_shop, make_shop
+from tests.support.tenants import fund_merchant, make_merchant
 
 CUSTOMER = {"phone": "+254712345678", "email": "jane.roe@example.com", "name": "Jane Roe", "id": "cust-77"}
 
@@ -25,8 +25,8 @@ Pay = Callable[..., str]
 @pytest.fixture
 def pay(app: Flask, client: FlaskClient) -> Pay:
     """`pay(amount)`: the id of a payment through CPay."""
-    shop = make_shop(app)
-    fund_shop(app, shop, 1_000_000)
+    merchant = make_merchant(app)
+    fund_merchant(app, merchant, 1_000_000)
 
     def make(amount: object = 125, **metadata: Any) -> str:
         body = {
@@ -36,7 +36,7 @@ def pay(app: Flask, client: FlaskClient) -> Pay:
             "customer": CUSTOMER,
             "metadata": metadata,
         }
-        headers = shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        headers = merchant.headers | {"Idempotency-Key": uuid.uuid4().hex}
         answer = client.post("/api/v1/payments/initialize", json=body, headers=headers)
         payment_id: str = answer.get_json()["data"]["id"]
         return payment_id
@@ -52,7 +52,7 @@ def _set(app: Flask, payment_id: str, **values: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "told", "is_refreshed"),
+    ("amount", "shown", "is_refreshed"),
     [
         (125, "The payment is completed", False),
         (7103, "is being processed", True),
@@ -60,18 +60,20 @@ def _set(app: Flask, payment_id: str, **values: str | None) -> None:
     ],
     ids=["paid", "open", "declined"],
 )
-def test_it_says_how_the_payment_stands(
-    client: FlaskClient, pay: Pay, amount: int, told: str, is_refreshed: bool
+def test_return_page_shows_the_payer_status(
+    client: FlaskClient, pay: Pay, amount: int, shown: str, is_refreshed: bool
 ) -> None:
     page = client.get(f"/payments/{pay(amount)}/return")
     words = page.get_data(as_text=True)
-    assert page.status_code == 200 and page.mimetype == "text/html" and told in words
+    assert page.status_code == 200 and page.mimetype == "text/html" and shown in words
     assert ('http-equiv="refresh"' in words) is is_refreshed
     assert page.headers["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("status", PAYMENT_STATUSES)
-def test_every_status_has_its_words(app: Flask, client: FlaskClient, pay: Pay, status: str) -> None:
+def test_return_page_has_a_text_for_every_status(
+    app: Flask, client: FlaskClient, pay: Pay, status: str
+) -> None:
     payment_id = pay()
     _set(app, payment_id, status=status)
     words = client.get(f"/payments/{payment_id}/return").get_data(as_text=True)
@@ -79,15 +81,13 @@ def test_every_status_has_its_words(app: Flask, client: FlaskClient, pay: Pay, s
     assert ("Thank you" in words) is (PAYER_STATUSES[status] in ("open", "completed"))
 
 
-def test_money_that_waits_for_a_person_is_not_called_failed(
-    app: Flask, client: FlaskClient, pay: Pay
-) -> None:
+def test_payment_in_review_is_not_shown_as_failed(app: Flask, client: FlaskClient, pay: Pay) -> None:
     payment_id = pay(113)
     _set(app, payment_id, review="late_success")
     assert b"has failed" not in client.get(f"/payments/{payment_id}/return").data
 
 
-def test_it_says_nothing_about_anybody(client: FlaskClient, pay: Pay) -> None:
+def test_return_page_shows_no_personal_data(client: FlaskClient, pay: Pay) -> None:
     payment_id = pay(order_id="ORD-SECRET-1")
     words = client.get(f"/payments/{payment_id}/return").get_data(as_text=True)
     for private in (*CUSTOMER.values(), "ORD-SECRET-1", "125", "KES", "cpay", payment_id):

@@ -15,28 +15,28 @@ from app.events.push_messages import PUSHED_EVENTS, push_of
 from app.services.realtime import subscriptions
 from app.services.realtime.tokens import TOKEN_LENGTH, is_realtime_token, realtime_token
 from app.websocket import auth
-from tests.support.tenants import Shop, make_shop
+from tests.support.tenants import MerchantClient, make_merchant
 
 
 @pytest.fixture
-def shop(app: Flask) -> Shop:
-    return make_shop(app)
+def merchant(app: Flask) -> MerchantClient:
+    return make_merchant(app)
 
 
 @pytest.fixture
-def payment(app: Flask, shop: Shop) -> dict[str, Any]:
+def payment(app: Flask, merchant: MerchantClient) -> dict[str, Any]:
     body = {
         "provider": "cpay", "amount": "12.34", "currency": "KES", "metadata": {"a": 1.5},
         "customer": {"id": "cust-9", "phone": "+254712345678"},
     }  # fmt: skip
-    headers = shop.headers | {"Idempotency-Key": uuid.uuid4().hex}
+    headers = merchant.headers | {"Idempotency-Key": uuid.uuid4().hex}
     answer = app.test_client().post("/api/v1/payments/initialize", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
     return answer.get_json()["data"]
 
 
 def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
-    app: Flask, shop: Shop, payment: dict[str, Any], publish
+    app: Flask, merchant: MerchantClient, payment: dict[str, Any], publish
 ) -> None:
     with app.app_context():
         watched = subscriptions.find_payment(payment["id"])
@@ -47,13 +47,13 @@ def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
         own = [push for push in pushes if push.payload["transaction"]["id"] == payment["id"]]
         last = subscriptions.last_push(payment["id"])
 
-    assert watched.tenant_id == shop.tenant_id and watched.parties == frozenset()
+    assert watched.tenant_id == merchant.tenant_id and watched.parties == frozenset()
     assert watched.unpublished.payload["transaction"] == own[0].payload["transaction"]
     assert watched.unpublished.rooms == own[0].rooms
     assert watched.unpublished.payload["sequence"] is None
     assert own[0].payload["event_type"] == "payment.initiated"
     assert own[-1].payload["event_type"] == "payment.completed" and last == own[-1]
-    assert own[-1].rooms == (f"transaction_{payment['id']}", f"customer_{shop.tenant_id}_cust-9")
+    assert own[-1].rooms == (f"transaction_{payment['id']}", f"customer_{merchant.tenant_id}_cust-9")
 
 
 def test_an_unknown_payment_is_not_found(app: Flask) -> None:
@@ -83,7 +83,7 @@ def test_a_push_says_nothing_of_the_tenant() -> None:
     }  # fmt: skip
 
 
-def test_every_event_of_document_001_is_pushed_and_no_other_of_the_house() -> None:
+def test_only_events_of_document_001_are_pushed() -> None:
     named = {
         "payment.initiated", "payment.processing", "payment.completed", "payment.failed", "payment.cancelled",
         "payment.verification_failed", "refund.initiated", "refund.processing", "refund.completed", "refund.failed",
@@ -94,7 +94,7 @@ def test_every_event_of_document_001_is_pushed_and_no_other_of_the_house() -> No
         assert push_of(event_type, "p", {}, at=clock.now(), event_id=None, sequence=None) is None
 
 
-def test_a_realtime_token_is_its_payment_s_and_this_house_s(app: Flask, settings: dict[str, str]) -> None:
+def test_realtime_token_is_bound_to_payment_and_installation(app: Flask, settings: dict[str, str]) -> None:
     from app import create_app
 
     one, other = uuid.uuid4(), uuid.uuid4()
@@ -106,7 +106,7 @@ def test_a_realtime_token_is_its_payment_s_and_this_house_s(app: Flask, settings
             is_realtime_token(one, bad) for bad in (realtime_token(other), token[:-1], "", "ü", token + "A")
         )
         assert auth.is_payment_token(str(one), token)
-        assert not auth.is_payment_token(str(one), "a.b.c")  # an access token: judged elsewhere
+        assert not auth.is_payment_token(str(one), "a.b.c")  # an access token: checked by other code
         assert not auth.is_payment_token("pmt_" + "0" * 32, token)
         with pytest.raises(TokenInvalid):
             auth.is_payment_token(str(other), token)

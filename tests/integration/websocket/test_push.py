@@ -24,7 +24,7 @@ def message(number: int) -> PushMessage:
 
 
 class Listener:
-    """Somebody who listens to the channel."""
+    """A subscriber of the channel."""
 
     def __init__(self, url: str) -> None:
         self._client = redis.Redis.from_url(url)
@@ -86,9 +86,7 @@ def test_an_empty_list_needs_no_redis() -> None:
     Pusher("redis://127.0.0.1:1").push([])
 
 
-def test_databases_of_one_redis_do_not_hear_each_other(
-    redis_server: EmbeddedRedis, listener: Listener
-) -> None:
+def test_redis_databases_are_isolated(redis_server: EmbeddedRedis, listener: Listener) -> None:
     neighbour = Pusher(redis_server.url(3))
     own = Pusher(redis_server.url())
     try:
@@ -100,7 +98,7 @@ def test_databases_of_one_redis_do_not_hear_each_other(
         own.close()
 
 
-def test_a_redis_that_is_away_is_named_within_seconds_and_used_again_when_back() -> None:
+def test_unavailable_redis_is_reported_and_used_again_later() -> None:
     server = servers.new_redis()
     pusher = Pusher(server.url())
     try:

@@ -12,16 +12,16 @@ from flask.testing import FlaskClient
 from app import clock, ids
 from app.errors import NotFound
 from app.services.realtime import subscriptions
-from tests.support.factories import Person, make_user, make_wallet
+from tests.support.factories import SignedInUser, make_user, make_wallet
 
 
 @pytest.fixture
-def sender(app: Flask) -> Person:
+def sender(app: Flask) -> SignedInUser:
     return make_user(app)
 
 
 @pytest.fixture
-def payment_id(app: Flask, client: FlaskClient, sender: Person) -> str:
+def payment_id(app: Flask, client: FlaskClient, sender: SignedInUser) -> str:
     source = make_wallet(app, sender, balance="100")
     body = {
         "amount": "12.34", "currency": "USD", "source_wallet_id": source, "description": "rent", "metadata": {"a": 1.5},
@@ -33,7 +33,7 @@ def payment_id(app: Flask, client: FlaskClient, sender: Person) -> str:
 
 
 def test_the_row_of_an_unpublished_payment_says_what_its_event_will_say(
-    app: Flask, payment_id: str, sender: Person, publish: Callable[[], None]
+    app: Flask, payment_id: str, sender: SignedInUser, publish: Callable[[], None]
 ) -> None:
     with app.app_context():
         watched = subscriptions.find_payment(payment_id)

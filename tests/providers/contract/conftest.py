@@ -1,4 +1,5 @@
-"""The stage of the contract suite: one sandbox whose customers pay at once, a meddler before it, an inbox behind it."""
+"""Fixtures of the contract suite: simulators whose customers pay at once, the fault proxy before them, an inbox for
+callbacks."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ import structlog
 
 from app.providers import base
 from tests.providers.contract.case import every
-from tests.providers.contract.meddler import Inbox, Meddler
-from tests.providers.contract.scene import Scene, Theatre
+from tests.providers.contract.fault_proxy import FaultProxy, Inbox
+from tests.providers.contract.scenario import ContractEnvironment, ContractScenario
 from tests.support.sandbox import running_sandbox
 
 
@@ -21,34 +22,38 @@ def own_logger(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def theatre(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractEnvironment]:
     with Inbox() as inbox:
         folder = tmp_path_factory.mktemp("contract")
         with running_sandbox(folder, autopay_s=0.0, webhook_base=f"{inbox.url}/hooks") as sandbox:
-            with Meddler(sandbox.url) as meddler:
-                yield Theatre(sandbox, meddler, inbox)
+            with FaultProxy(sandbox.url) as fault_proxy:
+                yield ContractEnvironment(sandbox, fault_proxy, inbox)
 
 
 @pytest.fixture(scope="session")
-def scenes(theatre: Theatre) -> dict[str, Scene]:
-    made = {case.id: Scene(case, theatre) for case in every()}
-    theatre.inbox.readers.update({scene.case.name: scene.provider for scene in made.values()})
+def scenarios(environment: ContractEnvironment) -> dict[str, ContractScenario]:
+    made = {case.id: ContractScenario(case, environment) for case in every()}
+    environment.inbox.readers.update({scenario.case.name: scenario.provider for scenario in made.values()})
     return made
 
 
 @pytest.fixture(params=[case.id for case in every()])
-def scene(request: pytest.FixtureRequest, scenes: dict[str, Scene]) -> Iterator[Scene]:
+def scenario(
+    request: pytest.FixtureRequest, scenarios: dict[str, ContractScenario]
+) -> Iterator[ContractScenario]:
     """Every case in turn."""
-    yield from _played(scenes[request.param])
+    yield from _played(scenarios[request.param])
 
 
 @pytest.fixture(params=[case.id for case in every() if case.is_remote])
-def remote(request: pytest.FixtureRequest, scenes: dict[str, Scene]) -> Iterator[Scene]:
+def remote(
+    request: pytest.FixtureRequest, scenarios: dict[str, ContractScenario]
+) -> Iterator[ContractScenario]:
     """Every case that is spoken to over HTTP."""
-    yield from _played(scenes[request.param])
+    yield from _played(scenarios[request.param])
 
 
-def _played(scene: Scene) -> Iterator[Scene]:
-    yield scene
-    scene.theatre.sandbox.forget_rules()
-    scene.theatre.meddler.forget()
+def _played(scenario: ContractScenario) -> Iterator[ContractScenario]:
+    yield scenario
+    scenario.environment.sandbox.forget_rules()
+    scenario.environment.fault_proxy.forget()

@@ -8,38 +8,38 @@ from typing import Any, Final
 
 from app import clock
 from app.providers.base import PayoutRequest, Provider, RefundRequest, Result, State
-from tests.providers.contract.scene import Scene
+from tests.providers.contract.scenario import ContractScenario
 
 
-def _first_payout(scene: Scene) -> PayoutRequest:
-    method, currency = next(iter(scene.case.destinations))
-    return scene.payout(method, currency)
+def _first_payout(scenario: ContractScenario) -> PayoutRequest:
+    method, currency = next(iter(scenario.case.destinations))
+    return scenario.payout(method, currency)
 
 
-def _refund(scene: Scene) -> RefundRequest:
-    return scene.refund_of(scene.paid_once)
+def _refund(scenario: ContractScenario) -> RefundRequest:
+    return scenario.refund_of(scenario.paid_once)
 
 
-def _known(scene: Scene) -> Result:
+def _known(scenario: ContractScenario) -> Result:
     """As an answer that named the operation."""
-    return Result(State.PENDING, provider_reference=scene.paid_once.provider_reference or "known")
+    return Result(State.PENDING, provider_reference=scenario.paid_once.provider_reference or "known")
 
 
-def _statement(scene: Scene, provider: Provider) -> Any:
+def _statement(scenario: ContractScenario, provider: Provider) -> Any:
     return provider.statement(clock.now() - timedelta(hours=1), clock.now())
 
 
-CALLS: Final[Mapping[str, Callable[[Scene, Provider], Any]]] = {
-    "charge": lambda scene, provider: provider.charge(scene.request()),
-    "inquire": lambda scene, provider: provider.inquire(scene.paid_once),
-    "cancel": lambda scene, provider: provider.cancel(scene.open_once),
-    "refund": lambda scene, provider: provider.refund(_refund(scene)),
-    "inquire_refund": lambda scene, provider: provider.inquire_refund(
-        scene.refund_reference(_refund(scene), _known(scene))
+CALLS: Final[Mapping[str, Callable[[ContractScenario, Provider], Any]]] = {
+    "charge": lambda scenario, provider: provider.charge(scenario.request()),
+    "inquire": lambda scenario, provider: provider.inquire(scenario.paid_once),
+    "cancel": lambda scenario, provider: provider.cancel(scenario.open_once),
+    "refund": lambda scenario, provider: provider.refund(_refund(scenario)),
+    "inquire_refund": lambda scenario, provider: provider.inquire_refund(
+        scenario.refund_reference(_refund(scenario), _known(scenario))
     ),
-    "pay_out": lambda scene, provider: provider.pay_out(_first_payout(scene)),
-    "inquire_payout": lambda scene, provider: provider.inquire_payout(
-        scene.payout_reference(_first_payout(scene), _known(scene))
+    "pay_out": lambda scenario, provider: provider.pay_out(_first_payout(scenario)),
+    "inquire_payout": lambda scenario, provider: provider.inquire_payout(
+        scenario.payout_reference(_first_payout(scenario), _known(scenario))
     ),
     "statement": _statement,
 }
@@ -47,22 +47,22 @@ CALLS: Final[Mapping[str, Callable[[Scene, Provider], Any]]] = {
 OPERATIONS: Final = tuple(CALLS)
 
 
-def prepare(scene: Scene, operation: str) -> None:
+def prepare(scenario: ContractScenario, operation: str) -> None:
     """What the operation needs first, so that `run` makes that call alone."""
-    scene.paid_once  # noqa: B018 made when first asked for
+    scenario.paid_once  # noqa: B018 made when first asked for
     if operation == "cancel":
-        scene.open_once  # noqa: B018
+        scenario.open_once  # noqa: B018
 
 
-def run(scene: Scene, operation: str, provider: Provider) -> Any:
-    prepare(scene, operation)
-    answer = CALLS[operation](scene, provider)
-    return scene.checked(answer) if isinstance(answer, Result) else answer
+def run(scenario: ContractScenario, operation: str, provider: Provider) -> Any:
+    prepare(scenario, operation)
+    answer = CALLS[operation](scenario, provider)
+    return scenario.checked(answer) if isinstance(answer, Result) else answer
 
 
-def supports(scene: Scene, operation: str) -> bool:
+def supports(scenario: ContractScenario, operation: str) -> bool:
     """Whether the capabilities declare it."""
-    can = scene.can
+    can = scenario.can
     return {
         "cancel": can.can_cancel,
         "refund": can.can_refund,
@@ -73,21 +73,21 @@ def supports(scene: Scene, operation: str) -> bool:
     }.get(operation, True)
 
 
-def real(scene: Scene, operation: str) -> Callable[[Provider], Any]:
+def real(scenario: ContractScenario, operation: str) -> Callable[[Provider], Any]:
     """The call about something that is really there, so that the simulator's answer is a good one."""
     if operation == "inquire_refund":
-        refund = scene.refund_of(scene.paid())
-        told = scene.checked(scene.provider.refund(refund))
-        return lambda provider: provider.inquire_refund(scene.refund_handle(refund, told))
+        refund = scenario.refund_of(scenario.paid())
+        result = scenario.checked(scenario.provider.refund(refund))
+        return lambda provider: provider.inquire_refund(scenario.refund_reference(refund, result))
     if operation == "inquire_payout":
-        payout = scene.payout(*next(iter(scene.case.destinations)))
-        told = scene.checked(scene.provider.pay_out(payout))
-        return lambda provider: provider.inquire_payout(scene.payout_handle(payout, told))
+        payout = scenario.payout(*next(iter(scenario.case.destinations)))
+        result = scenario.checked(scenario.provider.pay_out(payout))
+        return lambda provider: provider.inquire_payout(scenario.payout_reference(payout, result))
     if operation == "refund":
-        refund = scene.refund_of(scene.paid())
+        refund = scenario.refund_of(scenario.paid())
         return lambda provider: provider.refund(refund)
     if operation == "cancel":
-        _, waiting = scene.waiting()
+        _, waiting = scenario.waiting()
         return lambda provider: provider.cancel(waiting)
-    prepare(scene, operation)
-    return lambda provider: run(scene, operation, provider)
+    prepare(scenario, operation)
+    return lambda provider: run(scenario, operation, provider)

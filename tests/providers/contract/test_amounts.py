@@ -1,4 +1,4 @@
-"""Amounts: what is asked for is what the provider books, in every currency; or it is refused and nothing is booked."""
+"""Amounts: the provider records the requested amount in every currency, or it refuses the request and records nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.money import EXPONENTS, Money, exponent_of
 from app.providers.base import State
 from app.providers.errors import Declined, RequestRejected
 from tests.providers.contract.case import every
-from tests.providers.contract.scene import Scene, major
+from tests.providers.contract.scenario import ContractScenario, major
 
 LEAST, MOST = 1_500, 250_000
 """Whole major units between which every provider takes amounts; the magic ones are left out."""
@@ -40,56 +40,62 @@ def amounts(currency: str) -> st.SearchStrategy[Money]:
 
 
 @pytest.mark.parametrize(("case_id", "currency"), CURRENCIES)
-def test_what_is_booked_is_what_was_asked_for(scenes: dict[str, Scene], case_id: str, currency: str) -> None:
-    scene = scenes[case_id]
-    booked: list[Money] = []
+def test_recorded_amount_is_the_requested_amount(
+    scenarios: dict[str, ContractScenario], case_id: str, currency: str
+) -> None:
+    scenario = scenarios[case_id]
+    recorded: list[Money] = []
 
     @examples
     @given(amounts(currency))
     def exactly(amount: Money) -> None:
-        request = scene.request(amount)
+        request = scenario.request(amount)
         try:
-            scene.provider.check(amount, request.customer)
-            told = scene.charge(request)
+            scenario.provider.check(amount, request.customer)
+            result = scenario.charge(request)
         except (InvalidAmount, RequestRejected, Declined):
-            if scene.case.is_remote:
-                assert scene.booked("charge", request.reference, request.label) == []
+            if scenario.case.is_remote:
+                assert scenario.recorded("charge", request.reference, request.label) == []
             return
-        done = scene.becomes(scene.handle(request, told), State.SUCCEEDED)
-        assert told.amount in (None, amount)
+        done = scenario.becomes(scenario.charge_reference(request, result), State.SUCCEEDED)
+        assert result.amount in (None, amount)
         assert done.amount in (None, amount)
-        if scene.case.is_remote:
-            entries = scene.theatre.sandbox.book(scene.case.name, _reference(scene, request))["entries"]
+        if scenario.case.is_remote:
+            entries = scenario.environment.sandbox.book(scenario.case.name, _reference(scenario, request))[
+                "entries"
+            ]
             assert [(Decimal(one["amount"]), one["currency"]) for one in entries] == [
                 (major(amount), currency)
             ]
-        booked.append(amount)
+        recorded.append(amount)
 
     exactly()
     # An amount that is certainly taken, so that the test cannot pass by refusals alone.
-    plain = scene.request(Money(2_000 * 10 ** exponent_of(currency), currency))
-    told = scene.charge(plain)
-    scene.becomes(scene.handle(plain, told), State.SUCCEEDED)
-    if scene.case.is_remote:
-        (entry,) = scene.theatre.sandbox.book(scene.case.name, _reference(scene, plain))["entries"]
+    plain = scenario.request(Money(2_000 * 10 ** exponent_of(currency), currency))
+    result = scenario.charge(plain)
+    scenario.becomes(scenario.charge_reference(plain, result), State.SUCCEEDED)
+    if scenario.case.is_remote:
+        (entry,) = scenario.environment.sandbox.book(scenario.case.name, _reference(scenario, plain))[
+            "entries"
+        ]
         assert (Decimal(entry["amount"]), entry["currency"]) == (Decimal(2_000), currency)
 
 
-def _reference(scene: Scene, request) -> str:
+def _reference(scenario: ContractScenario, request) -> str:
     """What the simulator's book calls the charge."""
-    return request.label if scene.case.name == "mpesa" else request.reference
+    return request.label if scenario.case.name == "mpesa" else request.reference
 
 
-def test_currencies_are_those_of_the_gateway(scene: Scene) -> None:
-    for currency, limits in scene.can.currencies.items():
+def test_currencies_are_those_of_the_gateway(scenario: ContractScenario) -> None:
+    for currency, limits in scenario.can.currencies.items():
         assert currency in EXPONENTS
         assert 1 <= limits.minimum <= (limits.maximum or limits.minimum)
 
 
-def test_an_undeclared_currency_is_never_sent(scene: Scene) -> None:
-    """`check` stands before every charge; nobody is asked about a currency that is not declared."""
-    seen = len(scene.theatre.meddler.seen)
-    for currency in sorted(set(EXPONENTS) - set(scene.can.currencies)):
-        with scene.refused(RequestRejected):
-            scene.provider.check(Money(100_000, currency), scene.case.customer)
-    assert len(scene.theatre.meddler.seen) == seen
+def test_an_undeclared_currency_is_never_sent(scenario: ContractScenario) -> None:
+    """`check` runs before every charge; an undeclared currency is never sent to the provider."""
+    seen = len(scenario.environment.fault_proxy.seen)
+    for currency in sorted(set(EXPONENTS) - set(scenario.can.currencies)):
+        with scenario.refused(RequestRejected):
+            scenario.provider.check(Money(100_000, currency), scenario.case.customer)
+    assert len(scenario.environment.fault_proxy.seen) == seen

@@ -1,4 +1,4 @@
-"""Answers no simulator gives: unreadable, endless, slow, elsewhere, about something else, in words nobody has heard of."""
+"""Answers no simulator gives: unreadable, endless, slow, redirected, about another charge, with unknown status words."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from app.providers.base import State
 from app.providers.errors import OutcomeUnknown
 from tests.providers.contract.case import every, set_in
-from tests.providers.contract.meddler import changed, cut, dripping, instead, packed
+from tests.providers.contract.fault_proxy import changed, cut, dripping, instead, packed
 from tests.providers.contract.operations import OPERATIONS, prepare, real, run, supports
-from tests.providers.contract.scene import Scene
+from tests.providers.contract.scenario import ContractScenario
 
 ODD = {
     "html": instead(200, b"<html>maintenance</html>", Content_Type="text/html"),
@@ -35,13 +35,13 @@ ODD = {
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_answer_that_says_nothing_leaves_it_unknown(remote: Scene, operation: str) -> None:
+def test_unreadable_answer_leaves_the_outcome_unknown(remote: ContractScenario, operation: str) -> None:
     _needs(remote, operation)
-    for name, meddling in ODD.items():
+    for name, fault in ODD.items():
         if name == "half" and operation in ("cancel", "refund", "pay_out"):
             continue  # it would be done
-        remote.theatre.meddler.forget()
-        remote.theatre.meddler.meddle(remote.case.paths[operation], meddling)
+        remote.environment.fault_proxy.forget()
+        remote.environment.fault_proxy.inject(remote.case.paths[operation], fault)
         try:
             with remote.refused(OutcomeUnknown):
                 run(remote, operation, remote.provider)
@@ -50,41 +50,43 @@ def test_an_answer_that_says_nothing_leaves_it_unknown(remote: Scene, operation:
 
 
 @pytest.mark.parametrize("operation", ["charge", "inquire"])
-def test_an_answer_may_be_compressed_and_in_chunks(remote: Scene, operation: str) -> None:
+def test_an_answer_may_be_compressed_and_in_chunks(remote: ContractScenario, operation: str) -> None:
     prepare(remote, operation)
-    remote.theatre.meddler.meddle(remote.case.paths[operation], packed)
+    remote.environment.fault_proxy.inject(remote.case.paths[operation], packed)
     assert run(remote, operation, remote.provider).state in (State.PENDING, State.SUCCEEDED)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("operation", ["charge", "inquire", "refund", "pay_out"])
-def test_a_redirect_is_not_followed(remote: Scene, operation: str, status: int) -> None:
+def test_a_redirect_is_not_followed(remote: ContractScenario, operation: str, status: int) -> None:
     _needs(remote, operation)
-    meddler = remote.theatre.meddler
+    fault_proxy = remote.environment.fault_proxy
     prepare(remote, operation)
-    meddler.seen.clear()
-    meddler.meddle(remote.case.paths[operation], instead(status, b"", Location=f"{meddler.url}/elsewhere"))
+    fault_proxy.seen.clear()
+    fault_proxy.inject(
+        remote.case.paths[operation], instead(status, b"", Location=f"{fault_proxy.url}/elsewhere")
+    )
     with remote.refused(OutcomeUnknown):
         run(remote, operation, remote.provider)
-    assert meddler.count("/elsewhere") == 0
-    assert meddler.count(remote.case.paths[operation]) == 1, "and it is not sent again"
+    assert fault_proxy.count("/elsewhere") == 0
+    assert fault_proxy.count(remote.case.paths[operation]) == 1, "and it is not sent again"
 
 
 @pytest.mark.parametrize("operation", ["charge", "inquire", "refund"])
-def test_an_endless_answer_is_not_read_to_its_end(remote: Scene, operation: str) -> None:
+def test_an_endless_answer_is_not_read_to_its_end(remote: ContractScenario, operation: str) -> None:
     prepare(remote, operation)
     huge = b'{"status": "success", "data": "' + b"x" * 3_000_000 + b'"}'
-    remote.theatre.meddler.meddle(remote.case.paths[operation], instead(200, huge))
+    remote.environment.fault_proxy.inject(remote.case.paths[operation], instead(200, huge))
     with remote.refused(OutcomeUnknown) as caught:
         run(remote, operation, remote.provider)
     assert "too large" in caught[0].message
 
 
 @pytest.mark.parametrize("operation", ["charge", "inquire"])
-def test_an_answer_that_drips_is_given_up_in_time(remote: Scene, operation: str) -> None:
+def test_slowly_sent_answer_times_out(remote: ContractScenario, operation: str) -> None:
     prepare(remote, operation)
     hasty = remote.make(timeout_s=0.4, connect_timeout_s=0.2)
-    remote.theatre.meddler.meddle(remote.case.paths[operation], dripping)
+    remote.environment.fault_proxy.inject(remote.case.paths[operation], dripping)
     began = time.monotonic()
     with remote.refused(OutcomeUnknown):
         run(remote, operation, hasty)
@@ -92,25 +94,25 @@ def test_an_answer_that_drips_is_given_up_in_time(remote: Scene, operation: str)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_word_nobody_has_heard_of_is_unknown(remote: Scene, operation: str) -> None:
+def test_unknown_status_word_is_an_unknown_outcome(remote: ContractScenario, operation: str) -> None:
     word = remote.case.unknown_words.get(operation)
     if word is None:
         pytest.skip("not this provider's: the answer has no status word")
     prepare(remote, operation)
     provider, call = remote.provider, real(remote, operation)
-    remote.theatre.meddler.meddle(remote.case.paths[operation], changed(word))
+    remote.environment.fault_proxy.inject(remote.case.paths[operation], changed(word))
     with remote.refused(OutcomeUnknown) as caught:
         remote.checked(call(provider))
     assert caught[0].outcome == "unknown"
 
 
-def test_an_answer_about_another_charge_is_not_believed(remote: Scene) -> None:
+def test_answer_about_another_charge_is_rejected(remote: ContractScenario) -> None:
     """A proxy's cache, a mixed-up connection: the answer names whose it is."""
     if not remote.case.own_reference:
         pytest.skip("not this provider's: the answer does not name our reference")
     prepare(remote, "inquire")
     other = set_in(*remote.case.own_reference, to="0198c0de-0000-7000-8000-000000000001")
-    remote.theatre.meddler.meddle(remote.case.paths["inquire"], changed(other))
+    remote.environment.fault_proxy.inject(remote.case.paths["inquire"], changed(other))
     with remote.refused(OutcomeUnknown):
         run(remote, "inquire", remote.provider)
 
@@ -120,7 +122,7 @@ def test_every_case_has_an_unknown_word_for_its_inquiry() -> None:
         assert not case.is_remote or "inquire" in case.unknown_words, case.id
 
 
-def _needs(scene: Scene, operation: str) -> None:
-    if not supports(scene, operation) or operation not in scene.case.paths:
+def _needs(scenario: ContractScenario, operation: str) -> None:
+    if not supports(scenario, operation) or operation not in scenario.case.paths:
         pytest.skip("not this provider's: the provider has no such operation")
-    prepare(scene, operation)
+    prepare(scenario, operation)

@@ -9,7 +9,7 @@ import pytest
 from app.money import Money, exponent_of
 from app.providers.base import Callback, CallbackEvent, ChargeRequest, Kind, Result, State
 from app.providers.errors import CallbackError, ForgedCallback
-from tests.providers.contract.scene import Scene
+from tests.providers.contract.scenario import ContractScenario
 from tests.support.waiting import wait_until
 
 JUNK = (
@@ -20,75 +20,83 @@ JUNK = (
 )  # fmt: skip
 
 
-def callback_of(scene: Scene, request: ChargeRequest, told: Result | None = None) -> Callback:
+def callback_of(scenario: ContractScenario, request: ChargeRequest, result: Result | None = None) -> Callback:
     """A signed one where callbacks are signed."""
-    if scene.case.callback:
-        return scene.case.callback(scene.provider, request)
-    known = told.provider_reference if told else None
+    if scenario.case.callback:
+        return scenario.case.callback(scenario.provider, request)
+    known = result.provider_reference if result else None
 
     def signed() -> Callback | None:
-        found = scene.heard(request.callback_url, Kind.PAYMENT, request.reference, known)
-        good = [one for one in found if one.event.is_verified or not scene.can.signs_callbacks]
+        found = scenario.received_callbacks(request.callback_url, Kind.PAYMENT, request.reference, known)
+        good = [one for one in found if one.event.is_verified or not scenario.can.signs_callbacks]
         return good[0].callback if good else None
 
     return wait_until(signed, "a callback about the payment comes")
 
 
-def paid(scene: Scene) -> tuple[ChargeRequest, Result]:
-    request = scene.request()
-    told = scene.charge(request)
-    scene.becomes(scene.handle(request, told), State.SUCCEEDED)
-    return request, told
+def paid(scenario: ContractScenario) -> tuple[ChargeRequest, Result]:
+    request = scenario.request()
+    result = scenario.charge(request)
+    scenario.becomes(scenario.charge_reference(request, result), State.SUCCEEDED)
+    return request, result
 
 
-def must_be_about(scene: Scene, event: CallbackEvent, request: ChargeRequest, told: Result | None) -> None:
+def must_be_about(
+    scenario: ContractScenario, event: CallbackEvent, request: ChargeRequest, result: Result | None
+) -> None:
     assert event.kind is Kind.PAYMENT
     assert event.reference == request.reference or (
-        told is not None and event.provider_reference == told.provider_reference
+        result is not None and event.provider_reference == result.provider_reference
     )
     assert 0 < len(event.event_id) <= 255
     assert event.event_type
 
 
-def test_a_callback_names_the_payment(scene: Scene) -> None:
-    request, told = paid(scene)
-    seen = len(scene.theatre.meddler.seen)
-    event = scene.provider.read_callback(callback_of(scene, request, told))
-    assert len(scene.theatre.meddler.seen) == seen, "reading asks nobody"
-    must_be_about(scene, event, request, told)
-    assert event.is_verified is scene.can.signs_callbacks
+def test_a_callback_names_the_payment(scenario: ContractScenario) -> None:
+    request, result = paid(scenario)
+    seen = len(scenario.environment.fault_proxy.seen)
+    event = scenario.provider.read_callback(callback_of(scenario, request, result))
+    assert len(scenario.environment.fault_proxy.seen) == seen, "reading sends no request"
+    must_be_about(scenario, event, request, result)
+    assert event.is_verified is scenario.can.signs_callbacks
     if event.claim:
-        scene.checked(event.claim)
+        scenario.checked(event.claim)
         assert event.claim.amount in (None, request.amount)
 
 
-def test_what_an_unsigned_callback_says_is_worth_nothing_elsewhere(remote: Scene) -> None:
+def test_unsigned_callback_is_ignored_at_another_url(remote: ContractScenario) -> None:
     """It may claim something only when it came to the payment's own secret URL."""
-    request, told = paid(remote)
+    request, result = paid(remote)
     remote.quiet()
     secret = request.callback_url.rpartition("/")[2]
-    for heard in remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference):
-        event = heard.event
-        assert event.is_verified or event.claim is None or secret in heard.path
+    for received in remote.received_callbacks(
+        request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+    ):
+        event = received.event
+        assert event.is_verified or event.claim is None or secret in received.path
         if not remote.can.signs_callbacks:
             assert not event.is_verified
 
 
-def test_a_callback_makes_the_same_event_each_time_and_another_payment_another(scene: Scene) -> None:
-    request, told = paid(scene)
-    callback = callback_of(scene, request, told)
-    first, again = (scene.provider.read_callback(callback).event_id for _ in range(2))
+def test_a_callback_makes_the_same_event_each_time_and_another_payment_another(
+    scenario: ContractScenario,
+) -> None:
+    request, result = paid(scenario)
+    callback = callback_of(scenario, request, result)
+    first, again = (scenario.provider.read_callback(callback).event_id for _ in range(2))
     assert first == again
-    other, other_told = paid(scene)
-    assert scene.provider.read_callback(callback_of(scene, other, other_told)).event_id != first
+    other, other_told = paid(scenario)
+    assert scenario.provider.read_callback(callback_of(scenario, other, other_told)).event_id != first
 
 
-def test_a_callback_that_comes_three_times_is_one_event(remote: Scene) -> None:
+def test_a_callback_that_comes_three_times_is_one_event(remote: ContractScenario) -> None:
     remote.fault("charge", "callback_copies", copies=3)
-    request, told = paid(remote)
+    request, result = paid(remote)
 
     def copies() -> bool:
-        found = remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference)
+        found = remote.received_callbacks(
+            request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+        )
         by_id: dict[str, int] = {}
         for one in found:
             by_id[one.event.event_id] = by_id.get(one.event.event_id, 0) + 1
@@ -98,52 +106,56 @@ def test_a_callback_that_comes_three_times_is_one_event(remote: Scene) -> None:
     remote.must_have_charged(request, request.amount)
 
 
-def test_a_callback_may_come_before_the_answer(remote: Scene) -> None:
+def test_a_callback_may_come_before_the_answer(remote: ContractScenario) -> None:
     remote.fault("charge", "callback_early")
     request = remote.request()
-    told = remote.charge(request)
+    result = remote.charge(request)
     # It is here already: the simulator delivered it before it answered.
-    found = remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference)
+    found = remote.received_callbacks(
+        request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+    )
     assert found
-    must_be_about(remote, found[0].event, request, told)
-    remote.becomes(remote.handle(request, told), State.SUCCEEDED)
+    must_be_about(remote, found[0].event, request, result)
+    remote.becomes(remote.charge_reference(request, result), State.SUCCEEDED)
     remote.must_have_charged(request, request.amount)
 
 
-def test_without_any_callback_asking_tells(remote: Scene) -> None:
+def test_inquiry_finds_the_outcome_without_a_callback(remote: ContractScenario) -> None:
     remote.fault("charge", "callback_lost")
-    request, told = paid(remote)
+    request, result = paid(remote)
     remote.quiet()
-    assert not remote.heard(request.callback_url, Kind.PAYMENT, request.reference, told.provider_reference)
+    assert not remote.received_callbacks(
+        request.callback_url, Kind.PAYMENT, request.reference, result.provider_reference
+    )
 
 
-def test_callbacks_out_of_order_do_not_change_what_asking_tells(remote: Scene) -> None:
+def test_callbacks_out_of_order_do_not_change_the_inquiry(remote: ContractScenario) -> None:
     remote.fault("charge", "callback_reorder")
-    request, told = paid(remote)
+    request, result = paid(remote)
     remote.quiet()
-    assert remote.inquire(remote.handle(request, told)).state is State.SUCCEEDED
+    assert remote.inquire(remote.charge_reference(request, result)).state is State.SUCCEEDED
 
 
-def test_another_amount_than_asked_for_is_told_as_it_is(scene: Scene) -> None:
-    request = scene.charge_that("wrong_amount")
-    told = scene.charge(request)
+def test_mismatched_amount_is_reported_unchanged(scenario: ContractScenario) -> None:
+    request = scenario.charge_that("wrong_amount")
+    result = scenario.charge(request)
     more = request.amount + Money(10 ** exponent_of(request.amount.currency), request.amount.currency)
-    found = scene.becomes(scene.handle(request, told), State.SUCCEEDED)
+    found = scenario.becomes(scenario.charge_reference(request, result), State.SUCCEEDED)
     if found.amount is None:
-        claim = scene.event(request.callback_url, Kind.PAYMENT, request.reference).claim
+        claim = scenario.event(request.callback_url, Kind.PAYMENT, request.reference).claim
         assert claim is not None
         found = claim
     assert found.amount == more
 
 
-def test_what_the_adapter_acknowledges_is_not_sent_again(remote: Scene) -> None:
-    request, told = paid(remote)
+def test_acknowledged_callback_is_not_repeated(remote: ContractScenario) -> None:
+    request, result = paid(remote)
     remote.quiet()
-    callback_of(remote, request, told)
+    callback_of(remote, request, result)
     token = request.callback_url.rpartition("/")[2]
     ours = [
         one
-        for one in remote.theatre.sandbox.callbacks(remote.case.name)
+        for one in remote.environment.sandbox.callbacks(remote.case.name)
         if token in one["url"] or request.reference in one["body"] or request.reference in one["url"]
     ]
     assert ours
@@ -152,17 +164,17 @@ def test_what_the_adapter_acknowledges_is_not_sent_again(remote: Scene) -> None:
 
 
 @pytest.mark.parametrize("forgery", ["another body", "another secret", "no signature", "another signature"])
-def test_a_forged_callback_is_refused(scene: Scene, forgery: str) -> None:
-    if not scene.can.signs_callbacks:
+def test_a_forged_callback_is_refused(scenario: ContractScenario, forgery: str) -> None:
+    if not scenario.can.signs_callbacks:
         pytest.skip("not this provider's: the provider signs nothing: its callbacks are hints")
-    good = callback_of(scene, *paid(scene))
-    reader = scene.provider
+    good = callback_of(scenario, *paid(scenario))
+    reader = scenario.provider
     bad = good
     if forgery == "another body":
         bad = replace(good, body=good.body[:-1] + b" }")
     if forgery == "another secret":
-        secrets = {one.name: "another-secret" for one in scene.case.provider.settings if one.is_secret}
-        reader = scene.make(**secrets)
+        secrets = {one.name: "another-secret" for one in scenario.case.provider.settings if one.is_secret}
+        reader = scenario.make(**secrets)
     if forgery == "no signature":
         bad = replace(good, headers={})
     if forgery == "another signature":
@@ -176,14 +188,14 @@ def test_a_forged_callback_is_refused(scene: Scene, forgery: str) -> None:
         reader.read_callback(bad)
 
 
-def test_without_a_secret_no_signature_is_believed(scene: Scene) -> None:
-    """An empty secret is everybody's secret."""
-    if scene.can.signs_callbacks:
-        good = callback_of(scene, *paid(scene))
-        keyless = scene.make(
+def test_empty_secret_accepts_no_signature(scenario: ContractScenario) -> None:
+    """Any sender can sign with an empty secret."""
+    if scenario.can.signs_callbacks:
+        good = callback_of(scenario, *paid(scenario))
+        keyless = scenario.make(
             **{
                 one.name: ""
-                for one in scene.case.provider.settings
+                for one in scenario.case.provider.settings
                 if (one.is_secret and "key" not in one.name) or one.name == "secret_key"
             }
         )
@@ -191,14 +203,14 @@ def test_without_a_secret_no_signature_is_believed(scene: Scene) -> None:
             keyless.read_callback(good)
 
 
-def test_what_cannot_be_read_is_refused_and_breaks_nothing(scene: Scene) -> None:
+def test_unreadable_callback_is_refused(scenario: ContractScenario) -> None:
     for body in JUNK:
         for method in ("POST", "GET"):
             with pytest.raises(CallbackError):
-                scene.provider.read_callback(Callback(method, {}, {}, body))
+                scenario.provider.read_callback(Callback(method, {}, {}, body))
 
 
-def test_every_callback_of_the_suite_could_be_read(remote: Scene) -> None:
+def test_every_callback_of_the_suite_could_be_read(remote: ContractScenario) -> None:
     paid(remote)
     remote.quiet()
-    assert remote.theatre.inbox.refused == []
+    assert remote.environment.inbox.refused == []

@@ -1,4 +1,4 @@
-"""Charges: paid, waiting, declined, not taken, refused for the credentials, asked too often, taken back."""
+"""Charges: paid, pending, declined, not accepted, refused credentials, rate limited, cancelled."""
 
 from __future__ import annotations
 
@@ -20,112 +20,112 @@ from app.providers.errors import (
     RateLimited,
     RequestRejected,
 )
-from tests.providers.contract.scene import Scene
+from tests.providers.contract.scenario import ContractScenario
 from tests.support.providers import MemoryTokens
 
 
-def test_a_customer_pays(scene: Scene) -> None:
-    request = scene.request()
-    scene.provider.check(request.amount, request.customer)
-    told = scene.charge(request)
-    assert told.state in (State.PENDING, State.SUCCEEDED)
-    done = scene.becomes(scene.handle(request, told), State.SUCCEEDED)
+def test_a_customer_pays(scenario: ContractScenario) -> None:
+    request = scenario.request()
+    scenario.provider.check(request.amount, request.customer)
+    result = scenario.charge(request)
+    assert result.state in (State.PENDING, State.SUCCEEDED)
+    done = scenario.becomes(scenario.charge_reference(request, result), State.SUCCEEDED)
     assert done.amount in (None, request.amount)
-    scene.must_have_charged(request, request.amount)
-    assert scene.observed.last.operation == "inquire"
-    assert scene.observed.last.outcome == "succeeded"
+    scenario.must_have_charged(request, request.amount)
+    assert scenario.observed.last.operation == "inquire"
+    assert scenario.observed.last.outcome == "succeeded"
 
 
-def test_the_finished_payment_has_a_receipt(scene: Scene) -> None:
-    assert scene.paid().receipt
+def test_the_finished_payment_has_a_receipt(scenario: ContractScenario) -> None:
+    assert scenario.paid().receipt
 
 
-def test_a_payment_page_is_shown_where_there_is_one(scene: Scene) -> None:
-    request = scene.charge_that("timed_out")
-    told = scene.charge(request)
-    if scene.can.has_payment_page and scene.case.shows_page:
-        assert told.payment_url
-        assert requests.get(told.payment_url, timeout=30).status_code == 200
+def test_a_payment_page_is_shown_where_there_is_one(scenario: ContractScenario) -> None:
+    request = scenario.charge_that("timed_out")
+    result = scenario.charge(request)
+    if scenario.can.has_payment_page and scenario.case.shows_page:
+        assert result.payment_url
+        assert requests.get(result.payment_url, timeout=30).status_code == 200
     else:
-        assert told.payment_url is None
+        assert result.payment_url is None
 
 
-def test_a_customer_who_does_not_answer_is_waited_for(scene: Scene) -> None:
-    request, charge = scene.waiting()
-    assert scene.inquire(charge).state is State.PENDING
-    scene.must_have_charged(request)
+def test_charge_is_pending_while_the_customer_does_not_answer(scenario: ContractScenario) -> None:
+    request, charge = scenario.waiting()
+    assert scenario.inquire(charge).state is State.PENDING
+    scenario.must_have_charged(request)
 
 
-def test_a_reference_nobody_sent_is_not_there_or_not_known(scene: Scene) -> None:
-    if scene.case.remembers:
-        never = scene.handle(scene.request())
-        if scene.can.can_inquire_by_reference:
-            assert scene.inquire(never).state is State.NOT_FOUND
+def test_unsent_reference_is_not_found_or_unknown(scenario: ContractScenario) -> None:
+    if scenario.case.remembers:
+        never = scenario.charge_reference(scenario.request())
+        if scenario.can.can_inquire_by_reference:
+            assert scenario.inquire(never).state is State.NOT_FOUND
         else:
-            with scene.refused(OutcomeUnknown):
-                scene.inquire(never)
+            with scenario.refused(OutcomeUnknown):
+                scenario.inquire(never)
 
 
 @pytest.mark.parametrize("fault", ["insufficient_funds", "declined"])
-def test_a_decline_is_a_definite_no(scene: Scene, fault: str) -> None:
-    request = scene.charge_that(fault)
+def test_decline_is_a_definite_failure(scenario: ContractScenario, fault: str) -> None:
+    request = scenario.charge_that(fault)
     try:
-        told = scene.charge(request)
+        result = scenario.charge(request)
     except Declined as error:
         assert error.code
-        scene.must_be_clean(error.response)
+        scenario.must_be_clean(error.response)
     else:
-        scene.quiet()
-        ends = (State.PENDING,) if scene.case.may_try_again else (State.FAILED, State.CANCELLED)
-        found = scene.becomes(scene.handle(request, told), *ends)
+        scenario.quiet()
+        ends = (State.PENDING,) if scenario.case.may_try_again else (State.FAILED, State.CANCELLED)
+        found = scenario.becomes(scenario.charge_reference(request, result), *ends)
         assert found.state is not State.SUCCEEDED
-        assert scene.case.may_try_again or found.code
-    scene.must_have_charged(request)
+        assert scenario.case.may_try_again or found.code
+    scenario.must_have_charged(request)
 
 
-def test_what_the_provider_cannot_take_is_a_definite_no(scene: Scene) -> None:
-    request = scene.case.refused(scene.request())
-    with scene.refused(RequestRejected):
-        scene.charge(request, scene.make(tokens=MemoryTokens(), **scene.case.refused_settings))
-    scene.must_have_charged(request)
+def test_unacceptable_charge_is_a_definite_failure(scenario: ContractScenario) -> None:
+    request = scenario.case.refused(scenario.request())
+    with scenario.refused(RequestRejected):
+        scenario.charge(request, scenario.make(tokens=MemoryTokens(), **scenario.case.refused_settings))
+    scenario.must_have_charged(request)
 
 
-def test_check_knows_currencies_limits_and_needs(scene: Scene) -> None:
-    amount, customer = scene.amount(), scene.case.customer
-    for code in sorted(set(EXPONENTS) - set(scene.can.currencies))[:3]:
-        with scene.refused(RequestRejected):
-            scene.provider.check(Money(100_000, code), customer)
-    for code, limits in scene.can.currencies.items():
+def test_check_knows_currencies_limits_and_needs(scenario: ContractScenario) -> None:
+    amount, customer = scenario.amount(), scenario.case.customer
+    for code in sorted(set(EXPONENTS) - set(scenario.can.currencies))[:3]:
+        with scenario.refused(RequestRejected):
+            scenario.provider.check(Money(100_000, code), customer)
+    for code, limits in scenario.can.currencies.items():
         beyond = [limits.minimum - 1] + ([limits.maximum + 1] if limits.maximum else [])
         for minor in beyond:
             with pytest.raises(InvalidAmount):
-                scene.provider.check(Money(minor, code), customer)
-    for need in scene.can.needs:
-        with scene.refused(RequestRejected):
-            scene.provider.check(amount, replace(customer, **{need: None}))
-    if scene.can.whole_units:
+                scenario.provider.check(Money(minor, code), customer)
+    for need in scenario.can.needs:
+        with scenario.refused(RequestRejected):
+            scenario.provider.check(amount, replace(customer, **{need: None}))
+    if scenario.can.whole_units:
         with pytest.raises(InvalidAmount):
-            scene.provider.check(amount + Money(50, amount.currency), customer)
-    assert scene.can.needs <= {"phone", "email"}
+            scenario.provider.check(amount + Money(50, amount.currency), customer)
+    assert scenario.can.needs <= {"phone", "email"}
     assert Customer(), "a customer may be without anything else"
 
 
-def test_wrong_credentials_are_for_an_operator(scene: Scene) -> None:
-    if not scene.case.is_remote:
-        with scene.refused(AuthFailed):
-            scene.charge(scene.charge_that("wrong_credentials"))
+def test_wrong_credentials_raise_auth_failed(scenario: ContractScenario) -> None:
+    if not scenario.case.is_remote:
+        with scenario.refused(AuthFailed):
+            scenario.charge(scenario.charge_that("wrong_credentials"))
         return
-    stranger = scene.make(tokens=MemoryTokens(), **scene.case.wrong_settings)
-    request = scene.request()
-    with scene.refused(AuthFailed):
-        scene.charge(request, stranger)
-    with scene.refused(AuthFailed):
-        scene.inquire(scene.paid_once, stranger)
-    scene.must_have_charged(request)
+    unauthorized = scenario.make(tokens=MemoryTokens(), **scenario.case.wrong_settings)
+    request = scenario.request()
+    with scenario.refused(AuthFailed):
+        scenario.charge(request, unauthorized)
+    with scenario.refused(AuthFailed):
+        scenario.inquire(scenario.paid_once, unauthorized)
+    scenario.must_have_charged(request)
 
 
 @pytest.mark.parametrize("operation", ["charge", "inquire"])
-def test_a_token_that_expires_midway_is_replaced_once(remote: Scene, operation: str) -> None:
+def test_a_token_that_expires_midway_is_replaced_once(remote: ContractScenario, operation: str) -> None:
     """Where there are no tokens it is the key that was refused: a definite no."""
     paid = remote.paid_once
     remote.inquire(paid)  # the token at hand is a good one
@@ -136,14 +136,14 @@ def test_a_token_that_expires_midway_is_replaced_once(remote: Scene, operation: 
         with remote.refused(AuthFailed):
             remote.charge(request) if operation == "charge" else remote.inquire(paid)
         return
-    told = remote.charge(request) if operation == "charge" else remote.inquire(paid)
-    assert told.state in (State.PENDING, State.SUCCEEDED)
+    result = remote.charge(request) if operation == "charge" else remote.inquire(paid)
+    assert result.state in (State.PENDING, State.SUCCEEDED)
     assert remote.tokens.fetched == before + 1
     if operation == "charge":
         remote.must_have_charged(request, request.amount)
 
 
-def test_a_token_that_is_always_refused_ends_with_auth_failed(remote: Scene) -> None:
+def test_a_token_that_is_always_refused_ends_with_auth_failed(remote: ContractScenario) -> None:
     if remote.case.has_tokens:
         request = remote.request()
         remote.fault("charge", "token_expired", times=5)
@@ -152,50 +152,52 @@ def test_a_token_that_is_always_refused_ends_with_auth_failed(remote: Scene) -> 
         remote.must_have_charged(request)
 
 
-def test_asked_too_often_nothing_is_done_and_the_same_charge_may_be_sent_again(scene: Scene) -> None:
-    request = scene.charge_that("rate_limit")
-    with scene.refused(RateLimited) as caught:
-        scene.charge(request)
+def test_rate_limited_charge_is_not_made_and_can_be_resent(
+    scenario: ContractScenario,
+) -> None:
+    request = scenario.charge_that("rate_limit")
+    with scenario.refused(RateLimited) as caught:
+        scenario.charge(request)
     assert caught[0].retry_after_s is None or caught[0].retry_after_s > 0
-    scene.must_have_charged(request)
-    if scene.case.is_remote:
-        scene.charge(request)
-        scene.must_have_charged(request, request.amount)
+    scenario.must_have_charged(request)
+    if scenario.case.is_remote:
+        scenario.charge(request)
+        scenario.must_have_charged(request, request.amount)
 
 
-def test_asking_too_often_says_nothing_about_the_charge(remote: Scene) -> None:
+def test_rate_limited_inquiry_leaves_the_outcome_unknown(remote: ContractScenario) -> None:
     paid = remote.paid_once
     remote.fault("inquire", "rate_limit")
     with remote.refused(RateLimited):
         remote.inquire(paid)
 
 
-def test_an_open_charge_is_taken_back_where_that_can_be(scene: Scene) -> None:
-    request, charge = scene.waiting()
-    if not scene.can.can_cancel:
-        with scene.refused(NotSupported):
-            scene.provider.cancel(charge)
+def test_open_charge_is_cancelled_where_supported(scenario: ContractScenario) -> None:
+    request, charge = scenario.waiting()
+    if not scenario.can.can_cancel:
+        with scenario.refused(NotSupported):
+            scenario.provider.cancel(charge)
         return
-    assert scene.checked(scene.provider.cancel(charge)).state is State.CANCELLED
-    after = scene.provider.cancel(charge)
+    assert scenario.checked(scenario.provider.cancel(charge)).state is State.CANCELLED
+    after = scenario.provider.cancel(charge)
     assert after.state is not State.SUCCEEDED
-    scene.must_have_charged(request)
+    scenario.must_have_charged(request)
 
 
-def test_a_paid_charge_is_not_taken_back(scene: Scene) -> None:
-    if scene.can.can_cancel:
-        paid = scene.paid()
-        assert scene.checked(scene.provider.cancel(paid)).state is State.SUCCEEDED
-        assert scene.inquire(paid).state is State.SUCCEEDED
+def test_paid_charge_is_not_cancelled(scenario: ContractScenario) -> None:
+    if scenario.can.can_cancel:
+        paid = scenario.paid()
+        assert scenario.checked(scenario.provider.cancel(paid)).state is State.SUCCEEDED
+        assert scenario.inquire(paid).state is State.SUCCEEDED
 
 
-def test_the_statement_lists_what_was_collected(scene: Scene) -> None:
+def test_the_statement_lists_what_was_collected(scenario: ContractScenario) -> None:
     start, end = clock.now() - timedelta(hours=1), clock.now() + timedelta(hours=3)
-    if not scene.can.has_statement:
-        with scene.refused(NotSupported):
-            scene.provider.statement(start, end)
+    if not scenario.can.has_statement:
+        with scenario.refused(NotSupported):
+            scenario.provider.statement(start, end)
         return
-    paid = scene.paid()
-    (line,) = [line for line in scene.provider.statement(start, end) if line.label == paid.label]
+    paid = scenario.paid()
+    (line,) = [line for line in scenario.provider.statement(start, end) if line.label == paid.label]
     assert (line.receipt, line.amount) == (paid.receipt, paid.amount)
     assert start <= line.at <= end

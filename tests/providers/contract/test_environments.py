@@ -11,40 +11,42 @@ from app.providers.base import Kind, Provider
 from app.providers.environments import ContradictoryAccount
 from app.providers.errors import WrongEnvironment
 from tests.providers.contract.case import every, set_in, without
-from tests.providers.contract.meddler import Heard, changed
+from tests.providers.contract.fault_proxy import ReceivedCallback, changed
 from tests.providers.contract.operations import OPERATIONS, real
-from tests.providers.contract.scene import Scene
+from tests.providers.contract.scenario import ContractScenario
 from tests.support.waiting import wait_until
 
 
 @contextmanager
-def as_live(scene: Scene) -> Iterator[Provider]:
+def as_live(scenario: ContractScenario) -> Iterator[Provider]:
     """A live account. Its keys look like live ones, and the simulator takes them; its answers are about test money."""
-    inbox, sandbox, name = scene.theatre.inbox, scene.theatre.sandbox, scene.case.name
-    provider, reader = scene.make(environment="live", **scene.case.live_settings), inbox.readers[name]
-    scene.quiet()
-    sandbox.control({"credentials": {name: dict(scene.case.live_settings)}})
+    inbox, sandbox, name = scenario.environment.inbox, scenario.environment.sandbox, scenario.case.name
+    provider, reader = scenario.make(environment="live", **scenario.case.live_settings), inbox.readers[name]
+    scenario.quiet()
+    sandbox.control({"credentials": {name: dict(scenario.case.live_settings)}})
     inbox.readers[name] = provider
     try:
         yield provider
-        scene.quiet()
+        scenario.quiet()
     finally:
         inbox.readers[name] = reader
-        sandbox.control({"credentials": {name: dict(scene.case.settings)}})
+        sandbox.control({"credentials": {name: dict(scenario.case.settings)}})
 
 
-def _needs_mode(scene: Scene, operation: str) -> None:
-    if operation not in scene.case.modes:
+def _needs_mode(scenario: ContractScenario, operation: str) -> None:
+    if operation not in scenario.case.modes:
         pytest.skip("not this provider's: the answer does not name its environment")
 
 
-def _answered_live(scene: Scene, operation: str) -> None:
-    member, live = scene.case.modes[operation]
-    scene.theatre.meddler.meddle(scene.case.paths[operation], changed(set_in(*member, to=live)))
+def _answered_live(scenario: ContractScenario, operation: str) -> None:
+    member, live = scenario.case.modes[operation]
+    scenario.environment.fault_proxy.inject(scenario.case.paths[operation], changed(set_in(*member, to=live)))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_live_account_takes_nothing_from_an_answer_about_test_money(remote: Scene, operation: str) -> None:
+def test_a_live_account_takes_nothing_from_an_answer_about_test_money(
+    remote: ContractScenario, operation: str
+) -> None:
     _needs_mode(remote, operation)
     call = real(remote, operation)
     with as_live(remote) as provider, remote.refused(WrongEnvironment) as caught:
@@ -54,7 +56,9 @@ def test_a_live_account_takes_nothing_from_an_answer_about_test_money(remote: Sc
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_test_account_takes_nothing_from_an_answer_about_live_money(remote: Scene, operation: str) -> None:
+def test_a_test_account_takes_nothing_from_an_answer_about_live_money(
+    remote: ContractScenario, operation: str
+) -> None:
     _needs_mode(remote, operation)
     call = real(remote, operation)
     _answered_live(remote, operation)
@@ -64,7 +68,7 @@ def test_a_test_account_takes_nothing_from_an_answer_about_live_money(remote: Sc
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_live_account_takes_answers_about_live_money(remote: Scene, operation: str) -> None:
+def test_a_live_account_takes_answers_about_live_money(remote: ContractScenario, operation: str) -> None:
     _needs_mode(remote, operation)
     call = real(remote, operation)
     for every_operation in remote.case.modes:
@@ -75,12 +79,12 @@ def test_a_live_account_takes_answers_about_live_money(remote: Scene, operation:
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_live_account_takes_no_answer_without_a_member_that_is_promised(
-    remote: Scene, operation: str
+    remote: ContractScenario, operation: str
 ) -> None:
     _needs_mode(remote, operation)
     call = real(remote, operation)
     member, _ = remote.case.modes[operation]
-    remote.theatre.meddler.meddle(remote.case.paths[operation], changed(without(*member)))
+    remote.environment.fault_proxy.inject(remote.case.paths[operation], changed(without(*member)))
     for other in set(remote.case.modes) - {operation}:
         _answered_live(remote, other)
     with as_live(remote) as provider:
@@ -92,21 +96,23 @@ def test_a_live_account_takes_no_answer_without_a_member_that_is_promised(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_an_environment_nobody_has_defined_is_the_wrong_one(remote: Scene, operation: str) -> None:
+def test_an_environment_nobody_has_defined_is_the_wrong_one(remote: ContractScenario, operation: str) -> None:
     _needs_mode(remote, operation)
     call = real(remote, operation)
     member, _ = remote.case.modes[operation]
-    remote.theatre.meddler.meddle(remote.case.paths[operation], changed(set_in(*member, to="unheard_of")))
+    remote.environment.fault_proxy.inject(
+        remote.case.paths[operation], changed(set_in(*member, to="unheard_of"))
+    )
     with remote.refused(WrongEnvironment):
         call(remote.provider)
 
 
-def test_a_callback_about_test_money_is_none_of_a_live_account_s(remote: Scene) -> None:
+def test_a_callback_about_test_money_is_none_of_a_live_account_s(remote: ContractScenario) -> None:
     if not remote.case.modes:
         pytest.skip("not this provider's: its callbacks do not name their environment")
     request = remote.request()
 
-    def signed() -> Heard | None:
+    def signed() -> ReceivedCallback | None:
         heard = remote.heard(request.callback_url, Kind.PAYMENT, request.reference)
         return next((one for one in heard if one.event.is_verified), None)
 
@@ -115,10 +121,10 @@ def test_a_callback_about_test_money_is_none_of_a_live_account_s(remote: Scene) 
             provider.charge(request)
         found = wait_until(signed, "a signed callback comes")
     assert "test money" in (found.event.objection or "")
-    assert remote.theatre.inbox.refused == []
+    assert remote.environment.inbox.refused == []
 
 
-def test_a_callback_of_the_account_s_environment_has_no_objection(remote: Scene) -> None:
+def test_a_callback_of_the_account_s_environment_has_no_objection(remote: ContractScenario) -> None:
     request = remote.request()
     remote.charge(request)
     found = remote.callback(request.callback_url, Kind.PAYMENT, request.reference)
@@ -126,45 +132,51 @@ def test_a_callback_of_the_account_s_environment_has_no_objection(remote: Scene)
 
 
 @pytest.mark.parametrize("case", every(), ids=lambda case: case.id)
-def test_test_credentials_are_refused_on_a_live_account(case, scenes: dict[str, Scene]) -> None:
+def test_test_credentials_are_refused_on_a_live_account(case, scenarios: dict[str, ContractScenario]) -> None:
     """Each of them by itself: one of another's is enough to be paid in test money, or by whoever knows it."""
-    scene = scenes[case.id]
+    scenario = scenarios[case.id]
     telling = [one for one in case.provider.settings if one.prefixes or one.published]
     assert bool(telling) is bool(case.live_settings)
     for one in telling:
         if one.name in case.settings:
             with pytest.raises(ContradictoryAccount, match=f"{one.name} is a test credential") as caught:
-                scene.make(environment="live", **{**case.live_settings, one.name: case.settings[one.name]})
+                scenario.make(environment="live", **{**case.live_settings, one.name: case.settings[one.name]})
             assert case.settings[one.name] not in str(caught.value)
 
 
 @pytest.mark.parametrize("case", every(), ids=lambda case: case.id)
-def test_a_live_key_is_refused_on_a_test_account(case, scenes: dict[str, Scene]) -> None:
+def test_a_live_key_is_refused_on_a_test_account(case, scenarios: dict[str, ContractScenario]) -> None:
     for one in case.provider.settings:
         if one.prefixes:
             with pytest.raises(ContradictoryAccount, match=f"{one.name} is a live credential"):
-                scenes[case.id].make(**{one.name: case.live_settings[one.name]})
+                scenarios[case.id].make(**{one.name: case.live_settings[one.name]})
 
 
 @pytest.mark.parametrize("case", every(), ids=lambda case: case.id)
-def test_a_key_of_an_unknown_kind_is_refused_on_a_live_account(case, scenes: dict[str, Scene]) -> None:
+def test_a_key_of_an_unknown_kind_is_refused_on_a_live_account(
+    case, scenarios: dict[str, ContractScenario]
+) -> None:
     for one in case.provider.settings:
         if one.prefixes:
             with pytest.raises(ContradictoryAccount, match=f"{one.name} does not begin with"):
-                scenes[case.id].make(environment="live", **{**case.live_settings, one.name: "key-of-no-kind"})
+                scenarios[case.id].make(
+                    environment="live", **{**case.live_settings, one.name: "key-of-no-kind"}
+                )
 
 
 @pytest.mark.parametrize("case", every(), ids=lambda case: case.id)
-def test_the_address_of_the_other_environment_is_refused(case, scenes: dict[str, Scene]) -> None:
+def test_the_address_of_the_other_environment_is_refused(
+    case, scenarios: dict[str, ContractScenario]
+) -> None:
     urls = case.provider.base_urls
     if urls["live"] == urls["sandbox"] or not case.is_remote:
         pytest.skip("not this provider's: both environments have one address")
-    scene, live = scenes[case.id], case.live_settings
+    scenario, live = scenarios[case.id], case.live_settings
     with pytest.raises(ContradictoryAccount, match="base_url"):
-        scene.make(environment="live", base_url=urls["sandbox"], **live)
+        scenario.make(environment="live", base_url=urls["sandbox"], **live)
     with pytest.raises(ContradictoryAccount, match="base_url"):
-        scene.make(base_url=f"{urls['live']}/")
-    assert scene.make(environment="live", base_url=urls["live"], **live)
+        scenario.make(base_url=f"{urls['live']}/")
+    assert scenario.make(environment="live", base_url=urls["live"], **live)
 
 
 def test_every_provider_says_where_its_answers_name_their_environment() -> None:

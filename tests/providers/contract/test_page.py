@@ -27,7 +27,7 @@ ORDER: dict[str, Any] = {
 CHARGE = ChargeRequest(
     "r-1", "R1", Money(1230, "KES"), Customer(), "http://127.0.0.1/c", "http://127.0.0.1/r"
 )
-HANDLE = ChargeReference("r-1", "R1", CHARGE.amount, datetime(2026, 1, 1, tzinfo=UTC))
+CHARGE_REFERENCE = ChargeReference("r-1", "R1", CHARGE.amount, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def blocks() -> list[str]:
@@ -64,12 +64,12 @@ def test_the_adapter_does_what_the_page_says(acme: type[Provider]) -> None:
             "/orders/r-1", (200, ORDER | {"status": "paid"}), (404, {"error": "no_such_order"}), (404, b"<html>"),
             (200, ORDER | {"status": "odd"}), (422, {"error": "no"}),
         )  # fmt: skip
-        paid = provider.inquire(HANDLE)
+        paid = provider.inquire(CHARGE_REFERENCE)
         assert (paid.state, paid.receipt, paid.amount) == (State.SUCCEEDED, "7", CHARGE.amount)
-        assert provider.inquire(HANDLE).state is State.NOT_FOUND
+        assert provider.inquire(CHARGE_REFERENCE).state is State.NOT_FOUND
         for _ in range(3):
             with pytest.raises(OutcomeUnknown):
-                provider.inquire(HANDLE)
+                provider.inquire(CHARGE_REFERENCE)
 
 
 def test_its_callbacks_are_hints(acme: type[Provider]) -> None:

@@ -18,20 +18,20 @@ from app.providers.errors import (
     RateLimited,
     RequestRejected,
 )
-from tests.providers.contract.scene import Scene
+from tests.providers.contract.scenario import ContractScenario
 from tests.support.providers import MemoryTokens
 
 NO = (RequestRejected, Declined)
 
 
-def refunded(scene: Scene, request: RefundRequest) -> Result:
-    told = scene.checked(scene.provider.refund(request))
-    assert told.state in (State.PENDING, State.SUCCEEDED)
-    assert told.amount in (None, request.amount)
-    done = scene.refund_ends(request, told)
+def refunded(scenario: ContractScenario, request: RefundRequest) -> Result:
+    reported = scenario.checked(scenario.provider.refund(request))
+    assert reported.state in (State.PENDING, State.SUCCEEDED)
+    assert reported.amount in (None, request.amount)
+    done = scenario.refund_ends(request, reported)
     assert done.state is State.SUCCEEDED
     assert done.amount in (None, request.amount)
-    return told
+    return reported
 
 
 def third(amount: Money) -> Money:
@@ -39,80 +39,80 @@ def third(amount: Money) -> Money:
     return Money(whole, amount.currency)
 
 
-def test_a_whole_payment_is_given_back(scene: Scene) -> None:
-    paid = scene.paid()
-    request = scene.refund_of(paid)
-    told = refunded(scene, request)
-    assert told.provider_reference
-    scene.must_have_refunded([request], paid.amount)
-    if scene.case.is_remote:
-        assert scene.inquire(paid).state in (State.SUCCEEDED, State.REVERSED, State.REFUNDED)
+def test_full_refund(scenario: ContractScenario) -> None:
+    paid = scenario.paid()
+    request = scenario.refund_of(paid)
+    reported = refunded(scenario, request)
+    assert reported.provider_reference
+    scenario.must_have_refunded([request], paid.amount)
+    if scenario.case.is_remote:
+        assert scenario.inquire(paid).state in (State.SUCCEEDED, State.REVERSED, State.REFUNDED)
 
 
-def test_a_part_is_given_back_or_refused_before_anything_moves(scene: Scene) -> None:
-    paid = scene.paid()
-    request = scene.refund_of(paid, third(paid.amount))
-    if scene.can.can_refund_partially:
-        refunded(scene, request)
-        scene.must_have_refunded([request], request.amount)
+def test_partial_refund_succeeds_or_is_refused_before_sending(scenario: ContractScenario) -> None:
+    paid = scenario.paid()
+    request = scenario.refund_of(paid, third(paid.amount))
+    if scenario.can.can_refund_partially:
+        refunded(scenario, request)
+        scenario.must_have_refunded([request], request.amount)
         return
-    with scene.refused(RequestRejected):
-        scene.provider.refund(request)
-    scene.must_have_refunded([request])
+    with scenario.refused(RequestRejected):
+        scenario.provider.refund(request)
+    scenario.must_have_refunded([request])
 
 
-def test_a_second_part_is_given_back_or_refused(scene: Scene) -> None:
-    if not scene.can.can_refund_partially:
+def test_second_partial_refund_succeeds_or_is_refused(scenario: ContractScenario) -> None:
+    if not scenario.can.can_refund_partially:
         pytest.skip("not this provider's: there are no parts")
-    paid = scene.paid()
+    paid = scenario.paid()
     part = third(paid.amount)
-    first = scene.refund_of(paid, part)
-    refunded(scene, first)
-    second = scene.refund_of(paid, part, before=part.amount_minor)
-    if scene.can.can_refund_repeatedly:
-        told = refunded(scene, second)
-        assert told.provider_reference
-        scene.must_have_refunded([first, second], part, part)
+    first = scenario.refund_of(paid, part)
+    refunded(scenario, first)
+    second = scenario.refund_of(paid, part, before=part.amount_minor)
+    if scenario.can.can_refund_repeatedly:
+        reported = refunded(scenario, second)
+        assert reported.provider_reference
+        scenario.must_have_refunded([first, second], part, part)
         return
-    with scene.refused(*NO):
-        scene.provider.refund(second)
-    scene.must_have_refunded([first, second], part)
+    with scenario.refused(*NO):
+        scenario.provider.refund(second)
+    scenario.must_have_refunded([first, second], part)
 
 
-def test_no_more_than_was_paid_is_given_back(scene: Scene) -> None:
-    paid = scene.paid()
+def test_refunds_never_exceed_the_payment(scenario: ContractScenario) -> None:
+    paid = scenario.paid()
     unit = Money(100, paid.amount.currency)
-    request = scene.refund_of(paid, paid.amount + unit)
-    with scene.refused(*NO):
-        scene.provider.refund(request)
-    scene.must_have_refunded([request])
+    request = scenario.refund_of(paid, paid.amount + unit)
+    with scenario.refused(*NO):
+        scenario.provider.refund(request)
+    scenario.must_have_refunded([request])
 
 
-def test_what_was_given_back_is_not_given_back_again(scene: Scene) -> None:
+def test_fully_refunded_payment_is_not_refunded_again(scenario: ContractScenario) -> None:
     """Whatever the provider answers to a second whole refund: its book holds one."""
-    paid = scene.paid()
-    first = scene.refund_of(paid)
-    refunded(scene, first)
-    second = scene.refund_of(paid, before=paid.amount.amount_minor)
-    with scene.refused(*NO):
-        scene.provider.refund(second)
-    scene.must_have_refunded([first, second], paid.amount)
+    paid = scenario.paid()
+    first = scenario.refund_of(paid)
+    refunded(scenario, first)
+    second = scenario.refund_of(paid, before=paid.amount.amount_minor)
+    with scenario.refused(*NO):
+        scenario.provider.refund(second)
+    scenario.must_have_refunded([first, second], paid.amount)
 
 
-def test_the_same_refund_sent_twice_moves_once(scene: Scene) -> None:
-    paid = scene.paid()
-    request = scene.refund_of(paid)
-    scene.checked(scene.provider.refund(request))
+def test_the_same_refund_sent_twice_moves_once(scenario: ContractScenario) -> None:
+    paid = scenario.paid()
+    request = scenario.refund_of(paid)
+    scenario.checked(scenario.provider.refund(request))
     try:
-        again = scene.checked(scene.provider.refund(request))
+        again = scenario.checked(scenario.provider.refund(request))
     except (Declined, RequestRejected, DuplicateReference) as error:
-        scene.must_be_clean(error.response)
+        scenario.must_be_clean(error.response)
     else:
         assert again.state is not State.FAILED
-    scene.must_have_refunded([request], paid.amount)
+    scenario.must_have_refunded([request], paid.amount)
 
 
-def test_a_payment_nobody_made_is_not_refunded(remote: Scene) -> None:
+def test_unknown_payment_is_not_refunded(remote: ContractScenario) -> None:
     request, charge = remote.waiting()
     refund = remote.refund_of(charge)
     with remote.refused(*NO):
@@ -122,9 +122,7 @@ def test_a_payment_nobody_made_is_not_refunded(remote: Scene) -> None:
 
 
 @pytest.mark.parametrize(("fault", "more"), [("drop", {}), ("after", {"status": 500})])
-def test_a_refund_that_was_done_and_whose_answer_was_lost(
-    remote: Scene, fault: str, more: dict[str, int]
-) -> None:
+def test_refund_made_with_a_lost_answer(remote: ContractScenario, fault: str, more: dict[str, int]) -> None:
     """It is found, or it stays unknown: never failed, never not there."""
     paid = remote.paid()
     request = remote.refund_of(paid)
@@ -138,7 +136,7 @@ def test_a_refund_that_was_done_and_whose_answer_was_lost(
     remote.must_have_refunded([request], paid.amount)
 
 
-def test_a_refund_that_was_not_done_and_nobody_said_so(remote: Scene) -> None:
+def test_refund_not_made_with_a_lost_answer(remote: ContractScenario) -> None:
     paid = remote.paid()
     request = remote.refund_of(paid)
     remote.fault("refund", "before", status=500)
@@ -156,37 +154,41 @@ def test_a_refund_that_was_not_done_and_nobody_said_so(remote: Scene) -> None:
 @pytest.mark.parametrize(
     ("fault", "state"), [("refund_drop", State.SUCCEEDED), ("refund_before", State.NOT_FOUND)]
 )
-def test_lost_refunds_in_this_process(scene: Scene, fault: str, state: State) -> None:
-    if scene.case.is_remote:
+def test_lost_refunds_in_this_process(scenario: ContractScenario, fault: str, state: State) -> None:
+    if scenario.case.is_remote:
         pytest.skip("not this provider's: the simulators are asked in the tests above")
-    paid = scene.paid(scene.amount("8000.01"))
-    request = scene.refund_of(paid, scene.amount(scene.case.amounts[fault]))
-    with scene.refused(OutcomeUnknown):
-        scene.provider.refund(request)
-    assert scene.checked(scene.provider.inquire_refund(scene.refund_reference(request))).state is state
+    paid = scenario.paid(scenario.amount("8000.01"))
+    request = scenario.refund_of(paid, scenario.amount(scenario.case.amounts[fault]))
+    with scenario.refused(OutcomeUnknown):
+        scenario.provider.refund(request)
+    assert (
+        scenario.checked(scenario.provider.inquire_refund(scenario.refund_reference(request))).state is state
+    )
 
 
-def test_a_refund_asked_for_too_often_or_with_wrong_credentials_moves_nothing(remote: Scene) -> None:
+def test_rate_limited_or_unauthorized_refund_moves_nothing(
+    remote: ContractScenario,
+) -> None:
     request = remote.refund_of(remote.paid())
     remote.fault("refund", "rate_limit")
     with remote.refused(RateLimited):
         remote.provider.refund(request)
-    stranger = remote.make(tokens=MemoryTokens(), **remote.case.wrong_settings)
+    unauthorized = remote.make(tokens=MemoryTokens(), **remote.case.wrong_settings)
     with remote.refused(AuthFailed):
-        stranger.refund(request)
+        unauthorized.refund(request)
     remote.must_have_refunded([request])
     assert refunded(remote, request)
     remote.must_have_refunded([request], request.amount)
 
 
-def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
+def test_a_refund_knows_nothing_of_another(remote: ContractScenario) -> None:
     """The first part's handle never tells of the second part."""
     if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.inquiry_kinds):
         pytest.skip("not this provider's: a payment has one refund, or refunds cannot be asked about")
     paid = remote.paid()
     part = third(paid.amount)
     first = remote.refund_of(paid, part)
-    told = refunded(remote, first)
+    reported = refunded(remote, first)
     never = replace(first, reference="00000000-0000-7000-8000-000000000000", amount=paid.amount - part)
     try:
         found = remote.provider.inquire_refund(remote.refund_reference(never))
@@ -194,29 +196,34 @@ def test_a_refund_knows_nothing_of_another(remote: Scene) -> None:
         assert isinstance(error, OutcomeUnknown)
     else:
         assert found.state is State.NOT_FOUND
-    again = remote.checked(remote.provider.inquire_refund(remote.refund_reference(first, told)))
+    again = remote.checked(remote.provider.inquire_refund(remote.refund_reference(first, reported)))
     assert again.amount == part
 
 
-def test_refunds_are_listed_payment_by_payment_with_our_reference(scene: Scene) -> None:
-    """Breaks when a list shows another payment's refunds, or takes ours for somebody else's."""
-    paid = scene.paid()
-    if not scene.can.lists_refunds:
-        with scene.refused(NotSupported):
-            scene.provider.refunds_of(paid)
+def test_refunds_are_listed_payment_by_payment_with_our_reference(scenario: ContractScenario) -> None:
+    """Breaks when a list shows another payment's refunds, or takes ours for an external one."""
+    paid = scenario.paid()
+    if not scenario.can.lists_refunds:
+        with scenario.refused(NotSupported):
+            scenario.provider.refunds_of(paid)
         return
-    part, other = third(paid.amount), scene.paid()
-    mine = [scene.refund_of(paid, part), scene.refund_of(paid, paid.amount - part, before=part.amount_minor)]
-    told = [refunded(scene, request) for request in mine]
-    refunded(scene, scene.refund_of(other, part))
-    listed = scene.provider.refunds_of(paid)
+    part, other = third(paid.amount), scenario.paid()
+    mine = [
+        scenario.refund_of(paid, part),
+        scenario.refund_of(paid, paid.amount - part, before=part.amount_minor),
+    ]
+    reported = [refunded(scenario, request) for request in mine]
+    refunded(scenario, scenario.refund_of(other, part))
+    listed = scenario.provider.refunds_of(paid)
     found = {(one.reference, one.result.provider_reference, one.result.amount) for one in listed}
-    assert found == {(r.reference, t.provider_reference, r.amount) for r, t in zip(mine, told, strict=True)}
+    assert found == {
+        (r.reference, t.provider_reference, r.amount) for r, t in zip(mine, reported, strict=True)
+    }
     assert {one.result.state for one in listed} == {State.SUCCEEDED}
-    scene.must_have_refunded(mine, part, paid.amount - part)
+    scenario.must_have_refunded(mine, part, paid.amount - part)
 
 
-def test_reversed_means_all_of_it(remote: Scene) -> None:
+def test_reversed_means_all_of_it(remote: ContractScenario) -> None:
     """After the refund of a part a payment is not called reversed: that word is for the whole of it."""
     if not remote.can.can_refund_partially:
         pytest.skip("not this provider's: there are no parts")

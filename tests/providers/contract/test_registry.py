@@ -15,30 +15,30 @@ from app.providers import PROVIDERS
 from app.providers.base import Capabilities, Provider
 from tests.providers.contract.case import found
 from tests.providers.contract.operations import OPERATIONS
-from tests.providers.contract.scene import Theatre
+from tests.providers.contract.scenario import ContractEnvironment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
 EXERCISED = {
-    "currencies": "test_amounts.py::test_what_is_booked_is_what_was_asked_for",
+    "currencies": "test_amounts.py::test_recorded_amount_is_the_requested_amount",
     "needs": "test_charges.py::test_check_knows_currencies_limits_and_needs",
-    "countries": "test_registry.py::test_a_provider_says_who_it_is",
+    "countries": "test_registry.py::test_provider_declares_its_name",
     "whole_units": "test_charges.py::test_check_knows_currencies_limits_and_needs",
     "has_payment_page": "test_charges.py::test_a_payment_page_is_shown_where_there_is_one",
-    "inquiry_kinds": "test_refunds.py::test_a_whole_payment_is_given_back",
+    "inquiry_kinds": "test_refunds.py::test_full_refund",
     "is_resend_safe": "test_lost_answers.py::test_the_same_reference_charges_once",
-    "can_inquire_by_reference": "test_lost_answers.py::test_done_but_the_answer_was_lost",
-    "can_refund": "test_refunds.py::test_a_whole_payment_is_given_back",
-    "can_refund_partially": "test_refunds.py::test_a_part_is_given_back_or_refused_before_anything_moves",
-    "can_refund_repeatedly": "test_refunds.py::test_a_second_part_is_given_back_or_refused",
-    "can_cancel": "test_charges.py::test_an_open_charge_is_taken_back_where_that_can_be",
+    "can_inquire_by_reference": "test_lost_answers.py::test_charge_made_with_a_lost_answer",
+    "can_refund": "test_refunds.py::test_full_refund",
+    "can_refund_partially": "test_refunds.py::test_partial_refund_succeeds_or_is_refused_before_sending",
+    "can_refund_repeatedly": "test_refunds.py::test_second_partial_refund_succeeds_or_is_refused",
+    "can_cancel": "test_charges.py::test_open_charge_is_cancelled_where_supported",
     "payouts": "test_payouts.py::test_a_payout",
     "signs_callbacks": "test_callbacks.py::test_a_forged_callback_is_refused",
     "has_statement": "test_charges.py::test_the_statement_lists_what_was_collected",
-    "expires_after": "test_registry.py::test_a_provider_says_who_it_is",
-    "horizon": "test_registry.py::test_a_provider_says_who_it_is",
-    "statement_reach": "test_registry.py::test_a_provider_says_who_it_is",
+    "expires_after": "test_registry.py::test_provider_declares_its_name",
+    "horizon": "test_registry.py::test_provider_declares_its_name",
+    "statement_reach": "test_registry.py::test_provider_declares_its_name",
     "lists_refunds": "test_refunds.py::test_refunds_are_listed_payment_by_payment_with_our_reference",
 }
 """Capability → the test that would notice if it were wrong."""
@@ -56,7 +56,7 @@ def test_every_provider_has_a_case(name: str) -> None:
 
 
 @each
-def test_a_provider_says_who_it_is(name: str) -> None:
+def test_provider_declares_its_name(name: str) -> None:
     provider = PROVIDERS[name]
     can = provider.capabilities
     assert issubclass(provider, Provider)
@@ -80,7 +80,7 @@ def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
     names = [one.name for one in settings]
     assert len(set(names)) == len(names)
     assert any(one.is_required for one in settings), (
-        "without a required setting nobody can leave the provider out"
+        "without a required setting an operator cannot switch the provider off"
     )
     for one in settings:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", one.name)
@@ -91,24 +91,24 @@ def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
 
 
 @each
-def test_a_provider_has_a_page_and_a_simulator(name: str, theatre: Theatre) -> None:
+def test_a_provider_has_a_page_and_a_simulator(name: str, environment: ContractEnvironment) -> None:
     page = (ROOT / f"docs/providers/{name}.md").read_text()
     for one in PROVIDERS[name].settings:
         assert f"{name}_{one.name}".upper() in page or f"`{one.name}`" in page, (
             f"{one.name} is not on its page"
         )
     if any(case.is_remote for case in found()[name]):
-        books = requests.get(f"{theatre.sandbox.url}/sandbox/book/{name}", timeout=30)
-        assert books.status_code == 200
-        assert f"/{name}" in requests.get(f"{theatre.sandbox.url}/sandbox/", timeout=30).text
+        answer = requests.get(f"{environment.sandbox.url}/sandbox/book/{name}", timeout=30)
+        assert answer.status_code == 200
+        assert f"/{name}" in requests.get(f"{environment.sandbox.url}/sandbox/", timeout=30).text
 
 
-def test_merchants_can_ask_for_every_provider() -> None:
+def test_every_provider_can_be_requested() -> None:
     assert set(PROVIDERS) <= set(contact_fields.PROVIDERS)
 
 
 def test_every_capability_is_exercised() -> None:
     assert set(EXERCISED) == {one.name for one in fields(Capabilities)}
-    for capability, place in EXERCISED.items():
-        file, _, test = place.partition("::")
+    for capability, test_id in EXERCISED.items():
+        file, _, test = test_id.partition("::")
         assert f"def {test}(" in (HERE / file).read_text(), capability

@@ -20,8 +20,8 @@ from flask import Flask
 
 from app.api.gateway.schemas.payments import EXAMPLES
 from app.http.guards import API_KEY_HEADER
-from tests.support.house import PROJECT
-from tests.support.tenants import make_shop
+from launcher.paths import PROJECT
+from tests.support.tenants import make_merchant
 
 PACKAGE = "malipo_client"
 PAGE = PROJECT / "docs/api/openapi.md"
@@ -92,7 +92,7 @@ def test_the_pages_program_initializes_a_payment(
         module(package, "client").AuthenticatedClient, httpx_args={"transport": httpx.WSGITransport(app=app)}
     )
     monkeypatch.setattr(f"{package}.AuthenticatedClient", client)
-    key = make_shop(app).headers[API_KEY_HEADER]
+    key = make_merchant(app).headers[API_KEY_HEADER]
     exec(program.replace("demo_tenant_key_7Jt2mQ9sVx4L", key), {})
     payment_id, status = capsys.readouterr().out.split()
     assert uuid.UUID(payment_id) and status == "completed"
