@@ -36,6 +36,7 @@ from sqlalchemy import text
 
 from app import clock, create_app, ledger
 from app.actor import Merchant
+from app.api.gateway.views import initialized, refunded
 from app.errors import GatewayError
 from app.money import Money
 from app.providers.base import Result, State
@@ -49,8 +50,8 @@ from app.services.payments import read
 from app.services.payments.locks import lock_attempt
 from app.services.payments.states import ATTEMPT, PAYMENT, REFUND
 from app.services.provider_access import bulkhead
-from app.services.refunds import create as refund_service
 from app.services.refunds import outcomes as refund_outcomes
+from app.services.refunds.create import create_refund
 from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
 from app.unit_of_work import reading, transaction
@@ -91,11 +92,10 @@ class PaymentMachine(RuleBasedStateMachine):
         self.merchant = Merchant(tenant.id, None, None)
         self.asked = Money.parse(ASKED[currency], currency)
         order = PaymentRequest("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
-        claim = Claim(uuid.uuid4(), b"f" * 32, "machine")
+        claim = Claim(uuid.uuid4(), b"f" * 32, "machine", initialized)
         # CPay's only slot is occupied: requests are stored, and sent when a rule runs.
         answer = payment_service.initialize(self.merchant, order, claim)
-        assert answer.resource_id is not None
-        self.payment_id = answer.resource_id
+        self.payment_id = uuid.UUID(answer.body["data"]["id"])
         with reading() as session:
             attempt = read.latest_attempt(session, self.payment_id)
         assert attempt is not None
@@ -167,9 +167,9 @@ class PaymentMachine(RuleBasedStateMachine):
     def ask_for_a_refund(self, part: int | None) -> None:
         share = None if part is None else max(1, self.asked.amount_minor * part // 100)
         amount = None if share is None else str(Money(share, self.asked.currency))
-        claim = Claim(uuid.uuid4(), b"f" * 32, "machine")
+        claim = Claim(uuid.uuid4(), b"f" * 32, "machine", refunded)
         try:
-            refund_service.refund(self.merchant, self.payment_id, amount=amount, reason=None, claim=claim)
+            create_refund(self.merchant, self.payment_id, amount=amount, reason=None, claim=claim)
         except GatewayError as error:
             self.too_early += 1
             self.met[type(error).__name__] += 1

@@ -56,7 +56,7 @@ def test_a_customer_pays(mpesa, receiver, sandbox):
     assert event.claim.amount == request.amount and event.claim.receipt
     asked = mpesa.inquire(charge_reference(request, pushed.provider_reference))
     assert (asked.state, asked.provider_reference) == (State.SUCCEEDED, pushed.provider_reference)
-    entries = sandbox.book("mpesa", request.label)["entries"]
+    entries = sandbox.book("mpesa", request.short_reference)["entries"]
     assert [(entry["kind"], entry["id"]) for entry in entries] == [("charge", event.claim.receipt)]
 
 
@@ -114,9 +114,11 @@ def test_answer_and_callback_are_lost_and_the_statement_finds_it(mpesa, receiver
     request = charge_of(receiver, 321)
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(request)
-    wait_until(lambda: sandbox.book("mpesa", request.label)["entries"], "the customer pays")
+    wait_until(lambda: sandbox.book("mpesa", request.short_reference)["entries"], "the customer pays")
     begin, end = clock.now() - timedelta(hours=1), clock.now() + timedelta(minutes=1)
-    (line,) = [line for line in mpesa.statement(begin, end) if line.label == request.label]
+    (line,) = [
+        line for line in mpesa.statement(begin, end) if line.short_reference == request.short_reference
+    ]
     assert line.amount == request.amount and line.receipt
     assert not receiver.received
 
@@ -139,7 +141,7 @@ def test_a_token_that_another_gateway_has_ended(mpesa, receiver, sandbox):
     request = charge_of(receiver, phone="+254722345678")
     assert mpesa.charge(request).state is State.PENDING
     wait_for_callback(mpesa, receiver, request.callback_url)
-    assert len(sandbox.book("mpesa", request.label)["entries"]) == 1
+    assert len(sandbox.book("mpesa", request.short_reference)["entries"]) == 1
 
 
 def test_mismatched_amount_is_reported_unchanged(mpesa, receiver, sandbox):

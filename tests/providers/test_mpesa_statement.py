@@ -57,7 +57,7 @@ def test_a_statement_is_read_page_by_page(daraja, method):
         (200, {"ResponseCode": "1001", "Response": []}),
     )
     lines = scripted(daraja, pull="true", pull_method=method).statement(end - timedelta(days=9), end)
-    assert [(line.label, line.receipt, line.amount, line.at) for line in lines] == [
+    assert [(line.short_reference, line.receipt, line.amount, line.at) for line in lines] == [
         ("LABEL1", "TX1", Money(16_800, "KES"), first), ("LABEL2", "TX2", Money(5000, "KES"), second),
     ]  # fmt: skip
     asked = daraja.asked(PULL)
@@ -88,7 +88,7 @@ def test_a_payment_is_found_in_whatever_zone_its_time_is_written(daraja, written
         (200, {"ResponseCode": "1001", "Transaction": "[[]]"}),
     )
     (line,) = scripted(daraja, pull="true").statement(start, end)
-    assert line.label == "LABEL1"
+    assert line.short_reference == "LABEL1"
     assert daraja.asked(PULL)[0].json["StartDate"] == kenyan(start - timedelta(hours=3)), (
         "if it is read as UTC"
     )

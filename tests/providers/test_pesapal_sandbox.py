@@ -74,7 +74,7 @@ def asked(receiver: CallbackReceiver, amount: Money) -> ChargeRequest:
 
 def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
     return ChargeReference(
-        request.reference, request.label, request.amount, clock.now(),
+        request.reference, request.short_reference, request.amount, clock.now(),
         reported.provider_reference if reported else None, reported.receipt if reported else None,
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ from flask import Flask
 
 from app import clock, ids, ledger
 from app.actor import Actor
+from app.api.wallet.views import receipt, wallet_view
 from app.models import User, UserSession
 from app.services.idempotency_service import Claim
 from app.services.identity import passwords, tokens
@@ -95,7 +96,9 @@ def make_wallet(
         transaction(work)
         if balance != "0":
             cash = Cash(amount=balance, counterparty="external")
-            direct_funding.deposit(owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory"))
+            direct_funding.deposit(
+                owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory", "", receipt)
+            )
         if is_frozen:
             wallets.set_frozen(public_id, is_frozen=True, operator="factory")
     return public_id
@@ -104,4 +107,4 @@ def make_wallet(
 def balance_of(app: Flask, owner: SignedInUser, wallet: str) -> str:
     """The wallet's balance as its owner reads it."""
     with app.app_context():
-        return str(wallets.describe(wallets.statement(owner.user_id, wallet).wallet)["balance"])
+        return str(wallet_view(wallets.statement(owner.user_id, wallet).wallet)["balance"])

@@ -152,7 +152,7 @@ class Gateway:
         """What the provider really did for this payment: the entries of its own book."""
         found: list[dict[str, Any]] = []
         for attempt in self.attempts(payment_id):
-            for reference in (attempt.reference, attempt.label):
+            for reference in (attempt.reference, attempt.short_reference):
                 found += self.sandbox.book(attempt.provider, reference)["entries"]
         return found
 

@@ -142,7 +142,7 @@ def charge_reference(
 ) -> ChargeReference:
     return ChargeReference(
         request.reference,
-        request.label,
+        request.short_reference,
         request.amount,
         clock.now(),
         provider_reference,

@@ -16,7 +16,7 @@ KES_100 = Money(10_050, "KES")
 KEYS = {"consumer_key": "key-1", "consumer_secret": "secret-1"}
 REQUEST = ChargeRequest(
     reference=REFERENCE,
-    label="AB12CD34EF56",
+    short_reference="AB12CD34EF56",
     amount=KES_100,
     customer=Customer(phone="+254712345678", email="ann@example.com", name="Ann Wanjiru Kamau"),
     callback_url="http://127.0.0.1:5000/api/v1/webhooks/pesapal/secret-token",

@@ -51,7 +51,9 @@ class SimulatedProvider(Generic[P]):
         )  # fmt: skip
 
     def charge_reference(self, request: ChargeRequest, receipt: str | None = None) -> ChargeReference:
-        return ChargeReference(request.reference, request.label, request.amount, clock.now(), receipt=receipt)
+        return ChargeReference(
+            request.reference, request.short_reference, request.amount, clock.now(), receipt=receipt
+        )
 
     def until(self, request: ChargeRequest, state: State) -> Result:
         return _reached(lambda: self.provider.inquire(self.charge_reference(request)), state)

@@ -17,7 +17,7 @@ USD_10 = Money(1000, "USD")
 KEYS = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"}
 REQUEST = ChargeRequest(
     reference=REFERENCE,
-    label="AB12CD34EF56",
+    short_reference="AB12CD34EF56",
     amount=USD_10,
     customer=Customer(email="ann@example.com"),
     callback_url="http://127.0.0.1:5000/api/v1/webhooks/stripe/token",

@@ -9,10 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from app.services.payments.views import customer_of, describe, describe_refund, event_data
 from flask import Flask
 
 from app.actor import Merchant
+from app.api.gateway.views import initialized, refund_view, transaction
 from app.errors import (
     GatewayError,
     InvalidAmount,
@@ -20,7 +20,8 @@ from app.errors import (
     TransactionNotFound,
     UnsupportedCurrency,
 )
-from app.models.payment import ATTEMPT_STATES, PAYMENT_STATUSES, REFUND_STATES, Payment, Refund
+from app.events.payloads import customer_payload, payment_payload
+from app.models.payment import AttemptState, Payment, PaymentStatus, Refund, RefundState
 from app.money import Money
 from app.providers.base import Customer
 from app.services import payment_service
@@ -55,7 +56,7 @@ def payment(**differing: Any) -> Payment:
         "customer_id": "cust-1", "customer_phone": "+254712345678", "customer_email": None, "customer_name": "Jane",
         "payment_metadata": {"order_id": "ORD-1"}, "provider_transaction_id": "cs_1",
         "provider_response": {"client_secret": "cs_secret"}, "payment_url": None, "failure_code": None,
-        "failure_reason": None, "fee": 3502, "refund_reserved": 0, "refunded": 0, "review": None, "created_at": AT,
+        "failure_reason": None, "fee": 3502, "refund_reserved": 0, "refunded": 0, "created_at": AT,
         "updated_at": AT, "completed_at": AT,
     }  # fmt: skip
     return Payment(**values | differing)
@@ -75,7 +76,7 @@ def refund(**differing: Any) -> Refund:
 class TestStates:
     @pytest.mark.parametrize(
         ("table", "words"),
-        [(PAYMENT, PAYMENT_STATUSES), (ATTEMPT, ATTEMPT_STATES), (REFUND, REFUND_STATES)],
+        [(PAYMENT, PaymentStatus), (ATTEMPT, AttemptState), (REFUND, RefundState)],
         ids=["payment", "attempt", "refund"],
     )
     def test_a_table_knows_every_word_and_no_other(self, table, words) -> None:
@@ -110,7 +111,7 @@ class TestStates:
             assert ATTEMPT[word] == {"late"}
 
     def test_every_status_has_a_payer_status(self) -> None:
-        assert set(PAYER_STATUSES) == set(PAYMENT_STATUSES)
+        assert set(PAYER_STATUSES) == set(PaymentStatus)
         is_open = {status for status, answers in PAYER_STATUSES.items() if answers is PayerStatus.OPEN}
         assert is_open == set(PAYMENT) - FINAL_PAYMENTS
 
@@ -127,7 +128,7 @@ def _reachable(table: Any, start: str) -> set[str]:
 
 class TestView:
     def test_it_has_the_documents_fields(self) -> None:
-        shown = describe(payment())
+        shown = transaction(payment())
         assert shown.keys() >= DOCUMENTED
         assert shown["id"] == "00000000-0000-0000-0000-000000000007"
         assert (shown["provider"], shown["payment_method"]) == ("stripe", "visa")
@@ -143,21 +144,21 @@ class TestView:
     def test_amounts_are_exact_strings_with_the_currencys_decimals(
         self, minor: int, currency: str, shown: str
     ) -> None:
-        assert describe(payment(amount=minor, currency=currency))["amount"] == shown
-        assert describe(payment(refunded=minor, currency=currency))["refunded_amount"] == shown
+        assert transaction(payment(amount=minor, currency=currency))["amount"] == shown
+        assert transaction(payment(refunded=minor, currency=currency))["refunded_amount"] == shown
 
     def test_times_are_utc_with_a_z(self) -> None:
-        shown = describe(payment())
+        shown = transaction(payment())
         assert shown["created_at"] == "2026-01-02T03:04:05.678900Z"
-        assert describe(payment(completed_at=None))["completed_at"] is None
+        assert transaction(payment(completed_at=None))["completed_at"] is None
 
     def test_the_customer_is_as_given(self) -> None:
-        assert customer_of(payment()) == {
+        assert customer_payload(payment()) == {
             "id": "cust-1", "phone": "+254712345678", "email": None, "name": "Jane",
         }  # fmt: skip
 
     def test_merchants_do_not_see_internal_columns(self) -> None:
-        assert not describe(payment()).keys() & {"tenant_id", "fee", "return_url", "refund_reserved"}
+        assert not transaction(payment()).keys() & {"tenant_id", "fee", "return_url", "refund_reserved"}
 
     @pytest.mark.parametrize(
         ("state", "shown"),
@@ -167,19 +168,19 @@ class TestView:
         ],
     )  # fmt: skip
     def test_a_refund_is_processing_until_the_provider_has_spoken(self, state: str, shown: str) -> None:
-        assert describe_refund(refund(state=state))["status"] == shown
+        assert refund_view(refund(state=state))["status"] == shown
 
     def test_a_refund_is_shown_without_the_secret_end_of_its_url(self) -> None:
-        shown = describe_refund(refund())
+        shown = refund_view(refund())
         assert shown["amount"] == "50.00" and shown["reason"] == "Customer request"
         assert "secret-end-of-a-url" not in str(shown)
 
     def test_events_carry_minor_units_and_no_answer_of_the_provider(self) -> None:
-        data = event_data(payment(), refund())
+        data = payment_payload(payment(), refund())
         assert data["amount_minor"] == 100050 and "amount" not in data
         assert "cs_secret" not in str(data)  # it may open the customer's page
-        assert data["refund"]["amount"] == "50.00"
-        assert "refund" not in event_data(payment())
+        assert data["refund"]["amount_minor"] == 5000
+        assert "refund" not in payment_payload(payment())
 
 
 class TestAmounts:
@@ -218,7 +219,7 @@ def order(
 
 
 def claim() -> Claim:
-    return Claim(uuid.uuid4(), b"body", "key-1")
+    return Claim(uuid.uuid4(), b"body", "key-1", initialized)
 
 
 class TestRouting:
@@ -270,29 +271,29 @@ class TestInitialize:
 
     def test_paid_request_is_a_completed_payment(self, merchant: Merchant) -> None:
         answer = payment_service.initialize(merchant, order(metadata={"order_id": "ORD-1"}), claim())
-        payment_of = answer.body["payment"]
-        assert (answer.status, answer.body["error"], answer.replayed) == (201, None, False)
+        payment_of = answer.body["data"]
+        assert (answer.status, answer.body.get("error"), answer.replayed) == (201, None, False)
         assert (payment_of["provider"], payment_of["status"], payment_of["amount"]) == (
             "cpay",
             "completed",
             "1000.00",
         )
         assert payment_of["provider_transaction_id"].startswith("CPAY-")
-        assert payment_service.get_payment(merchant, uuid.UUID(payment_of["id"])) == payment_of
+        assert transaction(payment_service.get_payment(merchant, uuid.UUID(payment_of["id"]))) == payment_of
 
     def test_declined_request_is_a_failed_payment_and_402(self, merchant: Merchant) -> None:
         answer = payment_service.initialize(merchant, order(amount="113.00"), claim())
-        assert (answer.status, answer.body["payment"]["status"]) == (402, "failed")
-        assert answer.body["error"] == answer.body["payment"]["failure_reason"]
+        assert (answer.status, answer.body["data"]["status"]) == (402, "failed")
+        assert answer.body["error"] == answer.body["data"]["failure_reason"]
 
     def test_a_provider_that_was_not_reached_is_502_and_nothing_was_taken(self, merchant: Merchant) -> None:
         answer = payment_service.initialize(merchant, order(amount=7120), claim())
-        assert (answer.status, answer.body["payment"]["status"]) == (502, "failed")
+        assert (answer.status, answer.body["data"]["status"]) == (502, "failed")
 
     def test_a_lost_answer_is_processing_and_no_failure(self, merchant: Merchant) -> None:
         answer = payment_service.initialize(merchant, order(amount=7001), claim())
-        assert (answer.status, answer.body["payment"]["status"]) == (201, "processing")
-        found = payment_service.verify(merchant, uuid.UUID(answer.body["payment"]["id"]))
+        assert (answer.status, answer.body["data"]["status"]) == (201, "processing")
+        found = payment_service.verify(merchant, uuid.UUID(answer.body["data"]["id"]))
         assert found["status"] == "completed"
 
     def test_one_key_is_one_payment(self, merchant: Merchant) -> None:
@@ -320,4 +321,4 @@ class TestInitialize:
         answer = payment_service.initialize(merchant, order(), claim())
         other = Merchant(make_merchant(app).tenant_id, None, None)
         with pytest.raises(TransactionNotFound):
-            payment_service.get_payment(other, uuid.UUID(answer.body["payment"]["id"]))
+            payment_service.get_payment(other, uuid.UUID(answer.body["data"]["id"]))

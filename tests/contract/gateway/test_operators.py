@@ -90,7 +90,7 @@ def get(stack: Stack, payment: str) -> dict[str, Any]:
 def test_payments_in_review_are_listed(merchant: Stack) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
-    done = flask(merchant, "payments", "waiting")
+    done = flask(merchant, "payments", "in-review")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(payment)]
     assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]

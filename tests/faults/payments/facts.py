@@ -72,6 +72,6 @@ def declare(gateway: Gateway, payment_id: str) -> None:
     """Let an operator, who has looked at the provider's book, end a payment that waits."""
     charges = [entry for entry in gateway.book(payment_id) if entry["kind"] == "charge"]
     if charges:
-        operator(gateway, "payments", "declare", payment_id, "collected", "--receipt", charges[0]["id"])
+        operator(gateway, "payments", "resolve", payment_id, "--paid", "--receipt", charges[0]["id"])
     else:
-        operator(gateway, "payments", "declare", payment_id, "failed")
+        operator(gateway, "payments", "resolve", payment_id, "--failed")

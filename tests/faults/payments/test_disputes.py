@@ -52,9 +52,9 @@ def test_dispute_needs_review(gateway: Gateway, provider: str) -> None:
     gateway.run_due()
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", "dispute")
-    operator(gateway, "payments", "reviewed", payment_id)
+    operator(gateway, "payments", "close-review", payment_id)
     assert gateway.payment(payment_id)["review"] is None
-    refused(gateway, "payments", "reviewed", payment_id)
+    refused(gateway, "payments", "close-review", payment_id)
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack"])

@@ -16,10 +16,9 @@ import pytest
 import redis
 
 from app import clock
-from app.services.callbacks import receive as provider_event_service
+from app.models.job import JobKind
 from app.services.payments import follow_up as payment_follow_up
-from app.services.refunds import follow_up as refund_follow_up
-from app.worker.kinds import KINDS
+from app.worker.kinds import HANDLERS
 from tests.support.gateway import Gateway
 
 OFTEN = 12
@@ -28,14 +27,15 @@ OFTEN = 12
 
 def _job(gateway: Gateway, ref: object) -> Any:
     (found,) = gateway.rows(
-        "SELECT * FROM jobs WHERE ref = :ref AND kind IN ('payment.drive', 'refund.drive')", ref=str(ref)
+        "SELECT * FROM jobs WHERE ref = :ref AND kind IN ('payment.follow_up', 'refund.follow_up')",
+        ref=str(ref),
     )
     return found
 
 
 def _fail_often(gateway: Gateway, ref: object, error: str) -> None:
     """Run the job at each of its times: it fails, waits as its kind says, and is due again."""
-    waits = KINDS[_job(gateway, ref).kind].retries
+    waits = HANDLERS[_job(gateway, ref).kind].retries
     for number in range(OFTEN):
         due = (_job(gateway, ref).run_at - clock.now()).total_seconds()
         gateway.advance(max(0.0, due) + 0.1)
@@ -99,7 +99,7 @@ def test_payment_of_an_unusable_account_is_followed_up_again(
     with monkeypatch.context() as patch:
         patch.setitem(gateway.app.config, "CHAPA_SECRET_KEY", "")
         _fail_often(gateway, attempt.id, "ProviderNotConfigured")
-        assert gateway.payment(payment_id)["review"] == "cannot_be_asked"
+        assert gateway.payment(payment_id)["review"] == "inquiry_failed"
     found = gateway.settle(payment_id, hours=2)
     assert (found["status"], found["review"]) == ("completed", None)
     assert gateway.charged(payment_id) == [100]
@@ -111,7 +111,7 @@ def test_payment_update_that_fails_is_retried(gateway: Gateway) -> None:
     payment_id, attempt = _unknown_payment(gateway)
     with _trigger(gateway, "payment_attempts", f"OLD.id = '{attempt.id}'"):
         _fail_often(gateway, attempt.id, "InternalError")
-        assert gateway.payment(payment_id)["review"] == "cannot_be_asked"
+        assert gateway.payment(payment_id)["review"] == "inquiry_failed"
     assert gateway.settle(payment_id, hours=2)["status"] == "completed"
     assert gateway.charged(payment_id) == [100]
     gateway.assert_ledger_matches_providers()
@@ -143,10 +143,10 @@ def test_unexpected_exception_is_retried(gateway: Gateway, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize(
-    "kind", [payment_follow_up.KIND, refund_follow_up.KIND, provider_event_service.SWEEP]
+    "kind", [JobKind.PAYMENT_FOLLOW_UP, JobKind.REFUND_FOLLOW_UP, JobKind.PROVIDER_EVENT_SWEEP]
 )
 def test_list_of_endless_jobs(kind: str) -> None:
-    assert KINDS[kind].never_gives_up
+    assert HANDLERS[kind].never_gives_up
 
 
 def test_success_resets_the_failure_count(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

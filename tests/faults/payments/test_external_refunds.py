@@ -234,7 +234,7 @@ def lost_refund(gateway: Gateway) -> tuple[str, str]:
 def test_refund_declared_failed_that_was_made(gateway: Gateway) -> None:
     """An operator was wrong; the provider's list is right. Breaks when what carries our reference is never looked at."""
     payment_id, refund_id = lost_refund(gateway)
-    operator(gateway, "payments", "declare-refund", refund_id, "failed")
+    operator(gateway, "payments", "resolve-refund", refund_id, "--failed")
     assert state(gateway, payment_id)[:2] == ("completed", "0.00")
     gateway.sandbox.control({"rules": []})
     gateway.advance(600)
@@ -246,7 +246,7 @@ def test_refund_declared_failed_that_was_made(gateway: Gateway) -> None:
 def test_refund_declared_returned_is_recognized_in_the_list(gateway: Gateway) -> None:
     """Its row has no id of the provider's. Breaks when only ids are compared: it would be posted a second time."""
     payment_id, refund_id = lost_refund(gateway)
-    operator(gateway, "payments", "declare-refund", refund_id, "returned")
+    operator(gateway, "payments", "resolve-refund", refund_id, "--completed")
     assert state(gateway, payment_id)[:2] == ("partially_refunded", "40.00")
     gateway.sandbox.control({"rules": []})
     gateway.advance(600)

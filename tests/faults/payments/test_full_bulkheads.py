@@ -51,7 +51,7 @@ def test_payment_without_a_slot_is_retried_with_growing_delays(full: Gateway) ->
     payment_id = full.begin("stripe", 100)
     (attempt,) = full.attempts(payment_id)
     assert attempt.state == "created"
-    soon, later, late = _waits(full, payment_follow_up.drive, attempt.id, [2, 60, 600])
+    soon, later, late = _waits(full, payment_follow_up.follow_up, attempt.id, [2, 60, 600])
     assert 0 < soon <= 2
     assert 10 <= later <= 20
     assert 25 <= late <= 40
@@ -66,7 +66,7 @@ def test_refund_without_a_slot_is_retried_with_growing_delays(
         patched.setitem(gateway.app.extensions, "bulkheads", _Full())
         assert gateway.refund(payment_id, 10).status_code == 200
         (refund,) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-        soon, late = _waits(gateway, refund_follow_up.drive, refund.id, [2, 600])
+        soon, late = _waits(gateway, refund_follow_up.follow_up, refund.id, [2, 600])
         assert 0 < soon <= 2
         assert 25 <= late <= 40
     gateway.settle(payment_id, until=("partially_refunded",), hours=1)

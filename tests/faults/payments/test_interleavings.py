@@ -136,7 +136,7 @@ def test_one_charge_pays_one_payment(gateway: Gateway, name: str) -> None:
         transaction(
             lambda s: payment_outcomes.apply_outcome(s, ours.id, result, source="callback", now=clock.now())
         )
-    assert gateway.payment(other)["review"] == "reference_taken"
+    assert gateway.payment(other)["review"] == "reference_in_use"
     assert gateway.rows("SELECT 1 FROM entries WHERE ref_id = :i", i=ours.id) == []
     _write(
         gateway,

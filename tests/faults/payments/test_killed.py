@@ -95,7 +95,12 @@ class Scenario:
 
     def outcomes(self) -> dict[str, Expected]:
         """The outcome of the five payments as the table of expectations writes it."""
-        reviews = {row.provider: row.review for row in self.rows("SELECT provider, review FROM payments")}
+        reviews = {
+            row.provider: row.review
+            for row in self.rows(
+                "SELECT p.provider, r.reason AS review FROM payments p LEFT JOIN payment_reviews r ON r.payment_id = p.id AND r.closed_at IS NULL"
+            )
+        }
         charges = {name: len(self.book(name)["entries"]) for name in HTTP_PROVIDERS}
         return {
             name: Expected(status, charges[name], reviews[name]) for name, status in self.statuses().items()

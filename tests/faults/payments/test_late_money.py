@@ -48,7 +48,7 @@ def begin_late(gateway: Gateway, provider: str) -> str:
 
 
 def return_money(gateway: Gateway, payment_id: str) -> None:
-    operator(gateway, "payments", "give-back", payment_id)
+    operator(gateway, "payments", "refund-unmatched", payment_id)
     gateway.settle(payment_id, until=(), hours=1)
     (refund,) = gateway.rows("SELECT state, amount FROM refunds WHERE payment_id = :id", id=payment_id)
     assert refund.state == "completed"
@@ -60,12 +60,12 @@ def test_late_money_can_be_accepted(gateway: Gateway, provider: str) -> None:
     assert outcome(gateway, payment_id) == LATE
     assert entries(gateway, payment_id) == ["suspense"]
     gateway.assert_ledger_matches_providers()
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert outcome(gateway, payment_id) == PAID
     assert entries(gateway, payment_id) == ["suspense", "suspense_release"]
     assert events(gateway, payment_id).count("payment.completed") == 1
-    assert "waits for a decision" in refused(gateway, "payments", "accept", payment_id)
-    assert "waits for a decision" in refused(gateway, "payments", "give-back", payment_id)
+    assert "waits for a decision" in refused(gateway, "payments", "accept-unmatched", payment_id)
+    assert "waits for a decision" in refused(gateway, "payments", "refund-unmatched", payment_id)
     gateway.assert_ledger_matches_providers()
 
 
@@ -75,7 +75,7 @@ def test_late_money_can_be_returned(gateway: Gateway, provider: str) -> None:
     return_money(gateway, payment_id)
     assert outcome(gateway, payment_id) == Expected("failed", 1)
     assert [entry["kind"] for entry in gateway.sandbox.book(provider)["entries"][-2:]] == ["charge", "refund"]
-    assert "waits for a decision" in refused(gateway, "payments", "accept", payment_id)
+    assert "waits for a decision" in refused(gateway, "payments", "accept-unmatched", payment_id)
     gateway.assert_ledger_matches_providers()
 
 
@@ -87,7 +87,7 @@ def test_mismatched_amount_can_be_accepted(gateway: Gateway, provider: str) -> N
     payment_id = gateway.begin(provider, AMOUNT)
     gateway.settle(payment_id, hours=1)
     assert gateway.balance(suspense) == before + 101_00
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert outcome(gateway, payment_id) == PAID
     assert gateway.balance(suspense) == before
     gateway.assert_ledger_matches_providers()
@@ -114,7 +114,7 @@ def test_payment_with_another_card_after_a_failure(gateway: Gateway) -> None:
     assert len(gateway.charged(payment_id)) == 1
     gateway.settle(payment_id, until=(), hours=0.1)
     assert outcome(gateway, payment_id) == LATE
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert outcome(gateway, payment_id) == PAID
     gateway.assert_ledger_matches_providers()
 
@@ -127,7 +127,7 @@ def test_repeated_late_callback_is_ignored(gateway: Gateway, provider: str) -> N
         gateway.run_due()
     assert outcome(gateway, payment_id) == LATE
     assert entries(gateway, payment_id) == ["suspense"]
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert latest(gateway, provider).send().status_code == 200
     gateway.run_due()
     assert outcome(gateway, payment_id) == PAID
@@ -138,7 +138,7 @@ def test_repeated_late_callback_is_ignored(gateway: Gateway, provider: str) -> N
 def test_accepted_money_can_be_refunded(gateway: Gateway) -> None:
     """From then on it is a payment like any other."""
     payment_id = begin_late(gateway, "stripe")
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert gateway.refund(payment_id).status_code == 200
     assert gateway.settle(payment_id, until=("refunded",), hours=1)["status"] == "refunded"
     gateway.assert_ledger_matches_providers()

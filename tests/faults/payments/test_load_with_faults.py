@@ -194,7 +194,7 @@ def _assert_statuses(full_stack: FullStack, refunds: int) -> None:
         == []
     )
     assert statuses["failed"] >= PAYMENTS // 100
-    assert full_stack.query("SELECT id, review FROM payments WHERE review IS NOT NULL") == []
+    assert full_stack.query("SELECT payment_id, reason FROM payment_reviews WHERE closed_at IS NULL") == []
     assert full_stack.query("SELECT state, count(*) FROM refunds GROUP BY state") == [("completed", refunds)]
     assert full_stack.query("SELECT kind, last_error FROM jobs WHERE state = 'dead'") == []
 
@@ -202,10 +202,10 @@ def _assert_statuses(full_stack: FullStack, refunds: int) -> None:
 def _assert_each_payment_is_in_its_providers_book(full_stack: FullStack) -> None:
     """One charge for each collected payment, under our reference, of its amount; and none else."""
     rows = full_stack.query(
-        "SELECT a.provider, a.reference, a.label, p.amount, p.currency, a.state FROM payment_attempts a "
+        "SELECT a.provider, a.reference, a.short_reference, p.amount, p.currency, a.state FROM payment_attempts a "
         "JOIN payments p ON p.id = a.payment_id"
     )
-    ours = {(row.provider, name): row for row in rows for name in (row.reference, row.label)}
+    ours = {(row.provider, name): row for row in rows for name in (row.reference, row.short_reference)}
     charged: Counter[str] = Counter()
     for provider in HTTP_PROVIDERS:
         for entry in full_stack.book(provider)["entries"]:

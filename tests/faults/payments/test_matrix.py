@@ -40,7 +40,7 @@ def test_the_payment_ends_in_the_providers_true_state(gateway: Gateway, provider
         assert clock.now() - _sent_at(gateway, payment_id) > PROVIDERS[provider].capabilities.horizon
     if expected.review == "amount_mismatch":
         assert entries(gateway, payment_id) == ["suspense"]
-    if expected.review == "nothing_to_ask_by":
+    if expected.review == "no_provider_id":
         assert entries(gateway, payment_id) == []
         declare(gateway, payment_id)
         assert outcome(gateway, payment_id) == (PAID if expected.charges else NOT_RECEIVED)

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.models.payment import ATTEMPT_STATES, Payment
+from app.models.payment import AttemptState, Payment
 from app.services.payments import attempts as payment_attempts
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import BoundProvider
@@ -80,7 +80,7 @@ def test_simultaneous_attempts_start_once(gateway: Gateway, payment_id: str) -> 
     assert states == ["failed", "sending"]
 
 
-@pytest.mark.parametrize("state", ATTEMPT_STATES)
+@pytest.mark.parametrize("state", AttemptState)
 def test_states_that_allow_another_attempt(gateway: Gateway, payment_id: str, state: str) -> None:
     """Breaks when a state that may still be paid, or is, is not counted as alive."""
     (first,) = gateway.attempts(payment_id)

@@ -34,13 +34,13 @@ def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway, provider:
         )
         refund_id = _refund(gateway, payment_id).id
         for word in ("failed", "returned"):
-            assert "being sent" in refused(gateway, "payments", "declare-refund", refund_id, word)
+            assert "being sent" in refused(gateway, "payments", "resolve-refund", refund_id, word)
     finally:
         sender.join()
     if provider != "pesapal":  # which waits for approval in its dashboard
         assert gateway.settle(payment_id, until=("refunded",), hours=1)["status"] == "refunded"
     else:
-        operator(gateway, "payments", "declare-refund", refund_id, "failed")
+        operator(gateway, "payments", "resolve-refund", refund_id, "--failed")
     gateway.assert_ledger_matches_providers()
 
 
@@ -59,7 +59,7 @@ def test_unsent_attempt_cannot_be_declared_collected(
     (attempt,) = gateway.attempts(payment_id)
     assert attempt.state == "created"
     assert "never sent" in refused(
-        gateway, "payments", "declare", payment_id, "collected", "--receipt", "OF-ANOTHER"
+        gateway, "payments", "resolve", payment_id, "--paid", "--receipt", "OF-ANOTHER"
     )
     assert gateway.settle(payment_id)["status"] == "completed"
     (attempt,) = gateway.attempts(payment_id)
@@ -75,8 +75,8 @@ def test_unsent_refund_cannot_be_declared_returned(gateway: Gateway, monkeypatch
         assert gateway.refund(payment_id, 40).status_code == 200
     refund = _refund(gateway, payment_id)
     assert refund.state == "created"
-    assert "never sent" in refused(gateway, "payments", "declare-refund", refund.id, "returned")
-    operator(gateway, "payments", "declare-refund", refund.id, "failed")
+    assert "never sent" in refused(gateway, "payments", "resolve-refund", refund.id, "--completed")
+    operator(gateway, "payments", "resolve-refund", refund.id, "--failed")
     gateway.settle(payment_id, until=(), hours=2)
     assert _refund(gateway, payment_id).state == "failed"
     gateway.assert_ledger_matches_providers()

@@ -63,7 +63,7 @@ def test_payment_refunded_before_its_callback_is_not_failed(gateway: Gateway) ->
     gateway.settle(payment_id, until=("failed",), hours=1)
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("processing", "refunded_at_provider")
-    operator(gateway, "payments", "declare", payment_id, "collected", "--receipt", charge["id"])
+    operator(gateway, "payments", "resolve", payment_id, "--paid", "--receipt", charge["id"])
     operator(gateway, "payments", "record-refund", payment_id, "30", "--reference", "portal-1")
     assert gateway.payment(payment_id)["status"] == "partially_refunded"
     gateway.assert_ledger_matches_providers()

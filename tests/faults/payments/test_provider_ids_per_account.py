@@ -64,9 +64,10 @@ def _learns(gateway: Gateway, attempt: Any, other: Any) -> dict[str, Any]:
         transaction(
             lambda s: payment_outcomes.apply_outcome(s, attempt.id, result, source="inquiry", now=clock.now())
         )
-    return gateway.rows("SELECT status, review FROM payments WHERE id = :i", i=attempt.payment_id)[
-        0
-    ]._asdict()
+    return gateway.rows(
+        "SELECT status, (SELECT reason FROM payment_reviews r WHERE r.payment_id = p.id AND closed_at IS NULL) AS review FROM payments p WHERE id = :i",
+        i=attempt.payment_id,
+    )[0]._asdict()
 
 
 def _entries(gateway: Gateway, attempt: Any) -> list[str]:
@@ -96,7 +97,7 @@ def test_same_provider_ids_in_sandbox_and_live_need_review(gateway: Gateway) -> 
     first = _paid(gateway)
     _write(gateway, "UPDATE payment_attempts SET environment = 'live' WHERE id = :i", i=first.id)
     second = _waiting(gateway)
-    assert _learns(gateway, second, first) == {"status": "processing", "review": "reference_taken"}
+    assert _learns(gateway, second, first) == {"status": "processing", "review": "reference_in_use"}
     assert _entries(gateway, second) == []
     _write(gateway, "UPDATE payment_attempts SET environment = 'sandbox' WHERE id = :i", i=first.id)
     _write(

@@ -278,7 +278,7 @@ def _refunded(gateway: Gateway, payment_id: str) -> Decimal:
     )
     (attempt,) = gateway.attempts(payment_id)
     book = gateway.sandbox.book(attempt.provider)["entries"]
-    names = {name for row in ids for name in row} | {attempt.reference, attempt.label}
+    names = {name for row in ids for name in row} | {attempt.reference, attempt.short_reference}
     return sum(
         (Decimal(entry["amount"]) for entry in book if entry["kind"] == "refund" and {entry["reference"], entry["id"]} & names),
         Decimal(0),

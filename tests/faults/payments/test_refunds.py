@@ -120,7 +120,7 @@ def test_operator_ends_a_refund_without_an_inquiry(gateway: Gateway, word: str) 
     gateway.settle(payment_id, until=("refunded",), hours=2)
     (refund,) = refunds(gateway, payment_id)
     assert (refund.state, gateway.payment(payment_id)["review"]) == ("unknown", "refund_unknown")
-    operator(gateway, "payments", "declare-refund", refund.id, word)
+    operator(gateway, "payments", "resolve-refund", refund.id, word)
     found = gateway.payment(payment_id)
     assert found["status"] == ("refunded" if word == "returned" else "completed")
     assert found["review"] is None

@@ -39,7 +39,7 @@ def test_late_money_refunded_in_the_portal_cannot_be_accepted(gateway: Gateway) 
     before = _wallet(gateway, "NGN")
     _refund_in_portal(gateway, attempt.reference)
     gateway.run_due()
-    assert "took" in refused(gateway, "payments", "accept", payment_id)
+    assert "took" in refused(gateway, "payments", "accept-unmatched", payment_id)
     assert _wallet(gateway, "NGN") == before
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("failed", None)
@@ -50,7 +50,7 @@ def test_late_money_can_be_accepted_while_the_provider_is_unavailable(gateway: G
     """An operator has looked; a provider that cannot be asked does not stand in the way."""
     payment_id = begin_late(gateway, "paystack")
     gateway.sandbox.control({"rules": [{"fault": "before", "provider": "paystack", "operation": "verify"}]})
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert gateway.payment(payment_id)["status"] == "completed"
     gateway.sandbox.control({"rules": []})
     gateway.assert_ledger_matches_providers()
@@ -67,7 +67,7 @@ def _open_refund(gateway: Gateway, provider: str) -> tuple[str, Any]:
     assert gateway.refund(payment_id, 40).status_code == 200
     (refund,) = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=payment_id)
     assert refund.state == "unknown"
-    operator(gateway, "payments", "declare-refund", refund.id, "failed")
+    operator(gateway, "payments", "resolve-refund", refund.id, "--failed")
     gateway.sandbox.control({"rules": []})
     return payment_id, refund
 
@@ -135,7 +135,7 @@ def test_late_money_that_may_be_partly_refunded_needs_review(gateway: Gateway) -
     assert answer.json()["status"] == "200", answer.text
     gateway.advance(60)
     gateway.quiet()
-    assert "portal" in refused(gateway, "payments", "accept", payment_id)
+    assert "portal" in refused(gateway, "payments", "accept-unmatched", payment_id)
     assert gateway.balance(suspense) == before
     assert gateway.payment(payment_id)["review"] == "late_success"
     operator(gateway, "payments", "record-reversal", payment_id)

@@ -77,7 +77,7 @@ def _refund(gateway: Gateway, payment_id: str) -> Any:
 
 def _hold_back(gateway: Gateway, payment_id: str) -> None:
     """The refund's own job runs after the callback."""
-    late = "UPDATE jobs SET run_at = run_at + interval '1 hour' WHERE kind = 'refund.drive' AND ref = :ref RETURNING 1"
+    late = "UPDATE jobs SET run_at = run_at + interval '1 hour' WHERE kind = 'refund.follow_up' AND ref = :ref RETURNING 1"
     with gateway.app.app_context():
         transaction(
             lambda s: s.execute(text(late), {"ref": str(_refund(gateway, payment_id).id)}).scalar_one()

@@ -54,7 +54,7 @@ def test_refund_does_not_hide_a_dispute(gateway: Gateway, fault: str) -> None:
         "failed",
     )
     assert gateway.payment(payment_id)["review"] == "dispute"
-    operator(gateway, "payments", "reviewed", payment_id)
+    operator(gateway, "payments", "close-review", payment_id)
     assert gateway.payment(payment_id)["review"] is None
 
 
@@ -65,10 +65,10 @@ def test_open_payment_cannot_be_marked_reviewed(gateway: Gateway) -> None:
     )
     payment_id = gateway.begin("pesapal", 100)
     found = gateway.settle(payment_id, hours=30)
-    assert (found["status"], found["review"]) == ("processing", "nothing_to_ask_by")
-    assert "declare" in refused(gateway, "payments", "reviewed", payment_id)
-    assert gateway.payment(payment_id)["review"] == "nothing_to_ask_by"
-    operator(gateway, "payments", "declare", payment_id, "failed")
+    assert (found["status"], found["review"]) == ("processing", "no_provider_id")
+    assert "resolve" in refused(gateway, "payments", "close-review", payment_id)
+    assert gateway.payment(payment_id)["review"] == "no_provider_id"
+    operator(gateway, "payments", "resolve", payment_id, "--failed")
     assert gateway.payment(payment_id)["review"] is None
 
 
@@ -78,9 +78,9 @@ def test_open_refund_cannot_be_marked_reviewed(gateway: Gateway) -> None:
     assert gateway.refund(payment_id).status_code == 200
     gateway.settle(payment_id, until=(), hours=1)
     assert gateway.payment(payment_id)["review"] == "refund_unknown"
-    assert "declare-refund" in refused(gateway, "payments", "reviewed", payment_id)
+    assert "resolve-refund" in refused(gateway, "payments", "close-review", payment_id)
     (refund,) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :id", id=payment_id)
-    operator(gateway, "payments", "declare-refund", refund.id, "failed")
+    operator(gateway, "payments", "resolve-refund", refund.id, "--failed")
     assert gateway.payment(payment_id)["review"] is None
     gateway.assert_ledger_matches_providers()
 

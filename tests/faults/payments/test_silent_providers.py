@@ -39,10 +39,10 @@ def test_payment_stays_in_review_until_an_operator_decides(
     gateway: Gateway, provider: str, fault: str
 ) -> None:
     payment_id = begin_silent(gateway, provider, fault)
-    assert outcome(gateway, payment_id).review == "nothing_to_ask_by"
-    named = {"payment_id": payment_id, "why": "nothing_to_ask_by", "provider": provider}
+    assert outcome(gateway, payment_id).review == "no_provider_id"
+    named = {"payment_id": payment_id, "reason": "no_provider_id", "provider": provider}
     assert named in reconcile(gateway, provider)["in_review"]
-    assert f"nothing_to_ask_by): {payment_id}" in operator(gateway, "reconcile", "--provider", provider)
+    assert f"no_provider_id): {payment_id}" in operator(gateway, "reconcile", "--provider", provider)
     assert gateway.post(f"/payments/{payment_id}/verify").json()["data"]["status"] == "processing"
     gateway.settle(payment_id, hours=80)
     assert outcome(gateway, payment_id).status == "processing", "time alone decides nothing"
@@ -54,9 +54,9 @@ def test_payment_stays_in_review_until_an_operator_decides(
 
 def test_an_operator_needs_a_receipt_and_decides_once(gateway: Gateway) -> None:
     payment_id = begin_silent(gateway, "mpesa", LOST)
-    assert "receipt" in refused(gateway, "payments", "declare", payment_id, "collected")
+    assert "receipt" in refused(gateway, "payments", "resolve", payment_id, "--paid")
     declare(gateway, payment_id)
-    assert "nothing to decide" in refused(gateway, "payments", "declare", payment_id, "failed")
+    assert "nothing to decide" in refused(gateway, "payments", "resolve", payment_id, "--failed")
     assert entries(gateway, payment_id) == ["payment"]
     gateway.assert_ledger_matches_providers()
 
@@ -75,7 +75,7 @@ def test_late_callback_ends_the_review(gateway: Gateway, provider: str) -> None:
 def test_callback_after_a_wrong_declaration_goes_to_suspense(gateway: Gateway, provider: str) -> None:
     """The operator looked too early and declared a failure; the money that was there all along is not dropped."""
     payment_id = begin_silent(gateway, provider, LOST)
-    operator(gateway, "payments", "declare", payment_id, "failed")
+    operator(gateway, "payments", "resolve", payment_id, "--failed")
     assert latest(gateway, provider).send().status_code == 200
     gateway.settle(payment_id, hours=1, until=())
     if provider == "pesapal":
@@ -83,7 +83,7 @@ def test_callback_after_a_wrong_declaration_goes_to_suspense(gateway: Gateway, p
         reconcile(gateway, provider)
     assert outcome(gateway, payment_id) == Expected("failed", 1, "late_success")
     assert entries(gateway, payment_id) == ["suspense"]
-    operator(gateway, "payments", "accept", payment_id)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
     assert outcome(gateway, payment_id) == PAID
     gateway.assert_ledger_matches_providers()
 

@@ -84,7 +84,7 @@ def test_stalled_sender_finds_the_attempt_ended(
     def an_operator_ends_it() -> None:
         gateway.advance(_gone_s(gateway))
         gateway.run_due()
-        operator(gateway, "payments", "declare", _only_payment(gateway, key), "failed")
+        operator(gateway, "payments", "resolve", _only_payment(gateway, key), "--failed")
 
     stall(monkeypatch, payment_attempts, an_operator_ends_it, has_read=has_read)
     gateway.initialize(provider, key=key)
@@ -137,7 +137,7 @@ def test_stalled_sender_finds_the_refund_ended(
         gateway.advance(_gone_s(gateway))
         gateway.run_due()
         assert _refund(gateway, payment_id).state == "unknown"
-        operator(gateway, "payments", "declare-refund", _refund(gateway, payment_id).id, "failed")
+        operator(gateway, "payments", "resolve-refund", _refund(gateway, payment_id).id, "--failed")
 
     stall(monkeypatch, refund_follow_up, an_operator_ends_it, has_read=has_read)
     gateway.refund(payment_id)

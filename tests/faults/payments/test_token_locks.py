@@ -173,7 +173,7 @@ class _Ready:
 
 def _request(name: str) -> ChargeRequest:
     return ChargeRequest(
-        reference=f"pay-{uuid.uuid4().hex}", label="ABC123", amount=Money(100_00, CURRENCIES[name]),
+        reference=f"pay-{uuid.uuid4().hex}", short_reference="ABC123", amount=Money(100_00, CURRENCIES[name]),
         customer=Customer("+254700000000", "customer@example.com", "John Doe"),
         callback_url=f"http://127.0.0.1:9/api/v1/webhooks/{name}/token", return_url="http://127.0.0.1:9/return",
         description="Payment", metadata={},
@@ -183,7 +183,7 @@ def _request(name: str) -> ChargeRequest:
 def _refund_request(name: str) -> RefundRequest:
     charge = _request(name)
     charge_reference = ChargeReference(
-        charge.reference, charge.label, charge.amount, clock.now(), provider_reference="theirs", receipt="RECEIPT1",
+        charge.reference, charge.short_reference, charge.amount, clock.now(), provider_reference="theirs", receipt="RECEIPT1",
         callback_url=charge.callback_url,
     )  # fmt: skip
     return RefundRequest(

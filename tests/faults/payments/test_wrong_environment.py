@@ -73,7 +73,7 @@ def test_an_operator_is_shown_it_once(live_gateway: Gateway, provider: str) -> N
         "SELECT data FROM outbox WHERE object_id = :id AND type = 'payment.review'", id=payment_id
     )
     assert len(reviews) == 1, "hourly inquiries raise it no second time"
-    waiting = live_gateway.app.test_cli_runner().invoke(args=["payments", "waiting"])
+    waiting = live_gateway.app.test_cli_runner().invoke(args=["payments", "in-review"])
     assert payment_id in waiting.output and "wrong_environment" in waiting.output
 
 

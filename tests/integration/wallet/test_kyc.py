@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from app.worker.kyc import verify_kyc_request
 from flask import Flask
 from flask.testing import FlaskClient
 
@@ -70,10 +69,10 @@ def test_verifying_again_changes_nothing(app: Flask, client: FlaskClient, rows: 
     request_id = submit(client, user).json["request_id"]
     upload(client, user)
     with app.app_context():
-        verify_kyc_request({"request_id": request_id})
+        kyc.verify_unattended(request_id)
         first = status_of(client, user)
         clock.travel(timedelta(minutes=1))
-        verify_kyc_request({"request_id": request_id})
+        kyc.verify_unattended(request_id)
     assert first["status"] == "verified"
     assert status_of(client, user) == first
     assert rows(
@@ -93,7 +92,7 @@ def test_a_left_over_job_verifies_nobody_where_that_is_off(
     )
     assert strict.config["KYC_AUTO_VERIFY_S"] is None
     with strict.app_context():
-        verify_kyc_request({"request_id": request_id})
+        kyc.verify_unattended(request_id)
     assert status_of(client, user)["status"] == "under_review"
     assert status_of(client, user)["verification_level"] == "tier_0"
 
@@ -112,7 +111,7 @@ def test_details_alone_verify_nobody(app: Flask, client: FlaskClient) -> None:
     user = make_user(app, tier=0)
     request_id = submit(client, user).json["request_id"]
     with app.app_context():
-        verify_kyc_request({"request_id": request_id})
+        kyc.verify_unattended(request_id)
         with pytest.raises(InvalidRequest):
             kyc.decide(request_id, "verified", reason=None, actor_name="olga")
     assert status_of(client, user)["verification_level"] == "tier_0"

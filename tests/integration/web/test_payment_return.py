@@ -12,7 +12,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app.models.payment import PAYMENT_STATUSES
+from app.models.payment import PaymentStatus
 from app.services.payments.payer_status import PAYER_STATUSES
 from app.unit_of_work import transaction
 from tests.support.tenants import fund_merchant, make_merchant
@@ -70,7 +70,7 @@ def test_return_page_shows_the_payer_status(
     assert page.headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("status", PAYMENT_STATUSES)
+@pytest.mark.parametrize("status", PaymentStatus)
 def test_return_page_has_a_text_for_every_status(
     app: Flask, client: FlaskClient, pay: Pay, status: str
 ) -> None:
@@ -83,7 +83,12 @@ def test_return_page_has_a_text_for_every_status(
 
 def test_payment_in_review_is_not_shown_as_failed(app: Flask, client: FlaskClient, pay: Pay) -> None:
     payment_id = pay(113)
-    _set(app, payment_id, review="late_success")
+    statement = text(
+        "INSERT INTO payment_reviews (id, payment_id, reason, opened_at, opened_by) "
+        "VALUES (gen_random_uuid(), :id, 'late_success', now(), 'system')"
+    )
+    with app.app_context():
+        transaction(lambda s: s.execute(statement, {"id": payment_id}))
     assert b"has failed" not in client.get(f"/payments/{payment_id}/return").data
 
 

@@ -141,7 +141,7 @@ class ContractScenario:
     def charge_reference(self, request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
         """The charge reference the gateway keeps; without `result`, after a lost answer."""
         return ChargeReference(
-            request.reference, request.label, request.amount, clock.now(),
+            request.reference, request.short_reference, request.amount, clock.now(),
             reported.provider_reference if reported else None, reported.receipt if reported else None, request.callback_url,
         )  # fmt: skip
 
@@ -269,7 +269,7 @@ class ContractScenario:
         assert done.receipt
         assert done.amount in (None, request.amount)
         return ChargeReference(
-            request.reference, request.label, request.amount, clock.now(), done.provider_reference, done.receipt,
+            request.reference, request.short_reference, request.amount, clock.now(), done.provider_reference, done.receipt,
             request.callback_url,
         )  # fmt: skip
 
@@ -376,13 +376,15 @@ class ContractScenario:
             assert [found.amount] * (found.state is State.SUCCEEDED) == list(amounts)
             return
         self.quiet()
-        assert self.recorded("charge", request.reference, request.label) == [major(one) for one in amounts]
+        assert self.recorded("charge", request.reference, request.short_reference) == [
+            major(one) for one in amounts
+        ]
 
     def must_have_refunded(self, refunds: list[RefundRequest], *amounts: Money) -> None:
         if self.case.is_remote:
             self.quiet()
             charge = refunds[0].charge
-            references = {charge.reference, charge.label} | {one.reference for one in refunds}
+            references = {charge.reference, charge.short_reference} | {one.reference for one in refunds}
             assert sorted(self.recorded("refund", *references)) == sorted(major(one) for one in amounts)
 
     def must_have_paid_out(self, request: PayoutRequest, *amounts: Money) -> None:

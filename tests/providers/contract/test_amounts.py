@@ -55,7 +55,7 @@ def test_recorded_amount_is_the_requested_amount(
             result = scenario.charge(request)
         except (InvalidAmount, RequestRejected, Declined):
             if scenario.case.is_remote:
-                assert scenario.recorded("charge", request.reference, request.label) == []
+                assert scenario.recorded("charge", request.reference, request.short_reference) == []
             return
         done = scenario.becomes(scenario.charge_reference(request, result), State.SUCCEEDED)
         assert result.amount in (None, amount)
@@ -83,7 +83,7 @@ def test_recorded_amount_is_the_requested_amount(
 
 def _reference(scenario: ContractScenario, request) -> str:
     """What the simulator's book calls the charge."""
-    return request.label if scenario.case.name == "mpesa" else request.reference
+    return request.short_reference if scenario.case.name == "mpesa" else request.reference
 
 
 def test_currencies_are_those_of_the_gateway(scenario: ContractScenario) -> None:
