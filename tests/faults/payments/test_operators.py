@@ -33,7 +33,7 @@ def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway, provider:
             lambda: (_refund(gateway, payment_id) or [0, ""])[1] == "sending", "it is sent", timeout_s=20
         )
         refund_id = _refund(gateway, payment_id).id
-        for word in ("failed", "returned"):
+        for word in ("--failed", "--completed"):
             assert "being sent" in refused(gateway, "payments", "resolve-refund", refund_id, word)
     finally:
         sender.join()
@@ -82,8 +82,10 @@ def test_unsent_refund_cannot_be_declared_returned(gateway: Gateway, monkeypatch
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("command", ["declare-refund", "declare", "accept", "give-back", "reviewed"])
+@pytest.mark.parametrize(
+    "command", ["resolve-refund", "resolve", "accept-unmatched", "refund-unmatched", "close-review"]
+)
 def test_commands_for_unknown_ids(gateway: Gateway, command: str) -> None:
     """A sentence, no traceback."""
-    words = {"declare-refund": ["failed"], "declare": ["failed"]}.get(command, [])
+    words = {"resolve-refund": ["--failed"], "resolve": ["--failed"]}.get(command, [])
     assert refused(gateway, "payments", command, uuid.uuid4(), *words).startswith("Error: ")
