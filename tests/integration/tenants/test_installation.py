@@ -123,6 +123,17 @@ def test_a_production_database_takes_no_demo_data(
     assert _count(demo_settings, "SELECT count(*) FROM tenants") == 0
 
 
+def test_emptying_asks_in_its_own_transaction(
+    production: Flask, demo_settings: dict[str, str], tmp_path: Path
+) -> None:
+    """Whoever calls it: what the command looked at may be another moment's."""
+    make_user(production)
+    demo = create_app(demo_settings)
+    with demo.app_context(), pytest.raises(UnfitDatabase):
+        demo_service.reset(demo.config["OWNER_DATABASE_URI"], tmp_path)
+    assert _count(demo_settings, "SELECT count(*) FROM users") == 1
+
+
 @pytest.mark.parametrize("mode", ["demo", "test"])
 def test_a_production_database_is_served_by_production_alone(
     production: Flask, demo_settings: dict[str, str], mode: str
