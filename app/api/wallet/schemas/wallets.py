@@ -18,9 +18,10 @@ MAX_PAGE: Final = 100
 
 
 class WalletRequest(Schema):
-    examples: ClassVar = {"personal": {"currency": "USD"}, "business": {
-        "currency": "KES", "type": "business", "name": "Shop till",
-    }}  # fmt: skip
+    examples: ClassVar = {
+        "personal": {"currency": "USD"},
+        "business": {"currency": "KES", "type": "business", "name": "Shop till"},
+    }
 
     currency = fields.Currency(required=True)
     type = fields.Choice(*_TYPES, load_default="personal")
