@@ -55,4 +55,4 @@ def test_the_phone_can_be_taken_in_hand_and_put_down(shop: Shop, customer: Visit
     customer.presses("Hold")
     customer.sees("You hold 254711111111")
     customer.presses("Release")
-    customer.sees_nothing_of("You hold")
+    customer.sees_nothing_of("You hold 254711111111")

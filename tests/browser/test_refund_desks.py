@@ -32,7 +32,7 @@ def _becomes(shop: Shop, payment: dict[str, Any], state: str) -> None:
 @pytest.mark.parametrize(
     ("answer", "told", "state", "status"),
     [
-        ("The bank takes it", "succeeded", "completed", "refunded"),
+        ("The bank accepts it", "succeeded", "completed", "refunded"),
         ("The bank returns it", "failed", "failed", "completed"),
     ],
 )
