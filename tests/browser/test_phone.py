@@ -55,4 +55,4 @@ def test_phone_can_be_controlled_and_released(merchant: MerchantClient, customer
     customer.presses("Hold")
     customer.sees("You hold 254711111111")
     customer.presses("Release")
-    customer.sees_nothing_of("You hold")
+    customer.sees_nothing_of("You hold 254711111111")

@@ -32,7 +32,7 @@ def _becomes(merchant: MerchantClient, payment: dict[str, Any], state: str) -> N
 @pytest.mark.parametrize(
     ("answer", "shown", "state", "status"),
     [
-        ("The bank takes it", "succeeded", "completed", "refunded"),
+        ("The bank accepts it", "succeeded", "completed", "refunded"),
         ("The bank returns it", "failed", "failed", "completed"),
     ],
 )

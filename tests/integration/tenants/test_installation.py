@@ -130,7 +130,7 @@ def test_emptying_asks_in_its_own_transaction(
     make_user(production)
     demo = create_app(demo_settings)
     with demo.app_context(), pytest.raises(UnfitDatabase):
-        demo_service.reset(demo.config["OWNER_DATABASE_URI"], tmp_path)
+        demo_data.reset(demo.config["OWNER_DATABASE_URI"], tmp_path)
     assert _count(demo_settings, "SELECT count(*) FROM users") == 1
 
 
