@@ -294,7 +294,7 @@ class TestInitialize:
         answer = payment_service.initialize(merchant, order(amount=7001), claim())
         assert (answer.status, answer.body["data"]["status"]) == (201, "processing")
         found = payment_service.verify(merchant, uuid.UUID(answer.body["data"]["id"]))
-        assert found["status"] == "completed"
+        assert found.status == "completed"
 
     def test_one_key_is_one_payment(self, merchant: Merchant) -> None:
         key = claim()

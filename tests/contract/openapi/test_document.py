@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 
 OPERATIONS = {
     "auth_register": "POST /api/v1/auth/register",
@@ -149,7 +149,7 @@ def test_keys_are_documented_and_demanded(
         if parameter["name"] == "Idempotency-Key"
     }
     assert documented == KEYS
-    headers = make_shop(app).headers
+    headers = make_merchant(app).headers
     for name in (name for name, is_required in KEYS.items() if is_required):
         path = (
             OPERATIONS[name].partition(" ")[2].replace("{payment_id}", "0195f3a0-b1c2-7d8e-9f00-112233445566")

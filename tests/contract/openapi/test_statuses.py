@@ -19,7 +19,7 @@ from app import create_app
 from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, Guard
 from app.http.openapi import document, documented_routes
 from app.http.surfaces import Surface
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 
 PATH_IDS = {
     "{wallet_id}": "acc_sender_123",
@@ -66,7 +66,7 @@ def credentials(app: Flask) -> Credentials:
     }  # fmt: skip
     answer = app.test_client().post("/api/v1/auth/register", json=person)
     token = answer.get_json()["access_token"]
-    return Credentials({"Authorization": f"Bearer {token}"}, dict(make_shop(app).headers))
+    return Credentials({"Authorization": f"Bearer {token}"}, dict(make_merchant(app).headers))
 
 
 def calls(app: Flask) -> Iterator[Call]:

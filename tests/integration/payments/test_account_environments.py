@@ -13,7 +13,7 @@ from app.config.loader import ConfigError
 from app.errors import InvalidRequest, ProviderNotConfigured
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 
 LIVE_MPESA = {
     "MPESA_ENV": "live", "MPESA_CONSUMER_KEY": "key", "MPESA_CONSUMER_SECRET": "secret", "MPESA_SHORTCODE": "600123",
@@ -71,7 +71,7 @@ def test_live_settings_start(settings: dict[str, str]) -> None:
         "STRIPE_WEBHOOK_SECRET": "whsec_51", "PAYSTACK_SECRET_KEY": "sk_live_51",
         "CHAPA_SECRET_KEY": "CHASECK-51", "CHAPA_WEBHOOK_SECRET": "hash",
     })  # fmt: skip
-    shop = make_shop(app)
+    shop = make_merchant(app)
     with app.app_context():
         assert set(provider_accounts.available(shop.tenant_id)) == {
             "mpesa", "stripe", "chapa", "paystack", "pesapal",
@@ -99,7 +99,7 @@ LIVE_KEY = {"api_key": "sk_live_51Shop", "webhook_secret": "whsec_of_the_shop"}
 def test_a_merchant_s_own_account_is_refused_when_it_is_set(
     app: Flask, values: dict[str, str], environment: str, sentence: str
 ) -> None:
-    shop = make_shop(app)
+    shop = make_merchant(app)
     with app.app_context(), pytest.raises(InvalidRequest) as caught:
         provider_accounts.set_account(
             shop.tenant_id, "stripe", values, environment=environment, operator="operator"
@@ -110,7 +110,7 @@ def test_a_merchant_s_own_account_is_refused_when_it_is_set(
 
 def test_an_own_account_that_was_stored_with_a_contradiction_is_not_used(app: Flask) -> None:
     """Stored before it was checked, or altered since: its test money would be a live balance."""
-    shop = make_shop(app)
+    shop = make_merchant(app)
     with app.app_context():
         provider_accounts.set_account(
             shop.tenant_id, "stripe", TEST_KEY, environment="sandbox", operator="operator"

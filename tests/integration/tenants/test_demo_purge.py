@@ -24,7 +24,7 @@ from launcher.embedded import EmbeddedRedis
 from tests.support.database import connection, run
 from tests.support.demo import PRODUCTION, command, loaded, new_settings
 from tests.support.factories import make_user, make_wallet
-from tests.support.tenants import make_shop
+from tests.support.tenants import make_merchant
 
 HISTORY = {"entries", "postings", "unfolded", "cash_movements", "outbox"}
 """Tables whose rows say what happened: they open nothing, and are never removed."""
@@ -130,7 +130,7 @@ def test_nobody_pays_into_the_demo_s_wallets_by_its_addresses(demo: Flask) -> No
 
 
 def test_what_others_have_is_not_touched(demo: Flask) -> None:
-    person, shop = make_user(demo), make_shop(demo)
+    person, shop = make_user(demo), make_merchant(demo)
     make_wallet(demo, person, balance="5")
     with demo.app_context():
         purge.purge(operator="operator")
@@ -178,7 +178,7 @@ def test_the_command_works_in_production_and_asks_unless_told(production: Flask)
     done = command(production, "demo", "purge", "--yes")
     assert (done.exit_code, "?" in done.output) == (0, False), done.output
     assert f"Ended: {len(USERS)} users, " in done.output
-    assert "Not touched: 0 other users and 0 other tenants." in done.output
+    assert "Not changed: 0 other users and 0 other tenants." in done.output
     assert _found(production) == []
     again = command(production, "demo", "purge", "--yes")
     assert again.exit_code == 0
@@ -264,7 +264,7 @@ def test_a_key_and_an_account_that_the_demo_tenant_got_later_are_found_and_ended
 
 def test_the_published_key_is_found_under_any_tenant(settings_of_a_demo: dict[str, str]) -> None:
     app = create_app(settings_of_a_demo)
-    shop = make_shop(app)
+    shop = make_merchant(app)
     with app.app_context():
         transaction(lambda session: api_keys.store_key(session, API_KEY, tenant_id=shop.tenant_id, name="x"))
     assert len(_found(app)) == 1

@@ -108,7 +108,7 @@ def test_the_audit_trail_has_every_step_and_no_key(
     assert [row.type for row in found] == ["tenant.created", "api_key.created", "api_key.revoked"]
     assert not any(row.is_public for row in found)
     assert {row.tenant_id for row in found} == {merchant.tenant_id} and {row.actor for row in found} == {
-        "operator"
+        "system"
     }
     assert not any(merchant.api_key[17:] in row.data for row in found)
 
