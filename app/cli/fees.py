@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import click
 from flask.cli import AppGroup
 
+from app import json_numbers
 from app.cli.common import operator, refusals_as_sentences
 from app.models.fee_rule import FeeRule
 from app.money import Money, exponent_of, format_minor
@@ -100,9 +101,6 @@ def _ppm(text: str) -> int:
 
 def _decimal(text: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation as error:
+        return json_numbers.decimal(text)
+    except ValueError as error:
         raise click.ClickException(f"{text!r} is not a number.") from error
-    if not number.is_finite():
-        raise click.ClickException(f"{text!r} is not a number.")
-    return number

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from decimal import Decimal
 from typing import Final
 
+from app import json_numbers
 from app.config.parsing import Setting, flag, one_of, seconds, words
 from app.config.providers import PROVIDER_SETTINGS, SANDBOX_SETTINGS
 
@@ -21,13 +21,13 @@ MIN_SECRET_LENGTH: Final = 32
 
 def _rates(text: str) -> dict[str, Decimal]:
     return {
-        str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()
+        str(code).upper(): json_numbers.decimal(str(rate)) for code, rate in json_numbers.loads(text).items()
     }
 
 
 def _costs(text: str) -> dict[str, dict[str, tuple[int, int]]]:
     """`{"paystack": {"NGN": [15000, 10000]}}`: parts per million of the amount, and fixed minor units."""
-    table = json.loads(text or "{}")
+    table = json_numbers.loads(text or "{}")
     try:
         costs = {
             str(provider): {str(code).upper(): (ppm, fixed) for code, (ppm, fixed) in rows.items()}

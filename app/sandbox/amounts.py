@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from app import json_numbers
+
 
 def decimal_text(amount: Decimal) -> str:
     """`amount` with at least two decimals and without an exponent: 100.00, 0.125."""
@@ -14,4 +16,4 @@ def decimal_text(amount: Decimal) -> str:
 
 def json_number(amount: Decimal) -> int | float:
     """`amount` as a JSON number: 100, 3.5."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
+    return json_numbers.plain(amount)

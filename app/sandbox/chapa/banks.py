@@ -72,7 +72,7 @@ BANKS: Final = {
 def find(code: object) -> Bank | None:
     """The bank with this `bank_code`, sent as a number or as text."""
     digits = str(code)
-    return BANKS.get(int(digits)) if digits.isascii() and digits.isdigit() else None
+    return BANKS.get(int(digits)) if re.fullmatch(r"[0-9]{1,9}", digits) else None
 
 
 CURRENCIES: Final = (

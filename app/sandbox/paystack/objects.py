@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
+from app import json_numbers
 from app.sandbox.store import Document
 
 NOT_COMPLETED = "The transaction was not completed"
@@ -58,7 +58,7 @@ def metadata_of(transaction: Document) -> Document:
     metadata = transaction["metadata"]
     if isinstance(metadata, str):
         try:
-            metadata = json.loads(metadata)
+            metadata = json_numbers.loads(metadata, fraction=float)
         except ValueError:
             return {}
     return metadata if isinstance(metadata, dict) else {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Final
 
+from app import json_numbers
 from app.sandbox.calls import ApiRequest
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
@@ -179,7 +179,7 @@ def _check_optional_fields(body: Document) -> None:
     metadata = body.get("metadata")
     if isinstance(metadata, str) and metadata:
         try:
-            json.loads(metadata)
+            json_numbers.loads(metadata)
         except ValueError as error:
             raise ApiError(
                 400, "Invalid metadata passed: send a JSON object", code="invalid_params"

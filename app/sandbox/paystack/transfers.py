@@ -101,7 +101,8 @@ class Transfers:
 
     def get(self, request: ApiRequest, code: str) -> Document:
         """`GET /transfer/{id or code}`."""
-        members = {"id": int(code)} if code.isascii() and code.isdigit() else {"transfer_code": code}
+        is_id = code.isascii() and code.isdigit() and len(code) < 19
+        members = {"id": int(code)} if is_id else {"transfer_code": code}
         found = self._store.find("paystack", "transfer", **members)
         if not found:
             raise ApiError(404, "Transfer not found", code="transfer_not_found")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from decimal import Decimal
 from typing import Any
 
 from flask import request
 
+from app import json_numbers
 from app.sandbox.calls import Api, Call, Subject
 from app.sandbox.core import Sandbox
 from app.sandbox.pesapal import errors
@@ -79,7 +78,7 @@ def _parsed() -> Document | None:
     if request.mimetype != "application/json":
         return None
     try:
-        parsed: Any = json.loads(request.get_data(), parse_float=Decimal)
+        parsed: Any = json_numbers.loads(request.get_data())
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
