@@ -16,11 +16,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app import clock, ids, queue
+from app.models.job import JobKind
 from app.models.provider_event import ProviderEvent
-from app.services.callbacks import receive as provider_event_service
 from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import signature
-from tests.integration.gateway.conftest import Shop
+from tests.integration.gateway.conftest import MerchantClient
 from tests.support.hostile_numbers import HOPELESS_S, LIMIT_S, NUMBERS, seconds, spent
 
 MPESA = (
@@ -142,8 +142,7 @@ def kept(app: Flask) -> Iterator[Callable[..., uuid.UUID]]:
         def work(session: Any) -> None:
             session.add(row)
             session.flush()
-            queue.enqueue(session, provider_event_service.KIND, ref=str(event_id), run_at=now, now=now,
-                          payload={"event_id": str(event_id)})  # fmt: skip
+            queue.enqueue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=now, now=now)  # fmt: skip
 
         with app.app_context():
             transaction(work)
@@ -182,13 +181,13 @@ def test_stored_callbacks_are_processed(
 
 
 def test_a_stored_callback_about_a_payment_makes_us_ask(
-    shop: Shop,
+    merchant: MerchantClient,
     rows: Callable[..., list[Any]],
     run_due_jobs: Callable[[], int],
     kept: Callable[..., uuid.UUID],
 ) -> None:
     """What it said cannot be read any more; that something happened to the payment still counts."""
-    payment = shop.waiting()
+    payment = merchant.waiting()
     (attempt,) = rows("SELECT reference FROM payment_attempts WHERE payment_id = :id", id=payment["id"])
     event_id = kept(
         "cpay",
@@ -202,4 +201,4 @@ def test_a_stored_callback_about_a_payment_makes_us_ask(
         clock.travel(timedelta(seconds=10))
     found = _result(rows, event_id)
     assert found["state"] == "processed" and found["last_error"] is None
-    assert shop.get(f"/{payment['id']}").json["data"]["status"] == "processing"
+    assert merchant.get(f"/{payment['id']}").json["data"]["status"] == "processing"

@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from tests.integration.api.conftest import Payer
 
 from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC
 from app.http.table import policies
 from app.services.identity import scopes
-from tests.integration.gateway.conftest import make_shop, order
+from tests.integration.gateway.conftest import make_merchant, request_body
+from tests.integration.http.conftest import Payer
 from tests.support.factories import make_user
 from tests.support.hostile_numbers import LIMIT_S, NUMBERS, seconds
 
@@ -65,13 +65,13 @@ class Route:
 @pytest.fixture
 def routes(app: Flask, client: FlaskClient, payer: Payer) -> list[Route]:
     """Every route; logging out comes last."""
-    shop, operator = make_shop(app, client), make_user(app)
+    merchant, operator = make_merchant(app, client), make_user(app)
     with app.app_context():
         scopes.set_scope(operator.email, "admin", is_granted=True)
     headers = {
-        PUBLIC: {}, MERCHANT: shop.headers, MERCHANT_OR_USER: shop.headers, OPERATOR: operator.headers,
+        PUBLIC: {}, MERCHANT: merchant.headers, MERCHANT_OR_USER: merchant.headers, OPERATOR: operator.headers,
     }  # fmt: skip
-    waiting = shop.waiting()["id"]
+    waiting = merchant.waiting()["id"]
     named = {"wallet_id": payer.wallet, "payment_id": waiting, "event_id": waiting, "provider": "mpesa"}
     found = []
     for rule in app.url_map.iter_rules():
@@ -86,8 +86,8 @@ def routes(app: Flask, client: FlaskClient, payer: Payer) -> list[Route]:
 def _bodies_of(payer: Payer, path: str) -> list[str]:
     """The bodies for all, and for routes that take an amount one that is good but for it."""
     with_number = {
-        "/payments/initialize": json.dumps(order(amount="#")),
-        "/payments": json.dumps(payer.order(amount="#")),
+        "/payments/initialize": json.dumps(request_body(amount="#")),
+        "/payments": json.dumps(payer.request_body(amount="#")),
         "/payments/batch": json.dumps({
             "source_wallet_id": payer.wallet, "payments": [{"amount": "#", "destination": payer.recipient_wallet}],
         }),
