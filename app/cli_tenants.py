@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from app import json_numbers
 from app.errors import GatewayError
 from app.models.fee_rule import FeeRule
 from app.money import Money, exponent_of, format_minor
@@ -181,9 +182,6 @@ def _ppm(text: str) -> int:
 
 def _decimal(text: str) -> Decimal:
     try:
-        number = Decimal(text)
-    except InvalidOperation as error:
+        return json_numbers.decimal(text)
+    except ValueError as error:
         raise click.ClickException(f"{text!r} is not a number.") from error
-    if not number.is_finite():
-        raise click.ClickException(f"{text!r} is not a number.")
-    return number

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from app import json_numbers
 from app.json_text import json_text
 from app.provider_settings import PROVIDER_SETTINGS, SANDBOX_SETTINGS
 from app.setting import Setting, flag, one_of, seconds, words
@@ -26,13 +26,13 @@ class ConfigError(Exception):
 
 def _rates(text: str) -> dict[str, Decimal]:
     return {
-        str(code).upper(): Decimal(str(rate)) for code, rate in json.loads(text, parse_float=Decimal).items()
+        str(code).upper(): json_numbers.decimal(str(rate)) for code, rate in json_numbers.loads(text).items()
     }
 
 
 def _costs(text: str) -> dict[str, dict[str, tuple[int, int]]]:
     """`{"paystack": {"NGN": [15000, 10000]}}`: parts per million of the amount, and fixed minor units."""
-    table = json.loads(text or "{}")
+    table = json_numbers.loads(text or "{}")
     try:
         costs = {
             str(provider): {str(code).upper(): (ppm, fixed) for code, (ppm, fixed) in rows.items()}

@@ -8,9 +8,11 @@ from typing import Any
 
 import orjson
 
+from app.json_numbers import is_bounded, plain
+
 
 def json_text(value: object) -> str:
-    """`value` as JSON. Raises TypeError for what has no JSON form."""
+    """`value` as JSON; a Decimal that no database stores becomes null. Raises TypeError for what has no JSON form."""
     try:
         return orjson.dumps(value, default=_default).decode()
     except TypeError:
@@ -20,13 +22,13 @@ def json_text(value: object) -> str:
 
 def _plainly(value: object) -> Any:
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return plain(value) if is_bounded(value) else None
     return _default(value)
 
 
 def _default(value: object) -> Any:
     if isinstance(value, Decimal):
-        return orjson.Fragment(str(value) if value.is_finite() else "null")
+        return orjson.Fragment(str(value) if is_bounded(value) else "null")
     if hasattr(value, "items"):
         return dict(value.items())
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from marshmallow import ValidationError, fields, validate
 
+from app.json_numbers import is_bounded
 from app.money import EXPONENTS
 
 MESSAGES: Final[dict[str, Any]] = {
@@ -21,10 +22,6 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff
 _DIGITS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 MAX_METADATA_BYTES: Final = 16_384
-_MAX_EXPONENT: Final = 300
-"""Powers of ten a number in metadata may have: what a client's double can hold."""
-
-
 _TOO_WHOLE: Final = 2**63
 
 
@@ -174,7 +171,7 @@ class JsonObject(_StrictField):
 
 def _number(value: object) -> orjson.Fragment:
     """Refuses whole numbers beyond 64 bits: the database would keep them, and nothing could write them out again."""
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= _MAX_EXPONENT:
+    if isinstance(value, Decimal) and is_bounded(value):
         if value == value.to_integral_value() and abs(value) >= _TOO_WHOLE:
             raise TypeError
         return orjson.Fragment(str(value))

@@ -1,8 +1,9 @@
 """Reads a request's JSON body, and nothing that is almost one.
 
 Refused with 400: no body, invalid UTF-8, a byte order mark, NaN and Infinity, a key twice in an object, nesting
-deeper than MAX_DEPTH, lone surrogates, NUL characters, anything after the object, numbers longer than MAX_DIGITS,
-a top level that is no object. Numbers with a point or exponent become Decimal: no float is ever made.
+deeper than MAX_DEPTH, lone surrogates, NUL characters, anything after the object, numbers longer than MAX_DIGITS or
+with an exponent beyond those of app/json_numbers.py, a top level that is no object. Numbers with a point or exponent
+become Decimal: no float is ever made.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import Any, Final
 
 from flask import Request
 
+from app import json_numbers
 from app.errors import InvalidBody, PayloadTooLarge, UnsupportedMediaType
+from app.json_numbers import NumberOutOfRange
 
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 40
-"""Characters of one number."""
+"""Characters of one number: an amount has no more, and fewer than the reader of numbers allows."""
 
 MAX_INT_DIGITS: Final = 18
 """Integers of up to so many characters fit 64 bits and are ints; longer ones are Decimals."""
@@ -49,6 +52,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
         raise InvalidBody("The body is not valid UTF-8.") from None
     except json.JSONDecodeError as error:
         raise InvalidBody(f"The body is not valid JSON: {error.msg} at character {error.pos}.") from None
+    except NumberOutOfRange as error:
+        raise InvalidBody(f"The body holds a number that is not taken: {error}.") from None
     except RecursionError:
         raise _too_deep() from None
     if not isinstance(value, dict):
@@ -99,21 +104,17 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(text: str) -> int | Decimal:
     _require_short(text)
-    return int(text) if len(text) <= MAX_INT_DIGITS else Decimal(text)
+    return json_numbers.integer(text) if len(text) <= MAX_INT_DIGITS else json_numbers.decimal(text)
 
 
 def _decimal(text: str) -> Decimal:
     _require_short(text)
-    return Decimal(text)
+    return json_numbers.decimal(text)
 
 
 def _require_short(text: str) -> None:
     if len(text) > MAX_DIGITS:
         raise InvalidBody(f"The body holds a number of more than {MAX_DIGITS} characters.")
-
-
-def _refuse_constant(text: str) -> None:
-    raise InvalidBody(f"The body is not valid JSON: {text} is no number.")
 
 
 def _depth_exceeds(value: object, limit: int) -> bool:
@@ -149,5 +150,8 @@ def _refuse_unstorable_text(value: object) -> None:
 
 
 _DECODER: Final = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_int=_integer, parse_float=_decimal, parse_constant=_refuse_constant
+    object_pairs_hook=_unique,
+    parse_int=_integer,
+    parse_float=_decimal,
+    parse_constant=json_numbers.refuse_word,
 )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from app import json_numbers
 from app.providers.errors import InvalidCallback
 
 MAX_FACT: Final = 200
@@ -35,8 +35,8 @@ def facts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def json_object(body: bytes) -> dict[str, Any]:
     """The JSON object a callback consists of, fractions as Decimals. Raises InvalidCallback."""
     try:
-        content = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        content = json_numbers.loads(body)
+    except ValueError:
         raise InvalidCallback from None
     if not isinstance(content, dict):
         raise InvalidCallback

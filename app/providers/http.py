@@ -26,6 +26,7 @@ from urllib3.exceptions import (
 )
 from urllib3.util import Retry
 
+from app import json_numbers
 from app.providers import deadline
 from app.providers.errors import OutcomeUnknown, Unavailable
 
@@ -36,7 +37,8 @@ Method = Literal["GET", "POST", "PUT"]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """status: HTTP. body: the JSON, numbers as int or Decimal; None when it is not JSON. headers: lower-case names."""
+    """status: HTTP. body: the JSON, numbers as int or Decimal; None when it is not JSON, or holds a
+    number beyond app/json_numbers.py. headers: lower-case names."""
 
     status: int
     body: Any
@@ -108,9 +110,9 @@ def dumps(value: Mapping[str, Any]) -> bytes:
 
 
 def _number(value: object) -> int | float:
-    if isinstance(value, Decimal) and value.is_finite():
+    if isinstance(value, Decimal):
         # repr of a double this short is the same decimal again: amounts have at most 16 significant digits.
-        return int(value) if value == value.to_integral_value() else float(value)
+        return json_numbers.plain(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
@@ -132,8 +134,8 @@ def read_body(response: requests.Response, *, until: float) -> bytes:
 
 def _parse(content: bytes) -> Any:
     try:
-        return json.loads(content, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        return json_numbers.loads(content)
+    except ValueError:
         return None
 
 

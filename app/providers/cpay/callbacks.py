@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
-from decimal import Decimal
 from typing import Any, Final
 
+from app import json_numbers
 from app.errors import InvalidRequest as NotMoney
 from app.money import Money
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
@@ -73,8 +72,8 @@ def _claim(event: dict[str, Any], state: State, mark: Mark, secret: str) -> Resu
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        event = json.loads(body, parse_float=Decimal)
-    except (ValueError, RecursionError):
+        event = json_numbers.loads(body)
+    except ValueError:
         raise InvalidCallback from None
     if not isinstance(event, dict):
         raise InvalidCallback

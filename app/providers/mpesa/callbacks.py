@@ -7,12 +7,11 @@ Nothing is signed. The bodies of a failed payout, a failed reversal and a failed
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any, Final
 
+from app import json_numbers
 from app.errors import InvalidAmount
 from app.money import Money
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
@@ -77,16 +76,12 @@ def read(callback: Callback) -> CallbackEvent:
 
 def _load(raw: bytes) -> Body:
     try:
-        body = json.loads(raw, parse_float=Decimal, parse_constant=_no_number)
-    except (ValueError, RecursionError) as error:
+        body = json_numbers.loads(raw)
+    except ValueError as error:
         raise InvalidCallback("The callback is not JSON.", code="not_json") from error
     if not isinstance(body, dict):
         raise InvalidCallback("The callback is not a JSON object.", code="not_an_object")
     return body
-
-
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is not JSON")
 
 
 def _notice(query: Mapping[str, str]) -> Notice:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from decimal import Decimal
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from app import json_numbers
 from app.money import Money
 from app.providers.errors import InvalidRequest
 
@@ -61,10 +61,9 @@ def code_of(value: object) -> str | None:
     """A result code as text, whichever way it was sent. None: it is none."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, Decimal) and value.is_finite() and value == value.to_integral_value():
-        value = int(value)
-    if isinstance(value, int) and abs(value) < 10**10:
-        return str(value)
+    number = json_numbers.whole(value)
+    if number is not None and abs(number) < 10**10:
+        return str(number)
     if isinstance(value, str) and 0 < len(value.strip()) <= MAX_ID:
         return value.strip()
     return None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 
+from app import json_numbers
 from app.money import MAX_MINOR, Money, exponent_of
 from app.providers.facts import clean
 
@@ -67,10 +67,6 @@ def word(data: Mapping[str, Any], name: str) -> str | None:
 
 
 def _integer(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
-    if isinstance(value, Decimal) and value.is_finite() and abs(value) <= MAX_MINOR and value == int(value):
-        return int(value)
-    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
+    if isinstance(value, str):
+        return int(value) if _DIGITS.fullmatch(value) else None
+    return json_numbers.whole(value)

@@ -5,10 +5,10 @@ They say that something happened to an order. What, only Pesapal's own answer to
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
+from app import json_numbers
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind
 from app.providers.errors import InvalidCallback
 
@@ -60,8 +60,8 @@ def _fields(callback: Callback) -> dict[str, Any]:
     found: object = callback.query
     if callback.body.strip():
         try:
-            found = json.loads(callback.body)
-        except (ValueError, RecursionError):
+            found = json_numbers.loads(callback.body)
+        except ValueError:
             raise InvalidCallback from None
     if not hasattr(found, "items"):
         raise InvalidCallback

@@ -123,6 +123,7 @@ def test_the_commands(app: Flask, shop: Shop) -> None:
     assert "plan=growth  3.5 %" in listed
     assert run(args=["fees", "remove", rule_id[1]]).exit_code == 0
     for bad in (["remove", rule_id[1]], ["set", "--rate", "many"], ["set", "--rate", "101"], ["set", "--fixed", "5"],
+                ["set", "--rate", "1e999999"], ["set", "--rate", "1e-1999999"], ["set", "--rate", "9" * 5000],
                 ["set", "--currency", "KES", "--fixed", "0.001"], ["set"], ["set", "--provider", "stripe"],
                 ["set", "--method", "mpesa", "--rate", "1"], ["set", "--provider", "visa", "--rate", "1"]):  # fmt: skip
         refused = run(args=["fees", *bad])

@@ -24,6 +24,12 @@ ODD = {
     "an-empty-object": instead(200, b"{}"),
     "not-text": instead(200, b"\xff\xfe\x00"),
     "deep": instead(200, b"[" * 100_000),
+    "two-million-digits": instead(200, b'{"status": 1e1999999, "ResponseCode": 1e1999999}'),
+    "an-exponent-of-19-digits": instead(
+        200, b'{"status": 1e9999999999999999999, "ResponseCode": 1e9999999999999999999}'
+    ),
+    "5000-digits": instead(200, b'{"status": ' + b"9" * 5000 + b"}"),
+    "infinity": instead(200, b'{"status": Infinity}'),
     "created-elsewhere": instead(201, b'{"ok": true}'),
     "no-content": instead(204),
     "half": cut,

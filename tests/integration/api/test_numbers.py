@@ -1,0 +1,160 @@
+"""No number in a body, a query, a form or a header is a 500, or keeps a process busy, on any route."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.api.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC
+from app.api.table import policies
+from app.services import scope_service
+from tests.integration.api.conftest import Payer
+from tests.integration.gateway.conftest import make_shop, order
+from tests.support.factories import make_user
+from tests.support.hostile_numbers import LIMIT_S, NUMBERS, seconds
+
+BODIES = (
+    "#", "[#]", '{"#":#}', '{"amount":#}', '{"amount":1,"metadata":{"n":#}}', '{"metadata":{"a":[{"b":#}]}}',
+    '{"email":#,"password":#,"refresh_token":#}', '{"currency":#,"type":#,"name":#}', '{"provider":#,"reason":#}',
+    '{"source_wallet_id":#,"payments":[{"amount":#}]}', '{"payments":#}', '{"id_number":#,"document_type":#}',
+)  # fmt: skip
+"""Sent to every route. `#`: the number."""
+
+DIGITS = ("9" * 18, "9" * 19, "9" * 5000, "-" + "9" * 5000, "1e1999999", "1e9999999999999999999", "１" * 30, "²",
+          "0." + "3" * 5000, "NaN", "Infinity", "1_0", "0x10")  # fmt: skip
+QUERY_NAMES = (
+    "page",
+    "per_page",
+    "limit",
+    "offset",
+    "cursor",
+    "before",
+    "days",
+    "hours",
+    "status",
+    "provider",
+)
+HEADERS = ("Content-Length", "Range", "If-Range", "Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Port",
+           "Accept", "Authorization", "X-TENANT-API-KEY", "If-Modified-Since", "Content-Type")  # fmt: skip
+HEADER_FORMS = (
+    "#",
+    "bytes=0-#",
+    "Bearer #",
+    "text/html;q=#",
+    "multipart/form-data; boundary*#=x; charset*#*=#",
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one route, with the credentials of somebody it lets in."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@pytest.fixture
+def routes(app: Flask, client: FlaskClient, payer: Payer) -> list[Route]:
+    """Every route; logging out comes last."""
+    shop, operator = make_shop(app, client), make_user(app)
+    with app.app_context():
+        scope_service.set_scope(operator.email, "admin", is_granted=True)
+    headers = {
+        PUBLIC: {}, MERCHANT: shop.headers, MERCHANT_OR_USER: shop.headers, OPERATOR: operator.headers,
+    }  # fmt: skip
+    waiting = shop.waiting()["id"]
+    named = {"wallet_id": payer.wallet, "payment_id": waiting, "event_id": waiting, "provider": "mpesa"}
+    found = []
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(?:[a-z]+:)?(\w+)>", lambda part: named.get(part[1], "x"), rule.rule)
+        credentials = headers.get(policies(app)[rule.endpoint].guard, payer.headers)
+        found += [
+            Route(method, path, credentials) for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        ]
+    return sorted(found, key=lambda route: (route.path.endswith("/logout"), route.path, route.method))
+
+
+def _bodies_of(payer: Payer, path: str) -> list[str]:
+    """The bodies for all, and for routes that take an amount one that is good but for it."""
+    with_number = {
+        "/payments/initialize": json.dumps(order(amount="#")),
+        "/payments": json.dumps(payer.order(amount="#")),
+        "/payments/batch": json.dumps({
+            "source_wallet_id": payer.wallet, "payments": [{"amount": "#", "destination": payer.recipient_wallet}],
+        }),
+        "/deposit": json.dumps({"amount": "#", "source": "card"}),
+        "/withdraw": json.dumps({"amount": "#", "destination": "bank"}),
+    }  # fmt: skip
+    return [*BODIES, *(body.replace('"#"', "#") for end, body in with_number.items() if path.endswith(end))]
+
+
+def _must_be_quick_and_ours(answer_to: Any, about: object) -> None:
+    took, answer = seconds(answer_to)
+    assert answer.status_code < 500 and answer.status_code != 429, (
+        about,
+        answer.status_code,
+        answer.data[:300],
+    )
+    assert took < LIMIT_S, (about, f"{took:.3f} s")
+
+
+@pytest.mark.parametrize("number", NUMBERS.values(), ids=NUMBERS.keys())
+def test_in_bodies(client: FlaskClient, payer: Payer, routes: list[Route], number: str) -> None:
+    posts = [route for route in routes if route.method != "GET"]
+    assert len(posts) > 15
+    for route in posts:
+        for body in _bodies_of(payer, route.path):
+            headers = route.headers | {"Idempotency-Key": secrets.token_hex(8)}
+            call = partial(
+                client.open, route.path, method=route.method, headers=headers, content_type="application/json"
+            )
+            _must_be_quick_and_ours(
+                partial(call, data=body.replace("#", number)), (route.method, route.path, body)
+            )
+
+
+def test_in_forms(client: FlaskClient, routes: list[Route]) -> None:
+    for route in routes:
+        if route.method == "GET":
+            continue
+        for digits in DIGITS:
+            form = dict.fromkeys(("document_type", "type", "amount", "id_number", digits), digits)
+            for kind in ("multipart/form-data", "application/x-www-form-urlencoded"):
+                call = partial(client.open, route.path, method=route.method, headers=route.headers)
+                _must_be_quick_and_ours(
+                    partial(call, data=form, content_type=kind), (route.path, kind, digits[:40])
+                )
+
+
+@pytest.mark.parametrize("name", QUERY_NAMES)
+def test_in_queries(client: FlaskClient, routes: list[Route], name: str) -> None:
+    """Of webhooks too: there the query may be the callback."""
+    for route in routes:
+        if route.method != "GET" or not route.path.startswith("/api/v1/") or "/health" in route.path:
+            continue
+        for digits in DIGITS[:8]:
+            call = partial(client.get, route.path, query_string={name: digits}, headers=route.headers)
+            _must_be_quick_and_ours(call, (route.path, digits[:40]))
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_in_headers(client: FlaskClient, payer: Payer, name: str) -> None:
+    """On a route of each kind: a body, a form, a callback, a static file, a list."""
+    posts = ("/api/v1/payments", "/api/v1/kyc/documents", "/api/v1/auth/login", "/api/v1/webhooks/mpesa")
+    gets = ("/payments/return.css", "/docs", "/api/v1/accounts", "/api/v1/webhooks/pesapal")
+    for method, path in [*(("POST", path) for path in posts), *(("GET", path) for path in gets)]:
+        for digits in DIGITS:
+            for form in HEADER_FORMS:
+                value = form.replace("#", digits).encode().decode("latin-1")
+                headers = payer.headers | {name: value}
+                call = partial(client.open, path, method=method, headers=headers)
+                _must_be_quick_and_ours(call, (path, name, value[:60]))
