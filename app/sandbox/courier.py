@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import requests
 
-from app import clock
+from app import clock, json_numbers
 from app.sandbox.database import Database
 from app.sandbox.faults import NO_FAULT, Faults, Plan, with_callback_faults
 from app.sandbox.timers import Timers
@@ -166,7 +166,7 @@ def _has(answer: str, expected: Mapping[str, Any]) -> bool:
     if not expected:
         return True
     try:
-        body = json.loads(answer)
+        body = json_numbers.loads(answer)
     except ValueError:
         return False
     return isinstance(body, dict) and all(

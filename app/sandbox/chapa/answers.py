@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from flask import Response, request
 
+from app import json_numbers
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import faulty
 
@@ -47,7 +48,7 @@ def _envelope(http: int, message: Message, status: str | None, data: object) -> 
 
 def number(amount: Decimal) -> int | float:
     """As `verify` prints amounts: 100, 3.5."""
-    return int(amount) if amount == amount.to_integral_value() else float(amount)
+    return json_numbers.plain(amount)
 
 
 def text(amount: Decimal) -> str:

@@ -67,4 +67,4 @@ BANKS: Final = {
 def find(code: object) -> Bank | None:
     """The bank of a `bank_code`, sent as a number or as its digits."""
     digits = str(code)
-    return BANKS.get(int(digits)) if digits.isascii() and digits.isdigit() else None
+    return BANKS.get(int(digits)) if re.fullmatch(r"[0-9]{1,9}", digits) else None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from typing import Any
+
+from app import json_numbers
 
 Document = dict[str, Any]
 
@@ -59,7 +60,7 @@ def metadata_of(kept: Document) -> Document:
     sent = kept["metadata"]
     if isinstance(sent, str):
         try:
-            sent = json.loads(sent)
+            sent = json_numbers.loads(sent, fraction=float)
         except ValueError:
             return {}
     return sent if isinstance(sent, dict) else {}

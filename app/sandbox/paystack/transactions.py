@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
 from flask import Blueprint, Response, g, request
 
+from app import json_numbers
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
 from app.sandbox.paystack import answers, shapes
@@ -207,7 +207,7 @@ def _refusal_of_extras(sent: Document) -> Response | None:
     metadata = sent.get("metadata")
     if isinstance(metadata, str) and metadata:
         try:
-            json.loads(metadata)
+            json_numbers.loads(metadata)
         except ValueError:
             return answers.refused(400, "Invalid metadata passed: send a JSON object", code="invalid_params")
     return None

@@ -104,7 +104,8 @@ class Transfers:
 
     def get(self, code: str) -> Response:
         """By transfer code or id."""
-        by = {"id": int(code)} if code.isascii() and code.isdigit() else {"transfer_code": code}
+        is_id = code.isascii() and code.isdigit() and len(code) < 19
+        by = {"id": int(code)} if is_id else {"transfer_code": code}
         found = self._store.find("paystack", "transfer", **by)
         if not found:
             return answers.refused(404, "Transfer not found", code="transfer_not_found")

@@ -10,6 +10,8 @@ from typing import Any
 
 from flask import Response
 
+from app import json_numbers
+
 Document = dict[str, Any]
 
 
@@ -53,8 +55,7 @@ def answer(body: Mapping[str, Any] | list[Document], *, http: int = 200) -> Resp
 
 def number(amount: str) -> int | float:
     """An amount as the JSON number Pesapal prints: 100, 100.5."""
-    exact = Decimal(amount)
-    return int(exact) if exact == exact.to_integral_value() else float(exact)
+    return json_numbers.plain(Decimal(amount))
 
 
 def seven_digits(moment: datetime) -> str:

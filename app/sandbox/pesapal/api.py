@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 
+from app import json_numbers
 from app.sandbox.faults import Plan, faulty
 from app.sandbox.pesapal.answers import Document, Refused, answer, refusal, unauthorised
 from app.sandbox.pesapal.desk import Desk
@@ -74,7 +74,7 @@ def _parsed() -> Document | None:
     if request.mimetype != "application/json":
         return None
     try:
-        parsed: Any = json.loads(request.get_data(), parse_float=Decimal)
+        parsed: Any = json_numbers.loads(request.get_data())
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
