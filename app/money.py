@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Final
 
@@ -23,6 +23,9 @@ MAX_MINOR: Final = 10**15
 
 MAX_TEXT: Final = 40
 """Longest amount text, in characters, that is parsed at all."""
+
+_EXACT: Final = Context(prec=200)
+"""Digits enough for every number that is read: the default, 28, would round a fraction of a cent away."""
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -74,7 +77,7 @@ class Money:
         # Bounds before scaling: an exponent such as 1e999999 must not be expanded.
         if number.adjusted() > 16 or number.adjusted() < -8:
             raise InvalidAmount("The amount is out of range.", field="amount")
-        minor = number.scaleb(exponent)
+        minor = number.scaleb(exponent, context=_EXACT)
         if minor != minor.to_integral_value():
             raise InvalidAmount(f"{currency} amounts have at most {exponent} decimals.", field="amount")
         if minor > MAX_MINOR:

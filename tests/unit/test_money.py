@@ -29,6 +29,7 @@ def test_amounts_become_minor_units(value: object, currency: str, minor: int) ->
     [
         0, -1, "0", "0.00", "-0.01", Decimal("-5"), Decimal("NaN"), Decimal("Infinity"), Decimal("sNaN"),
         Decimal("1E+400"), Decimal("1E-400"), Decimal("1E+999999"), "NaN", "Infinity", "1e5", "1_000", "1,000", " 1",
+        "1." + "0" * 30 + "1", Decimal("1." + "0" * 40 + "1"),
         "1 ", "+1", "", ".", "-", "1.2.3", "１", "٣", "0x10", "1" * 41, 10**16, 10**400, True, False, None, 1.5,
         [], {}, [1], b"1", "10000000000000.01", "0.001", Decimal("0.005"), "\n1", "1\n", "$1", "1\x00",
     ],
