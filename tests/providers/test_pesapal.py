@@ -120,6 +120,7 @@ def test_somebody_must_be_reachable(provider: PesapalProvider) -> None:
         (Canned(body=refusal(None, "", "409") | {"error": None}), DuplicateReference, "duplicate"),
         (Canned(body=refusal("duplicate_order")), DuplicateReference, "duplicate_order"),
         (Canned(429, {"status": "429"}), RateLimited, "rate_limited"),
+        (Canned(429, {"status": "429"}, {"Retry-After": "9" * 5000}), RateLimited, "rate_limited"),
         (Canned(body={"status": "429"}), RateLimited, "rate_limited"),
         (Canned(body={"status": "500", "error": NO_ERROR, "message": "Sorry"}), OutcomeUnknown, "unknown"),
         (Canned(body=refusal("internal_server_error")), OutcomeUnknown, "internal_server_error"),

@@ -97,7 +97,17 @@ def test_every_amount_comes_back_as_it_went(currency: str, minor: int) -> None:
 
 @pytest.mark.parametrize(
     ("value", "currency"),
-    [(None, "usd"), (True, "usd"), (1.5, "usd"), (100, None), (100, "xxx"), (550, "ugx")],
+    [
+        (None, "usd"),
+        (True, "usd"),
+        (1.5, "usd"),
+        (100, None),
+        (100, "xxx"),
+        (550, "ugx"),
+        (10**16, "usd"),
+        (-(10**99), "usd"),
+        (float("inf"), "usd"),
+    ],
 )
 def test_an_amount_that_cannot_be_read_is_unknown(value: object, currency: object) -> None:
     with pytest.raises(OutcomeUnknown):
@@ -235,6 +245,20 @@ def test_whatever_is_not_clear_is_unknown(
     with pytest.raises(OutcomeUnknown):
         provider.charge(REQUEST)
     assert len(stripe_server.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("7", 7), ("9" * 5000, None), ("²", None), ("-1", None), ("soon", None)]
+)
+def test_when_to_come_again(
+    provider: StripeProvider, stripe_server: CannedServer, text: str, seconds: int | None
+) -> None:
+    """A number of 5,000 digits is more than int() reads."""
+    error = {"error": {"type": "invalid_request_error", "code": "rate_limit"}}
+    stripe_server.will(Canned(429, error, {"Retry-After": text.encode().decode("latin-1")}))
+    with pytest.raises(RateLimited) as caught:
+        provider.charge(REQUEST)
+    assert caught.value.retry_after_s == seconds
 
 
 def test_silence_is_unknown_and_nobody_there_is_not(stripe_server: CannedServer) -> None:

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from app import clock
 from app.providers.base import Account, FreshToken, Surroundings
 from app.providers.errors import AuthFailed, OutcomeUnknown, RateLimited, Unavailable
+from app.providers.facts import retry_after_s
 from app.providers.http import Answer, HttpClient, Method
 
 T = TypeVar("T")
@@ -162,7 +163,7 @@ def read(answer: Answer) -> Reply:
     message = told or _text(body.get("message"))
     status = _text(body.get("status"))
     if answer.status == 429 or status == "429":
-        raise RateLimited(retry_after_s=_seconds(answer.headers.get("retry-after", "")))
+        raise RateLimited(retry_after_s=retry_after_s(answer.headers))
     if "401" in (str(answer.status), status) or kind == "authentication_error" or code in TOKEN_ERRORS:
         raise TokenRejected
     is_contradiction = status == "200" and not answer.is_ok
@@ -189,7 +190,3 @@ def _text(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) else ""
-
-
-def _seconds(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdecimal() else None

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from app.money import EXPONENTS, Money, exponent_of
+from app.money import EXPONENTS, MAX_MINOR, Money, exponent_of
 from app.providers.base import Limits
 from app.providers.errors import InvalidRequest, OutcomeUnknown
 
@@ -52,6 +52,8 @@ def from_wire(value: object, currency: object) -> Money:
     """Stripe's integer and lower-case code as Money. Raises OutcomeUnknown for what is neither."""
     if isinstance(value, bool) or not isinstance(value, int) or not isinstance(currency, str):
         raise OutcomeUnknown("Stripe's answer has no readable amount.")
+    if abs(value) > MAX_MINOR:
+        raise OutcomeUnknown("Stripe's answer has an amount beyond any that is asked for.")
     code = currency.upper()
     if code not in EXPONENTS:
         raise OutcomeUnknown("Stripe's answer is in a currency the gateway does not know.")

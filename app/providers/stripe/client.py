@@ -24,6 +24,7 @@ from app.providers.errors import (
     ProviderError,
     RateLimited,
 )
+from app.providers.facts import retry_after_s
 from app.providers.http import read_body, translated
 
 T = TypeVar("T")
@@ -110,11 +111,12 @@ def call(work: Callable[[], stripe.StripeObject]) -> dict[str, Any]:
 def to_provider_error(error: stripe.StripeError) -> ProviderError:
     """The house's error for one of the SDK's. The text of a credentials error shows part of the key: it is dropped."""
     facts = _facts(error)
-    retry_after = str((error.headers or {}).get("retry-after", ""))
     told: dict[str, Any] = {
         "code": facts.get("decline_code") or facts.get("code") or facts.get("type"),
         "response": facts,
-        "retry_after_s": int(retry_after) if retry_after.isdecimal() else None,
+        "retry_after_s": retry_after_s(
+            {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+        ),
     }
     for theirs, ours in ERRORS:
         if isinstance(error, theirs):
