@@ -87,7 +87,7 @@ def _bodies_of(payer: Payer, path: str) -> list[str]:
     """The bodies for all, and for routes that take an amount one that is good but for it."""
     with_number = {
         "/payments/initialize": json.dumps(request_body(amount="#")),
-        "/payments": json.dumps(payer.request_body(amount="#")),
+        "/payments": json.dumps(payer.payment_body(amount="#")),
         "/payments/batch": json.dumps({
             "source_wallet_id": payer.wallet, "payments": [{"amount": "#", "destination": payer.recipient_wallet}],
         }),
@@ -135,15 +135,15 @@ def test_in_forms(client: FlaskClient, routes: list[Route]) -> None:
                 )
 
 
-def test_in_queries(client: FlaskClient, routes: list[Route]) -> None:
-    """A webhook by GET too: its query is the callback."""
+@pytest.mark.parametrize("name", QUERY_NAMES)
+def test_in_queries(client: FlaskClient, routes: list[Route], name: str) -> None:
+    """Of webhooks too: there the query may be the callback."""
     for route in routes:
         if route.method != "GET" or not route.path.startswith("/api/v1/") or "/health" in route.path:
             continue
         for digits in DIGITS[:8]:
-            for name in QUERY_NAMES:
-                call = partial(client.get, route.path, query_string={name: digits}, headers=route.headers)
-                _must_be_quick_and_ours(call, (route.path, name, digits[:40]))
+            call = partial(client.get, route.path, query_string={name: digits}, headers=route.headers)
+            _must_be_quick_and_ours(call, (route.path, digits[:40]))
 
 
 @pytest.mark.parametrize("name", HEADERS)
