@@ -1,7 +1,7 @@
 """Live money or test money: what an account's credentials, its address and a provider's answers say of it.
 
-An account has an environment because somebody wrote it down. The credentials, the host that is called and the answers know
-better: where one of them says something else, nothing that this account reports is credited.
+An account's environment is a setting, and settings can be wrong. Where its credentials, the host that is called or an answer
+contradict it, nothing that the account reports is credited.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LIVE: Final = "live"
 SANDBOX: Final = "sandbox"
 
 UNREADABLE: Final = "unreadable"
-"""An answer names its environment by a word that nobody has defined."""
+"""An answer names its environment by an unknown word."""
 
 BASE_URL: Final = "base_url"
 """The setting that a contradiction names when it is not one of the adapter's."""
@@ -63,7 +63,7 @@ def _objection(setting: AccountSetting, environment: str, value: str) -> str | N
     if kind is not None:
         return f"is a {'live' if kind == LIVE else 'test'} credential"
     if environment == LIVE and setting.prefixes:
-        # A key of a kind nobody knows may be a test key: it earns no trust.
+        # A key of an unknown kind may be a test key.
         return f"does not begin with {' or '.join(setting.prefixes.get(LIVE, ()))}"
     return None
 

@@ -1,7 +1,7 @@
 """What of the demo can still be used in a database: published passwords and keys open it to everybody.
 
-A demo user is one with a demo id, or with a demo e-mail address and the published password: `example.com` is nobody's, but in
-production anybody may once have registered such an address with a password of their own. What was purged is not found.
+A demo user is one with a demo id, or with a demo e-mail address and the published password. An address alone is not enough: in
+production a stranger may have registered it, with another password. What was purged is not found.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a database is for: a demo, or production. Never both, and never one after the other without a purge.
 
 Guarantees: no process serves production while anything of the demo can be used; a database that production has once been served
-from takes no demo data, is not reset, and is not served by a demo. Production leaves its mark in the event log, where nobody can
-remove it: an event of type `installation.production_started`.
+from takes no demo data, is not reset, and is not served by a demo. The first production process records that in the event log, which
+is insert-only: an event of type `installation.production_started`.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def require_fit(app: Flask) -> None:
             try:
                 transaction(_require_fit)
                 return
-            except (ServiceUnavailable, IdempotencyConflict) as error:  # away, or somebody holds the lock
+            except (ServiceUnavailable, IdempotencyConflict) as error:  # away, or the lock is held
                 log.warning("start.database_away", error=type(error.__cause__ or error).__name__)
                 time.sleep(WAIT_S)
 
