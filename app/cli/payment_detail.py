@@ -91,7 +91,7 @@ def _of_refund(refund: Refund) -> dict[str, str | None]:
 
 
 def _facts(**facts: str | None) -> Iterator[str]:
-    return (f"  {name:<13}  {value}" for name, value in facts.items() if value is not None)
+    return (f"  {name:<15}  {value}" for name, value in facts.items() if value is not None)
 
 
 def _time(moment: datetime | None) -> str | None:

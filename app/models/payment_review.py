@@ -84,7 +84,7 @@ class ReviewReason(StrEnum):
         "A completed refund did not reach the customer, and the payment's state does not allow posting that.",
     )  # fmt: skip
     REVERSED_AFTER_REFUND = (
-        "reversed_after_refund", _G.MANUAL, (_D.RECORD_REVERSAL, _D.CLOSE_REVIEW),
+        "reversed_after_refund", _G.MANUAL, (_D.RECORD_REVERSAL, _D.RECORD_REFUND, _D.CLOSE_REVIEW),
         "The provider reversed a payment that was refunded in part, or whose refund is open.",
     )  # fmt: skip
     REFERENCE_IN_USE = (

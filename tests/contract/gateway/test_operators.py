@@ -113,12 +113,12 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
     assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
     assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {refunded['id']}: " in text
     book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
-    label = re.search(r"^  label +(\S+)$", text, re.MULTILINE)
+    short_reference = re.search(r"^  short reference +(\S+)$", text, re.MULTILINE)
     receipt = re.search(r"^  receipt +(\S+)$", text, re.MULTILINE)
-    assert label is not None and receipt is not None
-    assert [entry["amount"] for entry in book if label[1] in entry.values()][:1] == ["1000.00"]
+    assert short_reference is not None and receipt is not None
+    assert [entry["amount"] for entry in book if short_reference[1] in entry.values()][:1] == ["1000.00"]
     assert re.search(
-        rf"^  provider's id  {get(merchant, payment)['provider_transaction_id']}$", text, re.MULTILINE
+        rf"^  provider's id +{get(merchant, payment)['provider_transaction_id']}$", text, re.MULTILINE
     )
     for hidden in ("+254711223344", "callback", "token"):
         assert hidden not in text
