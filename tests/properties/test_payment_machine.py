@@ -204,7 +204,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.before.posting_count("suspense"))
     @rule(is_accepted=st.booleans())
     def decide(self, is_accepted: bool) -> None:
-        act = decisions.accept if is_accepted else decisions.give_back
+        act = decisions.accept_unmatched if is_accepted else decisions.refund_unmatched
         try:
             act(self.payment_id, operator="operator")
         except GatewayError as error:
@@ -222,9 +222,9 @@ class PaymentMachine(RuleBasedStateMachine):
         if self.before.status != self.path[-1]:
             self.path.append(self.before.status)
         self._statuses_went_where_the_tables_lead(before, self.before)
-        self._an_attempt_is_booked_once(self.before)
+        self._attempt_is_posted_once(self.before)
         self._clearing_is_what_the_provider_owes(self.before)
-        self._no_more_goes_back_than_was_paid(self.before)
+        self._refunds_do_not_exceed_the_payment(self.before)
         self._events_tell_the_changes(self.before)
         self.met["step"] += 1
 

@@ -15,7 +15,7 @@ from tests.support.mpesa import (
     charge_of,
     charge_reference,
     on,
-    result,
+    read_received,
     rule,
     wait_for_callback,
 )
@@ -156,7 +156,7 @@ def test_repeats_have_one_event_id(mpesa, receiver, sandbox):
     request = charge_of(receiver)
     mpesa.charge(request)
     received = receiver.wait_for(3, path=urlsplit(request.callback_url).path)
-    assert len({result(mpesa, one).event_id for one in received}) == 1
+    assert len({read_received(mpesa, one).event_id for one in received}) == 1
 
 
 @pytest.mark.parametrize(

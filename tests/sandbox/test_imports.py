@@ -5,7 +5,7 @@ from __future__ import annotations
 import grimp
 import pytest
 
-VALUES = {"app", "app.clock", "app.logs", "app.config.loader"}
+VALUES = {"app", "app.clock", "app.json_numbers", "app.logs", "app.config.loader"}
 """The modules outside the sandbox that it may import."""
 
 

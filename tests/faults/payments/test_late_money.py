@@ -148,7 +148,7 @@ def test_simultaneous_operators_decide_once(gateway: Gateway) -> None:
     payment_id = begin_late(gateway, "chapa")
 
     def decide(number: int) -> str:
-        act = decisions.accept if number % 2 else decisions.give_back
+        act = decisions.accept_unmatched if number % 2 else decisions.refund_unmatched
         with gateway.app.app_context():
             try:
                 act(

@@ -46,7 +46,7 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
 
     report(State.SUCCEEDED)
     with gateway.app.app_context():
-        refund_id = decisions.give_back(uuid.UUID(payment_id), operator="operator")
+        refund_id = decisions.refund_unmatched(uuid.UUID(payment_id), operator="operator")
         done = Result(State.SUCCEEDED, provider_reference="9")
         transaction(
             lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())

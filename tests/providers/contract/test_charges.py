@@ -198,6 +198,10 @@ def test_the_statement_lists_what_was_collected(scenario: ContractScenario) -> N
             scenario.provider.statement(start, end)
         return
     paid = scenario.paid()
-    (line,) = [line for line in scenario.provider.statement(start, end) if line.short_reference == paid.label]
+    (line,) = [
+        line
+        for line in scenario.provider.statement(start, end)
+        if line.short_reference == paid.short_reference
+    ]
     assert (line.receipt, line.amount) == (paid.receipt, paid.amount)
     assert start <= line.at <= end

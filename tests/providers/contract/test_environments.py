@@ -113,8 +113,8 @@ def test_a_callback_about_test_money_is_none_of_a_live_account_s(remote: Contrac
     request = remote.request()
 
     def signed() -> ReceivedCallback | None:
-        heard = remote.heard(request.callback_url, Kind.PAYMENT, request.reference)
-        return next((one for one in heard if one.event.is_verified), None)
+        received = remote.received_callbacks(request.callback_url, Kind.PAYMENT, request.reference)
+        return next((one for one in received if one.event.is_verified), None)
 
     with as_live(remote) as provider:
         with suppress(WrongEnvironment):
