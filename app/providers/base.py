@@ -96,13 +96,13 @@ class Provider(ABC):
     simulator_path: ClassVar[str] = ""
     """What follows `/<name>` in the simulator's base URL, where the live base URL has a path, too."""
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
+    def __init__(self, account: Account, context: Context) -> None:
         """Raises ContradictoryAccount: test credentials on a live account, or the other way round."""
         found = contradiction(type(self), account.environment, account.values, account.base_url)
         if found is not None:
             raise ContradictoryAccount(found, account.environment)
         self.account = account
-        self.surroundings = surroundings
+        self.context = context
 
     # --- what services call
 
@@ -208,7 +208,7 @@ class Provider(ABC):
     def _call(self, operation: str, work: Callable[[], T]) -> T:
         held_connections.require_none(f"{self.name}.{operation}")
         began, outcome = time.monotonic(), "error"
-        limit_s = self.surroundings.timeout_s + self.surroundings.connect_timeout_s
+        limit_s = self.context.timeout_s + self.context.connect_timeout_s
         try:
             with deadline.within(limit_s):
                 answer = work()
@@ -223,7 +223,7 @@ class Provider(ABC):
             raise
         finally:
             duration = time.monotonic() - began
-            self.surroundings.observe(CallRecord(self.name, operation, outcome, duration))
+            self.context.observe(CallRecord(self.name, operation, outcome, duration))
             log.info(
                 "provider.called", provider=self.name, account=self.account.id, operation=operation,
                 outcome=outcome, ms=round(duration * 1000),

@@ -190,7 +190,7 @@ def test_a_signed_callback_ends_the_wait(event: str, amount: str, state: State |
 
 def test_live_account_is_not_simulated() -> None:
     live = CPayProvider(
-        Account("a", "live", "in-process", {"api_key": "k", "api_secret": "s"}), PROVIDER.surroundings
+        Account("a", "live", "in-process", {"api_key": "k", "api_secret": "s"}), PROVIDER.context
     )
     assert live.charge(request(money("20.00"), simulate="pending")).state is State.SUCCEEDED
 

@@ -116,9 +116,9 @@ class Chapa(Provider):
     })  # fmt: skip
     simulator_path = "/v1"
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
-        super().__init__(account, surroundings)
-        self._client = ChapaClient(account, surroundings)
+    def __init__(self, account: Account, context: Context) -> None:
+        super().__init__(account, context)
+        self._client = ChapaClient(account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)

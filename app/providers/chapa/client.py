@@ -32,11 +32,11 @@ TAKEN: Final = ("unique", "taken", "used before")
 class ChapaClient:
     """Calls on one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
+    def __init__(self, account: Account, context: Context) -> None:
         self._http = HttpClient(
             account.base_url,
-            timeout_s=surroundings.timeout_s,
-            connect_timeout_s=surroundings.connect_timeout_s,
+            timeout_s=context.timeout_s,
+            connect_timeout_s=context.connect_timeout_s,
         )
         self._headers = {"Authorization": f"Bearer {account['secret_key']}"}
 

@@ -80,11 +80,11 @@ class MpesaProvider(Provider):
         "sandbox": "https://sandbox.safaricom.co.ke",
     })  # fmt: skip
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
+    def __init__(self, account: Account, context: Context) -> None:
         """Raises ValueError for a setting that cannot be read."""
-        super().__init__(account, surroundings)
+        super().__init__(account, context)
         require_readable(account)
-        self._daraja = DarajaClient(account, surroundings)
+        self._daraja = DarajaClient(account, context)
         # What an account can do depends on its settings: the class says what M-Pesa can do at most.
         self.capabilities = _capabilities_of(account)  # type: ignore[misc]
 

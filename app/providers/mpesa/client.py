@@ -29,16 +29,16 @@ TOKEN_LIFE_S: Final = 3600
 class DarajaClient:
     """Requests of one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
+    def __init__(self, account: Account, context: Context) -> None:
         self._account = account
-        self._tokens = surroundings.tokens
+        self._tokens = context.tokens
         # A token belongs to the Daraja app: after a change of its keys the old app's token must not serve.
         app_mark = hashlib.sha256(account["consumer_key"].encode()).hexdigest()[:12]
         self._token_key = f"mpesa:{account.environment}:{account.id}:{app_mark}"
         self._http = HttpClient(
             account.base_url,
-            timeout_s=surroundings.timeout_s,
-            connect_timeout_s=surroundings.connect_timeout_s,
+            timeout_s=context.timeout_s,
+            connect_timeout_s=context.connect_timeout_s,
         )
 
     def command(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -100,9 +100,9 @@ class Paystack(Provider):
         "sandbox": "https://api.paystack.co",
     })  # fmt: skip
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
-        super().__init__(account, surroundings)
-        self._client = PaystackClient(account, surroundings)
+    def __init__(self, account: Account, context: Context) -> None:
+        super().__init__(account, context)
+        self._client = PaystackClient(account, context)
         if account["fallback_email"]:
             # What is needed depends on the account; everything else is the class's.
             self.capabilities = replace(type(self).capabilities, needs=frozenset())  # type: ignore[misc]

@@ -85,12 +85,12 @@ class PesapalProvider(Provider):
         signs_callbacks=False,
     )
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
+    def __init__(self, account: Account, context: Context) -> None:
         """Raises ValueError for a setting that cannot be read."""
-        super().__init__(account, surroundings)
+        super().__init__(account, context)
         if account["ipn_method"].upper() not in ("", "GET", "POST"):
             raise ValueError("The Pesapal setting ipn_method must be POST or GET.")
-        self._client = PesapalClient(account, surroundings)
+        self._client = PesapalClient(account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback)

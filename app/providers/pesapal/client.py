@@ -57,16 +57,16 @@ class TokenRejected(Exception):
 class PesapalClient:
     """Calls of one account. Safe to share between threads."""
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
+    def __init__(self, account: Account, context: Context) -> None:
         self._account = account
-        self._tokens = surroundings.tokens
+        self._tokens = context.tokens
         # What was got with other keys or elsewhere is another merchant's: it must not serve after a change of settings.
         owner = hashlib.sha256(f"{account.base_url} {account['consumer_key']}".encode()).hexdigest()[:12]
         self._kept_as = f"pesapal:{account.id}:{owner}"
         self._http = HttpClient(
             account.base_url,
-            timeout_s=surroundings.timeout_s,
-            connect_timeout_s=surroundings.connect_timeout_s,
+            timeout_s=context.timeout_s,
+            connect_timeout_s=context.connect_timeout_s,
         )
 
     def get(self, path: str, query: Mapping[str, str]) -> Reply:

@@ -83,9 +83,9 @@ class StripeProvider(Provider):
         horizon=timedelta(hours=20),
     )
 
-    def __init__(self, account: Account, surroundings: Context) -> None:
-        super().__init__(account, surroundings)
-        self._client = make_client(account, surroundings)
+    def __init__(self, account: Account, context: Context) -> None:
+        super().__init__(account, context)
+        self._client = make_client(account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)

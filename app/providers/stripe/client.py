@@ -70,7 +70,7 @@ class _BoundedAdapter(HTTPAdapter):
         return response
 
 
-def make_client(account: Account, surroundings: Context) -> stripe.StripeClient:
+def make_client(account: Account, context: Context) -> stripe.StripeClient:
     """A client for one account, safe to share between threads."""
     session = requests.Session()
     session.trust_env = False
@@ -85,7 +85,7 @@ def make_client(account: Account, surroundings: Context) -> stripe.StripeClient:
         base_addresses={"api": account.base_url},
         max_network_retries=0,
         http_client=stripe.RequestsClient(
-            timeout=(surroundings.connect_timeout_s, surroundings.timeout_s), session=session
+            timeout=(context.connect_timeout_s, context.timeout_s), session=session
         ),
     )
 

@@ -73,9 +73,7 @@ class Accounts:
         self._config = app.config
         self._made: dict[tuple[str, str, str, str], Provider] = {}
         tokens = SharedTokens(app.config["REDIS_URL"], app.extensions["sealer"])
-        self._surroundings = Context(
-            tokens=tokens, observe=_observe, timeout_s=app.config["PROVIDER_TIMEOUT_S"]
-        )
+        self._context = Context(tokens=tokens, observe=_observe, timeout_s=app.config["PROVIDER_TIMEOUT_S"])
         self._require_consistent()
         self._warn_of_halves()
 
@@ -156,7 +154,7 @@ class Accounts:
         """Make the adapter and forget it. Raises ValueError for values it cannot work with, or that contradict the
         environment."""
         account = Account("trial", environment, self._base_url(name, environment), dict(values))
-        PROVIDERS[name](account, self._surroundings)
+        PROVIDERS[name](account, self._context)
 
     def _adapter(self, name: str, account_id: str, environment: str, values: Mapping[str, str]) -> Provider:
         key = (name, account_id, environment, json.dumps(dict(values), sort_keys=True))
@@ -168,7 +166,7 @@ class Accounts:
 
     def _new(self, name: str, account: Account) -> Provider:
         try:
-            return PROVIDERS[name](account, self._surroundings)
+            return PROVIDERS[name](account, self._context)
         except ContradictoryAccount as error:
             log.error("provider_account.contradictory", account=account.id, provider=name, why=str(error))
             raise ProviderNotConfigured(

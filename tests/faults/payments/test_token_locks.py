@@ -219,7 +219,7 @@ def test_the_time_of_the_token_counts(gateway: Gateway, monkeypatch: pytest.Monk
     come when the others believe that its sender is dead."""
     gone = 0.0
     monkeypatch.setattr(deadline, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + gone))
-    around = _adapter(gateway, "mpesa").surroundings
+    around = _adapter(gateway, "mpesa").context
     limit_s = around.timeout_s + around.connect_timeout_s  # of an operation with all its requests
     tokens, real = around.tokens, around.tokens.get
 

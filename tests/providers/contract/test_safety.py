@@ -81,7 +81,7 @@ def _everything(scenario: ContractScenario) -> str:
                     run(scenario, operation, provider)
                 except ProviderError as error:
                     output += ["".join(traceback.format_exception(error)), repr(error), repr(error.response)]
-        output += [repr(provider), str(provider), repr(provider.account), repr(provider.surroundings.observe)]
+        output += [repr(provider), str(provider), repr(provider.account), repr(provider.context.observe)]
     return "\n".join(output)
 
 
@@ -128,6 +128,6 @@ def test_accounts_of_one_provider_do_not_mix(remote: ContractScenario) -> None:
     good = remote.make(tokens=tokens)
     remote.charge(remote.request(), good)
     unauthorized = remote.make(tokens=tokens, **remote.case.wrong_settings)
-    other = type(unauthorized)(replace(unauthorized.account, id="another-account"), unauthorized.surroundings)
+    other = type(unauthorized)(replace(unauthorized.account, id="another-account"), unauthorized.context)
     with remote.refused(ProviderError):
         remote.charge(remote.request(), other)
