@@ -256,9 +256,15 @@ class ServiceUnavailable(GatewayError):
 
 
 _ANSWERS: tuple[type[GatewayError], ...] = (
-    PermissionDenied, KycRequired, RecipientNotFound, CurrencyMismatch, InsufficientBalance, DailyLimitExceeded,
-    SameAccount, NotRefundable,
-)  # fmt: skip
+    PermissionDenied,
+    KycRequired,
+    RecipientNotFound,
+    CurrencyMismatch,
+    InsufficientBalance,
+    DailyLimitExceeded,
+    SameAccount,
+    NotRefundable,
+)
 
 REFUSALS: dict[str, type[GatewayError]] = {error.code: error for error in _ANSWERS} | {
     "SAME_ACCOUNT": SameAccount

@@ -13,9 +13,21 @@ import orjson
 import structlog
 
 SECRET_WORDS: Final = (
-    "password", "secret", "token", "authorization", "api_key", "apikey", "cookie", "encryption_key", "audit_key",
-    "ssn", "document_number", "card", "cvv", "pin",
-)  # fmt: skip
+    "password",
+    "secret",
+    "token",
+    "authorization",
+    "api_key",
+    "apikey",
+    "cookie",
+    "encryption_key",
+    "audit_key",
+    "ssn",
+    "document_number",
+    "card",
+    "cvv",
+    "pin",
+)
 """Keys that hold one of these words are never logged with their value."""
 
 HIDDEN: Final = "[hidden]"

@@ -44,11 +44,17 @@ def enqueue(
     session.execute(
         insert(Job)
         .values(
-            id=ids.uuid7(), kind=kind, ref=ref, run_at=run_at, attempts=0, fence=0,
-            state=JobState.DUE, created_at=now,
+            id=ids.uuid7(),
+            kind=kind,
+            ref=ref,
+            run_at=run_at,
+            attempts=0,
+            fence=0,
+            state=JobState.DUE,
+            created_at=now,
         )
         .on_conflict_do_nothing()
-    )  # fmt: skip
+    )
 
 
 def run_sooner(session: Session, kind: JobKind, *, ref: str, run_at: datetime) -> None:

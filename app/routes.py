@@ -41,10 +41,16 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(wallets.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
     Row(kyc.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
     # The paying statement looks at the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
-    Row(wallet_payments.blueprint, V1, Surface.WALLET, Policy(USER_SESSION), {
-        "create_payment": Policy(USER_TOKEN, Limit.PAYMENTS),
-        "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
-    }),
+    Row(
+        wallet_payments.blueprint,
+        V1,
+        Surface.WALLET,
+        Policy(USER_SESSION),
+        {
+            "create_payment": Policy(USER_TOKEN, Limit.PAYMENTS),
+            "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
+        },
+    ),
     Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER)),
     Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
     # No limit: Daraja tells a result once, so news that is refused is lost.
@@ -57,7 +63,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(docs.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
     # No limit: mobile carriers put many customers behind one address.
     Row(payment_return.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
-)  # fmt: skip
+)
 
 ERROR_RENDERERS: Final[Mapping[Surface, errors.Renderer]] = MappingProxyType(
     {

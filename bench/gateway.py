@@ -17,8 +17,13 @@ from launcher.addresses import local_addresses
 from launcher.children import wait_until
 
 CURRENCIES = {
-    "cpay": "USD", "mpesa": "KES", "stripe": "USD", "chapa": "ETB", "paystack": "NGN", "pesapal": "KES",
-}  # fmt: skip
+    "cpay": "USD",
+    "mpesa": "KES",
+    "stripe": "USD",
+    "chapa": "ETB",
+    "paystack": "NGN",
+    "pesapal": "KES",
+}
 
 FINAL_TIMEOUT_S = 180.0
 
@@ -33,9 +38,11 @@ class Gateway:
     def initialize(self, provider: str) -> Request:
         """`POST /payments/initialize` of 100, for bench.client."""
         body = {
-            "provider": provider, "amount": 100, "currency": CURRENCIES[provider],
+            "provider": provider,
+            "amount": 100,
+            "currency": CURRENCIES[provider],
             "customer": {"phone": "+254700000000", "email": "customer@example.com", "name": "John Doe"},
-        }  # fmt: skip
+        }
         content = json.dumps(body).encode()
         before = (
             f"POST /api/v1/payments/initialize HTTP/1.1\r\nHost: 127.0.0.1:{self.stack.port}\r\n"
@@ -76,9 +83,14 @@ def running_gateway(**settings: str) -> Iterator[Gateway]:
     """
     with running_stack() as stack:
         stack.environment |= {
-            **local_addresses(gateway=stack.environment["BIND"]), "GATEWAY_ENV": "demo", "LOG_LEVEL": "ERROR", "DB_POOL_SIZE": "16",
-            "RATE_LIMIT_MERCHANT": "100000000/minute", "SANDBOX_AUTOPAY_S": "0", **settings,
-        }  # fmt: skip
+            **local_addresses(gateway=stack.environment["BIND"]),
+            "GATEWAY_ENV": "demo",
+            "LOG_LEVEL": "ERROR",
+            "DB_POOL_SIZE": "16",
+            "RATE_LIMIT_MERCHANT": "100000000/minute",
+            "SANDBOX_AUTOPAY_S": "0",
+            **settings,
+        }
         stack.restart("web")
         stack.start("sandbox", "worker")
         app = create_app(stack.environment)

@@ -71,9 +71,13 @@ def _round(gateway: Gateway, seconds: float, samples: Samples) -> None:
         with _burst(gateway, is_hanging=is_hanging):
             began = datetime.now(UTC)
             load = client.run(
-                gateway.stack.port, [gateway.initialize(provider)], clients=CLIENTS, warm_up_s=0.5,
-                seconds=seconds, at_window=lambda: None,
-            )  # fmt: skip
+                gateway.stack.port,
+                [gateway.initialize(provider)],
+                clients=CLIENTS,
+                warm_up_s=0.5,
+                seconds=seconds,
+                at_window=lambda: None,
+            )
             ended = datetime.now(UTC)
         if load.unexpected:
             raise LoadRefused(f"An answer of {provider} was not 201:\n{load.unexpected[0]}")
@@ -91,8 +95,14 @@ def _burst(gateway: Gateway, *, is_hanging: bool) -> Iterator[None]:
     request = gateway.initialize(HANGING)
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(
-            client.run, gateway.stack.port, [request], clients=BURST, warm_up_s=0.0, seconds=0.0, at_window=_nothing
-        )  # fmt: skip
+            client.run,
+            gateway.stack.port,
+            [request],
+            clients=BURST,
+            warm_up_s=0.0,
+            seconds=0.0,
+            at_window=_nothing,
+        )
         time.sleep(SETTLED_S)
         try:
             yield

@@ -62,9 +62,13 @@ class Bench:
         began = datetime.now(UTC)
         started = time.perf_counter()
         load = client.run(
-            self.stack.port, requests, clients=self.clients, warm_up_s=self.warm_up_s, seconds=seconds or self.seconds,
+            self.stack.port,
+            requests,
+            clients=self.clients,
+            warm_up_s=self.warm_up_s,
+            seconds=seconds or self.seconds,
             at_window=meter.read,
-        )  # fmt: skip
+        )
         ended = time.perf_counter()
         self.stack.check_running()
         if load.unexpected:
@@ -78,14 +82,17 @@ class Bench:
         paid = load.count * payments_each
         return Figure(
             payments_per_s=paid / load.seconds,
-            p50_s=load.percentile(50), p95_s=load.percentile(95), p99_s=load.percentile(99),
+            p50_s=load.percentile(50),
+            p95_s=load.percentile(95),
+            p99_s=load.percentile(99),
             retried=load.retried,
-            published_p50_s=median, published_p95_s=high,
+            published_p50_s=median,
+            published_p95_s=high,
             backlog=backlog,
             drained_s=drained - ended,
             kept_up_per_s=load.answered * payments_each / (drained - started),
             cpu_s={part: used / max(1, paid) for part, used in meter.between().items()},
-        )  # fmt: skip
+        )
 
     def fill(self, total: int) -> float:
         """Insert old payments into the tables until there are about `total`; how long that took, in seconds."""

@@ -52,9 +52,13 @@ def _measure(gateway: Gateway, options: argparse.Namespace) -> int:
 def _load(gateway: Gateway, provider: str, options: argparse.Namespace) -> Load:
     """One provider's load; returns when its payments are completed. Raises LoadRefused."""
     load = client.run(
-        gateway.stack.port, [gateway.initialize(provider)], clients=options.clients,
-        warm_up_s=options.seconds / 4, seconds=options.seconds, at_window=lambda: None,
-    )  # fmt: skip
+        gateway.stack.port,
+        [gateway.initialize(provider)],
+        clients=options.clients,
+        warm_up_s=options.seconds / 4,
+        seconds=options.seconds,
+        at_window=lambda: None,
+    )
     if load.unexpected:
         shown = "\n".join(load.unexpected[:MAX_SHOWN])
         raise LoadRefused(f"{len(load.unexpected)} answers of {provider} were not 201. The first:\n{shown}")

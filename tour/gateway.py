@@ -48,22 +48,38 @@ LIST: Final = """\
 curl -X GET "http://localhost:5000/api/v1/payments?provider=mpesa&status=completed&page=1&per_page=20"
 """
 
-FIELDS: Final = frozenset({
-    "id", "idempotency_key", "provider", "provider_transaction_id", "amount", "currency", "status", "customer",
-    "payment_method", "metadata", "provider_response", "created_at", "updated_at", "completed_at",
-})  # fmt: skip
+FIELDS: Final = frozenset(
+    {
+        "id",
+        "idempotency_key",
+        "provider",
+        "provider_transaction_id",
+        "amount",
+        "currency",
+        "status",
+        "customer",
+        "payment_method",
+        "metadata",
+        "provider_response",
+        "created_at",
+        "updated_at",
+        "completed_at",
+    }
+)
 """The document's TransactionSchema."""
 
 GREETING: Final = "Connected to payment gateway"
 
-PROVIDERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType({
-    "mpesa": ("150.00", "KES"),
-    "stripe": ("20.00", "USD"),
-    "chapa": ("100.00", "ETB"),
-    "paystack": ("500.00", "NGN"),
-    "pesapal": ("200.00", "KES"),
-    "cpay": ("15.00", "USD"),
-})  # fmt: skip
+PROVIDERS: Final[Mapping[str, tuple[str, str]]] = MappingProxyType(
+    {
+        "mpesa": ("150.00", "KES"),
+        "stripe": ("20.00", "USD"),
+        "chapa": ("100.00", "ETB"),
+        "paystack": ("500.00", "NGN"),
+        "pesapal": ("200.00", "KES"),
+        "cpay": ("15.00", "USD"),
+    }
+)
 """Provider → the amount paid through it: amounts for which the simulators report success."""
 
 CUSTOMER: Final = MappingProxyType(
@@ -138,9 +154,12 @@ def _pay_through_each(client: GatewayClient, watcher: Watcher, report: Report) -
     payments = []
     for provider, (amount, currency) in PROVIDERS.items():
         order = {
-            "provider": provider, "amount": amount, "currency": currency, "customer": dict(CUSTOMER),
+            "provider": provider,
+            "amount": amount,
+            "currency": currency,
+            "customer": dict(CUSTOMER),
             "metadata": {"order_id": f"TOUR-{provider}"},
-        }  # fmt: skip
+        }
         payment = client.fetch(
             "POST", "/payments/initialize", status=201, key=secrets.token_hex(16), json=order
         )["data"]
@@ -152,8 +171,9 @@ def _pay_through_each(client: GatewayClient, watcher: Watcher, report: Report) -
         page = requests.get(f"{client.url}/payments/{tour_payment.id}/return", timeout=10)
         report.expect(
             f"{tour_payment.provider}: the return page shows that it is completed",
-            "The payment is completed." in page.text, True,
-        )  # fmt: skip
+            "The payment is completed." in page.text,
+            True,
+        )
     return payments
 
 
@@ -200,9 +220,14 @@ def _watch_refund(
     client: GatewayClient, watcher: Watcher, tour_payment: TourPayment, report: Report, *, status: str
 ) -> None:
     _watch(
-        watcher, tour_payment.id, report, until="refund.completed", count=len(tour_payment.refunded), who=f"{tour_payment.provider}: ",
+        watcher,
+        tour_payment.id,
+        report,
+        until="refund.completed",
+        count=len(tour_payment.refunded),
+        who=f"{tour_payment.provider}: ",
         timeout_s=REFUNDING_S,
-    )  # fmt: skip
+    )
     payment = client.fetch("GET", f"/payments/{tour_payment.id}")["data"]
     report.expect(f"{tour_payment.provider}: status", payment["status"], status)
     report.expect(
@@ -213,9 +238,15 @@ def _watch_refund(
 
 
 def _watch(
-    watcher: Watcher, payment_id: str, report: Report, *, until: str, count: int = 1, who: str = "",
+    watcher: Watcher,
+    payment_id: str,
+    report: Report,
+    *,
+    until: str,
+    count: int = 1,
+    who: str = "",
     timeout_s: float = PAYING_S,
-) -> None:  # fmt: skip
+) -> None:
     steps = watcher.steps_of(payment_id, until=until, count=count, timeout_s=timeout_s)
     words = [step.event_type for step in steps]
     since = max((n for n, word in enumerate(words) if word == "refund.initiated"), default=0)

@@ -75,9 +75,13 @@ def verify_identity(user: User) -> dict[str, Any]:
     }
     user.client.fetch("POST", "/kyc/submit", status=201, token=user.token, json=details)
     user.client.fetch(
-        "POST", "/kyc/documents", status=201, token=user.token,
-        data={"document_type": "passport"}, files={"document": ("passport.png", _picture(), "image/png")},
-    )  # fmt: skip
+        "POST",
+        "/kyc/documents",
+        status=201,
+        token=user.token,
+        data={"document_type": "passport"},
+        files={"document": ("passport.png", _picture(), "image/png")},
+    )
 
     def decided() -> dict[str, Any] | None:
         status = user.client.fetch("GET", "/kyc/status", token=user.token)

@@ -73,9 +73,12 @@ def _create(sender: User, report: Report) -> tuple[str, float]:
     """The payment's id, and when it was requested."""
     started = time.monotonic()
     answer = sender.pay(
-        "bob@example.com", AMOUNT, currency="USD", description="Dinner payment",
+        "bob@example.com",
+        AMOUNT,
+        currency="USD",
+        description="Dinner payment",
         metadata={"occasion": "birthday_dinner", "participants": 4},
-    )  # fmt: skip
+    )
     if error_code(answer) == "DAILY_LIMIT_EXCEEDED":
         raise Difference("The demo sender's limit for today is used up: `make reset` restores the demo data.")
     report.expect("HTTP status", answer.status_code, 201)

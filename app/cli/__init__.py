@@ -18,8 +18,21 @@ from app.cli.users import user
 from app.cli.wallets import wallet
 
 COMMANDS = (
-    prepare, relay, reconcile, demo, ledger_commands, audit, kyc, jobs, wallet, tenant, user, fees, payments, accounts,
-)  # fmt: skip
+    prepare,
+    relay,
+    reconcile,
+    demo,
+    ledger_commands,
+    audit,
+    kyc,
+    jobs,
+    wallet,
+    tenant,
+    user,
+    fees,
+    payments,
+    accounts,
+)
 
 
 def register(app: Flask) -> None:

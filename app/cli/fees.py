@@ -26,9 +26,12 @@ def fees_list() -> None:
 
 def _line(rule: FeeRule) -> str:
     facts = {
-        "tenant": rule.tenant_id, "plan": rule.plan, "provider": rule.provider, "method": rule.method,
+        "tenant": rule.tenant_id,
+        "plan": rule.plan,
+        "provider": rule.provider,
+        "method": rule.method,
         "currency": rule.currency,
-    }  # fmt: skip
+    }
     words = [f"{name}={value}" for name, value in facts.items() if value is not None]
     if rule.currency and rule.from_minor:
         words.append(f"from={format_minor(rule.from_minor, rule.currency)}")
@@ -53,9 +56,17 @@ def _line(rule: FeeRule) -> str:
 @click.option("--fixed", help="Fixed part of the fee.")
 @click.option("--rate", help="Per cent of the amount: 3.5; 0 with no fixed part: no fee.")
 def fees_set(
-    operation: str, tenant_id: uuid.UUID | None, plan: str | None, provider: str | None, method: str | None,
-    currency: str | None, start: str, below: str | None, fixed: str | None, rate: str | None,
-) -> None:  # fmt: skip
+    operation: str,
+    tenant_id: uuid.UUID | None,
+    plan: str | None,
+    provider: str | None,
+    method: str | None,
+    currency: str | None,
+    start: str,
+    below: str | None,
+    fixed: str | None,
+    rate: str | None,
+) -> None:
     """Make a rule, in place of the one with the same match. Amounts are major units: 10.00"""
     if fixed is None and rate is None:
         raise click.ClickException("A rule needs --fixed, --rate, or both.")
@@ -64,9 +75,15 @@ def fees_set(
     with refusals_as_sentences():
         code = currency.upper() if currency else None
         match = tenant_fees.Match(
-            operation=operation, tenant_id=tenant_id, plan=plan, provider=provider, method=method, currency=code,
-            from_minor=_minor(start, code), below_minor=_minor(below, code) if below is not None else None,
-        )  # fmt: skip
+            operation=operation,
+            tenant_id=tenant_id,
+            plan=plan,
+            provider=provider,
+            method=method,
+            currency=code,
+            from_minor=_minor(start, code),
+            below_minor=_minor(below, code) if below is not None else None,
+        )
         rule_id = tenant_fees.set_rule(
             match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0"), operator=operator()
         )

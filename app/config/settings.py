@@ -57,17 +57,25 @@ SETTINGS: Final = (
     Setting("ENCRYPTION_KEY", "Fernet keys for data at rest, newest first, comma separated", secret=True),
     Setting("AUDIT_KEY", "chains the event log; keep a copy outside the database's backups", secret=True),
     Setting("DATABASE_URL", "PostgreSQL 18, the application's own role (never a superuser)"),
-    Setting("DATABASE_OWNER_URL", "the role that owns the tables: migrations and demo data (default DATABASE_URL)"),
-    Setting("REDIS_URL", "rate limits, Socket.IO between processes, Celery's broker", "redis://localhost:6379/0"),
+    Setting(
+        "DATABASE_OWNER_URL", "the role that owns the tables: migrations and demo data (default DATABASE_URL)"
+    ),
+    Setting(
+        "REDIS_URL", "rate limits, Socket.IO between processes, Celery's broker", "redis://localhost:6379/0"
+    ),
     Setting("VAR_DIR", "KYC documents and the audit anchor", "var"),
     Setting("BIND", "gunicorn's addresses, comma separated", "127.0.0.1:5000"),
     Setting("WEB_WORKERS", "gunicorn worker processes", "1", "2", parse=int),
     Setting("WEB_THREADS", "threads in each worker", "100", "16", parse=int),
     Setting("TRUSTED_PROXIES", "reverse proxies in front whose X-Forwarded-For counts", "0", parse=int),
-    Setting("REALTIME", "embedded: app serves Socket.IO too; external: realtime does", "embedded", "external"),
+    Setting(
+        "REALTIME", "embedded: app serves Socket.IO too; external: realtime does", "embedded", "external"
+    ),
     Setting("REALTIME_BIND", "address of the realtime process", "127.0.0.1:5001"),
     Setting("REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=int),
-    Setting("CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=words),
+    Setting(
+        "CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=words
+    ),
     Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=int),
     Setting("DB_POOL_TIMEOUT_S", "seconds a request waits for one", "10", parse=int),
     Setting("DB_LOCK_TIMEOUT_MS", "longest wait for a lock; then 409", "2000", parse=int),
@@ -80,16 +88,36 @@ SETTINGS: Final = (
     Setting("RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute"),
     Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
-    Setting("USD_RATES", "US dollars for one unit of a currency (JSON): wallet currencies, limits", _USD_RATES,
-            parse=_rates),
+    Setting(
+        "USD_RATES",
+        "US dollars for one unit of a currency (JSON): wallet currencies, limits",
+        _USD_RATES,
+        parse=_rates,
+    ),
     Setting("ROUTING_COSTS", "JSON over the built-in costs of providers (provider auto)", parse=_costs),
-    Setting("DIRECT_FUNDING", "wallets take deposits and withdrawals without a provider", "true", "false", parse=flag),
-    Setting("KYC_AUTO_VERIFY_S", "seconds until a KYC request verifies itself; empty: never", "2", "",
-            parse=seconds),
-    Setting("LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO", parse=one_of("DEBUG", "INFO", "WARNING", "ERROR")),
+    Setting(
+        "DIRECT_FUNDING",
+        "wallets take deposits and withdrawals without a provider",
+        "true",
+        "false",
+        parse=flag,
+    ),
+    Setting(
+        "KYC_AUTO_VERIFY_S",
+        "seconds until a KYC request verifies itself; empty: never",
+        "2",
+        "",
+        parse=seconds,
+    ),
+    Setting(
+        "LOG_LEVEL",
+        "DEBUG, INFO, WARNING or ERROR",
+        "INFO",
+        parse=one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    ),
     *PROVIDER_SETTINGS,
     *SANDBOX_SETTINGS,
-)  # fmt: skip
+)
 
 
 SECRETS: Final = tuple(setting.name for setting in SETTINGS if setting.secret)

@@ -59,10 +59,17 @@ def seal(key: bytes, previous: bytes, link: Link) -> bytes:
     """32 bytes over the previous HMAC and every column of the row."""
     content = orjson.dumps(
         [
-            link.seq, link.tenant_id, link.type, link.object_id, link.actor, link.address, link.is_public,
-            link.data_text, round(link.at.timestamp() * 1_000_000),
+            link.seq,
+            link.tenant_id,
+            link.type,
+            link.object_id,
+            link.actor,
+            link.address,
+            link.is_public,
+            link.data_text,
+            round(link.at.timestamp() * 1_000_000),
         ]
-    )  # fmt: skip
+    )
     return hmac.digest(key, previous + content, hashlib.sha256)
 
 

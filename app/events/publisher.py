@@ -125,10 +125,15 @@ class Publisher:
                 paid.append(uuid.UUID(hex=link.object_id.removeprefix("pmt_")))
                 steps.append(
                     replace(
-                        link, seq=link.seq + 1, type=WALLET_PAYMENT_COMPLETED, actor="system", address=None,
-                        data_text=completed_data, at=now,
+                        link,
+                        seq=link.seq + 1,
+                        type=WALLET_PAYMENT_COMPLETED,
+                        actor="system",
+                        address=None,
+                        data_text=completed_data,
+                        at=now,
                     )
-                )  # fmt: skip
+                )
             for step in steps:
                 previous = chain.seal(self._key, previous, step)
                 links.append((step, previous))

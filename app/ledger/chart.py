@@ -92,8 +92,13 @@ def _account(
     try:
         with session.begin_nested():
             return ledger.open_account(
-                session, public_id, now=clock.now(), kind=kind, currency=currency, is_floored=is_floored,
+                session,
+                public_id,
+                now=clock.now(),
+                kind=kind,
+                currency=currency,
+                is_floored=is_floored,
                 tenant_id=tenant_id,
-            )  # fmt: skip
+            )
     except IntegrityError:  # another request opened it meanwhile, and has committed
         return session.scalars(wanted).one()

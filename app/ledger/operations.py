@@ -37,12 +37,21 @@ def open_account(
 ) -> int:
     """Open an empty account and return its id. A floored one can never go below zero."""
     account_id: int = session.execute(
-        text("SELECT account_open(:now, :public_id, :tenant, :owner, :kind, :type, :name, :currency, :floored)"),
+        text(
+            "SELECT account_open(:now, :public_id, :tenant, :owner, :kind, :type, :name, :currency, :floored)"
+        ),
         {
-            "now": now, "public_id": public_id, "tenant": tenant_id, "owner": owner_id, "kind": kind,
-            "type": wallet_type, "name": name, "currency": currency, "floored": is_floored,
+            "now": now,
+            "public_id": public_id,
+            "tenant": tenant_id,
+            "owner": owner_id,
+            "kind": kind,
+            "type": wallet_type,
+            "name": name,
+            "currency": currency,
+            "floored": is_floored,
         },
-    ).scalar_one()  # fmt: skip
+    ).scalar_one()
     return account_id
 
 
@@ -74,10 +83,17 @@ def post(
     outcome = session.execute(
         text("SELECT ledger_post(:now, :entry, :tenant, :kind, :ref, :currency, :accounts, :amounts, :hold)"),
         {
-            "now": now, "entry": entry_id, "tenant": tenant_id, "kind": kind, "ref": ref_id, "currency": currency,
-            "accounts": accounts, "amounts": [amounts[account] for account in accounts], "hold": capture,
+            "now": now,
+            "entry": entry_id,
+            "tenant": tenant_id,
+            "kind": kind,
+            "ref": ref_id,
+            "currency": currency,
+            "accounts": accounts,
+            "amounts": [amounts[account] for account in accounts],
+            "hold": capture,
         },
-    ).scalar_one()  # fmt: skip
+    ).scalar_one()
     if outcome == "duplicate":
         known = session.execute(
             text("SELECT id FROM entries WHERE ref_id = :ref AND kind = :kind"), {"ref": ref_id, "kind": kind}

@@ -104,8 +104,9 @@ class Payment(Base):
     completed_at: Mapped[Moment | None]
     reviews: Mapped[list[PaymentReview]] = relationship(
         primaryjoin="and_(foreign(PaymentReview.payment_id) == Payment.id, PaymentReview.closed_at.is_(None))",
-        order_by=PaymentReview.opened_at, lazy="selectin",
-    )  # fmt: skip
+        order_by=PaymentReview.opened_at,
+        lazy="selectin",
+    )
     """Those that are open, and those closed in this session."""
 
     @property
@@ -133,20 +134,32 @@ class PaymentAttempt(Base):
         UniqueConstraint("payment_id", "number"),
         one_of("state", AttemptState),
         Index(
-            "payment_attempts_live", "payment_id", unique=True,
+            "payment_attempts_live",
+            "payment_id",
+            unique=True,
             postgresql_where="state IN ('created', 'sending', 'unknown', 'pending', 'succeeded')",
         ),
         # One charge of a provider is one attempt's, whatever a callback says.
         Index(
-            "payment_attempts_provider_reference", "provider", "account_id", "provider_reference", unique=True,
-            postgresql_where="provider_reference IS NOT NULL", postgresql_nulls_not_distinct=True,
+            "payment_attempts_provider_reference",
+            "provider",
+            "account_id",
+            "provider_reference",
+            unique=True,
+            postgresql_where="provider_reference IS NOT NULL",
+            postgresql_nulls_not_distinct=True,
         ),
         Index(
-            "payment_attempts_receipt", "provider", "account_id", "receipt", unique=True,
-            postgresql_where="receipt IS NOT NULL", postgresql_nulls_not_distinct=True,
+            "payment_attempts_receipt",
+            "provider",
+            "account_id",
+            "receipt",
+            unique=True,
+            postgresql_where="receipt IS NOT NULL",
+            postgresql_nulls_not_distinct=True,
         ),
         Index("payment_attempts_short_reference", "provider", "short_reference"),
-    )  # fmt: skip
+    )
 
     id: Mapped[Key]
     payment_id: Mapped[uuid.UUID]
@@ -185,11 +198,14 @@ class Refund(Base):
         Index("refunds_payment_id", "payment_id"),
         # One refund of a provider's is booked once, whoever brings it.
         Index(
-            "refunds_external", "attempt_id", "provider_reference", unique=True,
+            "refunds_external",
+            "attempt_id",
+            "provider_reference",
+            unique=True,
             postgresql_where="origin = 'provider'",
         ),
         Index("refunds_provider_reference", "provider_reference"),
-    )  # fmt: skip
+    )
 
     id: Mapped[Key]
     payment_id: Mapped[uuid.UUID]

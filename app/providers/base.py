@@ -217,14 +217,22 @@ class Provider(ABC):
         except ProviderError as error:
             outcome = error.outcome
             log.warning(
-                "provider.refused", provider=self.name, account=self.account.id, operation=operation,
-                outcome=outcome, code=error.code,
-            )  # fmt: skip
+                "provider.refused",
+                provider=self.name,
+                account=self.account.id,
+                operation=operation,
+                outcome=outcome,
+                code=error.code,
+            )
             raise
         finally:
             duration = time.monotonic() - began
             self.context.observe(CallRecord(self.name, operation, outcome, duration))
             log.info(
-                "provider.called", provider=self.name, account=self.account.id, operation=operation,
-                outcome=outcome, ms=round(duration * 1000),
-            )  # fmt: skip
+                "provider.called",
+                provider=self.name,
+                account=self.account.id,
+                operation=operation,
+                outcome=outcome,
+                ms=round(duration * 1000),
+            )

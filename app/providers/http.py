@@ -92,9 +92,16 @@ class HttpClient:
         began = time.monotonic()
         try:
             with self._session.request(
-                method, f"{self._base_url}{path}", data=data, params=query, headers=sent, auth=basic,
-                timeout=(connect_s, read_s), allow_redirects=False, stream=True,
-            ) as response:  # fmt: skip
+                method,
+                f"{self._base_url}{path}",
+                data=data,
+                params=query,
+                headers=sent,
+                auth=basic,
+                timeout=(connect_s, read_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
                 content = read_body(response, until=began + connect_s + read_s)
         except (requests.RequestException, HTTPError) as error:
             # HTTPError: reading the raw body past requests. The text holds the URL: it is not passed on.

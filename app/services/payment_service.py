@@ -12,7 +12,8 @@ from app.services.payments.read import Page, get_payment, list_payments, provide
 from app.services.realtime.tokens import realtime_token
 
 __all__ = [
-    "CustomerDetails", "Initialized",
+    "CustomerDetails",
+    "Initialized",
     "Page",
     "PaymentRequest",
     "cancel",
@@ -22,4 +23,4 @@ __all__ = [
     "providers",
     "realtime_token",
     "verify",
-]  # fmt: skip
+]

@@ -47,22 +47,29 @@ _MONEY_RETRIES: Final = (5, 15, 60, 300, 900, 3600)
 HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
     {
         JobKind.PAYMENT_FOLLOW_UP: Handler(
-            _by_id(payment_follow_up.follow_up), _MONEY_RETRIES, never_gives_up=True,
+            _by_id(payment_follow_up.follow_up),
+            _MONEY_RETRIES,
+            never_gives_up=True,
             on_exhausted=_report_by_id(payment_follow_up.report_failing),
         ),
         JobKind.REFUND_FOLLOW_UP: Handler(
-            _by_id(refund_follow_up.follow_up), _MONEY_RETRIES, never_gives_up=True,
+            _by_id(refund_follow_up.follow_up),
+            _MONEY_RETRIES,
+            never_gives_up=True,
             on_exhausted=_report_by_id(refund_follow_up.report_failing),
         ),
         JobKind.PROVIDER_EVENT_PROCESS: Handler(
-            _by_id(process.process), (2, 5, 15, 60, 300, 900, 3600, 21_600),
+            _by_id(process.process),
+            (2, 5, 15, 60, 300, 900, 3600, 21_600),
             on_exhausted=_report_by_id(process.dead_letter),
         ),
         JobKind.PROVIDER_EVENT_SWEEP: Handler(lambda ref: receive.sweep(), (3600,), never_gives_up=True),
-        JobKind.RECONCILIATION_DAILY: Handler(lambda ref: reconciliation.daily(), (3600,), never_gives_up=True),
+        JobKind.RECONCILIATION_DAILY: Handler(
+            lambda ref: reconciliation.daily(), (3600,), never_gives_up=True
+        ),
         JobKind.KYC_VERIFY: Handler(verification.verify_unattended, (5, 60, 300, 900, 3600)),
     }
-)  # fmt: skip
+)
 
 RECURRING: Final[Mapping[JobKind, timedelta]] = MappingProxyType(
     {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY}

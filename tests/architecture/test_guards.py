@@ -13,14 +13,30 @@ from app.http.table import Policy, policies
 from app.routes import TABLE
 
 PUBLIC_ROUTES = {
-    "/", "/docs", "/docs/<name>", "/metrics", "/openapi.json",
-    "/health", "/health/live", "/health/ready", "/version",
-    "/api/v1/health", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/version",
-    "/api/v1/auth/register", "/api/v1/auth/login", "/api/v1/auth/refresh",
-    "/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh",
-    "/api/v1/webhooks/<provider:provider>", "/api/v1/webhooks/<provider:provider>/<token:token>",
-    "/payments/<uuid:payment_id>/return", "/payments/return.css",
-}  # fmt: skip
+    "/",
+    "/docs",
+    "/docs/<name>",
+    "/metrics",
+    "/openapi.json",
+    "/health",
+    "/health/live",
+    "/health/ready",
+    "/version",
+    "/api/v1/health",
+    "/api/v1/health/live",
+    "/api/v1/health/ready",
+    "/api/v1/version",
+    "/api/v1/auth/register",
+    "/api/v1/auth/login",
+    "/api/v1/auth/refresh",
+    "/v1/auth/register",
+    "/v1/auth/login",
+    "/v1/auth/refresh",
+    "/api/v1/webhooks/<provider:provider>",
+    "/api/v1/webhooks/<provider:provider>/<token:token>",
+    "/payments/<uuid:payment_id>/return",
+    "/payments/return.css",
+}
 """A public route must be added here too, on purpose."""
 
 EXAMPLES = {"<pmt": "pmt_x", "<uuid": "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"}
@@ -41,8 +57,11 @@ def test_public_routes_are_exactly_these(app: Flask) -> None:
 
 def test_guards_that_look_up_no_session_are_only_on_paying_routes(app: Flask) -> None:
     known = policies(app)
-    routes = {(rule.rule, *(rule.methods or ())) for rule in app.url_map.iter_rules()
-              if known[rule.endpoint].guard is USER_TOKEN}  # fmt: skip
+    routes = {
+        (rule.rule, *(rule.methods or ()))
+        for rule in app.url_map.iter_rules()
+        if known[rule.endpoint].guard is USER_TOKEN
+    }
     paths = {rule for rule, *methods in routes if "POST" in methods and "GET" not in methods}
     assert paths == {"/api/v1/payments", "/api/v1/payments/batch"} and len(routes) == len(paths)
 
@@ -52,8 +71,10 @@ def test_guarded_route_without_credential_answers_401(app: Flask, client: FlaskC
     for rule in app.url_map.iter_rules():
         if known[rule.endpoint].guard is PUBLIC:
             continue
-        path = "/".join(EXAMPLES.get(part.partition(":")[0], "x") if part.startswith("<") else part
-                        for part in rule.rule.split("/"))  # fmt: skip
+        path = "/".join(
+            EXAMPLES.get(part.partition(":")[0], "x") if part.startswith("<") else part
+            for part in rule.rule.split("/")
+        )
         for method in (rule.methods or set()) - {"OPTIONS", "HEAD"}:
             answer = client.open(path, method=method)
             assert answer.status_code == 401, f"{method} {path} answered {answer.status_code}"

@@ -9,12 +9,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 READERS = {"app/json_numbers.py", "app/http/strict_json.py"}
 READ_THEIR_OWN = {
-    "app/sandbox/control.py", "app/sandbox/callback_sender.py", "app/sandbox/store.py", "app/services/idempotency_service.py",
+    "app/sandbox/control.py",
+    "app/sandbox/callback_sender.py",
+    "app/sandbox/store.py",
+    "app/services/idempotency_service.py",
     "app/services/provider_access/accounts.py",
-}  # fmt: skip
+}
 """What the application itself wrote, into its database."""
 
-BOUNDED_BEFORE = {"app/json_numbers.py", "app/money.py", "app/http/fields.py", "app/cli/fees.py", "app/sandbox/paystack/fees.py"}  # fmt: skip
+BOUNDED_BEFORE = {
+    "app/json_numbers.py",
+    "app/money.py",
+    "app/http/fields.py",
+    "app/cli/fees.py",
+    "app/sandbox/paystack/fees.py",
+}
 """Where a number is made whole: after its exponent was looked at."""
 
 OF_MONEY = {"app/providers/cpay/triggers.py"}

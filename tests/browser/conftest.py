@@ -127,9 +127,14 @@ def stack(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     postgres, redis_server = servers.postgres(), servers.new_redis()
     database, folder = servers.new_database(), tmp_path_factory.mktemp("stack")
     environment = servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), mode="demo",
-        var_dir=folder / "files", SANDBOX_AUTOPAY_S="off", REALTIME="embedded",
-    )  # fmt: skip
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis_server.url(),
+        mode="demo",
+        var_dir=folder / "files",
+        SANDBOX_AUTOPAY_S="off",
+        REALTIME="embedded",
+    )
     # The stack has its own simulators.
     del environment["SANDBOX_URL"]
     try:

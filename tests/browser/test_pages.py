@@ -51,8 +51,10 @@ def test_customer_can_pay_without_javascript(merchant: MerchantClient, make_visi
 
 def test_a_phone_sees_the_whole_page(merchant: MerchantClient, make_visitor: MakeVisitor) -> None:
     customer = make_visitor(viewport={"width": 360, "height": 640})
-    pages = [merchant.initialize(name, "630.00", currency)["payment_url"]
-             for name, currency in (("stripe", "USD"), ("chapa", "ETB"), ("paystack", "NGN"), ("pesapal", "KES"))]  # fmt: skip
+    pages = [
+        merchant.initialize(name, "630.00", currency)["payment_url"]
+        for name, currency in (("stripe", "USD"), ("chapa", "ETB"), ("paystack", "NGN"), ("pesapal", "KES"))
+    ]
     for url in [
         *pages,
         f"{merchant.stack.sandbox_url}/sandbox/",
@@ -113,8 +115,13 @@ def test_the_api_page_opens_and_calls_the_api(merchant: MerchantClient, make_vis
 
 
 def test_links_to_nowhere_are_pages_or_sentences(merchant: MerchantClient) -> None:
-    for path in ("stripe/c/pay/cs_none", "chapa/checkout/payment/none", "paystack/checkout/none",
-                 "pesapal/iframe/none", "sandbox/phone/none"):  # fmt: skip
+    for path in (
+        "stripe/c/pay/cs_none",
+        "chapa/checkout/payment/none",
+        "paystack/checkout/none",
+        "pesapal/iframe/none",
+        "sandbox/phone/none",
+    ):
         answer = requests.get(f"{merchant.stack.sandbox_url}/{path}", timeout=30)
         assert answer.status_code == 404 and answer.text.strip() and "Traceback" not in answer.text, path
 

@@ -22,9 +22,15 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     postgres, redis_server = servers.postgres(), servers.new_redis()
     database, folder = servers.new_database(), tmp_path_factory.mktemp("stack")
     environment = servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(), mode="demo",
-        var_dir=folder / "files", KYC_AUTO_VERIFY_S="0.2", SANDBOX_AUTOPAY_S="0.5", LOG_LEVEL="INFO",
-    )  # fmt: skip
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis_server.url(),
+        mode="demo",
+        var_dir=folder / "files",
+        KYC_AUTO_VERIFY_S="0.2",
+        SANDBOX_AUTOPAY_S="0.5",
+        LOG_LEVEL="INFO",
+    )
     del environment["SANDBOX_URL"]  # the stack has its own simulators
     try:
         with running_stack(environment, folder, processes=("web", "relay", "worker", "sandbox")) as stack:

@@ -62,9 +62,12 @@ def open_stack(
     """A stack on a new database of `postgres`."""
     database = servers.new_database(postgres)
     settings = servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(),
-        var_dir=folder / "files", **(WEB | more),
-    )  # fmt: skip
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis.url(),
+        var_dir=folder / "files",
+        **(WEB | more),
+    )
     app = create_app(settings)
     with running_stack(settings, folder) as stack:
         race_stack = StackWithApp(stack, app, settings)

@@ -56,8 +56,9 @@ def test_payments_withdrawals_and_batches_share_one_balance(
     )
     batch = Call(
         "/api/v1/payments/batch",
-        {"source_wallet_id": source, "payments": [{"amount": 5, "destination": target}] * 2}, sender.access_token,
-    )  # fmt: skip
+        {"source_wallet_id": source, "payments": [{"amount": 5, "destination": target}] * 2},
+        sender.access_token,
+    )
     answers = send_simultaneously(race_stack.url, [_pay(sender, source, target, 10), withdrawal, batch] * 10)
     moved = sum(
         5 * answer.body["succeeded"] if "succeeded" in answer.body else 10 * (answer.status < 400)

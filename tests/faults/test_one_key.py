@@ -137,8 +137,10 @@ def test_a_wallet_is_opened_once(race_stack: StackWithApp, sender: SignedInUser)
     assert {answer.status for answer in answers} == {201}
     assert len(_ids(answers, "id")) == 1
     assert query(
-        race_stack.app, "SELECT count(*) FROM accounts WHERE owner_id = :owner AND currency = 'KES'", owner=sender.user_id
-    ) == [(1,)]  # fmt: skip
+        race_stack.app,
+        "SELECT count(*) FROM accounts WHERE owner_id = :owner AND currency = 'KES'",
+        owner=sender.user_id,
+    ) == [(1,)]
 
 
 def test_the_first_deposits_in_a_currency_open_one_outside_account(race_stack: StackWithApp) -> None:
@@ -147,8 +149,9 @@ def test_the_first_deposits_in_a_currency_open_one_outside_account(race_stack: S
     calls = [
         Call(
             f"/api/v1/accounts/{make_wallet(race_stack.app, user, currency='RWF')}/deposit",
-            {"amount": 5, "source": "card"}, user.access_token,
+            {"amount": 5, "source": "card"},
+            user.access_token,
         )
         for user in users
-    ]  # fmt: skip
+    ]
     assert Counter(answer.status for answer in send_simultaneously(race_stack.url, calls)) == {200: 20}

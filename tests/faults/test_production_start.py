@@ -39,9 +39,14 @@ def _run(environment: dict[str, str], command: Sequence[str]) -> subprocess.Comp
     addresses = local_addresses()
     own = {name: addresses[name] for name in ("BIND", "REALTIME_BIND")}
     return subprocess.run(
-        list(command), cwd=PROJECT, capture_output=True, text=True, timeout=110, check=False,
+        list(command),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
         env=with_programs({**os.environ, **environment, **own}),
-    )  # fmt: skip
+    )
 
 
 def _command(name: str) -> list[str]:
@@ -87,8 +92,9 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
         wait_until(lambda: _is_ready(stack), "production is ready")
         answer = requests.post(
             f"{stack.url}/api/v1/auth/login",
-            json={"email": "operator@example.com", "password": "SecurePass123!"}, timeout=30,
-        )  # fmt: skip
+            json={"email": "operator@example.com", "password": "SecurePass123!"},
+            timeout=30,
+        )
         assert answer.status_code == 401
     ended = _run({**production, "GATEWAY_ENV": "demo"}, _command("relay"))
     assert ended.returncode == 1

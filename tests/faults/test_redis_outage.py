@@ -133,9 +133,10 @@ def test_hanging_redis_delays_requests_only_briefly(
     os.kill(own_redis.pid, signal.SIGSTOP)
     with connection(own_stack.settings) as opened:
         run(
-            opened, "INSERT INTO jobs (id, kind, ref, run_at, attempts, fence, state, created_at) "
+            opened,
+            "INSERT INTO jobs (id, kind, ref, run_at, attempts, fence, state, created_at) "
             "VALUES (gen_random_uuid(), 'kyc.verify', 'x', now() - interval '1 day', 0, 0, 'due', now())",
-        )  # fmt: skip
+        )
     try:
         frozen = [pay() for _ in range(8)]
         # Each web worker asks in vain once in a while (app/rate_limits.py); all others are as quick as ever.

@@ -114,9 +114,12 @@ def test_old_snapshot_does_not_stall_the_relay(own_stack: StackWithApp, payer: P
 def _lags(race_stack: StackWithApp, payer: Payer, *, before: int) -> list[float]:
     """Seconds from a payment's answer to its completion, of the payer's last ones: all but the first `before`."""
     rows = query(
-        race_stack.app, "SELECT extract(epoch FROM completed_at - created_at)::float FROM wallet_payments "
-        "WHERE source = :source AND completed_at IS NOT NULL ORDER BY created_at OFFSET :before", source=payer.source, before=before,
-    )  # fmt: skip
+        race_stack.app,
+        "SELECT extract(epoch FROM completed_at - created_at)::float FROM wallet_payments "
+        "WHERE source = :source AND completed_at IS NOT NULL ORDER BY created_at OFFSET :before",
+        source=payer.source,
+        before=before,
+    )
     return [row[0] for row in rows]
 
 
@@ -126,9 +129,10 @@ def test_a_transaction_that_stays_open_delays_its_own_event_only(
     """An outbox number is held by an open transaction while hundreds of later ones are committed."""
     with connection(own_stack.settings, is_autocommit=False) as slow:
         run(
-            slow, "INSERT INTO outbox (type, object_id, actor, is_public, data, at) "
+            slow,
+            "INSERT INTO outbox (type, object_id, actor, is_public, data, at) "
             "VALUES ('wallet.opened', 'acc_slow', 'system', true, '{}', now())",
-        )  # fmt: skip
+        )
         payer.pay_many()
         wait_published(own_stack.app)
         assert query(own_stack.app, "SELECT FROM events WHERE object_id = 'acc_slow'") == []

@@ -96,9 +96,10 @@ class OutboxMachine(RuleBasedStateMachine):
 
     def _logged(self) -> dict[str, list[int]]:
         rows = run(
-            self.reader, "SELECT object_id, (data->>'step')::int FROM events WHERE object_id = ANY (%s) ORDER BY seq",
+            self.reader,
+            "SELECT object_id, (data->>'step')::int FROM events WHERE object_id = ANY (%s) ORDER BY seq",
             self.names,
-        )  # fmt: skip
+        )
         found: dict[str, list[int]] = {name: [] for name in self.names}
         for name, step in rows:
             found[name].append(step)

@@ -71,13 +71,20 @@ class LedgerMachine(RuleBasedStateMachine):
     def _add_user(self) -> None:
         user = User(uuid.uuid4(), uuid.uuid4(), f"{uuid.uuid4().hex}@example.com")
         run(
-            self.opened, "INSERT INTO users VALUES (%s::uuid, %s, 'x', 'A', 'B', NULL, 0, true, %s)",
-            str(user.id), user.email, self.now,
-        )  # fmt: skip
+            self.opened,
+            "INSERT INTO users VALUES (%s::uuid, %s, 'x', 'A', 'B', NULL, 0, true, %s)",
+            str(user.id),
+            user.email,
+            self.now,
+        )
         run(
-            self.opened, "INSERT INTO sessions VALUES (%s::uuid, %s::uuid, gen_random_uuid(), %s, %s, NULL)",
-            str(user.session), str(user.id), self.now, self.now + timedelta(days=9999),
-        )  # fmt: skip
+            self.opened,
+            "INSERT INTO sessions VALUES (%s::uuid, %s::uuid, gen_random_uuid(), %s, %s, NULL)",
+            str(user.session),
+            str(user.id),
+            self.now,
+            self.now + timedelta(days=9999),
+        )
         self.model.users[user.id] = user
 
     def _add_account(self, currency: str, owner: uuid.UUID | None) -> Account:
@@ -226,11 +233,24 @@ class LedgerMachine(RuleBasedStateMachine):
         count = len(items)
         ids = [[str(uuid.uuid4()) for _ in items] for _ in range(2)]
         ((outcome, answer),) = run(
-            self.opened, f"SELECT * FROM {_PAY}", self.now, str(user.session), str(scope), fingerprint.encode(),
-            json.dumps({"payments": ids[0], "refusals": None}), source.public_id, [i.currency for i in items], *ids,
-            [i.destination for i in items], [i.amount for i in items], [i.usd for i in items], [None] * count,
-            [None] * count, list(DAILY), list(MONTHLY),
-        )  # fmt: skip
+            self.opened,
+            f"SELECT * FROM {_PAY}",
+            self.now,
+            str(user.session),
+            str(scope),
+            fingerprint.encode(),
+            json.dumps({"payments": ids[0], "refusals": None}),
+            source.public_id,
+            [i.currency for i in items],
+            *ids,
+            [i.destination for i in items],
+            [i.amount for i in items],
+            [i.usd for i in items],
+            [None] * count,
+            [None] * count,
+            list(DAILY),
+            list(MONTHLY),
+        )
         return outcome, json.loads(answer) if answer else None
 
     @rule(pick=picks, drafts=items)
@@ -296,24 +316,46 @@ class LedgerMachine(RuleBasedStateMachine):
     @invariant()
     def no_wallet_is_below_its_holds(self) -> None:
         """The row alone, without its queue, is a lower bound: that is what lets a debit trust it."""
-        assert one(
-            self.opened, "SELECT count(*) FROM accounts WHERE id = ANY (%s) AND floored AND balance < held",
-            list(self.model.accounts),
-        ) == 0  # fmt: skip
+        assert (
+            one(
+                self.opened,
+                "SELECT count(*) FROM accounts WHERE id = ANY (%s) AND floored AND balance < held",
+                list(self.model.accounts),
+            )
+            == 0
+        )
 
     @invariant()
     def every_entry_sums_to_zero(self) -> None:
-        assert run(
-            self.opened, "SELECT entry_id FROM postings WHERE account_id = ANY (%s) GROUP BY entry_id "
-            "HAVING sum(amount) <> 0", list(self.model.accounts),
-        ) == []  # fmt: skip
+        assert (
+            run(
+                self.opened,
+                "SELECT entry_id FROM postings WHERE account_id = ANY (%s) GROUP BY entry_id "
+                "HAVING sum(amount) <> 0",
+                list(self.model.accounts),
+            )
+            == []
+        )
 
 
 OUTCOMES = {
-    "posted", "duplicate", "insufficient", "frozen", "hold_closed", "held", "paid", "replay", "key_reused",
-    "CURRENCY_MISMATCH", "RECIPIENT_NOT_FOUND", "SAME_ACCOUNT", "PERMISSION_DENIED", "INSUFFICIENT_BALANCE",
-    "KYC_REQUIRED", "DAILY_LIMIT_EXCEEDED",
-}  # fmt: skip
+    "posted",
+    "duplicate",
+    "insufficient",
+    "frozen",
+    "hold_closed",
+    "held",
+    "paid",
+    "replay",
+    "key_reused",
+    "CURRENCY_MISMATCH",
+    "RECIPIENT_NOT_FOUND",
+    "SAME_ACCOUNT",
+    "PERMISSION_DENIED",
+    "INSUFFICIENT_BALANCE",
+    "KYC_REQUIRED",
+    "DAILY_LIMIT_EXCEEDED",
+}
 
 
 PHASES = (Phase.generate,)

@@ -69,9 +69,17 @@ amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", 
 
 
 MUST_MEET = {
-    *State, "OutcomeUnknown", "refund", "refund is completed", "refund is failed", "NotRefundable", "accepted", "returned",
-    "its amount, succeeded", "another amount, succeeded",
-}  # fmt: skip
+    *State,
+    "OutcomeUnknown",
+    "refund",
+    "refund is completed",
+    "refund is failed",
+    "NotRefundable",
+    "accepted",
+    "returned",
+    "its amount, succeeded",
+    "another amount, succeeded",
+}
 """What the known steps come across."""
 
 
@@ -114,9 +122,12 @@ class PaymentMachine(RuleBasedStateMachine):
     @rule(state=states, source=sources, amount=amounts, repeats=times)
     def callback(self, state: State, source: str, amount: str, repeats: int) -> None:
         result = Result(
-            state, provider_reference=f"there-{self.attempt_id}", receipt=f"R-{self.attempt_id}",
-            amount=self._amount(amount), code="word",
-        )  # fmt: skip
+            state,
+            provider_reference=f"there-{self.attempt_id}",
+            receipt=f"R-{self.attempt_id}",
+            amount=self._amount(amount),
+            code="word",
+        )
         seen = self._apply(result, source, repeats)
         if state is State.SUCCEEDED and self.before.attempt != "created":
             assert seen.collected is not None, "what came was dropped"
@@ -230,8 +241,9 @@ class PaymentMachine(RuleBasedStateMachine):
 
     def _statuses_went_where_the_tables_lead(self, before: PaymentSnapshot, seen: PaymentSnapshot) -> None:
         for table, old, new in (
-            (PAYMENT, before.status, seen.status), (ATTEMPT, before.attempt, seen.attempt),
-        ):  # fmt: skip
+            (PAYMENT, before.status, seen.status),
+            (ATTEMPT, before.attempt, seen.attempt),
+        ):
             assert old == new or new in _reachable(table, old), (old, new)
         known = {refund[0]: refund[1] for refund in before.refunds}
         for refund_id, state, *_ in seen.refunds:
@@ -317,9 +329,12 @@ class PaymentMachine(RuleBasedStateMachine):
     def _amount(self, word: str) -> Money | None:
         minor, currency = self.asked.amount_minor, self.asked.currency
         return {
-            "asked": self.asked, "untold": None, "more": Money(minor + 1, currency), "less": Money(minor - 1, currency),
+            "asked": self.asked,
+            "untold": None,
+            "more": Money(minor + 1, currency),
+            "less": Money(minor - 1, currency),
             "foreign": Money(minor, "EUR"),
-        }[word]  # fmt: skip
+        }[word]
 
     def _pays_in(self, currency: str) -> bool:
         """Whether refunds of the payment are in this currency: suspense is returned in the received currency."""
@@ -346,9 +361,10 @@ def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
         {
             **settings,
             "DATABASE_URL": postgres.url(servers.APPLICATION, database),
-            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database), "PROVIDER_CALLS_AT_ONCE": "1",
+            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
+            "PROVIDER_CALLS_AT_ONCE": "1",
         }
-    )  # fmt: skip
+    )
     with app.app_context(), bulkhead.slot("cpay"):
         set_rule(Match("payment"), fixed_minor=0, rate_ppm=29_000)
         yield app

@@ -34,9 +34,14 @@ LINK = succeeded({"checkout_url": "https://checkout.chapa.co/x"}, "Hosted Link")
 
 def charge_request(**customer: str) -> ChargeRequest:
     return ChargeRequest(
-        REFERENCE, "A1B2C3", Money(10050, "ETB"), Customer(**customer), "http://127.0.0.1:1/hook/secret", "http://127.0.0.1:1/back",
+        REFERENCE,
+        "A1B2C3",
+        Money(10050, "ETB"),
+        Customer(**customer),
+        "http://127.0.0.1:1/hook/secret",
+        "http://127.0.0.1:1/back",
         description="Order #12 (blue)",
-    )  # fmt: skip
+    )
 
 
 # --- spelling
@@ -63,8 +68,11 @@ def test_only_ethiopian_mobile_numbers_are_sent(phone: str | None, expected: str
 def test_contact_leaves_out_what_chapa_would_refuse() -> None:
     everything = contact(Customer("+251911223344", "abebe@example.com", "Abebe Kebede Alemu"))
     assert everything == {
-        "first_name": "Abebe", "last_name": "Kebede Alemu", "phone_number": "0911223344", "email": "abebe@example.com",
-    }  # fmt: skip
+        "first_name": "Abebe",
+        "last_name": "Kebede Alemu",
+        "phone_number": "0911223344",
+        "email": "abebe@example.com",
+    }
     assert contact(Customer("+15551234567", "no address", None)) == {}
     assert contact(Customer(None, "a@b", "Abebe")) == {"first_name": "Abebe"}
 
@@ -101,23 +109,42 @@ def test_facts_are_fit_for_storage() -> None:
 
 def test_tables_are_pinned() -> None:
     assert {word: state.value for word, state in CHARGES.items()} == {
-        "success": "succeeded", "failed": "failed", "pending": "pending", "cancelled": "cancelled",
-        "failed/cancelled": "failed", "reversed": "reversed", "refunded": "given_back",
-    }  # fmt: skip
-    assert {word: state.value for word, state in REFUNDS.items()} == {
-        "refund initiated": "pending", "initiated": "pending", "pending": "pending", "processing": "pending",
-        "refunded": "succeeded", "success": "succeeded", "failed": "failed",
-    }  # fmt: skip
-    assert {word: state.value for word, state in PAYOUTS.items()} == {
-        "success": "succeeded", "pending": "pending", "queued": "pending", "processing": "pending",
-        "failed": "failed", "cancelled": "failed", "failed/cancelled": "failed", "reverted": "reversed",
+        "success": "succeeded",
+        "failed": "failed",
+        "pending": "pending",
+        "cancelled": "cancelled",
+        "failed/cancelled": "failed",
         "reversed": "reversed",
-    }  # fmt: skip
+        "refunded": "given_back",
+    }
+    assert {word: state.value for word, state in REFUNDS.items()} == {
+        "refund initiated": "pending",
+        "initiated": "pending",
+        "pending": "pending",
+        "processing": "pending",
+        "refunded": "succeeded",
+        "success": "succeeded",
+        "failed": "failed",
+    }
+    assert {word: state.value for word, state in PAYOUTS.items()} == {
+        "success": "succeeded",
+        "pending": "pending",
+        "queued": "pending",
+        "processing": "pending",
+        "failed": "failed",
+        "cancelled": "failed",
+        "failed/cancelled": "failed",
+        "reverted": "reversed",
+        "reversed": "reversed",
+    }
     assert {name: (kind.value, state.value) for name, (kind, state) in EVENTS.items()} == {
-        "charge.success": ("payment", "succeeded"), "charge.failed/cancelled": ("payment", "failed"),
-        "charge.reversed": ("payment", "reversed"), "charge.refunded": ("refund", "succeeded"),
-        "payout.success": ("payout", "succeeded"), "payout.failed/cancelled": ("payout", "failed"),
-    }  # fmt: skip
+        "charge.success": ("payment", "succeeded"),
+        "charge.failed/cancelled": ("payment", "failed"),
+        "charge.reversed": ("payment", "reversed"),
+        "charge.refunded": ("refund", "succeeded"),
+        "payout.success": ("payout", "succeeded"),
+        "payout.failed/cancelled": ("payout", "failed"),
+    }
 
 
 @pytest.mark.parametrize("word", ["paid", "", None, 1, "refund initiated", ["success"]])
@@ -145,11 +172,16 @@ def test_what_is_sent_to_initialize() -> None:
     assert result.payment_url == "https://checkout.chapa.co/x"
     assert sent.headers["authorization"] == "Bearer CHASECK_TEST-sandbox"
     assert sent.json == {
-        "amount": "100.50", "currency": "ETB", "tx_ref": REFERENCE, "first_name": "Abebe",
-        "phone_number": "0911223344", "email": "a@b.et", "callback_url": "http://127.0.0.1:1/hook/secret",
+        "amount": "100.50",
+        "currency": "ETB",
+        "tx_ref": REFERENCE,
+        "first_name": "Abebe",
+        "phone_number": "0911223344",
+        "email": "a@b.et",
+        "callback_url": "http://127.0.0.1:1/hook/secret",
         "return_url": "http://127.0.0.1:1/back",
         "customization": {"title": "A shop with a lo", "description": "Order 12 blue"},
-    }  # fmt: skip
+    }
 
 
 def test_an_e_mail_chapa_refuses_is_left_out_and_asked_again_once() -> None:

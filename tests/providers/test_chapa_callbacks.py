@@ -72,8 +72,15 @@ def test_one_changed_byte_and_an_empty_secret_are_refused() -> None:
 
 
 def test_a_webhook_says_what_happened() -> None:
-    body = {"event": "charge.failed/cancelled", "tx_ref": REFERENCE, "reference": "C1", "status": "cancelled",
-            "amount": "400.00", "currency": "ETB", "email": "a@b.et"}  # fmt: skip
+    body = {
+        "event": "charge.failed/cancelled",
+        "tx_ref": REFERENCE,
+        "reference": "C1",
+        "status": "cancelled",
+        "amount": "400.00",
+        "currency": "ETB",
+        "email": "a@b.et",
+    }
     event = chapa().read_callback(signed(json.dumps(body).encode()))
     assert event.claim is not None
     assert (event.claim.state, event.claim.amount) == (State.CANCELLED, Money(40000, "ETB"))
@@ -87,8 +94,15 @@ def test_a_webhook_says_what_happened() -> None:
 
 
 def test_a_payout_s_reference_is_ours() -> None:
-    body = {"event": "payout.success", "reference": REFERENCE, "chapa_reference": "CHP1", "status": "success",
-            "amount": "2000.00", "currency": "ETB", "account_number": "1000123456789"}  # fmt: skip
+    body = {
+        "event": "payout.success",
+        "reference": REFERENCE,
+        "chapa_reference": "CHP1",
+        "status": "success",
+        "amount": "2000.00",
+        "currency": "ETB",
+        "account_number": "1000123456789",
+    }
     event = chapa().read_callback(signed(json.dumps(body).encode()))
     assert (event.kind, event.reference, event.provider_reference) == (Kind.PAYOUT, REFERENCE, "CHP1")
     assert event.claim is not None
@@ -158,10 +172,15 @@ def test_unknown_events_are_ignored() -> None:
     assert (event.kind, event.claim) == (Kind.OTHER, None)
 
 
-APPROVAL = json.dumps({
-    "amount": "2000.00", "reference": REFERENCE, "bank": "946", "account_name": "Abebe",
-    "account_number": "1000123456789",
-}).encode()  # fmt: skip
+APPROVAL = json.dumps(
+    {
+        "amount": "2000.00",
+        "reference": REFERENCE,
+        "bank": "946",
+        "account_name": "Abebe",
+        "account_number": "1000123456789",
+    }
+).encode()
 
 
 @pytest.mark.parametrize(("message", "is_verified"), [(APPROVAL, True), (b"approve", False)])

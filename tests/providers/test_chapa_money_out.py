@@ -32,15 +32,27 @@ from tests.support.providers import DROP, Scripted
 
 def refund_data(**instead: object) -> dict:
     """The older documents' first answer."""
-    data = {"ref": "MERC-DIS-REF-1", "amount": "50.00", "currency": "ETB", "status": "Refund Initiated",
-            "merchant_reference": "refund-1", "chapa_reference": "6jnheVKQEmy", "bank_reference": None}  # fmt: skip
+    data = {
+        "ref": "MERC-DIS-REF-1",
+        "amount": "50.00",
+        "currency": "ETB",
+        "status": "Refund Initiated",
+        "merchant_reference": "refund-1",
+        "chapa_reference": "6jnheVKQEmy",
+        "bank_reference": None,
+    }
     return succeeded(data | instead, "Refund initiated successfully.")
 
 
 def newer_data(**instead: object) -> dict:
     """Today's documents' answer, to the refund and to verify."""
-    data = {"ref_id": "MERC-DIS-REF-1", "amount": 50, "currency": "ETB", "status": "initiated",
-            "payment_reference": "CGRMuqd8ECClEiS"}  # fmt: skip
+    data = {
+        "ref_id": "MERC-DIS-REF-1",
+        "amount": 50,
+        "currency": "ETB",
+        "status": "initiated",
+        "payment_reference": "CGRMuqd8ECClEiS",
+    }
     return succeeded(data | instead, "Refund verified successfully")
 
 
@@ -59,11 +71,15 @@ def test_a_refund_names_the_payment_as_set(by: str, path: str) -> None:
             far.on(path, (200, answer))
             result = chapa(far.url, refund_by=by).refund(refund_request())
             assert far.asked(path)[0].json == {
-                "amount": "50.00", "reason": "Too blue", "reference": "refund-1",
-            }  # fmt: skip
+                "amount": "50.00",
+                "reason": "Too blue",
+                "reference": "refund-1",
+            }
         assert (result.state, result.provider_reference, result.amount) == (
-            State.PENDING, "MERC-DIS-REF-1", Money(5000, "ETB"),
-        )  # fmt: skip
+            State.PENDING,
+            "MERC-DIS-REF-1",
+            Money(5000, "ETB"),
+        )
 
 
 def test_a_refund_without_a_receipt_is_not_sent() -> None:
@@ -111,10 +127,13 @@ KNOWN = RefundReference("refund-1", Money(5000, "ETB"), charge_reference(), cloc
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("initiated", State.PENDING), ("processing", State.PENDING), ("refunded", State.SUCCEEDED),
-        ("Refund Initiated", State.PENDING), ("failed", State.FAILED),
+        ("initiated", State.PENDING),
+        ("processing", State.PENDING),
+        ("refunded", State.SUCCEEDED),
+        ("Refund Initiated", State.PENDING),
+        ("failed", State.FAILED),
     ],
-)  # fmt: skip
+)
 def test_a_refund_is_asked_for_by_chapas_id(word: str, state: State) -> None:
     with Scripted() as far:
         far.on("/refund/MERC-DIS-REF-1/verify", (200, newer_data(status=word)))
@@ -145,9 +164,13 @@ def test_what_is_sent_to_transfers() -> None:
         far.on("/transfers", (200, queued))
         result = chapa(far.url).pay_out(payout_request())
         assert far.asked("/transfers")[0].json == {
-            "account_name": "Abebe Kebede", "account_number": "1000123456789", "bank_code": 946,
-            "amount": "2000.00", "currency": "ETB", "reference": REFERENCE,
-        }  # fmt: skip
+            "account_name": "Abebe Kebede",
+            "account_number": "1000123456789",
+            "bank_code": 946,
+            "amount": "2000.00",
+            "currency": "ETB",
+            "reference": REFERENCE,
+        }
     assert (result.state, result.provider_reference) == (State.PENDING, REFERENCE)
 
 

@@ -31,8 +31,10 @@ ContractScenario = SimulatedProvider[Chapa]
 @pytest.fixture(scope="module")
 def scenario(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractScenario]:
     secrets = {
-        "secret_key": KEY, "webhook_secret": "chapa-sandbox-hook", "approval_secret": "chapa-sandbox-approval",
-    }  # fmt: skip
+        "secret_key": KEY,
+        "webhook_secret": "chapa-sandbox-hook",
+        "approval_secret": "chapa-sandbox-approval",
+    }
     with simulated_provider(tmp_path_factory.mktemp("chapa"), Chapa, **secrets) as scenario:
         yield scenario
 
@@ -73,8 +75,10 @@ def test_the_callback_url_gets_a_hint(scenario: ContractScenario) -> None:
     query = dict(part.split("=") for part in received.path.partition("?")[2].split("&"))
     event = scenario.provider.read_callback(Callback("GET", received.headers, query, b""))
     assert (event.reference, event.provider_reference, event.is_verified) == (
-        request.reference, charge_reference.receipt, False,
-    )  # fmt: skip
+        request.reference,
+        charge_reference.receipt,
+        False,
+    )
 
 
 def test_a_payment_that_fails_and_one_that_waits(scenario: ContractScenario) -> None:

@@ -99,14 +99,21 @@ def test_a_charge_succeeds_at_once_and_is_the_same_again() -> None:
 @pytest.mark.parametrize(
     ("major", "currency", "code"),
     [
-        ("13.00", "USD", "card_declined"), ("113.00", "USD", "card_declined"), ("113", "JPY", "card_declined"),
-        ("113.000", "KWD", "card_declined"), ("66.60", "USD", "insufficient_funds"),
-        ("166.60", "KES", "insufficient_funds"), ("66.600", "KWD", "insufficient_funds"),
-        ("9100.00", "USD", "amount_exceeds_limit"), ("10000", "JPY", "amount_exceeds_limit"),
+        ("13.00", "USD", "card_declined"),
+        ("113.00", "USD", "card_declined"),
+        ("113", "JPY", "card_declined"),
+        ("113.000", "KWD", "card_declined"),
+        ("66.60", "USD", "insufficient_funds"),
+        ("166.60", "KES", "insufficient_funds"),
+        ("66.600", "KWD", "insufficient_funds"),
+        ("9100.00", "USD", "amount_exceeds_limit"),
+        ("10000", "JPY", "amount_exceeds_limit"),
         ("9013.00", "USD", "card_declined"),
-        ("7101", "KES", "insufficient_funds"), ("7102", "KES", "cancelled"), ("7104", "JPY", "card_declined"),
+        ("7101", "KES", "insufficient_funds"),
+        ("7102", "KES", "cancelled"),
+        ("7104", "JPY", "card_declined"),
     ],
-)  # fmt: skip
+)
 def test_amounts_that_are_declined(major: str, currency: str, code: str) -> None:
     with pytest.raises(Declined) as caught:
         PROVIDER.charge(request(money(major, currency)))
@@ -116,9 +123,18 @@ def test_amounts_that_are_declined(major: str, currency: str, code: str) -> None
 
 @pytest.mark.parametrize(
     ("major", "currency"),
-    [("13.01", "USD"), ("14.00", "USD"), ("9000.00", "USD"), ("9100.01", "USD"), ("113.005", "KWD"), ("66.61", "USD"),
-     ("666", "JPY"), ("7001.01", "USD"), ("8900", "JPY")],
-)  # fmt: skip
+    [
+        ("13.01", "USD"),
+        ("14.00", "USD"),
+        ("9000.00", "USD"),
+        ("9100.01", "USD"),
+        ("113.005", "KWD"),
+        ("66.61", "USD"),
+        ("666", "JPY"),
+        ("7001.01", "USD"),
+        ("8900", "JPY"),
+    ],
+)
 def test_amounts_beside_them_are_not(major: str, currency: str) -> None:
     assert PROVIDER.charge(request(money(major, currency))).state is State.SUCCEEDED
 
@@ -126,12 +142,16 @@ def test_amounts_beside_them_are_not(major: str, currency: str) -> None:
 @pytest.mark.parametrize(
     ("major", "error", "found"),
     [
-        ("7001", OutcomeUnknown, State.SUCCEEDED), ("7002", OutcomeUnknown, State.SUCCEEDED),
-        ("7003", OutcomeUnknown, State.NOT_FOUND), ("7010", RateLimited, State.NOT_FOUND),
-        ("7120", NotSent, State.NOT_FOUND), ("7121", AuthFailed, State.NOT_FOUND),
-        ("7122", OutcomeUnknown, None), ("7123", RequestRejected, State.NOT_FOUND),
+        ("7001", OutcomeUnknown, State.SUCCEEDED),
+        ("7002", OutcomeUnknown, State.SUCCEEDED),
+        ("7003", OutcomeUnknown, State.NOT_FOUND),
+        ("7010", RateLimited, State.NOT_FOUND),
+        ("7120", NotSent, State.NOT_FOUND),
+        ("7121", AuthFailed, State.NOT_FOUND),
+        ("7122", OutcomeUnknown, None),
+        ("7123", RequestRejected, State.NOT_FOUND),
     ],
-)  # fmt: skip
+)
 def test_amounts_that_go_wrong(major: str, error: type[ProviderError], found: State | None) -> None:
     with pytest.raises(ProviderError) as caught:
         PROVIDER.charge(request(money(major)))
@@ -168,10 +188,12 @@ def test_a_payment_can_be_made_to_wait() -> None:
 @pytest.mark.parametrize(
     ("event", "amount", "state"),
     [
-        ("payment.completed", "20.00", State.SUCCEEDED), ("payment.failed", "20.00", State.FAILED),
-        ("payment.cancelled", "20.00", State.CANCELLED), ("payment.completed", "1.00", None),
+        ("payment.completed", "20.00", State.SUCCEEDED),
+        ("payment.failed", "20.00", State.FAILED),
+        ("payment.cancelled", "20.00", State.CANCELLED),
+        ("payment.completed", "1.00", None),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("major", ["20.00", "7103"])
 def test_a_signed_callback_ends_the_wait(event: str, amount: str, state: State | None, major: str) -> None:
     """What the callback says is what an inquiry says from then on; of another amount it is not believed."""
@@ -233,9 +255,12 @@ def test_refunds_succeed_at_once_and_in_parts() -> None:
 
 @pytest.mark.parametrize(
     ("major", "error", "found"),
-    [("7221", OutcomeUnknown, State.SUCCEEDED), ("7223", OutcomeUnknown, State.NOT_FOUND),
-     ("7224", Declined, State.NOT_FOUND)],
-)  # fmt: skip
+    [
+        ("7221", OutcomeUnknown, State.SUCCEEDED),
+        ("7223", OutcomeUnknown, State.NOT_FOUND),
+        ("7224", Declined, State.NOT_FOUND),
+    ],
+)
 def test_refunds_that_go_wrong(major: str, error: type[ProviderError], found: State) -> None:
     with pytest.raises(error):
         PROVIDER.refund(refund(money(major), money("8000.01")))
@@ -248,9 +273,14 @@ def test_refunds_that_go_wrong(major: str, error: type[ProviderError], found: St
 # --- callbacks
 
 EVENT = {
-    "event": "payment.completed", "event_id": "evt-1", "transaction_id": "CPAY-0123456789AB", "reference": REFERENCE,
-    "status": "completed", "amount": "20.00", "currency": "USD",
-}  # fmt: skip
+    "event": "payment.completed",
+    "event_id": "evt-1",
+    "transaction_id": "CPAY-0123456789AB",
+    "reference": REFERENCE,
+    "status": "completed",
+    "amount": "20.00",
+    "currency": "USD",
+}
 
 
 def signed(body: bytes) -> Callback:
@@ -260,11 +290,13 @@ def signed(body: bytes) -> Callback:
 @pytest.mark.parametrize(
     ("word", "kind", "state"),
     [
-        ("payment.completed", Kind.PAYMENT, State.SUCCEEDED), ("payment.failed", Kind.PAYMENT, State.FAILED),
-        ("payment.cancelled", Kind.PAYMENT, State.CANCELLED), ("refund.completed", Kind.REFUND, State.SUCCEEDED),
+        ("payment.completed", Kind.PAYMENT, State.SUCCEEDED),
+        ("payment.failed", Kind.PAYMENT, State.FAILED),
+        ("payment.cancelled", Kind.PAYMENT, State.CANCELLED),
+        ("refund.completed", Kind.REFUND, State.SUCCEEDED),
         ("something.else", Kind.OTHER, None),
     ],
-)  # fmt: skip
+)
 def test_callbacks(word: str, kind: Kind, state: State | None) -> None:
     event = PROVIDER.read_callback(signed(json.dumps({**EVENT, "event": word}).encode()))
     assert (event.kind, event.event_type, event.event_id) == (kind, word, "evt-1")
@@ -283,20 +315,32 @@ def test_forged_and_odd_callbacks() -> None:
     body = json.dumps(EVENT).encode()
     good = PROVIDER.sign(body)
     for headers, sent in (
-        ({}, body), ({"x-cpay-signature": ""}, body), ({"x-cpay-signature": good[:-1] + "é"}, body),
-        ({"x-cpay-signature": good}, body + b" "), ({"x-cpay-signature": good.upper() + "0"}, body),
-    ):  # fmt: skip
+        ({}, body),
+        ({"x-cpay-signature": ""}, body),
+        ({"x-cpay-signature": good[:-1] + "é"}, body),
+        ({"x-cpay-signature": good}, body + b" "),
+        ({"x-cpay-signature": good.upper() + "0"}, body),
+    ):
         with pytest.raises(ForgedCallback):
             PROVIDER.read_callback(Callback("POST", headers, {}, sent))
     with pytest.raises(ForgedCallback):
         keyless = make_provider(CPayProvider)
         keyless.read_callback(Callback("POST", {"x-cpay-signature": keyless.sign(body)}, {}, body))
     for odd in (
-        b"", b"[]", b"{", b"\xff", b"[" * 100_000, b"{}", json.dumps({**EVENT, "event_id": ""}).encode(),
-        json.dumps({**EVENT, "event_id": "x" * 256}).encode(), json.dumps({**EVENT, "reference": ""}).encode(), json.dumps({**EVENT, "amount": None}).encode(),
-        json.dumps({**EVENT, "currency": "XXX"}).encode(), json.dumps({**EVENT, "amount": "NaN"}).encode(),
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b"{}",
+        json.dumps({**EVENT, "event_id": ""}).encode(),
+        json.dumps({**EVENT, "event_id": "x" * 256}).encode(),
+        json.dumps({**EVENT, "reference": ""}).encode(),
+        json.dumps({**EVENT, "amount": None}).encode(),
+        json.dumps({**EVENT, "currency": "XXX"}).encode(),
+        json.dumps({**EVENT, "amount": "NaN"}).encode(),
         b'{"event":"payment.completed","event_id":"e","amount":NaN,"currency":"USD"}',
-    ):  # fmt: skip
+    ):
         with pytest.raises(InvalidCallback):
             PROVIDER.read_callback(signed(odd))
     number = PROVIDER.read_callback(signed(body.replace(b'"20.00"', b"20.00")))

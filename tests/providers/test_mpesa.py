@@ -44,10 +44,19 @@ def test_new_numbers_begin_with_01():
 @pytest.mark.parametrize(
     "phone",
     [
-        None, "", "712345678", "+255712345678", "07123456789", "071234567", "+254812345678", "2547 12345678",
-        "+٢٥٤712345678", "0712345678\n", "+0712345678",
+        None,
+        "",
+        "712345678",
+        "+255712345678",
+        "07123456789",
+        "071234567",
+        "+254812345678",
+        "2547 12345678",
+        "+٢٥٤712345678",
+        "0712345678\n",
+        "+0712345678",
     ],
-)  # fmt: skip
+)
 def test_other_phones_are_refused_before_anything_is_sent(phone):
     with pytest.raises(RequestRejected):
         mpesa().check(KES_100, Customer(phone=phone))
@@ -76,11 +85,17 @@ def test_an_unreadable_limit_is_a_configuration_error(text):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("shortcode", "paybill"), ("shortcode", "1743"), ("till", "12345678"), ("b2c_shortcode", "600 984"),
-        ("b2b_shortcode", "６０００００"), ("b2c_command", "Salary"), ("till_receiver_type", "3"), ("pull_method", "PUT"),
+        ("shortcode", "paybill"),
+        ("shortcode", "1743"),
+        ("till", "12345678"),
+        ("b2c_shortcode", "600 984"),
+        ("b2b_shortcode", "６０００００"),
+        ("b2c_command", "Salary"),
+        ("till_receiver_type", "3"),
+        ("pull_method", "PUT"),
         ("pull", "yes"),
     ],
-)  # fmt: skip
+)
 def test_a_setting_daraja_would_refuse_every_time_is_a_configuration_error(name, text):
     with pytest.raises(ValueError, match=name):
         mpesa(**{name: text})
@@ -105,10 +120,20 @@ def test_amounts_are_read_exactly(sent, minor):
 @pytest.mark.parametrize(
     ("sent", "code"),
     [
-        (0, "0"), ("0", "0"), (1032, "1032"), ("1032", "1032"), (Decimal("17.0"), "17"), (" R000001 ", "R000001"),
-        ("SFC_IC0003", "SFC_IC0003"), (None, None), ("", None), (True, None), ({}, None), (Decimal("0.5"), None),
+        (0, "0"),
+        ("0", "0"),
+        (1032, "1032"),
+        ("1032", "1032"),
+        (Decimal("17.0"), "17"),
+        (" R000001 ", "R000001"),
+        ("SFC_IC0003", "SFC_IC0003"),
+        (None, None),
+        ("", None),
+        (True, None),
+        ({}, None),
+        (Decimal("0.5"), None),
     ],
-)  # fmt: skip
+)
 def test_codes_come_as_numbers_and_as_texts(sent, code):
     assert values.code_of(sent) == code
 
@@ -238,17 +263,26 @@ def test_a_push_to_a_paybill():
     body = bodies.push(account(), CHARGE, datetime(2021, 6, 28, 6, 24, 8, tzinfo=UTC))
     assert body.pop("Password").startswith("MTc0Mzc5")
     assert body == {
-        "BusinessShortCode": "174379", "Timestamp": "20210628092408", "TransactionType": "CustomerPayBillOnline",
-        "Amount": 100, "PartyA": "254708374149", "PartyB": "174379", "PhoneNumber": "254708374149",
-        "CallBackURL": URL, "AccountReference": "AB12CD34EF56", "TransactionDesc": "Order 42 bfor",
-    }  # fmt: skip
+        "BusinessShortCode": "174379",
+        "Timestamp": "20210628092408",
+        "TransactionType": "CustomerPayBillOnline",
+        "Amount": 100,
+        "PartyA": "254708374149",
+        "PartyB": "174379",
+        "PhoneNumber": "254708374149",
+        "CallBackURL": URL,
+        "AccountReference": "AB12CD34EF56",
+        "TransactionDesc": "Order 42 bfor",
+    }
 
 
 def test_a_push_to_a_till():
     body = bodies.push(account(till="5555555"), CHARGE, datetime.now(UTC))
     assert (body["TransactionType"], body["BusinessShortCode"], body["PartyB"]) == (
-        "CustomerBuyGoodsOnline", "174379", "5555555",
-    )  # fmt: skip
+        "CustomerBuyGoodsOnline",
+        "174379",
+        "5555555",
+    )
 
 
 def test_a_payout_to_a_phone_carries_our_reference():

@@ -29,8 +29,10 @@ PAID = [
 def test_a_push_that_was_paid():
     event = read(pushed(0, PAID))
     assert (event.kind, event.provider_reference, event.is_verified) == (
-        Kind.PAYMENT, "ws_CO_191220191020363925", False,
-    )  # fmt: skip
+        Kind.PAYMENT,
+        "ws_CO_191220191020363925",
+        False,
+    )
     claim = event.claim
     assert (claim.state, claim.receipt, claim.amount) == (State.SUCCEEDED, "NLJ7RT61SV", Money(100, "KES"))
     assert claim.response["Amount"] == "1.0"
@@ -196,10 +198,15 @@ def test_a_status_result_may_write_its_keys_with_spaces():
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("Failed", State.FAILED), ("Declined", State.FAILED), ("Reversed", State.REVERSED), ("Pending", State.PENDING),
-        ("An unknown word", State.PENDING), ("", State.PENDING), (None, State.PENDING),
+        ("Failed", State.FAILED),
+        ("Declined", State.FAILED),
+        ("Reversed", State.REVERSED),
+        ("Pending", State.PENDING),
+        ("An unknown word", State.PENDING),
+        ("", State.PENDING),
+        (None, State.PENDING),
     ],
-)  # fmt: skip
+)
 def test_the_query_worked_is_not_the_payment_worked(word, state):
     event = read(status(word), "payout-status")
     assert (event.claim.state, event.claim.receipt, event.claim.amount) == (state, None, None)
@@ -225,11 +232,18 @@ def test_a_queue_time_out_leaves_the_outcome_open(body):
 
 
 def test_a_customer_who_paid_from_the_menu():
-    event = read({
-        "TransactionType": "Pay Bill", "TransID": "RKL51ZDR4F", "TransTime": "20231121121325", "TransAmount": "5.00",
-        "BusinessShortCode": "600966", "BillRefNumber": "AB12CD34EF56", "MSISDN": "2547 ***** 126",
-        "FirstName": "NICHOLAS",
-    })  # fmt: skip
+    event = read(
+        {
+            "TransactionType": "Pay Bill",
+            "TransID": "RKL51ZDR4F",
+            "TransTime": "20231121121325",
+            "TransAmount": "5.00",
+            "BusinessShortCode": "600966",
+            "BillRefNumber": "AB12CD34EF56",
+            "MSISDN": "2547 ***** 126",
+            "FirstName": "NICHOLAS",
+        }
+    )
     assert (event.kind, event.event_id, event.claim.receipt) == (Kind.OTHER, "c2b:RKL51ZDR4F", "RKL51ZDR4F")
     assert event.claim.amount == Money(500, "KES")
     assert "NICHOLAS" not in json.dumps(dict(event.claim.response))
@@ -238,15 +252,35 @@ def test_a_customer_who_paid_from_the_menu():
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"{", b"\xff\xfe", b"[]", b"null", b"5", json.dumps(pushed(0, Extra=float("nan"))).encode(), b"[" * 100_000, {}, {"Body": {}}, {"Body": 5},
-        {"Body": {"stkCallback": {}}}, pushed(None), pushed({}), pushed(0, CheckoutRequestID=""),
-        pushed(0, CheckoutRequestID="x" * 101), pushed(0, CheckoutRequestID=7), {"Result": {}}, {"Result": []},
-        result(None), result(0, ConversationID=None, OriginatorConversationID=5), {"TransID": None},
-        pushed(0, [{"Name": "Amount", "Value": "1,000"}]), pushed(0, [{"Name": "Amount", "Value": -5}]),
-        pushed(0, [{"Name": "Amount", "Value": 1.005}]), pushed(0, [{"Name": "Amount", "Value": True}]),
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[]",
+        b"null",
+        b"5",
+        json.dumps(pushed(0, Extra=float("nan"))).encode(),
+        b"[" * 100_000,
+        {},
+        {"Body": {}},
+        {"Body": 5},
+        {"Body": {"stkCallback": {}}},
+        pushed(None),
+        pushed({}),
+        pushed(0, CheckoutRequestID=""),
+        pushed(0, CheckoutRequestID="x" * 101),
+        pushed(0, CheckoutRequestID=7),
+        {"Result": {}},
+        {"Result": []},
+        result(None),
+        result(0, ConversationID=None, OriginatorConversationID=5),
+        {"TransID": None},
+        pushed(0, [{"Name": "Amount", "Value": "1,000"}]),
+        pushed(0, [{"Name": "Amount", "Value": -5}]),
+        pushed(0, [{"Name": "Amount", "Value": 1.005}]),
+        pushed(0, [{"Name": "Amount", "Value": True}]),
         result(0, [{"Key": "TransactionAmount", "Value": {"a": 1}}]),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read(body):
     with pytest.raises(InvalidCallback):
         read(body)

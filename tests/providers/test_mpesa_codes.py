@@ -18,9 +18,34 @@ from app.providers.mpesa import statuses
 
 def test_the_table_of_result_codes():
     failed = {
-        "1", "2", "3", "4", "8", "11", "17", "18", "20", "21", "24", "25", "26", "29", "1001", "1019", "1025", "1037",
-        "2001", "2006", "2028", "2040", "4001", "8006", "9999", "SFC_IC0003", "R000002",
-    }  # fmt: skip
+        "1",
+        "2",
+        "3",
+        "4",
+        "8",
+        "11",
+        "17",
+        "18",
+        "20",
+        "21",
+        "24",
+        "25",
+        "26",
+        "29",
+        "1001",
+        "1019",
+        "1025",
+        "1037",
+        "2001",
+        "2006",
+        "2028",
+        "2040",
+        "4001",
+        "8006",
+        "9999",
+        "SFC_IC0003",
+        "R000002",
+    }
     by_state = {code: known.state for code, known in statuses.RESULT_CODES.items()}
     assert {code for code, state in by_state.items() if state is State.FAILED} == failed
     assert {code for code, state in by_state.items() if state is None} == {"15", "R000001"}
@@ -31,13 +56,25 @@ def test_the_table_of_result_codes():
 def test_the_table_of_errors_is_the_portals():
     """Every errorCode of the portal and of clients' reports is in a table; none is there by accident."""
     assert {known.code for known in statuses.API_ERRORS} == {
-        "400.002.02", "400.002.05", "400.003.02", "404.001.01", "404.002.01", "404.003.01", "404.001.04", "405.001",
-        "500.001.1001", "500.002.1001", "500.003.02", "500.003.03", "500.003.1001",
-    }  # fmt: skip
+        "400.002.02",
+        "400.002.05",
+        "400.003.02",
+        "404.001.01",
+        "404.002.01",
+        "404.003.01",
+        "404.001.04",
+        "405.001",
+        "500.001.1001",
+        "500.002.1001",
+        "500.003.02",
+        "500.003.03",
+        "500.003.1001",
+    }
     assert {"400.003.01", "401.001", "401.002.01", "401.003.01", "404.001.03"} == statuses.TOKEN_REJECTED
     assert dict(statuses.LIMITS) == {
-        "policies.ratelimit.SpikeArrestViolation": 5, "policies.ratelimit.QuotaViolation": 60,
-    }  # fmt: skip
+        "policies.ratelimit.SpikeArrestViolation": 5,
+        "policies.ratelimit.QuotaViolation": 60,
+    }
 
 
 def test_the_words_of_an_open_push_count_under_their_codes_only():
@@ -63,10 +100,17 @@ def test_codes_that_do_not_tell_whether_money_moved_never_fail():
 def test_the_words_of_a_status_result():
     words = {word: state.value for word, state in statuses.TRANSACTION_STATUSES.items()}
     assert words == {
-        "completed": "succeeded", "reversed": "reversed", "failed": "failed", "declined": "failed",
-        "cancelled": "failed", "expired": "failed", "pending": "pending", "authorized": "pending",
-        "initiated": "pending", "pending authorized": "pending",
-    }  # fmt: skip
+        "completed": "succeeded",
+        "reversed": "reversed",
+        "failed": "failed",
+        "declined": "failed",
+        "cancelled": "failed",
+        "expired": "failed",
+        "pending": "pending",
+        "authorized": "pending",
+        "initiated": "pending",
+        "pending authorized": "pending",
+    }
 
 
 @pytest.mark.parametrize(

@@ -70,10 +70,11 @@ def test_a_customer_who_has_not_answered(mpesa, receiver, sandbox):
 @pytest.mark.parametrize(
     ("fault", "state", "code"),
     [
-        ("cancelled", State.CANCELLED, "1032"), ("insufficient_funds", State.FAILED, "1"),
+        ("cancelled", State.CANCELLED, "1032"),
+        ("insufficient_funds", State.FAILED, "1"),
         ("wrong_pin", State.FAILED, "2001"),
     ],
-)  # fmt: skip
+)
 def test_a_customer_who_does_not_pay(mpesa, receiver, sandbox, fault, state, code):
     rule(sandbox, "stkpush", fault)
     request = charge_of(receiver)
@@ -105,12 +106,14 @@ def test_the_answer_is_lost_and_the_callback_finds_it(mpesa, receiver, sandbox, 
 
 
 def test_answer_and_callback_are_lost_and_the_statement_finds_it(mpesa, receiver, sandbox):
-    sandbox.control({
-        "rules": [
-            {"provider": "mpesa", "operation": "stkpush", "fault": "drop", "times": 1},
-            {"provider": "mpesa", "operation": "callback", "fault": "callback_lost"},
-        ]
-    })  # fmt: skip
+    sandbox.control(
+        {
+            "rules": [
+                {"provider": "mpesa", "operation": "stkpush", "fault": "drop", "times": 1},
+                {"provider": "mpesa", "operation": "callback", "fault": "callback_lost"},
+            ]
+        }
+    )
     request = charge_of(receiver, 321)
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(request)
@@ -162,10 +165,11 @@ def test_repeats_have_one_event_id(mpesa, receiver, sandbox):
 @pytest.mark.parametrize(
     ("settings", "error"),
     [
-        ({"consumer_secret": "wrong"}, AuthFailed), ({"passkey": "wrong"}, AuthFailed),
+        ({"consumer_secret": "wrong"}, AuthFailed),
+        ({"passkey": "wrong"}, AuthFailed),
         ({"shortcode": "600000"}, RequestRejected),
     ],
-)  # fmt: skip
+)
 def test_wrong_credentials(sandbox, receiver, settings, error):
     with pytest.raises(error):
         on(sandbox, **settings).charge(charge_of(receiver))

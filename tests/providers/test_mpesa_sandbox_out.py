@@ -112,8 +112,10 @@ def test_a_payout(mpesa, receiver, sandbox, destination):
     assert mpesa.inquire_payout(known).state is State.PENDING
     answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
     assert (answer.kind, answer.claim.state, answer.claim.receipt) == (
-        Kind.PAYOUT, State.SUCCEEDED, event.claim.receipt,
-    )  # fmt: skip
+        Kind.PAYOUT,
+        State.SUCCEEDED,
+        event.claim.receipt,
+    )
     assert answer.claim.amount == request.amount
 
 

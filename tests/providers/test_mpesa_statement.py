@@ -30,9 +30,14 @@ def daraja():
 
 def row(number: int, at: str, amount: object = "168.00") -> dict:
     return {
-        "transactionId": f"TX{number}", "trxDate": at, "msisdn": 254708374149, "sender": "MPESA",
-        "transactiontype": "c2b-pay-bill-debit", "billreference": f"LABEL{number}", "amount": amount,
-    }  # fmt: skip
+        "transactionId": f"TX{number}",
+        "trxDate": at,
+        "msisdn": 254708374149,
+        "sender": "MPESA",
+        "transactiontype": "c2b-pay-bill-debit",
+        "billreference": f"LABEL{number}",
+        "amount": amount,
+    }
 
 
 def kenyan(moment: datetime) -> str:
@@ -58,8 +63,9 @@ def test_a_statement_is_read_page_by_page(daraja, method):
     )
     lines = scripted(daraja, pull="true", pull_method=method).statement(end - timedelta(days=9), end)
     assert [(line.short_reference, line.receipt, line.amount, line.at) for line in lines] == [
-        ("LABEL1", "TX1", Money(16_800, "KES"), first), ("LABEL2", "TX2", Money(5000, "KES"), second),
-    ]  # fmt: skip
+        ("LABEL1", "TX1", Money(16_800, "KES"), first),
+        ("LABEL2", "TX2", Money(5000, "KES"), second),
+    ]
     asked = daraja.asked(PULL)
     assert [seen.method for seen in asked] == [method] * 3
     assert [seen.json["OffSetValue"] for seen in asked] == ["0", "2", "3"]
@@ -128,16 +134,25 @@ def test_a_server_that_ignores_the_offset_is_read_once(daraja):
 @pytest.mark.parametrize(
     "answer",
     [
-        DROP, (500, b""), (200, b"rubbish"), (200, {}), (200, {"ResponseCode": "9", "Response": []}),
-        (400, refusal("400.002.02")), (200, {"ResponseCode": "1000"}), (200, {"ResponseCode": "1000", "Response": "[[]]"}),
+        DROP,
+        (500, b""),
+        (200, b"rubbish"),
+        (200, {}),
+        (200, {"ResponseCode": "9", "Response": []}),
+        (400, refusal("400.002.02")),
+        (200, {"ResponseCode": "1000"}),
+        (200, {"ResponseCode": "1000", "Response": "[[]]"}),
         (200, {"ResponseCode": "1000", "Transaction": [[row(1, "2026-01-01 10:00:00")]]}),
         (500, {"errorCode": "500", "errorMessage": "Failed to retrieve transactions."}),
         (200, {"ResponseCode": "1000", "Response": [row(1, "yesterday")]}),
         (200, {"ResponseCode": "1000", "Response": [row(1, "2026-01-01 10:00:00", "a lot")]}),
         (200, {"ResponseCode": "1000", "Response": [row(1, "2026-01-01 10:00:00", None)]}),
-        (200, {"ResponseCode": "1000", "Response": [row(1, "2026-01-01 10:00:00") | {"transactionId": None}]}),
+        (
+            200,
+            {"ResponseCode": "1000", "Response": [row(1, "2026-01-01 10:00:00") | {"transactionId": None}]},
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_statement_is_whole_or_none(daraja, answer):
     daraja.on(PULL, answer)
     with pytest.raises(OutcomeUnknown):

@@ -34,11 +34,14 @@ def test_a_token_is_shared_by_calls_and_by_workers(daraja):
 @pytest.mark.parametrize(
     "rejection",
     [
-        (404, refusal("404.001.03", "Invalid Access Token")), (400, refusal("400.003.01")),
-        (401, refusal("401.002.01")), (401, refusal("401.001")), (401, b""),
+        (404, refusal("404.001.03", "Invalid Access Token")),
+        (400, refusal("400.003.01")),
+        (401, refusal("401.002.01")),
+        (401, refusal("401.001")),
+        (401, b""),
         (400, refusal("401.003.01", "Error Occurred - Invalid Access Token - ")),
     ],
-)  # fmt: skip
+)
 def test_a_rejected_token_is_replaced_once(daraja, rejection):
     daraja.on(TOKEN, (200, {"access_token": "old", "expires_in": 3599}), (200, {"access_token": "new"}))
     daraja.on(PUSH, rejection, (200, PUSHED))
@@ -56,11 +59,24 @@ def test_rejected_fresh_token_raises_auth_failed(daraja):
 @pytest.mark.parametrize(
     "answer",
     [
-        (401, refusal("401.003.01", "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found")),
-        (401, {"fault": {"faultstring": "Invalid API call as no apiproduct match found",
-                         "detail": {"errorcode": "keymanagement.service.InvalidAPICallAsNoApiProductMatchFound"}}}),
+        (
+            401,
+            refusal(
+                "401.003.01",
+                "Error Occurred - Invalid Access Token - Invalid API call as no apiproduct match found",
+            ),
+        ),
+        (
+            401,
+            {
+                "fault": {
+                    "faultstring": "Invalid API call as no apiproduct match found",
+                    "detail": {"errorcode": "keymanagement.service.InvalidAPICallAsNoApiProductMatchFound"},
+                }
+            },
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_app_without_the_product_keeps_its_token(daraja, answer):
     daraja.on(PUSH, answer)
     with pytest.raises(AuthFailed, match="lacks the product") as raised:
@@ -79,14 +95,23 @@ def test_the_second_sending_may_be_unknown(daraja):
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        ((400, b""), AuthFailed), ((401, refusal("401.001")), AuthFailed), ((400, refusal("400.008.01")), AuthFailed),
-        ((429, b""), RateLimited), ((500, refusal("500.003.02")), RateLimited), ((500, b""), NotSent),
+        ((400, b""), AuthFailed),
+        ((401, refusal("401.001")), AuthFailed),
+        ((400, refusal("400.008.01")), AuthFailed),
+        ((429, b""), RateLimited),
+        ((500, refusal("500.003.02")), RateLimited),
+        ((500, b""), NotSent),
         ((403, b"<html>Request unsuccessful. Incapsula incident ID: 1</html>"), NotSent),
         ((500, {"fault": {"detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"}}}), RateLimited),
-        ((503, b"<html>"), NotSent), (DROP, NotSent), (HANG, NotSent), ((200, b"rubbish"), NotSent), ((200, {}), NotSent),
-        ((200, {"access_token": 5}), NotSent), ((302, {"access_token": "t"}), NotSent),
+        ((503, b"<html>"), NotSent),
+        (DROP, NotSent),
+        (HANG, NotSent),
+        ((200, b"rubbish"), NotSent),
+        ((200, {}), NotSent),
+        ((200, {"access_token": 5}), NotSent),
+        ((302, {"access_token": "t"}), NotSent),
     ],
-)  # fmt: skip
+)
 def test_without_a_token_nothing_was_sent(daraja, answer, error):
     daraja.on(TOKEN, answer)
     daraja.on(PUSH, (200, PUSHED))

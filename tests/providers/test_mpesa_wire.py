@@ -60,21 +60,50 @@ BOTH = PUSHED | ACCEPTED
 NO_ID = BOTH | {"CheckoutRequestID": 7, "ConversationID": "", "OriginatorConversationID": None}
 NO_CODE = {name: value for name, value in BOTH.items() if name != "ResponseCode"}
 SPIKE = {
-    "fault": {"faultstring": "Spike arrest violation. Allowed rate : 5pm",
-              "detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"}},
-}  # fmt: skip
+    "fault": {
+        "faultstring": "Spike arrest violation. Allowed rate : 5pm",
+        "detail": {"errorcode": "policies.ratelimit.SpikeArrestViolation"},
+    },
+}
 STILL_OPEN = (500, refusal("500.001.1001", "The transaction is being processed"))
 
 UNKNOWN = [
-    DROP, (500, b""), (500, refusal("500.003.1001")), (500, refusal("500.999.99")), (502, b"<html>Bad Gateway</html>"),
-    (503, refusal("")), (503, refusal("500.003.02", "System is busy")), (504, {}), (200, b"not JSON"), (200, b""),
-    (200, []), (200, {}), (200, {"ResponseCode": None}), (200, {"ResponseCode": "0"}),
-    (200, {"ResponseCode": {"a": 1}}), (200, NO_ID), (200, NO_CODE), (200, {"errorCode": "400.002.02"}), (301, {}),
-    (403, b"<html>blocked</html>"), (400, b""), (404, b"<html>"), STILL_OPEN,
-    (500, refusal("500.002.1001", "Service is currently under maintenance")), (500, {"fault": "oops"}),
-    (504, {"fault": {"faultstring": "Gateway Timeout", "detail": {"errorcode": "messaging.adaptors.http.flow.GatewayTimeout"}}}),
+    DROP,
+    (500, b""),
+    (500, refusal("500.003.1001")),
+    (500, refusal("500.999.99")),
+    (502, b"<html>Bad Gateway</html>"),
+    (503, refusal("")),
+    (503, refusal("500.003.02", "System is busy")),
+    (504, {}),
+    (200, b"not JSON"),
+    (200, b""),
+    (200, []),
+    (200, {}),
+    (200, {"ResponseCode": None}),
+    (200, {"ResponseCode": "0"}),
+    (200, {"ResponseCode": {"a": 1}}),
+    (200, NO_ID),
+    (200, NO_CODE),
+    (200, {"errorCode": "400.002.02"}),
+    (301, {}),
+    (403, b"<html>blocked</html>"),
+    (400, b""),
+    (404, b"<html>"),
+    STILL_OPEN,
+    (500, refusal("500.002.1001", "Service is currently under maintenance")),
+    (500, {"fault": "oops"}),
+    (
+        504,
+        {
+            "fault": {
+                "faultstring": "Gateway Timeout",
+                "detail": {"errorcode": "messaging.adaptors.http.flow.GatewayTimeout"},
+            }
+        },
+    ),
     (500, {"fault": {"faultstring": 5, "detail": [1]}}),
-]  # fmt: skip
+]
 
 
 @moves
@@ -149,8 +178,10 @@ def test_a_push(daraja):
     password = base64.b64decode(asked.json["Password"]).decode()
     assert password == f"174379pass-key{asked.json['Timestamp']}"
     assert (asked.json["Amount"], asked.json["PartyA"], asked.json["AccountReference"]) == (
-        100, "254708374149", "AB12CD34EF56",
-    )  # fmt: skip
+        100,
+        "254708374149",
+        "AB12CD34EF56",
+    )
     assert (token.method, token.query) == ("GET", {"grant_type": "client_credentials"})
     assert base64.b64decode(token.headers["authorization"].removeprefix("Basic ")) == b"key:s3cret"
 
@@ -181,21 +212,29 @@ def test_no_secret_is_in_an_error(daraja):
 
 def state_of(code: object, text: str = "Some message", **more: object) -> dict:
     return {
-        "ResponseCode": "0", "ResponseDescription": "accepted", "MerchantRequestID": "1", "CheckoutRequestID": "ws_CO_1",
-        "ResultCode": code, "ResultDesc": text, **more,
-    }  # fmt: skip
+        "ResponseCode": "0",
+        "ResponseDescription": "accepted",
+        "MerchantRequestID": "1",
+        "CheckoutRequestID": "ws_CO_1",
+        "ResultCode": code,
+        "ResultDesc": text,
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
     ("answer", "state"),
     [
-        ((200, state_of("0")), State.SUCCEEDED), ((200, state_of(0)), State.SUCCEEDED),
-        ((200, state_of("1032", "Request cancelled by user")), State.CANCELLED), ((200, state_of(1037)), State.FAILED),
-        ((200, state_of("2001")), State.FAILED), ((200, state_of("4999", "still under processing")), State.PENDING),
+        ((200, state_of("0")), State.SUCCEEDED),
+        ((200, state_of(0)), State.SUCCEEDED),
+        ((200, state_of("1032", "Request cancelled by user")), State.CANCELLED),
+        ((200, state_of(1037)), State.FAILED),
+        ((200, state_of("2001")), State.FAILED),
+        ((200, state_of("4999", "still under processing")), State.PENDING),
         ((200, state_of("777", "The transaction is still under processing")), State.PENDING),
         ((500, refusal("500.001.1001", "The transaction is being processed")), State.PENDING),
     ],
-)  # fmt: skip
+)
 def test_how_a_push_stands(daraja, answer, state):
     daraja.on(ASK, answer)
     result = scripted(daraja).inquire(replace(CHARGE_REFERENCE, receipt=None))
@@ -207,8 +246,11 @@ def test_how_a_push_stands(daraja, answer, state):
     )
     asked = daraja.asked(ASK)[0].json
     assert asked["CheckoutRequestID"] == "ws_CO_1" and set(asked) == {
-        "BusinessShortCode", "Password", "Timestamp", "CheckoutRequestID",
-    }  # fmt: skip
+        "BusinessShortCode",
+        "Password",
+        "Timestamp",
+        "CheckoutRequestID",
+    }
 
 
 def test_a_failed_push_says_why(daraja):
@@ -219,12 +261,17 @@ def test_a_failed_push_says_why(daraja):
 
 UNCLEAR = [
     *[answer for answer in UNKNOWN if answer is not STILL_OPEN],
-    (200, state_of("777", "Something new")), (200, state_of("26", "System busy")), (200, state_of(None)),
-    (200, state_of("0", ResponseCode="1")), (200, state_of("1032", CheckoutRequestID="ws_CO_another")),
-    (200, state_of("15")), (400, refusal("400.002.02", "Invalid CheckoutRequestID")),
-    (404, refusal("404.001.01")), (500, refusal("500.001.1001", "Merchant does not exist")),
+    (200, state_of("777", "Something new")),
+    (200, state_of("26", "System busy")),
+    (200, state_of(None)),
+    (200, state_of("0", ResponseCode="1")),
+    (200, state_of("1032", CheckoutRequestID="ws_CO_another")),
+    (200, state_of("15")),
+    (400, refusal("400.002.02", "Invalid CheckoutRequestID")),
+    (404, refusal("404.001.01")),
+    (500, refusal("500.001.1001", "Merchant does not exist")),
     (500, refusal("500.001.1001", "Unable to lock subscriber")),
-]  # fmt: skip
+]
 
 
 def test_unclear_answer_to_an_inquiry_is_unknown(daraja):
@@ -246,16 +293,40 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("ask", "originator", "party", "notice"),
     [
-        (lambda p: p.inquire_refund(RefundReference(REFERENCE, KES_100, CHARGE_REFERENCE, NOW, "AG_9", 0, URL)), "AG_9", "174379",
-         "refund"),
-        (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, "AG_9", URL)), REFERENCE,
-         "600984", "payout"),
-        (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, None, URL)), REFERENCE,
-         "600984", "payout"),
-        (lambda p: p.inquire_payout(PayoutReference(REFERENCE, KES_100, PayoutMethod.TILL, NOW, "AG_9", URL)), "AG_9",
-         "600992", "till"),
+        (
+            lambda p: p.inquire_refund(
+                RefundReference(REFERENCE, KES_100, CHARGE_REFERENCE, NOW, "AG_9", 0, URL)
+            ),
+            "AG_9",
+            "174379",
+            "refund",
+        ),
+        (
+            lambda p: p.inquire_payout(
+                PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, "AG_9", URL)
+            ),
+            REFERENCE,
+            "600984",
+            "payout",
+        ),
+        (
+            lambda p: p.inquire_payout(
+                PayoutReference(REFERENCE, KES_100, PayoutMethod.MPESA, NOW, None, URL)
+            ),
+            REFERENCE,
+            "600984",
+            "payout",
+        ),
+        (
+            lambda p: p.inquire_payout(
+                PayoutReference(REFERENCE, KES_100, PayoutMethod.TILL, NOW, "AG_9", URL)
+            ),
+            "AG_9",
+            "600992",
+            "till",
+        ),
     ],
-)  # fmt: skip
+)
 def test_asking_about_commands_starts_a_status_query(daraja, ask, originator, party, notice):
     daraja.on(STATUS, (200, ACCEPTED))
     result = ask(scripted(daraja))
@@ -263,11 +334,14 @@ def test_asking_about_commands_starts_a_status_query(daraja, ask, originator, pa
     assert result.provider_reference != "AG_1", "the question's own id is not the operation's"
     body = daraja.asked(STATUS)[0].json
     assert (body["CommandID"], body["OriginalConversationID"], body["PartyA"]) == (
-        "TransactionStatusQuery", originator, party,
-    )  # fmt: skip
+        "TransactionStatusQuery",
+        originator,
+        party,
+    )
     assert (body["ResultURL"], body["QueueTimeOutURL"]) == (
-        f"{URL}?notice={notice}-status", f"{URL}?notice={notice}-timeout",
-    )  # fmt: skip
+        f"{URL}?notice={notice}-status",
+        f"{URL}?notice={notice}-timeout",
+    )
     for answer in ((400, refusal("400.002.02")), (200, {"ResponseCode": "1"}), (500, b""), DROP):
         daraja.on(STATUS, answer)
         with pytest.raises(OutcomeUnknown):

@@ -41,9 +41,14 @@ VERIFY = f"/transaction/verify/{REFERENCE}"
 
 def charge_request(currency: str = "NGN", email: str | None = "ada@example.com") -> ChargeRequest:
     return ChargeRequest(
-        REFERENCE, "A1B2C3", Money(30050, currency), Customer(email=email), "http://127.0.0.1:1/hook/secret",
-        "http://127.0.0.1:1/back", metadata={"order": "secret of the merchant"},
-    )  # fmt: skip
+        REFERENCE,
+        "A1B2C3",
+        Money(30050, currency),
+        Customer(email=email),
+        "http://127.0.0.1:1/hook/secret",
+        "http://127.0.0.1:1/back",
+        metadata={"order": "secret of the merchant"},
+    )
 
 
 def charge_reference() -> ChargeReference:
@@ -61,10 +66,18 @@ def link(**instead: object) -> Answer:
 
 def verified(**instead: object) -> Answer:
     data = {
-        "id": 4099260516, "status": "success", "reference": REFERENCE, "amount": 40333, "requested_amount": 30050,
-        "fees": 10283, "currency": "NGN", "metadata": "", "gateway_response": "Successful",
-        "authorization": {"last4": "4081"}, "customer": {"email": "ada@example.com"},
-    }  # fmt: skip
+        "id": 4099260516,
+        "status": "success",
+        "reference": REFERENCE,
+        "amount": 40333,
+        "requested_amount": 30050,
+        "fees": 10283,
+        "currency": "NGN",
+        "metadata": "",
+        "gateway_response": "Successful",
+        "authorization": {"last4": "4081"},
+        "customer": {"email": "ada@example.com"},
+    }
     return ok(data | instead)
 
 
@@ -94,10 +107,22 @@ def test_what_goes_over_the_wire(amount: Money, wire: int) -> None:
 @pytest.mark.parametrize(
     ("value", "currency"),
     [
-        (50050, "XOF"), (1.5, "NGN"), ("1.5", "NGN"), ("1e3", "NGN"), (True, "NGN"), (0, "NGN"), (-1, "NGN"),
-        (None, "NGN"), (100, "ngn"), (100, "UGX"), (100, None), ("", "NGN"), ("١٠٠", "NGN"), (10**30, "NGN"),
+        (50050, "XOF"),
+        (1.5, "NGN"),
+        ("1.5", "NGN"),
+        ("1e3", "NGN"),
+        (True, "NGN"),
+        (0, "NGN"),
+        (-1, "NGN"),
+        (None, "NGN"),
+        (100, "ngn"),
+        (100, "UGX"),
+        (100, None),
+        ("", "NGN"),
+        ("١٠٠", "NGN"),
+        (10**30, "NGN"),
     ],
-)  # fmt: skip
+)
 def test_amounts_that_cannot_be_read(value: object, currency: object) -> None:
     assert from_subunits(value, currency) is None
 
@@ -124,27 +149,46 @@ def test_fees_the_customer_bore_are_not_the_order(
 @pytest.mark.parametrize(
     ("phone", "expected"),
     [
-        ("254712345678", "0712345678"), ("+254112345678", "0112345678"), ("0712345678", "0712345678"),
-        ("255712345678", None), ("25471234567", None), ("", None),
+        ("254712345678", "0712345678"),
+        ("+254112345678", "0112345678"),
+        ("0712345678", "0712345678"),
+        ("255712345678", None),
+        ("25471234567", None),
+        ("", None),
     ],
-)  # fmt: skip
+)
 def test_kenyan_numbers(phone: str, expected: str | None) -> None:
     assert mpesa_number(phone) == expected
 
 
 def test_tables_are_pinned() -> None:
     assert {name: state.value for name, state in CHARGES.items()} == {
-        "success": "succeeded", "failed": "failed", "reversed": "reversed", "abandoned": "pending",
-        "ongoing": "pending", "pending": "pending", "processing": "pending", "queued": "pending",
-    }  # fmt: skip
+        "success": "succeeded",
+        "failed": "failed",
+        "reversed": "reversed",
+        "abandoned": "pending",
+        "ongoing": "pending",
+        "pending": "pending",
+        "processing": "pending",
+        "queued": "pending",
+    }
     assert {name: state.value for name, state in REFUNDS.items()} == {
-        "pending": "pending", "processing": "pending", "processed": "succeeded", "failed": "failed",
+        "pending": "pending",
+        "processing": "pending",
+        "processed": "succeeded",
+        "failed": "failed",
         "needs-attention": "pending",
-    }  # fmt: skip
+    }
     assert {name: state.value for name, state in TRANSFERS.items()} == {
-        "success": "succeeded", "pending": "pending", "received": "pending", "queued": "pending",
-        "processing": "pending", "otp": "pending", "failed": "failed", "reversed": "reversed",
-    }  # fmt: skip
+        "success": "succeeded",
+        "pending": "pending",
+        "received": "pending",
+        "queued": "pending",
+        "processing": "pending",
+        "otp": "pending",
+        "failed": "failed",
+        "reversed": "reversed",
+    }
     assert {"refund.needs-attention", "refund.processed", "transfer.reversed", "charge.success"} < set(EVENTS)
 
 
@@ -172,10 +216,14 @@ def test_what_is_sent_to_initialize() -> None:
         sent = far.asked(INITIALIZE)[0]
     assert sent.headers["authorization"] == f"Bearer {KEY}"
     assert sent.json == {
-        "email": "ada@example.com", "amount": 30050, "currency": "NGN", "reference": REFERENCE,
-        "callback_url": "http://127.0.0.1:1/back", "metadata": {"cancel_action": "http://127.0.0.1:1/back"},
+        "email": "ada@example.com",
+        "amount": 30050,
+        "currency": "NGN",
+        "reference": REFERENCE,
+        "callback_url": "http://127.0.0.1:1/back",
+        "metadata": {"cancel_action": "http://127.0.0.1:1/back"},
         "channels": ["card", "mobile_money"],
-    }  # fmt: skip
+    }
     assert (result.state, result.payment_url) == (State.PENDING, "https://checkout.paystack.com/x")
 
 
@@ -204,27 +252,46 @@ def test_an_e_mail_is_needed_unless_there_is_one_to_fall_back_on() -> None:
 
 REFUSED = [
     # Every row of REFUSALS is met, by code where Paystack tells one, and by its sentence.
-    (refused("Duplicate Transaction Reference", "duplicate_reference"), DuplicateReference, "duplicate_reference"),
+    (
+        refused("Duplicate Transaction Reference", "duplicate_reference"),
+        DuplicateReference,
+        "duplicate_reference",
+    ),
     (refused("Duplicate Transaction Reference"), DuplicateReference, "duplicate_reference"),
-    (refused("Please provide a unique reference. Reference already exists on a transfer"), DuplicateReference,
-     "duplicate_reference"),
+    (
+        refused("Please provide a unique reference. Reference already exists on a transfer"),
+        DuplicateReference,
+        "duplicate_reference",
+    ),
     (refused("Duplicate charge request"), DuplicateReference, "duplicate_reference"),
     (refused("No", "insufficient_balance"), Declined, "insufficient_balance"),
     (refused("Your balance is not enough to fulfil this request"), Declined, "insufficient_balance"),
-    (refused("Insufficient balance to fulfill this refund. Please top up."), Declined, "insufficient_balance"),
-    (refused("Transaction has been fully reversed", "transaction_reversed", "api_error"), Declined, "fully_refunded"),
+    (
+        refused("Insufficient balance to fulfill this refund. Please top up."),
+        Declined,
+        "insufficient_balance",
+    ),
+    (
+        refused("Transaction has been fully reversed", "transaction_reversed", "api_error"),
+        Declined,
+        "fully_refunded",
+    ),
     (refused("Integration has been deactivated"), Declined, "merchant_disabled"),
     (refused("Please wait a few minutes and try again."), RateLimited, "rate_limited"),
     # Unknown messages: type and status decide.
     (refused("Invalid key", http=401), AuthFailed, "auth_failed"),
     (refused("Access Denied", "x", http=403), AuthFailed, "auth_failed"),
     (refused("Invalid Email Address Passed", "invalid_params"), RequestRejected, "invalid_params"),
-    (refused("Currency not supported by merchant", "unsupported_currency"), RequestRejected, "unsupported_currency"),
+    (
+        refused("Currency not supported by merchant", "unsupported_currency"),
+        RequestRejected,
+        "unsupported_currency",
+    ),
     (refused("An unknown sentence"), RequestRejected, "http_400"),
     (refused("An unknown sentence", "unheard_of", http=422), RequestRejected, "unheard_of"),
     (refused("Unable to process", "processor", "processor_error"), OutcomeUnknown, "processor_error"),
     (refused("Too many requests", http=429), RateLimited, "rate_limited"),
-]  # fmt: skip
+]
 LOST = [
     DROP,
     refused("Server error", http=500),

@@ -82,12 +82,17 @@ def test_what_is_sent_to_refund() -> None:
         far.on("/refund", ok(refund_data()))
         result = paystack(far.url).refund(refund_request())
         assert far.asked("/refund")[0].json == {
-            "transaction": "charge-1", "amount": 10000, "currency": "NGN", "customer_note": "Too blue",
+            "transaction": "charge-1",
+            "amount": 10000,
+            "currency": "NGN",
+            "customer_note": "Too blue",
             "merchant_note": "refund-1",
-        }  # fmt: skip
+        }
     assert (result.state, result.provider_reference, result.amount) == (
-        State.PENDING, "3018284", Money(10000, "NGN"),
-    )  # fmt: skip
+        State.PENDING,
+        "3018284",
+        Money(10000, "NGN"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,16 +171,47 @@ def test_a_list_without_the_refund_proves_nothing(listed: object) -> None:
 @pytest.mark.parametrize(
     ("request_", "expected"),
     [
-        (MPESA, {"type": "mobile_money", "bank_code": "MPESA", "account_number": "0712345678", "currency": "KES",
-                 "name": "0712345678"}),
-        (payout(PayoutMethod.TILL, "KES", till_number="247247"),
-         {"type": "mobile_money_business", "bank_code": "MPTILL", "account_number": "247247", "currency": "KES",
-          "name": "247247"}),
-        *((payout(PayoutMethod.BANK, currency, account_number="0001234567", bank_code="058", account_name="Ada"),
-           {"type": kind, "bank_code": "058", "account_number": "0001234567", "currency": currency, "name": "Ada"})
-          for currency, kind in (("NGN", "nuban"), ("KES", "kepss"), ("GHS", "ghipss"), ("ZAR", "basa"))),
+        (
+            MPESA,
+            {
+                "type": "mobile_money",
+                "bank_code": "MPESA",
+                "account_number": "0712345678",
+                "currency": "KES",
+                "name": "0712345678",
+            },
+        ),
+        (
+            payout(PayoutMethod.TILL, "KES", till_number="247247"),
+            {
+                "type": "mobile_money_business",
+                "bank_code": "MPTILL",
+                "account_number": "247247",
+                "currency": "KES",
+                "name": "247247",
+            },
+        ),
+        *(
+            (
+                payout(
+                    PayoutMethod.BANK,
+                    currency,
+                    account_number="0001234567",
+                    bank_code="058",
+                    account_name="Ada",
+                ),
+                {
+                    "type": kind,
+                    "bank_code": "058",
+                    "account_number": "0001234567",
+                    "currency": currency,
+                    "name": "Ada",
+                },
+            )
+            for currency, kind in (("NGN", "nuban"), ("KES", "kepss"), ("GHS", "ghipss"), ("ZAR", "basa"))
+        ),
     ],
-)  # fmt: skip
+)
 def test_recipients(request_: PayoutRequest, expected: dict) -> None:
     assert recipient_body(request_) == expected
     assert request_.amount.currency in Paystack.capabilities.payouts[request_.method]
@@ -213,9 +249,13 @@ def test_a_transfer_goes_to_a_recipient() -> None:
         far.on("/transfer", ok(transfer_data(status="otp")))
         result = paystack(far.url).pay_out(MPESA)
         assert far.asked("/transfer")[0].json == {
-            "source": "balance", "amount": 50000, "currency": "KES", "recipient": "RCP_1", "reference": REFERENCE,
+            "source": "balance",
+            "amount": 50000,
+            "currency": "KES",
+            "recipient": "RCP_1",
+            "reference": REFERENCE,
             "reason": "Payout",
-        }  # fmt: skip
+        }
     assert (result.state, result.provider_reference, result.code) == (State.PENDING, "TRF_1", "otp")
     assert result.message is not None
     assert "0712345678" not in json.dumps(dict(result.response))
@@ -305,9 +345,17 @@ def test_an_empty_key_signs_nothing() -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"nonsense", b"[]", b"{}", {"event": "charge.success"}, {"event": 1, "data": {}}, b"[" * 100_000,
-     {"event": "charge.success", "data": {"id": 1}}, {"event": "charge.success", "data": {"reference": ["x"]}}],
-)  # fmt: skip
+    [
+        b"nonsense",
+        b"[]",
+        b"{}",
+        {"event": "charge.success"},
+        {"event": 1, "data": {}},
+        b"[" * 100_000,
+        {"event": "charge.success", "data": {"id": 1}},
+        {"event": "charge.success", "data": {"reference": ["x"]}},
+    ],
+)
 def test_unreadable_webhooks(content: object) -> None:
     with pytest.raises(InvalidCallback):
         paystack().read_callback(signed(content))

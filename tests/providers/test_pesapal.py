@@ -75,19 +75,29 @@ def test_an_order(provider: PesapalProvider, pesapal_server: CannedServer) -> No
     assert sent(pesapal_server, 0) == {"consumer_key": "key-1", "consumer_secret": "secret-1"}
     assert pesapal_server.received[1].headers["authorization"] == "Bearer token-1"
     assert sent(pesapal_server) == {
-        "id": REFERENCE, "currency": "KES", "amount": 100.5, "description": "Two chairs",
-        "callback_url": REQUEST.return_url, "cancellation_url": REQUEST.return_url, "notification_id": "ipn-set",
+        "id": REFERENCE,
+        "currency": "KES",
+        "amount": 100.5,
+        "description": "Two chairs",
+        "callback_url": REQUEST.return_url,
+        "cancellation_url": REQUEST.return_url,
+        "notification_id": "ipn-set",
         "billing_address": {
-            "email_address": "ann@example.com", "phone_number": "254712345678", "first_name": "Ann",
+            "email_address": "ann@example.com",
+            "phone_number": "254712345678",
+            "first_name": "Ann",
             "last_name": "Wanjiru Kamau",
         },
-    }  # fmt: skip
+    }
 
 
 def test_amounts_are_exact_and_texts_are_cut(provider: PesapalProvider, pesapal_server: CannedServer) -> None:
     pesapal_server.will(TOKEN, *[Canned(body=ORDER)] * 3)
-    for amount, text in ((Money(1, "KES"), b"0.01"), (Money(123_456_789_012_345, "TZS"), b"1234567890123.45"),
-                         (Money(5000, "UGX"), b"5000")):  # fmt: skip
+    for amount, text in (
+        (Money(1, "KES"), b"0.01"),
+        (Money(123_456_789_012_345, "TZS"), b"1234567890123.45"),
+        (Money(5000, "UGX"), b"5000"),
+    ):
         provider.charge(
             replace(REQUEST, amount=amount, description="x" * 200, customer=Customer(email="a@b.co"))
         )
@@ -135,13 +145,21 @@ def test_customer_needs_an_address(provider: PesapalProvider) -> None:
         (Canned(body={**ORDER, "redirect_url": ""}), OutcomeUnknown, "unknown"),
         (Canned(body={**ORDER, "redirect_url": "javascript:alert(1)"}), OutcomeUnknown, "unknown"),
         (Canned(body={**ORDER, "merchant_reference": "another"}), OutcomeUnknown, "merchant_reference"),
-        (Canned(body=refusal("amount_exceeds_default_limit", "Too much.")), RequestRejected, "amount_exceeds_default_limit"),
-        (Canned(body=refusal("maximum_amount_limit_exceeded")), RequestRejected, "maximum_amount_limit_exceeded"),
+        (
+            Canned(body=refusal("amount_exceeds_default_limit", "Too much.")),
+            RequestRejected,
+            "amount_exceeds_default_limit",
+        ),
+        (
+            Canned(body=refusal("maximum_amount_limit_exceeded")),
+            RequestRejected,
+            "maximum_amount_limit_exceeded",
+        ),
         (Canned(body=refusal("InvalidIpnId")), RequestRejected, "InvalidIpnId"),
         (LOST, OutcomeUnknown, "unknown"),
         (CUT, OutcomeUnknown, "unknown"),
     ],
-)  # fmt: skip
+)
 def test_answers_to_an_order_mean(
     provider: PesapalProvider,
     pesapal_server: CannedServer,
@@ -179,8 +197,13 @@ def test_a_token_is_shared_and_renewed_once(pesapal_server: CannedServer) -> Non
     for provider in (first, second, second):
         assert provider.inquire(CHARGE_REFERENCE).state is State.SUCCEEDED
     assert [r.headers.get("authorization") for r in pesapal_server.received] == [
-        None, "Bearer token-1", "Bearer token-1", "Bearer token-1", None, "Bearer token-2",
-    ]  # fmt: skip
+        None,
+        "Bearer token-1",
+        "Bearer token-1",
+        "Bearer token-1",
+        None,
+        "Bearer token-2",
+    ]
     assert tokens.fetched == 2
 
 
@@ -195,19 +218,24 @@ def test_token_rejected_twice_raises_auth_failed(
 
 
 REJECTED = {
-    "error_type": "authentication_error", "code": "invalid_api_credentials_provided", "message": "Invalid Access Token",
-}  # fmt: skip
+    "error_type": "authentication_error",
+    "code": "invalid_api_credentials_provided",
+    "message": "Invalid Access Token",
+}
 
 
 @pytest.mark.parametrize(
     "rejection",
     [
-        Canned(401, ""), Canned(401, {"error": REJECTED, "status": "401"}), Canned(body={"error": REJECTED}),
-        Canned(500, {"error": REJECTED}), Canned(body={"error": REJECTED, "status": "500"}),
+        Canned(401, ""),
+        Canned(401, {"error": REJECTED, "status": "401"}),
+        Canned(body={"error": REJECTED}),
+        Canned(500, {"error": REJECTED}),
+        Canned(body={"error": REJECTED, "status": "500"}),
         Canned(body={"error": {**REJECTED, "code": None}, "status": "500"}),
         Canned(body={"error": {"code": "invalid_token"}, "status": "500"}),
     ],
-)  # fmt: skip
+)
 def test_a_rejected_token_is_known_however_it_is_said(
     provider: PesapalProvider, pesapal_server: CannedServer, rejection: Canned
 ) -> None:
@@ -265,10 +293,15 @@ def test_a_failed_login_leaves_nothing_unknown(
 @pytest.mark.parametrize(
     ("expiry", "life"),
     [
-        ("2026-01-01T00:04:00.5177702Z", 240), ("2026-01-01T00:04:00", 240), ("2026-01-01T03:02:00+03:00", 120),
-        ("2026-01-01T09:00:00Z", 300), ("2025-12-31T23:00:00Z", 300), ("soon", 300), (None, 300),
+        ("2026-01-01T00:04:00.5177702Z", 240),
+        ("2026-01-01T00:04:00", 240),
+        ("2026-01-01T03:02:00+03:00", 120),
+        ("2026-01-01T09:00:00Z", 300),
+        ("2025-12-31T23:00:00Z", 300),
+        ("soon", 300),
+        (None, 300),
     ],
-)  # fmt: skip
+)
 def test_token_lives(expiry: object, life: int) -> None:
     assert token_life_s(expiry, datetime(2026, 1, 1, tzinfo=UTC)) == life
 
@@ -282,8 +315,9 @@ def test_the_address_is_registered_once_for_all_orders(pesapal_server: CannedSer
     pesapal_server.will(TOKEN, IPN, Canned(body=ORDER), Canned(body=ORDER))
     provider.charge(REQUEST)
     assert sent(pesapal_server, 1) == {
-        "url": "http://127.0.0.1:5000/api/v1/webhooks/pesapal", "ipn_notification_type": "GET",
-    }  # fmt: skip
+        "url": "http://127.0.0.1:5000/api/v1/webhooks/pesapal",
+        "ipn_notification_type": "GET",
+    }
     provider.charge(
         replace(REQUEST, callback_url=REQUEST.callback_url.replace("secret-token", "other-token"))
     )
@@ -316,10 +350,16 @@ def test_without_an_address_nothing_is_ordered(pesapal_server: CannedServer, ans
 @pytest.mark.parametrize(
     ("callback", "address"),
     [
-        ("https://pay.example.com/api/v1/webhooks/pesapal/tok?x=1", "https://pay.example.com/api/v1/webhooks/pesapal"),
-        ("https://pay.example.com/pesapal-gw/webhooks/pesapal/tok", "https://pay.example.com/pesapal-gw/webhooks/pesapal"),
+        (
+            "https://pay.example.com/api/v1/webhooks/pesapal/tok?x=1",
+            "https://pay.example.com/api/v1/webhooks/pesapal",
+        ),
+        (
+            "https://pay.example.com/pesapal-gw/webhooks/pesapal/tok",
+            "https://pay.example.com/pesapal-gw/webhooks/pesapal",
+        ),
         ("https://pay.example.com/webhooks/pesapal", "https://pay.example.com/webhooks/pesapal"),
     ],
-)  # fmt: skip
+)
 def test_notification_addresses(callback: str, address: str) -> None:
     assert notification_url(callback) == address

@@ -62,17 +62,23 @@ def sent(server: CannedServer, at: int = -1) -> dict[str, Any]:
 
 def test_the_status_table_is_pesapals() -> None:
     assert {code: state.value for code, state in statuses.STATES.items()} == {
-        "0": "pending", "1": "succeeded", "2": "failed", "3": "given_back",
-    }  # fmt: skip
+        "0": "pending",
+        "1": "succeeded",
+        "2": "failed",
+        "3": "given_back",
+    }
 
 
 @pytest.mark.parametrize(
     ("code", "state", "receipt"),
     [
-        (0, State.PENDING, None), (1, State.SUCCEEDED, "6513008693186320103009"), (2, State.FAILED, None),
-        (3, State.REFUNDED, "6513008693186320103009"), ("1", State.SUCCEEDED, "6513008693186320103009"),
+        (0, State.PENDING, None),
+        (1, State.SUCCEEDED, "6513008693186320103009"),
+        (2, State.FAILED, None),
+        (3, State.REFUNDED, "6513008693186320103009"),
+        ("1", State.SUCCEEDED, "6513008693186320103009"),
     ],
-)  # fmt: skip
+)
 def test_statuses(
     provider: PesapalProvider, pesapal_server: CannedServer, code: object, state: State, receipt: str | None
 ) -> None:
@@ -105,13 +111,20 @@ def test_not_paid_yet_is_pending(provider: PesapalProvider, pesapal_server: Cann
 @pytest.mark.parametrize(
     "answer",
     [
-        Canned(body={**STATUS, "status_code": 9}), Canned(body={**STATUS, "status_code": None}),
-        Canned(body={**STATUS, "status_code": True}), Canned(body={**STATUS, "merchant_reference": "other"}),
-        Canned(body={**STATUS, "amount": None}), Canned(body={**STATUS, "currency": "???"}),
-        Canned(body={**STATUS, "amount": 100.505}), Canned(body=refusal("invalid_tracking_id")),
-        Canned(500, STATUS), Canned(200, "nonsense"), LOST, CUT,
+        Canned(body={**STATUS, "status_code": 9}),
+        Canned(body={**STATUS, "status_code": None}),
+        Canned(body={**STATUS, "status_code": True}),
+        Canned(body={**STATUS, "merchant_reference": "other"}),
+        Canned(body={**STATUS, "amount": None}),
+        Canned(body={**STATUS, "currency": "???"}),
+        Canned(body={**STATUS, "amount": 100.505}),
+        Canned(body=refusal("invalid_tracking_id")),
+        Canned(500, STATUS),
+        Canned(200, "nonsense"),
+        LOST,
+        CUT,
     ],
-)  # fmt: skip
+)
 def test_whatever_is_not_clear_is_unknown(
     provider: PesapalProvider, pesapal_server: CannedServer, answer: Canned
 ) -> None:
@@ -145,8 +158,11 @@ def test_a_refund_is_asked_for_by_receipt(provider: PesapalProvider, pesapal_ser
     result = provider.refund(request)
     assert (result.state, result.provider_reference) == (State.PENDING, PAID.receipt)
     assert sent(pesapal_server) == {
-        "confirmation_code": PAID.receipt, "amount": 50, "username": "gateway", "remarks": "Broken",
-    }  # fmt: skip
+        "confirmation_code": PAID.receipt,
+        "amount": 50,
+        "username": "gateway",
+        "remarks": "Broken",
+    }
     pesapal_server.will(Canned(body={"status": "500", "message": "Partial refunds are for cards."}))
     with pytest.raises(Declined, match="Partial"):
         provider.refund(request)
@@ -192,8 +208,10 @@ def test_refunds_are_shown_only_once_made(
 # --- notifications
 
 FIELDS = {
-    "OrderTrackingId": TRACKING, "OrderMerchantReference": REFERENCE, "OrderNotificationType": "IPNCHANGE",
-}  # fmt: skip
+    "OrderTrackingId": TRACKING,
+    "OrderMerchantReference": REFERENCE,
+    "OrderNotificationType": "IPNCHANGE",
+}
 
 
 @pytest.mark.parametrize(
@@ -211,9 +229,13 @@ def test_notifications(provider: PesapalProvider, callback: Callback) -> None:
     answer = provider.acknowledge(event)
     assert (answer.status, answer.body) == (
         200,
-        {"orderNotificationType": "IPNCHANGE", "orderTrackingId": TRACKING, "orderMerchantReference": REFERENCE,
-         "status": 200},
-    )  # fmt: skip
+        {
+            "orderNotificationType": "IPNCHANGE",
+            "orderTrackingId": TRACKING,
+            "orderMerchantReference": REFERENCE,
+            "status": 200,
+        },
+    )
 
 
 def test_odd_notifications(provider: PesapalProvider) -> None:
@@ -222,10 +244,19 @@ def test_odd_notifications(provider: PesapalProvider) -> None:
     bare = provider.read_callback(Callback("GET", {}, {"OrderTrackingId": TRACKING}, b""))
     assert (bare.kind, bare.reference, bare.event_type) == (Kind.PAYMENT, None, "IPNCHANGE")
     for query, body in (
-        ({}, b""), ({}, b"{"), ({}, b"[]"), ({}, b"null"), ({}, b"{}"), ({}, b"\xff"), ({}, b"[" * 100_000),
-        ({"OrderTrackingId": ""}, b""), ({"OrderTrackingId": "x" * 65}, b""), ({"OrderTrackingId": "a b"}, b""),
-        ({}, b'{"OrderTrackingId":7}'), ({"OrderTrackingId": "a\n"}, b""),
-    ):  # fmt: skip
+        ({}, b""),
+        ({}, b"{"),
+        ({}, b"[]"),
+        ({}, b"null"),
+        ({}, b"{}"),
+        ({}, b"\xff"),
+        ({}, b"[" * 100_000),
+        ({"OrderTrackingId": ""}, b""),
+        ({"OrderTrackingId": "x" * 65}, b""),
+        ({"OrderTrackingId": "a b"}, b""),
+        ({}, b'{"OrderTrackingId":7}'),
+        ({"OrderTrackingId": "a\n"}, b""),
+    ):
         with pytest.raises(InvalidCallback):
             provider.read_callback(Callback("POST", {}, query, body))
 

@@ -67,16 +67,25 @@ def provider(sandbox: RunningSandbox, tokens: MemoryTokens) -> PesapalProvider:
 
 def asked(receiver: CallbackReceiver, amount: Money) -> ChargeRequest:
     return ChargeRequest(
-        str(uuid.uuid4()), "AB12CD34EF56", amount, Customer(phone="+254712345678", name="Ann Kamau"),
-        f"{receiver.url}/pesapal/{uuid.uuid4().hex}", f"{receiver.url}/done", "Two chairs",
-    )  # fmt: skip
+        str(uuid.uuid4()),
+        "AB12CD34EF56",
+        amount,
+        Customer(phone="+254712345678", name="Ann Kamau"),
+        f"{receiver.url}/pesapal/{uuid.uuid4().hex}",
+        f"{receiver.url}/done",
+        "Two chairs",
+    )
 
 
 def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
     return ChargeReference(
-        request.reference, request.short_reference, request.amount, clock.now(),
-        reported.provider_reference if reported else None, reported.receipt if reported else None,
-    )  # fmt: skip
+        request.reference,
+        request.short_reference,
+        request.amount,
+        clock.now(),
+        reported.provider_reference if reported else None,
+        reported.receipt if reported else None,
+    )
 
 
 def becomes(provider: PesapalProvider, charge: ChargeReference, state: State) -> Result:
@@ -234,8 +243,9 @@ def test_a_refund_shows_when_it_is_approved(
     )
     assert provider.inquire(charge).state is State.REFUNDED
     assert [entry[:2] for entry in book_entries(sandbox, request.reference)] == [
-        ("charge", "1000.00"), ("refund", "1000.00"),
-    ]  # fmt: skip
+        ("charge", "1000.00"),
+        ("refund", "1000.00"),
+    ]
 
 
 def test_a_lost_refund_is_unknown_until_it_shows(

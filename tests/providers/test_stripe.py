@@ -68,10 +68,17 @@ def form(server: CannedServer, at: int = -1) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("minor", "currency", "wire"),
     [
-        (1000, "USD", 1000), (1000, "KES", 1000), (500, "JPY", 500), (500, "XOF", 500), (500, "RWF", 500),
-        (5, "UGX", 500), (1230, "KWD", 1230), (5000, "BHD", 5000), (99_999_999, "EUR", 99_999_999),
+        (1000, "USD", 1000),
+        (1000, "KES", 1000),
+        (500, "JPY", 500),
+        (500, "XOF", 500),
+        (500, "RWF", 500),
+        (5, "UGX", 500),
+        (1230, "KWD", 1230),
+        (5000, "BHD", 5000),
+        (99_999_999, "EUR", 99_999_999),
     ],
-)  # fmt: skip
+)
 def test_amounts_on_the_wire(minor: int, currency: str, wire: int) -> None:
     assert amounts.to_wire(Money(minor, currency)) == wire
     assert amounts.from_wire(wire, currency.lower()) == Money(minor, currency)
@@ -136,15 +143,22 @@ def test_a_hosted_charge_is_a_checkout_session(provider: StripeProvider, stripe_
     assert sent.headers["authorization"] == "Bearer sk_test_sandbox"
     assert "telemetry_id" not in sent.headers["x-stripe-client-user-agent"]
     assert form(stripe_server) == {
-        "mode": "payment", "line_items[0][quantity]": "1", "line_items[0][price_data][currency]": "usd",
+        "mode": "payment",
+        "line_items[0][quantity]": "1",
+        "line_items[0][price_data][currency]": "usd",
         "line_items[0][price_data][unit_amount]": "1000",
         "line_items[0][price_data][product_data][name]": "Two chairs",
-        "success_url": REQUEST.return_url, "cancel_url": REQUEST.return_url, "client_reference_id": REFERENCE,
-        "metadata[reference]": REFERENCE, "metadata[label]": "AB12CD34EF56", "metadata[flow]": "hosted",
+        "success_url": REQUEST.return_url,
+        "cancel_url": REQUEST.return_url,
+        "client_reference_id": REFERENCE,
+        "metadata[reference]": REFERENCE,
+        "metadata[label]": "AB12CD34EF56",
+        "metadata[flow]": "hosted",
         "payment_intent_data[metadata][reference]": REFERENCE,
-        "payment_intent_data[metadata][label]": "AB12CD34EF56", "payment_intent_data[metadata][flow]": "hosted",
+        "payment_intent_data[metadata][label]": "AB12CD34EF56",
+        "payment_intent_data[metadata][flow]": "hosted",
         "customer_email": "ann@example.com",
-    }  # fmt: skip
+    }
 
 
 def test_an_intent_charge_gives_the_client_secret(stripe_server: CannedServer) -> None:
@@ -186,17 +200,24 @@ def test_a_refund_carries_its_own_key(provider: StripeProvider, stripe_server: C
     )
     assert stripe_server.received[0].headers["idempotency-key"] == "refund-1"
     assert form(stripe_server) == {
-        "payment_intent": "pi_1", "amount": "400", "reason": "duplicate",
-        "metadata[reference]": "refund-1", "metadata[reason]": "duplicate",
-    }  # fmt: skip
+        "payment_intent": "pi_1",
+        "amount": "400",
+        "reason": "duplicate",
+        "metadata[reference]": "refund-1",
+        "metadata[reason]": "duplicate",
+    }
 
 
 # --- what comes back
 
 
 ERROR_ANSWERS: list[tuple[int, Any, type[ProviderError], str]] = [
-    (402, {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"}, Declined,
-     "insufficient_funds"),
+    (
+        402,
+        {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"},
+        Declined,
+        "insufficient_funds",
+    ),
     (402, {"type": "card_error", "code": "expired_card"}, Declined, "expired_card"),
     (400, {"type": "invalid_request_error", "code": "amount_too_small"}, RequestRejected, "amount_too_small"),
     (404, {"type": "invalid_request_error", "code": "resource_missing"}, RequestRejected, "resource_missing"),
@@ -204,10 +225,15 @@ ERROR_ANSWERS: list[tuple[int, Any, type[ProviderError], str]] = [
     (401, {"type": "invalid_request_error"}, AuthFailed, "invalid_request_error"),
     (403, {"type": "invalid_request_error"}, AuthFailed, "invalid_request_error"),
     (429, {"type": "invalid_request_error", "code": "rate_limit"}, RateLimited, "rate_limit"),
-    (409, {"type": "invalid_request_error", "code": "idempotency_key_in_use"}, OutcomeUnknown, "idempotency_key_in_use"),
+    (
+        409,
+        {"type": "invalid_request_error", "code": "idempotency_key_in_use"},
+        OutcomeUnknown,
+        "idempotency_key_in_use",
+    ),
     (500, {"type": "api_error"}, OutcomeUnknown, "api_error"),
     (503, {"type": "api_error"}, OutcomeUnknown, "api_error"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("status", "error", "expected", "code"), ERROR_ANSWERS)
@@ -231,13 +257,23 @@ def test_errors_mean(
 @pytest.mark.parametrize(
     "answer",
     [
-        LOST, CUT, Canned(200, "not json"), Canned(200, "[]"), Canned(200, "null"), Canned(200, "{}"),
-        Canned(200, {**SESSION, "status": "dreaming"}), Canned(200, {**SESSION, "url": None}),
-        Canned(200, {**SESSION, "amount_total": None}), Canned(502, "<html>bad gateway</html>"),
-        Canned(404, "<html>not here</html>"), Canned(400, {"error": "odd"}), Canned(400, {"error": []}),
-        Canned(307, "", {"Location": "/elsewhere"}), Canned(302, "", {"Location": "http://127.0.0.1:1/"}),
+        LOST,
+        CUT,
+        Canned(200, "not json"),
+        Canned(200, "[]"),
+        Canned(200, "null"),
+        Canned(200, "{}"),
+        Canned(200, {**SESSION, "status": "dreaming"}),
+        Canned(200, {**SESSION, "url": None}),
+        Canned(200, {**SESSION, "amount_total": None}),
+        Canned(502, "<html>bad gateway</html>"),
+        Canned(404, "<html>not here</html>"),
+        Canned(400, {"error": "odd"}),
+        Canned(400, {"error": []}),
+        Canned(307, "", {"Location": "/elsewhere"}),
+        Canned(302, "", {"Location": "http://127.0.0.1:1/"}),
     ],
-)  # fmt: skip
+)
 def test_whatever_is_not_clear_is_unknown(
     provider: StripeProvider, stripe_server: CannedServer, answer: Canned
 ) -> None:
@@ -287,10 +323,12 @@ def test_the_log_holds_no_secret(
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("processing", State.PENDING), ("succeeded", State.SUCCEEDED), ("requires_payment_method", State.FAILED),
+        ("processing", State.PENDING),
+        ("succeeded", State.SUCCEEDED),
+        ("requires_payment_method", State.FAILED),
         ("canceled", State.CANCELLED),
     ],
-)  # fmt: skip
+)
 def test_a_delayed_payment_is_what_its_intent_says(
     provider: StripeProvider, stripe_server: CannedServer, word: str, state: State
 ) -> None:

@@ -67,16 +67,26 @@ def direct(sandbox: RunningSandbox) -> StripeProvider:
 
 def asked(amount: Money, *, card: str | None = None) -> ChargeRequest:
     return ChargeRequest(
-        str(uuid.uuid4()), "AB12CD34EF56", amount, Customer(email="ann@example.com"), "http://127.0.0.1/c",
-        "http://127.0.0.1:9/done", "Two chairs", {"payment_method": card} if card else {},
-    )  # fmt: skip
+        str(uuid.uuid4()),
+        "AB12CD34EF56",
+        amount,
+        Customer(email="ann@example.com"),
+        "http://127.0.0.1/c",
+        "http://127.0.0.1:9/done",
+        "Two chairs",
+        {"payment_method": card} if card else {},
+    )
 
 
 def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
     return ChargeReference(
-        request.reference, request.short_reference, request.amount, clock.now(),
-        reported.provider_reference if reported else None, reported.receipt if reported else None,
-    )  # fmt: skip
+        request.reference,
+        request.short_reference,
+        request.amount,
+        clock.now(),
+        reported.provider_reference if reported else None,
+        reported.receipt if reported else None,
+    )
 
 
 def book_entries(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str, str]]:
@@ -163,10 +173,13 @@ def test_webhooks_are_only_believed_with_the_right_secret(
 @pytest.mark.parametrize(
     ("amount", "book"),
     [
-        (Money(500, "JPY"), "500"), (Money(5000, "UGX"), "5000"), (Money(12_340, "KWD"), "12.34"),
-        (Money(50, "EUR"), "0.50"), (Money(1000, "XOF"), "1000"),
+        (Money(500, "JPY"), "500"),
+        (Money(5000, "UGX"), "5000"),
+        (Money(12_340, "KWD"), "12.34"),
+        (Money(50, "EUR"), "0.50"),
+        (Money(1000, "XOF"), "1000"),
     ],
-)  # fmt: skip
+)
 def test_amounts_arrive_as_they_were_meant(
     direct: StripeProvider, sandbox: RunningSandbox, amount: Money, book: str
 ) -> None:

@@ -42,9 +42,11 @@ def provider() -> StripeProvider:
 
 def test_session_words() -> None:
     assert {pair: state.value for pair, state in statuses.SESSIONS.items()} == {
-        ("open", "unpaid"): "pending", ("complete", "paid"): "succeeded", ("complete", "unpaid"): "pending",
+        ("open", "unpaid"): "pending",
+        ("complete", "paid"): "succeeded",
+        ("complete", "unpaid"): "pending",
         ("expired", "unpaid"): "cancelled",
-    }  # fmt: skip
+    }
     expired = statuses.session_result({**SESSION, "status": "expired"})
     assert (expired.code, expired.payment_url) == ("expired", None)
 
@@ -52,20 +54,27 @@ def test_session_words() -> None:
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("requires_payment_method", State.PENDING), ("requires_confirmation", State.PENDING),
-        ("requires_action", State.PENDING), ("requires_capture", State.PENDING), ("processing", State.PENDING),
-        ("succeeded", State.SUCCEEDED), ("canceled", State.CANCELLED),
+        ("requires_payment_method", State.PENDING),
+        ("requires_confirmation", State.PENDING),
+        ("requires_action", State.PENDING),
+        ("requires_capture", State.PENDING),
+        ("processing", State.PENDING),
+        ("succeeded", State.SUCCEEDED),
+        ("canceled", State.CANCELLED),
     ],
-)  # fmt: skip
+)
 def test_intent_words(word: str, state: State) -> None:
     assert statuses.intent_result({**INTENT, "status": word, "amount_received": 1000}).state is state
 
 
 def test_refund_words() -> None:
     assert {word: state.value for word, state in statuses.REFUNDS.items()} == {
-        "pending": "pending", "requires_action": "pending", "succeeded": "succeeded", "failed": "failed",
+        "pending": "pending",
+        "requires_action": "pending",
+        "succeeded": "succeeded",
+        "failed": "failed",
         "canceled": "cancelled",
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize(
@@ -108,9 +117,19 @@ def test_forged_webhooks_are_refused(provider: StripeProvider) -> None:
     good = signed(body).headers["stripe-signature"]
     moment, _, mac = good.partition(",v1=")
     for header in (
-        "", "v1=" + mac, moment, f"{moment},v0={mac}", f"{moment},v1={mac[:-1]}x", f"{moment},v1=é", f"t=x,v1={mac}",
-        f"{moment},t=1,v1={mac}", f"t=-1,v1={mac}", f"t={'9' * 30},v1={mac}", f"t=²,v1={mac}", f"{moment},v1=",
-    ):  # fmt: skip
+        "",
+        "v1=" + mac,
+        moment,
+        f"{moment},v0={mac}",
+        f"{moment},v1={mac[:-1]}x",
+        f"{moment},v1=é",
+        f"t=x,v1={mac}",
+        f"{moment},t=1,v1={mac}",
+        f"t=-1,v1={mac}",
+        f"t={'9' * 30},v1={mac}",
+        f"t=²,v1={mac}",
+        f"{moment},v1=",
+    ):
         with pytest.raises(ForgedCallback):
             provider.read_callback(Callback("POST", {"stripe-signature": header}, {}, body))
     with pytest.raises(ForgedCallback):
@@ -122,9 +141,18 @@ def test_forged_webhooks_are_refused(provider: StripeProvider) -> None:
 
 
 def test_unreadable_webhooks_are_refused(provider: StripeProvider) -> None:
-    for body in (b"", b"{", b"[]", b"null", b"{}", b"\xff\xfe", b'{"id":1,"type":"x","data":{"object":{}}}',
-                 b'{"id":"evt_1","type":"x","data":[]}', b'{"id":"evt_1","type":"x","data":{"object":[]}}',
-                 b"[" * 100_000):  # fmt: skip
+    for body in (
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"{}",
+        b"\xff\xfe",
+        b'{"id":1,"type":"x","data":{"object":{}}}',
+        b'{"id":"evt_1","type":"x","data":[]}',
+        b'{"id":"evt_1","type":"x","data":{"object":[]}}',
+        b"[" * 100_000,
+    ):
         with pytest.raises(InvalidCallback):
             provider.read_callback(signed(body))
 
@@ -136,24 +164,53 @@ CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata"
 @pytest.mark.parametrize(
     ("kind", "thing", "about", "reference", "provider_reference", "claim"),
     [
-        ("checkout.session.completed", {**SESSION, "status": "complete", "payment_status": "paid"}, Kind.PAYMENT,
-         REFERENCE, "cs_test_1", State.SUCCEEDED),
-        ("checkout.session.expired", {**SESSION, "status": "expired"}, Kind.PAYMENT, REFERENCE, "cs_test_1",
-         State.CANCELLED),
-        ("checkout.session.completed", {**SESSION, "metadata": None}, Kind.PAYMENT, REFERENCE, "cs_test_1",
-         State.PENDING),
+        (
+            "checkout.session.completed",
+            {**SESSION, "status": "complete", "payment_status": "paid"},
+            Kind.PAYMENT,
+            REFERENCE,
+            "cs_test_1",
+            State.SUCCEEDED,
+        ),
+        (
+            "checkout.session.expired",
+            {**SESSION, "status": "expired"},
+            Kind.PAYMENT,
+            REFERENCE,
+            "cs_test_1",
+            State.CANCELLED,
+        ),
+        (
+            "checkout.session.completed",
+            {**SESSION, "metadata": None},
+            Kind.PAYMENT,
+            REFERENCE,
+            "cs_test_1",
+            State.PENDING,
+        ),
         ("payment_intent.succeeded", HOSTED_INTENT, Kind.PAYMENT, REFERENCE, None, State.SUCCEEDED),
         ("payment_intent.payment_failed", INTENT, Kind.PAYMENT, REFERENCE, "pi_1", State.PENDING),
         ("refund.updated", REFUND, Kind.REFUND, "refund-1", "re_1", State.SUCCEEDED),
         ("charge.refunded", CHARGE, Kind.REFUND, REFERENCE, "pi_1", None),
         (
-            "charge.dispute.created", {"id": "dp_1", "object": "dispute", "payment_intent": "pi_1"}, Kind.DISPUTE,
-            None, "pi_1", None,
+            "charge.dispute.created",
+            {"id": "dp_1", "object": "dispute", "payment_intent": "pi_1"},
+            Kind.DISPUTE,
+            None,
+            "pi_1",
+            None,
         ),
-        ("payment_intent.succeeded", {**INTENT, "status": "astonished"}, Kind.PAYMENT, REFERENCE, "pi_1", None),
+        (
+            "payment_intent.succeeded",
+            {**INTENT, "status": "astonished"},
+            Kind.PAYMENT,
+            REFERENCE,
+            "pi_1",
+            None,
+        ),
         ("payout.paid", {"id": 7}, Kind.OTHER, None, None, None),
     ],
-)  # fmt: skip
+)
 def test_webhooks_report_outcomes(
     provider: StripeProvider,
     kind: str,

@@ -72,10 +72,14 @@ def charge(case: ContractCase, url: str) -> None:
     money = Money.parse("100", case.currency)
     provider.charge(
         ChargeRequest(
-            "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01", "A1B2C3", money, case.customer,
-            "http://127.0.0.1:1/hook", "http://127.0.0.1:1/back",
+            "0192f0c1-7a3b-7c11-8a52-3f2b6d1e9a01",
+            "A1B2C3",
+            money,
+            case.customer,
+            "http://127.0.0.1:1/hook",
+            "http://127.0.0.1:1/back",
         )
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("case", REMOTE, ids=lambda case: case.id)

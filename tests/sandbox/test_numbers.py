@@ -19,26 +19,52 @@ from app.sandbox.core import SandboxSettings
 from tests.support.hostile_numbers import LIMIT_S, NUMBERS, seconds
 
 BODIES = (
-    "#", "[#]", '{"amount":#}', '{"id":#}', '{"rules":[{"fault":"delay","seconds":#}]}', '{"advance_s":#}',
-    '{"Amount":#,"ShortCode":#,"BusinessShortCode":#,"OffSetValue":#,"Msisdn":#}', '{"ShortCode":"174379","Amount":#}',
-    '{"tx_ref":"t#","amount":#,"currency":"ETB","meta":{"n":#}}', '{"transfers":[{"amount":#,"reference":#}]}',
-    '{"account_number":#,"amount":#,"bank_code":#,"reference":#}', '{"bulk_data":[{"amount":#,"bank_code":#}]}',
+    "#",
+    "[#]",
+    '{"amount":#}',
+    '{"id":#}',
+    '{"rules":[{"fault":"delay","seconds":#}]}',
+    '{"advance_s":#}',
+    '{"Amount":#,"ShortCode":#,"BusinessShortCode":#,"OffSetValue":#,"Msisdn":#}',
+    '{"ShortCode":"174379","Amount":#}',
+    '{"tx_ref":"t#","amount":#,"currency":"ETB","meta":{"n":#}}',
+    '{"transfers":[{"amount":#,"reference":#}]}',
+    '{"account_number":#,"amount":#,"bank_code":#,"reference":#}',
+    '{"bulk_data":[{"amount":#,"bank_code":#}]}',
     '{"account_number":"1","amount":"5","bank_code":#,"account_name":"A"}',
-    '{"account_number":"1","amount":"5","bank_code":"#","account_name":"A","reference":"r"}', '{"transaction":#,"amount":#}',
-    '{"email":"a@example.com","amount":#}', '{"email":"a@example.com","amount":"100","metadata":{"n":#}}',
-    '{"email":"a@example.com","amount":"100","metadata":"{\\"n\\":#}"}', '{"transfer_code":#,"otp":#}',
+    '{"account_number":"1","amount":"5","bank_code":"#","account_name":"A","reference":"r"}',
+    '{"transaction":#,"amount":#}',
+    '{"email":"a@example.com","amount":#}',
+    '{"email":"a@example.com","amount":"100","metadata":{"n":#}}',
+    '{"email":"a@example.com","amount":"100","metadata":"{\\"n\\":#}"}',
+    '{"transfer_code":#,"otp":#}',
     '{"type":"nuban","name":"A","account_number":#,"bank_code":#,"currency":"NGN"}',
     '{"confirmation_code":#,"amount":#,"username":"u","remarks":"r"}',
     '{"id":"x","amount":#,"currency":"KES","description":"d","billing_address":{"phone_number":#}}',
-)  # fmt: skip
+)
 """Sent to every route. `#`: the number."""
 
 JSON_NUMBERS = (
-    "two million digits", "tiny", "400 digits", "exponent of 19 digits", "5,000 digits", "5,000 decimals", "20 digits",
-    "100 digits", "NaN", "Infinity",
-)  # fmt: skip
-JSON_ROUTES = ("/sandbox/control", "/mpesa/", "/chapa/v1/", "/paystack/transaction", "/paystack/transfer", "/paystack/refund",
-               "/pesapal/api/")  # fmt: skip
+    "two million digits",
+    "tiny",
+    "400 digits",
+    "exponent of 19 digits",
+    "5,000 digits",
+    "5,000 decimals",
+    "20 digits",
+    "100 digits",
+    "NaN",
+    "Infinity",
+)
+JSON_ROUTES = (
+    "/sandbox/control",
+    "/mpesa/",
+    "/chapa/v1/",
+    "/paystack/transaction",
+    "/paystack/transfer",
+    "/paystack/refund",
+    "/pesapal/api/",
+)
 
 DIGITS = (
     "9" * 19,
@@ -51,8 +77,18 @@ DIGITS = (
     "-Infinity",
     "²",
 )
-FIELDS = ("amount", "line_items[0][quantity]", "line_items[0][price_data][unit_amount]", "limit", "page", "perPage", "within",
-          "pin", "card_number", "bank_code")  # fmt: skip
+FIELDS = (
+    "amount",
+    "line_items[0][quantity]",
+    "line_items[0][price_data][unit_amount]",
+    "limit",
+    "page",
+    "perPage",
+    "within",
+    "pin",
+    "card_number",
+    "bank_code",
+)
 
 
 @dataclass(frozen=True)
@@ -92,9 +128,12 @@ def routes(simulators: Flask, client: FlaskClient) -> list[Route]:
     }
     pesapal = client.post("/pesapal/api/Auth/RequestToken", json=login)
     keys = {
-        "mpesa": mpesa.get_json()["access_token"], "pesapal": pesapal.get_json()["token"], "stripe": "sk_test_sandbox",
-        "chapa": "CHASECK_TEST-sandbox", "paystack": "sk_test_sandbox_paystack",
-    }  # fmt: skip
+        "mpesa": mpesa.get_json()["access_token"],
+        "pesapal": pesapal.get_json()["token"],
+        "stripe": "sk_test_sandbox",
+        "chapa": "CHASECK_TEST-sandbox",
+        "paystack": "sk_test_sandbox_paystack",
+    }
     found = []
     for rule in simulators.url_map.iter_rules():
         key = keys.get(rule.rule.split("/")[1])

@@ -18,8 +18,10 @@ VERIFY = f"/transaction/verify/{REFERENCE}"
 
 def chapa(url: str = "http://127.0.0.1:9", **values: str) -> Chapa:
     settings = {
-        "secret_key": "CHASECK_TEST-sandbox", "webhook_secret": SECRET, "approval_secret": "approve",
-    }  # fmt: skip
+        "secret_key": "CHASECK_TEST-sandbox",
+        "webhook_secret": SECRET,
+        "approval_secret": "approve",
+    }
     return make_provider(Chapa, url, timeout_s=20.0, **(settings | values))
 
 
@@ -29,8 +31,10 @@ def charge_reference(receipt: str | None = RECEIPT) -> ChargeReference:
 
 def payout_request(method: PayoutMethod = PayoutMethod.BANK, **instead: str) -> PayoutRequest:
     destination = {
-        "account_name": "Abebe Kebede", "account_number": "1000123456789", "bank_code": "946",
-    } | instead  # fmt: skip
+        "account_name": "Abebe Kebede",
+        "account_number": "1000123456789",
+        "bank_code": "946",
+    } | instead
     return PayoutRequest(REFERENCE, Money(200000, "ETB"), method, destination)
 
 
@@ -45,7 +49,12 @@ def succeeded(data: object, message: str = "ok") -> dict[str, Any]:
 def details(**instead: object) -> dict[str, Any]:
     """What verify says of a payment."""
     data = {
-        "status": "success", "tx_ref": REFERENCE, "reference": RECEIPT, "amount": 100.5, "currency": "ETB",
-        "charge": 3.5, "email": "a@b.et",
-    }  # fmt: skip
+        "status": "success",
+        "tx_ref": REFERENCE,
+        "reference": RECEIPT,
+        "amount": 100.5,
+        "currency": "ETB",
+        "charge": 3.5,
+        "email": "a@b.et",
+    }
     return succeeded(data | instead, "Payment details")

@@ -42,11 +42,19 @@ class Merchant:
         stamp = "20210628092408"
         password = base64.b64encode(f"174379{self.passkey}{stamp}".encode()).decode()
         return {
-            "BusinessShortCode": "174379", "Password": password, "Timestamp": stamp,
-            "TransactionType": "CustomerPayBillOnline", "Amount": amount, "PartyA": PHONE, "PartyB": "174379",
-            "PhoneNumber": PHONE, "CallBackURL": f"{self.receiver.url}/stk", "AccountReference": "ORDER1",
-            "TransactionDesc": "Payment", **more,
-        }  # fmt: skip
+            "BusinessShortCode": "174379",
+            "Password": password,
+            "Timestamp": stamp,
+            "TransactionType": "CustomerPayBillOnline",
+            "Amount": amount,
+            "PartyA": PHONE,
+            "PartyB": "174379",
+            "PhoneNumber": PHONE,
+            "CallBackURL": f"{self.receiver.url}/stk",
+            "AccountReference": "ORDER1",
+            "TransactionDesc": "Payment",
+            **more,
+        }
 
     def push(self, amount: int = 100, **more: Any) -> dict[str, Any]:
         answer = self.post(PUSH, self.push_body(amount, **more))
@@ -68,29 +76,48 @@ class Merchant:
 
     def operator(self, **more: Any) -> dict[str, Any]:
         return {
-            "Initiator": "testapi", "SecurityCredential": READY, "Remarks": "Because",
-            "QueueTimeOutURL": f"{self.receiver.url}/late", "ResultURL": f"{self.receiver.url}/result", **more,
-        }  # fmt: skip
+            "Initiator": "testapi",
+            "SecurityCredential": READY,
+            "Remarks": "Because",
+            "QueueTimeOutURL": f"{self.receiver.url}/late",
+            "ResultURL": f"{self.receiver.url}/result",
+            **more,
+        }
 
     def b2c_body(self, amount: int = 100, id: str = "payout-1", **more: Any) -> dict[str, Any]:
         body = self.operator(
-            OriginatorConversationID=id, InitiatorName="testapi", CommandID="BusinessPayment", Amount=amount,
-            PartyA="600984", PartyB=PHONE,
-        )  # fmt: skip
+            OriginatorConversationID=id,
+            InitiatorName="testapi",
+            CommandID="BusinessPayment",
+            Amount=amount,
+            PartyA="600984",
+            PartyB=PHONE,
+        )
         del body["Initiator"]
         return body | more
 
     def b2b_body(self, amount: int = 190, **more: Any) -> dict[str, Any]:
-        return self.operator(
-            CommandID="BusinessBuyGoods", SenderIdentifierType="4", RecieverIdentifierType="4", Amount=amount,
-            PartyA="600984", PartyB="600000", AccountReference="BILL7",
-        ) | more  # fmt: skip
+        return (
+            self.operator(
+                CommandID="BusinessBuyGoods",
+                SenderIdentifierType="4",
+                RecieverIdentifierType="4",
+                Amount=amount,
+                PartyA="600984",
+                PartyB="600000",
+                AccountReference="BILL7",
+            )
+            | more
+        )
 
     def reversal_body(self, receipt: str, amount: int = 100) -> dict[str, Any]:
         return self.operator(
-            CommandID="TransactionReversal", TransactionID=receipt, Amount=amount, ReceiverParty="174379",
+            CommandID="TransactionReversal",
+            TransactionID=receipt,
+            Amount=amount,
+            ReceiverParty="174379",
             RecieverIdentifierType="11",
-        )  # fmt: skip
+        )
 
     def status_body(self, **which: Any) -> dict[str, Any]:
         return self.operator(CommandID="TransactionStatusQuery", PartyA="600984", IdentifierType="4", **which)

@@ -19,9 +19,12 @@ def new_settings(redis: EmbeddedRedis, folder: Path, **more: str) -> dict[str, s
     """A demo's environment on an empty database of its own."""
     postgres, database = servers.postgres(), servers.new_database()
     return servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(), var_dir=folder,
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis.url(),
+        var_dir=folder,
         **({"mode": "demo"} | more),
-    )  # fmt: skip
+    )
 
 
 def loaded(settings: dict[str, str]) -> Flask:

@@ -13,8 +13,10 @@ def record(opened: Any, object_id: str, step: int, *, event_type: str = "wallet.
         opened,
         "INSERT INTO outbox (type, object_id, actor, address, is_public, data, at) "
         "VALUES (%s, %s, 'system', NULL, true, jsonb_build_object('step', %s::int), now()) RETURNING id",
-        event_type, object_id, step,
-    )  # fmt: skip
+        event_type,
+        object_id,
+        step,
+    )
     return row_id
 
 

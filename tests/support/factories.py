@@ -61,13 +61,24 @@ def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active:
     with app.app_context():
         now = clock.now()
         user = User(
-            id=user_id, email=email, password_hash=_password_hash(), first_name="Test", last_name="User", phone=None,
-            tier=tier, is_active=is_active, created_at=now,
-        )  # fmt: skip
+            id=user_id,
+            email=email,
+            password_hash=_password_hash(),
+            first_name="Test",
+            last_name="User",
+            phone=None,
+            tier=tier,
+            is_active=is_active,
+            created_at=now,
+        )
         opened = UserSession(
-            id=session_id, user_id=user_id, refresh_id=refresh_id, created_at=now,
-            expires_at=now + timedelta(days=30), revoked_at=None,
-        )  # fmt: skip
+            id=session_id,
+            user_id=user_id,
+            refresh_id=refresh_id,
+            created_at=now,
+            expires_at=now + timedelta(days=30),
+            revoked_at=None,
+        )
 
         def work(session) -> None:
             session.add(user)
@@ -89,9 +100,15 @@ def make_wallet(
 
         def work(session) -> int:
             return ledger.open_account(
-                session, public_id, now=now, kind="wallet", currency=currency, is_floored=True, owner_id=owner.user_id,
+                session,
+                public_id,
+                now=now,
+                kind="wallet",
+                currency=currency,
+                is_floored=True,
+                owner_id=owner.user_id,
                 wallet_type="personal",
-            )  # fmt: skip
+            )
 
         transaction(work)
         if balance != "0":

@@ -53,9 +53,11 @@ class FullStack:
 
     def initialize(self, provider: str, amount: int = 100, *, currency: str | None = None) -> TimedAnswer:
         body = {
-            "provider": provider, "amount": amount, "currency": currency or CURRENCIES[provider],
+            "provider": provider,
+            "amount": amount,
+            "currency": currency or CURRENCIES[provider],
             "customer": CUSTOMER,
-        }  # fmt: skip
+        }
         return self._post("/payments/initialize", body)
 
     def refund(self, payment_id: str, amount: int | None = None) -> TimedAnswer:
@@ -91,9 +93,16 @@ def running_full_stack(redis: EmbeddedRedis, folder: Path, **more: str) -> Itera
     """A full stack on a new database; customers pay at once. more: settings that differ."""
     postgres, database = servers.postgres(), servers.new_database()
     settings = servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis.url(), var_dir=folder / "files",
-        REALTIME="external", WEB_WORKERS="1", LOG_LEVEL="ERROR", SANDBOX_AUTOPAY_S="0", **more,
-    )  # fmt: skip
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis.url(),
+        var_dir=folder / "files",
+        REALTIME="external",
+        WEB_WORKERS="1",
+        LOG_LEVEL="ERROR",
+        SANDBOX_AUTOPAY_S="0",
+        **more,
+    )
     app = create_app(settings)
     del settings["SANDBOX_URL"]  # the stack has its own simulators
     with running_stack(settings, folder, processes=("sandbox", "web", "relay", "worker")) as stack:

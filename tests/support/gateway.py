@@ -30,8 +30,13 @@ from tests.support.sandbox import RunningSandbox, running_sandbox
 from tests.support.waiting import wait_until
 
 CURRENCIES = {
-    "mpesa": "KES", "stripe": "USD", "chapa": "ETB", "paystack": "NGN", "pesapal": "KES", "cpay": "USD",
-}  # fmt: skip
+    "mpesa": "KES",
+    "stripe": "USD",
+    "chapa": "ETB",
+    "paystack": "NGN",
+    "pesapal": "KES",
+    "cpay": "USD",
+}
 """What each provider is paid in where a test does not care."""
 
 HTTP_PROVIDERS = ("mpesa", "stripe", "chapa", "paystack", "pesapal")
@@ -68,9 +73,12 @@ class Gateway:
         self, provider: str, amount: object = 100, *, key: str | None = None, **more: Any
     ) -> requests.Response:
         body = {
-            "provider": provider, "amount": amount, "currency": CURRENCIES.get(provider, "KES"),
-            "customer": CUSTOMER, **more,
-        }  # fmt: skip
+            "provider": provider,
+            "amount": amount,
+            "currency": CURRENCIES.get(provider, "KES"),
+            "customer": CUSTOMER,
+            **more,
+        }
         return self.post("/payments/initialize", body, key=key or str(uuid.uuid4()))
 
     def begin(self, provider: str, amount: object = 100, **more: Any) -> str:
@@ -190,10 +198,14 @@ def running_gateway(settings: Mapping[str, str], folder: Path, **more: str) -> I
     with running_sandbox(folder, autopay_s=0.0, webhook_base=f"{url}/api/v1/webhooks") as sandbox:
         app = create_app(
             {
-                **settings, "SANDBOX_URL": sandbox.url, "PUBLIC_URL": url, "PROVIDER_TIMEOUT_S": str(TIMEOUT_S),
-                "VAR_DIR": str(folder), **more,
+                **settings,
+                "SANDBOX_URL": sandbox.url,
+                "PUBLIC_URL": url,
+                "PROVIDER_TIMEOUT_S": str(TIMEOUT_S),
+                "VAR_DIR": str(folder),
+                **more,
             }
-        )  # fmt: skip
+        )
         server = make_server("127.0.0.1", port, app, threaded=True)
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -9,15 +9,32 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 
-NUMBERS: Final = MappingProxyType({
-    "two million digits": "1e1999999", "negative": "-1e1999999", "tiny": "1e-1999999", "plus": "1E+1999999",
-    "zero": "0e1999999", "fraction": "1.5e1999999", "400 digits": "1E400", "400 decimals": "1e-400",
-    "jsonb's limit": "1e131073", "exponent of 18 digits": "1e999999999999999999",
-    "exponent of 19 digits": "1e9999999999999999999", "negative exponent of 19 digits": "1e-9999999999999999999",
-    "exponent of 3,000 digits": "1e" + "9" * 3000, "4,000 digits": "9" * 4000, "5,000 digits": "9" * 5000,
-    "5,000 decimals": "0." + "3" * 5000, "negative of 5,000 digits": "-" + "9" * 5000, "20 digits": "18446744073709551616",
-    "100 digits": "7" * 100, "NaN": "NaN", "Infinity": "Infinity", "minus Infinity": "-Infinity",
-})  # fmt: skip
+NUMBERS: Final = MappingProxyType(
+    {
+        "two million digits": "1e1999999",
+        "negative": "-1e1999999",
+        "tiny": "1e-1999999",
+        "plus": "1E+1999999",
+        "zero": "0e1999999",
+        "fraction": "1.5e1999999",
+        "400 digits": "1E400",
+        "400 decimals": "1e-400",
+        "jsonb's limit": "1e131073",
+        "exponent of 18 digits": "1e999999999999999999",
+        "exponent of 19 digits": "1e9999999999999999999",
+        "negative exponent of 19 digits": "1e-9999999999999999999",
+        "exponent of 3,000 digits": "1e" + "9" * 3000,
+        "4,000 digits": "9" * 4000,
+        "5,000 digits": "9" * 5000,
+        "5,000 decimals": "0." + "3" * 5000,
+        "negative of 5,000 digits": "-" + "9" * 5000,
+        "20 digits": "18446744073709551616",
+        "100 digits": "7" * 100,
+        "NaN": "NaN",
+        "Infinity": "Infinity",
+        "minus Infinity": "-Infinity",
+    }
+)
 """By name; each is put into a body where `#` is."""
 
 LIMIT_S: Final = 0.1

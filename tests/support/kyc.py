@@ -23,10 +23,15 @@ def code_of(answer: TestResponse) -> tuple[int, str]:
 
 def details(**changes: object) -> dict[str, object]:
     return {
-        "first_name": "Wanjiru", "last_name": "Kamau", "date_of_birth": "1990-05-15", "ssn": "123-45-6789",
+        "first_name": "Wanjiru",
+        "last_name": "Kamau",
+        "date_of_birth": "1990-05-15",
+        "ssn": "123-45-6789",
         "address": {"street": "12 Moi Avenue", "city": "Nairobi", "postal_code": "00100", "country": "KE"},
-        "document_type": "passport", "document_number": "AK1234567", "document_expiry": "2099-12-31",
-    } | changes  # fmt: skip
+        "document_type": "passport",
+        "document_number": "AK1234567",
+        "document_expiry": "2099-12-31",
+    } | changes
 
 
 def submit(client: FlaskClient, user: SignedInUser, **changes: object) -> TestResponse:

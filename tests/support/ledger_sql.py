@@ -20,9 +20,15 @@ def open_account(
     public_id = "acc_" + secrets.token_hex(12)
     kind = "wallet" if is_floored else "external"
     account = one(
-        opened, "SELECT account_open(%s, %s, NULL, %s::uuid, %s, 'personal', NULL, %s, %s)",
-        NOW, public_id, str(owner) if owner else None, kind, currency, is_floored,
-    )  # fmt: skip
+        opened,
+        "SELECT account_open(%s, %s, NULL, %s::uuid, %s, 'personal', NULL, %s, %s)",
+        NOW,
+        public_id,
+        str(owner) if owner else None,
+        kind,
+        currency,
+        is_floored,
+    )
     return account, public_id
 
 
@@ -38,10 +44,17 @@ def post(
     """The outcome of `ledger_post`."""
     accounts = sorted(amounts)
     outcome: str = one(
-        opened, "SELECT ledger_post(%s, %s::uuid, NULL, %s, %s::uuid, %s, %s::bigint[], %s::bigint[], %s::uuid)",
-        NOW, str(uuid.uuid4()), kind, str(ref or uuid.uuid4()), currency, accounts,
-        [amounts[account] for account in accounts], str(hold) if hold else None,
-    )  # fmt: skip
+        opened,
+        "SELECT ledger_post(%s, %s::uuid, NULL, %s, %s::uuid, %s, %s::bigint[], %s::bigint[], %s::uuid)",
+        NOW,
+        str(uuid.uuid4()),
+        kind,
+        str(ref or uuid.uuid4()),
+        currency,
+        accounts,
+        [amounts[account] for account in accounts],
+        str(hold) if hold else None,
+    )
     return outcome
 
 

@@ -42,9 +42,14 @@ URL = "http://127.0.0.1:5000/callbacks/mpesa/secret-path"
 REFERENCE = "0198c0de-0000-7000-8000-000000000001"
 KES_100 = Money(10_000, "KES")
 CHARGE = ChargeRequest(
-    REFERENCE, "AB12CD34EF56", KES_100, Customer(phone="+254708374149"), URL, "http://127.0.0.1:5000/done",
+    REFERENCE,
+    "AB12CD34EF56",
+    KES_100,
+    Customer(phone="+254708374149"),
+    URL,
+    "http://127.0.0.1:5000/done",
     description="Order #42 <b>for</b> Jane",
-)  # fmt: skip
+)
 CHARGE_REFERENCE = ChargeReference(
     REFERENCE, "AB12CD34EF56", KES_100, datetime(2026, 1, 1, tzinfo=UTC), "ws_CO_1", "NLJ7RT61SV", URL
 )
@@ -61,13 +66,18 @@ REVERSAL, B2C, B2B = (
 STATUS, PULL = "/mpesa/transactionstatus/v1/query", "/pulltransactions/v1/query"
 
 PUSHED = {
-    "MerchantRequestID": "2654-4b64", "CheckoutRequestID": "ws_CO_1", "ResponseCode": "0",
-    "ResponseDescription": "Success. Request accepted for processing", "CustomerMessage": "Success.",
-}  # fmt: skip
+    "MerchantRequestID": "2654-4b64",
+    "CheckoutRequestID": "ws_CO_1",
+    "ResponseCode": "0",
+    "ResponseDescription": "Success. Request accepted for processing",
+    "CustomerMessage": "Success.",
+}
 ACCEPTED = {
-    "ConversationID": "AG_1", "OriginatorConversationID": "5118-111210482-1", "ResponseCode": "0",
+    "ConversationID": "AG_1",
+    "OriginatorConversationID": "5118-111210482-1",
+    "ResponseCode": "0",
     "ResponseDescription": "Accept the service request successfully.",
-}  # fmt: skip
+}
 
 
 def refusal(code: str, message: str = "Refused") -> dict:
@@ -93,16 +103,22 @@ def read(body: object, notice: str = "") -> CallbackEvent:
 def scripted(daraja: Scripted, **settings: object) -> MpesaProvider:
     """On a Daraja with scripted answers."""
     plain = {
-        "consumer_key": "key", "consumer_secret": "s3cret", "passkey": "pass-key", "security_credential": "credential",
-    }  # fmt: skip
+        "consumer_key": "key",
+        "consumer_secret": "s3cret",
+        "passkey": "pass-key",
+        "security_credential": "credential",
+    }
     return make_provider(MpesaProvider, daraja.url, **(SETTINGS | plain | settings))
 
 
 def pushed(code: object = 0, items: object = None, **more: object) -> dict:
     push = {
-        "MerchantRequestID": "29115-34620561-1", "CheckoutRequestID": "ws_CO_191220191020363925", "ResultCode": code,
-        "ResultDesc": "The service request is processed successfully.", **more,
-    }  # fmt: skip
+        "MerchantRequestID": "29115-34620561-1",
+        "CheckoutRequestID": "ws_CO_191220191020363925",
+        "ResultCode": code,
+        "ResultDesc": "The service request is processed successfully.",
+        **more,
+    }
     if items is not None:
         push["CallbackMetadata"] = {"Item": items}
     return {"Body": {"stkCallback": push}}
@@ -110,10 +126,15 @@ def pushed(code: object = 0, items: object = None, **more: object) -> dict:
 
 def result(code: object = 0, parameters: object = None, **more: object) -> dict:
     body = {
-        "ResultType": 0, "ResultCode": code, "ResultDesc": "The service request is processed successfully.",
-        "OriginatorConversationID": "29112-34801843-1", "ConversationID": "AG_20240706_1", "TransactionID": "SG632NMUAB",
-        "ReferenceData": {"ReferenceItem": {"Key": "QueueTimeoutURL", "Value": "https://example"}}, **more,
-    }  # fmt: skip
+        "ResultType": 0,
+        "ResultCode": code,
+        "ResultDesc": "The service request is processed successfully.",
+        "OriginatorConversationID": "29112-34801843-1",
+        "ConversationID": "AG_20240706_1",
+        "TransactionID": "SG632NMUAB",
+        "ReferenceData": {"ReferenceItem": {"Key": "QueueTimeoutURL", "Value": "https://example"}},
+        **more,
+    }
     if parameters is not None:
         body["ResultParameters"] = {"ResultParameter": parameters}
     return {"Result": body}
@@ -132,9 +153,14 @@ def charge_of(
 ) -> ChargeRequest:
     number = uuid.uuid4()
     return ChargeRequest(
-        str(number), number.hex[:12].upper(), Money(shillings * 100, "KES"), Customer(phone=phone),
-        f"{receiver.url}/push/{number.hex}", receiver.url, "Order #4711 of 20 May, two chairs",
-    )  # fmt: skip
+        str(number),
+        number.hex[:12].upper(),
+        Money(shillings * 100, "KES"),
+        Customer(phone=phone),
+        f"{receiver.url}/push/{number.hex}",
+        receiver.url,
+        "Order #4711 of 20 May, two chairs",
+    )
 
 
 def charge_reference(
@@ -155,9 +181,12 @@ def payout_of(receiver: CallbackReceiver, shillings: int = 500, **destination: s
     method = PayoutMethod.TILL if "till_number" in destination else PayoutMethod.MPESA
     number = uuid.uuid4()
     return PayoutRequest(
-        str(number), Money(shillings * 100, "KES"), method, destination or {"phone_number": "254712345678"},
+        str(number),
+        Money(shillings * 100, "KES"),
+        method,
+        destination or {"phone_number": "254712345678"},
         f"{receiver.url}/payout/{number.hex}",
-    )  # fmt: skip
+    )
 
 
 def read_received(provider: MpesaProvider, received: Received) -> CallbackEvent:

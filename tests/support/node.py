@@ -26,8 +26,11 @@ def install(folder: Path) -> None:
         shutil.rmtree(folder / "node_modules", ignore_errors=True)
         done = subprocess.run(
             [*NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=folder, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"npm could not install what {folder.name} needs:\n{done.stderr[-2000:]}"
         installed.write_bytes(wanted)
 
@@ -37,5 +40,9 @@ def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProc
     quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"}
     return subprocess.run(
         [NODE, str(folder / "node_modules" / program), *arguments],
-        cwd=folder, capture_output=True, text=True, check=False, env=os.environ | quiet,
-    )  # fmt: skip
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | quiet,
+    )

@@ -45,8 +45,11 @@ class Contract:
         where = f"{method} {path} answered {status}"
         if found is None:
             return f"{where}, which is not documented for it: {response.get_data(as_text=True)[:300]}"
-        if missing := [name for name in ("Retry-After", "Idempotent-Replayed")
-                       if name in response.headers and name not in found["headers"]]:  # fmt: skip
+        if missing := [
+            name
+            for name in ("Retry-After", "Idempotent-Replayed")
+            if name in response.headers and name not in found["headers"]
+        ]:
             return f"{where} with the header {missing[0]}, which is not documented for it."
         media = found["content"].get(response.mimetype)
         if media is None:

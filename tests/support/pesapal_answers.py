@@ -29,20 +29,38 @@ CHARGE_REFERENCE = ChargeReference(
 PAID = replace(CHARGE_REFERENCE, receipt="6513008693186320103009")
 NO_ERROR = {"error_type": None, "code": None, "message": None}
 TOKEN = Canned(
-    body={"token": "token-1", "expiryDate": "2099-08-26T12:29:30.5177702Z", "error": None, "status": "200",
-          "message": "Request processed successfully"}
-)  # fmt: skip
+    body={
+        "token": "token-1",
+        "expiryDate": "2099-08-26T12:29:30.5177702Z",
+        "error": None,
+        "status": "200",
+        "message": "Request processed successfully",
+    }
+)
 IPN = Canned(body={"url": "http://x", "ipn_id": "ipn-1", "error": None, "status": "200"})
 ORDER = {
-    "order_tracking_id": TRACKING, "merchant_reference": REFERENCE, "redirect_url": "https://pay.pesapal.com/x",
-    "error": None, "status": "200",
-}  # fmt: skip
+    "order_tracking_id": TRACKING,
+    "merchant_reference": REFERENCE,
+    "redirect_url": "https://pay.pesapal.com/x",
+    "error": None,
+    "status": "200",
+}
 STATUS = {
-    "payment_method": "Visa", "amount": 100.50, "created_date": "2022-04-30T07:41:09.763",
-    "confirmation_code": "6513008693186320103009", "payment_status_description": "Completed", "description": "Done",
-    "message": "Request processed successfully", "payment_account": "476173**0010", "status_code": 1,
-    "merchant_reference": REFERENCE, "payment_status_code": "", "currency": "KES", "error": NO_ERROR, "status": "200",
-}  # fmt: skip
+    "payment_method": "Visa",
+    "amount": 100.50,
+    "created_date": "2022-04-30T07:41:09.763",
+    "confirmation_code": "6513008693186320103009",
+    "payment_status_description": "Completed",
+    "description": "Done",
+    "message": "Request processed successfully",
+    "payment_account": "476173**0010",
+    "status_code": 1,
+    "merchant_reference": REFERENCE,
+    "payment_status_code": "",
+    "currency": "KES",
+    "error": NO_ERROR,
+    "status": "200",
+}
 
 
 def refusal(code: str | None, message: str = "", status: str = "500") -> dict[str, Any]:

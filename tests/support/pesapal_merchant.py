@@ -85,10 +85,12 @@ def click(order: dict[str, Any], action: str = "pay", method: str = "Visa") -> r
 
 
 def acknowledge(receiver: CallbackReceiver, order: dict[str, Any], **change: Any) -> None:
-    receiver.body = json.dumps({
-        "orderNotificationType": "IPNCHANGE",
-        "orderTrackingId": order["order_tracking_id"],
-        "orderMerchantReference": order["merchant_reference"],
-        "status": 200,
-        **change,
-    }).encode()  # fmt: skip
+    receiver.body = json.dumps(
+        {
+            "orderNotificationType": "IPNCHANGE",
+            "orderTrackingId": order["order_tracking_id"],
+            "orderMerchantReference": order["merchant_reference"],
+            "status": 200,
+            **change,
+        }
+    ).encode()

@@ -74,8 +74,10 @@ def _operation(rng: random.Random, customer: Customer) -> tuple[str, dict[str, A
     kind = rng.random()
     if kind < 0.7:
         return "/api/v1/payments", {
-            "amount": amount, "source_wallet_id": customer.wallet, "destination": rng.choice(customer.friends),
-        }  # fmt: skip
+            "amount": amount,
+            "source_wallet_id": customer.wallet,
+            "destination": rng.choice(customer.friends),
+        }
     if kind < 0.8:
         items = [{"amount": amount, "destination": friend} for friend in rng.choices(customer.friends, k=3)]
         return "/api/v1/payments/batch", {"source_wallet_id": customer.wallet, "payments": items}

@@ -170,7 +170,10 @@ def install_javascript() -> None:
         shutil.rmtree(JS / "node_modules", ignore_errors=True)
         done = subprocess.run(
             [*NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=JS, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=JS,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, f"npm could not install socket.io-client:\n{done.stderr[-2000:]}"
         installed.write_bytes(wanted)

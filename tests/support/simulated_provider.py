@@ -46,9 +46,14 @@ class SimulatedProvider(Generic[P]):
 
     def request(self, amount: str, currency: str, **customer: str) -> ChargeRequest:
         return ChargeRequest(
-            str(ids.uuid7()), "A1B2C3", Money.parse(amount, currency), Customer(**customer),
-            f"{self.receiver.url}/charge/secret", f"{self.receiver.url}/back", description="Two shirts",
-        )  # fmt: skip
+            str(ids.uuid7()),
+            "A1B2C3",
+            Money.parse(amount, currency),
+            Customer(**customer),
+            f"{self.receiver.url}/charge/secret",
+            f"{self.receiver.url}/back",
+            description="Two shirts",
+        )
 
     def charge_reference(self, request: ChargeRequest, receipt: str | None = None) -> ChargeReference:
         return ChargeReference(

@@ -26,9 +26,13 @@ class Call:
     def wire(self, host: str) -> bytes:
         body = json.dumps(self.body).encode()
         lines = [
-            f"POST {self.path} HTTP/1.1", f"Host: {host}", "Content-Type: application/json", "Connection: close",
-            f"Content-Length: {len(body)}", f"Authorization: Bearer {self.token}",
-        ]  # fmt: skip
+            f"POST {self.path} HTTP/1.1",
+            f"Host: {host}",
+            "Content-Type: application/json",
+            "Connection: close",
+            f"Content-Length: {len(body)}",
+            f"Authorization: Bearer {self.token}",
+        ]
         if self.key is not None:
             lines.append(f"Idempotency-Key: {self.key}")
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

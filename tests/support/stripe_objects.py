@@ -26,20 +26,41 @@ REQUEST = ChargeRequest(
 )
 CHARGE_REFERENCE = ChargeReference(REFERENCE, "AB12CD34EF56", USD_10, datetime(2026, 1, 1, tzinfo=UTC))
 SESSION = {
-    "id": "cs_test_1", "object": "checkout.session", "status": "open", "payment_status": "unpaid",
-    "amount_total": 1000, "currency": "usd", "url": "https://checkout.stripe.com/c/pay/cs_test_1",
-    "payment_intent": None, "client_reference_id": REFERENCE, "livemode": False,
+    "id": "cs_test_1",
+    "object": "checkout.session",
+    "status": "open",
+    "payment_status": "unpaid",
+    "amount_total": 1000,
+    "currency": "usd",
+    "url": "https://checkout.stripe.com/c/pay/cs_test_1",
+    "payment_intent": None,
+    "client_reference_id": REFERENCE,
+    "livemode": False,
     "metadata": {"reference": REFERENCE, "label": "AB12CD34EF56", "flow": "hosted"},
-}  # fmt: skip
+}
 INTENT = {
-    "id": "pi_1", "object": "payment_intent", "status": "requires_payment_method", "amount": 1000,
-    "amount_received": 0, "currency": "usd", "client_secret": "pi_1_secret_abc", "latest_charge": None,
-    "last_payment_error": None, "livemode": False, "metadata": {"reference": REFERENCE, "flow": "intent"},
-}  # fmt: skip
+    "id": "pi_1",
+    "object": "payment_intent",
+    "status": "requires_payment_method",
+    "amount": 1000,
+    "amount_received": 0,
+    "currency": "usd",
+    "client_secret": "pi_1_secret_abc",
+    "latest_charge": None,
+    "last_payment_error": None,
+    "livemode": False,
+    "metadata": {"reference": REFERENCE, "flow": "intent"},
+}
 REFUND = {
-    "id": "re_1", "object": "refund", "status": "succeeded", "amount": 400, "currency": "usd",
-    "payment_intent": "pi_1", "charge": "ch_1", "metadata": {"reference": "refund-1"},
-}  # fmt: skip
+    "id": "re_1",
+    "object": "refund",
+    "status": "succeeded",
+    "amount": 400,
+    "currency": "usd",
+    "payment_intent": "pi_1",
+    "charge": "ch_1",
+    "metadata": {"reference": "refund-1"},
+}
 
 
 def event(kind: str, thing: dict[str, Any], identity: str = "evt_1") -> bytes:

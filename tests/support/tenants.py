@@ -44,9 +44,14 @@ def fund_merchant(app: Flask, merchant: MerchantClient, amount_minor: int, *, cu
         wallet = tenant_wallet(session, merchant.tenant_id, currency)
         outside = platform_account(session, "external", "", currency)
         ledger.post(
-            session, "deposit", ref_id=ids.uuid7(), now=clock.now(), currency=currency, tenant_id=merchant.tenant_id,
+            session,
+            "deposit",
+            ref_id=ids.uuid7(),
+            now=clock.now(),
+            currency=currency,
+            tenant_id=merchant.tenant_id,
             amounts={wallet: amount_minor, outside: -amount_minor},
-        )  # fmt: skip
+        )
 
     with app.app_context():
         transaction(work)

@@ -42,12 +42,20 @@ def test_a_whole_log_has_no_break() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"tenant_id": "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"}, {"type": "wallet.frozen"}, {"object_id": "acc_4"},
-        {"actor": "usr_2"}, {"actor": None}, {"address": "10.0.0.1"}, {"address": None}, {"is_public": False},
-        {"data_text": '{"a": 2}'}, {"data_text": '{"a":1}'}, {"at": NOW + timedelta(microseconds=1)},
+        {"tenant_id": "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"},
+        {"type": "wallet.frozen"},
+        {"object_id": "acc_4"},
+        {"actor": "usr_2"},
+        {"actor": None},
+        {"address": "10.0.0.1"},
+        {"address": None},
+        {"is_public": False},
+        {"data_text": '{"a": 2}'},
+        {"data_text": '{"a":1}'},
+        {"at": NOW + timedelta(microseconds=1)},
         {"actor": "usr_1127.0.0.1", "address": None},
     ],
-)  # fmt: skip
+)
 def test_every_column_is_under_the_seal(change: dict[str, Any]) -> None:
     """Breaks when a column is left out of `seal`, or columns are joined without a border."""
     rows = _sealed(_links(5))

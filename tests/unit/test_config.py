@@ -45,11 +45,18 @@ def test_no_mode_starts_without_a_secret(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("GATEWAY_ENV", "prod"), ("WEB_WORKERS", "two"), ("DIRECT_FUNDING", "perhaps"), ("USD_RATES", "{"),
-        ("USD_RATES", '{"EUR": "abc"}'), ("USD_RATES", '{"EUR": 1e1999999}'), ("USD_RATES", '{"EUR": "1e999999"}'),
-        ("ROUTING_COSTS", f'{{"paystack": {{"NGN": [{"9" * 5000}, 0]}}}}'), ("KYC_AUTO_VERIFY_S", "soon"), ("DATABASE_URL", ""),
+        ("GATEWAY_ENV", "prod"),
+        ("WEB_WORKERS", "two"),
+        ("DIRECT_FUNDING", "perhaps"),
+        ("USD_RATES", "{"),
+        ("USD_RATES", '{"EUR": "abc"}'),
+        ("USD_RATES", '{"EUR": 1e1999999}'),
+        ("USD_RATES", '{"EUR": "1e999999"}'),
+        ("ROUTING_COSTS", f'{{"paystack": {{"NGN": [{"9" * 5000}, 0]}}}}'),
+        ("KYC_AUTO_VERIFY_S", "soon"),
+        ("DATABASE_URL", ""),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_read_is_named(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         load(COMPLETE | {name: value})

@@ -32,21 +32,36 @@ def test_refused(number: str, shape: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("1", 1), ("-0", 0), ("18446744073709551616", 2**64), ("9" * MAX_CHARACTERS, 10**MAX_CHARACTERS - 1),
-        ("1.10", Decimal("1.10")), ("1e2", Decimal("1E+2")), ("-1.5E-7", Decimal("-1.5E-7")), ("0e3", Decimal("0E+3")),
-        (f"1e{MAX_EXPONENT}", Decimal(f"1E+{MAX_EXPONENT}")), (f"9.9e-{MAX_EXPONENT}", Decimal(f"9.9E-{MAX_EXPONENT}")),
+        ("1", 1),
+        ("-0", 0),
+        ("18446744073709551616", 2**64),
+        ("9" * MAX_CHARACTERS, 10**MAX_CHARACTERS - 1),
+        ("1.10", Decimal("1.10")),
+        ("1e2", Decimal("1E+2")),
+        ("-1.5E-7", Decimal("-1.5E-7")),
+        ("0e3", Decimal("0E+3")),
+        (f"1e{MAX_EXPONENT}", Decimal(f"1E+{MAX_EXPONENT}")),
+        (f"9.9e-{MAX_EXPONENT}", Decimal(f"9.9E-{MAX_EXPONENT}")),
         (f"0.{'1' * (MAX_CHARACTERS - 2)}", Decimal(f"0.{'1' * (MAX_CHARACTERS - 2)}")),
         (BINARY_TENTH, Decimal(BINARY_TENTH)),
     ],
-)  # fmt: skip
+)
 def test_taken(text: str, value: object) -> None:
     read = json_numbers.loads(text)
     assert read == value and type(read) is type(value)
     assert json_numbers.loads(text.encode()) == value
 
 
-@pytest.mark.parametrize("text", [f"1e{MAX_EXPONENT + 1}", f"10e{MAX_EXPONENT}", f"9.9e-{MAX_EXPONENT + 1}",
-                                  f"0e{MAX_EXPONENT + 1}", "9" * (MAX_CHARACTERS + 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1e{MAX_EXPONENT + 1}",
+        f"10e{MAX_EXPONENT}",
+        f"9.9e-{MAX_EXPONENT + 1}",
+        f"0e{MAX_EXPONENT + 1}",
+        "9" * (MAX_CHARACTERS + 1),
+    ],
+)
 def test_just_beyond(text: str) -> None:
     with pytest.raises(NumberOutOfRange):
         json_numbers.loads(text)
@@ -70,12 +85,25 @@ def test_fractions_may_become_floats() -> None:
 @pytest.mark.parametrize(
     ("value", "number"),
     [
-        (7, 7), (Decimal("7"), 7), (Decimal("7.00"), 7), (Decimal("7E2"), 700), (Decimal("-0.0"), 0), (Decimal("7.5"), None),
-        (Decimal("1E-300"), None), (True, None), ("7", None), (7.0, None), (None, None), (Decimal("NaN"), None),
-        (Decimal("sNaN"), None), (Decimal("Infinity"), None), (Decimal("1E+1999999"), None),
-        (Decimal("1E-1999999"), None), (Decimal("0E+1999999"), None),
+        (7, 7),
+        (Decimal("7"), 7),
+        (Decimal("7.00"), 7),
+        (Decimal("7E2"), 700),
+        (Decimal("-0.0"), 0),
+        (Decimal("7.5"), None),
+        (Decimal("1E-300"), None),
+        (True, None),
+        ("7", None),
+        (7.0, None),
+        (None, None),
+        (Decimal("NaN"), None),
+        (Decimal("sNaN"), None),
+        (Decimal("Infinity"), None),
+        (Decimal("1E+1999999"), None),
+        (Decimal("1E-1999999"), None),
+        (Decimal("0E+1999999"), None),
     ],
-)  # fmt: skip
+)
 def test_whole(value: object, number: int | None) -> None:
     took, found = seconds(lambda: json_numbers.whole(value))
     assert found == number and took < LIMIT_S

@@ -13,12 +13,22 @@ from app.money import EXPONENTS, MAX_MINOR, Money, format_minor, in_usd_minor
 @pytest.mark.parametrize(
     ("value", "currency", "minor"),
     [
-        (100, "USD", 100_00), (Decimal("100.0"), "USD", 100_00), ("0.01", "USD", 1), ("1.10", "USD", 110),
-        ("1.1000", "USD", 110), (Decimal("1E+2"), "USD", 100_00), ("5", "JPY", 5), ("5.0", "JPY", 5),
-        ("1.234", "KWD", 1234), (Decimal("0.001"), "KWD", 1), ("10000000000000", "USD", MAX_MINOR),
-        (Decimal("0.29"), "USD", 29), (Decimal("1.005"), "KWD", 1005), ("00012.50", "USD", 1250),
+        (100, "USD", 100_00),
+        (Decimal("100.0"), "USD", 100_00),
+        ("0.01", "USD", 1),
+        ("1.10", "USD", 110),
+        ("1.1000", "USD", 110),
+        (Decimal("1E+2"), "USD", 100_00),
+        ("5", "JPY", 5),
+        ("5.0", "JPY", 5),
+        ("1.234", "KWD", 1234),
+        (Decimal("0.001"), "KWD", 1),
+        ("10000000000000", "USD", MAX_MINOR),
+        (Decimal("0.29"), "USD", 29),
+        (Decimal("1.005"), "KWD", 1005),
+        ("00012.50", "USD", 1250),
     ],
-)  # fmt: skip
+)
 def test_amounts_become_minor_units(value: object, currency: str, minor: int) -> None:
     """Breaks when parsing goes through a float (0.29 * 100 = 28.999…)."""
     assert Money.parse(value, currency) == Money(minor, currency)
@@ -27,13 +37,55 @@ def test_amounts_become_minor_units(value: object, currency: str, minor: int) ->
 @pytest.mark.parametrize(
     "value",
     [
-        0, -1, "0", "0.00", "-0.01", Decimal("-5"), Decimal("NaN"), Decimal("Infinity"), Decimal("sNaN"),
-        Decimal("1E+400"), Decimal("1E-400"), Decimal("1E+999999"), "NaN", "Infinity", "1e5", "1_000", "1,000", " 1",
-        "1." + "0" * 30 + "1", Decimal("1." + "0" * 40 + "1"),
-        "1 ", "+1", "", ".", "-", "1.2.3", "１", "٣", "0x10", "1" * 41, 10**16, 10**400, True, False, None, 1.5,
-        [], {}, [1], b"1", "10000000000000.01", "0.001", Decimal("0.005"), "\n1", "1\n", "$1", "1\x00",
+        0,
+        -1,
+        "0",
+        "0.00",
+        "-0.01",
+        Decimal("-5"),
+        Decimal("NaN"),
+        Decimal("Infinity"),
+        Decimal("sNaN"),
+        Decimal("1E+400"),
+        Decimal("1E-400"),
+        Decimal("1E+999999"),
+        "NaN",
+        "Infinity",
+        "1e5",
+        "1_000",
+        "1,000",
+        " 1",
+        "1." + "0" * 30 + "1",
+        Decimal("1." + "0" * 40 + "1"),
+        "1 ",
+        "+1",
+        "",
+        ".",
+        "-",
+        "1.2.3",
+        "１",
+        "٣",
+        "0x10",
+        "1" * 41,
+        10**16,
+        10**400,
+        True,
+        False,
+        None,
+        1.5,
+        [],
+        {},
+        [1],
+        b"1",
+        "10000000000000.01",
+        "0.001",
+        Decimal("0.005"),
+        "\n1",
+        "1\n",
+        "$1",
+        "1\x00",
     ],
-)  # fmt: skip
+)
 def test_nonsense_is_no_amount(value: object) -> None:
     """Breaks when the finite check, the bound or the decimals check is left out."""
     with pytest.raises(InvalidAmount) as caught:
@@ -52,10 +104,16 @@ def test_an_unknown_currency_is_refused(currency: object) -> None:
 @pytest.mark.parametrize(
     ("minor", "currency", "text"),
     [
-        (1000_00, "USD", "1000.00"), (1, "USD", "0.01"), (-1, "USD", "-0.01"), (-12345, "KWD", "-12.345"),
-        (0, "USD", "0.00"), (500, "JPY", "500"), (-500, "JPY", "-500"), (7, "KWD", "0.007"),
+        (1000_00, "USD", "1000.00"),
+        (1, "USD", "0.01"),
+        (-1, "USD", "-0.01"),
+        (-12345, "KWD", "-12.345"),
+        (0, "USD", "0.00"),
+        (500, "JPY", "500"),
+        (-500, "JPY", "-500"),
+        (7, "KWD", "0.007"),
     ],
-)  # fmt: skip
+)
 def test_amounts_print_with_their_decimals(minor: int, currency: str, text: str) -> None:
     assert format_minor(minor, currency) == text
     assert str(Money(minor, currency)) == text

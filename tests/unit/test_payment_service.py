@@ -43,33 +43,78 @@ from tests.support.tenants import make_merchant
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 DOCUMENTED = {
-    "id", "idempotency_key", "provider", "provider_transaction_id", "amount", "currency", "status", "customer",
-    "payment_method", "metadata", "provider_response", "created_at", "updated_at", "completed_at",
-}  # fmt: skip
+    "id",
+    "idempotency_key",
+    "provider",
+    "provider_transaction_id",
+    "amount",
+    "currency",
+    "status",
+    "customer",
+    "payment_method",
+    "metadata",
+    "provider_response",
+    "created_at",
+    "updated_at",
+    "completed_at",
+}
 CUSTOMER = Customer("+254712345678", "jane@example.com", "Jane Roe")
 
 
 def payment(**differing: Any) -> Payment:
     values: dict[str, Any] = {
-        "id": uuid.UUID(int=7), "tenant_id": uuid.UUID(int=8), "idempotency_key": "key-1", "provider": "stripe",
-        "payment_method": "visa", "return_url": None, "amount": 100050, "currency": "KES", "status": "completed",
-        "customer_id": "cust-1", "customer_phone": "+254712345678", "customer_email": None, "customer_name": "Jane",
-        "payment_metadata": {"order_id": "ORD-1"}, "provider_transaction_id": "cs_1",
-        "provider_response": {"client_secret": "cs_secret"}, "payment_url": None, "failure_code": None,
-        "failure_reason": None, "fee": 3502, "refund_reserved": 0, "refunded": 0, "created_at": AT,
-        "updated_at": AT, "completed_at": AT,
-    }  # fmt: skip
+        "id": uuid.UUID(int=7),
+        "tenant_id": uuid.UUID(int=8),
+        "idempotency_key": "key-1",
+        "provider": "stripe",
+        "payment_method": "visa",
+        "return_url": None,
+        "amount": 100050,
+        "currency": "KES",
+        "status": "completed",
+        "customer_id": "cust-1",
+        "customer_phone": "+254712345678",
+        "customer_email": None,
+        "customer_name": "Jane",
+        "payment_metadata": {"order_id": "ORD-1"},
+        "provider_transaction_id": "cs_1",
+        "provider_response": {"client_secret": "cs_secret"},
+        "payment_url": None,
+        "failure_code": None,
+        "failure_reason": None,
+        "fee": 3502,
+        "refund_reserved": 0,
+        "refunded": 0,
+        "created_at": AT,
+        "updated_at": AT,
+        "completed_at": AT,
+    }
     return Payment(**values | differing)
 
 
 def refund(**differing: Any) -> Refund:
     values: dict[str, Any] = {
-        "id": uuid.UUID(int=9), "payment_id": uuid.UUID(int=7), "attempt_id": uuid.UUID(int=10),
-        "tenant_id": uuid.UUID(int=8), "amount": 5000, "currency": "KES", "reason": "Customer request",
-        "is_from_suspense": False, "reference": "ref-1", "callback_token": "secret-end-of-a-url", "state": "pending",
-        "provider_reference": "re_1", "error_code": None, "error_message": None, "refunded_before": 0,
-        "inquiries": 0, "sent_at": AT, "created_at": AT, "updated_at": AT, "completed_at": None,
-    }  # fmt: skip
+        "id": uuid.UUID(int=9),
+        "payment_id": uuid.UUID(int=7),
+        "attempt_id": uuid.UUID(int=10),
+        "tenant_id": uuid.UUID(int=8),
+        "amount": 5000,
+        "currency": "KES",
+        "reason": "Customer request",
+        "is_from_suspense": False,
+        "reference": "ref-1",
+        "callback_token": "secret-end-of-a-url",
+        "state": "pending",
+        "provider_reference": "re_1",
+        "error_code": None,
+        "error_message": None,
+        "refunded_before": 0,
+        "inquiries": 0,
+        "sent_at": AT,
+        "created_at": AT,
+        "updated_at": AT,
+        "completed_at": None,
+    }
     return Refund(**values | differing)
 
 
@@ -137,10 +182,15 @@ class TestView:
     @pytest.mark.parametrize(
         ("minor", "currency", "shown"),
         [
-            (100050, "KES", "1000.50"), (100000, "KES", "1000.00"), (1, "USD", "0.01"), (500, "JPY", "500"),
-            (500, "UGX", "500"), (1234, "KWD", "1.234"), (9_007_199_254_740_993, "USD", "90071992547409.93"),
+            (100050, "KES", "1000.50"),
+            (100000, "KES", "1000.00"),
+            (1, "USD", "0.01"),
+            (500, "JPY", "500"),
+            (500, "UGX", "500"),
+            (1234, "KWD", "1.234"),
+            (9_007_199_254_740_993, "USD", "90071992547409.93"),
         ],
-    )  # fmt: skip
+    )
     def test_amounts_are_exact_strings_with_the_currencys_decimals(
         self, minor: int, currency: str, shown: str
     ) -> None:
@@ -154,8 +204,11 @@ class TestView:
 
     def test_the_customer_is_as_given(self) -> None:
         assert customer_payload(payment()) == {
-            "id": "cust-1", "phone": "+254712345678", "email": None, "name": "Jane",
-        }  # fmt: skip
+            "id": "cust-1",
+            "phone": "+254712345678",
+            "email": None,
+            "name": "Jane",
+        }
 
     def test_merchants_do_not_see_internal_columns(self) -> None:
         assert not transaction(payment()).keys() & {"tenant_id", "fee", "return_url", "refund_reserved"}
@@ -163,10 +216,14 @@ class TestView:
     @pytest.mark.parametrize(
         ("state", "shown"),
         [
-            ("created", "processing"), ("sending", "processing"), ("unknown", "processing"),
-            ("pending", "processing"), ("completed", "completed"), ("failed", "failed"),
+            ("created", "processing"),
+            ("sending", "processing"),
+            ("unknown", "processing"),
+            ("pending", "processing"),
+            ("completed", "completed"),
+            ("failed", "failed"),
         ],
-    )  # fmt: skip
+    )
     def test_a_refund_is_processing_until_the_provider_has_spoken(self, state: str, shown: str) -> None:
         assert refund_view(refund(state=state))["status"] == shown
 
@@ -257,7 +314,7 @@ class TestRouting:
             ("paystack", Money(100000, "NGN"), Customer("+254712345678", None, None), "email"),
             ("venmo", Money(1000, "USD"), CUSTOMER, "not configured"),
         ],
-    )  # fmt: skip
+    )
     def test_request_no_provider_accepts_is_refused_with_a_sentence(
         self, merchant: Merchant, asked: str, amount: Money, customer: Customer, reason: str
     ) -> None:
@@ -306,10 +363,12 @@ class TestInitialize:
     @pytest.mark.parametrize(
         ("wrong", "error"),
         [
-            (order(amount=0), InvalidAmount), (order(amount=True), InvalidAmount),
-            (order(currency="ZZZ"), UnsupportedCurrency), (order("mpesa", 10, "USD"), InvalidRequest),
+            (order(amount=0), InvalidAmount),
+            (order(amount=True), InvalidAmount),
+            (order(currency="ZZZ"), UnsupportedCurrency),
+            (order("mpesa", 10, "USD"), InvalidRequest),
         ],
-    )  # fmt: skip
+    )
     def test_invalid_request_stores_nothing(
         self, merchant: Merchant, wrong: PaymentRequest, error: type[GatewayError]
     ) -> None:

@@ -12,25 +12,44 @@ from app.money import Money
 from app.providers.base import Capabilities, Limits
 from app.services.payments.routing import COSTS, Costs, candidates, cost
 
-CAPABILITIES = MappingProxyType({
-    "mpesa": Capabilities({"KES": Limits(100, 250_000_00)}, needs=frozenset({"phone"}), countries=frozenset({"KE"}),
-                          whole_units=True),
-    "paystack": Capabilities({"KES": Limits(100), "NGN": Limits(100_00)}, countries=frozenset({"NG", "KE", "GH"})),
-    "pesapal": Capabilities({"KES": Limits(100), "USD": Limits()}, countries=frozenset({"KE", "UG", "TZ"})),
-    "stripe": Capabilities({"KES": Limits(50_00), "USD": Limits(50)}),
-    "cpay": Capabilities({"KES": Limits(), "USD": Limits(), "JPY": Limits()}),
-})  # fmt: skip
+CAPABILITIES = MappingProxyType(
+    {
+        "mpesa": Capabilities(
+            {"KES": Limits(100, 250_000_00)},
+            needs=frozenset({"phone"}),
+            countries=frozenset({"KE"}),
+            whole_units=True,
+        ),
+        "paystack": Capabilities(
+            {"KES": Limits(100), "NGN": Limits(100_00)}, countries=frozenset({"NG", "KE", "GH"})
+        ),
+        "pesapal": Capabilities(
+            {"KES": Limits(100), "USD": Limits()}, countries=frozenset({"KE", "UG", "TZ"})
+        ),
+        "stripe": Capabilities({"KES": Limits(50_00), "USD": Limits(50)}),
+        "cpay": Capabilities({"KES": Limits(), "USD": Limits(), "JPY": Limits()}),
+    }
+)
 ALL = tuple(CAPABILITIES)
 
 
 def choose(
-    minor: int, currency: str = "KES", *, country: str | None = "KE", available: Sequence[str] = ALL,
-    ill: Sequence[str] = (), costs: Costs = MappingProxyType({}),
-) -> list[str]:  # fmt: skip
+    minor: int,
+    currency: str = "KES",
+    *,
+    country: str | None = "KE",
+    available: Sequence[str] = ALL,
+    ill: Sequence[str] = (),
+    costs: Costs = MappingProxyType({}),
+) -> list[str]:
     return candidates(
-        amount=Money(minor, currency), country=country, available=available, capabilities=CAPABILITIES,
-        health=lambda name: name not in ill, costs=costs,
-    )  # fmt: skip
+        amount=Money(minor, currency),
+        country=country,
+        available=available,
+        capabilities=CAPABILITIES,
+        health=lambda name: name not in ill,
+        costs=costs,
+    )
 
 
 def test_a_kenyan_phone_pays_by_m_pesa_first() -> None:
@@ -103,9 +122,19 @@ def test_the_setting_is_read_into_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["nonsense", "[]", '{"a": 5}', '{"a": {"KES": 5}}', '{"a": {"KES": [1]}}', '{"a": {"KES": [1, -1]}}',
-             '{"a": {"KES": [1.5, 0]}}', '{"a": {"KES": [true, 0]}}', '{"a": {"KES": ["1", 0]}}'],
-)  # fmt: skip
+    "text",
+    [
+        "nonsense",
+        "[]",
+        '{"a": 5}',
+        '{"a": {"KES": 5}}',
+        '{"a": {"KES": [1]}}',
+        '{"a": {"KES": [1, -1]}}',
+        '{"a": {"KES": [1.5, 0]}}',
+        '{"a": {"KES": [true, 0]}}',
+        '{"a": {"KES": ["1", 0]}}',
+    ],
+)
 def test_a_setting_that_cannot_be_read_stops_the_start(text: str) -> None:
     with pytest.raises(ConfigError, match="ROUTING_COSTS"):
         load(_settings(text))

@@ -7,8 +7,13 @@ import pytest
 from app.http.surfaces import Surface, surface_of
 
 W, G, T, P, B, S = (
-    Surface.WALLET, Surface.GATEWAY, Surface.TENANT, Surface.PROCESSING, Surface.BOOKINGS, Surface.SYSTEM,
-)  # fmt: skip
+    Surface.WALLET,
+    Surface.GATEWAY,
+    Surface.TENANT,
+    Surface.PROCESSING,
+    Surface.BOOKINGS,
+    Surface.SYSTEM,
+)
 UUID = "7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11"
 
 ROWS = [

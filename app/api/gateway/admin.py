@@ -35,9 +35,11 @@ blueprint = Blueprint("admin", __name__, description="For operators.")
 def list_audit_logs(query: dict[str, Any]) -> Response:
     """Events, newest first. `before` is the `sequence` to go on below."""
     criteria = LogFilter(
-        type=query.get("type"), object_id=query.get("object_id"), tenant_id=query.get("tenant_id"),
+        type=query.get("type"),
+        object_id=query.get("object_id"),
+        tenant_id=query.get("tenant_id"),
         before=int(query["before"]) if "before" in query else None,
-    )  # fmt: skip
+    )
     items, next_before = audit_log.list_events(criteria, limit=query.get("limit", 50))
     return respond({"success": True, "data": {"items": items, "next_before": next_before}})
 

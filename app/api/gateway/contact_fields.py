@@ -19,8 +19,15 @@ PROVIDERS: Final = ("mpesa", "stripe", "visa", "chapa", "paystack", "pesapal", "
 """What a payment may be asked for by. `visa` is Stripe's; `auto` leaves the choice to the gateway."""
 
 REGIONS: Final[Mapping[str, str]] = {
-    "KES": "KE", "ETB": "ET", "UGX": "UG", "TZS": "TZ", "NGN": "NG", "GHS": "GH", "ZAR": "ZA", "RWF": "RW",
-}  # fmt: skip
+    "KES": "KE",
+    "ETB": "ET",
+    "UGX": "UG",
+    "TZS": "TZ",
+    "NGN": "NG",
+    "GHS": "GH",
+    "ZAR": "ZA",
+    "RWF": "RW",
+}
 """Currency → the country a phone number without a country code is of. Other currencies have no such country."""
 
 MAX_URL: Final = 2000
@@ -106,9 +113,15 @@ class ProviderName(fields.Text):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=32, **kwargs)
-        self.metadata = {"type": "string", "enum": list(PROVIDERS), **{
-            name: value for name, value in self.metadata.items() if name not in ("type", "minLength", "maxLength")
-        }}  # fmt: skip
+        self.metadata = {
+            "type": "string",
+            "enum": list(PROVIDERS),
+            **{
+                name: value
+                for name, value in self.metadata.items()
+                if name not in ("type", "minLength", "maxLength")
+            },
+        }
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any

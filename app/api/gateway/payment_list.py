@@ -51,9 +51,14 @@ def _of_merchant(merchant: Merchant, query: dict[str, Any], per_page: int, offse
     cursor = query.get("cursor")
     provider = query.get("provider")
     page = payment_service.list_payments(
-        merchant, provider=provider.lower() if provider else None, status=query.get("status"),
-        customer_id=query.get("customer_id"), limit=per_page, offset=offset, cursor=cursor,
-    )  # fmt: skip
+        merchant,
+        provider=provider.lower() if provider else None,
+        status=query.get("status"),
+        customer_id=query.get("customer_id"),
+        limit=per_page,
+        offset=offset,
+        cursor=cursor,
+    )
     pagination = _pagination(page.total, per_page, offset, has_next=page.has_next)
     if cursor is not None:
         pagination |= {"page": None, "has_prev": True}

@@ -95,9 +95,17 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refund", methods=["POST"])
-@operation("payments_refund", key=REQUIRED, errors=[
-    TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance, ProviderNotConfigured,
-])  # fmt: skip
+@operation(
+    "payments_refund",
+    key=REQUIRED,
+    errors=[
+        TransactionNotFound,
+        NotRefundable,
+        InvalidAmount,
+        InsufficientBalance,
+        ProviderNotConfigured,
+    ],
+)
 @needs_key
 @blueprint.arguments(RefundRequest)
 @blueprint.response(200, TransactionAnswer)
@@ -106,9 +114,12 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
     answer = create_refund(
-        current_merchant(), payment_id, amount=body.get("amount"), reason=body.get("reason") or None,
+        current_merchant(),
+        payment_id,
+        amount=body.get("amount"),
+        reason=body.get("reason") or None,
         claim=claim(body, refunded, is_required=True),
-    )  # fmt: skip
+    )
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
@@ -138,9 +149,13 @@ def _payment_request(body: dict[str, Any]) -> PaymentRequest:
         name=given.get("name") or None,
     )
     return PaymentRequest(
-        provider=body["provider"], amount=body["amount"], currency=body["currency"], customer=customer,
-        metadata=body.get("metadata"), return_url=body.get("return_url"),
-    )  # fmt: skip
+        provider=body["provider"],
+        amount=body["amount"],
+        currency=body["currency"],
+        customer=customer,
+        metadata=body.get("metadata"),
+        return_url=body.get("return_url"),
+    )
 
 
 def _ok(data: Any) -> Response:

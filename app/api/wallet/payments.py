@@ -41,8 +41,13 @@ blueprint = Blueprint("wallet_payments", __name__, description="Payments between
 
 _NOT_TAKEN: Final = (InvalidAmount, UnsupportedCurrency, AccountNotFound)
 _REFUSED: Final = (
-    CurrencyMismatch, RecipientNotFound, PermissionDenied, InsufficientBalance, KycRequired, DailyLimitExceeded,
-)  # fmt: skip
+    CurrencyMismatch,
+    RecipientNotFound,
+    PermissionDenied,
+    InsufficientBalance,
+    KycRequired,
+    DailyLimitExceeded,
+)
 
 
 @blueprint.route("/payments", methods=["POST"])

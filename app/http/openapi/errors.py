@@ -49,14 +49,16 @@ class ErrorBodies:
 _USER: Final[Errors] = (TokenMissing, TokenInvalid, TokenExpired)
 _API_KEY: Final[Errors] = (InvalidApiKey, CredentialsMissing, TokenInvalid, TokenExpired, PermissionDenied)
 
-OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType({
-    PUBLIC: (),
-    USER_SESSION: _USER,
-    USER_TOKEN: _USER,
-    MERCHANT: _API_KEY,
-    MERCHANT_OR_USER: _API_KEY,
-    OPERATOR: (*_USER, PermissionDenied),
-})  # fmt: skip
+OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
+    {
+        PUBLIC: (),
+        USER_SESSION: _USER,
+        USER_TOKEN: _USER,
+        MERCHANT: _API_KEY,
+        MERCHANT_OR_USER: _API_KEY,
+        OPERATOR: (*_USER, PermissionDenied),
+    }
+)
 
 OF_BODY: Final[Errors] = (InvalidRequest, PayloadTooLarge, UnsupportedMediaType)
 OF_KEY: Final[Errors] = (InvalidRequest, IdempotencyKeyReused, IdempotencyConflict)

@@ -47,31 +47,64 @@ from app.providers.errors import Declined, OutcomeUnknown, RequestRejected
 from app.providers.facts import clean, facts
 from app.providers.http import Answer
 
-UNPAID: Final = MappingProxyType({
-    State.FAILED: "Chapa says that the payment failed.",
-    State.CANCELLED: "Chapa says that the payment was cancelled.",
-})  # fmt: skip
+UNPAID: Final = MappingProxyType(
+    {
+        State.FAILED: "Chapa says that the payment failed.",
+        State.CANCELLED: "Chapa says that the payment was cancelled.",
+    }
+)
 """Ends without money, and what is told of them."""
 
-KEYS: Final = MappingProxyType({
-    # CHASECK_LIVE- is in no document of Chapa's, but in many programs that use it; it can mean nothing else.
-    "live": ("CHASECK-", "CHASECK_LIVE-"),
-    "sandbox": ("CHASECK_TEST-",),
-})  # fmt: skip
+KEYS: Final = MappingProxyType(
+    {
+        # CHASECK_LIVE- is in no document of Chapa's, but in many programs that use it; it can mean nothing else.
+        "live": ("CHASECK-", "CHASECK_LIVE-"),
+        "sandbox": ("CHASECK_TEST-",),
+    }
+)
 """How Chapa's secret keys begin."""
 
 _PAYMENT: Final = (
-    "status", "reference", "tx_ref", "amount", "charge", "currency", "mode", "method", "type", "created_at",
+    "status",
+    "reference",
+    "tx_ref",
+    "amount",
+    "charge",
+    "currency",
+    "mode",
+    "method",
+    "type",
+    "created_at",
     "updated_at",
-)  # fmt: skip
+)
 _REFUND: Final = (
-    "id", "ref", "ref_id", "chapa_reference", "payment_reference", "bank_reference", "merchant_reference", "amount",
-    "currency", "status", "reason",
-)  # fmt: skip
+    "id",
+    "ref",
+    "ref_id",
+    "chapa_reference",
+    "payment_reference",
+    "bank_reference",
+    "merchant_reference",
+    "amount",
+    "currency",
+    "status",
+    "reason",
+)
 _TRANSFER: Final = (
-    "status", "tx_ref", "amount", "charge", "currency", "mode", "transfer_method", "chapa_transfer_id", "bank_code",
-    "bank_name", "cross_party_reference", "created_at", "updated_at",
-)  # fmt: skip
+    "status",
+    "tx_ref",
+    "amount",
+    "charge",
+    "currency",
+    "mode",
+    "transfer_method",
+    "chapa_transfer_id",
+    "bank_code",
+    "bank_name",
+    "cross_party_reference",
+    "created_at",
+    "updated_at",
+)
 
 
 class Chapa(Provider):
@@ -93,27 +126,37 @@ class Chapa(Provider):
     )
     settings = (
         AccountSetting(
-            "secret_key", "secret API key, CHASECK-… or CHASECK_TEST-…", is_secret=True, is_required=True,
+            "secret_key",
+            "secret API key, CHASECK-… or CHASECK_TEST-…",
+            is_secret=True,
+            is_required=True,
             prefixes=KEYS,
         ),
         AccountSetting(
-            "webhook_secret", "secret hash of the dashboard's webhook page", is_secret=True, is_required=True,
+            "webhook_secret",
+            "secret hash of the dashboard's webhook page",
+            is_secret=True,
+            is_required=True,
             published=frozenset({"chapa-sandbox-hook"}),
         ),
         AccountSetting(
-            "approval_secret", "secret of the transfer approval URL, if one is set", is_secret=True,
+            "approval_secret",
+            "secret of the transfer approval URL, if one is set",
+            is_secret=True,
             published=frozenset({"chapa-sandbox-approval"}),
         ),
         AccountSetting(
             "refund_by", "names a payment to be refunded: reference (Chapa's) or tx_ref", default="reference"
         ),
         AccountSetting("title", "title on the payment page, at most 16 characters", default="Payment"),
-    )  # fmt: skip
-    base_urls = MappingProxyType({
-        # One host: the key decides between test and live.
-        "live": "https://api.chapa.co/v1",
-        "sandbox": "https://api.chapa.co/v1",
-    })  # fmt: skip
+    )
+    base_urls = MappingProxyType(
+        {
+            # One host: the key decides between test and live.
+            "live": "https://api.chapa.co/v1",
+            "sandbox": "https://api.chapa.co/v1",
+        }
+    )
     simulator_path = "/v1"
 
     def __init__(self, account: Account, context: Context) -> None:
@@ -306,9 +349,11 @@ class Chapa(Provider):
         """Raises WrongEnvironment for what `mode` says is of the other mode. Chapa's documents show the member in samples
         only, so an answer without it is taken."""
         require_same(
-            self.account, environment_of(data), is_always_reported=False,
+            self.account,
+            environment_of(data),
+            is_always_reported=False,
             response=facts(data, "tx_ref", "mode"),
-        )  # fmt: skip
+        )
 
 
 def _absence(answer: Answer) -> Result | None:

@@ -30,9 +30,22 @@ HINT: Final = "callback"
 TRANSFER_CURRENCY: Final = "ETB"
 
 _TOLD: Final = (
-    "event", "status", "reference", "chapa_reference", "bank_reference", "tx_ref", "amount", "charge", "currency",
-    "mode", "type", "payment_method", "bank_name", "created_at", "updated_at",
-)  # fmt: skip
+    "event",
+    "status",
+    "reference",
+    "chapa_reference",
+    "bank_reference",
+    "tx_ref",
+    "amount",
+    "charge",
+    "currency",
+    "mode",
+    "type",
+    "payment_method",
+    "bank_name",
+    "created_at",
+    "updated_at",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,16 @@ REFUSALS: Final[MappingProxyType[Fate, type[ProviderError]]] = MappingProxyType(
 )
 """Fates that are told by an error."""
 
-NOT_DONE: Final = frozenset({
-    Fate.DECLINED, Fate.NOT_DONE_AND_UNKNOWN, Fate.RATE_LIMITED, Fate.UNAVAILABLE, Fate.AUTH_FAILED, Fate.INVALID,
-})  # fmt: skip
+NOT_DONE: Final = frozenset(
+    {
+        Fate.DECLINED,
+        Fate.NOT_DONE_AND_UNKNOWN,
+        Fate.RATE_LIMITED,
+        Fate.UNAVAILABLE,
+        Fate.AUTH_FAILED,
+        Fate.INVALID,
+    }
+)
 """After these CPay knows nothing of the reference."""
 
 
@@ -143,9 +150,12 @@ class CPayProvider(Provider):
         if fate is Fate.WRONG_AMOUNT:
             taken = amount + Money(10 ** exponent_of(amount.currency), amount.currency)
         return Result(
-            State.SUCCEEDED, provider_reference=identity, receipt=identity, amount=taken,
+            State.SUCCEEDED,
+            provider_reference=identity,
+            receipt=identity,
+            amount=taken,
             response=_facts(identity, "completed", taken),
-        )  # fmt: skip
+        )
 
     def _waiting(self, reference: str, amount: Money) -> Result:
         """The id is kept as the receipt, so that the place of the provider's reference is free for the id that a signed
@@ -158,9 +168,11 @@ class CPayProvider(Provider):
     def _refunded(self, reference: str, amount: Money) -> Result:
         identity = self._id(Mark.REFUNDED, reference)
         return Result(
-            State.SUCCEEDED, provider_reference=identity, amount=amount,
+            State.SUCCEEDED,
+            provider_reference=identity,
+            amount=amount,
             response=_facts(identity, "completed", amount),
-        )  # fmt: skip
+        )
 
     def _id(self, mark: Mark, reference: str, amount: Money | None = None) -> str:
         return identity(mark, reference, secret=self.account["api_secret"], amount=amount)

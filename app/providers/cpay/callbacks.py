@@ -46,9 +46,14 @@ def read(callback: Callback, secret: str) -> CallbackEvent:
     kind, mark, state = EVENTS[event_type]
     claim = _claim(event, state, mark, secret)
     return CallbackEvent(
-        event_id, kind, event_type, reference=reference, provider_reference=claim.provider_reference,
-        is_verified=True, claim=claim,
-    )  # fmt: skip
+        event_id,
+        kind,
+        event_type,
+        reference=reference,
+        provider_reference=claim.provider_reference,
+        is_verified=True,
+        claim=claim,
+    )
 
 
 def _claim(event: dict[str, Any], state: State, mark: Mark, secret: str) -> Result:

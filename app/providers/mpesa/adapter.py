@@ -58,9 +58,16 @@ B2B_PATH: Final = "/mpesa/b2b/v1/paymentrequest"
 STATUS_PATH: Final = "/mpesa/transactionstatus/v1/query"
 
 ACK_FACTS: Final = (
-    "MerchantRequestID", "CheckoutRequestID", "ConversationID", "OriginatorConversationID", "ResponseCode",
-    "ResponseDescription", "CustomerMessage", "ResultCode", "ResultDesc",
-)  # fmt: skip
+    "MerchantRequestID",
+    "CheckoutRequestID",
+    "ConversationID",
+    "OriginatorConversationID",
+    "ResponseCode",
+    "ResponseDescription",
+    "CustomerMessage",
+    "ResultCode",
+    "ResultDesc",
+)
 
 DARAJAS_ID: Final = ("OriginatorConversationID", "ConversationID")
 """What a reversal and a payout to a till are known by: a status query takes the first one. B2C has our reference there."""
@@ -75,10 +82,12 @@ class MpesaProvider(Provider):
     title: ClassVar[str] = "M-Pesa"
     capabilities: ClassVar[Capabilities] = CAPABILITIES
     settings: ClassVar[tuple[AccountSetting, ...]] = SETTINGS
-    base_urls: ClassVar[Mapping[str, str]] = MappingProxyType({
-        "live": "https://api.safaricom.co.ke",
-        "sandbox": "https://sandbox.safaricom.co.ke",
-    })  # fmt: skip
+    base_urls: ClassVar[Mapping[str, str]] = MappingProxyType(
+        {
+            "live": "https://api.safaricom.co.ke",
+            "sandbox": "https://sandbox.safaricom.co.ke",
+        }
+    )
 
     def __init__(self, account: Account, context: Context) -> None:
         """Raises ValueError for a setting that cannot be read."""

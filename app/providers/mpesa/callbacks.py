@@ -20,8 +20,10 @@ from app.providers.mpesa.statuses import TRANSACTION_STATUSES, state_when_told
 from app.providers.mpesa.values import code_of, facts, id_of, money_of, text_of
 
 NOTICE_KINDS: Final[Mapping[str, Kind]] = {
-    "payout": Kind.PAYOUT, "till": Kind.PAYOUT, "refund": Kind.REFUND,
-}  # fmt: skip
+    "payout": Kind.PAYOUT,
+    "till": Kind.PAYOUT,
+    "refund": Kind.REFUND,
+}
 NAMED_BY_DARAJA: Final = frozenset({"till", "refund"})
 """Requests that take no OriginatorConversationID of ours: Daraja makes one, and is asked by it (`adapter`)."""
 
@@ -29,17 +31,27 @@ OPEN_TYPE: Final = "1"
 """`ResultType` of a result that further messages will follow; 0 is the last one."""
 
 REFUND_KEYS: Final = frozenset({"OriginalTransactionID"})
-PAYOUT_KEYS: Final = frozenset({
-    "TransactionReceipt", "ReceiverPartyPublicName", "B2CUtilityAccountAvailableFunds",
-    "DebitPartyAffectedAccountBalance", "InitiatorAccountCurrentBalance",
-})  # fmt: skip
+PAYOUT_KEYS: Final = frozenset(
+    {
+        "TransactionReceipt",
+        "ReceiverPartyPublicName",
+        "B2CUtilityAccountAvailableFunds",
+        "DebitPartyAffectedAccountBalance",
+        "InitiatorAccountCurrentBalance",
+    }
+)
 STATUS_KEY: Final = "TransactionStatus"
 
 RESULT_FACTS: Final = ("ResultCode", "ResultDesc", "ConversationID", "OriginatorConversationID")
 PARAMETER_FACTS: Final = (
-    "TransactionStatus", "FinalisedTime", "TransCompletedTime", "TransactionCompletedDateTime", "DebitPartyCharges",
-    "Charge", "ReasonType",
-)  # fmt: skip
+    "TransactionStatus",
+    "FinalisedTime",
+    "TransCompletedTime",
+    "TransactionCompletedDateTime",
+    "DebitPartyCharges",
+    "Charge",
+    "ReasonType",
+)
 
 Body = dict[str, Any]
 
@@ -220,10 +232,13 @@ def _confirmation(body: Body) -> CallbackEvent:
         event_type="c2b.confirmation",
         provider_reference=receipt,
         claim=Result(
-            State.SUCCEEDED, provider_reference=receipt, receipt=receipt, amount=_amount(body.get("TransAmount")),
+            State.SUCCEEDED,
+            provider_reference=receipt,
+            receipt=receipt,
+            amount=_amount(body.get("TransAmount")),
             response=told,
         ),
-    )  # fmt: skip
+    )
 
 
 def _claim(

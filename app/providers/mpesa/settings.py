@@ -15,30 +15,44 @@ SANDBOX_PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72a
 
 SETTINGS: Final = (
     AccountSetting(
-        "consumer_key", "of the Daraja app", is_secret=True, is_required=True,
+        "consumer_key",
+        "of the Daraja app",
+        is_secret=True,
+        is_required=True,
         published=frozenset({"sandbox-consumer-key"}),
     ),
     AccountSetting(
-        "consumer_secret", "of the Daraja app", is_secret=True, is_required=True,
+        "consumer_secret",
+        "of the Daraja app",
+        is_secret=True,
+        is_required=True,
         published=frozenset({"sandbox-consumer-secret"}),
     ),
     AccountSetting(
         "shortcode", "paybill, or a till's store number", is_required=True, published=frozenset({"174379"})
     ),
     AccountSetting(
-        "passkey", "of the shortcode", is_secret=True, is_required=True, published=frozenset({SANDBOX_PASSKEY})
+        "passkey",
+        "of the shortcode",
+        is_secret=True,
+        is_required=True,
+        published=frozenset({SANDBOX_PASSKEY}),
     ),
     AccountSetting("till", "the till number, when payments are to a till"),
     AccountSetting("initiator", "API operator's name: reversals, payouts"),
     AccountSetting("initiator_password", "its password, encrypted with the certificate", is_secret=True),
     AccountSetting("certificate", "Daraja's certificate: a path, or PEM text"),
     AccountSetting(
-        "security_credential", "a ready security credential, instead of password and certificate", is_secret=True,
+        "security_credential",
+        "a ready security credential, instead of password and certificate",
+        is_secret=True,
         published=frozenset({"c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs"}),
     ),
     AccountSetting("b2c_shortcode", "payouts to phones are from here; empty: the shortcode"),
     AccountSetting("b2b_shortcode", "payouts to tills are from here; empty: the shortcode"),
-    AccountSetting("till_receiver_type", "identifier type of a till: the portal says 4, clients send 2", default="4"),
+    AccountSetting(
+        "till_receiver_type", "identifier type of a till: the portal says 4, clients send 2", default="4"
+    ),
     AccountSetting(
         "b2c_command", "BusinessPayment, SalaryPayment or PromotionPayment", default="BusinessPayment"
     ),
@@ -46,7 +60,7 @@ SETTINGS: Final = (
     AccountSetting("pull", "true: ask the pull API about lost pushes to a paybill", default="false"),
     AccountSetting("pull_method", "POST or GET: documents and clients differ", default="POST"),
     AccountSetting("callback_ips", "addresses callbacks may come from, comma separated; empty: any"),
-)  # fmt: skip
+)
 
 DEFAULT: Final = MappingProxyType({setting.name: setting.default for setting in SETTINGS})
 
@@ -57,19 +71,21 @@ PULL_REACH: Final = timedelta(hours=48)
 """How far back the pull API knows."""
 
 
-_FORMS: Final = MappingProxyType({
-    "shortcode": (SHORTCODE, "5 to 7 digits"),
-    "till": (SHORTCODE, "5 to 7 digits"),
-    "b2c_shortcode": (SHORTCODE, "5 to 7 digits"),
-    "b2b_shortcode": (SHORTCODE, "5 to 7 digits"),
-    "till_receiver_type": (re.compile("[24]"), "4 or 2"),
-    "b2c_command": (
-        re.compile("BusinessPayment|SalaryPayment|PromotionPayment"),
-        "BusinessPayment, SalaryPayment or PromotionPayment",
-    ),
-    "pull": (re.compile("true|false|1|0", re.IGNORECASE), "true or false"),
-    "pull_method": (re.compile("POST|GET", re.IGNORECASE), "POST or GET"),
-})  # fmt: skip
+_FORMS: Final = MappingProxyType(
+    {
+        "shortcode": (SHORTCODE, "5 to 7 digits"),
+        "till": (SHORTCODE, "5 to 7 digits"),
+        "b2c_shortcode": (SHORTCODE, "5 to 7 digits"),
+        "b2b_shortcode": (SHORTCODE, "5 to 7 digits"),
+        "till_receiver_type": (re.compile("[24]"), "4 or 2"),
+        "b2c_command": (
+            re.compile("BusinessPayment|SalaryPayment|PromotionPayment"),
+            "BusinessPayment, SalaryPayment or PromotionPayment",
+        ),
+        "pull": (re.compile("true|false|1|0", re.IGNORECASE), "true or false"),
+        "pull_method": (re.compile("POST|GET", re.IGNORECASE), "POST or GET"),
+    }
+)
 """Setting → how it must look when it is set, and the same in words."""
 
 
@@ -112,14 +128,16 @@ CAPABILITIES: Final = Capabilities(
     can_inquire_by_reference=False,
     can_refund_partially=False,
     can_refund_repeatedly=False,
-    payouts=MappingProxyType({
-        PayoutMethod.MPESA: frozenset({CURRENCY}),
-        PayoutMethod.TILL: frozenset({CURRENCY}),
-    }),
+    payouts=MappingProxyType(
+        {
+            PayoutMethod.MPESA: frozenset({CURRENCY}),
+            PayoutMethod.TILL: frozenset({CURRENCY}),
+        }
+    ),
     signs_callbacks=False,
     # A push is open for about a minute on the phone; the rest is for a slow network and a late callback.
     expires_after=timedelta(minutes=5),
     # Half of what the pull API remembers, so that what decides has seen the whole time since.
     horizon=PULL_REACH / 2,
     statement_reach=PULL_REACH,
-)  # fmt: skip
+)

@@ -53,15 +53,40 @@ LIST_PAGES: Final = 5
 """Pages of the list that are searched for a refund whose id was lost."""
 
 _PAYMENT: Final = (
-    "id", "status", "reference", "amount", "requested_amount", "fees", "currency", "channel", "gateway_response",
-    "paid_at", "created_at",
-)  # fmt: skip
+    "id",
+    "status",
+    "reference",
+    "amount",
+    "requested_amount",
+    "fees",
+    "currency",
+    "channel",
+    "gateway_response",
+    "paid_at",
+    "created_at",
+)
 _REFUND: Final = (
-    "id", "status", "amount", "currency", "channel", "merchant_note", "customer_note", "expected_at", "refunded_at",
-)  # fmt: skip
+    "id",
+    "status",
+    "amount",
+    "currency",
+    "channel",
+    "merchant_note",
+    "customer_note",
+    "expected_at",
+    "refunded_at",
+)
 _TRANSFER: Final = (
-    "id", "status", "reference", "transfer_code", "amount", "currency", "reason", "createdAt", "updatedAt",
-)  # fmt: skip
+    "id",
+    "status",
+    "reference",
+    "transfer_code",
+    "amount",
+    "currency",
+    "reason",
+    "createdAt",
+    "updatedAt",
+)
 
 
 class Paystack(Provider):
@@ -84,21 +109,31 @@ class Paystack(Provider):
     )
     settings = (
         AccountSetting(
-            "secret_key", "secret API key, sk_live_… or sk_test_…; signs webhooks too", is_secret=True,
-            is_required=True, prefixes=MappingProxyType({"live": ("sk_live_",), "sandbox": ("sk_test_",)}),
+            "secret_key",
+            "secret API key, sk_live_… or sk_test_…; signs webhooks too",
+            is_secret=True,
+            is_required=True,
+            prefixes=MappingProxyType({"live": ("sk_live_",), "sandbox": ("sk_test_",)}),
         ),
-        AccountSetting("channels", "ways to pay that are offered, comma separated; empty: all of the account's"),
-        AccountSetting("fallback_email", "e-mail sent for customers who gave none; empty: an e-mail is needed"),
         AccountSetting(
-            "refund_filter", "query that narrows the list of refunds to a transaction; empty: none",
+            "channels", "ways to pay that are offered, comma separated; empty: all of the account's"
+        ),
+        AccountSetting(
+            "fallback_email", "e-mail sent for customers who gave none; empty: an e-mail is needed"
+        ),
+        AccountSetting(
+            "refund_filter",
+            "query that narrows the list of refunds to a transaction; empty: none",
             default="transaction",
         ),
-    )  # fmt: skip
-    base_urls = MappingProxyType({
-        # One host: the key decides between test and live.
-        "live": "https://api.paystack.co",
-        "sandbox": "https://api.paystack.co",
-    })  # fmt: skip
+    )
+    base_urls = MappingProxyType(
+        {
+            # One host: the key decides between test and live.
+            "live": "https://api.paystack.co",
+            "sandbox": "https://api.paystack.co",
+        }
+    )
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
@@ -149,9 +184,10 @@ class Paystack(Provider):
         state, amount, receipt = state_of(CHARGES, data.get("status")), collected(data), word(data, "id")
         if state is State.SUCCEEDED and (amount is None or receipt is None):
             raise OutcomeUnknown(
-                "Paystack says success without an amount or an id.", code="incomplete",
+                "Paystack says success without an amount or an id.",
+                code="incomplete",
                 response=facts(data, *_PAYMENT),
-            )  # fmt: skip
+            )
         is_bad = state is State.FAILED
         return Result(
             state,
@@ -231,9 +267,10 @@ class Paystack(Provider):
         amount = from_subunits(data.get("amount"), data.get("currency"))
         if own_id is None or (state is State.SUCCEEDED and amount is None):
             raise OutcomeUnknown(
-                "Paystack's answer to the refund is incomplete.", code="incomplete",
+                "Paystack's answer to the refund is incomplete.",
+                code="incomplete",
                 response=facts(data, *_REFUND),
-            )  # fmt: skip
+            )
         return _moved(state, data, _REFUND, provider_reference=own_id, receipt=own_id)
 
     # --- payouts
@@ -274,9 +311,11 @@ class Paystack(Provider):
     def _require_environment(self, data: Mapping[str, Any], *, is_always_reported: bool = True) -> None:
         """Raises WrongEnvironment for what `domain` says is of the other mode."""
         environments.require_same(
-            self.account, environment_of(data), is_always_reported=is_always_reported,
+            self.account,
+            environment_of(data),
+            is_always_reported=is_always_reported,
             response=facts(data, "reference", "domain"),
-        )  # fmt: skip
+        )
 
 
 def _moved(

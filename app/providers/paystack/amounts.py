@@ -11,10 +11,17 @@ from app import json_numbers
 from app.money import MAX_MINOR, Money, exponent_of
 from app.providers.facts import clean
 
-SUBUNITS: Final[Mapping[str, int]] = MappingProxyType({
-    # Subunits of one major unit on the wire. XOF has no minor unit (ISO 4217), but is sent times a hundred as well.
-    "GHS": 100, "KES": 100, "NGN": 100, "USD": 100, "XOF": 100, "ZAR": 100,
-})  # fmt: skip
+SUBUNITS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        # Subunits of one major unit on the wire. XOF has no minor unit (ISO 4217), but is sent times a hundred as well.
+        "GHS": 100,
+        "KES": 100,
+        "NGN": 100,
+        "USD": 100,
+        "XOF": 100,
+        "ZAR": 100,
+    }
+)
 
 _DIGITS: Final = re.compile(r"[0-9]{1,16}")
 _KENYAN: Final = re.compile(r"(?:\+?254|0)([17][0-9]{8})")

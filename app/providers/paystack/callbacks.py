@@ -19,10 +19,25 @@ from app.providers.paystack.statuses import EVENTS, SENTENCES, environment_of
 MAX_EVENT_ID: Final = 255
 
 _TOLD: Final = (
-    "id", "status", "reference", "amount", "requested_amount", "fees", "currency", "channel", "gateway_response",
-    "paid_at", "transfer_code", "transaction_reference", "refund_reference", "processor", "domain", "reason",
-    "created_at", "updated_at",
-)  # fmt: skip
+    "id",
+    "status",
+    "reference",
+    "amount",
+    "requested_amount",
+    "fees",
+    "currency",
+    "channel",
+    "gateway_response",
+    "paid_at",
+    "transfer_code",
+    "transaction_reference",
+    "refund_reference",
+    "processor",
+    "domain",
+    "reason",
+    "created_at",
+    "updated_at",
+)
 
 
 def read(callback: Callback, account: Account) -> CallbackEvent:

@@ -16,9 +16,12 @@ from app.providers.paystack.statuses import RECIPIENTS
 def payout_methods() -> Mapping[PayoutMethod, frozenset[str]]:
     """Method → currencies, out of the table of recipients."""
     methods = {method for method, _ in RECIPIENTS}
-    return MappingProxyType({
-        method: frozenset(currency for kind, currency in RECIPIENTS if kind is method) for method in sorted(methods)
-    })  # fmt: skip
+    return MappingProxyType(
+        {
+            method: frozenset(currency for kind, currency in RECIPIENTS if kind is method)
+            for method in sorted(methods)
+        }
+    )
 
 
 def make_recipient(client: PaystackClient, request: PayoutRequest) -> str:

@@ -37,11 +37,13 @@ STATUS_PATH: Final = "/api/Transactions/GetTransactionStatus"
 CANCEL_PATH: Final = "/api/Transactions/CancelOrder"
 REFUND_PATH: Final = "/api/Transactions/RefundRequest"
 
-DEMO_MERCHANTS: Final = MappingProxyType({
-    "qkio1BGGYAXTu2JOfm7XSXNruoZsrqEW": "osGQ364R49cXKeOYSpaOnT++rHs=",
-    "TDpigBOOhs+zAl8cwH2Fl82jJGyD8xev": "1KpqkfsMaihIcOlhnBo/gBZ5smw=",
-    "ngW+UEcnDhltUc5fxPfrCD987xMh3Lx8": "q27RChYs5UkypdcNYKzuUw460Dg=",
-})  # fmt: skip
+DEMO_MERCHANTS: Final = MappingProxyType(
+    {
+        "qkio1BGGYAXTu2JOfm7XSXNruoZsrqEW": "osGQ364R49cXKeOYSpaOnT++rHs=",
+        "TDpigBOOhs+zAl8cwH2Fl82jJGyD8xev": "1KpqkfsMaihIcOlhnBo/gBZ5smw=",
+        "ngW+UEcnDhltUc5fxPfrCD987xMh3Lx8": "q27RChYs5UkypdcNYKzuUw460Dg=",
+    }
+)
 """Consumer key → secret of Pesapal's public demo merchants (developer.pesapal.com/api3-demo-keys.txt): sandbox only."""
 
 MAX_DESCRIPTION: Final = 100
@@ -59,11 +61,17 @@ class PesapalProvider(Provider):
     )
     settings = (
         AccountSetting(
-            "consumer_key", "consumer key of the merchant", is_secret=True, is_required=True,
+            "consumer_key",
+            "consumer key of the merchant",
+            is_secret=True,
+            is_required=True,
             published=frozenset(DEMO_MERCHANTS),
         ),
         AccountSetting(
-            "consumer_secret", "consumer secret of the merchant", is_secret=True, is_required=True,
+            "consumer_secret",
+            "consumer secret of the merchant",
+            is_secret=True,
+            is_required=True,
             published=frozenset(DEMO_MERCHANTS.values()),
         ),
         AccountSetting(
@@ -73,7 +81,7 @@ class PesapalProvider(Provider):
         AccountSetting(
             "refund_username", "who asks for refunds, as the dashboard shows it", default="gateway"
         ),
-    )  # fmt: skip
+    )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in ("KES", "TZS", "UGX", "USD")}),
         countries=frozenset({"KE", "TZ", "UG"}),
@@ -162,8 +170,9 @@ class PesapalProvider(Provider):
         if not reply.is_ok:
             raise Declined(
                 reply.message or "Pesapal refused the refund.",
-                code=reply.code or "refund_refused", response=reply.facts(),
-            )  # fmt: skip
+                code=reply.code or "refund_refused",
+                response=reply.facts(),
+            )
         # Pesapal gives refunds no id. That this one was taken is remembered by what it was asked for with.
         return Result(State.PENDING, provider_reference=receipt, response=reply.facts())
 

@@ -97,8 +97,9 @@ class PesapalClient:
         if not reply.is_ok or not isinstance(identity, str) or not identity:
             raise NotSent(
                 "Pesapal did not take the address of notifications.",
-                code=reply.code or "ipn_not_registered", response=reply.facts(),
-            )  # fmt: skip
+                code=reply.code or "ipn_not_registered",
+                response=reply.facts(),
+            )
         return FreshToken(identity, IPN_LIFE_S)
 
     def _with_token(self, work: Callable[[str], T]) -> T:

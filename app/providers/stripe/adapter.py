@@ -48,8 +48,10 @@ KEYS: Final = MappingProxyType({"live": ("sk_live_", "rk_live_"), "sandbox": ("s
 """How Stripe's secret and restricted keys begin (docs.stripe.com/keys)."""
 
 REASONS: Final[tuple[Literal["duplicate", "fraudulent", "requested_by_customer"], ...]] = (
-    "duplicate", "fraudulent", "requested_by_customer",
-)  # fmt: skip
+    "duplicate",
+    "fraudulent",
+    "requested_by_customer",
+)
 """The reasons of a refund Stripe has a word for; others are put into its metadata."""
 
 MAX_METADATA: Final = 500
@@ -62,16 +64,22 @@ class StripeProvider(Provider):
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
     settings = (
         AccountSetting(
-            "api_key", "secret key (sk_test_…, sk_live_…) or restricted key (rk_…)", is_secret=True,
-            is_required=True, prefixes=KEYS,
+            "api_key",
+            "secret key (sk_test_…, sk_live_…) or restricted key (rk_…)",
+            is_secret=True,
+            is_required=True,
+            prefixes=KEYS,
         ),
         AccountSetting(
-            "webhook_secret", "signing secret of the webhook (whsec_…)", is_secret=True, is_required=True,
+            "webhook_secret",
+            "signing secret of the webhook (whsec_…)",
+            is_secret=True,
+            is_required=True,
             published=frozenset({"whsec_sandbox"}),
         ),
         AccountSetting("flow", "hosted (Stripe's page) or intent (the merchant's page)", default="hosted"),
         AccountSetting("api_version", "Stripe-Version to speak; empty: the SDK's own"),
-    )  # fmt: skip
+    )
     capabilities = Capabilities(
         currencies=limits(),
         has_payment_page=True,
@@ -180,9 +188,11 @@ class StripeProvider(Provider):
         Refunds have no `livemode`; the PaymentIntent they name was checked when it was paid.
         """
         require_same(
-            self.account, statuses.environment_of(thing), is_always_reported=True,
+            self.account,
+            statuses.environment_of(thing),
+            is_always_reported=True,
             response=statuses.picked(thing, "id", "livemode"),
-        )  # fmt: skip
+        )
         return thing
 
     def _cancel(self, charge: ChargeReference) -> Result:

@@ -13,9 +13,25 @@ from app.money import EXPONENTS, MAX_MINOR, Money, exponent_of
 from app.providers.base import Limits
 from app.providers.errors import OutcomeUnknown, RequestRejected
 
-ZERO_DECIMAL: Final = frozenset({
-    "BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF",
-})  # fmt: skip
+ZERO_DECIMAL: Final = frozenset(
+    {
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "JPY",
+        "KMF",
+        "KRW",
+        "MGA",
+        "PYG",
+        "RWF",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    }
+)
 """Sent as they are."""
 
 THREE_DECIMAL: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})

@@ -54,10 +54,15 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
     kind = next((kind for start, kind in KINDS if event_type.startswith(start)), Kind.OTHER)
     reference, provider_reference = _references(thing)
     return CallbackEvent(
-        identity, kind, event_type, reference=reference, provider_reference=provider_reference,
-        is_verified=True, claim=_claim(thing) if kind is not Kind.OTHER else None,
+        identity,
+        kind,
+        event_type,
+        reference=reference,
+        provider_reference=provider_reference,
+        is_verified=True,
+        claim=_claim(thing) if kind is not Kind.OTHER else None,
         objection=objection(account, environment_of(event)) or objection(account, environment_of(thing)),
-    )  # fmt: skip
+    )
 
 
 def verify(body: bytes, header: str, secret: str) -> None:

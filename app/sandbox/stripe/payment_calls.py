@@ -14,21 +14,62 @@ from app.sandbox.stripe.payment_methods import PaymentMethods
 from app.sandbox.stripe.payments import PAYABLE, Intents, require_status
 
 CREATE: Final = (
-    "amount", "currency", "automatic_payment_methods", "capture_method", "confirm", "confirmation_method", "customer",
-    "description", "error_on_requires_action", "mandate", "metadata", "off_session", "payment_method",
-    "payment_method_options", "payment_method_types", "receipt_email", "return_url", "setup_future_usage", "shipping",
-    "statement_descriptor", "statement_descriptor_suffix", "transfer_group", "use_stripe_sdk",
-)  # fmt: skip
-UPDATE: Final = (
-    "amount", "currency", "capture_method", "customer", "description", "metadata", "payment_method",
-    "payment_method_options", "payment_method_types", "receipt_email", "setup_future_usage", "shipping",
-    "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
-)  # fmt: skip
-CONFIRM: Final = (
-    "capture_method", "client_secret", "error_on_requires_action", "mandate", "off_session", "payment_method",
-    "payment_method_options", "payment_method_types", "receipt_email", "return_url", "setup_future_usage", "shipping",
+    "amount",
+    "currency",
+    "automatic_payment_methods",
+    "capture_method",
+    "confirm",
+    "confirmation_method",
+    "customer",
+    "description",
+    "error_on_requires_action",
+    "mandate",
+    "metadata",
+    "off_session",
+    "payment_method",
+    "payment_method_options",
+    "payment_method_types",
+    "receipt_email",
+    "return_url",
+    "setup_future_usage",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
     "use_stripe_sdk",
-)  # fmt: skip
+)
+UPDATE: Final = (
+    "amount",
+    "currency",
+    "capture_method",
+    "customer",
+    "description",
+    "metadata",
+    "payment_method",
+    "payment_method_options",
+    "payment_method_types",
+    "receipt_email",
+    "setup_future_usage",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+)
+CONFIRM: Final = (
+    "capture_method",
+    "client_secret",
+    "error_on_requires_action",
+    "mandate",
+    "off_session",
+    "payment_method",
+    "payment_method_options",
+    "payment_method_types",
+    "receipt_email",
+    "return_url",
+    "setup_future_usage",
+    "shipping",
+    "use_stripe_sdk",
+)
 REASONS: Final = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 CAPTURE_METHODS: Final = ("automatic", "automatic_async", "manual")
 TEXTS: Final = {

@@ -21,11 +21,29 @@ from app.sandbox.stripe.payment_methods import PaymentMethods
 from app.sandbox.stripe.payments import Attempt, Intents
 
 CREATE: Final = (
-    "allow_promotion_codes", "automatic_tax", "billing_address_collection", "cancel_url", "client_reference_id",
-    "currency", "customer", "customer_creation", "customer_email", "expires_at", "line_items", "locale", "metadata",
-    "mode", "payment_intent_data", "payment_method_collection", "payment_method_options", "payment_method_types",
-    "phone_number_collection", "submit_type", "success_url", "ui_mode",
-)  # fmt: skip
+    "allow_promotion_codes",
+    "automatic_tax",
+    "billing_address_collection",
+    "cancel_url",
+    "client_reference_id",
+    "currency",
+    "customer",
+    "customer_creation",
+    "customer_email",
+    "expires_at",
+    "line_items",
+    "locale",
+    "metadata",
+    "mode",
+    "payment_intent_data",
+    "payment_method_collection",
+    "payment_method_options",
+    "payment_method_types",
+    "phone_number_collection",
+    "submit_type",
+    "success_url",
+    "ui_mode",
+)
 INTENT_DATA: Final = (
     "capture_method",
     "description",

@@ -89,9 +89,14 @@ def retry(event_id: uuid.UUID, *, operator: Actor) -> dict[str, Any]:
         queue.requeue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=ref, run_at=now, now=now)
         queue.run_sooner(session, JobKind.PROVIDER_EVENT_PROCESS, ref=ref, run_at=now)
         outbox.record(
-            session, PROVIDER_EVENT_RETRIED, object_id=ref, data={"provider": event.provider, "state": before},
-            now=now, actor=operator, is_public=False,
-        )  # fmt: skip
+            session,
+            PROVIDER_EVENT_RETRIED,
+            object_id=ref,
+            data={"provider": event.provider, "state": before},
+            now=now,
+            actor=operator,
+            is_public=False,
+        )
         return _detail(event)
 
     return transaction(work)
@@ -101,18 +106,30 @@ def statistics(*, hours: int) -> dict[str, Any]:
     """Callbacks of the last `hours` by provider and by state, and all that are given up or wait now."""
     since = clock.now() - timedelta(hours=hours)
     counted = (
-        select(ProviderEvent.provider, ProviderEvent.kind, ProviderEvent.state, ProviderEvent.is_verified,
-               func.count(), func.sum(ProviderEvent.repeats))
+        select(
+            ProviderEvent.provider,
+            ProviderEvent.kind,
+            ProviderEvent.state,
+            ProviderEvent.is_verified,
+            func.count(),
+            func.sum(ProviderEvent.repeats),
+        )
         .where(ProviderEvent.id >= ids.first_of(since))
         .group_by(ProviderEvent.provider, ProviderEvent.kind, ProviderEvent.state, ProviderEvent.is_verified)
-    )  # fmt: skip
+    )
     with reading() as session:
         groups = session.execute(counted).all()
         waiting, oldest = session.execute(
             select(func.count(), func.min(ProviderEvent.received_at)).where(ProviderEvent.state == "received")
         ).one()
-        dead = dict(_pairs(session, select(ProviderEvent.provider, func.count()).where(
-            ProviderEvent.state == "dead").group_by(ProviderEvent.provider)))  # fmt: skip
+        dead = dict(
+            _pairs(
+                session,
+                select(ProviderEvent.provider, func.count())
+                .where(ProviderEvent.state == "dead")
+                .group_by(ProviderEvent.provider),
+            )
+        )
         dead_jobs = session.scalar(
             select(func.count()).where(Job.kind == JobKind.PROVIDER_EVENT_PROCESS, Job.state == JobState.DEAD)
         )

@@ -345,11 +345,12 @@ def _close(event: ProviderEvent, state: str, result: str, payment_id: uuid.UUID 
         closed = session.execute(
             update(ProviderEvent)
             .where(
-                ProviderEvent.id == event.id, ProviderEvent.state == "received",
+                ProviderEvent.id == event.id,
+                ProviderEvent.state == "received",
                 ProviderEvent.repeats == event.repeats,
             )
             .values(state=state, result=result, payment_id=payment_id, processed_at=clock.now())
-        )  # fmt: skip
+        )
         assert isinstance(closed, CursorResult)
         return closed.rowcount == 1
 

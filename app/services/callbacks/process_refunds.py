@@ -95,8 +95,10 @@ def _has_refund_for(event: ProviderEvent, attempt: PaymentAttempt) -> bool:
     """Whether there are as many refunds of ours as there were news of refunds."""
     ours = select(func.count()).where(Refund.attempt_id == attempt.id, Refund.state != RefundState.FAILED)
     others = select(func.count()).where(
-        ProviderEvent.payment_id == attempt.payment_id, ProviderEvent.kind == Kind.REFUND.value,
-        ProviderEvent.is_verified, ProviderEvent.id != event.id,
-    )  # fmt: skip
+        ProviderEvent.payment_id == attempt.payment_id,
+        ProviderEvent.kind == Kind.REFUND.value,
+        ProviderEvent.is_verified,
+        ProviderEvent.id != event.id,
+    )
     with reading() as session:
         return (session.scalar(ours) or 0) > (session.scalar(others) or 0)

@@ -52,10 +52,15 @@ MAX_UNSIGNED_PER_MINUTE: Final = 20
 
 STORED_HEADERS: Final = frozenset(
     {
-        "content-type", "user-agent", "x-chapa-signature", "chapa-signature", "x-paystack-signature",
-        "stripe-signature", "x-cpay-signature",
+        "content-type",
+        "user-agent",
+        "x-chapa-signature",
+        "chapa-signature",
+        "x-paystack-signature",
+        "stripe-signature",
+        "x-cpay-signature",
     }
-)  # fmt: skip
+)
 
 log = structlog.get_logger("callbacks")
 
@@ -189,25 +194,39 @@ def _store(
     inserted = session.execute(
         insert(ProviderEvent)
         .values(
-            id=event_id, provider=owner.provider.name, scope=owner.scope, provider_event_id=event.event_id[:255],
-            event_type=event.event_type[:100], kind=event.kind.value, is_verified=event.is_verified,
-            reference=event.reference, provider_reference=event.provider_reference, path_token=path_token,
-            account_id=owner.account_id, method=callback.method, query=dict(callback.query),
+            id=event_id,
+            provider=owner.provider.name,
+            scope=owner.scope,
+            provider_event_id=event.event_id[:255],
+            event_type=event.event_type[:100],
+            kind=event.kind.value,
+            is_verified=event.is_verified,
+            reference=event.reference,
+            provider_reference=event.provider_reference,
+            path_token=path_token,
+            account_id=owner.account_id,
+            method=callback.method,
+            query=dict(callback.query),
             headers=_kept(callback),
-            body=callback.body, state="received", repeats=0, confirmations=0, received_at=now,
+            body=callback.body,
+            state="received",
+            repeats=0,
+            confirmations=0,
+            received_at=now,
         )
         .on_conflict_do_nothing()
         .returning(ProviderEvent.id)
-    ).first()  # fmt: skip
+    ).first()
     if inserted is None:
         known = session.scalars(
             select(ProviderEvent)
             .where(
-                ProviderEvent.provider == owner.provider.name, ProviderEvent.scope == owner.scope,
+                ProviderEvent.provider == owner.provider.name,
+                ProviderEvent.scope == owner.scope,
                 ProviderEvent.provider_event_id == event.event_id[:255],
             )
             .with_for_update(key_share=True)
-        ).one()  # fmt: skip
+        ).one()
         known.repeats += 1
         is_proof = event.is_verified and not known.is_verified
         if is_proof:

@@ -32,7 +32,11 @@ def _deposit(session: Session, amount: Money) -> None:
     outside = platform_account(session, "external", "", amount.currency)
     wallet = tenant_wallet(session, TENANT_ID, amount.currency)
     ledger.post(
-        session, "deposit", ref_id=uuid.uuid5(NAMESPACE, f"deposit tenant {amount.currency}"), now=clock.now(),
-        currency=amount.currency, amounts={wallet: amount.amount_minor, outside: -amount.amount_minor},
+        session,
+        "deposit",
+        ref_id=uuid.uuid5(NAMESPACE, f"deposit tenant {amount.currency}"),
+        now=clock.now(),
+        currency=amount.currency,
+        amounts={wallet: amount.amount_minor, outside: -amount.amount_minor},
         tenant_id=TENANT_ID,
-    )  # fmt: skip
+    )

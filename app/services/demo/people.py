@@ -21,18 +21,31 @@ def load_user(session: Session, demo: DemoUser) -> bool:
         return False
     now = clock.now()
     user = User(
-        id=demo.id, email=demo.email, password_hash=hash_password(PASSWORD),
-        first_name=demo.first_name, last_name=demo.last_name, tier=demo.tier, is_active=True,
-        scopes=list(demo.scopes), created_at=now,
-    )  # fmt: skip
+        id=demo.id,
+        email=demo.email,
+        password_hash=hash_password(PASSWORD),
+        first_name=demo.first_name,
+        last_name=demo.last_name,
+        tier=demo.tier,
+        is_active=True,
+        scopes=list(demo.scopes),
+        created_at=now,
+    )
     session.add(user)
     session.flush()
     if demo.wallet_id is None:
         return True
     account_id = ledger.open_account(
-        session, demo.wallet_id, now=now, kind="wallet", currency="USD", is_floored=True, owner_id=user.id,
-        wallet_type="personal", name="Demo wallet",
-    )  # fmt: skip
+        session,
+        demo.wallet_id,
+        now=now,
+        kind="wallet",
+        currency="USD",
+        is_floored=True,
+        owner_id=user.id,
+        wallet_type="personal",
+        name="Demo wallet",
+    )
     if demo.balance_minor:
         _fund(session, demo, user, account_id)
     return True
@@ -45,8 +58,15 @@ def _fund(session: Session, demo: DemoUser, user: User, account_id: int) -> None
     posted = ledger.post(session, "deposit", ref_id=deposit_id, now=now, currency="USD", amounts=amounts)
     session.add(
         DirectFunding(
-            id=deposit_id, kind="deposit", user_id=user.id, account_id=account_id, entry_id=posted.entry_id,
-            amount=demo.balance_minor, currency="USD", counterparty="external", description="Demo balance",
+            id=deposit_id,
+            kind="deposit",
+            user_id=user.id,
+            account_id=account_id,
+            entry_id=posted.entry_id,
+            amount=demo.balance_minor,
+            currency="USD",
+            counterparty="external",
+            description="Demo balance",
             created_at=now,
         )
-    )  # fmt: skip
+    )

@@ -148,9 +148,14 @@ def _remove_provider_accounts(session: Session, *, operator: str, now: datetime)
     for row in ended:
         facts = {"provider": row.provider}
         _record(
-            session, catalogue.PROVIDER_ACCOUNT_REMOVED, str(row.id), facts, operator=operator, now=now,
+            session,
+            catalogue.PROVIDER_ACCOUNT_REMOVED,
+            str(row.id),
+            facts,
+            operator=operator,
+            now=now,
             tenant_id=TENANT_ID,
-        )  # fmt: skip
+        )
     return len(ended)
 
 
@@ -184,6 +189,12 @@ def _record(
     tenant_id: uuid.UUID | None = None,
 ) -> None:
     outbox.record(
-        session, event_type, object_id=object_id, data=facts, now=now, actor=operator, tenant_id=tenant_id,
+        session,
+        event_type,
+        object_id=object_id,
+        data=facts,
+        now=now,
+        actor=operator,
+        tenant_id=tenant_id,
         is_public=False,
-    )  # fmt: skip
+    )

@@ -56,10 +56,16 @@ def register(person: Person, password: str, *, address: str | None) -> Login:
     now = clock.now()
     user_id, new = ids.opaque(), _NewSession.at(now)
     values = {
-        "id": user_id, "email": email, "password_hash": passwords.hash_password(password), "tier": 0,
-        "first_name": person.first_name, "last_name": person.last_name, "phone": person.phone,
-        "is_active": True, "created_at": now,
-    }  # fmt: skip
+        "id": user_id,
+        "email": email,
+        "password_hash": passwords.hash_password(password),
+        "tier": 0,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "phone": person.phone,
+        "is_active": True,
+        "created_at": now,
+    }
 
     def work(session: Session) -> User:
         inserted = session.execute(
@@ -158,10 +164,14 @@ class _NewSession:
 def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, address: str | None) -> None:
     session.add(
         UserSession(
-            id=new.id, user_id=user_id, refresh_id=new.refresh_id,
-            created_at=new.opened_at, expires_at=_expiry(new.opened_at), revoked_at=None,
+            id=new.id,
+            user_id=user_id,
+            refresh_id=new.refresh_id,
+            created_at=new.opened_at,
+            expires_at=_expiry(new.opened_at),
+            revoked_at=None,
         )
-    )  # fmt: skip
+    )
     _record(session, catalogue.USER_LOGGED_IN, Actor(user_id, new.id, address), now=new.opened_at)
 
 

@@ -43,9 +43,14 @@ def set_scope(email: str, scope: str, *, is_granted: bool, operator: str = SYSTE
         user.scopes = sorted({*user.scopes, scope} if is_granted else set(user.scopes) - {scope})
         event_type = catalogue.USER_SCOPE_GRANTED if is_granted else catalogue.USER_SCOPE_REVOKED
         outbox.record(
-            session, event_type, object_id=ids.public(ids.USER, user.id), data={"scope": scope}, now=clock.now(),
-            actor=operator, is_public=False,
-        )  # fmt: skip
+            session,
+            event_type,
+            object_id=ids.public(ids.USER, user.id),
+            data={"scope": scope},
+            now=clock.now(),
+            actor=operator,
+            is_public=False,
+        )
         return True
 
     return transaction(work)

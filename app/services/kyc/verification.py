@@ -88,9 +88,14 @@ def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
         if current is not None and current.status != "rejected":
             raise InvalidRequest(f"You have a verification request already; it is {_words(current.status)}.")
         request = KycRequest(
-            id=request_id, user_id=actor.user_id, status="pending", details=sealed, rejection_reason=None,
-            submitted_at=now, decided_at=None,
-        )  # fmt: skip
+            id=request_id,
+            user_id=actor.user_id,
+            status="pending",
+            details=sealed,
+            rejection_reason=None,
+            submitted_at=now,
+            decided_at=None,
+        )
         session.add(request)
         _record(session, catalogue.KYC_SUBMITTED, request, actor=actor, now=now)
         return request
@@ -115,9 +120,14 @@ def add_document(actor: Actor, content: bytes, *, document_type: str) -> tuple[K
 
     def work(session: Session) -> tuple[KycDocument, str]:
         document = KycDocument(
-            id=document_id, document_type=document_type, media_type=media_type, size=len(content),
-            sha256=hashlib.sha256(content).digest(), file_name=file_name, uploaded_at=now,
-        )  # fmt: skip
+            id=document_id,
+            document_type=document_type,
+            media_type=media_type,
+            size=len(content),
+            sha256=hashlib.sha256(content).digest(),
+            file_name=file_name,
+            uploaded_at=now,
+        )
         return document, _attach(session, document, actor=actor, now=now)
 
     try:
@@ -214,9 +224,14 @@ def _attach(session: Session, document: KycDocument, *, actor: Actor, now: datet
     document.request_id = request.id
     session.add(document)
     _record(
-        session, catalogue.KYC_DOCUMENT_UPLOADED, request, actor=actor, now=now,
-        document=ids.public(ids.KYC_DOCUMENT, document.id), document_type=document.document_type,
-    )  # fmt: skip
+        session,
+        catalogue.KYC_DOCUMENT_UPLOADED,
+        request,
+        actor=actor,
+        now=now,
+        document=ids.public(ids.KYC_DOCUMENT, document.id),
+        document_type=document.document_type,
+    )
     if request.status == "pending":
         _move(session, request, "under_review", actor=actor, now=now)
         _schedule_verification(session, request, now=now)

@@ -75,9 +75,15 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
             return  # committed before; only the acknowledgement was lost
         payment, attempt, collected = _waiting(session, payment_id)
         refund_service.insert_refund(
-            session, refund_id, payment, attempt, amount=collected, reason=f"Returned by {operator}",
-            is_sending=False, is_from_suspense=True,
-        )  # fmt: skip
+            session,
+            refund_id,
+            payment,
+            attempt,
+            amount=collected,
+            reason=f"Returned by {operator}",
+            is_sending=False,
+            is_from_suspense=True,
+        )
         payment_outcomes.close_returned(
             session, LockedAttempt(payment, attempt), source=operator, now=clock.now()
         )
@@ -261,9 +267,10 @@ def _waiting(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentA
 
 def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
     others = select(PaymentAttempt.id).where(
-        PaymentAttempt.payment_id == attempt.payment_id, PaymentAttempt.id != attempt.id,
+        PaymentAttempt.payment_id == attempt.payment_id,
+        PaymentAttempt.id != attempt.id,
         PaymentAttempt.state.in_((*OPEN_ATTEMPTS, AttemptState.SUCCEEDED)),
-    )  # fmt: skip
+    )
     return session.scalars(others.limit(1)).first() is not None
 
 

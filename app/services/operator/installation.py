@@ -96,9 +96,14 @@ def _require_fit(session: Session) -> None:
         raise UnfitDatabase(demo_detection.sentence(objects))
     if not is_production(session):
         outbox.record(
-            session, catalogue.PRODUCTION_STARTED, object_id=OBJECT_ID, data={}, now=clock.now(), actor="system",
+            session,
+            catalogue.PRODUCTION_STARTED,
+            object_id=OBJECT_ID,
+            data={},
+            now=clock.now(),
+            actor="system",
             is_public=False,
-        )  # fmt: skip
+        )
 
 
 def _require_no_mark(session: Session) -> None:

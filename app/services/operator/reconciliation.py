@@ -66,9 +66,14 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
         waiting = _in_review(session)
         findings = [str(finding) for finding in ledger.check(session)]
     report = {
-        "checked": len(attempts) - outcomes[NOT_CHECKED], "not_checked": outcomes[NOT_CHECKED],
-        "refunds_checked": refunds_checked, "jobs_restarted": requeued, "outcomes": dict(outcomes), "in_review": waiting, "ledger_findings": findings,
-    }  # fmt: skip
+        "checked": len(attempts) - outcomes[NOT_CHECKED],
+        "not_checked": outcomes[NOT_CHECKED],
+        "refunds_checked": refunds_checked,
+        "jobs_restarted": requeued,
+        "outcomes": dict(outcomes),
+        "in_review": waiting,
+        "ledger_findings": findings,
+    }
     log.info("reconciliation.done", checked=len(attempts), findings=len(findings))
     return report
 
@@ -92,9 +97,14 @@ def daily() -> datetime:
 
 def _report(session: Session, findings: list[str]) -> None:
     outbox.record(
-        session, LEDGER_DISAGREES, object_id="ledger", data={"findings": findings}, now=clock.now(), actor="system",
+        session,
+        LEDGER_DISAGREES,
+        object_id="ledger",
+        data={"findings": findings},
+        now=clock.now(),
+        actor="system",
         is_public=False,
-    )  # fmt: skip
+    )
 
 
 def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID]]:

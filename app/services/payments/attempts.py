@@ -74,12 +74,22 @@ def new_attempt(
     """Insert an attempt and its job. `is_sending`: the caller sends it now; else the job does."""
     attempt_id = attempt_id or ids.uuid7()
     attempt = PaymentAttempt(
-        id=attempt_id, payment_id=payment.id, number=number, provider=bound.provider.name,
-        account_id=bound.account_id, environment=bound.environment, reference=f"pay-{attempt_id.hex}",
-        short_reference=secrets.token_hex(6).upper(), callback_token=secrets.token_urlsafe(24),
-        state=AttemptState.SENDING if is_sending else AttemptState.CREATED, inquiries=0, sendings=int(is_sending),
-        sent_at=now if is_sending else None, created_at=now, updated_at=now,
-    )  # fmt: skip
+        id=attempt_id,
+        payment_id=payment.id,
+        number=number,
+        provider=bound.provider.name,
+        account_id=bound.account_id,
+        environment=bound.environment,
+        reference=f"pay-{attempt_id.hex}",
+        short_reference=secrets.token_hex(6).upper(),
+        callback_token=secrets.token_urlsafe(24),
+        state=AttemptState.SENDING if is_sending else AttemptState.CREATED,
+        inquiries=0,
+        sendings=int(is_sending),
+        sent_at=now if is_sending else None,
+        created_at=now,
+        updated_at=now,
+    )
     session.add(attempt)
     session.flush()
     run_at = now + answer_time() if is_sending else now
@@ -208,9 +218,14 @@ def _fail_over(
     session.flush()
     log.warning("payment.failed_over", payment=str(payment.id), to=name, code=error.code)
     new_attempt(
-        session, payment, wanted.bound, number=attempt.number + 1, is_sending=wanted.is_sending, now=now,
+        session,
+        payment,
+        wanted.bound,
+        number=attempt.number + 1,
+        is_sending=wanted.is_sending,
+        now=now,
         attempt_id=wanted.attempt_id,
-    )  # fmt: skip
+    )
 
 
 def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Finish | None) -> _Settled:
@@ -235,9 +250,14 @@ def operation_of(payment: Payment, attempt: PaymentAttempt) -> Operation[tuple[P
     """The attempt as an operation at its provider."""
     is_open = attempt.state in OPEN_ATTEMPTS
     return Operation(
-        attempt.id, (payment, attempt), attempt, Phase(attempt.state) if is_open else Phase.FINAL,
-        attempt.created_at, attempt.sent_at, attempt.inquiries,
-    )  # fmt: skip
+        attempt.id,
+        (payment, attempt),
+        attempt,
+        Phase(attempt.state) if is_open else Phase.FINAL,
+        attempt.created_at,
+        attempt.sent_at,
+        attempt.inquiries,
+    )
 
 
 def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:

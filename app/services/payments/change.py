@@ -91,8 +91,13 @@ def _verification_failed(payment: Payment, error: ProviderError, merchant: Merch
     def work(session: Session) -> None:
         data = payment_payload(payment) | {"error": error.message}
         outbox.record(
-            session, catalogue.PAYMENT_VERIFICATION_FAILED, object_id=str(payment.id), data=data,
-            now=clock.now(), actor=merchant, tenant_id=payment.tenant_id,
-        )  # fmt: skip
+            session,
+            catalogue.PAYMENT_VERIFICATION_FAILED,
+            object_id=str(payment.id),
+            data=data,
+            now=clock.now(),
+            actor=merchant,
+            tenant_id=payment.tenant_id,
+        )
 
     transaction(work)

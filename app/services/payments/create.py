@@ -110,21 +110,37 @@ def _begin(
     if (begun := latest_attempt(session, payment_id)) is not None:
         return begun.id
     payment = Payment(
-        id=payment_id, tenant_id=merchant.tenant_id, idempotency_key=claim.key,
+        id=payment_id,
+        tenant_id=merchant.tenant_id,
+        idempotency_key=claim.key,
         provider=bound.provider.name if order.provider == "auto" else order.provider,
-        payment_method=order.provider, return_url=order.return_url, amount=amount.amount_minor,
-        currency=amount.currency, status="pending", customer_id=order.customer.id,
-        customer_phone=order.customer.phone, customer_email=order.customer.email,
-        customer_name=order.customer.name, payment_metadata=None if order.metadata is None else dict(order.metadata),
-        refund_reserved=0, refunded=0, created_at=now, updated_at=now,
-    )  # fmt: skip
+        payment_method=order.provider,
+        return_url=order.return_url,
+        amount=amount.amount_minor,
+        currency=amount.currency,
+        status="pending",
+        customer_id=order.customer.id,
+        customer_phone=order.customer.phone,
+        customer_email=order.customer.email,
+        customer_name=order.customer.name,
+        payment_metadata=None if order.metadata is None else dict(order.metadata),
+        refund_reserved=0,
+        refunded=0,
+        created_at=now,
+        updated_at=now,
+    )
     session.add(payment)
     session.flush()
     attempt = payment_attempts.new_attempt(session, payment, bound, number=1, is_sending=is_sending, now=now)
     outbox.record(
-        session, catalogue.PAYMENT_INITIATED, object_id=str(payment_id), data=payment_payload(payment), now=now,
-        actor=merchant, tenant_id=merchant.tenant_id,
-    )  # fmt: skip
+        session,
+        catalogue.PAYMENT_INITIATED,
+        object_id=str(payment_id),
+        data=payment_payload(payment),
+        now=now,
+        actor=merchant,
+        tenant_id=merchant.tenant_id,
+    )
     log.info(
         catalogue.PAYMENT_INITIATED,
         payment=str(payment_id),

@@ -210,9 +210,13 @@ def _is_too_late(session: Session, locked: LockedAttempt, *, now: datetime) -> b
         return False
     if attempt.state == AttemptState.CREATED:
         outcomes.expire_attempt(
-            session, locked, code="not_sent", reason="The payment could not be sent in time.", source="system",
+            session,
+            locked,
+            code="not_sent",
+            reason="The payment could not be sent in time.",
+            source="system",
             now=now,
-        )  # fmt: skip
+        )
     return True
 
 

@@ -72,9 +72,10 @@ def is_reference_taken(
 ) -> bool:
     """Whether the provider's id, or its receipt, is another attempt's: one charge pays one payment."""
     others = select(PaymentAttempt.id).where(
-        PaymentAttempt.provider == attempt.provider, PaymentAttempt.id != attempt.id,
+        PaymentAttempt.provider == attempt.provider,
+        PaymentAttempt.id != attempt.id,
         PaymentAttempt.account_id.is_not_distinct_from(attempt.account_id),
-    )  # fmt: skip
+    )
     ways = ((PaymentAttempt.provider_reference, reference), (PaymentAttempt.receipt, receipt))
     return any(
         session.scalars(others.where(column == value).limit(1)).first() is not None

@@ -48,8 +48,14 @@ def post_suspense_release(
     amounts = {tenant_suspense(session, payment.tenant_id, collected.currency): -collected.amount_minor}
     amounts |= _to_tenant(session, payment, attempt, collected, fee=fee)
     _post(
-        session, "suspense_release", attempt.id, payment, now=now, currency=collected.currency, amounts=amounts
-    )  # fmt: skip
+        session,
+        "suspense_release",
+        attempt.id,
+        payment,
+        now=now,
+        currency=collected.currency,
+        amounts=amounts,
+    )
     return fee
 
 
@@ -67,8 +73,15 @@ def post_refund(
     amounts = {source: -refund.amount, clearing(session, attempt, refund.currency): refund.amount}
     capture = None if refund.is_from_suspense else refund.id
     _post(
-        session, "refund", refund.id, payment, now=now, currency=refund.currency, amounts=amounts, capture=capture
-    )  # fmt: skip
+        session,
+        "refund",
+        refund.id,
+        payment,
+        now=now,
+        currency=refund.currency,
+        amounts=amounts,
+        capture=capture,
+    )
 
 
 def post_external_refund(
@@ -202,6 +215,12 @@ def _post(
     capture: uuid.UUID | None = None,
 ) -> None:
     ledger.post(
-        session, kind, ref_id=ref_id, now=now, currency=currency, amounts=amounts, tenant_id=payment.tenant_id,
+        session,
+        kind,
+        ref_id=ref_id,
+        now=now,
+        currency=currency,
+        amounts=amounts,
+        tenant_id=payment.tenant_id,
         capture=capture,
-    )  # fmt: skip
+    )

@@ -52,8 +52,10 @@ def list_payments(
         return Page([], 0, has_next=False, next_cursor=None)
     query = select(Payment).where(Payment.tenant_id == merchant.tenant_id)
     for column, value in (
-        (Payment.provider, provider), (Payment.status, status), (Payment.customer_id, customer_id),
-    ):  # fmt: skip
+        (Payment.provider, provider),
+        (Payment.status, status),
+        (Payment.customer_id, customer_id),
+    ):
         if value is not None:
             query = query.where(column == value)
     page = query.order_by(Payment.id.desc()).limit(limit + 1)

@@ -18,11 +18,20 @@ def record_payment_event(
     session: Session, event_type: str, payment: Payment, *, source: str, now: datetime
 ) -> None:
     outbox.record(
-        session, event_type, object_id=str(payment.id), data=payment_payload(payment), now=now, actor=source,
+        session,
+        event_type,
+        object_id=str(payment.id),
+        data=payment_payload(payment),
+        now=now,
+        actor=source,
         tenant_id=payment.tenant_id,
-    )  # fmt: skip
+    )
     tell = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info
     tell(
-        event_type, payment=str(payment.id), provider=payment.provider, status=payment.status, source=source,
+        event_type,
+        payment=str(payment.id),
+        provider=payment.provider,
+        status=payment.status,
+        source=source,
         **({"review": payment.review} if payment.review else {}),
-    )  # fmt: skip
+    )

@@ -35,10 +35,15 @@ def open_review(
         return
     payment.reviews.append(
         PaymentReview(
-            id=ids.uuid7(), payment_id=payment.id, reason=reason, opened_at=now, opened_by=source,
-            closed_at=None, closed_by=None,
+            id=ids.uuid7(),
+            payment_id=payment.id,
+            reason=reason,
+            opened_at=now,
+            opened_by=source,
+            closed_at=None,
+            closed_by=None,
         )
-    )  # fmt: skip
+    )
     payment.updated_at = now
     record_payment_event(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
 

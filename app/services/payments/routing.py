@@ -26,16 +26,26 @@ from app.services.provider_access.accounts import BoundProvider
 Costs = Mapping[str, Mapping[str, tuple[int, int]]]
 """provider → currency (`*`: any other) → (parts per million of the amount, fixed minor units of the currency)."""
 
-COSTS: Final[Costs] = MappingProxyType({
-    # Paystack's own price list. The others: orders of magnitude for choosing between them, as contracts differ; what
-    # was really charged is only what the provider says. ROUTING_COSTS replaces any of them.
-    "paystack": {"NGN": (15_000, 100_00), "GHS": (19_500, 0), "KES": (29_000, 0), "ZAR": (29_000, 1_00),
-                 "XOF": (32_000, 0), "EGP": (27_000, 2_50), "RWF": (29_000, 0), "USD": (39_000, 0)},
-    "mpesa": {"KES": (5_500, 0)},
-    "chapa": {"ETB": (25_000, 0), "USD": (35_000, 0)},
-    "pesapal": {"*": (35_000, 0)},
-    "stripe": {"USD": (29_000, 30), "EUR": (29_000, 25), "GBP": (29_000, 20), "*": (39_000, 0)},
-})  # fmt: skip
+COSTS: Final[Costs] = MappingProxyType(
+    {
+        # Paystack's own price list. The others: orders of magnitude for choosing between them, as contracts differ; what
+        # was really charged is only what the provider says. ROUTING_COSTS replaces any of them.
+        "paystack": {
+            "NGN": (15_000, 100_00),
+            "GHS": (19_500, 0),
+            "KES": (29_000, 0),
+            "ZAR": (29_000, 1_00),
+            "XOF": (32_000, 0),
+            "EGP": (27_000, 2_50),
+            "RWF": (29_000, 0),
+            "USD": (39_000, 0),
+        },
+        "mpesa": {"KES": (5_500, 0)},
+        "chapa": {"ETB": (25_000, 0), "USD": (35_000, 0)},
+        "pesapal": {"*": (35_000, 0)},
+        "stripe": {"USD": (29_000, 30), "EUR": (29_000, 25), "GBP": (29_000, 20), "*": (39_000, 0)},
+    }
+)
 
 MOCKS: Final = frozenset({"cpay"})
 """Providers that move no real money: chosen only where there is no other."""
@@ -112,10 +122,13 @@ def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer
         return [bound]
     found = provider_accounts.available(tenant_id)
     names = candidates(
-        amount=amount, country=_country(customer.phone), available=list(found),
+        amount=amount,
+        country=_country(customer.phone),
+        available=list(found),
         capabilities={name: bound.provider.capabilities for name, bound in found.items()},
-        health=provider_health.is_healthy, costs=current_app.config["ROUTING_COSTS"],
-    )  # fmt: skip
+        health=provider_health.is_healthy,
+        costs=current_app.config["ROUTING_COSTS"],
+    )
     fitting = [found[name] for name in names if _fits(found[name], amount, customer)]
     if not fitting:
         raise InvalidRequest(f"No configured provider takes {amount} {amount.currency}.", field="provider")

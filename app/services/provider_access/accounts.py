@@ -317,14 +317,26 @@ def set_account(
         )
         session.add(
             ProviderAccount(
-                id=account_id, tenant_id=tenant_id, provider=name, environment=environment, sealed=sealed,
-                callback_token=token, is_active=True, created_at=now,
+                id=account_id,
+                tenant_id=tenant_id,
+                provider=name,
+                environment=environment,
+                sealed=sealed,
+                callback_token=token,
+                is_active=True,
+                created_at=now,
             )
-        )  # fmt: skip
+        )
         outbox.record(
-            session, catalogue.PROVIDER_ACCOUNT_SET, object_id=str(account_id), now=now, actor=operator,
-            data={"provider": name, "environment": environment}, tenant_id=tenant_id, is_public=False,
-        )  # fmt: skip
+            session,
+            catalogue.PROVIDER_ACCOUNT_SET,
+            object_id=str(account_id),
+            now=now,
+            actor=operator,
+            data={"provider": name, "environment": environment},
+            tenant_id=tenant_id,
+            is_public=False,
+        )
 
     transaction(work)
     return token

@@ -166,13 +166,23 @@ def _as_pending(payment: WalletPayment, destination_wallet_id: str) -> PushMessa
 def _as_initiated(payment: Payment) -> PushMessage:
     """What the payment's first event will say: whatever became of it since comes with the events that follow."""
     first: dict[str, Any] = {
-        "status": PaymentStatus.PENDING, "provider_transaction_id": None, "payment_url": None, "failure_code": None,
-        "failure_reason": None, "reviews": [], "refunded_minor": 0, "updated_at": iso_z(payment.created_at),
+        "status": PaymentStatus.PENDING,
+        "provider_transaction_id": None,
+        "payment_url": None,
+        "failure_code": None,
+        "failure_reason": None,
+        "reviews": [],
+        "refunded_minor": 0,
+        "updated_at": iso_z(payment.created_at),
         "completed_at": None,
-    }  # fmt: skip
+    }
     push = push_of(
-        PAYMENT_INITIATED, str(payment.id), payment_payload(payment) | first, at=payment.created_at, event_id=None,
+        PAYMENT_INITIATED,
+        str(payment.id),
+        payment_payload(payment) | first,
+        at=payment.created_at,
+        event_id=None,
         sequence=None,
-    )  # fmt: skip
+    )
     assert push is not None, "a provider payment's event is always pushed"
     return push

@@ -109,12 +109,23 @@ def insert_refund(
     """A refund and its job, on a locked payment; the amount is not held yet."""
     now = clock.now()
     row = Refund(
-        id=refund_id, payment_id=payment.id, attempt_id=attempt.id, tenant_id=payment.tenant_id,
-        amount=amount.amount_minor, currency=amount.currency, reason=reason, is_from_suspense=is_from_suspense,
-        reference=f"ref-{refund_id.hex}", callback_token=secrets.token_urlsafe(24),
+        id=refund_id,
+        payment_id=payment.id,
+        attempt_id=attempt.id,
+        tenant_id=payment.tenant_id,
+        amount=amount.amount_minor,
+        currency=amount.currency,
+        reason=reason,
+        is_from_suspense=is_from_suspense,
+        reference=f"ref-{refund_id.hex}",
+        callback_token=secrets.token_urlsafe(24),
         state=RefundState.SENDING if is_sending else RefundState.CREATED,
-        refunded_before=0 if is_from_suspense else payment.refunded, inquiries=0, sent_at=now if is_sending else None, created_at=now, updated_at=now,
-    )  # fmt: skip
+        refunded_before=0 if is_from_suspense else payment.refunded,
+        inquiries=0,
+        sent_at=now if is_sending else None,
+        created_at=now,
+        updated_at=now,
+    )
     session.add(row)
     session.flush()
     follow_up.enqueue(session, row, run_at=now + answer_time() if is_sending else now, now=now)

@@ -121,12 +121,25 @@ def _insert(
     waiting = payment_postings.unmatched_amount(session, attempt)
     _require_possible(payment, attempt, amount, waiting)
     row = Refund(
-        id=refund_id, payment_id=payment.id, attempt_id=attempt.id, tenant_id=payment.tenant_id,
-        amount=amount.amount_minor, currency=amount.currency, reason=REASON, origin=RefundOrigin.PROVIDER,
-        is_from_suspense=waiting is not None, reference=f"ref-{refund_id.hex}",
-        callback_token=secrets.token_urlsafe(24), provider_reference=reference, state=RefundState.COMPLETED,
-        refunded_before=payment.refunded, inquiries=0, created_at=now, updated_at=now, completed_at=now,
-    )  # fmt: skip
+        id=refund_id,
+        payment_id=payment.id,
+        attempt_id=attempt.id,
+        tenant_id=payment.tenant_id,
+        amount=amount.amount_minor,
+        currency=amount.currency,
+        reason=REASON,
+        origin=RefundOrigin.PROVIDER,
+        is_from_suspense=waiting is not None,
+        reference=f"ref-{refund_id.hex}",
+        callback_token=secrets.token_urlsafe(24),
+        provider_reference=reference,
+        state=RefundState.COMPLETED,
+        refunded_before=payment.refunded,
+        inquiries=0,
+        created_at=now,
+        updated_at=now,
+        completed_at=now,
+    )
     session.add(row)
     session.flush()
     if waiting is not None:

@@ -177,11 +177,13 @@ def _refund_request(
     refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: Provider
 ) -> RefundRequest:
     return RefundRequest(
-        reference=refund.reference, amount=Money(refund.amount, refund.currency),
-        charge=charge_reference(payment, attempt, provider), reason=refund.reason or "Refund",
+        reference=refund.reference,
+        amount=Money(refund.amount, refund.currency),
+        charge=charge_reference(payment, attempt, provider),
+        reason=refund.reason or "Refund",
         callback_url=callback_url(attempt.provider, refund.callback_token, provider),
         refunded_before=refund.refunded_before,
-    )  # fmt: skip
+    )
 
 
 def refund_reference(
@@ -189,19 +191,27 @@ def refund_reference(
 ) -> RefundReference:
     """What identifies the refund to its provider."""
     return RefundReference(
-        reference=refund.reference, amount=Money(refund.amount, refund.currency),
-        charge=charge_reference(payment, attempt, provider), sent_at=refund.sent_at or refund.created_at,
-        provider_reference=refund.provider_reference, refunded_before=refund.refunded_before,
+        reference=refund.reference,
+        amount=Money(refund.amount, refund.currency),
+        charge=charge_reference(payment, attempt, provider),
+        sent_at=refund.sent_at or refund.created_at,
+        provider_reference=refund.provider_reference,
+        refunded_before=refund.refunded_before,
         callback_url=callback_url(attempt.provider, refund.callback_token, provider),
-    )  # fmt: skip
+    )
 
 
 def _operation_of(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> RefundOperation:
     is_open = refund.state in OPEN_REFUNDS
     return Operation(
-        refund.id, (refund, payment, attempt), attempt, Phase(refund.state) if is_open else Phase.FINAL,
-        refund.created_at, refund.sent_at, refund.inquiries,
-    )  # fmt: skip
+        refund.id,
+        (refund, payment, attempt),
+        attempt,
+        Phase(refund.state) if is_open else Phase.FINAL,
+        refund.created_at,
+        refund.sent_at,
+        refund.inquiries,
+    )
 
 
 def _judge_age(

@@ -92,9 +92,14 @@ def _is_other_amount(refund: Refund, result: Result) -> bool:
 
 def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
     outbox.record(
-        session, event_type, object_id=str(locked.payment.id), data=payment_payload(locked.payment, locked.refund),
-        now=now, actor=source, tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
-    )  # fmt: skip
+        session,
+        event_type,
+        object_id=str(locked.payment.id),
+        data=payment_payload(locked.payment, locked.refund),
+        now=now,
+        actor=source,
+        tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
+    )
     log.info(
         event_type, payment=str(locked.payment.id), refund=str(locked.refund.id), state=locked.refund.state
     )

@@ -63,9 +63,15 @@ def revoke_api_key(prefix: str, *, operator: str = SYSTEM) -> None:
         if ended is None:
             raise NotFound("No key that is in use begins like this.")
         outbox.record(
-            session, catalogue.API_KEY_REVOKED, object_id=str(ended.tenant_id), data={"prefix": prefix}, now=now,
-            actor=operator, tenant_id=ended.tenant_id, is_public=False,
-        )  # fmt: skip
+            session,
+            catalogue.API_KEY_REVOKED,
+            object_id=str(ended.tenant_id),
+            data={"prefix": prefix},
+            now=now,
+            actor=operator,
+            tenant_id=ended.tenant_id,
+            is_public=False,
+        )
 
     transaction(work)
 
@@ -104,9 +110,15 @@ def store_key(
     )
     session.add(row)
     outbox.record(
-        session, catalogue.API_KEY_CREATED, object_id=str(tenant_id), data={"prefix": prefix, "name": name}, now=now,
-        actor=operator, tenant_id=tenant_id, is_public=False,
-    )  # fmt: skip
+        session,
+        catalogue.API_KEY_CREATED,
+        object_id=str(tenant_id),
+        data={"prefix": prefix, "name": name},
+        now=now,
+        actor=operator,
+        tenant_id=tenant_id,
+        is_public=False,
+    )
     return row
 
 

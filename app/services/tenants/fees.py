@@ -73,9 +73,15 @@ def most_specific(rules: Iterable[FeeRule]) -> FeeRule | None:
 def _rank(rule: FeeRule) -> tuple[Any, ...]:
     width = math.inf if rule.below_minor is None else rule.below_minor - rule.from_minor
     return (
-        rule.tenant_id is not None, rule.plan is not None, rule.provider is not None, rule.currency is not None,
-        -width, rule.from_minor, rule.created_at, rule.id,
-    )  # fmt: skip
+        rule.tenant_id is not None,
+        rule.plan is not None,
+        rule.provider is not None,
+        rule.currency is not None,
+        -width,
+        rule.from_minor,
+        rule.created_at,
+        rule.id,
+    )
 
 
 def fee_of(amount_minor: int, *, fixed_minor: int, rate_ppm: int) -> int:
@@ -110,9 +116,15 @@ def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = S
         if match.tenant_id:
             facts["tenant_id"] = str(match.tenant_id)
         outbox.record(
-            session, catalogue.FEE_RULE_SET, object_id=str(rule_id), data=facts, now=now, actor=operator,
-            tenant_id=match.tenant_id, is_public=False,
-        )  # fmt: skip
+            session,
+            catalogue.FEE_RULE_SET,
+            object_id=str(rule_id),
+            data=facts,
+            now=now,
+            actor=operator,
+            tenant_id=match.tenant_id,
+            is_public=False,
+        )
         return rule_id
 
     return transaction(work)
@@ -128,9 +140,15 @@ def remove_rule(rule_id: uuid.UUID, *, operator: str = SYSTEM) -> None:
         if gone is None:
             raise NotFound("There is no fee rule with this id.")
         outbox.record(
-            session, catalogue.FEE_RULE_REMOVED, object_id=str(rule_id), data={}, now=clock.now(), actor=operator,
-            tenant_id=gone.tenant_id, is_public=False,
-        )  # fmt: skip
+            session,
+            catalogue.FEE_RULE_REMOVED,
+            object_id=str(rule_id),
+            data={},
+            now=clock.now(),
+            actor=operator,
+            tenant_id=gone.tenant_id,
+            is_public=False,
+        )
 
     transaction(work)
 

@@ -32,9 +32,15 @@ def create_tenant(name: str, plan: Plan = "starter", *, operator: str = SYSTEM) 
         added = session.merge(tenant)
         facts = {"name": wanted, "plan": plan}
         outbox.record(
-            session, catalogue.TENANT_CREATED, object_id=str(tenant.id), data=facts, now=now, actor=operator,
-            tenant_id=tenant.id, is_public=False,
-        )  # fmt: skip
+            session,
+            catalogue.TENANT_CREATED,
+            object_id=str(tenant.id),
+            data=facts,
+            now=now,
+            actor=operator,
+            tenant_id=tenant.id,
+            is_public=False,
+        )
         store_key(session, key, tenant_id=tenant.id, name="first key", operator=operator)
         return added
 

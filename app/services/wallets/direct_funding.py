@@ -125,22 +125,41 @@ def _book(
     change = amount.amount_minor if kind == "deposit" else -amount.amount_minor
     outside = wallets.external_account(session, wallet.currency)
     posted = ledger.post(
-        session, kind, ref_id=movement_id, now=now, currency=wallet.currency,
+        session,
+        kind,
+        ref_id=movement_id,
+        now=now,
+        currency=wallet.currency,
         amounts={wallet.id: change, outside: -change},
-    )  # fmt: skip
+    )
     movement = DirectFunding(
-        id=movement_id, kind=kind, user_id=actor.user_id, account_id=wallet.id, entry_id=posted.entry_id,
-        amount=amount.amount_minor, currency=wallet.currency, counterparty=cash.counterparty,
-        reference=cash.reference, description=cash.description, created_at=now,
-    )  # fmt: skip
+        id=movement_id,
+        kind=kind,
+        user_id=actor.user_id,
+        account_id=wallet.id,
+        entry_id=posted.entry_id,
+        amount=amount.amount_minor,
+        currency=wallet.currency,
+        counterparty=cash.counterparty,
+        reference=cash.reference,
+        description=cash.description,
+        created_at=now,
+    )
     session.add(movement)
     transaction_id = ids.public(ids.TRANSACTION, posted.entry_id)
     outbox.record(
-        session, EVENT_TYPES[kind], object_id=transaction_id, now=now, actor=actor,
+        session,
+        EVENT_TYPES[kind],
+        object_id=transaction_id,
+        now=now,
+        actor=actor,
         data={
-            "status": "completed", "amount_minor": amount.amount_minor, "currency": wallet.currency,
-            "wallet_id": wallet.public_id, "user": actor.public_id,
+            "status": "completed",
+            "amount_minor": amount.amount_minor,
+            "currency": wallet.currency,
+            "wallet_id": wallet.public_id,
+            "user": actor.public_id,
         },
-    )  # fmt: skip
+    )
     after = wallets.owned(session, actor.user_id, wallet.public_id)
     return Receipt(movement, after, transaction_id)

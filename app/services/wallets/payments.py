@@ -187,13 +187,24 @@ def _call(
     answer = {"at": now, "payments": payments, "places": places, "refusals": None}
     outcome, stored = call(
         _WALLET_PAY,
-        now, str(actor.session_id), str(claim.scope), claim.fingerprint, orjson.dumps(answer).decode(), source,
+        now,
+        str(actor.session_id),
+        str(claim.scope),
+        claim.fingerprint,
+        orjson.dumps(answer).decode(),
+        source,
         [item.amount.currency for item in items],
-        _uuids(item.payment_id for item in items), _uuids(item.entry_id for item in items),
-        [item.order.destination for item in items], [item.amount.amount_minor for item in items],
-        [item.usd_minor for item in items], [item.order.description for item in items],
-        [_json(item.order.metadata) for item in items], DAILY_LIMITS, MONTHLY_LIMITS, actor.address,
-    )  # fmt: skip
+        _uuids(item.payment_id for item in items),
+        _uuids(item.entry_id for item in items),
+        [item.order.destination for item in items],
+        [item.amount.amount_minor for item in items],
+        [item.usd_minor for item in items],
+        [item.order.description for item in items],
+        [_json(item.order.metadata) for item in items],
+        DAILY_LIMITS,
+        MONTHLY_LIMITS,
+        actor.address,
+    )
     if outcome == "no_session":
         raise TokenInvalid
     if outcome == "no_account":

@@ -88,9 +88,16 @@ def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | No
         if session.execute(count).scalar_one() >= MAX_WALLETS:
             raise InvalidRequest(f"You have {MAX_WALLETS} wallets, which is the most a user can have.")
         ledger.open_account(
-            session, public_id, now=now, kind="wallet", currency=currency, is_floored=True,
-            owner_id=actor.user_id, wallet_type=wallet_type, name=name,
-        )  # fmt: skip
+            session,
+            public_id,
+            now=now,
+            kind="wallet",
+            currency=currency,
+            is_floored=True,
+            owner_id=actor.user_id,
+            wallet_type=wallet_type,
+            name=name,
+        )
         facts = {"user": actor.public_id, "currency": currency, "type": wallet_type}
         outbox.record(session, catalogue.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
         return owned(session, actor.user_id, public_id)

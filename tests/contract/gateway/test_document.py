@@ -48,8 +48,13 @@ class Reader:
         command = command.replace("{transaction_id}", transaction_id)
         done = subprocess.run(
             ["bash", "-c", command.replace("localhost:5000", f"localhost:{self.stack.port}")],
-            check=False, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=60,
-        )  # fmt: skip
+            check=False,
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         printed: dict[str, Any] = json.loads(done.stdout)
         return printed
@@ -79,9 +84,21 @@ def first_day(demo: Stack, shell: dict[str, str], tmp_path: Path) -> Reader:
 def assert_is_transaction(found: dict[str, Any]) -> None:
     """Every field of the document's schema, of its kind."""
     assert set(FIELDS) == {
-        "id", "idempotency_key", "provider", "provider_transaction_id", "amount", "currency", "status", "customer",
-        "payment_method", "metadata", "provider_response", "created_at", "updated_at", "completed_at",
-    }  # fmt: skip
+        "id",
+        "idempotency_key",
+        "provider",
+        "provider_transaction_id",
+        "amount",
+        "currency",
+        "status",
+        "customer",
+        "payment_method",
+        "metadata",
+        "provider_response",
+        "created_at",
+        "updated_at",
+        "completed_at",
+    }
     may_be_empty = {"provider_transaction_id", "metadata", "provider_response", "completed_at"}
     for name, kind in FIELDS.items():
         value = found[name]
@@ -110,8 +127,11 @@ def test_the_four_commands_run_as_printed(first_day: Reader) -> None:
     assert (payment["amount"], payment["currency"]) == ("1000.00", "KES")
     assert payment["status"] == "processing"  # the customer's phone is asked
     assert payment["customer"] == {
-        "id": None, "phone": "+254700000000", "email": "test@example.com", "name": "John Doe",
-    }  # fmt: skip
+        "id": None,
+        "phone": "+254700000000",
+        "email": "test@example.com",
+        "name": "John Doe",
+    }
     assert payment["metadata"] == {"order_id": "ORD-12345"}
     assert str(uuid.UUID(payment["idempotency_key"])) == payment["idempotency_key"]
     assert payment["provider_transaction_id"] and payment["provider_response"]
@@ -133,8 +153,13 @@ def test_the_four_commands_run_as_printed(first_day: Reader) -> None:
     assert listed["data"]["items"] == [final]
     pagination = listed["data"]["pagination"]
     assert {name: pagination[name] for name in sorted(PAGINATION)} == {
-        "has_next": False, "has_prev": False, "page": 1, "pages": 1, "per_page": 20, "total": 1,
-    }  # fmt: skip
+        "has_next": False,
+        "has_prev": False,
+        "page": 1,
+        "pages": 1,
+        "per_page": 20,
+        "total": 1,
+    }
 
 
 def test_commands_pasted_twice_create_two_payments(first_day: Reader) -> None:
@@ -164,10 +189,12 @@ def test_the_status_codes_are_the_documents(reader: Reader) -> None:
 def request_body(**differing: Any) -> dict[str, Any]:
     """The document's request body for CPay, which answers at once; `...` omits a field."""
     body = {
-        "provider": "cpay", "amount": 1000, "currency": "KES",
+        "provider": "cpay",
+        "amount": 1000,
+        "currency": "KES",
         "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe"},
         "metadata": {"order_id": "ORD-12345"},
-    }  # fmt: skip
+    }
     return {name: value for name, value in (body | differing).items() if value is not ...}
 
 
@@ -199,7 +226,7 @@ def test_missing_key_gets_the_documents_400(reader: Reader) -> None:
         ({"customer": {"email": "a@example.com"}}, ("customer", "phone"), ""),
         ({"customer": {"phone": "+254700000000", "email": "x"}}, ("customer", "email"), ""),
     ],
-)  # fmt: skip
+)
 def test_invalid_payment_request_gets_the_documents_validation_error(
     reader: Reader, differing: dict[str, Any], path: tuple[str, ...], message: str
 ) -> None:
@@ -220,10 +247,11 @@ def test_invalid_refund_gets_the_documents_validation_error(reader: Reader) -> N
     assert (refused.status_code, refused.json()) == (
         400,
         {
-            "success": False, "error": "Validation error",
+            "success": False,
+            "error": "Validation error",
             "details": {"amount": ["Refund amount must be greater than 0"]},
         },
-    )  # fmt: skip
+    )
 
 
 def test_only_completed_payments_are_refunded(reader: Reader) -> None:
@@ -231,8 +259,9 @@ def test_only_completed_payments_are_refunded(reader: Reader) -> None:
     payment_id = reader.call("POST", "/initialize", key="waits", json=waiting).json()["data"]["id"]
     refused = reader.call("POST", f"/{payment_id}/refund", key="too-early", json={"reason": "x"})
     assert (refused.status_code, refused.json()) == (
-        400, {"success": False, "error": "Can only refund completed transactions"},
-    )  # fmt: skip
+        400,
+        {"success": False, "error": "Can only refund completed transactions"},
+    )
     assert reader.call("POST", f"/{payment_id}/cancel").status_code == 200
 
 
@@ -272,8 +301,11 @@ def test_lists_filter_and_page_as_the_document_says(first_day: Reader) -> None:
     first, pagination = listed(page=1, per_page=2)
     assert first == ids[:0:-1]
     assert (pagination["total"], pagination["pages"], pagination["has_next"], pagination["has_prev"]) == (
-        3, 2, True, False,
-    )  # fmt: skip
+        3,
+        2,
+        True,
+        False,
+    )
     second, pagination = listed(page=2, per_page=2)
     assert second == ids[:1] and (pagination["has_next"], pagination["has_prev"]) == (False, True)
     assert listed(page=9, per_page=2)[0] == []

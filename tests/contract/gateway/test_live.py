@@ -39,10 +39,17 @@ def connected(stack: Stack, language: str) -> AbstractContextManager[Any]:
 
 def initialize(stack: Stack, provider: str, amount: object, currency: str) -> dict[str, Any]:
     body = {
-        "provider": provider, "amount": amount, "currency": currency,
-        "customer": {"phone": "+254700000000", "email": "test@example.com", "name": "John Doe", "id": "cust-5"},
+        "provider": provider,
+        "amount": amount,
+        "currency": currency,
+        "customer": {
+            "phone": "+254700000000",
+            "email": "test@example.com",
+            "name": "John Doe",
+            "id": "cust-5",
+        },
         "metadata": {"order_id": "ORD-12345"},
-    }  # fmt: skip
+    }
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     answer = requests.post(f"{stack.url}/api/v1/payments/initialize", json=body, headers=headers, timeout=30)
     assert answer.status_code == 201, answer.text
@@ -68,8 +75,9 @@ def test_subscriber_receives_every_step_of_a_payment(
         client.subscribe(payment["id"])
         (answer,) = client.received.wait_for("subscribed")
         assert answer == {
-            "message": f"Subscribed to transaction {payment['id']}", "room": f"transaction_{payment['id']}",
-        }  # fmt: skip
+            "message": f"Subscribed to transaction {payment['id']}",
+            "room": f"transaction_{payment['id']}",
+        }
         client.received.wait_for_steps(payment["id"])
         seen = events(client, payment["id"])
         assert seen[-1] == "payment.completed" and seen[0] in ("payment.initiated", "payment.processing")
@@ -122,8 +130,9 @@ def test_failed_payment_is_pushed_as_failed(merchant: Stack) -> None:
         payment = initialize(merchant, "mpesa", 7102, "KES")  # the simulated customer cancels
         client.subscribe(payment["id"])
         wait_until(
-            lambda: {"payment.failed", "payment.cancelled"} & set(events(client, payment["id"])), "the failure",
-        )  # fmt: skip
+            lambda: {"payment.failed", "payment.cancelled"} & set(events(client, payment["id"])),
+            "the failure",
+        )
     answer = requests.get(f"{merchant.url}/api/v1/payments/{payment['id']}", timeout=30).json()["data"]
     assert answer["status"] in ("failed", "cancelled") and answer["failure_reason"]
 

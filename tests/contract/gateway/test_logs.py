@@ -24,9 +24,12 @@ SECRETS = (
 
 def initialize(stack: Stack, **differing: Any) -> dict[str, Any]:
     request_body = {
-        "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
+        "provider": "mpesa",
+        "amount": 1000,
+        "currency": "KES",
+        "customer": {"phone": "+254711223344"},
         **differing,
-    }  # fmt: skip
+    }
     answer = requests.post(
         f"{stack.url}/api/v1/payments/initialize",
         json=request_body,

@@ -16,7 +16,7 @@ from launcher.paths import PROJECT
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
-SECRETS = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)  # fmt: skip
+SECRETS = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)
 SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@127.0.0.1/c"}
 
 
@@ -64,19 +64,30 @@ def flask(
 ) -> subprocess.CompletedProcess[str]:
     environment = stack.environment | (settings or {})
     return subprocess.run(
-        ["flask", *words], check=False, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=100
-    )  # fmt: skip
+        ["flask", *words],
+        check=False,
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
 
 
 def initialize(stack: Stack, **differing: Any) -> str:
     request_body = {
-        "provider": "mpesa", "amount": 1000, "currency": "KES", "customer": {"phone": "+254711223344"},
+        "provider": "mpesa",
+        "amount": 1000,
+        "currency": "KES",
+        "customer": {"phone": "+254711223344"},
         **differing,
-    }  # fmt: skip
+    }
     answer = requests.post(
-        f"{stack.url}/api/v1/payments/initialize", json=request_body, headers={"Idempotency-Key": uuid.uuid4().hex},
+        f"{stack.url}/api/v1/payments/initialize",
+        json=request_body,
+        headers={"Idempotency-Key": uuid.uuid4().hex},
         timeout=60,
-    )  # fmt: skip
+    )
     assert answer.status_code == 201, answer.text
     found: str = answer.json()["data"]["id"]
     return found
@@ -103,8 +114,10 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
     payment = initialize(merchant)
     wait_until(lambda: get(merchant, payment)["status"] == "completed", "the payment", every_s=0.2)
     refund = requests.post(
-        f"{merchant.url}/api/v1/payments/{payment}/refund", headers={"Idempotency-Key": uuid.uuid4().hex}, timeout=60
-    )  # fmt: skip
+        f"{merchant.url}/api/v1/payments/{payment}/refund",
+        headers={"Idempotency-Key": uuid.uuid4().hex},
+        timeout=60,
+    )
     assert refund.status_code == 200, refund.text
     (refunded,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()["data"]
     done = flask(merchant, "payments", "show", payment)

@@ -25,9 +25,13 @@ def printed(stack: Stack, merchant: Stack, tmp_path_factory: pytest.TempPathFact
     script = "\n".join(["set -euo pipefail", *blocks(PAGE, "sh")])
     done = subprocess.run(
         ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
-        check=False, cwd=tmp_path_factory.mktemp("reader"), env=stack.environment, capture_output=True, text=True,
+        check=False,
+        cwd=tmp_path_factory.mktemp("reader"),
+        env=stack.environment,
+        capture_output=True,
+        text=True,
         timeout=110,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return answers(done.stdout)
 
@@ -48,8 +52,19 @@ def test_the_payment_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> No
     # Only initialize tells the token; the rest of the command's answer is taken apart by the page itself.
     assert set(example) - {"realtime_token"} == set(looked)
     assert set(example["customer"]) == set(looked["customer"])
-    for name in ("provider", "amount", "currency", "status", "customer", "payment_method", "metadata", "payment_url",
-                 "refunded_amount", "failure_reason", "review"):  # fmt: skip
+    for name in (
+        "provider",
+        "amount",
+        "currency",
+        "status",
+        "customer",
+        "payment_method",
+        "metadata",
+        "payment_url",
+        "refunded_amount",
+        "failure_reason",
+        "review",
+    ):
         assert looked[name] == example[name], name
 
 
@@ -75,9 +90,14 @@ def test_the_refund_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> Non
 def test_the_page_names_every_status(stack: Stack) -> None:
     document = json.loads(
         subprocess.run(
-            ["flask", "openapi", "print"], cwd=PROJECT, env=stack.environment, check=True, capture_output=True, text=True
+            ["flask", "openapi", "print"],
+            cwd=PROJECT,
+            env=stack.environment,
+            check=True,
+            capture_output=True,
+            text=True,
         ).stdout
-    )  # fmt: skip
+    )
     known = document["components"]["schemas"]["Transaction"]["properties"]["status"]["enum"]
     table = PAGE.split("| `status` | |")[1].split("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table)) == set(known)

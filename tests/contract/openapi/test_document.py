@@ -56,10 +56,14 @@ OPERATIONS = {
 """operationId → where. Clients' generators name functions by these: one is added, none is renamed."""
 
 KEYS = {
-    "payments_initialize": True, "payments_refund": True,
-    "wallets_open": False, "wallets_deposit": False, "wallets_withdraw": False,
-    "wallet_payments_create": False, "wallet_payments_create_batch": False,
-}  # fmt: skip
+    "payments_initialize": True,
+    "payments_refund": True,
+    "wallets_open": False,
+    "wallets_deposit": False,
+    "wallets_withdraw": False,
+    "wallet_payments_create": False,
+    "wallet_payments_create_batch": False,
+}
 """Operations that take an Idempotency-Key, and whether they must have one."""
 
 STATUSES = {
@@ -187,10 +191,12 @@ def test_every_body_with_fields_has_examples_that_its_schema_takes(
 def test_the_first_example_of_initialize_is_document_001s(operations: dict[str, dict[str, Any]]) -> None:
     media = operations["payments_initialize"]["requestBody"]["content"]["application/json"]
     assert next(iter(media["examples"].values()))["value"] == {
-        "provider": "mpesa", "amount": 1000.0, "currency": "KES",
+        "provider": "mpesa",
+        "amount": 1000.0,
+        "currency": "KES",
         "customer": {"phone": "+254700000000", "email": "customer@example.com", "name": "John Doe"},
         "metadata": {"order_id": "ORD-12345"},
-    }  # fmt: skip
+    }
 
 
 def test_a_document_is_uploaded_as_a_multipart_file(
@@ -200,8 +206,10 @@ def test_a_document_is_uploaded_as_a_multipart_file(
     assert list(content) == ["multipart/form-data"]
     upload = document["components"]["schemas"]["DocumentUpload"]
     assert upload["properties"]["document"] | {"description": ""} == {
-        "type": "string", "format": "binary", "description": "",
-    }  # fmt: skip
+        "type": "string",
+        "format": "binary",
+        "description": "",
+    }
     assert set(upload["required"]) == {"document", "document_type"}
 
 

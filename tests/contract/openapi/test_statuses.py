@@ -62,8 +62,11 @@ class Credentials:
 @pytest.fixture
 def credentials(app: Flask) -> Credentials:
     person = {
-        "email": f"{uuid.uuid4()}@example.com", "password": "SecurePass123!", "first_name": "Sta", "last_name": "Tus",
-    }  # fmt: skip
+        "email": f"{uuid.uuid4()}@example.com",
+        "password": "SecurePass123!",
+        "first_name": "Sta",
+        "last_name": "Tus",
+    }
     answer = app.test_client().post("/api/v1/auth/register", json=person)
     token = answer.get_json()["access_token"]
     return Credentials({"Authorization": f"Bearer {token}"}, dict(make_merchant(app).headers))
@@ -85,9 +88,13 @@ def calls(app: Flask) -> Iterator[Call]:
         media = operation.get("requestBody", {}).get("content", {}).get("application/json")
         examples = list(media.get("examples", {}).values()) if media else []
         yield Call(
-            operation["operationId"], route.method, path, route.policy.guard, frozenset(operation["responses"]),
+            operation["operationId"],
+            route.method,
+            path,
+            route.policy.guard,
+            frozenset(operation["responses"]),
             examples[0]["value"] if examples else {} if media else None,
-        )  # fmt: skip
+        )
 
 
 def test_a_body_of_another_type_is_415_and_a_large_one_413(

@@ -36,11 +36,25 @@ def is_served(client: PythonClient, payment_id: str) -> bool:
 
 
 NONSENSE = [
-    None, 5, True, "pmt", [], {}, b"bytes", ({"transaction_id": "a"}, {"transaction_id": "b"}),
-    {"transaction_id": None}, {"transaction_id": 5}, {"transaction_id": ""}, {"transaction_id": "x" * 65},
-    {"transaction_id": "x" * 60_000}, {"transaction_id": ["pmt"]}, {"transaction_id": {"a": 1}},
-    {"transaction_id": "pmt_1", "token": 5}, {"transaction_id": b"pmt"}, {"id": "pmt_1"},
-]  # fmt: skip
+    None,
+    5,
+    True,
+    "pmt",
+    [],
+    {},
+    b"bytes",
+    ({"transaction_id": "a"}, {"transaction_id": "b"}),
+    {"transaction_id": None},
+    {"transaction_id": 5},
+    {"transaction_id": ""},
+    {"transaction_id": "x" * 65},
+    {"transaction_id": "x" * 60_000},
+    {"transaction_id": ["pmt"]},
+    {"transaction_id": {"a": 1}},
+    {"transaction_id": "pmt_1", "token": 5},
+    {"transaction_id": b"pmt"},
+    {"id": "pmt_1"},
+]
 
 
 @pytest.mark.parametrize("event", ["subscribe_transaction", "unsubscribe_transaction"])
@@ -73,10 +87,27 @@ def test_an_unknown_payment_is_not_found(url: str) -> None:
 
 
 RAW = [
-    "42", "42x", '42"text"', "42{}", "42[]", "42[5]", "42[[]]", '42["subscribe_transaction"', "42[" + "[" * 20_000,
-    '42["connect",{}]', '42["disconnect"]', '42[""]', '42["nobody_knows_this"]', "43", "431[]", "44{}", "47", "4x",
-    '451-["subscribe_transaction",{"_placeholder":true,"num":7}]', '42[NaN]',
-]  # fmt: skip
+    "42",
+    "42x",
+    '42"text"',
+    "42{}",
+    "42[]",
+    "42[5]",
+    "42[[]]",
+    '42["subscribe_transaction"',
+    "42[" + "[" * 20_000,
+    '42["connect",{}]',
+    '42["disconnect"]',
+    '42[""]',
+    '42["nobody_knows_this"]',
+    "43",
+    "431[]",
+    "44{}",
+    "47",
+    "4x",
+    '451-["subscribe_transaction",{"_placeholder":true,"num":7}]',
+    "42[NaN]",
+]
 
 
 def test_malformed_packets_are_answered_and_affect_no_other_client(payer: Payer, url: str) -> None:

@@ -37,8 +37,12 @@ class Seller:
         """Initialise a payment; its `data`."""
         customer = {"phone": "+254712345678"} | ({"id": customer_id} if customer_id else {})
         body = {
-            "provider": "cpay", "amount": amount, "currency": "KES", "customer": customer, "metadata": metadata,
-        }  # fmt: skip
+            "provider": "cpay",
+            "amount": amount,
+            "currency": "KES",
+            "customer": customer,
+            "metadata": metadata,
+        }
         answer = self.post("/initialize", body)
         assert answer.status_code == 201, answer.text
         return answer.json()["data"]
@@ -69,9 +73,16 @@ def demo(stack: Stack) -> Seller:
 @pytest.fixture(scope="module")
 def production(make_stack: MakeStack) -> Seller:
     stack = make_stack(
-        "web", "relay", "realtime", mode="production", REALTIME="external", ALLOW_TEST_PROVIDERS="true", CPAY_API_KEY="a-key-of-cpay",
-        CPAY_API_SECRET="a-secret-of-cpay", PUBLIC_URL="https://pay.example.com",
-    )  # fmt: skip
+        "web",
+        "relay",
+        "realtime",
+        mode="production",
+        REALTIME="external",
+        ALLOW_TEST_PROVIDERS="true",
+        CPAY_API_KEY="a-key-of-cpay",
+        CPAY_API_SECRET="a-secret-of-cpay",
+        PUBLIC_URL="https://pay.example.com",
+    )
     return _seller(stack, stack.realtime_url)
 
 
@@ -196,9 +207,14 @@ def test_realtime_token_is_valid_for_its_payment_only(seller: Seller) -> None:
         client.subscribe(payment["id"], token=token)
         client.received.wait_for_steps(payment["id"])
         wrong = [
-            (other["id"], token), (payment["id"], token[:-1]), (payment["id"], "x" * 43), (payment["id"], "ü" * 43),
-            (payment["id"], "a.b.c"), (str(uuid.uuid4()), token), (payment["id"], ""),
-        ]  # fmt: skip
+            (other["id"], token),
+            (payment["id"], token[:-1]),
+            (payment["id"], "x" * 43),
+            (payment["id"], "ü" * 43),
+            (payment["id"], "a.b.c"),
+            (str(uuid.uuid4()), token),
+            (payment["id"], ""),
+        ]
         for payment_id, bad in wrong:
             client.subscribe(payment_id, token=bad)
         errors = client.received.wait_for("error", len(wrong))

@@ -28,9 +28,15 @@ def demo(stack: Stack) -> Stack:
 def production(make_stack: MakeStack) -> Stack:
     """As compose runs it: app, relay, and Socket.IO in a process of its own."""
     return make_stack(
-        "web", "relay", "realtime", mode="production", REALTIME="external", RATE_LIMIT_DEFAULT="1000/minute",
-        CORS_ORIGINS="https://shop.example", DIRECT_FUNDING="true",
-    )  # fmt: skip
+        "web",
+        "relay",
+        "realtime",
+        mode="production",
+        REALTIME="external",
+        RATE_LIMIT_DEFAULT="1000/minute",
+        CORS_ORIGINS="https://shop.example",
+        DIRECT_FUNDING="true",
+    )
 
 
 @pytest.fixture(params=["demo", "production"])
@@ -53,18 +59,34 @@ def refusal(url: str, auth: Any) -> dict[str, Any]:
 
 
 BAD_CREDENTIALS = [
-    {"token": "nonsense"}, {"token": "a.b.c"}, {"token": ""}, {"token": "x" * 5000}, {"token": "ü"}, {"token": 5},
-    {"token": ["x"]}, {"token": {"x": 1}}, {"token": "a.b.c", "other": 1}, {"api_key": "unknown"}, {"api_key": 5},
-    {"api_key": "mlp_" + "0" * 12 + "_" + "A" * 43}, {"token": "a.b.c", "api_key": "unknown"}, ["token"], "token", 7,
-]  # fmt: skip
+    {"token": "nonsense"},
+    {"token": "a.b.c"},
+    {"token": ""},
+    {"token": "x" * 5000},
+    {"token": "ü"},
+    {"token": 5},
+    {"token": ["x"]},
+    {"token": {"x": 1}},
+    {"token": "a.b.c", "other": 1},
+    {"api_key": "unknown"},
+    {"api_key": 5},
+    {"api_key": "mlp_" + "0" * 12 + "_" + "A" * 43},
+    {"token": "a.b.c", "api_key": "unknown"},
+    ["token"],
+    "token",
+    7,
+]
 
 
 def test_a_bad_credential_is_refused_at_connect(server: tuple[Stack, str]) -> None:
     for auth in BAD_CREDENTIALS:
         error = refusal(server[1], auth)
         assert error["data"]["code"] in (
-            "TOKEN_INVALID", "TOKEN_MISSING", "INVALID_REQUEST", "INVALID_API_KEY",
-        ), auth  # fmt: skip
+            "TOKEN_INVALID",
+            "TOKEN_MISSING",
+            "INVALID_REQUEST",
+            "INVALID_API_KEY",
+        ), auth
         assert error["message"]
 
 

@@ -36,8 +36,13 @@ def paste(stack: Stack, commands: list[str], folder: Path) -> str:
     script = "\n".join(["set -euo pipefail", 'curl() { command curl --fail-with-body "$@"; }', *commands])
     done = subprocess.run(
         ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
-        check=False, cwd=folder, env=stack.environment, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        check=False,
+        cwd=folder,
+        env=stack.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -75,8 +80,10 @@ def test_the_readmes_live_clients(demo: Stack, language: str, tmp_path: Path) ->
     command = [sys.executable, "-c"] if language == "python" else [NODE, "--input-type=module", "--eval"]
     watcher = subprocess.Popen(
         [*command, program.replace("localhost:5000", f"localhost:{demo.port}"), *_arguments(language, token)],
-        cwd=folder, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     try:
         assert watcher.stdout is not None
         os.set_blocking(watcher.stdout.fileno(), False)
@@ -108,8 +115,10 @@ def test_the_references_commands(demo: Stack, tmp_path: Path) -> None:
     assert payment["amount"] == "100.00"
     assert listed["success"] is True
     assert [result.get("error", {}).get("code") for result in batch["results"]] == [
-        None, "INSUFFICIENT_BALANCE", None,
-    ]  # fmt: skip
+        None,
+        "INSUFFICIENT_BALANCE",
+        None,
+    ]
     assert (submitted["status"], uploaded["status"]) == ("pending", "under_review")
     assert status["status"] in ("under_review", "verified")
 
@@ -148,9 +157,15 @@ def test_the_references_error_table_is_the_error_tree() -> None:
 
 
 GATEWAY_ERRORS = (
-    errors.TransactionNotFound, errors.NotRefundable, errors.NotCancellable, errors.ProviderNotConfigured,
-    errors.ProviderUnreachable, errors.ForgedCallbackRefused, errors.InvalidApiKey, errors.CredentialsMissing,
-)  # fmt: skip
+    errors.TransactionNotFound,
+    errors.NotRefundable,
+    errors.NotCancellable,
+    errors.ProviderNotConfigured,
+    errors.ProviderUnreachable,
+    errors.ForgedCallbackRefused,
+    errors.InvalidApiKey,
+    errors.CredentialsMissing,
+)
 """Of the Gateway API, which prints no codes."""
 
 

@@ -49,9 +49,13 @@ def latest(gateway: Gateway, provider: str) -> Delivery:
 
 # --- each provider's signature, from its documents
 
-SECRETS: Final = MappingProxyType({
-    "stripe": "whsec_sandbox", "chapa": "chapa-sandbox-hook", "paystack": "sk_test_sandbox_paystack",
-})  # fmt: skip
+SECRETS: Final = MappingProxyType(
+    {
+        "stripe": "whsec_sandbox",
+        "chapa": "chapa-sandbox-hook",
+        "paystack": "sk_test_sandbox_paystack",
+    }
+)
 """Of the platform's accounts: the simulators' secrets."""
 
 SIGNED: Final = tuple(SECRETS)
@@ -83,27 +87,45 @@ def signed(gateway: Gateway, provider: str, body: Json, *, secret: str, token: s
 
 def _stripe(attempt: Any, amount: int) -> Json:
     session = {
-        "id": attempt.provider_reference or "cs_test_invented", "object": "checkout.session", "status": "complete",
-        "payment_status": "paid", "amount_total": amount * 100, "currency": "usd", "payment_intent": "pi_invented",
-        "client_reference_id": attempt.reference, "metadata": {"reference": attempt.reference, "flow": "hosted"},
-    }  # fmt: skip
+        "id": attempt.provider_reference or "cs_test_invented",
+        "object": "checkout.session",
+        "status": "complete",
+        "payment_status": "paid",
+        "amount_total": amount * 100,
+        "currency": "usd",
+        "payment_intent": "pi_invented",
+        "client_reference_id": attempt.reference,
+        "metadata": {"reference": attempt.reference, "flow": "hosted"},
+    }
     return {
-        "id": f"evt_{secrets.token_hex(12)}", "object": "event", "type": "checkout.session.completed", "data": {"object": session},
-    }  # fmt: skip
+        "id": f"evt_{secrets.token_hex(12)}",
+        "object": "event",
+        "type": "checkout.session.completed",
+        "data": {"object": session},
+    }
 
 
 def _chapa(attempt: Any, amount: int) -> Json:
     return {
-        "event": "charge.success", "status": "success", "tx_ref": attempt.reference, "reference": "APinvented",
-        "amount": str(amount), "currency": "ETB",
-    }  # fmt: skip
+        "event": "charge.success",
+        "status": "success",
+        "tx_ref": attempt.reference,
+        "reference": "APinvented",
+        "amount": str(amount),
+        "currency": "ETB",
+    }
 
 
 def _paystack(attempt: Any, amount: int) -> Json:
     data = {
-        "id": 4999999999, "status": "success", "reference": attempt.reference, "amount": amount * 100,
-        "requested_amount": amount * 100, "currency": "NGN", "channel": "card",
-    }  # fmt: skip
+        "id": 4999999999,
+        "status": "success",
+        "reference": attempt.reference,
+        "amount": amount * 100,
+        "requested_amount": amount * 100,
+        "currency": "NGN",
+        "channel": "card",
+    }
     return {"event": "charge.success", "data": data}
 
 
@@ -121,9 +143,11 @@ def push_result(checkout: str, amount: int, *, receipt: str = "INVENTED01", code
         {"Name": "PhoneNumber", "Value": 254700000000},
     ]
     push: Json = {
-        "MerchantRequestID": "1-2-3", "CheckoutRequestID": checkout, "ResultCode": code,
+        "MerchantRequestID": "1-2-3",
+        "CheckoutRequestID": checkout,
+        "ResultCode": code,
         "ResultDesc": "The service request is processed successfully.",
-    }  # fmt: skip
+    }
     if code == 0:
         push["CallbackMetadata"] = {"Item": items}
     return {"Body": {"stkCallback": push}}

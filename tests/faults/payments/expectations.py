@@ -40,26 +40,28 @@ def _all(expected: Expected, **others: Expected) -> Row:
 _SILENT_PAID: Final = {"mpesa": WAITS_PAID, "pesapal": WAITS_PAID}
 _SILENT_UNPAID: Final = {"mpesa": WAITS_UNPAID, "pesapal": WAITS_UNPAID}
 
-TABLE: Final[Mapping[str, Row]] = MappingProxyType({
-    "answer dropped":                    _all(PAID),
-    "answer and callback dropped":       _all(PAID, **_SILENT_PAID),
-    "5xx after":                         _all(PAID),
-    "5xx after, callback lost":          _all(PAID, **_SILENT_PAID),
-    "5xx before, once":                  _all(PAID, **_SILENT_UNPAID),  # sent again under the same reference
-    "5xx before, always":                _all(NOT_RECEIVED, **_SILENT_UNPAID),  # at the horizon, not before
-    "answer too late":                   _all(PAID),
-    "connection refused":                _all(NOT_RECEIVED),
-    "web killed before commit":          _all(PAID),
-    "worker killed before commit":       _all(PAID),
-    "callback lost":                     _all(PAID),
-    "callback three times":              _all(PAID),
-    "callback before the answer":        _all(PAID),
-    "callbacks out of order":            _all(PAID),
-    # A push is for an exact amount: there only the callback lies, and Daraja's query decides.
-    "wrong amount":                      _all(OTHER_AMOUNT, mpesa=PAID),
-    # The customer never pays; Stripe's session, Chapa's page and Pesapal's order are closed when their time is over.
-    "forged callback":                   _all(NOT_PAID, stripe=CANCELLED, chapa=CANCELLED, pesapal=CANCELLED),
-})  # fmt: skip
+TABLE: Final[Mapping[str, Row]] = MappingProxyType(
+    {
+        "answer dropped": _all(PAID),
+        "answer and callback dropped": _all(PAID, **_SILENT_PAID),
+        "5xx after": _all(PAID),
+        "5xx after, callback lost": _all(PAID, **_SILENT_PAID),
+        "5xx before, once": _all(PAID, **_SILENT_UNPAID),  # sent again under the same reference
+        "5xx before, always": _all(NOT_RECEIVED, **_SILENT_UNPAID),  # at the horizon, not before
+        "answer too late": _all(PAID),
+        "connection refused": _all(NOT_RECEIVED),
+        "web killed before commit": _all(PAID),
+        "worker killed before commit": _all(PAID),
+        "callback lost": _all(PAID),
+        "callback three times": _all(PAID),
+        "callback before the answer": _all(PAID),
+        "callbacks out of order": _all(PAID),
+        # A push is for an exact amount: there only the callback lies, and Daraja's query decides.
+        "wrong amount": _all(OTHER_AMOUNT, mpesa=PAID),
+        # The customer never pays; Stripe's session, Chapa's page and Pesapal's order are closed when their time is over.
+        "forged callback": _all(NOT_PAID, stripe=CANCELLED, chapa=CANCELLED, pesapal=CANCELLED),
+    }
+)
 
 _LOST: Final = {"fault": "callback_lost", "operation": "callback"}
 

@@ -28,16 +28,21 @@ def _callback_body(provider: str, attempt: Any, *, kind: str) -> dict[str, Any]:
         }
         event_type, thing = answers[kind]
         return {
-            "id": f"evt_{secrets.token_hex(8)}", "object": "event", "type": event_type,
+            "id": f"evt_{secrets.token_hex(8)}",
+            "object": "event",
+            "type": event_type,
             "data": {"object": thing | {"payment_intent": attempt.receipt}},
-        }  # fmt: skip
+        }
     if kind == "dispute":
         data: dict[str, Any] = {"id": 9, "status": "pending", "transaction": {"reference": attempt.reference}}
         return {"event": "charge.dispute.create", "data": data}
     data = {
-        "status": "processed", "transaction_reference": attempt.reference, "refund_reference": "R-1",
-        "amount": "10000", "currency": "NGN",
-    }  # fmt: skip
+        "status": "processed",
+        "transaction_reference": attempt.reference,
+        "refund_reference": "R-1",
+        "amount": "10000",
+        "currency": "NGN",
+    }
     return {"event": "refund.processed", "data": data}
 
 

@@ -37,8 +37,9 @@ def _process_callbacks(gateway: Gateway) -> None:
 def _callback_body(gateway: Gateway, attempt: Any) -> list[Any]:
     return gateway.rows(
         "SELECT * FROM provider_events WHERE reference = :ours OR provider_reference = :theirs ORDER BY id",
-        ours=attempt.reference, theirs=attempt.provider_reference,
-    )  # fmt: skip
+        ours=attempt.reference,
+        theirs=attempt.provider_reference,
+    )
 
 
 def _begin_unpaid(gateway: Gateway, provider: str) -> tuple[str, Any]:

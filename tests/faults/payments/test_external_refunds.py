@@ -106,8 +106,10 @@ def test_own_and_external_refunds_add_up(gateway: Gateway, provider: str) -> Non
     assert gateway.refund(payment_id).status_code == 200
     assert after_the_callback(gateway, payment_id) == ("refunded", "100.00", None)
     assert sorted(refunds(gateway, payment_id)) == [
-        ("gateway", "completed", 3_000), ("gateway", "completed", 5_000), ("provider", "completed", 2_000),
-    ]  # fmt: skip
+        ("gateway", "completed", 3_000),
+        ("gateway", "completed", 5_000),
+        ("provider", "completed", 2_000),
+    ]
     gateway.assert_ledger_matches_providers()
 
 
@@ -142,9 +144,12 @@ def test_list_that_lags_behind_the_callback_is_read_again(gateway: Gateway) -> N
     lost = {"fault": "callback_lost", "provider": "paystack", "operation": "callback"}
     gateway.sandbox.control({"rules": [lost]})
     data = {
-        "status": "processed", "transaction_reference": attempt.reference, "refund_reference": "RFD_1",
-        "amount": "4000", "currency": "NGN",
-    }  # fmt: skip
+        "status": "processed",
+        "transaction_reference": attempt.reference,
+        "refund_reference": "RFD_1",
+        "amount": "4000",
+        "currency": "NGN",
+    }
     event = {"event": "refund.processed", "data": data}
     assert signed(gateway, "paystack", event, secret=SECRETS["paystack"]).send().status_code == 200
     gateway.run_due()
@@ -258,9 +263,11 @@ def test_refund_declared_returned_is_recognized_in_the_list(gateway: Gateway) ->
 def refund_in_chapas_portal(gateway: Gateway, payment_id: str, amount: int) -> str:
     attempt = gateway.attempts(payment_id)[0]
     answer = requests.post(
-        f"{gateway.sandbox.url}/chapa/v1/refund/{attempt.receipt}", json={"amount": str(amount), "reason": "portal"},
-        headers={"Authorization": "Bearer CHASECK_TEST-sandbox"}, timeout=20,
-    )  # fmt: skip
+        f"{gateway.sandbox.url}/chapa/v1/refund/{attempt.receipt}",
+        json={"amount": str(amount), "reason": "portal"},
+        headers={"Authorization": "Bearer CHASECK_TEST-sandbox"},
+        timeout=20,
+    )
     assert answer.status_code == 200, answer.text
     gateway.advance(2)
     return str(answer.json()["data"]["ref"])

@@ -77,7 +77,8 @@ def test_hanging_provider_occupies_only_its_own_slots(
         payment_id = answer.json()["data"]["id"]
         assert gateway.settle(payment_id)["status"] == "completed"
         assert [(a.provider, a.state) for a in gateway.attempts(payment_id)] == [
-            (FIRST, "failed"), (SECOND, "succeeded"),
-        ]  # fmt: skip
+            (FIRST, "failed"),
+            (SECOND, "succeeded"),
+        ]
         assert gateway.charged(payment_id) == [2_000]
     gateway.assert_ledger_matches_providers()

@@ -72,8 +72,11 @@ class Scenario:
 
         def order(provider: str) -> None:
             body = {
-                "provider": provider, "amount": 100, "currency": CURRENCIES[provider], "customer": CUSTOMER,
-            }  # fmt: skip
+                "provider": provider,
+                "amount": 100,
+                "currency": CURRENCIES[provider],
+                "customer": CUSTOMER,
+            }
             headers = {"X-TENANT-API-KEY": self._key, "Idempotency-Key": uuid.uuid4().hex}
             url = f"{self.stack.url}/api/v1/payments/initialize"
             with suppress(requests.RequestException):
@@ -129,10 +132,16 @@ class Scenario:
 def scenario(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[Scenario]:
     postgres, database = servers.postgres(), servers.new_database()
     settings = servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(),
-        mode="demo", var_dir=tmp_path / "files", PROVIDER_TIMEOUT_S=str(TIMEOUT_S), WEB_WORKERS="1", WEB_THREADS="32",
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis_server.url(),
+        mode="demo",
+        var_dir=tmp_path / "files",
+        PROVIDER_TIMEOUT_S=str(TIMEOUT_S),
+        WEB_WORKERS="1",
+        WEB_THREADS="32",
         REALTIME="external",
-    )  # fmt: skip
+    )
     del settings["SANDBOX_URL"]  # the stack has its own simulators
     app = create_app({**settings, "SANDBOX_URL": "http://127.0.0.1:9"})
     with running_stack(settings, tmp_path, processes=PROCESSES) as stack:

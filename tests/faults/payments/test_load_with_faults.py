@@ -247,8 +247,10 @@ def _assert_totals_agree(full_stack: FullStack) -> None:
 def _assert_events(full_stack: FullStack) -> None:
     """Each change was recorded as one event."""
     for event, count in (
-        ("payment.initiated", "true"), ("payment.completed", "status <> 'failed'"), ("payment.failed", "status = 'failed'"),
-    ):  # fmt: skip
+        ("payment.initiated", "true"),
+        ("payment.completed", "status <> 'failed'"),
+        ("payment.failed", "status = 'failed'"),
+    ):
         wrong = full_stack.query(
             "SELECT p.id, p.status, count(e.seq) FROM payments p LEFT JOIN events e ON e.object_id = p.id::text "
             f"AND e.type = :event GROUP BY p.id, p.status HAVING count(e.seq) <> (CASE WHEN {count} THEN 1 ELSE 0 END)",

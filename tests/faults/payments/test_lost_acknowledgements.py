@@ -101,8 +101,9 @@ def test_lost_commit_of_failover(gateway: Gateway, monkeypatch: pytest.MonkeyPat
     payment_id = answer.json()["data"]["id"]
     assert gateway.settle(payment_id)["status"] == "completed"
     assert [(a.provider, a.state) for a in gateway.attempts(payment_id)] == [
-        ("paystack", "failed"), ("mpesa", "succeeded"),
-    ]  # fmt: skip
+        ("paystack", "failed"),
+        ("mpesa", "succeeded"),
+    ]
     assert gateway.charged(payment_id) == [100]
     gateway.assert_ledger_matches_providers()
 

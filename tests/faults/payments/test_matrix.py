@@ -135,9 +135,12 @@ def test_retried_request_returns_the_same_payment(gateway: Gateway, provider: st
 
 def test_every_fault_is_tested_with_every_provider() -> None:
     tested_in_other_files = {
-        "answer too late", "connection refused", "web killed before commit", "worker killed before commit",
+        "answer too late",
+        "connection refused",
+        "web killed before commit",
+        "worker killed before commit",
         "forged callback",
-    }  # fmt: skip
+    }
     assert set(RULES) | tested_in_other_files == set(TABLE)
     assert all(set(row) == set(HTTP_PROVIDERS) for row in TABLE.values())
 

@@ -29,9 +29,28 @@ ODD_TEXTS = (
     "' OR 1=1 --",
 )
 ODD_NUMBERS = (
-    "0", "-1", "1e400", "1e-400", "0.001", "1.0000", "99999999999999999999", "1e15", "123456789012345678.12", "true",
-    '"1e5"', '"1_0"', '"１０"', '" 10"', '"+10"', '"0x10"', '"Infinity"', '""', "null", "[]", "{}",
-)  # fmt: skip
+    "0",
+    "-1",
+    "1e400",
+    "1e-400",
+    "0.001",
+    "1.0000",
+    "99999999999999999999",
+    "1e15",
+    "123456789012345678.12",
+    "true",
+    '"1e5"',
+    '"1_0"',
+    '"１０"',
+    '" 10"',
+    '"+10"',
+    '"0x10"',
+    '"Infinity"',
+    '""',
+    "null",
+    "[]",
+    "{}",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -85,9 +104,12 @@ def test_unusual_texts(gateway: Gateway) -> None:
     """In each field by itself."""
     for odd in ODD_TEXTS:
         for more in (
-            {"customer": CUSTOMER | {"name": odd}}, {"customer": CUSTOMER | {"id": odd}},
-            {"customer": CUSTOMER | {"email": odd}}, {"metadata": {odd: odd}}, {"return_url": f"https://shop.example/{odd}"},
-        ):  # fmt: skip
+            {"customer": CUSTOMER | {"name": odd}},
+            {"customer": CUSTOMER | {"id": odd}},
+            {"customer": CUSTOMER | {"email": odd}},
+            {"metadata": {odd: odd}},
+            {"return_url": f"https://shop.example/{odd}"},
+        ):
             before = _count(gateway)
             _is_told(
                 gateway,
@@ -150,18 +172,37 @@ def test_unusual_idempotency_keys(gateway: Gateway, word: str) -> None:
 
 def test_unusual_list_queries(gateway: Gateway) -> None:
     for query in (
-        "cursor=x", "cursor=" + "0" * 32, "cursor={" + "f" * 32 + "}", "cursor=urn:uuid:" + "f" * 32, f"cursor={'１' * 32}",
-        f"provider={LONG}", "provider=VISA", "status=%00", "status=nothing", f"customer_id={LONG}", "page=0", "page=-1",
-        "page=1&offset=1", "page=99999999999", "offset=100000000", "limit=1e3", "page=1&page=2", "per_page=",
-        "cursor=", "customer_id=%F0%9F%98%80", "customer_id=%ff",
-    ):  # fmt: skip
+        "cursor=x",
+        "cursor=" + "0" * 32,
+        "cursor={" + "f" * 32 + "}",
+        "cursor=urn:uuid:" + "f" * 32,
+        f"cursor={'１' * 32}",
+        f"provider={LONG}",
+        "provider=VISA",
+        "status=%00",
+        "status=nothing",
+        f"customer_id={LONG}",
+        "page=0",
+        "page=-1",
+        "page=1&offset=1",
+        "page=99999999999",
+        "offset=100000000",
+        "limit=1e3",
+        "page=1&page=2",
+        "per_page=",
+        "cursor=",
+        "customer_id=%F0%9F%98%80",
+        "customer_id=%ff",
+    ):
         assert gateway.get(f"/payments?{query}").status_code in (200, 400), query
     for word in ("x", "0" * 36, str(uuid.UUID(int=0)).upper(), "%00", "pmt_" + "0" * 32, LONG):
         for path in ("", "/verify", "/cancel", "/refund", "/refunds"):
             is_read = path in ("", "/refunds")
-            answer = gateway.get(f"/payments/{word}{path}") if is_read else gateway.post(
-                f"/payments/{word}{path}", {}, key=str(uuid.uuid4())
-            )  # fmt: skip
+            answer = (
+                gateway.get(f"/payments/{word}{path}")
+                if is_read
+                else gateway.post(f"/payments/{word}{path}", {}, key=str(uuid.uuid4()))
+            )
             assert 400 <= answer.status_code < 500, (word, path, answer.status_code)
 
 
@@ -196,16 +237,40 @@ def _bodies() -> list[bytes]:
         json.dumps(deep),
     ]
     texts += [
-        json.dumps({"event": "charge.success", "data": {"reference": value, "amount": value, "id": value}, "tx_ref": value,
-                    "reference": value, "amount": value, "currency": value, "status": value})
+        json.dumps(
+            {
+                "event": "charge.success",
+                "data": {"reference": value, "amount": value, "id": value},
+                "tx_ref": value,
+                "reference": value,
+                "amount": value,
+                "currency": value,
+                "status": value,
+            }
+        )
         for value in (None, True, 10**40, 1.5, [], {}, "\u0000", LONG, -1)
-    ]  # fmt: skip
+    ]
     texts += [
-        json.dumps({"id": "evt_odd", "type": kind, "data": {"object": {"object": thing, "id": value, "metadata": value,
-                    "payment_intent": value, "status": value, "amount": value, "currency": value}}})
+        json.dumps(
+            {
+                "id": "evt_odd",
+                "type": kind,
+                "data": {
+                    "object": {
+                        "object": thing,
+                        "id": value,
+                        "metadata": value,
+                        "payment_intent": value,
+                        "status": value,
+                        "amount": value,
+                        "currency": value,
+                    }
+                },
+            }
+        )
         for kind, thing in (("checkout.session.completed", "checkout.session"), ("refund.updated", "refund"))
         for value in (None, True, 10**40, [], {}, "\u0000", LONG)
-    ]  # fmt: skip
+    ]
     texts += [
         json.dumps(
             {
@@ -220,10 +285,16 @@ def _bodies() -> list[bytes]:
         )
         for value in (None, True, 10**40, 1e300, [], {}, "\u0000", LONG, "ws_CO_1")
     ]
-    texts += [json.dumps({"Result": {"ResultCode": value, "ConversationID": "AG_1", "ResultParameters": value}})
-              for value in (None, 0, 10**40, [], {}, "\u0000", LONG)]  # fmt: skip
-    texts += [json.dumps({"OrderTrackingId": value, "OrderMerchantReference": value, "OrderNotificationType": value})
-              for value in (None, 1, [], "\u0000", LONG, "abc")]  # fmt: skip
+    texts += [
+        json.dumps({"Result": {"ResultCode": value, "ConversationID": "AG_1", "ResultParameters": value}})
+        for value in (None, 0, 10**40, [], {}, "\u0000", LONG)
+    ]
+    texts += [
+        json.dumps(
+            {"OrderTrackingId": value, "OrderMerchantReference": value, "OrderNotificationType": value}
+        )
+        for value in (None, 1, [], "\u0000", LONG, "abc")
+    ]
     return [text.encode("utf-8", "surrogatepass") for text in texts] + [
         b"\xff\xfe",
         b"\x00",

@@ -57,9 +57,11 @@ def _write(gateway: Gateway, statement: str, **values: object) -> None:
 def _learns(gateway: Gateway, attempt: Any, other: Any) -> dict[str, Any]:
     """The payment after its provider has reported it as collected, under the other's ids."""
     result = Result(
-        State.SUCCEEDED, amount=Money(100_00, "USD"), provider_reference=other.provider_reference,
+        State.SUCCEEDED,
+        amount=Money(100_00, "USD"),
+        provider_reference=other.provider_reference,
         receipt=other.receipt,
-    )  # fmt: skip
+    )
     with gateway.app.app_context():
         transaction(
             lambda s: payment_outcomes.apply_outcome(s, attempt.id, result, source="inquiry", now=clock.now())
@@ -101,9 +103,11 @@ def test_same_provider_ids_in_sandbox_and_live_need_review(gateway: Gateway) -> 
     assert _entries(gateway, second) == []
     _write(gateway, "UPDATE payment_attempts SET environment = 'sandbox' WHERE id = :i", i=first.id)
     _write(
-        gateway, "UPDATE payment_attempts SET provider_reference = :r WHERE id = :i", i=second.id,
+        gateway,
+        "UPDATE payment_attempts SET provider_reference = :r WHERE id = :i",
+        i=second.id,
         r=second.provider_reference,
-    )  # fmt: skip
+    )
     gateway.assert_ledger_matches_providers()
 
 

@@ -34,8 +34,11 @@ ALL = (*HTTP_PROVIDERS, "cpay")
 
 def _call(gateway: Gateway, provider: str, amount: int, key: str, *, token: str | None = None) -> Call:
     body = {
-        "provider": provider, "amount": amount, "currency": CURRENCIES[provider], "customer": CUSTOMER,
-    }  # fmt: skip
+        "provider": provider,
+        "amount": amount,
+        "currency": CURRENCIES[provider],
+        "customer": CUSTOMER,
+    }
     token = token or gateway.headers["X-TENANT-API-KEY"]
     return Call("/api/v1/payments/initialize", body, token, key)
 
@@ -47,8 +50,9 @@ def _simultaneously(gateway: Gateway, calls: list[Call]) -> list[Answer]:
 def _payments(gateway: Gateway, key: str, tenant_id: uuid.UUID | None = None) -> list[str]:
     rows = gateway.rows(
         "SELECT id FROM payments WHERE idempotency_key = :key AND tenant_id = :tenant",
-        key=key, tenant=tenant_id or gateway.tenant_id,
-    )  # fmt: skip
+        key=key,
+        tenant=tenant_id or gateway.tenant_id,
+    )
     return [str(row[0]) for row in rows]
 
 
@@ -174,9 +178,12 @@ def _callbacks_of(gateway: Gateway, since: int) -> list[dict[str, Any]]:
 
 def _send(callback: dict[str, Any]) -> int:
     answer = requests.request(
-        callback["method"], callback["url"], data=callback["body"].encode() or None, headers=callback["headers"],
+        callback["method"],
+        callback["url"],
+        data=callback["body"].encode() or None,
+        headers=callback["headers"],
         timeout=60,
-    )  # fmt: skip
+    )
     return answer.status_code
 
 
@@ -228,8 +235,9 @@ def test_fifty_copies_of_a_callback_are_stored_as_one_event(gateway: Gateway, pr
     assert set(concurrently(SIMULTANEOUS, lambda _: _send(callback))) == {200}
     rows = gateway.rows(
         "SELECT repeats FROM provider_events WHERE provider = :provider AND body = :body",
-        provider=provider, body=callback["body"].encode(),
-    )  # fmt: skip
+        provider=provider,
+        body=callback["body"].encode(),
+    )
     assert [row[0] for row in rows] == [SIMULTANEOUS - 1]
     _assert_paid_once(gateway, payment_id, provider)
 
@@ -280,9 +288,13 @@ def _refunded(gateway: Gateway, payment_id: str) -> Decimal:
     book = gateway.sandbox.book(attempt.provider)["entries"]
     names = {name for row in ids for name in row} | {attempt.reference, attempt.short_reference}
     return sum(
-        (Decimal(entry["amount"]) for entry in book if entry["kind"] == "refund" and {entry["reference"], entry["id"]} & names),
+        (
+            Decimal(entry["amount"])
+            for entry in book
+            if entry["kind"] == "refund" and {entry["reference"], entry["id"]} & names
+        ),
         Decimal(0),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("provider", ["stripe", "paystack", "chapa"])

@@ -32,22 +32,26 @@ REFUNDED: Final = Ended("refunded", "completed", 1)
 NOT_RECEIVED: Final = Ended("completed", "failed", 0)
 WAITS: Final = Ended("completed", "unknown", 0)
 
-RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType({
-    "answer dropped": {"fault": "drop", "times": 1},
-    "5xx after": {"fault": "after", "times": 1},
-    "5xx before": {"fault": "before", "status": 503},
-    "callback lost": {"fault": "callback_lost"},
-    "callback three times": {"fault": "callback_copies", "copies": 3},
-})  # fmt: skip
+RULES: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
+    {
+        "answer dropped": {"fault": "drop", "times": 1},
+        "5xx after": {"fault": "after", "times": 1},
+        "5xx before": {"fault": "before", "status": 503},
+        "callback lost": {"fault": "callback_lost"},
+        "callback three times": {"fault": "callback_copies", "copies": 3},
+    }
+)
 
-TABLE: Final = MappingProxyType({
-    "answer dropped":       dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
-    "5xx after":            dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
-    # Only Stripe's list proves at the horizon that there is none; elsewhere an operator decides.
-    "5xx before":           dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NOT_RECEIVED},
-    "callback lost":        dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
-    "callback three times": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
-})  # fmt: skip
+TABLE: Final = MappingProxyType(
+    {
+        "answer dropped": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+        "5xx after": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+        # Only Stripe's list proves at the horizon that there is none; elsewhere an operator decides.
+        "5xx before": dict.fromkeys(HTTP_PROVIDERS, WAITS) | {"stripe": NOT_RECEIVED},
+        "callback lost": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+        "callback three times": dict.fromkeys(HTTP_PROVIDERS, REFUNDED),
+    }
+)
 
 
 def paid(gateway: Gateway, provider: str) -> str:

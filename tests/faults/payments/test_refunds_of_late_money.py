@@ -101,10 +101,18 @@ def test_two_refunds_cannot_be_declared_the_same(gateway: Gateway) -> None:
     done = gateway.rows("SELECT * FROM refunds WHERE payment_id = :id", id=second)[0]
     attempt = gateway.attempts(first)[0]
     thing = {
-        "id": done.provider_reference, "object": "refund", "status": "succeeded", "amount": 4000, "currency": "usd",
-        "payment_intent": attempt.receipt, "metadata": {"reference": gateway.rows(
-            "SELECT reference FROM refunds WHERE payment_id = :id", id=first)[0].reference},
-    }  # fmt: skip
+        "id": done.provider_reference,
+        "object": "refund",
+        "status": "succeeded",
+        "amount": 4000,
+        "currency": "usd",
+        "payment_intent": attempt.receipt,
+        "metadata": {
+            "reference": gateway.rows("SELECT reference FROM refunds WHERE payment_id = :id", id=first)[
+                0
+            ].reference
+        },
+    }
     callback = {"id": "evt_crossed", "object": "event", "type": "refund.updated", "data": {"object": thing}}
     assert signed(gateway, "stripe", callback, secret=SECRETS["stripe"]).send().status_code == 200
     gateway.run_due()

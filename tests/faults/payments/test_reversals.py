@@ -55,9 +55,13 @@ def _reverse(
     """Chapa's book and its callback report it."""
     monkeypatch.setattr(chapa, "_inquire", lambda _: Result(state))
     callback = {
-        "event": "charge.reversed", "status": "reversed", "tx_ref": attempt.reference, "reference": attempt.receipt,
-        "amount": "100", "currency": "ETB",
-    }  # fmt: skip
+        "event": "charge.reversed",
+        "status": "reversed",
+        "tx_ref": attempt.reference,
+        "reference": attempt.receipt,
+        "amount": "100",
+        "currency": "ETB",
+    }
     assert signed(gateway, "chapa", callback, secret=SECRETS["chapa"]).send().status_code == 200
 
 

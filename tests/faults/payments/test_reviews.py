@@ -21,9 +21,11 @@ def _paid(gateway: Gateway, provider: str) -> tuple[str, Any]:
 
 def _dispute(gateway: Gateway, attempt: Any) -> None:
     callback = {
-        "id": f"evt_{secrets.token_hex(8)}", "object": "event", "type": "charge.dispute.created",
+        "id": f"evt_{secrets.token_hex(8)}",
+        "object": "event",
+        "type": "charge.dispute.created",
         "data": {"object": {"id": "dp_1", "object": "dispute", "payment_intent": attempt.receipt}},
-    }  # fmt: skip
+    }
     assert signed(gateway, "stripe", callback, secret=SECRETS["stripe"]).send().status_code == 200
     gateway.run_due()
 
@@ -91,10 +93,14 @@ def test_customer_cannot_cause_a_review(gateway: Gateway) -> None:
     assert attempt.receipt
     body = {
         "Result": {
-            "ResultType": 0, "ResultCode": 0, "ResultDesc": "ok", "OriginatorConversationID": "of-the-customer",
-            "ConversationID": attempt.receipt, "TransactionID": "INVENTED01",
+            "ResultType": 0,
+            "ResultCode": 0,
+            "ResultDesc": "ok",
+            "OriginatorConversationID": "of-the-customer",
+            "ConversationID": attempt.receipt,
+            "TransactionID": "INVENTED01",
         }
-    }  # fmt: skip
+    }
     note = posted(gateway, "mpesa", body)
     assert note.to(f"{note.url}?notice=refund").send().status_code == 200
     gateway.run_due()

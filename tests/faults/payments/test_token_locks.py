@@ -119,8 +119,12 @@ def test_other_providers_and_accounts_continue(
     merchant = make_merchant(gateway.app)
     with gateway.app.app_context():
         provider_accounts.set_account(
-            merchant.tenant_id, "mpesa", _adapter(gateway, "mpesa").account.values, environment="sandbox", operator="test"
-        )  # fmt: skip
+            merchant.tenant_id,
+            "mpesa",
+            _adapter(gateway, "mpesa").account.values,
+            environment="sandbox",
+            operator="test",
+        )
     forget_in_redis(gateway, TOKENS)
     platform_account = _adapter(gateway, "mpesa").account.id
     entered, real = threading.Event(), DarajaClient._fresh_token
@@ -154,14 +158,18 @@ def test_other_providers_and_accounts_continue(
 
 SETTINGS = {
     "mpesa": {
-        "consumer_key": "k", "consumer_secret": "s", "shortcode": "174379", "passkey": "p", "initiator": "testapi",
+        "consumer_key": "k",
+        "consumer_secret": "s",
+        "shortcode": "174379",
+        "passkey": "p",
+        "initiator": "testapi",
         "security_credential": "c",
     },
     "stripe": {"api_key": "sk_test_x", "webhook_secret": "w"},
     "chapa": {"secret_key": "CHASECK_TEST-x"},
     "paystack": {"secret_key": "sk_test_x"},
     "pesapal": {"consumer_key": "k", "consumer_secret": "s"},
-}  # fmt: skip
+}
 
 
 class _Ready:
@@ -173,23 +181,36 @@ class _Ready:
 
 def _request(name: str) -> ChargeRequest:
     return ChargeRequest(
-        reference=f"pay-{uuid.uuid4().hex}", short_reference="ABC123", amount=Money(100_00, CURRENCIES[name]),
+        reference=f"pay-{uuid.uuid4().hex}",
+        short_reference="ABC123",
+        amount=Money(100_00, CURRENCIES[name]),
         customer=Customer("+254700000000", "customer@example.com", "John Doe"),
-        callback_url=f"http://127.0.0.1:9/api/v1/webhooks/{name}/token", return_url="http://127.0.0.1:9/return",
-        description="Payment", metadata={},
-    )  # fmt: skip
+        callback_url=f"http://127.0.0.1:9/api/v1/webhooks/{name}/token",
+        return_url="http://127.0.0.1:9/return",
+        description="Payment",
+        metadata={},
+    )
 
 
 def _refund_request(name: str) -> RefundRequest:
     charge = _request(name)
     charge_reference = ChargeReference(
-        charge.reference, charge.short_reference, charge.amount, clock.now(), provider_reference="theirs", receipt="RECEIPT1",
+        charge.reference,
+        charge.short_reference,
+        charge.amount,
+        clock.now(),
+        provider_reference="theirs",
+        receipt="RECEIPT1",
         callback_url=charge.callback_url,
-    )  # fmt: skip
+    )
     return RefundRequest(
-        reference=f"ref-{uuid.uuid4().hex}", amount=charge.amount, charge=charge_reference, reason="Refund",
-        callback_url=charge.callback_url, refunded_before=0,
-    )  # fmt: skip
+        reference=f"ref-{uuid.uuid4().hex}",
+        amount=charge.amount,
+        charge=charge_reference,
+        reason="Refund",
+        callback_url=charge.callback_url,
+        refunded_before=0,
+    )
 
 
 @contextmanager

@@ -14,10 +14,11 @@ LIVE = {
     "stripe": {"api_key": "sk_live_51Faults", "webhook_secret": "whsec_51Faults"},
     "paystack": {"secret_key": "sk_live_51faults"},
     "chapa": {
-        "secret_key": "CHASECK-51faults", "webhook_secret": "hash-of-the-dashboard",
+        "secret_key": "CHASECK-51faults",
+        "webhook_secret": "hash-of-the-dashboard",
         "approval_secret": "of-the-approval-url",
     },
-}  # fmt: skip
+}
 """What the accounts are configured with. The simulators take it, and answer about test money all the same."""
 
 HOURS = 3
@@ -83,8 +84,9 @@ def test_its_callbacks_are_stored_and_ignored_with_the_reason(live_gateway: Gate
     live_gateway.settle(payment_id, hours=HOURS)
     events = live_gateway.rows(
         "SELECT state, result FROM provider_events WHERE provider = :provider AND is_verified AND payment_id = :id",
-        provider=provider, id=payment_id,
-    )  # fmt: skip
+        provider=provider,
+        id=payment_id,
+    )
     assert events
     assert {event.state for event in events} == {"ignored"}
     assert all("test money" in event.result for event in events)

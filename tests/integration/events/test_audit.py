@@ -77,11 +77,18 @@ def test_a_whole_log_is_whole(log_app: Flask) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        "data = '{\"step\": 99}'", "object_id = 'acc_other'", "actor = 'usr_somebody'", "actor = NULL", "type = 'x'",
-        "address = '10.0.0.1'", "is_public = false", "at = at + interval '1 microsecond'", "hmac = sha256('')",
+        "data = '{\"step\": 99}'",
+        "object_id = 'acc_other'",
+        "actor = 'usr_somebody'",
+        "actor = NULL",
+        "type = 'x'",
+        "address = '10.0.0.1'",
+        "is_public = false",
+        "at = at + interval '1 microsecond'",
+        "hmac = sha256('')",
         "tenant_id = gen_random_uuid()",
     ],
-)  # fmt: skip
+)
 def test_an_altered_row_is_named(log_app: Flask, log: Any, damage: str) -> None:
     """Breaks when a column is left out of the seal."""
     run(log, f"UPDATE events SET {damage} WHERE seq = 4")
@@ -101,14 +108,20 @@ def test_a_removed_row_is_named_though_the_rest_was_renumbered(log_app: Flask, l
 
 
 def test_an_inserted_row_is_named(log_app: Flask, log: Any) -> None:
-    run(log, "INSERT INTO events SELECT 11, tenant_id, type, object_id, actor, address, is_public, data, at, hmac "
-             "FROM events WHERE seq = 10")  # fmt: skip
+    run(
+        log,
+        "INSERT INTO events SELECT 11, tenant_id, type, object_id, actor, address, is_public, data, at, hmac "
+        "FROM events WHERE seq = 10",
+    )
     assert _verify(log_app) == (1, "Error: Event 11 is altered.")
 
 
 def test_a_row_before_the_first_is_named(log_app: Flask, log: Any) -> None:
-    run(log, "INSERT INTO events SELECT 0, tenant_id, type, object_id, actor, address, is_public, data, at, hmac "
-             "FROM events WHERE seq = 1")  # fmt: skip
+    run(
+        log,
+        "INSERT INTO events SELECT 0, tenant_id, type, object_id, actor, address, is_public, data, at, hmac "
+        "FROM events WHERE seq = 1",
+    )
     assert _verify(log_app)[0] == 1
 
 

@@ -170,10 +170,14 @@ def _enqueue(reader: Any, *, leased_s: float | None = None) -> uuid.UUID:
     job_id = uuid.uuid4()
     lease = clock.now() + timedelta(seconds=leased_s) if leased_s else None
     run(
-        reader, "INSERT INTO jobs (id, kind, ref, run_at, attempts, fence, leased_until, state, created_at) "
+        reader,
+        "INSERT INTO jobs (id, kind, ref, run_at, attempts, fence, leased_until, state, created_at) "
         "VALUES (%s::uuid, 'kyc.verify', %s, %s, 0, 0, %s, 'due', now())",
-        str(job_id), str(job_id), clock.now() - timedelta(seconds=1), lease,
-    )  # fmt: skip
+        str(job_id),
+        str(job_id),
+        clock.now() - timedelta(seconds=1),
+        lease,
+    )
     return job_id
 
 

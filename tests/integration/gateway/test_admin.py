@@ -18,10 +18,15 @@ from tests.support.factories import SignedInUser, make_user
 SOME_ID = "3f1d2a68-9b0c-4e57-8a41-0c2d5e6f7a80"
 
 ROUTES = [
-    ("GET", "/webhooks/events"), ("GET", f"/webhooks/events/{SOME_ID}"), ("GET", "/webhooks/dead-letter-queue"),
-    ("POST", f"/webhooks/events/{SOME_ID}/retry"), ("GET", "/webhooks/statistics"), ("GET", "/admin/audit-logs"),
-    ("GET", "/admin/statistics"), ("POST", "/admin/reconcile"),
-]  # fmt: skip
+    ("GET", "/webhooks/events"),
+    ("GET", f"/webhooks/events/{SOME_ID}"),
+    ("GET", "/webhooks/dead-letter-queue"),
+    ("POST", f"/webhooks/events/{SOME_ID}/retry"),
+    ("GET", "/webhooks/statistics"),
+    ("GET", "/admin/audit-logs"),
+    ("GET", "/admin/statistics"),
+    ("POST", "/admin/reconcile"),
+]
 
 
 class OperatorClient:
@@ -108,9 +113,13 @@ def test_unknown_events(operator_client: OperatorClient, client: FlaskClient, op
 
 
 def test_a_dead_letter_is_retried_and_completes_its_payment(
-    app: Flask, operator_client: OperatorClient, merchant: MerchantClient, event: dict[str, Any], run_due_jobs: Callable[[], int],
+    app: Flask,
+    operator_client: OperatorClient,
+    merchant: MerchantClient,
+    event: dict[str, Any],
+    run_due_jobs: Callable[[], int],
     publish: Callable[[], None],
-) -> None:  # fmt: skip
+) -> None:
     dead_letter(app, event["id"])
     run_due_jobs()
     dead = operator_client.get("/webhooks/dead-letter-queue?limit=100")["items"]
@@ -189,10 +198,18 @@ def test_reconciliation_on_demand(operator_client: OperatorClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/webhooks/events?state=lost", "/webhooks/events?cursor=x", "/webhooks/events?limit=101",
-             "/webhooks/events?payment_id=7b0b9c0e5b1f4d3595a30d6f2f7d1c11", "/webhooks/statistics?hours=0",
-             "/admin/audit-logs?before=-1", "/admin/audit-logs?tenant_id=x", "/admin/statistics?days=1000"],
-)  # fmt: skip
+    "path",
+    [
+        "/webhooks/events?state=lost",
+        "/webhooks/events?cursor=x",
+        "/webhooks/events?limit=101",
+        "/webhooks/events?payment_id=7b0b9c0e5b1f4d3595a30d6f2f7d1c11",
+        "/webhooks/statistics?hours=0",
+        "/admin/audit-logs?before=-1",
+        "/admin/audit-logs?tenant_id=x",
+        "/admin/statistics?days=1000",
+    ],
+)
 def test_bad_queries(client: FlaskClient, operator: SignedInUser, path: str) -> None:
     answer = client.get(f"/api/v1{path}", headers=operator.headers)
     assert answer.status_code == 400 and answer.json["error"] == "Validation error"

@@ -22,9 +22,22 @@ MISSING_KEY = {
 }
 
 FIELDS = {
-    "id", "idempotency_key", "provider", "provider_transaction_id", "amount", "currency", "status", "customer",
-    "payment_method", "metadata", "provider_response", "payment_url", "created_at", "updated_at", "completed_at",
-}  # fmt: skip
+    "id",
+    "idempotency_key",
+    "provider",
+    "provider_transaction_id",
+    "amount",
+    "currency",
+    "status",
+    "customer",
+    "payment_method",
+    "metadata",
+    "provider_response",
+    "payment_url",
+    "created_at",
+    "updated_at",
+    "completed_at",
+}
 
 
 def count(rows: Callable[..., list[Any]], merchant: MerchantClient) -> int:
@@ -43,8 +56,11 @@ def test_initialize_answers_as_documented(merchant: MerchantClient) -> None:
     assert (data["provider"], data["payment_method"], data["status"]) == ("cpay", "cpay", "completed")
     assert data["provider_transaction_id"].startswith("CPAY-")
     assert data["customer"] == {
-        "id": None, "phone": "+254700000000", "email": "test@example.com", "name": "John Doe",
-    }  # fmt: skip
+        "id": None,
+        "phone": "+254700000000",
+        "email": "test@example.com",
+        "name": "John Doe",
+    }
     assert data["metadata"] == {"order_id": "ORD-12345"}
     assert data["created_at"].endswith("Z") and data["completed_at"].endswith("Z")
 

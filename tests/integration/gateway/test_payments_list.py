@@ -35,8 +35,14 @@ def test_the_documents_envelope(merchant: MerchantClient, ids: list[str]) -> Non
     assert set(data) == {"items", "pagination"}
     assert [item["id"] for item in data["items"]] == ids
     assert data["pagination"] == {
-        "page": 1, "per_page": 20, "total": 5, "pages": 1, "has_next": False, "has_prev": False, "next_cursor": None,
-    }  # fmt: skip
+        "page": 1,
+        "per_page": 20,
+        "total": 5,
+        "pages": 1,
+        "has_next": False,
+        "has_prev": False,
+        "next_cursor": None,
+    }
     assert data["items"][0] == merchant.get(f"/{ids[0]}").json["data"]
 
 
@@ -82,9 +88,22 @@ def test_a_page_is_at_most_a_hundred(merchant: MerchantClient, ids: list[str]) -
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=-1", "page=x", "page=1.5", "page=", "per_page=0", "per_page=ten", "per_page=-5", "page=１",
-              "page=1&cursor=x", "page=2&offset=2", "cursor=not-a-cursor"],
-)  # fmt: skip
+    "query",
+    [
+        "page=0",
+        "page=-1",
+        "page=x",
+        "page=1.5",
+        "page=",
+        "per_page=0",
+        "per_page=ten",
+        "per_page=-5",
+        "page=１",
+        "page=1&cursor=x",
+        "page=2&offset=2",
+        "cursor=not-a-cursor",
+    ],
+)
 def test_bad_queries(merchant: MerchantClient, query: str) -> None:
     answer = merchant.get(f"?{query}")
     assert answer.status_code == 400 and answer.json["success"] is False

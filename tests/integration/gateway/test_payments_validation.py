@@ -13,8 +13,11 @@ CUSTOMER = {"phone": "+254700000000"}
 
 WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
     "no provider": ({"provider": ...}, ("provider",), "This field is required."),
-    "unknown provider": ({"provider": "paypal"}, ("provider",),
-                         "Provider must be one of: mpesa, stripe, visa, chapa, paystack, pesapal, cpay, auto"),
+    "unknown provider": (
+        {"provider": "paypal"},
+        ("provider",),
+        "Provider must be one of: mpesa, stripe, visa, chapa, paystack, pesapal, cpay, auto",
+    ),
     "provider number": ({"provider": 5}, ("provider",), None),
     "no amount": ({"amount": ...}, ("amount",), "This field is required."),
     "zero": ({"amount": 0}, ("amount",), "Amount must be greater than 0"),
@@ -43,7 +46,11 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
     "phone too short": ({"customer": {"phone": "123"}}, ("customer", "phone"), None),
     "phone too long": ({"customer": {"phone": "+2547000000000000000"}}, ("customer", "phone"), None),
     "phone of no country": ({"customer": {"phone": "+999123456"}}, ("customer", "phone"), None),
-    "national phone, dollars": ({"currency": "USD", "customer": {"phone": "0700000000"}}, ("customer", "phone"), None),
+    "national phone, dollars": (
+        {"currency": "USD", "customer": {"phone": "0700000000"}},
+        ("customer", "phone"),
+        None,
+    ),
     "e-mail": ({"customer": CUSTOMER | {"email": "nobody"}}, ("customer", "email"), None),
     "e-mail null": ({"customer": CUSTOMER | {"email": None}}, ("customer", "email"), None),
     "name control": ({"customer": CUSTOMER | {"name": "a\x07"}}, ("customer", "name"), None),
@@ -60,7 +67,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
     "return_url long": ({"return_url": "https://example.com/" + "x" * 2000}, ("return_url",), None),
     "unknown field": ({"status": "completed"}, ("status",), "This field is not known here."),
     "tenant": ({"tenant_id": "x"}, ("tenant_id",), None),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -91,12 +98,16 @@ def test_all_validation_errors_are_reported_together(merchant: MerchantClient) -
 @pytest.mark.parametrize(
     ("phone", "currency", "kept"),
     [
-        ("+254700000000", "KES", "+254700000000"), ("254712345678", "KES", "+254712345678"),
-        ("0712345678", "KES", "+254712345678"), ("0712 345-678", "KES", "+254712345678"),
-        ("0911121314", "ETB", "+251911121314"), ("08012345678", "NGN", "+2348012345678"),
-        ("+14155550100", "USD", "+14155550100"), ("+1 415 555 0100", "KES", "+14155550100"),
+        ("+254700000000", "KES", "+254700000000"),
+        ("254712345678", "KES", "+254712345678"),
+        ("0712345678", "KES", "+254712345678"),
+        ("0712 345-678", "KES", "+254712345678"),
+        ("0911121314", "ETB", "+251911121314"),
+        ("08012345678", "NGN", "+2348012345678"),
+        ("+14155550100", "USD", "+14155550100"),
+        ("+1 415 555 0100", "KES", "+14155550100"),
     ],
-)  # fmt: skip
+)
 def test_phones_are_kept_in_one_spelling(
     merchant: MerchantClient, phone: str, currency: str, kept: str
 ) -> None:

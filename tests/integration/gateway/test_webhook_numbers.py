@@ -40,17 +40,19 @@ MPESA = (
     '{"TransID":"R","TransAmount":#,"TransTime":#,"BusinessShortCode":#}',
 )
 CHAPA = (
-    '{"tx_ref":"t","status":#}', '{"tx_ref":#,"ref_id":#}', '{"event":"charge.success","tx_ref":"t","amount":#}',
+    '{"tx_ref":"t","status":#}',
+    '{"tx_ref":#,"ref_id":#}',
+    '{"event":"charge.success","tx_ref":"t","amount":#}',
     '{"event":"charge.success","tx_ref":"t","currency":"ETB","amount":#,"charge":#,"reference":#}',
     '{"event":"charge.refunded","tx_ref":"t","currency":"ETB","amount":#,"updated_at":#}',
     '{"reference":"r","amount":#,"bank":#,"account_number":#}',
-)  # fmt: skip
+)
 PAYSTACK = (
     '{"event":"charge.success","data":{"id":#,"reference":"r","amount":#,"requested_amount":#,"currency":"KES","fees":#}}',
     '{"event":"refund.processed","data":{"transaction_reference":"r","amount":#,"currency":"KES","refund_reference":#}}',
     '{"event":"transfer.success","data":{"reference":"r","amount":#,"currency":"KES","transfer_code":#}}',
     '{"event":"other","data":{"n":[#]}}',
-)  # fmt: skip
+)
 STRIPE = (
     (
         '{"id":"e","type":"payment_intent.succeeded","data":{"object":{"object":"payment_intent","id":"pi","status":"succeeded",'
@@ -65,13 +67,23 @@ STRIPE = (
         '"currency":"kwd"}}}'
     ),
 )
-PESAPAL = ('{"OrderTrackingId":"t","OrderMerchantReference":"r","OrderNotificationType":"IPNCHANGE","n":#}',
-           '{"OrderTrackingId":#,"OrderNotificationType":#}')  # fmt: skip
-CPAY = ('{"event":"payment.completed","event_id":"e","reference":"r","amount":#,"currency":"KES","status":#}',
-        '{"event":"other","event_id":"e","n":{"n":#}}')  # fmt: skip
+PESAPAL = (
+    '{"OrderTrackingId":"t","OrderMerchantReference":"r","OrderNotificationType":"IPNCHANGE","n":#}',
+    '{"OrderTrackingId":#,"OrderNotificationType":#}',
+)
+CPAY = (
+    '{"event":"payment.completed","event_id":"e","reference":"r","amount":#,"currency":"KES","status":#}',
+    '{"event":"other","event_id":"e","n":{"n":#}}',
+)
 BODIES = {
-    "mpesa": MPESA, "chapa": CHAPA, "paystack": PAYSTACK, "stripe": STRIPE, "visa": STRIPE, "pesapal": PESAPAL, "cpay": CPAY,
-}  # fmt: skip
+    "mpesa": MPESA,
+    "chapa": CHAPA,
+    "paystack": PAYSTACK,
+    "stripe": STRIPE,
+    "visa": STRIPE,
+    "pesapal": PESAPAL,
+    "cpay": CPAY,
+}
 """By provider, what it would send; `#`: the number."""
 
 EVERYWHERE = ("#", "[#]", '{"#":#}', '{"amount":#}')
@@ -86,8 +98,12 @@ def signed(app: Flask, provider: str, body: bytes) -> list[dict[str, str]]:
             "X-CPay-Signature": hmac.new(config["CPAY_API_SECRET"].encode(), body, hashlib.sha256).hexdigest()
         }
         return [{}, by]
-    names = {"stripe": "STRIPE_WEBHOOK_SECRET", "visa": "STRIPE_WEBHOOK_SECRET", "chapa": "CHAPA_WEBHOOK_SECRET",
-             "paystack": "PAYSTACK_SECRET_KEY"}  # fmt: skip
+    names = {
+        "stripe": "STRIPE_WEBHOOK_SECRET",
+        "visa": "STRIPE_WEBHOOK_SECRET",
+        "chapa": "CHAPA_WEBHOOK_SECRET",
+        "paystack": "PAYSTACK_SECRET_KEY",
+    }
     if provider not in names:
         return [{}]
     return [{}, signature("stripe" if provider == "visa" else provider, body, config[names[provider]])]
@@ -133,16 +149,31 @@ def kept(app: Flask) -> Iterator[Callable[..., uuid.UUID]]:
     ) -> uuid.UUID:
         now, event_id = clock.now(), ids.uuid7()
         row = ProviderEvent(
-            id=event_id, provider=provider, scope="house", provider_event_id=f"old:{event_id}", event_type="other.result",
-            kind="payment", is_verified=is_verified, reference=reference, provider_reference=None, path_token=None,
-            account_id=None, method="POST", query={}, headers={}, body=body.encode(), state="received", repeats=0,
-            confirmations=0, received_at=now,
-        )  # fmt: skip
+            id=event_id,
+            provider=provider,
+            scope="house",
+            provider_event_id=f"old:{event_id}",
+            event_type="other.result",
+            kind="payment",
+            is_verified=is_verified,
+            reference=reference,
+            provider_reference=None,
+            path_token=None,
+            account_id=None,
+            method="POST",
+            query={},
+            headers={},
+            body=body.encode(),
+            state="received",
+            repeats=0,
+            confirmations=0,
+            received_at=now,
+        )
 
         def work(session: Any) -> None:
             session.add(row)
             session.flush()
-            queue.enqueue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=now, now=now)  # fmt: skip
+            queue.enqueue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=now, now=now)
 
         with app.app_context():
             transaction(work)
@@ -176,8 +207,11 @@ def test_stored_callbacks_are_processed(
     assert ran >= len(stored) and took < HOPELESS_S
     for event_id in stored:
         assert _result(rows, event_id) == {
-            "state": "ignored", "result": "Nothing here goes by this reference.", "job": "done", "last_error": None,
-        }  # fmt: skip
+            "state": "ignored",
+            "result": "Nothing here goes by this reference.",
+            "job": "done",
+            "last_error": None,
+        }
 
 
 def test_a_stored_callback_about_a_payment_makes_us_ask(

@@ -14,37 +14,91 @@ from flask.testing import FlaskClient
 from tests.support.factories import balance_of
 
 AMOUNTS = {
-    "zero": "0", "minus zero": "-0", "zero with decimals": "0.00", "negative": "-1", "three decimals": "1.001",
-    "tiny": "1e-9", "tinier": "1e-400", "huge": "1e16", "huge int": "1" * 40, "too long": "1" * 41, "1e309": "1e309",
-    "1e999999999": "1e999999999", "true": "true", "false": "false", "null": "null", "list": "[1]",
-    "object": '{"value":1}', "empty string": '""', "words": '"ten"', "spaces": '" 1"', "underscore": '"1_0"',
-    "comma": '"1,00"', "plus": '"+1"', "exponent string": '"1e2"', "NaN string": '"NaN"', "Infinity string": '"Infinity"',
-    "hexadecimal": '"0x10"', "full-width digits": '"１０"', "Arabic digits": '"١٠"', "negative string": '"-5"',
-    "two points": '"1.0.0"', "point": '"."', "long string": '"' + "9" * 5000 + '"', "NaN": "NaN", "Infinity": "Infinity",
-    "minus Infinity": "-Infinity", "above the single maximum": "10000.01",
-}  # fmt: skip
+    "zero": "0",
+    "minus zero": "-0",
+    "zero with decimals": "0.00",
+    "negative": "-1",
+    "three decimals": "1.001",
+    "tiny": "1e-9",
+    "tinier": "1e-400",
+    "huge": "1e16",
+    "huge int": "1" * 40,
+    "too long": "1" * 41,
+    "1e309": "1e309",
+    "1e999999999": "1e999999999",
+    "true": "true",
+    "false": "false",
+    "null": "null",
+    "list": "[1]",
+    "object": '{"value":1}',
+    "empty string": '""',
+    "words": '"ten"',
+    "spaces": '" 1"',
+    "underscore": '"1_0"',
+    "comma": '"1,00"',
+    "plus": '"+1"',
+    "exponent string": '"1e2"',
+    "NaN string": '"NaN"',
+    "Infinity string": '"Infinity"',
+    "hexadecimal": '"0x10"',
+    "full-width digits": '"１０"',
+    "Arabic digits": '"١٠"',
+    "negative string": '"-5"',
+    "two points": '"1.0.0"',
+    "point": '"."',
+    "long string": '"' + "9" * 5000 + '"',
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "minus Infinity": "-Infinity",
+    "above the single maximum": "10000.01",
+}
 
 BODIES = {
-    "nothing": b"", "list": b"[]", "string": b'"pay"', "null": b"null", "empty object": b"{}", "cut off": b'{"amount":',
-    "rubbish after it": b"{} x", "NUL": b'{"amount":1,"description":"\\u0000"}', "not UTF-8": b'{"description":"\xff"}',
-    "byte order mark": b"\xef\xbb\xbf{}", "half a surrogate": b'{"description":"\\ud800"}',
-    "deep": b'{"metadata":' * 5000 + b"1" + b"}" * 5000, "deep and unclosed": b"[" * 500_000,
-}  # fmt: skip
+    "nothing": b"",
+    "list": b"[]",
+    "string": b'"pay"',
+    "null": b"null",
+    "empty object": b"{}",
+    "cut off": b'{"amount":',
+    "rubbish after it": b"{} x",
+    "NUL": b'{"amount":1,"description":"\\u0000"}',
+    "not UTF-8": b'{"description":"\xff"}',
+    "byte order mark": b"\xef\xbb\xbf{}",
+    "half a surrogate": b'{"description":"\\ud800"}',
+    "deep": b'{"metadata":' * 5000 + b"1" + b"}" * 5000,
+    "deep and unclosed": b"[" * 500_000,
+}
 
 FIELDS: dict[str, dict[str, Any]] = {
-    "unknown field": {"status": "completed"}, "fee": {"fee": 0}, "sender": {"sender_id": "usr_x"},
-    "currency unknown": {"currency": "XXQ"}, "currency lower": {"currency": "usd"}, "currency number": {"currency": 840},
-    "currency list": {"currency": ["USD"]}, "currency object": {"currency": {}}, "currency null": {"currency": None}, "currency empty": {"currency": ""}, "currency false": {"currency": False},
+    "unknown field": {"status": "completed"},
+    "fee": {"fee": 0},
+    "sender": {"sender_id": "usr_x"},
+    "currency unknown": {"currency": "XXQ"},
+    "currency lower": {"currency": "usd"},
+    "currency number": {"currency": 840},
+    "currency list": {"currency": ["USD"]},
+    "currency object": {"currency": {}},
+    "currency null": {"currency": None},
+    "currency empty": {"currency": ""},
+    "currency false": {"currency": False},
     "currency zero": {"currency": 0},
-    "source number": {"source_wallet_id": 5}, "source list": {"source_wallet_id": []},
-    "source empty": {"source_wallet_id": ""}, "source null": {"source_wallet_id": None},
-    "destination number": {"destination": 1}, "destination empty": {"destination": ""},
-    "destination object": {"destination": {"email": "x"}}, "destination huge": {"destination": "x" * 100_000},
-    "description number": {"description": 7}, "description huge": {"description": "x" * 100_000},
-    "description control": {"description": "a\x07b"}, "description newline escape": {"description": "a\x1b[2Jb"},
-    "metadata list": {"metadata": []}, "metadata string": {"metadata": "{}"}, "metadata huge": {"metadata": {"a": "x" * 100_000}},
+    "source number": {"source_wallet_id": 5},
+    "source list": {"source_wallet_id": []},
+    "source empty": {"source_wallet_id": ""},
+    "source null": {"source_wallet_id": None},
+    "destination number": {"destination": 1},
+    "destination empty": {"destination": ""},
+    "destination object": {"destination": {"email": "x"}},
+    "destination huge": {"destination": "x" * 100_000},
+    "description number": {"description": 7},
+    "description huge": {"description": "x" * 100_000},
+    "description control": {"description": "a\x07b"},
+    "description newline escape": {"description": "a\x1b[2Jb"},
+    "metadata list": {"metadata": []},
+    "metadata string": {"metadata": "{}"},
+    "metadata huge": {"metadata": {"a": "x" * 100_000}},
     "metadata number": {"metadata": 1},
-}  # fmt: skip
+}
 
 
 def _is_refused(answer: Any, *statuses: int) -> dict[str, Any]:
@@ -117,12 +171,21 @@ def test_missing_fields(client: FlaskClient, payer, nothing_paid, missing: str) 
 @pytest.mark.parametrize(
     ("content_type", "status"),
     [
-        ("application/json", 201), ("application/json; charset=utf-8", 201), ("Application/JSON; charset=UTF-8", 201),
-        ("application/vnd.api+json", 201), ("text/plain", 415), ("application/x-www-form-urlencoded", 415),
-        ("multipart/form-data; boundary=x", 415), ("application/json; charset=utf-16", 415), ("", 415), (None, 415),
-        ("application/jsonp", 415), ("json", 415), ("application/json, text/html", 415),
+        ("application/json", 201),
+        ("application/json; charset=utf-8", 201),
+        ("Application/JSON; charset=UTF-8", 201),
+        ("application/vnd.api+json", 201),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("multipart/form-data; boundary=x", 415),
+        ("application/json; charset=utf-16", 415),
+        ("", 415),
+        (None, 415),
+        ("application/jsonp", 415),
+        ("json", 415),
+        ("application/json, text/html", 415),
     ],
-)  # fmt: skip
+)
 def test_content_types(client: FlaskClient, payer, content_type: str | None, status: int) -> None:
     answer = client.post(
         "/api/v1/payments",
@@ -171,9 +234,11 @@ def _chunked(client: FlaskClient, payer, raw: bytes) -> Any:
 def test_a_body_that_ends_early(client: FlaskClient, payer, nothing_paid) -> None:
     raw = json.dumps(payer.payment_body()).encode()
     answer = client.post(
-        "/api/v1/payments", content_type="application/json", headers=payer.headers,
+        "/api/v1/payments",
+        content_type="application/json",
+        headers=payer.headers,
         environ_overrides={"wsgi.input": io.BytesIO(raw), "CONTENT_LENGTH": str(len(raw) + 10)},
-    )  # fmt: skip
+    )
     _is_refused(answer, 400)
 
 
@@ -205,9 +270,21 @@ def test_a_refused_body_leaves_its_key_free(client: FlaskClient, payer) -> None:
 
 
 @pytest.mark.parametrize(
-    "query", ["page=0", "page=-1", "page=x", "page=1.5", "page=1_0", "per_page=0", "per_page=", "offset=-1",
-              "page=99999999999999999999", "status=paid", "page=１"]
-)  # fmt: skip
+    "query",
+    [
+        "page=0",
+        "page=-1",
+        "page=x",
+        "page=1.5",
+        "page=1_0",
+        "per_page=0",
+        "per_page=",
+        "offset=-1",
+        "page=99999999999999999999",
+        "status=paid",
+        "page=１",
+    ],
+)
 def test_bad_numbers_in_a_query(client: FlaskClient, payer, query: str) -> None:
     answer = client.get(f"/api/v1/payments?{query}", headers=payer.headers)
     assert answer.status_code == 400

@@ -78,10 +78,11 @@ def test_a_preflight_needs_no_token(settings: dict[str, str]) -> None:
     answer = client.options(
         "/api/v1/payments",
         headers={
-            "Origin": "https://shop.example.com", "Access-Control-Request-Method": "POST",
+            "Origin": "https://shop.example.com",
+            "Access-Control-Request-Method": "POST",
             "Access-Control-Request-Headers": "authorization, content-type, idempotency-key, x-else",
         },
-    )  # fmt: skip
+    )
     assert answer.status_code == 200
     allowed = answer.headers["Access-Control-Allow-Headers"].lower()
     assert "authorization" in allowed and "idempotency-key" in allowed and "x-else" not in allowed
@@ -111,8 +112,9 @@ def test_one_line_in_the_log_and_no_secret_in_it(loud_app: Flask, capsys) -> Non
     lines = [json.loads(line) for line in text.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["route"], line["status"]) for line in requests] == [
-        ("/api/v1/auth/login", 200), ("/api/v1/accounts/<wallet_id>", 404),
-    ]  # fmt: skip
+        ("/api/v1/auth/login", 200),
+        ("/api/v1/accounts/<wallet_id>", 404),
+    ]
     assert requests[1]["request_id"] == "line-1" and requests[1]["user"] == signed_in.public_id
     assert requests[0]["user"] is None and requests[0]["ms"] >= 0
     for secret in (
@@ -134,8 +136,11 @@ def test_secrets_are_hidden_by_their_name_at_any_depth() -> None:
     }
     hidden = hide_secrets(None, "info", event)
     assert hidden == {
-        "event": "x", "Authorization": HIDDEN, "user": {"password": HIDDEN, "deep": {"API_KEY": HIDDEN}}, "n": 1,
-    }  # fmt: skip
+        "event": "x",
+        "Authorization": HIDDEN,
+        "user": {"password": HIDDEN, "deep": {"API_KEY": HIDDEN}},
+        "n": 1,
+    }
 
 
 def test_the_log_itself_hides_them(loud_app: Flask, capsys) -> None:

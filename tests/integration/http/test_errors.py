@@ -30,11 +30,27 @@ def _check(body: Any, surface: Surface, status: int) -> None:
 
 
 UNKNOWN = [
-    "/nope", "/api/v1/accounts/x/y/z", "/api/v1/auth/nope", "/api/v1/kyc/nope", "/api/v1/nope",
-    "/api/v1/payments/7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11", "/api/v1/payments/initialize", "/api/v1/customers/1",
-    "/v1/orders/1", "/v1/nope", "/v1/payments/pay_1", "/api/listings/", "/api/nope", "/v1/auth/nope", "/docs/nope",
-    "/api/v1/accounts/", "//api/v1/accounts", "/api/v1/accounts/%00", "/api/v1/%2e%2e/x", "/%ff",
-]  # fmt: skip
+    "/nope",
+    "/api/v1/accounts/x/y/z",
+    "/api/v1/auth/nope",
+    "/api/v1/kyc/nope",
+    "/api/v1/nope",
+    "/api/v1/payments/7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11",
+    "/api/v1/payments/initialize",
+    "/api/v1/customers/1",
+    "/v1/orders/1",
+    "/v1/nope",
+    "/v1/payments/pay_1",
+    "/api/listings/",
+    "/api/nope",
+    "/v1/auth/nope",
+    "/docs/nope",
+    "/api/v1/accounts/",
+    "//api/v1/accounts",
+    "/api/v1/accounts/%00",
+    "/api/v1/%2e%2e/x",
+    "/%ff",
+]
 
 
 @pytest.mark.parametrize("path", UNKNOWN)
@@ -49,11 +65,16 @@ def test_404(client: FlaskClient, path: str, method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
-        ("GET", "/api/v1/auth/login", "POST"), ("PUT", "/v1/auth/login", "POST"), ("DELETE", "/api/v1/accounts", "GET"),
-        ("DELETE", "/api/v1/payments", "POST"), ("PATCH", "/api/v1/payments/pmt_x", "GET"),
-        ("GET", "/api/v1/payments/batch", "POST"), ("POST", "/health", "GET"), ("POST", "/docs", "GET"),
+        ("GET", "/api/v1/auth/login", "POST"),
+        ("PUT", "/v1/auth/login", "POST"),
+        ("DELETE", "/api/v1/accounts", "GET"),
+        ("DELETE", "/api/v1/payments", "POST"),
+        ("PATCH", "/api/v1/payments/pmt_x", "GET"),
+        ("GET", "/api/v1/payments/batch", "POST"),
+        ("POST", "/health", "GET"),
+        ("POST", "/docs", "GET"),
     ],
-)  # fmt: skip
+)
 def test_405(client: FlaskClient, method: str, path: str, allowed: str) -> None:
     answer = client.open(path, method=method)
     assert answer.status_code == 405 and allowed in answer.headers["Allow"]

@@ -22,14 +22,36 @@ from tests.support.factories import make_user
 from tests.support.hostile_numbers import LIMIT_S, NUMBERS, seconds
 
 BODIES = (
-    "#", "[#]", '{"#":#}', '{"amount":#}', '{"amount":1,"metadata":{"n":#}}', '{"metadata":{"a":[{"b":#}]}}',
-    '{"email":#,"password":#,"refresh_token":#}', '{"currency":#,"type":#,"name":#}', '{"provider":#,"reason":#}',
-    '{"source_wallet_id":#,"payments":[{"amount":#}]}', '{"payments":#}', '{"id_number":#,"document_type":#}',
-)  # fmt: skip
+    "#",
+    "[#]",
+    '{"#":#}',
+    '{"amount":#}',
+    '{"amount":1,"metadata":{"n":#}}',
+    '{"metadata":{"a":[{"b":#}]}}',
+    '{"email":#,"password":#,"refresh_token":#}',
+    '{"currency":#,"type":#,"name":#}',
+    '{"provider":#,"reason":#}',
+    '{"source_wallet_id":#,"payments":[{"amount":#}]}',
+    '{"payments":#}',
+    '{"id_number":#,"document_type":#}',
+)
 """Sent to every route. `#`: the number."""
 
-DIGITS = ("9" * 18, "9" * 19, "9" * 5000, "-" + "9" * 5000, "1e1999999", "1e9999999999999999999", "１" * 30, "²",
-          "0." + "3" * 5000, "NaN", "Infinity", "1_0", "0x10")  # fmt: skip
+DIGITS = (
+    "9" * 18,
+    "9" * 19,
+    "9" * 5000,
+    "-" + "9" * 5000,
+    "1e1999999",
+    "1e9999999999999999999",
+    "１" * 30,
+    "²",
+    "0." + "3" * 5000,
+    "NaN",
+    "Infinity",
+    "1_0",
+    "0x10",
+)
 QUERY_NAMES = (
     "page",
     "per_page",
@@ -42,8 +64,20 @@ QUERY_NAMES = (
     "status",
     "provider",
 )
-HEADERS = ("Content-Length", "Range", "If-Range", "Idempotency-Key", "X-Request-Id", "X-Forwarded-For", "X-Forwarded-Port",
-           "Accept", "Authorization", "X-TENANT-API-KEY", "If-Modified-Since", "Content-Type")  # fmt: skip
+HEADERS = (
+    "Content-Length",
+    "Range",
+    "If-Range",
+    "Idempotency-Key",
+    "X-Request-Id",
+    "X-Forwarded-For",
+    "X-Forwarded-Port",
+    "Accept",
+    "Authorization",
+    "X-TENANT-API-KEY",
+    "If-Modified-Since",
+    "Content-Type",
+)
 HEADER_FORMS = (
     "#",
     "bytes=0-#",
@@ -69,8 +103,11 @@ def routes(app: Flask, client: FlaskClient, payer: Payer) -> list[Route]:
     with app.app_context():
         scopes.set_scope(operator.email, "admin", is_granted=True)
     headers = {
-        PUBLIC: {}, MERCHANT: merchant.headers, MERCHANT_OR_USER: merchant.headers, OPERATOR: operator.headers,
-    }  # fmt: skip
+        PUBLIC: {},
+        MERCHANT: merchant.headers,
+        MERCHANT_OR_USER: merchant.headers,
+        OPERATOR: operator.headers,
+    }
     waiting = merchant.waiting()["id"]
     named = {"wallet_id": payer.wallet, "payment_id": waiting, "event_id": waiting, "provider": "mpesa"}
     found = []
@@ -88,12 +125,15 @@ def _bodies_of(payer: Payer, path: str) -> list[str]:
     with_number = {
         "/payments/initialize": json.dumps(request_body(amount="#")),
         "/payments": json.dumps(payer.payment_body(amount="#")),
-        "/payments/batch": json.dumps({
-            "source_wallet_id": payer.wallet, "payments": [{"amount": "#", "destination": payer.recipient_wallet}],
-        }),
+        "/payments/batch": json.dumps(
+            {
+                "source_wallet_id": payer.wallet,
+                "payments": [{"amount": "#", "destination": payer.recipient_wallet}],
+            }
+        ),
         "/deposit": json.dumps({"amount": "#", "source": "card"}),
         "/withdraw": json.dumps({"amount": "#", "destination": "bank"}),
-    }  # fmt: skip
+    }
     return [*BODIES, *(body.replace('"#"', "#") for end, body in with_number.items() if path.endswith(end))]
 
 

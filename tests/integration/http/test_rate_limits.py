@@ -53,17 +53,30 @@ def test_sign_ins_are_limited_by_address(strict_app: Flask) -> None:
 def test_a_spoofed_address_is_no_new_address(strict_app: Flask) -> None:
     client = strict_app.test_client()
     answers = [
-        client.post("/api/v1/auth/login", json={"email": "a@b.cd", "password": "x"},
-                    headers={"X-Forwarded-For": f"10.9.9.{number}", "X-Real-IP": "1.2.3.4", "Forwarded": "for=1.2.3.4"},
-                    environ_overrides={"REMOTE_ADDR": "10.0.0.3"}).status_code
+        client.post(
+            "/api/v1/auth/login",
+            json={"email": "a@b.cd", "password": "x"},
+            headers={
+                "X-Forwarded-For": f"10.9.9.{number}",
+                "X-Real-IP": "1.2.3.4",
+                "Forwarded": "for=1.2.3.4",
+            },
+            environ_overrides={"REMOTE_ADDR": "10.0.0.3"},
+        ).status_code
         for number in range(4)
-    ]  # fmt: skip
+    ]
     assert answers[-1] == 429
 
 
 def test_behind_one_proxy_only_the_last_address_counts(settings: dict[str, str], strict_app: Flask) -> None:
-    behind = create_app({**settings, "REDIS_URL": strict_app.config["REDIS_URL"], "RATE_LIMIT_AUTH": "3/minute",
-                         "TRUSTED_PROXIES": "1"})  # fmt: skip
+    behind = create_app(
+        {
+            **settings,
+            "REDIS_URL": strict_app.config["REDIS_URL"],
+            "RATE_LIMIT_AUTH": "3/minute",
+            "TRUSTED_PROXIES": "1",
+        }
+    )
     client = behind.test_client()
 
     def log_in(forwarded: str) -> int:
@@ -107,9 +120,14 @@ def test_it_goes_back_to_redis(settings: dict[str, str], monkeypatch) -> None:
     server = servers.new_redis()
     try:
         limiter = RateLimiter(
-            {"REDIS_URL": server.url(), "RATE_LIMIT_AUTH": "2/minute", "RATE_LIMIT_PAYMENTS": "9/minute",
-             "RATE_LIMIT_DEFAULT": "9/minute", "RATE_LIMIT_MERCHANT": "9/minute"}
-        )  # fmt: skip
+            {
+                "REDIS_URL": server.url(),
+                "RATE_LIMIT_AUTH": "2/minute",
+                "RATE_LIMIT_PAYMENTS": "9/minute",
+                "RATE_LIMIT_DEFAULT": "9/minute",
+                "RATE_LIMIT_MERCHANT": "9/minute",
+            }
+        )
         limiter.hit(Limit.AUTH, "a")
         server.kill()
         limiter.hit(Limit.AUTH, "a")

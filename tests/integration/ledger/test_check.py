@@ -55,22 +55,40 @@ def test_a_clean_ledger_has_no_findings(transaction: Connection, wallet: int) ->
     ("damage", "rules"),
     [
         ("UPDATE accounts SET balance = balance + 1 WHERE id = %(wallet)s", {"balance equals postings"}),
-        ("UPDATE postings SET amount = amount + 1 WHERE account_id = %(wallet)s",
-         {"entry sums to zero", "balance equals postings"}),
-        ("DELETE FROM postings WHERE account_id = %(wallet)s", {"entry sums to zero", "balance equals postings"}),
-        ("DELETE FROM entries WHERE id IN (SELECT entry_id FROM postings WHERE account_id = %(wallet)s)",
-         {"posting has its entry"}),
-        ("UPDATE accounts SET currency = 'EUR' WHERE id = %(wallet)s",
-         {"posting is on an account of its entry's currency"}),
+        (
+            "UPDATE postings SET amount = amount + 1 WHERE account_id = %(wallet)s",
+            {"entry sums to zero", "balance equals postings"},
+        ),
+        (
+            "DELETE FROM postings WHERE account_id = %(wallet)s",
+            {"entry sums to zero", "balance equals postings"},
+        ),
+        (
+            "DELETE FROM entries WHERE id IN (SELECT entry_id FROM postings WHERE account_id = %(wallet)s)",
+            {"posting has its entry"},
+        ),
+        (
+            "UPDATE accounts SET currency = 'EUR' WHERE id = %(wallet)s",
+            {"posting is on an account of its entry's currency"},
+        ),
         ("UPDATE accounts SET held = 5 WHERE id = %(wallet)s", {"held equals open holds"}),
-        ("INSERT INTO unfolded VALUES (%(wallet)s, 999999999, 5)",
-         {"balance equals postings", "queue row has its posting"}),
-        ("INSERT INTO entries VALUES (gen_random_uuid(), NULL, 'wallet_payment', gen_random_uuid(), 'USD', now())",
-         {"entry sums to zero", "wallet payment entry has its payment"}),
-        (("INSERT INTO cash_movements VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), %(wallet)s, "
-          "gen_random_uuid(), 5, 'USD', 'bank', NULL, NULL, now())"), {"cash movement has its entry"}),
+        (
+            "INSERT INTO unfolded VALUES (%(wallet)s, 999999999, 5)",
+            {"balance equals postings", "queue row has its posting"},
+        ),
+        (
+            "INSERT INTO entries VALUES (gen_random_uuid(), NULL, 'wallet_payment', gen_random_uuid(), 'USD', now())",
+            {"entry sums to zero", "wallet payment entry has its payment"},
+        ),
+        (
+            (
+                "INSERT INTO cash_movements VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), %(wallet)s, "
+                "gen_random_uuid(), 5, 'USD', 'bank', NULL, NULL, now())"
+            ),
+            {"cash movement has its entry"},
+        ),
     ],
-)  # fmt: skip
+)
 def test_damage_is_named(
     damaged: Any, transaction: Connection, wallet: int, damage: str, rules: set[str]
 ) -> None:
@@ -84,6 +102,8 @@ def test_a_payment_without_its_money_is_named(damaged: Any, transaction: Connect
         damaged,
         "INSERT INTO wallet_payments SELECT %s::uuid, gen_random_uuid(), gen_random_uuid(), %s, %s, 'a', 'b', "
         "gen_random_uuid(), 5, 'USD', NULL, NULL, 'pending', NULL, now(), NULL",
-        str(uuid.uuid4()), wallet, wallet,
-    )  # fmt: skip
+        str(uuid.uuid4()),
+        wallet,
+        wallet,
+    )
     assert _rules_broken(transaction) == {"wallet payment has its entry"}

@@ -114,19 +114,28 @@ def test_a_hold_is_captured_by_a_debit_or_not_at_all(db_connection: Any) -> None
 @pytest.mark.parametrize(
     ("amounts", "currency", "state"),
     [
-        ([-10, 11], "USD", "LG001"), ([0, 0], "USD", "LG001"), ([10], "USD", "LG001"), ([], "USD", "LG001"),
-        ([-10, 10, 5], "USD", "LG001"), ([-10, 10], "EUR", "LG002"),
+        ([-10, 11], "USD", "LG001"),
+        ([0, 0], "USD", "LG001"),
+        ([10], "USD", "LG001"),
+        ([], "USD", "LG001"),
+        ([-10, 10, 5], "USD", "LG001"),
+        ([-10, 10], "EUR", "LG002"),
     ],
-)  # fmt: skip
+)
 def test_invalid_entry_raises(db_connection: Any, amounts: list[int], currency: str, state: str) -> None:
     payer, payee = ledger.open_account(db_connection)[0], ledger.open_account(db_connection)[0]
     ledger.fund(db_connection, payer, 100)
     accounts = [payer, payee][: max(len(amounts), 0)]
     with pytest.raises(psycopg2.Error) as caught:
         one(
-            db_connection, "SELECT ledger_post(now(), %s::uuid, NULL, 'x', %s::uuid, %s, %s::bigint[], %s::bigint[], NULL)",
-            str(uuid.uuid4()), str(uuid.uuid4()), currency, accounts, amounts,
-        )  # fmt: skip
+            db_connection,
+            "SELECT ledger_post(now(), %s::uuid, NULL, 'x', %s::uuid, %s, %s::bigint[], %s::bigint[], NULL)",
+            str(uuid.uuid4()),
+            str(uuid.uuid4()),
+            currency,
+            accounts,
+            amounts,
+        )
     assert caught.value.pgcode == state
     assert ledger.balance(db_connection, payer) == 100
 
@@ -137,9 +146,12 @@ def test_accounts_come_in_order_and_once(db_connection: Any) -> None:
     for accounts in ([second, first], [first, first]):
         with pytest.raises(psycopg2.Error) as caught:
             one(
-                db_connection, "SELECT ledger_post(now(), %s::uuid, NULL, 'x', %s::uuid, 'USD', %s::bigint[], '{-1,1}', NULL)",
-                str(uuid.uuid4()), str(uuid.uuid4()), accounts,
-            )  # fmt: skip
+                db_connection,
+                "SELECT ledger_post(now(), %s::uuid, NULL, 'x', %s::uuid, 'USD', %s::bigint[], '{-1,1}', NULL)",
+                str(uuid.uuid4()),
+                str(uuid.uuid4()),
+                accounts,
+            )
         assert caught.value.pgcode == "LG001"
 
 

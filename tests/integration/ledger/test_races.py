@@ -108,10 +108,11 @@ def test_a_release_behind_a_capture_frees_nothing(
     hold = uuid.uuid4()
     ledger.hold(db_connection, payer, 10, hold)
     with _behind(
-        settings, db_connection,
+        settings,
+        db_connection,
         lambda opened: ledger.post(opened, {payer: -4, payee: 4}, hold=hold),
         lambda opened: ledger.release(opened, hold),
-    ) as outcomes:  # fmt: skip
+    ) as outcomes:
         assert outcomes == ["posted", "closed"]
     assert (ledger.balance(db_connection, payer), ledger.held(db_connection, payer)) == (6, 0)
 
@@ -123,10 +124,11 @@ def test_a_capture_behind_a_release_takes_nothing(
     hold = uuid.uuid4()
     ledger.hold(db_connection, payer, 10, hold)
     with _behind(
-        settings, db_connection,
+        settings,
+        db_connection,
         lambda opened: ledger.release(opened, hold),
         lambda opened: ledger.post(opened, {payer: -4, payee: 4}, hold=hold),
-    ) as outcomes:  # fmt: skip
+    ) as outcomes:
         assert outcomes == ["released", "hold_closed"]
     assert ledger.balance(db_connection, payer) == 10
 
@@ -136,10 +138,11 @@ def test_a_debit_behind_a_freeze_is_refused(
 ) -> None:
     payer, payee = pair
     with _behind(
-        settings, db_connection,
+        settings,
+        db_connection,
         lambda opened: str(run(opened, "SELECT account_freeze(%s, true)", payer)[0][0]),
         lambda opened: ledger.post(opened, {payer: -1, payee: 1}),
-    ) as outcomes:  # fmt: skip
+    ) as outcomes:
         assert outcomes == ["True", "frozen"]
 
 

@@ -22,9 +22,10 @@ def owner(settings: dict[str, str]) -> Iterator[Any]:
     with connection(settings, as_owner=True, is_autocommit=False) as opened:
         ledger.fund(opened, ledger.open_account(opened)[0], 5)
         run(
-            opened, "INSERT INTO events VALUES (1000000000, NULL, 'wallet.opened', 'acc_x', NULL, NULL, true, '{}', "
+            opened,
+            "INSERT INTO events VALUES (1000000000, NULL, 'wallet.opened', 'acc_x', NULL, NULL, true, '{}', "
             "now(), '\\x00')",
-        )  # fmt: skip
+        )
         yield opened
 
 
@@ -43,9 +44,11 @@ def test_not_even_the_owner_changes_what_is_written(owner: Any, table: str, stat
 def test_the_application_changes_no_ledger_table(db_connection: Any, table: str, statement: str) -> None:
     """Breaks when the migration grants more than SELECT."""
     column = one(
-        db_connection, "SELECT column_name::text FROM information_schema.columns WHERE table_name = %s AND is_identity = 'NO' "
-        "ORDER BY ordinal_position LIMIT 1", table,
-    )  # fmt: skip
+        db_connection,
+        "SELECT column_name::text FROM information_schema.columns WHERE table_name = %s AND is_identity = 'NO' "
+        "ORDER BY ordinal_position LIMIT 1",
+        table,
+    )
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         run(db_connection, statement.format(table, column))
 

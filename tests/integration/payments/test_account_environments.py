@@ -16,12 +16,18 @@ from app.unit_of_work import transaction
 from tests.support.tenants import make_merchant
 
 LIVE_MPESA = {
-    "MPESA_ENV": "live", "MPESA_CONSUMER_KEY": "key", "MPESA_CONSUMER_SECRET": "secret", "MPESA_SHORTCODE": "600123",
-    "MPESA_PASSKEY": "f" * 64, "MPESA_SECURITY_CREDENTIAL": "b3BlcmF0b3I=",
-}  # fmt: skip
+    "MPESA_ENV": "live",
+    "MPESA_CONSUMER_KEY": "key",
+    "MPESA_CONSUMER_SECRET": "secret",
+    "MPESA_SHORTCODE": "600123",
+    "MPESA_PASSKEY": "f" * 64,
+    "MPESA_SECURITY_CREDENTIAL": "b3BlcmF0b3I=",
+}
 LIVE_PESAPAL = {
-    "PESAPAL_ENV": "live", "PESAPAL_CONSUMER_KEY": "key", "PESAPAL_CONSUMER_SECRET": "secret",
-}  # fmt: skip
+    "PESAPAL_ENV": "live",
+    "PESAPAL_CONSUMER_KEY": "key",
+    "PESAPAL_CONSUMER_SECRET": "secret",
+}
 
 CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
     ({"STRIPE_ENV": "live", "STRIPE_API_KEY": "sk_test_51"}, "STRIPE_API_KEY is a test credential"),
@@ -32,19 +38,34 @@ CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
         {"STRIPE_ENV": "live", "STRIPE_API_KEY": "rk_live_51", "STRIPE_WEBHOOK_SECRET": "whsec_sandbox"},
         "STRIPE_WEBHOOK_SECRET is a test credential",
     ),
-    ({"PAYSTACK_ENV": "live", "PAYSTACK_SECRET_KEY": "sk_test_51"}, "PAYSTACK_SECRET_KEY is a test credential"),
-    ({"PAYSTACK_ENV": "sandbox", "PAYSTACK_SECRET_KEY": "sk_live_51"}, "PAYSTACK_SECRET_KEY is a live credential"),
+    (
+        {"PAYSTACK_ENV": "live", "PAYSTACK_SECRET_KEY": "sk_test_51"},
+        "PAYSTACK_SECRET_KEY is a test credential",
+    ),
+    (
+        {"PAYSTACK_ENV": "sandbox", "PAYSTACK_SECRET_KEY": "sk_live_51"},
+        "PAYSTACK_SECRET_KEY is a live credential",
+    ),
     ({"CHAPA_ENV": "live", "CHAPA_SECRET_KEY": "CHASECK_TEST-51"}, "CHAPA_SECRET_KEY is a test credential"),
     ({"CHAPA_ENV": "sandbox", "CHAPA_SECRET_KEY": "CHASECK-51"}, "CHAPA_SECRET_KEY is a live credential"),
-    (LIVE_PESAPAL | {"PESAPAL_CONSUMER_SECRET": "osGQ364R49cXKeOYSpaOnT++rHs="}, "PESAPAL_CONSUMER_SECRET is a test"),
+    (
+        LIVE_PESAPAL | {"PESAPAL_CONSUMER_SECRET": "osGQ364R49cXKeOYSpaOnT++rHs="},
+        "PESAPAL_CONSUMER_SECRET is a test",
+    ),
     (
         LIVE_PESAPAL | {"PESAPAL_BASE_URL": "https://cybqa.pesapal.com/pesapalv3"},
         "PESAPAL_BASE_URL is Pesapal's address for the other environment",
     ),
     (LIVE_MPESA | {"MPESA_SHORTCODE": "174379"}, "MPESA_SHORTCODE is a test credential"),
-    (LIVE_MPESA | {"MPESA_BASE_URL": "https://sandbox.safaricom.co.ke"}, "MPESA_BASE_URL is M-Pesa's address"),
-    ({"MPESA_ENV": "sandbox", "MPESA_BASE_URL": "https://api.safaricom.co.ke"}, "MPESA_BASE_URL is M-Pesa's address"),
-]  # fmt: skip
+    (
+        LIVE_MPESA | {"MPESA_BASE_URL": "https://sandbox.safaricom.co.ke"},
+        "MPESA_BASE_URL is M-Pesa's address",
+    ),
+    (
+        {"MPESA_ENV": "sandbox", "MPESA_BASE_URL": "https://api.safaricom.co.ke"},
+        "MPESA_BASE_URL is M-Pesa's address",
+    ),
+]
 
 AS_CONFIGURED = {"mode of the tests": {}, "production": {"GATEWAY_ENV": "production"}}
 """In demo and test mode the simulators' credentials are the defaults; production has none."""
@@ -66,16 +87,28 @@ def test_nothing_starts_with_a_contradiction(
 
 
 def test_live_settings_start(settings: dict[str, str]) -> None:
-    app = create_app({
-        **settings, **LIVE_MPESA, **LIVE_PESAPAL, "GATEWAY_ENV": "production", "STRIPE_API_KEY": "rk_live_51",
-        "STRIPE_WEBHOOK_SECRET": "whsec_51", "PAYSTACK_SECRET_KEY": "sk_live_51",
-        "CHAPA_SECRET_KEY": "CHASECK-51", "CHAPA_WEBHOOK_SECRET": "hash",
-    })  # fmt: skip
+    app = create_app(
+        {
+            **settings,
+            **LIVE_MPESA,
+            **LIVE_PESAPAL,
+            "GATEWAY_ENV": "production",
+            "STRIPE_API_KEY": "rk_live_51",
+            "STRIPE_WEBHOOK_SECRET": "whsec_51",
+            "PAYSTACK_SECRET_KEY": "sk_live_51",
+            "CHAPA_SECRET_KEY": "CHASECK-51",
+            "CHAPA_WEBHOOK_SECRET": "hash",
+        }
+    )
     shop = make_merchant(app)
     with app.app_context():
         assert set(provider_accounts.available(shop.tenant_id)) == {
-            "mpesa", "stripe", "chapa", "paystack", "pesapal",
-        }  # fmt: skip
+            "mpesa",
+            "stripe",
+            "chapa",
+            "paystack",
+            "pesapal",
+        }
 
 
 def test_production_calls_no_simulator_a_live_provider(settings: dict[str, str]) -> None:

@@ -52,9 +52,12 @@ def demo_settings(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPath
     postgres, database = servers.postgres(), servers.new_database()
     folder: Path = tmp_path_factory.mktemp("demo")
     return servers.environment(
-        postgres.url(APPLICATION, database), postgres.url(OWNER, database), redis_server.url(5), mode="demo",
+        postgres.url(APPLICATION, database),
+        postgres.url(OWNER, database),
+        redis_server.url(5),
+        mode="demo",
         var_dir=folder,
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")

@@ -159,8 +159,11 @@ def test_each_change_is_an_event_with_its_actor(demo: Flask, settings_of_a_demo:
         events = dict(run(opened, "SELECT type, count(*) FROM outbox WHERE actor = 'olive' GROUP BY type"))
     assert events.pop("wallet.frozen") > len(USERS)
     assert events == {
-        "user.disabled": len(USERS), "user.scope_revoked": 1, "tenant.suspended": 1, "api_key.revoked": 1,
-    }  # fmt: skip
+        "user.disabled": len(USERS),
+        "user.scope_revoked": 1,
+        "tenant.suspended": 1,
+        "api_key.revoked": 1,
+    }
 
 
 def test_a_second_purge_changes_nothing(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
@@ -198,9 +201,16 @@ def test_loading_again_does_not_bring_a_purged_user_back(demo: Flask) -> None:
 def _add_user(app: Flask, *, email: str, password: str) -> uuid.UUID:
     user_id = uuid.uuid4()
     user = User(
-        id=user_id, email=email, password_hash=passwords.hash_password(password), first_name="A", last_name="B",
-        tier=0, is_active=True, scopes=["admin"], created_at=clock.now(),
-    )  # fmt: skip
+        id=user_id,
+        email=email,
+        password_hash=passwords.hash_password(password),
+        first_name="A",
+        last_name="B",
+        tier=0,
+        is_active=True,
+        scopes=["admin"],
+        created_at=clock.now(),
+    )
     with app.app_context():
         transaction(lambda session: session.add(user))
     return user_id

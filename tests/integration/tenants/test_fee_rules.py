@@ -105,12 +105,20 @@ def test_setting_the_same_match_again_replaces_the_rule(app: Flask, merchant: Me
 @pytest.mark.parametrize(
     ("match", "fixed", "ppm"),
     [
-        (Match(operation="gift"), 0, 0), (Match(plan="free"), 0, 0), (Match(), 5, 0), (Match(currency="KES"), -1, 0),
-        (Match(), 0, 1_000_001), (Match(), 0, -1), (Match(currency="KES", from_minor=5, below_minor=5), 0, 0),
-        (Match(below_minor=5), 0, 0), (Match(currency="XXX"), 0, 0), (Match(currency="KES", from_minor=-1), 0, 0),
-        (Match(provider="mpessa"), 0, 1), (Match(tenant_id=uuid.UUID(int=7)), 0, 1),
+        (Match(operation="gift"), 0, 0),
+        (Match(plan="free"), 0, 0),
+        (Match(), 5, 0),
+        (Match(currency="KES"), -1, 0),
+        (Match(), 0, 1_000_001),
+        (Match(), 0, -1),
+        (Match(currency="KES", from_minor=5, below_minor=5), 0, 0),
+        (Match(below_minor=5), 0, 0),
+        (Match(currency="XXX"), 0, 0),
+        (Match(currency="KES", from_minor=-1), 0, 0),
+        (Match(provider="mpessa"), 0, 1),
+        (Match(tenant_id=uuid.UUID(int=7)), 0, 1),
     ],
-)  # fmt: skip
+)
 def test_a_rule_that_makes_no_sense_is_refused(app: Flask, match: Match, fixed: int, ppm: int) -> None:
     with pytest.raises(InvalidRequest):
         _set(app, match, fixed=fixed, ppm=ppm)
@@ -118,8 +126,24 @@ def test_a_rule_that_makes_no_sense_is_refused(app: Flask, match: Match, fixed: 
 
 def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
     run = app.test_cli_runner().invoke
-    words = ["fees", "set", "--tenant", str(merchant.tenant_id), "--provider", "mpesa", "--currency", "kes", "--from", "10",
-             "--below", "1000.00", "--fixed", "0.50", "--rate", "1.25"]  # fmt: skip
+    words = [
+        "fees",
+        "set",
+        "--tenant",
+        str(merchant.tenant_id),
+        "--provider",
+        "mpesa",
+        "--currency",
+        "kes",
+        "--from",
+        "10",
+        "--below",
+        "1000.00",
+        "--fixed",
+        "0.50",
+        "--rate",
+        "1.25",
+    ]
     made = run(args=words)
     rule_id = re.fullmatch(r"Rule (\S+) is in force\.\n", made.output)
     assert rule_id, made.output
@@ -131,9 +155,19 @@ def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
     )
     assert "plan=growth  3.5 %" in listed
     assert run(args=["fees", "remove", rule_id[1]]).exit_code == 0
-    for bad in (["remove", rule_id[1]], ["set", "--rate", "many"], ["set", "--rate", "101"], ["set", "--fixed", "5"],
-                ["set", "--rate", "1e999999"], ["set", "--rate", "1e-1999999"], ["set", "--rate", "9" * 5000],
-                ["set", "--currency", "KES", "--fixed", "0.001"], ["set"], ["set", "--provider", "stripe"],
-                ["set", "--method", "mpesa", "--rate", "1"], ["set", "--provider", "visa", "--rate", "1"]):  # fmt: skip
+    for bad in (
+        ["remove", rule_id[1]],
+        ["set", "--rate", "many"],
+        ["set", "--rate", "101"],
+        ["set", "--fixed", "5"],
+        ["set", "--rate", "1e999999"],
+        ["set", "--rate", "1e-1999999"],
+        ["set", "--rate", "9" * 5000],
+        ["set", "--currency", "KES", "--fixed", "0.001"],
+        ["set"],
+        ["set", "--provider", "stripe"],
+        ["set", "--method", "mpesa", "--rate", "1"],
+        ["set", "--provider", "visa", "--rate", "1"],
+    ):
         refused = run(args=["fees", *bad])
         assert refused.exit_code == 1 and refused.output.startswith("Error: "), bad

@@ -49,12 +49,19 @@ def test_a_bad_credential_is_401_in_every_mode(
     probe_app: Flask, production_app: Flask, demo_app: Flask, merchant: MerchantClient, route: str
 ) -> None:
     bad = [
-        {"X-TENANT-API-KEY": ""}, {"X-TENANT-API-KEY": "nonsense"}, {"X-TENANT-API-KEY": merchant.api_key[:-1]},
-        {"Authorization": "Bearer nonsense"}, {"Authorization": "Bearer a.b.c"}, {"Authorization": "Bearer"},
-        {"Authorization": "Basic dXNlcjpwYXNz"}, {"Authorization": ""}, {"Authorization": merchant.api_key},
-        merchant.headers | {"Authorization": "Bearer nonsense"}, merchant.headers | {"Authorization": "Bearer a.b.c"},
+        {"X-TENANT-API-KEY": ""},
+        {"X-TENANT-API-KEY": "nonsense"},
+        {"X-TENANT-API-KEY": merchant.api_key[:-1]},
+        {"Authorization": "Bearer nonsense"},
+        {"Authorization": "Bearer a.b.c"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic dXNlcjpwYXNz"},
+        {"Authorization": ""},
+        {"Authorization": merchant.api_key},
+        merchant.headers | {"Authorization": "Bearer nonsense"},
+        merchant.headers | {"Authorization": "Bearer a.b.c"},
         merchant.headers | {"Authorization": "Basic eA=="},
-    ]  # fmt: skip
+    ]
     for app in (probe_app, production_app, demo_app):
         codes = [_get(app, route, headers).status_code for headers in bad]
         assert codes == [401] * len(bad), (app.config["GATEWAY_ENV"], codes)
@@ -147,8 +154,14 @@ def test_merchants_are_limited_by_tenant_whichever_key_they_use(
     monkeypatch,
 ) -> None:
     monkeypatch.setattr("app.rate_limits.REDIS_TIMEOUT_S", 10.0)  # however busy the machine
-    strict = probed({**settings, "REDIS_URL": redis_server.url(8), "RATE_LIMIT_MERCHANT": "3/minute",
-                     "RATE_LIMIT_DEFAULT": "2/minute"})  # fmt: skip
+    strict = probed(
+        {
+            **settings,
+            "REDIS_URL": redis_server.url(8),
+            "RATE_LIMIT_MERCHANT": "3/minute",
+            "RATE_LIMIT_DEFAULT": "2/minute",
+        }
+    )
     with app.app_context():
         second = {"X-TENANT-API-KEY": api_keys.add_api_key(merchant.tenant_id, "second")}
     codes = [

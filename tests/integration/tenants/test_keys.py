@@ -48,10 +48,22 @@ def test_almost_correct_keys_are_refused(app: Flask, merchant: MerchantClient) -
     key = merchant.api_key
     last = "A" if key[-1] != "A" else "B"
     wrong = [
-        key[:-1] + last, key[:-1], key + "A", key.upper(), f" {key}", key[:16], key[:17], "", "mlp_", "x" * 5000,
-        key[:16] + "_" + "A" * 43, key[:17] + "é" * 43, key.replace("_", "-"), "demo_tenant_key_7Jt2mQ9sVx4M",
+        key[:-1] + last,
+        key[:-1],
+        key + "A",
+        key.upper(),
+        f" {key}",
+        key[:16],
+        key[:17],
+        "",
+        "mlp_",
+        "x" * 5000,
+        key[:16] + "_" + "A" * 43,
+        key[:17] + "é" * 43,
+        key.replace("_", "-"),
+        "demo_tenant_key_7Jt2mQ9sVx4M",
         "mlp_" + "0" * 12 + key[16:],
-    ]  # fmt: skip
+    ]
     assert [text for text in wrong if _opens(app, text)] == []
     assert _opens(app, key)
 

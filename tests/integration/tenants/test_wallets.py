@@ -56,9 +56,11 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
         "WHERE NOT granted AND datname = current_database()"
     )
     with (
-        app.app_context(), Session(db.engine) as first, ThreadPoolExecutor(1) as pool,
+        app.app_context(),
+        Session(db.engine) as first,
+        ThreadPoolExecutor(1) as pool,
         connection(settings, as_owner=True) as watcher,
-    ):  # fmt: skip
+    ):
         opened = tenant_wallet(first, merchant.tenant_id, "KES")
         second = pool.submit(open_it)
         wait_until(lambda: one(watcher, waiting) == 1, "the second to wait", timeout_s=8)

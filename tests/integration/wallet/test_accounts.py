@@ -31,10 +31,16 @@ def test_open_wallet(app: Flask, client: FlaskClient, rows: Rows) -> None:
     assert answer.status_code == 201
     assert wallet["id"].startswith("acc_")
     assert wallet == {
-        "id": wallet["id"], "user_id": user.public_id, "currency": "USD", "balance": "0.00",
-        "available_balance": "0.00", "type": "personal", "name": None, "status": "active",
+        "id": wallet["id"],
+        "user_id": user.public_id,
+        "currency": "USD",
+        "balance": "0.00",
+        "available_balance": "0.00",
+        "type": "personal",
+        "name": None,
+        "status": "active",
         "created_at": wallet["created_at"],
-    }  # fmt: skip
+    }
     assert wallet["created_at"].endswith("Z")
     assert client.get(ACCOUNTS, headers=user.headers).json == {"accounts": [wallet]}
     [event] = rows("SELECT type, actor, address, data FROM outbox WHERE object_id = :id", id=wallet["id"])
@@ -137,8 +143,9 @@ def test_another_users_wallet_is_not_found(
     answer = client.open(f"{ACCOUNTS}/{wanted}{path}", method=method, json=body, headers=other_user.headers)
     assert answer.status_code == 404
     assert answer.json == {
-        "status": "error", "error": {"code": "ACCOUNT_NOT_FOUND", "message": "Account not found."}
-    }  # fmt: skip
+        "status": "error",
+        "error": {"code": "ACCOUNT_NOT_FOUND", "message": "Account not found."},
+    }
     assert client.get(f"{ACCOUNTS}/{wallet}", headers=owner.headers).json["account"]["balance"] == "10.00"
 
 

@@ -27,9 +27,11 @@ Rows = Callable[..., list[Any]]
 def registration(**changes: object) -> dict[str, object]:
     """A registration of a new user."""
     return {
-        "email": f"new-{secrets.token_hex(6)}@example.com", "password": PASSWORD,
-        "first_name": "New", "last_name": "User",
-    } | changes  # fmt: skip
+        "email": f"new-{secrets.token_hex(6)}@example.com",
+        "password": PASSWORD,
+        "first_name": "New",
+        "last_name": "User",
+    } | changes
 
 
 def code_of(answer: TestResponse) -> tuple[int, str]:
@@ -48,9 +50,14 @@ def test_register_answers_both_documents_formats(client: FlaskClient, prefix: st
     assert answer.status_code == 201
     assert got["user_id"].startswith("usr_")
     assert got["user"] == {
-        "id": got["user_id"], "email": body["email"], "first_name": "New", "last_name": "User",
-        "phone": "+254 712-345678", "kyc_tier": "tier_0", "created_at": got["user"]["created_at"],
-    }  # fmt: skip
+        "id": got["user_id"],
+        "email": body["email"],
+        "first_name": "New",
+        "last_name": "User",
+        "phone": "+254 712-345678",
+        "kyc_tier": "tier_0",
+        "created_at": got["user"]["created_at"],
+    }
     assert got["token"] == got["access_token"] != got["refresh_token"]
     assert (got["token_type"], got["expires_in"]) == ("Bearer", 3600)
     assert got["message"]
@@ -162,8 +169,10 @@ def test_passwords_are_never_stored_or_returned(client: FlaskClient, rows: Rows)
     assert answer.status_code == 201
     assert secret not in answer.text
     assert "argon2" not in answer.text
-    kept = rows("SELECT u::text, (SELECT string_agg(o::text, '') FROM outbox o) FROM users u WHERE id = :id",
-                id=answer.json["user_id"].removeprefix("usr_"))  # fmt: skip
+    kept = rows(
+        "SELECT u::text, (SELECT string_agg(o::text, '') FROM outbox o) FROM users u WHERE id = :id",
+        id=answer.json["user_id"].removeprefix("usr_"),
+    )
     assert secret not in str(kept)
 
 

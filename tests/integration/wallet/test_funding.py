@@ -72,16 +72,21 @@ def test_deposit_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) 
     assert movement == ("deposit", 50_000, "bank_transfer", "Salary")
     recorded = rows(
         "SELECT a.kind, p.amount FROM postings p JOIN accounts a ON a.id = p.account_id "
-        "WHERE entry_id = :e ORDER BY amount", e=entry,
-    )  # fmt: skip
+        "WHERE entry_id = :e ORDER BY amount",
+        e=entry,
+    )
     assert recorded == [("external", -50_000), ("wallet", 50_000)]
     [event] = rows(
         "SELECT type, actor, address, data FROM outbox WHERE object_id = :id", id=receipt["transaction_id"]
     )
     assert event[:3] == ("deposit.completed", user.public_id, "127.0.0.1")
     assert event.data == {
-        "status": "completed", "amount_minor": 50_000, "currency": "USD", "wallet_id": wallet, "user": user.public_id
-    }  # fmt: skip
+        "status": "completed",
+        "amount_minor": 50_000,
+        "currency": "USD",
+        "wallet_id": wallet,
+        "user": user.public_id,
+    }
 
 
 def test_withdrawal_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) -> None:

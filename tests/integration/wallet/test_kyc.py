@@ -26,11 +26,15 @@ def test_submission_upload_and_verification(
 ) -> None:
     user = make_user(app, tier=0)
     assert status_of(client, user) == {
-        "status": "not_started", "request_id": None, "submitted_at": None, "verified_at": None,
-        "verification_level": "tier_0", "rejection_reason": None,
+        "status": "not_started",
+        "request_id": None,
+        "submitted_at": None,
+        "verified_at": None,
+        "verification_level": "tier_0",
+        "rejection_reason": None,
         "limits": {"daily_transaction": "100.00", "monthly_transaction": "500.00", "currency": "USD"},
         "next_steps": ["Submit your details: POST /kyc/submit."],
-    }  # fmt: skip
+    }
 
     submitted = submit(client, user)
     assert submitted.status_code == 201
@@ -58,9 +62,11 @@ def test_submission_upload_and_verification(
     }
     recorded = rows("SELECT type, actor FROM outbox WHERE object_id = :id ORDER BY id", id=request_id)
     assert recorded == [
-        ("kyc.submitted", user.public_id), ("kyc.document_uploaded", user.public_id),
-        ("kyc.under_review", user.public_id), ("kyc.verified", "system"),
-    ]  # fmt: skip
+        ("kyc.submitted", user.public_id),
+        ("kyc.document_uploaded", user.public_id),
+        ("kyc.under_review", user.public_id),
+        ("kyc.verified", "system"),
+    ]
 
 
 def test_verifying_again_changes_nothing(app: Flask, client: FlaskClient, rows: Rows) -> None:
@@ -234,6 +240,9 @@ def test_kyc_routes_need_a_token(client: FlaskClient, method: str, path: str) ->
 
 def test_statuses_move_only_forward() -> None:
     assert {
-        "pending": {"under_review"}, "under_review": {"verified", "rejected"}, "verified": set(), "rejected": set()
-    } == kyc.MOVES  # fmt: skip
+        "pending": {"under_review"},
+        "under_review": {"verified", "rejected"},
+        "verified": set(),
+        "rejected": set(),
+    } == kyc.MOVES
     assert set(kyc.NEXT_STEPS) == set(kyc.MOVES) | {"not_started"}

@@ -42,10 +42,19 @@ def test_the_content_decides_the_type(
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"hello", b"MZ" + PDF, b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"GIF89a" + b"\0" * 40,
-        PDF.replace(b"%%EOF", b""), PDF + b"\0" * 5000, PNG[:-12], JPG[:-2], b"%PDF-", b"\xff\xd8\xff",
+        b"",
+        b"hello",
+        b"MZ" + PDF,
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"GIF89a" + b"\0" * 40,
+        PDF.replace(b"%%EOF", b""),
+        PDF + b"\0" * 5000,
+        PNG[:-12],
+        JPG[:-2],
+        b"%PDF-",
+        b"\xff\xd8\xff",
     ],
-)  # fmt: skip
+)
 def test_other_content_is_refused_whatever_its_name(app: Flask, client: FlaskClient, content: bytes) -> None:
     user = make_user(app, tier=0)
     submit(client, user)

@@ -35,9 +35,15 @@ def test_a_payment_answers_as_documented_and_moves_the_money(
     app: Flask, client: FlaskClient, pair: Pair
 ) -> None:
     answer = pay(
-        client, pair.sender, pair.source, pair.recipient.email, 100.0, currency="USD",
-        description="Dinner payment", metadata={"occasion": "birthday_dinner", "participants": 4},
-    )  # fmt: skip
+        client,
+        pair.sender,
+        pair.source,
+        pair.recipient.email,
+        100.0,
+        currency="USD",
+        description="Dinner payment",
+        metadata={"occasion": "birthday_dinner", "participants": 4},
+    )
     body = answer.json
     assert answer.status_code == 201
     assert body["payment_id"].startswith("pmt_")
@@ -80,9 +86,33 @@ def test_spellings_of_an_amount(client: FlaskClient, pair: Pair, amount: object)
 
 @pytest.mark.parametrize(
     "amount",
-    [0, -1, "0", "-5", 0.001, "1.001", True, False, None, "", "abc", "1e3", "1_0", "１０", [], {}, [5], "NaN", "Infinity",
-     10**15, 1e15, "100,00", " 5", "5 "],
-)  # fmt: skip
+    [
+        0,
+        -1,
+        "0",
+        "-5",
+        0.001,
+        "1.001",
+        True,
+        False,
+        None,
+        "",
+        "abc",
+        "1e3",
+        "1_0",
+        "１０",
+        [],
+        {},
+        [5],
+        "NaN",
+        "Infinity",
+        10**15,
+        1e15,
+        "100,00",
+        " 5",
+        "5 ",
+    ],
+)
 def test_no_amount(app: Flask, client: FlaskClient, pair: Pair, amount: object) -> None:
     answer = pay(client, pair.sender, pair.source, pair.wallet, amount)
     assert outcome(answer) == (400, "INVALID_AMOUNT")
@@ -168,8 +198,17 @@ def test_an_address_may_begin_as_a_wallet_id_does(app: Flask, client: FlaskClien
 
 @pytest.mark.parametrize(
     "destination",
-    ["nobody@example.com", "acc_0123456789abcdef01234567", "acc_", "external:USD", "%", "acc_%", "' OR 1=1 --", "bob"],
-)  # fmt: skip
+    [
+        "nobody@example.com",
+        "acc_0123456789abcdef01234567",
+        "acc_",
+        "external:USD",
+        "%",
+        "acc_%",
+        "' OR 1=1 --",
+        "bob",
+    ],
+)
 def test_unknown_recipient_is_refused(client: FlaskClient, pair: Pair, destination: str) -> None:
     answer = pay(client, pair.sender, pair.source, destination, 1)
     assert outcome(answer) == (404, "RECIPIENT_NOT_FOUND")

@@ -63,14 +63,25 @@ def test_every_item_is_refused_for_its_own_reason(
 ) -> None:
     source = make_wallet(app, sender, balance="100")
     items = [
-        *_items(users, 0, "0.001", 10001, 5), {"destination": "nobody@example.com", "amount": 5},
-        {"destination": source, "amount": 5}, {"destination": users[0][1], "amount": 5, "currency": "EUR"},
-        {"destination": users[0][1], "amount": 5, "currency": "XXX"}, *_items(users, 95, 1),
-    ]  # fmt: skip
+        *_items(users, 0, "0.001", 10001, 5),
+        {"destination": "nobody@example.com", "amount": 5},
+        {"destination": source, "amount": 5},
+        {"destination": users[0][1], "amount": 5, "currency": "EUR"},
+        {"destination": users[0][1], "amount": 5, "currency": "XXX"},
+        *_items(users, 95, 1),
+    ]
     assert outcomes(pay_batch(client, sender, source, items)) == [
-        "INVALID_AMOUNT", "INVALID_AMOUNT", "INVALID_AMOUNT", "pending", "RECIPIENT_NOT_FOUND", "INVALID_REQUEST",
-        "CURRENCY_MISMATCH", "UNSUPPORTED_CURRENCY", "pending", "INSUFFICIENT_BALANCE",
-    ]  # fmt: skip
+        "INVALID_AMOUNT",
+        "INVALID_AMOUNT",
+        "INVALID_AMOUNT",
+        "pending",
+        "RECIPIENT_NOT_FOUND",
+        "INVALID_REQUEST",
+        "CURRENCY_MISMATCH",
+        "UNSUPPORTED_CURRENCY",
+        "pending",
+        "INSUFFICIENT_BALANCE",
+    ]
 
 
 def test_limits_count_item_by_item(
@@ -81,8 +92,12 @@ def test_limits_count_item_by_item(
     source = make_wallet(app, sender, balance="1000")
     items = _items(users, 70, 101, 40, 30, 1)
     assert outcomes(pay_batch(client, sender, source, items)) == [
-        "pending", "KYC_REQUIRED", "DAILY_LIMIT_EXCEEDED", "pending", "DAILY_LIMIT_EXCEEDED",
-    ]  # fmt: skip
+        "pending",
+        "KYC_REQUIRED",
+        "DAILY_LIMIT_EXCEEDED",
+        "pending",
+        "DAILY_LIMIT_EXCEEDED",
+    ]
     assert outcomes(pay_batch(client, sender, source, _items(users, 1))) == ["DAILY_LIMIT_EXCEEDED"]
 
 
@@ -97,9 +112,13 @@ def test_a_batch_in_which_nothing_can_be_paid_changes_nothing(
 
 
 def test_a_thousand_items(
-    app: Flask, client: FlaskClient, sender: SignedInUser, users: list[tuple[SignedInUser, str]], publish: Callable[[], None],
+    app: Flask,
+    client: FlaskClient,
+    sender: SignedInUser,
+    users: list[tuple[SignedInUser, str]],
+    publish: Callable[[], None],
     rows: Rows,
-) -> None:  # fmt: skip
+) -> None:
     """One key, one transaction, a thousand payments, two thousand events. 1,001 are refused whole."""
     source = make_wallet(app, sender, balance="1000")
     answer = pay_batch(client, sender, source, _items(users, *([1] * 1000)), key="salaries")

@@ -36,10 +36,16 @@ def _sender(
 @pytest.mark.parametrize(
     ("tier", "amount", "expected"),
     [
-        (0, "100", PAID), (0, "100.01", KYC), (1, "1000", PAID), (1, "1000.01", KYC), (2, "10000", PAID),
-        (2, "10000.01", NO_AMOUNT), (3, "10000", PAID), (3, "10000.01", NO_AMOUNT),
+        (0, "100", PAID),
+        (0, "100.01", KYC),
+        (1, "1000", PAID),
+        (1, "1000.01", KYC),
+        (2, "10000", PAID),
+        (2, "10000.01", NO_AMOUNT),
+        (3, "10000", PAID),
+        (3, "10000.01", NO_AMOUNT),
     ],
-)  # fmt: skip
+)
 def test_one_payment_against_the_tier(
     app: Flask, client: FlaskClient, recipient: str, tier: int, amount: str, expected: tuple[int, str]
 ) -> None:
@@ -115,11 +121,11 @@ def test_a_refused_payment_uses_no_limit_up(app: Flask, client: FlaskClient, rec
     ("amount", "balance", "spent", "expected"),
     [
         ("10000.01", "50", 0, NO_AMOUNT),  # the single maximum comes before the balance
-        ("500", "50", 0, SHORT),           # the balance before the tier
-        ("500", "600", 90, KYC),           # the amount alone before the day's sum
+        ("500", "50", 0, SHORT),  # the balance before the tier
+        ("500", "600", 90, KYC),  # the amount alone before the day's sum
         ("50", "600", 90, LIMIT),
     ],
-)  # fmt: skip
+)
 def test_refusals_are_found_in_the_contracts_order(
     app: Flask,
     client: FlaskClient,

@@ -53,8 +53,14 @@ def test_another_spelling_is_the_same_body(
 
 @pytest.mark.parametrize(
     "change",
-    [{"amount": 10.01}, {"description": "x"}, {"metadata": {"a": 1}}, {"currency": "USD"}, {"destination": "a@b.co"}],
-)  # fmt: skip
+    [
+        {"amount": 10.01},
+        {"description": "x"},
+        {"metadata": {"a": 1}},
+        {"currency": "USD"},
+        {"destination": "a@b.co"},
+    ],
+)
 def test_the_same_key_with_another_body_is_refused(
     app: Flask, client: FlaskClient, sender: SignedInUser, source: str, target: str, change: dict[str, object]
 ) -> None:
@@ -81,9 +87,10 @@ def test_a_key_belongs_to_its_user_and_its_route(
     batch = pay_batch(client, sender, source, [{"amount": 10, "destination": target}], key="k")
     assert batch.status_code == 201
     deposit = client.post(
-        f"/api/v1/accounts/{source}/deposit", json={"amount": 10, "source": "card"},
+        f"/api/v1/accounts/{source}/deposit",
+        json={"amount": 10, "source": "card"},
         headers=sender.headers | {"Idempotency-Key": "k"},
-    )  # fmt: skip
+    )
     assert deposit.status_code == 200
     assert balance_of(app, sender, source) == "90.00"
 

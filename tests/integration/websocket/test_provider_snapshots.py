@@ -26,9 +26,12 @@ def merchant(app: Flask) -> MerchantClient:
 @pytest.fixture
 def payment(app: Flask, merchant: MerchantClient) -> dict[str, Any]:
     body = {
-        "provider": "cpay", "amount": "12.34", "currency": "KES", "metadata": {"a": 1.5},
+        "provider": "cpay",
+        "amount": "12.34",
+        "currency": "KES",
+        "metadata": {"a": 1.5},
         "customer": {"id": "cust-9", "phone": "+254712345678"},
-    }  # fmt: skip
+    }
     headers = merchant.headers | {"Idempotency-Key": uuid.uuid4().hex}
     answer = app.test_client().post("/api/v1/payments/initialize", json=body, headers=headers)
     assert answer.status_code == 201, answer.text
@@ -63,9 +66,13 @@ def test_an_unknown_payment_is_not_found(app: Flask) -> None:
 
 def _push(customer_id: str | None, *, tenant_id: str = "t") -> Any:
     data = {
-        "id": "p", "tenant_id": tenant_id, "amount_minor": 5, "currency": "JPY", "status": "completed",
+        "id": "p",
+        "tenant_id": tenant_id,
+        "amount_minor": 5,
+        "currency": "JPY",
+        "status": "completed",
         "customer": {"id": customer_id},
-    }  # fmt: skip
+    }
     return push_of(catalogue.PAYMENT_COMPLETED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
 
 
@@ -79,15 +86,27 @@ def test_a_customer_s_room_is_its_tenant_s_own() -> None:
 
 def test_a_push_says_nothing_of_the_tenant() -> None:
     assert _push("c").payload["transaction"] == {
-        "id": "p", "currency": "JPY", "status": "completed", "customer": {"id": "c"}, "amount": 5,
-    }  # fmt: skip
+        "id": "p",
+        "currency": "JPY",
+        "status": "completed",
+        "customer": {"id": "c"},
+        "amount": 5,
+    }
 
 
 def test_only_events_of_document_001_are_pushed() -> None:
     named = {
-        "payment.initiated", "payment.processing", "payment.completed", "payment.failed", "payment.cancelled",
-        "payment.verification_failed", "refund.initiated", "refund.processing", "refund.completed", "refund.failed",
-    }  # fmt: skip
+        "payment.initiated",
+        "payment.processing",
+        "payment.completed",
+        "payment.failed",
+        "payment.cancelled",
+        "payment.verification_failed",
+        "refund.initiated",
+        "refund.processing",
+        "refund.completed",
+        "refund.failed",
+    }
     assert named <= PUSHED_EVENTS
     for event_type in ("tenant.created", "api_key.created", "fee_rule.set", "wallet.opened", "payment"):
         assert event_type not in PUSHED_EVENTS

@@ -24,9 +24,13 @@ def sender(app: Flask) -> SignedInUser:
 def payment_id(app: Flask, client: FlaskClient, sender: SignedInUser) -> str:
     source = make_wallet(app, sender, balance="100")
     body = {
-        "amount": "12.34", "currency": "USD", "source_wallet_id": source, "description": "rent", "metadata": {"a": 1.5},
+        "amount": "12.34",
+        "currency": "USD",
+        "source_wallet_id": source,
+        "description": "rent",
+        "metadata": {"a": 1.5},
         "destination": make_wallet(app, make_user(app)),
-    }  # fmt: skip
+    }
     answer = client.post("/api/v1/payments", json=body, headers=sender.headers)
     assert answer.status_code == 201, answer.text
     return str(answer.json["payment_id"])

@@ -134,16 +134,27 @@ class ContractScenario:
 
     def request(self, amount: Money | None = None) -> ChargeRequest:
         return ChargeRequest(
-            str(ids.uuid7()), uuid.uuid4().hex[:12].upper(), amount or self.amount(), self.case.customer, self.url(),
-            f"{self.environment.inbox.url}/done", "Two chairs", self.case.metadata,
-        )  # fmt: skip
+            str(ids.uuid7()),
+            uuid.uuid4().hex[:12].upper(),
+            amount or self.amount(),
+            self.case.customer,
+            self.url(),
+            f"{self.environment.inbox.url}/done",
+            "Two chairs",
+            self.case.metadata,
+        )
 
     def charge_reference(self, request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
         """The charge reference the gateway keeps; without `result`, after a lost answer."""
         return ChargeReference(
-            request.reference, request.short_reference, request.amount, clock.now(),
-            reported.provider_reference if reported else None, reported.receipt if reported else None, request.callback_url,
-        )  # fmt: skip
+            request.reference,
+            request.short_reference,
+            request.amount,
+            clock.now(),
+            reported.provider_reference if reported else None,
+            reported.receipt if reported else None,
+            request.callback_url,
+        )
 
     def refund_of(
         self, charge: ChargeReference, amount: Money | None = None, *, before: int = 0
@@ -154,21 +165,33 @@ class ContractScenario:
 
     def refund_reference(self, request: RefundRequest, reported: Result | None = None) -> RefundReference:
         return RefundReference(
-            request.reference, request.amount, request.charge, clock.now(),
-            reported.provider_reference if reported else None, request.refunded_before, request.callback_url,
-        )  # fmt: skip
+            request.reference,
+            request.amount,
+            request.charge,
+            clock.now(),
+            reported.provider_reference if reported else None,
+            request.refunded_before,
+            request.callback_url,
+        )
 
     def payout(self, method: PayoutMethod, currency: str) -> PayoutRequest:
         return PayoutRequest(
-            str(ids.uuid7()), self.amount("2000", currency), method, self.case.destinations[method, currency],
+            str(ids.uuid7()),
+            self.amount("2000", currency),
+            method,
+            self.case.destinations[method, currency],
             self.url(),
-        )  # fmt: skip
+        )
 
     def payout_reference(self, request: PayoutRequest, reported: Result | None = None) -> PayoutReference:
         return PayoutReference(
-            request.reference, request.amount, request.method, clock.now(),
-            reported.provider_reference if reported else None, request.callback_url,
-        )  # fmt: skip
+            request.reference,
+            request.amount,
+            request.method,
+            clock.now(),
+            reported.provider_reference if reported else None,
+            request.callback_url,
+        )
 
     # --- faults
 
@@ -269,9 +292,14 @@ class ContractScenario:
         assert done.receipt
         assert done.amount in (None, request.amount)
         return ChargeReference(
-            request.reference, request.short_reference, request.amount, clock.now(), done.provider_reference, done.receipt,
+            request.reference,
+            request.short_reference,
+            request.amount,
+            clock.now(),
+            done.provider_reference,
+            done.receipt,
             request.callback_url,
-        )  # fmt: skip
+        )
 
     @cached_property
     def paid_once(self) -> ChargeReference:

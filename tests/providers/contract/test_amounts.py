@@ -25,9 +25,12 @@ CURRENCIES = [
 ]
 
 examples = settings(
-    max_examples=3, deadline=None, derandomize=True, database=None,
+    max_examples=3,
+    deadline=None,
+    derandomize=True,
+    database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)  # fmt: skip
+)
 
 
 def amounts(currency: str) -> st.SearchStrategy[Money]:

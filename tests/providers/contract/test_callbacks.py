@@ -13,11 +13,28 @@ from tests.providers.contract.scenario import ContractScenario
 from tests.support.waiting import wait_until
 
 JUNK = (
-    b"", b" ", b"{", b"{}", b"[]", b"null", b"1", b'"text"', b"\xff\xfe", b"[" * 100_000, b'{"a":' * 20_000,
-    b'{"event":null,"data":null}', b'{"event":{},"data":[]}', b'{"id":1,"type":2,"data":{"object":3}}',
-    b'{"Body":{"stkCallback":null}}', b'{"Result":{"ResultCode":[]}}', b'{"OrderTrackingId":{}}', b"a=1&b=2",
-    b'{"amount":1e999999}', b'{"amount":NaN}', b'{"reference":"\\u0000\\ud800"}',
-)  # fmt: skip
+    b"",
+    b" ",
+    b"{",
+    b"{}",
+    b"[]",
+    b"null",
+    b"1",
+    b'"text"',
+    b"\xff\xfe",
+    b"[" * 100_000,
+    b'{"a":' * 20_000,
+    b'{"event":null,"data":null}',
+    b'{"event":{},"data":[]}',
+    b'{"id":1,"type":2,"data":{"object":3}}',
+    b'{"Body":{"stkCallback":null}}',
+    b'{"Result":{"ResultCode":[]}}',
+    b'{"OrderTrackingId":{}}',
+    b"a=1&b=2",
+    b'{"amount":1e999999}',
+    b'{"amount":NaN}',
+    b'{"reference":"\\u0000\\ud800"}',
+)
 
 
 def callback_of(scenario: ContractScenario, request: ChargeRequest, result: Result | None = None) -> Callback:

@@ -61,9 +61,13 @@ def test_the_adapter_does_what_the_page_says(acme: type[Provider]) -> None:
             with pytest.raises(error):
                 provider.charge(CHARGE)
         far_end.on(
-            "/orders/r-1", (200, ORDER | {"status": "paid"}), (404, {"error": "no_such_order"}), (404, b"<html>"),
-            (200, ORDER | {"status": "odd"}), (422, {"error": "no"}),
-        )  # fmt: skip
+            "/orders/r-1",
+            (200, ORDER | {"status": "paid"}),
+            (404, {"error": "no_such_order"}),
+            (404, b"<html>"),
+            (200, ORDER | {"status": "odd"}),
+            (422, {"error": "no"}),
+        )
         paid = provider.inquire(CHARGE_REFERENCE)
         assert (paid.state, paid.receipt, paid.amount) == (State.SUCCEEDED, "7", CHARGE.amount)
         assert provider.inquire(CHARGE_REFERENCE).state is State.NOT_FOUND

@@ -99,9 +99,12 @@ def _asked(scenario: ContractScenario, request: PayoutRequest, *, is_done: bool)
 def test_where_nothing_is_declared_nothing_is_paid_out(scenario: ContractScenario) -> None:
     declared = {(method, code) for method, codes in scenario.can.payouts.items() for code in codes}
     anywhere = {
-        "phone_number": "254712345678", "till_number": "247247", "account_number": "0001234567", "bank_code": "058",
+        "phone_number": "254712345678",
+        "till_number": "247247",
+        "account_number": "0001234567",
+        "bank_code": "058",
         "account_name": "Ada Obi",
-    }  # fmt: skip
+    }
     pairs = [(method, code) for method in PayoutMethod for code in sorted(EXPONENTS)]
     for method, code in pairs:
         if (method, code) in declared:

@@ -19,8 +19,15 @@ from app.models.payment_review import ReviewReason
 from app.money import Money
 
 STATUSES: Final = (
-    "pending", "processing", "completed", "partially_refunded", "refunded", "reversed", "failed", "cancelled",
-)  # fmt: skip
+    "pending",
+    "processing",
+    "completed",
+    "partially_refunded",
+    "refunded",
+    "reversed",
+    "failed",
+    "cancelled",
+)
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "mpesa": {

@@ -11,15 +11,31 @@ from app.http.answers import Answer, words
 from app.http.errors import InternalError, MethodNotAllowed
 
 ERRORS: Final = (
-    errors.InvalidRequest, errors.InvalidAmount, errors.UnsupportedCurrency, errors.CurrencyMismatch,
-    errors.WeakPassword, errors.InsufficientBalance, errors.DailyLimitExceeded,
-    errors.TokenMissing, errors.TokenInvalid, errors.TokenExpired, errors.InvalidCredentials,
-    errors.PermissionDenied, errors.KycRequired,
-    errors.NotFound, errors.AccountNotFound, errors.RecipientNotFound, errors.PaymentNotFound,
+    errors.InvalidRequest,
+    errors.InvalidAmount,
+    errors.UnsupportedCurrency,
+    errors.CurrencyMismatch,
+    errors.WeakPassword,
+    errors.InsufficientBalance,
+    errors.DailyLimitExceeded,
+    errors.TokenMissing,
+    errors.TokenInvalid,
+    errors.TokenExpired,
+    errors.InvalidCredentials,
+    errors.PermissionDenied,
+    errors.KycRequired,
+    errors.NotFound,
+    errors.AccountNotFound,
+    errors.RecipientNotFound,
+    errors.PaymentNotFound,
     MethodNotAllowed,
-    errors.EmailExists, errors.IdempotencyConflict, errors.IdempotencyKeyReused,
-    errors.RateLimitExceeded, InternalError, errors.ServiceUnavailable,
-)  # fmt: skip
+    errors.EmailExists,
+    errors.IdempotencyConflict,
+    errors.IdempotencyKeyReused,
+    errors.RateLimitExceeded,
+    InternalError,
+    errors.ServiceUnavailable,
+)
 """Everything that a request to this surface can end in; a test compares it with what the routes say."""
 
 CODES: Final = tuple(error.code for error in ERRORS)

@@ -10,8 +10,14 @@ from tests.support.node import run
 
 def test_redocly_has_neither_errors_nor_warnings(javascript: Path, document_file: Path) -> None:
     done = run(
-        javascript, "@redocly/cli/bin/cli.js", "lint", str(document_file), "--config", "redocly.yaml", "--format=json"
-    )  # fmt: skip
+        javascript,
+        "@redocly/cli/bin/cli.js",
+        "lint",
+        str(document_file),
+        "--config",
+        "redocly.yaml",
+        "--format=json",
+    )
     found = json.loads(done.stdout)
     problems = [f"{problem['ruleId']}: {problem['message']}" for problem in found["problems"]]
     assert done.returncode == 0 and problems == [], "\n".join(problems)

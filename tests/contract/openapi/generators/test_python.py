@@ -34,10 +34,20 @@ def package(document_file: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     programs = Path(sys.executable).parent
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"  # the generator calls ruff
     done = subprocess.run(
-        [programs / "openapi-python-client", "generate", "--path", document_file, "--output-path", folder,
-         "--fail-on-warning"],
-        capture_output=True, text=True, check=False, env=os.environ | {"PATH": path},
-    )  # fmt: skip
+        [
+            programs / "openapi-python-client",
+            "generate",
+            "--path",
+            document_file,
+            "--output-path",
+            folder,
+            "--fail-on-warning",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PATH": path},
+    )
     assert done.returncode == 0 and "Warning" not in done.stdout, done.stdout + done.stderr
     assert compileall.compile_dir(folder, quiet=1)
     sys.path.insert(0, str(folder))

@@ -15,7 +15,17 @@ def test_types_compile(javascript: Path, document_file: Path, tmp_path: Path) ->
     assert made.returncode == 0 and "warn" not in told.lower(), told
     shutil.copy(javascript / "use.ts", tmp_path)
     compiled = run(
-        javascript, "typescript/bin/tsc", "--noEmit", "--strict", "--target", "es2022", "--module", "esnext",
-        "--moduleResolution", "bundler", str(tmp_path / "use.ts"), str(types),
-    )  # fmt: skip
+        javascript,
+        "typescript/bin/tsc",
+        "--noEmit",
+        "--strict",
+        "--target",
+        "es2022",
+        "--module",
+        "esnext",
+        "--moduleResolution",
+        "bundler",
+        str(tmp_path / "use.ts"),
+        str(types),
+    )
     assert compiled.returncode == 0, compiled.stdout

@@ -19,8 +19,12 @@ CASES = (
         customer=Customer(phone="+251911223344", email="abebe@example.com", name="Abebe Kebede"),
         refused=of_amount("100", "KES"),
         operations={
-            "charge": "initialize", "inquire": "verify", "cancel": "cancel", "refund": "refund",
-            "pay_out": "transfer", "inquire_payout": "transfer_verify",
+            "charge": "initialize",
+            "inquire": "verify",
+            "cancel": "cancel",
+            "refund": "refund",
+            "pay_out": "transfer",
+            "inquire_payout": "transfer_verify",
         },
         paths={
             "charge": r"POST .*/transaction/initialize$",
@@ -33,15 +37,20 @@ CASES = (
         },
         refusal=(400, {"message": "This is not allowed", "status": "failed", "data": None}),
         own_reference=("data", "tx_ref"),
-        live_settings={"secret_key": "CHASECK-51contract", "webhook_secret": "hash-of-the-dashboard",
-            "approval_secret": "of-the-approval-url"},
+        live_settings={
+            "secret_key": "CHASECK-51contract",
+            "webhook_secret": "hash-of-the-dashboard",
+            "approval_secret": "of-the-approval-url",
+        },
         modes=dict.fromkeys(("inquire", "inquire_payout"), (("data", "mode"), "live")),
         may_omit_mode=True,
         unknown_words=dict.fromkeys(("inquire", "refund", "inquire_refund", "inquire_payout"), UNHEARD_OF),
         destinations={
             (PayoutMethod.BANK, "ETB"): {
-                "account_name": "Abebe Kebede", "account_number": "1000123456789", "bank_code": "946",
+                "account_name": "Abebe Kebede",
+                "account_number": "1000123456789",
+                "bank_code": "946",
             },
         },
     ),
-)  # fmt: skip
+)

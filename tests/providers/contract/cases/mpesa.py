@@ -31,8 +31,13 @@ CASES = (
         currency="KES",
         customer=Customer(phone="+254708374149"),
         operations={
-            "charge": "stkpush", "inquire": "stkquery", "refund": "reversal", "inquire_refund": "status",
-            "pay_out": "b2c", "inquire_payout": "status", "statement": "pull",
+            "charge": "stkpush",
+            "inquire": "stkquery",
+            "refund": "reversal",
+            "inquire_refund": "status",
+            "pay_out": "b2c",
+            "inquire_payout": "status",
+            "statement": "pull",
         },
         paths={
             "token": r"GET .*/oauth/v1/generate",
@@ -44,7 +49,10 @@ CASES = (
             "inquire_payout": r"POST .*/transactionstatus/v1/query",
             "statement": r"POST .*/pulltransactions/v1/query",
         },
-        refusal=(400, {"requestId": "1", "errorCode": "400.002.02", "errorMessage": "Bad Request - Not allowed"}),
+        refusal=(
+            400,
+            {"requestId": "1", "errorCode": "400.002.02", "errorMessage": "Bad Request - Not allowed"},
+        ),
         own_reference=("CheckoutRequestID",),
         unknown_words={"inquire": unheard_of},
         destinations={
@@ -53,8 +61,13 @@ CASES = (
         },
         has_tokens=True,
         unkeyed_payouts=frozenset({PayoutMethod.TILL}),
-        live_settings={"consumer_key": "key-of-the-app", "shortcode": "600123", "passkey": "f" * 64,
-            "consumer_secret": "secret-of-the-app", "security_credential": "b2YgdGhlIG9wZXJhdG9y"},
+        live_settings={
+            "consumer_key": "key-of-the-app",
+            "shortcode": "600123",
+            "passkey": "f" * 64,
+            "consumer_secret": "secret-of-the-app",
+            "security_credential": "b2YgdGhlIG9wZXJhdG9y",
+        },
         without_modes="Daraja's answers name no environment: the host that is called decides.",
     ),
-)  # fmt: skip
+)

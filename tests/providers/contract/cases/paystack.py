@@ -17,7 +17,10 @@ CASES = (
         customer=Customer(email="ada@example.com"),
         refused=lambda request: replace(request, customer=Customer(email="no-address")),
         operations={
-            "charge": "initialize", "inquire": "verify", "refund": "refund", "pay_out": "transfer",
+            "charge": "initialize",
+            "inquire": "verify",
+            "refund": "refund",
+            "pay_out": "transfer",
             "inquire_payout": "transfer_verify",
         },
         paths={
@@ -43,10 +46,12 @@ CASES = (
             (PayoutMethod.TILL, "KES"): {"till_number": "247247"},
             **{
                 (PayoutMethod.BANK, currency): {
-                    "account_number": "0001234567", "bank_code": bank, "account_name": "Ada Obi",
+                    "account_number": "0001234567",
+                    "bank_code": bank,
+                    "account_name": "Ada Obi",
                 }
                 for currency, bank in (("NGN", "058"), ("KES", "68"), ("GHS", "030100"), ("ZAR", "632005"))
             },
         },
     ),
-)  # fmt: skip
+)
