@@ -1,0 +1,42 @@
+"""Identifiers use the field's standard terms: one word for one thing, no private vocabulary."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+NOT_OURS = re.compile(
+    r"(^|_)(house|news|told|said|strangers?|nobody|somebody|surroundings|sheet|standing|door|town|stage|crowd|diary|portal"
+    r"|bury|hurry|rearm|booked|drive|cash_movement|(take|taken|took|give|gave|come|came)_back|(take|took)_over"
+    r"|(give|gives|gave)_up|made_elsewhere|house_account|tenant_wallets)(_|$)"
+)
+"""Words that once stood for: platform, callback, reported, answered, unmatched, context, detail, operations, post, …"""
+
+
+def _identifiers(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case (
+                ast.FunctionDef(name=name)
+                | ast.ClassDef(name=name)
+                | ast.Name(id=name)
+                | ast.Attribute(attr=name)
+            ):
+                yield name
+            case ast.arg(arg=name) | ast.keyword(arg=str(name)):
+                yield name
+
+
+def test_identifiers_use_the_standard_terms() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("app", "launcher", "bench", "tour")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for name in _identifiers(ast.parse(path.read_text()))
+        if NOT_OURS.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
+    }
+    assert found == set()
