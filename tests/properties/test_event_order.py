@@ -132,5 +132,5 @@ def event_log() -> Iterator[None]:
 def test_events_keep_their_objects_order() -> None:
     run_state_machine_as_test(
         OutboxMachine,
-        settings=hypothesis_settings(max_examples=150, stateful_step_count=50, deadline=None, database=None),
+        settings=hypothesis_settings(max_examples=60, stateful_step_count=50, deadline=None, database=None),
     )

@@ -15,7 +15,7 @@ currencies = st.sampled_from(sorted(EXPONENTS))
 minors = st.integers(1, MAX_MINOR)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(minors, currencies)
 def test_printed_and_parsed_is_the_same(minor: int, currency: str) -> None:
     """Breaks when a float is on the way: above 2**53 / 100 it loses cents."""
@@ -25,7 +25,7 @@ def test_printed_and_parsed_is_the_same(minor: int, currency: str) -> None:
     assert Money.parse(parse_object(f'{{"a": {text}}}'.encode())["a"], currency) == Money(minor, currency)
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(minors, currencies)
 def test_the_json_number_is_exact(minor: int, currency: str) -> None:
     """Printed as a double and read back in its shortest form, it is the same amount."""
@@ -33,7 +33,7 @@ def test_the_json_number_is_exact(minor: int, currency: str) -> None:
     assert Decimal(repr(number)).scaleb(exponent_of(currency)) == minor
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.one_of(st.text(max_size=50), st.text("0123456789.-+eE_, ", max_size=45)), currencies)
 def test_a_text_is_an_amount_exactly_when_it_is_plain_digits(text: str, currency: str) -> None:
     try:
@@ -46,7 +46,7 @@ def test_a_text_is_an_amount_exactly_when_it_is_plain_digits(text: str, currency
     assert Decimal(text).scaleb(exponent_of(currency)) == parsed.amount_minor
 
 
-@settings(max_examples=500)
+@settings(max_examples=200)
 @given(st.decimals(), currencies)
 def test_a_number_is_exact_or_refused(number: Decimal, currency: str) -> None:
     try:
@@ -56,7 +56,7 @@ def test_a_number_is_exact_or_refused(number: Decimal, currency: str) -> None:
     assert number.scaleb(exponent_of(currency)) == parsed.amount_minor > 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.binary(max_size=5),
@@ -74,7 +74,7 @@ def test_nothing_but_our_own_refusals_comes_out(value: object, currency: object)
     assert parsed.amount_minor > 0
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(st.integers(-MAX_MINOR, MAX_MINOR), max_size=20), currencies)
 def test_sums_are_those_of_whole_numbers(amounts: list[int], currency: str) -> None:
     total = sum((Money(amount, currency) for amount in amounts), Money(0, currency))

@@ -29,7 +29,7 @@ from tests.faults.payments.deliveries import (
 from tests.faults.payments.expectations import PAID, rules
 from tests.faults.payments.facts import assert_paid_once, entries, outcome
 from tests.support.concurrency import concurrently
-from tests.support.gateway import HTTP_PROVIDERS, Gateway
+from tests.support.gateway import HTTP_PROVIDERS, ONE_OF_A_KIND, Gateway
 from tests.support.tenants import make_merchant
 
 AMOUNT = 100
@@ -167,7 +167,7 @@ def test_callback_with_unknown_reference_is_acknowledged_and_ignored(gateway: Ga
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_fifty_simultaneous_repeats_are_applied_once(gateway: Gateway, provider: str) -> None:
     payment_id, real = paid_unheard(gateway, provider)
     before = kept(gateway)
@@ -181,7 +181,7 @@ def test_fifty_simultaneous_repeats_are_applied_once(gateway: Gateway, provider:
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_simultaneous_callback_inquiry_and_verify_are_applied_once(gateway: Gateway, provider: str) -> None:
     """The job, a reconciliation, `verify` and the callback's processing bring the same success together."""
     payment_id, real = paid_unheard(gateway, provider)

@@ -14,7 +14,7 @@ from tests.faults.payments.deliveries import latest
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.facts import entries, events, operator, outcome, refused
 from tests.support.concurrency import concurrently
-from tests.support.gateway import CURRENCIES, HTTP_PROVIDERS, Gateway
+from tests.support.gateway import CURRENCIES, ONE_OF_A_KIND, Gateway
 
 AMOUNT = 100
 LATE = Expected("failed", 1, "late_success")
@@ -54,7 +54,7 @@ def return_money(gateway: Gateway, payment_id: str) -> None:
     assert refund.state == "completed"
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_late_money_can_be_accepted(gateway: Gateway, provider: str) -> None:
     payment_id = begin_late(gateway, provider)
     assert outcome(gateway, payment_id) == LATE
@@ -69,7 +69,7 @@ def test_late_money_can_be_accepted(gateway: Gateway, provider: str) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_late_money_can_be_returned(gateway: Gateway, provider: str) -> None:
     payment_id = begin_late(gateway, provider)
     return_money(gateway, payment_id)
@@ -79,7 +79,7 @@ def test_late_money_can_be_returned(gateway: Gateway, provider: str) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", OTHER_AMOUNT)
+@pytest.mark.parametrize("provider", OTHER_AMOUNT[:2])
 def test_mismatched_amount_can_be_accepted(gateway: Gateway, provider: str) -> None:
     suspense = f"suspense:{gateway.tenant_id}:{CURRENCIES[provider]}"
     before = gateway.balance(suspense)
@@ -93,7 +93,7 @@ def test_mismatched_amount_can_be_accepted(gateway: Gateway, provider: str) -> N
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", OTHER_AMOUNT)
+@pytest.mark.parametrize("provider", OTHER_AMOUNT[:2])
 def test_mismatched_amount_can_be_returned(gateway: Gateway, provider: str) -> None:
     gateway.sandbox.control({"rules": rules("wrong amount", provider)})
     payment_id = gateway.begin(provider, AMOUNT)
@@ -119,7 +119,7 @@ def test_payment_with_another_card_after_a_failure(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_repeated_late_callback_is_ignored(gateway: Gateway, provider: str) -> None:
     payment_id = begin_late(gateway, provider)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Five hundred payments through six providers while a third of the callbacks is lost and a third comes three times.
+"""Three hundred payments through six providers while a third of the callbacks is lost and a third comes three times.
 
 Real processes and real time: nothing here moves a clock. What a lost callback would have reported is found by inquiries,
 so the test waits as long as they take; the worker is killed twice while it runs jobs, and their leases must expire first.
@@ -31,10 +31,10 @@ from tests.support.gateway import HTTP_PROVIDERS
 from tests.support.invariants import verify, wait_published
 from tests.support.waiting import wait_until
 
-PAYMENTS = 500
-REFUNDS = 80
+PAYMENTS = 300
+REFUNDS = 50
 CLIENTS = 6
-KILLS = (120, 320)
+KILLS = (80, 200)
 """After so many payments the worker is killed."""
 
 ALL_FINAL_S = 200

@@ -15,7 +15,7 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
 from tests.faults.payments.facts import assert_paid_once, events
 from tests.faults.payments.lost_commits import count, forget_in_redis, lose_acknowledgement
-from tests.support.gateway import HTTP_PROVIDERS, Gateway
+from tests.support.gateway import ONE_OF_A_KIND, Gateway
 from tests.support.waiting import wait_until
 
 BY_KEY = "EXISTS (SELECT FROM payments p JOIN payment_attempts a ON a.payment_id = p.id WHERE p.idempotency_key = :key"
@@ -54,7 +54,7 @@ def dear_mpesa(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_lost_commit_of_a_payments_claim(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, provider: str
 ) -> None:

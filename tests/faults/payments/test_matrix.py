@@ -16,7 +16,7 @@ from tests.faults.payments.deliveries import forged_success
 from tests.faults.payments.expectations import NOT_RECEIVED, PAID, RULES, SILENT, TABLE, rules
 from tests.faults.payments.facts import assert_paid_once, declare, entries, events, outcome
 from tests.support.concurrency import concurrently
-from tests.support.gateway import HTTP_PROVIDERS, TIMEOUT_S, Gateway
+from tests.support.gateway import HTTP_PROVIDERS, ONE_OF_A_KIND, TIMEOUT_S, Gateway
 
 AMOUNT = 100
 LONG_ENOUGH_H = 80
@@ -118,7 +118,7 @@ def test_resent_charge_uses_the_same_reference(gateway: Gateway, provider: str) 
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_retried_request_returns_the_same_payment(gateway: Gateway, provider: str) -> None:
     """The merchant, too, lost its answer, and asks again with its key while the outcome is unknown."""
     gateway.sandbox.control({"rules": rules("answer dropped", provider), "autopay_s": 10})

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from tests.faults.payments.deliveries import SECRETS, signature, webhook
-from tests.support.gateway import CURRENCIES, CUSTOMER, HTTP_PROVIDERS, Gateway
+from tests.support.gateway import CURRENCIES, CUSTOMER, HTTP_PROVIDERS, ONE_OF_A_KIND, Gateway
 
 LONG = "x" * 300
 ODD_TEXTS = (
@@ -130,7 +130,7 @@ def test_unusual_texts_reach_the_provider(gateway: Gateway, provider: str) -> No
         _is_told(gateway, _raw(gateway, "/payments/initialize", body), before, odd)
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_an_order_id_of_any_shape(gateway: Gateway, provider: str) -> None:
     """It becomes the description on the page. A merchant's own word must not make a payment fail."""
     for order_id in ({"a": {"b": ["c"]}}, "x" * 10_000):

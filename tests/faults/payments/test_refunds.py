@@ -12,7 +12,7 @@ import pytest
 from app.providers import PROVIDERS
 from tests.faults.payments.facts import operator
 from tests.support.concurrency import concurrently
-from tests.support.gateway import HTTP_PROVIDERS, Gateway
+from tests.support.gateway import HTTP_PROVIDERS, ONE_OF_A_KIND, Gateway
 
 AMOUNT = 100
 OPERATIONS: Final = dict.fromkeys(HTTP_PROVIDERS, "refund") | {"mpesa": "reversal"}
@@ -131,7 +131,7 @@ def test_operator_ends_a_refund_without_an_inquiry(gateway: Gateway, word: str) 
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_simultaneous_refunds_never_exceed_the_payment(gateway: Gateway, provider: str) -> None:
     """Twenty at once under twenty keys, for 40 of 100 each where a provider refunds in parts."""
     payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
@@ -147,7 +147,7 @@ def test_simultaneous_refunds_never_exceed_the_payment(gateway: Gateway, provide
     gateway.assert_ledger_matches_providers()
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
+@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_simultaneous_refunds_with_one_key_refund_once(gateway: Gateway, provider: str) -> None:
     payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
     key = f"one-key-{payment_id}"
