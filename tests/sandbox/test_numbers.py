@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ JSON_NUMBERS = (
     "20 digits",
     "100 digits",
     "NaN",
-    "Infinity",
 )
+"""Nine, so that over the routes each of the 22 bodies gets each of them."""
+
 JSON_ROUTES = (
     "/sandbox/control",
     "/mpesa/",
@@ -150,16 +152,18 @@ def _must_be_quick_and_no_fault(call: Any, about: object) -> None:
     assert took < LIMIT_S, (about, f"{took:.3f} s")
 
 
-@pytest.mark.parametrize("name", JSON_NUMBERS)
-def test_in_bodies(client: FlaskClient, routes: list[Route], name: str) -> None:
+def test_in_bodies(client: FlaskClient, routes: list[Route]) -> None:
+    """Every body on every route, the numbers in turn."""
     takes_json = [route for route in routes if route.method != "GET" and route.rule.startswith(JSON_ROUTES)]
     assert len(takes_json) > 25
+    numbers = cycle(JSON_NUMBERS)
     for route in takes_json:
         call = partial(client.open, route.path("1"), method=route.method, headers=route.headers)
         for body in BODIES:
+            name = next(numbers)
             raw = body.replace("#", NUMBERS[name])
             _must_be_quick_and_no_fault(
-                partial(call, data=raw, content_type="application/json"), (route.method, route.rule, body)
+                partial(call, data=raw, content_type="application/json"), (route.rule, body, name)
             )
 
 

@@ -7,9 +7,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -152,3 +153,17 @@ class StandInProject:
         ours = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "GATEWAY_ENV", "VAR_DIR", "FLASK_APP")
         kept = {name: value for name, value in os.environ.items() if name not in ours}
         return kept | {"BIND": f"127.0.0.1:{self.port}"} | more
+
+
+@contextmanager
+def stand_in_project() -> Iterator[StandInProject]:
+    """A project in a folder of its own; whatever still runs in it at the end is killed."""
+    folder = Path(tempfile.mkdtemp(prefix="malipo-project-"))
+    folder.chmod(0o755)  # as root, Postgres runs as another user
+    made = StandInProject(folder)
+    yield made
+    if made.process is not None and made.process.poll() is None:
+        made.process.kill()
+        made.process.wait()
+    wait_for(lambda: not made.left_running(), "everything in the stand-in has ended")
+    shutil.rmtree(folder)

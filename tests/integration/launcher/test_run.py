@@ -6,12 +6,13 @@ import signal
 import stat
 import subprocess
 import urllib.request
+from collections.abc import Iterator
 
 import psutil
 import pytest
 
 from launcher.environment import with_programs
-from tests.integration.launcher.stand_in import StandInProject, wait_for
+from tests.integration.launcher.stand_in import StandInProject, stand_in_project, wait_for
 
 
 def answer(project: StandInProject) -> int:
@@ -20,63 +21,32 @@ def answer(project: StandInProject) -> int:
         return status
 
 
-def test_run_shows_its_banner_and_leaves_no_process_behind(project: StandInProject) -> None:
-    project.start_until_ready()
-    assert answer(project) == 200
-    assert f"http://localhost:{project.port}/api/v1" in project.text()
-    assert project.left_running(), "the check below would see nothing even if something were left"
-
-    assert project.finish() == 0
-    assert project.left_running() == []
-    assert "Traceback" not in project.text()
+@pytest.fixture(scope="module")
+def running() -> Iterator[StandInProject]:
+    """One project that runs while tests read it."""
+    with stand_in_project() as project:
+        project.start_until_ready()
+        yield project
+        project.finish()
 
 
-def test_sigterm_stops_it_too(project: StandInProject) -> None:
-    project.start_until_ready()
-    assert project.finish(signal.SIGTERM) == 0
-    assert project.left_running() == []
+def test_run_shows_its_banner(running: StandInProject) -> None:
+    assert answer(running) == 200
+    assert f"http://localhost:{running.port}/api/v1" in running.text()
+    assert "Traceback" not in running.text()
 
 
-def test_data_and_secrets_are_kept_for_the_next_start(project: StandInProject) -> None:
-    project.start_until_ready()
-    project.finish()
-    secrets = (project.folder / "var" / "secrets.env").read_text()
-
-    project.start_until_ready()
-    wait_for(lambda: "visits: 2" in project.text(), "the second visit in the same database")
-    project.finish()
-    assert (project.folder / "var" / "secrets.env").read_text() == secrets
-
-
-def test_code_that_has_prepared_the_database_is_not_asked_again(project: StandInProject) -> None:
-    asking = "Applying migrations"
-    project.start_until_ready(HAS_MIGRATIONS="1")
-    assert asking in project.text()
-    project.finish()
-
-    project.start_until_ready(HAS_MIGRATIONS="1")
-    assert asking not in project.text()
-    wait_for(lambda: "visits: 1" in project.text(), "the relay counts the first visit alone")
-    project.finish()
-
-    (project.folder / "migrations").mkdir()
-    (project.folder / "migrations" / "0008.py").touch()
-    project.start_until_ready(HAS_MIGRATIONS="1")
-    assert asking in project.text()
-    project.finish()
-
-
-def test_what_holds_secrets_is_readable_by_its_owner_alone(project: StandInProject) -> None:
-    project.start_until_ready()
+def test_what_holds_secrets_is_readable_by_its_owner_alone(running: StandInProject) -> None:
     for name in ("secrets.env", "run.env", "postgres/passwords.json"):
-        assert stat.S_IMODE((project.folder / "var" / name).stat().st_mode) == 0o600, name
-    project.finish()
-    assert not (project.folder / "var" / "run.env").exists()
+        assert stat.S_IMODE((running.folder / "var" / name).stat().st_mode) == 0o600, name
 
 
-def test_nothing_listens_beyond_this_machine(project: StandInProject) -> None:
-    process = project.start_until_ready()
-    family = [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+def test_nothing_listens_beyond_this_machine(running: StandInProject) -> None:
+    assert running.process is not None
+    family = [
+        running.process.pid,
+        *(child.pid for child in psutil.Process(running.process.pid).children(recursive=True)),
+    ]
     listening = [
         connection.laddr
         for pid in family
@@ -84,8 +54,42 @@ def test_nothing_listens_beyond_this_machine(project: StandInProject) -> None:
         if connection.status == psutil.CONN_LISTEN
     ]
     assert {address.ip for address in listening} == {"127.0.0.1"}
-    assert project.port in {address.port for address in listening}
+    assert running.port in {address.port for address in listening}
+
+
+def test_a_second_launcher_is_refused_and_the_first_runs_on(running: StandInProject) -> None:
+    assert running.process is not None
+    status, text = running.run("run")
+    assert (status, text) == (
+        1,
+        f"Malipo is already running here (process {running.process.pid}): stop it first.\n",
+    )
+    assert answer(running) == 200
+
+
+def test_data_and_secrets_are_kept_and_the_database_is_prepared_once(project: StandInProject) -> None:
+    preparing = "Applying migrations"
+    project.start_until_ready(HAS_MIGRATIONS="1")
+    assert preparing in project.text()
+    assert project.left_running(), "the check below would see nothing even if something were left"
+    assert project.finish(signal.SIGINT) == 0
+    assert project.left_running() == []
+    assert not (project.folder / "var" / "run.env").exists()
+    secrets = (project.folder / "var" / "secrets.env").read_text()
+
+    project.start_until_ready(HAS_MIGRATIONS="1")
+    assert preparing not in project.text()
+    wait_for(lambda: "visits: 1" in project.text(), "the relay counts the first visit alone")
+    assert project.finish(signal.SIGTERM) == 0
+    assert project.left_running() == []
+
+    (project.folder / "migrations").mkdir()
+    (project.folder / "migrations" / "0008.py").touch()
+    project.start_until_ready(HAS_MIGRATIONS="1")
+    assert preparing in project.text()
+    wait_for(lambda: "visits: 2" in project.text(), "the second visit in the same database")
     project.finish()
+    assert (project.folder / "var" / "secrets.env").read_text() == secrets
 
 
 def test_a_process_that_ends_is_named_and_ends_the_rest(project: StandInProject) -> None:
@@ -153,14 +157,6 @@ def test_servers_of_the_callers_own_are_checked_and_their_passwords_not_shown(
     assert "Traceback" not in text
 
 
-def test_a_second_launcher_is_refused_and_the_first_runs_on(project: StandInProject) -> None:
-    process = project.start_until_ready()
-    status, text = project.run("run")
-    assert (status, text) == (1, f"Malipo is already running here (process {process.pid}): stop it first.\n")
-    assert answer(project) == 200
-    project.finish()
-
-
 def test_nothing_survives_a_killed_launcher_and_the_next_one_starts(project: StandInProject) -> None:
     process = project.start_until_ready()
     process.kill()
@@ -171,7 +167,8 @@ def test_nothing_survives_a_killed_launcher_and_the_next_one_starts(project: Sta
     assert project.finish() == 0
 
 
-def test_reset_of_a_running_stack_uses_the_application(project: StandInProject) -> None:
+def test_reset_removes_data_and_keeps_secrets(project: StandInProject) -> None:
+    """While it runs through the application, and afterwards by removing the servers' files."""
     project.start_until_ready()
     assert project.run("reset") == (0, "The running demo has its first data again.\n")
     project.finish()
@@ -179,16 +176,11 @@ def test_reset_of_a_running_stack_uses_the_application(project: StandInProject) 
     wait_for(lambda: "visits: 1" in project.text(), "the first visit since the reset")
     project.finish()
 
-
-def test_reset_of_a_stopped_stack_removes_data_and_keeps_secrets(project: StandInProject) -> None:
-    project.start_until_ready()
-    project.finish()
     secrets = (project.folder / "var" / "secrets.env").read_text()
     assert project.run("reset")[0] == 0
     assert not (project.folder / "var" / "postgres").exists()
-
     project.start_until_ready()
-    wait_for(lambda: "visits: 1" in project.text(), "the first visit since the reset")
+    wait_for(lambda: "visits: 1" in project.text(), "the first visit since the second reset")
     project.finish()
     assert (project.folder / "var" / "secrets.env").read_text() == secrets
 
