@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
@@ -20,12 +21,17 @@ from app import held_connections
 from app.errors import InvalidAmount
 from app.money import Money, exponent_of
 from app.providers import deadline
-from app.providers.environments import ContradictoryAccount, contradiction
+from app.providers.environments import (
+    BASE_URL,
+    Contradiction,
+    ContradictoryAccount,
+    contradiction,
+    is_of_another,
+)
 from app.providers.errors import NotSupported, ProviderError, RequestRejected
+from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
-    Account,
-    AccountSetting,
     Acknowledgement,
     Callback,
     CallbackEvent,
@@ -89,20 +95,36 @@ class Provider(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other words that payments and callback URLs may name the provider by."""
     capabilities: ClassVar[Capabilities]
     settings: ClassVar[tuple[AccountSetting, ...]]
     base_urls: ClassVar[Mapping[str, str]]
     """environment (`live`, `sandbox`) → base URL."""
+    callback_headers: ClassVar[frozenset[str]]
+    """Names, in lower case, of the headers that `read_callback` reads: they are stored with a callback, others are not."""
     simulator_path: ClassVar[str] = ""
     """What follows `/<name>` in the simulator's base URL, where the live base URL has a path, too."""
 
     def __init__(self, account: Account, context: Context) -> None:
-        """Raises ContradictoryAccount: test credentials on a live account, or the other way round."""
-        found = contradiction(type(self), account.environment, account.values, account.base_url)
+        """Raises ValueError for a setting that cannot be read; ContradictoryAccount, a ValueError, for test credentials on
+        a live account, or the other way round."""
+        values = complete(self.settings, account.values, provider=self.title)
+        found = self.contradiction(account.environment, values, account.base_url)
         if found is not None:
             raise ContradictoryAccount(found, account.environment)
-        self.account = account
+        self.account = replace(account, values=values)
         self.context = context
+
+    @classmethod
+    def contradiction(
+        cls, environment: str, values: Mapping[str, str], base_url: str
+    ) -> Contradiction | None:
+        """The first setting, or the address, that contradicts the environment; None: they agree, as far as they can tell."""
+        found = contradiction(cls.settings, environment, values)
+        if found is None and is_of_another(cls.base_urls, environment, base_url):
+            return Contradiction(BASE_URL, f"is {cls.title}'s address for the other environment")
+        return found
 
     # --- what services call
 

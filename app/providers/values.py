@@ -65,78 +65,49 @@ class Limits:
     maximum: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do. Read by the services instead of the provider's name.
+    """What a provider can do. Read by the services instead of the provider's name. Nothing has a default: a forgotten
+    field would decide about money.
 
     currencies: what can be charged, and within which limits. needs: contact details a charge cannot go without
     (`phone`, `email`). countries: ISO 3166 codes where its customers are; empty: anywhere.
     whole_units: takes no fractions of the major unit.
-    has_payment_page: the customer is sent to `Result.payment_url`. inquiry_kinds: the kinds it answers an inquiry for at once;
-    others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
+    has_payment_page: the customer is sent to `payment_url` of the result. inquiry_kinds: the kinds it answers an inquiry for
+    at once; others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
     charge twice. can_inquire_by_reference: a charge is found by *our* reference, even when the answer to it was lost.
+    can_refund_partially: a refund may be of a part. can_refund_repeatedly: a charge may have several refunds.
     payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
-    has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
-    is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
-    statement_reach: how far back a statement goes. lists_refunds: tells every refund of a charge, whoever made it
-    (`Provider.refunds_of`).
+    has_statement: lists what was collected (`statement`). statement_reach: how far back it goes.
+    lists_refunds: reports every refund of a charge, whoever made it (`Provider.refunds_of`).
+    expires_after: how long a customer may take; a charge that is pending then expires.
+    horizon: how long the provider may still report about a charge whose outcome is unknown.
+    costs: currency (`*`: any other) → what a charge costs, as parts per million of the amount and fixed minor units; an
+    estimate to choose by where the payment leaves the provider open. moves_real_money: False for a mock, which production
+    does not use unless ALLOW_TEST_PROVIDERS is set.
     """
 
     currencies: Mapping[str, Limits]
-    needs: frozenset[str] = frozenset()
-    countries: frozenset[str] = frozenset()
-    whole_units: bool = False
-    has_payment_page: bool = False
-    inquiry_kinds: frozenset[Kind] = frozenset({Kind.PAYMENT})
-    is_resend_safe: bool = False
-    can_inquire_by_reference: bool = True
-    can_refund: bool = True
-    can_refund_partially: bool = True
-    can_refund_repeatedly: bool = True
-    can_cancel: bool = False
-    payouts: Mapping[PayoutMethod, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
-    signs_callbacks: bool = True
-    has_statement: bool = False
-    expires_after: timedelta = timedelta(hours=24)
-    horizon: timedelta = timedelta(hours=24)
-    statement_reach: timedelta = timedelta(0)
-    lists_refunds: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSetting:
-    """One credential or setting of a provider account: `consumer_key` is MPESA_CONSUMER_KEY in the environment.
-
-    is_secret: never shown. is_required: the account is not configured without it. prefixes: environment → how its values
-    begin, where the provider's keys say what they are. published: values that everybody knows, of the provider's sandbox
-    or of our simulators; they are no live credentials (environments.py).
-    """
-
-    name: str
-    about: str
-    is_secret: bool = False
-    is_required: bool = False
-    default: str = ""
-    prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    published: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One set of credentials at a provider. `id` tells accounts apart (token cache, metrics); no secret.
-
-    environment: `sandbox` or `live`. base_url: where the provider is, without a slash at the end; it is the only thing,
-    besides the credentials, in which live, the provider's own sandbox and our simulator differ.
-    """
-
-    id: str
-    environment: str
-    base_url: str
-    values: Mapping[str, str] = field(repr=False, default_factory=lambda: MappingProxyType({}))
-
-    def __getitem__(self, name: str) -> str:
-        """The setting, or an empty text."""
-        return self.values.get(name, "")
+    needs: frozenset[str]
+    countries: frozenset[str]
+    whole_units: bool
+    has_payment_page: bool
+    inquiry_kinds: frozenset[Kind]
+    is_resend_safe: bool
+    can_inquire_by_reference: bool
+    can_refund: bool
+    can_refund_partially: bool
+    can_refund_repeatedly: bool
+    can_cancel: bool
+    payouts: Mapping[PayoutMethod, frozenset[str]]
+    signs_callbacks: bool
+    has_statement: bool
+    statement_reach: timedelta
+    lists_refunds: bool
+    expires_after: timedelta
+    horizon: timedelta
+    costs: Mapping[str, tuple[int, int]]
+    moves_real_money: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
+from app.parsing import one_of
 from app.providers.base import (
     Account,
     AccountSetting,
@@ -114,22 +115,36 @@ class Chapa(Provider):
     title = "Chapa"
     capabilities = Capabilities(
         currencies=MappingProxyType({"ETB": Limits(), "USD": Limits()}),
+        needs=frozenset(),
         countries=frozenset({"ET"}),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
         can_cancel=True,
         payouts=MappingProxyType({PayoutMethod.BANK: frozenset({"ETB"})}),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=False,
         expires_after=timedelta(hours=24),
         # Chapa repeats a webhook for up to 72 hours.
         horizon=timedelta(hours=72),
+        costs=MappingProxyType({"ETB": (25_000, 0), "USD": (35_000, 0)}),
+        moves_real_money=True,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE, callbacks.OLDER_SIGNATURE})
     settings = (
         AccountSetting(
             "secret_key",
-            "secret API key, CHASECK-… or CHASECK_TEST-…",
+            "secret API key, CHASECK_TEST-… or CHASECK-…",
             is_secret=True,
             is_required=True,
+            demo="CHASECK_TEST-sandbox",
             prefixes=KEYS,
         ),
         AccountSetting(
@@ -137,18 +152,23 @@ class Chapa(Provider):
             "secret hash of the dashboard's webhook page",
             is_secret=True,
             is_required=True,
+            demo="chapa-sandbox-hook",
             published=frozenset({"chapa-sandbox-hook"}),
         ),
         AccountSetting(
             "approval_secret",
             "secret of the transfer approval URL, if one is set",
             is_secret=True,
+            demo="chapa-sandbox-approval",
             published=frozenset({"chapa-sandbox-approval"}),
         ),
         AccountSetting(
-            "refund_by", "names a payment to be refunded: reference (Chapa's) or tx_ref", default="reference"
+            "refund_by",
+            "what names a payment to be refunded: reference (Chapa's) or tx_ref",
+            default="reference",
+            parse=one_of("reference", "tx_ref"),
         ),
-        AccountSetting("title", "title on the payment page, at most 16 characters", default="Payment"),
+        AccountSetting("title", "title of the payment page, at most 16 characters", default="Payment"),
     )
     base_urls = MappingProxyType(
         {
@@ -161,7 +181,7 @@ class Chapa(Provider):
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
-        self._client = ChapaClient(account, context)
+        self._client = ChapaClient(self.account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)

@@ -28,6 +28,8 @@ MAX_WORD: Final = 200
 APPROVAL: Final = "transfer.approval"
 HINT: Final = "callback"
 TRANSFER_CURRENCY: Final = "ETB"
+SIGNATURE: Final = "x-chapa-signature"
+OLDER_SIGNATURE: Final = "chapa-signature"
 
 _TOLD: Final = (
     "event",
@@ -63,7 +65,7 @@ class TransferApproval:
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
     webhook_secret, approval_secret = account["webhook_secret"], account["approval_secret"]
-    signature = callback.headers.get("x-chapa-signature")
+    signature = callback.headers.get(SIGNATURE)
     if signature is not None:
         if not _is_signed(signature, webhook_secret, callback.body):
             raise ForgedCallback
@@ -71,7 +73,7 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
     if callback.method.upper() == "GET":
         return _hint(callback.query)
     content = _members(callback.body)
-    older = callback.headers.get("chapa-signature", "")
+    older = callback.headers.get(OLDER_SIGNATURE, "")
     if "event" not in content and "account_number" in content:
         return _approval(content, is_verified=_covers_body(older, approval_secret, callback.body))
     if "event" in content:

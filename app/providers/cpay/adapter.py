@@ -4,6 +4,7 @@ memory: ids are made from references, and what became of a charge follows from i
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -68,17 +69,41 @@ class CPayProvider(Provider):
     title = "CPay"
     base_urls = MappingProxyType({"live": "in-process", "sandbox": "in-process"})
     settings = (
-        AccountSetting("api_key", "switches CPay on", is_secret=True, is_required=True),
         AccountSetting(
-            "api_secret", "signs CPay's callbacks, makes its ids", is_secret=True, is_required=True
+            "api_key", "switches CPay on", is_secret=True, is_required=True, demo="cpay-sandbox-key"
+        ),
+        AccountSetting(
+            "api_secret",
+            "signs CPay's callbacks, makes its ids",
+            is_secret=True,
+            is_required=True,
+            demo="cpay-sandbox-secret",
         ),
     )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in EXPONENTS}),
+        needs=frozenset(),
+        countries=frozenset(),
+        whole_units=False,
+        has_payment_page=False,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
         can_cancel=True,
+        payouts=MappingProxyType({}),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=False,
+        expires_after=timedelta(hours=24),
+        horizon=timedelta(hours=24),
+        costs=MappingProxyType({}),
+        moves_real_money=False,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE})
 
     def sign(self, body: bytes) -> str:
         """The `X-CPay-Signature` of a callback's body: for whoever plays CPay."""

@@ -13,7 +13,7 @@ from app.providers.base import Callback, CallbackEvent, Kind, Result, State
 from app.providers.cpay.identities import Mark, identity
 from app.providers.errors import ForgedCallback, InvalidCallback
 
-HEADER: Final = "x-cpay-signature"
+SIGNATURE: Final = "x-cpay-signature"
 
 EVENTS: Final = {
     "payment.completed": (Kind.PAYMENT, Mark.PAID, State.SUCCEEDED),
@@ -31,7 +31,7 @@ def signature(body: bytes, secret: str) -> str:
 
 def read(callback: Callback, secret: str) -> CallbackEvent:
     """Raises ForgedCallback, InvalidCallback."""
-    given = callback.headers.get(HEADER, "").encode(errors="replace")
+    given = callback.headers.get(SIGNATURE, "").encode(errors="replace")
     if not secret or not hmac.compare_digest(signature(callback.body, secret).encode(), given):
         raise ForgedCallback
     event = _object(callback.body)

@@ -45,7 +45,6 @@ from app.providers.mpesa.settings import (
     has_initiator,
     has_pull,
     largest_amount,
-    require_readable,
 )
 from app.providers.mpesa.statuses import is_still_open, state_when_asked
 from app.providers.mpesa.values import CURRENCY, MINOR, code_of, facts, id_of, msisdn, text_of
@@ -88,14 +87,13 @@ class MpesaProvider(Provider):
             "sandbox": "https://sandbox.safaricom.co.ke",
         }
     )
+    callback_headers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, account: Account, context: Context) -> None:
-        """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, context)
-        require_readable(account)
-        self._daraja = DarajaClient(account, context)
+        self._daraja = DarajaClient(self.account, context)
         # What an account can do depends on its settings: the class says what M-Pesa can do at most.
-        self.capabilities = _capabilities_of(account)  # type: ignore[misc]
+        self.capabilities = _capabilities_of(self.account)  # type: ignore[misc]
 
     def _check(self, amount: Money, customer: Customer) -> None:
         msisdn(customer.phone)

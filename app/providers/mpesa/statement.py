@@ -55,7 +55,7 @@ def collect(
 def _page_of(
     daraja: DarajaClient, account: Account, start: datetime, end: datetime, offset: int
 ) -> Mapping[str, Any]:
-    method: Method = "GET" if account["pull_method"].upper() == "GET" else "POST"
+    method: Method = "GET" if account["pull_method"] == "GET" else "POST"
     body = {
         "ShortCode": account["shortcode"],
         "StartDate": pull_date(start),

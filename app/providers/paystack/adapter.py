@@ -89,6 +89,10 @@ _TRANSFER: Final = (
 )
 
 
+NO_FILTER: Final = "none"
+"""`refund_filter` of an account whose list of refunds takes no filter."""
+
+
 class Paystack(Provider):
     """Hosted checkout by `reference`; every result is learnt by asking, webhooks only say when."""
 
@@ -97,33 +101,54 @@ class Paystack(Provider):
     capabilities: ClassVar[Capabilities] = Capabilities(
         currencies=MappingProxyType({currency: Limits() for currency in SUBUNITS}),
         needs=frozenset({"email"}),
-        countries=frozenset({"CI", "GH", "KE", "NG", "ZA"}),
+        countries=frozenset({"CI", "GH", "KE", "NG", "RW", "ZA"}),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
-        lists_refunds=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
+        can_cancel=False,
         payouts=payout_methods(),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=True,
         expires_after=timedelta(hours=24),
         # Paystack repeats a webhook for up to 72 hours.
         horizon=timedelta(hours=72),
+        # Paystack's own price list.
+        costs=MappingProxyType(
+            {
+                "NGN": (15_000, 100_00),
+                "GHS": (19_500, 0),
+                "KES": (29_000, 0),
+                "ZAR": (29_000, 1_00),
+                "XOF": (32_000, 0),
+                "EGP": (27_000, 2_50),
+                "RWF": (29_000, 0),
+                "USD": (39_000, 0),
+            }
+        ),
+        moves_real_money=True,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE})
     settings = (
         AccountSetting(
             "secret_key",
-            "secret API key, sk_live_… or sk_test_…; signs webhooks too",
+            "secret API key, sk_test_… or sk_live_…; signs webhooks, too",
             is_secret=True,
             is_required=True,
+            demo="sk_test_sandbox_paystack",
             prefixes=MappingProxyType({"live": ("sk_live_",), "sandbox": ("sk_test_",)}),
         ),
-        AccountSetting(
-            "channels", "ways to pay that are offered, comma separated; empty: all of the account's"
-        ),
-        AccountSetting(
-            "fallback_email", "e-mail sent for customers who gave none; empty: an e-mail is needed"
-        ),
+        AccountSetting("channels", "channels of the payment page, comma separated; empty: all"),
+        AccountSetting("fallback_email", "sent when a customer has no e-mail; empty: an e-mail is required"),
         AccountSetting(
             "refund_filter",
-            "query that narrows the list of refunds to a transaction; empty: none",
+            "query parameter that narrows the list of refunds to a transaction; none: no filter",
             default="transaction",
         ),
     )
@@ -137,8 +162,8 @@ class Paystack(Provider):
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
-        self._client = PaystackClient(account, context)
-        if account["fallback_email"]:
+        self._client = PaystackClient(self.account, context)
+        if self.account["fallback_email"]:
             # What is needed depends on the account; everything else is the class's.
             self.capabilities = replace(type(self).capabilities, needs=frozenset())  # type: ignore[misc]
 
@@ -249,7 +274,7 @@ class Paystack(Provider):
         """Refunds made since a day before `since`, of the charge where the filter works. Raises OutcomeUnknown when
         there are more than LIST_PAGES pages of them."""
         query = {"perPage": str(LIST_PAGE), "from": iso_z(since - timedelta(days=1))}
-        if self.account["refund_filter"] and charge.receipt:
+        if self.account["refund_filter"] != NO_FILTER and charge.receipt:
             query[self.account["refund_filter"]] = charge.receipt
         for page in range(1, LIST_PAGES + 1):
             listed = told(self._client.get("/refund", query | {"page": str(page)})).get("data")

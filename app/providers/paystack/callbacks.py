@@ -17,6 +17,7 @@ from app.providers.paystack.amounts import collected, from_subunits, word
 from app.providers.paystack.statuses import EVENTS, SENTENCES, environment_of
 
 MAX_EVENT_ID: Final = 255
+SIGNATURE: Final = "x-paystack-signature"
 
 _TOLD: Final = (
     "id",
@@ -42,7 +43,7 @@ _TOLD: Final = (
 
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
-    signature = callback.headers.get("x-paystack-signature", "")
+    signature = callback.headers.get(SIGNATURE, "")
     if not _is_signed(signature, account["secret_key"], callback.body):
         raise ForgedCallback
     content = json_object(callback.body)

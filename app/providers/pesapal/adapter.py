@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from app.money import Money
+from app.parsing import one_of
 from app.providers.base import (
     Account,
     AccountSetting,
@@ -65,6 +67,7 @@ class PesapalProvider(Provider):
             "consumer key of the merchant",
             is_secret=True,
             is_required=True,
+            demo=next(iter(DEMO_MERCHANTS)),
             published=frozenset(DEMO_MERCHANTS),
         ),
         AccountSetting(
@@ -72,33 +75,45 @@ class PesapalProvider(Provider):
             "consumer secret of the merchant",
             is_secret=True,
             is_required=True,
+            demo=next(iter(DEMO_MERCHANTS.values())),
             published=frozenset(DEMO_MERCHANTS.values()),
         ),
+        AccountSetting("ipn_id", "id of the registered IPN URL; empty: the gateway registers its own"),
         AccountSetting(
-            "ipn_id", "id of a registered notification address; empty: the gateway registers its own"
+            "ipn_method", "POST or GET: how notifications come", default="POST", parse=one_of("POST", "GET")
         ),
-        AccountSetting("ipn_method", "how notifications come: POST or GET", default="POST"),
         AccountSetting(
             "refund_username", "who asks for refunds, as the dashboard shows it", default="gateway"
         ),
     )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in ("KES", "TZS", "UGX", "USD")}),
+        needs=frozenset(),
         countries=frozenset({"KE", "TZ", "UG"}),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        is_resend_safe=False,
         can_inquire_by_reference=False,
+        can_refund=True,
+        can_refund_partially=True,
         can_refund_repeatedly=False,
         can_cancel=True,
+        payouts=MappingProxyType({}),
         signs_callbacks=False,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=False,
+        expires_after=timedelta(hours=24),
+        horizon=timedelta(hours=24),
+        costs=MappingProxyType({"*": (35_000, 0)}),
+        moves_real_money=True,
     )
+    callback_headers = frozenset()
 
     def __init__(self, account: Account, context: Context) -> None:
-        """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, context)
-        if account["ipn_method"].upper() not in ("", "GET", "POST"):
-            raise ValueError("The Pesapal setting ipn_method must be POST or GET.")
-        self._client = PesapalClient(account, context)
+        self._client = PesapalClient(self.account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback)
@@ -131,7 +146,7 @@ class PesapalProvider(Provider):
         )
 
     def _registered(self, request: ChargeRequest, *, rejected: str | None = None) -> str:
-        method = "GET" if self.account["ipn_method"].upper() == "GET" else "POST"
+        method = self.account["ipn_method"]
         return self._client.ipn_id(notification_url(request.callback_url), method, rejected=rejected)
 
     def _inquire(self, charge: ChargeReference) -> Result:
@@ -161,7 +176,7 @@ class PesapalProvider(Provider):
             {
                 "confirmation_code": receipt,
                 "amount": Decimal(str(request.amount)),
-                "username": self.account["refund_username"] or self.name,
+                "username": self.account["refund_username"],
                 "remarks": _words(request.reason, "Refund"),
             },
         )

@@ -16,6 +16,7 @@ from stripe.params import RefundCreateParams
 from stripe.params.checkout import SessionCreateParams
 
 from app.money import Money
+from app.parsing import one_of
 from app.providers.base import (
     Account,
     AccountSetting,
@@ -61,39 +62,64 @@ MAX_METADATA: Final = 500
 class StripeProvider(Provider):
     name = "stripe"
     title = "Stripe"
+    aliases = ("visa",)
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
     settings = (
         AccountSetting(
             "api_key",
-            "secret key (sk_test_…, sk_live_…) or restricted key (rk_…)",
+            "secret key (sk_test_…, sk_live_…) or restricted key (rk_test_…, rk_live_…)",
             is_secret=True,
             is_required=True,
+            demo="sk_test_sandbox",
             prefixes=KEYS,
         ),
         AccountSetting(
             "webhook_secret",
-            "signing secret of the webhook (whsec_…)",
+            "signing secret of the webhook endpoint (whsec_…)",
             is_secret=True,
             is_required=True,
+            demo="whsec_sandbox",
             published=frozenset({"whsec_sandbox"}),
         ),
-        AccountSetting("flow", "hosted (Stripe's page) or intent (the merchant's page)", default="hosted"),
-        AccountSetting("api_version", "Stripe-Version to speak; empty: the SDK's own"),
+        AccountSetting(
+            "flow",
+            "page the customer pays on: hosted (Stripe's) or intent (yours; it confirms with the client secret)",
+            default="hosted",
+            parse=one_of("hosted", "intent"),
+        ),
+        AccountSetting("api_version", "Stripe-Version of the requests; empty: the SDK's own"),
     )
     capabilities = Capabilities(
         currencies=limits(),
+        needs=frozenset(),
+        countries=frozenset(),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
         can_cancel=True,
+        payouts=MappingProxyType({}),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
         lists_refunds=True,
+        expires_after=timedelta(hours=24),
         # Stripe keeps idempotency keys for 24 hours: after that the same key would charge again.
         horizon=timedelta(hours=20),
+        costs=MappingProxyType(
+            {"USD": (29_000, 30), "EUR": (29_000, 25), "GBP": (29_000, 20), "*": (39_000, 0)}
+        ),
+        moves_real_money=True,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE})
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
-        self._client = make_client(account, context)
+        self._client = make_client(self.account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)

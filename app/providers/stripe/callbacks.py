@@ -28,6 +28,7 @@ from app.providers.stripe.statuses import (
 )
 
 TOLERANCE_S: Final = 300
+SIGNATURE: Final = "stripe-signature"
 """An older signature is refused: it may be a recording."""
 
 KINDS: Final = (
@@ -42,7 +43,7 @@ KINDS: Final = (
 
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a webhook signed with the account's secret. Raises ForgedCallback, InvalidCallback."""
-    verify(callback.body, callback.headers.get("stripe-signature", ""), account["webhook_secret"])
+    verify(callback.body, callback.headers.get(SIGNATURE, ""), account["webhook_secret"])
     event = json_object(callback.body)
     identity, event_type = event.get("id"), event.get("type")
     data = event.get("data")

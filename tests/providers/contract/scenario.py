@@ -100,11 +100,7 @@ class ContractScenario:
         """The adapter; settings: those that differ."""
         adapter = self.case.provider
         url = base_url or f"{self.environment.fault_proxy.url}/{adapter.name}{adapter.simulator_path}"
-        values = (
-            {setting.name: setting.default for setting in adapter.settings}
-            | dict(self.case.settings)
-            | settings
-        )
+        values = dict(self.case.settings) | settings
         context = Context(
             tokens=self.tokens if tokens is None else tokens,
             observe=self.observed,
