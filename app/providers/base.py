@@ -29,6 +29,7 @@ from app.providers.environments import (
     is_of_another,
 )
 from app.providers.errors import NotSupported, ProviderError, RequestRejected
+from app.providers.replies import question
 from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
@@ -155,7 +156,7 @@ class Provider(ABC):
 
     def inquire(self, charge: ChargeReference) -> Result:
         """Where the charge stands. Raises ProviderError; OutcomeUnknown when it could not be learnt."""
-        return self._call("inquire", lambda: self._inquire(charge))
+        return self._question("inquire", lambda: self._inquire(charge))
 
     def cancel(self, charge: ChargeReference) -> Result:
         """Take back a charge the customer has not paid. Raises ProviderError; the state tells whether it was in time."""
@@ -167,11 +168,11 @@ class Provider(ABC):
 
     def inquire_refund(self, refund: RefundReference) -> Result:
         """Where the refund stands; PENDING with the answer to come by callback where REFUND is not in `inquiry_kinds`."""
-        return self._call("inquire_refund", lambda: self._inquire_refund(refund))
+        return self._question("inquire_refund", lambda: self._inquire_refund(refund))
 
     def refunds_of(self, charge: ChargeReference) -> Sequence[ListedRefund]:
         """Every refund of a charge, where `lists_refunds`. Raises ProviderError; OutcomeUnknown when there may be more."""
-        return self._call("refunds_of", lambda: self._refunds_of(charge))
+        return self._question("refunds_of", lambda: self._refunds_of(charge))
 
     def pay_out(self, request: PayoutRequest) -> Result:
         """Send money out. PENDING: it will be told later. Raises ProviderError."""
@@ -179,11 +180,11 @@ class Provider(ABC):
 
     def inquire_payout(self, payout: PayoutReference) -> Result:
         """Where the payout stands; as `inquire_refund`."""
-        return self._call("inquire_payout", lambda: self._inquire_payout(payout))
+        return self._question("inquire_payout", lambda: self._inquire_payout(payout))
 
     def statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
         """What was collected from `start` to `end`, where `has_statement`. Raises ProviderError."""
-        return self._call("statement", lambda: self._statement(start, end))
+        return self._question("statement", lambda: self._statement(start, end))
 
     @abstractmethod
     def read_callback(self, callback: Callback) -> CallbackEvent:
@@ -226,6 +227,18 @@ class Provider(ABC):
         raise NotSupported(f"{self.title} has no statement.")
 
     # --- around every call
+
+    def _question(self, operation: str, work: Callable[[], T]) -> T:
+        def asked() -> T:
+            with question():
+                return work()
+
+        return self._call(operation, asked)
+
+    def _ask(self, charge: ChargeReference) -> Result:
+        """Where the charge stands, as a part of another operation. Raises OutcomeUnknown for a refused question."""
+        with question():
+            return self._inquire(charge)
 
     def _call(self, operation: str, work: Callable[[], T]) -> T:
         held_connections.require_none(f"{self.name}.{operation}")

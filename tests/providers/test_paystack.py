@@ -29,9 +29,9 @@ from app.providers.paystack.amounts import (
     from_subunits,
     mpesa_number,
     to_subunits,
-    word,
 )
-from app.providers.paystack.statuses import CHARGES, EVENTS, REFUNDS, REFUSALS, TRANSFERS, state_of
+from app.providers.paystack.statuses import CHARGES, EVENTS, REFUNDS, REFUSALS, TRANSFERS
+from app.providers.replies import state_of, word
 from tests.support.paystack import KEY, REFERENCE, Answer, ok, paystack, refused
 from tests.support.providers import DROP, Scripted
 
@@ -195,7 +195,7 @@ def test_tables_are_pinned() -> None:
 @pytest.mark.parametrize("status", ["paid", "blocked", "rejected", "abandoned", "", None, True])
 def test_an_unknown_status_is_an_unknown_outcome(status: object) -> None:
     with pytest.raises(OutcomeUnknown):
-        state_of(TRANSFERS, status)
+        state_of(TRANSFERS, status, provider="Paystack")
 
 
 def test_facts_are_fit_for_storage() -> None:

@@ -31,22 +31,22 @@ from app.providers.base import (
 )
 from app.providers.chapa import callbacks
 from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, contact, money, text
-from app.providers.chapa.client import ChapaClient, data_of, is_success, message_of, refusal, said, told
+from app.providers.chapa.client import ChapaClient, accepted, data_of, is_success, message_of, refusal, said
 from app.providers.chapa.payouts import transfer_body
 from app.providers.chapa.statuses import (
     CHARGES,
+    ENVIRONMENTS,
     LINK_EXPIRED,
     NOT_PAID,
     NOT_THERE,
     PAYOUTS,
     REFUNDS,
-    environment_of,
-    state_of,
 )
 from app.providers.environments import require_same
 from app.providers.errors import Declined, OutcomeUnknown, RequestRejected
-from app.providers.facts import clean, facts
+from app.providers.facts import facts
 from app.providers.http import Answer
+from app.providers.replies import environment_of, require_reference, state_of, word
 
 UNPAID: Final = MappingProxyType(
     {
@@ -237,10 +237,10 @@ class Chapa(Provider):
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = data_of(told(answer))
-        _require_same(data.get("tx_ref"), charge.reference)
+        data = data_of(accepted(answer))
+        require_reference(data.get("tx_ref"), charge.reference, provider=self.title)
         self._require_environment(data)
-        state = state_of(CHARGES, data.get("status"))
+        state = state_of(CHARGES, data.get("status"), provider=self.title)
         amount = money(data.get("amount"), data.get("currency"))
         receipt = data.get("reference")
         if state is State.SUCCEEDED and (amount is None or not isinstance(receipt, str) or not receipt):
@@ -253,7 +253,7 @@ class Chapa(Provider):
             provider_reference=charge.reference,
             receipt=receipt if isinstance(receipt, str) and receipt else None,
             amount=amount,
-            code=_word(data, "status") if sentence else None,
+            code=word(data, "status") if sentence else None,
             message=sentence,
             response=facts(data, *_PAYMENT),
         )
@@ -266,7 +266,7 @@ class Chapa(Provider):
             error = refusal(answer)
             if not isinstance(error, (RequestRejected, Declined)):
                 raise error
-        found = self._inquire(charge)
+        found = self._ask(charge)
         if is_closed and found.state is State.PENDING:
             return Result(
                 State.CANCELLED, provider_reference=charge.reference, response=said(answer.object())
@@ -298,20 +298,22 @@ class Chapa(Provider):
     def _inquire_refund(self, refund: RefundReference) -> Result:
         """By Chapa's own id; when that was lost by our reference, which then must be in the answer."""
         known = refund.provider_reference
-        data = data_of(told(self._client.get(f"/refund/{quote(known or refund.reference, safe='')}/verify")))
+        data = data_of(
+            accepted(self._client.get(f"/refund/{quote(known or refund.reference, safe='')}/verify"))
+        )
         if known is None:
-            _require_same(data.get("merchant_reference"), refund.reference)
+            require_reference(data.get("merchant_reference"), refund.reference, provider=self.title)
         return self._refund_result(data, refund.reference, known=known)
 
     def _refund_result(self, data: dict[str, Any], reference: str, *, known: str | None = None) -> Result:
         """known: Chapa's id of the refund, where an earlier answer told it."""
         if data.get("merchant_reference") is not None:
-            _require_same(data["merchant_reference"], reference)
+            require_reference(data["merchant_reference"], reference, provider=self.title)
         # `ref_id` in today's documents, `ref` in older ones.
-        own_id = _word(data, "ref_id") or _word(data, "ref") or known
+        own_id = word(data, "ref_id") or word(data, "ref") or known
         if known is not None:
-            _require_same(own_id, known)
-        state = state_of(REFUNDS, data.get("status"))
+            require_reference(own_id, known, provider=self.title)
+        state = state_of(REFUNDS, data.get("status"), provider=self.title)
         amount = money(data.get("amount"), data.get("currency"))
         if own_id is None or (state is State.SUCCEEDED and amount is None):
             raise OutcomeUnknown(
@@ -322,9 +324,9 @@ class Chapa(Provider):
         return Result(
             state,
             provider_reference=own_id,
-            receipt=_word(data, "bank_reference"),
+            receipt=word(data, "bank_reference"),
             amount=amount,
-            code=_word(data, "status") if state is State.FAILED else None,
+            code=word(data, "status") if state is State.FAILED else None,
             message="Chapa says that the refund failed." if state is State.FAILED else None,
             response=facts(data, *_REFUND),
         )
@@ -345,11 +347,11 @@ class Chapa(Provider):
         answer = self._client.get(f"/transfers/verify/{quote(payout.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = data_of(told(answer))
+        data = data_of(accepted(answer))
         if data.get("tx_ref") is not None:
-            _require_same(data["tx_ref"], payout.reference)
+            require_reference(data["tx_ref"], payout.reference, provider=self.title)
         self._require_environment(data)
-        state = state_of(PAYOUTS, data.get("status"))
+        state = state_of(PAYOUTS, data.get("status"), provider=self.title)
         amount = money(data.get("amount"), data.get("currency"))
         if state is State.SUCCEEDED and amount is None:
             raise OutcomeUnknown(
@@ -358,9 +360,9 @@ class Chapa(Provider):
         return Result(
             state,
             provider_reference=payout.provider_reference or payout.reference,
-            receipt=_word(data, "cross_party_reference") or _word(data, "chapa_transfer_id"),
+            receipt=word(data, "cross_party_reference") or word(data, "chapa_transfer_id"),
             amount=amount,
-            code=_word(data, "status") if state is State.FAILED else None,
+            code=word(data, "status") if state is State.FAILED else None,
             message="Chapa says that the transfer failed." if state is State.FAILED else None,
             response=facts(data, *_TRANSFER),
         )
@@ -370,7 +372,7 @@ class Chapa(Provider):
         only, so an answer without it is taken."""
         require_same(
             self.account,
-            environment_of(data),
+            environment_of(data, "mode", ENVIRONMENTS),
             is_always_reported=False,
             response=facts(data, "tx_ref", "mode"),
         )
@@ -386,13 +388,3 @@ def _absence(answer: Answer) -> Result | None:
     if any(part in message.lower() for part in NOT_THERE):
         return Result(State.NOT_FOUND, response={"message": message})
     return None
-
-
-def _word(data: dict[str, Any], name: str) -> str | None:
-    value = data.get(name)
-    return clean(str(value)) if isinstance(value, (str, int)) and value else None
-
-
-def _require_same(theirs: object, ours: str) -> None:
-    if theirs != ours:
-        raise OutcomeUnknown("Chapa answered about another reference.", code="other_reference")

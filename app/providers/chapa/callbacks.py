@@ -18,10 +18,11 @@ from urllib.parse import parse_qsl
 from app.money import Money
 from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, State
 from app.providers.chapa.amounts import money
-from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, environment_of
+from app.providers.chapa.statuses import CHARGES, ENVIRONMENTS, EVENTS, PAYOUTS
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object
+from app.providers.replies import environment_of
 
 MAX_EVENT_ID: Final = 255
 MAX_WORD: Final = 200
@@ -135,7 +136,7 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
         provider_reference=theirs or None,
         is_verified=is_verified,
         claim=_claim(news, kind, state, receipt=theirs) if is_verified and kind is not Kind.OTHER else None,
-        objection=objection(account, environment_of(news)),
+        objection=objection(account, environment_of(news, "mode", ENVIRONMENTS)),
     )
 
 

@@ -9,7 +9,6 @@ from app.providers.base import Account, Context
 from app.providers.chapa.statuses import REFUSALS
 from app.providers.errors import (
     AuthFailed,
-    Declined,
     DuplicateReference,
     OutcomeUnknown,
     ProviderError,
@@ -63,14 +62,6 @@ def accepted(answer: Answer) -> dict[str, Any]:
     if is_success(answer):
         return answer.object()
     raise refusal(answer)
-
-
-def told(answer: Answer) -> dict[str, Any]:
-    """The envelope of an inquiry. A refusal to tell says nothing about the money: it is raised as OutcomeUnknown."""
-    try:
-        return accepted(answer)
-    except (RequestRejected, Declined) as error:
-        raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
 
 
 def data_of(envelope: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from app.providers.base import Kind, State
-from app.providers.environments import LIVE, SANDBOX, UNREADABLE
+from app.providers.environments import LIVE, SANDBOX
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
     NotSent,
-    OutcomeUnknown,
     ProviderError,
     RequestRejected,
 )
@@ -100,19 +99,3 @@ LINK_EXPIRED: Final = "already expired"
 
 ENVIRONMENTS: Final[Mapping[str, str]] = MappingProxyType({"live": LIVE, "test": SANDBOX})
 """`mode` of what Chapa answers and sends → the environment it is of."""
-
-
-def environment_of(data: Mapping[str, Any]) -> str | None:
-    """Whether an object of Chapa's is about live or test money; None when it does not say."""
-    word = data.get("mode")
-    if word is None:
-        return None
-    return ENVIRONMENTS.get(word.strip().lower(), UNREADABLE) if isinstance(word, str) else UNREADABLE
-
-
-def state_of(table: Mapping[str, State], word: object) -> State:
-    """The state behind Chapa's word. Raises OutcomeUnknown for a word nobody defined."""
-    state = table.get(word.strip().lower()) if isinstance(word, str) else None
-    if state is None:
-        raise OutcomeUnknown("Chapa uses a status this gateway does not know.", code="unknown_status")
-    return state

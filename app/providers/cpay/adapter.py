@@ -150,7 +150,7 @@ class CPayProvider(Provider):
         return paid
 
     def _cancel(self, charge: ChargeReference) -> Result:
-        found = self._inquire(charge)
+        found = self._ask(charge)
         if found.state is not State.PENDING:
             return found
         identity = self._id(Mark.CANCELLED, charge.reference)

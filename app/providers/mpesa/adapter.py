@@ -38,7 +38,7 @@ from app.providers.base import (
 )
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, RequestRejected
 from app.providers.mpesa import bodies, callbacks, statement
-from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
+from app.providers.mpesa.client import DarajaClient
 from app.providers.mpesa.settings import (
     CAPABILITIES,
     SETTINGS,
@@ -111,8 +111,6 @@ class MpesaProvider(Provider):
         body = bodies.push_query(self.account, charge.provider_reference, clock.now())
         try:
             answer = self._daraja.send(PUSH_QUERY_PATH, body)
-        except REFUSALS as error:
-            raise unclear(error) from error
         except OutcomeUnknown as error:
             # The customer has not answered yet: Daraja says so with HTTP 500 and these words.
             if is_still_open(error.code, str(error.response.get("errorMessage", ""))):
@@ -176,13 +174,10 @@ class MpesaProvider(Provider):
                 "The answer to this request was lost, so there is nothing to ask by.",
                 code=NO_PROVIDER_ID,
             )
-        try:
-            self._require_initiator()
-            urls = bodies.status_urls(about.callback_url, notice)
-            body = bodies.status_query(self.account, originator, shortcode) | urls
-            answer = self._daraja.command(STATUS_PATH, body)
-        except REFUSALS as error:
-            raise unclear(error) from error
+        self._require_initiator()
+        urls = bodies.status_urls(about.callback_url, notice)
+        body = bodies.status_query(self.account, originator, shortcode) | urls
+        answer = self._daraja.command(STATUS_PATH, body)
         # The ConversationID of this answer is the question's, not the operation's: it goes to `response` only.
         return Result(
             State.PENDING, provider_reference=about.provider_reference, response=facts(answer, ACK_FACTS)

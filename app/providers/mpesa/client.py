@@ -15,7 +15,6 @@ from app.providers.errors import (
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    RequestRejected,
 )
 from app.providers.http import Answer, HttpClient, Method
 from app.providers.mpesa.statuses import NO_PRODUCT, RESULT_CODES, TOKEN_REJECTED, api_error
@@ -186,14 +185,3 @@ def _not_accepted(code: str, answer: Mapping[str, Any]) -> ProviderError:
     return Declined(
         message or None, code=code, response=told, retry_after_s=known.retry_after_s if known else None
     )
-
-
-def unclear(error: ProviderError) -> OutcomeUnknown:
-    """A refused *question* says nothing about what was asked after."""
-    return OutcomeUnknown(
-        f"M-Pesa did not say how it stands: {error.message}", code=error.code, response=error.response
-    )
-
-
-REFUSALS: Final = (Declined, RequestRejected)
-"""What `unclear` is for."""

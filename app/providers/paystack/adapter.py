@@ -34,17 +34,17 @@ from app.providers.base import (
 from app.providers.errors import OutcomeUnknown, RequestRejected
 from app.providers.facts import clean, facts
 from app.providers.paystack import callbacks
-from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits, word
-from app.providers.paystack.client import PaystackClient, data_of, is_absent, told
+from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits
+from app.providers.paystack.client import PaystackClient, accepted, data_of, is_absent
 from app.providers.paystack.payouts import make_recipient, payout_methods
 from app.providers.paystack.statuses import (
     CHARGES,
+    ENVIRONMENTS,
     REFUNDS,
     SENTENCES,
     TRANSFERS,
-    environment_of,
-    state_of,
 )
+from app.providers.replies import environment_of, require_reference, state_of, word
 
 LIST_PAGE: Final = 100
 """Refunds in one page of the list."""
@@ -174,7 +174,7 @@ class Paystack(Provider):
 
     def _charge(self, request: ChargeRequest) -> Result:
         data = self._client.post("/transaction/initialize", self._initialize_body(request))
-        _require_same(data.get("reference"), request.reference)
+        require_reference(data.get("reference"), request.reference, provider=self.title)
         url = data.get("authorization_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise OutcomeUnknown("Paystack's answer holds no authorization_url.", code="incomplete")
@@ -203,10 +203,14 @@ class Paystack(Provider):
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if is_absent(answer):
             return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
-        data = data_of(told(answer))
-        _require_same(data.get("reference"), charge.reference)
+        data = data_of(accepted(answer))
+        require_reference(data.get("reference"), charge.reference, provider=self.title)
         self._require_environment(data)
-        state, amount, receipt = state_of(CHARGES, data.get("status")), collected(data), word(data, "id")
+        state, amount, receipt = (
+            state_of(CHARGES, data.get("status"), provider=self.title),
+            collected(data),
+            word(data, "id"),
+        )
         if state is State.SUCCEEDED and (amount is None or receipt is None):
             raise OutcomeUnknown(
                 "Paystack says success without an amount or an id.",
@@ -245,8 +249,8 @@ class Paystack(Provider):
     def _inquire_refund(self, refund: RefundReference) -> Result:
         if not refund.provider_reference:
             return self._refund_result(self._lost_refund(refund), is_listed=True)
-        data = data_of(told(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
-        _require_same(word(data, "id"), refund.provider_reference)
+        data = data_of(accepted(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
+        require_reference(word(data, "id"), refund.provider_reference, provider=self.title)
         return self._refund_result(data)
 
     def _lost_refund(self, refund: RefundReference) -> Mapping[str, Any]:
@@ -277,7 +281,7 @@ class Paystack(Provider):
         if self.account["refund_filter"] != NO_FILTER and charge.receipt:
             query[self.account["refund_filter"]] = charge.receipt
         for page in range(1, LIST_PAGES + 1):
-            listed = told(self._client.get("/refund", query | {"page": str(page)})).get("data")
+            listed = accepted(self._client.get("/refund", query | {"page": str(page)})).get("data")
             if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
                 raise OutcomeUnknown("Paystack's list of refunds cannot be read.", code="unreadable_list")
             yield from listed
@@ -288,7 +292,7 @@ class Paystack(Provider):
     def _refund_result(self, data: Mapping[str, Any], *, is_listed: bool = False) -> Result:
         """is_listed: a row of the list of refunds, whose members Paystack's specification does not promise."""
         self._require_environment(data, is_always_reported=not is_listed)
-        state, own_id = state_of(REFUNDS, data.get("status")), word(data, "id")
+        state, own_id = state_of(REFUNDS, data.get("status"), provider=self.title), word(data, "id")
         amount = from_subunits(data.get("amount"), data.get("currency"))
         if own_id is None or (state is State.SUCCEEDED and amount is None):
             raise OutcomeUnknown(
@@ -319,12 +323,15 @@ class Paystack(Provider):
         answer = self._client.get(f"/transfer/verify/{quote(payout.reference, safe='')}")
         if is_absent(answer):
             return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
-        return self._transfer_result(data_of(told(answer)), payout.reference)
+        return self._transfer_result(data_of(accepted(answer)), payout.reference)
 
     def _transfer_result(self, data: Mapping[str, Any], reference: str) -> Result:
-        _require_same(data.get("reference"), reference)
+        require_reference(data.get("reference"), reference, provider=self.title)
         self._require_environment(data)
-        state, code = state_of(TRANSFERS, data.get("status")), word(data, "transfer_code")
+        state, code = (
+            state_of(TRANSFERS, data.get("status"), provider=self.title),
+            word(data, "transfer_code"),
+        )
         if state is State.SUCCEEDED and from_subunits(data.get("amount"), data.get("currency")) is None:
             raise OutcomeUnknown(
                 "Paystack says success without an amount.",
@@ -337,7 +344,7 @@ class Paystack(Provider):
         """Raises WrongEnvironment for what `domain` says is of the other mode."""
         environments.require_same(
             self.account,
-            environment_of(data),
+            environment_of(data, "domain", ENVIRONMENTS),
             is_always_reported=is_always_reported,
             response=facts(data, "reference", "domain"),
         )
@@ -376,8 +383,3 @@ def _subunits(request: ChargeRequest | RefundRequest | PayoutRequest) -> int:
     if request.amount.currency not in SUBUNITS:
         raise RequestRejected(f"Paystack does not take {request.amount.currency}.", code="currency")
     return to_subunits(request.amount)
-
-
-def _require_same(theirs: object, ours: str) -> None:
-    if theirs != ours:
-        raise OutcomeUnknown("Paystack answered about another reference.", code="other_reference")

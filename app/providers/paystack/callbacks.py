@@ -13,8 +13,9 @@ from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, S
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object
-from app.providers.paystack.amounts import collected, from_subunits, word
-from app.providers.paystack.statuses import EVENTS, SENTENCES, environment_of
+from app.providers.paystack.amounts import collected, from_subunits
+from app.providers.paystack.statuses import ENVIRONMENTS, EVENTS, SENTENCES
+from app.providers.replies import environment_of, word
 
 MAX_EVENT_ID: Final = 255
 SIGNATURE: Final = "x-paystack-signature"
@@ -63,7 +64,7 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
         provider_reference=_provider_reference(data, kind),
         is_verified=True,
         claim=_claim(data, kind, state) if kind not in (Kind.OTHER, Kind.DISPUTE) else None,
-        objection=objection(account, environment_of(data)),
+        objection=objection(account, environment_of(data, "domain", ENVIRONMENTS)),
     )
 
 

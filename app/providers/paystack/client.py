@@ -8,7 +8,6 @@ from typing import Any, Final
 from app.providers.base import Account, Context
 from app.providers.errors import (
     AuthFailed,
-    Declined,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
@@ -65,14 +64,6 @@ def data_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
             response=facts(envelope, "status", "message"),
         )
     return data
-
-
-def told(answer: Answer) -> dict[str, Any]:
-    """The envelope of an inquiry. A refusal to tell says nothing about the money: it is raised as OutcomeUnknown."""
-    try:
-        return accepted(answer)
-    except (RequestRejected, Declined) as error:
-        raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
 
 
 def is_absent(answer: Answer) -> bool:

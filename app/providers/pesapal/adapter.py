@@ -167,7 +167,7 @@ class PesapalProvider(Provider):
         if reply.is_ok:
             return Result(State.CANCELLED, provider_reference=tracking_id, response=reply.facts())
         # Refused: it was paid, or cancelled before. Its status tells which.
-        return self._inquire(charge)
+        return self._ask(charge)
 
     def _refund(self, request: RefundRequest) -> Result:
         receipt = request.charge.receipt or self._receipt_of(request.charge)
@@ -194,7 +194,7 @@ class PesapalProvider(Provider):
     def _receipt_of(self, charge: ChargeReference) -> str:
         """The confirmation code of a paid charge. Only a question is sent: no failure leaves the refund unknown."""
         try:
-            receipt = self._inquire(charge).receipt
+            receipt = self._ask(charge).receipt
         except OutcomeUnknown as error:
             raise NotSent(error.message, code=error.code, response=error.response) from None
         if not receipt:

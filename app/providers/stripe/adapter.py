@@ -198,14 +198,14 @@ class StripeProvider(Provider):
         return self._session(known) if known.startswith(SESSION) else self._intent(known)
 
     def _session(self, identity: str) -> Result:
-        session = self._own(_asked(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
+        session = self._own(call(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
         result = statuses.session_result(session)
         if session.get("status") == "complete" and result.state is State.PENDING and result.receipt:
             return statuses.finished_session_result(result, self._intent(result.receipt))
         return result
 
     def _intent(self, identity: str) -> Result:
-        intent = _asked(lambda: self._client.v1.payment_intents.retrieve(identity))
+        intent = call(lambda: self._client.v1.payment_intents.retrieve(identity))
         return statuses.intent_result(self._own(intent))
 
     def _own(self, thing: dict[str, Any]) -> dict[str, Any]:
@@ -222,7 +222,7 @@ class StripeProvider(Provider):
         return thing
 
     def _cancel(self, charge: ChargeReference) -> Result:
-        found = self._inquire(charge)
+        found = self._ask(charge)
         known = found.provider_reference
         if found.state is not State.PENDING or known is None:
             return found
@@ -236,7 +236,7 @@ class StripeProvider(Provider):
             return statuses.intent_result(self._own(cancelled))
         except RequestRejected:
             # It was paid, or ended, a moment ago: too late to take back.
-            return self._inquire(charge)
+            return self._ask(charge)
 
     def _refund(self, request: RefundRequest) -> Result:
         params: RefundCreateParams = {
@@ -255,7 +255,7 @@ class StripeProvider(Provider):
     def _inquire_refund(self, refund: RefundReference) -> Result:
         known = refund.provider_reference
         if known is not None:
-            return statuses.refund_result(_asked(lambda: self._client.v1.refunds.retrieve(known)))
+            return statuses.refund_result(call(lambda: self._client.v1.refunds.retrieve(known)))
         found = lookup.find_refund(
             self._client, refund, payment_intent=self._payment_intent_of(refund.charge)
         )
@@ -273,26 +273,13 @@ class StripeProvider(Provider):
         if charge.receipt:
             return charge.receipt
         try:
-            found = self._inquire(charge)
+            found = self._ask(charge)
         except OutcomeUnknown as error:
             # Only a question was sent: no refund can have come of it.
             raise NotSent(error.message, code=error.code, response=error.response) from None
         if found.receipt is None:
             raise RequestRejected("Stripe has no paid payment to refund.", code="not_paid")
         return found.receipt
-
-
-def _asked(work: lookup.Work) -> dict[str, Any]:
-    """What Stripe says about an object it gave us the id of. That it does not know it, or does not take the question,
-    says nothing of the money: the key may be another account's by now."""
-    try:
-        return call(work)
-    except RequestRejected as error:
-        raise OutcomeUnknown(
-            "Stripe does not tell about this payment under this key.",
-            code=error.code,
-            response=error.response,
-        ) from None
 
 
 def _tags(request: ChargeRequest, flow: Flow) -> dict[str, str]:
