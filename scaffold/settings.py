@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 from app.config.providers import of_provider
@@ -26,6 +27,15 @@ def example_section(adapter: type[Provider]) -> str:
 def compose_lines(adapter: type[Provider]) -> str:
     """The provider's lines of `x-settings`."""
     return "".join(f"  {setting.name}: ${{{setting.name}:-}}\n" for setting in of_provider(adapter))
+
+
+def write(root: Path, adapter: type[Provider]) -> None:
+    """Put the provider's settings behind those of the others."""
+    example, compose = root / ".env.example", root / "docker-compose.yml"
+    before, mark, after = example.read_text().partition("# --- Simulators")
+    example.write_text(f"{before}{example_section(adapter)}\n{mark}{after}")
+    before, mark, after = compose.read_text().partition("  SANDBOX_URL:")
+    compose.write_text(f"{before}{compose_lines(adapter)}{mark}{after}")
 
 
 def _production(setting: Setting) -> str:

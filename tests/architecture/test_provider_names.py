@@ -17,7 +17,7 @@ OTHER_MEANINGS = {PayoutMethod.MPESA.value}
 """A payout to a phone is a method of several providers'."""
 EXAMPLES = re.compile(r"^api/gateway/schemas/|^http/openapi/document.py$|^config/settings.py$")
 """Samples of the API's documentation and of a setting's form."""
-WORDS = re.compile("|".join(sorted(NAMES)), re.IGNORECASE)
+TITLES = [adapter.title for adapter in PROVIDERS.values()]
 
 
 def _named(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -31,6 +31,11 @@ def _named(tree: ast.Module) -> Iterator[tuple[int, str]]:
             yield node.lineno, str(vars(node).get("id") or vars(node).get("attr") or vars(node).get("name"))
 
 
+def _is_a_name(text: str) -> bool:
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])", text)
+    return bool({word.lower() for word in words} & set(NAMES)) or any(title in text for title in TITLES)
+
+
 def test_no_other_module_names_a_provider() -> None:
     own = re.compile(rf"^(providers|sandbox)/({'|'.join(PROVIDERS)})/")
     found = [
@@ -38,6 +43,6 @@ def test_no_other_module_names_a_provider() -> None:
         for file in sorted(APP.rglob("*.py"))
         if not own.match(path := str(file.relative_to(APP))) and path not in HOME and not EXAMPLES.match(path)
         for line, word in _named(ast.parse(file.read_text()))
-        if WORDS.search(word) and word not in OTHER_MEANINGS and word != "MPESA"
+        if _is_a_name(word) and word not in OTHER_MEANINGS and word != "MPESA"
     ]
     assert found == []

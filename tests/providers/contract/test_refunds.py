@@ -24,6 +24,15 @@ from tests.support.providers import MemoryTokens
 NO = (RequestRejected, Declined)
 
 
+@pytest.fixture(autouse=True)
+def refunds_are_declared(request: pytest.FixtureRequest) -> None:
+    """What does not refund says so: test_safety.py."""
+    name = "scenario" if "scenario" in request.fixturenames else "remote"
+    scenario: ContractScenario = request.getfixturevalue(name)
+    if not scenario.can.can_refund:
+        pytest.skip("not this provider's: it cannot refund")
+
+
 def refunded(scenario: ContractScenario, request: RefundRequest) -> Result:
     reported = scenario.checked(scenario.provider.refund(request))
     assert reported.state in (State.PENDING, State.SUCCEEDED)
