@@ -43,7 +43,7 @@ class ContradictoryAccount(ValueError):
 def contradiction(
     settings: Sequence[AccountSetting], environment: str, values: Mapping[str, str]
 ) -> Contradiction | None:
-    """The first setting that contradicts the environment; None: they agree, as far as they can tell."""
+    """The first setting that contradicts the environment; None: as far as they show it, they agree."""
     for setting in settings:
         why = _objection(setting, environment, values.get(setting.name, ""))
         if why is not None:

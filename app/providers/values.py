@@ -28,7 +28,7 @@ def storable(value: Any) -> Any:
 class State(StrEnum):
     """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now).
 
-    `REVERSED`: all of a charge was taken back. `REFUNDED`: all of it or a part, the provider does not say.
+    `REVERSED`: the provider took all of a charge away again. `REFUNDED`: all of it or a part, the provider does not say.
     """
 
     PENDING = "pending"
@@ -139,7 +139,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What adapters get from the house. timeout_s: longest wait for an answer, in seconds."""
+    """What adapters get from the gateway. timeout_s: longest wait for an answer, in seconds."""
 
     tokens: TokenStore
     observe: Callable[[CallRecord], None]
@@ -189,7 +189,7 @@ class ChargeReference:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """Give money of `charge` back. reference: our key of this refund. refunded_before: minor units already given back.
+    """Refund `charge`, or a part. reference: our key of this refund. refunded_before: minor units already refunded.
     callback_url: holds an unguessable token of this refund."""
 
     reference: str
@@ -239,7 +239,7 @@ class PayoutReference:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
@@ -268,7 +268,7 @@ class ListedRefund:
     """A refund as the provider lists it among those of a charge. reference: ours, if it carries one: refunds that were
     made in the provider's portal do not."""
 
-    result: Result
+    result: ProviderResult
     reference: str | None = None
 
 
@@ -284,11 +284,11 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class CallbackEvent:
-    """What a callback is about. event_id: the same for repeats of the same news, at most 255 characters.
+    """What a callback is about. event_id: the same when the provider sends it again, at most 255 characters.
 
     reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
-    over the body was checked. claim: what it says; the gateway believes it only when the provider cannot be asked
-    (`Capabilities.inquiry_kinds`) and either the signature or the secret path of the operation's own callback URL vouches for it.
+    over the body was checked. reported: the outcome it reports; it is believed only when the provider cannot be asked
+    (`Capabilities.inquiry_kinds`) and either the signature is valid or it came to the operation's own secret callback URL.
     objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
     """
 
@@ -298,7 +298,7 @@ class CallbackEvent:
     reference: str | None = None
     provider_reference: str | None = None
     is_verified: bool = False
-    claim: Result | None = None
+    reported: ProviderResult | None = None
     objection: str | None = None
 
 

@@ -1,38 +1,40 @@
-"""The Chapa adapter. The payment's tx_ref is our reference: Chapa gives no other handle before it is paid."""
+"""The Chapa adapter. The payment's tx_ref is our reference: Chapa gives no other reference before it is paid."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
-from app.parsing import one_of
 from app.providers.base import (
     Account,
-    AccountSetting,
     Acknowledgement,
     Callback,
     CallbackEvent,
-    Capabilities,
     ChargeReference,
     ChargeRequest,
     Context,
-    Kind,
-    Limits,
-    PayoutMethod,
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.chapa import callbacks
 from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, contact, money, text
-from app.providers.chapa.client import ChapaClient, accepted, data_of, is_success, message_of, refusal, said
+from app.providers.chapa.client import (
+    ChapaClient,
+    accepted,
+    answered,
+    data_of,
+    is_success,
+    message_of,
+    refusal,
+)
 from app.providers.chapa.payouts import transfer_body
+from app.providers.chapa.settings import CAPABILITIES, SETTINGS
 from app.providers.chapa.statuses import (
     CHARGES,
     ENVIRONMENTS,
@@ -54,16 +56,7 @@ UNPAID: Final = MappingProxyType(
         State.CANCELLED: "Chapa says that the payment was cancelled.",
     }
 )
-"""Ends without money, and what is told of them."""
-
-KEYS: Final = MappingProxyType(
-    {
-        # CHASECK_LIVE- is in no document of Chapa's, but in many programs that use it; it can mean nothing else.
-        "live": ("CHASECK-", "CHASECK_LIVE-"),
-        "sandbox": ("CHASECK_TEST-",),
-    }
-)
-"""How Chapa's secret keys begin."""
+"""Final states without money, and the message of each."""
 
 _PAYMENT: Final = (
     "status",
@@ -113,63 +106,9 @@ class Chapa(Provider):
 
     name = "chapa"
     title = "Chapa"
-    capabilities = Capabilities(
-        currencies=MappingProxyType({"ETB": Limits(), "USD": Limits()}),
-        needs=frozenset(),
-        countries=frozenset({"ET"}),
-        whole_units=False,
-        has_payment_page=True,
-        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
-        is_resend_safe=True,
-        can_inquire_by_reference=True,
-        can_refund=True,
-        can_refund_partially=True,
-        can_refund_repeatedly=True,
-        can_cancel=True,
-        payouts=MappingProxyType({PayoutMethod.BANK: frozenset({"ETB"})}),
-        signs_callbacks=True,
-        has_statement=False,
-        statement_reach=timedelta(0),
-        lists_refunds=False,
-        expires_after=timedelta(hours=24),
-        # Chapa repeats a webhook for up to 72 hours.
-        horizon=timedelta(hours=72),
-        costs=MappingProxyType({"ETB": (25_000, 0), "USD": (35_000, 0)}),
-        moves_real_money=True,
-    )
+    capabilities = CAPABILITIES
     callback_headers = frozenset({callbacks.SIGNATURE, callbacks.OLDER_SIGNATURE})
-    settings = (
-        AccountSetting(
-            "secret_key",
-            "secret API key, CHASECK_TEST-… or CHASECK-…",
-            is_secret=True,
-            is_required=True,
-            demo="CHASECK_TEST-sandbox",
-            prefixes=KEYS,
-        ),
-        AccountSetting(
-            "webhook_secret",
-            "secret hash of the dashboard's webhook page",
-            is_secret=True,
-            is_required=True,
-            demo="chapa-sandbox-hook",
-            published=frozenset({"chapa-sandbox-hook"}),
-        ),
-        AccountSetting(
-            "approval_secret",
-            "secret of the transfer approval URL, if one is set",
-            is_secret=True,
-            demo="chapa-sandbox-approval",
-            published=frozenset({"chapa-sandbox-approval"}),
-        ),
-        AccountSetting(
-            "refund_by",
-            "what names a payment to be refunded: reference (Chapa's) or tx_ref",
-            default="reference",
-            parse=one_of("reference", "tx_ref"),
-        ),
-        AccountSetting("title", "title of the payment page, at most 16 characters", default="Payment"),
-    )
+    settings = SETTINGS
     base_urls = MappingProxyType(
         {
             # One host: the key decides between test and live.
@@ -194,7 +133,7 @@ class Chapa(Provider):
 
     # --- payments
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         body = self._initialize_body(request)
         try:
             envelope = self._client.post("/transaction/initialize", body)
@@ -207,13 +146,13 @@ class Chapa(Provider):
         url = data_of(envelope).get("checkout_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise OutcomeUnknown(
-                "Chapa's answer holds no checkout_url.", code="incomplete", response=said(envelope)
+                "Chapa's answer holds no checkout_url.", code="incomplete", response=answered(envelope)
             )
-        return Result(
+        return ProviderResult(
             State.PENDING,
             provider_reference=request.reference,
             payment_url=url,
-            response=said(envelope),
+            response=answered(envelope),
         )
 
     def _initialize_body(self, request: ChargeRequest) -> dict[str, Any]:
@@ -233,7 +172,7 @@ class Chapa(Provider):
             body["customization"] = shown
         return body
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if absent := _absence(answer):
             return absent
@@ -248,7 +187,7 @@ class Chapa(Provider):
                 "Chapa says success without an amount or a reference.", response=facts(data, *_PAYMENT)
             )
         sentence = UNPAID.get(state)
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=charge.reference,
             receipt=receipt if isinstance(receipt, str) and receipt else None,
@@ -258,7 +197,7 @@ class Chapa(Provider):
             response=facts(data, *_PAYMENT),
         )
 
-    def _cancel(self, charge: ChargeReference) -> Result:
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
         """Close the payment's page, then ask: it may have been paid a moment before."""
         answer = self._client.put(f"/transaction/cancel/{quote(charge.reference, safe='')}")
         is_closed = is_success(answer) or LINK_EXPIRED in message_of(answer.object()).lower()
@@ -268,14 +207,14 @@ class Chapa(Provider):
                 raise error
         found = self._ask(charge)
         if is_closed and found.state is State.PENDING:
-            return Result(
-                State.CANCELLED, provider_reference=charge.reference, response=said(answer.object())
+            return ProviderResult(
+                State.CANCELLED, provider_reference=charge.reference, response=answered(answer.object())
             )
         return found
 
     # --- refunds
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         body = {
             "amount": str(request.amount),
             "reason": text(request.reason, 100) or "Refund",
@@ -295,7 +234,7 @@ class Chapa(Provider):
             )
         return charge.receipt
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         """By Chapa's own id; when that was lost by our reference, which then must be in the answer."""
         known = refund.provider_reference
         data = data_of(
@@ -305,8 +244,10 @@ class Chapa(Provider):
             require_reference(data.get("merchant_reference"), refund.reference, provider=self.title)
         return self._refund_result(data, refund.reference, known=known)
 
-    def _refund_result(self, data: dict[str, Any], reference: str, *, known: str | None = None) -> Result:
-        """known: Chapa's id of the refund, where an earlier answer told it."""
+    def _refund_result(
+        self, data: dict[str, Any], reference: str, *, known: str | None = None
+    ) -> ProviderResult:
+        """known: Chapa's id of the refund, where an earlier answer named it."""
         if data.get("merchant_reference") is not None:
             require_reference(data["merchant_reference"], reference, provider=self.title)
         # `ref_id` in today's documents, `ref` in older ones.
@@ -321,7 +262,7 @@ class Chapa(Provider):
                 code="incomplete",
                 response=facts(data, *_REFUND),
             )
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=own_id,
             receipt=word(data, "bank_reference"),
@@ -333,17 +274,19 @@ class Chapa(Provider):
 
     # --- payouts
 
-    def _pay_out(self, request: PayoutRequest) -> Result:
+    def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         envelope = self._client.post("/transfers", transfer_body(request))
         # The whole of `data` is the reference, not an object.
         reference = envelope.get("data")
         if not isinstance(reference, str) or not reference:
             raise OutcomeUnknown(
-                "Chapa's answer to the transfer is incomplete.", code="incomplete", response=said(envelope)
+                "Chapa's answer to the transfer is incomplete.",
+                code="incomplete",
+                response=answered(envelope),
             )
-        return Result(State.PENDING, provider_reference=reference, response=said(envelope))
+        return ProviderResult(State.PENDING, provider_reference=reference, response=answered(envelope))
 
-    def _inquire_payout(self, payout: PayoutReference) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         answer = self._client.get(f"/transfers/verify/{quote(payout.reference, safe='')}")
         if absent := _absence(answer):
             return absent
@@ -357,7 +300,7 @@ class Chapa(Provider):
             raise OutcomeUnknown(
                 "Chapa says success without an amount.", code="incomplete", response=facts(data, *_TRANSFER)
             )
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=payout.provider_reference or payout.reference,
             receipt=word(data, "cross_party_reference") or word(data, "chapa_transfer_id"),
@@ -378,13 +321,13 @@ class Chapa(Provider):
         )
 
 
-def _absence(answer: Answer) -> Result | None:
+def _absence(answer: Answer) -> ProviderResult | None:
     """What a 404 of Chapa's own says: not paid yet, or no such reference. None: it is no such answer."""
     if answer.status != 404:
         return None
     message = message_of(answer.object())
     if NOT_PAID in message.lower():
-        return Result(State.PENDING, response={"message": message})
+        return ProviderResult(State.PENDING, response={"message": message})
     if any(part in message.lower() for part in NOT_THERE):
-        return Result(State.NOT_FOUND, response={"message": message})
+        return ProviderResult(State.NOT_FOUND, response={"message": message})
     return None

@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from app.money import Money
-from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.chapa.amounts import money
 from app.providers.chapa.statuses import CHARGES, ENVIRONMENTS, EVENTS, PAYOUTS
 from app.providers.environments import objection
@@ -32,7 +32,7 @@ TRANSFER_CURRENCY: Final = "ETB"
 SIGNATURE: Final = "x-chapa-signature"
 OLDER_SIGNATURE: Final = "chapa-signature"
 
-_TOLD: Final = (
+_REPORTED: Final = (
     "event",
     "status",
     "reference",
@@ -126,7 +126,7 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
     ours = _text(news, "reference" if kind is Kind.PAYOUT else "tx_ref")
     if kind is not Kind.OTHER and not ours:
         raise InvalidCallback("The callback names no reference.")
-    # Two partial refunds of one payment are different news; the rest of what Chapa sends differs by its status.
+    # Two partial refunds of one payment are different events; the rest of what Chapa sends differs by its status.
     turn = _text(news, "amount") + _text(news, "updated_at") if kind is Kind.REFUND else ""
     return CallbackEvent(
         event_id=_event_id(event, ours or theirs, _text(news, "status"), turn),
@@ -135,23 +135,25 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
         reference=ours or None,
         provider_reference=theirs or None,
         is_verified=is_verified,
-        claim=_claim(news, kind, state, receipt=theirs) if is_verified and kind is not Kind.OTHER else None,
+        reported=_reported(news, kind, state, receipt=theirs)
+        if is_verified and kind is not Kind.OTHER
+        else None,
         objection=objection(account, environment_of(news, "mode", ENVIRONMENTS)),
     )
 
 
-def _claim(news: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> Result:
+def _reported(news: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> ProviderResult:
     """The event's name decides; a status word that is known makes it exact (cancelled instead of failed)."""
     word = _text(news, "status").lower()
     table = {Kind.PAYMENT: CHARGES, Kind.PAYOUT: PAYOUTS}.get(kind, {})
     exact = table.get(word, state) if state is State.FAILED else state
     is_bad = exact in (State.FAILED, State.CANCELLED)
-    return Result(
+    return ProviderResult(
         state=exact if is_bad else state,
         receipt=receipt or None,
         amount=money(news.get("amount"), news.get("currency")),
         code=word if is_bad else None,
-        response=facts(news, *_TOLD),
+        response=facts(news, *_REPORTED),
     )
 
 
@@ -202,6 +204,6 @@ def _text(members: Mapping[str, Any], name: str) -> str:
 
 
 def _event_id(*parts: str) -> str:
-    """The same for repeats of the same news; a long one is hashed."""
+    """The same for repeats of the same event; a long one is hashed."""
     plain = ":".join(parts).rstrip(":")
     return plain if len(plain) <= MAX_EVENT_ID else f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"

@@ -66,10 +66,10 @@ EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
 
 REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
     # Part of the message in lower case → the error and its code. The first match counts, before the HTTP status:
-    # a wrong bank code, for one, is told with 401.
+    # a wrong bank code, for one, comes with 401.
     ("used before", DuplicateReference, "duplicate_reference"),
     ("already been taken", DuplicateReference, "duplicate_reference"),
-    # Told with 401 and 404; tried again later it may go through.
+    # Comes with 401 and 404; tried again later it may go through.
     ("transfer hours", NotSent, "transfer_hours"),
     ("transfer api isn't available", NotSent, "transfers_closed"),
     ("bank code", RequestRejected, "bank_code"),

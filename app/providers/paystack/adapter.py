@@ -26,9 +26,9 @@ from app.providers.base import (
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.errors import OutcomeUnknown, RequestRejected
@@ -172,13 +172,13 @@ class Paystack(Provider):
 
     # --- payments
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         data = self._client.post("/transaction/initialize", self._initialize_body(request))
         require_reference(data.get("reference"), request.reference, provider=self.title)
         url = data.get("authorization_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise OutcomeUnknown("Paystack's answer holds no authorization_url.", code="incomplete")
-        return Result(
+        return ProviderResult(
             State.PENDING,
             provider_reference=request.reference,
             payment_url=url,
@@ -199,10 +199,10 @@ class Paystack(Provider):
         }
         return body | ({"channels": channels} if channels else {})
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if is_absent(answer):
-            return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+            return ProviderResult(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
         data = data_of(accepted(answer))
         require_reference(data.get("reference"), charge.reference, provider=self.title)
         self._require_environment(data)
@@ -218,7 +218,7 @@ class Paystack(Provider):
                 response=facts(data, *_PAYMENT),
             )
         is_bad = state is State.FAILED
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=charge.reference,
             receipt=receipt if state in (State.SUCCEEDED, State.REVERSED) else None,
@@ -232,7 +232,7 @@ class Paystack(Provider):
 
     # --- refunds
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         data = self._client.post(
             "/refund",
             {
@@ -246,7 +246,7 @@ class Paystack(Provider):
         )
         return self._refund_result(data)
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         if not refund.provider_reference:
             return self._refund_result(self._lost_refund(refund), is_listed=True)
         data = data_of(accepted(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
@@ -267,7 +267,7 @@ class Paystack(Provider):
 
     def _refunds_of(self, charge: ChargeReference) -> list[ListedRefund]:
         if not charge.receipt:
-            raise OutcomeUnknown("Without Paystack's id its refunds cannot be told apart.", code="no_id")
+            raise OutcomeUnknown("Without Paystack's id its refunds cannot be distinguished.", code="no_id")
         rows = self._list_refunds(charge, since=charge.sent_at)
         ours = [row for row in rows if _transaction_of(row) == charge.receipt]
         return [
@@ -289,7 +289,7 @@ class Paystack(Provider):
                 return
         raise OutcomeUnknown("Paystack lists more refunds than can be looked through.", code="long_list")
 
-    def _refund_result(self, data: Mapping[str, Any], *, is_listed: bool = False) -> Result:
+    def _refund_result(self, data: Mapping[str, Any], *, is_listed: bool = False) -> ProviderResult:
         """is_listed: a row of the list of refunds, whose members Paystack's specification does not promise."""
         self._require_environment(data, is_always_reported=not is_listed)
         state, own_id = state_of(REFUNDS, data.get("status"), provider=self.title), word(data, "id")
@@ -304,7 +304,7 @@ class Paystack(Provider):
 
     # --- payouts
 
-    def _pay_out(self, request: PayoutRequest) -> Result:
+    def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         recipient = make_recipient(self._client, request)
         data = self._client.post(
             "/transfer",
@@ -319,13 +319,13 @@ class Paystack(Provider):
         )
         return self._transfer_result(data, request.reference)
 
-    def _inquire_payout(self, payout: PayoutReference) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         answer = self._client.get(f"/transfer/verify/{quote(payout.reference, safe='')}")
         if is_absent(answer):
-            return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+            return ProviderResult(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
         return self._transfer_result(data_of(accepted(answer)), payout.reference)
 
-    def _transfer_result(self, data: Mapping[str, Any], reference: str) -> Result:
+    def _transfer_result(self, data: Mapping[str, Any], reference: str) -> ProviderResult:
         require_reference(data.get("reference"), reference, provider=self.title)
         self._require_environment(data)
         state, code = (
@@ -357,12 +357,12 @@ def _moved(
     *,
     provider_reference: str | None,
     receipt: str | None,
-) -> Result:
+) -> ProviderResult:
     """The result of a refund or a transfer. Failures and states that wait for somebody carry a sentence."""
     status = word(data, "status") or ""
     sentence = SENTENCES.get(status)
     is_bad = state is State.FAILED
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=provider_reference,
         receipt=receipt,

@@ -37,7 +37,7 @@ REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
 })  # fmt: skip
 
 TRANSFERS: Final[Mapping[str, State]] = MappingProxyType({
-    # `abandoned`, `blocked` and `rejected` are hearsay: they stay unknown until a person has looked.
+    # `abandoned`, `blocked` and `rejected` are in no document of Paystack's: they stay unknown until an operator decides.
     "success": State.SUCCEEDED,
     "pending": State.PENDING,
     "received": State.PENDING,

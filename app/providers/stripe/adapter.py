@@ -30,9 +30,9 @@ from app.providers.base import (
     Kind,
     ListedRefund,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.environments import require_same
@@ -127,13 +127,13 @@ class StripeProvider(Provider):
     def _check(self, amount: Money, customer: Customer) -> None:
         to_wire(amount)
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         return self._open_session(request) if self._is_hosted() else self._create_intent(request)
 
     def _is_hosted(self) -> bool:
         return self.account["flow"] != Flow.INTENT
 
-    def _open_session(self, request: ChargeRequest) -> Result:
+    def _open_session(self, request: ChargeRequest) -> ProviderResult:
         tags = _tags(request, Flow.HOSTED)
         params: SessionCreateParams = {
             "mode": "payment",
@@ -163,7 +163,7 @@ class StripeProvider(Provider):
             raise OutcomeUnknown("Stripe's answer has no payment page.")
         return result
 
-    def _create_intent(self, request: ChargeRequest) -> Result:
+    def _create_intent(self, request: ChargeRequest) -> ProviderResult:
         method = request.metadata.get("payment_method")
         is_confirmed = isinstance(method, str) and bool(method)
         params: stripe.params.PaymentIntentCreateParams = {
@@ -189,22 +189,22 @@ class StripeProvider(Provider):
             result = replace(result, response={**result.response, "client_secret": secret})
         return result
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         known = charge.provider_reference or lookup.find_charge(
             self._client, charge, is_hosted=self._is_hosted()
         )
         if known is None:
-            return Result(State.NOT_FOUND)
+            return ProviderResult(State.NOT_FOUND)
         return self._session(known) if known.startswith(SESSION) else self._intent(known)
 
-    def _session(self, identity: str) -> Result:
+    def _session(self, identity: str) -> ProviderResult:
         session = self._own(call(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
         result = statuses.session_result(session)
         if session.get("status") == "complete" and result.state is State.PENDING and result.receipt:
             return statuses.finished_session_result(result, self._intent(result.receipt))
         return result
 
-    def _intent(self, identity: str) -> Result:
+    def _intent(self, identity: str) -> ProviderResult:
         intent = call(lambda: self._client.v1.payment_intents.retrieve(identity))
         return statuses.intent_result(self._own(intent))
 
@@ -221,7 +221,7 @@ class StripeProvider(Provider):
         )
         return thing
 
-    def _cancel(self, charge: ChargeReference) -> Result:
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
         found = self._ask(charge)
         known = found.provider_reference
         if found.state is not State.PENDING or known is None:
@@ -229,16 +229,16 @@ class StripeProvider(Provider):
         try:
             if known.startswith(SESSION):
                 expired = call(lambda: self._client.v1.checkout.sessions.expire(known))
-                # The same word as a session that ran out of time; this one was taken back.
+                # The same word as a session that ran out of time; this one was cancelled.
                 result = statuses.session_result(self._own(expired))
                 return replace(result, state=State.CANCELLED, code=None, message=None)
             cancelled = call(lambda: self._client.v1.payment_intents.cancel(known))
             return statuses.intent_result(self._own(cancelled))
         except RequestRejected:
-            # It was paid, or ended, a moment ago: too late to take back.
+            # It was paid, or ended, a moment ago: too late to cancel.
             return self._ask(charge)
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         params: RefundCreateParams = {
             "payment_intent": self._payment_intent_of(request.charge),
             "amount": to_wire(request.amount),
@@ -252,14 +252,14 @@ class StripeProvider(Provider):
             call(lambda: refunds.create(params, {"idempotency_key": request.reference}))
         )
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         known = refund.provider_reference
         if known is not None:
             return statuses.refund_result(call(lambda: self._client.v1.refunds.retrieve(known)))
         found = lookup.find_refund(
             self._client, refund, payment_intent=self._payment_intent_of(refund.charge)
         )
-        return statuses.refund_result(found) if found else Result(State.NOT_FOUND)
+        return statuses.refund_result(found) if found else ProviderResult(State.NOT_FOUND)
 
     def _refunds_of(self, charge: ChargeReference) -> list[ListedRefund]:
         found = lookup.refunds_of(self._client, payment_intent=self._payment_intent_of(charge))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.money import Money
-from app.providers.base import Kind, RefundRequest, Result, State
+from app.providers.base import Kind, ProviderResult, RefundRequest, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
@@ -33,7 +33,7 @@ def refunds_are_declared(request: pytest.FixtureRequest) -> None:
         pytest.skip("not this provider's: it cannot refund")
 
 
-def refunded(scenario: ContractScenario, request: RefundRequest) -> Result:
+def refunded(scenario: ContractScenario, request: RefundRequest) -> ProviderResult:
     reported = scenario.checked(scenario.provider.refund(request))
     assert reported.state in (State.PENDING, State.SUCCEEDED)
     assert reported.amount in (None, request.amount)
@@ -191,7 +191,7 @@ def test_rate_limited_or_unauthorized_refund_moves_nothing(
 
 
 def test_a_refund_knows_nothing_of_another(remote: ContractScenario) -> None:
-    """The first part's handle never tells of the second part."""
+    """The first refund's reference never answers about the second."""
     if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.inquiry_kinds):
         pytest.skip("not this provider's: a payment has one refund, or refunds cannot be asked about")
     paid = remote.paid()

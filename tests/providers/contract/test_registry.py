@@ -14,8 +14,8 @@ from app.api.gateway import contact_fields
 from app.providers import PROVIDERS
 from app.providers.base import Capabilities, Provider
 from tests.providers.contract.case import found
+from tests.providers.contract.environment import ContractEnvironment
 from tests.providers.contract.operations import OPERATIONS
-from tests.providers.contract.scenario import ContractEnvironment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
