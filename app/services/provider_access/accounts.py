@@ -29,7 +29,7 @@ from app.services.provider_access.adapters import PURPOSE, adapters
 from app.unit_of_work import reading, transaction
 
 MAX_READERS: Final = 20
-"""Tenants' accounts that are tried to read an unsigned callback with: any that can be opened will do."""
+"""Tenants' accounts that are tried to read an unsigned callback with; any whose credentials can be decrypted will do."""
 
 log = structlog.get_logger("providers")
 

@@ -113,7 +113,7 @@ class Adapters:
         try:
             values = json.loads(sealer().open(account.sealed, purpose=PURPOSE, row_id=account.id))
         except CannotOpen as error:
-            log.error("provider_account.sealed", account=str(account.id), provider=account.provider)
+            log.error("provider_account.undecryptable", account=str(account.id), provider=account.provider)
             raise ProviderNotConfigured(
                 f"The credentials of this {PROVIDERS[account.provider].title} account cannot be decrypted."
             ) from error
