@@ -109,7 +109,7 @@ def _is_web_address(text: str) -> bool:
 
 
 class ProviderName(fields.Text):
-    """A provider's name in any case, as document 001 takes it; lower case afterwards."""
+    """A provider's name in any case; lower case afterwards."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=32, **kwargs)
