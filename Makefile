@@ -13,7 +13,7 @@ HOST_PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3; do 
 PYTEST_ARGS ?=
 GENERATORS := tests/contract/openapi/generators
 
-.PHONY: help run test browser openapi lint types bench tour reset clean lock install install-dev
+.PHONY: help run test browser openapi lint types bench tour provider reset clean lock install install-dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: install ## requests per second compared with pgbench, on this machine
 
 tour: install ## runs the documents' examples against the running demo
 	@exec $(PY) -m tour
+
+provider: install-dev ## NAME=acme: writes the skeleton of a new provider (docs/adding-a-provider.md)
+	@exec $(PY) -m scaffold $(NAME)
 
 reset: install ## restores the initial demo data
 	@exec $(PY) -m launcher reset

@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from app.config.loader import ConfigError, load
+from app.config.loader import load
+from app.config.setting import ConfigError
 
 try:
     _settings = load()

@@ -6,7 +6,7 @@ import sys
 import click
 
 from app import create_app
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.services.operator import installation
 
 REFUSED = 3

@@ -20,8 +20,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     # Here, not above: the parts import `app` themselves.
     from app import cli, crypto, models, routes  # noqa: F401 models registers the tables
     from app.extensions import db, jwt, migrate
-    from app.services.provider_access import accounts as provider_accounts
-    from app.services.provider_access import bulkhead
+    from app.services.provider_access import adapters, bulkhead
     from app.websocket import server
 
     app = Flask(__name__, static_folder=None, template_folder=None)
@@ -29,7 +28,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     logs.configure(app.config)
     crypto.init(app)
     bulkhead.init(app)
-    provider_accounts.init(app)
+    adapters.init(app)
     db.init_app(app)
     migrate.init_app(app, db, directory=MIGRATIONS)
     jwt.init_app(app)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import Flask, current_app
 
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 
 
 class CannotOpen(Exception):

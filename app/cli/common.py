@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import click
 
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.errors import GatewayError
 
 

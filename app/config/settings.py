@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import Final
 
 from app import json_numbers
-from app.config.parsing import Setting, flag, one_of, seconds, words
-from app.config.providers import PROVIDER_SETTINGS, SANDBOX_SETTINGS
-
-MODES: Final = ("demo", "test", "production")
-
+from app.config.providers import PROVIDER_SETTINGS
+from app.config.sandbox import LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
+from app.config.setting import Setting
+from app.parsing import flag, seconds, words
 
 PLACEHOLDERS: Final = ("", "change-me", "changeme", "secret", "dev")
 """Values that are no secret. `.env.example` uses `change-me`; production refuses to start with any of these."""
@@ -63,7 +62,7 @@ SETTINGS: Final = (
     Setting(
         "REDIS_URL", "rate limits, Socket.IO between processes, Celery's broker", "redis://localhost:6379/0"
     ),
-    Setting("VAR_DIR", "KYC documents and the audit anchor", "var"),
+    VAR_DIR,
     Setting("BIND", "gunicorn's addresses, comma separated", "127.0.0.1:5000"),
     Setting("WEB_WORKERS", "gunicorn worker processes", "1", "2", parse=int),
     Setting("WEB_THREADS", "threads in each worker", "100", "16", parse=int),
@@ -109,12 +108,7 @@ SETTINGS: Final = (
         "",
         parse=seconds,
     ),
-    Setting(
-        "LOG_LEVEL",
-        "DEBUG, INFO, WARNING or ERROR",
-        "INFO",
-        parse=one_of("DEBUG", "INFO", "WARNING", "ERROR"),
-    ),
+    LOG_LEVEL,
     *PROVIDER_SETTINGS,
     *SANDBOX_SETTINGS,
 )

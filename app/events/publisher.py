@@ -20,7 +20,7 @@ from typing import Any, Final
 import orjson
 
 from app.clock import iso_z
-from app.config.loader import TRANSACTION_TIMEOUT_S
+from app.config.database import TRANSACTION_TIMEOUT_S
 from app.events import chain
 from app.events.append import append
 from app.events.catalogue import WALLET_PAYMENT_COMPLETED, WALLET_PAYMENT_PENDING

@@ -23,3 +23,8 @@ _ALL: Final[tuple[type[Provider], ...]] = (
 
 PROVIDERS: Final[Mapping[str, type[Provider]]] = MappingProxyType({cls.name: cls for cls in _ALL})
 """name → adapter."""
+
+NAMES: Final[Mapping[str, type[Provider]]] = MappingProxyType(
+    {word: cls for cls in _ALL for word in (cls.name, *cls.aliases)}
+)
+"""Every word that a payment or a callback URL may name a provider by → adapter."""

@@ -2,7 +2,7 @@
 
 An adapter is one folder with one `Provider` subclass; the registry (`app/providers/__init__.py`) names it in one line.
 Adapters know no Flask, no database and no tenant: they get an `Account` (credentials) and `Context`, take frozen
-dataclasses (values.py) and return a `Result` or raise a `ProviderError` (errors.py). The public methods here measure,
+dataclasses (values.py) and return a `ProviderResult` or raise a `ProviderError` (errors.py). The public methods here measure,
 log and guard every call; adapters write the ones with an underscore.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
@@ -20,12 +21,18 @@ from app import held_connections
 from app.errors import InvalidAmount
 from app.money import Money, exponent_of
 from app.providers import deadline
-from app.providers.environments import ContradictoryAccount, contradiction
+from app.providers.environments import (
+    BASE_URL,
+    Contradiction,
+    ContradictoryAccount,
+    contradiction,
+    is_of_another,
+)
 from app.providers.errors import NotSupported, ProviderError, RequestRejected
+from app.providers.replies import question
+from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
-    Account,
-    AccountSetting,
     Acknowledgement,
     Callback,
     CallbackEvent,
@@ -42,9 +49,9 @@ from app.providers.values import (
     PayoutMethod,
     PayoutReference,
     PayoutRequest,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
     StatementLine,
     TokenStore,
@@ -71,9 +78,9 @@ __all__ = [
     "PayoutReference",
     "PayoutRequest",
     "Provider",
+    "ProviderResult",
     "RefundReference",
     "RefundRequest",
-    "Result",
     "State",
     "StatementLine",
     "TokenStore",
@@ -89,20 +96,36 @@ class Provider(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """Other words that payments and callback URLs may name the provider by."""
     capabilities: ClassVar[Capabilities]
     settings: ClassVar[tuple[AccountSetting, ...]]
     base_urls: ClassVar[Mapping[str, str]]
     """environment (`live`, `sandbox`) → base URL."""
+    callback_headers: ClassVar[frozenset[str]]
+    """Names, in lower case, of the headers that `read_callback` reads: they are stored with a callback, others are not."""
     simulator_path: ClassVar[str] = ""
     """What follows `/<name>` in the simulator's base URL, where the live base URL has a path, too."""
 
     def __init__(self, account: Account, context: Context) -> None:
-        """Raises ContradictoryAccount: test credentials on a live account, or the other way round."""
-        found = contradiction(type(self), account.environment, account.values, account.base_url)
+        """Raises ValueError for a setting that cannot be read; ContradictoryAccount, a ValueError, for test credentials on
+        a live account, or the other way round."""
+        values = complete(self.settings, account.values, provider=self.title)
+        found = self.contradiction(account.environment, values, account.base_url)
         if found is not None:
             raise ContradictoryAccount(found, account.environment)
-        self.account = account
+        self.account = replace(account, values=values)
         self.context = context
+
+    @classmethod
+    def contradiction(
+        cls, environment: str, values: Mapping[str, str], base_url: str
+    ) -> Contradiction | None:
+        """The first setting, or the address, that contradicts the environment; None: as far as they show it, they agree."""
+        found = contradiction(cls.settings, environment, values)
+        if found is None and is_of_another(cls.base_urls, environment, base_url):
+            return Contradiction(BASE_URL, f"is {cls.title}'s address for the other environment")
+        return found
 
     # --- what services call
 
@@ -127,41 +150,41 @@ class Provider(ABC):
                 raise RequestRejected(f"{self.title} needs the customer's {need}.", code=need)
         self._check(amount, customer)
 
-    def charge(self, request: ChargeRequest) -> Result:
+    def charge(self, request: ChargeRequest) -> ProviderResult:
         """Ask for the money. PENDING: the customer acts next; SUCCEEDED: it is ours. Raises ProviderError."""
         return self._call("charge", lambda: self._charge(request))
 
-    def inquire(self, charge: ChargeReference) -> Result:
+    def inquire(self, charge: ChargeReference) -> ProviderResult:
         """Where the charge stands. Raises ProviderError; OutcomeUnknown when it could not be learnt."""
-        return self._call("inquire", lambda: self._inquire(charge))
+        return self._question("inquire", lambda: self._inquire(charge))
 
-    def cancel(self, charge: ChargeReference) -> Result:
-        """Take back a charge the customer has not paid. Raises ProviderError; the state tells whether it was in time."""
+    def cancel(self, charge: ChargeReference) -> ProviderResult:
+        """Cancel a charge the customer has not paid. Raises ProviderError; the state shows whether it was in time."""
         return self._call("cancel", lambda: self._cancel(charge))
 
-    def refund(self, request: RefundRequest) -> Result:
-        """Give money back. PENDING: it will be told later. Raises ProviderError."""
+    def refund(self, request: RefundRequest) -> ProviderResult:
+        """Refund a charge, or a part. PENDING: the outcome is reported later. Raises ProviderError."""
         return self._call("refund", lambda: self._refund(request))
 
-    def inquire_refund(self, refund: RefundReference) -> Result:
+    def inquire_refund(self, refund: RefundReference) -> ProviderResult:
         """Where the refund stands; PENDING with the answer to come by callback where REFUND is not in `inquiry_kinds`."""
-        return self._call("inquire_refund", lambda: self._inquire_refund(refund))
+        return self._question("inquire_refund", lambda: self._inquire_refund(refund))
 
     def refunds_of(self, charge: ChargeReference) -> Sequence[ListedRefund]:
         """Every refund of a charge, where `lists_refunds`. Raises ProviderError; OutcomeUnknown when there may be more."""
-        return self._call("refunds_of", lambda: self._refunds_of(charge))
+        return self._question("refunds_of", lambda: self._refunds_of(charge))
 
-    def pay_out(self, request: PayoutRequest) -> Result:
-        """Send money out. PENDING: it will be told later. Raises ProviderError."""
+    def pay_out(self, request: PayoutRequest) -> ProviderResult:
+        """Send money out. PENDING: the outcome is reported later. Raises ProviderError."""
         return self._call("pay_out", lambda: self._pay_out(request))
 
-    def inquire_payout(self, payout: PayoutReference) -> Result:
+    def inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         """Where the payout stands; as `inquire_refund`."""
-        return self._call("inquire_payout", lambda: self._inquire_payout(payout))
+        return self._question("inquire_payout", lambda: self._inquire_payout(payout))
 
     def statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
         """What was collected from `start` to `end`, where `has_statement`. Raises ProviderError."""
-        return self._call("statement", lambda: self._statement(start, end))
+        return self._question("statement", lambda: self._statement(start, end))
 
     @abstractmethod
     def read_callback(self, callback: Callback) -> CallbackEvent:
@@ -177,33 +200,45 @@ class Provider(ABC):
         """More rules than `capabilities` can say. No network."""
 
     @abstractmethod
-    def _charge(self, request: ChargeRequest) -> Result: ...
+    def _charge(self, request: ChargeRequest) -> ProviderResult: ...
 
     @abstractmethod
-    def _inquire(self, charge: ChargeReference) -> Result: ...
+    def _inquire(self, charge: ChargeReference) -> ProviderResult: ...
 
-    def _cancel(self, charge: ChargeReference) -> Result:
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot cancel a payment.")
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot refund.")
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot be asked about refunds.")
 
     def _refunds_of(self, charge: ChargeReference) -> Sequence[ListedRefund]:
         raise NotSupported(f"{self.title} does not list refunds.")
 
-    def _pay_out(self, request: PayoutRequest) -> Result:
+    def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot pay out.")
 
-    def _inquire_payout(self, payout: PayoutReference) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot be asked about payouts.")
 
     def _statement(self, start: datetime, end: datetime) -> Sequence[StatementLine]:
         raise NotSupported(f"{self.title} has no statement.")
 
     # --- around every call
+
+    def _question(self, operation: str, work: Callable[[], T]) -> T:
+        def asked() -> T:
+            with question():
+                return work()
+
+        return self._call(operation, asked)
+
+    def _ask(self, charge: ChargeReference) -> ProviderResult:
+        """Where the charge stands, as a part of another operation. Raises OutcomeUnknown for a refused question."""
+        with question():
+            return self._inquire(charge)
 
     def _call(self, operation: str, work: Callable[[], T]) -> T:
         held_connections.require_none(f"{self.name}.{operation}")
@@ -212,7 +247,7 @@ class Provider(ABC):
         try:
             with deadline.within(limit_s):
                 answer = work()
-            outcome = answer.state.value if isinstance(answer, Result) else "ok"
+            outcome = answer.state.value if isinstance(answer, ProviderResult) else "ok"
             return answer
         except ProviderError as error:
             outcome = error.outcome

@@ -14,7 +14,7 @@ from typing import Final
 from app.providers.errors import NotSent
 
 LEAST_S: Final = 2.0
-"""A request is not begun when it would have to be given up before its answer can come."""
+"""No request is begun with less time than this: its answer could not arrive in time."""
 
 _UNTIL: Final[ContextVar[float | None]] = ContextVar("provider_deadline", default=None)
 

@@ -6,16 +6,13 @@ contradict it, nothing that the account reports is credited.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app.providers.errors import WrongEnvironment
-
-if TYPE_CHECKING:
-    from app.providers.base import Provider
-    from app.providers.values import Account, AccountSetting
+from app.providers.settings import Account, AccountSetting
 
 LIVE: Final = "live"
 SANDBOX: Final = "sandbox"
@@ -44,16 +41,19 @@ class ContradictoryAccount(ValueError):
 
 
 def contradiction(
-    adapter: type[Provider], environment: str, values: Mapping[str, str], base_url: str
+    settings: Sequence[AccountSetting], environment: str, values: Mapping[str, str]
 ) -> Contradiction | None:
-    """The first setting that contradicts the environment; None: they agree, as far as they can tell."""
-    for setting in adapter.settings:
+    """The first setting that contradicts the environment; None: as far as they show it, they agree."""
+    for setting in settings:
         why = _objection(setting, environment, values.get(setting.name, ""))
         if why is not None:
             return Contradiction(setting.name, why)
-    if _host(base_url) in _hosts_of_others(adapter, environment):
-        return Contradiction(BASE_URL, f"is {adapter.title}'s address for the other environment")
     return None
+
+
+def is_of_another(base_urls: Mapping[str, str], environment: str, base_url: str) -> bool:
+    """Whether the host is the provider's host of another environment, and not of this one."""
+    return _host(base_url) in _hosts_of_others(base_urls, environment)
 
 
 def _objection(setting: AccountSetting, environment: str, value: str) -> str | None:
@@ -75,8 +75,8 @@ def _environment_of(setting: AccountSetting, value: str) -> str | None:
     return next((env for env, beginnings in setting.prefixes.items() if value.startswith(beginnings)), None)
 
 
-def _hosts_of_others(adapter: type[Provider], environment: str) -> set[str]:
-    hosts = {name: _host(url) for name, url in adapter.base_urls.items()}
+def _hosts_of_others(base_urls: Mapping[str, str], environment: str) -> set[str]:
+    hosts = {name: _host(url) for name, url in base_urls.items()}
     return {host for name, host in hosts.items() if name != environment and host != hosts.get(environment)}
 
 

@@ -1,7 +1,7 @@
 """What can go wrong at a provider. The one question that matters: can money have moved?
 
 Every error but `OutcomeUnknown` is a definite "nothing happened". Only those may end an attempt, and only those may be
-followed by a new attempt under a new key, at this provider or another (DESIGN, "A request that calls a provider").
+followed by a new attempt under a new key, at this provider or another.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ProviderError(Exception):
 
 
 class Declined(ProviderError):
-    """The provider, a bank or the customer said no, for good: asking again in the same way is pointless."""
+    """The provider, a bank or the customer refused for good: the same request will be refused again."""
 
     outcome = "declined"
     default_message = "The provider declined this."

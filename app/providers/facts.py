@@ -1,4 +1,4 @@
-"""Reading what providers send: the object in a callback, what of an answer may be kept, when to come again."""
+"""Reading what providers send: the object in a callback, the members of an answer that are stored, when to ask again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ MAX_FACT: Final = 200
 """Longest text of a provider's that is kept, in characters."""
 
 
-def clean(said: str) -> str:
-    """A provider's text as it can be stored: no NUL, no half characters, not too long."""
-    return said[:MAX_FACT].encode("utf-8", "replace").decode().replace("\0", "")
+def clean(text: str) -> str:
+    """A provider's text as it can be stored: no NUL, no lone surrogates, not too long."""
+    return text[:MAX_FACT].encode("utf-8", "replace").decode().replace("\0", "")
 
 
 def facts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:

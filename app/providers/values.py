@@ -28,7 +28,7 @@ def storable(value: Any) -> Any:
 class State(StrEnum):
     """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now).
 
-    `REVERSED`: all of a charge was taken back. `REFUNDED`: all of it or a part, the provider does not say.
+    `REVERSED`: the provider took all of a charge away again. `REFUNDED`: all of it or a part, the provider does not say.
     """
 
     PENDING = "pending"
@@ -65,78 +65,49 @@ class Limits:
     maximum: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What a provider can do. Read by the services instead of the provider's name.
+    """What a provider can do. Read by the services instead of the provider's name. Nothing has a default: a forgotten
+    field would decide about money.
 
     currencies: what can be charged, and within which limits. needs: contact details a charge cannot go without
     (`phone`, `email`). countries: ISO 3166 codes where its customers are; empty: anywhere.
     whole_units: takes no fractions of the major unit.
-    has_payment_page: the customer is sent to `Result.payment_url`. inquiry_kinds: the kinds it answers an inquiry for at once;
-    others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
+    has_payment_page: the customer is sent to `payment_url` of the result. inquiry_kinds: the kinds it answers an inquiry for
+    at once; others are answered by a callback later. is_resend_safe: sending a charge again under the same reference cannot
     charge twice. can_inquire_by_reference: a charge is found by *our* reference, even when the answer to it was lost.
+    can_refund_partially: a refund may be of a part. can_refund_repeatedly: a charge may have several refunds.
     payouts: method → currencies. signs_callbacks: False means that a callback is only a hint.
-    has_statement: lists what was collected (`statement`). expires_after: how long a customer may take; a charge that
-    is pending then is given up. horizon: how long the provider may still tell about a charge whose outcome is unknown.
-    statement_reach: how far back a statement goes. lists_refunds: tells every refund of a charge, whoever made it
-    (`Provider.refunds_of`).
+    has_statement: lists what was collected (`statement`). statement_reach: how far back it goes.
+    lists_refunds: reports every refund of a charge, whoever made it (`Provider.refunds_of`).
+    expires_after: how long a customer may take; a charge that is pending then expires.
+    horizon: how long the provider may still report about a charge whose outcome is unknown.
+    costs: currency (`*`: any other) → what a charge costs, as parts per million of the amount and fixed minor units; an
+    estimate to choose by where the payment leaves the provider open. moves_real_money: False for a mock, which production
+    does not use unless ALLOW_TEST_PROVIDERS is set.
     """
 
     currencies: Mapping[str, Limits]
-    needs: frozenset[str] = frozenset()
-    countries: frozenset[str] = frozenset()
-    whole_units: bool = False
-    has_payment_page: bool = False
-    inquiry_kinds: frozenset[Kind] = frozenset({Kind.PAYMENT})
-    is_resend_safe: bool = False
-    can_inquire_by_reference: bool = True
-    can_refund: bool = True
-    can_refund_partially: bool = True
-    can_refund_repeatedly: bool = True
-    can_cancel: bool = False
-    payouts: Mapping[PayoutMethod, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
-    signs_callbacks: bool = True
-    has_statement: bool = False
-    expires_after: timedelta = timedelta(hours=24)
-    horizon: timedelta = timedelta(hours=24)
-    statement_reach: timedelta = timedelta(0)
-    lists_refunds: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSetting:
-    """One credential or setting of a provider account: `consumer_key` is MPESA_CONSUMER_KEY in the environment.
-
-    is_secret: never shown. is_required: the account is not configured without it. prefixes: environment → how its values
-    begin, where the provider's keys say what they are. published: values that everybody knows, of the provider's sandbox
-    or of our simulators; they are no live credentials (environments.py).
-    """
-
-    name: str
-    about: str
-    is_secret: bool = False
-    is_required: bool = False
-    default: str = ""
-    prefixes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    published: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """One set of credentials at a provider. `id` tells accounts apart (token cache, metrics); no secret.
-
-    environment: `sandbox` or `live`. base_url: where the provider is, without a slash at the end; it is the only thing,
-    besides the credentials, in which live, the provider's own sandbox and our simulator differ.
-    """
-
-    id: str
-    environment: str
-    base_url: str
-    values: Mapping[str, str] = field(repr=False, default_factory=lambda: MappingProxyType({}))
-
-    def __getitem__(self, name: str) -> str:
-        """The setting, or an empty text."""
-        return self.values.get(name, "")
+    needs: frozenset[str]
+    countries: frozenset[str]
+    whole_units: bool
+    has_payment_page: bool
+    inquiry_kinds: frozenset[Kind]
+    is_resend_safe: bool
+    can_inquire_by_reference: bool
+    can_refund: bool
+    can_refund_partially: bool
+    can_refund_repeatedly: bool
+    can_cancel: bool
+    payouts: Mapping[PayoutMethod, frozenset[str]]
+    signs_callbacks: bool
+    has_statement: bool
+    statement_reach: timedelta
+    lists_refunds: bool
+    expires_after: timedelta
+    horizon: timedelta
+    costs: Mapping[str, tuple[int, int]]
+    moves_real_money: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +139,7 @@ class CallRecord:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What adapters get from the house. timeout_s: longest wait for an answer, in seconds."""
+    """What adapters get from the gateway. timeout_s: longest wait for an answer, in seconds."""
 
     tokens: TokenStore
     observe: Callable[[CallRecord], None]
@@ -218,7 +189,7 @@ class ChargeReference:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """Give money of `charge` back. reference: our key of this refund. refunded_before: minor units already given back.
+    """Refund `charge`, or a part. reference: our key of this refund. refunded_before: minor units already refunded.
     callback_url: holds an unguessable token of this refund."""
 
     reference: str
@@ -268,7 +239,7 @@ class PayoutReference:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
@@ -297,7 +268,7 @@ class ListedRefund:
     """A refund as the provider lists it among those of a charge. reference: ours, if it carries one: refunds that were
     made in the provider's portal do not."""
 
-    result: Result
+    result: ProviderResult
     reference: str | None = None
 
 
@@ -313,11 +284,11 @@ class Callback:
 
 @dataclass(frozen=True, slots=True)
 class CallbackEvent:
-    """What a callback is about. event_id: the same for repeats of the same news, at most 255 characters.
+    """What a callback is about. event_id: the same when the provider sends it again, at most 255 characters.
 
     reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
-    over the body was checked. claim: what it says; the gateway believes it only when the provider cannot be asked
-    (`Capabilities.inquiry_kinds`) and either the signature or the secret path of the operation's own callback URL vouches for it.
+    over the body was checked. reported: the outcome it reports; it is believed only when the provider cannot be asked
+    (`Capabilities.inquiry_kinds`) and either the signature is valid or it came to the operation's own secret callback URL.
     objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
     """
 
@@ -327,7 +298,7 @@ class CallbackEvent:
     reference: str | None = None
     provider_reference: str | None = None
     is_verified: bool = False
-    claim: Result | None = None
+    reported: ProviderResult | None = None
     objection: str | None = None
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from app.config.loader import ConfigError, load_sandbox
+from app.config.sandbox import load_sandbox
+from app.config.setting import ConfigError
 
 try:
     _settings = load_sandbox()

@@ -6,7 +6,8 @@ import atexit
 import sys
 
 from app import logs
-from app.config.loader import ConfigError, load_sandbox
+from app.config.sandbox import load_sandbox
+from app.config.setting import ConfigError
 from app.sandbox.app import create_app
 from app.sandbox.core import SandboxSettings
 

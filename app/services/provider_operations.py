@@ -22,12 +22,12 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.errors import GatewayError
 from app.models.payment import PaymentAttempt
-from app.providers.base import Provider, Result
+from app.providers.base import Provider, ProviderResult
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.provider_access import accounts, bulkhead
 from app.unit_of_work import transaction
 
-Outcome = Result | ProviderError
+Outcome = ProviderResult | ProviderError
 """What a provider said about an operation."""
 
 CONNECT_S: Final = 5.0
@@ -86,7 +86,7 @@ def answer_time() -> timedelta:
     return timedelta(seconds=2 * (current_app.config["PROVIDER_TIMEOUT_S"] + CONNECT_S) + 5)
 
 
-def call_provider(operation: Operation[S], request: Callable[[Provider], Result]) -> Outcome:
+def call_provider(operation: Operation[S], request: Callable[[Provider], ProviderResult]) -> Outcome:
     """Send `request` for an operation that is `SENDING`, with no connection held.
 
     Nothing is sent when this process was held up for so long that others may have taken over.

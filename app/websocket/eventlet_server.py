@@ -18,7 +18,8 @@ from eventlet.patcher import is_monkey_patched
 from flask import Flask
 
 from app import logs
-from app.config.loader import ConfigError, load
+from app.config.loader import load
+from app.config.setting import ConfigError
 from app.extensions import db, jwt
 from app.services.operator import installation
 from app.websocket.events import Run

@@ -11,7 +11,7 @@ from celery.signals import celeryd_init, setup_logging
 from flask import Flask
 
 from app import create_app
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.services.operator import installation
 from app.services.provider_access.bulkhead import Bulkheads
 from app.worker.broker import RUN_JOB, make_celery

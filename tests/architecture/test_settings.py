@@ -8,11 +8,16 @@ from pathlib import Path
 import pytest
 import yaml
 
-from app.config.loader import ConfigError, load
+from app.config.loader import load
+from app.config.sandbox import SANDBOX_SETTINGS
+from app.config.setting import ConfigError
 from app.config.settings import SECRETS, SETTINGS
 from app.providers import PROVIDERS
-from app.providers.environments import LIVE, contradiction
-from app.services.provider_access.accounts import MOCKS
+from app.providers.base import Provider
+from app.providers.environments import LIVE
+from app.providers.settings import CALLBACK_IPS, CALLBACK_URL
+from scaffold.settings import compose_lines, example_section
+from tests.support.providers import make_provider
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / ".env.example").read_text()
@@ -79,22 +84,41 @@ def test_the_example_shows_production_s_defaults() -> None:
         assert _example()[setting.name] == default, setting.name
 
 
-def test_every_provider_setting_is_one_of_the_environment() -> None:
-    names = {setting.name for setting in SETTINGS}
-    asked = {
-        f"{name.upper()}_{setting.name.upper()}"
-        for name, adapter in PROVIDERS.items()
-        for setting in adapter.settings
-    } | {f"{name.upper()}_{word}" for name in PROVIDERS for word in ("ENV", "BASE_URL")}
-    assert asked - names == set()
+@pytest.mark.parametrize("adapter", PROVIDERS.values(), ids=list(PROVIDERS))
+def test_example_and_compose_come_from_the_adapters(adapter: type[Provider]) -> None:
+    assert example_section(adapter) in EXAMPLE, example_section(adapter)
+    assert compose_lines(adapter) in COMPOSE, compose_lines(adapter)
+
+
+def test_compose_passes_every_setting_but_those_it_makes_itself() -> None:
+    passed = set(re.findall(r"^  ([A-Z0-9_]+): ", COMPOSE.partition("x-owner")[0], re.M))
+    of_processes = {"FLASK_APP", "FLASK_ENV", "VAR_DIR", "BIND", "REALTIME_BIND", "DATABASE_OWNER_URL"}
+    of_simulators = {setting.name for setting in SANDBOX_SETTINGS} - {"SANDBOX_URL"}
+    assert passed == {setting.name for setting in SETTINGS} - of_processes - of_simulators
+
+
+@pytest.mark.parametrize("adapter", PROVIDERS.values(), ids=list(PROVIDERS))
+def test_every_setting_of_an_account_is_read(adapter: type[Provider]) -> None:
+    """One that is only required switches the provider on. Account raises KeyError for a setting that is not declared."""
+    package = (ROOT / "app/providers" / adapter.name).glob("*.py")
+    sources = "".join(path.read_text() for path in package)
+    read = set(re.findall(r"""account\["(\w+)"\]""", sources)) | {CALLBACK_IPS, CALLBACK_URL}
+    unread = {one.name for one in adapter.settings if not one.is_required} - read
+    assert not unread
+    assert read - {CALLBACK_IPS, CALLBACK_URL} <= {one.name for one in adapter.settings}
+
+
+def test_an_undeclared_setting_is_not_read_as_an_empty_one() -> None:
+    account = make_provider(PROVIDERS["paystack"], secret_key="sk_test_key").account
+    assert account["channels"] == ""
+    with pytest.raises(KeyError):
+        account["chanels"]
 
 
 def test_no_credential_of_the_demo_is_taken_for_a_live_one() -> None:
     """They are in this file's repository: anybody can sign a callback with them."""
-    defaults = {setting.name: setting.default for setting in SETTINGS}
     for name, adapter in PROVIDERS.items():
-        secrets = [one for one in adapter.settings if one.is_secret and name not in MOCKS]
-        for one in secrets:
-            value = defaults[f"{name.upper()}_{one.name.upper()}"]
-            found = contradiction(adapter, LIVE, {one.name: value}, adapter.base_urls[LIVE])
-            assert found is not None or not value, f"{name}'s {one.name}"
+        for one in adapter.settings:
+            if one.is_secret and one.demo and adapter.capabilities.moves_real_money:
+                found = adapter.contradiction(LIVE, {one.name: one.demo}, adapter.base_urls[LIVE])
+                assert found is not None, f"{name}'s {one.name}"

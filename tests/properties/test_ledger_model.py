@@ -28,7 +28,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.config.loader import APPLICATION_ROLE
+from app.config.database import APPLICATION_ROLE
 from tests.support import ledger_sql
 from tests.support.database import one, run
 from tests.support.ledger_model import DAILY, MONTHLY, Account, Item, Model, User

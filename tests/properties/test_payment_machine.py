@@ -39,7 +39,7 @@ from app.actor import Merchant
 from app.api.gateway.views import initialized, refunded
 from app.errors import GatewayError
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.errors import Declined, NotSent, OutcomeUnknown, ProviderError
 from app.services import payment_service
 from app.services.idempotency_service import Claim
@@ -121,7 +121,7 @@ class PaymentMachine(RuleBasedStateMachine):
 
     @rule(state=states, source=sources, amount=amounts, repeats=times)
     def callback(self, state: State, source: str, amount: str, repeats: int) -> None:
-        result = Result(
+        result = ProviderResult(
             state,
             provider_reference=f"there-{self.attempt_id}",
             receipt=f"R-{self.attempt_id}",
@@ -201,7 +201,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.before.refunds)
     @rule(pick=st.integers(0, 99), state=states, source=sources, repeats=times)
     def refund_outcome(self, pick: int, state: State, source: str, repeats: int) -> None:
-        self._apply_refund(pick, Result(state, code="word"), source, repeats)
+        self._apply_refund(pick, ProviderResult(state, code="word"), source, repeats)
         self.met[f"refund {state}"] += 1
 
     @precondition(lambda self: any(refund[1] == "sending" for refund in self.before.refunds))
@@ -308,7 +308,7 @@ class PaymentMachine(RuleBasedStateMachine):
             assert first in (None, seen), "a repeated outcome changed something"
             first = seen
         if seen.collected != self.before.collected:
-            assert isinstance(outcome, Result)
+            assert isinstance(outcome, ProviderResult)
             self.collected = outcome.amount or self.asked
             is_other = self.collected != self.asked
             self.met[f"{'another' if is_other else 'its'} amount, {seen.attempt}"] += 1

@@ -13,7 +13,7 @@ from app.providers.base import (
     State,
 )
 from app.providers.chapa.amounts import contact, local_phone, money, text
-from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, REFUNDS, REFUSALS, state_of
+from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, REFUNDS, REFUSALS
 from app.providers.errors import (
     AuthFailed,
     Declined,
@@ -25,6 +25,7 @@ from app.providers.errors import (
     RequestRejected,
 )
 from app.providers.facts import facts
+from app.providers.replies import state_of
 from tests.support.chapa import REFERENCE, VERIFY, chapa, charge_reference, details, failed, succeeded
 from tests.support.providers import DROP, Scripted
 
@@ -150,12 +151,12 @@ def test_tables_are_pinned() -> None:
 @pytest.mark.parametrize("word", ["paid", "", None, 1, "refund initiated", ["success"]])
 def test_an_unknown_status_is_an_unknown_outcome(word: object) -> None:
     with pytest.raises(OutcomeUnknown):
-        state_of(CHARGES, word)
+        state_of(CHARGES, word, provider="Chapa")
 
 
 def test_reversed_refund_needs_review() -> None:
     with pytest.raises(OutcomeUnknown):
-        state_of(REFUNDS, "reversed")
+        state_of(REFUNDS, "reversed", provider="Chapa")
 
 
 # --- what is sent, and what answers mean

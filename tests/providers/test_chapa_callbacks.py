@@ -35,12 +35,12 @@ def test_the_published_vectors() -> None:
     event = chapa().read_callback(Callback("POST", {"x-chapa-signature": VECTOR_BODY_HASH}, {}, VECTOR_BODY))
     assert (event.is_verified, event.kind, event.reference) == (True, Kind.PAYMENT, "tx-1")
     hint = chapa().read_callback(Callback("POST", {"chapa-signature": VECTOR_CONSTANT}, {}, VECTOR_BODY))
-    assert (hint.is_verified, hint.claim, hint.reference) == (False, None, "tx-1")
+    assert (hint.is_verified, hint.reported, hint.reference) == (False, None, "tx-1")
 
 
 def test_a_custom_webhook_signs_the_body_in_the_older_header() -> None:
     event = chapa().read_callback(signed(VECTOR_BODY, header="chapa-signature"))
-    assert (event.is_verified, event.reference, event.claim is not None) == (True, "tx-1", True)
+    assert (event.is_verified, event.reference, event.reported is not None) == (True, "tx-1", True)
     changed = signed(VECTOR_BODY, header="chapa-signature").headers
     with pytest.raises(ForgedCallback):
         chapa().read_callback(Callback("POST", changed, {}, VECTOR_BODY.replace(b"400", b"900")))
@@ -82,15 +82,15 @@ def test_a_webhook_says_what_happened() -> None:
         "email": "a@b.et",
     }
     event = chapa().read_callback(signed(json.dumps(body).encode()))
-    assert event.claim is not None
-    assert (event.claim.state, event.claim.amount) == (State.CANCELLED, Money(40000, "ETB"))
+    assert event.reported is not None
+    assert (event.reported.state, event.reported.amount) == (State.CANCELLED, Money(40000, "ETB"))
     assert (event.reference, event.provider_reference) == (REFERENCE, "C1")
-    assert "email" not in event.claim.response
+    assert "email" not in event.reported.response
     wrapped = {"event": "charge.failed/cancelled", "data": body}
     assert chapa().read_callback(signed(json.dumps(wrapped).encode())) == event
     lying = chapa().read_callback(signed(json.dumps(body | {"event": "charge.success"}).encode()))
-    assert lying.claim is not None
-    assert lying.claim.state is State.SUCCEEDED
+    assert lying.reported is not None
+    assert lying.reported.state is State.SUCCEEDED
 
 
 def test_a_payout_s_reference_is_ours() -> None:
@@ -105,8 +105,8 @@ def test_a_payout_s_reference_is_ours() -> None:
     }
     event = chapa().read_callback(signed(json.dumps(body).encode()))
     assert (event.kind, event.reference, event.provider_reference) == (Kind.PAYOUT, REFERENCE, "CHP1")
-    assert event.claim is not None
-    assert "1000123456789" not in json.dumps(dict(event.claim.response))
+    assert event.reported is not None
+    assert "1000123456789" not in json.dumps(dict(event.reported.response))
 
 
 def test_event_ids_repeat_only_for_repeated_events() -> None:
@@ -143,7 +143,7 @@ def test_the_unsigned_callback_is_a_hint(name: str) -> None:
         chapa().read_callback(Callback("POST", {}, {}, json.dumps(query).encode())),
     ):
         assert (event.reference, event.provider_reference, event.kind) == (REFERENCE, "C1", Kind.PAYMENT)
-        assert (event.is_verified, event.claim, event.event_id) == (False, None, by_get.event_id)
+        assert (event.is_verified, event.reported, event.event_id) == (False, None, by_get.event_id)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_unreadable_callbacks(callback: Callback) -> None:
 
 def test_unknown_events_are_ignored() -> None:
     event = chapa().read_callback(signed(b'{"event":"virtual_account.created","reference":"V1"}'))
-    assert (event.kind, event.claim) == (Kind.OTHER, None)
+    assert (event.kind, event.reported) == (Kind.OTHER, None)
 
 
 APPROVAL = json.dumps(
@@ -187,7 +187,7 @@ APPROVAL = json.dumps(
 def test_a_transfer_approval_is_read_and_never_granted_here(message: bytes, is_verified: bool) -> None:
     signature = hmac.new(b"approve", message, hashlib.sha256).hexdigest()
     event = chapa().read_callback(Callback("POST", {"chapa-signature": signature}, {}, APPROVAL))
-    assert (event.event_type, event.kind, event.claim) == ("transfer.approval", Kind.PAYOUT, None)
+    assert (event.event_type, event.kind, event.reported) == ("transfer.approval", Kind.PAYOUT, None)
     assert (event.reference, event.is_verified) == (REFERENCE, is_verified)
     assert chapa().acknowledge(event).status == 400
     asked = read_approval(APPROVAL)

@@ -1,4 +1,4 @@
-"""The Chapa adapter over HTTP against the simulator: charge, pay, ask, take back, refund, pay out, and its callbacks.
+"""The Chapa adapter over HTTP against the simulator: charge, pay, inquire, cancel, refund, pay out, and its callbacks.
 
 What holds of every provider (the same reference, lost answers, wrong keys) is in tests/providers/contract.
 """
@@ -57,8 +57,8 @@ def test_a_customer_pays(scenario: ContractScenario) -> None:
     assert scenario.book_amounts(request.reference) == [("charge", "400.00")]
     event = scenario.event("charge.success", request.reference)
     assert (event.kind, event.is_verified, event.provider_reference) == (Kind.PAYMENT, True, paid.receipt)
-    assert event.claim is not None
-    assert event.claim.amount == request.amount
+    assert event.reported is not None
+    assert event.reported.amount == request.amount
 
 
 def test_the_callback_url_gets_a_hint(scenario: ContractScenario) -> None:
@@ -86,9 +86,9 @@ def test_a_payment_that_fails_and_one_that_waits(scenario: ContractScenario) -> 
     for request in (failing, waiting):
         scenario.provider.charge(request)
     assert scenario.until(failing, State.FAILED).code == "failed"
-    claim = scenario.event("charge.failed/cancelled", failing.reference).claim
-    assert claim is not None
-    assert claim.state is State.FAILED
+    reported = scenario.event("charge.failed/cancelled", failing.reference).reported
+    assert reported is not None
+    assert reported.state is State.FAILED
     assert scenario.provider.inquire(scenario.charge_reference(waiting)).state is State.PENDING
 
 

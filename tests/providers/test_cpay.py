@@ -20,9 +20,9 @@ from app.providers.base import (
     ChargeRequest,
     Customer,
     Kind,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.cpay import CPayProvider
@@ -60,9 +60,9 @@ def request(amount: Money, **metadata: Any) -> ChargeRequest:
     )
 
 
-def charge_reference(amount: Money, reported: Result | None = None) -> ChargeReference:
+def charge_reference(amount: Money, reported: ProviderResult | None = None) -> ChargeReference:
     """As a charge is remembered after an answer; without one, as after none."""
-    known = reported or Result(State.PENDING)
+    known = reported or ProviderResult(State.PENDING)
     return ChargeReference(
         REFERENCE,
         "AB12CD34EF56",
@@ -301,8 +301,8 @@ def test_callbacks(word: str, kind: Kind, state: State | None) -> None:
     event = PROVIDER.read_callback(signed(json.dumps({**EVENT, "event": word}).encode()))
     assert (event.kind, event.event_type, event.event_id) == (kind, word, "evt-1")
     assert (event.reference, event.is_verified) == (REFERENCE, True)
-    assert (event.claim.state if event.claim else None) is state
-    assert event.claim is None or event.claim.amount == money("20.00")
+    assert (event.reported.state if event.reported else None) is state
+    assert event.reported is None or event.reported.amount == money("20.00")
 
 
 def test_the_signature_is_hmac_sha256_of_the_raw_body() -> None:
@@ -344,7 +344,7 @@ def test_forged_and_odd_callbacks() -> None:
         with pytest.raises(InvalidCallback):
             PROVIDER.read_callback(signed(odd))
     number = PROVIDER.read_callback(signed(body.replace(b'"20.00"', b"20.00")))
-    assert number.claim is not None and number.claim.amount == money("20.00")
+    assert number.reported is not None and number.reported.amount == money("20.00")
 
 
 def test_cpay_is_registered() -> None:

@@ -33,10 +33,14 @@ def test_a_push_that_was_paid():
         "ws_CO_191220191020363925",
         False,
     )
-    claim = event.claim
-    assert (claim.state, claim.receipt, claim.amount) == (State.SUCCEEDED, "NLJ7RT61SV", Money(100, "KES"))
-    assert claim.response["Amount"] == "1.0"
-    assert "254708374149" not in json.dumps(dict(claim.response))
+    reported = event.reported
+    assert (reported.state, reported.receipt, reported.amount) == (
+        State.SUCCEEDED,
+        "NLJ7RT61SV",
+        Money(100, "KES"),
+    )
+    assert reported.response["Amount"] == "1.0"
+    assert "254708374149" not in json.dumps(dict(reported.response))
     assert event.event_id == "push:ws_CO_191220191020363925:0" == read(pushed("0", PAID)).event_id
 
 
@@ -52,19 +56,19 @@ def test_a_push_that_was_paid():
 )
 def test_a_push_that_was_not_paid_never_has_a_receipt(code, state):
     event = read(pushed(code, PAID))
-    assert (event.claim.state, event.claim.receipt, event.claim.amount) == (state, None, None)
-    assert event.claim.code == str(code) and event.event_id.endswith(f":{code}")
+    assert (event.reported.state, event.reported.receipt, event.reported.amount) == (state, None, None)
+    assert event.reported.code == str(code) and event.event_id.endswith(f":{code}")
 
 
 @pytest.mark.parametrize(
     "items", [None, [], {}, {"Name": "Amount", "Value": 5}, [1, None, {"Name": 3}], "text"]
 )
 def test_odd_metadata_is_survived(items):
-    assert read(pushed(0, items)).claim.state is State.SUCCEEDED
+    assert read(pushed(0, items)).reported.state is State.SUCCEEDED
 
 
 def test_one_item_that_is_no_list():
-    assert read(pushed(0, {"Name": "Amount", "Value": 5})).claim.amount == Money(500, "KES")
+    assert read(pushed(0, {"Name": "Amount", "Value": 5})).reported.amount == Money(500, "KES")
 
 
 B2C_PARAMETERS = [
@@ -81,13 +85,13 @@ def test_a_payout_to_a_phone_that_was_made():
         event = read(result(0, B2C_PARAMETERS), notice)
         assert (event.kind, event.event_type) == (Kind.PAYOUT, "payout.result")
         assert (event.provider_reference, event.reference) == ("AG_20240706_1", "29112-34801843-1")
-        claim = event.claim
-        assert (claim.state, claim.receipt, claim.amount) == (
+        reported = event.reported
+        assert (reported.state, reported.receipt, reported.amount) == (
             State.SUCCEEDED,
             "SG632NMUAB",
             Money(1000, "KES"),
         )
-        assert "JOHN" not in json.dumps(dict(claim.response))
+        assert "JOHN" not in json.dumps(dict(reported.response))
 
 
 def test_a_payout_to_a_till_that_was_made():
@@ -100,8 +104,8 @@ def test_a_payout_to_a_till_that_was_made():
         {"Key": "ReceiverPartyPublicName", "Value": "600000 - name"},
     ]
     event = read(result("0", parameters, ResultType="0"))
-    assert (event.kind, event.claim.state) == (Kind.PAYOUT, State.SUCCEEDED)
-    assert event.claim.amount == Money(19_000, "KES")
+    assert (event.kind, event.reported.state) == (Kind.PAYOUT, State.SUCCEEDED)
+    assert event.reported.amount == Money(19_000, "KES")
 
 
 def test_a_reversal_that_was_made():
@@ -112,7 +116,7 @@ def test_a_reversal_that_was_made():
         {"Key": "Charge", "Value": 0},
     ]
     event = read(result(0, parameters, TransactionID="SKE52PAWR9"))
-    assert (event.kind, event.claim.state, event.claim.receipt) == (
+    assert (event.kind, event.reported.state, event.reported.receipt) == (
         Kind.REFUND,
         State.SUCCEEDED,
         "SKE52PAWR9",
@@ -123,8 +127,8 @@ def test_a_failure_has_no_receipt_and_its_kind_is_on_the_url():
     parameters = {"Key": "BOCompletedTime", "Value": 20200120164825}
     for notice, kind in (("", Kind.OTHER), ("payout", Kind.PAYOUT), ("refund", Kind.REFUND)):
         event = read(result(1, parameters, TransactionID="SKE0000000"), notice)
-        assert (event.kind, event.claim.state) == (kind, State.FAILED)
-        assert (event.claim.receipt, event.claim.amount, event.claim.code) == (None, None, "1")
+        assert (event.kind, event.reported.state) == (kind, State.FAILED)
+        assert (event.reported.receipt, event.reported.amount, event.reported.code) == (None, None, "1")
 
 
 @pytest.mark.parametrize("notice", ["refund", "till"])
@@ -150,19 +154,23 @@ def test_a_result_that_is_not_the_last_one_ends_nothing(open_type):
         (status("Failed", ResultType=open_type), status("Failed"), "payout-status"),
     ):
         event, end = read(first, notice), read(last, notice)
-        assert (event.claim.state, event.claim.receipt, event.claim.amount) == (State.PENDING, None, None)
-        assert end.claim.state in (State.FAILED, State.SUCCEEDED) and end.event_id != event.event_id
+        assert (event.reported.state, event.reported.receipt, event.reported.amount) == (
+            State.PENDING,
+            None,
+            None,
+        )
+        assert end.reported.state in (State.FAILED, State.SUCCEEDED) and end.event_id != event.event_id
 
 
 def test_a_duplicate_is_looked_up_and_an_earlier_reversal_too():
-    assert read(result(15), "payout").claim.state is State.PENDING
-    assert read(result("R000001"), "refund").claim.state is State.PENDING
+    assert read(result(15), "payout").reported.state is State.PENDING
+    assert read(result("R000001"), "refund").reported.state is State.PENDING
 
 
 def test_parameters_may_be_a_bare_list_and_a_key_may_come_twice():
     bare = result(0)
     bare["Result"]["ResultParameters"] = [*B2C_PARAMETERS, {"Key": "TransactionAmount", "Value": 99}]
-    assert read(bare).claim.amount == Money(1000, "KES")
+    assert read(bare).reported.amount == Money(1000, "KES")
 
 
 def status(word: object, code: object = 0, **more: object) -> dict:
@@ -181,8 +189,8 @@ def status(word: object, code: object = 0, **more: object) -> dict:
 def test_a_status_result_is_about_the_original():
     event = read(status("Completed"), "payout-status")
     assert (event.kind, event.provider_reference, event.reference) == (Kind.PAYOUT, "AG_original", REFERENCE)
-    assert (event.claim.state, event.claim.receipt) == (State.SUCCEEDED, "SG632NMUAB")
-    assert event.claim.amount == Money(30_000, "KES")
+    assert (event.reported.state, event.reported.receipt) == (State.SUCCEEDED, "SG632NMUAB")
+    assert event.reported.amount == Money(30_000, "KES")
     assert read(status("Completed")).kind is Kind.OTHER
 
 
@@ -209,17 +217,17 @@ def test_a_status_result_may_write_its_keys_with_spaces():
 )
 def test_the_query_worked_is_not_the_payment_worked(word, state):
     event = read(status(word), "payout-status")
-    assert (event.claim.state, event.claim.receipt, event.claim.amount) == (state, None, None)
+    assert (event.reported.state, event.reported.receipt, event.reported.amount) == (state, None, None)
 
 
 def test_failed_inquiry_is_not_a_failed_payout():
     for code in (1, "21", 2001, 9876):
-        assert read(result(code), "payout-status").claim.state is State.PENDING
-        assert read(status("Failed", code), "payout-status").claim.state is State.PENDING
+        assert read(result(code), "payout-status").reported.state is State.PENDING
+        assert read(status("Failed", code), "payout-status").reported.state is State.PENDING
 
 
 def test_a_status_query_that_worked_without_a_word_says_nothing():
-    assert read(result(0), "refund-status").claim.state is State.PENDING
+    assert read(result(0), "refund-status").reported.state is State.PENDING
 
 
 @pytest.mark.parametrize(
@@ -227,7 +235,11 @@ def test_a_status_query_that_worked_without_a_word_says_nothing():
 )
 def test_a_queue_time_out_leaves_the_outcome_open(body):
     event = read(body, "payout-timeout")
-    assert (event.kind, event.event_type, event.claim.state) == (Kind.PAYOUT, "payout.timeout", State.PENDING)
+    assert (event.kind, event.event_type, event.reported.state) == (
+        Kind.PAYOUT,
+        "payout.timeout",
+        State.PENDING,
+    )
     assert event.event_id == read(body, "payout-timeout").event_id
 
 
@@ -244,9 +256,13 @@ def test_a_customer_who_paid_from_the_menu():
             "FirstName": "NICHOLAS",
         }
     )
-    assert (event.kind, event.event_id, event.claim.receipt) == (Kind.OTHER, "c2b:RKL51ZDR4F", "RKL51ZDR4F")
-    assert event.claim.amount == Money(500, "KES")
-    assert "NICHOLAS" not in json.dumps(dict(event.claim.response))
+    assert (event.kind, event.event_id, event.reported.receipt) == (
+        Kind.OTHER,
+        "c2b:RKL51ZDR4F",
+        "RKL51ZDR4F",
+    )
+    assert event.reported.amount == Money(500, "KES")
+    assert "NICHOLAS" not in json.dumps(dict(event.reported.response))
 
 
 @pytest.mark.parametrize(
@@ -289,7 +305,7 @@ def test_what_cannot_be_read(body):
 def test_event_ids_are_short_and_event_data_is_json():
     event = read(status("long " * 100), "payout-status")
     assert len(event.event_id) <= 255
-    json.dumps(dict(event.claim.response))
+    json.dumps(dict(event.reported.response))
 
 
 def test_the_answer_to_a_callback():

@@ -53,11 +53,11 @@ def test_a_customer_pays(mpesa, receiver, sandbox):
     assert pushed.state is State.PENDING and pushed.provider_reference
     event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.kind, event.provider_reference) == (Kind.PAYMENT, pushed.provider_reference)
-    assert event.claim.amount == request.amount and event.claim.receipt
+    assert event.reported.amount == request.amount and event.reported.receipt
     asked = mpesa.inquire(charge_reference(request, pushed.provider_reference))
     assert (asked.state, asked.provider_reference) == (State.SUCCEEDED, pushed.provider_reference)
     entries = sandbox.book("mpesa", request.short_reference)["entries"]
-    assert [(entry["kind"], entry["id"]) for entry in entries] == [("charge", event.claim.receipt)]
+    assert [(entry["kind"], entry["id"]) for entry in entries] == [("charge", event.reported.receipt)]
 
 
 def test_a_customer_who_has_not_answered(mpesa, receiver, sandbox):
@@ -80,7 +80,7 @@ def test_a_customer_who_does_not_pay(mpesa, receiver, sandbox, fault, state, cod
     request = charge_of(receiver)
     pushed = mpesa.charge(request)
     event = wait_for_callback(mpesa, receiver, request.callback_url)
-    assert (event.claim.state, event.claim.code, event.claim.receipt) == (state, code, None)
+    assert (event.reported.state, event.reported.code, event.reported.receipt) == (state, code, None)
     asked = mpesa.inquire(charge_reference(request, pushed.provider_reference))
     assert (asked.state, asked.code) == (state, code)
 
@@ -101,7 +101,7 @@ def test_the_answer_is_lost_and_the_callback_finds_it(mpesa, receiver, sandbox, 
     with pytest.raises(OutcomeUnknown):
         mpesa.charge(request)
     event = wait_for_callback(mpesa, receiver, request.callback_url)
-    assert event.claim.state is State.SUCCEEDED
+    assert event.reported.state is State.SUCCEEDED
     assert mpesa.inquire(charge_reference(request, event.provider_reference)).state is State.SUCCEEDED
 
 
@@ -151,7 +151,7 @@ def test_mismatched_amount_is_reported_unchanged(mpesa, receiver, sandbox):
     rule(sandbox, "stkpush", "wrong_amount")
     request = charge_of(receiver, 120)
     mpesa.charge(request)
-    assert wait_for_callback(mpesa, receiver, request.callback_url).claim.amount == Money(12_100, "KES")
+    assert wait_for_callback(mpesa, receiver, request.callback_url).reported.amount == Money(12_100, "KES")
 
 
 def test_repeats_have_one_event_id(mpesa, receiver, sandbox):

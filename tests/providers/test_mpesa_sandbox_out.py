@@ -59,14 +59,14 @@ def test_a_payment_is_reversed(mpesa, receiver, sandbox):
     assert asked.state is State.PENDING
     event = wait_for_callback(mpesa, receiver, url)
     assert (event.kind, event.provider_reference) == (Kind.REFUND, asked.provider_reference)
-    assert (event.claim.state, event.claim.amount) == (State.SUCCEEDED, charge.amount)
+    assert (event.reported.state, event.reported.amount) == (State.SUCCEEDED, charge.amount)
     assert {entry["kind"] for entry in sandbox.book("mpesa")["entries"]} == {"charge", "refund"}
     again = RefundReference(
         str(uuid.uuid4()), charge.amount, charge, clock.now(), asked.provider_reference, 0, url
     )
     assert mpesa.inquire_refund(again).state is State.PENDING
     answer = wait_for_callback(mpesa, receiver, url, event_type=".status")
-    assert (answer.kind, answer.claim.state) == (Kind.REFUND, State.SUCCEEDED)
+    assert (answer.kind, answer.reported.state) == (Kind.REFUND, State.SUCCEEDED)
 
 
 def test_a_second_reversal_moves_nothing_and_is_left_open(mpesa, receiver, sandbox):
@@ -79,7 +79,7 @@ def test_a_second_reversal_moves_nothing_and_is_left_open(mpesa, receiver, sandb
             assert number == 2
             continue
         event = wait_for_callback(mpesa, receiver, url)
-        assert event.claim.state is (State.SUCCEEDED if number == 1 else State.PENDING)
+        assert event.reported.state is (State.SUCCEEDED if number == 1 else State.PENDING)
     refunds = [entry for entry in sandbox.book("mpesa")["entries"] if entry["kind"] == "refund"]
     assert len(refunds) == 1
 
@@ -99,8 +99,8 @@ def test_a_payout(mpesa, receiver, sandbox, destination):
     assert sent.state is State.PENDING
     event = wait_for_callback(mpesa, receiver, request.callback_url)
     assert (event.kind, event.provider_reference) == (Kind.PAYOUT, sent.provider_reference)
-    assert (event.claim.state, event.claim.amount) == (State.SUCCEEDED, request.amount)
-    assert event.claim.receipt
+    assert (event.reported.state, event.reported.amount) == (State.SUCCEEDED, request.amount)
+    assert event.reported.receipt
     known = PayoutReference(
         request.reference,
         request.amount,
@@ -111,12 +111,12 @@ def test_a_payout(mpesa, receiver, sandbox, destination):
     )
     assert mpesa.inquire_payout(known).state is State.PENDING
     answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
-    assert (answer.kind, answer.claim.state, answer.claim.receipt) == (
+    assert (answer.kind, answer.reported.state, answer.reported.receipt) == (
         Kind.PAYOUT,
         State.SUCCEEDED,
-        event.claim.receipt,
+        event.reported.receipt,
     )
-    assert answer.claim.amount == request.amount
+    assert answer.reported.amount == request.amount
 
 
 def test_a_payout_whose_answer_is_lost_is_made_once(mpesa, receiver, sandbox):
@@ -132,7 +132,7 @@ def test_a_payout_whose_answer_is_lost_is_made_once(mpesa, receiver, sandbox):
     )
     assert mpesa.inquire_payout(lost).state is State.PENDING
     answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
-    assert answer.claim.state is State.SUCCEEDED
+    assert answer.reported.state is State.SUCCEEDED
     payouts = [entry for entry in sandbox.book("mpesa")["entries"] if entry["kind"] == "payout"]
     assert len(payouts) == 1
 
@@ -142,7 +142,7 @@ def test_a_payout_that_fails(mpesa, receiver, sandbox):
     request = payout_of(receiver)
     mpesa.pay_out(request)
     event = wait_for_callback(mpesa, receiver, request.callback_url)
-    assert (event.kind, event.claim.state, event.claim.receipt) == (Kind.PAYOUT, State.FAILED, None)
+    assert (event.kind, event.reported.state, event.reported.receipt) == (Kind.PAYOUT, State.FAILED, None)
     assert not sandbox.book("mpesa")["entries"]
 
 
@@ -157,7 +157,7 @@ def test_asking_about_a_payout_that_never_was_says_nothing_about_it(mpesa, recei
         assert isinstance(error, OutcomeUnknown)
         return
     answer = wait_for_callback(mpesa, receiver, request.callback_url)
-    assert (answer.kind, answer.claim.state) == (Kind.PAYOUT, State.PENDING)
+    assert (answer.kind, answer.reported.state) == (Kind.PAYOUT, State.PENDING)
 
 
 def test_the_operators_password_is_sealed_with_the_certificate(sandbox, receiver):
@@ -170,7 +170,7 @@ def test_the_operators_password_is_sealed_with_the_certificate(sandbox, receiver
         refusing.pay_out(wrong)
     except (Declined, RequestRejected, AuthFailed):
         return
-    assert wait_for_callback(refusing, receiver, wrong.callback_url).claim.code in ("2001", "18")
+    assert wait_for_callback(refusing, receiver, wrong.callback_url).reported.code in ("2001", "18")
 
 
 def test_a_payout_that_was_not_in_time_is_asked_about(mpesa, receiver, sandbox):
@@ -178,7 +178,11 @@ def test_a_payout_that_was_not_in_time_is_asked_about(mpesa, receiver, sandbox):
     request = payout_of(receiver)
     sent = mpesa.pay_out(request)
     event = wait_for_callback(mpesa, receiver, request.callback_url)
-    assert (event.kind, event.event_type, event.claim.state) == (Kind.PAYOUT, "payout.timeout", State.PENDING)
+    assert (event.kind, event.event_type, event.reported.state) == (
+        Kind.PAYOUT,
+        "payout.timeout",
+        State.PENDING,
+    )
     known = PayoutReference(
         request.reference,
         request.amount,
@@ -189,7 +193,7 @@ def test_a_payout_that_was_not_in_time_is_asked_about(mpesa, receiver, sandbox):
     )
     mpesa.inquire_payout(known)
     answer = wait_for_callback(mpesa, receiver, request.callback_url, event_type=".status")
-    assert answer.claim.state is State.SUCCEEDED
+    assert answer.reported.state is State.SUCCEEDED
 
 
 def test_a_result_may_carry_an_id_of_darajas_own(mpesa, receiver):

@@ -62,8 +62,8 @@ def test_a_customer_pays(scenario: ContractScenario, amount: str, currency: str,
     assert scenario.book_amounts(request.reference) == [("charge", book)]
     event = scenario.event("charge.success", request.reference)
     assert (event.kind, event.is_verified, event.provider_reference) == (Kind.PAYMENT, True, paid.receipt)
-    assert event.claim is not None
-    assert event.claim.amount == request.amount
+    assert event.reported is not None
+    assert event.reported.amount == request.amount
 
 
 def test_fees_the_customer_bears_are_not_counted(scenario: ContractScenario) -> None:
@@ -103,7 +103,7 @@ def test_refunds_in_parts(scenario: ContractScenario) -> None:
     wait_until(lambda: len(scenario.events("refund.processed", request.reference)) == 2, "two webhooks come")
     events = scenario.events("refund.processed", request.reference)
     assert len({event.event_id for event in events}) == 2
-    assert {event.claim.amount for event in events if event.claim} == {
+    assert {event.reported.amount for event in events if event.reported} == {
         Money(15000, "NGN"),
         Money(25000, "NGN"),
     }
@@ -120,8 +120,8 @@ def test_refunds_that_do_not_go_through(
     refund = refund_of(scenario.paid(asked(scenario, amount)), "100.00")
     charge_reference = refund_reference(refund, scenario.provider.refund(refund).provider_reference)
     event = scenario.event(f"refund.{word}", refund.charge.reference)
-    assert event.claim is not None
-    assert (event.claim.state, event.claim.amount) == (state, refund.amount)
+    assert event.reported is not None
+    assert (event.reported.state, event.reported.amount) == (state, refund.amount)
     result = scenario.refund_until(charge_reference, state)
     assert (result.code, result.message is not None) == (word, True)
 

@@ -225,7 +225,7 @@ FIELDS = {
 def test_notifications(provider: PesapalProvider, callback: Callback) -> None:
     event = provider.read_callback(callback)
     assert (event.kind, event.reference, event.provider_reference) == (Kind.PAYMENT, REFERENCE, TRACKING)
-    assert (event.event_id, event.is_verified, event.claim) == (f"{TRACKING}:IPNCHANGE", False, None)
+    assert (event.event_id, event.is_verified, event.reported) == (f"{TRACKING}:IPNCHANGE", False, None)
     answer = provider.acknowledge(event)
     assert (answer.status, answer.body) == (
         200,

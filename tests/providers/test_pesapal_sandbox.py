@@ -19,9 +19,9 @@ from app.providers.base import (
     ChargeRequest,
     Customer,
     Kind,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.errors import (
@@ -77,7 +77,7 @@ def asked(receiver: CallbackReceiver, amount: Money) -> ChargeRequest:
     )
 
 
-def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
+def kept_reference(request: ChargeRequest, reported: ProviderResult | None = None) -> ChargeReference:
     return ChargeReference(
         request.reference,
         request.short_reference,
@@ -88,8 +88,8 @@ def kept_reference(request: ChargeRequest, reported: Result | None = None) -> Ch
     )
 
 
-def becomes(provider: PesapalProvider, charge: ChargeReference, state: State) -> Result:
-    def look() -> Result | None:
+def becomes(provider: PesapalProvider, charge: ChargeReference, state: State) -> ProviderResult:
+    def look() -> ProviderResult | None:
         result = provider.inquire(charge)
         return result if result.state is state else None
 
@@ -130,7 +130,7 @@ def test_a_payment_from_order_to_notification(
     assert (entry[0], Money.parse(entry[1], entry[2])) == ("charge", request.amount)
     event = wait_for_event(provider, receiver, request.reference)
     assert (event.kind, event.provider_reference) == (Kind.PAYMENT, opened.provider_reference)
-    assert not event.is_verified and event.claim is None
+    assert not event.is_verified and event.reported is None
     answer = provider.acknowledge(event)
     assert isinstance(answer.body, dict) and answer.body["orderMerchantReference"] == request.reference
 

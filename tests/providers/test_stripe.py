@@ -10,11 +10,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app.errors import InvalidAmount
-from app.money import EXPONENTS, Money, exponent_of
+from app.money import Money
 from app.providers.base import (
     Customer,
     RefundReference,
@@ -31,7 +29,7 @@ from app.providers.errors import (
     RateLimited,
     RequestRejected,
 )
-from app.providers.stripe import StripeProvider, amounts
+from app.providers.stripe import StripeProvider
 from tests.support.canned import CUT, HANGS, LOST, Canned, CannedServer
 from tests.support.providers import make_provider
 from tests.support.stripe_objects import (
@@ -60,65 +58,6 @@ def provider(stripe_server: CannedServer) -> StripeProvider:
 
 def form(server: CannedServer, at: int = -1) -> dict[str, str]:
     return dict(parse_qsl(server.received[at].body.decode()))
-
-
-# --- amounts
-
-
-@pytest.mark.parametrize(
-    ("minor", "currency", "wire"),
-    [
-        (1000, "USD", 1000),
-        (1000, "KES", 1000),
-        (500, "JPY", 500),
-        (500, "XOF", 500),
-        (500, "RWF", 500),
-        (5, "UGX", 500),
-        (1230, "KWD", 1230),
-        (5000, "BHD", 5000),
-        (99_999_999, "EUR", 99_999_999),
-    ],
-)
-def test_amounts_on_the_wire(minor: int, currency: str, wire: int) -> None:
-    assert amounts.to_wire(Money(minor, currency)) == wire
-    assert amounts.from_wire(wire, currency.lower()) == Money(minor, currency)
-
-
-def test_the_currency_tables_are_stripes() -> None:
-    assert {c for c in EXPONENTS if amounts.wire_exponent(c) != exponent_of(c)} == {"UGX"}
-    assert amounts.wire_exponent("MGA") == 0 and amounts.wire_exponent("ISK") == 2
-    assert "UGX" in amounts.WHOLE_BUT_SENT_AS_HUNDREDTHS and "UGX" not in amounts.ZERO_DECIMAL
-
-
-@given(st.sampled_from(sorted(EXPONENTS)), st.integers(1, 99_999_999))
-def test_every_amount_comes_back_as_it_went(currency: str, minor: int) -> None:
-    money = Money(minor, currency)
-    try:
-        wire = amounts.to_wire(money)
-    except RequestRejected:
-        assert currency in amounts.THREE_DECIMAL and minor % 10
-        return
-    assert amounts.from_wire(wire, currency.lower()) == money
-    assert currency != "UGX" or wire % 100 == 0
-
-
-@pytest.mark.parametrize(
-    ("value", "currency"),
-    [
-        (None, "usd"),
-        (True, "usd"),
-        (1.5, "usd"),
-        (100, None),
-        (100, "xxx"),
-        (550, "ugx"),
-        (10**16, "usd"),
-        (-(10**99), "usd"),
-        (float("inf"), "usd"),
-    ],
-)
-def test_an_amount_that_cannot_be_read_is_unknown(value: object, currency: object) -> None:
-    with pytest.raises(OutcomeUnknown):
-        amounts.from_wire(value, currency)
 
 
 def test_what_could_not_be_charged_is_refused_before(provider: StripeProvider) -> None:

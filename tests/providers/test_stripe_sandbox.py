@@ -20,9 +20,9 @@ from app.providers.base import (
     ChargeRequest,
     Customer,
     Kind,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.errors import (
@@ -78,7 +78,7 @@ def asked(amount: Money, *, card: str | None = None) -> ChargeRequest:
     )
 
 
-def kept_reference(request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
+def kept_reference(request: ChargeRequest, reported: ProviderResult | None = None) -> ChargeReference:
     return ChargeReference(
         request.reference,
         request.short_reference,
@@ -94,8 +94,8 @@ def book_entries(sandbox: RunningSandbox, reference: str) -> list[tuple[str, str
     return [(entry["kind"], entry["amount"], entry["currency"]) for entry in entries]
 
 
-def paid(provider: StripeProvider, request: ChargeRequest, reported: Result | None) -> Result:
-    def look() -> Result | None:
+def paid(provider: StripeProvider, request: ChargeRequest, reported: ProviderResult | None) -> ProviderResult:
+    def look() -> ProviderResult | None:
         result = provider.inquire(kept_reference(request, reported))
         return result if result.state is State.SUCCEEDED else None
 
@@ -153,7 +153,7 @@ def test_a_hosted_payment_from_page_to_refunds(
         if event.event_type == "checkout.session.completed"
     ]
     assert (completed.kind, completed.provider_reference) == (Kind.PAYMENT, opened.provider_reference)
-    assert completed.claim is not None and completed.claim.state is State.SUCCEEDED
+    assert completed.reported is not None and completed.reported.state is State.SUCCEEDED
     wait_until(
         lambda: any(e.kind is Kind.REFUND for e in events(hosted, receiver, first.reference)),
         "the refund's webhook",

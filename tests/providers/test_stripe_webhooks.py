@@ -162,7 +162,7 @@ CHARGE = {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata"
 
 
 @pytest.mark.parametrize(
-    ("kind", "thing", "about", "reference", "provider_reference", "claim"),
+    ("kind", "thing", "about", "reference", "provider_reference", "reported"),
     [
         (
             "checkout.session.completed",
@@ -218,12 +218,12 @@ def test_webhooks_report_outcomes(
     about: Kind,
     reference: str | None,
     provider_reference: str | None,
-    claim: State | None,
+    reported: State | None,
 ) -> None:
     read = provider.read_callback(signed(event(kind, thing)))
     assert (read.event_id, read.kind, read.event_type) == ("evt_1", about, kind)
     assert (read.reference, read.provider_reference) == (reference, provider_reference)
-    assert (read.claim.state if read.claim else None) is claim
+    assert (read.reported.state if read.reported else None) is reported
     assert read == provider.read_callback(signed(event(kind, thing)))
     assert provider.acknowledge(read).status == 200
 

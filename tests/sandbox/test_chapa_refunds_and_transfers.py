@@ -186,9 +186,9 @@ def test_transfers_that_are_refused(
     chapa: Chapa, changed: dict[str, Any], status: int, message: object
 ) -> None:
     answer = chapa.transfer(reference="refused", **changed)
-    said = answer.json()["message"]
+    answered = answer.json()["message"]
     assert answer.status_code == status
-    assert said.startswith(message) if isinstance(message, str) else said == message
+    assert answered.startswith(message) if isinstance(message, str) else answered == message
     assert chapa.get("/transfers/verify/refused").status_code == 404
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.config.loader import ConfigError, load_sandbox
+from app.config.sandbox import load_sandbox
+from app.config.setting import ConfigError
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
 from tests.support.daraja import Merchant

@@ -79,7 +79,7 @@ def test_requests_without_token_by_get_and_to_unknown_paths(merchant: Merchant) 
 def test_a_customer_pays(merchant: Merchant) -> None:
     ack = merchant.push(100)
     assert ack["ResponseCode"] == "0" and ack["CheckoutRequestID"].startswith("ws_CO_")
-    callback = merchant.told()
+    callback = merchant.reported()
     assert callback["ResultCode"] == 0 and callback["CheckoutRequestID"] == ack["CheckoutRequestID"]
     assert callback["MerchantRequestID"] == ack["MerchantRequestID"]
     found = metadata(callback)
@@ -112,7 +112,7 @@ def test_the_query_of_a_pending_push_is_http_500(merchant: Merchant) -> None:
 )
 def test_pushes_that_fail(merchant: Merchant, amount: int, code: int) -> None:
     ack = merchant.push(amount)
-    callback = merchant.told()
+    callback = merchant.reported()
     assert callback["ResultCode"] == code and "CallbackMetadata" not in callback
     assert merchant.query(ack).json()["ResultCode"] == str(code)
     assert merchant.sandbox.book("mpesa")["entries"] == []
@@ -124,7 +124,7 @@ def test_a_prompt_without_an_answer_ends_after_a_minute(merchant: Merchant) -> N
     merchant.sandbox.control({"advance_s": 59})
     assert merchant.query(ack).status_code == 500
     merchant.sandbox.control({"advance_s": 61})
-    assert merchant.told()["ResultCode"] == 1037
+    assert merchant.reported()["ResultCode"] == 1037
 
 
 def test_a_locked_subscriber_is_refused_at_once(merchant: Merchant) -> None:
@@ -142,9 +142,9 @@ def test_with_one_prompt_a_second_push_and_an_equal_push_are_refused(merchant: M
     assert merchant.query(other).status_code == 500
     page = f"{merchant.sandbox.url}/sandbox/phone/{first['CheckoutRequestID']}"
     requests.post(page, data={"do": "accept", "pin": "1234"}, timeout=30)
-    assert merchant.told()["ResultCode"] == 0
+    assert merchant.reported()["ResultCode"] == 0
     again = merchant.push(100)
-    assert merchant.told(2)["ResultCode"] == 17
+    assert merchant.reported(2)["ResultCode"] == 17
     assert merchant.query(again).json()["ResultCode"] == "17"
     merchant.sandbox.control({"advance_s": 121})
     assert merchant.query(merchant.push(100)).status_code == 500, "two minutes later it is a new payment"
@@ -198,9 +198,9 @@ def test_another_content_type_is_an_invalid_shortcode(merchant: Merchant) -> Non
 
 def test_a_push_to_a_paybill_and_to_a_till(merchant: Merchant) -> None:
     merchant.push(PartyB="555555")
-    assert merchant.told()["ResultCode"] == 2028
+    assert merchant.reported()["ResultCode"] == 2028
     merchant.push(PartyB="555555", TransactionType="CustomerBuyGoodsOnline")
-    assert merchant.told(2)["ResultCode"] == 0
+    assert merchant.reported(2)["ResultCode"] == 0
 
 
 # --- faults of a push
@@ -209,7 +209,7 @@ def test_a_push_to_a_paybill_and_to_a_till(merchant: Merchant) -> None:
 def test_an_answer_is_dropped_after_the_push_was_made(merchant: Merchant) -> None:
     with pytest.raises(requests.ConnectionError):
         merchant.push(7001)
-    assert metadata(merchant.told())["Amount"] == 7001
+    assert metadata(merchant.reported())["Amount"] == 7001
     assert merchant.net() == "7001.00"
 
 
@@ -218,7 +218,7 @@ def test_errors_before_and_after(merchant: Merchant) -> None:
     assert before.status_code == 500 and before.json()["errorCode"]
     after = merchant.post(PUSH, merchant.push_body(7002))
     assert after.status_code == 500
-    assert metadata(merchant.told())["Amount"] == 7002
+    assert metadata(merchant.reported())["Amount"] == 7002
     assert merchant.net() == "7002.00"
 
 
@@ -247,7 +247,7 @@ def test_a_payment_with_a_lost_callback_is_in_the_records_and_in_the_pull(mercha
 
 def test_the_pull_of_a_till_and_of_an_empty_period(merchant: Merchant) -> None:
     merchant.push(80, PartyB="555555", TransactionType="CustomerBuyGoodsOnline")
-    merchant.told()
+    merchant.reported()
     body = {"ShortCode": "555555", "OffSetValue": "0", "StartDate": "2020-01-01 00:00:00"}
     path = "/pulltransactions/v1/query"
     (row,) = merchant.post(path, body | {"EndDate": "2090-01-01 00:00:00"}).json()["Response"][0]
@@ -264,7 +264,7 @@ def test_three_copies_and_a_wrong_amount(merchant: Merchant) -> None:
     merchant.push(7006)
     assert len({one.body for one in merchant.receiver.wait_for(3)}) == 1
     merchant.push(7009)
-    assert metadata(merchant.told(4))["Amount"] == 7010
+    assert metadata(merchant.reported(4))["Amount"] == 7010
     assert merchant.net() == "14015.00"
 
 
@@ -296,7 +296,7 @@ def test_a_user_pays_rejects_and_mistypes(merchant: Merchant) -> None:
         assert requests.post(page, data={"do": "accept", "pin": "12"}, timeout=30).status_code == 400
         after = requests.post(page, data=form, timeout=30)
         assert after.status_code == 200 and 'name="pin"' not in after.text
-        assert merchant.told(number)["ResultCode"] == code
+        assert merchant.reported(number)["ResultCode"] == code
         requests.post(page, data={"do": "accept", "pin": "1234"}, timeout=30)
     assert merchant.net() == "51.00"
 
@@ -306,11 +306,11 @@ def test_the_simulated_customer_does_not_answer_a_held_phone(merchant: Merchant)
     assert requests.post(url, data={"number": PHONE, "do": "hold"}, timeout=30).status_code == 200
     held = merchant.push(60)
     merchant.push(61, PhoneNumber="254712345678")
-    assert metadata(merchant.told())["Amount"] == 61
+    assert metadata(merchant.reported())["Amount"] == 61
     assert merchant.query(held).status_code == 500
     requests.post(url, data={"number": PHONE, "do": "release"}, timeout=30)
     merchant.push(62)
-    assert metadata(merchant.told(2))["Amount"] == 62
+    assert metadata(merchant.reported(2))["Amount"] == 62
 
 
 def test_the_phone_s_pages_run_no_script(merchant: Merchant) -> None:

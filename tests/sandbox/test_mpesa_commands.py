@@ -218,6 +218,6 @@ def test_a_restart_completes_pending_operations(merchant: Merchant) -> None:
     assert merchant.receiver.of("/stk") == []
     merchant.sandbox.start()
     merchant.sandbox.control({"advance_s": 40})
-    assert metadata(merchant.told())["Amount"] == 77
+    assert metadata(merchant.reported())["Amount"] == 77
     assert merchant.result()["ResultCode"] == 0
     assert merchant.net() == "67.00"

@@ -110,9 +110,9 @@ def test_the_key_is_required(paystack: Paystack, authorization: str) -> None:
 )
 def test_an_invalid_field_is_reported(paystack: Paystack, changed: dict[str, Any], code: str) -> None:
     answer = paystack.initialize(**changed)
-    said = answer.json()
-    assert (answer.status_code, said["status"], said["code"]) == (400, False, code)
-    assert said["type"] == "validation_error" and said["meta"]["nextStep"]
+    answered = answer.json()
+    assert (answer.status_code, answered["status"], answered["code"]) == (400, False, code)
+    assert answered["type"] == "validation_error" and answered["meta"]["nextStep"]
 
 
 def test_only_json_is_read(paystack: Paystack) -> None:
@@ -185,14 +185,14 @@ def test_cards_that_pay(paystack: Paystack, number: str, cvv: str, answers: list
     reference, page = paystack.start(callback_url="http://127.0.0.1:9/thanks?shop=1")
     assert "Card number" in requests.get(page, timeout=30).text
     assert paystack.verify(reference)["status"] == "ongoing"
-    said = requests.post(
+    answered = requests.post(
         f"{page}/card", data={"number": number, "cvv": cvv}, timeout=30, allow_redirects=False
     )
     for answer in answers:
         assert paystack.verify(reference)["status"] == "ongoing"
-        said = requests.post(f"{page}/step", data={"answer": answer}, timeout=30, allow_redirects=False)
+        answered = requests.post(f"{page}/step", data={"answer": answer}, timeout=30, allow_redirects=False)
     back = f"http://127.0.0.1:9/thanks?shop=1&trxref={reference}&reference={reference}"
-    assert said.headers["Location"] == back
+    assert answered.headers["Location"] == back
     assert paystack.verify(reference)["authorization"]["last4"] == number[-4:]
 
 

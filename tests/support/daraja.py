@@ -61,7 +61,7 @@ class Merchant:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
-    def told(self, count: int = 1) -> dict[str, Any]:
+    def reported(self, count: int = 1) -> dict[str, Any]:
         """The newest push callback once there are `count`."""
         return json.loads(self.receiver.wait_for(count, path="/stk")[-1].body)["Body"]["stkCallback"]
 
@@ -72,7 +72,7 @@ class Merchant:
     def paid(self, amount: int = 100) -> str:
         """The receipt of a paid push."""
         self.push(amount)
-        return metadata(self.told())["MpesaReceiptNumber"]
+        return metadata(self.reported())["MpesaReceiptNumber"]
 
     def operator(self, **more: Any) -> dict[str, Any]:
         return {

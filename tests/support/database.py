@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg2
 
-from app.config.loader import APPLICATION_ROLE
+from app.config.database import APPLICATION_ROLE
 
 
 @contextmanager

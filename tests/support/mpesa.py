@@ -216,5 +216,5 @@ def paid(provider: MpesaProvider, receiver: CallbackReceiver, shillings: int = 1
     request = charge_of(receiver, shillings)
     pushed = provider.charge(request)
     event = wait_for_callback(provider, receiver, request.callback_url)
-    assert event.claim and event.claim.state is State.SUCCEEDED
-    return charge_reference(request, pushed.provider_reference, event.claim.receipt)
+    assert event.reported and event.reported.state is State.SUCCEEDED
+    return charge_reference(request, pushed.provider_reference, event.reported.receipt)

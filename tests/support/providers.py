@@ -8,14 +8,42 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler
+from types import MappingProxyType
 from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from app.providers.base import Account, CallRecord, Context, FreshToken, Provider
+from app.providers.base import CallRecord, Capabilities, Context, FreshToken, Provider
+from app.providers.settings import Account
 from tests.support.http_listener import HttpListener, Received, say
 
 P = TypeVar("P", bound=Provider)
+
+LEAST = Capabilities(
+    currencies=MappingProxyType({}),
+    needs=frozenset(),
+    countries=frozenset(),
+    whole_units=False,
+    has_payment_page=False,
+    inquiry_kinds=frozenset(),
+    is_resend_safe=False,
+    can_inquire_by_reference=False,
+    can_refund=False,
+    can_refund_partially=False,
+    can_refund_repeatedly=False,
+    can_cancel=False,
+    payouts=MappingProxyType({}),
+    signs_callbacks=False,
+    has_statement=False,
+    statement_reach=timedelta(0),
+    lists_refunds=False,
+    expires_after=timedelta(hours=24),
+    horizon=timedelta(hours=24),
+    costs=MappingProxyType({}),
+    moves_real_money=True,
+)
+"""A provider that can do nothing: tests replace what they need."""
 
 EARLY_S = 60
 """A token is not used in the last seconds of its life."""
@@ -68,14 +96,13 @@ def make_provider(
 
     The base URL, when none is given, is a port where nothing listens: a call there raises NotSent.
     """
-    settings = {setting.name: setting.default for setting in cls.settings} | values
     context = Context(
         tokens=tokens or MemoryTokens(),
         observe=observe or Observed(),
         timeout_s=timeout_s,
         connect_timeout_s=2.0,
     )
-    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), settings), context)
+    return cls(Account(account_id, "sandbox", base_url.rstrip("/"), values), context)
 
 
 DROP = object()

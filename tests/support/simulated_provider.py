@@ -20,9 +20,9 @@ from app.providers.base import (
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from tests.support.providers import make_provider
@@ -60,7 +60,7 @@ class SimulatedProvider(Generic[P]):
             request.reference, request.short_reference, request.amount, clock.now(), receipt=receipt
         )
 
-    def until(self, request: ChargeRequest, state: State) -> Result:
+    def until(self, request: ChargeRequest, state: State) -> ProviderResult:
         return _reached(lambda: self.provider.inquire(self.charge_reference(request)), state)
 
     def paid(self, request: ChargeRequest) -> ChargeReference:
@@ -68,10 +68,10 @@ class SimulatedProvider(Generic[P]):
         self.provider.charge(request)
         return self.charge_reference(request, self.until(request, State.SUCCEEDED).receipt)
 
-    def refund_until(self, charge_reference: RefundReference, state: State) -> Result:
+    def refund_until(self, charge_reference: RefundReference, state: State) -> ProviderResult:
         return _reached(lambda: self.provider.inquire_refund(charge_reference), state)
 
-    def payout_until(self, request: PayoutRequest, state: State) -> Result:
+    def payout_until(self, request: PayoutRequest, state: State) -> ProviderResult:
         return _reached(lambda: self.provider.inquire_payout(payout_reference(request)), state)
 
     def events(self, name: str, reference: str) -> list[CallbackEvent]:
@@ -120,8 +120,8 @@ def payout_reference(request: PayoutRequest) -> PayoutReference:
     return PayoutReference(request.reference, request.amount, request.method, clock.now())
 
 
-def _reached(ask: Callable[[], Result], state: State) -> Result:
-    def look() -> Result | None:
+def _reached(ask: Callable[[], ProviderResult], state: State) -> ProviderResult:
+    def look() -> ProviderResult | None:
         result = ask()
         return result if result.state is state else None
 

@@ -7,7 +7,9 @@ from decimal import Decimal
 import pytest
 
 from app.config import settings
-from app.config.loader import ConfigError, driver_url, load
+from app.config.database import driver_url
+from app.config.loader import load
+from app.config.setting import ConfigError
 
 COMPLETE = {
     "GATEWAY_ENV": "production",

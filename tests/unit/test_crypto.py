@@ -8,7 +8,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app import create_app
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.crypto import CannotOpen, Sealer
 
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()

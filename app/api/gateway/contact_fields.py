@@ -13,22 +13,22 @@ from marshmallow import ValidationError
 from app.errors import InvalidRequest
 from app.http import fields
 from app.money import MAX_TEXT
+from app.providers import NAMES, PROVIDERS
 from app.services.identity import emails
 
-PROVIDERS: Final = ("mpesa", "stripe", "visa", "chapa", "paystack", "pesapal", "cpay", "auto")
-"""What a payment may be asked for by. `visa` is Stripe's; `auto` leaves the choice to the gateway."""
+WORDS: Final = (*NAMES, "auto")
+"""What a payment may be asked for by; `auto` leaves the choice to the gateway."""
+
+_COUNTRIES: Final = frozenset().union(*(adapter.capabilities.countries for adapter in PROVIDERS.values()))
 
 REGIONS: Final[Mapping[str, str]] = {
-    "KES": "KE",
-    "ETB": "ET",
-    "UGX": "UG",
-    "TZS": "TZ",
-    "NGN": "NG",
-    "GHS": "GH",
-    "ZAR": "ZA",
-    "RWF": "RW",
+    currency: currency[:2]
+    for adapter in PROVIDERS.values()
+    for currency in adapter.capabilities.currencies
+    if currency[:2] in _COUNTRIES
 }
-"""Currency → the country a phone number without a country code is of. Other currencies have no such country."""
+"""Currency → the country a phone number without a country code is of: the one that the currency's code begins with, where a
+provider serves it. Other currencies have no such country."""
 
 MAX_URL: Final = 2000
 
@@ -109,13 +109,13 @@ def _is_web_address(text: str) -> bool:
 
 
 class ProviderName(fields.Text):
-    """A provider's name in any case, as document 001 takes it; lower case afterwards."""
+    """A provider's name in any case; lower case afterwards."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=32, **kwargs)
         self.metadata = {
             "type": "string",
-            "enum": list(PROVIDERS),
+            "enum": list(WORDS),
             **{
                 name: value
                 for name, value in self.metadata.items()
@@ -126,8 +126,8 @@ class ProviderName(fields.Text):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        if not isinstance(value, str) or value.lower() not in PROVIDERS:
-            raise ValidationError(f"Provider must be one of: {', '.join(PROVIDERS)}")
+        if not isinstance(value, str) or value.lower() not in WORDS:
+            raise ValidationError(f"Provider must be one of: {', '.join(WORDS)}")
         return value.lower()
 
 

@@ -1,51 +1,54 @@
-"""The Chapa adapter. The payment's tx_ref is our reference: Chapa gives no other handle before it is paid."""
+"""The Chapa adapter. The payment's tx_ref is our reference: Chapa gives no other reference before it is paid."""
 
 from __future__ import annotations
 
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
 
 from app.providers.base import (
     Account,
-    AccountSetting,
     Acknowledgement,
     Callback,
     CallbackEvent,
-    Capabilities,
     ChargeReference,
     ChargeRequest,
     Context,
-    Kind,
-    Limits,
-    PayoutMethod,
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.chapa import callbacks
 from app.providers.chapa.amounts import MAX_DESCRIPTION, MAX_TITLE, contact, money, text
-from app.providers.chapa.client import ChapaClient, data_of, is_success, message_of, refusal, said, told
+from app.providers.chapa.client import (
+    ChapaClient,
+    accepted,
+    answered,
+    data_of,
+    is_success,
+    message_of,
+    refusal,
+)
 from app.providers.chapa.payouts import transfer_body
+from app.providers.chapa.settings import CAPABILITIES, SETTINGS
 from app.providers.chapa.statuses import (
     CHARGES,
+    ENVIRONMENTS,
     LINK_EXPIRED,
     NOT_PAID,
     NOT_THERE,
     PAYOUTS,
     REFUNDS,
-    environment_of,
-    state_of,
 )
 from app.providers.environments import require_same
 from app.providers.errors import Declined, OutcomeUnknown, RequestRejected
-from app.providers.facts import clean, facts
+from app.providers.facts import facts
 from app.providers.http import Answer
+from app.providers.replies import environment_of, require_reference, state_of, word
 
 UNPAID: Final = MappingProxyType(
     {
@@ -53,16 +56,7 @@ UNPAID: Final = MappingProxyType(
         State.CANCELLED: "Chapa says that the payment was cancelled.",
     }
 )
-"""Ends without money, and what is told of them."""
-
-KEYS: Final = MappingProxyType(
-    {
-        # CHASECK_LIVE- is in no document of Chapa's, but in many programs that use it; it can mean nothing else.
-        "live": ("CHASECK-", "CHASECK_LIVE-"),
-        "sandbox": ("CHASECK_TEST-",),
-    }
-)
-"""How Chapa's secret keys begin."""
+"""Final states without money, and the message of each."""
 
 _PAYMENT: Final = (
     "status",
@@ -112,44 +106,9 @@ class Chapa(Provider):
 
     name = "chapa"
     title = "Chapa"
-    capabilities = Capabilities(
-        currencies=MappingProxyType({"ETB": Limits(), "USD": Limits()}),
-        countries=frozenset({"ET"}),
-        has_payment_page=True,
-        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
-        is_resend_safe=True,
-        can_cancel=True,
-        payouts=MappingProxyType({PayoutMethod.BANK: frozenset({"ETB"})}),
-        expires_after=timedelta(hours=24),
-        # Chapa repeats a webhook for up to 72 hours.
-        horizon=timedelta(hours=72),
-    )
-    settings = (
-        AccountSetting(
-            "secret_key",
-            "secret API key, CHASECK-… or CHASECK_TEST-…",
-            is_secret=True,
-            is_required=True,
-            prefixes=KEYS,
-        ),
-        AccountSetting(
-            "webhook_secret",
-            "secret hash of the dashboard's webhook page",
-            is_secret=True,
-            is_required=True,
-            published=frozenset({"chapa-sandbox-hook"}),
-        ),
-        AccountSetting(
-            "approval_secret",
-            "secret of the transfer approval URL, if one is set",
-            is_secret=True,
-            published=frozenset({"chapa-sandbox-approval"}),
-        ),
-        AccountSetting(
-            "refund_by", "names a payment to be refunded: reference (Chapa's) or tx_ref", default="reference"
-        ),
-        AccountSetting("title", "title on the payment page, at most 16 characters", default="Payment"),
-    )
+    capabilities = CAPABILITIES
+    callback_headers = frozenset({callbacks.SIGNATURE, callbacks.OLDER_SIGNATURE})
+    settings = SETTINGS
     base_urls = MappingProxyType(
         {
             # One host: the key decides between test and live.
@@ -161,7 +120,7 @@ class Chapa(Provider):
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
-        self._client = ChapaClient(account, context)
+        self._client = ChapaClient(self.account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)
@@ -174,7 +133,7 @@ class Chapa(Provider):
 
     # --- payments
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         body = self._initialize_body(request)
         try:
             envelope = self._client.post("/transaction/initialize", body)
@@ -187,13 +146,13 @@ class Chapa(Provider):
         url = data_of(envelope).get("checkout_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise OutcomeUnknown(
-                "Chapa's answer holds no checkout_url.", code="incomplete", response=said(envelope)
+                "Chapa's answer holds no checkout_url.", code="incomplete", response=answered(envelope)
             )
-        return Result(
+        return ProviderResult(
             State.PENDING,
             provider_reference=request.reference,
             payment_url=url,
-            response=said(envelope),
+            response=answered(envelope),
         )
 
     def _initialize_body(self, request: ChargeRequest) -> dict[str, Any]:
@@ -213,14 +172,14 @@ class Chapa(Provider):
             body["customization"] = shown
         return body
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = data_of(told(answer))
-        _require_same(data.get("tx_ref"), charge.reference)
+        data = data_of(accepted(answer))
+        require_reference(data.get("tx_ref"), charge.reference, provider=self.title)
         self._require_environment(data)
-        state = state_of(CHARGES, data.get("status"))
+        state = state_of(CHARGES, data.get("status"), provider=self.title)
         amount = money(data.get("amount"), data.get("currency"))
         receipt = data.get("reference")
         if state is State.SUCCEEDED and (amount is None or not isinstance(receipt, str) or not receipt):
@@ -228,17 +187,17 @@ class Chapa(Provider):
                 "Chapa says success without an amount or a reference.", response=facts(data, *_PAYMENT)
             )
         sentence = UNPAID.get(state)
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=charge.reference,
             receipt=receipt if isinstance(receipt, str) and receipt else None,
             amount=amount,
-            code=_word(data, "status") if sentence else None,
+            code=word(data, "status") if sentence else None,
             message=sentence,
             response=facts(data, *_PAYMENT),
         )
 
-    def _cancel(self, charge: ChargeReference) -> Result:
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
         """Close the payment's page, then ask: it may have been paid a moment before."""
         answer = self._client.put(f"/transaction/cancel/{quote(charge.reference, safe='')}")
         is_closed = is_success(answer) or LINK_EXPIRED in message_of(answer.object()).lower()
@@ -246,16 +205,16 @@ class Chapa(Provider):
             error = refusal(answer)
             if not isinstance(error, (RequestRejected, Declined)):
                 raise error
-        found = self._inquire(charge)
+        found = self._ask(charge)
         if is_closed and found.state is State.PENDING:
-            return Result(
-                State.CANCELLED, provider_reference=charge.reference, response=said(answer.object())
+            return ProviderResult(
+                State.CANCELLED, provider_reference=charge.reference, response=answered(answer.object())
             )
         return found
 
     # --- refunds
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         body = {
             "amount": str(request.amount),
             "reason": text(request.reason, 100) or "Refund",
@@ -275,23 +234,27 @@ class Chapa(Provider):
             )
         return charge.receipt
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         """By Chapa's own id; when that was lost by our reference, which then must be in the answer."""
         known = refund.provider_reference
-        data = data_of(told(self._client.get(f"/refund/{quote(known or refund.reference, safe='')}/verify")))
+        data = data_of(
+            accepted(self._client.get(f"/refund/{quote(known or refund.reference, safe='')}/verify"))
+        )
         if known is None:
-            _require_same(data.get("merchant_reference"), refund.reference)
+            require_reference(data.get("merchant_reference"), refund.reference, provider=self.title)
         return self._refund_result(data, refund.reference, known=known)
 
-    def _refund_result(self, data: dict[str, Any], reference: str, *, known: str | None = None) -> Result:
-        """known: Chapa's id of the refund, where an earlier answer told it."""
+    def _refund_result(
+        self, data: dict[str, Any], reference: str, *, known: str | None = None
+    ) -> ProviderResult:
+        """known: Chapa's id of the refund, where an earlier answer named it."""
         if data.get("merchant_reference") is not None:
-            _require_same(data["merchant_reference"], reference)
+            require_reference(data["merchant_reference"], reference, provider=self.title)
         # `ref_id` in today's documents, `ref` in older ones.
-        own_id = _word(data, "ref_id") or _word(data, "ref") or known
+        own_id = word(data, "ref_id") or word(data, "ref") or known
         if known is not None:
-            _require_same(own_id, known)
-        state = state_of(REFUNDS, data.get("status"))
+            require_reference(own_id, known, provider=self.title)
+        state = state_of(REFUNDS, data.get("status"), provider=self.title)
         amount = money(data.get("amount"), data.get("currency"))
         if own_id is None or (state is State.SUCCEEDED and amount is None):
             raise OutcomeUnknown(
@@ -299,48 +262,50 @@ class Chapa(Provider):
                 code="incomplete",
                 response=facts(data, *_REFUND),
             )
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=own_id,
-            receipt=_word(data, "bank_reference"),
+            receipt=word(data, "bank_reference"),
             amount=amount,
-            code=_word(data, "status") if state is State.FAILED else None,
+            code=word(data, "status") if state is State.FAILED else None,
             message="Chapa says that the refund failed." if state is State.FAILED else None,
             response=facts(data, *_REFUND),
         )
 
     # --- payouts
 
-    def _pay_out(self, request: PayoutRequest) -> Result:
+    def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         envelope = self._client.post("/transfers", transfer_body(request))
         # The whole of `data` is the reference, not an object.
         reference = envelope.get("data")
         if not isinstance(reference, str) or not reference:
             raise OutcomeUnknown(
-                "Chapa's answer to the transfer is incomplete.", code="incomplete", response=said(envelope)
+                "Chapa's answer to the transfer is incomplete.",
+                code="incomplete",
+                response=answered(envelope),
             )
-        return Result(State.PENDING, provider_reference=reference, response=said(envelope))
+        return ProviderResult(State.PENDING, provider_reference=reference, response=answered(envelope))
 
-    def _inquire_payout(self, payout: PayoutReference) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         answer = self._client.get(f"/transfers/verify/{quote(payout.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = data_of(told(answer))
+        data = data_of(accepted(answer))
         if data.get("tx_ref") is not None:
-            _require_same(data["tx_ref"], payout.reference)
+            require_reference(data["tx_ref"], payout.reference, provider=self.title)
         self._require_environment(data)
-        state = state_of(PAYOUTS, data.get("status"))
+        state = state_of(PAYOUTS, data.get("status"), provider=self.title)
         amount = money(data.get("amount"), data.get("currency"))
         if state is State.SUCCEEDED and amount is None:
             raise OutcomeUnknown(
                 "Chapa says success without an amount.", code="incomplete", response=facts(data, *_TRANSFER)
             )
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=payout.provider_reference or payout.reference,
-            receipt=_word(data, "cross_party_reference") or _word(data, "chapa_transfer_id"),
+            receipt=word(data, "cross_party_reference") or word(data, "chapa_transfer_id"),
             amount=amount,
-            code=_word(data, "status") if state is State.FAILED else None,
+            code=word(data, "status") if state is State.FAILED else None,
             message="Chapa says that the transfer failed." if state is State.FAILED else None,
             response=facts(data, *_TRANSFER),
         )
@@ -350,29 +315,19 @@ class Chapa(Provider):
         only, so an answer without it is taken."""
         require_same(
             self.account,
-            environment_of(data),
+            environment_of(data, "mode", ENVIRONMENTS),
             is_always_reported=False,
             response=facts(data, "tx_ref", "mode"),
         )
 
 
-def _absence(answer: Answer) -> Result | None:
+def _absence(answer: Answer) -> ProviderResult | None:
     """What a 404 of Chapa's own says: not paid yet, or no such reference. None: it is no such answer."""
     if answer.status != 404:
         return None
     message = message_of(answer.object())
     if NOT_PAID in message.lower():
-        return Result(State.PENDING, response={"message": message})
+        return ProviderResult(State.PENDING, response={"message": message})
     if any(part in message.lower() for part in NOT_THERE):
-        return Result(State.NOT_FOUND, response={"message": message})
+        return ProviderResult(State.NOT_FOUND, response={"message": message})
     return None
-
-
-def _word(data: dict[str, Any], name: str) -> str | None:
-    value = data.get(name)
-    return clean(str(value)) if isinstance(value, (str, int)) and value else None
-
-
-def _require_same(theirs: object, ours: str) -> None:
-    if theirs != ours:
-        raise OutcomeUnknown("Chapa answered about another reference.", code="other_reference")

@@ -16,20 +16,23 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from app.money import Money
-from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.chapa.amounts import money
-from app.providers.chapa.statuses import CHARGES, EVENTS, PAYOUTS, environment_of
+from app.providers.chapa.statuses import CHARGES, ENVIRONMENTS, EVENTS, PAYOUTS
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object
+from app.providers.replies import environment_of
 
 MAX_EVENT_ID: Final = 255
 MAX_WORD: Final = 200
 APPROVAL: Final = "transfer.approval"
 HINT: Final = "callback"
 TRANSFER_CURRENCY: Final = "ETB"
+SIGNATURE: Final = "x-chapa-signature"
+OLDER_SIGNATURE: Final = "chapa-signature"
 
-_TOLD: Final = (
+_REPORTED: Final = (
     "event",
     "status",
     "reference",
@@ -63,7 +66,7 @@ class TransferApproval:
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
     webhook_secret, approval_secret = account["webhook_secret"], account["approval_secret"]
-    signature = callback.headers.get("x-chapa-signature")
+    signature = callback.headers.get(SIGNATURE)
     if signature is not None:
         if not _is_signed(signature, webhook_secret, callback.body):
             raise ForgedCallback
@@ -71,7 +74,7 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
     if callback.method.upper() == "GET":
         return _hint(callback.query)
     content = _members(callback.body)
-    older = callback.headers.get("chapa-signature", "")
+    older = callback.headers.get(OLDER_SIGNATURE, "")
     if "event" not in content and "account_number" in content:
         return _approval(content, is_verified=_covers_body(older, approval_secret, callback.body))
     if "event" in content:
@@ -123,7 +126,7 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
     ours = _text(news, "reference" if kind is Kind.PAYOUT else "tx_ref")
     if kind is not Kind.OTHER and not ours:
         raise InvalidCallback("The callback names no reference.")
-    # Two partial refunds of one payment are different news; the rest of what Chapa sends differs by its status.
+    # Two partial refunds of one payment are different events; the rest of what Chapa sends differs by its status.
     turn = _text(news, "amount") + _text(news, "updated_at") if kind is Kind.REFUND else ""
     return CallbackEvent(
         event_id=_event_id(event, ours or theirs, _text(news, "status"), turn),
@@ -132,23 +135,25 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
         reference=ours or None,
         provider_reference=theirs or None,
         is_verified=is_verified,
-        claim=_claim(news, kind, state, receipt=theirs) if is_verified and kind is not Kind.OTHER else None,
-        objection=objection(account, environment_of(news)),
+        reported=_reported(news, kind, state, receipt=theirs)
+        if is_verified and kind is not Kind.OTHER
+        else None,
+        objection=objection(account, environment_of(news, "mode", ENVIRONMENTS)),
     )
 
 
-def _claim(news: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> Result:
+def _reported(news: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> ProviderResult:
     """The event's name decides; a status word that is known makes it exact (cancelled instead of failed)."""
     word = _text(news, "status").lower()
     table = {Kind.PAYMENT: CHARGES, Kind.PAYOUT: PAYOUTS}.get(kind, {})
     exact = table.get(word, state) if state is State.FAILED else state
     is_bad = exact in (State.FAILED, State.CANCELLED)
-    return Result(
+    return ProviderResult(
         state=exact if is_bad else state,
         receipt=receipt or None,
         amount=money(news.get("amount"), news.get("currency")),
         code=word if is_bad else None,
-        response=facts(news, *_TOLD),
+        response=facts(news, *_REPORTED),
     )
 
 
@@ -199,6 +204,6 @@ def _text(members: Mapping[str, Any], name: str) -> str:
 
 
 def _event_id(*parts: str) -> str:
-    """The same for repeats of the same news; a long one is hashed."""
+    """The same for repeats of the same event; a long one is hashed."""
     plain = ":".join(parts).rstrip(":")
     return plain if len(plain) <= MAX_EVENT_ID else f"sha256:{hashlib.sha256(plain.encode()).hexdigest()}"

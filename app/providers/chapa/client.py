@@ -9,7 +9,6 @@ from app.providers.base import Account, Context
 from app.providers.chapa.statuses import REFUSALS
 from app.providers.errors import (
     AuthFailed,
-    Declined,
     DuplicateReference,
     OutcomeUnknown,
     ProviderError,
@@ -49,12 +48,12 @@ class ChapaClient:
         return self._http.request("PUT", path, headers=self._headers)
 
     def get(self, path: str) -> Answer:
-        """The answer, whatever it says: a 404 of Chapa's can be good news. Raises NotSent, OutcomeUnknown."""
+        """The answer, whatever it says: Chapa answers 404 for payments that are open, too. Raises NotSent, OutcomeUnknown."""
         return self._http.request("GET", path, headers=self._headers)
 
 
 def is_success(answer: Answer) -> bool:
-    """Whether Chapa did, or told, what was asked."""
+    """Whether Chapa did what was asked, or answered it."""
     return answer.is_ok and answer.object().get("status") == "success"
 
 
@@ -65,19 +64,11 @@ def accepted(answer: Answer) -> dict[str, Any]:
     raise refusal(answer)
 
 
-def told(answer: Answer) -> dict[str, Any]:
-    """The envelope of an inquiry. A refusal to tell says nothing about the money: it is raised as OutcomeUnknown."""
-    try:
-        return accepted(answer)
-    except (RequestRejected, Declined) as error:
-        raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
-
-
 def data_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
     """The object in `data`. Raises OutcomeUnknown when there is none."""
     data = envelope.get("data")
     if not isinstance(data, dict):
-        raise OutcomeUnknown("Chapa's answer holds no data.", code="incomplete", response=said(envelope))
+        raise OutcomeUnknown("Chapa's answer holds no data.", code="incomplete", response=answered(envelope))
     return data
 
 
@@ -85,7 +76,7 @@ def refusal(answer: Answer) -> ProviderError:
     """What an answer that is no success means: OutcomeUnknown unless Chapa's own body says no."""
     envelope = answer.object()
     message = message_of(envelope)
-    response = {"http_status": answer.status, **said(envelope)}
+    response = {"http_status": answer.status, **answered(envelope)}
     if answer.status == 429:
         return RateLimited(response=response, retry_after_s=retry_after_s(answer.headers))
     if answer.status not in DEFINITE or not message or envelope.get("status") == "success":
@@ -110,7 +101,7 @@ def message_of(envelope: Mapping[str, Any]) -> str:
     return ""
 
 
-def said(envelope: Mapping[str, Any]) -> dict[str, Any]:
+def answered(envelope: Mapping[str, Any]) -> dict[str, Any]:
     """What of the envelope is kept."""
     return {**facts(envelope, "status"), "message": message_of(envelope)}
 

@@ -14,15 +14,15 @@ def transfer_body(request: PayoutRequest) -> dict[str, Any]:
     """Raises NotSupported for another method or currency, RequestRejected when the destination lacks what Chapa needs."""
     if request.method is not PayoutMethod.BANK or request.amount.currency != "ETB":
         raise NotSupported("Chapa pays out ETB to bank accounts and wallets only.", code="method")
-    account = {name: request.destination.get(name, "").strip() for name in _DESTINATION}
-    for name, value in account.items():
+    destination = {name: request.destination.get(name, "").strip() for name in _DESTINATION}
+    for name, value in destination.items():
         if not value:
             raise RequestRejected(f"Chapa needs the destination's {name}.", code=name)
-    if not (account["bank_code"].isascii() and account["bank_code"].isdigit()):
+    if not (destination["bank_code"].isascii() and destination["bank_code"].isdigit()):
         raise RequestRejected("Chapa's bank codes are numbers (GET /banks).", code="bank_code")
     return {
-        **account,
-        "bank_code": int(account["bank_code"]),
+        **destination,
+        "bank_code": int(destination["bank_code"]),
         "amount": str(request.amount),
         "currency": request.amount.currency,
         "reference": request.reference,

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from app.providers.base import Kind, State
-from app.providers.environments import LIVE, SANDBOX, UNREADABLE
+from app.providers.environments import LIVE, SANDBOX
 from app.providers.errors import (
     AuthFailed,
     Declined,
     DuplicateReference,
     NotSent,
-    OutcomeUnknown,
     ProviderError,
     RequestRejected,
 )
@@ -67,10 +66,10 @@ EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
 
 REFUSALS: Final[tuple[tuple[str, type[ProviderError], str], ...]] = (
     # Part of the message in lower case → the error and its code. The first match counts, before the HTTP status:
-    # a wrong bank code, for one, is told with 401.
+    # a wrong bank code, for one, comes with 401.
     ("used before", DuplicateReference, "duplicate_reference"),
     ("already been taken", DuplicateReference, "duplicate_reference"),
-    # Told with 401 and 404; tried again later it may go through.
+    # Comes with 401 and 404; tried again later it may go through.
     ("transfer hours", NotSent, "transfer_hours"),
     ("transfer api isn't available", NotSent, "transfers_closed"),
     ("bank code", RequestRejected, "bank_code"),
@@ -100,19 +99,3 @@ LINK_EXPIRED: Final = "already expired"
 
 ENVIRONMENTS: Final[Mapping[str, str]] = MappingProxyType({"live": LIVE, "test": SANDBOX})
 """`mode` of what Chapa answers and sends → the environment it is of."""
-
-
-def environment_of(data: Mapping[str, Any]) -> str | None:
-    """Whether an object of Chapa's is about live or test money; None when it does not say."""
-    word = data.get("mode")
-    if word is None:
-        return None
-    return ENVIRONMENTS.get(word.strip().lower(), UNREADABLE) if isinstance(word, str) else UNREADABLE
-
-
-def state_of(table: Mapping[str, State], word: object) -> State:
-    """The state behind Chapa's word. Raises OutcomeUnknown for a word nobody defined."""
-    state = table.get(word.strip().lower()) if isinstance(word, str) else None
-    if state is None:
-        raise OutcomeUnknown("Chapa uses a status this gateway does not know.", code="unknown_status")
-    return state

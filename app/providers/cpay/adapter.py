@@ -4,6 +4,7 @@ memory: ids are made from references, and what became of a charge follows from i
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
@@ -18,9 +19,9 @@ from app.providers.base import (
     Kind,
     Limits,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.cpay import callbacks
@@ -48,7 +49,7 @@ REFUSALS: Final[MappingProxyType[Fate, type[ProviderError]]] = MappingProxyType(
         Fate.UNKNOWN_FOR_GOOD: OutcomeUnknown,
     }
 )
-"""Fates that are told by an error."""
+"""Outcomes that are raised as an error."""
 
 NOT_DONE: Final = frozenset(
     {
@@ -68,17 +69,41 @@ class CPayProvider(Provider):
     title = "CPay"
     base_urls = MappingProxyType({"live": "in-process", "sandbox": "in-process"})
     settings = (
-        AccountSetting("api_key", "switches CPay on", is_secret=True, is_required=True),
         AccountSetting(
-            "api_secret", "signs CPay's callbacks, makes its ids", is_secret=True, is_required=True
+            "api_key", "switches CPay on", is_secret=True, is_required=True, demo="cpay-sandbox-key"
+        ),
+        AccountSetting(
+            "api_secret",
+            "signs CPay's callbacks, makes its ids",
+            is_secret=True,
+            is_required=True,
+            demo="cpay-sandbox-secret",
         ),
     )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in EXPONENTS}),
+        needs=frozenset(),
+        countries=frozenset(),
+        whole_units=False,
+        has_payment_page=False,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
         can_cancel=True,
+        payouts=MappingProxyType({}),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=False,
+        expires_after=timedelta(hours=24),
+        horizon=timedelta(hours=24),
+        costs=MappingProxyType({}),
+        moves_real_money=False,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE})
 
     def sign(self, body: bytes) -> str:
         """The `X-CPay-Signature` of a callback's body: for whoever plays CPay."""
@@ -87,7 +112,7 @@ class CPayProvider(Provider):
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account["api_secret"])
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         fate, code = fate_of_charge(request.amount)
         _refuse(fate, code)
         if fate is Fate.PENDING or self._is_to_wait(request):
@@ -98,7 +123,7 @@ class CPayProvider(Provider):
         is_asked_for = request.metadata.get("simulate") == "pending"
         return is_asked_for and self.account.environment != "live"
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         fate, code = fate_of_charge(charge.amount)
         known = charge.provider_reference
         if known is not None:
@@ -106,50 +131,54 @@ class CPayProvider(Provider):
         if fate is Fate.UNKNOWN_FOR_GOOD:
             raise OutcomeUnknown(code=code)
         if fate in NOT_DONE:
-            return Result(State.NOT_FOUND)
+            return ProviderResult(State.NOT_FOUND)
         if fate is Fate.PENDING or (charge.receipt or "").startswith(Mark.WAITING):
             return self._waiting(charge.reference, charge.amount)
         return self._paid(charge.reference, charge.amount, fate)
 
-    def _known(self, known: str, charge: ChargeReference, fate: Fate) -> Result:
+    def _known(self, known: str, charge: ChargeReference, fate: Fate) -> ProviderResult:
         """By an id of ours that came with an answer or with a signed callback."""
         if known.startswith(Mark.FAILED):
-            return Result(
+            return ProviderResult(
                 State.FAILED, provider_reference=known, code="failed", response=_facts(known, "failed")
             )
         if known.startswith(Mark.CANCELLED):
-            return Result(State.CANCELLED, provider_reference=known, response=_facts(known, "cancelled"))
+            return ProviderResult(
+                State.CANCELLED, provider_reference=known, response=_facts(known, "cancelled")
+            )
         paid = self._paid(charge.reference, charge.amount, fate)
         if known != paid.provider_reference:
             raise OutcomeUnknown("CPay's id is of another amount, or made with another secret.", code="id")
         return paid
 
-    def _cancel(self, charge: ChargeReference) -> Result:
-        found = self._inquire(charge)
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
+        found = self._ask(charge)
         if found.state is not State.PENDING:
             return found
         identity = self._id(Mark.CANCELLED, charge.reference)
-        return Result(State.CANCELLED, provider_reference=identity, response=_facts(identity, "cancelled"))
+        return ProviderResult(
+            State.CANCELLED, provider_reference=identity, response=_facts(identity, "cancelled")
+        )
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         left = request.charge.amount.amount_minor - request.refunded_before
         if request.amount.currency != request.charge.amount.currency or request.amount.amount_minor > left:
             raise RequestRejected("CPay refunds no more than what is left.", code="refund_exceeds_payment")
         _refuse(*fate_of_refund(request.amount))
         return self._refunded(request.reference, request.amount)
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         fate, _ = fate_of_refund(refund.amount)
         if fate in NOT_DONE:
-            return Result(State.NOT_FOUND)
+            return ProviderResult(State.NOT_FOUND)
         return self._refunded(refund.reference, refund.amount)
 
-    def _paid(self, reference: str, amount: Money, fate: Fate) -> Result:
+    def _paid(self, reference: str, amount: Money, fate: Fate) -> ProviderResult:
         identity = self._id(Mark.PAID, reference, amount)
         taken = amount
         if fate is Fate.WRONG_AMOUNT:
             taken = amount + Money(10 ** exponent_of(amount.currency), amount.currency)
-        return Result(
+        return ProviderResult(
             State.SUCCEEDED,
             provider_reference=identity,
             receipt=identity,
@@ -157,17 +186,17 @@ class CPayProvider(Provider):
             response=_facts(identity, "completed", taken),
         )
 
-    def _waiting(self, reference: str, amount: Money) -> Result:
+    def _waiting(self, reference: str, amount: Money) -> ProviderResult:
         """The id is kept as the receipt, so that the place of the provider's reference is free for the id that a signed
         callback brings: by which of them is there an inquiry knows how the payment stands."""
         identity = self._id(Mark.WAITING, reference)
-        return Result(
+        return ProviderResult(
             State.PENDING, receipt=identity, amount=amount, response=_facts(identity, "pending", amount)
         )
 
-    def _refunded(self, reference: str, amount: Money) -> Result:
+    def _refunded(self, reference: str, amount: Money) -> ProviderResult:
         identity = self._id(Mark.REFUNDED, reference)
-        return Result(
+        return ProviderResult(
             State.SUCCEEDED,
             provider_reference=identity,
             amount=amount,
@@ -185,5 +214,5 @@ def _refuse(fate: Fate, code: str) -> None:
 
 
 def _facts(identity: str, status: str, amount: Money | None = None) -> dict[str, str]:
-    told = {"id": identity, "status": status}
-    return told if amount is None else {**told, "amount": str(amount), "currency": amount.currency}
+    answered = {"id": identity, "status": status}
+    return answered if amount is None else {**answered, "amount": str(amount), "currency": amount.currency}

@@ -9,11 +9,11 @@ from typing import Any, Final
 from app import json_numbers
 from app.errors import InvalidRequest as NotMoney
 from app.money import Money
-from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.cpay.identities import Mark, identity
 from app.providers.errors import ForgedCallback, InvalidCallback
 
-HEADER: Final = "x-cpay-signature"
+SIGNATURE: Final = "x-cpay-signature"
 
 EVENTS: Final = {
     "payment.completed": (Kind.PAYMENT, Mark.PAID, State.SUCCEEDED),
@@ -31,7 +31,7 @@ def signature(body: bytes, secret: str) -> str:
 
 def read(callback: Callback, secret: str) -> CallbackEvent:
     """Raises ForgedCallback, InvalidCallback."""
-    given = callback.headers.get(HEADER, "").encode(errors="replace")
+    given = callback.headers.get(SIGNATURE, "").encode(errors="replace")
     if not secret or not hmac.compare_digest(signature(callback.body, secret).encode(), given):
         raise ForgedCallback
     event = _object(callback.body)
@@ -44,20 +44,20 @@ def read(callback: Callback, secret: str) -> CallbackEvent:
     if not reference:
         raise InvalidCallback("A CPay event has the reference of what it is about.")
     kind, mark, state = EVENTS[event_type]
-    claim = _claim(event, state, mark, secret)
+    reported = _reported(event, state, mark, secret)
     return CallbackEvent(
         event_id,
         kind,
         event_type,
         reference=reference,
-        provider_reference=claim.provider_reference,
+        provider_reference=reported.provider_reference,
         is_verified=True,
-        claim=claim,
+        reported=reported,
     )
 
 
-def _claim(event: dict[str, Any], state: State, mark: Mark, secret: str) -> Result:
-    """Its id is made here, whatever the `transaction_id` says: it is what an inquiry knows the news by."""
+def _reported(event: dict[str, Any], state: State, mark: Mark, secret: str) -> ProviderResult:
+    """Its id is made here, whatever the `transaction_id` says: it is the id that an inquiry answers with."""
     try:
         amount = Money.parse(event.get("amount"), _text(event, "currency"))
     except NotMoney:
@@ -65,7 +65,7 @@ def _claim(event: dict[str, Any], state: State, mark: Mark, secret: str) -> Resu
     known = identity(
         mark, _text(event, "reference"), secret=secret, amount=amount if mark is Mark.PAID else None
     )
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=known,
         receipt=known if mark is Mark.PAID else None,

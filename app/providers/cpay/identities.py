@@ -25,7 +25,7 @@ class Mark(StrEnum):
 def identity(mark: Mark, reference: str, *, secret: str, amount: Money | None = None) -> str:
     """The mark and 12 upper-case hex digits, always the same for the same arguments.
 
-    A paid one is of an amount: news of a payment of another amount leads to another id, and is not believed.
+    A paid one is of an amount: a callback about another amount leads to another id, and is not believed.
     """
     what = f"{mark}/{reference}" if amount is None else f"{mark}/{reference}/{amount}/{amount.currency}"
     return mark + hmac.new(secret.encode(), what.encode(), hashlib.sha256).hexdigest()[:DIGITS].upper()

@@ -1,7 +1,7 @@
 """Amounts that make CPay fail, as tables. Everything follows from the amount, so that an inquiry, which has nothing but
-a reference and an amount, tells the same story as the charge did.
+a reference and an amount, gives the same outcome as the charge did.
 
-Sources: the endings are the Processing API's (document 003); the whole amounts from 7001 on are the simulators'
+Sources: the outcomes are the Processing API's (docs/providers/cpay.md); the whole amounts from 7001 on are the simulators'
 (docs/sandbox.md), from 7120 on CPay's own.
 """
 
@@ -52,7 +52,7 @@ REFUNDS: Final = {
     7223: (Fate.NOT_DONE_AND_UNKNOWN, "server_error"),
     7224: (Fate.DECLINED, "refund_declined"),
 }
-"""The same for refunds. Other amounts than charges', so that those can be given back."""
+"""The same for refunds. Other amounts than charges', so that those can be refunded."""
 
 ENDINGS: Final = (("13.00", "card_declined"), ("66.60", "insufficient_funds"))
 """Last digits of the amount with two decimals → code."""

@@ -1,6 +1,6 @@
 """M-Pesa by Daraja: a charge is an STK push, a refund a reversal, payouts are B2C and B2B.
 
-Only the push can be asked about at once. Reversals and payouts are told by a result message; asking about them starts
+Only the push can be asked about at once. The outcome of reversals and payouts comes in a result message; asking about them starts
 a status query, whose answer is such a message, too. Nothing is signed, so callback URLs hold a secret path.
 """
 
@@ -30,22 +30,21 @@ from app.providers.base import (
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
     StatementLine,
 )
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, RequestRejected
 from app.providers.mpesa import bodies, callbacks, statement
-from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
+from app.providers.mpesa.client import DarajaClient
 from app.providers.mpesa.settings import (
     CAPABILITIES,
     SETTINGS,
     has_initiator,
     has_pull,
     largest_amount,
-    require_readable,
 )
 from app.providers.mpesa.statuses import is_still_open, state_when_asked
 from app.providers.mpesa.values import CURRENCY, MINOR, code_of, facts, id_of, msisdn, text_of
@@ -88,24 +87,23 @@ class MpesaProvider(Provider):
             "sandbox": "https://sandbox.safaricom.co.ke",
         }
     )
+    callback_headers: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, account: Account, context: Context) -> None:
-        """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, context)
-        require_readable(account)
-        self._daraja = DarajaClient(account, context)
+        self._daraja = DarajaClient(self.account, context)
         # What an account can do depends on its settings: the class says what M-Pesa can do at most.
-        self.capabilities = _capabilities_of(account)  # type: ignore[misc]
+        self.capabilities = _capabilities_of(self.account)  # type: ignore[misc]
 
     def _check(self, amount: Money, customer: Customer) -> None:
         msisdn(customer.phone)
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         body = bodies.push(self.account, request, clock.now())
         answer = self._daraja.command(PUSH_PATH, body)
         return _pending(answer, "CheckoutRequestID")
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         if not charge.provider_reference:
             raise OutcomeUnknown(
                 "The answer to this push was lost: there is no provider id to query.", code=NO_PROVIDER_ID
@@ -113,8 +111,6 @@ class MpesaProvider(Provider):
         body = bodies.push_query(self.account, charge.provider_reference, clock.now())
         try:
             answer = self._daraja.send(PUSH_QUERY_PATH, body)
-        except REFUSALS as error:
-            raise unclear(error) from error
         except OutcomeUnknown as error:
             # The customer has not answered yet: Daraja says so with HTTP 500 and these words.
             if is_still_open(error.code, str(error.response.get("errorMessage", ""))):
@@ -122,7 +118,7 @@ class MpesaProvider(Provider):
             raise
         return _push_state(charge, answer)
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         self._require_initiator()
         if not request.charge.receipt:
             raise RequestRejected(
@@ -133,11 +129,11 @@ class MpesaProvider(Provider):
         answer = self._daraja.command(REVERSAL_PATH, bodies.reversal(self.account, request))
         return _pending(answer, *DARAJAS_ID)
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         shortcode = self.account["shortcode"]
         return self._ask_status(refund.provider_reference, refund, shortcode, notice="refund")
 
-    def _pay_out(self, request: PayoutRequest) -> Result:
+    def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         self._require_initiator()
         if request.method not in self.capabilities.payouts:
             raise NotSupported(f"M-Pesa cannot pay out by {request.method.value}.")
@@ -150,7 +146,7 @@ class MpesaProvider(Provider):
             self._daraja.command(B2C_PATH, bodies.to_phone(self.account, request)), "ConversationID"
         )
 
-    def _inquire_payout(self, payout: PayoutReference) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         # B2C takes our reference as its OriginatorConversationID; B2B makes one of its own.
         if payout.method is PayoutMethod.MPESA:
             shortcode = bodies.phone_shortcode(self.account)
@@ -171,22 +167,19 @@ class MpesaProvider(Provider):
 
     def _ask_status(
         self, originator: str | None, about: RefundReference | PayoutReference, shortcode: str, *, notice: str
-    ) -> Result:
-        """Start a status query. PENDING: its result message tells."""
+    ) -> ProviderResult:
+        """Start a status query. PENDING: the outcome comes in its result message."""
         if not originator:
             raise OutcomeUnknown(
                 "The answer to this request was lost, so there is nothing to ask by.",
                 code=NO_PROVIDER_ID,
             )
-        try:
-            self._require_initiator()
-            urls = bodies.status_urls(about.callback_url, notice)
-            body = bodies.status_query(self.account, originator, shortcode) | urls
-            answer = self._daraja.command(STATUS_PATH, body)
-        except REFUSALS as error:
-            raise unclear(error) from error
+        self._require_initiator()
+        urls = bodies.status_urls(about.callback_url, notice)
+        body = bodies.status_query(self.account, originator, shortcode) | urls
+        answer = self._daraja.command(STATUS_PATH, body)
         # The ConversationID of this answer is the question's, not the operation's: it goes to `response` only.
-        return Result(
+        return ProviderResult(
             State.PENDING, provider_reference=about.provider_reference, response=facts(answer, ACK_FACTS)
         )
 
@@ -214,38 +207,40 @@ def _capabilities_of(account: Account) -> Capabilities:
     )
 
 
-def _pending(answer: Mapping[str, Any], *id_fields: str) -> Result:
+def _pending(answer: Mapping[str, Any], *id_fields: str) -> ProviderResult:
     """An accepted request, known from now on by the first of these ids. Raises OutcomeUnknown when the answer has none:
     everything later hangs on it."""
     reference = next((found for name in id_fields if (found := id_of(answer.get(name)))), None)
     if reference is None:
         raise OutcomeUnknown(code="unreadable_answer", response=facts(answer, ACK_FACTS))
-    return Result(State.PENDING, provider_reference=reference, response=facts(answer, ACK_FACTS))
+    return ProviderResult(State.PENDING, provider_reference=reference, response=facts(answer, ACK_FACTS))
 
 
-def _push_state(charge: ChargeReference, answer: Mapping[str, Any]) -> Result:
+def _push_state(charge: ChargeReference, answer: Mapping[str, Any]) -> ProviderResult:
     """By the answer of a push query, which names no amount, phone or receipt."""
-    told = facts(answer, ACK_FACTS)
+    answered = facts(answer, ACK_FACTS)
     code, description = code_of(answer.get("ResultCode")), text_of(answer.get("ResultDesc"))
     is_about_it = answer.get("CheckoutRequestID") in (None, charge.provider_reference)
     if code_of(answer.get("ResponseCode")) != "0" or code is None or not is_about_it:
         raise OutcomeUnknown(
-            "M-Pesa did not say how the payment stands.", code="unclear_answer", response=told
+            "M-Pesa did not say how the payment stands.", code="unclear_answer", response=answered
         )
     state = state_when_asked(code, description)
     if state is None:
-        raise OutcomeUnknown(f"M-Pesa answered with an unclear code, {code}.", code=code, response=told)
+        raise OutcomeUnknown(f"M-Pesa answered with an unclear code, {code}.", code=code, response=answered)
     if state in (State.SUCCEEDED, State.PENDING):
-        return _as_it_stands(state, charge, told)
-    return Result(
+        return _as_it_stands(state, charge, answered)
+    return ProviderResult(
         state,
         provider_reference=charge.provider_reference,
         code=code,
         message=description or None,
-        response=told,
+        response=answered,
     )
 
 
-def _as_it_stands(state: State, charge: ChargeReference, told: Mapping[str, Any]) -> Result:
+def _as_it_stands(state: State, charge: ChargeReference, answered: Mapping[str, Any]) -> ProviderResult:
     receipt = charge.receipt if state is State.SUCCEEDED else None
-    return Result(state, provider_reference=charge.provider_reference, receipt=receipt, response=told)
+    return ProviderResult(
+        state, provider_reference=charge.provider_reference, receipt=receipt, response=answered
+    )

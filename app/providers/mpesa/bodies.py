@@ -8,7 +8,7 @@ from typing import Any, Final
 from app.providers.base import Account, ChargeRequest, PayoutRequest, RefundRequest
 from app.providers.errors import RequestRejected
 from app.providers.mpesa.credentials import push_password, security_credential
-from app.providers.mpesa.settings import B2C_MINIMUM, DEFAULT
+from app.providers.mpesa.settings import B2C_MINIMUM
 from app.providers.mpesa.values import msisdn, short_reference_text, till_number, whole_shillings, with_notice
 
 SHORTCODE_IDENTIFIER: Final = "4"
@@ -64,7 +64,7 @@ def to_phone(account: Account, request: PayoutRequest) -> dict[str, Any]:
         "OriginatorConversationID": request.reference,
         "InitiatorName": account["initiator"],
         "SecurityCredential": security_credential(account),
-        "CommandID": account["b2c_command"] or DEFAULT["b2c_command"],
+        "CommandID": account["b2c_command"],
         "Amount": amount,
         "PartyA": phone_shortcode(account),
         "PartyB": msisdn(request.destination.get("phone_number")),
@@ -80,7 +80,7 @@ def to_till(account: Account, request: PayoutRequest) -> dict[str, Any]:
         "SecurityCredential": security_credential(account),
         "CommandID": "BusinessBuyGoods",
         "SenderIdentifierType": SHORTCODE_IDENTIFIER,
-        "RecieverIdentifierType": account["till_receiver_type"] or DEFAULT["till_receiver_type"],
+        "RecieverIdentifierType": account["till_receiver_type"],
         "Amount": whole_shillings(request.amount),
         "PartyA": till_shortcode(account),
         "PartyB": till_number(request.destination.get("till_number")),

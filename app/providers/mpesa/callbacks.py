@@ -14,9 +14,9 @@ from typing import Any, Final
 from app import json_numbers
 from app.errors import InvalidAmount
 from app.money import Money
-from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import InvalidCallback
-from app.providers.mpesa.statuses import TRANSACTION_STATUSES, state_when_told
+from app.providers.mpesa.statuses import TRANSACTION_STATUSES, state_when_reported
 from app.providers.mpesa.values import code_of, facts, id_of, money_of, text_of
 
 NOTICE_KINDS: Final[Mapping[str, Kind]] = {
@@ -107,20 +107,20 @@ def _push(push: Body) -> CallbackEvent:
     checkout, code = id_of(push.get("CheckoutRequestID")), code_of(push.get("ResultCode"))
     if checkout is None or code is None:
         raise InvalidCallback("The push result names no checkout or no code.", code="incomplete")
-    state = State.PENDING if _is_open(push) else state_when_told(code)
+    state = State.PENDING if _is_open(push) else state_when_reported(code)
     description = text_of(push.get("ResultDesc"))
-    told = facts(push, ("MerchantRequestID", "CheckoutRequestID", "ResultCode", "ResultDesc"))
+    answered = facts(push, ("MerchantRequestID", "CheckoutRequestID", "ResultCode", "ResultDesc"))
     receipt, amount = None, None
     if state is State.SUCCEEDED:
         metadata = _pairs(push.get("CallbackMetadata"), "Item", "Name")
         receipt, amount = id_of(metadata.get("MpesaReceiptNumber")), _amount(metadata.get("Amount"))
-        told |= facts(metadata, ("MpesaReceiptNumber", "Amount", "TransactionDate"))
+        answered |= facts(metadata, ("MpesaReceiptNumber", "Amount", "TransactionDate"))
     return CallbackEvent(
         event_id=_event_id("push", checkout, code, _open_mark(push)),
         kind=Kind.PAYMENT,
         event_type="push.result",
         provider_reference=checkout,
-        claim=_claim(state, checkout, receipt, amount, code, description, told),
+        reported=_reported(state, checkout, receipt, amount, code, description, answered),
     )
 
 
@@ -142,10 +142,10 @@ def _result(result: Body, notice: Notice) -> CallbackEvent:
     if code is None or not (conversation or originator):
         raise InvalidCallback("The result names no conversation or no code.", code="incomplete")
     found = _pairs(result.get("ResultParameters"), "ResultParameter", "Key")
-    told = facts(result, RESULT_FACTS) | facts(found, PARAMETER_FACTS)
+    answered = facts(result, RESULT_FACTS) | facts(found, PARAMETER_FACTS)
     if notice.message == "status" or STATUS_KEY in found:
-        return _status(result, notice, code, found, told)
-    state = State.PENDING if _is_open(result) else state_when_told(code)
+        return _status(result, notice, code, found, answered)
+    state = State.PENDING if _is_open(result) else state_when_reported(code)
     receipt = _receipt(result, found) if state is State.SUCCEEDED else None
     amount = (
         _amount(found.get("TransactionAmount", found.get("Amount"))) if state is State.SUCCEEDED else None
@@ -159,11 +159,13 @@ def _result(result: Body, notice: Notice) -> CallbackEvent:
         event_type=f"{kind.value}.result",
         reference=reference,
         provider_reference=of_daraja,
-        claim=_claim(state, of_daraja, receipt, amount, code, text_of(result.get("ResultDesc")), told),
+        reported=_reported(
+            state, of_daraja, receipt, amount, code, text_of(result.get("ResultDesc")), answered
+        ),
     )
 
 
-def _status(result: Body, notice: Notice, code: str, found: Body, told: Body) -> CallbackEvent:
+def _status(result: Body, notice: Notice, code: str, found: Body, answered: Body) -> CallbackEvent:
     """The answer to a status query. ResultCode 0 means that the *query* worked; the word says how the operation
     stands. A query that failed says nothing, nor does a word nobody knows: both leave it PENDING."""
     word = text_of(found.get(STATUS_KEY)).strip()
@@ -181,14 +183,14 @@ def _status(result: Body, notice: Notice, code: str, found: Body, told: Body) ->
         event_type=f"{notice.kind.value}.status",
         reference=reference,
         provider_reference=original,
-        claim=_claim(
+        reported=_reported(
             state,
             original,
             id_of(found.get("ReceiptNo")) if is_done else None,
             _amount(found.get("Amount")) if is_done else None,
             word if code == "0" and word else code,
             text_of(result.get("ResultDesc")),
-            told,
+            answered,
         ),
     )
 
@@ -208,7 +210,7 @@ def _timeout(body: Body, notice: Notice, raw: bytes) -> CallbackEvent:
         event_type=f"{notice.kind.value}.timeout",
         reference=reference,
         provider_reference=of_daraja,
-        claim=Result(
+        reported=ProviderResult(
             State.PENDING,
             provider_reference=of_daraja,
             code="queue_timeout",
@@ -223,7 +225,7 @@ def _confirmation(body: Body) -> CallbackEvent:
     receipt = id_of(body.get("TransID"))
     if receipt is None:
         raise InvalidCallback("The confirmation names no transaction.", code="incomplete")
-    told = facts(
+    answered = facts(
         body, ("TransactionType", "TransID", "TransTime", "TransAmount", "BusinessShortCode", "BillRefNumber")
     )
     return CallbackEvent(
@@ -231,34 +233,34 @@ def _confirmation(body: Body) -> CallbackEvent:
         kind=Kind.OTHER,
         event_type="c2b.confirmation",
         provider_reference=receipt,
-        claim=Result(
+        reported=ProviderResult(
             State.SUCCEEDED,
             provider_reference=receipt,
             receipt=receipt,
             amount=_amount(body.get("TransAmount")),
-            response=told,
+            response=answered,
         ),
     )
 
 
-def _claim(
+def _reported(
     state: State,
     provider_reference: str | None,
     receipt: str | None,
     amount: Money | None,
     code: str,
     description: str,
-    told: Body,
-) -> Result:
+    answered: Body,
+) -> ProviderResult:
     is_done = state is State.SUCCEEDED
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=provider_reference,
         receipt=receipt,
         amount=amount,
         code=None if is_done else code,
         message=None if is_done else description or None,
-        response=told,
+        response=answered,
     )
 
 

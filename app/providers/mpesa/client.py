@@ -15,7 +15,6 @@ from app.providers.errors import (
     OutcomeUnknown,
     ProviderError,
     RateLimited,
-    RequestRejected,
 )
 from app.providers.http import Answer, HttpClient, Method
 from app.providers.mpesa.statuses import NO_PRODUCT, RESULT_CODES, TOKEN_REJECTED, api_error
@@ -74,14 +73,14 @@ class DarajaClient:
             raise AuthFailed(
                 "The Daraja app lacks the product of this request.",
                 code=error_code(answer) or None,
-                response=_told(answer),
+                response=_answered(answer),
             )
         answer = self._with(self._token(token), method, path, body)
         if _is_rejected(answer):
             raise AuthFailed(
                 "M-Pesa refused a fresh access token.",
                 code=error_code(answer) or None,
-                response=_told(answer),
+                response=_answered(answer),
             )
         return answer
 
@@ -114,7 +113,7 @@ def refused(answer: Answer) -> ProviderError:
     return known.error(
         about,
         code=known.code or f"http_{answer.status}",
-        response=_told(answer),
+        response=_answered(answer),
         retry_after_s=known.retry_after_s,
     )
 
@@ -127,7 +126,7 @@ def error_code(answer: Answer) -> str:
 
 
 def error_message(answer: Answer) -> str:
-    """What is said beside `error_code`; empty when there is nothing."""
+    """The text beside `error_code`; empty when there is none."""
     return text_of(answer.object().get("errorMessage")) or text_of(_fault(answer).get("faultstring"))
 
 
@@ -137,13 +136,13 @@ def _fault(answer: Answer) -> dict[str, Any]:
     return fault if isinstance(fault, dict) else {}
 
 
-def _told(answer: Answer) -> dict[str, Any]:
-    told = {
+def _answered(answer: Answer) -> dict[str, Any]:
+    answered = {
         "requestId": text_of(answer.object().get("requestId")),
         "errorCode": error_code(answer),
         "errorMessage": error_message(answer),
     }
-    return {"http_status": answer.status, **{name: text for name, text in told.items() if text}}
+    return {"http_status": answer.status, **{name: text for name, text in answered.items() if text}}
 
 
 def _is_rejected(answer: Answer) -> bool:
@@ -158,15 +157,15 @@ def _no_token(answer: Answer) -> ProviderError:
     known = api_error(answer.status, error_code(answer), "")
     if issubclass(known.error, RateLimited):
         return RateLimited(
-            code=error_code(answer) or None, response=_told(answer), retry_after_s=known.retry_after_s
+            code=error_code(answer) or None, response=_answered(answer), retry_after_s=known.retry_after_s
         )
     if answer.status in (400, 401):
         return AuthFailed(
             "M-Pesa refused the consumer key and secret.",
             code=error_code(answer) or None,
-            response=_told(answer),
+            response=_answered(answer),
         )
-    return NotSent("M-Pesa gave no access token; nothing was sent.", response=_told(answer))
+    return NotSent("M-Pesa gave no access token; nothing was sent.", response=_answered(answer))
 
 
 def _life_s(value: object) -> int:
@@ -178,22 +177,11 @@ def _life_s(value: object) -> int:
 def _not_accepted(code: str, answer: Mapping[str, Any]) -> ProviderError:
     message = text_of(answer.get("ResponseDescription"))
     known = RESULT_CODES.get(code)
-    told = {"ResponseCode": code, "ResponseDescription": message}
+    answered = {"ResponseCode": code, "ResponseDescription": message}
     if known is not None and known.state is None:
-        return DuplicateReference(code=code, response=told)
+        return DuplicateReference(code=code, response=answered)
     if known is not None and known.state is State.PENDING:
-        return OutcomeUnknown(code=code, response=told)
+        return OutcomeUnknown(code=code, response=answered)
     return Declined(
-        message or None, code=code, response=told, retry_after_s=known.retry_after_s if known else None
+        message or None, code=code, response=answered, retry_after_s=known.retry_after_s if known else None
     )
-
-
-def unclear(error: ProviderError) -> OutcomeUnknown:
-    """A refused *question* says nothing about what was asked after."""
-    return OutcomeUnknown(
-        f"M-Pesa did not say how it stands: {error.message}", code=error.code, response=error.response
-    )
-
-
-REFUSALS: Final = (Declined, RequestRejected)
-"""What `unclear` is for."""

@@ -2,67 +2,121 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
+from app.parsing import networks, one_of, web_address
 from app.providers.base import Account, AccountSetting, Capabilities, Kind, Limits, PayoutMethod
 from app.providers.mpesa.values import CURRENCY, MINOR, SHORTCODE
+from app.providers.settings import CALLBACK_IPS, CALLBACK_URL, switch, whole_number
+
+LARGEST_AMOUNT: Final = "250000"
+"""Safaricom's limit of one transaction, whole KES."""
 
 SANDBOX_PASSKEY: Final = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 """Published by Safaricom for its sandbox's shortcode, 174379."""
 
+
+def _shortcode(text: str) -> str:
+    """Raises ValueError for what Daraja would refuse with every request."""
+    if not SHORTCODE.fullmatch(text):
+        raise ValueError("expected 5 to 7 digits")
+    return text
+
+
 SETTINGS: Final = (
     AccountSetting(
         "consumer_key",
-        "of the Daraja app",
+        "consumer key of the Daraja app",
         is_secret=True,
         is_required=True,
+        demo="sandbox-consumer-key",
         published=frozenset({"sandbox-consumer-key"}),
     ),
     AccountSetting(
         "consumer_secret",
-        "of the Daraja app",
+        "consumer secret of the Daraja app",
         is_secret=True,
         is_required=True,
+        demo="sandbox-consumer-secret",
         published=frozenset({"sandbox-consumer-secret"}),
     ),
     AccountSetting(
-        "shortcode", "paybill, or a till's store number", is_required=True, published=frozenset({"174379"})
+        "shortcode",
+        "paybill, or a till's store number",
+        is_required=True,
+        demo="174379",
+        parse=_shortcode,
+        published=frozenset({"174379"}),
     ),
     AccountSetting(
         "passkey",
-        "of the shortcode",
+        "passkey of the shortcode",
         is_secret=True,
         is_required=True,
+        demo=SANDBOX_PASSKEY,
         published=frozenset({SANDBOX_PASSKEY}),
     ),
-    AccountSetting("till", "the till number, when payments are to a till"),
-    AccountSetting("initiator", "API operator's name: reversals, payouts"),
+    AccountSetting("till", "the till number, when payments are to a till", parse=_shortcode),
+    AccountSetting(
+        CALLBACK_URL,
+        "base of callback URLs; empty: PUBLIC_URL/api/v1/webhooks/mpesa",
+        parse=web_address,
+    ),
+    AccountSetting(
+        CALLBACK_IPS, "addresses callbacks may come from, comma separated; empty: any", parse=networks
+    ),
+    AccountSetting("initiator", "API operator's name: reversals, payouts", demo="testapi"),
     AccountSetting("initiator_password", "its password, encrypted with the certificate", is_secret=True),
     AccountSetting("certificate", "Daraja's certificate: a path, or PEM text"),
     AccountSetting(
         "security_credential",
         "a ready security credential, instead of password and certificate",
         is_secret=True,
+        demo="c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs",
         published=frozenset({"c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs"}),
     ),
-    AccountSetting("b2c_shortcode", "payouts to phones are from here; empty: the shortcode"),
-    AccountSetting("b2b_shortcode", "payouts to tills are from here; empty: the shortcode"),
     AccountSetting(
-        "till_receiver_type", "identifier type of a till: the portal says 4, clients send 2", default="4"
+        "b2c_shortcode",
+        "payouts to phones are from here; empty: the shortcode",
+        demo="600984",
+        parse=_shortcode,
     ),
     AccountSetting(
-        "b2c_command", "BusinessPayment, SalaryPayment or PromotionPayment", default="BusinessPayment"
+        "b2b_shortcode",
+        "payouts to tills are from here; empty: the shortcode",
+        demo="600984",
+        parse=_shortcode,
     ),
-    AccountSetting("max_amount", "largest payment, whole KES", default="250000"),
-    AccountSetting("pull", "true: ask the pull API about lost pushes to a paybill", default="false"),
-    AccountSetting("pull_method", "POST or GET: documents and clients differ", default="POST"),
-    AccountSetting("callback_ips", "addresses callbacks may come from, comma separated; empty: any"),
+    AccountSetting(
+        "b2c_command",
+        "BusinessPayment, SalaryPayment or PromotionPayment",
+        default="BusinessPayment",
+        parse=one_of("BusinessPayment", "SalaryPayment", "PromotionPayment"),
+    ),
+    AccountSetting(
+        "till_receiver_type",
+        "identifier type of a till: the portal says 4, clients send 2",
+        default="4",
+        parse=one_of("4", "2"),
+    ),
+    AccountSetting(
+        "max_amount", "largest payment and payout, whole KES", default=LARGEST_AMOUNT, parse=whole_number
+    ),
+    AccountSetting(
+        "pull",
+        "whether the pull API is asked about lost pushes to a paybill: true or false",
+        default="false",
+        parse=switch,
+    ),
+    AccountSetting(
+        "pull_method",
+        "POST or GET: documents and clients differ",
+        default="POST",
+        parse=one_of("POST", "GET"),
+    ),
 )
-
-DEFAULT: Final = MappingProxyType({setting.name: setting.default for setting in SETTINGS})
 
 B2C_MINIMUM: Final = 10
 """Smallest payout to a phone, whole KES."""
@@ -71,37 +125,9 @@ PULL_REACH: Final = timedelta(hours=48)
 """How far back the pull API knows."""
 
 
-_FORMS: Final = MappingProxyType(
-    {
-        "shortcode": (SHORTCODE, "5 to 7 digits"),
-        "till": (SHORTCODE, "5 to 7 digits"),
-        "b2c_shortcode": (SHORTCODE, "5 to 7 digits"),
-        "b2b_shortcode": (SHORTCODE, "5 to 7 digits"),
-        "till_receiver_type": (re.compile("[24]"), "4 or 2"),
-        "b2c_command": (
-            re.compile("BusinessPayment|SalaryPayment|PromotionPayment"),
-            "BusinessPayment, SalaryPayment or PromotionPayment",
-        ),
-        "pull": (re.compile("true|false|1|0", re.IGNORECASE), "true or false"),
-        "pull_method": (re.compile("POST|GET", re.IGNORECASE), "POST or GET"),
-    }
-)
-"""Setting → how it must look when it is set, and the same in words."""
-
-
-def require_readable(account: Account) -> None:
-    """Raises ValueError for a setting Daraja would refuse with every request."""
-    for name, (form, words) in _FORMS.items():
-        if account[name] and not form.fullmatch(account[name]):
-            raise ValueError(f"The M-Pesa setting {name} must be {words}.")
-
-
 def largest_amount(account: Account) -> int:
-    """`max_amount` in minor units. Raises ValueError for what is no whole number of shillings."""
-    text = account["max_amount"] or DEFAULT["max_amount"]
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise ValueError("The M-Pesa setting max_amount must be a whole number of KES, such as 250000.")
-    return int(text) * MINOR
+    """`max_amount` in minor units."""
+    return int(account["max_amount"]) * MINOR
 
 
 def has_pull(account: Account) -> bool:
@@ -109,7 +135,7 @@ def has_pull(account: Account) -> bool:
 
     Never for a till: its rows carry no bill reference, so a push that is not found there may have been paid all the same.
     """
-    return account["pull"].lower() in ("true", "1") and not account["till"]
+    return account["pull"] == "true" and not account["till"]
 
 
 def has_initiator(account: Account) -> bool:
@@ -119,15 +145,18 @@ def has_initiator(account: Account) -> bool:
 
 
 CAPABILITIES: Final = Capabilities(
-    currencies=MappingProxyType({CURRENCY: Limits(MINOR, int(DEFAULT["max_amount"]) * MINOR)}),
+    currencies=MappingProxyType({CURRENCY: Limits(MINOR, int(LARGEST_AMOUNT) * MINOR)}),
     needs=frozenset({"phone"}),
     countries=frozenset({"KE"}),
     whole_units=True,
+    has_payment_page=False,
     inquiry_kinds=frozenset({Kind.PAYMENT}),
     is_resend_safe=False,
     can_inquire_by_reference=False,
+    can_refund=True,
     can_refund_partially=False,
     can_refund_repeatedly=False,
+    can_cancel=False,
     payouts=MappingProxyType(
         {
             PayoutMethod.MPESA: frozenset({CURRENCY}),
@@ -135,9 +164,14 @@ CAPABILITIES: Final = Capabilities(
         }
     ),
     signs_callbacks=False,
+    has_statement=False,
+    statement_reach=PULL_REACH,
+    lists_refunds=False,
     # A push is open for about a minute on the phone; the rest is for a slow network and a late callback.
     expires_after=timedelta(minutes=5),
     # Half of what the pull API remembers, so that what decides has seen the whole time since.
     horizon=PULL_REACH / 2,
-    statement_reach=PULL_REACH,
+    costs=MappingProxyType({CURRENCY: (5_500, 0)}),
+    moves_real_money=True,
 )
+"""What M-Pesa can do at most; an account without an API operator or the pull API can do less."""

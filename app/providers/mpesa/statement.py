@@ -15,7 +15,7 @@ from app.errors import InvalidAmount
 from app.providers.base import Account, StatementLine
 from app.providers.errors import OutcomeUnknown
 from app.providers.http import Method
-from app.providers.mpesa.client import REFUSALS, DarajaClient, unclear
+from app.providers.mpesa.client import DarajaClient
 from app.providers.mpesa.settings import PULL_REACH
 from app.providers.mpesa.values import code_of, id_of, money_of, pull_date, read_pull_date, text_of
 
@@ -55,17 +55,14 @@ def collect(
 def _page_of(
     daraja: DarajaClient, account: Account, start: datetime, end: datetime, offset: int
 ) -> Mapping[str, Any]:
-    method: Method = "GET" if account["pull_method"].upper() == "GET" else "POST"
+    method: Method = "GET" if account["pull_method"] == "GET" else "POST"
     body = {
         "ShortCode": account["shortcode"],
         "StartDate": pull_date(start),
         "EndDate": pull_date(end),
         "OffSetValue": str(offset),
     }
-    try:
-        answer = daraja.send(PULL_PATH, body, method=method)
-    except REFUSALS as error:
-        raise unclear(error) from error
+    answer = daraja.send(PULL_PATH, body, method=method)
     code = code_of(answer.get("ResponseCode"))
     if code != NOTHING and (code != FOUND or not isinstance(answer.get("Response"), list)):
         raise OutcomeUnknown("M-Pesa gave no statement.", code=code or "unreadable_answer")

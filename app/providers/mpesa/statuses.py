@@ -1,4 +1,4 @@
-"""Daraja's codes and words as data. Sources: the Daraja 3.0 portal where nothing else is said.
+"""Daraja's codes and words as data. Sources: the Daraja 3.0 portal unless another is named.
 
 A code may be a number or a text, also alphanumeric: all are compared as texts (`values.code_of`).
 """
@@ -27,7 +27,7 @@ LOCK_WAIT_S: Final = 60
 
 @dataclass(frozen=True, slots=True)
 class ResultCode:
-    """state: what a *finished* operation with this code came to; None: the code does not tell whether money moved.
+    """state: what a *finished* operation with this code came to; None: the code does not show whether money moved.
     retry_after_s: when another attempt makes sense."""
 
     state: State | None
@@ -93,9 +93,9 @@ def is_still_open(error_code: str, message: str) -> bool:
     return error_code in STILL_OPEN_CODES and is_processing(message)
 
 
-def state_when_told(code: str) -> State:
+def state_when_reported(code: str) -> State:
     """Of an operation that a result message (callback) says to be finished: an unknown code that is not 0 is a
-    failure; a code that does not tell is PENDING, for an inquiry or a person."""
+    failure; a code that does not show it is PENDING, for an inquiry or a person."""
     known = RESULT_CODES.get(code)
     if known is None:
         return State.FAILED

@@ -51,7 +51,7 @@ def whole_shillings(amount: Money) -> int:
 
 
 def money_of(value: object) -> Money | None:
-    """An amount as Daraja tells it (`1.00`, `10`, `"190.00"`); None when it tells none. Raises InvalidAmount."""
+    """An amount as Daraja writes it (`1.00`, `10`, `"190.00"`); None when there is none. Raises InvalidAmount."""
     if value is None or value == "":
         return None
     return Money.parse(value, CURRENCY)

@@ -26,25 +26,25 @@ from app.providers.base import (
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.errors import OutcomeUnknown, RequestRejected
 from app.providers.facts import clean, facts
 from app.providers.paystack import callbacks
-from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits, word
-from app.providers.paystack.client import PaystackClient, data_of, is_absent, told
+from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits
+from app.providers.paystack.client import PaystackClient, accepted, data_of, is_absent
 from app.providers.paystack.payouts import make_recipient, payout_methods
 from app.providers.paystack.statuses import (
     CHARGES,
+    ENVIRONMENTS,
     REFUNDS,
     SENTENCES,
     TRANSFERS,
-    environment_of,
-    state_of,
 )
+from app.providers.replies import environment_of, require_reference, state_of, word
 
 LIST_PAGE: Final = 100
 """Refunds in one page of the list."""
@@ -89,6 +89,10 @@ _TRANSFER: Final = (
 )
 
 
+NO_FILTER: Final = "none"
+"""`refund_filter` of an account whose list of refunds takes no filter."""
+
+
 class Paystack(Provider):
     """Hosted checkout by `reference`; every result is learnt by asking, webhooks only say when."""
 
@@ -97,33 +101,54 @@ class Paystack(Provider):
     capabilities: ClassVar[Capabilities] = Capabilities(
         currencies=MappingProxyType({currency: Limits() for currency in SUBUNITS}),
         needs=frozenset({"email"}),
-        countries=frozenset({"CI", "GH", "KE", "NG", "ZA"}),
+        countries=frozenset({"CI", "GH", "KE", "NG", "RW", "ZA"}),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),
         is_resend_safe=True,
-        lists_refunds=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
+        can_cancel=False,
         payouts=payout_methods(),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=True,
         expires_after=timedelta(hours=24),
         # Paystack repeats a webhook for up to 72 hours.
         horizon=timedelta(hours=72),
+        # Paystack's own price list.
+        costs=MappingProxyType(
+            {
+                "NGN": (15_000, 100_00),
+                "GHS": (19_500, 0),
+                "KES": (29_000, 0),
+                "ZAR": (29_000, 1_00),
+                "XOF": (32_000, 0),
+                "EGP": (27_000, 2_50),
+                "RWF": (29_000, 0),
+                "USD": (39_000, 0),
+            }
+        ),
+        moves_real_money=True,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE})
     settings = (
         AccountSetting(
             "secret_key",
-            "secret API key, sk_live_… or sk_test_…; signs webhooks too",
+            "secret API key, sk_test_… or sk_live_…; signs webhooks, too",
             is_secret=True,
             is_required=True,
+            demo="sk_test_sandbox_paystack",
             prefixes=MappingProxyType({"live": ("sk_live_",), "sandbox": ("sk_test_",)}),
         ),
-        AccountSetting(
-            "channels", "ways to pay that are offered, comma separated; empty: all of the account's"
-        ),
-        AccountSetting(
-            "fallback_email", "e-mail sent for customers who gave none; empty: an e-mail is needed"
-        ),
+        AccountSetting("channels", "channels of the payment page, comma separated; empty: all"),
+        AccountSetting("fallback_email", "sent when a customer has no e-mail; empty: an e-mail is required"),
         AccountSetting(
             "refund_filter",
-            "query that narrows the list of refunds to a transaction; empty: none",
+            "query parameter that narrows the list of refunds to a transaction; none: no filter",
             default="transaction",
         ),
     )
@@ -137,8 +162,8 @@ class Paystack(Provider):
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
-        self._client = PaystackClient(account, context)
-        if account["fallback_email"]:
+        self._client = PaystackClient(self.account, context)
+        if self.account["fallback_email"]:
             # What is needed depends on the account; everything else is the class's.
             self.capabilities = replace(type(self).capabilities, needs=frozenset())  # type: ignore[misc]
 
@@ -147,13 +172,13 @@ class Paystack(Provider):
 
     # --- payments
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         data = self._client.post("/transaction/initialize", self._initialize_body(request))
-        _require_same(data.get("reference"), request.reference)
+        require_reference(data.get("reference"), request.reference, provider=self.title)
         url = data.get("authorization_url")
         if not isinstance(url, str) or not url.startswith(("https://", "http://")):
             raise OutcomeUnknown("Paystack's answer holds no authorization_url.", code="incomplete")
-        return Result(
+        return ProviderResult(
             State.PENDING,
             provider_reference=request.reference,
             payment_url=url,
@@ -174,14 +199,18 @@ class Paystack(Provider):
         }
         return body | ({"channels": channels} if channels else {})
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if is_absent(answer):
-            return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
-        data = data_of(told(answer))
-        _require_same(data.get("reference"), charge.reference)
+            return ProviderResult(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+        data = data_of(accepted(answer))
+        require_reference(data.get("reference"), charge.reference, provider=self.title)
         self._require_environment(data)
-        state, amount, receipt = state_of(CHARGES, data.get("status")), collected(data), word(data, "id")
+        state, amount, receipt = (
+            state_of(CHARGES, data.get("status"), provider=self.title),
+            collected(data),
+            word(data, "id"),
+        )
         if state is State.SUCCEEDED and (amount is None or receipt is None):
             raise OutcomeUnknown(
                 "Paystack says success without an amount or an id.",
@@ -189,7 +218,7 @@ class Paystack(Provider):
                 response=facts(data, *_PAYMENT),
             )
         is_bad = state is State.FAILED
-        return Result(
+        return ProviderResult(
             state,
             provider_reference=charge.reference,
             receipt=receipt if state in (State.SUCCEEDED, State.REVERSED) else None,
@@ -203,7 +232,7 @@ class Paystack(Provider):
 
     # --- refunds
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         data = self._client.post(
             "/refund",
             {
@@ -217,11 +246,11 @@ class Paystack(Provider):
         )
         return self._refund_result(data)
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         if not refund.provider_reference:
             return self._refund_result(self._lost_refund(refund), is_listed=True)
-        data = data_of(told(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
-        _require_same(word(data, "id"), refund.provider_reference)
+        data = data_of(accepted(self._client.get(f"/refund/{quote(refund.provider_reference, safe='')}")))
+        require_reference(word(data, "id"), refund.provider_reference, provider=self.title)
         return self._refund_result(data)
 
     def _lost_refund(self, refund: RefundReference) -> Mapping[str, Any]:
@@ -238,7 +267,7 @@ class Paystack(Provider):
 
     def _refunds_of(self, charge: ChargeReference) -> list[ListedRefund]:
         if not charge.receipt:
-            raise OutcomeUnknown("Without Paystack's id its refunds cannot be told apart.", code="no_id")
+            raise OutcomeUnknown("Without Paystack's id its refunds cannot be distinguished.", code="no_id")
         rows = self._list_refunds(charge, since=charge.sent_at)
         ours = [row for row in rows if _transaction_of(row) == charge.receipt]
         return [
@@ -249,10 +278,10 @@ class Paystack(Provider):
         """Refunds made since a day before `since`, of the charge where the filter works. Raises OutcomeUnknown when
         there are more than LIST_PAGES pages of them."""
         query = {"perPage": str(LIST_PAGE), "from": iso_z(since - timedelta(days=1))}
-        if self.account["refund_filter"] and charge.receipt:
+        if self.account["refund_filter"] != NO_FILTER and charge.receipt:
             query[self.account["refund_filter"]] = charge.receipt
         for page in range(1, LIST_PAGES + 1):
-            listed = told(self._client.get("/refund", query | {"page": str(page)})).get("data")
+            listed = accepted(self._client.get("/refund", query | {"page": str(page)})).get("data")
             if not isinstance(listed, list) or not all(isinstance(row, dict) for row in listed):
                 raise OutcomeUnknown("Paystack's list of refunds cannot be read.", code="unreadable_list")
             yield from listed
@@ -260,10 +289,10 @@ class Paystack(Provider):
                 return
         raise OutcomeUnknown("Paystack lists more refunds than can be looked through.", code="long_list")
 
-    def _refund_result(self, data: Mapping[str, Any], *, is_listed: bool = False) -> Result:
+    def _refund_result(self, data: Mapping[str, Any], *, is_listed: bool = False) -> ProviderResult:
         """is_listed: a row of the list of refunds, whose members Paystack's specification does not promise."""
         self._require_environment(data, is_always_reported=not is_listed)
-        state, own_id = state_of(REFUNDS, data.get("status")), word(data, "id")
+        state, own_id = state_of(REFUNDS, data.get("status"), provider=self.title), word(data, "id")
         amount = from_subunits(data.get("amount"), data.get("currency"))
         if own_id is None or (state is State.SUCCEEDED and amount is None):
             raise OutcomeUnknown(
@@ -275,7 +304,7 @@ class Paystack(Provider):
 
     # --- payouts
 
-    def _pay_out(self, request: PayoutRequest) -> Result:
+    def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         recipient = make_recipient(self._client, request)
         data = self._client.post(
             "/transfer",
@@ -290,16 +319,19 @@ class Paystack(Provider):
         )
         return self._transfer_result(data, request.reference)
 
-    def _inquire_payout(self, payout: PayoutReference) -> Result:
+    def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         answer = self._client.get(f"/transfer/verify/{quote(payout.reference, safe='')}")
         if is_absent(answer):
-            return Result(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
-        return self._transfer_result(data_of(told(answer)), payout.reference)
+            return ProviderResult(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+        return self._transfer_result(data_of(accepted(answer)), payout.reference)
 
-    def _transfer_result(self, data: Mapping[str, Any], reference: str) -> Result:
-        _require_same(data.get("reference"), reference)
+    def _transfer_result(self, data: Mapping[str, Any], reference: str) -> ProviderResult:
+        require_reference(data.get("reference"), reference, provider=self.title)
         self._require_environment(data)
-        state, code = state_of(TRANSFERS, data.get("status")), word(data, "transfer_code")
+        state, code = (
+            state_of(TRANSFERS, data.get("status"), provider=self.title),
+            word(data, "transfer_code"),
+        )
         if state is State.SUCCEEDED and from_subunits(data.get("amount"), data.get("currency")) is None:
             raise OutcomeUnknown(
                 "Paystack says success without an amount.",
@@ -312,7 +344,7 @@ class Paystack(Provider):
         """Raises WrongEnvironment for what `domain` says is of the other mode."""
         environments.require_same(
             self.account,
-            environment_of(data),
+            environment_of(data, "domain", ENVIRONMENTS),
             is_always_reported=is_always_reported,
             response=facts(data, "reference", "domain"),
         )
@@ -325,12 +357,12 @@ def _moved(
     *,
     provider_reference: str | None,
     receipt: str | None,
-) -> Result:
+) -> ProviderResult:
     """The result of a refund or a transfer. Failures and states that wait for somebody carry a sentence."""
     status = word(data, "status") or ""
     sentence = SENTENCES.get(status)
     is_bad = state is State.FAILED
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=provider_reference,
         receipt=receipt,
@@ -351,8 +383,3 @@ def _subunits(request: ChargeRequest | RefundRequest | PayoutRequest) -> int:
     if request.amount.currency not in SUBUNITS:
         raise RequestRejected(f"Paystack does not take {request.amount.currency}.", code="currency")
     return to_subunits(request.amount)
-
-
-def _require_same(theirs: object, ours: str) -> None:
-    if theirs != ours:
-        raise OutcomeUnknown("Paystack answered about another reference.", code="other_reference")

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 from app import json_numbers
 from app.money import MAX_MINOR, Money, exponent_of
-from app.providers.facts import clean
 
 SUBUNITS: Final[Mapping[str, int]] = MappingProxyType(
     {
@@ -63,14 +62,6 @@ def mpesa_number(phone: str) -> str | None:
     """`0712345678`, as Paystack's Kenyan wallets are written; None for what is no Kenyan mobile number."""
     found = _KENYAN.fullmatch(phone.strip())
     return f"0{found[1]}" if found else None
-
-
-def word(data: Mapping[str, Any], name: str) -> str | None:
-    """An id or a word as a text (ids exceed 32 bits); None when there is none."""
-    value = data.get(name)
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return clean(str(value)).strip() or None
 
 
 def _integer(value: object) -> int | None:

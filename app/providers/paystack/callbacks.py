@@ -9,16 +9,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.money import Money
-from app.providers.base import Account, Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object
-from app.providers.paystack.amounts import collected, from_subunits, word
-from app.providers.paystack.statuses import EVENTS, SENTENCES, environment_of
+from app.providers.paystack.amounts import collected, from_subunits
+from app.providers.paystack.statuses import ENVIRONMENTS, EVENTS, SENTENCES
+from app.providers.replies import environment_of, word
 
 MAX_EVENT_ID: Final = 255
+SIGNATURE: Final = "x-paystack-signature"
 
-_TOLD: Final = (
+_REPORTED: Final = (
     "id",
     "status",
     "reference",
@@ -42,7 +44,7 @@ _TOLD: Final = (
 
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a delivery. Raises ForgedCallback, InvalidCallback."""
-    signature = callback.headers.get("x-paystack-signature", "")
+    signature = callback.headers.get(SIGNATURE, "")
     if not _is_signed(signature, account["secret_key"], callback.body):
         raise ForgedCallback
     content = json_object(callback.body)
@@ -61,8 +63,8 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
         reference=ours,
         provider_reference=_provider_reference(data, kind),
         is_verified=True,
-        claim=_claim(data, kind, state) if kind not in (Kind.OTHER, Kind.DISPUTE) else None,
-        objection=objection(account, environment_of(data)),
+        reported=_reported(data, kind, state) if kind not in (Kind.OTHER, Kind.DISPUTE) else None,
+        objection=objection(account, environment_of(data, "domain", ENVIRONMENTS)),
     )
 
 
@@ -90,16 +92,16 @@ def _provider_reference(data: Mapping[str, Any], kind: Kind) -> str | None:
     return word(data, "transfer_code" if kind is Kind.PAYOUT else "id")
 
 
-def _claim(data: Mapping[str, Any], kind: Kind, state: State) -> Result:
+def _reported(data: Mapping[str, Any], kind: Kind, state: State) -> ProviderResult:
     is_bad = state is State.FAILED
     status = word(data, "status")
-    return Result(
+    return ProviderResult(
         state=state,
         receipt=word(data, "refund_reference") if kind is Kind.REFUND else word(data, "id"),
         amount=_amount(data, kind),
         code=status if is_bad else None,
         message=_sentence(data, status, is_bad=is_bad),
-        response=facts(data, *_TOLD),
+        response=facts(data, *_REPORTED),
     )
 
 
@@ -111,14 +113,14 @@ def _amount(data: Mapping[str, Any], kind: Kind) -> Money | None:
 
 
 def _sentence(data: Mapping[str, Any], status: str | None, *, is_bad: bool) -> str | None:
-    said = word(data, "gateway_response") if is_bad else None
-    return said or SENTENCES.get(status or "")
+    answered = word(data, "gateway_response") if is_bad else None
+    return answered or SENTENCES.get(status or "")
 
 
 def _event_id(event: str, data: Mapping[str, Any], reference: str | None) -> str:
-    """There is no event id: event, ids, status and amount are the same for repeats of the same news.
+    """There is no event id: event, ids, status and amount are the same for repeats of the same event.
 
-    The amount and the refund's reference tell two refunds of one transaction apart.
+    The amount and the refund's reference distinguish two refunds of one transaction.
     """
     names = ("id", "transfer_code", "refund_reference", "status", "amount")
     plain = ":".join([event, reference or "", *(word(data, name) or "" for name in names)])

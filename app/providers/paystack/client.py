@@ -8,7 +8,6 @@ from typing import Any, Final
 from app.providers.base import Account, Context
 from app.providers.errors import (
     AuthFailed,
-    Declined,
     OutcomeUnknown,
     ProviderError,
     RateLimited,
@@ -24,7 +23,7 @@ DEFINITE: Final = frozenset({400, 401, 403, 404, 422})
 UNAUTHORISED: Final = frozenset({401, 403})
 
 PROCESSOR_ERROR: Final = "processor_error"
-"""Error type of a party behind Paystack: whether that party acted is not said."""
+"""Error type of a party behind Paystack: the error does not show whether that party acted."""
 
 
 class PaystackClient:
@@ -67,17 +66,9 @@ def data_of(envelope: Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
-def told(answer: Answer) -> dict[str, Any]:
-    """The envelope of an inquiry. A refusal to tell says nothing about the money: it is raised as OutcomeUnknown."""
-    try:
-        return accepted(answer)
-    except (RequestRejected, Declined) as error:
-        raise OutcomeUnknown(error.message, code=error.code, response=error.response) from None
-
-
 def is_absent(answer: Answer) -> bool:
     """Whether Paystack says, in so many words, that it knows no such reference."""
-    return answer.status in (400, 404) and any(part in _said(answer) for part in NOT_THERE)
+    return answer.status in (400, 404) and any(part in _answered(answer) for part in NOT_THERE)
 
 
 def refusal(answer: Answer) -> ProviderError:
@@ -86,12 +77,12 @@ def refusal(answer: Answer) -> ProviderError:
     response = {"http_status": answer.status, **facts(envelope, "status", "message", "type", "code")}
     if answer.status == 429:
         return RateLimited(response=response, retry_after_s=retry_after_s(answer.headers))
-    said = _said(answer)
-    if answer.status not in DEFINITE or envelope.get("status") is not False or not said:
+    answered = _answered(answer)
+    if answer.status not in DEFINITE or envelope.get("status") is not False or not answered:
         return OutcomeUnknown(code=f"http_{answer.status}", response=response)
     sentence = str(response.get("message", "")) or None
     for part, error, code in REFUSALS:
-        if part in said:
+        if part in answered:
             return error(sentence, code=code, response=response)
     if envelope.get("type") == PROCESSOR_ERROR:
         return OutcomeUnknown(sentence, code=PROCESSOR_ERROR, response=response)
@@ -102,7 +93,7 @@ def refusal(answer: Answer) -> ProviderError:
     )
 
 
-def _said(answer: Answer) -> str:
+def _answered(answer: Answer) -> str:
     """Code and message in lower case, to look words up in; empty when the body is not Paystack's refusal."""
     envelope = answer.object()
     if envelope.get("status") is not False or not isinstance(envelope.get("message"), str):

@@ -8,9 +8,10 @@ from typing import Any
 
 from app.providers.base import PayoutMethod, PayoutRequest
 from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
-from app.providers.paystack.amounts import mpesa_number, word
+from app.providers.paystack.amounts import mpesa_number
 from app.providers.paystack.client import PaystackClient
 from app.providers.paystack.statuses import RECIPIENTS
+from app.providers.replies import word
 
 
 def payout_methods() -> Mapping[PayoutMethod, frozenset[str]]:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from app.providers.base import Kind, PayoutMethod, State
-from app.providers.environments import LIVE, SANDBOX, UNREADABLE
+from app.providers.environments import LIVE, SANDBOX
 from app.providers.errors import (
     Declined,
     DuplicateReference,
-    OutcomeUnknown,
     ProviderError,
     RateLimited,
 )
@@ -38,7 +37,7 @@ REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
 })  # fmt: skip
 
 TRANSFERS: Final[Mapping[str, State]] = MappingProxyType({
-    # `abandoned`, `blocked` and `rejected` are hearsay: they stay unknown until a person has looked.
+    # `abandoned`, `blocked` and `rejected` are in no document of Paystack's: they stay unknown until an operator decides.
     "success": State.SUCCEEDED,
     "pending": State.PENDING,
     "received": State.PENDING,
@@ -99,19 +98,3 @@ NOT_THERE: Final = ("transaction_not_found", "transfer_not_found", "reference no
 
 ENVIRONMENTS: Final[Mapping[str, str]] = MappingProxyType({"live": LIVE, "test": SANDBOX})
 """`domain` of what Paystack answers and sends → the environment it is of."""
-
-
-def environment_of(data: Mapping[str, Any]) -> str | None:
-    """Whether an object of Paystack's is about live or test money; None when it does not say."""
-    word = data.get("domain")
-    if word is None:
-        return None
-    return ENVIRONMENTS.get(word.strip().lower(), UNREADABLE) if isinstance(word, str) else UNREADABLE
-
-
-def state_of(table: Mapping[str, State], word: object) -> State:
-    """The state behind Paystack's word. Raises OutcomeUnknown for a word nobody defined."""
-    state = table.get(word.strip().lower()) if isinstance(word, str) else None
-    if state is None:
-        raise OutcomeUnknown("Paystack uses a status this gateway does not know.", code="unknown_status")
-    return state

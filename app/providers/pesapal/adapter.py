@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from app.money import Money
+from app.parsing import one_of
 from app.providers.base import (
     Account,
     AccountSetting,
@@ -22,9 +24,9 @@ from app.providers.base import (
     Kind,
     Limits,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.errors import Declined, DuplicateReference, NotSent, OutcomeUnknown, RequestRejected
@@ -65,6 +67,7 @@ class PesapalProvider(Provider):
             "consumer key of the merchant",
             is_secret=True,
             is_required=True,
+            demo=next(iter(DEMO_MERCHANTS)),
             published=frozenset(DEMO_MERCHANTS),
         ),
         AccountSetting(
@@ -72,33 +75,45 @@ class PesapalProvider(Provider):
             "consumer secret of the merchant",
             is_secret=True,
             is_required=True,
+            demo=next(iter(DEMO_MERCHANTS.values())),
             published=frozenset(DEMO_MERCHANTS.values()),
         ),
+        AccountSetting("ipn_id", "id of the registered IPN URL; empty: the gateway registers its own"),
         AccountSetting(
-            "ipn_id", "id of a registered notification address; empty: the gateway registers its own"
+            "ipn_method", "POST or GET: how notifications come", default="POST", parse=one_of("POST", "GET")
         ),
-        AccountSetting("ipn_method", "how notifications come: POST or GET", default="POST"),
         AccountSetting(
             "refund_username", "who asks for refunds, as the dashboard shows it", default="gateway"
         ),
     )
     capabilities = Capabilities(
         currencies=MappingProxyType({code: Limits() for code in ("KES", "TZS", "UGX", "USD")}),
+        needs=frozenset(),
         countries=frozenset({"KE", "TZ", "UG"}),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        is_resend_safe=False,
         can_inquire_by_reference=False,
+        can_refund=True,
+        can_refund_partially=True,
         can_refund_repeatedly=False,
         can_cancel=True,
+        payouts=MappingProxyType({}),
         signs_callbacks=False,
+        has_statement=False,
+        statement_reach=timedelta(0),
+        lists_refunds=False,
+        expires_after=timedelta(hours=24),
+        horizon=timedelta(hours=24),
+        costs=MappingProxyType({"*": (35_000, 0)}),
+        moves_real_money=True,
     )
+    callback_headers = frozenset()
 
     def __init__(self, account: Account, context: Context) -> None:
-        """Raises ValueError for a setting that cannot be read."""
         super().__init__(account, context)
-        if account["ipn_method"].upper() not in ("", "GET", "POST"):
-            raise ValueError("The Pesapal setting ipn_method must be POST or GET.")
-        self._client = PesapalClient(account, context)
+        self._client = PesapalClient(self.account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback)
@@ -110,7 +125,7 @@ class PesapalProvider(Provider):
         if not customer.phone and not customer.email:
             raise RequestRejected("Pesapal needs the customer's phone or e-mail.", code="phone_or_email")
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         ipn_id = self.account["ipn_id"] or self._registered(request)
         reply = self._client.post(ORDER_PATH, _order(request, ipn_id))
         if not reply.is_ok and not self.account["ipn_id"] and _is_about_ipn(reply):
@@ -123,7 +138,7 @@ class PesapalProvider(Provider):
             raise OutcomeUnknown("Pesapal's answer has no order or no payment page.")
         if reply.body.get("merchant_reference") not in (None, request.reference):
             raise OutcomeUnknown("Pesapal's answer is about another order.", code="merchant_reference")
-        return Result(
+        return ProviderResult(
             State.PENDING,
             provider_reference=tracking_id,
             payment_url=page,
@@ -131,10 +146,10 @@ class PesapalProvider(Provider):
         )
 
     def _registered(self, request: ChargeRequest, *, rejected: str | None = None) -> str:
-        method = "GET" if self.account["ipn_method"].upper() == "GET" else "POST"
+        method = self.account["ipn_method"]
         return self._client.ipn_id(notification_url(request.callback_url), method, rejected=rejected)
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         tracking_id = charge.provider_reference
         if tracking_id is None:
             raise OutcomeUnknown(
@@ -144,24 +159,24 @@ class PesapalProvider(Provider):
         reply = self._client.get(STATUS_PATH, {"orderTrackingId": tracking_id})
         return payment_result(reply, tracking_id=tracking_id, reference=charge.reference)
 
-    def _cancel(self, charge: ChargeReference) -> Result:
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
         tracking_id = charge.provider_reference
         if tracking_id is None:
             raise OutcomeUnknown("Pesapal can only cancel by its own order id, which was lost.", code="no_id")
         reply = self._client.post(CANCEL_PATH, {"order_tracking_id": tracking_id})
         if reply.is_ok:
-            return Result(State.CANCELLED, provider_reference=tracking_id, response=reply.facts())
-        # Refused: it was paid, or cancelled before. Its status tells which.
-        return self._inquire(charge)
+            return ProviderResult(State.CANCELLED, provider_reference=tracking_id, response=reply.facts())
+        # Refused: it was paid, or cancelled before. Its status shows which.
+        return self._ask(charge)
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         receipt = request.charge.receipt or self._receipt_of(request.charge)
         reply = self._client.post(
             REFUND_PATH,
             {
                 "confirmation_code": receipt,
                 "amount": Decimal(str(request.amount)),
-                "username": self.account["refund_username"] or self.name,
+                "username": self.account["refund_username"],
                 "remarks": _words(request.reason, "Refund"),
             },
         )
@@ -174,12 +189,12 @@ class PesapalProvider(Provider):
                 response=reply.facts(),
             )
         # Pesapal gives refunds no id. That this one was taken is remembered by what it was asked for with.
-        return Result(State.PENDING, provider_reference=receipt, response=reply.facts())
+        return ProviderResult(State.PENDING, provider_reference=receipt, response=reply.facts())
 
     def _receipt_of(self, charge: ChargeReference) -> str:
         """The confirmation code of a paid charge. Only a question is sent: no failure leaves the refund unknown."""
         try:
-            receipt = self._inquire(charge).receipt
+            receipt = self._ask(charge).receipt
         except OutcomeUnknown as error:
             raise NotSent(error.message, code=error.code, response=error.response) from None
         if not receipt:
@@ -188,15 +203,15 @@ class PesapalProvider(Provider):
             )
         return receipt
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
-        """By the payment's status: Pesapal tells nothing of refunds but that the payment is reversed."""
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
+        """By the payment's status: Pesapal reports nothing of refunds but that the payment is reversed."""
         payment = self._inquire(refund.charge)
         receipt = refund.provider_reference or payment.receipt
         if payment.state is State.REFUNDED:
-            return Result(State.SUCCEEDED, provider_reference=receipt, response=payment.response)
+            return ProviderResult(State.SUCCEEDED, provider_reference=receipt, response=payment.response)
         if refund.provider_reference is None:
-            raise OutcomeUnknown("Pesapal does not tell whether it has received this refund.", code="no_id")
-        return Result(State.PENDING, provider_reference=receipt, response=payment.response)
+            raise OutcomeUnknown("Pesapal does not report whether it has received this refund.", code="no_id")
+        return ProviderResult(State.PENDING, provider_reference=receipt, response=payment.response)
 
 
 def notification_url(callback_url: str) -> str:
@@ -247,9 +262,9 @@ def _require_ok(reply: Reply) -> None:
     """Raises what a refused order means. Only an error Pesapal puts a name to is a refusal."""
     if reply.is_ok:
         return
-    told: dict[str, Any] = {"code": reply.code or None, "response": reply.facts()}
+    answered: dict[str, Any] = {"code": reply.code or None, "response": reply.facts()}
     if reply.status == DUPLICATE or "duplicate" in reply.code.lower():
-        raise DuplicateReference(**told)
+        raise DuplicateReference(**answered)
     if not reply.code or "internal" in reply.code.lower():
-        raise OutcomeUnknown(**told)
-    raise RequestRejected(reply.message or None, **told)
+        raise OutcomeUnknown(**answered)
+    raise RequestRejected(reply.message or None, **answered)

@@ -1,6 +1,6 @@
 """Pesapal's notifications (IPN): by GET or POST, without a status and without a signature.
 
-They say that something happened to an order. What, only Pesapal's own answer to our question tells.
+They say that something happened to an order. What, only an inquiry shows.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ KNOWN: Final = frozenset({"IPNCHANGE", "CALLBACKURL", "RECURRING"})
 def read(callback: Callback) -> CallbackEvent:
     """Raises InvalidCallback.
 
-    Every change of an order is told by the same text, so equal event ids need not be repeats of the same news.
+    Every change of an order has the same text, so equal event ids need not be repeats of the same event.
     """
     fields = _fields(callback)
     tracking_id = _identity(fields, "ordertrackingid")
     if tracking_id is None:
         raise InvalidCallback("The notification has no OrderTrackingId.")
     word = fields.get("ordernotificationtype")
-    # From a closed list: else one order could be told about in as many words as somebody can invent.
+    # From a closed list: otherwise one order could have any number of event ids.
     event_type = word.upper() if isinstance(word, str) and word.upper() in KNOWN else "IPNCHANGE"
     return CallbackEvent(
         f"{tracking_id}:{event_type}",

@@ -45,7 +45,7 @@ class Reply:
         return self.status == "200" and not self.code
 
     def facts(self) -> dict[str, Any]:
-        """For `response`: what a refusal said."""
+        """For `response`: the members of a refusal."""
         found = {"status": self.status, "code": self.code, "message": self.message}
         return {name: value for name, value in found.items() if value}
 
@@ -158,10 +158,10 @@ def read(answer: Answer) -> Reply:
     body = answer.object()
     error = body.get("error")
     found = error if isinstance(error, dict) else {}
-    told = _text(found.get("message")) or _text(error)
+    answered = _text(found.get("message")) or _text(error)
     kind = _text(found.get("error_type"))
-    code = _text(found.get("code")) or kind or ("error" if told else "")
-    message = told or _text(body.get("message"))
+    code = _text(found.get("code")) or kind or ("error" if answered else "")
+    message = answered or _text(body.get("message"))
     status = _text(body.get("status"))
     if answer.status == 429 or status == "429":
         raise RateLimited(retry_after_s=retry_after_s(answer.headers))

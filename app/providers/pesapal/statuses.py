@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.errors import InvalidRequest as NotMoney
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown
 from app.providers.pesapal.client import Reply
 
@@ -16,7 +16,7 @@ STATES: Final = {
     "0": State.PENDING,  # INVALID: not paid, or not known yet
     "1": State.SUCCEEDED,
     "2": State.FAILED,
-    "3": State.REFUNDED,  # "reversed": also said after the refund of a part
+    "3": State.REFUNDED,  # "reversed": also reported after the refund of a part
 }
 """status_code, as text: its type is not promised. The words beside it vary in case."""
 
@@ -33,14 +33,14 @@ SHOWN: Final = 4
 """Last characters of the payer's card or phone that are kept."""
 
 
-def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
+def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> ProviderResult:
     """Where the order stands. Raises OutcomeUnknown, also when the answer is about another order than `reference`."""
     if not reply.is_ok:
         if reply.code == NOT_PAID_YET or reply.message.strip().lower() == PENDING_PAYMENT:
-            # Said of an id somebody made up, too: it does not prove that the order is ours.
-            return Result(State.PENDING, response=reply.facts())
+            # Also the answer about an invented id: it does not prove that the order is ours.
+            return ProviderResult(State.PENDING, response=reply.facts())
         raise OutcomeUnknown(
-            "Pesapal does not tell where this payment stands.",
+            "Pesapal does not report the state of this payment.",
             code=reply.code or None,
             response=reply.facts(),
         )
@@ -48,8 +48,8 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
     code = str(body.get("status_code"))
     state = STATES.get(code)
     if state is None:
-        raise OutcomeUnknown("Pesapal's answer has a status code nobody has told us of.", code=code)
-    # An order nobody has paid yet may come without its reference; news that moves money may not.
+        raise OutcomeUnknown("Pesapal's answer has a status code this gateway does not know.", code=code)
+    # An order that is not paid yet may come without its reference; an outcome that moves money may not.
     named = body.get("merchant_reference") or (reference if state is State.PENDING else None)
     if named != reference:
         raise OutcomeUnknown("Pesapal's answer is about another order.", code="merchant_reference")
@@ -57,7 +57,7 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Result:
     if amount is None and state is State.SUCCEEDED:
         raise OutcomeUnknown("Pesapal's answer has no readable amount.", code="amount")
     is_failed = state is State.FAILED
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=tracking_id if body.get("merchant_reference") == reference else None,
         receipt=_confirmation_code(body) if state in (State.SUCCEEDED, State.REFUNDED) else None,

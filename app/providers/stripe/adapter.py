@@ -16,6 +16,7 @@ from stripe.params import RefundCreateParams
 from stripe.params.checkout import SessionCreateParams
 
 from app.money import Money
+from app.parsing import one_of
 from app.providers.base import (
     Account,
     AccountSetting,
@@ -29,9 +30,9 @@ from app.providers.base import (
     Kind,
     ListedRefund,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.environments import require_same
@@ -61,39 +62,64 @@ MAX_METADATA: Final = 500
 class StripeProvider(Provider):
     name = "stripe"
     title = "Stripe"
+    aliases = ("visa",)
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
     settings = (
         AccountSetting(
             "api_key",
-            "secret key (sk_test_…, sk_live_…) or restricted key (rk_…)",
+            "secret key (sk_test_…, sk_live_…) or restricted key (rk_test_…, rk_live_…)",
             is_secret=True,
             is_required=True,
+            demo="sk_test_sandbox",
             prefixes=KEYS,
         ),
         AccountSetting(
             "webhook_secret",
-            "signing secret of the webhook (whsec_…)",
+            "signing secret of the webhook endpoint (whsec_…)",
             is_secret=True,
             is_required=True,
+            demo="whsec_sandbox",
             published=frozenset({"whsec_sandbox"}),
         ),
-        AccountSetting("flow", "hosted (Stripe's page) or intent (the merchant's page)", default="hosted"),
-        AccountSetting("api_version", "Stripe-Version to speak; empty: the SDK's own"),
+        AccountSetting(
+            "flow",
+            "page the customer pays on: hosted (Stripe's) or intent (yours; it confirms with the client secret)",
+            default="hosted",
+            parse=one_of("hosted", "intent"),
+        ),
+        AccountSetting("api_version", "Stripe-Version of the requests; empty: the SDK's own"),
     )
     capabilities = Capabilities(
         currencies=limits(),
+        needs=frozenset(),
+        countries=frozenset(),
+        whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
         is_resend_safe=True,
+        can_inquire_by_reference=True,
+        can_refund=True,
+        can_refund_partially=True,
+        can_refund_repeatedly=True,
         can_cancel=True,
+        payouts=MappingProxyType({}),
+        signs_callbacks=True,
+        has_statement=False,
+        statement_reach=timedelta(0),
         lists_refunds=True,
+        expires_after=timedelta(hours=24),
         # Stripe keeps idempotency keys for 24 hours: after that the same key would charge again.
         horizon=timedelta(hours=20),
+        costs=MappingProxyType(
+            {"USD": (29_000, 30), "EUR": (29_000, 25), "GBP": (29_000, 20), "*": (39_000, 0)}
+        ),
+        moves_real_money=True,
     )
+    callback_headers = frozenset({callbacks.SIGNATURE})
 
     def __init__(self, account: Account, context: Context) -> None:
         super().__init__(account, context)
-        self._client = make_client(account, context)
+        self._client = make_client(self.account, context)
 
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)
@@ -101,13 +127,13 @@ class StripeProvider(Provider):
     def _check(self, amount: Money, customer: Customer) -> None:
         to_wire(amount)
 
-    def _charge(self, request: ChargeRequest) -> Result:
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
         return self._open_session(request) if self._is_hosted() else self._create_intent(request)
 
     def _is_hosted(self) -> bool:
         return self.account["flow"] != Flow.INTENT
 
-    def _open_session(self, request: ChargeRequest) -> Result:
+    def _open_session(self, request: ChargeRequest) -> ProviderResult:
         tags = _tags(request, Flow.HOSTED)
         params: SessionCreateParams = {
             "mode": "payment",
@@ -137,7 +163,7 @@ class StripeProvider(Provider):
             raise OutcomeUnknown("Stripe's answer has no payment page.")
         return result
 
-    def _create_intent(self, request: ChargeRequest) -> Result:
+    def _create_intent(self, request: ChargeRequest) -> ProviderResult:
         method = request.metadata.get("payment_method")
         is_confirmed = isinstance(method, str) and bool(method)
         params: stripe.params.PaymentIntentCreateParams = {
@@ -163,23 +189,23 @@ class StripeProvider(Provider):
             result = replace(result, response={**result.response, "client_secret": secret})
         return result
 
-    def _inquire(self, charge: ChargeReference) -> Result:
+    def _inquire(self, charge: ChargeReference) -> ProviderResult:
         known = charge.provider_reference or lookup.find_charge(
             self._client, charge, is_hosted=self._is_hosted()
         )
         if known is None:
-            return Result(State.NOT_FOUND)
+            return ProviderResult(State.NOT_FOUND)
         return self._session(known) if known.startswith(SESSION) else self._intent(known)
 
-    def _session(self, identity: str) -> Result:
-        session = self._own(_asked(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
+    def _session(self, identity: str) -> ProviderResult:
+        session = self._own(call(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
         result = statuses.session_result(session)
         if session.get("status") == "complete" and result.state is State.PENDING and result.receipt:
             return statuses.finished_session_result(result, self._intent(result.receipt))
         return result
 
-    def _intent(self, identity: str) -> Result:
-        intent = _asked(lambda: self._client.v1.payment_intents.retrieve(identity))
+    def _intent(self, identity: str) -> ProviderResult:
+        intent = call(lambda: self._client.v1.payment_intents.retrieve(identity))
         return statuses.intent_result(self._own(intent))
 
     def _own(self, thing: dict[str, Any]) -> dict[str, Any]:
@@ -195,24 +221,24 @@ class StripeProvider(Provider):
         )
         return thing
 
-    def _cancel(self, charge: ChargeReference) -> Result:
-        found = self._inquire(charge)
+    def _cancel(self, charge: ChargeReference) -> ProviderResult:
+        found = self._ask(charge)
         known = found.provider_reference
         if found.state is not State.PENDING or known is None:
             return found
         try:
             if known.startswith(SESSION):
                 expired = call(lambda: self._client.v1.checkout.sessions.expire(known))
-                # The same word as a session that ran out of time; this one was taken back.
+                # The same word as a session that ran out of time; this one was cancelled.
                 result = statuses.session_result(self._own(expired))
                 return replace(result, state=State.CANCELLED, code=None, message=None)
             cancelled = call(lambda: self._client.v1.payment_intents.cancel(known))
             return statuses.intent_result(self._own(cancelled))
         except RequestRejected:
-            # It was paid, or ended, a moment ago: too late to take back.
-            return self._inquire(charge)
+            # It was paid, or ended, a moment ago: too late to cancel.
+            return self._ask(charge)
 
-    def _refund(self, request: RefundRequest) -> Result:
+    def _refund(self, request: RefundRequest) -> ProviderResult:
         params: RefundCreateParams = {
             "payment_intent": self._payment_intent_of(request.charge),
             "amount": to_wire(request.amount),
@@ -226,14 +252,14 @@ class StripeProvider(Provider):
             call(lambda: refunds.create(params, {"idempotency_key": request.reference}))
         )
 
-    def _inquire_refund(self, refund: RefundReference) -> Result:
+    def _inquire_refund(self, refund: RefundReference) -> ProviderResult:
         known = refund.provider_reference
         if known is not None:
-            return statuses.refund_result(_asked(lambda: self._client.v1.refunds.retrieve(known)))
+            return statuses.refund_result(call(lambda: self._client.v1.refunds.retrieve(known)))
         found = lookup.find_refund(
             self._client, refund, payment_intent=self._payment_intent_of(refund.charge)
         )
-        return statuses.refund_result(found) if found else Result(State.NOT_FOUND)
+        return statuses.refund_result(found) if found else ProviderResult(State.NOT_FOUND)
 
     def _refunds_of(self, charge: ChargeReference) -> list[ListedRefund]:
         found = lookup.refunds_of(self._client, payment_intent=self._payment_intent_of(charge))
@@ -247,26 +273,13 @@ class StripeProvider(Provider):
         if charge.receipt:
             return charge.receipt
         try:
-            found = self._inquire(charge)
+            found = self._ask(charge)
         except OutcomeUnknown as error:
             # Only a question was sent: no refund can have come of it.
             raise NotSent(error.message, code=error.code, response=error.response) from None
         if found.receipt is None:
             raise RequestRejected("Stripe has no paid payment to refund.", code="not_paid")
         return found.receipt
-
-
-def _asked(work: lookup.Work) -> dict[str, Any]:
-    """What Stripe says about an object it gave us the id of. That it does not know it, or does not take the question,
-    says nothing of the money: the key may be another account's by now."""
-    try:
-        return call(work)
-    except RequestRejected as error:
-        raise OutcomeUnknown(
-            "Stripe does not tell about this payment under this key.",
-            code=error.code,
-            response=error.response,
-        ) from None
 
 
 def _tags(request: ChargeRequest, flow: Flow) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Stripe's webhooks: signature, age, and what an event is about.
 
-Events come at least once and in any order, so they tell that something happened, not what is so now.
+Events come at least once and in any order, so they show that something happened, not what the state is now.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from app import clock
-from app.providers.base import Account, Callback, CallbackEvent, Kind, Result
+from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback, OutcomeUnknown
 from app.providers.facts import json_object
@@ -28,6 +28,7 @@ from app.providers.stripe.statuses import (
 )
 
 TOLERANCE_S: Final = 300
+SIGNATURE: Final = "stripe-signature"
 """An older signature is refused: it may be a recording."""
 
 KINDS: Final = (
@@ -42,7 +43,7 @@ KINDS: Final = (
 
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a webhook signed with the account's secret. Raises ForgedCallback, InvalidCallback."""
-    verify(callback.body, callback.headers.get("stripe-signature", ""), account["webhook_secret"])
+    verify(callback.body, callback.headers.get(SIGNATURE, ""), account["webhook_secret"])
     event = json_object(callback.body)
     identity, event_type = event.get("id"), event.get("type")
     data = event.get("data")
@@ -60,7 +61,7 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
         reference=reference,
         provider_reference=provider_reference,
         is_verified=True,
-        claim=_claim(thing) if kind is not Kind.OTHER else None,
+        reported=_reported(thing) if kind is not Kind.OTHER else None,
         objection=objection(account, environment_of(event)) or objection(account, environment_of(thing)),
     )
 
@@ -85,7 +86,7 @@ def verify(body: bytes, header: str, secret: str) -> None:
 
 
 def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Our reference and Stripe's. A hosted charge is known by its session, so its PaymentIntent's id is not told.
+    """Our reference and Stripe's. A hosted charge is known by its session, so its PaymentIntent's id is left out.
 
     A refund that is not ours names the payment it belongs to instead of a reference.
     """
@@ -101,14 +102,14 @@ def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:
     return (ours if isinstance(ours, str) else None), theirs
 
 
-def _claim(thing: Mapping[str, Any]) -> Result | None:
+def _reported(thing: Mapping[str, Any]) -> ProviderResult | None:
     """What the object says of itself; None for what cannot be read as one of ours."""
     readers = {"checkout.session": session_result, "payment_intent": intent_result, "refund": refund_result}
     reader = readers.get(str(thing.get("object")))
     if reader is None:
         return None
     try:
-        claim = reader(thing)
+        reported = reader(thing)
     except OutcomeUnknown:
         return None
-    return replace(claim, provider_reference=_references(thing)[1])
+    return replace(reported, provider_reference=_references(thing)[1])

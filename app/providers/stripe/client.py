@@ -1,4 +1,4 @@
-"""The official SDK, held so that it obeys the house: no retries, no telemetry, no redirects, one error tree."""
+"""The official SDK, configured like `HttpClient`: no retries, no telemetry, no redirects, one error tree."""
 
 from __future__ import annotations
 
@@ -109,9 +109,9 @@ def call(work: Callable[[], stripe.StripeObject]) -> dict[str, Any]:
 
 
 def to_provider_error(error: stripe.StripeError) -> ProviderError:
-    """The house's error for one of the SDK's. The text of a credentials error shows part of the key: it is dropped."""
+    """Our error for one of the SDK's. The text of a credentials error shows part of the key: it is dropped."""
     facts = _facts(error)
-    told: dict[str, Any] = {
+    answered: dict[str, Any] = {
         "code": facts.get("decline_code") or facts.get("code") or facts.get("type"),
         "response": facts,
         "retry_after_s": retry_after_s(
@@ -120,8 +120,8 @@ def to_provider_error(error: stripe.StripeError) -> ProviderError:
     }
     for theirs, ours in ERRORS:
         if isinstance(error, theirs):
-            return ours(None if ours is AuthFailed else error.user_message, **told)
-    return OutcomeUnknown(**told)
+            return ours(None if ours is AuthFailed else error.user_message, **answered)
+    return OutcomeUnknown(**answered)
 
 
 def _facts(error: stripe.StripeError) -> dict[str, Any]:

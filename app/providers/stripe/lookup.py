@@ -10,7 +10,7 @@ from typing import Any, Final
 import stripe
 
 from app.providers.base import ChargeReference, RefundReference
-from app.providers.errors import OutcomeUnknown, RequestRejected
+from app.providers.errors import OutcomeUnknown
 from app.providers.stripe.client import call
 from app.providers.stripe.statuses import metadata_of
 
@@ -78,10 +78,7 @@ def _items(page: Callable[[str | None], stripe.StripeObject]) -> Iterator[dict[s
 
 
 def _listed(work: Work) -> dict[str, Any]:
-    try:
-        listed = call(work)
-    except RequestRejected as error:
-        raise OutcomeUnknown("Stripe does not list its payments to this key.", code=error.code) from None
+    listed = call(work)
     data, has_more = listed.get("data"), listed.get("has_more")
     is_list = isinstance(data, list) and all(isinstance(item, dict) and item.get("id") for item in data)
     if not is_list or not isinstance(has_more, bool) or (has_more and not data):

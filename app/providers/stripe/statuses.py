@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.environments import LIVE, SANDBOX, UNREADABLE
 from app.providers.errors import OutcomeUnknown
 from app.providers.stripe.amounts import from_wire
@@ -51,7 +51,7 @@ class Flow(StrEnum):
     CONFIRMED = "confirmed"
 
 
-def session_result(session: Mapping[str, Any]) -> Result:
+def session_result(session: Mapping[str, Any]) -> ProviderResult:
     """A Checkout Session. Raises OutcomeUnknown."""
     word = (_text(session, "status"), _text(session, "payment_status"))
     state = SESSIONS.get((word[0] or "", word[1] or ""))
@@ -60,7 +60,7 @@ def session_result(session: Mapping[str, Any]) -> Result:
         raise OutcomeUnknown("Stripe's answer has no known session status.", code="/".join(map(str, word)))
     # By its own time or on our word: either way nobody can pay it any more.
     is_expired = state is State.CANCELLED
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=identity,
         receipt=reference_of(session.get("payment_intent")),
@@ -72,7 +72,7 @@ def session_result(session: Mapping[str, Any]) -> Result:
     )
 
 
-def intent_result(intent: Mapping[str, Any]) -> Result:
+def intent_result(intent: Mapping[str, Any]) -> ProviderResult:
     """A PaymentIntent. Raises OutcomeUnknown.
 
     A declined card fails the charge only where the gateway itself confirmed: a customer in front of a page may try
@@ -90,7 +90,7 @@ def intent_result(intent: Mapping[str, Any]) -> Result:
         if flow_of(intent) is Flow.CONFIRMED:
             state = State.FAILED
     counted = "amount_received" if state is State.SUCCEEDED else "amount"
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=identity,
         receipt=identity if state is State.SUCCEEDED else None,
@@ -103,7 +103,7 @@ def intent_result(intent: Mapping[str, Any]) -> Result:
     )
 
 
-def finished_session_result(session: Result, intent: Result) -> Result:
+def finished_session_result(session: ProviderResult, intent: ProviderResult) -> ProviderResult:
     """A complete but unpaid session by what its PaymentIntent says: nobody is on the page any more, so a PaymentIntent
     that waits for another card waits in vain."""
     facts = {**session.response, "payment_intent": dict(intent.response)}
@@ -119,13 +119,13 @@ def finished_session_result(session: Result, intent: Result) -> Result:
     )
 
 
-def refund_result(refund: Mapping[str, Any]) -> Result:
+def refund_result(refund: Mapping[str, Any]) -> ProviderResult:
     """A Refund. Raises OutcomeUnknown."""
     word, identity = _text(refund, "status"), _text(refund, "id")
     state = REFUNDS.get(word or "")
     if state is None or identity is None:
         raise OutcomeUnknown("Stripe's answer has no known refund status.", code=word)
-    return Result(
+    return ProviderResult(
         state,
         provider_reference=identity,
         amount=from_wire(refund.get("amount"), refund.get("currency")),

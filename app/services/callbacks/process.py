@@ -20,7 +20,7 @@ from app import clock
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
-from app.providers.base import Callback, CallbackEvent, Kind, Result, State
+from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
     CallbackError,
@@ -111,7 +111,7 @@ def _apply(
 
 
 def _is_taken_back(parsed: CallbackEvent) -> bool:
-    return parsed.claim is not None and parsed.claim.state is State.REVERSED
+    return parsed.reported is not None and parsed.reported.state is State.REVERSED
 
 
 def _names(event: ProviderEvent, refund: Refund) -> bool:
@@ -212,19 +212,28 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, attempt.id)
         payment = session.get_one(Payment, attempt.payment_id)
-    claim = parsed.claim
-    if attempt.state == AttemptState.SUCCEEDED and claim is not None and claim.state is not State.REVERSED:
-        _keep_receipt(attempt.id, payment, claim, is_vouched=is_vouched)
+    reported = parsed.reported
+    if (
+        attempt.state == AttemptState.SUCCEEDED
+        and reported is not None
+        and reported.state is not State.REVERSED
+    ):
+        _keep_receipt(attempt.id, payment, reported, is_vouched=is_vouched)
         return True
     provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
-        return _believe(attempt, claim, is_vouched=is_vouched)
+        return _believe(attempt, reported, is_vouched=is_vouched)
     outcome = payment_follow_up.inquire(payment, attempt, provider_reference=asked_by)
-    return _apply_confirmed(payment, attempt, claim, outcome, is_vouched=is_vouched)
+    return _apply_confirmed(payment, attempt, reported, outcome, is_vouched=is_vouched)
 
 
 def _apply_confirmed(
-    payment: Payment, attempt: PaymentAttempt, claim: Result | None, outcome: Outcome, *, is_vouched: bool
+    payment: Payment,
+    attempt: PaymentAttempt,
+    reported: ProviderResult | None,
+    outcome: Outcome,
+    *,
+    is_vouched: bool,
 ) -> bool:
     """Apply what the provider says now. Whether it bears the news out, or the news need not be held against it again."""
     if isinstance(outcome, WrongEnvironment):
@@ -234,23 +243,23 @@ def _apply_confirmed(
             )
         )
         return True
-    if not isinstance(outcome, Result):
+    if not isinstance(outcome, ProviderResult):
         if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
             return True
         raise outcome  # asked again later: this note may be the only thing that holds the provider's id
     is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
-        outcome = replace(outcome, receipt=_trusted_receipt(payment, claim, is_vouched=is_vouched))
+        outcome = replace(outcome, receipt=_trusted_receipt(payment, reported, is_vouched=is_vouched))
     transaction(
         lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="callback", now=clock.now())
     )
     if not is_final and _is_unproven(attempt):
         # The provider knows nothing of this id yet, or it is invented. There is no other to go on with.
         raise OutcomeUnknown(code="not_borne_out")
-    if claim is not None and claim.state is State.REVERSED:
+    if reported is not None and reported.state is State.REVERSED:
         return outcome.state in (State.REVERSED, State.REFUNDED)  # its books may lag behind its news
-    is_final_claim = claim is not None and claim.state not in (State.PENDING, State.NOT_FOUND)
-    return is_final or not is_final_claim
+    is_reported_final = reported is not None and reported.state not in (State.PENDING, State.NOT_FOUND)
+    return is_final or not is_reported_final
 
 
 def _is_unproven(attempt: PaymentAttempt) -> bool:
@@ -299,16 +308,18 @@ def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
     transaction(work)
 
 
-def _trusted_receipt(payment: Payment, claim: Result | None, *, is_vouched: bool) -> str | None:
+def _trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
     """A receipt only a callback tells, when it is vouched for and its amount is ours."""
-    if claim is None or not is_vouched or claim.state is not State.SUCCEEDED or claim.amount is None:
+    if reported is None or not is_vouched or reported.state is not State.SUCCEEDED or reported.amount is None:
         return None
-    fits = claim.amount.amount_minor == payment.amount and claim.amount.currency == payment.currency
-    return claim.receipt if fits else None
+    fits = reported.amount.amount_minor == payment.amount and reported.amount.currency == payment.currency
+    return reported.receipt if fits else None
 
 
-def _keep_receipt(attempt_id: uuid.UUID, payment: Payment, claim: Result | None, *, is_vouched: bool) -> None:
-    receipt = _trusted_receipt(payment, claim, is_vouched=is_vouched)
+def _keep_receipt(
+    attempt_id: uuid.UUID, payment: Payment, reported: ProviderResult | None, *, is_vouched: bool
+) -> None:
+    receipt = _trusted_receipt(payment, reported, is_vouched=is_vouched)
     if receipt is None:
         return
 
@@ -322,11 +333,13 @@ def _keep_receipt(attempt_id: uuid.UUID, payment: Payment, claim: Result | None,
     transaction(work)
 
 
-def _believe(attempt: PaymentAttempt, claim: Result | None, *, is_vouched: bool) -> bool:
+def _believe(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool) -> bool:
     """For providers that cannot be asked at all."""
-    if claim is not None and is_vouched:
+    if reported is not None and is_vouched:
         transaction(
-            lambda s: payment_outcomes.apply_outcome(s, attempt.id, claim, source="callback", now=clock.now())
+            lambda s: payment_outcomes.apply_outcome(
+                s, attempt.id, reported, source="callback", now=clock.now()
+            )
         )
     return True
 

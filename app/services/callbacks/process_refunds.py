@@ -9,7 +9,7 @@ from app import clock
 from app.models.payment import PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
-from app.providers.base import CallbackEvent, Kind, Result, State
+from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import OutcomeUnknown
 from app.services.payments import reviews
 from app.services.payments.locks import lock_attempt
@@ -23,15 +23,15 @@ from app.unit_of_work import reading, transaction
 
 def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -> bool:
     """Whether a refund of ours is now as the news says. Raises ProviderError."""
-    claim = parsed.claim
+    reported = parsed.reported
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, refund.attempt_id)
     is_asked = Kind.REFUND in provider_accounts.of_attempt(attempt).capabilities.inquiry_kinds
     if (
         refund.state == RefundState.COMPLETED
         and is_asked
-        and claim is not None
-        and claim.state is State.FAILED
+        and reported is not None
+        and reported.state is State.FAILED
     ):
         return _process_returned(refund)
     if refund.state not in OPEN_REFUNDS:
@@ -40,9 +40,11 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
         refund_follow_up.poll(refund.id, source="callback")
         with reading() as session:
             return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
-    if claim is not None and is_vouched:
+    if reported is not None and is_vouched:
         transaction(
-            lambda s: refund_outcomes.apply_outcome(s, refund.id, claim, source="callback", now=clock.now())
+            lambda s: refund_outcomes.apply_outcome(
+                s, refund.id, reported, source="callback", now=clock.now()
+            )
         )
     return True
 
@@ -55,7 +57,7 @@ def process_external_refunds(
         is_nothing = not is_vouched or _has_refund_for(event, attempt)
         return is_nothing or open_review(attempt, ReviewReason.REFUNDED_AT_PROVIDER)
     is_new = external_refunds.import_external_refunds(attempt.id, source="callback")
-    is_done = parsed.claim is not None and parsed.claim.state is State.SUCCEEDED
+    is_done = parsed.reported is not None and parsed.reported.state is State.SUCCEEDED
     return is_new or not is_done  # its list may lag behind its news
 
 
@@ -75,7 +77,7 @@ def _process_returned(refund: Refund) -> bool:
     outcome = refund_follow_up.inquire(refund.id)
     if isinstance(outcome, OutcomeUnknown):
         raise outcome
-    if not isinstance(outcome, Result) or outcome.state is not State.FAILED:
+    if not isinstance(outcome, ProviderResult) or outcome.state is not State.FAILED:
         return False
     transaction(lambda s: _mark_returned(s, refund))
     return True

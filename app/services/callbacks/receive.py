@@ -25,11 +25,11 @@ from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
 from app.models.job import JobKind
 from app.models.payment import PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent
-from app.providers import PROVIDERS
+from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
 from app.providers.errors import CallbackError, ForgedCallback
+from app.providers.settings import CALLBACK_IPS
 from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_access.accounts import ALIASES
 from app.unit_of_work import reading, transaction
 
 SWEEP_EVERY: Final = timedelta(days=1)
@@ -50,17 +50,8 @@ and forgotten, so that nobody can fill the database by inventing order numbers."
 MAX_UNSIGNED_PER_MINUTE: Final = 20
 """Unsigned callbacks about one payment of ours that are stored, in each process: its payer knows the reference, too."""
 
-STORED_HEADERS: Final = frozenset(
-    {
-        "content-type",
-        "user-agent",
-        "x-chapa-signature",
-        "chapa-signature",
-        "x-paystack-signature",
-        "stripe-signature",
-        "x-cpay-signature",
-    }
-)
+STORED_HEADERS: Final = frozenset({"content-type", "user-agent"})
+"""Stored with every callback, beside the headers that the provider's adapter reads (`callback_headers`)."""
 
 log = structlog.get_logger("callbacks")
 
@@ -78,9 +69,10 @@ def receive(
     name: str, path_token: str | None, callback: Callback, *, address: str | None = None
 ) -> Acknowledgement:
     """Store a callback and have it processed. Raises NotFound, ForgedCallbackRefused, InvalidRequest: nothing stored."""
-    name = ALIASES.get(name, name)
-    if name not in PROVIDERS:
+    adapter = NAMES.get(name)
+    if adapter is None:
         raise NotFound("There is no such provider.")
+    name = adapter.name
     owner = _owner(name, path_token)
     _require_known_address(owner.provider, address)
     try:
@@ -175,7 +167,7 @@ def _attempt_by_token(session: Session, name: str, token: str) -> PaymentAttempt
 
 def _require_known_address(provider: Provider, address: str | None) -> None:
     """A second layer for unsigned callbacks, where an operator has listed the provider's addresses."""
-    allowed = [word.strip() for word in provider.account["callback_ips"].split(",") if word.strip()]
+    allowed = [word.strip() for word in provider.account.get(CALLBACK_IPS).split(",") if word.strip()]
     if not allowed:
         return
     try:
@@ -207,7 +199,7 @@ def _store(
             account_id=owner.account_id,
             method=callback.method,
             query=dict(callback.query),
-            headers=_kept(callback),
+            headers=_kept(owner.provider, callback),
             body=callback.body,
             state="received",
             repeats=0,
@@ -232,7 +224,7 @@ def _store(
         if is_proof:
             # The same news without a signature came first, from whoever: this is the real one.
             known.is_verified, known.body, known.method = True, callback.body, callback.method
-            known.headers, known.query = _kept(callback), dict(callback.query)
+            known.headers, known.query = _kept(owner.provider, callback), dict(callback.query)
             known.kind, known.event_type = event.kind.value, event.event_type
             known.reference, known.provider_reference = event.reference, event.provider_reference
         elif event.is_verified or known.state == "received":
@@ -246,8 +238,9 @@ def _store(
         queue.requeue(session, JobKind.PROVIDER_EVENT_SWEEP, ref="daily", run_at=now + SWEEP_EVERY, now=now)
 
 
-def _kept(callback: Callback) -> dict[str, str]:
-    return {name: value for name, value in callback.headers.items() if name in STORED_HEADERS}
+def _kept(provider: Provider, callback: Callback) -> dict[str, str]:
+    names = STORED_HEADERS | provider.callback_headers
+    return {name: value for name, value in callback.headers.items() if name in names}
 
 
 def sweep() -> datetime | None:

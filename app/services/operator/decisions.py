@@ -18,7 +18,7 @@ from app.events.catalogue import PAYMENT_COMPLETED, PAYMENT_REVIEWED
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
@@ -195,7 +195,7 @@ def resolve_payment(payment_id: uuid.UUID, state: State, *, receipt: str | None,
             raise InvalidRequest("The payment was never sent: nothing can have been collected.")
         if state is State.SUCCEEDED and not receipt:
             raise InvalidRequest("A payment is resolved as paid with the provider's receipt (--receipt).")
-        result = Result(state, receipt=receipt, code="operator", message=f"Decided by {operator}.")
+        result = ProviderResult(state, receipt=receipt, code="operator", message=f"Decided by {operator}.")
         return payment_outcomes.apply_outcome(
             session, attempt.id, result, source=operator, now=clock.now()
         ).payment
@@ -223,7 +223,7 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
         ):
             # Declared failed, its amount would be free while the request is on its way.
             raise InvalidRequest("The refund is being sent: wait a minute, its answer may settle it.")
-        result = Result(state, code="operator", message=f"Decided by {operator}.")
+        result = ProviderResult(state, code="operator", message=f"Decided by {operator}.")
         return refund_outcomes.apply_outcome(
             session, refund_id, result, source=operator, now=clock.now()
         ).refund
@@ -239,7 +239,7 @@ def _require_still_there(payment_id: uuid.UUID) -> None:
     with reading() as session:
         payment, attempt, _ = _waiting(session, payment_id)
     outcome = payment_follow_up.inquire(payment, attempt)
-    state = outcome.state if isinstance(outcome, Result) else None
+    state = outcome.state if isinstance(outcome, ProviderResult) else None
     if state is State.REFUNDED:
         raise InvalidRequest(
             "The provider gave it back, or a part: compare with its portal, and record that."

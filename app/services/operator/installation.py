@@ -17,7 +17,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.errors import IdempotencyConflict, ServiceUnavailable
 from app.events import catalogue, outbox
 from app.services.demo import detection as demo_detection

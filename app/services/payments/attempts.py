@@ -25,6 +25,7 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentSta
 from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
 from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from app.providers.settings import CALLBACK_URL
 from app.services.payments import outcomes
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.recording import record_payment_event
@@ -301,7 +302,7 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
 
 def callback_url(name: str, token: str, provider: Provider) -> str:
     """Where the provider tells about one operation: its end is that operation's secret."""
-    base = provider.account["callback_url"] or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
+    base = provider.account.get(CALLBACK_URL) or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
     return f"{base.rstrip('/')}/{token}"
 
 

@@ -15,7 +15,7 @@ from app.errors import (
 from app.events import catalogue, outbox
 from app.events.payloads import payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes
@@ -81,7 +81,7 @@ def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Merchant) 
     locked = lock_attempt(session, attempt_id)
     if locked.attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")
-    result = Result(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
+    result = ProviderResult(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
     return outcomes.apply_outcome(
         session, attempt_id, result, source=merchant.public_id, now=clock.now()
     ).payment

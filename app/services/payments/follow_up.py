@@ -19,7 +19,7 @@ from app.errors import GatewayError
 from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Capabilities, Kind, Provider, Result, State
+from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import attempts, outcomes, reviews
 from app.services.payments.attempts import charge_reference, operation_of
@@ -90,7 +90,7 @@ class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
 
     def may_resend(self, operation: AttemptOperation, outcome: Outcome) -> bool:
         return (
-            isinstance(outcome, Result)
+            isinstance(outcome, ProviderResult)
             and outcome.state is State.NOT_FOUND
             and operation.phase is Phase.UNKNOWN
             and operation.attempt.sendings < MAX_SENDINGS
@@ -101,7 +101,7 @@ class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
         if isinstance(outcome, WrongEnvironment):
             return  # under review already, whatever its age
         provider, now = provider_accounts.of_attempt(operation.attempt), clock.now()
-        age, state = now - operation.since, outcome.state if isinstance(outcome, Result) else None
+        age, state = now - operation.since, outcome.state if isinstance(outcome, ProviderResult) else None
         is_expired = age > provider.capabilities.expires_after
         if state is State.PENDING and provider.capabilities.can_cancel and is_expired:
             _cancel_at_provider(operation.id, provider)
@@ -193,13 +193,13 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
     asked = Money(payment.amount, payment.currency)
     fitting = [line for line in lines if line.amount == asked]
     if len(fitting) == 1:
-        return Result(State.SUCCEEDED, receipt=fitting[0].receipt, amount=fitting[0].amount)
+        return ProviderResult(State.SUCCEEDED, receipt=fitting[0].receipt, amount=fitting[0].amount)
     if lines:
         # Anybody can pay in by the label they read on a screen: a person tells such lines apart.
         return OutcomeUnknown(
             "The provider's statement is not clear about this payment.", code="statement_unclear"
         )
-    return Result(State.NOT_FOUND)
+    return ProviderResult(State.NOT_FOUND)
 
 
 def _is_too_late(session: Session, locked: LockedAttempt, *, now: datetime) -> bool:
@@ -225,7 +225,7 @@ def _judge_age(
 ) -> None:
     """Expire what has been open for too long where the provider clearly says so, else open a review."""
     locked = lock_attempt(session, attempt_id)
-    state = outcome.state if isinstance(outcome, Result) else None
+    state = outcome.state if isinstance(outcome, ProviderResult) else None
     age = now - (locked.attempt.sent_at or locked.attempt.created_at)
     match locked.attempt.state:
         case AttemptState.PENDING if age > capabilities.expires_after:

@@ -18,7 +18,7 @@ from app.events import catalogue
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import postings
 from app.services.payments.locks import LockedAttempt, lock_attempt
@@ -84,7 +84,7 @@ def is_reference_taken(
     )
 
 
-def _belongs_to_another_attempt(session: Session, attempt: PaymentAttempt, result: Result) -> bool:
+def _belongs_to_another_attempt(session: Session, attempt: PaymentAttempt, result: ProviderResult) -> bool:
     """Only what would be new on this attempt is looked up."""
     reference = result.provider_reference if attempt.provider_reference is None else None
     receipt = result.receipt if attempt.receipt is None else None
@@ -95,7 +95,7 @@ def expire_attempt(
     session: Session, locked: LockedAttempt, *, code: str, reason: str, source: str, now: datetime
 ) -> None:
     """The attempt's time is over and the provider says that nothing was paid."""
-    result = Result(State.FAILED, code=code, message=reason)
+    result = ProviderResult(State.FAILED, code=code, message=reason)
     _failed(session, locked, result, source=source, now=now)
 
 
@@ -126,7 +126,7 @@ def close_returned(session: Session, locked: LockedAttempt, *, source: str, now:
         record_payment_event(session, catalogue.PAYMENT_FAILED, payment, source=source, now=now)
 
 
-def _remember(locked: LockedAttempt, result: Result, *, now: datetime) -> None:
+def _remember(locked: LockedAttempt, result: ProviderResult, *, now: datetime) -> None:
     """Ids and the provider's own words; what is known is never replaced by nothing."""
     attempt, payment = locked.attempt, locked.payment
     attempt.provider_reference = attempt.provider_reference or result.provider_reference
@@ -147,7 +147,7 @@ def _remember(locked: LockedAttempt, result: Result, *, now: datetime) -> None:
 
 
 def _succeeded(
-    session: Session, locked: LockedAttempt, result: Result, *, source: str, now: datetime
+    session: Session, locked: LockedAttempt, result: ProviderResult, *, source: str, now: datetime
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
     if attempt.state == AttemptState.LATE:
@@ -209,12 +209,14 @@ def _refused(
         unknown = OutcomeUnknown(error.message, code=error.code)
         _unknown(session, locked, unknown, source=source, now=now)
         return
-    result = Result(State.FAILED, code=error.code, message=error.message, response=error.response)
+    result = ProviderResult(State.FAILED, code=error.code, message=error.message, response=error.response)
     _remember(locked, result, now=now)
     _failed(session, locked, result, source=source, now=now)
 
 
-def _failed(session: Session, locked: LockedAttempt, result: Result, *, source: str, now: datetime) -> None:
+def _failed(
+    session: Session, locked: LockedAttempt, result: ProviderResult, *, source: str, now: datetime
+) -> None:
     payment, attempt = locked.payment, locked.attempt
     is_cancelled = result.state is State.CANCELLED
     if not move_attempt(attempt, AttemptState.CANCELLED if is_cancelled else AttemptState.FAILED, now=now):
@@ -234,7 +236,7 @@ def _reversed(session: Session, locked: LockedAttempt, *, source: str, now: date
     payment, attempt = locked.payment, locked.attempt
     if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PENDING):
         # Paid and taken back before we heard of either: nothing is ours.
-        result = Result(State.FAILED, code="reversed", message="The payment was taken back.")
+        result = ProviderResult(State.FAILED, code="reversed", message="The payment was taken back.")
         _failed(session, locked, result, source=source, now=now)
     elif attempt.state == AttemptState.SUCCEEDED and payment.refund_reserved:
         _reversed_after_refund(session, locked, source=source, now=now)

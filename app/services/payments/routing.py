@@ -10,7 +10,6 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
 
 import phonenumbers
 from flask import current_app
@@ -23,32 +22,8 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import health as provider_health
 from app.services.provider_access.accounts import BoundProvider
 
-Costs = Mapping[str, Mapping[str, tuple[int, int]]]
-"""provider → currency (`*`: any other) → (parts per million of the amount, fixed minor units of the currency)."""
-
-COSTS: Final[Costs] = MappingProxyType(
-    {
-        # Paystack's own price list. The others: orders of magnitude for choosing between them, as contracts differ; what
-        # was really charged is only what the provider says. ROUTING_COSTS replaces any of them.
-        "paystack": {
-            "NGN": (15_000, 100_00),
-            "GHS": (19_500, 0),
-            "KES": (29_000, 0),
-            "ZAR": (29_000, 1_00),
-            "XOF": (32_000, 0),
-            "EGP": (27_000, 2_50),
-            "RWF": (29_000, 0),
-            "USD": (39_000, 0),
-        },
-        "mpesa": {"KES": (5_500, 0)},
-        "chapa": {"ETB": (25_000, 0), "USD": (35_000, 0)},
-        "pesapal": {"*": (35_000, 0)},
-        "stripe": {"USD": (29_000, 30), "EUR": (29_000, 25), "GBP": (29_000, 20), "*": (39_000, 0)},
-    }
-)
-
-MOCKS: Final = frozenset({"cpay"})
-"""Providers that move no real money: chosen only where there is no other."""
+CostTable = Mapping[str, tuple[int, int]]
+"""currency (`*`: any other) → (parts per million of the amount, fixed minor units of the currency)."""
 
 
 def candidates(
@@ -58,31 +33,31 @@ def candidates(
     available: Sequence[str],
     capabilities: Mapping[str, Capabilities],
     health: Callable[[str], bool],
-    costs: Costs = MappingProxyType({}),
+    costs: Mapping[str, CostTable] = MappingProxyType({}),
 ) -> list[str]:
     """Those of `available` that can take the payment, the best first; an unhealthy one is the last resort.
 
-    country: ISO 3166 of the customer's phone; None: unknown. `costs` go before COSTS. An empty list: none can.
+    country: ISO 3166 of the customer's phone; None: unknown. `costs` go before the adapters' own. An empty list: none can.
     """
-    real = [name for name in available if name not in MOCKS] or list(available)
+    real = [name for name in available if capabilities[name].moves_real_money] or list(available)
     able = [name for name in real if _can(capabilities[name], amount, country)]
 
     def rank(name: str) -> tuple[bool, bool, float, int]:
         return (
             not health(name),
             not _is_at_home(capabilities[name], country),
-            cost(name, amount, costs=costs),
+            cost(amount, costs.get(name, {}), capabilities[name].costs),
             available.index(name),
         )
 
     return sorted(able, key=rank)
 
 
-def cost(provider: str, amount: Money, *, costs: Costs = MappingProxyType({})) -> float:
-    """What the provider is expected to take, in minor units; infinite when nothing is known about it."""
-    for table in (costs, COSTS):
-        rows = table.get(provider, {})
-        pair = rows.get(amount.currency) or rows.get("*")
+def cost(amount: Money, *tables: CostTable) -> float:
+    """What a provider is expected to charge, in minor units, by the first table that knows the currency; infinite where
+    none does."""
+    for table in tables:
+        pair = table.get(amount.currency) or table.get("*")
         if pair is not None:
             rate_ppm, fixed = pair
             return fixed + amount.amount_minor * rate_ppm / 1_000_000

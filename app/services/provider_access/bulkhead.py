@@ -39,7 +39,7 @@ class Bulkheads:
 
 
 def init(app: Flask) -> None:
-    """A quarter of the threads for each provider (DESIGN), or what PROVIDER_CALLS_AT_ONCE says."""
+    """A quarter of the threads for each provider, or what PROVIDER_CALLS_AT_ONCE says."""
     slots = app.config["PROVIDER_CALLS_AT_ONCE"] or app.config["WEB_THREADS"] // 4
     app.extensions["bulkheads"] = Bulkheads(slots)
 
@@ -52,7 +52,7 @@ def bulkheads() -> Bulkheads:
 
 @contextmanager
 def slot(provider: str) -> Iterator[bool]:
-    """Whether there was a slot; it is given back at the end."""
+    """Whether there was a slot; it is released at the end."""
     has_slot = bulkheads().try_acquire(provider)
     try:
         yield has_slot

@@ -85,18 +85,18 @@ class ProviderHealth:
 
 def record(provider: str, ok: bool) -> None:
     """Note an answer. ok: it answered what it was asked, be it a refusal; not ok: time-out, no connection, a 5xx."""
-    _book().record(provider, ok)
+    _health().record(provider, ok)
 
 
 def is_healthy(provider: str) -> bool:
     """False while more of the last one to two minutes' answers failed than succeeded, and at least MIN_FAILURES."""
-    return _book().is_healthy(provider)
+    return _health().is_healthy(provider)
 
 
-def _book() -> ProviderHealth:
-    book: ProviderHealth | None = current_app.extensions.get("provider_health")
-    if book is None:
-        book = current_app.extensions.setdefault(
+def _health() -> ProviderHealth:
+    health: ProviderHealth | None = current_app.extensions.get("provider_health")
+    if health is None:
+        health = current_app.extensions.setdefault(
             "provider_health", ProviderHealth(current_app.config["REDIS_URL"])
         )
-    return book
+    return health

@@ -18,7 +18,7 @@ from app.models.job import JobKind
 from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Provider, RefundReference, RefundRequest, Result, State
+from app.providers.base import Provider, ProviderResult, RefundReference, RefundRequest, State
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError
 from app.services.payments import reviews
 from app.services.payments.attempts import callback_url, charge_reference
@@ -73,7 +73,9 @@ class Refunds(ProviderOperations[RefundRows]):
         if refund.state != RefundState.CREATED:
             return None
         if now - refund.created_at > UNSENT_LIFE:
-            result = Result(State.FAILED, code="not_sent", message="The refund could not be sent in time.")
+            result = ProviderResult(
+                State.FAILED, code="not_sent", message="The refund could not be sent in time."
+            )
             outcomes.apply_outcome(session, operation_id, result, source="system", now=now)
             return None
         move_refund(refund, RefundState.SENDING, now=now)
@@ -103,7 +105,7 @@ class Refunds(ProviderOperations[RefundRows]):
         operation.subject[0].inquiries += 1
 
     def judge_age(self, operation: RefundOperation, outcome: Outcome) -> None:
-        is_missing = isinstance(outcome, Result) and outcome.state is State.NOT_FOUND
+        is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
         horizon = provider_accounts.of_attempt(operation.attempt).capabilities.horizon if is_missing else None
         now = clock.now()
         transaction(lambda s: _judge_age(s, operation.id, missing_after=horizon, now=now))
@@ -226,7 +228,7 @@ def _judge_age(
     if refund.state != RefundState.UNKNOWN:
         return
     if missing_after is not None and age > missing_after:
-        result = Result(State.FAILED, code="not_found", message="The provider never got this refund.")
+        result = ProviderResult(State.FAILED, code="not_found", message="The provider never got this refund.")
         outcomes.apply_outcome(session, refund.id, result, source="inquiry", now=now)
     elif age > ALERT_AFTER:
         reviews.open_review(session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="inquiry", now=now)

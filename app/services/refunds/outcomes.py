@@ -18,7 +18,7 @@ from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
@@ -85,7 +85,7 @@ def apply_outcome(
     return locked
 
 
-def _is_other_amount(refund: Refund, result: Result) -> bool:
+def _is_other_amount(refund: Refund, result: ProviderResult) -> bool:
     given = result.amount
     return given is not None and given != Money(refund.amount, refund.currency)
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import requests
 
-from app.config.loader import ConfigError, load
+from app.config.loader import load
+from app.config.setting import ConfigError
 from launcher.paths import PROJECT
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until

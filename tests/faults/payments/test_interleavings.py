@@ -15,7 +15,7 @@ from app.errors import InvalidAmount
 from app.held_connections import ConnectionHeld
 from app.models.payment import PaymentAttempt
 from app.money import Money
-from app.providers.base import ChargeReference, Provider, Result, State
+from app.providers.base import ChargeReference, Provider, ProviderResult, State
 from app.providers.errors import RateLimited
 from app.services.payments import outcomes as payment_outcomes
 from app.services.provider_access import accounts as provider_accounts
@@ -47,7 +47,7 @@ def test_late_refusal_does_not_fail_over_a_resent_attempt(
 ) -> None:
     """Breaks when the no to the first sending ends the attempt: both providers then take the money."""
 
-    def overtaken(real: Any, request: Any) -> Result:
+    def overtaken(real: Any, request: Any) -> ProviderResult:
         _write(gateway, "UPDATE payment_attempts SET sendings = 2 WHERE reference = :r", r=request.reference)
         real(request)  # the second sending arrives
         raise RateLimited
@@ -66,7 +66,7 @@ def test_error_while_reading_an_answer_is_not_a_refusal(
 ) -> None:
     """Breaks when what an adapter raises after the call counts as "nothing was sent"."""
 
-    def stumbles(real: Any, request: Any) -> Result:
+    def stumbles(real: Any, request: Any) -> ProviderResult:
         real(request)
         raise InvalidAmount
 
@@ -109,7 +109,7 @@ def test_refund_of_another_amount_is_not_posted(gateway: Gateway) -> None:
     gateway.settle(payment_id)
     assert gateway.refund(payment_id).json()["data"]["status"] == "completed"  # Paystack refunds later
     ((refund_id,),) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :p", p=payment_id)
-    less = Result(State.SUCCEEDED, amount=Money(1, "NGN"))
+    less = ProviderResult(State.SUCCEEDED, amount=Money(1, "NGN"))
     with gateway.app.app_context():
         transaction(
             lambda s: refund_outcomes.apply_outcome(s, refund_id, less, source="inquiry", now=clock.now())
@@ -133,7 +133,7 @@ def test_one_charge_pays_one_payment(gateway: Gateway, name: str) -> None:
     other = gateway.begin("stripe", 100)
     (theirs,), (ours,) = gateway.attempts(paid), gateway.attempts(other)
     _write(gateway, "UPDATE payment_attempts SET provider_reference = NULL WHERE id = :i", i=ours.id)
-    result = Result(State.SUCCEEDED, amount=Money(100_00, "USD"), **{name: getattr(theirs, name)})
+    result = ProviderResult(State.SUCCEEDED, amount=Money(100_00, "USD"), **{name: getattr(theirs, name)})
     with gateway.app.app_context():
         transaction(
             lambda s: payment_outcomes.apply_outcome(s, ours.id, result, source="callback", now=clock.now())

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app import clock
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.services.payments import outcomes as payment_outcomes
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
@@ -56,7 +56,7 @@ def _write(gateway: Gateway, statement: str, **values: object) -> None:
 
 def _learns(gateway: Gateway, attempt: Any, other: Any) -> dict[str, Any]:
     """The payment after its provider has reported it as collected, under the other's ids."""
-    result = Result(
+    result = ProviderResult(
         State.SUCCEEDED,
         amount=Money(100_00, "USD"),
         provider_reference=other.provider_reference,

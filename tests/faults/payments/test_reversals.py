@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.providers.errors import Declined
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
@@ -53,7 +53,7 @@ def _reverse(
     state: State = State.REVERSED,
 ) -> None:
     """Chapa's book and its callback report it."""
-    monkeypatch.setattr(chapa, "_inquire", lambda _: Result(state))
+    monkeypatch.setattr(chapa, "_inquire", lambda _: ProviderResult(state))
     callback = {
         "event": "charge.reversed",
         "status": "reversed",

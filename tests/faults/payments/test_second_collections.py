@@ -8,7 +8,7 @@ import pytest
 
 from app import clock
 from app.money import Money
-from app.providers.base import Result, State
+from app.providers.base import ProviderResult, State
 from app.services.operator import decisions
 from app.services.payments import outcomes as payment_outcomes
 from app.services.refunds import outcomes as refund_outcomes
@@ -36,7 +36,7 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
     before = gateway.balance(wallet)
 
     def report(state: State) -> None:
-        callback = Result(state, receipt="4321", amount=Money(10_000, "KES"))
+        callback = ProviderResult(state, receipt="4321", amount=Money(10_000, "KES"))
         with gateway.app.app_context():
             transaction(
                 lambda s: payment_outcomes.apply_outcome(
@@ -47,7 +47,7 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
     report(State.SUCCEEDED)
     with gateway.app.app_context():
         refund_id = decisions.refund_unmatched(uuid.UUID(payment_id), operator="operator")
-        done = Result(State.SUCCEEDED, provider_reference="9")
+        done = ProviderResult(State.SUCCEEDED, provider_reference="9")
         transaction(
             lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())
         )

@@ -1,4 +1,4 @@
-"""Accounts that cannot be used: their key is gone, a setting of theirs cannot be read, or they hold play money."""
+"""Accounts that cannot be used: their key is gone, a setting of theirs cannot be read, or they hold test money."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.orm import Session
 
-from app.config.loader import driver_url
+from app.config.database import driver_url
 from app.ledger import check
 from tests.support import ledger_sql as ledger
 from tests.support.database import run

@@ -9,11 +9,15 @@ from flask import Flask
 from sqlalchemy import text
 
 from app import create_app
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.errors import InvalidRequest, ProviderNotConfigured
+from app.providers import PROVIDERS
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
+from tests.support.providers import Scripted
 from tests.support.tenants import make_merchant
+
+PUSH = "/mpesa/stkpush/v1/processrequest"
 
 LIVE_MPESA = {
     "MPESA_ENV": "live",
@@ -159,6 +163,56 @@ def test_an_own_account_that_was_stored_with_a_contradiction_is_not_used(app: Fl
     )
     assert answer.status_code == 400, answer.text
     assert "is not usable" in answer.get_data(as_text=True)
+
+
+def test_callback_settings_are_used(settings: dict[str, str]) -> None:
+    """The base of the URLs given to Daraja, and the addresses that callbacks are taken from."""
+    with Scripted() as daraja:
+        daraja.on("/oauth/v1/generate", (200, {"access_token": "token", "expires_in": "3599"}))
+        daraja.on(PUSH, (200, {"CheckoutRequestID": "ws_CO_1", "ResponseCode": "0"}))
+        own = {
+            "MPESA_BASE_URL": daraja.url,
+            "MPESA_CALLBACK_URL": "https://callbacks.example/mpesa/",
+            "MPESA_CALLBACK_IPS": "192.0.2.1, 198.51.100.0/24",
+        }
+        app = create_app(settings | own)
+        shop = make_merchant(app)
+        body = {"provider": "mpesa", "amount": 10, "currency": "KES", "customer": {"phone": "+254708374149"}}
+        answer = app.test_client().post(
+            "/api/v1/payments/initialize", json=body, headers=shop.headers | {"Idempotency-Key": "callbacks"}
+        )
+        assert answer.status_code == 201, answer.text
+        (push,) = daraja.asked(PUSH)
+    base, _, token = push.json["CallBackURL"].rpartition("/")
+    assert base == "https://callbacks.example/mpesa"
+    url = f"/api/v1/webhooks/mpesa/{token}"
+    callback = {"Body": {"stkCallback": {"CheckoutRequestID": "ws_CO_1", "ResultCode": 1032}}}
+    for address, status in (("198.51.100.7", 200), ("203.0.113.9", 401)):
+        received = app.test_client().post(url, json=callback, environ_base={"REMOTE_ADDR": address})
+        assert received.status_code == status, received.text
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_settings_that_are_not_given_are_those_of_the_platform_s_account(
+    settings: dict[str, str], name: str
+) -> None:
+    """An own account with what is required alone, and the platform's in production with the same."""
+    required = {one.name: one.demo or "" for one in PROVIDERS[name].settings if one.is_required}
+    environ = {f"{name}_{setting}".upper(): value for setting, value in required.items()}
+    production = {
+        "GATEWAY_ENV": "production",
+        "ALLOW_TEST_PROVIDERS": "true",
+        f"{name}_ENV".upper(): "sandbox",
+    }
+    app = create_app(settings | production | environ)
+    shops = [make_merchant(app) for _ in range(2)]
+    with app.app_context():
+        provider_accounts.set_account(
+            shops[0].tenant_id, name, required, environment="sandbox", operator="operator"
+        )
+        own, platform = (provider_accounts.for_tenant(shop.tenant_id, name).provider for shop in shops)
+    assert own.account.id != platform.account.id
+    assert own.account.values == platform.account.values
 
 
 def _call_live(tenant_id: uuid.UUID) -> None:

@@ -12,7 +12,7 @@ from psycopg2.extras import Json
 
 from app import create_app
 from app.cli.relay import make_relay
-from app.config.loader import ConfigError
+from app.config.setting import ConfigError
 from app.services.demo import load as demo_data
 from app.services.demo import purge
 from app.services.demo.objects import USERS

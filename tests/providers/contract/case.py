@@ -32,9 +32,9 @@ class ContractCase:
 
     settings: what the simulator accepts. wrong_settings: those of them that make it refuse us. currency, customer: of a
     charge where a test does not care. refused, refused_settings: make a charge that the provider cannot take.
-    variant: tells several cases of one provider apart. operations: `charge`, `inquire`, `refund`, `pay_out`… → the
+    variant: distinguishes several cases of one provider. operations: `charge`, `inquire`, `refund`, `pay_out`… → the
     simulator's word for it in a fault rule. paths: the same operations (`token`, too) → a regular expression of the
-    request ("POST /chapa/v1/refund/…") whose answer tells the outcome; empty: the provider is in this process.
+    request ("POST /chapa/v1/refund/…") whose answer reports the outcome; empty: the provider is in this process.
     unknown_words: operation → what makes its answer's status unheard of. own_reference: where an inquiry's answer names
     our reference; empty: nowhere. destinations: where payouts go, one for every
     declared method and currency. metadata: of charges.

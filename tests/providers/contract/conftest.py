@@ -10,8 +10,9 @@ import structlog
 
 from app.providers import base
 from tests.providers.contract.case import every
+from tests.providers.contract.environment import ContractEnvironment
 from tests.providers.contract.fault_proxy import FaultProxy, Inbox
-from tests.providers.contract.scenario import ContractEnvironment, ContractScenario
+from tests.providers.contract.scenario import ContractScenario
 from tests.support.sandbox import running_sandbox
 
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from app import clock
-from app.providers.base import PayoutRequest, Provider, RefundRequest, Result, State
+from app.providers.base import PayoutRequest, Provider, ProviderResult, RefundRequest, State
 from tests.providers.contract.scenario import ContractScenario
 
 
@@ -20,9 +20,9 @@ def _refund(scenario: ContractScenario) -> RefundRequest:
     return scenario.refund_of(scenario.paid_once)
 
 
-def _known(scenario: ContractScenario) -> Result:
+def _known(scenario: ContractScenario) -> ProviderResult:
     """As an answer that named the operation."""
-    return Result(State.PENDING, provider_reference=scenario.paid_once.provider_reference or "known")
+    return ProviderResult(State.PENDING, provider_reference=scenario.paid_once.provider_reference or "known")
 
 
 def _statement(scenario: ContractScenario, provider: Provider) -> Any:
@@ -57,7 +57,7 @@ def prepare(scenario: ContractScenario, operation: str) -> None:
 def run(scenario: ContractScenario, operation: str, provider: Provider) -> Any:
     prepare(scenario, operation)
     answer = CALLS[operation](scenario, provider)
-    return scenario.checked(answer) if isinstance(answer, Result) else answer
+    return scenario.checked(answer) if isinstance(answer, ProviderResult) else answer
 
 
 def supports(scenario: ContractScenario, operation: str) -> bool:

@@ -1,9 +1,6 @@
-"""One contract case with its adapter, the simulator behind the fault proxy, the inbox of callbacks, and the
-provider's book.
+"""One contract case with its adapter: what is asked of it, and what the provider recorded of it.
 
-holds no secret of the account.
-Every result and every error of a provider is checked here: it must be JSON-safe and hold no secret of the account.
-holds no secret of the account.
+Every result and every error is checked here: it must be JSON-safe and hold no secret of the account.
 """
 
 from __future__ import annotations
@@ -33,49 +30,22 @@ from app.providers.base import (
     PayoutReference,
     PayoutRequest,
     Provider,
+    ProviderResult,
     RefundReference,
     RefundRequest,
-    Result,
     State,
 )
 from app.providers.errors import DuplicateReference, OutcomeUnknown, ProviderError
 from tests.providers.contract.case import ContractCase
-from tests.providers.contract.fault_proxy import FaultProxy, Inbox, ReceivedCallback
+from tests.providers.contract.environment import ContractEnvironment
+from tests.providers.contract.fault_proxy import ReceivedCallback
 from tests.support.providers import MemoryTokens, Observed
-from tests.support.sandbox import RunningSandbox
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
 
 UNREACHABLE = "http://127.0.0.1:9"
 """An address where nothing listens."""
-
-
-@dataclass
-class ContractEnvironment:
-    """What all scenarios share."""
-
-    sandbox: RunningSandbox
-    fault_proxy: FaultProxy
-    inbox: Inbox
-    advanced_s: float = 0.0
-
-    def pass_time(self, seconds: float) -> None:
-        """At the simulators: what takes them a second is done at once."""
-        self.advanced_s += seconds
-        self.sandbox.control({"advance_s": self.advanced_s})
-
-    def until(self, look: Callable[[], T], what: str) -> T:
-        """The first truthy answer; between two looks time passes at the simulators. For refunds, payouts and callbacks
-        that are certain to come: an unpaid charge would expire meanwhile."""
-
-        def looked() -> T:
-            found = look()
-            if not found:
-                self.pass_time(0.5)
-            return found
-
-        return wait_until(looked, what, every_s=0.02)
 
 
 @dataclass
@@ -100,11 +70,7 @@ class ContractScenario:
         """The adapter; settings: those that differ."""
         adapter = self.case.provider
         url = base_url or f"{self.environment.fault_proxy.url}/{adapter.name}{adapter.simulator_path}"
-        values = (
-            {setting.name: setting.default for setting in adapter.settings}
-            | dict(self.case.settings)
-            | settings
-        )
+        values = dict(self.case.settings) | settings
         context = Context(
             tokens=self.tokens if tokens is None else tokens,
             observe=self.observed,
@@ -144,7 +110,9 @@ class ContractScenario:
             self.case.metadata,
         )
 
-    def charge_reference(self, request: ChargeRequest, reported: Result | None = None) -> ChargeReference:
+    def charge_reference(
+        self, request: ChargeRequest, reported: ProviderResult | None = None
+    ) -> ChargeReference:
         """The charge reference the gateway keeps; without `result`, after a lost answer."""
         return ChargeReference(
             request.reference,
@@ -163,7 +131,9 @@ class ContractScenario:
             str(ids.uuid7()), amount or charge.amount, charge, "Returned", self.url(), refunded_before=before
         )
 
-    def refund_reference(self, request: RefundRequest, reported: Result | None = None) -> RefundReference:
+    def refund_reference(
+        self, request: RefundRequest, reported: ProviderResult | None = None
+    ) -> RefundReference:
         return RefundReference(
             request.reference,
             request.amount,
@@ -183,7 +153,9 @@ class ContractScenario:
             self.url(),
         )
 
-    def payout_reference(self, request: PayoutRequest, reported: Result | None = None) -> PayoutReference:
+    def payout_reference(
+        self, request: PayoutRequest, reported: ProviderResult | None = None
+    ) -> PayoutReference:
         return PayoutReference(
             request.reference,
             request.amount,
@@ -210,7 +182,7 @@ class ContractScenario:
 
     # --- what is checked always
 
-    def checked(self, result: Result) -> Result:
+    def checked(self, result: ProviderResult) -> ProviderResult:
         self.must_be_clean(result.response)
         assert result.code is None or isinstance(result.code, str)
         assert result.state not in (State.SUCCEEDED, State.PENDING) or result.code is None or result.message
@@ -256,19 +228,19 @@ class ContractScenario:
 
     # --- what happens
 
-    def charge(self, request: ChargeRequest, provider: Provider | None = None) -> Result:
+    def charge(self, request: ChargeRequest, provider: Provider | None = None) -> ProviderResult:
         return self.checked((provider or self.provider).charge(request))
 
-    def inquire(self, charge: ChargeReference, provider: Provider | None = None) -> Result:
+    def inquire(self, charge: ChargeReference, provider: Provider | None = None) -> ProviderResult:
         return self.checked((provider or self.provider).inquire(charge))
 
-    def becomes(self, charge: ChargeReference, *states: State) -> Result:
+    def becomes(self, charge: ChargeReference, *states: State) -> ProviderResult:
         """Inquire until one of the states is reported."""
         return wait_until(
             lambda: (found := self.inquire(charge)).state in states and found, f"the charge is {states}"
         )
 
-    def repeat(self, work: Callable[[], Result]) -> Result | None:
+    def repeat(self, work: Callable[[], ProviderResult]) -> ProviderResult | None:
         """The same again: an equal answer, or that the reference is known (None)."""
         try:
             return self.checked(work())
@@ -286,9 +258,9 @@ class ContractScenario:
             else self.becomes(self.charge_reference(request, reported), State.SUCCEEDED)
         )
         if done.receipt is None:
-            claim = self.event(request.callback_url, Kind.PAYMENT, request.reference).claim
-            assert claim is not None
-            done = claim
+            reported = self.event(request.callback_url, Kind.PAYMENT, request.reference).reported
+            assert reported is not None
+            done = reported
         assert done.receipt
         assert done.amount in (None, request.amount)
         return ChargeReference(
@@ -316,12 +288,12 @@ class ContractScenario:
         request = self.charge_that("timed_out")
         return request, self.charge_reference(request, self.charge(request))
 
-    def refund_ends(self, request: RefundRequest, reported: Result | None) -> Result:
+    def refund_ends(self, request: RefundRequest, reported: ProviderResult | None) -> ProviderResult:
         """What became of a refund, by asking or by its callback."""
         if Kind.REFUND in self.can.inquiry_kinds:
             charge_reference = self.refund_reference(request, reported)
 
-            def asked() -> Result | None:
+            def asked() -> ProviderResult | None:
                 try:
                     found = self.checked(self.provider.inquire_refund(charge_reference))
                 except OutcomeUnknown:
@@ -329,22 +301,22 @@ class ContractScenario:
                 return None if found.state is State.PENDING else found
 
             return self.environment.until(asked, "the refund ends")
-        claim = self.event(request.callback_url, Kind.REFUND).claim
-        assert claim is not None
-        return self.checked(claim)
+        reported = self.event(request.callback_url, Kind.REFUND).reported
+        assert reported is not None
+        return self.checked(reported)
 
-    def payout_ends(self, request: PayoutRequest, reported: Result | None) -> Result:
+    def payout_ends(self, request: PayoutRequest, reported: ProviderResult | None) -> ProviderResult:
         if Kind.PAYOUT in self.can.inquiry_kinds:
             charge_reference = self.payout_reference(request, reported)
 
-            def asked() -> Result | None:
+            def asked() -> ProviderResult | None:
                 found = self.checked(self.provider.inquire_payout(charge_reference))
                 return None if found.state is State.PENDING else found
 
             return self.environment.until(asked, "the payout ends")
-        claim = self.event(request.callback_url, Kind.PAYOUT).claim
-        assert claim is not None
-        return self.checked(claim)
+        reported = self.event(request.callback_url, Kind.PAYOUT).reported
+        assert reported is not None
+        return self.checked(reported)
 
     # --- callbacks
 
@@ -366,10 +338,10 @@ class ContractScenario:
 
         def best() -> ReceivedCallback | None:
             found = self.received_callbacks(url, kind, *references)
-            telling = [one for one in found if one.event.claim]
+            reporting = [one for one in found if one.event.reported]
             if kind is Kind.PAYMENT:
-                return next(iter(telling + found), None)
-            return next((one for one in telling if one.event.claim.state is not State.PENDING), None)
+                return next(iter(reporting + found), None)
+            return next((one for one in reporting if one.event.reported.state is not State.PENDING), None)
 
         what = f"a callback about the {kind} comes"
         return wait_until(best, what) if kind is Kind.PAYMENT else self.environment.until(best, what)
@@ -398,7 +370,7 @@ class ContractScenario:
         ]
 
     def must_have_charged(self, request: ChargeRequest, *amounts: Money) -> None:
-        """Exactly these, once the simulators are quiet. A provider that keeps nothing tells by an inquiry."""
+        """Exactly these, once the simulators are quiet. A provider that keeps nothing is asked by an inquiry."""
         if not self.case.is_remote:
             found = self.inquire(self.charge_reference(request))
             assert [found.amount] * (found.state is State.SUCCEEDED) == list(amounts)

@@ -80,6 +80,7 @@ def test_a_redirect_is_not_followed(remote: ContractScenario, operation: str, st
 
 @pytest.mark.parametrize("operation", ["charge", "inquire", "refund"])
 def test_an_endless_answer_is_not_read_to_its_end(remote: ContractScenario, operation: str) -> None:
+    _needs(remote, operation)
     prepare(remote, operation)
     huge = b'{"status": "success", "data": "' + b"x" * 3_000_000 + b'"}'
     remote.environment.fault_proxy.inject(remote.case.paths[operation], instead(200, huge))

@@ -135,9 +135,9 @@ def test_a_callback_of_the_account_s_environment_has_no_objection(remote: Contra
 def test_test_credentials_are_refused_on_a_live_account(case, scenarios: dict[str, ContractScenario]) -> None:
     """Each of them by itself: one of another's is enough to be paid in test money, or by whoever knows it."""
     scenario = scenarios[case.id]
-    telling = [one for one in case.provider.settings if one.prefixes or one.published]
-    assert bool(telling) is bool(case.live_settings)
-    for one in telling:
+    reporting = [one for one in case.provider.settings if one.prefixes or one.published]
+    assert bool(reporting) is bool(case.live_settings)
+    for one in reporting:
         if one.name in case.settings:
             with pytest.raises(ContradictoryAccount, match=f"{one.name} is a test credential") as caught:
                 scenario.make(environment="live", **{**case.live_settings, one.name: case.settings[one.name]})

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.providers.base import ChargeReference, ChargeRequest, Kind, Result, State
+from app.providers.base import ChargeReference, ChargeRequest, Kind, ProviderResult, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
@@ -83,10 +83,10 @@ def test_the_same_reference_charges_once(scenario: ContractScenario, fault: str)
     """After an answer, after a lost one, and after a request that came to nothing."""
     if not scenario.can.is_resend_safe:
         pytest.skip(
-            "not this provider's: the provider's idempotency is not vouched for, so nothing is ever sent again"
+            "not this provider's: the provider documents no idempotency, so nothing is ever sent again"
         )
     request = scenario.request() if fault == "none" else scenario.charge_that(fault)
-    first: Result | None = None
+    first: ProviderResult | None = None
     if fault == "none":
         first = scenario.charge(request)
     else:
@@ -157,7 +157,7 @@ def test_lost_answer_to_an_inquiry_leaves_the_outcome_unknown(remote: ContractSc
 
 @pytest.mark.parametrize("operation", ["inquire", "inquire_refund", "inquire_payout", "statement"])
 def test_refused_inquiry_is_not_a_refused_charge(remote: ContractScenario, operation: str) -> None:
-    """Whatever the provider refuses to tell: never a failure of what was asked after, nor its absence."""
+    """A refused inquiry is never a failure of what was asked after, nor its absence."""
     if not supports(remote, operation):
         pytest.skip("not this provider's: the provider has no such operation")
     prepare(remote, operation)

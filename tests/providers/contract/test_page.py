@@ -1,85 +1,93 @@
-"""The skeleton of docs/adding-a-provider.md is one that works."""
+"""The provider of docs/adding-a-provider.md, written by `make provider` into a copy of the tree, passes the suite as it is."""
 
 from __future__ import annotations
 
-import re
-import types
-from dataclasses import replace
-from datetime import UTC, datetime
+import ast
+import shutil
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from app.money import Money
-from app.providers.base import Callback, ChargeReference, ChargeRequest, Customer, Kind, Provider, State
-from app.providers.errors import AuthFailed, InvalidCallback, OutcomeUnknown
-from tests.support.providers import Scripted, make_provider
-
-PAGE = Path(__file__).parents[3] / "docs/adding-a-provider.md"
-ORDER: dict[str, Any] = {
-    "id": "7",
-    "reference": "r-1",
-    "amount": "12.30",
-    "status": "open",
-    "page": "https://acme.example/p",
-}
-CHARGE = ChargeRequest(
-    "r-1", "R1", Money(1230, "KES"), Customer(), "http://127.0.0.1/c", "http://127.0.0.1/r"
+ROOT = Path(__file__).parents[3]
+PARTS = (
+    "app",
+    "launcher",
+    "scaffold",
+    "tests",
+    "docs",
+    "pyproject.toml",
+    "Procfile",
+    ".env.example",
+    "docker-compose.yml",
 )
-CHARGE_REFERENCE = ChargeReference("r-1", "R1", CHARGE.amount, datetime(2026, 1, 1, tzinfo=UTC))
-
-
-def blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)
+SELECTION = ("test_registry.py", "test_callbacks.py", "test_charges.py", "test_refunds.py", "test_safety.py")
 
 
 @pytest.fixture(scope="module")
-def acme() -> type[Provider]:
-    module = types.ModuleType("acme")
-    exec(compile(blocks()[0], "adding-a-provider.md", "exec"), module.__dict__)
-    found: type[Provider] = module.__dict__["AcmeProvider"]
-    return found
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tree with two providers more: Acme as the page shows it, and one that cannot refund."""
+    copy = tmp_path_factory.mktemp("tree")
+    for part in PARTS:
+        if (ROOT / part).is_dir():
+            shutil.copytree(
+                ROOT / part, copy / part, ignore=shutil.ignore_patterns("__pycache__", "node_modules")
+            )
+        else:
+            shutil.copy(ROOT / part, copy / part)
+    for name in ("acme", "bare"):
+        must_pass(copy, "scaffold", name)
+    return copy
 
 
-def test_the_case_compiles() -> None:
-    assert compile(blocks()[1], "case", "exec")
+def must_pass(folder: Path, module: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout[-4000:]}{done.stderr[-2000:]}"
 
 
-def test_the_adapter_does_what_the_page_says(acme: type[Provider]) -> None:
-    with Scripted() as far_end:
-        provider = make_provider(acme, far_end.url, secret_key="acme-key")
-        far_end.on("/orders", (201, ORDER), (401, {"error": "who"}), (200, b"<html>"))
-        opened = provider.charge(CHARGE)
-        assert (opened.state, opened.payment_url, opened.amount) == (
-            State.PENDING,
-            ORDER["page"],
-            CHARGE.amount,
-        )
-        assert far_end.seen[0].json["amount"] == 12.3
-        for error in (AuthFailed, OutcomeUnknown):
-            with pytest.raises(error):
-                provider.charge(CHARGE)
-        far_end.on(
-            "/orders/r-1",
-            (200, ORDER | {"status": "paid"}),
-            (404, {"error": "no_such_order"}),
-            (404, b"<html>"),
-            (200, ORDER | {"status": "odd"}),
-            (422, {"error": "no"}),
-        )
-        paid = provider.inquire(CHARGE_REFERENCE)
-        assert (paid.state, paid.receipt, paid.amount) == (State.SUCCEEDED, "7", CHARGE.amount)
-        assert provider.inquire(CHARGE_REFERENCE).state is State.NOT_FOUND
-        for _ in range(3):
-            with pytest.raises(OutcomeUnknown):
-                provider.inquire(CHARGE_REFERENCE)
+def without_refunds(copy: Path) -> None:
+    """What the page says about a provider that cannot refund."""
+    adapter = copy / "app/providers/bare/adapter.py"
+    text = adapter.read_text()
+    lines = text.splitlines(keepends=True)
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and node.name in ("_refund", "_inquire_refund"):
+            lines[node.lineno - 1 : node.end_lineno] = [""] * (node.end_lineno - node.lineno + 1)
+    text = "".join(lines).replace("{Kind.PAYMENT, Kind.REFUND}", "{Kind.PAYMENT}")
+    for name in ("can_refund", "can_refund_partially", "can_refund_repeatedly"):
+        text = text.replace(f"{name}=True", f"{name}=False")
+    adapter.write_text(text)
+    case = copy / "tests/providers/contract/cases/bare.py"
+    kept = case.read_text().replace(', "refund": "refund"', "").replace(', "refund": UNHEARD_OF', "")
+    case.write_text("".join(line for line in kept.splitlines(keepends=True) if "refund" not in line))
 
 
-def test_its_callbacks_are_hints(acme: type[Provider]) -> None:
-    provider = make_provider(acme, secret_key="acme-key")
-    hint = Callback("GET", {}, {"reference": "r-1"}, b"")
-    event = provider.read_callback(hint)
-    assert (event.kind, event.reference, event.claim, event.is_verified) == (Kind.PAYMENT, "r-1", None, False)
-    with pytest.raises(InvalidCallback):
-        provider.read_callback(replace(hint, query={}))
+def test_what_is_written_is_clean(copy: Path) -> None:
+    must_pass(copy, "ruff", "check", "--no-cache", "app", "tests/providers/contract", "scaffold")
+    must_pass(copy, "ruff", "format", "--no-cache", "--check", "app", "tests/providers/contract", "scaffold")
+    rules = ("test_settings.py", "test_provider_names.py")
+    must_pass(
+        copy, "pytest", "-q", "-p", "no:cacheprovider", *(f"tests/architecture/{rule}" for rule in rules)
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_what_is_written_passes_the_suite(copy: Path) -> None:
+    without_refunds(copy)
+    files = [f"tests/providers/contract/{name}" for name in SELECTION]
+    must_pass(copy, "pytest", "-q", "-x", "-p", "no:cacheprovider", *files, "-k", "acme or bare")
+
+
+@pytest.mark.parametrize("name", ["chapa", "Acme", "a", "../acme", "acme-pay"])
+def test_a_name_that_cannot_be_one_writes_nothing(copy: Path, name: str) -> None:
+    before = sorted(copy.rglob("*.py"))
+    done = subprocess.run(
+        [sys.executable, "-m", "scaffold", name], cwd=copy, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "already" in done.stderr or "small letters" in done.stderr
+    assert sorted(copy.rglob("*.py")) == before

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from app.money import Money
-from app.providers.base import Kind, RefundRequest, Result, State
+from app.providers.base import Kind, ProviderResult, RefundRequest, State
 from app.providers.errors import (
     AuthFailed,
     Declined,
@@ -24,7 +24,16 @@ from tests.support.providers import MemoryTokens
 NO = (RequestRejected, Declined)
 
 
-def refunded(scenario: ContractScenario, request: RefundRequest) -> Result:
+@pytest.fixture(autouse=True)
+def refunds_are_declared(request: pytest.FixtureRequest) -> None:
+    """What does not refund says so: test_safety.py."""
+    name = "scenario" if "scenario" in request.fixturenames else "remote"
+    scenario: ContractScenario = request.getfixturevalue(name)
+    if not scenario.can.can_refund:
+        pytest.skip("not this provider's: it cannot refund")
+
+
+def refunded(scenario: ContractScenario, request: RefundRequest) -> ProviderResult:
     reported = scenario.checked(scenario.provider.refund(request))
     assert reported.state in (State.PENDING, State.SUCCEEDED)
     assert reported.amount in (None, request.amount)
@@ -182,7 +191,7 @@ def test_rate_limited_or_unauthorized_refund_moves_nothing(
 
 
 def test_a_refund_knows_nothing_of_another(remote: ContractScenario) -> None:
-    """The first part's handle never tells of the second part."""
+    """The first refund's reference never answers about the second."""
     if not (remote.can.can_refund_repeatedly and Kind.REFUND in remote.can.inquiry_kinds):
         pytest.skip("not this provider's: a payment has one refund, or refunds cannot be asked about")
     paid = remote.paid()

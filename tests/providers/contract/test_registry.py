@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from app.api.gateway import contact_fields
 from app.providers import PROVIDERS
 from app.providers.base import Capabilities, Provider
 from tests.providers.contract.case import found
+from tests.providers.contract.environment import ContractEnvironment
 from tests.providers.contract.operations import OPERATIONS
-from tests.providers.contract.scenario import ContractEnvironment
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
@@ -39,6 +39,8 @@ EXERCISED = {
     "expires_after": "test_registry.py::test_provider_declares_its_name",
     "horizon": "test_registry.py::test_provider_declares_its_name",
     "statement_reach": "test_registry.py::test_provider_declares_its_name",
+    "costs": "test_registry.py::test_provider_declares_its_name",
+    "moves_real_money": "test_registry.py::test_provider_declares_its_name",
     "lists_refunds": "test_refunds.py::test_refunds_are_listed_payment_by_payment_with_our_reference",
 }
 """Capability → the test that would notice if it were wrong."""
@@ -68,6 +70,10 @@ def test_provider_declares_its_name(name: str) -> None:
         assert url == "in-process" or (url.startswith("https://") and not url.endswith("/"))
     assert all(re.fullmatch(r"[A-Z]{2}", country) for country in can.countries)
     assert can.currencies
+    assert can.moves_real_money is not (set(provider.base_urls.values()) == {"in-process"})
+    assert all(rate <= 100_000 and fixed >= 0 for rate, fixed in can.costs.values()), "parts per million"
+    assert all(header == header.lower() for header in provider.callback_headers)
+    assert provider.callback_headers or not can.signs_callbacks
     assert timedelta(minutes=1) <= can.expires_after <= timedelta(days=7)
     assert timedelta(minutes=5) <= can.horizon <= timedelta(days=7)
     assert (can.statement_reach > timedelta(0)) or not can.has_statement
@@ -86,6 +92,8 @@ def test_settings_are_named_once_and_secrets_are_marked(name: str) -> None:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", one.name)
         assert one.about
         assert not (one.is_secret and one.default), f"{one.name}: a secret has no default"
+        assert one.parse(one.default) == one.default if one.default else True
+        assert one.parse(one.demo) == one.demo if one.demo else True
         if re.search(r"secret|passkey|password|api_key|credential", one.name):
             assert one.is_secret, f"{one.name} is a secret"
 
@@ -104,7 +112,12 @@ def test_a_provider_has_a_page_and_a_simulator(name: str, environment: ContractE
 
 
 def test_every_provider_can_be_requested() -> None:
-    assert set(PROVIDERS) <= set(contact_fields.PROVIDERS)
+    assert set(PROVIDERS) <= set(contact_fields.WORDS)
+
+
+def test_no_capability_has_a_default() -> None:
+    """A forgotten one would decide about money: what is never found would count as failed, for example."""
+    assert all(one.default is MISSING and one.default_factory is MISSING for one in fields(Capabilities))
 
 
 def test_every_capability_is_exercised() -> None:

@@ -1,24 +1,11 @@
-"""What a setting is: one environment variable, its default, and how its text is read."""
+"""How the text of a setting is read. Every reader raises ValueError and says what it expected."""
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 from urllib.parse import urlsplit
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One environment variable. `default` serves demo and test; `production` replaces it there (None: same)."""
-
-    name: str
-    about: str
-    default: str = ""
-    production: str | None = None
-    secret: bool = False
-    parse: Callable[[str], Any] = str
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -59,6 +46,14 @@ def web_address(text: str) -> str:
     if text and (parts.scheme not in ("http", "https") or not parts.hostname):
         raise ValueError("expected an address such as https://pay.example.com")
     return text.rstrip("/")
+
+
+def networks(text: str) -> str:
+    """IP addresses and networks, comma separated. Raises ValueError."""
+    try:
+        return ",".join(str(ipaddress.ip_network(word)) for word in words(text))
+    except ValueError:
+        raise ValueError("expected IP addresses or networks, comma separated") from None
 
 
 def seconds(text: str) -> float | None:

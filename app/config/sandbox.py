@@ -1,0 +1,36 @@
+"""Settings of the simulators' process, which reads no other: it has none of the application's secrets."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.config.setting import ConfigError, Setting
+from app.parsing import one_of, seconds
+
+VAR_DIR: Final = Setting("VAR_DIR", "KYC documents and the audit anchor", "var")
+LOG_LEVEL: Final = Setting(
+    "LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO", parse=one_of("DEBUG", "INFO", "WARNING", "ERROR")
+)
+
+SANDBOX_SETTINGS: Final = (
+    Setting("SANDBOX_BIND", "address of the simulators (demo and test)", "127.0.0.1:4010"),
+    Setting("SANDBOX_URL", "where the gateway finds the simulators", "http://127.0.0.1:4010"),
+    Setting(
+        "SANDBOX_WEBHOOK_BASE", "where the simulators send callbacks", "http://127.0.0.1:5000/api/v1/webhooks"
+    ),
+    Setting(
+        "SANDBOX_AUTOPAY_S", "seconds until the simulated customer pays; off: you click", "1", parse=seconds
+    ),
+)
+"""In production the simulators do not start, whatever these say."""
+
+
+def load_sandbox(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """What the simulators' process needs, without the application's secrets. Raises ConfigError, in production too."""
+    environ = os.environ if environ is None else environ
+    mode = environ.get("GATEWAY_ENV") or "demo"
+    if mode not in ("demo", "test"):
+        raise ConfigError("The provider simulators run in demo and test mode only (GATEWAY_ENV).")
+    return {setting.name: setting.read(environ, mode) for setting in (*SANDBOX_SETTINGS, VAR_DIR, LOG_LEVEL)}

@@ -1,0 +1,34 @@
+"""What a setting is: one environment variable, its default, and how its text is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+MODES: Final = ("demo", "test", "production")
+
+
+class ConfigError(Exception):
+    """The environment cannot be served with. The message names the setting and says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable. `default` serves demo and test; `production` replaces it there (None: same)."""
+
+    name: str
+    about: str
+    default: str = ""
+    production: str | None = None
+    secret: bool = False
+    parse: Callable[[str], Any] = str
+
+    def read(self, environ: Mapping[str, str], mode: str) -> Any:
+        """Its value in this environment. Raises ConfigError."""
+        is_other = mode == "production" and self.production is not None
+        text = environ.get(self.name, "").strip() or (self.production if is_other else self.default)
+        try:
+            return self.parse(text or "")
+        except (ValueError, ArithmeticError) as error:
+            raise ConfigError(f"{self.name} cannot be read: {error}.") from error
