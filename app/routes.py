@@ -24,11 +24,12 @@ from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
 from app.http.openapi import API_CONFIG, ErrorBodies, make_api
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
+from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
 from app.web import docs, payment_return
@@ -51,12 +52,12 @@ TABLE: Final[tuple[Row, ...]] = (
             "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
         },
     ),
-    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER)),
+    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT)),
     Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
     # No limit: Daraja tells a result once, so news that is refused is lost.
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
-    Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
-    Row(admin.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
+    Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),

@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from app import json_numbers
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.models.fee_rule import FeeRule
 from app.money import Money, exponent_of, format_minor
 from app.services.tenants import fees as tenant_fees
@@ -85,7 +85,7 @@ def fees_set(
             below_minor=_minor(below, code) if below is not None else None,
         )
         rule_id = tenant_fees.set_rule(
-            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0"), operator=operator()
+            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0"), operator=principal()
         )
     click.echo(f"Rule {rule_id} is in force.")
 
@@ -95,7 +95,7 @@ def fees_set(
 def fees_remove(rule_id: uuid.UUID) -> None:
     """Remove a rule by its id."""
     with refusals_as_sentences():
-        tenant_fees.remove_rule(rule_id, operator=operator())
+        tenant_fees.remove_rule(rule_id, operator=principal())
     click.echo(f"Rule {rule_id} is gone.")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator
+from app.cli.common import principal
 from app.errors import GatewayError
 from app.services.kyc import verification as kyc_verification
 
@@ -35,7 +35,7 @@ def kyc_sweep() -> None:
 
 def _decide(request_id: str, verdict: kyc_verification.Verdict, reason: str | None) -> None:
     try:
-        kyc_verification.decide(request_id, verdict, reason=reason, actor_name=operator())
+        kyc_verification.decide(request_id, verdict, reason=reason, operator=principal())
     except GatewayError as error:
         raise click.ClickException(error.message) from error
     click.echo(f"{request_id} is {verdict}.")

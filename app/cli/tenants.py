@@ -7,7 +7,7 @@ import uuid
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.services.tenants import api_keys, tenants
 from app.services.tenants import fees as tenant_fees
 
@@ -20,7 +20,7 @@ tenant = AppGroup("tenant", help="Merchants and their API keys.")
 def tenant_create(name: str, plan: tenants.Plan) -> None:
     """Make a tenant and show its first API key, once."""
     with refusals_as_sentences():
-        made, key = tenants.create_tenant(name, plan, operator=operator())
+        made, key = tenants.create_tenant(name, plan, operator=principal())
     click.echo(f"Tenant {made.id} ({made.name}, {made.plan}).")
     click.echo(f"API key, shown only now: {key}")
 
@@ -39,7 +39,7 @@ def tenant_list() -> None:
 def tenant_key(tenant_id: uuid.UUID, name: str) -> None:
     """Another API key for a tenant, shown once."""
     with refusals_as_sentences():
-        key = api_keys.add_api_key(tenant_id, name, operator=operator())
+        key = api_keys.add_api_key(tenant_id, name, operator=principal())
     click.echo(f"API key, shown only now: {key}")
 
 
@@ -48,5 +48,5 @@ def tenant_key(tenant_id: uuid.UUID, name: str) -> None:
 def tenant_revoke(prefix: str) -> None:
     """End the key that begins with PREFIX (its first 16 characters), at once and for ever."""
     with refusals_as_sentences():
-        api_keys.revoke_api_key(prefix, operator=operator())
+        api_keys.revoke_api_key(prefix, operator=principal())
     click.echo(f"The key {prefix}… opens nothing any more.")

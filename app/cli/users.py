@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.services.identity import scopes
 
 user = AppGroup("user", help="What users may do.")
@@ -29,6 +29,6 @@ def user_revoke(email: str, scope: str) -> None:
 
 def _set_scope(email: str, scope: str, *, is_granted: bool) -> None:
     with refusals_as_sentences():
-        changed = scopes.set_scope(email, scope, is_granted=is_granted, operator=operator())
+        changed = scopes.set_scope(email, scope, is_granted=is_granted, operator=principal())
     has = "has" if is_granted else "does not have"
     click.echo(f"{email} {has} the scope {scope}{'' if changed else ', as before'}.")

@@ -12,13 +12,12 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app import ids
-from app.actor import Merchant
-from app.http.guards import Caller
 from app.http.headers import set_security_headers
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
 from app.metrics import Metrics
-from app.rate_limits import Limit, RateLimiter
+from app.rate_limits import RateLimiter
+from app.services.identity import scopes
 from app.services.operator import health as health_checks
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -63,7 +62,7 @@ def _begin() -> None:
     g.started = time.perf_counter()
     given = request.headers.get(REQUEST_ID, "")
     g.request_id = given if _SANE_ID.fullmatch(given) else ids.public(ids.REQUEST, ids.opaque())
-    g.actor = None
+    g.principal = None
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
@@ -76,19 +75,16 @@ def _guard() -> None:
     if request.endpoint is None or request.method == "OPTIONS":
         return  # no route: the 404 comes next; OPTIONS tells only what methods there are
     policy: Policy = policies(current_app)[request.endpoint]
-    g.actor = actor = policy.guard.identify()
-    if policy.limit is not None:
+    g.principal = principal = policy.guard.identify()
+    if (limit := policy.limit_of(principal)) is not None:
         limiter: RateLimiter = current_app.extensions["rate_limiter"]
-        limiter.hit(*_counted_as(actor, policy.limit))
-    if policy.guard.admit is not None and actor is not None:
-        policy.guard.admit(actor)
-
-
-def _counted_as(caller: Caller | None, limit: Limit) -> tuple[Limit, str]:
-    """Which limit a request counts for, and under whom: the user, the tenant (whichever its key), or the address."""
-    if isinstance(caller, Merchant):
-        return Limit.MERCHANT, f"tenant:{caller.tenant_id.hex}"
-    return limit, caller.user_id.hex if caller else f"@{request.remote_addr}"
+        limiter.hit(limit, principal.rate_limit_bucket if principal else f"@{request.remote_addr}")
+    if principal is None:
+        return
+    if policy.guard.admit is not None:
+        policy.guard.admit(principal)
+    if policy.scope is not None:
+        g.principal = scopes.require_scope(principal, policy.scope)
 
 
 def _finish(response: Response) -> Response:
@@ -104,6 +100,6 @@ def _finish(response: Response) -> Response:
         route=route,
         status=response.status_code,
         ms=round(duration_s * 1000, 1),
-        user=g.actor.public_id if g.actor else None,
+        user=g.principal.event_actor if g.principal else None,
     )
     return response

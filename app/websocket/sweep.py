@@ -64,9 +64,9 @@ class Sweep:
         merchants = self._clients.merchants()
         if not merchants:
             return
-        live = self._run(subscriptions.live_keys, {merchant.key_id for merchant in merchants.values()})
+        live = self._run(subscriptions.live_keys, {merchant.credential for merchant in merchants.values()})
         for sid, merchant in merchants.items():
-            if merchant.key_id not in live:
+            if merchant.credential not in live:
                 self._end(sid, InvalidApiKey())
 
     def end_silent(self) -> None:

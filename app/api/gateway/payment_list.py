@@ -6,15 +6,15 @@ from typing import Any, Final
 
 from flask import Response
 
-from app.actor import Actor, Merchant
 from app.api.gateway.schemas.payments import PaymentList, PaymentQuery
 from app.api.gateway.views import transaction
 from app.api.wallet.schemas.payments import payment_view
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
-from app.http.guards import current_caller
+from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
+from app.principal import Principal
 from app.services import payment_service
 from app.services.wallets import payments as wallet_payments
 
@@ -35,10 +35,10 @@ def list_payments(query: dict[str, Any]) -> Response:
     _require_one_way(query)
     per_page = min(query.get("per_page") or query.get("limit") or PER_PAGE, MAX_PER_PAGE)
     offset = query.get("offset", (query.get("page", 1) - 1) * per_page)
-    caller = current_caller()
-    if isinstance(caller, Merchant):
-        return _of_merchant(caller, query, per_page, offset)
-    return _of_user(caller, query, per_page, offset)
+    principal = current_principal()
+    if principal.tenant is not None:
+        return _of_merchant(principal, query, per_page, offset)
+    return _of_user(principal, query, per_page, offset)
 
 
 def _require_one_way(query: dict[str, Any]) -> None:
@@ -47,7 +47,7 @@ def _require_one_way(query: dict[str, Any]) -> None:
         raise InvalidRequest(f"Send one of {' and '.join(given)}, not both.", field=given[-1])
 
 
-def _of_merchant(merchant: Merchant, query: dict[str, Any], per_page: int, offset: int) -> Response:
+def _of_merchant(merchant: Principal, query: dict[str, Any], per_page: int, offset: int) -> Response:
     cursor = query.get("cursor")
     provider = query.get("provider")
     page = payment_service.list_payments(
@@ -67,15 +67,15 @@ def _of_merchant(merchant: Merchant, query: dict[str, Any], per_page: int, offse
     )
 
 
-def _of_user(actor: Actor, query: dict[str, Any], per_page: int, offset: int) -> Response:
+def _of_user(user: Principal, query: dict[str, Any], per_page: int, offset: int) -> Response:
     for name in ("provider", "customer_id", "cursor"):
         if name in query:
             raise InvalidRequest("This is for lists of provider payments.", field=name)
     status = query.get("status")
     if status is not None and status not in _WALLET_STATUSES:
         raise InvalidRequest(f"This must be one of {', '.join(_WALLET_STATUSES)}.", field="status")
-    rows = wallet_payments.payments_of(actor, status=status, limit=per_page + 1, offset=offset)
-    total = wallet_payments.count_payments_of(actor, status=status)
+    rows = wallet_payments.payments_of(user, status=status, limit=per_page + 1, offset=offset)
+    total = wallet_payments.count_payments_of(user, status=status)
     pagination = _pagination(total, per_page, offset, has_next=len(rows) > per_page)
     return _listed([payment_view(row) for row in rows[:per_page]], pagination)
 

@@ -32,7 +32,7 @@ from app.errors import (
     UnsupportedCurrency,
 )
 from app.http.blueprint import Blueprint
-from app.http.guards import current_merchant
+from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import REQUIRED, operation
 from app.http.responses import respond
@@ -62,7 +62,7 @@ def initialize_payment(body: dict[str, Any]) -> Response:
     201 with `processing` also when the provider's answer was lost: what became of it is found out, never guessed.
     """
     key = claim(body, initialized, is_required=True)
-    answer = payment_service.initialize(current_merchant(), _payment_request(body), key)
+    answer = payment_service.initialize(current_principal(), _payment_request(body), key)
     # Not stored with the answer: whoever reads the idempotency table could watch payments.
     token = realtime_token(uuid.UUID(answer.body["data"]["id"]))
     data = answer.body["data"] | {"realtime_token": token}
@@ -74,7 +74,7 @@ def initialize_payment(body: dict[str, Any]) -> Response:
 @blueprint.response(200, ProviderListAnswer)
 def list_providers() -> Response:
     """The providers you can ask by, what each can do, and in which currencies."""
-    return _ok([provider_view(*found) for found in payment_service.providers(current_merchant()).items()])
+    return _ok([provider_view(*found) for found in payment_service.providers(current_principal()).items()])
 
 
 @blueprint.route("/payments/<uuid:payment_id>")
@@ -82,7 +82,7 @@ def list_providers() -> Response:
 @blueprint.response(200, EitherPayment)
 def get_payment(payment_id: uuid.UUID) -> Response:
     """A payment as it is known here; nobody is asked. With a user's token and a `pmt_…` id, a wallet payment."""
-    return _ok(transaction(payment_service.get_payment(current_merchant(), payment_id)))
+    return _ok(transaction(payment_service.get_payment(current_principal(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/verify", methods=["POST"])
@@ -91,7 +91,7 @@ def get_payment(payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, TransactionAnswer)
 def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Ask the provider now. A payment that is final is answered as it is."""
-    return _ok(transaction(payment_service.verify(current_merchant(), payment_id)))
+    return _ok(transaction(payment_service.verify(current_principal(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refund", methods=["POST"])
@@ -114,7 +114,7 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
     answer = create_refund(
-        current_merchant(),
+        current_principal(),
         payment_id,
         amount=body.get("amount"),
         reason=body.get("reason") or None,
@@ -128,7 +128,7 @@ def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, RefundListAnswer)
 def list_refunds(payment_id: uuid.UUID) -> Response:
     """The payment's refunds, oldest first."""
-    return _ok([refund_view(refund) for refund in refunds_of(current_merchant(), payment_id)])
+    return _ok([refund_view(refund) for refund in refunds_of(current_principal(), payment_id)])
 
 
 @blueprint.route("/payments/<uuid:payment_id>/cancel", methods=["POST"])
@@ -137,7 +137,7 @@ def list_refunds(payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, TransactionAnswer)
 def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Take back a payment that the customer has not made, where the provider can."""
-    return _ok(transaction(payment_service.cancel(current_merchant(), payment_id)))
+    return _ok(transaction(payment_service.cancel(current_principal(), payment_id)))
 
 
 def _payment_request(body: dict[str, Any]) -> PaymentRequest:

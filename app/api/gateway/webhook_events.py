@@ -16,7 +16,7 @@ from app.api.gateway.schemas.operations import (
 )
 from app.api.gateway.schemas.payments import Nothing
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
 from app.services.callbacks import inbox as callback_inbox
@@ -57,7 +57,7 @@ def get_event(event_id: uuid.UUID) -> Response:
 @blueprint.response(200, EventAnswer)
 def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
     """Process a callback again. One that was processed is not: its result stands."""
-    return respond({"success": True, "data": callback_inbox.retry(event_id, operator=current_actor())})
+    return respond({"success": True, "data": callback_inbox.retry(event_id, operator=current_principal())})
 
 
 @blueprint.route("/webhooks/statistics")

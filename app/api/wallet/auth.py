@@ -16,7 +16,7 @@ from app.api.wallet.schemas.auth import (
 )
 from app.errors import EmailExists, InvalidCredentials, TokenExpired, TokenInvalid, TokenMissing, WeakPassword
 from app.http.blueprint import Blueprint
-from app.http.guards import bearer_token, current_actor
+from app.http.guards import bearer_token, current_principal
 from app.http.operation import operation
 from app.http.responses import respond
 from app.services.identity import authentication
@@ -62,5 +62,5 @@ def refresh(body: dict[str, Any]) -> Response:
 @blueprint.response(200, MessageAnswer)
 def logout() -> Response:
     """End the session: its access token and its refresh token stop working at once."""
-    authentication.log_out(current_actor())
+    authentication.log_out(current_principal())
     return respond({"status": "success", "message": "Logged out."})

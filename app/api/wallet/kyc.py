@@ -18,7 +18,7 @@ from app.api.wallet.schemas.kyc import (
 from app.clock import iso_z
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
 from app.services.kyc import verification as kyc
@@ -32,7 +32,7 @@ blueprint = Blueprint("kyc", __name__, description="Identity verification.")
 @blueprint.response(201, KycRequestFacts)
 def submit(body: dict[str, Any]) -> Response:
     """Tell who you are. One request at a time; after a rejection you may submit again."""
-    submitted = kyc.submit(current_actor(), body)
+    submitted = kyc.submit(current_principal(), body)
     facts = {
         "request_id": kyc.public_id(submitted),
         "status": submitted.status,
@@ -53,7 +53,7 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
     if len(list(request.files.values())) != 1 or len(request.files.getlist("document")) != 1:
         raise InvalidRequest("Send exactly one file, in the field document.", field="document")
     content = files["document"].read()
-    document, status = kyc.add_document(current_actor(), content, document_type=form["document_type"])
+    document, status = kyc.add_document(current_principal(), content, document_type=form["document_type"])
     facts = {
         "document_id": ids.public(ids.KYC_DOCUMENT, document.id),
         "request_id": ids.public(ids.KYC_REQUEST, document.request_id),
@@ -72,4 +72,4 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
 @blueprint.response(200, KycStatus)
 def status() -> Response:
     """Where your verification stands, and what you may send. `not_started` before the first submission."""
-    return respond(kyc.overview(current_actor().user_id))
+    return respond(kyc.overview(current_principal().user_id))

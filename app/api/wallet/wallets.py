@@ -29,7 +29,7 @@ from app.errors import (
     UnsupportedCurrency,
 )
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
@@ -48,7 +48,7 @@ _FUNDING: Final = (PermissionDenied, AccountNotFound, InvalidAmount, CurrencyMis
 def open_wallet(body: dict[str, Any]) -> Response:
     """Open an empty wallet."""
     answer = wallets.open_wallet(
-        current_actor(),
+        current_principal(),
         body["currency"],
         wallet_type=body["type"],
         name=body["name"],
@@ -62,7 +62,7 @@ def open_wallet(body: dict[str, Any]) -> Response:
 @blueprint.response(200, WalletsAnswer)
 def list_wallets() -> Response:
     """Your wallets, oldest first."""
-    mine = wallets.wallets(current_actor().user_id)
+    mine = wallets.wallets(current_principal().user_id)
     return respond({"accounts": [wallet_view(wallet) for wallet in mine]})
 
 
@@ -71,7 +71,7 @@ def list_wallets() -> Response:
 @blueprint.response(200, WalletAnswer)
 def get_wallet(wallet_id: str) -> Response:
     """A wallet's balance and its ten latest movements, of one moment."""
-    statement = wallets.statement(current_actor().user_id, wallet_id)
+    statement = wallets.statement(current_principal().user_id, wallet_id)
     recent = [movement_view(movement) for movement in statement.recent]
     return respond({"account": wallet_view(statement.wallet), "recent_transactions": recent})
 
@@ -83,7 +83,7 @@ def get_wallet(wallet_id: str) -> Response:
 def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
     """A wallet's movements, newest first. Follow `next_cursor` for older ones."""
     history = wallets.history(
-        current_actor().user_id, wallet_id, limit=query["limit"], cursor=query.get("cursor")
+        current_principal().user_id, wallet_id, limit=query["limit"], cursor=query.get("cursor")
     )
     shown = [movement_view(movement) for movement in history.movements]
     return respond({"transactions": shown, "next_cursor": history.next_cursor})
@@ -96,7 +96,7 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
 def deposit(body: dict[str, Any], wallet_id: str) -> Response:
     """Put money into a wallet. Frozen wallets take deposits too."""
     cash = _cash(body, counterparty=body["source"])
-    answer = direct_funding.deposit(current_actor(), wallet_id, cash, claim=claim(body, receipt))
+    answer = direct_funding.deposit(current_principal(), wallet_id, cash, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
@@ -111,7 +111,7 @@ def deposit(body: dict[str, Any], wallet_id: str) -> Response:
 def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
     """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
     cash = _cash(body, counterparty=body["destination"])
-    answer = direct_funding.withdraw(current_actor(), wallet_id, cash, claim=claim(body, receipt))
+    answer = direct_funding.withdraw(current_principal(), wallet_id, cash, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 

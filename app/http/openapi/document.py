@@ -8,12 +8,13 @@ from typing import Any, Final
 
 from flask import Flask
 
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, Guard
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
 from app.http.openapi.routes import DocumentedRoute, documented_routes
 from app.http.surfaces import Surface
+from app.models.user import Scope
 
 JsonObject = dict[str, Any]
 Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
@@ -139,7 +140,7 @@ def operation_id(routes: Sequence[DocumentedRoute]) -> str:
 
 def tag(route: DocumentedRoute) -> str:
     """By who calls it."""
-    if route.policy.guard is OPERATOR:
+    if route.policy.scope is Scope.ADMIN:
         return OPERATORS
     if route.policy.guard is PUBLIC and route.surface is Surface.GATEWAY:
         return CALLBACKS

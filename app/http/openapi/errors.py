@@ -26,7 +26,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.http.errors import InternalError
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN, Guard
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN, Guard
 from app.http.openapi.headers import response_headers
 from app.http.openapi.routes import DocumentedRoute
 from app.http.surfaces import Surface
@@ -56,7 +56,6 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         USER_TOKEN: _USER,
         MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
-        OPERATOR: (*_USER, PermissionDenied),
     }
 )
 
@@ -68,6 +67,8 @@ OF_DATABASE: Final[Errors] = (InternalError, ServiceUnavailable)
 def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[GatewayError]]:
     """Every error of a route; `raw` is the operation as flask-smorest described it."""
     found: list[type[GatewayError]] = [*route.operation.errors, *OF_GUARD[route.policy.guard]]
+    if route.policy.scope is not None:
+        found.append(PermissionDenied)
     if "requestBody" in raw:
         found += OF_BODY
     if any(parameter["in"] == "query" for parameter in raw.get("parameters", ())):

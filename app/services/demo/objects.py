@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from app.services.identity.scopes import ADMIN
+from app.models.user import Scope
 
 PASSWORD: Final = "SecurePass123!"  # noqa: S105 the documents' demo users; never loaded in production
 
@@ -41,7 +41,7 @@ USERS: Final = (
     DemoUser("bob@example.com", "Bob", "Recipient", 0, "acc_recipient_456"),
     DemoUser("alice@example.com", "Alice", "Recipient", 0, "acc_alice_789"),
     DemoUser("charlie@example.com", "Charlie", "Recipient", 0, "acc_charlie_012"),
-    DemoUser("operator@example.com", "Olive", "Operator", scopes=(ADMIN,)),
+    DemoUser("operator@example.com", "Olive", "Operator", scopes=(Scope.ADMIN,)),
 )
 
 EMAILS: Final = frozenset(user.email for user in USERS)

@@ -16,10 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import Actor
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
 from app.events import catalogue, outbox
 from app.models import User, UserSession
+from app.principal import Principal
 from app.services.demo import objects as demo_objects
 from app.services.identity import emails, passwords, tokens
 from app.services.identity.tokens import RefreshClaims, Tokens
@@ -76,7 +76,7 @@ def register(person: Person, password: str, *, address: str | None) -> Login:
             if user.id == user_id:  # our own commit, whose acknowledgement was lost
                 return user
             raise EmailExists(field="email")
-        actor = Actor(user_id, new.id, address)
+        actor = Principal.of_user(user_id, new.id, address)
         _record(session, catalogue.USER_REGISTERED, actor, now=now)
         _open_session(session, user_id, new, address=address)
         return user
@@ -125,7 +125,7 @@ def refresh(refresh_token: str | None, *, address: str | None) -> Login:
     return Login(user, tokens.issue(user.id, session_id=claims.session_id, refresh_id=new_id))
 
 
-def log_out(actor: Actor) -> None:
+def log_out(actor: Principal) -> None:
     """End the actor's session: its access token and its refresh token. Harmless when it has ended."""
     now = clock.now()
 
@@ -172,7 +172,7 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
             revoked_at=None,
         )
     )
-    _record(session, catalogue.USER_LOGGED_IN, Actor(user_id, new.id, address), now=new.opened_at)
+    _record(session, catalogue.USER_LOGGED_IN, Principal.of_user(user_id, new.id, address), now=new.opened_at)
 
 
 def _rotate(
@@ -188,7 +188,7 @@ def _rotate(
         _record(
             session,
             catalogue.SESSION_REVOKED,
-            Actor(row.user_id, row.id, address),
+            Principal.of_user(row.user_id, row.id, address),
             now=now,
             reason="refresh_reused",
         )
@@ -215,9 +215,15 @@ def _expiry(now: datetime) -> datetime:
     return now + timedelta(seconds=current_app.config["REFRESH_TOKEN_TTL_S"])
 
 
-def _record(session: Session, event_type: str, actor: Actor, *, now: datetime, **data: str) -> None:
+def _record(session: Session, event_type: str, actor: Principal, *, now: datetime, **data: str) -> None:
     """Sign-ins and sign-outs are for the audit trail only."""
     facts = {"session": actor.session_id.hex} | data
     outbox.record(
-        session, event_type, object_id=actor.public_id, data=facts, now=now, actor=actor, is_public=False
+        session,
+        event_type,
+        object_id=ids.public(ids.USER, actor.user_id),
+        data=facts,
+        now=now,
+        actor=actor,
+        is_public=False,
     )

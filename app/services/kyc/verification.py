@@ -19,13 +19,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.actor import Actor
 from app.crypto import sealer
 from app.errors import GatewayError, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable
 from app.events import catalogue, outbox
 from app.models import KycDocument, KycRequest, User
 from app.models.job import JobKind
 from app.money import Money
+from app.principal import SYSTEM, Principal
 from app.services.kyc import files
 from app.services.wallets import spending_limits
 from app.unit_of_work import reading, transaction
@@ -69,7 +69,7 @@ _EVENT_OF: Final = MappingProxyType(
 )
 
 
-def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
+def submit(actor: Principal, details: Mapping[str, Any]) -> KycRequest:
     """Open a request with what the person told us (validated, JSON-safe).
 
     Raises InvalidRequest when a request is open or verified, or a date cannot be.
@@ -103,7 +103,7 @@ def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
     return transaction(work)
 
 
-def add_document(actor: Actor, content: bytes, *, document_type: str) -> tuple[KycDocument, str]:
+def add_document(actor: Principal, content: bytes, *, document_type: str) -> tuple[KycDocument, str]:
     """Store a document for the actor's open request; returns it and the request's status.
 
     The first one puts the request under review. Raises InvalidRequest (no open request, too many documents, empty, or
@@ -139,7 +139,7 @@ def add_document(actor: Actor, content: bytes, *, document_type: str) -> tuple[K
         raise
 
 
-def decide(request_public_id: str, verdict: Verdict, *, reason: str | None, actor_name: str) -> None:
+def decide(request_public_id: str, verdict: Verdict, *, reason: str | None, operator: Principal) -> None:
     """An operator's decision on a request under review.
 
     Raises NotFound, InvalidRequest (not under review, or a rejection without a reason).
@@ -151,7 +151,7 @@ def decide(request_public_id: str, verdict: Verdict, *, reason: str | None, acto
 
     def work(session: Session) -> None:
         request = _locked(session, request_id)
-        _move(session, request, verdict, actor=actor_name, now=now)
+        _move(session, request, verdict, actor=operator, now=now)
         request.decided_at = now
         request.rejection_reason = reason if verdict == "rejected" else None
         if verdict == "verified":
@@ -174,7 +174,7 @@ def verify_unattended(request_public_id: str) -> None:
         status = session.scalars(wanted).one_or_none()
     if status != "under_review":
         return
-    decide(request_public_id, "verified", reason=None, actor_name="system")
+    decide(request_public_id, "verified", reason=None, operator=SYSTEM)
 
 
 def overview(user_id: uuid.UUID) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def public_id(request: KycRequest) -> str:
     return ids.public(ids.KYC_REQUEST, request.id)
 
 
-def _attach(session: Session, document: KycDocument, *, actor: Actor, now: datetime) -> str:
+def _attach(session: Session, document: KycDocument, *, actor: Principal, now: datetime) -> str:
     """Add the row to the actor's open request and move that on; returns the request's status."""
     request = _open_request(session, actor.user_id, is_locked=True)
     if session.get(KycDocument, document.id) is not None:  # our own commit, whose acknowledgement was lost
@@ -247,7 +247,7 @@ def _schedule_verification(session: Session, request: KycRequest, *, now: dateti
     queue.enqueue(session, JobKind.KYC_VERIFY, ref=name, run_at=run_at, now=now)
 
 
-def _move(session: Session, request: KycRequest, status: str, *, actor: Actor | str, now: datetime) -> None:
+def _move(session: Session, request: KycRequest, status: str, *, actor: Principal, now: datetime) -> None:
     if status not in MOVES[request.status]:
         raise InvalidRequest(f"The request is {_words(request.status)}; it cannot become {_words(status)}.")
     request.status = status
@@ -255,7 +255,7 @@ def _move(session: Session, request: KycRequest, status: str, *, actor: Actor | 
 
 
 def _record(
-    session: Session, event_type: str, request: KycRequest, *, actor: Actor | str, now: datetime, **facts: str
+    session: Session, event_type: str, request: KycRequest, *, actor: Principal, now: datetime, **facts: str
 ) -> None:
     data = {"user": ids.public(ids.USER, request.user_id), "status": request.status} | facts
     outbox.record(session, event_type, object_id=public_id(request), data=data, now=now, actor=actor)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.actor import Merchant
 from app.errors import (
     InvalidRequest,
     TransactionNotFound,
 )
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus
+from app.principal import Principal
 from app.services import list_totals
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import BoundProvider
@@ -31,14 +31,14 @@ class Page:
     next_cursor: str | None
 
 
-def get_payment(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
+def get_payment(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     """Raises TransactionNotFound."""
     with reading() as session:
         return owned(session, merchant.tenant_id, payment_id)
 
 
 def list_payments(
-    merchant: Merchant,
+    merchant: Principal,
     *,
     provider: str | None = None,
     status: str | None = None,
@@ -69,7 +69,7 @@ def list_payments(
     return Page(shown, total, has_next, shown[-1].id.hex if has_next else None)
 
 
-def providers(merchant: Merchant) -> Mapping[str, BoundProvider]:
+def providers(merchant: Principal) -> Mapping[str, BoundProvider]:
     """The providers this tenant can use, by name, in the registry's order."""
     return provider_accounts.available(merchant.tenant_id)
 

@@ -16,12 +16,12 @@ from sqlalchemy import delete, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import SYSTEM
 from app.errors import InvalidRequest, NotFound
 from app.events import catalogue, outbox
 from app.models.fee_rule import FeeRule
 from app.models.tenant import Tenant
 from app.money import Money, exponent_of
+from app.principal import SYSTEM, Principal
 from app.providers import PROVIDERS
 from app.unit_of_work import reading, transaction
 
@@ -96,7 +96,7 @@ def rules() -> Sequence[FeeRule]:
         return session.scalars(select(FeeRule).order_by(FeeRule.created_at, FeeRule.id)).all()
 
 
-def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = SYSTEM) -> uuid.UUID:
+def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: Principal = SYSTEM) -> uuid.UUID:
     """Make the rule for exactly this match, in place of the one there was; the new rule's id. Raises InvalidRequest."""
     _require_sound(match, fixed_minor=fixed_minor, rate_ppm=rate_ppm)
     rule_id, now = ids.uuid7(), clock.now()
@@ -130,7 +130,7 @@ def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = S
     return transaction(work)
 
 
-def remove_rule(rule_id: uuid.UUID, *, operator: str = SYSTEM) -> None:
+def remove_rule(rule_id: uuid.UUID, *, operator: Principal = SYSTEM) -> None:
     """Raises NotFound."""
 
     def work(session: Session) -> None:

@@ -18,7 +18,6 @@ import orjson
 from sqlalchemy import Select, or_, select
 
 from app import clock, ids
-from app.actor import Actor
 from app.errors import (
     AccountNotFound,
     GatewayError,
@@ -34,6 +33,7 @@ from app.models.account import Account
 from app.models.idempotency import IdempotencyRecord
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
+from app.principal import Principal
 from app.services import list_totals
 from app.services.idempotency_service import ANSWER_LIFE, Claim
 from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
@@ -81,7 +81,7 @@ class _Item:
 
 
 def pay(
-    actor: Actor, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Principal, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
 ) -> PaidItem:
     """Pay `order` from the wallet `source` (`acc_…`).
 
@@ -99,7 +99,12 @@ def pay(
 
 
 def pay_batch(
-    actor: Actor, source: str, orders: Sequence[PaymentOrder], claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Principal,
+    source: str,
+    orders: Sequence[PaymentOrder],
+    claim: Claim,
+    *,
+    rates: Mapping[str, Decimal],
 ) -> tuple[list[PaidItem | GatewayError], bool]:
     """Pay each order by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
 
@@ -161,7 +166,7 @@ def _item_or_error(
         return error
 
 
-def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str | None:
+def _currency(actor: Principal, source: str, orders: Sequence[PaymentOrder]) -> str | None:
     """The source's currency when an order needs it; a currency never changes, so reading it early is safe."""
     if all(order.currency for order in orders):
         return None
@@ -176,7 +181,7 @@ def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str 
 
 
 def _call(
-    actor: Actor, source: str, items: Sequence[_Item], claim: Claim, *, places: Sequence[int] = (0,)
+    actor: Principal, source: str, items: Sequence[_Item], claim: Claim, *, places: Sequence[int] = (0,)
 ) -> tuple[dict[str, Any], bool]:
     """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item.
 
@@ -244,7 +249,7 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     return {row.id: row.status for row in rows}
 
 
-def get_payment(actor: Actor, public_id: str) -> WalletPayment:
+def get_payment(actor: Principal, public_id: str) -> WalletPayment:
     """A payment that the actor sent or received. Raises PaymentNotFound, for anybody else's too."""
     payment_id = ids.parse(ids.PAYMENT, public_id)
     with reading() as session:
@@ -254,21 +259,21 @@ def get_payment(actor: Actor, public_id: str) -> WalletPayment:
     return payment
 
 
-def payments_of(actor: Actor, *, status: str | None, limit: int, offset: int) -> list[WalletPayment]:
+def payments_of(actor: Principal, *, status: str | None, limit: int, offset: int) -> list[WalletPayment]:
     """Payments the actor sent or received, newest first."""
     query = _payments_query(actor, status).order_by(WalletPayment.id.desc()).limit(limit).offset(offset)
     with reading() as session:
         return list(session.scalars(query))
 
 
-def count_payments_of(actor: Actor, *, status: str | None) -> int:
+def count_payments_of(actor: Principal, *, status: str | None) -> int:
     """How many there are (list_totals)."""
     query = _payments_query(actor, status).with_only_columns(WalletPayment.id)
     with reading() as session:
         return list_totals.total(session, query, key=(actor.user_id, status))
 
 
-def _payments_query(actor: Actor, status: str | None) -> Select[WalletPayment]:
+def _payments_query(actor: Principal, status: str | None) -> Select[WalletPayment]:
     query = select(WalletPayment).where(
         or_(WalletPayment.sender_id == actor.user_id, WalletPayment.recipient_id == actor.user_id)
     )

@@ -19,12 +19,12 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
-from app.actor import Actor
 from app.errors import AccountNotFound, InvalidRequest
 from app.events import catalogue, outbox
 from app.ledger.chart import platform_account
 from app.models import Account, AccountBalance, Entry, Posting, User, WalletPayment
 from app.money import Money
+from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
 from app.services.wallets import spending_limits
 from app.unit_of_work import reading, transaction
@@ -76,7 +76,9 @@ class Statement:
     recent: list[Movement]
 
 
-def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | None, claim: Claim) -> Answer:
+def open_wallet(
+    actor: Principal, currency: str, *, wallet_type: str, name: str | None, claim: Claim
+) -> Answer:
     """Open an empty wallet. Raises UnsupportedCurrency, InvalidRequest (too many), and answer_once's errors."""
     spending_limits.require_wallet_currency(currency, current_app.config["USD_RATES"])
     public_id, now = ids.wallet(), clock.now()
@@ -98,7 +100,7 @@ def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | No
             wallet_type=wallet_type,
             name=name,
         )
-        facts = {"user": actor.public_id, "currency": currency, "type": wallet_type}
+        facts = {"user": ids.public(ids.USER, actor.user_id), "currency": currency, "type": wallet_type}
         outbox.record(session, catalogue.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
         return owned(session, actor.user_id, public_id)
 
@@ -134,7 +136,7 @@ def history(user_id: uuid.UUID, public_id: str, *, limit: int, cursor: str | Non
     return History(shown, shown[-1].transaction_id if has_more else None)
 
 
-def set_frozen(public_id: str, *, is_frozen: bool, operator: str) -> None:
+def set_frozen(public_id: str, *, is_frozen: bool, operator: Principal) -> None:
     """Freeze or thaw a wallet: a frozen one refuses debits and holds, never credits. Raises AccountNotFound."""
     now = clock.now()
 

@@ -11,6 +11,7 @@ from flask import Flask
 
 from app import clock, create_app, ledger
 from app.models import Tenant, User
+from app.principal import SYSTEM, Principal
 from app.services.demo import detection as demo_detection
 from app.services.demo import load as demo_data
 from app.services.demo import purge
@@ -88,7 +89,7 @@ def test_every_row_that_loading_makes_is_found_or_history(settings_of_a_demo: di
 
 def test_a_purge_leaves_nothing_that_can_be_found(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with demo.app_context():
-        done = purge.purge(operator="operator")
+        done = purge.purge(operator=SYSTEM)
     assert (done.users, done.tenants, done.api_keys) == (len(USERS), 1, 1)
     assert _found(demo) == []
     with connection(settings_of_a_demo, as_owner=True) as opened:
@@ -104,7 +105,7 @@ def test_nothing_the_demo_published_opens_anything_afterwards(demo: Flask) -> No
     key = {"X-TENANT-API-KEY": API_KEY}
     assert client.get("/api/v1/payments/providers", headers=key).status_code == 200
     with demo.app_context():
-        assert purge.purge(operator="operator").sessions == len(USERS)
+        assert purge.purge(operator=SYSTEM).sessions == len(USERS)
     for email, opened in sessions.items():
         assert _login(demo, email).status_code == 401, email
         bearer = {"Authorization": f"Bearer {opened['access_token']}"}
@@ -122,7 +123,7 @@ def test_nobody_pays_into_the_demo_s_wallets_by_its_addresses(demo: Flask) -> No
     payer = make_user(demo)
     wallet = make_wallet(demo, payer, balance="100")
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     for email in EMAILS:
         body = {"amount": "1.00", "currency": "USD", "source_wallet_id": wallet, "destination": email}
         answer = demo.test_client().post("/api/v1/payments", json=body, headers=payer.headers)
@@ -133,7 +134,7 @@ def test_what_others_have_is_not_touched(demo: Flask) -> None:
     person, shop = make_user(demo), make_merchant(demo)
     make_wallet(demo, person, balance="5")
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         assert tenants.is_active(shop.tenant_id)
         assert api_keys.authenticate(shop.api_key)[0] == shop.tenant_id
         assert not [one for one in wallets.wallets(person.user_id) if one.frozen]
@@ -146,7 +147,7 @@ def test_the_books_and_the_log_stay_whole(demo: Flask, settings_of_a_demo: dict[
     with connection(settings_of_a_demo, as_owner=True) as opened:
         before = run(opened, "SELECT count(*), sum(abs(amount)) FROM postings")
         with demo.app_context():
-            purge.purge(operator="operator")
+            purge.purge(operator=SYSTEM)
             with reading() as session:
                 assert ledger.check(session) == []
         assert run(opened, "SELECT count(*), sum(abs(amount)) FROM postings") == before
@@ -154,9 +155,11 @@ def test_the_books_and_the_log_stay_whole(demo: Flask, settings_of_a_demo: dict[
 
 def test_each_change_is_an_event_with_its_actor(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with demo.app_context():
-        purge.purge(operator="olive")
+        purge.purge(operator=Principal.of_command("olive"))
     with connection(settings_of_a_demo, as_owner=True) as opened:
-        events = dict(run(opened, "SELECT type, count(*) FROM outbox WHERE actor = 'olive' GROUP BY type"))
+        events = dict(
+            run(opened, "SELECT type, count(*) FROM outbox WHERE actor = 'cli:olive' GROUP BY type")
+        )
     assert events.pop("wallet.frozen") > len(USERS)
     assert events == {
         "user.disabled": len(USERS),
@@ -168,9 +171,9 @@ def test_each_change_is_an_event_with_its_actor(demo: Flask, settings_of_a_demo:
 
 def test_a_second_purge_changes_nothing(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         before = _rows(settings_of_a_demo)
-        assert purge.purge(operator="operator").is_nothing
+        assert purge.purge(operator=SYSTEM).is_nothing
     assert _rows(settings_of_a_demo) == before
 
 
@@ -190,7 +193,7 @@ def test_the_command_works_in_production_and_asks_unless_told(production: Flask)
 
 def test_loading_again_does_not_bring_a_purged_user_back(demo: Flask) -> None:
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         assert demo_data.load() == 0
     assert _found(demo) == []
 
@@ -223,7 +226,7 @@ def test_a_demo_address_with_the_published_password_is_found_under_any_id(
     user_id = _add_user(app, email="operator@example.com", password=PASSWORD)
     assert [one.object_id for one in _found(app)] == [str(user_id)]
     with app.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     assert _found(app) == []
     assert _login(app, "operator@example.com").status_code == 401
 
@@ -236,7 +239,7 @@ def test_a_demo_address_with_a_password_of_its_own_is_somebody_else_s(
     _add_user(app, email="bob@example.com", password="Another-Pass-9!")
     assert _found(app) == []
     with app.app_context():
-        assert purge.purge(operator="operator").is_nothing
+        assert purge.purge(operator=SYSTEM).is_nothing
 
 
 @pytest.mark.parametrize("email", [*sorted(EMAILS), " Operator@Example.COM "])
@@ -267,7 +270,7 @@ def test_a_key_and_an_account_that_the_demo_tenant_got_later_are_found_and_ended
     titles = {one.title for one in _found(demo)}
     assert {f"API key {key[:16]}…", "account at stripe"} <= titles
     with demo.app_context():
-        done = purge.purge(operator="operator")
+        done = purge.purge(operator=SYSTEM)
     assert (done.api_keys, done.provider_accounts) == (2, 1)
     assert _found(demo) == []
 
@@ -279,7 +282,7 @@ def test_the_published_key_is_found_under_any_tenant(settings_of_a_demo: dict[st
         transaction(lambda session: api_keys.store_key(session, API_KEY, tenant_id=shop.tenant_id, name="x"))
     assert len(_found(app)) == 1
     with app.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         assert tenants.is_active(shop.tenant_id)
     assert _found(app) == []
 

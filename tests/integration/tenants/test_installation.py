@@ -13,6 +13,7 @@ from psycopg2.extras import Json
 from app import create_app
 from app.cli.relay import make_relay
 from app.config.loader import ConfigError
+from app.principal import SYSTEM
 from app.services.demo import load as demo_data
 from app.services.demo import purge
 from app.services.demo.objects import USERS
@@ -82,7 +83,7 @@ def test_after_a_purge_production_is_served(
 ) -> None:
     demo = loaded(demo_settings)
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     production = create_app(production_settings)
     installation.require_fit(production)
     assert _checks(production)["demo"] == "ok"
@@ -193,7 +194,7 @@ def test_a_demo_that_goes_on_beside_production_is_not_ready(
 ) -> None:
     demo = loaded(demo_settings)
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     installation.require_fit(create_app(production_settings))
     assert "stop this demo" in _checks(demo)["demo"]
 
