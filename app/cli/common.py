@@ -1,4 +1,4 @@
-"""What commands share."""
+"""What commands share: who runs them, and refusals as sentences."""
 
 from __future__ import annotations
 

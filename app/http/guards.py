@@ -101,7 +101,9 @@ def _demo_merchant() -> Principal:
     if not current_app.config["IS_DEMO"]:
         raise CredentialsMissing
     if not tenants.is_active(DEMO_TENANT_ID):
-        raise CredentialsMissing("The demo tenant is not loaded: run flask demo load, or send an API key.")
+        raise CredentialsMissing(
+            "The demo tenant is not loaded, or is suspended: run flask demo load, or send an API key."
+        )
     return Principal.of_demo_tenant(DEMO_TENANT_ID, request.remote_addr)
 
 

@@ -53,7 +53,7 @@ def is_active(tenant_id: uuid.UUID) -> bool:
         return bool(session.scalar(select(Tenant.is_active).where(Tenant.id == tenant_id)))
 
 
-def tenants() -> list[Tenant]:
+def list_tenants() -> list[Tenant]:
     """All tenants, oldest first."""
     with reading() as session:
         return list(session.scalars(select(Tenant).order_by(Tenant.id)))
