@@ -86,7 +86,7 @@ def pay(
     """Pay `order` from the wallet `source` (`acc_…`).
 
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
-    the key repeats, the refusals of app/errors.py REFUSALS; IdempotencyKeyReused, IdempotencyConflict.
+    the key repeats, the errors of app/errors.py that have `is_answer`; IdempotencyKeyReused, IdempotencyConflict.
     """
     item = _judged(order, _currency(actor, source, [order]), claim, rates)
     if isinstance(item, GatewayError):
