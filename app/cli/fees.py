@@ -11,6 +11,7 @@ from flask.cli import AppGroup
 from app import json_numbers
 from app.cli.common import principal, refusals_as_sentences
 from app.models.fee_rule import FeeRule
+from app.models.tenant import Plan
 from app.money import Money, exponent_of, format_minor
 from app.services.tenants import fees as tenant_fees
 
@@ -47,7 +48,7 @@ def _line(rule: FeeRule) -> str:
 @fees.command("set")
 @click.option("--operation", type=click.Choice(tenant_fees.OPERATIONS), default="payment", show_default=True)
 @click.option("--tenant", "tenant_id", type=click.UUID)
-@click.option("--plan", type=click.Choice(tenant_fees.PLANS))
+@click.option("--plan", type=click.Choice([plan.value for plan in Plan]))
 @click.option("--provider")
 @click.option("--method")
 @click.option("--currency", help="Three letters; needed where amounts are given.")

@@ -8,20 +8,22 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.common import principal, refusals_as_sentences
+from app.models.tenant import Plan
 from app.services.tenants import api_keys, suspension
-from app.services.tenants import fees as tenant_fees
-from app.services.tenants.tenants import Plan, create_tenant, list_tenants
+from app.services.tenants.tenants import create_tenant, list_tenants
 
 tenants = AppGroup("tenants", help="Merchants and their API keys.")
 
 
 @tenants.command("create")
 @click.argument("name")
-@click.option("--plan", type=click.Choice(tenant_fees.PLANS), default="starter", show_default=True)
-def tenants_create(name: str, plan: Plan) -> None:
+@click.option(
+    "--plan", type=click.Choice([plan.value for plan in Plan]), default=Plan.STARTER.value, show_default=True
+)
+def tenants_create(name: str, plan: str) -> None:
     """Make a tenant and show its first API key, once."""
     with refusals_as_sentences():
-        made, key = create_tenant(name, plan, operator=principal())
+        made, key = create_tenant(name, Plan(plan), operator=principal())
     click.echo(f"Tenant {made.id} ({made.name}, {made.plan}).")
     click.echo(f"API key, shown only now: {key}")
 

@@ -19,14 +19,13 @@ from app import clock, ids
 from app.errors import InvalidRequest, NotFound
 from app.events import catalogue, outbox
 from app.models.fee_rule import FeeRule
-from app.models.tenant import Tenant
+from app.models.tenant import Plan, Tenant
 from app.money import Money, exponent_of
 from app.principal import SYSTEM, Principal
 from app.providers import PROVIDERS
 from app.unit_of_work import reading, transaction
 
 OPERATIONS: Final = ("payment", "withdrawal")
-PLANS: Final = ("starter", "growth", "enterprise")
 
 MILLION: Final = 1_000_000
 
@@ -154,9 +153,9 @@ def remove_rule(rule_id: uuid.UUID, *, operator: Principal = SYSTEM) -> None:
 
 
 def _require_sound(match: Match, *, fixed_minor: int, rate_ppm: int) -> None:
-    if match.operation not in OPERATIONS or match.plan not in (None, *PLANS):
+    if match.operation not in OPERATIONS or match.plan not in (None, *Plan):
         raise InvalidRequest(
-            f"Operations are {', '.join(OPERATIONS)}; plans are {', '.join(PLANS)}.", field="operation"
+            f"Operations are {', '.join(OPERATIONS)}; plans are {', '.join(Plan)}.", field="operation"
         )
     if match.provider is not None and match.provider not in PROVIDERS:
         raise InvalidRequest(f"Providers are {', '.join(PROVIDERS)}.", field="provider")

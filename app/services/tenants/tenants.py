@@ -7,22 +7,21 @@ that moment on, on every worker, since each use is read from Postgres.
 from __future__ import annotations
 
 import uuid
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.events import catalogue, outbox
-from app.models.tenant import Tenant
+from app.models.tenant import Plan, Tenant
 from app.principal import SYSTEM, Principal
 from app.services.tenants.api_keys import new_key, store_key, valid_name
 from app.unit_of_work import reading, transaction
 
-Plan = Literal["starter", "growth", "enterprise"]
 
-
-def create_tenant(name: str, plan: Plan = "starter", *, operator: Principal = SYSTEM) -> tuple[Tenant, str]:
+def create_tenant(
+    name: str, plan: Plan = Plan.STARTER, *, operator: Principal = SYSTEM
+) -> tuple[Tenant, str]:
     """A tenant with its first key, which nobody can read again. Raises InvalidRequest (the name)."""
     wanted = valid_name(name)
     key, now = new_key(), clock.now()

@@ -15,8 +15,12 @@ from app.errors import UnsupportedMediaType
 from app.http import fields
 from app.http.answers import Amount, Answer, Time, words
 from app.http.schema import Schema
+from app.models.kyc import KycStatus as RequestStatus
 
-_STATUSES: Final = ("not_started", "pending", "under_review", "verified", "rejected")
+NOT_STARTED: Final = "not_started"
+"""The status of a user without a request."""
+
+_STATUSES: Final = (NOT_STARTED, *RequestStatus)
 _WORD: Final = "[A-Za-z][A-Za-z0-9_-]*"
 _KIND: Final = {"examples": ["passport", "drivers_license", "national_id"]}
 
