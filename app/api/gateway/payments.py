@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Response
 
-from app.api.gateway.keys import needs_key
+from app.api.gateway.idempotency_key import requires_key
 from app.api.gateway.schemas.payments import (
     EitherPayment,
     FailedInitializeAnswer,
@@ -51,7 +51,7 @@ _AT_PROVIDER: Final = (TransactionNotFound, ProviderNotConfigured, ProviderUnrea
 @operation(
     "payments_initialize", key=REQUIRED, errors=[InvalidAmount, UnsupportedCurrency, ProviderNotConfigured]
 )
-@needs_key
+@requires_key
 @blueprint.arguments(InitializeRequest)
 @blueprint.response(201, InitializedAnswer)
 @blueprint.alt_response(402, schema=FailedInitializeAnswer, description="The provider refused it.")
@@ -106,7 +106,7 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
         ProviderNotConfigured,
     ],
 )
-@needs_key
+@requires_key
 @blueprint.arguments(RefundRequest)
 @blueprint.response(200, TransactionAnswer)
 @blueprint.alt_response(402, schema=FailedTransactionAnswer, description="The provider refused the refund.")

@@ -9,6 +9,7 @@ from app.events.payloads import customer_payload
 from app.models.payment import Payment, PaymentStatus, Refund
 from app.money import Money
 from app.services.idempotency_service import Answer
+from app.services.pages import Page, PageRequest
 from app.services.payment_service import Initialized
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_REFUNDS
 from app.services.provider_access.accounts import BoundProvider
@@ -97,3 +98,17 @@ def refunded(result: Refunded) -> Answer:
         return Answer({"success": True, "data": data})
     error = result.refund.error_message
     return Answer({"success": False, "error": error, "data": data}, status=402 if result.was_reached else 502)
+
+
+def pagination_view(page: Page[Any], request: PageRequest) -> dict[str, Any]:
+    """Where a page is in its list; without its number when it was asked for by cursor."""
+    total, limit = page.total or 0, request.limit
+    by_cursor = request.after is not None
+    return {
+        "page": None if by_cursor else request.offset // limit + 1,
+        "per_page": limit,
+        "total": total,
+        "pages": -(-total // limit),
+        "has_next": page.has_next,
+        "has_prev": by_cursor or request.offset > 0,
+    }

@@ -32,6 +32,7 @@ from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
+from app.http.pagination import transaction_cursor
 from app.http.responses import respond
 from app.services.wallets import direct_funding, wallets
 from app.services.wallets.direct_funding import Cash
@@ -82,11 +83,11 @@ def get_wallet(wallet_id: str) -> Response:
 @blueprint.response(200, HistoryAnswer)
 def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
     """A wallet's movements, newest first. Follow `next_cursor` for older ones."""
-    history = wallets.history(
-        current_principal().user_id, wallet_id, limit=query["limit"], cursor=query.get("cursor")
-    )
-    shown = [movement_view(movement) for movement in history.movements]
-    return respond({"transactions": shown, "next_cursor": history.next_cursor})
+    before = transaction_cursor(query["cursor"]) if "cursor" in query else None
+    page = wallets.history(current_principal().user_id, wallet_id, limit=query["limit"], before=before)
+    shown = [movement_view(movement) for movement in page.items]
+    # A cursor is the id of the last transaction shown, which tells nothing new.
+    return respond({"transactions": shown, "next_cursor": shown[-1]["id"] if page.has_next else None})
 
 
 @blueprint.route("/accounts/<wallet_id>/deposit", methods=["POST"])

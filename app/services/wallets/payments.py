@@ -36,6 +36,7 @@ from app.money import Money
 from app.principal import Principal
 from app.services import list_totals
 from app.services.idempotency_service import ANSWER_LIFE, Claim
+from app.services.pages import Page, PageRequest
 from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
 from app.unit_of_work import call, reading
 
@@ -259,18 +260,15 @@ def get_payment(actor: Principal, public_id: str) -> WalletPayment:
     return payment
 
 
-def payments_of(actor: Principal, *, status: str | None, limit: int, offset: int) -> list[WalletPayment]:
-    """Payments the actor sent or received, newest first."""
-    query = _payments_query(actor, status).order_by(WalletPayment.id.desc()).limit(limit).offset(offset)
+def list_payments(actor: Principal, request: PageRequest, *, status: str | None) -> Page[WalletPayment]:
+    """Payments the user sent or received, newest first."""
+    query = _payments_query(actor, status)
+    page = query.order_by(WalletPayment.id.desc()).limit(request.limit + 1).offset(request.offset)
     with reading() as session:
-        return list(session.scalars(query))
-
-
-def count_payments_of(actor: Principal, *, status: str | None) -> int:
-    """How many there are (list_totals)."""
-    query = _payments_query(actor, status).with_only_columns(WalletPayment.id)
-    with reading() as session:
-        return list_totals.total(session, query, key=(actor.user_id, status))
+        rows = session.scalars(page).all()
+        ids_alone = query.with_only_columns(WalletPayment.id)
+        total = list_totals.total(session, ids_alone, key=(actor.user_id, status))
+    return Page.cut(rows, limit=request.limit, total=total)
 
 
 def _payments_query(actor: Principal, status: str | None) -> Select[WalletPayment]:

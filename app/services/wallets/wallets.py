@@ -26,6 +26,7 @@ from app.models import Account, AccountBalance, Entry, Posting, User, WalletPaym
 from app.money import Money
 from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
+from app.services.pages import Page
 from app.services.wallets import spending_limits
 from app.unit_of_work import reading, transaction
 
@@ -58,14 +59,6 @@ class Movement:
     status: str
     at: datetime
     payment_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """Movements, newest first. `next_cursor` continues with older ones; None: there are none."""
-
-    movements: list[Movement]
-    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,16 +117,19 @@ def statement(user_id: uuid.UUID, public_id: str) -> Statement:
         return Statement(wallet, _movements(session, wallet, limit=RECENT))
 
 
-def history(user_id: uuid.UUID, public_id: str, *, limit: int, cursor: str | None = None) -> History:
-    """Up to `limit` movements older than `cursor`. Raises AccountNotFound, InvalidRequest (not this wallet's cursor)."""
+def history(
+    user_id: uuid.UUID, public_id: str, *, limit: int, before: uuid.UUID | None = None
+) -> Page[Movement]:
+    """Up to `limit` movements, newest first, older than that of the ledger entry `before`.
+
+    Raises AccountNotFound, InvalidRequest (the entry is not this wallet's).
+    """
     with reading() as session:
         _one_moment(session)
         wallet = owned(session, user_id, public_id)
-        before = _posting_at(session, wallet.id, cursor) if cursor else None
-        movements = _movements(session, wallet, limit=limit + 1, before=before)
-    has_more = len(movements) > limit
-    shown = movements[:limit]
-    return History(shown, shown[-1].transaction_id if has_more else None)
+        posting = _posting_of(session, wallet.id, before) if before else None
+        movements = _movements(session, wallet, limit=limit + 1, before=posting)
+    return Page.cut(movements, limit=limit)
 
 
 def set_frozen(public_id: str, *, is_frozen: bool, operator: Principal) -> None:
@@ -223,11 +219,9 @@ def _movement(
     )
 
 
-def _posting_at(session: Session, account_id: int, cursor: str) -> int:
-    """The posting a cursor stands for. A cursor is the last transaction id shown, which tells nothing new."""
-    entry_id = ids.parse(ids.TRANSACTION, cursor)
+def _posting_of(session: Session, account_id: int, entry_id: uuid.UUID) -> int:
     wanted = select(Posting.id).where(Posting.entry_id == entry_id, Posting.account_id == account_id)
-    posting = session.scalars(wanted).one_or_none() if entry_id else None
+    posting = session.scalars(wanted).one_or_none()
     if posting is None:
         raise InvalidRequest("This cursor is not from this wallet's history.", field="cursor")
     return posting

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow import fields as ma
 
-from app.api.gateway.contact_fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
+from app.api.gateway.schemas.fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
 from app.api.wallet.schemas.payments import PaymentAnswer
 from app.errors import InvalidAmount, UnsupportedCurrency
 from app.http import fields
