@@ -1,4 +1,4 @@
-"""Payments through providers (document 001): initialise, look, verify, refund, cancel."""
+"""Payments through providers: initialise, read, verify, refund, cancel (docs/api/gateway.md)."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ _AT_PROVIDER: Final = (TransactionNotFound, ProviderNotConfigured, ProviderUnrea
 @blueprint.alt_response(402, schema=FailedInitializeAnswer, description="The provider refused it.")
 @blueprint.alt_response(502, schema=FailedInitializeAnswer, description="The provider was not reached.")
 def initialize_payment(body: dict[str, Any]) -> Response:
-    """Ask a customer for money. 402: the provider refused; 502: it could not be reached; nothing was taken then.
+    """Request a payment from a customer. 402: the provider refused; 502: it could not be reached. Nothing was taken then.
 
-    201 with `processing` also when the provider's answer was lost: what became of it is found out, never guessed.
+    201 with `processing` also when the provider's answer was lost: the gateway asks the provider what became of it.
     """
     key = claim(body, initialized, is_required=True)
     answer = payment_service.initialize(current_principal(), _payment_request(body), key)
-    # Not stored with the answer: whoever reads the idempotency table could watch payments.
+    # Not stored with the answer: who can read the idempotency table must not be able to watch payments.
     token = realtime_token(uuid.UUID(answer.body["data"]["id"]))
     data = answer.body["data"] | {"realtime_token": token}
     return respond(answer.body | {"data": data}, answer.status, replayed=answer.replayed)
@@ -73,7 +73,7 @@ def initialize_payment(body: dict[str, Any]) -> Response:
 @operation("providers_list")
 @blueprint.response(200, ProviderListAnswer)
 def list_providers() -> Response:
-    """The providers you can ask by, what each can do, and in which currencies."""
+    """The providers you can use, what each can do, and in which currencies."""
     return _ok([provider_view(*found) for found in payment_service.providers(current_principal()).items()])
 
 
@@ -81,7 +81,7 @@ def list_providers() -> Response:
 @operation("payments_get", errors=[TransactionNotFound])
 @blueprint.response(200, EitherPayment)
 def get_payment(payment_id: uuid.UUID) -> Response:
-    """A payment as it is known here; nobody is asked. With a user's token and a `pmt_…` id, a wallet payment."""
+    """A payment as the gateway knows it; the provider is not asked. With a user's token and a `pmt_…` id, a wallet payment."""
     return _ok(transaction(payment_service.get_payment(current_principal(), payment_id)))
 
 
@@ -112,7 +112,10 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 @blueprint.alt_response(402, schema=FailedTransactionAnswer, description="The provider refused the refund.")
 @blueprint.alt_response(502, schema=FailedTransactionAnswer, description="The provider was not reached.")
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
-    """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
+    """Refund all that is left, or `amount` of it.
+
+    `refunded_amount` is the sum of the completed refunds; `GET /payments/{payment_id}/refunds` tells how each refund stands.
+    """
     answer = create_refund(
         current_principal(),
         payment_id,
@@ -136,7 +139,7 @@ def list_refunds(payment_id: uuid.UUID) -> Response:
 @blueprint.arguments(Nothing)
 @blueprint.response(200, TransactionAnswer)
 def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
-    """Take back a payment that the customer has not made, where the provider can."""
+    """Cancel a payment that the customer has not made, where the provider can."""
     return _ok(transaction(payment_service.cancel(current_principal(), payment_id)))
 
 
