@@ -1,4 +1,4 @@
-"""THE table: every blueprint, where it is mounted, whose contract it serves, and who may call it.
+"""The table of routes: every blueprint, where it is mounted, which API it serves, and who may call it.
 
 A route that is in no row does not exist; `PUBLIC` is written down, never implied (tests/architecture/test_guards.py).
 """
@@ -54,7 +54,7 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT)),
     Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
-    # No limit: Daraja tells a result once, so news that is refused is lost.
+    # No limit: Daraja reports a result once, so a callback that is refused is lost.
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
@@ -89,7 +89,7 @@ ERROR_BODIES: Final[Mapping[Surface, ErrorBodies]] = MappingProxyType(
 
 
 def init(app: Flask) -> None:
-    """Mount the table and what happens around every request."""
+    """Mount the table and bind what is done for every request."""
     app.json = OrjsonProvider(app)
     app.request_class = uploads.Request
     app.url_map.converters.update(CONVERTERS)

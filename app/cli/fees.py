@@ -42,7 +42,7 @@ def _line(rule: FeeRule) -> str:
         f"{format_minor(rule.fixed_minor, rule.currency)} + " if rule.currency and rule.fixed_minor else ""
     )
     rate = (Decimal(rule.rate_ppm) / 10_000).normalize()
-    return f"{rule.id}  {rule.operation}  {' '.join(words) or 'anybody'}  {fixed}{rate:f} %"
+    return f"{rule.id}  {rule.operation}  {' '.join(words) or 'every tenant'}  {fixed}{rate:f} %"
 
 
 @fees.command("set")

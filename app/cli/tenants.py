@@ -52,7 +52,7 @@ def tenants_revoke(prefix: str) -> None:
     """End the key that begins with PREFIX (its first 16 characters), at once and for ever."""
     with refusals_as_sentences():
         api_keys.revoke_api_key(prefix, operator=principal())
-    click.echo(f"The key {prefix}… opens nothing any more.")
+    click.echo(f"The key {prefix}… is revoked.")
 
 
 @tenants.command("suspend")

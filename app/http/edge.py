@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its guard and limit, the headers of its answer, its line in the log."""
+"""What is done for every request: its id, its guard and limit, the headers of its response, its access log line."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def init(app: Flask) -> None:
 
 
 class NoSessions(SessionInterface):
-    """No cookie is read or set: who calls is in the Authorization header."""
+    """No cookie is read or set: callers are identified by their headers."""
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin:
         return _NO_SESSION
@@ -68,12 +68,12 @@ def _begin() -> None:
 
 
 def _guard() -> None:
-    """Identify, count, admit: forged tokens cost no round trip, and a flood of good ones no query.
+    """Identify, count, admit: a forged token costs no round trip, and requests above the limit cost no query.
 
-    An API key costs a query before it is counted: only its row says whose it is, and that it still is.
+    An API key costs a query before it is counted: only its row has the tenant, and whether the key is still valid.
     """
     if request.endpoint is None or request.method == "OPTIONS":
-        return  # no route: the 404 comes next; OPTIONS tells only what methods there are
+        return  # no route: the 404 comes next; OPTIONS lists the methods only
     policy: Policy = policies(current_app)[request.endpoint]
     g.principal = principal = policy.guard.identify()
     if (limit := policy.limit_of(principal)) is not None:

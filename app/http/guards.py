@@ -21,7 +21,7 @@ API_KEY_HEADER: Final = "X-TENANT-API-KEY"
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`identify` says who is calling (None: nobody needs to); `admit` then asks the database, after the rate limit."""
+    """`identify` returns the caller (None: the route is public); `admit` checks it in the database, after the rate limit."""
 
     name: str
     identify: Callable[[], Principal | None]
@@ -29,7 +29,7 @@ class Guard:
 
 
 def current_principal() -> Principal:
-    """Who the guard has admitted. Only for routes whose guard identifies somebody."""
+    """Who the guard has admitted. Only for routes that are not public."""
     principal: Principal = g.principal
     return principal
 
@@ -40,7 +40,7 @@ def bearer_token() -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _nobody() -> None:
+def _anonymous() -> None:
     return None
 
 
@@ -61,8 +61,8 @@ def _merchant(key: str) -> Principal:
     return Principal.of_api_key(tenant_id, key_id, request.remote_addr)
 
 
-def _sent() -> tuple[str | None, str | None]:
-    """(API key, access token) of the request. What was sent in vain is refused, never overlooked.
+def _credentials_sent() -> tuple[str | None, str | None]:
+    """(API key, access token) of the request. A credential that cannot be used is refused, never ignored.
 
     Access tokens have dots, API keys have none. Raises InvalidApiKey: no bearer, or two keys that differ.
     """
@@ -77,15 +77,15 @@ def _sent() -> tuple[str | None, str | None]:
 
 
 def _from_api_key() -> Principal:
-    key, token = _sent()
+    key, token = _credentials_sent()
     if token is not None:
-        _user(token)  # a bad token is a 401, a good one the wrong kind of credential
+        _user(token)  # a bad token is a 401; a good one is the wrong kind of credential
         raise PermissionDenied("This is for merchants' backends: send an API key, not a user's token.")
     return _merchant(key) if key is not None else _demo_merchant()
 
 
 def _from_api_key_or_token() -> Principal:
-    key, token = _sent()
+    key, token = _credentials_sent()
     if token is None:
         return _merchant(key) if key is not None else _demo_merchant()
     user = _user(token)
@@ -112,8 +112,8 @@ def _require_live_session(principal: Principal) -> None:
         sessions.require_live(principal.session_id, user_id=principal.user_id, now=clock.now())
 
 
-PUBLIC: Final = Guard("public", _nobody)
-"""Anybody: registration, login, health, documentation."""
+PUBLIC: Final = Guard("public", _anonymous)
+"""No credential is needed: registration, login, health, documentation."""
 
 USER_SESSION: Final = Guard("user session", _from_access_token, _require_live_session)
 """A user's access token whose session lives and whose user is active."""

@@ -1,4 +1,4 @@
-"""What a route says about itself for the OpenAPI document, in one decorator directly below its `route`.
+"""A route's entry for the OpenAPI document, in one decorator directly below its `route`.
 
 The guard, the limit, the body and the surface are known from elsewhere; what follows from them is not repeated here
 (app/http/openapi/errors.py).

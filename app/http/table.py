@@ -1,4 +1,4 @@
-"""The table's own types: what a row says, and how rows become routes with policies."""
+"""Rows and policies of the table of routes, and how they are mounted."""
 
 from __future__ import annotations
 
@@ -72,6 +72,6 @@ def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
 
 
 def policies(app: Flask) -> Mapping[str, Policy]:
-    """Endpoint → policy, of every route there is."""
+    """Endpoint → policy, of every route."""
     known: Mapping[str, Policy] = app.extensions["policies"]
     return known

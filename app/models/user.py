@@ -1,4 +1,4 @@
-"""A person with wallets, and the sessions their tokens name."""
+"""Users, and the sessions that their tokens name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may connect, from which pages, and who may watch which payment."""
+"""Credentials and origins of Socket.IO clients, and which payments a client may watch."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def credentials_in(auth: object) -> Credentials:
         return Credentials()
     if not isinstance(auth, dict) or not auth.keys() <= {"token", "api_key"}:
         raise InvalidRequest(_HOW_TO_CONNECT, field="auth")
-    brought = Credentials(text_in(auth, "token"), text_in(auth, "api_key"))
-    if brought.token is not None and brought.api_key is not None:
+    sent = Credentials(text_in(auth, "token"), text_in(auth, "api_key"))
+    if sent.token is not None and sent.api_key is not None:
         raise InvalidRequest(_HOW_TO_CONNECT, field="auth")
-    return brought
+    return sent
 
 
 def text_in(data: Mapping[str, object], name: str) -> str | None:
@@ -52,7 +52,7 @@ def text_in(data: Mapping[str, object], name: str) -> str | None:
 
 
 def merchant_of(api_key: str) -> Principal:
-    """Whose key it is. Raises InvalidApiKey, ServiceUnavailable."""
+    """The tenant's backend that has this key. Raises InvalidApiKey, ServiceUnavailable."""
     tenant_id, key_id = api_keys.authenticate(api_key)
     return Principal.of_api_key(tenant_id, key_id, None)
 
@@ -94,7 +94,7 @@ def require_alive_key(merchant: Principal) -> None:
 
 
 def require_right(payment: WatchedPayment, claims: AccessClaims | None, merchant: Principal | None) -> None:
-    """A wallet payment is shown to its sender and recipient, a provider payment to its merchant; to others it does not
+    """A wallet payment is shown to its sender and recipient, a provider payment to its merchant; for others it does not
     exist. Raises NotFound."""
     user_id: uuid.UUID | None = claims.user_id if claims else None
     is_own = merchant is not None and merchant.tenant_id == payment.tenant_id

@@ -1,4 +1,4 @@
-"""GET /payments, for two kinds of callers in one envelope: a merchant's provider payments, a user's wallet payments."""
+"""GET /payments: a merchant's payments through providers, or a user's wallet payments, in one envelope."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presenters of the Gateway API: payments, refunds and providers as document 001 prints them."""
+"""Presenters of the Gateway API: payments, refunds and providers (docs/api/gateway.md)."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from app.services.refunds.create import Refunded
 
 
 def transaction(payment: Payment) -> dict[str, Any]:
-    """Document 001's Transaction. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
+    """A payment as the API shows it. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
 
-    Beyond the document: refunded_amount, failure_reason, review (the most pressing) and reviews (all that are open).
+    review: the most pressing open reason; reviews: all of them.
     """
     return {
         "id": str(payment.id),

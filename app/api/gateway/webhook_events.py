@@ -1,4 +1,4 @@
-"""Operators look after callbacks: what came in, what became of it, and once more what was given up."""
+"""For operators: stored callbacks, their results, and retrying dead letters."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def list_events(query: dict[str, Any]) -> Response:
 @blueprint.arguments(EventQuery(exclude=("state",)), location="query")
 @blueprint.response(200, EventList)
 def list_dead_letters(query: dict[str, Any]) -> Response:
-    """Callbacks that were given up, newest first: a retry makes them due again."""
+    """Dead letters, newest first: a retry makes them due again."""
     return _listed(EventFilter(**_criteria(query), state="dead"), query)
 
 

@@ -30,7 +30,7 @@ blueprint = Blueprint("kyc", __name__, description="Identity verification.")
 @blueprint.arguments(KycSubmission)
 @blueprint.response(201, KycRequestFacts)
 def submit(body: dict[str, Any]) -> Response:
-    """Tell who you are. One request at a time; after a rejection you may submit again."""
+    """Submit your details. One request at a time; after a rejection you may submit again."""
     submitted = kyc.submit(current_principal(), body)
     return respond(kyc_submitted(submitted), 201)
 

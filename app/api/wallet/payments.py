@@ -55,7 +55,7 @@ _REFUSED: Final = (
 @blueprint.arguments(PaymentRequest)
 @blueprint.response(201, PaymentCreated)
 def create_payment(body: dict[str, Any]) -> Response:
-    """Pay somebody. The money has left the wallet when this answers; `status` becomes completed moments later."""
+    """Pay another user. The money has left the wallet when this answers; `status` becomes completed moments later."""
     source = body["source_wallet_id"]
     paid = wallet_payments.pay(
         current_principal(), source, _order(body), claim(body), rates=current_app.config["USD_RATES"]
@@ -69,7 +69,7 @@ def create_payment(body: dict[str, Any]) -> Response:
 @blueprint.arguments(BatchRequest)
 @blueprint.response(201, BatchAnswer)
 def create_batch(body: dict[str, Any]) -> Response:
-    """Pay up to 1,000 people from one wallet. Each item succeeds or fails by itself; results keep the order."""
+    """Make up to 1,000 payments from one wallet. Each item succeeds or fails by itself; results keep the order."""
     outcomes, is_replay = wallet_payments.pay_batch(
         current_principal(),
         body["source_wallet_id"],

@@ -86,7 +86,7 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
     before = transaction_cursor(query["cursor"]) if "cursor" in query else None
     page = wallets.history(current_principal().user_id, wallet_id, limit=query["limit"], before=before)
     shown = [movement_view(movement) for movement in page.items]
-    # A cursor is the id of the last transaction shown, which tells nothing new.
+    # A cursor is the id of the last transaction shown, which the client knows.
     return respond({"transactions": shown, "next_cursor": shown[-1]["id"] if page.has_next else None})
 
 

@@ -18,7 +18,7 @@ from app.models.user import Scope
 
 JsonObject = dict[str, Any]
 Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
-"""(path, method) → the routes there: two where the id in the path tells them apart."""
+"""(path, method) → the routes there: two where the kind of id in the path decides."""
 
 WALLET: Final = "Wallet API"
 GATEWAY: Final = "Gateway API"
@@ -27,7 +27,7 @@ CALLBACKS: Final = "Provider callbacks"
 SYSTEM: Final = "System"
 
 TAGS: Final = {
-    WALLET: "For users' apps: registration, wallets, identity verification, payments from person to person.",
+    WALLET: "For users' apps: registration, wallets, identity verification, payments between users.",
     GATEWAY: "For merchants' backends: payments through providers.",
     OPERATORS: "For users with the scope `admin`.",
     CALLBACKS: "Called by payment providers, not by you.",

@@ -1,4 +1,4 @@
-"""Which errors a request can end in: what its route says, and what follows from guard, limit, body, key and database."""
+"""Which errors a request can end in: those its route names, and those that follow from guard, limit, body, key and database."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Errors = tuple[type[GatewayError], ...]
 class ErrorBodies:
     """A surface's error body, and that of a missing `Idempotency-Key` where it has one of its own.
 
-    `has_codes`: the body tells the error's code, so the document lists the codes of each status.
+    `has_codes`: the body holds the error's code, so the document lists the codes of each status.
     """
 
     schema: type[ma.Schema]
@@ -80,7 +80,7 @@ def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[Gatew
     if route.surface is not Surface.SYSTEM:
         found += OF_DATABASE
         if route.writes:
-            found.append(IdempotencyConflict)  # a lock that was not to be had in time
+            found.append(IdempotencyConflict)  # a lock that could not be taken in time
     return sorted(set(found), key=lambda error: (error.http_status, error.code, error.default_message))
 
 

@@ -1,4 +1,4 @@
-"""What a person may do beyond their own wallets: scopes on the user's row, read from Postgres at each use."""
+"""What a user may do beyond their own wallets: scopes on the user's row, read from Postgres at each use."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def require_scope(principal: Principal, scope: Scope) -> Principal:
 
 
 def set_scope(email: str, scope: str, *, is_granted: bool, operator: Principal = SYSTEM) -> bool:
-    """Grant or take a scope. False: nothing to change. Raises NotFound (the user), InvalidRequest (the scope)."""
+    """Grant or revoke a scope. False: nothing to change. Raises NotFound (the user), InvalidRequest (the scope)."""
     if scope not in list(Scope):
         raise InvalidRequest(f"There is no scope {scope}; there is {', '.join(Scope)}.", field="scope")
 

@@ -50,7 +50,7 @@ def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: Principal = SYSTEM
 
 
 def revoke_api_key(prefix: str, *, operator: Principal = SYSTEM) -> None:
-    """End a key, named by its first 16 characters, for ever. Raises NotFound: unknown, or revoked before."""
+    """Revoke a key, named by its first 16 characters, for ever. Raises NotFound: unknown, or revoked before."""
     now = clock.now()
 
     def work(session: Session) -> None:

@@ -1,6 +1,6 @@
 """What tenants pay for operations: rules are rows, the most specific one decides.
 
-More specific first: the tenant's own, its plan's, anybody's; then of this provider; then of this currency; then the
+More specific first: the tenant's own, its plan's, every tenant's; then of this provider; then of this currency; then the
 narrowest band of amounts. Of two that are equal the newer one counts. No rule: no fee.
 """
 

@@ -1,7 +1,7 @@
 """Tenants and the keys their backends call with.
 
-Guarantees: a key is shown once and stored as a hash; a revoked key, or one of a suspended tenant, opens nothing from
-that moment on, on every worker, since each use is read from Postgres.
+Guarantees: a key is shown once and stored as a hash; a revoked key, or one of a suspended tenant, is refused from
+that moment on, by every process, since each use reads its row.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.unit_of_work import reading, transaction
 def create_tenant(
     name: str, plan: Plan = Plan.STARTER, *, operator: Principal = SYSTEM
 ) -> tuple[Tenant, str]:
-    """A tenant with its first key, which nobody can read again. Raises InvalidRequest (the name)."""
+    """A tenant with its first key, which is shown only now. Raises InvalidRequest (the name)."""
     wanted = valid_name(name)
     key, now = new_key(), clock.now()
     tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)

@@ -41,7 +41,7 @@ from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, u
 from app.unit_of_work import call, reading
 
 MAX_BATCH: Final = 1000
-"""Items of one batch (CONTRACT)."""
+"""Items of one batch."""
 
 
 _WALLET_PAY: Final = (
@@ -63,7 +63,7 @@ class PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaidItem:
-    """One paid order. `status` is what the caller is told: pending, until the relay has published it."""
+    """One paid order. `status` is what the answer shows: pending, until the relay has published it."""
 
     payment_id: str
     amount: Money
@@ -122,14 +122,14 @@ def pay_batch(
     places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
     answer, is_replay = _call(actor, source, items, claim, places=places)
     if is_replay and answer.get("places", places) != places:
-        # Judged by other rates than today's: the orders that were paid or refused then are told about, in their places.
+        # It was decided by other rates than today's: the items that were decided then are answered, each in its place.
         places = answer["places"]
         drafts = [_item_or_error(order, default, None) for order in orders]
         items = [
             draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
         ]
-    told = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
-    return [told.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
+    decided = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
+    return [decided.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
 def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
@@ -223,14 +223,14 @@ def _call(
 def _outcomes(
     answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
 ) -> list[PaidItem | GatewayError]:
-    """What to tell about each item: from the stored answer and the request, which the fingerprint proved equal."""
+    """The outcome of each item: from the stored answer and the request, which the fingerprint proved equal."""
     created_at = datetime.fromisoformat(answer["at"])
     payments = [uuid.UUID(payment) for payment in answer["payments"]]
     refusals = answer["refusals"] or [None] * len(items)
     statuses = _present_statuses(payments) if is_replay and clock.now() - created_at > ANSWER_LIFE else {}
     return [
-        refusal(word, replayed=is_replay)
-        if word
+        refusal(code, replayed=is_replay)
+        if code
         else PaidItem(
             ids.public(ids.PAYMENT, payment),
             item.amount,
@@ -238,7 +238,7 @@ def _outcomes(
             created_at,
             is_replay,
         )
-        for item, payment, word in zip(items, payments, refusals, strict=True)
+        for item, payment, code in zip(items, payments, refusals, strict=True)
     ]
 
 
@@ -251,7 +251,7 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
 
 
 def get_payment(actor: Principal, public_id: str) -> WalletPayment:
-    """A payment that the actor sent or received. Raises PaymentNotFound, for anybody else's too."""
+    """A payment that the user sent or received. Raises PaymentNotFound, for one between other users too."""
     payment_id = ids.parse(ids.PAYMENT, public_id)
     with reading() as session:
         payment = session.get(WalletPayment, payment_id) if payment_id else None

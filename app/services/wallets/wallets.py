@@ -46,12 +46,12 @@ MOVEMENT_TYPES: Final = MappingProxyType(
         ("wallet_payment", False): "payment_sent",
     }
 )
-"""(kind of ledger entry, whether it raised the balance) → the word its owner reads; other kinds: credit or debit."""
+"""(kind of ledger entry, whether it raised the balance) → the type its owner is shown; other kinds: credit or debit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) tells the direction."""
+    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) has the direction."""
 
     transaction_id: str
     type: str
@@ -151,7 +151,7 @@ def set_frozen(public_id: str, *, is_frozen: bool, operator: Principal) -> None:
 
 
 def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalance:
-    """The user's wallet of that id. Raises AccountNotFound: unknown and somebody else's look the same."""
+    """The user's wallet of that id. Raises AccountNotFound: another user's looks the same as an unknown one."""
     wallet = None
     if _WALLET_ID.fullmatch(public_id):
         wallet = session.scalars(
@@ -169,7 +169,7 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
 
 
 def external_account(session: Session, currency: str) -> int:
-    """The house's account for money outside, in `currency`; opened on first use."""
+    """The platform's account for money outside the gateway, in `currency`; opened on first use."""
     return platform_account(session, "external", "", currency)
 
 
