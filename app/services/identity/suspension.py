@@ -2,7 +2,8 @@
 
 Guarantees: from the commit on no token of a suspended user is accepted and no login succeeds, on any process, since
 each use reads the user's row; sessions are kept, and accepted again after reactivation. A payment that has left the
-wallet still completes; nobody can pay a suspended user.
+wallet still completes. As the owner of a frozen wallet, a suspended user can be paid by wallet id; their e-mail
+address is not found.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ def test_a_suspended_users_tokens_and_logins_are_refused_until_they_are_reactiva
     ]
 
 
-def test_a_payment_of_a_suspended_user_completes_and_nobody_can_pay_them(
+def test_a_payment_of_a_suspended_user_completes_and_their_e_mail_is_not_found(
     app: Flask, client: FlaskClient, command: Callable[..., Result], publish: Callable[[], None]
 ) -> None:
     user, recipient = make_user(app), make_user(app)
@@ -153,6 +153,8 @@ def test_a_payment_of_a_suspended_user_completes_and_nobody_can_pay_them(
     back = {"source_wallet_id": theirs, "amount": "1", "destination": user.email}
     answer = client.post("/api/v1/payments", json=back, headers=recipient.headers)
     assert answer.json["error"]["code"] == "RECIPIENT_NOT_FOUND"
+    by_wallet = client.post("/api/v1/payments", json=back | {"destination": own}, headers=recipient.headers)
+    assert by_wallet.status_code == 201
 
 
 def test_a_suspended_operator_is_refused(
