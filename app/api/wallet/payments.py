@@ -35,7 +35,7 @@ from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
 from app.services.wallets import payments as wallet_payments
-from app.services.wallets.payments import PaidItem, PaymentOrder
+from app.services.wallets.payments import PaidItem, WalletPaymentRequest
 
 blueprint = Blueprint("wallet_payments", __name__, description="Payments between wallets.")
 
@@ -58,7 +58,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     """Pay another user. The money has left the wallet when this answers; `status` becomes completed moments later."""
     source = body["source_wallet_id"]
     paid = wallet_payments.pay(
-        current_principal(), source, _order(body), claim(body), rates=current_app.config["USD_RATES"]
+        current_principal(), source, _request_of(body), claim(body), rates=current_app.config["USD_RATES"]
     )
     view = _created(paid)
     return respond(view | {"data": view}, 201, replayed=paid.replayed)
@@ -73,7 +73,7 @@ def create_batch(body: dict[str, Any]) -> Response:
     outcomes, is_replay = wallet_payments.pay_batch(
         current_principal(),
         body["source_wallet_id"],
-        [_order(item) for item in body["payments"]],
+        [_request_of(item) for item in body["payments"]],
         claim(body),
         rates=current_app.config["USD_RATES"],
     )
@@ -94,8 +94,8 @@ def get_payment(payment_id: str) -> Response:
     return respond(payment_view(wallet_payments.get_payment(current_principal(), payment_id)))
 
 
-def _order(body: dict[str, Any]) -> PaymentOrder:
-    return PaymentOrder(
+def _request_of(body: dict[str, Any]) -> WalletPaymentRequest:
+    return WalletPaymentRequest(
         amount=body["amount"],
         destination=body["destination"],
         currency=body.get("currency"),

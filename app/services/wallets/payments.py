@@ -51,7 +51,7 @@ _WALLET_PAY: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentOrder:
+class WalletPaymentRequest:
     """What a client asks for. `amount` is the JSON value as it came; `currency` None means the wallet's own."""
 
     amount: object
@@ -63,7 +63,7 @@ class PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaidItem:
-    """One paid order. `status` is what the answer shows: pending, until the relay has published it."""
+    """One paid request. `status` is what the answer shows: pending, until the relay has published it."""
 
     payment_id: str
     amount: Money
@@ -74,7 +74,7 @@ class PaidItem:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    order: PaymentOrder
+    request: WalletPaymentRequest
     amount: Money
     usd_minor: int
     payment_id: uuid.UUID
@@ -82,14 +82,19 @@ class _Item:
 
 
 def pay(
-    actor: Principal, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Principal,
+    source: str,
+    request: WalletPaymentRequest,
+    claim: Claim,
+    *,
+    rates: Mapping[str, Decimal],
 ) -> PaidItem:
-    """Pay `order` from the wallet `source` (`acc_…`).
+    """Pay `request` from the wallet `source` (`acc_…`).
 
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
     the key repeats, the errors of app/errors.py that have `is_answer`; IdempotencyKeyReused, IdempotencyConflict.
     """
-    item = _judged(order, _currency(actor, source, [order]), claim, rates)
+    item = _judged(request, _currency(actor, source, [request]), claim, rates)
     if isinstance(item, GatewayError):
         raise item
     answer, is_replay = _call(actor, source, [item], claim)
@@ -102,20 +107,20 @@ def pay(
 def pay_batch(
     actor: Principal,
     source: str,
-    orders: Sequence[PaymentOrder],
+    requests: Sequence[WalletPaymentRequest],
     claim: Claim,
     *,
     rates: Mapping[str, Decimal],
 ) -> tuple[list[PaidItem | GatewayError], bool]:
-    """Pay each order by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
+    """Pay each request by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
 
-    An order that is no order at all (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
+    A request that is not valid (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
     Raises as `pay`, but never a refusal; InvalidRequest above MAX_BATCH items.
     """
-    if len(orders) > MAX_BATCH:
+    if len(requests) > MAX_BATCH:
         raise InvalidRequest(f"A batch has at most {MAX_BATCH} payments.", field="payments")
-    default = _currency(actor, source, orders)
-    drafts = [_judged(order, default, claim, rates) for order in orders]
+    default = _currency(actor, source, requests)
+    drafts = [_judged(request, default, claim, rates) for request in requests]
     items = [draft for draft in drafts if isinstance(draft, _Item)]
     if not items:
         return [draft for draft in drafts if isinstance(draft, GatewayError)], False
@@ -124,7 +129,7 @@ def pay_batch(
     if is_replay and answer.get("places", places) != places:
         # It was decided by other rates than today's: the items that were decided then are answered, each in its place.
         places = answer["places"]
-        drafts = [_item_or_error(order, default, None) for order in orders]
+        drafts = [_item_or_error(request, default, None) for request in requests]
         items = [
             draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
         ]
@@ -132,20 +137,20 @@ def pay_batch(
     return [decided.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
-def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
-    """`rates` None: not judged, for an order whose answer is stored already."""
-    amount = Money.parse(order.amount, order.currency or default or "")
+def _item(request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
+    """`rates` None: not judged, for a request whose answer is stored already."""
+    amount = Money.parse(request.amount, request.currency or default or "")
     usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
-    return _Item(order, amount, usd_minor, ids.uuid7(), ids.uuid7())
+    return _Item(request, amount, usd_minor, ids.uuid7(), ids.uuid7())
 
 
 def _judged(
-    order: PaymentOrder, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
+    request: WalletPaymentRequest, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
 ) -> _Item | GatewayError:
     """A key that was used before is answered from its store, whatever today's rates say about its amount."""
-    draft = _item_or_error(order, default, rates)
+    draft = _item_or_error(request, default, rates)
     if isinstance(draft, GatewayError) and _is_used(claim):
-        return _item_or_error(order, default, None)
+        return _item_or_error(request, default, None)
     return draft
 
 
@@ -159,17 +164,17 @@ def _as_error(draft: _Item | GatewayError) -> GatewayError:
 
 
 def _item_or_error(
-    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None
+    request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None
 ) -> _Item | GatewayError:
     try:
-        return _item(order, default, rates)
+        return _item(request, default, rates)
     except GatewayError as error:
         return error
 
 
-def _currency(actor: Principal, source: str, orders: Sequence[PaymentOrder]) -> str | None:
-    """The source's currency when an order needs it; a currency never changes, so reading it early is safe."""
-    if all(order.currency for order in orders):
+def _currency(actor: Principal, source: str, requests: Sequence[WalletPaymentRequest]) -> str | None:
+    """The source's currency when a request needs it; a currency never changes, so reading it early is safe."""
+    if all(request.currency for request in requests):
         return None
     with reading() as session:
         query = select(Account.currency).where(
@@ -186,7 +191,7 @@ def _call(
 ) -> tuple[dict[str, Any], bool]:
     """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item.
 
-    places: which orders of a batch the items are.
+    places: which requests of a batch the items are.
     """
     now = clock.now()
     payments = [item.payment_id for item in items]
@@ -202,11 +207,11 @@ def _call(
         [item.amount.currency for item in items],
         _uuids(item.payment_id for item in items),
         _uuids(item.entry_id for item in items),
-        [item.order.destination for item in items],
+        [item.request.destination for item in items],
         [item.amount.amount_minor for item in items],
         [item.usd_minor for item in items],
-        [item.order.description for item in items],
-        [_json(item.order.metadata) for item in items],
+        [item.request.description for item in items],
+        [_json(item.request.metadata) for item in items],
         DAILY_LIMITS,
         MONTHLY_LIMITS,
         actor.address,
