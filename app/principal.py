@@ -65,13 +65,13 @@ class Principal:
 
     @property
     def tenant_id(self) -> uuid.UUID:
-        """The tenant it acts for. Only where the route's guard admits nobody without one."""
+        """The tenant it acts for. Only where the route's guard requires one."""
         assert self.tenant is not None, f"a principal of kind {self.kind} acts for no tenant"
         return self.tenant
 
     @property
     def user_id(self) -> uuid.UUID:
-        """The user it is. Only where the route's guard admits nobody but users."""
+        """The user it is. Only where the route's guard admits users alone."""
         assert self.user is not None, f"a principal of kind {self.kind} is no user"
         return self.user
 

@@ -41,7 +41,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(auth.blueprint, BOTH, Surface.WALLET, Policy(PUBLIC, Limit.AUTH), {"logout": Policy(USER_SESSION)}),
     Row(wallets.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
     Row(kyc.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
-    # The paying statement looks at the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
+    # The paying statement checks the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
     Row(
         wallet_payments.blueprint,
         V1,

@@ -33,16 +33,16 @@ def _line(rule: FeeRule) -> str:
         "method": rule.method,
         "currency": rule.currency,
     }
-    words = [f"{name}={value}" for name, value in facts.items() if value is not None]
+    parts = [f"{name}={value}" for name, value in facts.items() if value is not None]
     if rule.currency and rule.from_minor:
-        words.append(f"from={format_minor(rule.from_minor, rule.currency)}")
+        parts.append(f"from={format_minor(rule.from_minor, rule.currency)}")
     if rule.currency and rule.below_minor is not None:
-        words.append(f"below={format_minor(rule.below_minor, rule.currency)}")
+        parts.append(f"below={format_minor(rule.below_minor, rule.currency)}")
     fixed = (
         f"{format_minor(rule.fixed_minor, rule.currency)} + " if rule.currency and rule.fixed_minor else ""
     )
     rate = (Decimal(rule.rate_ppm) / 10_000).normalize()
-    return f"{rule.id}  {rule.operation}  {' '.join(words) or 'every tenant'}  {fixed}{rate:f} %"
+    return f"{rule.id}  {rule.operation}  {' '.join(parts) or 'every tenant'}  {fixed}{rate:f} %"
 
 
 @fees.command("set")

@@ -33,7 +33,7 @@ OPTIONAL: Final = Key.OPTIONAL
 class Operation:
     """`id`: the operationId, `<noun>_<verb>`; clients' generators name functions by it, so it never changes.
 
-    `errors`: those that the route's own work ends in. Guards, limits, bodies and keys add theirs.
+    `errors`: those that the route's own work raises. Guards, limits, bodies and keys add theirs.
     """
 
     id: str

@@ -41,7 +41,7 @@ TEXTS: Final = MappingProxyType(
     {
         PayerStatus.COMPLETED: _Text("Thank you", "The payment is completed."),
         PayerStatus.OPEN: _Text(
-            "Thank you", "The payment is being processed. This page tells you when it is done."
+            "Thank you", "The payment is being processed. This page is updated when it is done."
         ),
         PayerStatus.FAILED: _Text(
             "The payment has failed", "Nothing was paid. You can go back to the shop and try again."

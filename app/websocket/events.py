@@ -59,7 +59,7 @@ class Subscription:
         return cls(transaction_id, auth.text_in(data, "token"))
 
 
-class Conversation:
+class EventHandlers:
     """The handlers. `is_production`: watching a payment takes a right (auth.require_right), or its own token."""
 
     def __init__(self, clients: Clients, *, run: Run, is_production: bool) -> None:
@@ -88,7 +88,7 @@ class Conversation:
             raise Refused(error.message, {"code": error.code}) from error
         self._clients.add(_sid(), client)
 
-    def greet(self, sid: str) -> None:
+    def on_connected(self, sid: str) -> None:
         """After the connection was acknowledged: from now on the client may get events."""
         self.rooms.send_to(sid, "connected", {"message": "Connected to payment gateway"})
         client = self._clients.get(sid)

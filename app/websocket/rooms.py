@@ -45,13 +45,13 @@ class Record(Protocol):
 
 
 class RoomManager(manager.Manager):
-    """`greet(sid)` is called for each client right after its connection was acknowledged."""
+    """`on_connected(sid)` is called for each client right after its connection was acknowledged."""
 
-    def __init__(self, redis_url: str, *, record: Record, greet: Callable[[str], None]) -> None:
+    def __init__(self, redis_url: str, *, record: Record, on_connected: Callable[[str], None]) -> None:
         super().__init__()
         self._redis_url = redis_url
         self._record = record
-        self._greet = greet
+        self._on_connected = on_connected
         self._lock = threading.RLock()
         self._is_listening = False
         self._is_fed = threading.Event()
@@ -70,7 +70,7 @@ class RoomManager(manager.Manager):
     def connect(self, sid: str, namespace: str) -> Any:
         with self._lock:
             sid = super().connect(sid, namespace)
-        self._greet(sid)
+        self._on_connected(sid)
         return sid
 
     def pre_disconnect(self, sid: str, namespace: str) -> Any:

@@ -114,7 +114,7 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Refund all that is left, or `amount` of it.
 
-    `refunded_amount` is the sum of the completed refunds; `GET /payments/{payment_id}/refunds` tells how each refund stands.
+    `refunded_amount` is the sum of the completed refunds; `GET /payments/{payment_id}/refunds` has the status of each.
     """
     answer = create_refund(
         current_principal(),

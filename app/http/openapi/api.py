@@ -76,7 +76,7 @@ class DocumentedApi(Api):
     def _register_error_handlers(self) -> None:
         return None
 
-    # Components of flask-smorest that no route of ours uses.
+    # Components of flask-smorest that no route here uses.
     def _register_responses(self) -> None:
         return None
 

@@ -1,6 +1,6 @@
 """Ends the use of a demo's data, for a database that is to serve production: `flask demo purge`.
 
-Guarantees: nothing that the demo published opens anything afterwards; nothing is deleted, since ledger and event log are
+Guarantees: no credential that the demo published is accepted afterwards; nothing is deleted, since ledger and event log are
 insert-only; each change is an event with the operator as its actor; doing it again changes nothing.
 """
 
@@ -76,7 +76,7 @@ def purge(*, operator: Principal) -> Purged:
 
 
 def left() -> Left:
-    """What an operator should look at before and after."""
+    """What an operator should check before and after."""
     open_payments = select(func.count()).where(
         Payment.tenant_id == TENANT_ID, Payment.status.not_in(FINAL_PAYMENTS)
     )

@@ -115,7 +115,7 @@ def refresh(refresh_token: str | None, *, address: str | None) -> Login:
     """A new pair of tokens for the session; the given refresh token is used up, and the session lives on from now.
 
     Raises TokenMissing, TokenExpired, TokenInvalid. A token used before revokes the session: it was
-    stolen, and the thief cannot be told from the owner.
+    stolen, and thief and owner cannot be distinguished.
     """
     claims = tokens.read_refresh(refresh_token)
     new_id, now = ids.opaque(), clock.now()

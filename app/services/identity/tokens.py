@@ -19,7 +19,7 @@ from app import clock, ids
 from app.errors import TokenExpired, TokenInvalid, TokenMissing
 
 MAX_TOKEN_LENGTH: Final = 2048
-"""Characters; ours have about 400. Longer ones are refused unread."""
+"""Characters; issued ones have about 400. Longer ones are refused unread."""
 
 CACHED: Final = 4096
 """Genuine tokens whose content a process caches (about 2 kB each): checking a signature is a tenth of a payment."""

@@ -142,7 +142,7 @@ class WaitingEvents(Answer):
 
 class DeadEvents(Answer):
     count = ma.Integer()
-    by_provider = _counts("Provider → callbacks that were given up.")
+    by_provider = _counts("Provider → dead letters.")
     jobs = ma.Integer()
 
 

@@ -139,7 +139,7 @@ class Transaction(Answer):
         allow_none=True,
         metadata={
             "enum": [*ReviewReason, None],
-            "description": "The most pressing reason for which an operator must look at this payment; null: none.",
+            "description": "The most pressing reason for which an operator must review this payment; null: none.",
         },
     )
     reviews = ma.List(

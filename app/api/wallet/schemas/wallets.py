@@ -77,7 +77,7 @@ class WalletFacts(Answer):
 class MovementFacts(Answer):
     id = ma.String(metadata={"examples": ["txn_0195f3a0b1c27d8e9f00112233445566"]})
     type = one_of(*MOVEMENT_TYPES.values(), "credit", "debit")
-    amount = Amount(metadata={"description": "Always positive: `type` tells the direction."})
+    amount = Amount(metadata={"description": "Always positive: `type` has the direction."})
     currency = ma.String()
     status = ma.String()
     timestamp = Time()
