@@ -9,7 +9,7 @@ from app.errors import GatewayError, refusal
 
 def test_every_answer_is_found_by_its_code() -> None:
     class OutOfHours(GatewayError):
-        """As the next one that somebody adds: it is in no list."""
+        """An error that is added later: no list names it."""
 
         code = "OUT_OF_HOURS"
         is_answer = True

@@ -62,13 +62,13 @@ class Credentials:
 
 @pytest.fixture
 def credentials(app: Flask) -> Credentials:
-    person = {
+    registration = {
         "email": f"{uuid.uuid4()}@example.com",
         "password": "SecurePass123!",
         "first_name": "Sta",
         "last_name": "Tus",
     }
-    answer = app.test_client().post("/api/v1/auth/register", json=person)
+    answer = app.test_client().post("/api/v1/auth/register", json=registration)
     token = answer.get_json()["access_token"]
     return Credentials({"Authorization": f"Bearer {token}"}, dict(make_merchant(app).headers))
 

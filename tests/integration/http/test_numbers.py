@@ -89,7 +89,7 @@ HEADER_FORMS = (
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one route, with the credentials of somebody it lets in."""
+    """One method of one route, with credentials that it accepts."""
 
     method: str
     path: str

@@ -31,7 +31,7 @@ HISTORY = {"entries", "postings", "unfolded", "cash_movements", "outbox"}
 """Tables whose rows say what happened: they open nothing, and are never removed."""
 
 OPENING = {"users", "tenants", "api_keys"}
-"""Tables whose rows let somebody in. What loading adds to them must be found, each row by its id."""
+"""Tables whose rows are or have credentials. What loading adds to them must be found, each row by its id."""
 
 
 @pytest.fixture
@@ -131,16 +131,16 @@ def test_nobody_pays_into_the_demo_s_wallets_by_its_addresses(demo: Flask) -> No
 
 
 def test_what_others_have_is_not_touched(demo: Flask) -> None:
-    person, shop = make_user(demo), make_merchant(demo)
-    make_wallet(demo, person, balance="5")
+    user, shop = make_user(demo), make_merchant(demo)
+    make_wallet(demo, user, balance="5")
     with demo.app_context():
         purge.purge(operator=SYSTEM)
         assert tenants.is_active(shop.tenant_id)
         assert api_keys.authenticate(shop.api_key)[0] == shop.tenant_id
-        assert not [one for one in wallets.wallets(person.user_id) if one.frozen]
+        assert not [one for one in wallets.wallets(user.user_id) if one.frozen]
         left = purge.left()
     assert (left.users, left.tenants) == (1, 1)
-    assert demo.test_client().get("/api/v1/accounts", headers=person.headers).status_code == 200
+    assert demo.test_client().get("/api/v1/accounts", headers=user.headers).status_code == 200
 
 
 def test_the_books_and_the_log_stay_whole(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
@@ -234,7 +234,7 @@ def test_a_demo_address_with_the_published_password_is_found_under_any_id(
 def test_a_demo_address_with_a_password_of_its_own_is_somebody_else_s(
     settings_of_a_demo: dict[str, str],
 ) -> None:
-    """Else anybody could keep production from starting by registering it."""
+    """Otherwise registering it would keep production from starting."""
     app = create_app(settings_of_a_demo)
     _add_user(app, email="bob@example.com", password="Another-Pass-9!")
     assert _found(app) == []

@@ -212,7 +212,7 @@ def test_an_empty_database_is_anybody_s(redis_server: EmbeddedRedis, tmp_path: P
 def test_production_is_not_served_from_what_cannot_be_looked_into(
     production_settings: dict[str, str],
 ) -> None:
-    """Tables of an older version: whether a demo's people are in there is not known."""
+    """Tables of an older version: whether they hold a demo's users is not known."""
     with connection(production_settings, as_owner=True) as opened:
         run(opened, "ALTER TABLE users RENAME COLUMN scopes TO rights")
     with pytest.raises(UnfitDatabase, match="flask db upgrade"):
