@@ -52,7 +52,7 @@ def text_in(data: Mapping[str, object], name: str) -> str | None:
 
 
 def merchant_of(api_key: str) -> Principal:
-    """The tenant's backend that has this key. Raises InvalidApiKey, ServiceUnavailable."""
+    """The merchant whose key it is. Raises InvalidApiKey, ServiceUnavailable."""
     tenant_id, key_id = api_keys.authenticate(api_key)
     return Principal.of_api_key(tenant_id, key_id, None)
 

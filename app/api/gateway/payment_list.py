@@ -28,7 +28,7 @@ blueprint = Blueprint("gateway_payments", __name__, description="Lists of paymen
 @blueprint.arguments(PaymentQuery, location="query")
 @blueprint.response(200, PaymentList)
 def list_payments(query: dict[str, Any]) -> Response:
-    """Payments, newest first: of the tenant, or with a user's token the wallet payments sent and received."""
+    """Payments, newest first: of the merchant, or with a user's token the wallet payments sent and received."""
     principal, request = current_principal(), page_request(query)
     if principal.tenant is not None:
         return _of_merchant(principal, query, request)

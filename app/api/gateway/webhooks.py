@@ -52,7 +52,7 @@ def receive(provider: str) -> Response:
     200, schema=TEXT, content_type="text/plain", description="What this provider expects."
 )
 def receive_at_token(provider: str, token: str) -> Response:
-    """The same for a tenant's own account, or for one payment or refund: the token determines which."""
+    """The same for a merchant's own account, or for one payment or refund: the token determines which."""
     return _receive(provider, token)
 
 

@@ -45,7 +45,7 @@ API_CONFIG: Final = {
                     "type": "apiKey",
                     "in": "header",
                     "name": API_KEY_HEADER,
-                    "description": "A tenant's API key. In demo mode it may be left out: that is the demo tenant then.",
+                    "description": "A merchant's API key. In demo mode a request without one is the demo merchant's.",
                 },
                 "tenantKeyAsBearer": {
                     "type": "http",

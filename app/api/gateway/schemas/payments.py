@@ -263,7 +263,9 @@ class Pagination(Answer):
 class PaymentPage(Answer):
     items = ma.List(
         OneOf(Transaction, PaymentAnswer),
-        metadata={"description": "Provider payments of the tenant, or wallet payments of the user who asks."},
+        metadata={
+            "description": "Payments through providers of the merchant, or wallet payments of the user."
+        },
     )
     pagination = ma.Nested(Pagination)
 
