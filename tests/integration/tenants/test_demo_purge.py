@@ -119,6 +119,19 @@ def test_nothing_the_demo_published_opens_anything_afterwards(demo: Flask) -> No
     assert client.get("/api/v1/payments/providers").status_code == 401
 
 
+def test_what_was_purged_cannot_be_reactivated_in_production(demo: Flask, production: Flask) -> None:
+    """Otherwise one command would make production refuse to start."""
+    with demo.app_context():
+        purge.purge(operator=SYSTEM)
+    for arguments in (
+        ("users", "reactivate", "operator@example.com"),
+        ("tenants", "reactivate", str(TENANT_ID)),
+    ):
+        result = production.test_cli_runner().invoke(args=[*arguments, "--reason", "by mistake"])
+        assert result.exit_code == 1 and "cannot be reactivated" in result.output, result.output
+    assert _found(production) == []
+
+
 def test_nobody_pays_into_the_demo_s_wallets_by_its_addresses(demo: Flask) -> None:
     payer = make_user(demo)
     wallet = make_wallet(demo, payer, balance="100")
