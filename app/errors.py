@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
+
+_ANSWERS: dict[str, type[GatewayError]] = {}
+"""Code → the error that says so, of every error with `is_answer`."""
 
 
 class GatewayError(Exception):
@@ -12,12 +15,25 @@ class GatewayError(Exception):
     unless it has a rule of its own; field: the offending input field, if one; details: JSON-safe facts;
     retry_after_s: when trying again makes sense, in seconds; is_answer: the outcome is final for an
     idempotency key, so it is stored and replayed; replayed: it comes out of such a store.
+
+    sql_code: what SQL functions call it, where that is not its code.
     """
 
     code = "ERROR"
     http_status = 400
     default_message = "The request was refused."
     is_answer = False
+    sql_code: ClassVar[str | None] = None
+
+    def __init_subclass__(cls) -> None:
+        """Raises TypeError for an answer that has the code of another: a stored code must name one error."""
+        super().__init_subclass__()
+        if not cls.is_answer:
+            return
+        for code in filter(None, (cls.code, cls.sql_code)):
+            if code in _ANSWERS:
+                raise TypeError(f"{cls.__name__} and {_ANSWERS[code].__name__} have one code: {code}")
+            _ANSWERS[code] = cls
 
     def __init__(
         self,
@@ -80,7 +96,7 @@ class WeakPassword(InvalidRequest):
 
 
 class AuthenticationFailed(GatewayError):
-    """Nobody, or not who they say. Base of the 401 family."""
+    """No credential, or one that is not accepted. Base of the errors answered 401."""
 
     http_status = 401
     code = "TOKEN_INVALID"
@@ -133,7 +149,7 @@ class KycRequired(GatewayError):
 
 
 class NotFound(GatewayError):
-    """Unknown or somebody else's: the two are indistinguishable to the caller."""
+    """Unknown, or of another user or tenant: the caller cannot tell the two apart."""
 
     http_status = 404
     code = "NOT_FOUND"
@@ -157,7 +173,7 @@ class RecipientNotFound(NotFound):
 
 
 class TransactionNotFound(NotFound):
-    """A provider payment of another tenant, or of nobody."""
+    """A provider payment that is unknown, or of another tenant."""
 
     code = "TRANSACTION_NOT_FOUND"
     default_message = "Transaction not found"
@@ -203,6 +219,7 @@ class CurrencyMismatch(GatewayError):
 class SameAccount(InvalidRequest):
     default_message = "Source and destination are the same wallet."
     is_answer = True
+    sql_code = "SAME_ACCOUNT"
 
 
 class InsufficientBalance(GatewayError):
@@ -244,7 +261,7 @@ class RateLimitExceeded(GatewayError):
 
 
 class ServiceUnavailable(GatewayError):
-    """A part this needs (database, Redis) is away. Nothing was changed, or the request's key tells. Retry."""
+    """The database or Redis cannot be reached. It may have committed: retry with the same Idempotency-Key."""
 
     http_status = 503
     code = "SERVICE_UNAVAILABLE"
@@ -255,23 +272,9 @@ class ServiceUnavailable(GatewayError):
         super().__init__(message, **kwargs)
 
 
-_ANSWERS: tuple[type[GatewayError], ...] = (
-    PermissionDenied,
-    KycRequired,
-    RecipientNotFound,
-    CurrencyMismatch,
-    InsufficientBalance,
-    DailyLimitExceeded,
-    SameAccount,
-    NotRefundable,
-)
+def refusal(code: str, *, replayed: bool = False, **facts: Any) -> GatewayError:
+    """The error of a stored answer's code, or of a refusal by an SQL function; `facts`: its message, field, details.
 
-REFUSALS: dict[str, type[GatewayError]] = {error.code: error for error in _ANSWERS} | {
-    "SAME_ACCOUNT": SameAccount
-}
-"""Refusal words of the SQL functions (and of stored answers) → the error that says so."""
-
-
-def refusal(code: str, *, replayed: bool = False, **told: Any) -> GatewayError:
-    """The error of a refusal word; `told`: its message, field, details. KeyError: a word nobody defined, a bug."""
-    return REFUSALS[code](replayed=replayed, **told)
+    Raises KeyError when no error with `is_answer` has this code.
+    """
+    return _ANSWERS[code](replayed=replayed, **facts)

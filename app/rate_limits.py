@@ -1,4 +1,4 @@
-"""How often somebody may ask: fixed windows counted in Redis, in memory while Redis is away.
+"""Rate limits: fixed windows counted in Redis, in memory while Redis is away.
 
 One round trip per request. A limit is a convenience, never a guarantee that money depends on.
 """

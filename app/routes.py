@@ -1,4 +1,4 @@
-"""THE table: every blueprint, where it is mounted, whose contract it serves, and who may call it.
+"""The table of routes: every blueprint, where it is mounted, which API it serves, and who may call it.
 
 A route that is in no row does not exist; `PUBLIC` is written down, never implied (tests/architecture/test_guards.py).
 """
@@ -24,11 +24,12 @@ from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
 from app.http.openapi import API_CONFIG, ErrorBodies, make_api
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
+from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
 from app.web import docs, payment_return
@@ -40,7 +41,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(auth.blueprint, BOTH, Surface.WALLET, Policy(PUBLIC, Limit.AUTH), {"logout": Policy(USER_SESSION)}),
     Row(wallets.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
     Row(kyc.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
-    # The paying statement looks at the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
+    # The paying statement checks the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
     Row(
         wallet_payments.blueprint,
         V1,
@@ -51,12 +52,12 @@ TABLE: Final[tuple[Row, ...]] = (
             "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
         },
     ),
-    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER)),
+    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT)),
     Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
-    # No limit: Daraja tells a result once, so news that is refused is lost.
+    # No limit: Daraja reports a result once, so a callback that is refused is lost.
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
-    Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
-    Row(admin.blueprint, V1, Surface.GATEWAY, Policy(OPERATOR)),
+    Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
@@ -88,7 +89,7 @@ ERROR_BODIES: Final[Mapping[Surface, ErrorBodies]] = MappingProxyType(
 
 
 def init(app: Flask) -> None:
-    """Mount the table and what happens around every request."""
+    """Mount the table and bind what is done for every request."""
     app.json = OrjsonProvider(app)
     app.request_class = uploads.Request
     app.url_map.converters.update(CONVERTERS)

@@ -13,8 +13,8 @@ from app.cli.ledger import ledger_commands
 from app.cli.payments import payments, reconcile
 from app.cli.provider_accounts import accounts
 from app.cli.relay import relay
-from app.cli.tenants import tenant
-from app.cli.users import user
+from app.cli.tenants import tenants
+from app.cli.users import users
 from app.cli.wallets import wallet
 
 COMMANDS = (
@@ -27,8 +27,8 @@ COMMANDS = (
     kyc,
     jobs,
     wallet,
-    tenant,
-    user,
+    tenants,
+    users,
     fees,
     payments,
     accounts,

@@ -1,4 +1,4 @@
-"""What commands share."""
+"""What commands share: who runs them, and refusals as sentences."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ import click
 
 from app.config.setting import ConfigError
 from app.errors import GatewayError
+from app.principal import Principal
+
+
+def principal() -> Principal:
+    """The operator who runs the command: the operating system's user."""
+    uid = os.getuid()
+    try:
+        return Principal.of_command(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return Principal.of_command(str(uid))
 
 
 def operator() -> str:
-    """The actor of events that a command causes: the operating system's user who runs it."""
-    uid = os.getuid()
-    try:
-        return f"cli:{pwd.getpwuid(uid).pw_name}"
-    except KeyError:
-        return f"cli:{uid}"
+    """As events name the operator, for services that record the name alone."""
+    return principal().event_actor
 
 
 @contextmanager

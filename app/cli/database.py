@@ -11,7 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from flask_migrate import upgrade
 
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.services.demo import load as demo_data
 from app.services.demo import purge
 from app.worker.runner import start_recurring
@@ -59,7 +59,7 @@ def demo_purge_command(yes: bool) -> None:
     """End the use of the demo's users, tenant, keys and wallets, for good: before production."""
     if not yes:
         click.confirm("This disables the demo's users, tenant and keys for good. Go on?", abort=True)
-    done = purge.purge(operator=operator())
+    done = purge.purge(operator=principal())
     if done.is_nothing:
         click.echo("Nothing of the demo can be used: there was nothing to do.")
     else:
@@ -82,7 +82,7 @@ def _report_left(left: purge.Left) -> None:
 
 
 def _reset_simulators() -> None:
-    """Their books go with ours. Where they do not run there is only their folder."""
+    """The simulators' data is reset with the gateway's. Where they do not run there is only their folder."""
     url = f"{current_app.config['SANDBOX_URL']}/sandbox/control/reset"
     try:
         requests.post(url, json={}, timeout=5).raise_for_status()

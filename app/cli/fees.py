@@ -9,8 +9,9 @@ import click
 from flask.cli import AppGroup
 
 from app import json_numbers
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.models.fee_rule import FeeRule
+from app.models.tenant import Plan
 from app.money import Money, exponent_of, format_minor
 from app.services.tenants import fees as tenant_fees
 
@@ -32,22 +33,22 @@ def _line(rule: FeeRule) -> str:
         "method": rule.method,
         "currency": rule.currency,
     }
-    words = [f"{name}={value}" for name, value in facts.items() if value is not None]
+    parts = [f"{name}={value}" for name, value in facts.items() if value is not None]
     if rule.currency and rule.from_minor:
-        words.append(f"from={format_minor(rule.from_minor, rule.currency)}")
+        parts.append(f"from={format_minor(rule.from_minor, rule.currency)}")
     if rule.currency and rule.below_minor is not None:
-        words.append(f"below={format_minor(rule.below_minor, rule.currency)}")
+        parts.append(f"below={format_minor(rule.below_minor, rule.currency)}")
     fixed = (
         f"{format_minor(rule.fixed_minor, rule.currency)} + " if rule.currency and rule.fixed_minor else ""
     )
     rate = (Decimal(rule.rate_ppm) / 10_000).normalize()
-    return f"{rule.id}  {rule.operation}  {' '.join(words) or 'anybody'}  {fixed}{rate:f} %"
+    return f"{rule.id}  {rule.operation}  {' '.join(parts) or 'every tenant'}  {fixed}{rate:f} %"
 
 
 @fees.command("set")
 @click.option("--operation", type=click.Choice(tenant_fees.OPERATIONS), default="payment", show_default=True)
 @click.option("--tenant", "tenant_id", type=click.UUID)
-@click.option("--plan", type=click.Choice(tenant_fees.PLANS))
+@click.option("--plan", type=click.Choice([plan.value for plan in Plan]))
 @click.option("--provider")
 @click.option("--method")
 @click.option("--currency", help="Three letters; needed where amounts are given.")
@@ -85,7 +86,7 @@ def fees_set(
             below_minor=_minor(below, code) if below is not None else None,
         )
         rule_id = tenant_fees.set_rule(
-            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0"), operator=operator()
+            match, fixed_minor=_minor(fixed or "0", code), rate_ppm=_ppm(rate or "0"), operator=principal()
         )
     click.echo(f"Rule {rule_id} is in force.")
 
@@ -95,7 +96,7 @@ def fees_set(
 def fees_remove(rule_id: uuid.UUID) -> None:
     """Remove a rule by its id."""
     with refusals_as_sentences():
-        tenant_fees.remove_rule(rule_id, operator=operator())
+        tenant_fees.remove_rule(rule_id, operator=principal())
     click.echo(f"Rule {rule_id} is gone.")
 
 

@@ -1,4 +1,4 @@
-"""`flask tenant …`: merchants and their API keys."""
+"""`flask tenants …`: merchants and their API keys."""
 
 from __future__ import annotations
 
@@ -7,46 +7,69 @@ import uuid
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator, refusals_as_sentences
-from app.services.tenants import api_keys, tenants
-from app.services.tenants import fees as tenant_fees
+from app.cli.common import principal, refusals_as_sentences
+from app.models.tenant import Plan
+from app.services.tenants import api_keys, suspension
+from app.services.tenants.tenants import create_tenant, list_tenants
 
-tenant = AppGroup("tenant", help="Merchants and their API keys.")
+tenants = AppGroup("tenants", help="Merchants and their API keys.")
 
 
-@tenant.command("create")
+@tenants.command("create")
 @click.argument("name")
-@click.option("--plan", type=click.Choice(tenant_fees.PLANS), default="starter", show_default=True)
-def tenant_create(name: str, plan: tenants.Plan) -> None:
+@click.option(
+    "--plan", type=click.Choice([plan.value for plan in Plan]), default=Plan.STARTER.value, show_default=True
+)
+def tenants_create(name: str, plan: str) -> None:
     """Make a tenant and show its first API key, once."""
     with refusals_as_sentences():
-        made, key = tenants.create_tenant(name, plan, operator=operator())
+        made, key = create_tenant(name, Plan(plan), operator=principal())
     click.echo(f"Tenant {made.id} ({made.name}, {made.plan}).")
     click.echo(f"API key, shown only now: {key}")
 
 
-@tenant.command("list")
-def tenant_list() -> None:
+@tenants.command("list")
+def tenants_list() -> None:
     """All tenants, oldest first."""
-    for known in tenants.tenants():
+    for known in list_tenants():
         state = "" if known.is_active else "  suspended"
         click.echo(f"{known.id}  {known.plan:<10}  {known.name}{state}")
 
 
-@tenant.command("key")
+@tenants.command("key")
 @click.argument("tenant_id", type=click.UUID)
 @click.argument("name")
-def tenant_key(tenant_id: uuid.UUID, name: str) -> None:
+def tenants_key(tenant_id: uuid.UUID, name: str) -> None:
     """Another API key for a tenant, shown once."""
     with refusals_as_sentences():
-        key = api_keys.add_api_key(tenant_id, name, operator=operator())
+        key = api_keys.add_api_key(tenant_id, name, operator=principal())
     click.echo(f"API key, shown only now: {key}")
 
 
-@tenant.command("revoke")
+@tenants.command("revoke")
 @click.argument("prefix")
-def tenant_revoke(prefix: str) -> None:
+def tenants_revoke(prefix: str) -> None:
     """End the key that begins with PREFIX (its first 16 characters), at once and for ever."""
     with refusals_as_sentences():
-        api_keys.revoke_api_key(prefix, operator=operator())
-    click.echo(f"The key {prefix}… opens nothing any more.")
+        api_keys.revoke_api_key(prefix, operator=principal())
+    click.echo(f"The key {prefix}… is revoked.")
+
+
+@tenants.command("suspend")
+@click.argument("tenant_id", type=click.UUID)
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def tenants_suspend(tenant_id: uuid.UUID, reason: str) -> None:
+    """Refuse a tenant's API keys at once. Money under way still arrives; reactivation undoes it."""
+    with refusals_as_sentences():
+        changed = suspension.suspend_tenant(tenant_id, reason=reason, operator=principal())
+    click.echo(f"Tenant {tenant_id} is suspended{'' if changed else ', as before'}.")
+
+
+@tenants.command("reactivate")
+@click.argument("tenant_id", type=click.UUID)
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def tenants_reactivate(tenant_id: uuid.UUID, reason: str) -> None:
+    """Accept a suspended tenant's API keys again."""
+    with refusals_as_sentences():
+        changed = suspension.reactivate_tenant(tenant_id, reason=reason, operator=principal())
+    click.echo(f"Tenant {tenant_id} is active{'' if changed else ', as before'}.")

@@ -1,34 +1,54 @@
-"""`flask user …`."""
+"""`flask users …`."""
 
 from __future__ import annotations
 
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator, refusals_as_sentences
-from app.services.identity import scopes
+from app.cli.common import principal, refusals_as_sentences
+from app.services.identity import scopes, suspension
 
-user = AppGroup("user", help="What users may do.")
+users = AppGroup("users", help="Users: what they may do, and suspending them.")
 
 
-@user.command("grant")
+@users.command("grant")
 @click.argument("email")
 @click.argument("scope")
-def user_grant(email: str, scope: str) -> None:
+def users_grant(email: str, scope: str) -> None:
     """Give a user a scope: admin makes an operator."""
     _set_scope(email, scope, is_granted=True)
 
 
-@user.command("revoke")
+@users.command("revoke")
 @click.argument("email")
 @click.argument("scope")
-def user_revoke(email: str, scope: str) -> None:
+def users_revoke(email: str, scope: str) -> None:
     """Take a scope from a user, at once."""
     _set_scope(email, scope, is_granted=False)
 
 
+@users.command("suspend")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def users_suspend(email: str, reason: str) -> None:
+    """Refuse a user's tokens and logins at once. Reactivation undoes it."""
+    with refusals_as_sentences():
+        changed = suspension.suspend_user(email, reason=reason, operator=principal())
+    click.echo(f"{email} is suspended{'' if changed else ', as before'}.")
+
+
+@users.command("reactivate")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def users_reactivate(email: str, reason: str) -> None:
+    """Accept a suspended user's tokens and logins again."""
+    with refusals_as_sentences():
+        changed = suspension.reactivate_user(email, reason=reason, operator=principal())
+    click.echo(f"{email} is active{'' if changed else ', as before'}.")
+
+
 def _set_scope(email: str, scope: str, *, is_granted: bool) -> None:
     with refusals_as_sentences():
-        changed = scopes.set_scope(email, scope, is_granted=is_granted, operator=operator())
+        changed = scopes.set_scope(email, scope, is_granted=is_granted, operator=principal())
     has = "has" if is_granted else "does not have"
     click.echo(f"{email} {has} the scope {scope}{'' if changed else ', as before'}.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator
+from app.cli.common import principal
 from app.errors import GatewayError
 from app.services.wallets import wallets
 
@@ -28,7 +28,7 @@ def wallet_thaw(wallet_id: str) -> None:
 
 def _set_frozen(wallet_id: str, *, is_frozen: bool) -> None:
     try:
-        wallets.set_frozen(wallet_id, is_frozen=is_frozen, operator=operator())
+        wallets.set_frozen(wallet_id, is_frozen=is_frozen, operator=principal())
     except GatewayError as error:
         raise click.ClickException(error.message) from error
     click.echo(f"{wallet_id} is {'frozen' if is_frozen else 'active'}.")

@@ -9,12 +9,17 @@ USER_LOGGED_IN: Final = "user.logged_in"
 USER_LOGGED_OUT: Final = "user.logged_out"
 SESSION_REVOKED: Final = "session.revoked"
 
+USER_SUSPENDED: Final = "user.suspended"
+USER_REACTIVATED: Final = "user.reactivated"
 USER_DISABLED: Final = "user.disabled"
+"""For good: of a demo's user, when the demo is purged."""
+
 USER_SCOPE_GRANTED: Final = "user.scope_granted"
 USER_SCOPE_REVOKED: Final = "user.scope_revoked"
 
 TENANT_CREATED: Final = "tenant.created"
 TENANT_SUSPENDED: Final = "tenant.suspended"
+TENANT_REACTIVATED: Final = "tenant.reactivated"
 API_KEY_CREATED: Final = "api_key.created"
 API_KEY_REVOKED: Final = "api_key.revoked"
 FEE_RULE_SET: Final = "fee_rule.set"

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.actor import Actor, Merchant
 from app.models.event import OutboxRow
+from app.principal import EventActor, Principal, actor_text
 
 
 def record(
@@ -19,14 +19,14 @@ def record(
     object_id: str,
     data: dict[str, Any],
     now: datetime,
-    actor: Actor | Merchant | str | None,
+    actor: EventActor,
     tenant_id: uuid.UUID | None = None,
     is_public: bool = True,
 ) -> None:
     """Insert the row **after** locking the object, so that the object's events keep their order.
 
-    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a signed-in user, a merchant, or the name of a part of
-    the house (`system`). `is_public`: may leave the house (webhooks, Socket.IO); False is for the audit trail only.
+    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a principal, whose address is recorded too, or
+    the name of a part of the gateway. `is_public`: may reach clients (webhooks, Socket.IO); False is for the audit log only.
     """
     session.flush()
     session.add(
@@ -34,8 +34,8 @@ def record(
             tenant_id=tenant_id,
             type=event_type,
             object_id=object_id,
-            actor=actor.public_id if isinstance(actor, (Actor, Merchant)) else actor,
-            address=actor.address if isinstance(actor, (Actor, Merchant)) else None,
+            actor=actor_text(actor),
+            address=actor.address if isinstance(actor, Principal) else None,
             is_public=is_public,
             data=data,
             at=now,

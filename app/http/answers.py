@@ -1,4 +1,4 @@
-"""What schemas of answers are made of. They document answers and never make them: routes answer with what views made.
+"""What schemas of answers are made of. They document answers and never make them: presenters do.
 
 Answers are open: they may gain fields, and clients must not mind (docs/api/openapi.md). Requests are closed (Schema).
 """
@@ -41,8 +41,8 @@ class Amount(ma.fields.String):
 AMOUNT_PATTERN: Final = r"^-?\d+(\.\d+)?$"
 
 
-def words(*allowed: str, **metadata: Any) -> ma.fields.String:
-    """A text that is one of these."""
+def one_of(*allowed: str, **metadata: Any) -> ma.fields.String:
+    """A text that is one of the given values."""
     return ma.fields.String(metadata={"enum": list(allowed), **metadata})
 
 

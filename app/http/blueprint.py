@@ -47,7 +47,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def _described(schema: ma.Schema) -> dict[str, Any]:
-    """What the document says about a body beside its schema: whether it may be absent, and examples."""
+    """A body's entry in the document beside its schema: whether it may be absent, and examples."""
     found: dict[str, Any] = {"required": any(field.required for field in schema.fields.values())}
     if isinstance(schema, Schema) and schema.examples:
         found["examples"] = {name: {"value": dict(body)} for name, body in schema.examples.items()}

@@ -1,4 +1,4 @@
-"""Kinds of ids in paths, so that one path can serve two contracts (CONTRACT, Collisions)."""
+"""Kinds of ids in paths, so that two routes of one path are told apart by the id."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from werkzeug.routing import BaseConverter
 
 
 class PaymentIdConverter(BaseConverter):
-    """`<pmt:payment_id>`: anything that starts with `pmt_`; whether it exists is the service's word."""
+    """`<pmt:payment_id>`: anything that starts with `pmt_`; the service decides whether it exists."""
 
     regex = r"pmt_[^/]*"
 
 
 class ProviderNameConverter(BaseConverter):
-    """`<provider:provider>` in a callback's path; not the operators' words beside it."""
+    """`<provider:provider>` in a callback's path; not `events` or `statistics`, which are operators' routes beside it."""
 
     regex = r"(?!events(?:/|$)|statistics(?:/|$))[a-z][a-z0-9_]{0,31}"
 

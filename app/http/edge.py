@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its guard and limit, the headers of its answer, its line in the log."""
+"""What is done for every request: its id, its guard and limit, the headers of its response, its access log line."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app import ids
-from app.actor import Merchant
-from app.http.guards import Caller
 from app.http.headers import set_security_headers
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
 from app.metrics import Metrics
-from app.rate_limits import Limit, RateLimiter
+from app.rate_limits import RateLimiter
+from app.services.identity import scopes
 from app.services.operator import health as health_checks
 
 REQUEST_ID: Final = "X-Request-Id"
@@ -47,7 +46,7 @@ def init(app: Flask) -> None:
 
 
 class NoSessions(SessionInterface):
-    """No cookie is read or set: who calls is in the Authorization header."""
+    """No cookie is read or set: callers are identified by their headers."""
 
     def open_session(self, app: Flask, request: Request) -> SessionMixin:
         return _NO_SESSION
@@ -63,32 +62,29 @@ def _begin() -> None:
     g.started = time.perf_counter()
     given = request.headers.get(REQUEST_ID, "")
     g.request_id = given if _SANE_ID.fullmatch(given) else ids.public(ids.REQUEST, ids.opaque())
-    g.actor = None
+    g.principal = None
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
 
 def _guard() -> None:
-    """Identify, count, admit: forged tokens cost no round trip, and a flood of good ones no query.
+    """Identify, count, admit: a forged token costs no round trip, and requests above the limit cost no query.
 
-    An API key costs a query before it is counted: only its row says whose it is, and that it still is.
+    An API key costs a query before it is counted: only its row has the tenant, and whether the key is still valid.
     """
     if request.endpoint is None or request.method == "OPTIONS":
-        return  # no route: the 404 comes next; OPTIONS tells only what methods there are
+        return  # no route: the 404 comes next; OPTIONS lists the methods only
     policy: Policy = policies(current_app)[request.endpoint]
-    g.actor = actor = policy.guard.identify()
-    if policy.limit is not None:
+    g.principal = principal = policy.guard.identify()
+    if (limit := policy.limit_of(principal)) is not None:
         limiter: RateLimiter = current_app.extensions["rate_limiter"]
-        limiter.hit(*_counted_as(actor, policy.limit))
-    if policy.guard.admit is not None and actor is not None:
-        policy.guard.admit(actor)
-
-
-def _counted_as(caller: Caller | None, limit: Limit) -> tuple[Limit, str]:
-    """Which limit a request counts for, and under whom: the user, the tenant (whichever its key), or the address."""
-    if isinstance(caller, Merchant):
-        return Limit.MERCHANT, f"tenant:{caller.tenant_id.hex}"
-    return limit, caller.user_id.hex if caller else f"@{request.remote_addr}"
+        limiter.hit(limit, principal.rate_limit_bucket if principal else f"@{request.remote_addr}")
+    if principal is None:
+        return
+    if policy.guard.admit is not None:
+        policy.guard.admit(principal)
+    if policy.scope is not None:
+        g.principal = scopes.require_scope(principal, policy.scope)
 
 
 def _finish(response: Response) -> Response:
@@ -104,6 +100,6 @@ def _finish(response: Response) -> Response:
         route=route,
         status=response.status_code,
         ms=round(duration_s * 1000, 1),
-        user=g.actor.public_id if g.actor else None,
+        user=g.principal.event_actor if g.principal else None,
     )
     return response

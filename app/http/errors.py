@@ -28,7 +28,7 @@ class MethodNotAllowed(GatewayError):
 
 
 class InternalError(GatewayError):
-    """Our fault. Tells the request id and nothing else; the log has the rest."""
+    """A fault of the gateway. The answer has the request id and nothing else; the log has the rest."""
 
     http_status = 500
     code = "INTERNAL_ERROR"

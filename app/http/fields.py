@@ -66,20 +66,20 @@ class Text(_StrictField):
 
 
 class Choice(Text):
-    """One of some words."""
+    """A text that is one of the given values."""
 
-    def __init__(self, *words: str, **kwargs: Any) -> None:
-        super().__init__(max_length=max(map(len, words)), **kwargs)
-        self.words = words
-        self.metadata = {"type": "string", "enum": list(words)} | {
+    def __init__(self, *allowed: str, **kwargs: Any) -> None:
+        super().__init__(max_length=max(map(len, allowed)), **kwargs)
+        self.allowed = allowed
+        self.metadata = {"type": "string", "enum": list(allowed)} | {
             name: value for name, value in self.metadata.items() if name not in ("minLength", "maxLength")
         }
 
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        if not isinstance(value, str) or value not in self.words:
-            raise ValidationError(f"This must be one of {', '.join(self.words)}.")
+        if not isinstance(value, str) or value not in self.allowed:
+            raise ValidationError(f"This must be one of {', '.join(self.allowed)}.")
         return value
 
 
@@ -128,7 +128,7 @@ class Amount(_StrictField):
 
 
 class Currency(_StrictField):
-    """A currency as the client wrote it, some text: whether there is such a one is the service's word."""
+    """A currency as the client wrote it, any text: the service decides whether it is supported."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

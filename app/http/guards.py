@@ -1,4 +1,4 @@
-"""Who may come in. Every route has one of these beside its blueprint in the table (app/routes.py)."""
+"""Guards: who may call a route. Every route has one beside its blueprint in the table (app/routes.py)."""
 
 from __future__ import annotations
 
@@ -10,49 +10,28 @@ from typing import Final
 from flask import current_app, g, request
 
 from app import clock
-from app.actor import Actor, Merchant
 from app.errors import CredentialsMissing, InvalidApiKey, PermissionDenied, TokenMissing
+from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
-from app.services.identity import scopes, sessions, tokens
+from app.services.identity import sessions, tokens
 from app.services.tenants import api_keys, tenants
-
-Caller = Actor | Merchant
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`identify` says who is calling (None: nobody needs to); `admit` then asks the database, after the rate limit."""
+    """`identify` returns the caller (None: the route is public); `admit` checks it in the database, after the rate limit."""
 
     name: str
-    identify: Callable[[], Caller | None]
-    admit: Callable[[Caller], None] | None = None
+    identify: Callable[[], Principal | None]
+    admit: Callable[[Principal], None] | None = None
 
 
-def current_caller() -> Caller:
-    """Who the guard let in. Only for routes whose guard identifies somebody."""
-    caller: Caller = g.actor
-    return caller
-
-
-def current_actor() -> Actor:
-    """The user the guard let in. Only for routes that are for users."""
-    caller = current_caller()
-    assert isinstance(caller, Actor), "this route's guard lets others in than users"
-    return caller
-
-
-def current_merchant() -> Merchant:
-    """The tenant's backend the guard let in. Only for routes that are for merchants."""
-    caller = current_caller()
-    assert isinstance(caller, Merchant), "this route's guard lets others in than merchants"
-    return caller
-
-
-def current_principal() -> str:
-    """Whose idempotency keys this request uses (Actor.principal, Merchant.principal)."""
-    return current_caller().principal
+def current_principal() -> Principal:
+    """Who the guard has admitted. Only for routes that are not public."""
+    principal: Principal = g.principal
+    return principal
 
 
 def bearer_token() -> str | None:
@@ -61,29 +40,29 @@ def bearer_token() -> str | None:
     return token.strip() or None if scheme.lower() == "bearer" else None
 
 
-def _nobody() -> None:
+def _anonymous() -> None:
     return None
 
 
-def _from_access_token() -> Actor:
+def _from_access_token() -> Principal:
     token = bearer_token()
     if token is None:
         raise TokenMissing
     return _user(token)
 
 
-def _user(token: str) -> Actor:
+def _user(token: str) -> Principal:
     claims = tokens.read_access(token)
-    return Actor(claims.user_id, claims.session_id, request.remote_addr)
+    return Principal.of_user(claims.user_id, claims.session_id, request.remote_addr)
 
 
-def _merchant(key: str) -> Merchant:
+def _merchant(key: str) -> Principal:
     tenant_id, key_id = api_keys.authenticate(key)
-    return Merchant(tenant_id, key_id, request.remote_addr)
+    return Principal.of_api_key(tenant_id, key_id, request.remote_addr)
 
 
-def _sent() -> tuple[str | None, str | None]:
-    """(API key, access token) of the request. What was sent in vain is refused, never overlooked.
+def _credentials_sent() -> tuple[str | None, str | None]:
+    """(API key, access token) of the request. A credential that cannot be used is refused, never ignored.
 
     Access tokens have dots, API keys have none. Raises InvalidApiKey: no bearer, or two keys that differ.
     """
@@ -97,16 +76,16 @@ def _sent() -> tuple[str | None, str | None]:
     return bearer, None
 
 
-def _from_api_key() -> Merchant:
-    key, token = _sent()
+def _from_api_key() -> Principal:
+    key, token = _credentials_sent()
     if token is not None:
-        _user(token)  # a bad token is a 401, a good one the wrong kind of credential
+        _user(token)  # a bad token is a 401; a good one is the wrong kind of credential
         raise PermissionDenied("This is for merchants' backends: send an API key, not a user's token.")
     return _merchant(key) if key is not None else _demo_merchant()
 
 
-def _from_api_key_or_token() -> Caller:
-    key, token = _sent()
+def _from_api_key_or_token() -> Principal:
+    key, token = _credentials_sent()
     if token is None:
         return _merchant(key) if key is not None else _demo_merchant()
     user = _user(token)
@@ -116,28 +95,25 @@ def _from_api_key_or_token() -> Caller:
     return user
 
 
-def _demo_merchant() -> Merchant:
-    """Nobody in particular: in demo mode the demo tenant, so that the documents' commands run as pasted."""
+def _demo_merchant() -> Principal:
+    """In demo mode a request without a credential is the demo tenant's, so that the documentation's commands run as
+    they are pasted."""
     if not current_app.config["IS_DEMO"]:
         raise CredentialsMissing
     if not tenants.is_active(DEMO_TENANT_ID):
-        raise CredentialsMissing("The demo tenant is not loaded: run flask demo load, or send an API key.")
-    return Merchant(DEMO_TENANT_ID, None, request.remote_addr)
+        raise CredentialsMissing(
+            "The demo tenant is not loaded, or is suspended: run flask demo load, or send an API key."
+        )
+    return Principal.of_demo_tenant(DEMO_TENANT_ID, request.remote_addr)
 
 
-def _require_live_session(caller: Caller) -> None:
-    if isinstance(caller, Actor):
-        sessions.require_live(caller.session_id, user_id=caller.user_id, now=clock.now())
+def _require_live_session(principal: Principal) -> None:
+    if principal.user is not None:
+        sessions.require_live(principal.session_id, user_id=principal.user_id, now=clock.now())
 
 
-def _require_operator(caller: Caller) -> None:
-    assert isinstance(caller, Actor), "only users are operators"
-    _require_live_session(caller)
-    scopes.require_scope(caller.user_id, scopes.ADMIN)
-
-
-PUBLIC: Final = Guard("public", _nobody)
-"""Anybody: registration, login, health, documentation."""
+PUBLIC: Final = Guard("public", _anonymous)
+"""No credential is needed: registration, login, health, documentation."""
 
 USER_SESSION: Final = Guard("user session", _from_access_token, _require_live_session)
 """A user's access token whose session lives and whose user is active."""
@@ -150,6 +126,3 @@ MERCHANT: Final = Guard("merchant", _from_api_key)
 
 MERCHANT_OR_USER: Final = Guard("merchant or user", _from_api_key_or_token, _require_live_session)
 """The same, or a user's access token whose session lives."""
-
-OPERATOR: Final = Guard("operator", _from_access_token, _require_operator)
-"""A user's access token, where the user has the scope `admin` at this moment."""

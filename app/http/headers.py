@@ -1,4 +1,4 @@
-"""Headers that tell browsers what an answer may do."""
+"""Headers that restrict what browsers do with a response."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from flask import Response
 
 API_POLICY: Final = "default-src 'none'; frame-ancestors 'none'"
-"""An API answer loads nothing and is framed by nobody."""
+"""An API response loads nothing and is shown in no frame."""
 
 PAGE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "

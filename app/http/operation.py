@@ -1,4 +1,4 @@
-"""What a route says about itself for the OpenAPI document, in one decorator directly below its `route`.
+"""A route's entry for the OpenAPI document, in one decorator directly below its `route`.
 
 The guard, the limit, the body and the surface are known from elsewhere; what follows from them is not repeated here
 (app/http/openapi/errors.py).
@@ -33,7 +33,7 @@ OPTIONAL: Final = Key.OPTIONAL
 class Operation:
     """`id`: the operationId, `<noun>_<verb>`; clients' generators name functions by it, so it never changes.
 
-    `errors`: those that the route's own work ends in. Guards, limits, bodies and keys add theirs.
+    `errors`: those that the route's own work raises. Guards, limits, bodies and keys add theirs.
     """
 
     id: str

@@ -24,7 +24,7 @@ def respond(
     headers: Mapping[str, str] | None = None,
     replayed: bool = False,
 ) -> Response:
-    """A JSON response. `replayed` says that a key's first answer is told again."""
+    """A JSON response. `replayed`: it is the stored answer of an idempotency key's first request."""
     response = Response(dumps(body), status, headers, content_type="application/json")
     if replayed:
         response.headers[REPLAYED_HEADER] = "true"

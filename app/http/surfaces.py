@@ -1,7 +1,6 @@
-"""Which of the five contracts a request belongs to, by path and method: its errors have that contract's shape.
+"""Which API a request belongs to, by path and method: its errors have the shape of that API.
 
-The table is CONTRACT's "Collisions": it also decides for paths without a route, so a 404 has the shape its
-neighbours have. Rows are tried in order, the first that fits wins; the last one always fits.
+The table also decides for paths without a route, so a 404 has the shape that its neighbours have. Rows are tried in order, the first that fits wins; the last one always fits.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import Final
 
 
 class Surface(StrEnum):
-    """The contracts, and the house's own routes (health, documentation)."""
+    """The APIs, and the routes of the gateway itself (health, documentation)."""
 
     WALLET = "wallet"
     GATEWAY = "gateway"

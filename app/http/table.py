@@ -1,4 +1,4 @@
-"""The table's own types: what a row says, and how rows become routes with policies."""
+"""Rows and policies of the table of routes, and how they are mounted."""
 
 from __future__ import annotations
 
@@ -12,15 +12,27 @@ from flask_smorest import Api
 from app.http.blueprint import Blueprint
 from app.http.guards import Guard
 from app.http.surfaces import Surface
+from app.models.user import Scope
+from app.principal import Principal
 from app.rate_limits import Limit
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may call a route, and how often (None: as often as they like)."""
+    """Who may call a route, which scope they need for it, and which limit their requests count for (None: none).
+
+    merchant_limit: where the guard admits users and merchants, the limit of merchants.
+    """
 
     guard: Guard
     limit: Limit | None = Limit.DEFAULT
+    scope: Scope | None = None
+    merchant_limit: Limit | None = None
+
+    def limit_of(self, principal: Principal | None) -> Limit | None:
+        """Which limit a request of this principal counts for."""
+        is_merchant = principal is not None and principal.tenant is not None
+        return self.merchant_limit if is_merchant and self.merchant_limit is not None else self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +72,6 @@ def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
 
 
 def policies(app: Flask) -> Mapping[str, Policy]:
-    """Endpoint → policy, of every route there is."""
+    """Endpoint → policy, of every route."""
     known: Mapping[str, Policy] = app.extensions["policies"]
     return known

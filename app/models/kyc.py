@@ -1,25 +1,35 @@
-"""Identity verification: what a person told us, the documents they sent, what was decided."""
+"""Identity verification: what a user submitted, their documents, what was decided."""
 
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary
+from sqlalchemy import ForeignKey, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.models.types import Key, Moment, Words
+from app.models.types import EnumText, Key, Moment, Words, one_of
+
+
+class KycStatus(StrEnum):
+    """pending → under_review → verified or rejected (app/services/kyc/verification.py, MOVES)."""
+
+    PENDING = "pending"
+    UNDER_REVIEW = "under_review"
+    VERIFIED = "verified"
+    REJECTED = "rejected"
 
 
 class KycRequest(Base):
-    """status: pending → under_review → verified | rejected. `details` is encrypted (app/crypto.py)."""
+    """`details` is encrypted (app/crypto.py)."""
 
     __tablename__ = "kyc_requests"
-    __table_args__ = (CheckConstraint("status IN ('pending', 'under_review', 'verified', 'rejected')"),)
+    __table_args__ = (one_of("status", KycStatus),)
 
     id: Mapped[Key]
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    status: Mapped[Words]
+    status: Mapped[KycStatus] = mapped_column(EnumText(KycStatus))
     details: Mapped[bytes] = mapped_column(LargeBinary)
     rejection_reason: Mapped[Words | None]
     submitted_at: Mapped[Moment]

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.models.types import Key, Moment, Words
+from app.models.types import EnumText, Key, Moment, Words, one_of
+
+
+class Plan(StrEnum):
+    """What a tenant has subscribed to; fee rules may depend on it."""
+
+    STARTER = "starter"
+    GROWTH = "growth"
+    ENTERPRISE = "enterprise"
 
 
 class Tenant(Base):
-    """A merchant. plan: starter, growth or enterprise (fees). Never deleted; a suspended one's keys open nothing."""
+    """A merchant's row. Never deleted. is_active: False while it is suspended."""
 
     __tablename__ = "tenants"
-    __table_args__ = (CheckConstraint("plan IN ('starter', 'growth', 'enterprise')"),)
+    __table_args__ = (one_of("plan", Plan),)
 
     id: Mapped[Key]
     name: Mapped[Words]
-    plan: Mapped[Words]
+    plan: Mapped[Plan] = mapped_column(EnumText(Plan))
     is_active: Mapped[bool]
     created_at: Mapped[Moment]
 

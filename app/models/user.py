@@ -1,8 +1,9 @@
-"""A person with wallets, and the sessions their tokens name."""
+"""Users, and the sessions that their tokens name."""
 
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
 from sqlalchemy import ForeignKey, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -13,8 +14,15 @@ from app.extensions import Base
 from app.models.types import Key, Moment, Words
 
 
+class Scope(StrEnum):
+    """What a user may do beyond their own wallets."""
+
+    ADMIN = "admin"
+    """Operate the gateway."""
+
+
 class User(Base):
-    """`tier` is the KYC tier 0–3 (services/wallets/spending_limits.py). `email` is stored lower-case. scopes: `admin` for operators."""
+    """`tier` is the KYC tier 0–3 (services/wallets/spending_limits.py). `email` is stored lower-case. scopes: see Scope."""
 
     __tablename__ = "users"
 

@@ -59,7 +59,7 @@ def _answer(path: Path) -> Response:
 
 @cache
 def _content(path: Path) -> bytes:
-    # Four files of ours, 1.6 MB together: kept in memory once somebody asked.
+    # Four files, 1.6 MB together: kept in memory after the first request.
     return path.read_bytes()
 
 

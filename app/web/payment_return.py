@@ -1,7 +1,7 @@
-"""`/payments/<id>/return`: where a customer's browser lands after a provider's page, when the merchant named no place.
+"""`/payments/<id>/return`: where a customer's browser lands after a provider's page, when the merchant named no return address.
 
-It says how the payment stands, and while it is open asks again every few seconds, without JavaScript. What providers
-append to the address is ignored: anybody can write a query string.
+It shows the payment's status, and while it is open reloads every few seconds, without JavaScript. What providers
+append to the address is ignored: a query string can be forged.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ blueprint = Blueprint("payment_return", __name__)
 OWN: Final = Path(__file__).parent / "payment_return"
 
 REFRESH_S: Final = 4
-"""An open payment is looked at again after so many seconds."""
+"""The page of an open payment is reloaded after so many seconds."""
 
 CSS_MAX_AGE_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class _Words:
+class _Text:
     heading: str
     text: str
 
 
-TOLD: Final = MappingProxyType(
+TEXTS: Final = MappingProxyType(
     {
-        PayerStatus.COMPLETED: _Words("Thank you", "The payment is completed."),
-        PayerStatus.OPEN: _Words(
-            "Thank you", "The payment is being processed. This page tells you when it is done."
+        PayerStatus.COMPLETED: _Text("Thank you", "The payment is completed."),
+        PayerStatus.OPEN: _Text(
+            "Thank you", "The payment is being processed. This page is updated when it is done."
         ),
-        PayerStatus.FAILED: _Words(
+        PayerStatus.FAILED: _Text(
             "The payment has failed", "Nothing was paid. You can go back to the shop and try again."
         ),
-        PayerStatus.REFUNDED: _Words("The payment was given back", "The money is on its way back to you."),
+        PayerStatus.REFUNDED: _Text("The payment was refunded", "The money is on its way back to you."),
     }
 )
-UNKNOWN: Final = _Words("There is no such payment", "Check the address, or ask the shop you came from.")
+UNKNOWN: Final = _Text("There is no such payment", "Check the address, or ask the shop you came from.")
 
 
 @blueprint.route("/payments/<uuid:payment_id>/return")
@@ -59,7 +59,7 @@ def show(payment_id: uuid.UUID) -> Response:
         found = payer_status(payment_id)
     except TransactionNotFound:
         return _page(UNKNOWN, status=404)
-    return _page(TOLD[found], is_open=found is PayerStatus.OPEN)
+    return _page(TEXTS[found], is_open=found is PayerStatus.OPEN)
 
 
 @blueprint.route("/payments/return.css")
@@ -71,10 +71,10 @@ def style() -> Response:
     return response
 
 
-def _page(words: _Words, *, status: int = 200, is_open: bool = False) -> Response:
+def _page(content: _Text, *, status: int = 200, is_open: bool = False) -> Response:
     refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if is_open else ""
     text = Template(_file("page.html")).substitute(
-        heading=escape(words.heading), text=escape(words.text), refresh=refresh
+        heading=escape(content.heading), text=escape(content.text), refresh=refresh
     )
     return Response(text, status, mimetype="text/html")
 

@@ -1,4 +1,4 @@
-"""Who may connect, from which pages, and who may watch which payment."""
+"""Credentials and origins of Socket.IO clients, and which payments a client may watch."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from app import clock
-from app.actor import Merchant
 from app.errors import InvalidApiKey, InvalidRequest, NotFound, TokenExpired, TokenInvalid
+from app.principal import Principal
 from app.services.identity import sessions, tokens
 from app.services.identity.tokens import AccessClaims
 from app.services.realtime import subscriptions
@@ -37,10 +37,10 @@ def credentials_in(auth: object) -> Credentials:
         return Credentials()
     if not isinstance(auth, dict) or not auth.keys() <= {"token", "api_key"}:
         raise InvalidRequest(_HOW_TO_CONNECT, field="auth")
-    brought = Credentials(text_in(auth, "token"), text_in(auth, "api_key"))
-    if brought.token is not None and brought.api_key is not None:
+    sent = Credentials(text_in(auth, "token"), text_in(auth, "api_key"))
+    if sent.token is not None and sent.api_key is not None:
         raise InvalidRequest(_HOW_TO_CONNECT, field="auth")
-    return brought
+    return sent
 
 
 def text_in(data: Mapping[str, object], name: str) -> str | None:
@@ -51,10 +51,10 @@ def text_in(data: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def merchant_of(api_key: str) -> Merchant:
-    """Whose key it is. Raises InvalidApiKey, ServiceUnavailable."""
+def merchant_of(api_key: str) -> Principal:
+    """The merchant whose key it is. Raises InvalidApiKey, ServiceUnavailable."""
     tenant_id, key_id = api_keys.authenticate(api_key)
-    return Merchant(tenant_id, key_id, None)
+    return Principal.of_api_key(tenant_id, key_id, None)
 
 
 def is_payment_token(transaction_id: str, token: str) -> bool:
@@ -86,15 +86,15 @@ def require_alive(claims: AccessClaims) -> None:
     sessions.require_live(claims.session_id, user_id=claims.user_id, now=now)
 
 
-def require_alive_key(merchant: Merchant) -> None:
+def require_alive_key(merchant: Principal) -> None:
     """Raises InvalidApiKey when the key was revoked, or its tenant suspended, since."""
-    assert merchant.key_id is not None, "a client's merchant came with a key"
-    if not subscriptions.live_keys([merchant.key_id]):
+    assert merchant.credential is not None, "a client's merchant came with a key"
+    if not subscriptions.live_keys([merchant.credential]):
         raise InvalidApiKey
 
 
-def require_right(payment: WatchedPayment, claims: AccessClaims | None, merchant: Merchant | None) -> None:
-    """A wallet payment is shown to its sender and recipient, a provider payment to its merchant; to others it does not
+def require_right(payment: WatchedPayment, claims: AccessClaims | None, merchant: Principal | None) -> None:
+    """A wallet payment is shown to its sender and recipient, a provider payment to its merchant; for others it does not
     exist. Raises NotFound."""
     user_id: uuid.UUID | None = claims.user_id if claims else None
     is_own = merchant is not None and merchant.tenant_id == payment.tenant_id

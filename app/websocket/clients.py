@@ -1,4 +1,4 @@
-"""The clients of this process: who they are, and how much they may ask."""
+"""The clients of this process: their credentials and their allowance of events."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from app.actor import Merchant
 from app.errors import RateLimitExceeded
+from app.principal import Principal
 from app.services.identity.tokens import AccessClaims
 
 BURST_EVENTS: Final = 200
-"""A page that comes back subscribes to everything it shows at once."""
+"""A page that reconnects subscribes to everything it shows at once."""
 
 EVENTS_PER_S: Final = 20
 
 
 @dataclass(slots=True)
 class Client:
-    """`claims`: the signed-in user's. `merchant`: whose API key it connected with. Neither: a stranger."""
+    """`claims`: of the user's access token. `merchant`: by the API key. Neither: the client is anonymous."""
 
     claims: AccessClaims | None = None
-    merchant: Merchant | None = None
+    merchant: Principal | None = None
     _allowance: float = BURST_EVENTS
     _counted_at: float = field(default_factory=time.monotonic)
 
@@ -59,7 +59,7 @@ class Clients:
         with self._lock:
             return {sid: client.claims for sid, client in self._clients.items() if client.claims is not None}
 
-    def merchants(self) -> dict[str, Merchant]:
+    def merchants(self) -> dict[str, Principal]:
         """Whose key each client connected with, of those that did."""
         with self._lock:
             return {

@@ -1,4 +1,4 @@
-"""The conversation with one client: document 001's events, answered in the order they were asked."""
+"""Handlers of one client's events (docs/realtime.md), answered in the order they were sent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Subscription:
         return cls(transaction_id, auth.text_in(data, "token"))
 
 
-class Conversation:
+class EventHandlers:
     """The handlers. `is_production`: watching a payment takes a right (auth.require_right), or its own token."""
 
     def __init__(self, clients: Clients, *, run: Run, is_production: bool) -> None:
@@ -76,21 +76,21 @@ class Conversation:
         socketio.on_event("*", self._answering(self.unknown))
 
     def connect(self, auth_payload: object) -> None:
-        """Before the client is told that it is connected; a refusal reaches it as its connect_error."""
+        """Before the connection is acknowledged; a refusal reaches it as its connect_error."""
         client = Client()
         try:
-            brought = auth.credentials_in(auth_payload)
-            if brought.token is not None:
-                client.claims = self._run(auth.sign_in, brought.token)
-            if brought.api_key is not None:
-                client.merchant = self._run(auth.merchant_of, brought.api_key)
+            sent = auth.credentials_in(auth_payload)
+            if sent.token is not None:
+                client.claims = self._run(auth.sign_in, sent.token)
+            if sent.api_key is not None:
+                client.merchant = self._run(auth.merchant_of, sent.api_key)
         except GatewayError as error:
             raise Refused(error.message, {"code": error.code}) from error
         self._clients.add(_sid(), client)
 
-    def greet(self, sid: str) -> None:
-        """After the client was told: from now on it may get events."""
-        self.rooms.tell(sid, "connected", {"message": "Connected to payment gateway"})
+    def on_connected(self, sid: str) -> None:
+        """After the connection was acknowledged: from now on the client may get events."""
+        self.rooms.send_to(sid, "connected", {"message": "Connected to payment gateway"})
         client = self._clients.get(sid)
         if client is not None and client.claims is not None:
             self._enter_own_room(sid, client.claims)
@@ -99,25 +99,27 @@ class Conversation:
         self._clients.remove(_sid())
 
     def subscribe(self, sid: str, client: Client, *args: Any) -> None:
-        wish = Subscription.read(args)
-        has_token = wish.token is not None and self._use_token(sid, client, wish.transaction_id, wish.token)
-        payment = self._run(self._watchable, wish.transaction_id, client, has_token=has_token)
-        room = transaction_room(wish.transaction_id)
+        asked = Subscription.read(args)
+        has_token = asked.token is not None and self._use_token(
+            sid, client, asked.transaction_id, asked.token
+        )
+        payment = self._run(self._watchable, asked.transaction_id, client, has_token=has_token)
+        room = transaction_room(asked.transaction_id)
         watched = self.rooms.watched(sid)
         if room not in watched and len(watched) >= MAX_SUBSCRIPTIONS:
             raise InvalidRequest(f"One client watches at most {MAX_SUBSCRIPTIONS} transactions.")
-        message = f"Subscribed to transaction {wish.transaction_id}"
-        self.rooms.tell(sid, "subscribed", {"message": message, "room": room})
+        message = f"Subscribed to transaction {asked.transaction_id}"
+        self.rooms.send_to(sid, "subscribed", {"message": message, "room": room})
         self.rooms.watch(sid, room)
         # Read after joining: what happens from here on is pushed, what happened before is in this.
-        state = self._run(subscriptions.last_push, wish.transaction_id) or payment.unpublished
+        state = self._run(subscriptions.last_push, asked.transaction_id) or payment.unpublished
         self.rooms.show(sid, room, state)
 
     def unsubscribe(self, sid: str, _: Client, *args: Any) -> None:
-        wish = Subscription.read(args)
-        self.rooms.unwatch(sid, transaction_room(wish.transaction_id))
-        message = f"Unsubscribed from transaction {wish.transaction_id}"
-        self.rooms.tell(sid, "unsubscribed", {"message": message})
+        asked = Subscription.read(args)
+        self.rooms.unwatch(sid, transaction_room(asked.transaction_id))
+        message = f"Unsubscribed from transaction {asked.transaction_id}"
+        self.rooms.send_to(sid, "unsubscribed", {"message": message})
 
     def unknown(self, _: str, __: Client, event: str, *___: Any) -> None:
         if event == UNREADABLE:
@@ -142,7 +144,7 @@ class Conversation:
         return False
 
     def _sign_in(self, sid: str, client: Client, token: str) -> None:
-        """A token brought later: for a client that connected before its user logged in, or whose token grew old."""
+        """A token sent after connecting: the user logged in since, or the first token is about to expire."""
         claims = self._run(auth.sign_in, token)
         if client.merchant is not None:
             raise PermissionDenied("This connection is a merchant's; open a new one.")
@@ -177,7 +179,7 @@ class Conversation:
         data = args[0] if args else None
         asked = data.get("transaction_id") if isinstance(data, dict) else None
         about = {"transaction_id": asked} if isinstance(asked, str) and len(asked) <= MAX_ID_LENGTH else {}
-        self.rooms.tell(sid, "error", {"code": code, "message": message, **about})
+        self.rooms.send_to(sid, "error", {"code": code, "message": message, **about})
 
 
 def _sid() -> str:

@@ -23,7 +23,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Gate:
-    """WSGI middleware: 503 for a client too many, and for more requests at once than clients can need."""
+    """WSGI middleware: 503 for a client above the maximum, and for more requests at once than clients can need."""
 
     def __init__(self, inner: Wsgi, *, clients: Callable[[], int], max_clients: int) -> None:
         self._inner = inner
@@ -56,7 +56,10 @@ class Gate:
 
 def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
     body = orjson.dumps(
-        {"code": "TOO_MANY_CLIENTS", "message": "All Socket.IO places are taken; try again in a few seconds."}
+        {
+            "code": "TOO_MANY_CLIENTS",
+            "message": "All Socket.IO connections are in use; try again in a few seconds.",
+        }
     )
     headers = [
         ("Content-Type", "application/json"),

@@ -13,7 +13,7 @@ _RESERVED: Final = frozenset({"connect", "disconnect", UNREADABLE})
 
 
 class StrictPacket(packet.Packet):
-    """What is no packet becomes the event UNREADABLE, so the client is told; the stock class raises and hangs up."""
+    """What is no packet becomes the event UNREADABLE, which is answered with an error; the stock class raises and disconnects."""
 
     packet_type: Any
     data: Any

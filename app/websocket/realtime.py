@@ -9,7 +9,7 @@ from typing import Final
 PROGRAM: Final = """
 import warnings
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # eventlet says at every start that it is maintained for faults only
+    warnings.simplefilter("ignore")  # eventlet warns at every start that only its faults are mended
     import eventlet
 eventlet.monkey_patch()
 from app.websocket.eventlet_server import main

@@ -1,4 +1,4 @@
-"""Who is in which room, and what reaches them: pushes from Redis, each client's in order and once.
+"""Rooms and their members, and pushes from Redis: each client receives its own in order and once.
 
 The library's own manager would publish every answer to Redis and lose a push when a room changes under it; this one
 keeps answers in the process and guards its tables with a lock.
@@ -45,13 +45,13 @@ class Record(Protocol):
 
 
 class RoomManager(manager.Manager):
-    """`greet(sid)` is called for each client right after it was told that it is connected."""
+    """`on_connected(sid)` is called for each client right after its connection was acknowledged."""
 
-    def __init__(self, redis_url: str, *, record: Record, greet: Callable[[str], None]) -> None:
+    def __init__(self, redis_url: str, *, record: Record, on_connected: Callable[[str], None]) -> None:
         super().__init__()
         self._redis_url = redis_url
         self._record = record
-        self._greet = greet
+        self._on_connected = on_connected
         self._lock = threading.RLock()
         self._is_listening = False
         self._is_fed = threading.Event()
@@ -70,7 +70,7 @@ class RoomManager(manager.Manager):
     def connect(self, sid: str, namespace: str) -> Any:
         with self._lock:
             sid = super().connect(sid, namespace)
-        self._greet(sid)
+        self._on_connected(sid)
         return sid
 
     def pre_disconnect(self, sid: str, namespace: str) -> Any:
@@ -135,7 +135,7 @@ class RoomManager(manager.Manager):
 
     # --- messages
 
-    def tell(self, sid: str, event: str, payload: dict[str, Any]) -> None:
+    def send_to(self, sid: str, event: str, payload: dict[str, Any]) -> None:
         """Send to one client of this process; harmless when it has just gone."""
         self._send(PushMessage(event, payload, ()), self.get_participants(NAMESPACE, sid))
 
@@ -236,7 +236,7 @@ class RoomManager(manager.Manager):
                 self.deliver(push)
 
     def _catch_up(self) -> None:
-        """Deliver from the log what was pushed while nobody listened."""
+        """Deliver from the log what was pushed while this process did not listen."""
         if self._sequence is None:
             self._sequence = self._record.head()
             return

@@ -13,7 +13,7 @@ from app.events.push_messages import PushMessage
 from app.services.realtime import subscriptions
 from app.websocket.auth import is_origin_allowed
 from app.websocket.clients import Clients
-from app.websocket.events import Conversation, Run
+from app.websocket.events import EventHandlers, Run
 from app.websocket.gate import Gate
 from app.websocket.packet import StrictPacket
 from app.websocket.rooms import RoomManager
@@ -40,9 +40,9 @@ def init(app: Flask) -> None:
 def build(app: Flask, *, async_mode: str, run: Run) -> SocketIO:
     """The server with its handlers, under /socket.io/ of `app`. Nothing is started before the first client."""
     clients = Clients()
-    conversation = Conversation(clients, run=run, is_production=app.config["IS_PRODUCTION"])
-    rooms = _StartingRooms(app.config["REDIS_URL"], record=_EventLog(run), greet=conversation.greet)
-    conversation.rooms = rooms
+    handlers = EventHandlers(clients, run=run, is_production=app.config["IS_PRODUCTION"])
+    rooms = _StartingRooms(app.config["REDIS_URL"], record=_EventLog(run), on_connected=handlers.on_connected)
+    handlers.rooms = rooms
     socketio = SocketIO(
         app,
         async_mode=async_mode,
@@ -56,8 +56,8 @@ def build(app: Flask, *, async_mode: str, run: Run) -> SocketIO:
         cors_allowed_origins=lambda origin, environ: is_origin_allowed(origin, environ, app.config),
     )
     eio = socketio.server.eio
-    eio.disconnect = lambda sid: _hang_up(eio, sid)
-    conversation.register(socketio)
+    eio.disconnect = lambda sid: _close_transport(eio, sid)
+    handlers.register(socketio)
     rooms.sweep = Sweep(socketio.server, rooms, clients, run=run)
     return socketio
 
@@ -84,7 +84,7 @@ def in_context(app: Flask) -> Run:
     return run
 
 
-def _hang_up(eio: Any, sid: str) -> None:
+def _close_transport(eio: Any, sid: str) -> None:
     """End a transport after a protocol error. The stock function waits until its client has read everything: for ever,
     if the client does not want to, and with it one of our threads."""
     transport = eio.sockets.pop(sid, None)

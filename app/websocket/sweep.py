@@ -1,4 +1,4 @@
-"""Ends connections whose right has ended, and those that never became clients."""
+"""Closes connections whose credential is no longer valid, and transports without a client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.websocket.events import Run
 from app.websocket.rooms import NAMESPACE, RoomManager
 
 SWEEP_S: Final = 15
-"""A client whose token has expired, or whose session or key was revoked, gets pushes for at most this long, plus a moment."""
+"""How often credentials are checked: a client whose credential is no longer valid gets pushes for about this long."""
 
 SILENT_S: Final = 30
 """How long a connection may stay without the Socket.IO connect packet."""
@@ -44,7 +44,7 @@ class Sweep:
                 log.exception("realtime.sweep_failed")
 
     def end_sessions(self) -> None:
-        """Disconnect whose token has expired, session ended or user was disabled; they are told why."""
+        """Disconnect clients whose token has expired, session ended or user was suspended; an error event has the reason."""
         now = clock.now()
         signed_in = self._clients.signed_in()
         for sid, claims in signed_in.items():
@@ -60,13 +60,13 @@ class Sweep:
                 self._end(sid, TokenInvalid("This session has ended; log in again."))
 
     def end_keys(self) -> None:
-        """Disconnect whose API key was revoked or whose tenant was suspended; they are told why."""
+        """Disconnect clients whose API key was revoked or whose tenant was suspended; an error event has the reason."""
         merchants = self._clients.merchants()
         if not merchants:
             return
-        live = self._run(subscriptions.live_keys, {merchant.key_id for merchant in merchants.values()})
+        live = self._run(subscriptions.live_keys, {merchant.credential for merchant in merchants.values()})
         for sid, merchant in merchants.items():
-            if merchant.key_id not in live:
+            if merchant.credential not in live:
                 self._end(sid, InvalidApiKey())
 
     def end_silent(self) -> None:
@@ -84,5 +84,5 @@ class Sweep:
                 transports[eio_sid].close(wait=False)
 
     def _end(self, sid: str, error: GatewayError) -> None:
-        self._rooms.tell(sid, "error", {"code": error.code, "message": error.message})
+        self._rooms.send_to(sid, "error", {"code": error.code, "message": error.message})
         self._server.disconnect(sid, namespace=NAMESPACE)

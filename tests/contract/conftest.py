@@ -59,7 +59,7 @@ def _flask(stack: Stack, *command: str) -> None:
 
 @pytest.fixture(scope="session")
 def uuidgen(tmp_path_factory: pytest.TempPathFactory) -> Path | None:
-    """A folder with a `uuidgen`, which document 001's commands need; None where the machine has its own."""
+    """A folder with a `uuidgen`, which the documentation's commands need; None where the machine has its own."""
     from shutil import which
 
     if which("uuidgen"):

@@ -35,10 +35,10 @@ from hypothesis.stateful import (
 from sqlalchemy import text
 
 from app import clock, create_app, ledger
-from app.actor import Merchant
 from app.api.gateway.views import initialized, refunded
 from app.errors import GatewayError
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import ProviderResult, State
 from app.providers.errors import Declined, NotSent, OutcomeUnknown, ProviderError
 from app.services import payment_service
@@ -97,7 +97,7 @@ class PaymentMachine(RuleBasedStateMachine):
         tenant, key = tenants.create_tenant(f"Machine {uuid.uuid4().hex[:8]}", "growth")
         if is_funded:
             fund_merchant(self.app, MerchantClient(tenant.id, key), 1_000_000, currency=currency)
-        self.merchant = Merchant(tenant.id, None, None)
+        self.merchant = Principal.of_demo_tenant(tenant.id, None)
         self.asked = Money.parse(ASKED[currency], currency)
         order = PaymentRequest("cpay", ASKED[currency], currency, CustomerDetails("+254700000000"))
         claim = Claim(uuid.uuid4(), b"f" * 32, "machine", initialized)

@@ -14,9 +14,9 @@ from functools import cache
 from flask import Flask
 
 from app import clock, ids, ledger
-from app.actor import Actor
 from app.api.wallet.views import receipt, wallet_view
 from app.models import User, UserSession
+from app.principal import SYSTEM, Principal
 from app.services.idempotency_service import Claim
 from app.services.identity import passwords, tokens
 from app.services.wallets import direct_funding, wallets
@@ -45,8 +45,8 @@ class SignedInUser:
         return ids.public(ids.USER, self.user_id)
 
     @property
-    def actor(self) -> Actor:
-        return Actor(self.user_id, self.session_id, "127.0.0.1")
+    def actor(self) -> Principal:
+        return Principal.of_user(self.user_id, self.session_id, "127.0.0.1")
 
 
 @cache
@@ -117,7 +117,7 @@ def make_wallet(
                 owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory", "", receipt)
             )
         if is_frozen:
-            wallets.set_frozen(public_id, is_frozen=True, operator="factory")
+            wallets.set_frozen(public_id, is_frozen=True, operator=SYSTEM)
     return public_id
 
 

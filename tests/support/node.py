@@ -36,7 +36,7 @@ def install(folder: Path) -> None:
 
 
 def run(folder: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a program out of `folder`'s node_modules, there; it reports to nobody."""
+    """Run a program out of `folder`'s node_modules, there without telemetry."""
     quiet = {"REDOCLY_TELEMETRY": "off", "REDOCLY_SUPPRESS_UPDATE_NOTICE": "true", "NO_COLOR": "1"}
     return subprocess.run(
         [NODE, str(folder / "node_modules" / program), *arguments],

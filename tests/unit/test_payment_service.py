@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app.actor import Merchant
 from app.api.gateway.views import initialized, refund_view, transaction
 from app.errors import (
     GatewayError,
@@ -23,9 +22,11 @@ from app.errors import (
 from app.events.payloads import customer_payload, payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus, Refund, RefundState
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import Customer
 from app.services import payment_service
 from app.services.idempotency_service import Claim
+from app.services.pages import PageRequest
 from app.services.payment_service import CustomerDetails, PaymentRequest
 from app.services.payments.payer_status import PAYER_STATUSES, PayerStatus
 from app.services.payments.routing import route
@@ -260,12 +261,12 @@ class TestAmounts:
 
 
 @pytest.fixture
-def merchant(app: Flask) -> Iterator[Merchant]:
+def merchant(app: Flask) -> Iterator[Principal]:
     """A tenant without accounts of its own, inside the application."""
     forget_health(app)
     made = make_merchant(app)
     with app.app_context():
-        yield Merchant(made.tenant_id, None, None)
+        yield Principal.of_demo_tenant(made.tenant_id, None)
 
 
 def order(
@@ -292,17 +293,17 @@ class TestRouting:
         ],
     )
     def test_the_provider_that_was_asked_for_is_the_only_one(
-        self, merchant: Merchant, asked: str, currency: str, adapter: str
+        self, merchant: Principal, asked: str, currency: str, adapter: str
     ) -> None:
         (bound,) = route(merchant.tenant_id, asked, Money(100000, currency), CUSTOMER)
         assert bound.provider.name == adapter and bound.account_id is None
 
-    def test_auto_asks_several_and_never_the_mock(self, merchant: Merchant) -> None:
+    def test_auto_asks_several_and_never_the_mock(self, merchant: Principal) -> None:
         names = [b.provider.name for b in route(merchant.tenant_id, "auto", Money(100000, "KES"), CUSTOMER)]
         assert names[0] == "mpesa" and len(names) > 1
         assert "cpay" not in names and "chapa" not in names  # a mock; no shillings
 
-    def test_auto_chooses_only_providers_with_the_currency(self, merchant: Merchant) -> None:
+    def test_auto_chooses_only_providers_with_the_currency(self, merchant: Principal) -> None:
         names = [b.provider.name for b in route(merchant.tenant_id, "auto", Money(100000, "ETB"), CUSTOMER)]
         assert "chapa" in names and "mpesa" not in names
 
@@ -316,7 +317,7 @@ class TestRouting:
         ],
     )
     def test_request_no_provider_accepts_is_refused_with_a_sentence(
-        self, merchant: Merchant, asked: str, amount: Money, customer: Customer, reason: str
+        self, merchant: Principal, asked: str, amount: Money, customer: Customer, reason: str
     ) -> None:
         with pytest.raises(GatewayError, match=reason) as refused:
             route(merchant.tenant_id, asked, amount, customer)
@@ -326,7 +327,7 @@ class TestRouting:
 class TestInitialize:
     """Through CPay, which answers at once and needs no network."""
 
-    def test_paid_request_is_a_completed_payment(self, merchant: Merchant) -> None:
+    def test_paid_request_is_a_completed_payment(self, merchant: Principal) -> None:
         answer = payment_service.initialize(merchant, order(metadata={"order_id": "ORD-1"}), claim())
         payment_of = answer.body["data"]
         assert (answer.status, answer.body.get("error"), answer.replayed) == (201, None, False)
@@ -338,27 +339,27 @@ class TestInitialize:
         assert payment_of["provider_transaction_id"].startswith("CPAY-")
         assert transaction(payment_service.get_payment(merchant, uuid.UUID(payment_of["id"]))) == payment_of
 
-    def test_declined_request_is_a_failed_payment_and_402(self, merchant: Merchant) -> None:
+    def test_declined_request_is_a_failed_payment_and_402(self, merchant: Principal) -> None:
         answer = payment_service.initialize(merchant, order(amount="113.00"), claim())
         assert (answer.status, answer.body["data"]["status"]) == (402, "failed")
         assert answer.body["error"] == answer.body["data"]["failure_reason"]
 
-    def test_a_provider_that_was_not_reached_is_502_and_nothing_was_taken(self, merchant: Merchant) -> None:
+    def test_a_provider_that_was_not_reached_is_502_and_nothing_was_taken(self, merchant: Principal) -> None:
         answer = payment_service.initialize(merchant, order(amount=7120), claim())
         assert (answer.status, answer.body["data"]["status"]) == (502, "failed")
 
-    def test_a_lost_answer_is_processing_and_no_failure(self, merchant: Merchant) -> None:
+    def test_a_lost_answer_is_processing_and_no_failure(self, merchant: Principal) -> None:
         answer = payment_service.initialize(merchant, order(amount=7001), claim())
         assert (answer.status, answer.body["data"]["status"]) == (201, "processing")
         found = payment_service.verify(merchant, uuid.UUID(answer.body["data"]["id"]))
         assert found.status == "completed"
 
-    def test_one_key_is_one_payment(self, merchant: Merchant) -> None:
+    def test_one_key_is_one_payment(self, merchant: Principal) -> None:
         key = claim()
         first = payment_service.initialize(merchant, order(), key)
         again = payment_service.initialize(merchant, order(), key)
         assert again.replayed and again.body == first.body and again.status == first.status
-        assert payment_service.list_payments(merchant, limit=10).total == 1
+        assert payment_service.list_payments(merchant, PageRequest(10)).total == 1
 
     @pytest.mark.parametrize(
         ("wrong", "error"),
@@ -370,14 +371,14 @@ class TestInitialize:
         ],
     )
     def test_invalid_request_stores_nothing(
-        self, merchant: Merchant, wrong: PaymentRequest, error: type[GatewayError]
+        self, merchant: Principal, wrong: PaymentRequest, error: type[GatewayError]
     ) -> None:
         with pytest.raises(error):
             payment_service.initialize(merchant, wrong, claim())
-        assert payment_service.list_payments(merchant, limit=10).items == []
+        assert payment_service.list_payments(merchant, PageRequest(10)).items == []
 
-    def test_another_merchants_payment_is_none(self, app: Flask, merchant: Merchant) -> None:
+    def test_another_merchants_payment_is_none(self, app: Flask, merchant: Principal) -> None:
         answer = payment_service.initialize(merchant, order(), claim())
-        other = Merchant(make_merchant(app).tenant_id, None, None)
+        other = Principal.of_demo_tenant(make_merchant(app).tenant_id, None)
         with pytest.raises(TransactionNotFound):
             payment_service.get_payment(other, uuid.UUID(answer.body["data"]["id"]))

@@ -1,4 +1,4 @@
-"""Which contract a path belongs to: CONTRACT's table of collisions, row by row."""
+"""Which API a path belongs to, row by row."""
 
 from __future__ import annotations
 

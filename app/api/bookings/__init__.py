@@ -1,1 +1,1 @@
-"""The Booking API: travellers' browsers (document 004)."""
+"""The Booking API: travellers' browsers. It has no routes yet, but its paths are its own."""

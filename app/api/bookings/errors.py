@@ -1,4 +1,4 @@
-"""`{"status": "error", "message", "details"?}`, as document 004 prints it."""
+"""`{"status": "error", "message", "details"?}`: the Booking API's errors."""
 
 from __future__ import annotations
 

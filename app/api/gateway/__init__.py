@@ -1,1 +1,1 @@
-"""The Gateway API: merchant backends, payments through providers (document 001)."""
+"""The Gateway API: merchants' backends, payments through providers (docs/api/gateway.md)."""

@@ -1,4 +1,4 @@
-"""Operators: the audit log, the house in numbers, and reconciliation on demand."""
+"""For operators: the audit log, statistics, and reconciliation on demand."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def list_audit_logs(query: dict[str, Any]) -> Response:
 @blueprint.arguments(StatisticsQuery, location="query")
 @blueprint.response(200, StatisticsAnswer)
 def statistics(query: dict[str, Any]) -> Response:
-    """Payments of the last days by status, provider, day and currency; what is open, and what needs a person."""
+    """Payments of the last days by status, provider, day and currency; what is open, and what needs an operator."""
     return respond({"success": True, "data": operator_statistics.overview(days=query.get("days", 30))})
 
 
@@ -58,6 +58,6 @@ def statistics(query: dict[str, Any]) -> Response:
 @blueprint.arguments(ReconcileRequest)
 @blueprint.response(200, ReconciliationAnswer)
 def reconcile(body: dict[str, Any]) -> Response:
-    """Compare with the providers now what is open, and where they have a statement what they collected."""
+    """Compare open payments and refunds with the providers now, and what was collected where a provider has a statement."""
     found = reconciliation.reconcile(provider=body.get("provider"), budget_s=BUDGET_S)
     return respond({"success": True, "data": found})

@@ -1,4 +1,4 @@
-"""`{"success": false, "error", "details"?}`, as document 001 prints it."""
+"""`{"success": false, "error", "details"?}`: the Gateway API's errors (docs/api/gateway.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.errors import GatewayError, InvalidRequest
 
 
 class MissingIdempotencyKey(InvalidRequest):
-    """Document 001 gives this one refusal a body of its own, without `success`."""
+    """The only refusal with a body of its own, without `success`."""
 
     code = "IDEMPOTENCY_KEY_MISSING"
     default_message = "All mutation requests require an Idempotency-Key header"

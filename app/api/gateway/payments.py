@@ -1,4 +1,4 @@
-"""Payments through providers (document 001): initialise, look, verify, refund, cancel."""
+"""Payments through providers: initialise, read, verify, refund, cancel (docs/api/gateway.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from flask import Response
 
-from app.api.gateway.keys import needs_key
+from app.api.gateway.idempotency_key import requires_key
 from app.api.gateway.schemas.payments import (
     EitherPayment,
     FailedInitializeAnswer,
@@ -32,7 +32,7 @@ from app.errors import (
     UnsupportedCurrency,
 )
 from app.http.blueprint import Blueprint
-from app.http.guards import current_merchant
+from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import REQUIRED, operation
 from app.http.responses import respond
@@ -51,19 +51,19 @@ _AT_PROVIDER: Final = (TransactionNotFound, ProviderNotConfigured, ProviderUnrea
 @operation(
     "payments_initialize", key=REQUIRED, errors=[InvalidAmount, UnsupportedCurrency, ProviderNotConfigured]
 )
-@needs_key
+@requires_key
 @blueprint.arguments(InitializeRequest)
 @blueprint.response(201, InitializedAnswer)
 @blueprint.alt_response(402, schema=FailedInitializeAnswer, description="The provider refused it.")
 @blueprint.alt_response(502, schema=FailedInitializeAnswer, description="The provider was not reached.")
 def initialize_payment(body: dict[str, Any]) -> Response:
-    """Ask a customer for money. 402: the provider refused; 502: it could not be reached; nothing was taken then.
+    """Request a payment from a customer. 402: the provider refused; 502: it could not be reached. Nothing was taken then.
 
-    201 with `processing` also when the provider's answer was lost: what became of it is found out, never guessed.
+    201 with `processing` also when the provider's answer was lost: the gateway asks the provider what became of it.
     """
     key = claim(body, initialized, is_required=True)
-    answer = payment_service.initialize(current_merchant(), _payment_request(body), key)
-    # Not stored with the answer: whoever reads the idempotency table could watch payments.
+    answer = payment_service.initialize(current_principal(), _payment_request(body), key)
+    # Not stored with the answer: who can read the idempotency table must not be able to watch payments.
     token = realtime_token(uuid.UUID(answer.body["data"]["id"]))
     data = answer.body["data"] | {"realtime_token": token}
     return respond(answer.body | {"data": data}, answer.status, replayed=answer.replayed)
@@ -73,16 +73,16 @@ def initialize_payment(body: dict[str, Any]) -> Response:
 @operation("providers_list")
 @blueprint.response(200, ProviderListAnswer)
 def list_providers() -> Response:
-    """The providers you can ask by, what each can do, and in which currencies."""
-    return _ok([provider_view(*found) for found in payment_service.providers(current_merchant()).items()])
+    """The providers you can use, what each can do, and in which currencies."""
+    return _ok([provider_view(*found) for found in payment_service.providers(current_principal()).items()])
 
 
 @blueprint.route("/payments/<uuid:payment_id>")
 @operation("payments_get", errors=[TransactionNotFound])
 @blueprint.response(200, EitherPayment)
 def get_payment(payment_id: uuid.UUID) -> Response:
-    """A payment as it is known here; nobody is asked. With a user's token and a `pmt_…` id, a wallet payment."""
-    return _ok(transaction(payment_service.get_payment(current_merchant(), payment_id)))
+    """A payment as the gateway knows it; the provider is not asked. With a user's token and a `pmt_…` id, a wallet payment."""
+    return _ok(transaction(payment_service.get_payment(current_principal(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/verify", methods=["POST"])
@@ -91,7 +91,7 @@ def get_payment(payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, TransactionAnswer)
 def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
     """Ask the provider now. A payment that is final is answered as it is."""
-    return _ok(transaction(payment_service.verify(current_merchant(), payment_id)))
+    return _ok(transaction(payment_service.verify(current_principal(), payment_id)))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/refund", methods=["POST"])
@@ -106,15 +106,18 @@ def verify_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
         ProviderNotConfigured,
     ],
 )
-@needs_key
+@requires_key
 @blueprint.arguments(RefundRequest)
 @blueprint.response(200, TransactionAnswer)
 @blueprint.alt_response(402, schema=FailedTransactionAnswer, description="The provider refused the refund.")
 @blueprint.alt_response(502, schema=FailedTransactionAnswer, description="The provider was not reached.")
 def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
-    """Give money back: all that is left, or `amount` of it. `refunds` tells how each one stands."""
+    """Refund all that is left, or `amount` of it.
+
+    `refunded_amount` is the sum of the completed refunds; `GET /payments/{payment_id}/refunds` has the status of each.
+    """
     answer = create_refund(
-        current_merchant(),
+        current_principal(),
         payment_id,
         amount=body.get("amount"),
         reason=body.get("reason") or None,
@@ -128,7 +131,7 @@ def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 @blueprint.response(200, RefundListAnswer)
 def list_refunds(payment_id: uuid.UUID) -> Response:
     """The payment's refunds, oldest first."""
-    return _ok([refund_view(refund) for refund in refunds_of(current_merchant(), payment_id)])
+    return _ok([refund_view(refund) for refund in refunds_of(current_principal(), payment_id)])
 
 
 @blueprint.route("/payments/<uuid:payment_id>/cancel", methods=["POST"])
@@ -136,8 +139,8 @@ def list_refunds(payment_id: uuid.UUID) -> Response:
 @blueprint.arguments(Nothing)
 @blueprint.response(200, TransactionAnswer)
 def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
-    """Take back a payment that the customer has not made, where the provider can."""
-    return _ok(transaction(payment_service.cancel(current_merchant(), payment_id)))
+    """Cancel a payment that the customer has not made, where the provider can."""
+    return _ok(transaction(payment_service.cancel(current_principal(), payment_id)))
 
 
 def _payment_request(body: dict[str, Any]) -> PaymentRequest:

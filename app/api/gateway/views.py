@@ -1,4 +1,4 @@
-"""Presenters of the Gateway API: payments, refunds and providers as document 001 prints them."""
+"""Presenters of the Gateway API: payments, refunds and providers (docs/api/gateway.md)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from app.events.payloads import customer_payload
 from app.models.payment import Payment, PaymentStatus, Refund
 from app.money import Money
 from app.services.idempotency_service import Answer
+from app.services.pages import Page, PageRequest
 from app.services.payment_service import Initialized
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_REFUNDS
 from app.services.provider_access.accounts import BoundProvider
@@ -16,9 +17,9 @@ from app.services.refunds.create import Refunded
 
 
 def transaction(payment: Payment) -> dict[str, Any]:
-    """Document 001's Transaction. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
+    """A payment as the API shows it. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
 
-    Beyond the document: refunded_amount, failure_reason, review (the most pressing) and reviews (all that are open).
+    review: the most pressing open reason; reviews: all of them.
     """
     return {
         "id": str(payment.id),
@@ -97,3 +98,17 @@ def refunded(result: Refunded) -> Answer:
         return Answer({"success": True, "data": data})
     error = result.refund.error_message
     return Answer({"success": False, "error": error, "data": data}, status=402 if result.was_reached else 502)
+
+
+def pagination_view(page: Page[Any], request: PageRequest) -> dict[str, Any]:
+    """Where a page is in its list; without its number when it was asked for by cursor."""
+    total, limit = page.total or 0, request.limit
+    by_cursor = request.after is not None
+    return {
+        "page": None if by_cursor else request.offset // limit + 1,
+        "per_page": limit,
+        "total": total,
+        "pages": -(-total // limit),
+        "has_next": page.has_next,
+        "has_prev": by_cursor or request.offset > 0,
+    }

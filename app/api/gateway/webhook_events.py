@@ -1,4 +1,4 @@
-"""Operators look after callbacks: what came in, what became of it, and once more what was given up."""
+"""For operators: stored callbacks, their results, and retrying dead letters."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.api.gateway.schemas.operations import (
 )
 from app.api.gateway.schemas.payments import Nothing
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
 from app.services.callbacks import inbox as callback_inbox
@@ -39,7 +39,7 @@ def list_events(query: dict[str, Any]) -> Response:
 @blueprint.arguments(EventQuery(exclude=("state",)), location="query")
 @blueprint.response(200, EventList)
 def list_dead_letters(query: dict[str, Any]) -> Response:
-    """Callbacks that were given up, newest first: a retry makes them due again."""
+    """Dead letters, newest first: a retry makes them due again."""
     return _listed(EventFilter(**_criteria(query), state="dead"), query)
 
 
@@ -57,7 +57,7 @@ def get_event(event_id: uuid.UUID) -> Response:
 @blueprint.response(200, EventAnswer)
 def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
     """Process a callback again. One that was processed is not: its result stands."""
-    return respond({"success": True, "data": callback_inbox.retry(event_id, operator=current_actor())})
+    return respond({"success": True, "data": callback_inbox.retry(event_id, operator=current_principal())})
 
 
 @blueprint.route("/webhooks/statistics")

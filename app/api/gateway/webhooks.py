@@ -1,6 +1,6 @@
 """News from providers comes in here: kept as it came, acknowledged as that provider expects, processed afterwards.
 
-There is no rate limit: Daraja tells a result once, and news that is refused is lost. Bodies are bounded instead.
+There is no rate limit: Daraja reports a result once, and a callback that is refused is lost. Bodies are bounded instead.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TEXT: Final = {"type": "string"}
     200, schema=TEXT, content_type="text/plain", description="What this provider expects."
 )
 def receive(provider: str) -> Response:
-    """News for the house's account at a provider. Answered with what that provider expects; 401: a bad signature."""
+    """A callback for the platform's account at a provider. Answered as that provider expects; 401: a bad signature."""
     return _receive(provider, None)
 
 
@@ -52,16 +52,16 @@ def receive(provider: str) -> Response:
     200, schema=TEXT, content_type="text/plain", description="What this provider expects."
 )
 def receive_at_token(provider: str, token: str) -> Response:
-    """The same for a tenant's own account, or for one payment's callback: the token tells which."""
+    """The same for a merchant's own account, or for one payment or refund: the token determines which."""
     return _receive(provider, token)
 
 
 def _receive(provider: str, token: str | None) -> Response:
     if request.method == "HEAD":
-        return Response(status=200)  # somebody looks whether the address exists
+        return Response(status=200)  # a check whether the address exists
     callback = _callback()
-    told = provider_event_service.receive(provider, token, callback, address=request.remote_addr)
-    return _acknowledged(told)
+    acknowledgement = provider_event_service.receive(provider, token, callback, address=request.remote_addr)
+    return _acknowledged(acknowledgement)
 
 
 def _callback() -> Callback:
@@ -75,7 +75,9 @@ def _callback() -> Callback:
     return Callback(method=request.method, headers=headers, query=query, body=body)
 
 
-def _acknowledged(told: Acknowledgement) -> Response:
-    if isinstance(told.body, str):
-        return Response(told.body, told.status, content_type="text/plain; charset=utf-8")
-    return respond(told.body, told.status)
+def _acknowledged(acknowledgement: Acknowledgement) -> Response:
+    if isinstance(acknowledgement.body, str):
+        return Response(
+            acknowledgement.body, acknowledgement.status, content_type="text/plain; charset=utf-8"
+        )
+    return respond(acknowledgement.body, acknowledgement.status)

@@ -1,1 +1,1 @@
-"""The Processing API: merchant backends, synchronous payments (document 003)."""
+"""The Processing API: merchants' backends, synchronous payments. It has no routes yet, but its paths are its own."""

@@ -1,4 +1,4 @@
-"""`{"error": {"type", "message", "status", "errors"?}}`, as document 003 prints it."""
+"""`{"error": {"type", "message", "status", "errors"?}}`: the Processing API's errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TYPES: Final = {
 
 
 def render(error: GatewayError) -> dict[str, Any]:
-    """The body of an error answer. A 429 also says `retry_after`, in seconds."""
+    """The body of an error answer. A 429 also has `retry_after`, in seconds."""
     content: dict[str, Any] = {
         "type": TYPES.get(error.http_status, "invalid_request"),
         "message": error.message,

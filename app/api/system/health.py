@@ -1,4 +1,4 @@
-"""The house's own routes: is it alive, is it ready, which version, how it is doing."""
+"""The gateway's own routes: liveness, readiness, version, metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import marshmallow as ma
 from flask import Response, current_app
 
 from app import metrics
-from app.http.answers import Answer, words
+from app.http.answers import Answer, one_of
 from app.http.blueprint import Blueprint
 from app.http.openapi import document
 from app.http.operation import operation
@@ -17,7 +17,7 @@ from app.http.responses import dumps, respond
 from app.services.operator import health as health_checks
 from app.version import VERSION
 
-health = Blueprint("health", __name__, description="Is it alive, is it ready, which version.")
+health = Blueprint("health", __name__, description="Liveness, readiness, version.")
 root = Blueprint("root", __name__)
 
 _UNAVAILABLE = 503
@@ -28,7 +28,7 @@ class Health(Answer):
 
     optional = frozenset({"checks"})
 
-    status = words("ok", "unavailable")
+    status = one_of("ok", "unavailable")
     version = ma.fields.String()
     checks = ma.fields.Dict(
         keys=ma.fields.String(),
@@ -86,14 +86,14 @@ def get_version() -> Response:
 
 @root.route("/")
 def get_root() -> Response:
-    """Point a visitor to where things are."""
-    places = {
+    """Links to the documentation, health and the API."""
+    links = {
         "documentation": "/docs",
         "openapi": "/openapi.json",
         "health": "/health/ready",
         "api": "/api/v1",
     }
-    return respond({"name": "Malipo", "version": VERSION, **places})
+    return respond({"name": "Malipo", "version": VERSION, **links})
 
 
 @root.route("/metrics")

@@ -1,1 +1,1 @@
-"""The Tenant API: a tenant's back office (document 002)."""
+"""The Tenant API: a merchant's back office. It has no routes yet, but its paths are its own."""

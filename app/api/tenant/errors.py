@@ -10,7 +10,7 @@ _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
 
 def render(error: GatewayError) -> dict[str, Any]:
-    """The body of an error answer, as document 002 prints each status."""
+    """The body of an error answer, each status in its own shape."""
     if error.http_status == _UNAUTHORIZED:
         return {"error": {"code": error.code, "message": error.message}}
     if error.http_status in (_FORBIDDEN, _NOT_FOUND):

@@ -1,1 +1,1 @@
-"""The Wallet API: users' apps, money from person to person (document 000)."""
+"""The Wallet API: users' apps, wallets and payments between users (docs/api/wallet.md)."""

@@ -1,4 +1,4 @@
-"""Who you are: POST /auth/register, /auth/login, /auth/refresh, /auth/logout."""
+"""Registration and sessions: POST /auth/register, /auth/login, /auth/refresh, /auth/logout."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from app.api.wallet.schemas.auth import (
 )
 from app.errors import EmailExists, InvalidCredentials, TokenExpired, TokenInvalid, TokenMissing, WeakPassword
 from app.http.blueprint import Blueprint
-from app.http.guards import bearer_token, current_actor
+from app.http.guards import bearer_token, current_principal
 from app.http.operation import operation
 from app.http.responses import respond
 from app.services.identity import authentication
-from app.services.identity.authentication import Person
+from app.services.identity.authentication import Registration
 
 blueprint = Blueprint("auth", __name__, description="Registration and sessions.")
 
@@ -32,7 +32,7 @@ blueprint = Blueprint("auth", __name__, description="Registration and sessions."
 def register(body: dict[str, Any]) -> Response:
     """Register and log in. A new user has no wallet yet: POST /accounts/wallets opens one."""
     password = body.pop("password")
-    login = authentication.register(Person(**body), password, address=request.remote_addr)
+    login = authentication.register(Registration(**body), password, address=request.remote_addr)
     return respond(login_view(login, message="Registration successful."), 201)
 
 
@@ -51,7 +51,7 @@ def login(body: dict[str, Any]) -> Response:
 @blueprint.arguments(RefreshRequest)
 @blueprint.response(200, LoginAnswer)
 def refresh(body: dict[str, Any]) -> Response:
-    """Swap a refresh token for a new pair. Each works once: a second use ends the session, for thief and owner."""
+    """Exchange a refresh token for a new pair. Each works once: a second use ends the session."""
     token = body.get("refresh_token") or bearer_token()
     continued = authentication.refresh(token, address=request.remote_addr)
     return respond(login_view(continued, message="Token refreshed."))
@@ -62,5 +62,5 @@ def refresh(body: dict[str, Any]) -> Response:
 @blueprint.response(200, MessageAnswer)
 def logout() -> Response:
     """End the session: its access token and its refresh token stop working at once."""
-    authentication.log_out(current_actor())
+    authentication.log_out(current_principal())
     return respond({"status": "success", "message": "Logged out."})

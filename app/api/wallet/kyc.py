@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Response, request
 
-from app import ids
 from app.api.wallet.schemas.kyc import (
     DocumentAnswer,
     DocumentFiles,
@@ -15,10 +14,10 @@ from app.api.wallet.schemas.kyc import (
     KycStatus,
     KycSubmission,
 )
-from app.clock import iso_z
+from app.api.wallet.views import kyc_document_stored, kyc_standing, kyc_submitted
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
 from app.services.kyc import verification as kyc
@@ -31,16 +30,9 @@ blueprint = Blueprint("kyc", __name__, description="Identity verification.")
 @blueprint.arguments(KycSubmission)
 @blueprint.response(201, KycRequestFacts)
 def submit(body: dict[str, Any]) -> Response:
-    """Tell who you are. One request at a time; after a rejection you may submit again."""
-    submitted = kyc.submit(current_actor(), body)
-    facts = {
-        "request_id": kyc.public_id(submitted),
-        "status": submitted.status,
-        "submitted_at": iso_z(submitted.submitted_at),
-        "message": "Your details have been received.",
-        "next_steps": kyc.NEXT_STEPS[submitted.status],
-    }
-    return respond(facts, 201)
+    """Submit your details. One request at a time; after a rejection you may submit again."""
+    submitted = kyc.submit(current_principal(), body)
+    return respond(kyc_submitted(submitted), 201)
 
 
 @blueprint.route("/kyc/documents", methods=["POST"])
@@ -53,18 +45,8 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
     if len(list(request.files.values())) != 1 or len(request.files.getlist("document")) != 1:
         raise InvalidRequest("Send exactly one file, in the field document.", field="document")
     content = files["document"].read()
-    document, status = kyc.add_document(current_actor(), content, document_type=form["document_type"])
-    facts = {
-        "document_id": ids.public(ids.KYC_DOCUMENT, document.id),
-        "request_id": ids.public(ids.KYC_REQUEST, document.request_id),
-        "document_type": document.document_type,
-        "media_type": document.media_type,
-        "size": document.size,
-        "status": status,
-        "uploaded_at": iso_z(document.uploaded_at),
-        "message": "The document has been received.",
-    }
-    return respond(facts, 201)
+    document, status = kyc.add_document(current_principal(), content, document_type=form["document_type"])
+    return respond(kyc_document_stored(document, status), 201)
 
 
 @blueprint.route("/kyc/status")
@@ -72,4 +54,4 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
 @blueprint.response(200, KycStatus)
 def status() -> Response:
     """Where your verification stands, and what you may send. `not_started` before the first submission."""
-    return respond(kyc.overview(current_actor().user_id))
+    return respond(kyc_standing(kyc.standing(current_principal().user_id)))

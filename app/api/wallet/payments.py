@@ -30,12 +30,12 @@ from app.errors import (
     UnsupportedCurrency,
 )
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
 from app.services.wallets import payments as wallet_payments
-from app.services.wallets.payments import PaidItem, PaymentOrder
+from app.services.wallets.payments import PaidItem, WalletPaymentRequest
 
 blueprint = Blueprint("wallet_payments", __name__, description="Payments between wallets.")
 
@@ -55,10 +55,10 @@ _REFUSED: Final = (
 @blueprint.arguments(PaymentRequest)
 @blueprint.response(201, PaymentCreated)
 def create_payment(body: dict[str, Any]) -> Response:
-    """Pay somebody. The money has left the wallet when this answers; `status` becomes completed moments later."""
+    """Pay another user. The money has left the wallet when this answers; `status` becomes completed moments later."""
     source = body["source_wallet_id"]
     paid = wallet_payments.pay(
-        current_actor(), source, _order(body), claim(body), rates=current_app.config["USD_RATES"]
+        current_principal(), source, _request_of(body), claim(body), rates=current_app.config["USD_RATES"]
     )
     view = _created(paid)
     return respond(view | {"data": view}, 201, replayed=paid.replayed)
@@ -69,11 +69,11 @@ def create_payment(body: dict[str, Any]) -> Response:
 @blueprint.arguments(BatchRequest)
 @blueprint.response(201, BatchAnswer)
 def create_batch(body: dict[str, Any]) -> Response:
-    """Pay up to 1,000 people from one wallet. Each item succeeds or fails by itself; results keep the order."""
+    """Make up to 1,000 payments from one wallet. Each item succeeds or fails by itself; results keep the order."""
     outcomes, is_replay = wallet_payments.pay_batch(
-        current_actor(),
+        current_principal(),
         body["source_wallet_id"],
-        [_order(item) for item in body["payments"]],
+        [_request_of(item) for item in body["payments"]],
         claim(body),
         rates=current_app.config["USD_RATES"],
     )
@@ -91,11 +91,11 @@ def create_batch(body: dict[str, Any]) -> Response:
 @blueprint.response(200, PaymentAnswer)
 def get_payment(payment_id: str) -> Response:
     """A payment you sent or received."""
-    return respond(payment_view(wallet_payments.get_payment(current_actor(), payment_id)))
+    return respond(payment_view(wallet_payments.get_payment(current_principal(), payment_id)))
 
 
-def _order(body: dict[str, Any]) -> PaymentOrder:
-    return PaymentOrder(
+def _request_of(body: dict[str, Any]) -> WalletPaymentRequest:
+    return WalletPaymentRequest(
         amount=body["amount"],
         destination=body["destination"],
         currency=body.get("currency"),

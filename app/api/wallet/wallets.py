@@ -29,9 +29,10 @@ from app.errors import (
     UnsupportedCurrency,
 )
 from app.http.blueprint import Blueprint
-from app.http.guards import current_actor
+from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
+from app.http.pagination import transaction_cursor
 from app.http.responses import respond
 from app.services.wallets import direct_funding, wallets
 from app.services.wallets.direct_funding import Cash
@@ -48,7 +49,7 @@ _FUNDING: Final = (PermissionDenied, AccountNotFound, InvalidAmount, CurrencyMis
 def open_wallet(body: dict[str, Any]) -> Response:
     """Open an empty wallet."""
     answer = wallets.open_wallet(
-        current_actor(),
+        current_principal(),
         body["currency"],
         wallet_type=body["type"],
         name=body["name"],
@@ -62,7 +63,7 @@ def open_wallet(body: dict[str, Any]) -> Response:
 @blueprint.response(200, WalletsAnswer)
 def list_wallets() -> Response:
     """Your wallets, oldest first."""
-    mine = wallets.wallets(current_actor().user_id)
+    mine = wallets.wallets(current_principal().user_id)
     return respond({"accounts": [wallet_view(wallet) for wallet in mine]})
 
 
@@ -71,7 +72,7 @@ def list_wallets() -> Response:
 @blueprint.response(200, WalletAnswer)
 def get_wallet(wallet_id: str) -> Response:
     """A wallet's balance and its ten latest movements, of one moment."""
-    statement = wallets.statement(current_actor().user_id, wallet_id)
+    statement = wallets.statement(current_principal().user_id, wallet_id)
     recent = [movement_view(movement) for movement in statement.recent]
     return respond({"account": wallet_view(statement.wallet), "recent_transactions": recent})
 
@@ -82,11 +83,11 @@ def get_wallet(wallet_id: str) -> Response:
 @blueprint.response(200, HistoryAnswer)
 def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
     """A wallet's movements, newest first. Follow `next_cursor` for older ones."""
-    history = wallets.history(
-        current_actor().user_id, wallet_id, limit=query["limit"], cursor=query.get("cursor")
-    )
-    shown = [movement_view(movement) for movement in history.movements]
-    return respond({"transactions": shown, "next_cursor": history.next_cursor})
+    before = transaction_cursor(query["cursor"]) if "cursor" in query else None
+    page = wallets.history(current_principal().user_id, wallet_id, limit=query["limit"], before=before)
+    shown = [movement_view(movement) for movement in page.items]
+    # A cursor is the id of the last transaction shown, which the client knows.
+    return respond({"transactions": shown, "next_cursor": shown[-1]["id"] if page.has_next else None})
 
 
 @blueprint.route("/accounts/<wallet_id>/deposit", methods=["POST"])
@@ -96,7 +97,7 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
 def deposit(body: dict[str, Any], wallet_id: str) -> Response:
     """Put money into a wallet. Frozen wallets take deposits too."""
     cash = _cash(body, counterparty=body["source"])
-    answer = direct_funding.deposit(current_actor(), wallet_id, cash, claim=claim(body, receipt))
+    answer = direct_funding.deposit(current_principal(), wallet_id, cash, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
@@ -111,7 +112,7 @@ def deposit(body: dict[str, Any], wallet_id: str) -> Response:
 def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
     """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
     cash = _cash(body, counterparty=body["destination"])
-    answer = direct_funding.withdraw(current_actor(), wallet_id, cash, claim=claim(body, receipt))
+    answer = direct_funding.withdraw(current_principal(), wallet_id, cash, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 

@@ -45,7 +45,7 @@ API_CONFIG: Final = {
                     "type": "apiKey",
                     "in": "header",
                     "name": API_KEY_HEADER,
-                    "description": "A tenant's API key. In demo mode it may be left out: that is the demo tenant then.",
+                    "description": "A merchant's API key. In demo mode a request without one is the demo merchant's.",
                 },
                 "tenantKeyAsBearer": {
                     "type": "http",
@@ -76,7 +76,7 @@ class DocumentedApi(Api):
     def _register_error_handlers(self) -> None:
         return None
 
-    # Components of flask-smorest that no route of ours uses.
+    # Components of flask-smorest that no route here uses.
     def _register_responses(self) -> None:
         return None
 

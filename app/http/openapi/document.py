@@ -8,16 +8,17 @@ from typing import Any, Final
 
 from flask import Flask
 
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, Guard
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
 from app.http.openapi.routes import DocumentedRoute, documented_routes
 from app.http.surfaces import Surface
+from app.models.user import Scope
 
 JsonObject = dict[str, Any]
 Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
-"""(path, method) → the routes there: two where the id in the path tells them apart."""
+"""(path, method) → the routes there: two where the kind of id in the path decides."""
 
 WALLET: Final = "Wallet API"
 GATEWAY: Final = "Gateway API"
@@ -26,7 +27,7 @@ CALLBACKS: Final = "Provider callbacks"
 SYSTEM: Final = "System"
 
 TAGS: Final = {
-    WALLET: "For users' apps: registration, wallets, identity verification, payments from person to person.",
+    WALLET: "For users' apps: registration, wallets, identity verification, payments between users.",
     GATEWAY: "For merchants' backends: payments through providers.",
     OPERATORS: "For users with the scope `admin`.",
     CALLBACKS: "Called by payment providers, not by you.",
@@ -139,7 +140,7 @@ def operation_id(routes: Sequence[DocumentedRoute]) -> str:
 
 def tag(route: DocumentedRoute) -> str:
     """By who calls it."""
-    if route.policy.guard is OPERATOR:
+    if route.policy.scope is Scope.ADMIN:
         return OPERATORS
     if route.policy.guard is PUBLIC and route.surface is Surface.GATEWAY:
         return CALLBACKS

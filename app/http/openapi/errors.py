@@ -1,4 +1,4 @@
-"""Which errors a request can end in: what its route says, and what follows from guard, limit, body, key and database."""
+"""Which errors a request can end in: those its route names, and those that follow from guard, limit, body, key and database."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.http.errors import InternalError
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, PUBLIC, USER_SESSION, USER_TOKEN, Guard
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN, Guard
 from app.http.openapi.headers import response_headers
 from app.http.openapi.routes import DocumentedRoute
 from app.http.surfaces import Surface
@@ -38,7 +38,7 @@ Errors = tuple[type[GatewayError], ...]
 class ErrorBodies:
     """A surface's error body, and that of a missing `Idempotency-Key` where it has one of its own.
 
-    `has_codes`: the body tells the error's code, so the document lists the codes of each status.
+    `has_codes`: the body holds the error's code, so the document lists the codes of each status.
     """
 
     schema: type[ma.Schema]
@@ -56,7 +56,6 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         USER_TOKEN: _USER,
         MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
-        OPERATOR: (*_USER, PermissionDenied),
     }
 )
 
@@ -68,6 +67,8 @@ OF_DATABASE: Final[Errors] = (InternalError, ServiceUnavailable)
 def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[GatewayError]]:
     """Every error of a route; `raw` is the operation as flask-smorest described it."""
     found: list[type[GatewayError]] = [*route.operation.errors, *OF_GUARD[route.policy.guard]]
+    if route.policy.scope is not None:
+        found.append(PermissionDenied)
     if "requestBody" in raw:
         found += OF_BODY
     if any(parameter["in"] == "query" for parameter in raw.get("parameters", ())):
@@ -79,7 +80,7 @@ def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[Gatew
     if route.surface is not Surface.SYSTEM:
         found += OF_DATABASE
         if route.writes:
-            found.append(IdempotencyConflict)  # a lock that was not to be had in time
+            found.append(IdempotencyConflict)  # a lock that could not be taken in time
     return sorted(set(found), key=lambda error: (error.http_status, error.code, error.default_message))
 
 

@@ -19,7 +19,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "examples": ["req_0123456789abcdef01234567"]},
     },
     REPLAYED_HEADER: {
-        "description": "The first answer of this `Idempotency-Key` is told again. Absent the first time.",
+        "description": "`true`: this is the stored answer of the first request with this `Idempotency-Key`. Absent the first time.",
         "schema": {"type": "string", "enum": ["true"]},
     },
     RETRY_AFTER: {
@@ -31,7 +31,7 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
 KEY_PARAMETER: Final[dict[str, Any]] = {
     "name": KEY_HEADER,
     "in": "header",
-    "description": "Your own word for this request, best a new UUID. The same key and body get the same answer for "
+    "description": "Your name for this request, best a new UUID. The same key and body get the same answer for "
     "24 hours and act once, however often they are sent.",
     "schema": {
         "type": "string",

@@ -15,13 +15,13 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.actor import Actor
 from app.clock import iso_z
 from app.errors import GatewayError, NotFound
 from app.events import outbox
 from app.events.catalogue import PROVIDER_EVENT_RETRIED
 from app.models.job import Job, JobKind, JobState
 from app.models.provider_event import ProviderEvent
+from app.principal import Principal
 from app.unit_of_work import reading, transaction
 
 STATES: Final = ("received", "processed", "ignored", "dead")
@@ -73,7 +73,7 @@ def get_event(event_id: uuid.UUID) -> dict[str, Any]:
         return _detail(_found(session.get(ProviderEvent, event_id)))
 
 
-def retry(event_id: uuid.UUID, *, operator: Actor) -> dict[str, Any]:
+def retry(event_id: uuid.UUID, *, operator: Principal) -> dict[str, Any]:
     """Make a callback due again, now. Raises ProviderEventNotFound, NotRetryable when it was processed.
 
     One that still waits only runs sooner. The state does not tell about money: processing asks the provider first.

@@ -1,7 +1,7 @@
 """What of the demo can still be used in a database: published passwords and keys open it to everybody.
 
 A demo user is one with a demo id, or with a demo e-mail address and the published password. An address alone is not enough: in
-production a stranger may have registered it, with another password. What was purged is not found.
+production another user may have registered it, with another password. What was purged is not found.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def sentence(objects: Sequence[DemoObject]) -> str:
         return ""
     titles = ", ".join(one.title for one in objects)
     return (
-        f"The database holds the demo's {titles}, which anybody can use: run `{COMMAND}`, or give production a database "
+        f"The database holds the demo's {titles}, which are usable with published credentials: run `{COMMAND}`, or give production a database "
         "of its own."
     )
 

@@ -1,4 +1,4 @@
-"""The demo data of the documents, fixed so that their commands run as printed. Loading twice changes nothing."""
+"""The demo data of the documentation, fixed so that its commands run as they are pasted. Loading twice changes nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.services.demo.merchants import load_tenant
 from app.services.demo.objects import USERS
-from app.services.demo.people import load_user
+from app.services.demo.users import load_user
 from app.services.operator import installation
 from app.unit_of_work import transaction
 
@@ -38,7 +38,7 @@ def require_no_production() -> None:
 def reset(owner_url: str, var_dir: Path) -> None:
     """Empty every table (as their owner), forget documents and anchors, and load the demo data anew.
 
-    The house's own fee rules stay: they are settings, not demo data. Raises UnfitDatabase, as `load`: nothing is emptied.
+    The platform's fee rules stay: they are settings, not demo data. Raises UnfitDatabase, as `load`: nothing is emptied.
     """
     engine = create_engine(owner_url)
     try:

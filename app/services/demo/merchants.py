@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, ledger
 from app.ledger.chart import platform_account, tenant_wallet
-from app.models.tenant import Tenant
+from app.models.tenant import Plan, Tenant
 from app.money import Money
 from app.services.demo.objects import API_KEYS, BALANCES, NAMESPACE, TENANT_ID, TENANT_NAME
 from app.services.tenants.api_keys import store_key
@@ -19,7 +19,7 @@ def load_tenant(session: Session) -> bool:
     if session.get(Tenant, TENANT_ID):
         return False
     now = clock.now()
-    session.add(Tenant(id=TENANT_ID, name=TENANT_NAME, plan="growth", is_active=True, created_at=now))
+    session.add(Tenant(id=TENANT_ID, name=TENANT_NAME, plan=Plan.GROWTH, is_active=True, created_at=now))
     session.flush()
     for key, name in API_KEYS.items():
         store_key(session, key, tenant_id=TENANT_ID, name=name)

@@ -1,7 +1,7 @@
 """The demo's objects, as data: the one list that is loaded, looked for in production, and purged.
 
-What is added here is loaded and found. A new kind of object needs its loader beside `demo_people` and `demo_merchants`, and its
-lines in `demo_detection` and `demo_purge`; a test compares what loading adds with what the other two know.
+What is added here is loaded and found. A new kind of object needs its loader beside users.py and merchants.py, and its
+lines in detection.py and purge.py; a test compares what loading adds with what the other two know.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from app.services.identity.scopes import ADMIN
+from app.models.user import Scope
 
-PASSWORD: Final = "SecurePass123!"  # noqa: S105 the documents' demo users; never loaded in production
+PASSWORD: Final = "SecurePass123!"  # noqa: S105 the documentation's demo users; never loaded in production
 
 NAMESPACE: Final = uuid.UUID("6f1f0c34-5f0c-4d6e-9a51-5f8f1f8f6a01")
 """Demo ids are UUIDv5 in it, so that they are the same on every machine."""
@@ -41,7 +41,7 @@ USERS: Final = (
     DemoUser("bob@example.com", "Bob", "Recipient", 0, "acc_recipient_456"),
     DemoUser("alice@example.com", "Alice", "Recipient", 0, "acc_alice_789"),
     DemoUser("charlie@example.com", "Charlie", "Recipient", 0, "acc_charlie_012"),
-    DemoUser("operator@example.com", "Olive", "Operator", scopes=(ADMIN,)),
+    DemoUser("operator@example.com", "Olive", "Operator", scopes=(Scope.ADMIN,)),
 )
 
 EMAILS: Final = frozenset(user.email for user in USERS)

@@ -1,6 +1,6 @@
 """Ends the use of a demo's data, for a database that is to serve production: `flask demo purge`.
 
-Guarantees: nothing that the demo published opens anything afterwards; nothing is deleted, since ledger and event log are
+Guarantees: no credential that the demo published is accepted afterwards; nothing is deleted, since ledger and event log are
 insert-only; each change is an event with the operator as its actor; doing it again changes nothing.
 """
 
@@ -21,6 +21,7 @@ from app.models.account import Account
 from app.models.payment import Payment
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User, UserSession
+from app.principal import Principal
 from app.services.demo import detection
 from app.services.demo.objects import TENANT_ID
 from app.services.identity.passwords import UNUSABLE
@@ -56,7 +57,7 @@ class Left:
     open_payments: int
 
 
-def purge(*, operator: str) -> Purged:
+def purge(*, operator: Principal) -> Purged:
     """Disable the demo's users, suspend its tenant, end its keys, sessions and provider accounts, freeze its wallets."""
     now = clock.now()
 
@@ -75,7 +76,7 @@ def purge(*, operator: str) -> Purged:
 
 
 def left() -> Left:
-    """What an operator should look at before and after."""
+    """What an operator should check before and after."""
     open_payments = select(func.count()).where(
         Payment.tenant_id == TENANT_ID, Payment.status.not_in(FINAL_PAYMENTS)
     )
@@ -89,7 +90,7 @@ def left() -> Left:
         )
 
 
-def _disable(session: Session, user: User, *, operator: str, now: datetime) -> bool:
+def _disable(session: Session, user: User, *, operator: Principal, now: datetime) -> bool:
     if not detection.is_usable(user):
         return False
     public_id = ids.public(ids.USER, user.id)
@@ -113,7 +114,7 @@ def _end_sessions(session: Session, users: Sequence[User], *, now: datetime) -> 
     return len(ended.all())
 
 
-def _suspend(session: Session, *, operator: str, now: datetime) -> int:
+def _suspend(session: Session, *, operator: Principal, now: datetime) -> int:
     tenant = session.get(Tenant, TENANT_ID, with_for_update={"key_share": True})
     if tenant is None or not tenant.is_active:
         return 0
@@ -122,7 +123,7 @@ def _suspend(session: Session, *, operator: str, now: datetime) -> int:
     return 1
 
 
-def _revoke_keys(session: Session, *, operator: str, now: datetime) -> int:
+def _revoke_keys(session: Session, *, operator: Principal, now: datetime) -> int:
     is_demo = or_(ApiKey.tenant_id == TENANT_ID, ApiKey.prefix.in_(detection.KEY_PREFIXES))
     ended = session.execute(
         update(ApiKey)
@@ -137,7 +138,7 @@ def _revoke_keys(session: Session, *, operator: str, now: datetime) -> int:
     return len(ended)
 
 
-def _remove_provider_accounts(session: Session, *, operator: str, now: datetime) -> int:
+def _remove_provider_accounts(session: Session, *, operator: Principal, now: datetime) -> int:
     """Rows stay for what was begun on them; none is used for new payments."""
     ended = session.execute(
         update(ProviderAccount)
@@ -159,7 +160,7 @@ def _remove_provider_accounts(session: Session, *, operator: str, now: datetime)
     return len(ended)
 
 
-def _freeze(session: Session, users: Sequence[User], *, operator: str, now: datetime) -> int:
+def _freeze(session: Session, users: Sequence[User], *, operator: Principal, now: datetime) -> int:
     """The demo's balances stay where they are, and nothing can be paid or withdrawn from them."""
     is_demo = or_(Account.owner_id.in_([user.id for user in users]), Account.tenant_id == TENANT_ID)
     wallets = session.scalars(select(Account).where(is_demo, ~Account.frozen).order_by(Account.id)).all()
@@ -173,7 +174,7 @@ def _freeze(session: Session, users: Sequence[User], *, operator: str, now: date
 
 
 def _record_of_tenant(
-    session: Session, event_type: str, facts: dict[str, Any], *, operator: str, now: datetime
+    session: Session, event_type: str, facts: dict[str, Any], *, operator: Principal, now: datetime
 ) -> None:
     _record(session, event_type, str(TENANT_ID), facts, operator=operator, now=now, tenant_id=TENANT_ID)
 
@@ -184,7 +185,7 @@ def _record(
     object_id: str,
     facts: dict[str, Any],
     *,
-    operator: str,
+    operator: Principal,
     now: datetime,
     tenant_id: uuid.UUID | None = None,
 ) -> None:

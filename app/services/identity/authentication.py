@@ -1,4 +1,4 @@
-"""People and their sessions.
+"""Users and their sessions.
 
 Guarantees: an e-mail has at most one user, however many register at once; a revoked session ends its access and refresh
 tokens at once, since every guard reads its row; a refresh token works once, and its second use revokes the session.
@@ -16,10 +16,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import Actor
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
 from app.events import catalogue, outbox
 from app.models import User, UserSession
+from app.principal import Principal
 from app.services.demo import objects as demo_objects
 from app.services.identity import emails, passwords, tokens
 from app.services.identity.tokens import RefreshClaims, Tokens
@@ -27,8 +27,8 @@ from app.unit_of_work import reading, transaction
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What somebody tells about themselves when registering, as they wrote it."""
+class Registration:
+    """What a user submits when registering, as they wrote it."""
 
     email: str
     first_name: str
@@ -44,12 +44,12 @@ class Login:
     tokens: Tokens
 
 
-def register(person: Person, password: str, *, address: str | None) -> Login:
+def register(registration: Registration, password: str, *, address: str | None) -> Login:
     """Make a user without wallets, in KYC tier 0, and open their first session.
 
     Raises EmailExists, WeakPassword, InvalidRequest (no e-mail address, or the demo's in production).
     """
-    email = emails.normal(person.email)
+    email = emails.normal(registration.email)
     if current_app.config["IS_PRODUCTION"] and email in demo_objects.EMAILS:
         raise InvalidRequest("This e-mail address is kept for the demo.", field="email")
     passwords.check_strength(password)
@@ -60,9 +60,9 @@ def register(person: Person, password: str, *, address: str | None) -> Login:
         "email": email,
         "password_hash": passwords.hash_password(password),
         "tier": 0,
-        "first_name": person.first_name,
-        "last_name": person.last_name,
-        "phone": person.phone,
+        "first_name": registration.first_name,
+        "last_name": registration.last_name,
+        "phone": registration.phone,
         "is_active": True,
         "created_at": now,
     }
@@ -76,7 +76,7 @@ def register(person: Person, password: str, *, address: str | None) -> Login:
             if user.id == user_id:  # our own commit, whose acknowledgement was lost
                 return user
             raise EmailExists(field="email")
-        actor = Actor(user_id, new.id, address)
+        actor = Principal.of_user(user_id, new.id, address)
         _record(session, catalogue.USER_REGISTERED, actor, now=now)
         _open_session(session, user_id, new, address=address)
         return user
@@ -93,7 +93,7 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
     new = _NewSession.at(clock.now())
 
     def work(session: Session) -> User:
-        # Locked, so that nobody is disabled and no password changes between the check and the session.
+        # Locked, so that the user is not suspended and the password does not change between the check and the session.
         statement = select(User).where(User.id == user.id, User.is_active).with_for_update(key_share=True)
         current = session.scalars(statement).one_or_none()
         if current is None:
@@ -114,8 +114,8 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
 def refresh(refresh_token: str | None, *, address: str | None) -> Login:
     """A new pair of tokens for the session; the given refresh token is used up, and the session lives on from now.
 
-    Raises TokenMissing, TokenExpired, TokenInvalid. A token used before revokes the session: one of its two users
-    is a thief, and nobody can tell which.
+    Raises TokenMissing, TokenExpired, TokenInvalid. A token used before revokes the session: it was
+    stolen, and thief and owner cannot be distinguished.
     """
     claims = tokens.read_refresh(refresh_token)
     new_id, now = ids.opaque(), clock.now()
@@ -125,7 +125,7 @@ def refresh(refresh_token: str | None, *, address: str | None) -> Login:
     return Login(user, tokens.issue(user.id, session_id=claims.session_id, refresh_id=new_id))
 
 
-def log_out(actor: Actor) -> None:
+def log_out(actor: Principal) -> None:
     """End the actor's session: its access token and its refresh token. Harmless when it has ended."""
     now = clock.now()
 
@@ -172,7 +172,7 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
             revoked_at=None,
         )
     )
-    _record(session, catalogue.USER_LOGGED_IN, Actor(user_id, new.id, address), now=new.opened_at)
+    _record(session, catalogue.USER_LOGGED_IN, Principal.of_user(user_id, new.id, address), now=new.opened_at)
 
 
 def _rotate(
@@ -188,7 +188,7 @@ def _rotate(
         _record(
             session,
             catalogue.SESSION_REVOKED,
-            Actor(row.user_id, row.id, address),
+            Principal.of_user(row.user_id, row.id, address),
             now=now,
             reason="refresh_reused",
         )
@@ -215,9 +215,15 @@ def _expiry(now: datetime) -> datetime:
     return now + timedelta(seconds=current_app.config["REFRESH_TOKEN_TTL_S"])
 
 
-def _record(session: Session, event_type: str, actor: Actor, *, now: datetime, **data: str) -> None:
+def _record(session: Session, event_type: str, actor: Principal, *, now: datetime, **data: str) -> None:
     """Sign-ins and sign-outs are for the audit trail only."""
     facts = {"session": actor.session_id.hex} | data
     outbox.record(
-        session, event_type, object_id=actor.public_id, data=facts, now=now, actor=actor, is_public=False
+        session,
+        event_type,
+        object_id=ids.public(ids.USER, actor.user_id),
+        data=facts,
+        now=now,
+        actor=actor,
+        is_public=False,
     )

@@ -24,12 +24,12 @@ _HASHER: Final = PasswordHasher(
     time_cost=2, memory_cost=19_456, parallelism=1, hash_len=32, salt_len=16, type=Type.ID
 )
 
-_ROOM: Final = BoundedSemaphore(8)
+_SLOTS: Final = BoundedSemaphore(8)
 """Hashes at once in a process: a flood of logins costs at most 8 × 19 MiB."""
 
 
 def check_strength(password: str) -> None:
-    """Raises WeakPassword (document 000: 8 characters with upper, lower, digit, special), InvalidRequest when too long."""
+    """Raises WeakPassword (at least 8 characters with an upper-case and a lower-case letter, a digit and a special character), InvalidRequest when too long."""
     if len(password) > MAX_LENGTH:
         raise InvalidRequest(f"A password has at most {MAX_LENGTH} characters.", field="password")
     kinds = (str.isupper, str.islower, str.isdigit, _is_special)
@@ -43,15 +43,15 @@ def _is_special(character: str) -> bool:
 
 def hash_password(password: str) -> str:
     """The argon2id hash with its parameters and salt, as one text."""
-    with _ROOM:
+    with _SLOTS:
         return _HASHER.hash(_canonical(password))
 
 
 def is_correct(password: str, password_hash: str | None) -> bool:
     """Whether `password` made `password_hash`. None (no such user) takes as long as a wrong password and is False."""
-    with _ROOM:
+    with _SLOTS:
         try:
-            _HASHER.verify(password_hash or _nobodys_hash(), _canonical(password))
+            _HASHER.verify(password_hash or _dummy_hash(), _canonical(password))
         except (VerificationError, InvalidHashError):
             return False
     return password_hash is not None
@@ -68,5 +68,5 @@ def _canonical(password: str) -> str:
 
 
 @cache
-def _nobodys_hash() -> str:
-    return _HASHER.hash("nobody")
+def _dummy_hash() -> str:
+    return _HASHER.hash("no such user")

@@ -1,37 +1,42 @@
-"""What a person may do beyond their own wallets: scopes on the user's row, read from Postgres at each use."""
+"""What a user may do beyond their own wallets: scopes on the user's row, read from Postgres at each use."""
 
 from __future__ import annotations
 
-import uuid
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import SYSTEM
 from app.errors import InvalidRequest, NotFound, PermissionDenied
 from app.events import catalogue, outbox
-from app.models.user import User
+from app.models.user import Scope, User
+from app.principal import SYSTEM, Kind, Principal
 from app.unit_of_work import reading, transaction
 
-ADMIN: Final = "admin"
-
-SCOPES: Final = (ADMIN,)
+OPERATORS_SCOPE: Final = Scope.ADMIN
 
 
-def require_scope(user_id: uuid.UUID, scope: str) -> None:
-    """Raises PermissionDenied unless the user has the scope at this moment."""
-    with reading() as session:
-        scopes = session.scalar(select(User.scopes).where(User.id == user_id))
-    if scope not in (scopes or ()):
+def require_scope(principal: Principal, scope: Scope) -> Principal:
+    """The principal with the user's scopes of this moment; of kind operator where they make it one.
+
+    Raises PermissionDenied unless it is a user who has the scope.
+    """
+    granted = frozenset[str]()
+    if principal.user is not None:
+        with reading() as session:
+            granted = frozenset(session.scalar(select(User.scopes).where(User.id == principal.user)) or ())
+    if scope not in granted:
         raise PermissionDenied(f"This needs the scope {scope}.")
+    kind = Kind.OPERATOR if OPERATORS_SCOPE in granted else principal.kind
+    return replace(principal, kind=kind, scopes=granted)
 
 
-def set_scope(email: str, scope: str, *, is_granted: bool, operator: str = SYSTEM) -> bool:
-    """Grant or take a scope. False: nothing to change. Raises NotFound (the user), InvalidRequest (the scope)."""
-    if scope not in SCOPES:
-        raise InvalidRequest(f"There is no scope {scope}; there is {', '.join(SCOPES)}.", field="scope")
+def set_scope(email: str, scope: str, *, is_granted: bool, operator: Principal = SYSTEM) -> bool:
+    """Grant or revoke a scope. False: nothing to change. Raises NotFound (the user), InvalidRequest (the scope)."""
+    if scope not in list(Scope):
+        raise InvalidRequest(f"There is no scope {scope}; there is {', '.join(Scope)}.", field="scope")
 
     def work(session: Session) -> bool:
         wanted = select(User).where(User.email == email.strip().lower()).with_for_update(key_share=True)

@@ -1,6 +1,6 @@
 """Access and refresh tokens (JWT, HS256, made by flask-jwt-extended): who, and in which session. Nothing else.
 
-What the person may do is never read from a token. Lifetimes follow app/clock.py, so tests can move them.
+What the user may do is never read from a token. Lifetimes follow app/clock.py, so tests can move them.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from app import clock, ids
 from app.errors import TokenExpired, TokenInvalid, TokenMissing
 
 MAX_TOKEN_LENGTH: Final = 2048
-"""Characters; ours have about 400. Longer ones are refused unread."""
+"""Characters; issued ones have about 400. Longer ones are refused unread."""
 
-REMEMBERED: Final = 4096
-"""Genuine tokens whose content a process remembers (about 2 kB each): checking a signature is a tenth of a payment."""
+CACHED: Final = 4096
+"""Genuine tokens whose content a process caches (about 2 kB each): checking a signature is a tenth of a payment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def issue(user_id: uuid.UUID, *, session_id: uuid.UUID, refresh_id: uuid.UUID) -
 def read_access(token: str | None) -> AccessClaims:
     """Raises TokenMissing, TokenInvalid, TokenExpired.
 
-    Whether the session still lives is the database's word (services/identity/sessions.py), not the token's.
+    Whether the session is still valid is checked in the database (services/identity/sessions.py).
     """
     content = _read(token, "access")
     return AccessClaims(content.user_id, content.session_id, content.expires_at)
@@ -126,11 +126,11 @@ def _verified(token: str) -> _Content:
     )
 
 
-@lru_cache(maxsize=REMEMBERED)
+@lru_cache(maxsize=CACHED)
 def _content(
     token: str, secret: str, *, algorithm: str, audience: str, issuer: str, leeway_s: int
 ) -> _Content:
-    """What a genuine token says; remembered, since it always says the same. Its age and its session are not."""
+    """The content of a genuine token; cached, since it never changes. Its age and its session are not."""
     # PyJWT itself: flask-jwt-extended's decode_token parses every token twice, three times as slow.
     claims = jwt.decode(
         token,

@@ -1,7 +1,7 @@
 """Identity documents on disk: encrypted under VAR_DIR/kyc, readable by this account only, never served.
 
 A file is written and fsynced before the row that names it commits, so a row never lacks its file. A file without a row
-(the process died between the two) holds nothing anybody can reach, and `sweep` removes it.
+(the process died between the two) cannot be reached, and `sweep` removes it.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def media_type_of(content: bytes) -> str:
 
 
 def write(content: bytes, *, document_id: uuid.UUID) -> str:
-    """Store `content` encrypted for this document; returns the file's name, which tells nothing."""
+    """Store `content` encrypted for this document; returns the file's name, which is random."""
     name = f"{secrets.token_hex(16)}.sealed"
     folder = _folder()
     sealed = sealer().seal(content, purpose=PURPOSE, row_id=document_id)

@@ -1,7 +1,7 @@
 """Identity verification: submitting, documents, decisions.
 
 Guarantees: a user has at most one request that is not rejected; a status moves only along MOVES; verifying and the
-user's tier change together. What a person tells about themselves is stored encrypted, and is in no event and no log.
+user's tier change together. What a user submits is stored encrypted, and is in no event and no log.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Literal
@@ -19,15 +20,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.actor import Actor
 from app.crypto import sealer
 from app.errors import GatewayError, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable
 from app.events import catalogue, outbox
 from app.models import KycDocument, KycRequest, User
 from app.models.job import JobKind
-from app.money import Money
+from app.models.kyc import KycStatus
+from app.principal import SYSTEM, Principal
 from app.services.kyc import files
-from app.services.wallets import spending_limits
+from app.services.wallets.spending_limits import TIERS, Tier
 from app.unit_of_work import reading, transaction
 
 DETAILS_PURPOSE: Final = "kyc.details"
@@ -38,39 +39,40 @@ MAX_AGE_YEARS: Final = 130
 ORPHAN_LIFE: Final = timedelta(days=1)
 """How old a document's file without a row must be before the sweep takes it: far older than any transaction."""
 
-Verdict = Literal["verified", "rejected"]
+Verdict = Literal[KycStatus.VERIFIED, KycStatus.REJECTED]
 
-MOVES: Final = MappingProxyType(
+MOVES: Final[Mapping[KycStatus, frozenset[KycStatus]]] = MappingProxyType(
     {
-        "pending": frozenset({"under_review"}),
-        "under_review": frozenset({"verified", "rejected"}),
-        "verified": frozenset[str](),
-        "rejected": frozenset[str](),
+        KycStatus.PENDING: frozenset({KycStatus.UNDER_REVIEW}),
+        KycStatus.UNDER_REVIEW: frozenset({KycStatus.VERIFIED, KycStatus.REJECTED}),
+        KycStatus.VERIFIED: frozenset(),
+        KycStatus.REJECTED: frozenset(),
     }
 )
 """Status → the statuses it may become. After a rejection the user submits a new request."""
 
-NEXT_STEPS: Final = MappingProxyType(
-    {
-        "not_started": ["Submit your details: POST /kyc/submit."],
-        "pending": ["Upload a photo or scan of your identity document: POST /kyc/documents."],
-        "under_review": ["Wait for the review; upload further documents if you have been asked for them."],
-        "verified": [],
-        "rejected": ["Correct what the reason names and submit your details again: POST /kyc/submit."],
-    }
-)
+OPEN: Final = frozenset({KycStatus.PENDING, KycStatus.UNDER_REVIEW})
 
-_EVENT_OF: Final = MappingProxyType(
+_EVENT_OF: Final[Mapping[KycStatus, str]] = MappingProxyType(
     {
-        "under_review": catalogue.KYC_UNDER_REVIEW,
-        "verified": catalogue.KYC_VERIFIED,
-        "rejected": catalogue.KYC_REJECTED,
+        KycStatus.UNDER_REVIEW: catalogue.KYC_UNDER_REVIEW,
+        KycStatus.VERIFIED: catalogue.KYC_VERIFIED,
+        KycStatus.REJECTED: catalogue.KYC_REJECTED,
     }
 )
 
 
-def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
-    """Open a request with what the person told us (validated, JSON-safe).
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a user stands. request: their latest; None: they have submitted nothing. limits: those of their tier."""
+
+    request: KycRequest | None
+    tier: int
+    limits: Tier
+
+
+def submit(actor: Principal, details: Mapping[str, Any]) -> KycRequest:
+    """Open a request with what the user submitted (validated, JSON-safe).
 
     Raises InvalidRequest when a request is open or verified, or a date cannot be.
     """
@@ -85,12 +87,12 @@ def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
         current = _current(session, actor.user_id)
         if current is not None and current.id == request_id:  # our own commit, whose acknowledgement was lost
             return current
-        if current is not None and current.status != "rejected":
+        if current is not None and current.status is not KycStatus.REJECTED:
             raise InvalidRequest(f"You have a verification request already; it is {_words(current.status)}.")
         request = KycRequest(
             id=request_id,
             user_id=actor.user_id,
-            status="pending",
+            status=KycStatus.PENDING,
             details=sealed,
             rejection_reason=None,
             submitted_at=now,
@@ -103,7 +105,7 @@ def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
     return transaction(work)
 
 
-def add_document(actor: Actor, content: bytes, *, document_type: str) -> tuple[KycDocument, str]:
+def add_document(actor: Principal, content: bytes, *, document_type: str) -> tuple[KycDocument, KycStatus]:
     """Store a document for the actor's open request; returns it and the request's status.
 
     The first one puts the request under review. Raises InvalidRequest (no open request, too many documents, empty, or
@@ -118,7 +120,7 @@ def add_document(actor: Actor, content: bytes, *, document_type: str) -> tuple[K
     document_id, now = ids.uuid7(), clock.now()
     file_name = files.write(content, document_id=document_id)
 
-    def work(session: Session) -> tuple[KycDocument, str]:
+    def work(session: Session) -> tuple[KycDocument, KycStatus]:
         document = KycDocument(
             id=document_id,
             document_type=document_type,
@@ -139,22 +141,22 @@ def add_document(actor: Actor, content: bytes, *, document_type: str) -> tuple[K
         raise
 
 
-def decide(request_public_id: str, verdict: Verdict, *, reason: str | None, actor_name: str) -> None:
+def decide(request_public_id: str, verdict: Verdict, *, reason: str | None, operator: Principal) -> None:
     """An operator's decision on a request under review.
 
     Raises NotFound, InvalidRequest (not under review, or a rejection without a reason).
     """
-    if verdict == "rejected" and not reason:
+    if verdict is KycStatus.REJECTED and not reason:
         raise InvalidRequest("A rejection needs a reason.", field="reason")
     request_id = ids.parse(ids.KYC_REQUEST, request_public_id)
     now = clock.now()
 
     def work(session: Session) -> None:
         request = _locked(session, request_id)
-        _move(session, request, verdict, actor=actor_name, now=now)
+        _move(session, request, verdict, actor=operator, now=now)
         request.decided_at = now
-        request.rejection_reason = reason if verdict == "rejected" else None
-        if verdict == "verified":
+        request.rejection_reason = reason if verdict is KycStatus.REJECTED else None
+        if verdict is KycStatus.VERIFIED:
             user = session.scalars(
                 select(User).where(User.id == request.user_id).with_for_update(key_share=True)
             ).one()
@@ -172,34 +174,17 @@ def verify_unattended(request_public_id: str) -> None:
             KycRequest.id == ids.parse(ids.KYC_REQUEST, request_public_id)
         )
         status = session.scalars(wanted).one_or_none()
-    if status != "under_review":
+    if status is not KycStatus.UNDER_REVIEW:
         return
-    decide(request_public_id, "verified", reason=None, actor_name="system")
+    decide(request_public_id, KycStatus.VERIFIED, reason=None, operator=SYSTEM)
 
 
-def overview(user_id: uuid.UUID) -> dict[str, Any]:
-    """Where the user stands. status is `not_started` without a request; limits are US dollars as decimal strings."""
+def standing(user_id: uuid.UUID) -> Standing:
+    """The user's latest request, and the tier and limits that they have."""
     with reading() as session:
         user = session.scalars(select(User).where(User.id == user_id)).one()
         request = _current(session, user_id)
-    status = request.status if request else "not_started"
-    tier = spending_limits.TIERS[user.tier]
-    return {
-        "status": status,
-        "request_id": public_id(request) if request else None,
-        "submitted_at": clock.iso_z(request.submitted_at) if request else None,
-        "verified_at": clock.iso_z(request.decided_at)
-        if request and status == "verified" and request.decided_at
-        else None,
-        "verification_level": f"tier_{user.tier}",
-        "limits": {
-            "daily_transaction": str(Money(tier.daily_usd_minor, "USD")),
-            "monthly_transaction": str(Money(tier.monthly_usd_minor, "USD")),
-            "currency": "USD",
-        },
-        "rejection_reason": request.rejection_reason if request else None,
-        "next_steps": NEXT_STEPS[status],
-    }
+    return Standing(request, user.tier, TIERS[user.tier])
 
 
 def sweep_documents() -> int:
@@ -213,7 +198,7 @@ def public_id(request: KycRequest) -> str:
     return ids.public(ids.KYC_REQUEST, request.id)
 
 
-def _attach(session: Session, document: KycDocument, *, actor: Actor, now: datetime) -> str:
+def _attach(session: Session, document: KycDocument, *, actor: Principal, now: datetime) -> KycStatus:
     """Add the row to the actor's open request and move that on; returns the request's status."""
     request = _open_request(session, actor.user_id, is_locked=True)
     if session.get(KycDocument, document.id) is not None:  # our own commit, whose acknowledgement was lost
@@ -232,8 +217,8 @@ def _attach(session: Session, document: KycDocument, *, actor: Actor, now: datet
         document=ids.public(ids.KYC_DOCUMENT, document.id),
         document_type=document.document_type,
     )
-    if request.status == "pending":
-        _move(session, request, "under_review", actor=actor, now=now)
+    if request.status is KycStatus.PENDING:
+        _move(session, request, KycStatus.UNDER_REVIEW, actor=actor, now=now)
         _schedule_verification(session, request, now=now)
     return request.status
 
@@ -247,7 +232,9 @@ def _schedule_verification(session: Session, request: KycRequest, *, now: dateti
     queue.enqueue(session, JobKind.KYC_VERIFY, ref=name, run_at=run_at, now=now)
 
 
-def _move(session: Session, request: KycRequest, status: str, *, actor: Actor | str, now: datetime) -> None:
+def _move(
+    session: Session, request: KycRequest, status: KycStatus, *, actor: Principal, now: datetime
+) -> None:
     if status not in MOVES[request.status]:
         raise InvalidRequest(f"The request is {_words(request.status)}; it cannot become {_words(status)}.")
     request.status = status
@@ -255,7 +242,7 @@ def _move(session: Session, request: KycRequest, status: str, *, actor: Actor | 
 
 
 def _record(
-    session: Session, event_type: str, request: KycRequest, *, actor: Actor | str, now: datetime, **facts: str
+    session: Session, event_type: str, request: KycRequest, *, actor: Principal, now: datetime, **facts: str
 ) -> None:
     data = {"user": ids.public(ids.USER, request.user_id), "status": request.status} | facts
     outbox.record(session, event_type, object_id=public_id(request), data=data, now=now, actor=actor)
@@ -269,7 +256,7 @@ def _current(session: Session, user_id: uuid.UUID, *, is_locked: bool = False) -
 
 def _open_request(session: Session, user_id: uuid.UUID, *, is_locked: bool = False) -> KycRequest:
     request = _current(session, user_id, is_locked=is_locked)
-    if request is None or request.status not in ("pending", "under_review"):
+    if request is None or request.status not in OPEN:
         raise InvalidRequest("There is no open verification request: POST /kyc/submit first.")
     return request
 
@@ -292,5 +279,5 @@ def _check_dates(details: Mapping[str, Any], today: date) -> None:
         raise InvalidRequest("This document has expired.", field="document_expiry")
 
 
-def _words(status: str) -> str:
+def _words(status: KycStatus) -> str:
     return status.replace("_", " ")

@@ -7,7 +7,6 @@ import uuid
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.actor import Merchant
 from app.errors import (
     NotCancellable,
     ProviderUnreachable,
@@ -15,6 +14,7 @@ from app.errors import (
 from app.events import catalogue, outbox
 from app.events.payloads import payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus
+from app.principal import Principal
 from app.providers.base import ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
@@ -28,7 +28,7 @@ from app.services.provider_access import bulkhead
 from app.unit_of_work import reading, transaction
 
 
-def verify(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
+def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     """The payment after asking the provider; a final one as it is. Raises TransactionNotFound, ProviderUnreachable."""
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
@@ -48,7 +48,7 @@ def verify(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
         raise ProviderUnreachable from error
 
 
-def cancel(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
+def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     """Take a payment back that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
@@ -70,24 +70,22 @@ def cancel(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
     except ProviderError as error:
         raise ProviderUnreachable from error
     after = transaction(
-        lambda s: outcomes.apply_outcome(s, attempt.id, outcome, source=merchant.public_id, now=clock.now())
+        lambda s: outcomes.apply_outcome(s, attempt.id, outcome, source=merchant, now=clock.now())
     ).payment
     if after.status != PaymentStatus.CANCELLED:
         raise NotCancellable(f"Cannot cancel a payment with status {after.status}.")
     return after
 
 
-def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Merchant) -> Payment:
+def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Principal) -> Payment:
     locked = lock_attempt(session, attempt_id)
     if locked.attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")
     result = ProviderResult(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
-    return outcomes.apply_outcome(
-        session, attempt_id, result, source=merchant.public_id, now=clock.now()
-    ).payment
+    return outcomes.apply_outcome(session, attempt_id, result, source=merchant, now=clock.now()).payment
 
 
-def _verification_failed(payment: Payment, error: ProviderError, merchant: Merchant) -> None:
+def _verification_failed(payment: Payment, error: ProviderError, merchant: Principal) -> None:
     def work(session: Session) -> None:
         data = payment_payload(payment) | {"error": error.message}
         outbox.record(

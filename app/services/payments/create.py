@@ -13,11 +13,11 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import Merchant
 from app.events import catalogue, outbox
 from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentStatus
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import Customer
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, replayed
 from app.services.payments import attempts as payment_attempts
@@ -65,7 +65,7 @@ class Initialized:
     was_reached: bool = True
 
 
-def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answer:
+def initialize(merchant: Principal, order: PaymentRequest, claim: Claim) -> Answer:
     """Request a payment from a customer. The claim presents an `Initialized`.
 
     Raises InvalidAmount, UnsupportedCurrency, InvalidRequest (nothing stored), and what `begin` raises.
@@ -94,7 +94,7 @@ def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answe
 def _begin(
     session: Session,
     payment_id: uuid.UUID,
-    merchant: Merchant,
+    merchant: Principal,
     order: PaymentRequest,
     amount: Money,
     bound: BoundProvider,

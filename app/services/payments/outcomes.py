@@ -18,6 +18,7 @@ from app.events import catalogue
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
+from app.principal import EventActor, actor_text
 from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import postings
@@ -35,7 +36,7 @@ MAX_TEXT: Final = 500
 
 
 def apply_outcome(
-    session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
+    session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: EventActor, now: datetime
 ) -> LockedAttempt:
     """Apply what was learnt about an attempt. `source`: answer, inquiry, callback, statement or operator (events' actor).
 
@@ -63,7 +64,7 @@ def apply_outcome(
                 _given_back(session, locked, source=source, now=now)
             case State.NOT_FOUND:
                 # Not a failure: the request may be on its way. Time decides (payment_driver).
-                log.info("payment.not_found", attempt=str(attempt_id), source=source)
+                log.info("payment.not_found", attempt=str(attempt_id), source=actor_text(source))
     return locked
 
 
@@ -92,14 +93,14 @@ def _belongs_to_another_attempt(session: Session, attempt: PaymentAttempt, resul
 
 
 def expire_attempt(
-    session: Session, locked: LockedAttempt, *, code: str, reason: str, source: str, now: datetime
+    session: Session, locked: LockedAttempt, *, code: str, reason: str, source: EventActor, now: datetime
 ) -> None:
     """The attempt's time is over and the provider says that nothing was paid."""
     result = ProviderResult(State.FAILED, code=code, message=reason)
     _failed(session, locked, result, source=source, now=now)
 
 
-def reverse(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> bool:
+def reverse(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> bool:
     """The provider took back what is left of the collected money. False: there is none, and nothing changed."""
     payment, attempt = locked.payment, locked.attempt
     if (waiting := postings.unmatched_amount(session, attempt)) is not None:
@@ -115,7 +116,7 @@ def reverse(session: Session, locked: LockedAttempt, *, source: str, now: dateti
     return True
 
 
-def close_returned(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
+def close_returned(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
     """All that came goes back to the customer: where it was another amount than asked for, the payment ends with it."""
     payment = locked.payment
     if locked.attempt.state == AttemptState.SUCCEEDED and move_payment(
@@ -147,7 +148,7 @@ def _remember(locked: LockedAttempt, result: ProviderResult, *, now: datetime) -
 
 
 def _succeeded(
-    session: Session, locked: LockedAttempt, result: ProviderResult, *, source: str, now: datetime
+    session: Session, locked: LockedAttempt, result: ProviderResult, *, source: EventActor, now: datetime
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
     if attempt.state == AttemptState.LATE:
@@ -175,7 +176,7 @@ def _succeeded(
     record_payment_event(session, catalogue.PAYMENT_COMPLETED, payment, source=source, now=now)
 
 
-def _pending(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
+def _pending(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
     if not move_attempt(locked.attempt, AttemptState.PENDING, now=now):
         return
     close_reviews(locked.payment, SETTLED_BY_ANSWER, source=source, now=now)
@@ -183,7 +184,7 @@ def _pending(session: Session, locked: LockedAttempt, *, source: str, now: datet
 
 
 def _unknown(
-    session: Session, locked: LockedAttempt, error: OutcomeUnknown, *, source: str, now: datetime
+    session: Session, locked: LockedAttempt, error: OutcomeUnknown, *, source: EventActor, now: datetime
 ) -> None:
     attempt = locked.attempt
     if attempt.state == AttemptState.SENDING and move_attempt(attempt, AttemptState.UNKNOWN, now=now):
@@ -193,13 +194,13 @@ def _unknown(
         open_review(session, locked.payment, ReviewReason.WRONG_ENVIRONMENT, source=source, now=now)
 
 
-def _processing(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
+def _processing(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
     if move_payment(locked.payment, PaymentStatus.PROCESSING, now=now):
         record_payment_event(session, catalogue.PAYMENT_PROCESSING, locked.payment, source=source, now=now)
 
 
 def _refused(
-    session: Session, locked: LockedAttempt, error: ProviderError, *, source: str, now: datetime
+    session: Session, locked: LockedAttempt, error: ProviderError, *, source: EventActor, now: datetime
 ) -> None:
     """A definite no to a sending. (A refusal of an inquiry says nothing about the charge: callers do not bring it.)
 
@@ -215,7 +216,7 @@ def _refused(
 
 
 def _failed(
-    session: Session, locked: LockedAttempt, result: ProviderResult, *, source: str, now: datetime
+    session: Session, locked: LockedAttempt, result: ProviderResult, *, source: EventActor, now: datetime
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
     is_cancelled = result.state is State.CANCELLED
@@ -231,7 +232,7 @@ def _failed(
         record_payment_event(session, event_type, payment, source=source, now=now)
 
 
-def _reversed(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
+def _reversed(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
     """The provider took collected money back."""
     payment, attempt = locked.payment, locked.attempt
     if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PENDING):
@@ -246,7 +247,7 @@ def _reversed(session: Session, locked: LockedAttempt, *, source: str, now: date
 
 
 def _reversed_in_suspense(
-    session: Session, locked: LockedAttempt, waiting: Money, *, source: str, now: datetime
+    session: Session, locked: LockedAttempt, waiting: Money, *, source: EventActor, now: datetime
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
     was_mismatch = attempt.state == AttemptState.SUCCEEDED
@@ -259,13 +260,15 @@ def _reversed_in_suspense(
     record_payment_event(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
 
 
-def _reversed_after_refund(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
+def _reversed_after_refund(
+    session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime
+) -> None:
     """After refunds of ours: where they are all of the money it only repeats what they say; else a person looks."""
     if locked.payment.refunded != locked.payment.amount:
         open_review(session, locked.payment, ReviewReason.REVERSED_AFTER_REFUND, source=source, now=now)
 
 
-def _given_back(session: Session, locked: LockedAttempt, *, source: str, now: datetime) -> None:
+def _given_back(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
     """Money went back, and the provider does not say how much. A refund of ours explains it; else a person looks, also at
     a payment we had not heard the end of: what was not given back is still there."""
     ours = (

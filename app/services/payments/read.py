@@ -4,52 +4,39 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.actor import Merchant
 from app.errors import (
-    InvalidRequest,
     TransactionNotFound,
 )
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus
+from app.principal import Principal
 from app.services import list_totals
+from app.services.pages import Page, PageRequest
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import BoundProvider
 from app.unit_of_work import reading
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Payments, newest first. total: see list_totals. next_cursor continues behind the last one; None: there are none."""
-
-    items: list[Payment]
-    total: int
-    has_next: bool
-    next_cursor: str | None
-
-
-def get_payment(merchant: Merchant, payment_id: uuid.UUID) -> Payment:
+def get_payment(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     """Raises TransactionNotFound."""
     with reading() as session:
         return owned(session, merchant.tenant_id, payment_id)
 
 
 def list_payments(
-    merchant: Merchant,
+    merchant: Principal,
+    request: PageRequest,
     *,
     provider: str | None = None,
     status: str | None = None,
     customer_id: str | None = None,
-    limit: int,
-    offset: int = 0,
-    cursor: str | None = None,
-) -> Page:
-    """The tenant's payments, newest first; `cursor` (from a page before) instead of `offset`. Raises InvalidRequest."""
+) -> Page[Payment]:
+    """The tenant's payments, newest first."""
     if status is not None and status not in list(PaymentStatus):
-        return Page([], 0, has_next=False, next_cursor=None)
+        return Page([], has_next=False, total=0)
     query = select(Payment).where(Payment.tenant_id == merchant.tenant_id)
     for column, value in (
         (Payment.provider, provider),
@@ -58,18 +45,16 @@ def list_payments(
     ):
         if value is not None:
             query = query.where(column == value)
-    page = query.order_by(Payment.id.desc()).limit(limit + 1)
-    page = page.where(Payment.id < _position(cursor)) if cursor else page.offset(offset)
+    page = query.order_by(Payment.id.desc()).limit(request.limit + 1)
+    page = page.where(Payment.id < request.after) if request.after else page.offset(request.offset)
     with reading() as session:
-        rows = list(session.scalars(page))
+        rows = session.scalars(page).all()
         key = (merchant.tenant_id, provider, status, customer_id)
         total = list_totals.total(session, query.with_only_columns(Payment.id), key=key)
-    has_next = len(rows) > limit
-    shown = rows[:limit]
-    return Page(shown, total, has_next, shown[-1].id.hex if has_next else None)
+    return Page.cut(rows, limit=request.limit, total=total)
 
 
-def providers(merchant: Merchant) -> Mapping[str, BoundProvider]:
+def providers(merchant: Principal) -> Mapping[str, BoundProvider]:
     """The providers this tenant can use, by name, in the registry's order."""
     return provider_accounts.available(merchant.tenant_id)
 
@@ -85,10 +70,3 @@ def owned(session: Session, tenant_id: uuid.UUID, payment_id: uuid.UUID) -> Paym
 def latest_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttempt | None:
     wanted = select(PaymentAttempt).where(PaymentAttempt.payment_id == payment_id)
     return session.scalars(wanted.order_by(PaymentAttempt.number.desc()).limit(1)).first()
-
-
-def _position(cursor: str) -> uuid.UUID:
-    try:
-        return uuid.UUID(hex=cursor)
-    except ValueError:
-        raise InvalidRequest("This cursor is not from a list of payments.", field="cursor") from None

@@ -10,12 +10,13 @@ from sqlalchemy.orm import Session
 from app.events import catalogue, outbox
 from app.events.payloads import payment_payload
 from app.models.payment import Payment
+from app.principal import EventActor, actor_text
 
 log = structlog.get_logger("payments")
 
 
 def record_payment_event(
-    session: Session, event_type: str, payment: Payment, *, source: str, now: datetime
+    session: Session, event_type: str, payment: Payment, *, source: EventActor, now: datetime
 ) -> None:
     outbox.record(
         session,
@@ -32,6 +33,6 @@ def record_payment_event(
         payment=str(payment.id),
         provider=payment.provider,
         status=payment.status,
-        source=source,
+        source=actor_text(source),
         **({"review": payment.review} if payment.review else {}),
     )

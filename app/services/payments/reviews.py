@@ -15,6 +15,7 @@ from app import ids
 from app.events import catalogue
 from app.models.payment import Payment
 from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
+from app.principal import EventActor, actor_text
 from app.services.payments.recording import record_payment_event
 
 
@@ -28,7 +29,7 @@ UNMATCHED_MONEY: Final = _of(ReviewGroup.UNMATCHED_MONEY)
 
 
 def open_review(
-    session: Session, payment: Payment, reason: ReviewReason, *, source: str, now: datetime
+    session: Session, payment: Payment, reason: ReviewReason, *, source: EventActor, now: datetime
 ) -> None:
     """Nothing happens when it is open already."""
     if reason in payment.open_reviews:
@@ -39,7 +40,7 @@ def open_review(
             payment_id=payment.id,
             reason=reason,
             opened_at=now,
-            opened_by=source,
+            opened_by=actor_text(source),
             closed_at=None,
             closed_by=None,
         )
@@ -48,9 +49,11 @@ def open_review(
     record_payment_event(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
 
 
-def close_reviews(payment: Payment, reasons: Collection[ReviewReason], *, source: str, now: datetime) -> None:
+def close_reviews(
+    payment: Payment, reasons: Collection[ReviewReason], *, source: EventActor, now: datetime
+) -> None:
     """Close those of the reasons that are open."""
     for review in payment.reviews:
         if review.closed_at is None and review.reason in reasons:
-            review.closed_at, review.closed_by = now, source
+            review.closed_at, review.closed_by = now, actor_text(source)
             payment.updated_at = now

@@ -31,7 +31,7 @@ from app.unit_of_work import reading
 
 @dataclass(frozen=True, slots=True)
 class WatchedPayment:
-    """A payment somebody wants to watch: its parties, and what it looks like while it is in no event.
+    """A payment that a client wants to watch: its parties, and what it looks like while it is in no event.
 
     parties: the users it is between (wallet payments). tenant_id: the merchant it is for (provider payments).
     """

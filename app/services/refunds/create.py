@@ -12,11 +12,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import Merchant
 from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
 from app.events import catalogue
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import Capabilities
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
 from app.services.payments import postings as payment_postings
@@ -46,7 +46,7 @@ class Refunded:
 
 
 def create_refund(
-    merchant: Merchant, payment_id: uuid.UUID, *, amount: object | None, reason: str | None, claim: Claim
+    merchant: Principal, payment_id: uuid.UUID, *, amount: object | None, reason: str | None, claim: Claim
 ) -> Answer:
     """Refund `amount` (the JSON value; None: what is left). The claim presents a `Refunded`.
 
@@ -79,7 +79,7 @@ def create_refund(
     return _finished(claim, refund_id, outcome)
 
 
-def list_refunds(merchant: Merchant, payment_id: uuid.UUID) -> list[Refund]:
+def list_refunds(merchant: Principal, payment_id: uuid.UUID) -> list[Refund]:
     """Every refund of a payment, oldest first. Raises TransactionNotFound."""
     with reading() as session:
         owned(session, merchant.tenant_id, payment_id)
@@ -135,7 +135,7 @@ def insert_refund(
 def _begin(
     session: Session,
     refund_id: uuid.UUID,
-    merchant: Merchant,
+    merchant: Principal,
     payment_id: uuid.UUID,
     asked: Money | None,
     reason: str | None,
@@ -164,7 +164,7 @@ def _begin(
 def _reserve(
     session: Session,
     refund_id: uuid.UUID,
-    merchant: Merchant,
+    merchant: Principal,
     payment_id: uuid.UUID,
     asked: Money | None,
     reason: str | None,

@@ -18,6 +18,7 @@ from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
+from app.principal import EventActor
 from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings as payment_postings
@@ -90,7 +91,9 @@ def _is_other_amount(refund: Refund, result: ProviderResult) -> bool:
     return given is not None and given != Money(refund.amount, refund.currency)
 
 
-def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
+def record(
+    session: Session, event_type: str, locked: LockedRefund, *, source: EventActor, now: datetime
+) -> None:
     outbox.record(
         session,
         event_type,
@@ -98,7 +101,7 @@ def record(session: Session, event_type: str, locked: LockedRefund, *, source: o
         data=payment_payload(locked.payment, locked.refund),
         now=now,
         actor=source,
-        tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
+        tenant_id=locked.payment.tenant_id,
     )
     log.info(
         event_type, payment=str(locked.payment.id), refund=str(locked.refund.id), state=locked.refund.state

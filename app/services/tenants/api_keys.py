@@ -14,10 +14,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import SYSTEM
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
 from app.events import catalogue, outbox
 from app.models.tenant import ApiKey, Tenant
+from app.principal import SYSTEM, Principal
 from app.unit_of_work import reading, transaction
 
 MAX_NAME: Final = 100
@@ -33,7 +33,7 @@ _KEY: Final = re.compile(r"mlp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 _DEMO_KEY: Final = re.compile(r"demo_[A-Za-z0-9_]{11,60}")
 
 
-def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: str = SYSTEM) -> str:
+def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: Principal = SYSTEM) -> str:
     """Another key of the tenant. Raises NotFound, InvalidRequest (the name)."""
     wanted, key = valid_name(name), new_key()
 
@@ -49,8 +49,8 @@ def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: str = SYSTEM) -> s
     return key
 
 
-def revoke_api_key(prefix: str, *, operator: str = SYSTEM) -> None:
-    """End a key, named by its first 16 characters, for ever. Raises NotFound: unknown, or revoked before."""
+def revoke_api_key(prefix: str, *, operator: Principal = SYSTEM) -> None:
+    """Revoke a key, named by its first 16 characters, for ever. Raises NotFound: unknown, or revoked before."""
     now = clock.now()
 
     def work(session: Session) -> None:
@@ -101,7 +101,7 @@ def new_key() -> str:
 
 
 def store_key(
-    session: Session, key: str, *, tenant_id: uuid.UUID, name: str, operator: str = SYSTEM
+    session: Session, key: str, *, tenant_id: uuid.UUID, name: str, operator: Principal = SYSTEM
 ) -> ApiKey:
     """Add the key's row in the caller's transaction: its prefix and hash, never the key."""
     now, prefix = clock.now(), key[:PREFIX_LENGTH]

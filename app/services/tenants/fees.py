@@ -1,6 +1,6 @@
 """What tenants pay for operations: rules are rows, the most specific one decides.
 
-More specific first: the tenant's own, its plan's, anybody's; then of this provider; then of this currency; then the
+More specific first: the tenant's own, its plan's, every tenant's; then of this provider; then of this currency; then the
 narrowest band of amounts. Of two that are equal the newer one counts. No rule: no fee.
 """
 
@@ -16,17 +16,16 @@ from sqlalchemy import delete, or_, select, text
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import SYSTEM
 from app.errors import InvalidRequest, NotFound
 from app.events import catalogue, outbox
 from app.models.fee_rule import FeeRule
-from app.models.tenant import Tenant
+from app.models.tenant import Plan, Tenant
 from app.money import Money, exponent_of
+from app.principal import SYSTEM, Principal
 from app.providers import PROVIDERS
 from app.unit_of_work import reading, transaction
 
 OPERATIONS: Final = ("payment", "withdrawal")
-PLANS: Final = ("starter", "growth", "enterprise")
 
 MILLION: Final = 1_000_000
 
@@ -96,7 +95,7 @@ def rules() -> Sequence[FeeRule]:
         return session.scalars(select(FeeRule).order_by(FeeRule.created_at, FeeRule.id)).all()
 
 
-def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = SYSTEM) -> uuid.UUID:
+def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: Principal = SYSTEM) -> uuid.UUID:
     """Make the rule for exactly this match, in place of the one there was; the new rule's id. Raises InvalidRequest."""
     _require_sound(match, fixed_minor=fixed_minor, rate_ppm=rate_ppm)
     rule_id, now = ids.uuid7(), clock.now()
@@ -130,7 +129,7 @@ def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: str = S
     return transaction(work)
 
 
-def remove_rule(rule_id: uuid.UUID, *, operator: str = SYSTEM) -> None:
+def remove_rule(rule_id: uuid.UUID, *, operator: Principal = SYSTEM) -> None:
     """Raises NotFound."""
 
     def work(session: Session) -> None:
@@ -154,9 +153,9 @@ def remove_rule(rule_id: uuid.UUID, *, operator: str = SYSTEM) -> None:
 
 
 def _require_sound(match: Match, *, fixed_minor: int, rate_ppm: int) -> None:
-    if match.operation not in OPERATIONS or match.plan not in (None, *PLANS):
+    if match.operation not in OPERATIONS or match.plan not in (None, *Plan):
         raise InvalidRequest(
-            f"Operations are {', '.join(OPERATIONS)}; plans are {', '.join(PLANS)}.", field="operation"
+            f"Operations are {', '.join(OPERATIONS)}; plans are {', '.join(Plan)}.", field="operation"
         )
     if match.provider is not None and match.provider not in PROVIDERS:
         raise InvalidRequest(f"Providers are {', '.join(PROVIDERS)}.", field="provider")

@@ -1,29 +1,28 @@
 """Tenants and the keys their backends call with.
 
-Guarantees: a key is shown once and stored as a hash; a revoked key, or one of a suspended tenant, opens nothing from
-that moment on, on every worker, since each use is read from Postgres.
+Guarantees: a key is shown once and stored as a hash; a revoked key, or one of a suspended tenant, is refused from
+that moment on, by every process, since each use reads its row.
 """
 
 from __future__ import annotations
 
 import uuid
-from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.actor import SYSTEM
 from app.events import catalogue, outbox
-from app.models.tenant import Tenant
+from app.models.tenant import Plan, Tenant
+from app.principal import SYSTEM, Principal
 from app.services.tenants.api_keys import new_key, store_key, valid_name
 from app.unit_of_work import reading, transaction
 
-Plan = Literal["starter", "growth", "enterprise"]
 
-
-def create_tenant(name: str, plan: Plan = "starter", *, operator: str = SYSTEM) -> tuple[Tenant, str]:
-    """A tenant with its first key, which nobody can read again. Raises InvalidRequest (the name)."""
+def create_tenant(
+    name: str, plan: Plan = Plan.STARTER, *, operator: Principal = SYSTEM
+) -> tuple[Tenant, str]:
+    """A tenant with its first key, which is shown only now. Raises InvalidRequest (the name)."""
     wanted = valid_name(name)
     key, now = new_key(), clock.now()
     tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
@@ -53,7 +52,7 @@ def is_active(tenant_id: uuid.UUID) -> bool:
         return bool(session.scalar(select(Tenant.is_active).where(Tenant.id == tenant_id)))
 
 
-def tenants() -> list[Tenant]:
+def list_tenants() -> list[Tenant]:
     """All tenants, oldest first."""
     with reading() as session:
         return list(session.scalars(select(Tenant).order_by(Tenant.id)))

@@ -17,11 +17,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
-from app.actor import Actor
 from app.errors import CurrencyMismatch, InvalidAmount, KycRequired, PermissionDenied
 from app.events import catalogue, outbox
 from app.models import AccountBalance, DirectFunding, User
 from app.money import Money
+from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
 from app.services.wallets import spending_limits, wallets
 
@@ -59,7 +59,7 @@ class Receipt:
     transaction_id: str
 
 
-def deposit(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
+def deposit(actor: Principal, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
     """Put money into the actor's wallet, frozen or not.
 
     Raises PermissionDenied (direct funding is off), AccountNotFound, InvalidAmount, CurrencyMismatch, and
@@ -78,7 +78,7 @@ def deposit(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer
     return answer_once(claim, act)
 
 
-def withdraw(actor: Actor, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
+def withdraw(actor: Principal, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
     """Take money out of the actor's wallet.
 
     Checked in this order: amount and single maximum (InvalidAmount), KYC tier 1 or higher (KycRequired), frozen
@@ -104,7 +104,7 @@ def _require_direct_funding() -> None:
         raise PermissionDenied("Wallets are funded through a payment provider here.")
 
 
-def _asked(session: Session, actor: Actor, wallet_id: str, cash: Cash) -> tuple[AccountBalance, Money]:
+def _asked(session: Session, actor: Principal, wallet_id: str, cash: Cash) -> tuple[AccountBalance, Money]:
     wallet = wallets.owned(session, actor.user_id, wallet_id)
     if cash.currency not in (None, wallet.currency):
         raise CurrencyMismatch(f"This wallet is in {wallet.currency}.", field="currency")
@@ -115,7 +115,7 @@ def _book(
     session: Session,
     kind: Kind,
     *,
-    actor: Actor,
+    actor: Principal,
     wallet: AccountBalance,
     amount: Money,
     cash: Cash,
@@ -158,7 +158,7 @@ def _book(
             "amount_minor": amount.amount_minor,
             "currency": wallet.currency,
             "wallet_id": wallet.public_id,
-            "user": actor.public_id,
+            "user": ids.public(ids.USER, actor.user_id),
         },
     )
     after = wallets.owned(session, actor.user_id, wallet.public_id)

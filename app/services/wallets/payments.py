@@ -18,7 +18,6 @@ import orjson
 from sqlalchemy import Select, or_, select
 
 from app import clock, ids
-from app.actor import Actor
 from app.errors import (
     AccountNotFound,
     GatewayError,
@@ -34,13 +33,15 @@ from app.models.account import Account
 from app.models.idempotency import IdempotencyRecord
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
+from app.principal import Principal
 from app.services import list_totals
 from app.services.idempotency_service import ANSWER_LIFE, Claim
+from app.services.pages import Page, PageRequest
 from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
 from app.unit_of_work import call, reading
 
 MAX_BATCH: Final = 1000
-"""Items of one batch (CONTRACT)."""
+"""Items of one batch."""
 
 
 _WALLET_PAY: Final = (
@@ -50,7 +51,7 @@ _WALLET_PAY: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentOrder:
+class WalletPaymentRequest:
     """What a client asks for. `amount` is the JSON value as it came; `currency` None means the wallet's own."""
 
     amount: object
@@ -62,7 +63,7 @@ class PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaidItem:
-    """One paid order. `status` is what the caller is told: pending, until the relay has published it."""
+    """One paid request. `status` is what the answer shows: pending, until the relay has published it."""
 
     payment_id: str
     amount: Money
@@ -73,7 +74,7 @@ class PaidItem:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    order: PaymentOrder
+    request: WalletPaymentRequest
     amount: Money
     usd_minor: int
     payment_id: uuid.UUID
@@ -81,14 +82,19 @@ class _Item:
 
 
 def pay(
-    actor: Actor, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Principal,
+    source: str,
+    request: WalletPaymentRequest,
+    claim: Claim,
+    *,
+    rates: Mapping[str, Decimal],
 ) -> PaidItem:
-    """Pay `order` from the wallet `source` (`acc_…`).
+    """Pay `request` from the wallet `source` (`acc_…`).
 
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
-    the key repeats, the refusals of app/errors.py REFUSALS; IdempotencyKeyReused, IdempotencyConflict.
+    the key repeats, the errors of app/errors.py that have `is_answer`; IdempotencyKeyReused, IdempotencyConflict.
     """
-    item = _judged(order, _currency(actor, source, [order]), claim, rates)
+    item = _judged(request, _currency(actor, source, [request]), claim, rates)
     if isinstance(item, GatewayError):
         raise item
     answer, is_replay = _call(actor, source, [item], claim)
@@ -99,47 +105,52 @@ def pay(
 
 
 def pay_batch(
-    actor: Actor, source: str, orders: Sequence[PaymentOrder], claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Principal,
+    source: str,
+    requests: Sequence[WalletPaymentRequest],
+    claim: Claim,
+    *,
+    rates: Mapping[str, Decimal],
 ) -> tuple[list[PaidItem | GatewayError], bool]:
-    """Pay each order by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
+    """Pay each request by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
 
-    An order that is no order at all (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
+    A request that is not valid (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
     Raises as `pay`, but never a refusal; InvalidRequest above MAX_BATCH items.
     """
-    if len(orders) > MAX_BATCH:
+    if len(requests) > MAX_BATCH:
         raise InvalidRequest(f"A batch has at most {MAX_BATCH} payments.", field="payments")
-    default = _currency(actor, source, orders)
-    drafts = [_judged(order, default, claim, rates) for order in orders]
+    default = _currency(actor, source, requests)
+    drafts = [_judged(request, default, claim, rates) for request in requests]
     items = [draft for draft in drafts if isinstance(draft, _Item)]
     if not items:
         return [draft for draft in drafts if isinstance(draft, GatewayError)], False
     places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
     answer, is_replay = _call(actor, source, items, claim, places=places)
     if is_replay and answer.get("places", places) != places:
-        # Judged by other rates than today's: the orders that were paid or refused then are told about, in their places.
+        # It was decided by other rates than today's: the items that were decided then are answered, each in its place.
         places = answer["places"]
-        drafts = [_item_or_error(order, default, None) for order in orders]
+        drafts = [_item_or_error(request, default, None) for request in requests]
         items = [
             draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
         ]
-    told = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
-    return [told.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
+    decided = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
+    return [decided.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
-def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
-    """`rates` None: not judged, for an order whose answer is stored already."""
-    amount = Money.parse(order.amount, order.currency or default or "")
+def _item(request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
+    """`rates` None: not judged, for a request whose answer is stored already."""
+    amount = Money.parse(request.amount, request.currency or default or "")
     usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
-    return _Item(order, amount, usd_minor, ids.uuid7(), ids.uuid7())
+    return _Item(request, amount, usd_minor, ids.uuid7(), ids.uuid7())
 
 
 def _judged(
-    order: PaymentOrder, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
+    request: WalletPaymentRequest, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
 ) -> _Item | GatewayError:
     """A key that was used before is answered from its store, whatever today's rates say about its amount."""
-    draft = _item_or_error(order, default, rates)
+    draft = _item_or_error(request, default, rates)
     if isinstance(draft, GatewayError) and _is_used(claim):
-        return _item_or_error(order, default, None)
+        return _item_or_error(request, default, None)
     return draft
 
 
@@ -153,17 +164,17 @@ def _as_error(draft: _Item | GatewayError) -> GatewayError:
 
 
 def _item_or_error(
-    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None
+    request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None
 ) -> _Item | GatewayError:
     try:
-        return _item(order, default, rates)
+        return _item(request, default, rates)
     except GatewayError as error:
         return error
 
 
-def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str | None:
-    """The source's currency when an order needs it; a currency never changes, so reading it early is safe."""
-    if all(order.currency for order in orders):
+def _currency(actor: Principal, source: str, requests: Sequence[WalletPaymentRequest]) -> str | None:
+    """The source's currency when a request needs it; a currency never changes, so reading it early is safe."""
+    if all(request.currency for request in requests):
         return None
     with reading() as session:
         query = select(Account.currency).where(
@@ -176,11 +187,11 @@ def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str 
 
 
 def _call(
-    actor: Actor, source: str, items: Sequence[_Item], claim: Claim, *, places: Sequence[int] = (0,)
+    actor: Principal, source: str, items: Sequence[_Item], claim: Claim, *, places: Sequence[int] = (0,)
 ) -> tuple[dict[str, Any], bool]:
     """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item.
 
-    places: which orders of a batch the items are.
+    places: which requests of a batch the items are.
     """
     now = clock.now()
     payments = [item.payment_id for item in items]
@@ -196,11 +207,11 @@ def _call(
         [item.amount.currency for item in items],
         _uuids(item.payment_id for item in items),
         _uuids(item.entry_id for item in items),
-        [item.order.destination for item in items],
+        [item.request.destination for item in items],
         [item.amount.amount_minor for item in items],
         [item.usd_minor for item in items],
-        [item.order.description for item in items],
-        [_json(item.order.metadata) for item in items],
+        [item.request.description for item in items],
+        [_json(item.request.metadata) for item in items],
         DAILY_LIMITS,
         MONTHLY_LIMITS,
         actor.address,
@@ -217,14 +228,14 @@ def _call(
 def _outcomes(
     answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
 ) -> list[PaidItem | GatewayError]:
-    """What to tell about each item: from the stored answer and the request, which the fingerprint proved equal."""
+    """The outcome of each item: from the stored answer and the request, which the fingerprint proved equal."""
     created_at = datetime.fromisoformat(answer["at"])
     payments = [uuid.UUID(payment) for payment in answer["payments"]]
     refusals = answer["refusals"] or [None] * len(items)
     statuses = _present_statuses(payments) if is_replay and clock.now() - created_at > ANSWER_LIFE else {}
     return [
-        refusal(word, replayed=is_replay)
-        if word
+        refusal(code, replayed=is_replay)
+        if code
         else PaidItem(
             ids.public(ids.PAYMENT, payment),
             item.amount,
@@ -232,7 +243,7 @@ def _outcomes(
             created_at,
             is_replay,
         )
-        for item, payment, word in zip(items, payments, refusals, strict=True)
+        for item, payment, code in zip(items, payments, refusals, strict=True)
     ]
 
 
@@ -244,8 +255,8 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     return {row.id: row.status for row in rows}
 
 
-def get_payment(actor: Actor, public_id: str) -> WalletPayment:
-    """A payment that the actor sent or received. Raises PaymentNotFound, for anybody else's too."""
+def get_payment(actor: Principal, public_id: str) -> WalletPayment:
+    """A payment that the user sent or received. Raises PaymentNotFound, for one between other users too."""
     payment_id = ids.parse(ids.PAYMENT, public_id)
     with reading() as session:
         payment = session.get(WalletPayment, payment_id) if payment_id else None
@@ -254,21 +265,18 @@ def get_payment(actor: Actor, public_id: str) -> WalletPayment:
     return payment
 
 
-def payments_of(actor: Actor, *, status: str | None, limit: int, offset: int) -> list[WalletPayment]:
-    """Payments the actor sent or received, newest first."""
-    query = _payments_query(actor, status).order_by(WalletPayment.id.desc()).limit(limit).offset(offset)
+def list_payments(actor: Principal, request: PageRequest, *, status: str | None) -> Page[WalletPayment]:
+    """Payments the user sent or received, newest first."""
+    query = _payments_query(actor, status)
+    page = query.order_by(WalletPayment.id.desc()).limit(request.limit + 1).offset(request.offset)
     with reading() as session:
-        return list(session.scalars(query))
+        rows = session.scalars(page).all()
+        ids_alone = query.with_only_columns(WalletPayment.id)
+        total = list_totals.total(session, ids_alone, key=(actor.user_id, status))
+    return Page.cut(rows, limit=request.limit, total=total)
 
 
-def count_payments_of(actor: Actor, *, status: str | None) -> int:
-    """How many there are (list_totals)."""
-    query = _payments_query(actor, status).with_only_columns(WalletPayment.id)
-    with reading() as session:
-        return list_totals.total(session, query, key=(actor.user_id, status))
-
-
-def _payments_query(actor: Actor, status: str | None) -> Select[WalletPayment]:
+def _payments_query(actor: Principal, status: str | None) -> Select[WalletPayment]:
     query = select(WalletPayment).where(
         or_(WalletPayment.sender_id == actor.user_id, WalletPayment.recipient_id == actor.user_id)
     )

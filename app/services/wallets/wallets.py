@@ -19,13 +19,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
-from app.actor import Actor
 from app.errors import AccountNotFound, InvalidRequest
 from app.events import catalogue, outbox
 from app.ledger.chart import platform_account
 from app.models import Account, AccountBalance, Entry, Posting, User, WalletPayment
 from app.money import Money
+from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
+from app.services.pages import Page
 from app.services.wallets import spending_limits
 from app.unit_of_work import reading, transaction
 
@@ -45,12 +46,12 @@ MOVEMENT_TYPES: Final = MappingProxyType(
         ("wallet_payment", False): "payment_sent",
     }
 )
-"""(kind of ledger entry, whether it raised the balance) → the word its owner reads; other kinds: credit or debit."""
+"""(kind of ledger entry, whether it raised the balance) → the type its owner is shown; other kinds: credit or debit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) tells the direction."""
+    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) has the direction."""
 
     transaction_id: str
     type: str
@@ -61,14 +62,6 @@ class Movement:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """Movements, newest first. `next_cursor` continues with older ones; None: there are none."""
-
-    movements: list[Movement]
-    next_cursor: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Statement:
     """A wallet's balance and its latest movements, of one moment."""
 
@@ -76,7 +69,9 @@ class Statement:
     recent: list[Movement]
 
 
-def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | None, claim: Claim) -> Answer:
+def open_wallet(
+    actor: Principal, currency: str, *, wallet_type: str, name: str | None, claim: Claim
+) -> Answer:
     """Open an empty wallet. Raises UnsupportedCurrency, InvalidRequest (too many), and answer_once's errors."""
     spending_limits.require_wallet_currency(currency, current_app.config["USD_RATES"])
     public_id, now = ids.wallet(), clock.now()
@@ -98,7 +93,7 @@ def open_wallet(actor: Actor, currency: str, *, wallet_type: str, name: str | No
             wallet_type=wallet_type,
             name=name,
         )
-        facts = {"user": actor.public_id, "currency": currency, "type": wallet_type}
+        facts = {"user": ids.public(ids.USER, actor.user_id), "currency": currency, "type": wallet_type}
         outbox.record(session, catalogue.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
         return owned(session, actor.user_id, public_id)
 
@@ -122,19 +117,22 @@ def statement(user_id: uuid.UUID, public_id: str) -> Statement:
         return Statement(wallet, _movements(session, wallet, limit=RECENT))
 
 
-def history(user_id: uuid.UUID, public_id: str, *, limit: int, cursor: str | None = None) -> History:
-    """Up to `limit` movements older than `cursor`. Raises AccountNotFound, InvalidRequest (not this wallet's cursor)."""
+def history(
+    user_id: uuid.UUID, public_id: str, *, limit: int, before: uuid.UUID | None = None
+) -> Page[Movement]:
+    """Up to `limit` movements, newest first, older than that of the ledger entry `before`.
+
+    Raises AccountNotFound, InvalidRequest (the entry is not this wallet's).
+    """
     with reading() as session:
         _one_moment(session)
         wallet = owned(session, user_id, public_id)
-        before = _posting_at(session, wallet.id, cursor) if cursor else None
-        movements = _movements(session, wallet, limit=limit + 1, before=before)
-    has_more = len(movements) > limit
-    shown = movements[:limit]
-    return History(shown, shown[-1].transaction_id if has_more else None)
+        posting = _posting_of(session, wallet.id, before) if before else None
+        movements = _movements(session, wallet, limit=limit + 1, before=posting)
+    return Page.cut(movements, limit=limit)
 
 
-def set_frozen(public_id: str, *, is_frozen: bool, operator: str) -> None:
+def set_frozen(public_id: str, *, is_frozen: bool, operator: Principal) -> None:
     """Freeze or thaw a wallet: a frozen one refuses debits and holds, never credits. Raises AccountNotFound."""
     now = clock.now()
 
@@ -153,7 +151,7 @@ def set_frozen(public_id: str, *, is_frozen: bool, operator: str) -> None:
 
 
 def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalance:
-    """The user's wallet of that id. Raises AccountNotFound: unknown and somebody else's look the same."""
+    """The user's wallet of that id. Raises AccountNotFound: another user's looks the same as an unknown one."""
     wallet = None
     if _WALLET_ID.fullmatch(public_id):
         wallet = session.scalars(
@@ -171,7 +169,7 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
 
 
 def external_account(session: Session, currency: str) -> int:
-    """The house's account for money outside, in `currency`; opened on first use."""
+    """The platform's account for money outside the gateway, in `currency`; opened on first use."""
     return platform_account(session, "external", "", currency)
 
 
@@ -221,11 +219,9 @@ def _movement(
     )
 
 
-def _posting_at(session: Session, account_id: int, cursor: str) -> int:
-    """The posting a cursor stands for. A cursor is the last transaction id shown, which tells nothing new."""
-    entry_id = ids.parse(ids.TRANSACTION, cursor)
+def _posting_of(session: Session, account_id: int, entry_id: uuid.UUID) -> int:
     wanted = select(Posting.id).where(Posting.entry_id == entry_id, Posting.account_id == account_id)
-    posting = session.scalars(wanted).one_or_none() if entry_id else None
+    posting = session.scalars(wanted).one_or_none()
     if posting is None:
         raise InvalidRequest("This cursor is not from this wallet's history.", field="cursor")
     return posting

@@ -49,7 +49,7 @@ def examples() -> list[dict[str, Any]]:
 def test_the_payment_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> None:
     example = examples()[0]["data"]
     looked = printed[0]["data"]
-    # Only initialize tells the token; the rest of the command's answer is taken apart by the page itself.
+    # Only initialize answers the token; the rest of the command's answer is taken apart by the page itself.
     assert set(example) - {"realtime_token"} == set(looked)
     assert set(example["customer"]) == set(looked["customer"])
     for name in (

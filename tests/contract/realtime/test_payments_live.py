@@ -91,7 +91,7 @@ def test_a_subscription_is_confirmed_and_followed_by_the_present_state(payer: Pa
     assert watcher.received.of("subscribed") == [
         {"message": f"Subscribed to transaction {payment_id}", "room": f"transaction_{payment_id}"}
     ]
-    # The state is the very event that was pushed, so a client can tell it has seen it.
+    # The state is the very event that was pushed, so a client knows that it has seen it.
     assert watcher.received.of("transaction_update")[0] == sender.received.of("transaction_update")[-1]
 
 

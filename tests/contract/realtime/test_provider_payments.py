@@ -1,4 +1,4 @@
-"""Payments through providers, watched live: document 001's events, and who may see them."""
+"""Payments through providers, watched live: their events, and who may see them."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from tests.contract.realtime.conftest import MakeStack, Payer
 from tests.support.factories import make_user
 from tests.support.realtime import javascript_client, python_client
 from tests.support.stack import Stack
+from tests.support.tenants import make_merchant
 from tests.support.waiting import SLACK_S, wait_until
 
 
@@ -158,11 +159,12 @@ def test_a_token_may_be_brought_later_but_not_another_users(
 
 
 @pytest.mark.slow
-def test_pushes_stop_when_the_session_ends_or_the_token_expires(
+def test_pushes_stop_when_the_right_to_them_ends(
     server: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
 ) -> None:
     stack, url = server
-    leaver, expirer, witness = (make_payer(stack) for _ in range(3))
+    leaver, expirer, suspended, witness = (make_payer(stack) for _ in range(4))
+    merchant = make_merchant(witness.app)
     with expirer.app.app_context():
         ttl_s = expirer.app.config["ACCESS_TOKEN_TTL_S"]
         clock.travel(clock.timedelta(seconds=10 - ttl_s))
@@ -173,16 +175,29 @@ def test_pushes_stop_when_the_session_ends_or_the_token_expires(
     with (
         python_client(url, leaver.sender.access_token, reconnection=False) as left,
         python_client(url, short.access_token, reconnection=False) as expired,
+        python_client(url, suspended.sender.access_token, reconnection=False) as refused,
+        python_client(url, api_key=merchant.api_key, reconnection=False) as shop,
         python_client(url, witness.sender.access_token) as stays,
     ):
+        for command in (
+            ("users", "suspend", suspended.sender.email),
+            ("tenants", "suspend", str(merchant.tenant_id)),
+        ):
+            runner = witness.app.test_cli_runner()
+            assert runner.invoke(args=[*command, "--reason", "fraud report"]).exit_code == 0
         requests.post(
             f"{stack.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=30
         ).raise_for_status()
         began = time.monotonic()
         assert left.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
         assert expired.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
+        assert refused.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
+        assert shop.received.wait_for("error", timeout_s=30)[0]["code"] == "INVALID_API_KEY"
         assert time.monotonic() - began < 2 * 15 + SLACK_S  # docs/realtime.md
-        wait_until(lambda: not left.namespaces and not expired.namespaces, "both disconnected")
+        ended = (left, expired, refused, shop)
+        wait_until(lambda: not any(client.namespaces for client in ended), "all are disconnected")
+        for auth in ({"token": suspended.sender.access_token}, {"api_key": merchant.api_key}):
+            assert refusal(url, auth)["data"]["code"] in ("TOKEN_INVALID", "INVALID_API_KEY")
         stays.received.wait_for_steps(witness.pay())
 
 

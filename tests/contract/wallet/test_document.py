@@ -41,7 +41,7 @@ class Reader:
         program = program.replace("localhost:5000", f"localhost:{self._port}")
         program = program.replace("SENDER_ACCESS_TOKEN", self.token_of("sender@example.com"))
         self._capsys.readouterr()
-        exec(compile(program, "document 000", "exec"), self.namespace)
+        exec(compile(program, "docs/api/wallet.md", "exec"), self.namespace)
         return self._capsys.readouterr().out
 
     def balance(self, email: str, wallet_id: str) -> str:

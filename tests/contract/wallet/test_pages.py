@@ -18,7 +18,8 @@ import requests
 
 from app import errors
 from launcher.paths import PROJECT
-from tests.support.realtime import JS, NODE, install_javascript
+from tests.support.node import NODE
+from tests.support.realtime import JS, install_javascript
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 

@@ -163,6 +163,21 @@ def test_the_audit_log_of_one_payment(
     assert [item["object_id"] for item in only] == [payment_id]
 
 
+def test_the_audit_log_says_who_cancelled_from_which_address(
+    operator_client: OperatorClient, merchant: MerchantClient, publish: Callable[[], None]
+) -> None:
+    """Breaks when a merchant's decision is recorded by name alone."""
+    payment_id = merchant.waiting()["id"]
+    address = {"REMOTE_ADDR": "198.51.100.7"}
+    answer = merchant.post(f"/{payment_id}/cancel", environ_overrides=address)
+    assert answer.status_code == 200, answer.data
+    publish()
+    (entry,) = operator_client.get(f"/admin/audit-logs?object_id={payment_id}&type=payment.cancelled")[
+        "items"
+    ]
+    assert entry["actor"].startswith("key_") and entry["address"] == "198.51.100.7"
+
+
 def test_the_audit_log_goes_on_below(
     operator_client: OperatorClient, merchant: MerchantClient, publish: Callable[[], None]
 ) -> None:

@@ -1,4 +1,4 @@
-"""POST /payments/initialize: what document 001 prints, keys, and a provider's no."""
+"""POST /payments/initialize: the documented answers, idempotency keys, and refusals by the provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orders and refunds that are none: document 001's validation error, nothing stored."""
+"""Requests for payments and refunds that are not valid: the documented error, nothing stored."""
 
 from __future__ import annotations
 

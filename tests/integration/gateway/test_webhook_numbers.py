@@ -91,7 +91,7 @@ QUERIES = {"mpesa": ("", "?notice=payout", "?notice=payout-status", "?notice=ref
 
 
 def signed(app: Flask, provider: str, body: bytes) -> list[dict[str, str]]:
-    """Headers of a genuine delivery, and of one from anybody."""
+    """Headers of a genuine delivery, and of one that is not signed."""
     config = app.config
     if provider == "cpay":
         by = {

@@ -9,30 +9,37 @@ import pytest
 from flask import Flask
 
 from app import create_app
-from app.actor import Merchant
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, OPERATOR, current_caller
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, USER_SESSION, current_principal
 from app.http.table import Policy, policies
+from app.models.user import Scope
+from app.rate_limits import Limit
 from app.services.demo import load as demo_data
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
 from tests.support.tenants import MerchantClient, make_merchant
 
-PROBES = {"merchant": MERCHANT, "either": MERCHANT_OR_USER, "operator": OPERATOR}
+PROBES = {
+    "merchant": Policy(MERCHANT, Limit.MERCHANT),
+    "either": Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT),
+    "operator": Policy(USER_SESSION, scope=Scope.ADMIN),
+    "seldom": Policy(MERCHANT, Limit.PAYMENTS),
+}
 
 
 def probed(settings: Mapping[str, str]) -> Flask:
-    """An application with /api/v1/probe/{merchant,either,operator}, each behind its guard."""
+    """An application with /api/v1/probe/{merchant,either,operator,seldom}, each with its policy."""
     app = create_app(settings)
 
     def say() -> dict[str, str | None]:
-        caller = current_caller()
-        if isinstance(caller, Merchant):
-            return {"tenant": str(caller.tenant_id), "key": str(caller.key_id) if caller.key_id else None}
-        return {"user": caller.public_id}
+        principal = current_principal()
+        if principal.tenant is not None:
+            key = str(principal.credential) if principal.credential else None
+            return {"tenant": str(principal.tenant), "key": key}
+        return {"user": principal.event_actor}
 
-    for name, guard in PROBES.items():
+    for name, policy in PROBES.items():
         app.add_url_rule(f"/api/v1/probe/{name}", f"probe_{name}", say)
-        policies(app)[f"probe_{name}"] = Policy(guard)
+        policies(app)[f"probe_{name}"] = policy
     return app
 
 

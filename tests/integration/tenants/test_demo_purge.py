@@ -11,6 +11,7 @@ from flask import Flask
 
 from app import clock, create_app, ledger
 from app.models import Tenant, User
+from app.principal import SYSTEM, Principal
 from app.services.demo import detection as demo_detection
 from app.services.demo import load as demo_data
 from app.services.demo import purge
@@ -30,7 +31,7 @@ HISTORY = {"entries", "postings", "unfolded", "cash_movements", "outbox"}
 """Tables whose rows say what happened: they open nothing, and are never removed."""
 
 OPENING = {"users", "tenants", "api_keys"}
-"""Tables whose rows let somebody in. What loading adds to them must be found, each row by its id."""
+"""Tables whose rows are or have credentials. What loading adds to them must be found, each row by its id."""
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_every_row_that_loading_makes_is_found_or_history(settings_of_a_demo: di
 
 def test_a_purge_leaves_nothing_that_can_be_found(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with demo.app_context():
-        done = purge.purge(operator="operator")
+        done = purge.purge(operator=SYSTEM)
     assert (done.users, done.tenants, done.api_keys) == (len(USERS), 1, 1)
     assert _found(demo) == []
     with connection(settings_of_a_demo, as_owner=True) as opened:
@@ -104,7 +105,7 @@ def test_nothing_the_demo_published_opens_anything_afterwards(demo: Flask) -> No
     key = {"X-TENANT-API-KEY": API_KEY}
     assert client.get("/api/v1/payments/providers", headers=key).status_code == 200
     with demo.app_context():
-        assert purge.purge(operator="operator").sessions == len(USERS)
+        assert purge.purge(operator=SYSTEM).sessions == len(USERS)
     for email, opened in sessions.items():
         assert _login(demo, email).status_code == 401, email
         bearer = {"Authorization": f"Bearer {opened['access_token']}"}
@@ -118,11 +119,24 @@ def test_nothing_the_demo_published_opens_anything_afterwards(demo: Flask) -> No
     assert client.get("/api/v1/payments/providers").status_code == 401
 
 
+def test_what_was_purged_cannot_be_reactivated_in_production(demo: Flask, production: Flask) -> None:
+    """Otherwise one command would make production refuse to start."""
+    with demo.app_context():
+        purge.purge(operator=SYSTEM)
+    for arguments in (
+        ("users", "reactivate", "operator@example.com"),
+        ("tenants", "reactivate", str(TENANT_ID)),
+    ):
+        result = production.test_cli_runner().invoke(args=[*arguments, "--reason", "by mistake"])
+        assert result.exit_code == 1 and "cannot be reactivated" in result.output, result.output
+    assert _found(production) == []
+
+
 def test_nobody_pays_into_the_demo_s_wallets_by_its_addresses(demo: Flask) -> None:
     payer = make_user(demo)
     wallet = make_wallet(demo, payer, balance="100")
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     for email in EMAILS:
         body = {"amount": "1.00", "currency": "USD", "source_wallet_id": wallet, "destination": email}
         answer = demo.test_client().post("/api/v1/payments", json=body, headers=payer.headers)
@@ -130,23 +144,23 @@ def test_nobody_pays_into_the_demo_s_wallets_by_its_addresses(demo: Flask) -> No
 
 
 def test_what_others_have_is_not_touched(demo: Flask) -> None:
-    person, shop = make_user(demo), make_merchant(demo)
-    make_wallet(demo, person, balance="5")
+    user, shop = make_user(demo), make_merchant(demo)
+    make_wallet(demo, user, balance="5")
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         assert tenants.is_active(shop.tenant_id)
         assert api_keys.authenticate(shop.api_key)[0] == shop.tenant_id
-        assert not [one for one in wallets.wallets(person.user_id) if one.frozen]
+        assert not [one for one in wallets.wallets(user.user_id) if one.frozen]
         left = purge.left()
     assert (left.users, left.tenants) == (1, 1)
-    assert demo.test_client().get("/api/v1/accounts", headers=person.headers).status_code == 200
+    assert demo.test_client().get("/api/v1/accounts", headers=user.headers).status_code == 200
 
 
 def test_the_books_and_the_log_stay_whole(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with connection(settings_of_a_demo, as_owner=True) as opened:
         before = run(opened, "SELECT count(*), sum(abs(amount)) FROM postings")
         with demo.app_context():
-            purge.purge(operator="operator")
+            purge.purge(operator=SYSTEM)
             with reading() as session:
                 assert ledger.check(session) == []
         assert run(opened, "SELECT count(*), sum(abs(amount)) FROM postings") == before
@@ -154,9 +168,11 @@ def test_the_books_and_the_log_stay_whole(demo: Flask, settings_of_a_demo: dict[
 
 def test_each_change_is_an_event_with_its_actor(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with demo.app_context():
-        purge.purge(operator="olive")
+        purge.purge(operator=Principal.of_command("olive"))
     with connection(settings_of_a_demo, as_owner=True) as opened:
-        events = dict(run(opened, "SELECT type, count(*) FROM outbox WHERE actor = 'olive' GROUP BY type"))
+        events = dict(
+            run(opened, "SELECT type, count(*) FROM outbox WHERE actor = 'cli:olive' GROUP BY type")
+        )
     assert events.pop("wallet.frozen") > len(USERS)
     assert events == {
         "user.disabled": len(USERS),
@@ -168,9 +184,9 @@ def test_each_change_is_an_event_with_its_actor(demo: Flask, settings_of_a_demo:
 
 def test_a_second_purge_changes_nothing(demo: Flask, settings_of_a_demo: dict[str, str]) -> None:
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         before = _rows(settings_of_a_demo)
-        assert purge.purge(operator="operator").is_nothing
+        assert purge.purge(operator=SYSTEM).is_nothing
     assert _rows(settings_of_a_demo) == before
 
 
@@ -190,7 +206,7 @@ def test_the_command_works_in_production_and_asks_unless_told(production: Flask)
 
 def test_loading_again_does_not_bring_a_purged_user_back(demo: Flask) -> None:
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         assert demo_data.load() == 0
     assert _found(demo) == []
 
@@ -223,7 +239,7 @@ def test_a_demo_address_with_the_published_password_is_found_under_any_id(
     user_id = _add_user(app, email="operator@example.com", password=PASSWORD)
     assert [one.object_id for one in _found(app)] == [str(user_id)]
     with app.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     assert _found(app) == []
     assert _login(app, "operator@example.com").status_code == 401
 
@@ -231,12 +247,12 @@ def test_a_demo_address_with_the_published_password_is_found_under_any_id(
 def test_a_demo_address_with_a_password_of_its_own_is_somebody_else_s(
     settings_of_a_demo: dict[str, str],
 ) -> None:
-    """Else anybody could keep production from starting by registering it."""
+    """Otherwise registering it would keep production from starting."""
     app = create_app(settings_of_a_demo)
     _add_user(app, email="bob@example.com", password="Another-Pass-9!")
     assert _found(app) == []
     with app.app_context():
-        assert purge.purge(operator="operator").is_nothing
+        assert purge.purge(operator=SYSTEM).is_nothing
 
 
 @pytest.mark.parametrize("email", [*sorted(EMAILS), " Operator@Example.COM "])
@@ -267,7 +283,7 @@ def test_a_key_and_an_account_that_the_demo_tenant_got_later_are_found_and_ended
     titles = {one.title for one in _found(demo)}
     assert {f"API key {key[:16]}…", "account at stripe"} <= titles
     with demo.app_context():
-        done = purge.purge(operator="operator")
+        done = purge.purge(operator=SYSTEM)
     assert (done.api_keys, done.provider_accounts) == (2, 1)
     assert _found(demo) == []
 
@@ -279,7 +295,7 @@ def test_the_published_key_is_found_under_any_tenant(settings_of_a_demo: dict[st
         transaction(lambda session: api_keys.store_key(session, API_KEY, tenant_id=shop.tenant_id, name="x"))
     assert len(_found(app)) == 1
     with app.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
         assert tenants.is_active(shop.tenant_id)
     assert _found(app) == []
 

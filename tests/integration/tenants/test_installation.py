@@ -13,6 +13,7 @@ from psycopg2.extras import Json
 from app import create_app
 from app.cli.relay import make_relay
 from app.config.setting import ConfigError
+from app.principal import SYSTEM
 from app.services.demo import load as demo_data
 from app.services.demo import purge
 from app.services.demo.objects import USERS
@@ -82,7 +83,7 @@ def test_after_a_purge_production_is_served(
 ) -> None:
     demo = loaded(demo_settings)
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     production = create_app(production_settings)
     installation.require_fit(production)
     assert _checks(production)["demo"] == "ok"
@@ -193,7 +194,7 @@ def test_a_demo_that_goes_on_beside_production_is_not_ready(
 ) -> None:
     demo = loaded(demo_settings)
     with demo.app_context():
-        purge.purge(operator="operator")
+        purge.purge(operator=SYSTEM)
     installation.require_fit(create_app(production_settings))
     assert "stop this demo" in _checks(demo)["demo"]
 
@@ -211,7 +212,7 @@ def test_an_empty_database_is_anybody_s(redis_server: EmbeddedRedis, tmp_path: P
 def test_production_is_not_served_from_what_cannot_be_looked_into(
     production_settings: dict[str, str],
 ) -> None:
-    """Tables of an older version: whether a demo's people are in there is not known."""
+    """Tables of an older version: whether they hold a demo's users is not known."""
     with connection(production_settings, as_owner=True) as opened:
         run(opened, "ALTER TABLE users RENAME COLUMN scopes TO rights")
     with pytest.raises(UnfitDatabase, match="flask db upgrade"):

@@ -12,7 +12,6 @@ from flask import Flask
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
 from app.services.tenants import api_keys, tenants
 from tests.support.concurrency import concurrently
-from tests.support.database import connection, run
 from tests.support.tenants import MerchantClient, make_merchant
 
 KEY = re.compile(r"mlp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
@@ -77,16 +76,6 @@ def test_revoked_key_is_refused_and_others_stay_valid(app: Flask, merchant: Merc
             api_keys.revoke_api_key(merchant.api_key[:16])
         with pytest.raises(NotFound):
             api_keys.revoke_api_key("mlp_000000000000")
-
-
-def test_keys_of_a_suspended_tenant_are_refused(
-    app: Flask, merchant: MerchantClient, settings: dict[str, str]
-) -> None:
-    with connection(settings, as_owner=True) as owner:
-        run(owner, "UPDATE tenants SET is_active = false WHERE id = %s", str(merchant.tenant_id))
-        assert not _opens(app, merchant.api_key)
-        run(owner, "UPDATE tenants SET is_active = true WHERE id = %s", str(merchant.tenant_id))
-        assert _opens(app, merchant.api_key)
 
 
 def test_one_of_many_revocations_at_once_counts(app: Flask, merchant: MerchantClient, rows) -> None:

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock, create_app, ids, ledger
+from app.principal import Principal
 from app.services.wallets import wallets as wallet_wallets
 from app.unit_of_work import reading, transaction
 from tests.support.concurrency import concurrently
@@ -297,16 +298,16 @@ def test_frozen_wallet_accepts_deposits_and_refuses_withdrawals(
     user = make_user(app)
     wallet = make_wallet(app, user, balance="10.00")
     with app.app_context():
-        wallet_wallets.set_frozen(wallet, is_frozen=True, operator="olga")
+        wallet_wallets.set_frozen(wallet, is_frozen=True, operator=Principal.of_command("olga"))
     shown = client.get(f"/api/v1/accounts/{wallet}", headers=user.headers).json["account"]
     assert shown["status"] == "frozen"
     assert code_of(withdraw(client, user, wallet, 1)) == (403, "PERMISSION_DENIED")
     assert deposit(client, user, wallet, 1).json["new_balance"] == "11.00"
     with app.app_context():
-        wallet_wallets.set_frozen(wallet, is_frozen=False, operator="olga")
+        wallet_wallets.set_frozen(wallet, is_frozen=False, operator=Principal.of_command("olga"))
     assert withdraw(client, user, wallet, 1).status_code == 200
     events = rows("SELECT type, actor FROM outbox WHERE object_id = :id ORDER BY id", id=wallet)
-    assert events == [("wallet.frozen", "olga"), ("wallet.thawed", "olga")]
+    assert events == [("wallet.frozen", "cli:olga"), ("wallet.thawed", "cli:olga")]
 
 
 @pytest.mark.parametrize("move", [deposit, withdraw])

@@ -12,13 +12,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import clock, create_app
+from app.api.wallet.views import NEXT_STEPS
 from app.errors import InvalidRequest, NotFound
+from app.models.kyc import KycStatus
+from app.principal import Principal
 from app.services.kyc import verification as kyc
 from tests.support.concurrency import concurrently
 from tests.support.factories import make_user
 from tests.support.kyc import PDF, code_of, details, status_of, submit, upload
 
 Rows = Callable[..., list[Any]]
+
+
+OLGA = Principal.of_command("olga")
 
 
 def test_submission_upload_and_verification(
@@ -119,7 +125,7 @@ def test_details_alone_verify_nobody(app: Flask, client: FlaskClient) -> None:
     with app.app_context():
         kyc.verify_unattended(request_id)
         with pytest.raises(InvalidRequest):
-            kyc.decide(request_id, "verified", reason=None, actor_name="olga")
+            kyc.decide(request_id, KycStatus.VERIFIED, reason=None, operator=OLGA)
     assert status_of(client, user)["verification_level"] == "tier_0"
 
 
@@ -129,11 +135,11 @@ def test_an_operator_rejects_and_the_user_tries_again(app: Flask, client: FlaskC
     upload(client, user)
     with app.app_context():
         with pytest.raises(InvalidRequest):
-            kyc.decide(request_id, "rejected", reason=None, actor_name="olga")
-        kyc.decide(request_id, "rejected", reason="The photo is blurred.", actor_name="olga")
-        for verdict in ("verified", "rejected"):
+            kyc.decide(request_id, KycStatus.REJECTED, reason=None, operator=OLGA)
+        kyc.decide(request_id, KycStatus.REJECTED, reason="The photo is blurred.", operator=OLGA)
+        for verdict in (KycStatus.VERIFIED, KycStatus.REJECTED):
             with pytest.raises(InvalidRequest):
-                kyc.decide(request_id, verdict, reason="x", actor_name="olga")
+                kyc.decide(request_id, verdict, reason="x", operator=OLGA)
     shown = status_of(client, user)
     assert (shown["status"], shown["rejection_reason"]) == ("rejected", "The photo is blurred.")
     assert (shown["verification_level"], shown["verified_at"]) == ("tier_0", None)
@@ -141,7 +147,7 @@ def test_an_operator_rejects_and_the_user_tries_again(app: Flask, client: FlaskC
     [(actor, data)] = rows(
         "SELECT actor, data FROM outbox WHERE type = 'kyc.rejected' AND object_id = :i", i=request_id
     )
-    assert (actor, data) == ("olga", {"user": user.public_id, "status": "rejected"})
+    assert (actor, data) == ("cli:olga", {"user": user.public_id, "status": "rejected"})
     again = submit(client, user)
     assert again.status_code == 201
     assert again.json["request_id"] != request_id
@@ -155,7 +161,7 @@ def test_operator_must_name_the_right_request(app: Flask) -> None:
     with app.app_context():
         for name in ("kyc_req_" + "0" * 32, "kyc_req_1", "usr_" + "0" * 32, ""):
             with pytest.raises(NotFound):
-                kyc.decide(name, "verified", reason=None, actor_name="olga")
+                kyc.decide(name, KycStatus.VERIFIED, reason=None, operator=OLGA)
 
 
 def test_a_higher_tier_is_kept(app: Flask, client: FlaskClient) -> None:
@@ -163,7 +169,7 @@ def test_a_higher_tier_is_kept(app: Flask, client: FlaskClient) -> None:
     request_id = submit(client, user).json["request_id"]
     upload(client, user)
     with app.app_context():
-        kyc.decide(request_id, "verified", reason=None, actor_name="olga")
+        kyc.decide(request_id, KycStatus.VERIFIED, reason=None, operator=OLGA)
     assert status_of(client, user)["verification_level"] == "tier_3"
 
 
@@ -175,7 +181,7 @@ def test_one_request_at_a_time(app: Flask, client: FlaskClient, until: str) -> N
         upload(client, user)
     if until == "verified":
         with app.app_context():
-            kyc.decide(request_id, "verified", reason=None, actor_name="olga")
+            kyc.decide(request_id, KycStatus.VERIFIED, reason=None, operator=OLGA)
     assert code_of(submit(client, user)) == (400, "INVALID_REQUEST")
     assert status_of(client, user)["request_id"] == request_id
 
@@ -245,4 +251,4 @@ def test_statuses_move_only_forward() -> None:
         "verified": set(),
         "rejected": set(),
     } == kyc.MOVES
-    assert set(kyc.NEXT_STEPS) == set(kyc.MOVES) | {"not_started"}
+    assert set(NEXT_STEPS) == set(kyc.MOVES) | {None}

@@ -33,7 +33,7 @@ class _Log:
 @pytest.fixture
 def rooms() -> RoomManager:
     """A real Socket.IO server's rooms, with one client whose transport is an unread queue."""
-    rooms = RoomManager("redis://127.0.0.1:1", record=_Log(), greet=lambda sid: None)
+    rooms = RoomManager("redis://127.0.0.1:1", record=_Log(), on_connected=lambda sid: None)
     server = socketio.Server(async_mode="threading", client_manager=rooms)
     start: list[Any] = []
     environ = {"REQUEST_METHOD": "GET", "QUERY_STRING": "EIO=4&transport=polling"}

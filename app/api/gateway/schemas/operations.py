@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from marshmallow import fields as ma
 
 from app.http import fields
-from app.http.answers import Amount, Answer, Time, words
+from app.http.answers import Amount, Answer, Time, one_of
 from app.http.schema import Schema
 from app.services.callbacks.inbox import STATES
 
@@ -76,7 +76,7 @@ class Event(Answer):
     event_type = ma.String()
     kind = ma.String()
     is_verified = ma.Boolean(metadata={"description": "Whether its signature was good."})
-    state = words(*STATES)
+    state = one_of(*STATES)
     result = ma.String(allow_none=True)
     payment_id = ma.UUID(allow_none=True)
     reference = ma.String(allow_none=True)
@@ -91,7 +91,7 @@ class EventDetail(Event):
     query = ma.Dict()
     headers = ma.Dict()
     body = ma.String(metadata={"description": "Text, or base64 when `body_encoding` says so."})
-    body_encoding = words("utf-8", "base64")
+    body_encoding = one_of("utf-8", "base64")
 
 
 class EventAnswer(Answer):
@@ -142,7 +142,7 @@ class WaitingEvents(Answer):
 
 class DeadEvents(Answer):
     count = ma.Integer()
-    by_provider = _counts("Provider → callbacks that were given up.")
+    by_provider = _counts("Provider → dead letters.")
     jobs = ma.Integer()
 
 

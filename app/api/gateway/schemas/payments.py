@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow import fields as ma
 
-from app.api.gateway.contact_fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
+from app.api.gateway.schemas.fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
 from app.api.wallet.schemas.payments import PaymentAnswer
 from app.errors import InvalidAmount, UnsupportedCurrency
 from app.http import fields
-from app.http.answers import Amount, Answer, OneOf, Time, words
+from app.http.answers import Amount, Answer, OneOf, Time, one_of
 from app.http.schema import Schema
 from app.models.payment import RefundOrigin
 from app.models.payment_review import ReviewReason
@@ -45,7 +45,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "return_url": "https://shop.example/thank-you",
     },
 }
-"""The first is document 001's."""
+"""The first is that of docs/api/gateway.md."""
 
 
 class CustomerRequest(Schema):
@@ -101,7 +101,7 @@ class RefundRequest(Schema):
 
 
 class Nothing(Schema):
-    """A body that may be absent, and holds nothing."""
+    """A body that may be absent, and has no fields."""
 
 
 class CustomerAnswer(Answer):
@@ -120,12 +120,12 @@ class Transaction(Answer):
     provider_transaction_id = ma.String(allow_none=True)
     amount = Amount()
     currency = ma.String(metadata={"examples": ["KES"]})
-    status = words(*STATUSES)
+    status = one_of(*STATUSES)
     customer = ma.Nested(CustomerAnswer)
     payment_method = ma.String(metadata={"description": "The provider as you asked for it."})
     metadata = ma.Dict(allow_none=True)
     provider_response = ma.Dict(
-        allow_none=True, metadata={"description": "What the provider answered, in its own words."}
+        allow_none=True, metadata={"description": "What the provider answered, unchanged."}
     )
     payment_url = ma.String(
         allow_none=True,
@@ -139,7 +139,7 @@ class Transaction(Answer):
         allow_none=True,
         metadata={
             "enum": [*ReviewReason, None],
-            "description": "The most pressing reason for which an operator must look at this payment; null: none.",
+            "description": "The most pressing reason for which an operator must review this payment; null: none.",
         },
     )
     reviews = ma.List(
@@ -161,7 +161,7 @@ class TransactionAnswer(Answer):
 
 
 EitherPayment: Final = {"oneOf": [TransactionAnswer, PaymentAnswer]}
-"""OpenAPI knows one GET /payments/{payment_id}; here are two, told apart by the id (CONTRACT, Collisions)."""
+"""The document has one GET /payments/{payment_id}; there are two routes, and the kind of id decides which."""
 
 
 class InitializedAnswer(Answer):
@@ -173,7 +173,7 @@ class FailedTransactionAnswer(Answer):
     """The provider did not take it; `data` is the payment as it is now."""
 
     success = ma.Boolean()
-    error = ma.String(metadata={"description": "One sentence: what the provider said."})
+    error = ma.String(metadata={"description": "One sentence: why the provider refused."})
     data = ma.Nested(Transaction)
 
 
@@ -189,10 +189,8 @@ class Refund(Answer):
     amount = Amount(metadata={"examples": ["500.00"]})
     currency = ma.String()
     reason = ma.String(allow_none=True)
-    origin = words(
-        *RefundOrigin, description="Made through this gateway, or by somebody in the provider's dashboard."
-    )
-    status = words("processing", "completed", "failed")
+    origin = one_of(*RefundOrigin, description="Made through this gateway, or in the provider's dashboard.")
+    status = one_of("processing", "completed", "failed")
     provider_refund_id = ma.String(allow_none=True)
     failure_reason = ma.String(allow_none=True)
     created_at = Time()
@@ -223,7 +221,7 @@ class Provider(Answer):
     environment = ma.String()
     currencies = ma.List(ma.String())
     capabilities = ma.Nested(ProviderCapabilities)
-    needs = ma.List(ma.String(), metadata={"description": "Details of the customer it cannot do without."})
+    needs = ma.List(ma.String(), metadata={"description": "Details of the customer that it requires."})
 
 
 class ProviderListAnswer(Answer):
@@ -265,7 +263,9 @@ class Pagination(Answer):
 class PaymentPage(Answer):
     items = ma.List(
         OneOf(Transaction, PaymentAnswer),
-        metadata={"description": "Provider payments of the tenant, or wallet payments of the user who asks."},
+        metadata={
+            "description": "Payments through providers of the merchant, or wallet payments of the user."
+        },
     )
     pagination = ma.Nested(Pagination)
 

@@ -9,7 +9,7 @@ from marshmallow import fields as ma
 
 from app.clock import iso_z
 from app.http import fields
-from app.http.answers import Answer, Time, words
+from app.http.answers import Answer, Time, one_of
 from app.http.schema import Schema
 from app.models.user import User
 from app.services.identity import emails
@@ -35,7 +35,7 @@ class LoginRequest(Schema):
 
 class RegisterRequest(LoginRequest):
     examples: ClassVar = {
-        "a person": {
+        "a user": {
             "email": "dana@example.com",
             "password": "SecurePass123!",
             "first_name": "Dana",
@@ -57,7 +57,7 @@ class RegisterRequest(LoginRequest):
     def refuse_businesses(self, data: Any, **_: Any) -> Any:
         if isinstance(data, dict) and "business_name" in data:
             raise ValidationError(
-                "Only people can be registered here; leave this field out.", "business_name"
+                "Only natural persons can be registered here; leave this field out.", "business_name"
             )
         return data
 
@@ -79,7 +79,7 @@ class UserFacts(Answer):
     first_name = ma.String()
     last_name = ma.String()
     phone = ma.String(allow_none=True)
-    kyc_tier = words("tier_0", "tier_1", "tier_2", "tier_3")
+    kyc_tier = one_of("tier_0", "tier_1", "tier_2", "tier_3")
     created_at = Time()
 
 
@@ -87,7 +87,7 @@ class LoginFacts(Answer):
     user_id = ma.String()
     access_token = ma.String()
     refresh_token = ma.String(metadata={"description": "Works once; using it again ends the session."})
-    token_type = words("Bearer")
+    token_type = one_of("Bearer")
     expires_in = ma.Integer(metadata={"description": "Seconds the access token lives."})
     user = ma.Nested(UserFacts)
 
@@ -99,7 +99,7 @@ class LoginAnswer(LoginFacts):
 
 
 class MessageAnswer(Answer):
-    status = words("success")
+    status = one_of("success")
     message = ma.String()
 
 

@@ -1,4 +1,4 @@
-"""The error body of the Wallet API and of the routes that belong to no document, and its codes."""
+"""The error body of the Wallet API and of the gateway's own routes, and its codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from marshmallow import fields as ma
 
 from app import errors
-from app.http.answers import Answer, words
+from app.http.answers import Answer, one_of
 from app.http.errors import InternalError, MethodNotAllowed
 
 ERRORS: Final = (
@@ -36,7 +36,7 @@ ERRORS: Final = (
     InternalError,
     errors.ServiceUnavailable,
 )
-"""Everything that a request to this surface can end in; a test compares it with what the routes say."""
+"""Every code of this surface's errors; a test compares them with those of its routes."""
 
 CODES: Final = tuple(error.code for error in ERRORS)
 
@@ -46,8 +46,8 @@ class ErrorContent(Answer):
 
     optional = frozenset({"field", "details"})
 
-    code = words(*CODES, description="For programs.")
-    message = ma.String(metadata={"description": "One sentence for a person."})
+    code = one_of(*CODES, description="For programs.")
+    message = ma.String(metadata={"description": "One sentence for a human reader."})
     field = ma.String(metadata={"description": "The offending input field."})
     details = ma.Dict(metadata={"description": "For wrong input: `fields`, each with its messages."})
 
@@ -55,5 +55,5 @@ class ErrorContent(Answer):
 class WalletError(Answer):
     """An error of the Wallet API."""
 
-    status = words("error")
+    status = one_of("error")
     error = ma.Nested(ErrorContent)

@@ -13,10 +13,14 @@ from marshmallow import fields as ma
 
 from app.errors import UnsupportedMediaType
 from app.http import fields
-from app.http.answers import Amount, Answer, Time, words
+from app.http.answers import Amount, Answer, Time, one_of
 from app.http.schema import Schema
+from app.models.kyc import KycStatus as RequestStatus
 
-_STATUSES: Final = ("not_started", "pending", "under_review", "verified", "rejected")
+NOT_STARTED: Final = "not_started"
+"""The status of a user without a request."""
+
+_STATUSES: Final = (NOT_STARTED, *RequestStatus)
 _WORD: Final = "[A-Za-z][A-Za-z0-9_-]*"
 _KIND: Final = {"examples": ["passport", "drivers_license", "national_id"]}
 
@@ -95,7 +99,7 @@ class DocumentFiles(Schema):
 
 class KycRequestFacts(Answer):
     request_id = ma.String(metadata={"examples": ["kyc_req_0195f3a0b1c27d8e9f00112233445566"]})
-    status = words(*_STATUSES)
+    status = one_of(*_STATUSES)
     submitted_at = Time()
     message = ma.String()
     next_steps = ma.List(ma.String())
@@ -107,7 +111,7 @@ class DocumentAnswer(Answer):
     document_type = ma.String()
     media_type = ma.String(metadata={"examples": ["image/png"]})
     size = ma.Integer(metadata={"description": "Bytes."})
-    status = words(*_STATUSES, description="The request's status now.")
+    status = one_of(*_STATUSES, description="The request's status now.")
     uploaded_at = Time()
     message = ma.String()
 
@@ -115,15 +119,15 @@ class DocumentAnswer(Answer):
 class KycLimits(Answer):
     daily_transaction = Amount(metadata={"examples": ["10000.00"]})
     monthly_transaction = Amount(metadata={"examples": ["50000.00"]})
-    currency = words("USD")
+    currency = one_of("USD")
 
 
 class KycStatus(Answer):
-    status = words(*_STATUSES)
+    status = one_of(*_STATUSES)
     request_id = ma.String(allow_none=True)
     submitted_at = Time(allow_none=True)
     verified_at = Time(allow_none=True)
-    verification_level = words("tier_0", "tier_1", "tier_2", "tier_3")
+    verification_level = one_of("tier_0", "tier_1", "tier_2", "tier_3")
     limits = ma.Nested(KycLimits)
     rejection_reason = ma.String(allow_none=True)
     next_steps = ma.List(ma.String())

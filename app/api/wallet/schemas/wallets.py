@@ -8,7 +8,7 @@ from marshmallow import fields as ma
 
 from app.clock import iso_z
 from app.http import fields
-from app.http.answers import Amount, Answer, Time, words
+from app.http.answers import Amount, Answer, Time, one_of
 from app.http.schema import Schema
 from app.services.wallets.wallets import MOVEMENT_TYPES, Movement
 
@@ -68,16 +68,16 @@ class WalletFacts(Answer):
     currency = ma.String()
     balance = Amount()
     available_balance = Amount(metadata={"description": "The balance less what is held."})
-    type = words(*_TYPES)
+    type = one_of(*_TYPES)
     name = ma.String(allow_none=True)
-    status = words("active", "frozen")
+    status = one_of("active", "frozen")
     created_at = Time()
 
 
 class MovementFacts(Answer):
     id = ma.String(metadata={"examples": ["txn_0195f3a0b1c27d8e9f00112233445566"]})
-    type = words(*MOVEMENT_TYPES.values(), "credit", "debit")
-    amount = Amount(metadata={"description": "Always positive: `type` tells the direction."})
+    type = one_of(*MOVEMENT_TYPES.values(), "credit", "debit")
+    amount = Amount(metadata={"description": "Always positive: `type` has the direction."})
     currency = ma.String()
     status = ma.String()
     timestamp = Time()
@@ -100,8 +100,8 @@ class HistoryAnswer(Answer):
 
 class CashReceipt(Answer):
     transaction_id = ma.String()
-    status = words("completed")
-    type = words("deposit", "withdrawal")
+    status = one_of("completed")
+    type = one_of("deposit", "withdrawal")
     amount = Amount()
     currency = ma.String()
     new_balance = Amount()

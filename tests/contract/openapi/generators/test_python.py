@@ -81,10 +81,10 @@ def test_a_key_is_an_argument_where_it_is_required(package: str) -> None:
 
 def test_a_person_registers_and_opens_a_wallet(package: str, client: Any) -> None:
     models = module(package, "models")
-    person = models.RegisterRequest(
+    registration = models.RegisterRequest(
         email="generated@example.com", password="SecurePass123!", first_name="Gene", last_name="Rated"
     )
-    opened = module(package, "api.wallet_api.auth_register").sync(client=client, body=person)
+    opened = module(package, "api.wallet_api.auth_register").sync(client=client, body=registration)
     assert isinstance(opened, models.LoginAnswer) and opened.user.email == "generated@example.com"
     known = client.with_headers({"Authorization": f"Bearer {opened.access_token}"})
     wallet = module(package, "api.wallet_api.wallets_open").sync(

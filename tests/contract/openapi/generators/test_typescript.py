@@ -11,8 +11,8 @@ from tests.support.node import run
 def test_types_compile(javascript: Path, document_file: Path, tmp_path: Path) -> None:
     types = tmp_path / "api.d.ts"
     made = run(javascript, "openapi-typescript/bin/cli.js", str(document_file), "--output", str(types))
-    told = made.stdout + made.stderr
-    assert made.returncode == 0 and "warn" not in told.lower(), told
+    output = made.stdout + made.stderr
+    assert made.returncode == 0 and "warn" not in output.lower(), output
     shutil.copy(javascript / "use.ts", tmp_path)
     compiled = run(
         javascript,

@@ -1,4 +1,4 @@
-"""Fields of a customer and of a payment's ways: phone, e-mail, return address, provider, amount."""
+"""Fields of a payment's request: phone, e-mail, return address, provider, amount."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ MAX_URL: Final = 2000
 def e164(phone: str, currency: str) -> str:
     """`phone` as `+254712345678`. Raises ValidationError with a sentence for the caller.
 
-    Only lengths are judged (a *possible* number): whether anybody has it is the provider's word, and simulators'
-    numbers belong to nobody.
+    Only the length is checked (a *possible* number): the provider decides whether it is in use, and the simulators'
+    numbers are not.
     """
     try:
         number = phonenumbers.parse(phone, REGIONS.get(currency))
@@ -49,12 +49,12 @@ def e164(phone: str, currency: str) -> str:
 
 
 class Phone(fields.Text):
-    """A phone number as people write it; `e164` reads it, knowing the payment's currency."""
+    """A phone number in any usual spelling; `e164` reads it, given the payment's currency."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=20, pattern=r"\+?[0-9][0-9 -]*", **kwargs)
         self.metadata = {
-            "description": "E.164, or national where the currency tells the country.",
+            "description": "E.164, or national where the currency determines the country.",
             "examples": ["+254712345678"],
             **self.metadata,
         }

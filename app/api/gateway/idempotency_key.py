@@ -1,4 +1,4 @@
-"""Document 001's mutations do not exist without an `Idempotency-Key`."""
+"""Routes that are refused without an `Idempotency-Key`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from app.http.idempotency import HEADER
 Route = TypeVar("Route", bound=Callable[..., Any])
 
 
-def needs_key(route: Route) -> Route:
-    """Refuse a request without a key before anything else is looked at, as the document does. Goes above `arguments`.
+def requires_key(route: Route) -> Route:
+    """Refuse a request without a key before its body is validated. Goes above `arguments`.
 
     An empty header is none: shells without `uuidgen` send that.
     """

@@ -1,4 +1,4 @@
-"""Loads the demo's people: users with wallets, as the documents name them, and an operator."""
+"""Loads the demo's users: those with wallets, as the documentation names them, and an operator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.services.wallets.wallets import external_account
 
 
 def load_user(session: Session, demo: DemoUser) -> bool:
-    """Create the user with their wallet; False when they are there, or somebody else has the e-mail."""
+    """Create the user with their wallet; False when they are there, or another user has the e-mail."""
     if session.scalars(select(User.id).where(or_(User.id == demo.id, User.email == demo.email))).first():
         return False
     now = clock.now()

@@ -1,0 +1,121 @@
+"""Who is acting: built by a guard or a command, passed through the service, recorded by the event."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from app import ids
+
+
+class Kind(StrEnum):
+    """How a principal was identified."""
+
+    USER = "user"
+    """By an access token of a session."""
+
+    API_KEY = "api_key"
+    """A tenant's backend, by its API key."""
+
+    DEMO_TENANT = "demo_tenant"
+    """The demo tenant's backend, which needs no key in demo mode."""
+
+    OPERATOR = "operator"
+    """A user with the scope `admin`, or the operating system's user who runs a command."""
+
+    SYSTEM = "system"
+    """The gateway itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who acts, for which tenant, with which credential and from which address.
+
+    credential: the id of the session or API key that identified it. name: of a principal that is neither a user nor a
+    tenant (`cli:olive`, `system`). scopes: what a route's policy has required and found. address: the client's, as far
+    as trusted proxies tell; None where there is no client.
+    """
+
+    kind: Kind
+    tenant: uuid.UUID | None = None
+    user: uuid.UUID | None = None
+    credential: uuid.UUID | None = None
+    name: str | None = None
+    scopes: frozenset[str] = frozenset()
+    address: str | None = None
+
+    @classmethod
+    def of_user(cls, user_id: uuid.UUID, session_id: uuid.UUID, address: str | None) -> Principal:
+        return cls(Kind.USER, user=user_id, credential=session_id, address=address)
+
+    @classmethod
+    def of_api_key(cls, tenant_id: uuid.UUID, key_id: uuid.UUID, address: str | None) -> Principal:
+        return cls(Kind.API_KEY, tenant=tenant_id, credential=key_id, address=address)
+
+    @classmethod
+    def of_demo_tenant(cls, tenant_id: uuid.UUID, address: str | None) -> Principal:
+        return cls(Kind.DEMO_TENANT, tenant=tenant_id, address=address)
+
+    @classmethod
+    def of_command(cls, os_user: str) -> Principal:
+        """The operator who runs a command of `flask`."""
+        return cls(Kind.OPERATOR, name=f"cli:{os_user}")
+
+    @property
+    def tenant_id(self) -> uuid.UUID:
+        """The tenant it acts for. Only where the route's guard requires one."""
+        assert self.tenant is not None, f"a principal of kind {self.kind} acts for no tenant"
+        return self.tenant
+
+    @property
+    def user_id(self) -> uuid.UUID:
+        """The user it is. Only where the route's guard admits users alone."""
+        assert self.user is not None, f"a principal of kind {self.kind} is no user"
+        return self.user
+
+    @property
+    def session_id(self) -> uuid.UUID:
+        """The session of the user it is."""
+        assert self.user is not None and self.credential is not None, "only users have sessions"
+        return self.credential
+
+    @property
+    def event_actor(self) -> str:
+        """What events store as their actor; sealed with them, so a spelling never changes."""
+        if self.user is not None:
+            return ids.public(ids.USER, self.user)
+        if self.tenant is not None:
+            return f"key_{self.credential.hex}" if self.credential else f"tenant_{self.tenant.hex}"
+        assert self.name is not None, "a principal has a user, a tenant or a name"
+        return self.name
+
+    @property
+    def idempotency_owner(self) -> str:
+        """Whose idempotency keys it uses. A tenant's keys belong to the tenant and not to the API key: an API key
+        rotated between a request and its retry must not make the retry a new payment."""
+        if self.user is not None:
+            return f"user\n{self.user.hex}"
+        if self.tenant is not None:
+            return f"tenant\n{self.tenant.hex}"
+        return f"{self.kind}\n{self.name}"
+
+    @property
+    def rate_limit_bucket(self) -> str:
+        """Under what its requests are counted: the user, or the tenant whichever API key it uses."""
+        if self.user is not None:
+            return self.user.hex
+        return f"tenant:{self.tenant_id.hex}"
+
+
+SYSTEM: Final = Principal(Kind.SYSTEM, name="system")
+"""What the gateway does by itself."""
+
+EventActor = Principal | str
+"""Whom an event names: a principal, or a part of the gateway by its name (`callback`, `inquiry`)."""
+
+
+def actor_text(actor: EventActor) -> str:
+    """As events and reviews store it."""
+    return actor.event_actor if isinstance(actor, Principal) else actor

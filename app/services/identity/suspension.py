@@ -1,0 +1,60 @@
+"""Suspending users and reactivating them.
+
+Guarantees: from the commit on no token of a suspended user is accepted and no login succeeds, on any process, since
+each use reads the user's row; sessions are kept, and accepted again after reactivation. A payment that has left the
+wallet still completes. As the owner of a frozen wallet, a suspended user can be paid by wallet id; their e-mail
+address is not found.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import clock, ids
+from app.errors import InvalidRequest, NotFound
+from app.events import catalogue, outbox
+from app.models.user import User
+from app.principal import Principal
+from app.services.identity.passwords import UNUSABLE
+from app.services.reasons import valid_reason
+from app.unit_of_work import transaction
+
+
+def suspend_user(email: str, *, reason: str, operator: Principal) -> bool:
+    """False: they are suspended already, and nothing changed. Raises NotFound, InvalidRequest (the reason)."""
+    return _set_active(email, is_active=False, reason=reason, operator=operator)
+
+
+def reactivate_user(email: str, *, reason: str, operator: Principal) -> bool:
+    """False: they are active already, and nothing changed. Raises NotFound, InvalidRequest (the reason, or the user
+    was disabled for good)."""
+    return _set_active(email, is_active=True, reason=reason, operator=operator)
+
+
+def _set_active(email: str, *, is_active: bool, reason: str, operator: Principal) -> bool:
+    facts = {"reason": valid_reason(reason)}
+
+    def work(session: Session) -> bool:
+        # The row is locked, so that a login that is under way opens its session before this or not at all.
+        wanted = select(User).where(User.email == email.strip().lower()).with_for_update(key_share=True)
+        user = session.scalars(wanted).one_or_none()
+        if user is None:
+            raise NotFound("No user has this e-mail.")
+        if is_active and user.password_hash == UNUSABLE:
+            raise InvalidRequest("This user was disabled for good and cannot be reactivated.")
+        if user.is_active is is_active:
+            return False
+        user.is_active = is_active
+        outbox.record(
+            session,
+            catalogue.USER_REACTIVATED if is_active else catalogue.USER_SUSPENDED,
+            object_id=ids.public(ids.USER, user.id),
+            data=facts,
+            now=clock.now(),
+            actor=operator,
+            is_public=False,
+        )
+        return True
+
+    return transaction(work)
