@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,8 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.events.catalogue import PAYMENT_PROCESSING
+from app.events import outbox
+from app.events.catalogue import PAYMENT_FAILED_OVER, PAYMENT_PROCESSING
 from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
@@ -109,37 +110,29 @@ def send(
     *,
     sending: int = 1,
     finish: Finish | None = None,
-    leave: Callable[[], None] = lambda: None,
+    release_slot: Callable[[], None] = lambda: None,
 ) -> Sent:
-    """Call the provider of an attempt that is `sending`, and apply what it says.
+    """Call the provider of an attempt that is `sending`, and apply its outcome.
 
-    others: where to go on after a definite "nothing happened", in order. sending: which one of the attempt this is.
-    finish: runs in the last transaction. leave: gives the first provider's place back before the next one is asked.
-    Raises what transactions raise; the attempt's job then learns the outcome.
+    others: the providers to fail over to after a definite "nothing happened", in order. sending: which sending of the
+    attempt this is. finish: runs in the last transaction. release_slot: releases the slot of the attempt's provider before
+    the next one is called. Raises what transactions raise; the attempt's job then finds out the outcome.
     """
     payment, attempt = _read(attempt_id)
-    said = _Answer(_charge(payment, attempt, sending), sending)
-    following = others[0] if others and isinstance(said.outcome, NOTHING_HAPPENED) else None
-    with _slot_for(following) as has_slot:
+    answer = _Answer(_charge(payment, attempt, sending), sending)
+    following = others[0] if others and isinstance(answer.outcome, NOTHING_HAPPENED) else None
+    with ExitStack() as slots:
+        has_slot = following is not None and slots.enter_context(bulkhead.slot(following.provider.name))
         wanted = None if following is None else _Next(following, ids.uuid7(), has_slot)
-        settled = transaction(lambda s: _settle(s, attempt_id, said, wanted, finish))
+        settled = transaction(lambda s: _settle(s, attempt_id, answer, wanted, finish))
         if settled.next_id is None:
-            return Sent(settled.payment, said.outcome)
-        leave()
-        return send(settled.next_id, others[1:], finish=finish)
-
-
-@contextmanager
-def _slot_for(bound: BoundProvider | None) -> Iterator[bool]:
-    if bound is None:
-        yield False
-        return
-    with bulkhead.slot(bound.provider.name) as has_slot:
-        yield has_slot
+            return Sent(settled.payment, answer.outcome)
+        release_slot()
+        return send(settled.next_id, others[1:], finish=finish, release_slot=slots.close)
 
 
 class Finish:
-    """What else belongs into the transaction of the result: storing a key's answer (payment_service)."""
+    """What else belongs to the transaction that applies the outcome: storing a key's answer (create.py)."""
 
     def __call__(self, session: Session, sent: Sent) -> None:
         raise NotImplementedError
@@ -155,7 +148,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """Who is asked next, under which attempt, and whether now or by its job."""
+    """The provider to fail over to, the id of its attempt, and whether it is sent now or by its job."""
 
     bound: BoundProvider
     attempt_id: uuid.UUID
@@ -171,14 +164,14 @@ class _Settled:
 def _settle(
     session: Session,
     attempt_id: uuid.UUID,
-    said: _Answer,
+    answer: _Answer,
     wanted: _Next | None,
     finish: Finish | None,
 ) -> _Settled:
-    now, outcome = clock.now(), said.outcome
+    now, outcome = clock.now(), answer.outcome
     locked = lock_attempt(session, attempt_id)
-    if isinstance(outcome, ProviderError) and locked.attempt.sendings != said.sending:
-        # We come back late: the attempt was sent again meanwhile, and only that sending's answer can refuse it.
+    if isinstance(outcome, ProviderError) and locked.attempt.sendings != answer.sending:
+        # This answer is late: the attempt was sent again meanwhile, and only that sending's answer can refuse it.
         outcome = OutcomeUnknown(code="superseded")
         if finish is not None:
             finish(session, Sent(locked.payment, outcome))
@@ -187,7 +180,7 @@ def _settle(
         if session.get(PaymentAttempt, wanted.attempt_id) is not None:
             # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
             return _failed_over(session, locked.payment, wanted, finish)
-        if locked.attempt.state == AttemptState.SENDING and said.sending == 1:
+        if locked.attempt.state == AttemptState.SENDING and answer.sending == 1:
             _fail_over(session, locked, outcome, wanted, now=now)
             return _failed_over(session, locked.payment, wanted, finish)
     locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
@@ -213,10 +206,9 @@ def _fail_over(
     attempt, payment = locked.attempt, locked.payment
     move_attempt(attempt, AttemptState.FAILED, now=now)
     attempt.error_code, attempt.error_message = error.code, error.message
-    name = wanted.bound.provider.name
-    payment.provider, payment.updated_at = name, now
+    payment.provider, payment.updated_at = wanted.bound.provider.name, now
     session.flush()
-    log.warning("payment.failed_over", payment=str(payment.id), to=name, code=error.code)
+    _record_failover(session, payment, attempt, wanted, reason=error.code, now=now)
     new_attempt(
         session,
         payment,
@@ -228,8 +220,32 @@ def _fail_over(
     )
 
 
+def _record_failover(
+    session: Session, payment: Payment, attempt: PaymentAttempt, wanted: _Next, *, reason: str, now: datetime
+) -> None:
+    """For the audit trail: merchants see the payment's provider change."""
+    data = {
+        "from_provider": attempt.provider,
+        "from_attempt_id": str(attempt.id),
+        "to_provider": wanted.bound.provider.name,
+        "to_attempt_id": str(wanted.attempt_id),
+        "reason": reason,
+    }
+    outbox.record(
+        session,
+        PAYMENT_FAILED_OVER,
+        object_id=str(payment.id),
+        data=data,
+        now=now,
+        actor="answer",
+        tenant_id=payment.tenant_id,
+        is_public=False,
+    )
+    log.warning(PAYMENT_FAILED_OVER, payment=str(payment.id), **data)
+
+
 def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Finish | None) -> _Settled:
-    """With no place at the next provider its attempt's job sends, and the caller is told what is true now."""
+    """With no slot at the next provider, its attempt's job sends it, and the caller gets the payment as it is now."""
     if wanted.is_sending:
         return _Settled(payment, wanted.attempt_id)
     if move_payment(payment, PaymentStatus.PROCESSING, now=clock.now()):

@@ -73,8 +73,8 @@ def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answe
     amount = Money.parse(order.amount, order.currency)
     bounds = route(merchant.tenant_id, order.provider, amount, _customer(order.customer))
     first = bounds[0]
-    with ExitStack() as place:
-        has_slot = place.enter_context(bulkhead.slot(first.provider.name))
+    with ExitStack() as slots:
+        has_slot = slots.enter_context(bulkhead.slot(first.provider.name))
         payment_id = ids.uuid7()
         begun = transaction(
             lambda s: _begin(s, payment_id, merchant, order, amount, first, claim, is_sending=has_slot)
@@ -87,7 +87,9 @@ def initialize(merchant: Merchant, order: PaymentRequest, claim: Claim) -> Answe
         if not has_slot:
             # Full: the attempt's job sends. The caller is told what is true now.
             return transaction(lambda s: _queued(s, attempt_id, claim))
-        sent = payment_attempts.send(attempt_id, bounds[1:], finish=_StoreAnswer(claim), leave=place.close)
+        sent = payment_attempts.send(
+            attempt_id, bounds[1:], finish=_StoreAnswer(claim), release_slot=slots.close
+        )
     return claim.present(_initialized(sent))
 
 
