@@ -12,7 +12,7 @@ from app.models.provider_event import ProviderEvent
 from app.providers.base import CallbackEvent, Kind, Result, State
 from app.providers.errors import OutcomeUnknown
 from app.services.payments import reviews
-from app.services.payments.locks import lock_attempt
+from app.services.payments.locks import lock_attempt, lock_refund
 from app.services.payments.states import OPEN_REFUNDS
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import external as external_refunds
@@ -84,7 +84,7 @@ def _process_returned(refund: Refund) -> bool:
 def _mark_returned(session: Session, refund: Refund) -> None:
     now = clock.now()
     if not refund_outcomes.mark_returned(session, refund.id, source="callback", now=now):
-        locked = refund_outcomes.lock_refund(session, refund.id)
+        locked = lock_refund(session, refund.id)
         if locked.refund.state == RefundState.COMPLETED:
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUND_RETURNED, source="callback", now=now

@@ -23,9 +23,15 @@ from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
-from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment
+from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment, lock_refund
 from app.services.payments.recording import record_payment_event
-from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS, move_attempt, move_payment
+from app.services.payments.states import (
+    LIVE_ATTEMPTS,
+    OPEN_ATTEMPTS,
+    OPEN_REFUNDS,
+    move_attempt,
+    move_payment,
+)
 from app.services.provider_operations import answer_time
 from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
@@ -212,7 +218,7 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
     def work(session: Session) -> Refund:
         if session.get(Refund, refund_id) is None:
             raise NotFound("There is no such refund.")
-        refund = refund_outcomes.lock_refund(session, refund_id).refund
+        refund = lock_refund(session, refund_id).refund
         if refund.state not in OPEN_REFUNDS:
             raise InvalidRequest("The refund is final; there is nothing to decide.")
         if refund.state == RefundState.CREATED and state is State.SUCCEEDED:
@@ -269,7 +275,7 @@ def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
     others = select(PaymentAttempt.id).where(
         PaymentAttempt.payment_id == attempt.payment_id,
         PaymentAttempt.id != attempt.id,
-        PaymentAttempt.state.in_((*OPEN_ATTEMPTS, AttemptState.SUCCEEDED)),
+        PaymentAttempt.state.in_(LIVE_ATTEMPTS),
     )
     return session.scalars(others.limit(1)).first() is not None
 

@@ -147,7 +147,9 @@ def _requeue_kind(
 ) -> int:
     now, ref = clock.now(), cast(model.id, String)
     is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == JobState.DUE).exists()
-    lost = session.scalars(select(model.id).where(model.state.in_(states), ~is_due).limit(LIMIT)).all()
+    lost = session.scalars(
+        select(model.id).where(model.state.in_(states), ~is_due).order_by(model.id).limit(LIMIT)
+    ).all()
     for work_id in lost:
         queue.requeue(session, kind, ref=str(work_id), run_at=now, now=now)
     return len(lost)

@@ -118,7 +118,7 @@ def send(
     attempt this is. finish: runs in the last transaction. release_slot: releases the slot of the attempt's provider before
     the next one is called. Raises what transactions raise; the attempt's job then finds out the outcome.
     """
-    payment, attempt = _read(attempt_id)
+    payment, attempt = read_attempt(attempt_id)
     answer = _Answer(_charge(payment, attempt, sending), sending)
     following = others[0] if others and isinstance(answer.outcome, NOTHING_HAPPENED) else None
     with ExitStack() as slots:
@@ -256,7 +256,8 @@ def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Fini
     return _Settled(payment, None)
 
 
-def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
+def read_attempt(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
+    """An attempt with its payment, not locked."""
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, attempt_id)
         return session.get_one(Payment, attempt.payment_id), attempt

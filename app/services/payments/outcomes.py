@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from sqlalchemy import select
@@ -24,12 +24,10 @@ from app.services.payments import postings
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
-from app.services.payments.states import OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
+from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
 from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
-
-"""What a call to a provider led to."""
 
 MAX_TEXT: Final = 500
 
@@ -62,8 +60,10 @@ def apply_outcome(
             case State.REFUNDED:
                 _given_back(session, locked, source=source, now=now)
             case State.NOT_FOUND:
-                # Not a failure: the request may be on its way. Time decides (payment_driver).
+                # Not a failure: the request may be on its way. The attempt's age decides (follow_up.py).
                 log.info("payment.not_found", attempt=str(attempt_id), source=source)
+            case _:
+                assert_never(outcome.state)
     return locked
 
 
@@ -131,18 +131,13 @@ def _remember(locked: LockedAttempt, result: Result, *, now: datetime) -> None:
     attempt, payment = locked.attempt, locked.payment
     attempt.provider_reference = attempt.provider_reference or result.provider_reference
     attempt.receipt = attempt.receipt or result.receipt
-    is_open = attempt.state not in (
-        AttemptState.FAILED,
-        AttemptState.CANCELLED,
-        AttemptState.LATE,
-        AttemptState.REVERSED,
-    )
-    if is_open and attempt.provider_reference != payment.provider_transaction_id:
+    is_live = attempt.state in LIVE_ATTEMPTS
+    if is_live and attempt.provider_reference != payment.provider_transaction_id:
         payment.provider_transaction_id = attempt.provider_reference
         payment.updated_at = now
-    if is_open and result.payment_url and payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
+    if is_live and result.payment_url and payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
         payment.payment_url = result.payment_url
-    if is_open and result.response:
+    if is_live and result.response:
         payment.provider_response = dict(payment.provider_response or {}) | dict(result.response)
 
 
@@ -271,6 +266,6 @@ def _given_back(session: Session, locked: LockedAttempt, *, source: str, now: da
         .where(Refund.attempt_id == locked.attempt.id, Refund.state != RefundState.FAILED)
         .limit(1)
     )
-    is_there = locked.attempt.state in (*OPEN_ATTEMPTS, AttemptState.SUCCEEDED, AttemptState.LATE)
+    is_there = locked.attempt.state in (*LIVE_ATTEMPTS, AttemptState.LATE)
     if is_there and session.scalars(ours).first() is None:
         open_review(session, locked.payment, ReviewReason.REFUNDED_AT_PROVIDER, source=source, now=now)

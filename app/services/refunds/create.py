@@ -21,14 +21,13 @@ from app.providers.base import Capabilities
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
 from app.services.payments import postings as payment_postings
 from app.services.payments.attempts import NOTHING_HAPPENED
-from app.services.payments.locks import lock_payment
+from app.services.payments.locks import LockedRefund, lock_payment
 from app.services.payments.read import owned
 from app.services.payments.states import REFUNDABLE
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import Outcome, answer_time
 from app.services.refunds import follow_up, outcomes
-from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 

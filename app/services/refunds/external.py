@@ -24,11 +24,10 @@ from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
 from app.services.payments.attempts import charge_reference
-from app.services.payments.locks import LockedAttempt, lock_attempt
+from app.services.payments.locks import LockedAttempt, LockedRefund, lock_attempt
 from app.services.payments.states import COLLECTED, OPEN_REFUNDS, REFUNDABLE
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import outcomes
-from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 REASON: Final = "Refunded at the provider, not through the gateway."

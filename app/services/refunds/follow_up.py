@@ -22,6 +22,7 @@ from app.providers.base import Provider, RefundReference, RefundRequest, Result,
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError
 from app.services.payments import reviews
 from app.services.payments.attempts import callback_url, charge_reference
+from app.services.payments.locks import LockedRefund, lock_refund
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import (
@@ -33,7 +34,6 @@ from app.services.provider_operations import (
     call_provider,
 )
 from app.services.refunds import outcomes
-from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 ALERT_AFTER: Final = timedelta(minutes=15)
@@ -63,11 +63,11 @@ class Refunds(ProviderOperations[RefundRows]):
             return _operation_of(refund, payment, session.get_one(PaymentAttempt, refund.attempt_id))
 
     def lock(self, session: Session, operation_id: uuid.UUID) -> RefundOperation:
-        locked = outcomes.lock_refund(session, operation_id)
+        locked = lock_refund(session, operation_id)
         return _operation_of(locked.refund, locked.payment, locked.attempt)
 
     def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
-        refund = outcomes.lock_refund(session, operation_id).refund
+        refund = lock_refund(session, operation_id).refund
         if refund.state == RefundState.SENDING and refund.sent_at == now:
             return 1  # committed before; only the acknowledgement was lost
         if refund.state != RefundState.CREATED:
@@ -127,10 +127,11 @@ def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
 
     def settle(session: Session) -> LockedRefund:
         now = clock.now()
-        # Whatever it said, unless it was final: the callback may never come.
+        locked = outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
+        # Whatever the outcome is, unless it is final: the callback may never come.
         run_at = now + timedelta(seconds=FIRST_POLL_S)
         queue.run_sooner(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund_id), run_at=run_at)
-        return outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
+        return locked
 
     return transaction(settle), outcome
 
@@ -153,7 +154,7 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
     now = clock.now()
 
     def work(session: Session) -> None:
-        locked = outcomes.lock_refund(session, refund_id)
+        locked = lock_refund(session, refund_id)
         if locked.refund.state in OPEN_REFUNDS:
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="system", now=now
@@ -218,7 +219,7 @@ def _judge_age(
     session: Session, refund_id: uuid.UUID, *, missing_after: timedelta | None, now: datetime
 ) -> None:
     """missing_after: the provider does not know the refund; at that age it says that it never got it."""
-    locked = outcomes.lock_refund(session, refund_id)
+    locked = lock_refund(session, refund_id)
     refund = locked.refund
     age = now - (refund.sent_at or refund.created_at)
     if refund.state == RefundState.PENDING and age > STUCK_AFTER:

@@ -1,54 +1,33 @@
-"""What a provider said about a refund is applied here, whoever brings it. Guarantees as payment_results.
+"""Applies the outcome of a refund, whoever reports it, with the guarantees of payments/outcomes.py.
 
-A refund that somebody made at the provider ends up here, too (provider_refunds), and one that came back.
+External refunds (external.py) and returned refunds are posted here too.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.actor import Merchant
 from app.events import catalogue, outbox
 from app.events.payloads import payment_payload
-from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.payment import PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Result, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
-from app.services.payments.locks import lock_payment
+from app.services.payments.locks import LockedRefund, lock_refund
 from app.services.payments.outcomes import MAX_TEXT
 from app.services.payments.states import move_payment, move_refund
 from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
-
-
-@dataclass(frozen=True, slots=True)
-class LockedRefund:
-    """A refund, its payment and the attempt that collected the money; payment and refund locked."""
-
-    payment: Payment
-    refund: Refund
-    attempt: PaymentAttempt
-
-
-def lock_refund(session: Session, refund_id: uuid.UUID) -> LockedRefund:
-    payment_id = session.scalars(select(Refund.payment_id).where(Refund.id == refund_id)).one()
-    payment = lock_payment(session, payment_id)
-    refund = session.scalars(
-        select(Refund)
-        .where(Refund.id == refund_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
-    return LockedRefund(payment, refund, session.get_one(PaymentAttempt, refund.attempt_id))
 
 
 def apply_outcome(
@@ -80,8 +59,11 @@ def apply_outcome(
                 record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
         case State.FAILED | State.CANCELLED:
             _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
-        case State.NOT_FOUND:
-            pass  # time decides (refund_driver)
+        case State.NOT_FOUND | State.REFUNDED:
+            # Not an end: the request may be on its way, or the answer is about the payment. Its age decides.
+            log.info("refund.not_found", refund=str(refund_id), source=source)
+        case _:
+            assert_never(outcome.state)
     return locked
 
 
@@ -90,7 +72,9 @@ def _is_other_amount(refund: Refund, result: Result) -> bool:
     return given is not None and given != Money(refund.amount, refund.currency)
 
 
-def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
+def record(
+    session: Session, event_type: str, locked: LockedRefund, *, source: Merchant | str, now: datetime
+) -> None:
     outbox.record(
         session,
         event_type,
@@ -98,7 +82,7 @@ def record(session: Session, event_type: str, locked: LockedRefund, *, source: o
         data=payment_payload(locked.payment, locked.refund),
         now=now,
         actor=source,
-        tenant_id=locked.payment.tenant_id,  # type: ignore[arg-type]
+        tenant_id=locked.payment.tenant_id,
     )
     log.info(
         event_type, payment=str(locked.payment.id), refund=str(locked.refund.id), state=locked.refund.state
