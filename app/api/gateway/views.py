@@ -16,9 +16,9 @@ from app.services.refunds.create import Refunded
 
 
 def transaction(payment: Payment) -> dict[str, Any]:
-    """Document 001's Transaction. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
+    """The Transaction of docs/api/gateway.md. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
 
-    Beyond the document: refunded_amount, failure_reason, review (the most pressing) and reviews (all that are open).
+    requested_amount differs from amount where an operator accepted another amount than the merchant asked for.
     """
     return {
         "id": str(payment.id),
@@ -34,6 +34,8 @@ def transaction(payment: Payment) -> dict[str, Any]:
         "provider_response": payment.provider_response,
         # Only while the customer can still go there.
         "payment_url": None if payment.status in FINAL_PAYMENTS else payment.payment_url,
+        "requested_amount": str(payment.requested),
+        "requested_currency": payment.requested_currency,
         "refunded_amount": str(Money(payment.refunded, payment.currency)),
         "failure_reason": payment.failure_reason,
         "review": payment.review,

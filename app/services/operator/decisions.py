@@ -58,7 +58,7 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
             move_attempt(attempt, AttemptState.SUCCEEDED, now=now)
             session.flush()
         payment.fee = payment_postings.post_suspense_release(session, payment, attempt, collected, now=now)
-        # What came is what can be refunded or taken back from now on.
+        # What was collected can be refunded or reversed from now on; requested_amount keeps what was asked for.
         payment.amount, payment.currency = collected.amount_minor, collected.currency
         if payment.status != PaymentStatus.COMPLETED and not move_payment(
             payment, PaymentStatus.COMPLETED, now=now
@@ -104,19 +104,24 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
 def record_refund(
     payment_id: uuid.UUID, amount: str, *, reference: str, operator: str, attempt_number: int | None = None
 ) -> uuid.UUID:
-    """Record that `amount` (major units) was refunded in the provider's dashboard; returns the refund's id.
+    """Record that `amount`, in major units of the currency that was collected, was refunded in the provider's dashboard.
+
+    Returns the refund's id.
 
     reference: the provider's id of it. attempt_number: whose money it was, where two attempts collected some.
     Raises TransactionNotFound, InvalidRequest, InvalidAmount.
     """
     with reading() as session:
-        payment = session.get(Payment, payment_id)
-    if payment is None:
-        raise TransactionNotFound
+        if session.get(Payment, payment_id) is None:
+            raise TransactionNotFound
+        attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
+        collected = session.get_one(PaymentAttempt, attempt_id).collected_money
+    if collected is None:
+        raise InvalidRequest("Nothing was collected for this payment.")
     reference = reference.strip()
     if not 0 < len(reference) <= 255 or not reference.isprintable():
         raise InvalidRequest("The reference is the provider's id of the refund, of 1 to 255 characters.")
-    money = Money.parse(amount, payment.currency)
+    money = Money.parse(amount, collected.currency)
     return external_refunds.record_external_refund(
         payment_id, money, reference=reference, operator=operator, attempt_number=attempt_number
     )

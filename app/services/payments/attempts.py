@@ -308,7 +308,7 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
         reference=attempt.reference,
         short_reference=attempt.short_reference,
         # What was collected, once that is known: refunds are measured against it.
-        amount=Money(attempt.collected or payment.amount, payment.currency),
+        amount=attempt.collected_money or Money(payment.amount, payment.currency),
         sent_at=attempt.sent_at or attempt.created_at,
         provider_reference=attempt.provider_reference,
         receipt=attempt.receipt,

@@ -150,13 +150,13 @@ def _succeeded(
     asked = Money(payment.amount, payment.currency)
     collected = result.amount or asked
     if move_attempt(attempt, AttemptState.LATE, now=now):
-        attempt.collected = collected.amount_minor
+        attempt.collected_money = collected
         postings.post_suspense(session, payment, attempt, collected, now=now)
         open_review(session, payment, ReviewReason.LATE_SUCCESS, source=source, now=now)
         return
     if not move_attempt(attempt, AttemptState.SUCCEEDED, now=now):
         return
-    attempt.collected = collected.amount_minor
+    attempt.collected_money = collected
     attempt.error_code = attempt.error_message = None
     if collected != asked:
         postings.post_suspense(session, payment, attempt, collected, now=now)

@@ -9,12 +9,12 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import ledger
 from app.ledger.chart import platform_account, tenant_direct, tenant_suspense, tenant_wallet
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.services.tenants import fees
 
@@ -139,16 +139,16 @@ def post_suspense_reversal(
 
 
 def unmatched_amount(session: Session, attempt: PaymentAttempt) -> Money | None:
-    """What an attempt collected and nobody has decided about yet."""
-    currency = session.execute(
-        text(
-            "SELECT e.currency FROM entries e WHERE e.ref_id = :attempt AND e.kind = 'suspense' "
-            "AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = :attempt AND r.kind IN ('suspense_release', 'reversal')) "
-            "AND NOT EXISTS (SELECT FROM refunds f WHERE f.attempt_id = :attempt AND f.is_from_suspense AND f.state <> 'failed')"
-        ),
-        {"attempt": attempt.id},
-    ).scalar()
-    return Money(attempt.collected or 0, currency) if currency else None
+    """What an attempt has collected that is in suspense and that no decision or refund is about yet."""
+    if attempt.collected_money is None:
+        return None
+    kinds = ledger.entry_kinds(session, attempt.id)
+    if "suspense" not in kinds or kinds & {"suspense_release", "reversal"}:
+        return None
+    refund = select(Refund.id).where(
+        Refund.attempt_id == attempt.id, Refund.is_from_suspense, Refund.state != RefundState.FAILED
+    )
+    return attempt.collected_money if session.scalars(refund.limit(1)).first() is None else None
 
 
 def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> int:
@@ -183,7 +183,7 @@ def _to_tenant(
 def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money) -> dict[int, int]:
     """Postings of money that is gone whether the tenant has it or not: what it does not have, it owes."""
     wallet = _wallet(session, payment.tenant_id, attempt, taken.currency)
-    there = min(taken.amount_minor, _available(session, wallet, taken.amount_minor))
+    there = min(taken.amount_minor, ledger.lock_available(session, wallet, needed=taken.amount_minor))
     postings = {wallet: -there} if there else {}
     if owed := taken.amount_minor - there:
         postings[_debt(session, payment, taken.currency)] = -owed
@@ -193,14 +193,6 @@ def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, ta
 def _debt(session: Session, payment: Payment, currency: str) -> int:
     """What the tenant owes the house, with the sign turned. Nothing settles it by itself."""
     return platform_account(session, "receivable", str(payment.tenant_id), currency)
-
-
-def _available(session: Session, account_id: int, needed: int) -> int:
-    """Locks the account. A frozen one has nothing available."""
-    found = session.execute(
-        text("SELECT debit_lock(:account, :needed)"), {"account": account_id, "needed": needed}
-    ).scalar_one()
-    return max(0, int(found))
 
 
 def _post(
