@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
-from app.models.provider_event import ProviderEvent
+from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers.base import Callback, CallbackEvent, Kind, Result, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
@@ -62,7 +62,7 @@ def process(event_id: uuid.UUID) -> datetime | None:
     with reading() as session:
         event = session.get_one(ProviderEvent, event_id)
         attempt, refunds = _subject(session, event)
-    if event.state != "received":
+    if event.state != ProviderEventState.RECEIVED:
         return None
     parsed = _parse_again(event)
     if parsed.objection or attempt is None or (parsed.kind is Kind.OTHER and not refunds):
@@ -76,7 +76,9 @@ def process(event_id: uuid.UUID) -> datetime | None:
         # Whether it is all of the money, or what a refund of ours gave back, is known when that refund has ended.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
-        return _close(event, "processed", "applied" if is_settled else "not confirmed yet", payment_id)
+        return _close(
+            event, ProviderEventState.PROCESSED, "applied" if is_settled else "not confirmed yet", payment_id
+        )
     _count_confirmation(event_id)
     return clock.now() + timedelta(seconds=CONFIRM_AGAIN_S)
 
@@ -126,8 +128,8 @@ def dead_letter(event_id: uuid.UUID, error: str) -> None:
     transaction(
         lambda s: s.execute(
             update(ProviderEvent)
-            .where(ProviderEvent.id == event_id, ProviderEvent.state == "received")
-            .values(state="dead", result=error, processed_at=clock.now())
+            .where(ProviderEvent.id == event_id, ProviderEvent.state == ProviderEventState.RECEIVED)
+            .values(state=ProviderEventState.DEAD, result=error, processed_at=clock.now())
         )
     )
 
@@ -333,12 +335,16 @@ def _believe(attempt: PaymentAttempt, claim: Result | None, *, is_vouched: bool)
 
 def _ignore(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt | None) -> datetime | None:
     if parsed.objection is None:
-        return _close(event, "ignored", "Nothing here goes by this reference.", None)
+        return _close(event, ProviderEventState.IGNORED, "Nothing here goes by this reference.", None)
     log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
-    return _close(event, "ignored", parsed.objection, None if attempt is None else attempt.payment_id)
+    return _close(
+        event, ProviderEventState.IGNORED, parsed.objection, None if attempt is None else attempt.payment_id
+    )
 
 
-def _close(event: ProviderEvent, state: str, result: str, payment_id: uuid.UUID | None) -> datetime | None:
+def _close(
+    event: ProviderEvent, state: ProviderEventState, result: str, payment_id: uuid.UUID | None
+) -> datetime | None:
     """End it; now, to go on at once, when the same news came again meanwhile and may say something newer."""
 
     def work(session: Session) -> bool:
@@ -346,7 +352,7 @@ def _close(event: ProviderEvent, state: str, result: str, payment_id: uuid.UUID 
             update(ProviderEvent)
             .where(
                 ProviderEvent.id == event.id,
-                ProviderEvent.state == "received",
+                ProviderEvent.state == ProviderEventState.RECEIVED,
                 ProviderEvent.repeats == event.repeats,
             )
             .values(state=state, result=result, payment_id=payment_id, processed_at=clock.now())

@@ -24,7 +24,7 @@ from app import clock, ids, queue
 from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
 from app.models.job import JobKind
 from app.models.payment import PaymentAttempt, Refund
-from app.models.provider_event import ProviderEvent
+from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers import PROVIDERS
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
 from app.providers.errors import CallbackError, ForgedCallback
@@ -209,7 +209,7 @@ def _store(
             query=dict(callback.query),
             headers=_kept(callback),
             body=callback.body,
-            state="received",
+            state=ProviderEventState.RECEIVED,
             repeats=0,
             confirmations=0,
             received_at=now,
@@ -235,10 +235,10 @@ def _store(
             known.headers, known.query = _kept(callback), dict(callback.query)
             known.kind, known.event_type = event.kind.value, event.event_type
             known.reference, known.provider_reference = event.reference, event.provider_reference
-        elif event.is_verified or known.state == "received":
+        elif event.is_verified or known.state == ProviderEventState.RECEIVED:
             return
         # An unsigned note says the same for every change: each is a reason to ask again.
-        known.state, known.confirmations, event_id = "received", 0, known.id
+        known.state, known.confirmations, event_id = ProviderEventState.RECEIVED, 0, known.id
         if not is_proof and known.processed_at is not None:
             run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
     queue.requeue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=run_at, now=now)
