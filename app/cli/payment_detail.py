@@ -1,4 +1,4 @@
-"""`flask payments in-review` and `flask payments show`: what needs an operator, and where it is at the provider."""
+"""`flask payments in-review` and `flask payments show`: payments under review, and one payment in detail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Operators look after callbacks: what came in, what became of it, and once more what was given up."""
+"""Callbacks for operators: what was received, its result, and retries of dead letters."""
 
 from __future__ import annotations
 

@@ -45,15 +45,15 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
     Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
     has collected the payment.
     """
-    _require_still_there(payment_id)
+    _require_not_reversed(payment_id)
     now = clock.now()
 
     def work(session: Session) -> None:
-        payment, attempt, collected = _waiting(session, payment_id)
+        payment, attempt, collected = _in_suspense(session, payment_id)
         if attempt.state == AttemptState.LATE:
             if _has_other_money(session, attempt):
                 raise InvalidRequest(
-                    "The payment was collected by another attempt: this money can only go back."
+                    "Another attempt has collected the payment: this money can only be refunded."
                 )
             move_attempt(attempt, AttemptState.SUCCEEDED, now=now)
             session.flush()
@@ -63,7 +63,7 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
         if payment.status != PaymentStatus.COMPLETED and not move_payment(
             payment, PaymentStatus.COMPLETED, now=now
         ):
-            raise InvalidRequest(f"The payment is {payment.status}: this money can only go back.")
+            raise InvalidRequest(f"The payment is {payment.status}: this money can only be refunded.")
         payment.failure_code = payment.failure_reason = None
         reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
         payment.completed_at, payment.updated_at = payment.completed_at or now, now
@@ -79,7 +79,7 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
     def work(session: Session) -> None:
         if session.get(Refund, refund_id) is not None:
             return  # committed before; only the acknowledgement was lost
-        payment, attempt, collected = _waiting(session, payment_id)
+        payment, attempt, collected = _in_suspense(session, payment_id)
         refund_service.insert_refund(
             session,
             refund_id,
@@ -140,7 +140,7 @@ def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int
         attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
         locked = lock_attempt(session, attempt_id)
         if not payment_outcomes.reverse(session, locked, source=operator, now=clock.now()):
-            raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been taken back.")
+            raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been reversed.")
         about = {ReviewReason.DISPUTE, ReviewReason.REVERSED_AFTER_REFUND, ReviewReason.REFUNDED_AT_PROVIDER}
         reviews.close_reviews(payment, about, source=operator, now=clock.now())
 
@@ -242,29 +242,29 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
     return transaction(work)
 
 
-def _require_still_there(payment_id: uuid.UUID) -> None:
-    """Nobody asks about final attempts, so the provider may have taken back meanwhile what waits. Raises InvalidRequest.
+def _require_not_reversed(payment_id: uuid.UUID) -> None:
+    """Final attempts are not queried, so the provider may have reversed what is in suspense. Raises InvalidRequest.
 
-    Only its clear word counts: an operator may accept while it cannot be asked.
+    Only its clear answer counts: an operator may accept while the provider cannot be queried.
     """
     with reading() as session:
-        payment, attempt, _ = _waiting(session, payment_id)
+        payment, attempt, _ = _in_suspense(session, payment_id)
     outcome = payment_follow_up.inquire(payment, attempt)
     state = outcome.state if isinstance(outcome, Result) else None
     if state is State.REFUNDED:
         raise InvalidRequest(
-            "The provider gave it back, or a part: compare with its portal, and record that."
+            "The provider has refunded it, or a part: compare with its dashboard, and record that."
         )
     if state is not State.REVERSED:
         return
     transaction(
         lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="inquiry", now=clock.now())
     )
-    raise InvalidRequest("The provider took this money back: there is nothing to accept.")
+    raise InvalidRequest("The provider reversed this payment: there is nothing to accept.")
 
 
-def _waiting(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
-    """The payment, and the attempt whose money waits in suspense, with what it is."""
+def _in_suspense(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
+    """The payment, and the attempt whose money is in suspense, with the amount."""
     payment = _locked(session, payment_id)
     attempts = select(PaymentAttempt).where(
         PaymentAttempt.payment_id == payment_id, PaymentAttempt.collected.is_not(None)
@@ -286,8 +286,9 @@ def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
 
 
 def _has_open(session: Session, model: type[PaymentAttempt | Refund], payment_id: uuid.UUID) -> bool:
-    """Whether an attempt, or a refund, of the payment waits for its end."""
-    wanted = select(model.id).where(model.payment_id == payment_id, model.state.in_(OPEN_ATTEMPTS))
+    """Whether an attempt, or a refund, of the payment is open."""
+    states = OPEN_ATTEMPTS if model is PaymentAttempt else OPEN_REFUNDS
+    wanted = select(model.id).where(model.payment_id == payment_id, model.state.in_(states))
     return session.scalars(wanted.limit(1)).first() is not None
 
 

@@ -1,4 +1,4 @@
-"""Asking a provider for a payment's money: request, call without a transaction, result (DESIGN, three phases).
+"""Sends an attempt to its provider: store it, call without a transaction, apply the outcome (docs/payments.md#three-phases).
 
 Guarantees: an attempt is `sending`, with the key the provider gets, in the database before the first byte leaves; no
 connection is held during the call; a second provider is tried only after a definite "nothing happened".
@@ -45,18 +45,18 @@ from app.unit_of_work import reading, transaction
 log = structlog.get_logger("payments")
 
 PENDING_POLL_S: Final = 20
-"""One that waits for its customer is asked about for the first time after so many seconds, unless a callback came."""
+"""An attempt that waits for its customer is queried for the first time after so many seconds, unless a callback came."""
 
 MAX_DESCRIPTION: Final = 200
-"""Characters of a merchant's order number that go on the payment page: a provider refuses a charge for a longer one."""
+"""Characters of a merchant's order_id that are shown on the payment page: providers refuse a longer description."""
 
 NOTHING_HAPPENED: Final = (NotSent, AuthFailed, RateLimited)
-"""After these another provider may be asked: this one did not look at the request."""
+"""After these errors another provider may be called: this one did not act on the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Where sending ended: the payment as it is now, and what the last provider said."""
+    """What sending led to: the payment as it is now, and the last provider's outcome."""
 
     payment: Payment
     outcome: Outcome
@@ -140,7 +140,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a provider said to which sending of the attempt (1: the first)."""
+    """The outcome of one sending of the attempt (1: the first)."""
 
     outcome: Outcome
     sending: int
@@ -202,7 +202,7 @@ def _fail_over(
     *,
     now: datetime,
 ) -> None:
-    """End an attempt that did nothing, without ending the payment, and begin the next one."""
+    """End an attempt that did nothing, without ending the payment, and insert the next one."""
     attempt, payment = locked.attempt, locked.payment
     move_attempt(attempt, AttemptState.FAILED, now=now)
     attempt.error_code, attempt.error_message = error.code, error.message
@@ -278,7 +278,7 @@ def operation_of(payment: Payment, attempt: PaymentAttempt) -> Operation[tuple[P
 
 
 def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
-    """What the provider says. Nothing is sent when another sending has taken over."""
+    """The outcome of calling the provider. Nothing is sent when a later sending has replaced this one."""
     if attempt.state != AttemptState.SENDING or attempt.sendings != sending:
         return OutcomeUnknown("This sending came too late.", code="superseded")
     return call_provider(
@@ -317,12 +317,12 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
 
 
 def callback_url(name: str, token: str, provider: Provider) -> str:
-    """Where the provider tells about one operation: its end is that operation's secret."""
+    """Where the provider reports one operation: the end of the URL is that operation's secret."""
     base = provider.account["callback_url"] or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
     return f"{base.rstrip('/')}/{token}"
 
 
 def return_url(payment_id: uuid.UUID) -> str:
-    """Where the customer's browser goes after a payment page, when the merchant named no place."""
+    """Where the customer's browser returns after a payment page when the merchant gave no return_url."""
     given: str = current_app.config["PAYMENT_RETURN_URL"]
     return given or f"{current_app.config['PUBLIC_URL']}/payments/{payment_id}/return"

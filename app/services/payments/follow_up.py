@@ -137,7 +137,7 @@ def report_failing(attempt_id: uuid.UUID, error: str) -> None:
 
 
 def poll(attempt_id: uuid.UUID) -> Payment:
-    """Query the provider now (verify, reconcile). Raises ProviderError when it cannot tell; final attempts are not queried."""
+    """Query the provider now (verify, reconcile). Raises ProviderError when the outcome is unknown; final attempts are not queried."""
     operation = _operations.read(attempt_id)
     payment, attempt = operation.subject
     if operation.phase in (Phase.FINAL, Phase.CREATED) or operation.is_being_sent(clock.now()):
@@ -152,10 +152,10 @@ def poll(attempt_id: uuid.UUID) -> Payment:
 
 
 def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:
-    """What the provider says about the attempt, in whatever way it can be asked.
+    """The provider's answer about the attempt, in whatever way it can be queried.
 
-    provider_reference: an id to ask by where we have none of our own, from news that may be invented: what the
-    provider answers is believed only as far as it names our reference.
+    provider_reference: an id to query by where the attempt has none, from a callback that may be invented: the adapter
+    accepts the answer only where it names our reference.
     """
     try:
         provider = provider_accounts.of_attempt(attempt)
@@ -180,7 +180,7 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
-    """The provider's list of collections, searched for the attempt's label."""
+    """The provider's list of collections, searched for the attempt's short reference."""
     start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
     if clock.now() - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
@@ -189,12 +189,12 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
         for line in provider.statement(start, clock.now())
         if line.short_reference == attempt.short_reference
     ]
-    asked = Money(payment.amount, payment.currency)
-    fitting = [line for line in lines if line.amount == asked]
-    if len(fitting) == 1:
-        return Result(State.SUCCEEDED, receipt=fitting[0].receipt, amount=fitting[0].amount)
+    requested = Money(payment.amount, payment.currency)
+    matching = [line for line in lines if line.amount == requested]
+    if len(matching) == 1:
+        return Result(State.SUCCEEDED, receipt=matching[0].receipt, amount=matching[0].amount)
     if lines:
-        # Anybody can pay in by the label they read on a screen: a person tells such lines apart.
+        # Anybody can pay with the short reference they read on a screen: an operator tells such lines apart.
         return OutcomeUnknown(
             "The provider's statement is not clear about this payment.", code="statement_unclear"
         )
@@ -202,7 +202,7 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
 
 
 def _is_too_late(session: Session, locked: LockedAttempt, *, now: datetime) -> bool:
-    """A customer is not asked for money long after the merchant did. What was never sent ends here."""
+    """Whether the merchant's request is too old to be sent. An attempt that was never sent ends here."""
     attempt = locked.attempt
     capabilities = provider_accounts.of_attempt(attempt).capabilities
     if now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
@@ -281,7 +281,7 @@ def _review(session: Session, locked: LockedAttempt, reason: ReviewReason, *, no
 
 
 def _cancel_at_provider(attempt_id: uuid.UUID, provider: Provider) -> None:
-    """So that the customer cannot pay any more what is about to be given up."""
+    """So that the customer can no longer pay an attempt that is about to expire."""
     payment, attempt = read_attempt(attempt_id)
     try:
         outcome = provider.cancel(charge_reference(payment, attempt, provider))

@@ -1,7 +1,7 @@
-"""Which provider to ask first, when a merchant leaves the choice to us (provider `auto`). Pure: rules and data.
+"""Which providers to try, in order, when a merchant leaves the choice to the gateway (provider `auto`).
 
-A provider is a candidate when it takes the currency and the amount, and can reach the customer. Candidates are
-ordered: healthy ones first, then those at home in the customer's country, then the cheapest.
+A provider is a candidate when it supports the currency and the amount, and can reach the customer. Candidates are
+ordered: healthy ones first, then those of the customer's country, then the cheapest.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ Costs = Mapping[str, Mapping[str, tuple[int, int]]]
 
 COSTS: Final[Costs] = MappingProxyType(
     {
-        # Paystack's own price list. The others: orders of magnitude for choosing between them, as contracts differ; what
-        # was really charged is only what the provider says. ROUTING_COSTS replaces any of them.
+        # Paystack's own price list. The others are estimates for choosing between providers, since every merchant's prices
+        # differ. ROUTING_COSTS replaces any of them.
         "paystack": {
             "NGN": (15_000, 100_00),
             "GHS": (19_500, 0),
@@ -60,7 +60,7 @@ def candidates(
     health: Callable[[str], bool],
     costs: Costs = MappingProxyType({}),
 ) -> list[str]:
-    """Those of `available` that can take the payment, the best first; an unhealthy one is the last resort.
+    """Those of `available` that support the payment, the best first, unhealthy ones last.
 
     country: ISO 3166 of the customer's phone; None: unknown. `costs` go before COSTS. An empty list: none can.
     """
@@ -79,7 +79,7 @@ def candidates(
 
 
 def cost(provider: str, amount: Money, *, costs: Costs = MappingProxyType({})) -> float:
-    """What the provider is expected to take, in minor units; infinite when nothing is known about it."""
+    """The expected fee of the provider, in minor units; infinite when it is not known."""
     for table in (costs, COSTS):
         rows = table.get(provider, {})
         pair = rows.get(amount.currency) or rows.get("*")
@@ -97,7 +97,7 @@ def _can(capabilities: Capabilities, amount: Money, country: str | None) -> bool
         return False
     if capabilities.whole_units and amount.amount_minor % 10 ** exponent_of(amount.currency):
         return False
-    # One that pays by phone cannot ask a phone of another country; a card or an e-mail works anywhere.
+    # A provider that charges a phone cannot charge a phone of another country; cards and e-mails work anywhere.
     is_foreign = (
         country is not None and bool(capabilities.countries) and country not in capabilities.countries
     )
@@ -112,7 +112,7 @@ AUTO = "auto"
 
 
 def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer) -> list[BoundProvider]:
-    """The provider to ask, and those to go on with when nothing happened there, in order; never empty.
+    """The provider to call, and those to fail over to, in order; never empty.
 
     Raises InvalidRequest or InvalidAmount, with a sentence for the caller, when none can take it.
     """

@@ -1,5 +1,5 @@
-"""Giving payments back. Guarantees: never more than was paid, however many ask at once; the tenant's money is held
-before the provider is asked; one Idempotency-Key refunds once."""
+"""Creates refunds. Guarantees: never more than was collected, however many requests come at once; the amount is held before the
+provider is called; one Idempotency-Key refunds once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from app.unit_of_work import reading, transaction
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """What a refund request did. was_reached: False where the provider was not, so that the refund failed."""
+    """What a refund request led to. was_reached: False where the provider was not reached, so that the refund failed."""
 
     payment: Payment
     refund: Refund
@@ -47,7 +47,7 @@ class Refunded:
 def create_refund(
     merchant: Merchant, payment_id: uuid.UUID, *, amount: object | None, reason: str | None, claim: Claim
 ) -> Answer:
-    """Refund `amount` (the JSON value; None: what is left). The claim presents a `Refunded`.
+    """Refund `amount` (as Money.parse takes it; None: what is left). The claim presents a `Refunded`.
 
     Raises TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance: nothing was sent, the key is free.
     """

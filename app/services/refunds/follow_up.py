@@ -38,10 +38,10 @@ from app.unit_of_work import reading, transaction
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
-"""A refund that a provider took and has not done by then is put before a person."""
+"""A refund that a provider accepted and has not completed by then is put under review."""
 
 UNSENT_LIFE: Final = timedelta(hours=24)
-"""A refund that could not be sent for so long is failed instead: the merchant asks again."""
+"""A refund that could not be sent for so long fails: the merchant requests it again."""
 
 log = structlog.get_logger("refunds")
 
@@ -51,7 +51,7 @@ RefundOperation = Operation[RefundRows]
 
 
 class Refunds(ProviderOperations[RefundRows]):
-    """Refunds. One is sent once: nothing tells whether a provider would act on the second request again."""
+    """Refunds. A refund is sent once: a provider might act on a second request again."""
 
     noun = "refund"
     waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
@@ -122,7 +122,7 @@ def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime
 
 
 def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
-    """Call the provider of a refund that is `sending`, and apply what it says."""
+    """Call the provider of a refund that is `sending`, and apply the outcome."""
     outcome = _call(_operations.read(refund_id))
 
     def settle(session: Session) -> LockedRefund:
@@ -137,7 +137,7 @@ def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
 
 
 def poll(refund_id: uuid.UUID, *, source: str) -> None:
-    """Query now, and apply what the provider says. Final refunds are not queried."""
+    """Query the provider now, and apply the outcome. Final refunds are not queried."""
     operation = _operations.read(refund_id)
     is_sent = operation.phase not in (Phase.FINAL, Phase.CREATED)
     if is_sent and not operation.is_being_sent(clock.now()):
@@ -145,7 +145,7 @@ def poll(refund_id: uuid.UUID, *, source: str) -> None:
 
 
 def inquire(refund_id: uuid.UUID) -> Outcome:
-    """What the provider says about the refund now; nothing is applied."""
+    """The provider's answer about the refund now; nothing is applied."""
     return _operations.inquire(_operations.read(refund_id))
 
 
@@ -167,7 +167,7 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
 def _call(operation: RefundOperation) -> Outcome:
     refund, payment, attempt = operation.subject
     if refund.state != RefundState.SENDING:
-        # A refund is sent once, by the process that made it `sending`: what this one does not send, nobody has sent.
+        # A refund is sent once, by the process that moved it to `sending`: nothing was sent.
         return NotSent("There was no time left to call the provider.", code="too_late")
     return call_provider(
         operation, lambda provider: provider.refund(_refund_request(refund, payment, attempt, provider))
@@ -218,7 +218,7 @@ def _operation_of(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> 
 def _judge_age(
     session: Session, refund_id: uuid.UUID, *, missing_after: timedelta | None, now: datetime
 ) -> None:
-    """missing_after: the provider does not know the refund; at that age it says that it never got it."""
+    """missing_after: the provider does not know the refund; from that age on that means it never received it."""
     locked = lock_refund(session, refund_id)
     refund = locked.refund
     age = now - (refund.sent_at or refund.created_at)

@@ -33,7 +33,7 @@ log = structlog.get_logger("payments")
 def apply_outcome(
     session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
 ) -> LockedRefund:
-    """Apply what was learnt about a refund; late and repeated news change nothing."""
+    """Apply an outcome; a late or repeated one changes nothing."""
     locked = lock_refund(session, refund_id)
     refund = locked.refund
     if isinstance(outcome, OutcomeUnknown):
@@ -47,7 +47,7 @@ def apply_outcome(
     refund.provider_reference = refund.provider_reference or outcome.provider_reference
     match outcome.state:
         case State.SUCCEEDED if _is_other_amount(refund, outcome):
-            # Not ours to book as what was asked for; its money stays held until a person has looked.
+            # Another amount than requested is not posted; the requested amount stays held until an operator decides.
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUND_AMOUNT_MISMATCH, source=source, now=now
             )
@@ -90,7 +90,7 @@ def record(
 
 
 def record_external_refund(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
-    """Book a refund of the provider's own: its row is new, and `completed` already."""
+    """Post an external refund: its row is new, and `completed` already."""
     payment, refund = locked.payment, locked.refund
     payment_postings.post_external_refund(session, payment, refund, locked.attempt, now=now)
     if not refund.is_from_suspense:
@@ -99,8 +99,8 @@ def record_external_refund(session: Session, locked: LockedRefund, *, source: st
 
 
 def mark_returned(session: Session, refund_id: uuid.UUID, *, source: str, now: datetime) -> bool:
-    """A completed refund did not reach the customer, and the money is ours again. False: it is not completed, or the
-    payment was taken back meanwhile, so that a person must say whose the money is."""
+    """A completed refund was returned: it did not reach the customer. False: it is not completed, or the payment was reversed
+    meanwhile, so that an operator must decide whose the money is."""
     locked = lock_refund(session, refund_id)
     payment, refund = locked.payment, locked.refund
     if (
@@ -161,7 +161,7 @@ def _failed(
 ) -> None:
     payment, refund = locked.payment, locked.refund
     if refund.state == RefundState.COMPLETED or not move_refund(refund, RefundState.FAILED, now=now):
-        return  # a late refusal; that a refund came back is only said by mark_returned
+        return  # a late refusal; only mark_returned ends a completed refund
     refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
     session.flush()
     payment_postings.release_refund(session, refund, now=now)
@@ -173,7 +173,7 @@ def _failed(
 
 
 def _close_reviews(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
-    """A refund that is final answers what was asked about it. One from suspense that failed leaves the money waiting."""
+    """A final refund settles the reviews about it. One from suspense that failed leaves the money in suspense."""
     payment, refund = locked.payment, locked.refund
     reviews.close_reviews(payment, reviews.SETTLED_BY_REFUND, source=source, now=now)
     if refund.state == RefundState.COMPLETED and payment.refunded + refund.amount == payment.amount:

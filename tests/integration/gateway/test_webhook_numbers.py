@@ -208,7 +208,7 @@ def test_stored_callbacks_are_processed(
     for event_id in stored:
         assert _result(rows, event_id) == {
             "state": "ignored",
-            "result": "Nothing here goes by this reference.",
+            "result": "Nothing here has this reference.",
             "job": "done",
             "last_error": None,
         }

@@ -45,7 +45,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
         "return_url": "https://shop.example/thank-you",
     },
 }
-"""The first is document 001's."""
+"""The first is that of docs/api/gateway.md."""
 
 
 class CustomerRequest(Schema):
@@ -167,7 +167,7 @@ class TransactionAnswer(Answer):
 
 
 EitherPayment: Final = {"oneOf": [TransactionAnswer, PaymentAnswer]}
-"""OpenAPI knows one GET /payments/{payment_id}; here are two, told apart by the id (CONTRACT, Collisions)."""
+"""OpenAPI knows one GET /payments/{payment_id}; here are two, distinguished by the id (docs/api/gateway.md)."""
 
 
 class InitializedAnswer(Answer):
