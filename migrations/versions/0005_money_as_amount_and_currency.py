@@ -1,4 +1,5 @@
-"""Collected money has its currency, and a payment keeps what its merchant asked for beside what an operator accepted."""
+"""Collected money has its currency, and a payment keeps what its merchant asked for beside what an operator accepted; a name
+of the glossary."""
 
 from alembic import op
 
@@ -35,8 +36,10 @@ ALTER TABLE payments ALTER COLUMN requested_amount SET NOT NULL, ALTER COLUMN re
 def upgrade() -> None:
     op.execute(COLLECTED)
     op.execute(REQUESTED)
+    op.execute("UPDATE provider_events SET scope = 'platform' WHERE scope = 'house'")
 
 
 def downgrade() -> None:
+    op.execute("UPDATE provider_events SET scope = 'house' WHERE scope = 'platform'")
     op.execute("ALTER TABLE payments DROP COLUMN requested_amount, DROP COLUMN requested_currency;")
     op.execute("ALTER TABLE payment_attempts DROP COLUMN collected_currency;")

@@ -37,6 +37,9 @@ SWEEP_EVERY: Final = timedelta(days=1)
 UNMATCHED_RETENTION: Final = timedelta(days=7)
 """Unsigned callbacks about nothing of ours are deleted so long after they were received."""
 
+PLATFORM_SCOPE: Final = "platform"
+"""The scope of callbacks to the platform's own accounts."""
+
 MAX_WORD: Final = 255
 MAX_UNSIGNED_BYTES: Final = 16_384
 
@@ -150,7 +153,7 @@ def _known(name: str, event: CallbackEvent) -> uuid.UUID | None:
 def _owner(name: str, token: str | None) -> _Owner:
     """The provider account a URL belongs to: the platform's, a tenant's own, or that of one payment or refund."""
     if token is None:
-        return _Owner(provider_accounts.any_account(name), None, "house")
+        return _Owner(provider_accounts.any_account(name), None, PLATFORM_SCOPE)
     account_id = provider_accounts.by_callback_token(name, token)
     if account_id is not None:
         return _Owner(provider_accounts.of_account(name, account_id), account_id, str(account_id))

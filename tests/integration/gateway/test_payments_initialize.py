@@ -1,4 +1,4 @@
-"""POST /payments/initialize: what document 001 prints, keys, and a provider's no."""
+"""POST /payments/initialize: the documented answer, keys, and a provider's refusal."""
 
 from __future__ import annotations
 

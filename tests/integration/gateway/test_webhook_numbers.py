@@ -151,7 +151,7 @@ def kept(app: Flask) -> Iterator[Callable[..., uuid.UUID]]:
         row = ProviderEvent(
             id=event_id,
             provider=provider,
-            scope="house",
+            scope="platform",
             provider_event_id=f"old:{event_id}",
             event_type="other.result",
             kind="payment",
