@@ -132,12 +132,11 @@ def entry_kinds(session: Session, ref_id: uuid.UUID) -> frozenset[str]:
     return frozenset(found.scalars())
 
 
-def lock_available(session: Session, account_id: int, *, needed: int) -> int:
-    """Lock a floored account; what it can pay of `needed` minor units, or more. A frozen account can pay nothing."""
-    found = session.execute(
-        text("SELECT debit_lock(:account, :needed)"), {"account": account_id, "needed": needed}
-    ).scalar_one()
-    return max(0, int(found))
+def lock_for_debit(session: Session, account_id: int, *, needed: int) -> int:
+    """Lock a floored account and return how many minor units it can spend, folding only what `needed` takes; 0 when frozen."""
+    statement = text("SELECT debit_lock(:account, :needed)")
+    available = session.execute(statement, {"account": account_id, "needed": needed}).scalar_one()
+    return max(0, int(available))
 
 
 def fold(session: Session, *, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""Operators: the audit log, statistics, and reconciliation on demand."""
+"""For operators: the audit log, statistics, and reconciliation on demand."""
 
 from __future__ import annotations
 

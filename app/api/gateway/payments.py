@@ -1,4 +1,4 @@
-"""Payments through providers (docs/api/gateway.md): initialize, read, verify, refund, cancel."""
+"""Payments through providers (document 001): initialise, look, verify, refund, cancel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Presenters of the Gateway API: payments, refunds and providers in the shapes of docs/api/gateway.md."""
+"""Presenters of the Gateway API: payments, refunds and providers (docs/api/gateway.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Callbacks for operators: what was received, its result, and retries of dead letters."""
+"""For operators: stored callbacks, their results, and retrying dead letters."""
 
 from __future__ import annotations
 

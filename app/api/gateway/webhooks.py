@@ -1,6 +1,6 @@
-"""Callbacks of providers: stored as they were sent, acknowledged as that provider expects, processed afterwards.
+"""News from providers comes in here: kept as it came, acknowledged as that provider expects, processed afterwards.
 
-There is no rate limit: Daraja reports a result once, and a refused callback is lost. Bodies are bounded instead.
+There is no rate limit: Daraja tells a result once, and news that is refused is lost. Bodies are bounded instead.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from app.http.blueprint import Blueprint
 from app.http.operation import operation
 from app.http.responses import respond
 from app.providers.base import Acknowledgement, Callback
-from app.services.callbacks import receive as callbacks
+from app.services.callbacks import receive as provider_event_service
 
 blueprint = Blueprint("webhooks", __name__, description="Callbacks of providers.")
 
@@ -60,8 +60,8 @@ def _receive(provider: str, token: str | None) -> Response:
     if request.method == "HEAD":
         return Response(status=200)  # somebody looks whether the address exists
     callback = _callback()
-    acknowledgement = callbacks.receive(provider, token, callback, address=request.remote_addr)
-    return _acknowledged(acknowledgement)
+    told = provider_event_service.receive(provider, token, callback, address=request.remote_addr)
+    return _acknowledged(told)
 
 
 def _callback() -> Callback:
@@ -75,7 +75,7 @@ def _callback() -> Callback:
     return Callback(method=request.method, headers=headers, query=query, body=body)
 
 
-def _acknowledged(found: Acknowledgement) -> Response:
-    if isinstance(found.body, str):
-        return Response(found.body, found.status, content_type="text/plain; charset=utf-8")
-    return respond(found.body, found.status)
+def _acknowledged(told: Acknowledgement) -> Response:
+    if isinstance(told.body, str):
+        return Response(told.body, told.status, content_type="text/plain; charset=utf-8")
+    return respond(told.body, told.status)

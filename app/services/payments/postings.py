@@ -183,7 +183,7 @@ def _to_tenant(
 def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money) -> dict[int, int]:
     """Postings of money that the provider has taken from the tenant: what the tenant does not have, it owes."""
     wallet = _wallet(session, payment.tenant_id, attempt, taken.currency)
-    there = min(taken.amount_minor, ledger.lock_available(session, wallet, needed=taken.amount_minor))
+    there = min(taken.amount_minor, ledger.lock_for_debit(session, wallet, needed=taken.amount_minor))
     postings = {wallet: -there} if there else {}
     if owed := taken.amount_minor - there:
         postings[_debt(session, payment, taken.currency)] = -owed

@@ -28,8 +28,8 @@ Costs = Mapping[str, Mapping[str, tuple[int, int]]]
 
 COSTS: Final[Costs] = MappingProxyType(
     {
-        # Paystack's own price list. The others are estimates for choosing between providers, since every merchant's prices
-        # differ. ROUTING_COSTS replaces any of them.
+        # Paystack's own price list. The others: orders of magnitude for choosing between them, as contracts differ; what
+        # was really charged is only what the provider says. ROUTING_COSTS replaces any of them.
         "paystack": {
             "NGN": (15_000, 100_00),
             "GHS": (19_500, 0),
@@ -79,7 +79,7 @@ def candidates(
 
 
 def cost(provider: str, amount: Money, *, costs: Costs = MappingProxyType({})) -> float:
-    """The expected fee of the provider, in minor units; infinite when it is not known."""
+    """What the provider is expected to take, in minor units; infinite when nothing is known about it."""
     for table in (costs, COSTS):
         rows = table.get(provider, {})
         pair = rows.get(amount.currency) or rows.get("*")

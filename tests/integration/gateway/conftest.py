@@ -65,7 +65,7 @@ class MerchantClient:
 
 
 def request_body(**differing: Any) -> dict[str, Any]:
-    """The request body of docs/api/gateway.md, for CPay; `...` omits a field."""
+    """Document 001's request body, for CPay; `...` omits a field."""
     body = {
         "provider": "cpay",
         "amount": 1000,

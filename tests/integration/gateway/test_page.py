@@ -28,7 +28,7 @@ def test_the_pages_commands(demo: Stack, tmp_path: Path) -> None:  # noqa: F811 
 
 
 def test_the_pages_example_has_the_fields_of_the_answer(demo: Stack) -> None:  # noqa: F811 the fixture
-    """Requested without a credential, as docs/api/gateway.md shows."""
+    """Asked as document 001 asks: without a credential."""
     example = json.loads(blocks(PAGE, "json")[0])
     example_body = {
         "provider": "cpay",

@@ -1,4 +1,4 @@
-"""POST /payments/initialize: the documented answer, keys, and a provider's refusal."""
+"""POST /payments/initialize: what document 001 prints, keys, and a provider's no."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invalid payments and refunds: the Gateway API's validation error, nothing stored."""
+"""Orders and refunds that are none: document 001's validation error, nothing stored."""
 
 from __future__ import annotations
 

@@ -167,7 +167,7 @@ class TransactionAnswer(Answer):
 
 
 EitherPayment: Final = {"oneOf": [TransactionAnswer, PaymentAnswer]}
-"""OpenAPI knows one GET /payments/{payment_id}; here are two, distinguished by the id (docs/api/gateway.md)."""
+"""OpenAPI knows one GET /payments/{payment_id}; here are two, told apart by the id (CONTRACT, Collisions)."""
 
 
 class InitializedAnswer(Answer):
