@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.models.payment import AttemptState, PaymentStatus, RefundState
+from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import Decision, ReviewGroup, ReviewReason
 from app.services.payments import reviews, states
 
@@ -54,6 +54,13 @@ def test_state_tables_are_complete() -> None:
     tables = ((states.PAYMENT, PaymentStatus), (states.ATTEMPT, AttemptState), (states.REFUND, RefundState))
     for table, members in tables:
         assert set(table) == set(members)
+
+
+def test_live_attempts_are_those_of_the_index() -> None:
+    """Breaks when the code takes other attempts for live than the index that allows one of a payment."""
+    (index,) = [one for one in PaymentAttempt.__table__.indexes if one.name == "payment_attempts_live"]
+    condition = str(index.dialect_options["postgresql"]["where"])
+    assert set(re.findall(r"'(\w+)'", condition)) == set(states.LIVE_ATTEMPTS)
 
 
 def test_rows_of_payments_are_locked_in_one_file() -> None:

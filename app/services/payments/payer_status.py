@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from app.errors import TransactionNotFound
-from app.models.payment import Payment
+from app.models.payment import Payment, PaymentStatus
 from app.unit_of_work import reading
 
 
@@ -26,14 +26,14 @@ class PayerStatus(StrEnum):
 
 PAYER_STATUSES: Final = MappingProxyType(
     {
-        "pending": PayerStatus.OPEN,
-        "processing": PayerStatus.OPEN,
-        "completed": PayerStatus.COMPLETED,
-        "partially_refunded": PayerStatus.COMPLETED,
-        "refunded": PayerStatus.REFUNDED,
-        "reversed": PayerStatus.REFUNDED,
-        "failed": PayerStatus.FAILED,
-        "cancelled": PayerStatus.FAILED,
+        PaymentStatus.PENDING: PayerStatus.OPEN,
+        PaymentStatus.PROCESSING: PayerStatus.OPEN,
+        PaymentStatus.COMPLETED: PayerStatus.COMPLETED,
+        PaymentStatus.PARTIALLY_REFUNDED: PayerStatus.COMPLETED,
+        PaymentStatus.REFUNDED: PayerStatus.REFUNDED,
+        PaymentStatus.REVERSED: PayerStatus.REFUNDED,
+        PaymentStatus.FAILED: PayerStatus.FAILED,
+        PaymentStatus.CANCELLED: PayerStatus.FAILED,
     }
 )
 """Payment status → what the payer sees."""
