@@ -234,6 +234,19 @@ class DailyLimitExceeded(GatewayError):
     is_answer = True
 
 
+class ProviderEventNotFound(NotFound):
+    code = "WEBHOOK_EVENT_NOT_FOUND"
+    default_message = "Webhook event not found"
+
+
+class ProviderEventNotRetryable(GatewayError):
+    """It was processed: its result stands, and processing it again would change nothing."""
+
+    http_status = 409
+    code = "WEBHOOK_EVENT_PROCESSED"
+    default_message = "This webhook event has been processed."
+
+
 class EmailExists(GatewayError):
     http_status = 409
     code = "EMAIL_EXISTS"

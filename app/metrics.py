@@ -6,7 +6,7 @@ then a scrape of any of them answers for all. Depths are read from the database 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -47,7 +47,7 @@ DEPTHS = {
 class Metrics:
     """One application's metrics."""
 
-    def __init__(self, depths: Callable[[], dict[str, int]]) -> None:
+    def __init__(self, depths: Callable[[], Mapping[str, int]]) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "malipo_requests", "Requests answered.", ["method", "route", "status"], registry=self._registry
@@ -90,7 +90,7 @@ class Metrics:
 
 
 class _Depths:
-    def __init__(self, read: Callable[[], dict[str, int]]) -> None:
+    def __init__(self, read: Callable[[], Mapping[str, int]]) -> None:
         self._read = read
 
     def describe(self) -> list[GaugeMetricFamily]:

@@ -99,6 +99,11 @@ def _decimal(value: object) -> Decimal:
         raise InvalidAmount("The amount must be a number or a decimal string.", field="amount") from error
 
 
+def number_of(value: object) -> object:
+    """The number that a decimal string spells, so that "5.00" and 5 are one value; anything else is returned as it is."""
+    return Decimal(value) if isinstance(value, str) and _is_plain_decimal(value) else value
+
+
 def _is_plain_decimal(text: str) -> bool:
     """ASCII digits with at most one point and a leading minus: no `1_0`, no full-width digits, no `1e5`."""
     digits = text.removeprefix("-").replace(".", "", 1)

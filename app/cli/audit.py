@@ -14,7 +14,7 @@ audit = AppGroup("audit", help="The event log.")
 
 
 @audit.command("verify")
-@click.option("--anchor/--no-anchor", default=True, help="Also hold it against the anchors under VAR_DIR.")
+@click.option("--anchor/--no-anchor", default=True, help="Also compare it with the anchors under VAR_DIR.")
 def audit_verify(anchor: bool) -> None:
     """Walk the event log and name the first row that was altered, removed or cut off."""
     folder = Path(current_app.config["VAR_DIR"]) / "audit" if anchor else None

@@ -1,4 +1,4 @@
-"""`flask payments in-review` and `flask payments show`: what needs an operator, and where it is at the provider."""
+"""`flask payments in-review` and `flask payments show`: payments under review, and one payment in detail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask.cli import with_appcontext
 
 from app.clock import iso_z
 from app.errors import GatewayError
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import PaymentAttempt, Refund
 from app.money import Money
 from app.services.operator import payment_detail
 from app.services.operator.payment_detail import PaymentDetail
@@ -22,11 +22,12 @@ from app.services.operator.payment_detail import PaymentDetail
 def in_review() -> None:
     """Payments that need an operator."""
     found = payment_detail.payments_in_review()
-    for payment in found:
-        amount = Money(payment.amount, payment.currency)
-        click.echo(
-            f"{payment.id}  {', '.join(payment.open_reviews)}  {payment.provider}  {amount} {payment.currency}  {payment.status}"
-        )
+    for one in found:
+        payment = one.payment
+        amount = _words(Money(payment.amount, payment.currency))
+        collected = "".join(f"  collected {_words(money)}" for money in one.collected)
+        reasons = ", ".join(payment.open_reviews)
+        click.echo(f"{payment.id}  {reasons}  {payment.provider}  {amount}  {payment.status}{collected}")
     if not found:
         click.echo("No payment is under review.")
 
@@ -46,10 +47,12 @@ def show(payment_id: uuid.UUID) -> None:
 
 def _lines(detail: PaymentDetail) -> Iterator[str]:
     payment = detail.payment
+    amount = Money(payment.amount, payment.currency)
     yield f"Payment {payment.id} of {detail.tenant}"
     yield from _facts(
         status=payment.status,
-        amount=f"{Money(payment.amount, payment.currency)} {payment.currency}",
+        amount=_words(amount),
+        requested=_words(payment.requested) if payment.requested != amount else None,
         review=", ".join(payment.open_reviews) or None,
         failure=payment.failure_reason,
         refunded=str(Money(payment.refunded, payment.currency)) if payment.refunded else None,
@@ -58,22 +61,21 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
     )
     for attempt in detail.attempts:
         yield f"Attempt {attempt.number} at {attempt.provider} ({attempt.environment}): {attempt.state}"
-        yield from _facts(**_of_attempt(payment, attempt))
+        yield from _facts(**_of_attempt(attempt))
     for refund in detail.refunds:
-        amount = Money(refund.amount, refund.currency)
-        yield f"Refund {refund.id}: {refund.state}, {amount} {refund.currency}"
+        yield f"Refund {refund.id}: {refund.state}, {_words(Money(refund.amount, refund.currency))}"
         yield from _facts(**_of_refund(refund))
 
 
-def _of_attempt(payment: Payment, attempt: PaymentAttempt) -> dict[str, str | None]:
-    collected = attempt.collected
+def _of_attempt(attempt: PaymentAttempt) -> dict[str, str | None]:
+    collected = attempt.collected_money
     return {
         "account": str(attempt.account_id or "platform"),
         "reference": attempt.reference,
         "short reference": attempt.short_reference,
         "provider's id": attempt.provider_reference,
         "receipt": attempt.receipt,
-        "collected": str(Money(collected, payment.currency)) if collected is not None else None,
+        "collected": _words(collected) if collected is not None else None,
         "sent": _time(attempt.sent_at),
         "error": " ".join(filter(None, (attempt.error_code, attempt.error_message))) or None,
     }
@@ -92,6 +94,10 @@ def _of_refund(refund: Refund) -> dict[str, str | None]:
 
 def _facts(**facts: str | None) -> Iterator[str]:
     return (f"  {name:<15}  {value}" for name, value in facts.items() if value is not None)
+
+
+def _words(money: Money) -> str:
+    return f"{money} {money.currency}"
 
 
 def _time(moment: datetime | None) -> str | None:

@@ -25,15 +25,15 @@ def reconcile(provider: str | None) -> None:
     """Query the providers about every open payment and refund, and check the ledger."""
     with refusals_as_sentences():
         report = reconciliation.reconcile(provider=provider)
-    click.echo(f"{report['checked']} payments and {report['refunds_checked']} refunds were open.")
-    for outcome, count in sorted(report["outcomes"].items()):
+    click.echo(f"{report.checked} payments and {report.refunds_checked} refunds were open.")
+    for outcome, count in sorted(report.outcomes.items()):
         click.echo(f"  {outcome}: {count}")
-    for waiting in report["in_review"]:
-        click.echo(f"under review ({waiting['reason']}): {waiting['payment_id']} ({waiting['provider']})")
-    for finding in report["ledger_findings"]:
+    for review in report.in_review:
+        click.echo(f"under review ({review.reason}): {review.payment_id} ({review.provider})")
+    for finding in report.ledger_findings:
         click.echo(finding)
-    if report["ledger_findings"]:
-        raise click.ClickException(f"{len(report['ledger_findings'])} findings.")
+    if report.ledger_findings:
+        raise click.ClickException(f"{len(report.ledger_findings)} findings.")
 
 
 @payments.command("accept-unmatched")

@@ -11,7 +11,7 @@ import orjson
 from marshmallow import ValidationError, fields, validate
 
 from app.json_numbers import is_bounded
-from app.money import EXPONENTS
+from app.money import EXPONENTS, number_of
 
 MESSAGES: Final[dict[str, Any]] = {
     "required": "This field is required.",
@@ -110,9 +110,10 @@ class QueryNumber(WholeNumber):
 
 
 class Amount(_StrictField):
-    """An amount as the client wrote it: the service parses it with Money.parse, which needs the currency.
+    """An amount, a decimal string as its number, so that a retry that writes 5 as "5.00" is the same request.
 
-    Null passes too, so that it is answered like every other wrong amount (INVALID_AMOUNT).
+    The service parses it with Money.parse, which needs the currency. Null and what is no amount pass too, so that they are
+    answered like every other wrong amount (INVALID_AMOUNT).
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -125,6 +126,11 @@ class Amount(_StrictField):
             "description": "Major units: a JSON number or a decimal string, with at most the currency's decimals.",
             **self.metadata,
         }
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> Any:
+        return number_of(value)
 
 
 class Currency(_StrictField):

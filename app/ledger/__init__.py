@@ -6,6 +6,26 @@ one SQL function (sql/), so no caller can book by halves, and the application's 
 """
 
 from app.ledger.check import Finding, check
-from app.ledger.operations import fold, freeze, hold, open_account, post, release
+from app.ledger.operations import (
+    entry_kinds,
+    fold,
+    freeze,
+    hold,
+    lock_for_debit,
+    open_account,
+    post,
+    release,
+)
 
-__all__ = ["Finding", "check", "fold", "freeze", "hold", "open_account", "post", "release"]
+__all__ = [
+    "Finding",
+    "check",
+    "entry_kinds",
+    "fold",
+    "freeze",
+    "hold",
+    "lock_for_debit",
+    "open_account",
+    "post",
+    "release",
+]

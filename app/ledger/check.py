@@ -67,11 +67,13 @@ RULES: Final = {
         LEFT JOIN postings p ON p.entry_id = e.id
         GROUP BY c.id, c.amount HAVING max(p.amount) IS DISTINCT FROM c.amount""",
     "collected attempt has its entry": """
-        SELECT a.id::text, a.collected::text, coalesce(max(-p.amount)::text, 'no entry') FROM payment_attempts a
+        SELECT a.id::text, a.collected || ' ' || a.collected_currency,
+          coalesce(max(-p.amount) || ' ' || min(e.currency), 'no entry') FROM payment_attempts a
         LEFT JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')
         LEFT JOIN postings p ON p.entry_id = e.id AND p.account_id IN (SELECT id FROM accounts WHERE kind = 'clearing')
         WHERE a.collected IS NOT NULL
-        GROUP BY a.id, a.collected HAVING max(-p.amount) IS DISTINCT FROM a.collected OR count(DISTINCT e.id) <> 1""",
+        GROUP BY a.id HAVING max(-p.amount) IS DISTINCT FROM a.collected OR count(DISTINCT e.id) <> 1
+          OR min(e.currency) IS DISTINCT FROM a.collected_currency""",
     "payment entry has its attempt": """
         SELECT e.id::text, 'a collected attempt', coalesce(a.state, 'none') FROM entries e
         LEFT JOIN payment_attempts a ON a.id = e.ref_id

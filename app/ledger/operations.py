@@ -126,6 +126,19 @@ def release(session: Session, ref_id: uuid.UUID, *, now: datetime) -> bool:
     return bool(outcome == "released")
 
 
+def entry_kinds(session: Session, ref_id: uuid.UUID) -> frozenset[str]:
+    """The kinds of the entries that were posted for `ref_id`."""
+    found = session.execute(text("SELECT kind FROM entries WHERE ref_id = :ref"), {"ref": ref_id})
+    return frozenset(found.scalars())
+
+
+def lock_for_debit(session: Session, account_id: int, *, needed: int) -> int:
+    """Lock a floored account and return how many minor units it can spend, folding only what `needed` takes; 0 when frozen."""
+    statement = text("SELECT debit_lock(:account, :needed)")
+    available = session.execute(statement, {"account": account_id, "needed": needed}).scalar_one()
+    return max(0, int(available))
+
+
 def fold(session: Session, *, limit: int) -> int:
     """Move up to `limit` waiting amounts into their balances; returns how many."""
     return int(session.execute(text("SELECT fold(:limit)"), {"limit": limit}).scalar_one())

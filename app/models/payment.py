@@ -13,10 +13,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.extensions import Base
 from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
 from app.models.types import EnumText, Key, Minor, Moment, Words, one_of
+from app.money import Money
 
 
 class PaymentStatus(StrEnum):
-    """Where a payment stands, as merchants see it (document 001)."""
+    """Where a payment stands, as merchants see it (docs/payments.md)."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -59,16 +60,18 @@ class RefundOrigin(StrEnum):
 
 
 class Payment(Base):
-    """What a merchant asked for and what became of it (app/services/payments/states.py).
+    """What a merchant asked for and what became of it (app/services/payments/states.py). Amounts are in minor units.
 
-    provider: as asked (`visa`), or the chosen one when that was `auto`. payment_method: as asked. amounts in minor units. fee: what the tenant
-    paid, known when completed. refund_reserved: refunds asked for and not failed; refunded: those completed.
-    reviews: why an operator must look at it; none normally.
+    provider: as requested (`visa`), or the chosen one when that was `auto`. payment_method: as requested. amount: what the
+    payment is about, and what can be refunded: the requested amount, or the collected one that an operator accepted instead.
+    requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
+    refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
     """
 
     __tablename__ = "payments"
     __table_args__ = (
         CheckConstraint("amount > 0"),
+        CheckConstraint("requested_amount > 0"),
         CheckConstraint("refunded >= 0 AND refunded <= refund_reserved AND refund_reserved <= amount"),
         one_of("status", PaymentStatus),
         Index("payments_tenant_id_id", "tenant_id", "id"),
@@ -84,6 +87,8 @@ class Payment(Base):
     return_url: Mapped[Words | None]
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
+    requested_amount: Mapped[Minor]
+    requested_currency: Mapped[str] = mapped_column(CHAR(3))
     status: Mapped[PaymentStatus] = mapped_column(EnumText(PaymentStatus))
     customer_id: Mapped[Words | None]
     customer_phone: Mapped[Words | None]
@@ -110,6 +115,11 @@ class Payment(Base):
     """Those that are open, and those closed in this session."""
 
     @property
+    def requested(self) -> Money:
+        """What the merchant asked for."""
+        return Money(self.requested_amount, self.requested_currency)
+
+    @property
     def open_reviews(self) -> tuple[ReviewReason, ...]:
         """The open reasons, the most pressing first: by group, within a group the latest."""
         latest_first = reversed([review.reason for review in self.reviews if review.closed_at is None])
@@ -122,16 +132,17 @@ class Payment(Base):
 
 
 class PaymentAttempt(Base):
-    """One asking for a payment's money at one provider. reference: our key there, fixed before the first byte.
+    """One try at collecting a payment at one provider. reference: our key there, fixed before the first byte is sent.
 
     provider: the adapter's name. account_id: the tenant's own account, NULL for the platform's. short_reference: the few
-    characters that payers and statements show. callback_token: the secret end of the attempt's own callback URL. collected: what the
-    provider says it took, in minor units. state `late`: it was given up, and the money came all the same (suspense).
+    characters that payers and statements show. callback_token: the secret end of the attempt's own callback URL.
+    collected: what the provider has collected, in minor units of collected_currency, which may not be the payment's.
     """
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
         UniqueConstraint("payment_id", "number"),
+        CheckConstraint("(collected IS NULL) = (collected_currency IS NULL)"),
         one_of("state", AttemptState),
         Index(
             "payment_attempts_live",
@@ -174,6 +185,7 @@ class PaymentAttempt(Base):
     provider_reference: Mapped[Words | None]
     receipt: Mapped[Words | None]
     collected: Mapped[int | None] = mapped_column(BigInteger)
+    collected_currency: Mapped[str | None] = mapped_column(CHAR(3))
     error_code: Mapped[Words | None]
     error_message: Mapped[Words | None]
     inquiries: Mapped[int] = mapped_column(default=0)
@@ -182,12 +194,24 @@ class PaymentAttempt(Base):
     created_at: Mapped[Moment]
     updated_at: Mapped[Moment]
 
+    @property
+    def collected_money(self) -> Money | None:
+        """What the provider has collected; None until it has."""
+        if self.collected is None or self.collected_currency is None:
+            return None
+        return Money(self.collected, self.collected_currency)
+
+    @collected_money.setter
+    def collected_money(self, money: Money) -> None:
+        self.collected, self.collected_currency = money.amount_minor, money.currency
+
 
 class Refund(Base):
-    """Money going back. It holds the tenant's balance under its own id until it is completed (captured) or failed
-    (released). reference: our key at the provider; a refund is its own one attempt.
+    """Money returned to the customer. It holds its amount of the tenant's balance under its own id until it is completed
+    (captured) or failed (released). reference: our key at the provider; a refund is sent once.
 
-    origin: `provider` for one that somebody made in the provider's portal; it is booked when it is found, and held nothing.
+    origin: `provider` for an external refund, made in the provider's dashboard: it is posted when it is found, and held
+    nothing. is_from_suspense: it returns money that fits no payment.
     """
 
     __tablename__ = "refunds"
@@ -196,7 +220,7 @@ class Refund(Base):
         one_of("state", RefundState),
         one_of("origin", RefundOrigin),
         Index("refunds_payment_id", "payment_id"),
-        # One refund of a provider's is booked once, whoever brings it.
+        # One refund of a provider's is posted once, whoever reports it.
         Index(
             "refunds_external",
             "attempt_id",

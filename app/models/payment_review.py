@@ -73,11 +73,11 @@ class ReviewReason(StrEnum):
     )  # fmt: skip
     DISPUTE = (
         "dispute", _G.MANUAL, (_D.RECORD_REVERSAL, _D.CLOSE_REVIEW),
-        "The customer's bank wants the money back. Answer in the provider's dashboard.",
+        "The customer's bank disputes the payment. Answer in the provider's dashboard.",
     )  # fmt: skip
     REFUNDED_AT_PROVIDER = (
         "refunded_at_provider", _G.MANUAL, (_D.RECORD_REFUND, _D.RECORD_REVERSAL, _D.CLOSE_REVIEW),
-        "The provider returned money without saying how much, or the gateway cannot tell which refund it was.",
+        "The provider refunded money without reporting how much, or it is not clear which refund it was.",
     )  # fmt: skip
     REFUND_RETURNED = (
         "refund_returned", _G.MANUAL, (_D.CLOSE_REVIEW,),

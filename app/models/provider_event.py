@@ -1,30 +1,40 @@
-"""Callbacks as they came in: stored first, understood afterwards."""
+"""Callbacks as they were received: stored first, processed afterwards."""
 
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
-from app.models.types import Key, Moment, Words
+from app.models.types import EnumText, Key, Moment, Words, one_of
+
+
+class ProviderEventState(StrEnum):
+    """Where a provider event stands. `IGNORED`: it is about nothing of ours. `DEAD`: an operator may retry it."""
+
+    RECEIVED = "received"
+    """A job will process it."""
+    PROCESSED = "processed"
+    IGNORED = "ignored"
+    DEAD = "dead"
 
 
 class ProviderEvent(Base):
-    """One piece of news from a provider; repeats only count up. scope: the account or path token it came by.
+    """One callback of a provider; a repeat is counted. scope: the account or path token it was received for.
 
-    state: received (a job will process it), processed, ignored (nothing of ours), dead (given up: an operator retries).
-    headers: without credentials. path_token: the secret end of the URL it came to, if any.
-    confirmations: how often the provider was asked and did not say so (yet).
+    headers: without credentials. path_token: the secret end of the URL it was sent to, if any.
+    confirmations: how often the provider was queried and did not confirm it.
     """
 
     __tablename__ = "provider_events"
     __table_args__ = (
         UniqueConstraint("provider", "scope", "provider_event_id"),
-        CheckConstraint("state IN ('received', 'processed', 'ignored', 'dead')"),
+        one_of("state", ProviderEventState),
         Index("provider_events_state_id", "state", "id"),
     )
 
@@ -43,7 +53,7 @@ class ProviderEvent(Base):
     query: Mapped[dict[str, Any]] = mapped_column(JSONB)
     headers: Mapped[dict[str, Any]] = mapped_column(JSONB)
     body: Mapped[bytes] = mapped_column(LargeBinary)
-    state: Mapped[Words]
+    state: Mapped[ProviderEventState] = mapped_column(EnumText(ProviderEventState))
     result: Mapped[Words | None]
     payment_id: Mapped[uuid.UUID | None]
     repeats: Mapped[int] = mapped_column(default=0)

@@ -1,6 +1,6 @@
 """Payments through providers: the use cases of the Gateway API.
 
-Guarantees: one Idempotency-Key asks a customer for money once; a payment is `failed` only on the provider's clear word;
+Guarantees: one Idempotency-Key asks a customer for money once; a payment is `failed` only when the provider clearly says so;
 a tenant sees its own payments only.
 """
 

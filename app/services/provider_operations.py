@@ -1,4 +1,4 @@
-"""Operations at a provider, carried on until they are final: payments and refunds implement this, payouts will.
+"""Operations at a provider, followed up until they are final: payments and refunds implement this.
 
 A step of an open operation starts its sending, calls the provider with nothing held and applies the answer; or it queries
 what was sent before, applies the answer and judges the operation's age; then it says when the next step is due. The steps
@@ -28,7 +28,7 @@ from app.services.provider_access import accounts, bulkhead
 from app.unit_of_work import transaction
 
 Outcome = ProviderResult | ProviderError
-"""What a provider said about an operation."""
+"""The outcome of an operation: what a provider answered about it."""
 
 CONNECT_S: Final = 5.0
 """The providers' Context.connect_timeout_s, seconds."""
@@ -89,7 +89,7 @@ def answer_time() -> timedelta:
 def call_provider(operation: Operation[S], request: Callable[[Provider], ProviderResult]) -> Outcome:
     """Send `request` for an operation that is `SENDING`, with no connection held.
 
-    Nothing is sent when this process was held up for so long that others may have taken over.
+    Nothing is sent when this process was delayed for so long that another may be sending it.
     """
     if clock.now() > operation.since + answer_time() / 4:
         return NotSent("There was no time left to call the provider.", code="too_late")
@@ -133,7 +133,7 @@ class ProviderOperations(ABC, Generic[S]):
         return self._next_step(operation_id)
 
     def query(self, operation: Operation[S], *, source: str = "inquiry") -> None:
-        """Ask the provider about an operation that was sent, and apply what it says."""
+        """Query the provider about an operation that was sent, and apply the outcome."""
         if self.must_resend(operation):
             transaction(lambda s: self.apply_inquiry(s, operation.id, OutcomeUnknown(), source=source))
             self._start_and_send(operation.id)
@@ -156,7 +156,7 @@ class ProviderOperations(ABC, Generic[S]):
         source: str,
         is_counted: bool = False,
     ) -> Operation[S]:
-        """Apply the answer to a query. is_counted: the job asked, so that its next wait is a longer one."""
+        """Apply the answer to a query. is_counted: the job sent the query, so that its next wait is longer."""
         now = clock.now()
         operation = self.lock(session, operation_id)
         if operation.phase is Phase.SENDING:
@@ -199,11 +199,11 @@ class ProviderOperations(ABC, Generic[S]):
 
     @abstractmethod
     def send(self, operation_id: uuid.UUID, sending: int) -> None:
-        """Call the provider of an operation that is `SENDING`, and apply what it says."""
+        """Call the provider of an operation that is `SENDING`, and apply the outcome."""
 
     @abstractmethod
     def inquire(self, operation: Operation[S]) -> Outcome:
-        """What the provider says about it now; nothing is applied."""
+        """The provider's answer about it now; nothing is applied."""
 
     @abstractmethod
     def apply(

@@ -63,6 +63,47 @@ def test_only_clock_reads_the_time() -> None:
     assert found == {"app/clock.py"}
 
 
+def test_services_return_domain_objects() -> None:
+    """Presenters of api/ and cli/ make JSON. Breaks when a public function of a service returns a dict, or `Any`."""
+    exceptions = {"app/services/kyc/verification.py:overview"}
+    found = {
+        f"{path}:{node.name}"
+        for path, tree in _sources()
+        if path.startswith("app/services/")
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        if node.returns is not None and _names(node.returns) & {"dict", "Any"}
+    }
+    assert found == exceptions
+
+
+def test_services_know_no_http() -> None:
+    """Breaks when a service decides an HTTP status. idempotency_service.py stores a dialect's answer unread."""
+    words = {"http_status", "HTTPStatus", "status_code", "Response", "jsonify", "request"}
+    found = {
+        f"{path}: {name}"
+        for path, tree in _sources()
+        if path.startswith("app/services/") and path != "app/services/idempotency_service.py"
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.ImportFrom, ast.Attribute, ast.Assign))
+        for name in _imported_or_named(node) & words
+    }
+    assert found == set()
+
+
+def _names(annotation: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(annotation) if isinstance(node, ast.Name)}
+
+
+def _imported_or_named(node: ast.ImportFrom | ast.Attribute | ast.Assign) -> set[str]:
+    if isinstance(node, ast.ImportFrom):
+        is_web = node.module in ("flask", "werkzeug", "http")
+        return {alias.name for alias in node.names} if is_web else set()
+    if isinstance(node, ast.Attribute):
+        return {node.attr} & {"http_status", "status_code"}
+    return {target.id for target in node.targets if isinstance(target, ast.Name)} & {"http_status"}
+
+
 def _sources() -> list[tuple[str, ast.Module]]:
     paths = sorted((ROOT / "app").rglob("*.py"))
     return [(str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in paths]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,43 @@ def test_the_application_role_writes_the_ledger_only_through_functions(app: Flas
                 {"table": table, "right": right},
             ).scalar_one()
             assert not may, f"malipo_app may {right} {table}"
+
+
+ACCEPTED_BEFORE = """
+ALTER TABLE payments DROP COLUMN requested_amount, DROP COLUMN requested_currency;
+ALTER TABLE payment_attempts DROP COLUMN collected_currency;
+INSERT INTO payments (id, tenant_id, idempotency_key, provider, payment_method, amount, currency, status, refund_reserved,
+  refunded, created_at, updated_at)
+  VALUES ('{id}', '{id}', 'k', 'cpay', 'cpay', 9000, 'EUR', 'completed', 0, 0, '2026-01-01Z', '2026-01-01Z');
+INSERT INTO payment_attempts (id, payment_id, number, provider, environment, reference, short_reference, callback_token,
+  state, collected, inquiries, sendings, created_at, updated_at)
+  VALUES ('{id}', '{id}', 1, 'cpay', 'sandbox', '{id}', 'S', '{id}', 'succeeded', 9000, 0, 1, '2026-01-01Z', '2026-01-01Z');
+INSERT INTO entries (id, kind, ref_id, currency, at) VALUES
+  (gen_random_uuid(), 'suspense', '{id}', 'EUR', '2026-01-01Z'),
+  (gen_random_uuid(), 'suspense_release', '{id}', 'EUR', '2026-01-01Z');
+INSERT INTO outbox (type, object_id, is_public, data, at)
+  VALUES ('payment.initiated', '{id}', true, '{{"amount_minor": 10000, "currency": "USD"}}', '2026-01-01Z');
+"""
+"""100 USD were requested, 90 EUR collected and accepted: the payment says nothing of the dollars any more."""
+
+
+def test_requested_and_collected_money_are_found_for_existing_payments(owner_connection) -> None:
+    """Breaks when the migration takes the accepted amount of an existing payment for the requested one."""
+    scripts = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+    (script,) = [one for one in scripts if one.path.endswith("_money_as_amount_and_currency.py")]
+    payment_id = uuid.uuid4()
+    for statements in (
+        ACCEPTED_BEFORE.format(id=payment_id),
+        script.module.COLLECTED,
+        script.module.REQUESTED,
+    ):
+        owner_connection.exec_driver_sql(statements)
+    found = owner_connection.execute(
+        text(
+            "SELECT p.requested_amount, p.requested_currency, p.amount, a.collected_currency FROM payments p "
+            "JOIN payment_attempts a ON a.payment_id = p.id WHERE p.id = :id"
+        ),
+        {"id": payment_id},
+    ).one()
+    owner_connection.rollback()
+    assert tuple(found) == (100_00, "USD", 90_00, "EUR")

@@ -4,7 +4,7 @@ Each machine is one payment of one tenant. Outcomes of every kind are applied to
 functions that
 callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables lead, an attempt
 was posted at most once, the clearing account is minus what was collected plus what was refunded, refunds are within the
-amount, and the events tell exactly the changes.
+amount, and the events are exactly the changes.
 
 Seen failing when a success is applied twice or a late one dropped, when another amount counts as the payment, when
 the attempts' table is not asked, when not-found or the second sending's no fails an attempt, when a failed refund

@@ -24,6 +24,11 @@ class Everything(Schema):
     items = fields.ListOf(fields.Text(), maximum=2)
 
 
+def test_an_amounts_text_is_read_as_its_number() -> None:
+    loaded = Everything().load({"amount": "1.10"})
+    assert loaded == {"amount": Decimal("1.10")} and isinstance(loaded["amount"], Decimal)
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -35,7 +40,7 @@ class Everything(Schema):
         ("count", 10),
         ("amount", 1),
         ("amount", Decimal("1.10")),
-        ("amount", "1.10"),
+        ("amount", "1.1.0"),
         ("amount", None),
         ("amount", True),
         ("amount", [1]),

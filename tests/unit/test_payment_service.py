@@ -72,6 +72,8 @@ def payment(**differing: Any) -> Payment:
         "return_url": None,
         "amount": 100050,
         "currency": "KES",
+        "requested_amount": 100050,
+        "requested_currency": "KES",
         "status": "completed",
         "customer_id": "cust-1",
         "customer_phone": "+254712345678",

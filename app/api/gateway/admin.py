@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from flask import Response
 
+from app.api.gateway import operator_views
 from app.api.gateway.schemas.operations import (
     AuditList,
     AuditQuery,
@@ -23,7 +24,7 @@ from app.services.operator import statistics as operator_statistics
 from app.services.operator.audit import LogFilter
 
 BUDGET_S: Final = 20.0
-"""A request may take this long; what was not asked about by then is named in the answer."""
+"""A request may take this long; the answer counts the payments that were not checked by then."""
 
 blueprint = Blueprint("admin", __name__, description="For operators.")
 
@@ -40,8 +41,8 @@ def list_audit_logs(query: dict[str, Any]) -> Response:
         tenant_id=query.get("tenant_id"),
         before=int(query["before"]) if "before" in query else None,
     )
-    items, next_before = audit_log.list_events(criteria, limit=query.get("limit", 50))
-    return respond({"success": True, "data": {"items": items, "next_before": next_before}})
+    page = audit_log.list_events(criteria, limit=query.get("limit", 50))
+    return respond({"success": True, "data": operator_views.audit_page(page)})
 
 
 @blueprint.route("/admin/statistics")
@@ -50,7 +51,8 @@ def list_audit_logs(query: dict[str, Any]) -> Response:
 @blueprint.response(200, StatisticsAnswer)
 def statistics(query: dict[str, Any]) -> Response:
     """Payments of the last days by status, provider, day and currency; what is open, and what needs an operator."""
-    return respond({"success": True, "data": operator_statistics.overview(days=query.get("days", 30))})
+    found = operator_statistics.overview(days=query.get("days", 30))
+    return respond({"success": True, "data": operator_views.statistics(found)})
 
 
 @blueprint.route("/admin/reconcile", methods=["POST"])
@@ -59,5 +61,5 @@ def statistics(query: dict[str, Any]) -> Response:
 @blueprint.response(200, ReconciliationAnswer)
 def reconcile(body: dict[str, Any]) -> Response:
     """Compare open payments and refunds with the providers now, and what was collected where a provider has a statement."""
-    found = reconciliation.reconcile(provider=body.get("provider"), budget_s=BUDGET_S)
-    return respond({"success": True, "data": found})
+    report = reconciliation.reconcile(provider=body.get("provider"), budget_s=BUDGET_S)
+    return respond({"success": True, "data": operator_views.reconciliation(report)})

@@ -19,7 +19,8 @@ from app.services.refunds.create import Refunded
 def transaction(payment: Payment) -> dict[str, Any]:
     """A payment as the API shows it. Amounts are decimal strings with the currency's decimals, times ISO 8601 in UTC.
 
-    review: the most pressing open reason; reviews: all of them.
+    requested_amount differs from amount where an operator accepted another amount than the merchant requested.
+    review: the most urgent open reason; reviews: all of them.
     """
     return {
         "id": str(payment.id),
@@ -35,6 +36,8 @@ def transaction(payment: Payment) -> dict[str, Any]:
         "provider_response": payment.provider_response,
         # Only while the customer can still go there.
         "payment_url": None if payment.status in FINAL_PAYMENTS else payment.payment_url,
+        "requested_amount": str(payment.requested),
+        "requested_currency": payment.requested_currency,
         "refunded_amount": str(Money(payment.refunded, payment.currency)),
         "failure_reason": payment.failure_reason,
         "review": payment.review,

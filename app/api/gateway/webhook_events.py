@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response
 
+from app.api.gateway import operator_views
 from app.api.gateway.schemas.operations import (
     EventAnswer,
     EventList,
@@ -15,12 +16,14 @@ from app.api.gateway.schemas.operations import (
     WebhookStatisticsQuery,
 )
 from app.api.gateway.schemas.payments import Nothing
+from app.errors import ProviderEventNotFound, ProviderEventNotRetryable
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
+from app.models.provider_event import ProviderEventState
 from app.services.callbacks import inbox as callback_inbox
-from app.services.callbacks.inbox import EventFilter, NotRetryable, ProviderEventNotFound
+from app.services.callbacks.inbox import EventFilter
 
 blueprint = Blueprint("webhook_events", __name__, description="Callbacks, for operators.")
 
@@ -40,7 +43,7 @@ def list_events(query: dict[str, Any]) -> Response:
 @blueprint.response(200, EventList)
 def list_dead_letters(query: dict[str, Any]) -> Response:
     """Dead letters, newest first: a retry makes them due again."""
-    return _listed(EventFilter(**_criteria(query), state="dead"), query)
+    return _listed(EventFilter(**_criteria(query), state=ProviderEventState.DEAD), query)
 
 
 @blueprint.route("/webhooks/events/<uuid:event_id>")
@@ -48,16 +51,17 @@ def list_dead_letters(query: dict[str, Any]) -> Response:
 @blueprint.response(200, EventAnswer)
 def get_event(event_id: uuid.UUID) -> Response:
     """One callback with its headers and body, as they came."""
-    return respond({"success": True, "data": callback_inbox.get_event(event_id)})
+    return respond({"success": True, "data": operator_views.callback(callback_inbox.get_event(event_id))})
 
 
 @blueprint.route("/webhooks/events/<uuid:event_id>/retry", methods=["POST"])
-@operation("provider_events_retry", errors=[ProviderEventNotFound, NotRetryable])
+@operation("provider_events_retry", errors=[ProviderEventNotFound, ProviderEventNotRetryable])
 @blueprint.arguments(Nothing)
 @blueprint.response(200, EventAnswer)
 def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
     """Process a callback again. One that was processed is not: its result stands."""
-    return respond({"success": True, "data": callback_inbox.retry(event_id, operator=current_principal())})
+    event = callback_inbox.retry(event_id, operator=current_principal())
+    return respond({"success": True, "data": operator_views.callback(event)})
 
 
 @blueprint.route("/webhooks/statistics")
@@ -66,7 +70,8 @@ def retry_event(body: dict[str, Any], event_id: uuid.UUID) -> Response:
 @blueprint.response(200, WebhookStatisticsAnswer)
 def webhook_statistics(query: dict[str, Any]) -> Response:
     """Callbacks of the last hours by provider, kind and state, and what waits."""
-    return respond({"success": True, "data": callback_inbox.statistics(hours=query.get("hours", 24))})
+    found = callback_inbox.statistics(hours=query.get("hours", 24))
+    return respond({"success": True, "data": operator_views.callback_statistics(found)})
 
 
 def _criteria(query: dict[str, Any]) -> dict[str, Any]:
@@ -78,5 +83,5 @@ def _criteria(query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _listed(criteria: EventFilter, query: dict[str, Any]) -> Response:
-    items, next_cursor = callback_inbox.list_events(criteria, limit=query.get("limit", 20))
-    return respond({"success": True, "data": {"items": items, "next_cursor": next_cursor}})
+    page = callback_inbox.list_events(criteria, limit=query.get("limit", 20))
+    return respond({"success": True, "data": operator_views.callback_page(page)})

@@ -1,8 +1,8 @@
-"""What callbacks lead to: the news is held against the provider's own answer and applied.
+"""Processes callbacks: confirms what a callback reports with the provider, and applies the provider's answer.
 
-Guarantees: what a callback says is confirmed by asking the provider, so an unsigned, repeated, late or invented one does
-no harm. Only where the provider cannot be asked is its word taken, and then only when a signature or the operation's own
-secret URL vouches for it.
+Guarantees: an unsigned, repeated, late or invented callback changes nothing by itself, since the provider is queried. Only
+where the provider cannot be queried is the callback applied, and then only when it is signed or was sent to the operation's own
+secret URL ("vouched for").
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
-from app.models.provider_event import ProviderEvent
+from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
@@ -42,27 +42,27 @@ log = structlog.get_logger("callbacks")
 
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
-"""A provider may call before its own books are ready: so often the news is held against them."""
+"""A provider may send a callback before its own data is up to date: it is queried at most this often."""
 
 REFUND_WAIT_S: Final = 300
-"""News that a payment was taken back is held against the provider's books so often while a refund of it is open."""
+"""While a refund of the payment is open, a reported reversal is confirmed again after this many seconds."""
 
 NOTHING_TO_LEARN: Final = frozenset({NO_PROVIDER_ID, "merchant_reference"})
-"""Words of adapters: there is no id to ask by; the id is another order's."""
+"""Error codes of adapters: there is no id to query by; the id belongs to another payment."""
 
 _ABOUT_ANOTHER: Final = "\0another"
 """No provider's id."""
 
-_Way = tuple[Any, str | None]
-"""A column, and the value it is to have, if the news holds one."""
+_Match = tuple[Any, str | None]
+"""A column, and the value it must have, if the callback has one."""
 
 
 def process(event_id: uuid.UUID) -> datetime | None:
-    """Find what the news is about, confirm it, apply it. When it is to be confirmed again, else None."""
+    """Find what the callback is about, confirm it, apply it. Returns when to confirm it again, else None."""
     with reading() as session:
         event = session.get_one(ProviderEvent, event_id)
         attempt, refunds = _subject(session, event)
-    if event.state != "received":
+    if event.state != ProviderEventState.RECEIVED:
         return None
     parsed = _parse_again(event)
     if parsed.objection or attempt is None or (parsed.kind is Kind.OTHER and not refunds):
@@ -72,11 +72,13 @@ def process(event_id: uuid.UUID) -> datetime | None:
         if not has_slot:
             return bulkhead.retry_at(clock.now(), since=event.received_at)
         is_settled = _apply(event, parsed, attempt, refunds)
-    if not is_settled and refunds and _is_taken_back(parsed):
-        # Whether it is all of the money, or what a refund of ours gave back, is known when that refund has ended.
+    if not is_settled and refunds and _is_reversal(parsed):
+        # Whether all of the money was reversed, or only our refund is meant, is known when that refund is final.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
-        return _close(event, "processed", "applied" if is_settled else "not confirmed yet", payment_id)
+        return _close(
+            event, ProviderEventState.PROCESSED, "applied" if is_settled else "not confirmed yet", payment_id
+        )
     _count_confirmation(event_id)
     return clock.now() + timedelta(seconds=CONFIRM_AGAIN_S)
 
@@ -84,9 +86,9 @@ def process(event_id: uuid.UUID) -> datetime | None:
 def _apply(
     event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]
 ) -> bool:
-    """Whether everything is now as the news says."""
+    """Whether everything is now as the callback reports."""
     if parsed.kind is Kind.DISPUTE:
-        # What nobody vouches for is no reason to trouble a person.
+        # A dispute that is not vouched for opens no review.
         is_vouched = _is_vouched(event, parsed, attempt.callback_token)
         return process_refunds.open_review(attempt, ReviewReason.DISPUTE) if is_vouched else True
     settled = [
@@ -95,22 +97,22 @@ def _apply(
         )
         for refund in refunds
     ]
-    is_taken_back = _is_taken_back(parsed)
-    if parsed.kind is Kind.REFUND and attempt.state in COLLECTED and not is_taken_back:
-        is_told_apart = any(
+    is_reversal = _is_reversal(parsed)
+    if parsed.kind is Kind.REFUND and attempt.state in COLLECTED and not is_reversal:
+        is_identified = any(
             refund.state != RefundState.FAILED and _names(event, refund) for refund in refunds
         )
         is_vouched = _is_vouched(event, parsed, attempt.callback_token)
         return all(settled) and (
-            is_told_apart
+            is_identified
             or process_refunds.process_external_refunds(event, parsed, attempt, is_vouched=is_vouched)
         )
-    if not refunds or is_taken_back:
+    if not refunds or is_reversal:
         settled.append(_about_payment(event, parsed, attempt))
     return all(settled)
 
 
-def _is_taken_back(parsed: CallbackEvent) -> bool:
+def _is_reversal(parsed: CallbackEvent) -> bool:
     return parsed.reported is not None and parsed.reported.state is State.REVERSED
 
 
@@ -122,20 +124,20 @@ def _names(event: ProviderEvent, refund: Refund) -> bool:
 
 
 def dead_letter(event_id: uuid.UUID, error: str) -> None:
-    """No attempt at processing is left: a dead letter, which an operator retries."""
+    """Processing has failed too often: a dead letter, which an operator may retry."""
     transaction(
         lambda s: s.execute(
             update(ProviderEvent)
-            .where(ProviderEvent.id == event_id, ProviderEvent.state == "received")
-            .values(state="dead", result=error, processed_at=clock.now())
+            .where(ProviderEvent.id == event_id, ProviderEvent.state == ProviderEventState.RECEIVED)
+            .values(state=ProviderEventState.DEAD, result=error, processed_at=clock.now())
         )
     )
 
 
 def _subject(session: Session, event: ProviderEvent) -> tuple[PaymentAttempt | None, list[Refund]]:
-    """What the news is about, by the URL it came to, our reference, or the provider's id, on the same account.
+    """What the callback is about, by the URL it was sent to, our reference, or the provider's id, on the same account.
 
-    Refunds: the one that is meant, or every open one of a payment whose news does not say which.
+    Refunds: the named one, or every open one of the payment where the callback names none.
     """
     refund = _named_refund(session, event)
     if refund is not None:
@@ -150,28 +152,31 @@ def _subject(session: Session, event: ProviderEvent) -> tuple[PaymentAttempt | N
 def _named_refund(session: Session, event: ProviderEvent) -> Refund | None:
     refunds = select(Refund).join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
     refunds = refunds.where(PaymentAttempt.provider == event.provider, _same_account(event))
-    ways: list[_Way] = [(Refund.callback_token, event.path_token)]
+    matches: list[_Match] = [(Refund.callback_token, event.path_token)]
     if event.kind == Kind.REFUND.value:
-        ways += [(Refund.reference, event.reference), (Refund.provider_reference, event.provider_reference)]
-    found: Refund | None = _first(session, refunds.order_by(Refund.id), ways)
+        matches += [
+            (Refund.reference, event.reference),
+            (Refund.provider_reference, event.provider_reference),
+        ]
+    found: Refund | None = _first(session, refunds.order_by(Refund.id), matches)
     return found
 
 
 def _named_attempt(session: Session, event: ProviderEvent) -> PaymentAttempt | None:
     attempts = select(PaymentAttempt).where(PaymentAttempt.provider == event.provider, _same_account(event))
-    ways: list[_Way] = [
+    matches: list[_Match] = [
         (PaymentAttempt.callback_token, event.path_token),
         (PaymentAttempt.reference, event.reference),
         (PaymentAttempt.provider_reference, event.provider_reference),
         (PaymentAttempt.receipt, event.provider_reference),
         (PaymentAttempt.receipt, event.reference if event.kind == Kind.REFUND.value else None),
     ]
-    found: PaymentAttempt | None = _first(session, attempts.order_by(PaymentAttempt.id.desc()), ways)
+    found: PaymentAttempt | None = _first(session, attempts.order_by(PaymentAttempt.id.desc()), matches)
     return found
 
 
 def _same_account(event: ProviderEvent) -> Any:
-    """A signature is one account's. An unsigned note is only a reason to ask, on the attempt's own account."""
+    """A signed callback is about its own account. An unsigned one is only a reason to query the attempt's account."""
     if not event.is_verified and event.path_token is None:
         return true()
     if event.account_id is None:
@@ -179,21 +184,21 @@ def _same_account(event: ProviderEvent) -> Any:
     return PaymentAttempt.account_id == event.account_id
 
 
-def _first(session: Session, query: Any, ways: list[_Way]) -> Any:
-    for column, value in ways:
+def _first(session: Session, query: Any, matches: list[_Match]) -> Any:
+    for column, value in matches:
         if value and (found := session.scalars(query.where(column == value).limit(1)).first()) is not None:
             return found
     return None
 
 
 def _parse_again(event: ProviderEvent) -> CallbackEvent:
-    """The news from its stored bytes; whether it was verified is what was found when it came."""
+    """The callback, parsed from its stored bytes; whether it is verified was decided when it was received."""
     provider = provider_accounts.of_account(event.provider, event.account_id)
     callback = Callback(event.method, event.headers, event.query, bytes(event.body))
     try:
         parsed = provider.read_callback(callback)
     except CallbackError:
-        # A signature that has grown too old since, or a secret that was changed: judged when it came.
+        # The signature is too old by now, or the secret was changed: it was verified when it was received.
         kind = Kind(event.kind)
         parsed = CallbackEvent(
             event.provider_event_id, kind, event.event_type, event.reference, event.provider_reference
@@ -202,13 +207,13 @@ def _parse_again(event: ProviderEvent) -> CallbackEvent:
 
 
 def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:
-    """Whether the payment is now what the news says, or final anyway."""
+    """Whether the payment is now as the callback reports, or final anyway."""
     is_vouched = _is_vouched(event, parsed, attempt.callback_token)
-    asked_by = _asked_by(parsed, attempt, is_vouched=is_vouched)
-    if asked_by is _ABOUT_ANOTHER:
+    query_id = _id_to_query(parsed, attempt, is_vouched=is_vouched)
+    if query_id is _ABOUT_ANOTHER:
         return True
     if is_vouched:
-        _adopt_reference(attempt, asked_by)
+        _adopt_reference(attempt, query_id)
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, attempt.id)
         payment = session.get_one(Payment, attempt.payment_id)
@@ -222,8 +227,8 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
         return True
     provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
-        return _believe(attempt, reported, is_vouched=is_vouched)
-    outcome = payment_follow_up.inquire(payment, attempt, provider_reference=asked_by)
+        return _apply_reported(attempt, reported, is_vouched=is_vouched)
+    outcome = payment_follow_up.inquire(payment, attempt, provider_reference=query_id)
     return _apply_confirmed(payment, attempt, reported, outcome, is_vouched=is_vouched)
 
 
@@ -235,7 +240,7 @@ def _apply_confirmed(
     *,
     is_vouched: bool,
 ) -> bool:
-    """Apply what the provider says now. Whether it bears the news out, or the news need not be held against it again."""
+    """Apply the provider's answer. Whether it confirms the callback, or need not be confirmed again."""
     if isinstance(outcome, WrongEnvironment):
         transaction(
             lambda s: payment_outcomes.apply_outcome(
@@ -246,7 +251,7 @@ def _apply_confirmed(
     if not isinstance(outcome, ProviderResult):
         if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
             return True
-        raise outcome  # asked again later: this note may be the only thing that holds the provider's id
+        raise outcome  # queried again later: only this callback may hold the provider's id
     is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
         outcome = replace(outcome, receipt=_trusted_receipt(payment, reported, is_vouched=is_vouched))
@@ -254,16 +259,16 @@ def _apply_confirmed(
         lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="callback", now=clock.now())
     )
     if not is_final and _is_unproven(attempt):
-        # The provider knows nothing of this id yet, or it is invented. There is no other to go on with.
-        raise OutcomeUnknown(code="not_borne_out")
+        # The provider does not know this id yet, or it is invented. There is no other id to query by.
+        raise OutcomeUnknown(code="not_confirmed")
     if reported is not None and reported.state is State.REVERSED:
-        return outcome.state in (State.REVERSED, State.REFUNDED)  # its books may lag behind its news
-    is_reported_final = reported is not None and reported.state not in (State.PENDING, State.NOT_FOUND)
-    return is_final or not is_reported_final
+        return outcome.state in (State.REVERSED, State.REFUNDED)  # its data may lag behind its callback
+    is_final_claim = reported is not None and reported.state not in (State.PENDING, State.NOT_FOUND)
+    return is_final or not is_final_claim
 
 
 def _is_unproven(attempt: PaymentAttempt) -> bool:
-    """Whether the attempt has no id of its own to be asked about by, even after what was just applied."""
+    """Whether the attempt has no id to query by, even after what was just applied."""
     if provider_accounts.of_attempt(attempt).capabilities.can_inquire_by_reference:
         return False
     with reading() as session:
@@ -274,16 +279,16 @@ def _is_vouched(event: ProviderEvent, parsed: CallbackEvent, token: str) -> bool
     return parsed.is_verified or event.path_token == token
 
 
-def _asked_by(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool) -> str | None:
-    """The provider's id to ask by: the one we were given with the answer, else the news' own.
+def _id_to_query(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool) -> str | None:
+    """The provider's id to query by: the one that came with the answer, else the callback's.
 
-    _ABOUT_ANOTHER when the news names another charge than the one whose address it came to.
+    _ABOUT_ANOTHER when the callback names another charge than the one whose URL it was sent to.
     """
     given = parsed.provider_reference
     if attempt.provider_reference is None:
         return given
     is_ours = given in (None, attempt.provider_reference, attempt.receipt)
-    # Some providers name a payment by more than one id; then our reference, or a signature, says that it is this one.
+    # Some providers name a payment by more than one id; then our reference, or a signature, identifies it.
     if is_ours or parsed.is_verified or parsed.reference == attempt.reference:
         return attempt.provider_reference
     return _ABOUT_ANOTHER
@@ -292,8 +297,8 @@ def _asked_by(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: boo
 def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
     """Keep the provider's id when the answer that held it was lost.
 
-    Only from news that is vouched for. Any other id is only asked by: the adapter compares our reference in the
-    provider's own answer, and a result that is applied brings its id along.
+    Only from a callback that is vouched for. Any other id is only used for the query: the adapter compares our reference in
+    the provider's answer, and an applied result contains its id.
     """
     if reference is None or attempt.provider_reference is not None:
         return
@@ -309,7 +314,7 @@ def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
 
 
 def _trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
-    """A receipt only a callback tells, when it is vouched for and its amount is ours."""
+    """A receipt that only a callback contains, when it is vouched for and reports the payment's amount."""
     if reported is None or not is_vouched or reported.state is not State.SUCCEEDED or reported.amount is None:
         return None
     fits = reported.amount.amount_minor == payment.amount and reported.amount.currency == payment.currency
@@ -333,8 +338,8 @@ def _keep_receipt(
     transaction(work)
 
 
-def _believe(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool) -> bool:
-    """For providers that cannot be asked at all."""
+def _apply_reported(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool) -> bool:
+    """For providers that cannot be queried."""
     if reported is not None and is_vouched:
         transaction(
             lambda s: payment_outcomes.apply_outcome(
@@ -346,20 +351,24 @@ def _believe(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vou
 
 def _ignore(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt | None) -> datetime | None:
     if parsed.objection is None:
-        return _close(event, "ignored", "Nothing here goes by this reference.", None)
+        return _close(event, ProviderEventState.IGNORED, "Nothing here has this reference.", None)
     log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
-    return _close(event, "ignored", parsed.objection, None if attempt is None else attempt.payment_id)
+    return _close(
+        event, ProviderEventState.IGNORED, parsed.objection, None if attempt is None else attempt.payment_id
+    )
 
 
-def _close(event: ProviderEvent, state: str, result: str, payment_id: uuid.UUID | None) -> datetime | None:
-    """End it; now, to go on at once, when the same news came again meanwhile and may say something newer."""
+def _close(
+    event: ProviderEvent, state: ProviderEventState, result: str, payment_id: uuid.UUID | None
+) -> datetime | None:
+    """End it. Returns now, to process it again at once, when the callback was repeated meanwhile: it may report a newer state."""
 
     def work(session: Session) -> bool:
         closed = session.execute(
             update(ProviderEvent)
             .where(
                 ProviderEvent.id == event.id,
-                ProviderEvent.state == "received",
+                ProviderEvent.state == ProviderEventState.RECEIVED,
                 ProviderEvent.repeats == event.repeats,
             )
             .values(state=state, result=result, payment_id=payment_id, processed_at=clock.now())

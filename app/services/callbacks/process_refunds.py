@@ -1,4 +1,4 @@
-"""What news about refunds leads to (provider_event_processing): ours are asked about, others' are found and booked."""
+"""Callbacks about refunds (process.py): ours are queried, external refunds are imported."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.models.provider_event import ProviderEvent
 from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import OutcomeUnknown
 from app.services.payments import reviews
-from app.services.payments.locks import lock_attempt
+from app.services.payments.locks import lock_attempt, lock_refund
 from app.services.payments.states import OPEN_REFUNDS
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import external as external_refunds
@@ -22,21 +22,21 @@ from app.unit_of_work import reading, transaction
 
 
 def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -> bool:
-    """Whether a refund of ours is now as the news says. Raises ProviderError."""
+    """Whether a refund of ours is now as the callback reports. Raises ProviderError."""
     reported = parsed.reported
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, refund.attempt_id)
-    is_asked = Kind.REFUND in provider_accounts.of_attempt(attempt).capabilities.inquiry_kinds
+    can_query = Kind.REFUND in provider_accounts.of_attempt(attempt).capabilities.inquiry_kinds
     if (
         refund.state == RefundState.COMPLETED
-        and is_asked
+        and can_query
         and reported is not None
         and reported.state is State.FAILED
     ):
         return _process_returned(refund)
     if refund.state not in OPEN_REFUNDS:
         return True
-    if is_asked:
+    if can_query:
         refund_follow_up.poll(refund.id, source="callback")
         with reading() as session:
             return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
@@ -52,17 +52,17 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
 def process_external_refunds(
     event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool
 ) -> bool:
-    """Whether a payment's refunds are those of the news: somebody may have refunded at the provider. Raises ProviderError."""
+    """Whether the refund that the callback reports is known: it may be an external one. Raises ProviderError."""
     if not provider_accounts.of_attempt(attempt).capabilities.lists_refunds:
         is_nothing = not is_vouched or _has_refund_for(event, attempt)
         return is_nothing or open_review(attempt, ReviewReason.REFUNDED_AT_PROVIDER)
     is_new = external_refunds.import_external_refunds(attempt.id, source="callback")
     is_done = parsed.reported is not None and parsed.reported.state is State.SUCCEEDED
-    return is_new or not is_done  # its list may lag behind its news
+    return is_new or not is_done  # its list may lag behind its callback
 
 
 def open_review(attempt: PaymentAttempt, reason: ReviewReason) -> bool:
-    """Open a review of the payment: money goes back that the gateway did not send. Returns True: the event is processed."""
+    """Open a review of the payment: money is refunded or disputed outside the gateway. Returns True: the event is processed."""
 
     def work(session: Session) -> None:
         payment = lock_attempt(session, attempt.id).payment
@@ -73,7 +73,7 @@ def open_review(attempt: PaymentAttempt, reason: ReviewReason) -> bool:
 
 
 def _process_returned(refund: Refund) -> bool:
-    """News that a completed refund failed: it came back from the customer's bank. Believed when the provider says so, too."""
+    """A completed refund is reported as failed: the customer's bank returned it. The provider must confirm it."""
     outcome = refund_follow_up.inquire(refund.id)
     if isinstance(outcome, OutcomeUnknown):
         raise outcome
@@ -86,7 +86,7 @@ def _process_returned(refund: Refund) -> bool:
 def _mark_returned(session: Session, refund: Refund) -> None:
     now = clock.now()
     if not refund_outcomes.mark_returned(session, refund.id, source="callback", now=now):
-        locked = refund_outcomes.lock_refund(session, refund.id)
+        locked = lock_refund(session, refund.id)
         if locked.refund.state == RefundState.COMPLETED:
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUND_RETURNED, source="callback", now=now
@@ -94,7 +94,7 @@ def _mark_returned(session: Session, refund: Refund) -> None:
 
 
 def _has_refund_for(event: ProviderEvent, attempt: PaymentAttempt) -> bool:
-    """Whether there are as many refunds of ours as there were news of refunds."""
+    """Whether there are as many refunds of ours as there were callbacks about refunds."""
     ours = select(func.count()).where(Refund.attempt_id == attempt.id, Refund.state != RefundState.FAILED)
     others = select(func.count()).where(
         ProviderEvent.payment_id == attempt.payment_id,

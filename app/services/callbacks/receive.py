@@ -1,7 +1,7 @@
-"""Callbacks from providers come in: checked, stored, and acknowledged in the provider's own words.
+"""Receives callbacks from providers: verifies, stores and acknowledges them as the provider expects.
 
-Guarantees: news is stored before it is acknowledged, once for each piece of it; a forged signature changes nothing and is
-not stored. What the news leads to: provider_event_processing.
+Guarantees: a callback is stored before it is acknowledged, once however often it is repeated; one with a forged signature
+changes nothing and is not stored. process.py processes them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app import clock, ids, queue
 from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
 from app.models.job import JobKind
 from app.models.payment import PaymentAttempt, Refund
-from app.models.provider_event import ProviderEvent
+from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
 from app.providers.errors import CallbackError, ForgedCallback
@@ -35,20 +35,23 @@ from app.unit_of_work import reading, transaction
 SWEEP_EVERY: Final = timedelta(days=1)
 
 UNMATCHED_RETENTION: Final = timedelta(days=7)
-"""Unsigned callbacks about nothing of ours are forgotten so long after they came."""
+"""Unsigned callbacks about nothing of ours are deleted so long after they were received."""
+
+PLATFORM_SCOPE: Final = "platform"
+"""The scope of callbacks to the platform's own accounts."""
 
 MAX_WORD: Final = 255
 MAX_UNSIGNED_BYTES: Final = 16_384
 
 REPEAT_PAUSE_S: Final = 5
-"""An unsigned note that is repeated makes us ask the provider again at most this often."""
+"""A repeated unsigned callback makes the gateway query the provider again at most this often."""
 
 MAX_UNMATCHED_PER_MINUTE: Final = 60
 """Unsigned callbacks about nothing of ours that are stored, for each provider in each process; more are acknowledged
-and forgotten, so that nobody can fill the database by inventing order numbers."""
+and not stored, so that invented references cannot fill the database."""
 
 MAX_UNSIGNED_PER_MINUTE: Final = 20
-"""Unsigned callbacks about one payment of ours that are stored, in each process: its payer knows the reference, too."""
+"""Unsigned callbacks about one payment that are stored, in each process: its payer knows the reference too."""
 
 STORED_HEADERS: Final = frozenset({"content-type", "user-agent"})
 """Stored with every callback, beside the headers that the provider's adapter reads (`callback_headers`)."""
@@ -58,7 +61,7 @@ log = structlog.get_logger("callbacks")
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """Whose URL a callback came to. scope: what its event ids are unique in."""
+    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in."""
 
     provider: Provider
     account_id: uuid.UUID | None
@@ -91,16 +94,16 @@ def receive(
 
 
 def _require_storable(event: CallbackEvent, callback: Callback) -> None:
-    """Ids are short and printable, and nobody needs a long body to say nothing that is signed. Raises InvalidRequest."""
+    """Ids must be short and printable, and an unsigned body short. Raises InvalidRequest."""
     for word in (event.event_id, event.event_type, event.reference, event.provider_reference):
         if word is not None and (len(word) > MAX_WORD or not word.isprintable()):
-            raise InvalidRequest("The callback names something by a word that cannot be one.")
+            raise InvalidRequest("An id in the callback is too long, or not printable.")
     if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
-        raise InvalidRequest("The callback is too long for one that is not signed.")
+        raise InvalidRequest("The callback is not signed, and too long.")
 
 
-class _Counts:
-    """Counts what nobody vouches for, by the minute."""
+class _UnsignedCounts:
+    """Counts unsigned callbacks by the minute."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -108,7 +111,7 @@ class _Counts:
         self._counts: Counter[tuple[str, uuid.UUID | None]] = Counter()
 
     def admit(self, provider: str, attempt_id: uuid.UUID | None) -> bool:
-        """Whether one more may be stored. attempt_id: what it is about, None for nothing of ours."""
+        """Whether one more may be stored. attempt_id: what it is about; None: it is unmatched."""
         most = MAX_UNMATCHED_PER_MINUTE if attempt_id is None else MAX_UNSIGNED_PER_MINUTE
         minute = int(time.monotonic() // 60)
         with self._lock:
@@ -119,15 +122,15 @@ class _Counts:
             return self._counts[provider, attempt_id] <= most
 
 
-_unvouched: Final = _Counts()
+_unsigned: Final = _UnsignedCounts()
 
 
 def _may_store(name: str, event: CallbackEvent) -> bool:
-    return _unvouched.admit(name, _known(name, event))
+    return _unsigned.admit(name, _known(name, event))
 
 
 def _known(name: str, event: CallbackEvent) -> uuid.UUID | None:
-    """The attempt here that goes by one of the news' references. Each way has an index."""
+    """The attempt that one of the callback's references belongs to. Each of these columns has an index."""
     ways = (
         (PaymentAttempt.reference, event.reference),
         (PaymentAttempt.provider_reference, event.provider_reference),
@@ -140,9 +143,9 @@ def _known(name: str, event: CallbackEvent) -> uuid.UUID | None:
 
 
 def _owner(name: str, token: str | None) -> _Owner:
-    """The account a URL belongs to: the house's, a tenant's own, or that of one payment or refund."""
+    """The provider account a URL belongs to: the platform's, a tenant's own, or that of one payment or refund."""
     if token is None:
-        return _Owner(provider_accounts.any_account(name), None, "house")
+        return _Owner(provider_accounts.any_account(name), None, PLATFORM_SCOPE)
     account_id = provider_accounts.by_callback_token(name, token)
     if account_id is not None:
         return _Owner(provider_accounts.of_account(name, account_id), account_id, str(account_id))
@@ -175,7 +178,7 @@ def _require_known_address(provider: Provider, address: str | None) -> None:
     except ValueError:
         known = False
     if not known:
-        raise ForgedCallbackRefused("Callbacks are not taken from this address.")
+        raise ForgedCallbackRefused("Callbacks are not accepted from this address.")
 
 
 def _store(
@@ -201,7 +204,7 @@ def _store(
             query=dict(callback.query),
             headers=_kept(owner.provider, callback),
             body=callback.body,
-            state="received",
+            state=ProviderEventState.RECEIVED,
             repeats=0,
             confirmations=0,
             received_at=now,
@@ -222,15 +225,15 @@ def _store(
         known.repeats += 1
         is_proof = event.is_verified and not known.is_verified
         if is_proof:
-            # The same news without a signature came first, from whoever: this is the real one.
+            # The same callback was received without a signature before: the signed one replaces it.
             known.is_verified, known.body, known.method = True, callback.body, callback.method
             known.headers, known.query = _kept(owner.provider, callback), dict(callback.query)
             known.kind, known.event_type = event.kind.value, event.event_type
             known.reference, known.provider_reference = event.reference, event.provider_reference
-        elif event.is_verified or known.state == "received":
+        elif event.is_verified or known.state == ProviderEventState.RECEIVED:
             return
-        # An unsigned note says the same for every change: each is a reason to ask again.
-        known.state, known.confirmations, event_id = "received", 0, known.id
+        # An unsigned callback is the same for every change: each is a reason to query again.
+        known.state, known.confirmations, event_id = ProviderEventState.RECEIVED, 0, known.id
         if not is_proof and known.processed_at is not None:
             run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
     queue.requeue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=run_at, now=now)
@@ -244,7 +247,7 @@ def _kept(provider: Provider, callback: Callback) -> dict[str, str]:
 
 
 def sweep() -> datetime | None:
-    """Forget old callbacks of strangers and their jobs; when to look again, None when none are left."""
+    """Delete old unmatched callbacks and their jobs; when to run again, None when none are left."""
     now = clock.now()
 
     def work(session: Session) -> bool:

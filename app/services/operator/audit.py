@@ -1,17 +1,16 @@
-"""The event log as evidence: is it whole, and what happened to whom."""
+"""The event log for audits: its integrity, and what happened to an object."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.clock import iso_z
 from app.events import chain
 from app.models.event import Event
 from app.unit_of_work import reading
@@ -29,8 +28,16 @@ class LogFilter:
     before: int | None = None
 
 
-def list_events(criteria: LogFilter, *, limit: int) -> tuple[list[dict[str, Any]], int | None]:
-    """Up to `limit` events, newest first, and the `before` of the next page (None: there is none)."""
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Events, newest first. next_before: the filter's `before` of the next page; None: there is none."""
+
+    items: Sequence[Event]
+    next_before: int | None
+
+
+def list_events(criteria: LogFilter, *, limit: int) -> LogPage:
+    """Up to `limit` events."""
     query = select(Event).order_by(Event.seq.desc()).limit(limit + 1)
     if criteria.type is not None:
         query = query.where(Event.type == criteria.type)
@@ -43,21 +50,7 @@ def list_events(criteria: LogFilter, *, limit: int) -> tuple[list[dict[str, Any]
     with reading() as session:
         rows = list(session.scalars(query))
     shown = rows[:limit]
-    return [_entry(event) for event in shown], shown[-1].seq if len(rows) > limit else None
-
-
-def _entry(event: Event) -> dict[str, Any]:
-    return {
-        "id": event.public_id,
-        "sequence": event.seq,
-        "event_type": event.type,
-        "object_id": event.object_id,
-        "tenant_id": str(event.tenant_id) if event.tenant_id else None,
-        "actor": event.actor,
-        "address": event.address,
-        "event_data": event.data,
-        "created_at": iso_z(event.at),
-    }
+    return LogPage(shown, shown[-1].seq if len(rows) > limit else None)
 
 
 def verify(key: str, *, anchors: Path | None) -> tuple[int, chain.Break | None]:

@@ -23,9 +23,15 @@ from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
-from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment
+from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment, lock_refund
 from app.services.payments.recording import record_payment_event
-from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS, move_attempt, move_payment
+from app.services.payments.states import (
+    LIVE_ATTEMPTS,
+    OPEN_ATTEMPTS,
+    OPEN_REFUNDS,
+    move_attempt,
+    move_payment,
+)
 from app.services.provider_operations import answer_time
 from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
@@ -39,25 +45,25 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
     Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
     has collected the payment.
     """
-    _require_still_there(payment_id)
+    _require_not_reversed(payment_id)
     now = clock.now()
 
     def work(session: Session) -> None:
-        payment, attempt, collected = _waiting(session, payment_id)
+        payment, attempt, collected = _in_suspense(session, payment_id)
         if attempt.state == AttemptState.LATE:
             if _has_other_money(session, attempt):
                 raise InvalidRequest(
-                    "The payment was collected by another attempt: this money can only go back."
+                    "Another attempt has collected the payment: this money can only be refunded."
                 )
             move_attempt(attempt, AttemptState.SUCCEEDED, now=now)
             session.flush()
         payment.fee = payment_postings.post_suspense_release(session, payment, attempt, collected, now=now)
-        # What came is what can be refunded or taken back from now on.
+        # What was collected can be refunded or reversed from now on; requested_amount keeps what was asked for.
         payment.amount, payment.currency = collected.amount_minor, collected.currency
         if payment.status != PaymentStatus.COMPLETED and not move_payment(
             payment, PaymentStatus.COMPLETED, now=now
         ):
-            raise InvalidRequest(f"The payment is {payment.status}: this money can only go back.")
+            raise InvalidRequest(f"The payment is {payment.status}: this money can only be refunded.")
         payment.failure_code = payment.failure_reason = None
         reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
         payment.completed_at, payment.updated_at = payment.completed_at or now, now
@@ -73,7 +79,7 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
     def work(session: Session) -> None:
         if session.get(Refund, refund_id) is not None:
             return  # committed before; only the acknowledgement was lost
-        payment, attempt, collected = _waiting(session, payment_id)
+        payment, attempt, collected = _in_suspense(session, payment_id)
         refund_service.insert_refund(
             session,
             refund_id,
@@ -98,19 +104,24 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
 def record_refund(
     payment_id: uuid.UUID, amount: str, *, reference: str, operator: str, attempt_number: int | None = None
 ) -> uuid.UUID:
-    """Record that `amount` (major units) was refunded in the provider's dashboard; returns the refund's id.
+    """Record that `amount`, in major units of the currency that was collected, was refunded in the provider's dashboard.
+
+    Returns the refund's id.
 
     reference: the provider's id of it. attempt_number: whose money it was, where two attempts collected some.
     Raises TransactionNotFound, InvalidRequest, InvalidAmount.
     """
     with reading() as session:
-        payment = session.get(Payment, payment_id)
-    if payment is None:
-        raise TransactionNotFound
+        if session.get(Payment, payment_id) is None:
+            raise TransactionNotFound
+        attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
+        collected = session.get_one(PaymentAttempt, attempt_id).collected_money
+    if collected is None:
+        raise InvalidRequest("Nothing was collected for this payment.")
     reference = reference.strip()
     if not 0 < len(reference) <= 255 or not reference.isprintable():
         raise InvalidRequest("The reference is the provider's id of the refund, of 1 to 255 characters.")
-    money = Money.parse(amount, payment.currency)
+    money = Money.parse(amount, collected.currency)
     return external_refunds.record_external_refund(
         payment_id, money, reference=reference, operator=operator, attempt_number=attempt_number
     )
@@ -129,7 +140,7 @@ def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int
         attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
         locked = lock_attempt(session, attempt_id)
         if not payment_outcomes.reverse(session, locked, source=operator, now=clock.now()):
-            raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been taken back.")
+            raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been reversed.")
         about = {ReviewReason.DISPUTE, ReviewReason.REVERSED_AFTER_REFUND, ReviewReason.REFUNDED_AT_PROVIDER}
         reviews.close_reviews(payment, about, source=operator, now=clock.now())
 
@@ -212,7 +223,7 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
     def work(session: Session) -> Refund:
         if session.get(Refund, refund_id) is None:
             raise NotFound("There is no such refund.")
-        refund = refund_outcomes.lock_refund(session, refund_id).refund
+        refund = lock_refund(session, refund_id).refund
         if refund.state not in OPEN_REFUNDS:
             raise InvalidRequest("The refund is final; there is nothing to decide.")
         if refund.state == RefundState.CREATED and state is State.SUCCEEDED:
@@ -231,29 +242,29 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
     return transaction(work)
 
 
-def _require_still_there(payment_id: uuid.UUID) -> None:
-    """Nobody asks about final attempts, so the provider may have taken back meanwhile what waits. Raises InvalidRequest.
+def _require_not_reversed(payment_id: uuid.UUID) -> None:
+    """Final attempts are not queried, so the provider may have reversed what is in suspense. Raises InvalidRequest.
 
-    Only its clear word counts: an operator may accept while it cannot be asked.
+    Only its clear answer counts: an operator may accept while the provider cannot be queried.
     """
     with reading() as session:
-        payment, attempt, _ = _waiting(session, payment_id)
+        payment, attempt, _ = _in_suspense(session, payment_id)
     outcome = payment_follow_up.inquire(payment, attempt)
     state = outcome.state if isinstance(outcome, ProviderResult) else None
     if state is State.REFUNDED:
         raise InvalidRequest(
-            "The provider gave it back, or a part: compare with its portal, and record that."
+            "The provider has refunded it, or a part: compare with its dashboard, and record that."
         )
     if state is not State.REVERSED:
         return
     transaction(
         lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="inquiry", now=clock.now())
     )
-    raise InvalidRequest("The provider took this money back: there is nothing to accept.")
+    raise InvalidRequest("The provider reversed this payment: there is nothing to accept.")
 
 
-def _waiting(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
-    """The payment, and the attempt whose money waits in suspense, with what it is."""
+def _in_suspense(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
+    """The payment, and the attempt whose money is in suspense, with the amount."""
     payment = _locked(session, payment_id)
     attempts = select(PaymentAttempt).where(
         PaymentAttempt.payment_id == payment_id, PaymentAttempt.collected.is_not(None)
@@ -269,14 +280,15 @@ def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
     others = select(PaymentAttempt.id).where(
         PaymentAttempt.payment_id == attempt.payment_id,
         PaymentAttempt.id != attempt.id,
-        PaymentAttempt.state.in_((*OPEN_ATTEMPTS, AttemptState.SUCCEEDED)),
+        PaymentAttempt.state.in_(LIVE_ATTEMPTS),
     )
     return session.scalars(others.limit(1)).first() is not None
 
 
 def _has_open(session: Session, model: type[PaymentAttempt | Refund], payment_id: uuid.UUID) -> bool:
-    """Whether an attempt, or a refund, of the payment waits for its end."""
-    wanted = select(model.id).where(model.payment_id == payment_id, model.state.in_(OPEN_ATTEMPTS))
+    """Whether an attempt, or a refund, of the payment is open."""
+    states = OPEN_ATTEMPTS if model is PaymentAttempt else OPEN_REFUNDS
+    wanted = select(model.id).where(model.payment_id == payment_id, model.state.in_(states))
     return session.scalars(wanted.limit(1)).first() is not None
 
 

@@ -1,4 +1,4 @@
-"""Whether this process and what it stands on are fit to serve: asked, not assumed."""
+"""Whether this process and the services it needs are ready: each check queries them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COUNT_CAP: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was asked. `problem` is empty when it is well, else a sentence without secrets."""
+    """One check. `problem` is empty when it passed, else a sentence without secrets."""
 
     name: str
     problem: str
@@ -59,7 +59,7 @@ def readiness(config: Mapping[str, Any], *, migrations: Path) -> list[Check]:
     return [*checks, Check("redis", _redis_answers(config["REDIS_URL"]))]
 
 
-def depths() -> dict[str, int]:
+def depths() -> Mapping[str, int]:
     """How much waits where, for /metrics; queues are counted to COUNT_CAP. Raises ServiceUnavailable."""
     with reading() as session:
         row = session.execute(_DEPTHS, {"cap": COUNT_CAP, "now": clock.now()}).mappings().one()

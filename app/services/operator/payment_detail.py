@@ -1,8 +1,9 @@
-"""What operators need to know of a payment to find it at its provider: references, labels, receipts, refunds."""
+"""What operators need to know of a payment to find it at its provider: references, receipts, refunds."""
 
 from __future__ import annotations
 
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,10 +13,11 @@ from sqlalchemy import select
 from app.errors import TransactionNotFound
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.tenant import Tenant
+from app.money import Money
 from app.unit_of_work import reading
 
 MOST: Final = 100
-"""Payments that wait, told at once; the rest come when these are decided."""
+"""Payments under review in one list; the rest follow when these are decided."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class PaymentDetail:
     tenant: str
     attempts: Sequence[PaymentAttempt]
     refunds: Sequence[Refund]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentInReview:
+    """collected: what its attempts have collected, in whatever currency."""
+
+    payment: Payment
+    collected: Sequence[Money]
 
 
 def payment_detail(payment_id: uuid.UUID) -> PaymentDetail:
@@ -44,8 +54,14 @@ def payment_detail(payment_id: uuid.UUID) -> PaymentDetail:
         )
 
 
-def payments_in_review() -> Sequence[Payment]:
+def payments_in_review() -> Sequence[PaymentInReview]:
     """Payments under review, oldest first, at most MOST."""
     with reading() as session:
         found = select(Payment).where(Payment.reviews.any()).order_by(Payment.id).limit(MOST)
-        return session.scalars(found).all()
+        payments = session.scalars(found).all()
+        attempts = select(PaymentAttempt).where(PaymentAttempt.payment_id.in_([one.id for one in payments]))
+        collected: defaultdict[uuid.UUID, list[Money]] = defaultdict(list)
+        for attempt in session.scalars(attempts.order_by(PaymentAttempt.number)):
+            if (money := attempt.collected_money) is not None:
+                collected[attempt.payment_id].append(money)
+    return [PaymentInReview(payment, collected[payment.id]) for payment in payments]

@@ -1,7 +1,7 @@
-"""Holding our books against the providers': each day by a job, and on demand (`flask reconcile`, POST /admin/reconcile).
+"""Reconciliation with the providers: each day by a job, and on demand (`flask reconcile`, POST /admin/reconcile).
 
-On demand, what is open is asked about now instead of at its next turn. Work that lost its job, or that is past its
-horizon and waits for a person, gets one again; clearing accounts are compared with the payments they stand for.
+On demand, providers are queried about everything that is open. Work that lost its job, or that is past its horizon and
+under review, gets one again; clearing accounts are compared with the payments they stand for.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import time
 import uuid
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import structlog
 from sqlalchemy import String, cast, select
@@ -23,7 +25,7 @@ from app.events import outbox
 from app.events.catalogue import LEDGER_DISAGREES
 from app.models.job import Job, JobKind, JobState
 from app.models.payment import Payment, PaymentAttempt, Refund
-from app.models.payment_review import PaymentReview
+from app.models.payment_review import PaymentReview, ReviewReason
 from app.providers import PROVIDERS
 from app.providers.errors import NO_PROVIDER_ID, ProviderError
 from app.services.payments import follow_up as payment_follow_up
@@ -32,7 +34,7 @@ from app.services.refunds import follow_up as refund_follow_up
 from app.unit_of_work import reading, transaction
 
 LIMIT: Final = 500
-"""Payments asked about in one run; the oldest first."""
+"""Payments queried in one run; the oldest first."""
 
 NOT_CHECKED: Final = "not checked"
 
@@ -43,11 +45,34 @@ CHECK_LIMIT_S: Final = 45
 log = structlog.get_logger("reconciliation")
 
 
-def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) -> dict[str, Any]:
-    """Ask about everything that is open. The report: counts, what still waits and why, and the ledger's findings.
+@dataclass(frozen=True, slots=True)
+class OpenReview:
+    """An open review of a payment."""
 
-    After `budget_s` seconds nobody is asked any more; what was left is in `not_checked`, and its jobs ask in their turn.
-    Raises InvalidRequest for an unknown provider.
+    payment_id: uuid.UUID
+    reason: ReviewReason
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a reconciliation found. outcomes: how many payments ended in which way. not_checked: payments for which there
+    was no time."""
+
+    checked: int
+    not_checked: int
+    refunds_checked: int
+    jobs_restarted: int
+    outcomes: Mapping[str, int]
+    in_review: Sequence[OpenReview]
+    ledger_findings: Sequence[str]
+
+
+def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) -> Report:
+    """Query the providers about everything that is open, and check the ledger.
+
+    After `budget_s` seconds no provider is queried any more: what is left is followed up by its jobs. Raises InvalidRequest
+    for an unknown provider.
     """
     until = time.monotonic() + budget_s
     if provider is not None and provider not in PROVIDERS:
@@ -65,27 +90,26 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
     with reading() as session:
         waiting = _in_review(session)
         findings = [str(finding) for finding in ledger.check(session)]
-    report = {
-        "checked": len(attempts) - outcomes[NOT_CHECKED],
-        "not_checked": outcomes[NOT_CHECKED],
-        "refunds_checked": refunds_checked,
-        "jobs_restarted": requeued,
-        "outcomes": dict(outcomes),
-        "in_review": waiting,
-        "ledger_findings": findings,
-    }
     log.info("reconciliation.done", checked=len(attempts), findings=len(findings))
-    return report
+    return Report(
+        checked=len(attempts) - outcomes[NOT_CHECKED],
+        not_checked=outcomes[NOT_CHECKED],
+        refunds_checked=refunds_checked,
+        jobs_restarted=requeued,
+        outcomes=outcomes,
+        in_review=waiting,
+        ledger_findings=findings,
+    )
 
 
 def daily() -> datetime:
-    """What runs once a day by itself; when it is due next. Findings are an event (`ledger.disagrees`) and an error log."""
+    """The daily check; returns when it is due next. Findings are an event (`ledger.disagrees`) and an error in the log."""
     requeued = transaction(_requeue)
     try:
         with reading() as session:
             findings = [str(finding) for finding in ledger.check(session, limit_s=CHECK_LIMIT_S)]
     except (GatewayError, DBAPIError) as error:
-        # Away, or it took too long.
+        # The database is away, or the check took too long.
         log.error("ledger.not_checked", error=type(error).__name__)
         findings = []
     if findings:
@@ -131,7 +155,7 @@ def _poll(attempt_id: uuid.UUID) -> str:
     except GatewayError as error:
         return f"not queried: {error.code}"
     except Exception as error:
-        # A bug about one payment must not keep the others from being asked about.
+        # A bug about one payment must not keep the others from being queried.
         log.exception("reconciliation.failed", attempt=str(attempt_id))
         return f"not queried: {type(error).__name__}"
 
@@ -147,13 +171,15 @@ def _requeue_kind(
 ) -> int:
     now, ref = clock.now(), cast(model.id, String)
     is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == JobState.DUE).exists()
-    lost = session.scalars(select(model.id).where(model.state.in_(states), ~is_due).limit(LIMIT)).all()
+    lost = session.scalars(
+        select(model.id).where(model.state.in_(states), ~is_due).order_by(model.id).limit(LIMIT)
+    ).all()
     for work_id in lost:
         queue.requeue(session, kind, ref=str(work_id), run_at=now, now=now)
     return len(lost)
 
 
-def _in_review(session: Session) -> list[dict[str, str]]:
+def _in_review(session: Session) -> list[OpenReview]:
     rows = session.execute(
         select(Payment.id, PaymentReview.reason, Payment.provider)
         .join(PaymentReview, PaymentReview.payment_id == Payment.id)
@@ -161,4 +187,4 @@ def _in_review(session: Session) -> list[dict[str, str]]:
         .order_by(Payment.id)
         .limit(LIMIT)
     )
-    return [{"payment_id": str(row.id), "reason": row.reason, "provider": row.provider} for row in rows]
+    return [OpenReview(row.id, row.reason, row.provider) for row in rows]

@@ -1,80 +1,113 @@
-"""The house in numbers, for operators. Days are UTC; amounts are decimal strings per currency."""
+"""Numbers about payments, for operators. Days are UTC."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import text
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import clock, ids
-from app.money import format_minor
+from app.models.job import Job, JobState
+from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund
+from app.models.payment_review import PaymentReview
+from app.models.provider_event import ProviderEvent, ProviderEventState
+from app.money import Money
+from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.unit_of_work import reading
 
-_COLLECTED: Final = frozenset({"completed", "partially_refunded", "refunded"})
-"""Statuses of payments whose money came, whatever was given back since."""
-
-# Ids are in order of time, so a part of the primary key is the days asked for.
-_PAYMENTS: Final = text(
-    "SELECT status, provider, currency, to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD') AS day, count(*) AS count,"
-    " sum(amount) AS amount, sum(refunded) AS refunded, coalesce(sum(fee), 0) AS fees "
-    "FROM payments WHERE id >= :first GROUP BY 1, 2, 3, 4"
+COLLECTED: Final = frozenset(
+    {PaymentStatus.COMPLETED, PaymentStatus.PARTIALLY_REFUNDED, PaymentStatus.REFUNDED}
 )
-_ATTEMPTS: Final = text(
-    "SELECT state, count(*) FROM payment_attempts WHERE state IN ('created', 'sending', 'unknown', 'pending') GROUP BY 1"
-)
-_REFUNDS: Final = text(
-    "SELECT state, count(*) FROM refunds WHERE state IN ('created', 'sending', 'unknown', 'pending') GROUP BY 1"
-)
-_REVIEWS: Final = text("SELECT reason, count(*) FROM payment_reviews WHERE closed_at IS NULL GROUP BY 1")
-_DEAD_JOBS: Final = text("SELECT kind, count(*) FROM jobs WHERE state = 'dead' GROUP BY 1")
-_DEAD_EVENTS: Final = text("SELECT count(*) FROM provider_events WHERE state = 'dead'")
+"""Statuses of payments that were collected, whatever was refunded since."""
 
 
-def overview(*, days: int) -> dict[str, Any]:
-    """Payments made in the last `days`, and all that is open, dead or needs a person now."""
-    since = clock.now() - timedelta(days=days)
+@dataclass(frozen=True, slots=True)
+class CurrencyTotals:
+    """Of one currency: what was collected, refunded and kept as fees."""
+
+    collected: Money
+    refunded: Money
+    fees: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Payments made in the last `days`; and all that is open, dead or under review now, whatever its age."""
+
+    days: int
+    total: int
+    by_status: Mapping[str, int]
+    by_provider: Mapping[str, int]
+    by_day: Mapping[str, int]
+    totals: Mapping[str, CurrencyTotals]
+    open_attempts: Mapping[str, int]
+    open_refunds: Mapping[str, int]
+    reviews: Mapping[str, int]
+    dead_jobs: Mapping[str, int]
+    dead_events: int
+
+
+def overview(*, days: int) -> Statistics:
+    """The numbers of the last `days` and of now."""
+    since = ids.first_of(clock.now() - timedelta(days=days))
     with reading() as session:
-        groups = session.execute(_PAYMENTS, {"first": ids.first_of(since)}).all()
-        now = {
-            "open_attempts": _counts(session, _ATTEMPTS),
-            "open_refunds": _counts(session, _REFUNDS),
-            "reviews": _counts(session, _REVIEWS),
-            "dead_letters": {
-                "jobs": _counts(session, _DEAD_JOBS),
-                "webhook_events": session.execute(_DEAD_EVENTS).scalar_one(),
-            },
-        }
-    return {"days": days, "payments": _payments(groups), "amounts": _amounts(groups), **now}
+        groups = _groups(session, Payment.id >= since)
+        dead_events = select(func.count()).where(ProviderEvent.state == ProviderEventState.DEAD)
+        return Statistics(
+            days=days,
+            total=sum(group.count for group in groups),
+            by_status=_sums(groups, "status"),
+            by_provider=_sums(groups, "provider"),
+            by_day=_sums(groups, "day"),
+            totals=_totals(groups),
+            open_attempts=_counts(session, PaymentAttempt.state, PaymentAttempt.state.in_(OPEN_ATTEMPTS)),
+            open_refunds=_counts(session, Refund.state, Refund.state.in_(OPEN_REFUNDS)),
+            reviews=_counts(session, PaymentReview.reason, PaymentReview.closed_at.is_(None)),
+            dead_jobs=_counts(session, Job.kind, Job.state == JobState.DEAD),
+            dead_events=session.scalar(dead_events) or 0,
+        )
 
 
-def _counts(session: Session, statement: Any) -> dict[str, int]:
-    return {str(word): int(count) for word, count in session.execute(statement)}
-
-
-def _payments(groups: Any) -> dict[str, Any]:
-    by: dict[str, defaultdict[str, int]] = {name: defaultdict(int) for name in ("status", "provider", "day")}
-    for group in groups:
-        for name, counts in by.items():
-            counts[getattr(group, name)] += group.count
-    total = sum(by["status"].values())
-    return {"total": total} | {f"by_{name}": dict(sorted(counts.items())) for name, counts in by.items()}
-
-
-def _amounts(groups: Any) -> dict[str, dict[str, str]]:
-    """Currency → what was collected, given back and kept as fees."""
-    sums: defaultdict[str, dict[str, int]] = defaultdict(
-        lambda: dict.fromkeys(("collected", "refunded", "fees"), 0)
+def _groups(session: Session, is_recent: ColumnElement[bool]) -> Any:
+    """Payments by status, provider, currency and day. Ids are in order of time: the days are a part of the primary key."""
+    day = func.to_char(func.timezone("UTC", Payment.created_at), "YYYY-MM-DD").label("day")
+    columns = (Payment.status, Payment.provider, Payment.currency, day)
+    sums = (
+        func.count().label("count"),
+        func.sum(Payment.amount).label("amount"),
+        func.sum(Payment.refunded).label("refunded"),
+        func.coalesce(func.sum(Payment.fee), 0).label("fees"),
     )
+    return session.execute(select(*columns, *sums).where(is_recent).group_by(*columns)).all()
+
+
+def _counts(
+    session: Session, column: InstrumentedAttribute[Any], condition: ColumnElement[bool]
+) -> dict[str, int]:
+    rows = session.execute(select(column, func.count()).where(condition).group_by(column))
+    return {str(word): int(count) for word, count in rows}
+
+
+def _sums(groups: Any, name: str) -> dict[str, int]:
+    sums: Counter[str] = Counter()
     for group in groups:
-        if group.status in _COLLECTED:
-            found = sums[group.currency]
-            found["collected"] += int(group.amount)
-            found["refunded"] += int(group.refunded)
-            found["fees"] += int(group.fees)
+        sums[str(getattr(group, name))] += group.count
+    return dict(sorted(sums.items()))
+
+
+def _totals(groups: Any) -> dict[str, CurrencyTotals]:
+    sums: dict[str, Counter[str]] = {}
+    for group in groups:
+        if group.status in COLLECTED:
+            found = sums.setdefault(group.currency, Counter())
+            for name in ("amount", "refunded", "fees"):
+                found[name] += int(getattr(group, name))
     return {
-        currency: {name: format_minor(minor, currency) for name, minor in found.items()}
+        currency: CurrencyTotals(*(Money(found[name], currency) for name in ("amount", "refunded", "fees")))
         for currency, found in sorted(sums.items())
     }

@@ -1,4 +1,4 @@
-"""Asking a provider for a payment's money: request, call without a transaction, result (DESIGN, three phases).
+"""Sends an attempt to its provider: store it, call without a transaction, apply the outcome (docs/payments.md#three-phases).
 
 Guarantees: an attempt is `sending`, with the key the provider gets, in the database before the first byte leaves; no
 connection is held during the call; a second provider is tried only after a definite "nothing happened".
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -19,7 +19,8 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.events.catalogue import PAYMENT_PROCESSING
+from app.events import outbox
+from app.events.catalogue import PAYMENT_FAILED_OVER, PAYMENT_PROCESSING
 from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
@@ -45,18 +46,18 @@ from app.unit_of_work import reading, transaction
 log = structlog.get_logger("payments")
 
 PENDING_POLL_S: Final = 20
-"""One that waits for its customer is asked about for the first time after so many seconds, unless a callback came."""
+"""An attempt that waits for its customer is queried for the first time after so many seconds, unless a callback came."""
 
 MAX_DESCRIPTION: Final = 200
-"""Characters of a merchant's order number that go on the payment page: a provider refuses a charge for a longer one."""
+"""Characters of a merchant's order_id that are shown on the payment page: providers refuse a longer description."""
 
 NOTHING_HAPPENED: Final = (NotSent, AuthFailed, RateLimited)
-"""After these another provider may be asked: this one did not look at the request."""
+"""After these errors another provider may be called: this one did not act on the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """Where sending ended: the payment as it is now, and what the last provider said."""
+    """What sending led to: the payment as it is now, and the last provider's outcome."""
 
     payment: Payment
     outcome: Outcome
@@ -110,37 +111,29 @@ def send(
     *,
     sending: int = 1,
     finish: Finish | None = None,
-    leave: Callable[[], None] = lambda: None,
+    release_slot: Callable[[], None] = lambda: None,
 ) -> Sent:
-    """Call the provider of an attempt that is `sending`, and apply what it says.
+    """Call the provider of an attempt that is `sending`, and apply its outcome.
 
-    others: where to go on after a definite "nothing happened", in order. sending: which one of the attempt this is.
-    finish: runs in the last transaction. leave: gives the first provider's place back before the next one is asked.
-    Raises what transactions raise; the attempt's job then learns the outcome.
+    others: the providers to fail over to after a definite "nothing happened", in order. sending: which sending of the
+    attempt this is. finish: runs in the last transaction. release_slot: releases the slot of the attempt's provider before
+    the next one is called. Raises what transactions raise; the attempt's job then finds out the outcome.
     """
-    payment, attempt = _read(attempt_id)
-    said = _Answer(_charge(payment, attempt, sending), sending)
-    following = others[0] if others and isinstance(said.outcome, NOTHING_HAPPENED) else None
-    with _slot_for(following) as has_slot:
+    payment, attempt = read_attempt(attempt_id)
+    answer = _Answer(_charge(payment, attempt, sending), sending)
+    following = others[0] if others and isinstance(answer.outcome, NOTHING_HAPPENED) else None
+    with ExitStack() as slots:
+        has_slot = following is not None and slots.enter_context(bulkhead.slot(following.provider.name))
         wanted = None if following is None else _Next(following, ids.uuid7(), has_slot)
-        settled = transaction(lambda s: _settle(s, attempt_id, said, wanted, finish))
+        settled = transaction(lambda s: _settle(s, attempt_id, answer, wanted, finish))
         if settled.next_id is None:
-            return Sent(settled.payment, said.outcome)
-        leave()
-        return send(settled.next_id, others[1:], finish=finish)
-
-
-@contextmanager
-def _slot_for(bound: BoundProvider | None) -> Iterator[bool]:
-    if bound is None:
-        yield False
-        return
-    with bulkhead.slot(bound.provider.name) as has_slot:
-        yield has_slot
+            return Sent(settled.payment, answer.outcome)
+        release_slot()
+        return send(settled.next_id, others[1:], finish=finish, release_slot=slots.close)
 
 
 class Finish:
-    """What else belongs into the transaction of the result: storing a key's answer (payment_service)."""
+    """What else belongs to the transaction that applies the outcome: storing a key's answer (create.py)."""
 
     def __call__(self, session: Session, sent: Sent) -> None:
         raise NotImplementedError
@@ -148,7 +141,7 @@ class Finish:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a provider said to which sending of the attempt (1: the first)."""
+    """The outcome of one sending of the attempt (1: the first)."""
 
     outcome: Outcome
     sending: int
@@ -156,7 +149,7 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """Who is asked next, under which attempt, and whether now or by its job."""
+    """The provider to fail over to, the id of its attempt, and whether it is sent now or by its job."""
 
     bound: BoundProvider
     attempt_id: uuid.UUID
@@ -172,14 +165,14 @@ class _Settled:
 def _settle(
     session: Session,
     attempt_id: uuid.UUID,
-    said: _Answer,
+    answer: _Answer,
     wanted: _Next | None,
     finish: Finish | None,
 ) -> _Settled:
-    now, outcome = clock.now(), said.outcome
+    now, outcome = clock.now(), answer.outcome
     locked = lock_attempt(session, attempt_id)
-    if isinstance(outcome, ProviderError) and locked.attempt.sendings != said.sending:
-        # We come back late: the attempt was sent again meanwhile, and only that sending's answer can refuse it.
+    if isinstance(outcome, ProviderError) and locked.attempt.sendings != answer.sending:
+        # This answer is late: the attempt was sent again meanwhile, and only that sending's answer can refuse it.
         outcome = OutcomeUnknown(code="superseded")
         if finish is not None:
             finish(session, Sent(locked.payment, outcome))
@@ -188,7 +181,7 @@ def _settle(
         if session.get(PaymentAttempt, wanted.attempt_id) is not None:
             # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
             return _failed_over(session, locked.payment, wanted, finish)
-        if locked.attempt.state == AttemptState.SENDING and said.sending == 1:
+        if locked.attempt.state == AttemptState.SENDING and answer.sending == 1:
             _fail_over(session, locked, outcome, wanted, now=now)
             return _failed_over(session, locked.payment, wanted, finish)
     locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
@@ -210,14 +203,13 @@ def _fail_over(
     *,
     now: datetime,
 ) -> None:
-    """End an attempt that did nothing, without ending the payment, and begin the next one."""
+    """End an attempt that did nothing, without ending the payment, and insert the next one."""
     attempt, payment = locked.attempt, locked.payment
     move_attempt(attempt, AttemptState.FAILED, now=now)
     attempt.error_code, attempt.error_message = error.code, error.message
-    name = wanted.bound.provider.name
-    payment.provider, payment.updated_at = name, now
+    payment.provider, payment.updated_at = wanted.bound.provider.name, now
     session.flush()
-    log.warning("payment.failed_over", payment=str(payment.id), to=name, code=error.code)
+    _record_failover(session, payment, attempt, wanted, reason=error.code, now=now)
     new_attempt(
         session,
         payment,
@@ -229,8 +221,32 @@ def _fail_over(
     )
 
 
+def _record_failover(
+    session: Session, payment: Payment, attempt: PaymentAttempt, wanted: _Next, *, reason: str, now: datetime
+) -> None:
+    """For the audit trail: merchants see the payment's provider change."""
+    data = {
+        "from_provider": attempt.provider,
+        "from_attempt_id": str(attempt.id),
+        "to_provider": wanted.bound.provider.name,
+        "to_attempt_id": str(wanted.attempt_id),
+        "reason": reason,
+    }
+    outbox.record(
+        session,
+        PAYMENT_FAILED_OVER,
+        object_id=str(payment.id),
+        data=data,
+        now=now,
+        actor="answer",
+        tenant_id=payment.tenant_id,
+        is_public=False,
+    )
+    log.warning(PAYMENT_FAILED_OVER, payment=str(payment.id), **data)
+
+
 def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Finish | None) -> _Settled:
-    """With no place at the next provider its attempt's job sends, and the caller is told what is true now."""
+    """With no slot at the next provider, its attempt's job sends it, and the caller gets the payment as it is now."""
     if wanted.is_sending:
         return _Settled(payment, wanted.attempt_id)
     if move_payment(payment, PaymentStatus.PROCESSING, now=clock.now()):
@@ -241,7 +257,8 @@ def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Fini
     return _Settled(payment, None)
 
 
-def _read(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
+def read_attempt(attempt_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
+    """An attempt with its payment, not locked."""
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, attempt_id)
         return session.get_one(Payment, attempt.payment_id), attempt
@@ -262,7 +279,7 @@ def operation_of(payment: Payment, attempt: PaymentAttempt) -> Operation[tuple[P
 
 
 def _charge(payment: Payment, attempt: PaymentAttempt, sending: int) -> Outcome:
-    """What the provider says. Nothing is sent when another sending has taken over."""
+    """The outcome of calling the provider. Nothing is sent when a later sending has replaced this one."""
     if attempt.state != AttemptState.SENDING or attempt.sendings != sending:
         return OutcomeUnknown("This sending came too late.", code="superseded")
     return call_provider(
@@ -292,7 +309,7 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
         reference=attempt.reference,
         short_reference=attempt.short_reference,
         # What was collected, once that is known: refunds are measured against it.
-        amount=Money(attempt.collected or payment.amount, payment.currency),
+        amount=attempt.collected_money or Money(payment.amount, payment.currency),
         sent_at=attempt.sent_at or attempt.created_at,
         provider_reference=attempt.provider_reference,
         receipt=attempt.receipt,
@@ -301,12 +318,12 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
 
 
 def callback_url(name: str, token: str, provider: Provider) -> str:
-    """Where the provider tells about one operation: its end is that operation's secret."""
+    """Where the provider reports one operation: the end of the URL is that operation's secret."""
     base = provider.account.get(CALLBACK_URL) or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
     return f"{base.rstrip('/')}/{token}"
 
 
 def return_url(payment_id: uuid.UUID) -> str:
-    """Where the customer's browser goes after a payment page, when the merchant named no place."""
+    """Where the customer's browser returns after a payment page when the merchant gave no return_url."""
     given: str = current_app.config["PAYMENT_RETURN_URL"]
     return given or f"{current_app.config['PUBLIC_URL']}/payments/{payment_id}/return"

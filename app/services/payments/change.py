@@ -29,7 +29,7 @@ from app.unit_of_work import reading, transaction
 
 
 def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
-    """The payment after asking the provider; a final one as it is. Raises TransactionNotFound, ProviderUnreachable."""
+    """The payment after querying the provider; a final one as it is. Raises TransactionNotFound, ProviderUnreachable."""
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
         attempt = latest_attempt(session, payment_id)
@@ -49,7 +49,7 @@ def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
 
 
 def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
-    """Take a payment back that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
+    """Cancel a payment that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
         attempt = latest_attempt(session, payment_id)

@@ -25,7 +25,7 @@ from app.services.payments.attempts import NOTHING_HAPPENED, Sent
 from app.services.payments.locks import lock_attempt
 from app.services.payments.read import latest_attempt
 from app.services.payments.recording import record_payment_event
-from app.services.payments.routing import route
+from app.services.payments.routing import AUTO, route
 from app.services.payments.states import FINAL_PAYMENTS, move_payment
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
@@ -37,7 +37,7 @@ log = structlog.get_logger("payments")
 
 @dataclass(frozen=True, slots=True)
 class CustomerDetails:
-    """phone: E.164. id: the merchant's own word for the customer."""
+    """phone: E.164. id: the merchant's own id of the customer."""
 
     phone: str
     id: str | None = None
@@ -47,7 +47,7 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What a merchant asks for. provider: a name, `visa` or `auto`. amount: the JSON value as it came."""
+    """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it."""
 
     provider: str
     amount: object
@@ -59,25 +59,25 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Initialized:
-    """What `initialize` did: the payment, `failed` where the provider refused. was_reached: False where no provider was."""
+    """What `initialize` led to: the payment, `failed` where the provider refused. was_reached: whether a provider was reached."""
 
     payment: Payment
     was_reached: bool = True
 
 
-def initialize(merchant: Principal, order: PaymentRequest, claim: Claim) -> Answer:
+def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> Answer:
     """Request a payment from a customer. The claim presents an `Initialized`.
 
     Raises InvalidAmount, UnsupportedCurrency, InvalidRequest (nothing stored), and what `begin` raises.
     """
-    amount = Money.parse(order.amount, order.currency)
-    bounds = route(merchant.tenant_id, order.provider, amount, _customer(order.customer))
+    amount = Money.parse(request.amount, request.currency)
+    bounds = route(merchant.tenant_id, request.provider, amount, _customer(request.customer))
     first = bounds[0]
-    with ExitStack() as place:
-        has_slot = place.enter_context(bulkhead.slot(first.provider.name))
+    with ExitStack() as slots:
+        has_slot = slots.enter_context(bulkhead.slot(first.provider.name))
         payment_id = ids.uuid7()
         begun = transaction(
-            lambda s: _begin(s, payment_id, merchant, order, amount, first, claim, is_sending=has_slot)
+            lambda s: _begin(s, payment_id, merchant, request, amount, first, claim, is_sending=has_slot)
         )
         if isinstance(begun, Answer):
             return begun
@@ -85,9 +85,11 @@ def initialize(merchant: Principal, order: PaymentRequest, claim: Claim) -> Answ
             return transaction(lambda s: _present(s, begun.resource_id, claim))
         attempt_id = begun
         if not has_slot:
-            # Full: the attempt's job sends. The caller is told what is true now.
+            # No slot: the attempt's job sends it. The caller gets the payment as it is now.
             return transaction(lambda s: _queued(s, attempt_id, claim))
-        sent = payment_attempts.send(attempt_id, bounds[1:], finish=_StoreAnswer(claim), leave=place.close)
+        sent = payment_attempts.send(
+            attempt_id, bounds[1:], finish=_StoreAnswer(claim), release_slot=slots.close
+        )
     return claim.present(_initialized(sent))
 
 
@@ -95,7 +97,7 @@ def _begin(
     session: Session,
     payment_id: uuid.UUID,
     merchant: Principal,
-    order: PaymentRequest,
+    request: PaymentRequest,
     amount: Money,
     bound: BoundProvider,
     claim: Claim,
@@ -113,17 +115,19 @@ def _begin(
         id=payment_id,
         tenant_id=merchant.tenant_id,
         idempotency_key=claim.key,
-        provider=bound.provider.name if order.provider == "auto" else order.provider,
-        payment_method=order.provider,
-        return_url=order.return_url,
+        provider=bound.provider.name if request.provider == AUTO else request.provider,
+        payment_method=request.provider,
+        return_url=request.return_url,
         amount=amount.amount_minor,
         currency=amount.currency,
-        status="pending",
-        customer_id=order.customer.id,
-        customer_phone=order.customer.phone,
-        customer_email=order.customer.email,
-        customer_name=order.customer.name,
-        payment_metadata=None if order.metadata is None else dict(order.metadata),
+        requested_amount=amount.amount_minor,
+        requested_currency=amount.currency,
+        status=PaymentStatus.PENDING,
+        customer_id=request.customer.id,
+        customer_phone=request.customer.phone,
+        customer_email=request.customer.email,
+        customer_name=request.customer.name,
+        payment_metadata=None if request.metadata is None else dict(request.metadata),
         refund_reserved=0,
         refunded=0,
         created_at=now,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from sqlalchemy.orm import Session
@@ -22,12 +22,12 @@ from app.money import Money
 from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import attempts, outcomes, reviews
-from app.services.payments.attempts import charge_reference, operation_of
+from app.services.payments.attempts import charge_reference, operation_of, read_attempt
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import transaction
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 MAX_SENDINGS: Final = 3
@@ -44,8 +44,7 @@ class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
     waits_s = (5, 15, 60, 300, 900, 3600)
 
     def read(self, operation_id: uuid.UUID) -> AttemptOperation:
-        attempt, payment = _read(operation_id)
-        return operation_of(payment, attempt)
+        return operation_of(*read_attempt(operation_id))
 
     def lock(self, session: Session, operation_id: uuid.UUID) -> AttemptOperation:
         locked = lock_attempt(session, operation_id)
@@ -138,7 +137,7 @@ def report_failing(attempt_id: uuid.UUID, error: str) -> None:
 
 
 def poll(attempt_id: uuid.UUID) -> Payment:
-    """Query the provider now (verify, reconcile). Raises ProviderError when it cannot tell; final attempts are not queried."""
+    """Query the provider now (verify, reconcile). Raises ProviderError when the outcome is unknown; final attempts are not queried."""
     operation = _operations.read(attempt_id)
     payment, attempt = operation.subject
     if operation.phase in (Phase.FINAL, Phase.CREATED) or operation.is_being_sent(clock.now()):
@@ -153,10 +152,10 @@ def poll(attempt_id: uuid.UUID) -> Payment:
 
 
 def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:
-    """What the provider says about the attempt, in whatever way it can be asked.
+    """The provider's answer about the attempt, in whatever way it can be queried.
 
-    provider_reference: an id to ask by where we have none of our own, from news that may be invented: what the
-    provider answers is believed only as far as it names our reference.
+    provider_reference: an id to query by where the attempt has none, from a callback that may be invented: the adapter
+    accepts the answer only where it names our reference.
     """
     try:
         provider = provider_accounts.of_attempt(attempt)
@@ -181,7 +180,7 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
-    """The provider's list of collections, searched for the attempt's label."""
+    """The provider's list of collections, searched for the attempt's short reference."""
     start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
     if clock.now() - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
@@ -190,12 +189,12 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
         for line in provider.statement(start, clock.now())
         if line.short_reference == attempt.short_reference
     ]
-    asked = Money(payment.amount, payment.currency)
-    fitting = [line for line in lines if line.amount == asked]
-    if len(fitting) == 1:
-        return ProviderResult(State.SUCCEEDED, receipt=fitting[0].receipt, amount=fitting[0].amount)
+    requested = Money(payment.amount, payment.currency)
+    matching = [line for line in lines if line.amount == requested]
+    if len(matching) == 1:
+        return ProviderResult(State.SUCCEEDED, receipt=matching[0].receipt, amount=matching[0].amount)
     if lines:
-        # Anybody can pay in by the label they read on a screen: a person tells such lines apart.
+        # Anybody can pay with the short reference they read on a screen: an operator tells such lines apart.
         return OutcomeUnknown(
             "The provider's statement is not clear about this payment.", code="statement_unclear"
         )
@@ -203,7 +202,7 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
 
 
 def _is_too_late(session: Session, locked: LockedAttempt, *, now: datetime) -> bool:
-    """A customer is not asked for money long after the merchant did. What was never sent ends here."""
+    """Whether the merchant's request is too old to be sent. An attempt that was never sent ends here."""
     attempt = locked.attempt
     capabilities = provider_accounts.of_attempt(attempt).capabilities
     if now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
@@ -225,22 +224,52 @@ def _judge_age(
 ) -> None:
     """Expire what has been open for too long where the provider clearly says so, else open a review."""
     locked = lock_attempt(session, attempt_id)
-    state = outcome.state if isinstance(outcome, ProviderResult) else None
     age = now - (locked.attempt.sent_at or locked.attempt.created_at)
     match locked.attempt.state:
-        case AttemptState.PENDING if age > capabilities.expires_after:
-            if state in (State.PENDING, State.NOT_FOUND):
-                _expire(session, locked, "expired", "The customer did not pay in time.", now=now)
-            elif state is None:
-                _review(session, locked, ReviewReason.INQUIRY_FAILED, now=now)
-        case AttemptState.UNKNOWN if state is State.NOT_FOUND and age > capabilities.horizon:
-            _expire(session, locked, "not_found", "The provider never got this payment.", now=now)
-        case AttemptState.UNKNOWN if age > ALERT_AFTER:
-            has_no_id = isinstance(outcome, OutcomeUnknown) and outcome.code == NO_PROVIDER_ID
-            reason = ReviewReason.NO_PROVIDER_ID if has_no_id else ReviewReason.OUTCOME_UNKNOWN
-            _review(session, locked, reason, now=now)
-        case _:
+        case AttemptState.PENDING:
+            if age > capabilities.expires_after:
+                _judge_pending(session, locked, outcome, now=now)
+        case AttemptState.UNKNOWN:
+            _judge_unknown(session, locked, outcome, age, horizon=capabilities.horizon, now=now)
+        case (
+            AttemptState.CREATED
+            | AttemptState.SENDING
+            | AttemptState.SUCCEEDED
+            | AttemptState.FAILED
+            | AttemptState.CANCELLED
+            | AttemptState.LATE
+            | AttemptState.REVERSED
+        ):
             return
+        case _:
+            assert_never(locked.attempt.state)
+
+
+def _judge_pending(session: Session, locked: LockedAttempt, outcome: Outcome, *, now: datetime) -> None:
+    """The customer's time to pay is over."""
+    if not isinstance(outcome, ProviderResult):
+        _review(session, locked, ReviewReason.INQUIRY_FAILED, now=now)
+    elif outcome.state in (State.PENDING, State.NOT_FOUND):
+        _expire(session, locked, "expired", "The customer did not pay in time.", now=now)
+
+
+def _judge_unknown(
+    session: Session,
+    locked: LockedAttempt,
+    outcome: Outcome,
+    age: timedelta,
+    *,
+    horizon: timedelta,
+    now: datetime,
+) -> None:
+    """It is not known whether the provider has the payment."""
+    is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
+    if is_missing and age > horizon:
+        _expire(session, locked, "not_found", "The provider never got this payment.", now=now)
+    elif age > ALERT_AFTER:
+        has_no_id = isinstance(outcome, OutcomeUnknown) and outcome.code == NO_PROVIDER_ID
+        reason = ReviewReason.NO_PROVIDER_ID if has_no_id else ReviewReason.OUTCOME_UNKNOWN
+        _review(session, locked, reason, now=now)
 
 
 def _expire(session: Session, locked: LockedAttempt, code: str, reason: str, *, now: datetime) -> None:
@@ -252,8 +281,8 @@ def _review(session: Session, locked: LockedAttempt, reason: ReviewReason, *, no
 
 
 def _cancel_at_provider(attempt_id: uuid.UUID, provider: Provider) -> None:
-    """So that the customer cannot pay any more what is about to be given up."""
-    attempt, payment = _read(attempt_id)
+    """So that the customer can no longer pay an attempt that is about to expire."""
+    payment, attempt = read_attempt(attempt_id)
     try:
         outcome = provider.cancel(charge_reference(payment, attempt, provider))
     except NotSupported:
@@ -262,9 +291,3 @@ def _cancel_at_provider(attempt_id: uuid.UUID, provider: Provider) -> None:
         log.warning("payment.cancel_failed", attempt=str(attempt_id), code=error.code)
         return
     transaction(lambda s: outcomes.apply_outcome(s, attempt_id, outcome, source="inquiry", now=clock.now()))
-
-
-def _read(attempt_id: uuid.UUID) -> tuple[PaymentAttempt, Payment]:
-    with reading() as session:
-        attempt = session.get_one(PaymentAttempt, attempt_id)
-        return attempt, session.get_one(Payment, attempt.payment_id)

@@ -1,14 +1,14 @@
-"""What a provider said is applied here, whoever brings it: the answer, an inquiry, a callback or an operator.
+"""Applies the outcome of an attempt, whoever reports it: the answer, an inquiry, a callback or an operator.
 
-Guarantees: one result changes a payment at most once, however often and in whatever order results come; money is booked
-in the transaction that changes the state; nothing becomes `failed` on a guess; what was collected is never dropped.
+Guarantees: an outcome changes a payment at most once, however often and in whatever order outcomes are reported; money is
+posted in the transaction that changes the state; no payment is `failed` on a guess; collected money is never dropped.
 """
 
 from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Final
+from typing import Final, assert_never
 
 import structlog
 from sqlalchemy import select
@@ -25,12 +25,10 @@ from app.services.payments import postings
 from app.services.payments.locks import LockedAttempt, lock_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
-from app.services.payments.states import OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
+from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
 from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
-
-"""What a call to a provider led to."""
 
 MAX_TEXT: Final = 500
 
@@ -38,9 +36,9 @@ MAX_TEXT: Final = 500
 def apply_outcome(
     session: Session, attempt_id: uuid.UUID, outcome: Outcome, *, source: EventActor, now: datetime
 ) -> LockedAttempt:
-    """Apply what was learnt about an attempt. `source`: answer, inquiry, callback, statement or operator (events' actor).
+    """Apply an outcome. `source`: answer, inquiry, callback, statement or operator (the events' actor).
 
-    A result that the state tables do not allow is late or repeated and changes nothing.
+    An outcome that the state tables do not allow is late or repeated and changes nothing.
     """
     locked = lock_attempt(session, attempt_id)
     if isinstance(outcome, OutcomeUnknown):
@@ -50,7 +48,7 @@ def apply_outcome(
     elif _belongs_to_another_attempt(session, locked.attempt, outcome):
         open_review(session, locked.payment, ReviewReason.REFERENCE_IN_USE, source=source, now=now)
     else:
-        _remember(locked, outcome, now=now)
+        _keep_references(locked, outcome, now=now)
         match outcome.state:
             case State.SUCCEEDED:
                 _succeeded(session, locked, outcome, source=source, now=now)
@@ -61,10 +59,12 @@ def apply_outcome(
             case State.REVERSED:
                 _reversed(session, locked, source=source, now=now)
             case State.REFUNDED:
-                _given_back(session, locked, source=source, now=now)
+                _refunded(session, locked, source=source, now=now)
             case State.NOT_FOUND:
-                # Not a failure: the request may be on its way. Time decides (payment_driver).
+                # Not a failure: the request may be on its way. The attempt's age decides (follow_up.py).
                 log.info("payment.not_found", attempt=str(attempt_id), source=actor_text(source))
+            case _:
+                assert_never(outcome.state)
     return locked
 
 
@@ -86,7 +86,7 @@ def is_reference_taken(
 
 
 def _belongs_to_another_attempt(session: Session, attempt: PaymentAttempt, result: ProviderResult) -> bool:
-    """Only what would be new on this attempt is looked up."""
+    """Only references that would be new on this attempt are looked up."""
     reference = result.provider_reference if attempt.provider_reference is None else None
     receipt = result.receipt if attempt.receipt is None else None
     return is_reference_taken(session, attempt, reference=reference, receipt=receipt)
@@ -95,13 +95,13 @@ def _belongs_to_another_attempt(session: Session, attempt: PaymentAttempt, resul
 def expire_attempt(
     session: Session, locked: LockedAttempt, *, code: str, reason: str, source: EventActor, now: datetime
 ) -> None:
-    """The attempt's time is over and the provider says that nothing was paid."""
+    """The attempt's time is over and the provider has answered that nothing was paid."""
     result = ProviderResult(State.FAILED, code=code, message=reason)
     _failed(session, locked, result, source=source, now=now)
 
 
 def reverse(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> bool:
-    """The provider took back what is left of the collected money. False: there is none, and nothing changed."""
+    """The provider reversed what is left of the collected money. False: there is none, and nothing changed."""
     payment, attempt = locked.payment, locked.attempt
     if (waiting := postings.unmatched_amount(session, attempt)) is not None:
         _reversed_in_suspense(session, locked, waiting, source=source, now=now)
@@ -117,33 +117,28 @@ def reverse(session: Session, locked: LockedAttempt, *, source: EventActor, now:
 
 
 def close_returned(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
-    """All that came goes back to the customer: where it was another amount than asked for, the payment ends with it."""
+    """All that was collected is refunded: where it was another amount than requested, the payment fails."""
     payment = locked.payment
     if locked.attempt.state == AttemptState.SUCCEEDED and move_payment(
         payment, PaymentStatus.FAILED, now=now
     ):
         payment.failure_code = "returned"
-        payment.failure_reason = "What came was another amount; it goes back."
+        payment.failure_reason = "Another amount was collected; it is refunded."
         record_payment_event(session, catalogue.PAYMENT_FAILED, payment, source=source, now=now)
 
 
-def _remember(locked: LockedAttempt, result: ProviderResult, *, now: datetime) -> None:
-    """Ids and the provider's own words; what is known is never replaced by nothing."""
+def _keep_references(locked: LockedAttempt, result: ProviderResult, *, now: datetime) -> None:
+    """Keep the provider's ids and response; a known id is never replaced."""
     attempt, payment = locked.attempt, locked.payment
     attempt.provider_reference = attempt.provider_reference or result.provider_reference
     attempt.receipt = attempt.receipt or result.receipt
-    is_open = attempt.state not in (
-        AttemptState.FAILED,
-        AttemptState.CANCELLED,
-        AttemptState.LATE,
-        AttemptState.REVERSED,
-    )
-    if is_open and attempt.provider_reference != payment.provider_transaction_id:
+    is_live = attempt.state in LIVE_ATTEMPTS
+    if is_live and attempt.provider_reference != payment.provider_transaction_id:
         payment.provider_transaction_id = attempt.provider_reference
         payment.updated_at = now
-    if is_open and result.payment_url and payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
+    if is_live and result.payment_url and payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
         payment.payment_url = result.payment_url
-    if is_open and result.response:
+    if is_live and result.response:
         payment.provider_response = dict(payment.provider_response or {}) | dict(result.response)
 
 
@@ -152,17 +147,17 @@ def _succeeded(
 ) -> None:
     payment, attempt = locked.payment, locked.attempt
     if attempt.state == AttemptState.LATE:
-        return  # booked when it came; that it is the tenant's after all is an operator's word, not the provider's
+        return  # posted when it was collected; only an operator decides that it is the tenant's
     asked = Money(payment.amount, payment.currency)
     collected = result.amount or asked
     if move_attempt(attempt, AttemptState.LATE, now=now):
-        attempt.collected = collected.amount_minor
+        attempt.collected_money = collected
         postings.post_suspense(session, payment, attempt, collected, now=now)
         open_review(session, payment, ReviewReason.LATE_SUCCESS, source=source, now=now)
         return
     if not move_attempt(attempt, AttemptState.SUCCEEDED, now=now):
         return
-    attempt.collected = collected.amount_minor
+    attempt.collected_money = collected
     attempt.error_code = attempt.error_message = None
     if collected != asked:
         postings.post_suspense(session, payment, attempt, collected, now=now)
@@ -202,16 +197,16 @@ def _processing(session: Session, locked: LockedAttempt, *, source: EventActor, 
 def _refused(
     session: Session, locked: LockedAttempt, error: ProviderError, *, source: EventActor, now: datetime
 ) -> None:
-    """A definite no to a sending. (A refusal of an inquiry says nothing about the charge: callers do not bring it.)
+    """A definite refusal of a sending. A refusal of an inquiry says nothing about the charge: callers do not pass it.
 
-    A no to the second sending of a key says nothing about the first, whose answer was lost.
+    A refusal of the second sending says nothing about the first, whose answer was lost.
     """
     if locked.attempt.sendings > 1:
         unknown = OutcomeUnknown(error.message, code=error.code)
         _unknown(session, locked, unknown, source=source, now=now)
         return
     result = ProviderResult(State.FAILED, code=error.code, message=error.message, response=error.response)
-    _remember(locked, result, now=now)
+    _keep_references(locked, result, now=now)
     _failed(session, locked, result, source=source, now=now)
 
 
@@ -233,16 +228,16 @@ def _failed(
 
 
 def _reversed(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
-    """The provider took collected money back."""
+    """The provider reversed the charge."""
     payment, attempt = locked.payment, locked.attempt
     if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PENDING):
-        # Paid and taken back before we heard of either: nothing is ours.
-        result = ProviderResult(State.FAILED, code="reversed", message="The payment was taken back.")
+        # Collected and reversed before either was reported: there is nothing to post.
+        result = ProviderResult(State.FAILED, code="reversed", message="The payment was reversed.")
         _failed(session, locked, result, source=source, now=now)
     elif attempt.state == AttemptState.SUCCEEDED and payment.refund_reserved:
         _reversed_after_refund(session, locked, source=source, now=now)
     elif reverse(session, locked, source=source, now=now):
-        # Shown while a refund was open, which has failed since: now all of it is booked.
+        # The review was opened while a refund was open, which has failed since: all of it is posted now.
         close_reviews(payment, {ReviewReason.REVERSED_AFTER_REFUND}, source=source, now=now)
 
 
@@ -256,26 +251,26 @@ def _reversed_in_suspense(
     postings.post_suspense_reversal(session, payment, attempt, waiting, now=now)
     close_reviews(payment, UNMATCHED_MONEY, source=source, now=now)
     if was_mismatch and move_payment(payment, PaymentStatus.FAILED, now=now):
-        payment.failure_code, payment.failure_reason = "reversed", "The provider took the payment back."
+        payment.failure_code, payment.failure_reason = "reversed", "The provider reversed the payment."
     record_payment_event(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
 
 
 def _reversed_after_refund(
     session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime
 ) -> None:
-    """After refunds of ours: where they are all of the money it only repeats what they say; else a person looks."""
+    """After refunds of ours: when they are all of the money, the reversal is those refunds; else an operator compares."""
     if locked.payment.refunded != locked.payment.amount:
         open_review(session, locked.payment, ReviewReason.REVERSED_AFTER_REFUND, source=source, now=now)
 
 
-def _given_back(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
-    """Money went back, and the provider does not say how much. A refund of ours explains it; else a person looks, also at
-    a payment we had not heard the end of: what was not given back is still there."""
+def _refunded(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
+    """Money was refunded, and the provider does not report how much. A refund of ours explains it; else an operator compares,
+    also for an open payment: what was not refunded is still collected."""
     ours = (
         select(Refund.id)
         .where(Refund.attempt_id == locked.attempt.id, Refund.state != RefundState.FAILED)
         .limit(1)
     )
-    is_there = locked.attempt.state in (*OPEN_ATTEMPTS, AttemptState.SUCCEEDED, AttemptState.LATE)
-    if is_there and session.scalars(ours).first() is None:
+    may_be_collected = locked.attempt.state in (*LIVE_ATTEMPTS, AttemptState.LATE)
+    if may_be_collected and session.scalars(ours).first() is None:
         open_review(session, locked.payment, ReviewReason.REFUNDED_AT_PROVIDER, source=source, now=now)

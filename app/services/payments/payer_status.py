@@ -1,6 +1,6 @@
-"""What a customer who comes back from a payment page is told: how the payment stands, and nothing about anybody.
+"""What the page shows to a customer who returns from a payment page: the payment's status, and nothing about anybody.
 
-Whoever has the payment's id may ask, so the answer is one word.
+Whoever has the payment's id may read it, so the answer is one word.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from app.errors import TransactionNotFound
-from app.models.payment import Payment
+from app.models.payment import Payment, PaymentStatus
 from app.unit_of_work import reading
 
 
@@ -26,23 +26,23 @@ class PayerStatus(StrEnum):
 
 PAYER_STATUSES: Final = MappingProxyType(
     {
-        "pending": PayerStatus.OPEN,
-        "processing": PayerStatus.OPEN,
-        "completed": PayerStatus.COMPLETED,
-        "partially_refunded": PayerStatus.COMPLETED,
-        "refunded": PayerStatus.REFUNDED,
-        "reversed": PayerStatus.REFUNDED,
-        "failed": PayerStatus.FAILED,
-        "cancelled": PayerStatus.FAILED,
+        PaymentStatus.PENDING: PayerStatus.OPEN,
+        PaymentStatus.PROCESSING: PayerStatus.OPEN,
+        PaymentStatus.COMPLETED: PayerStatus.COMPLETED,
+        PaymentStatus.PARTIALLY_REFUNDED: PayerStatus.COMPLETED,
+        PaymentStatus.REFUNDED: PayerStatus.REFUNDED,
+        PaymentStatus.REVERSED: PayerStatus.REFUNDED,
+        PaymentStatus.FAILED: PayerStatus.FAILED,
+        PaymentStatus.CANCELLED: PayerStatus.FAILED,
     }
 )
-"""Payment status → what the payer is told."""
+"""Payment status → what the payer sees."""
 
 
 def payer_status(payment_id: uuid.UUID) -> PayerStatus:
-    """How the payment stands, as it is known here; no provider is asked. Raises TransactionNotFound.
+    """The payment's status as it is known here; no provider is queried. Raises TransactionNotFound.
 
-    Money that waits for a person (`review`) is neither taken nor lost: the payment counts as open.
+    A failed payment under review may have collected money, so it counts as open.
     """
     with reading() as session:
         payment = session.get(Payment, payment_id)

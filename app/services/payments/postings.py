@@ -1,7 +1,7 @@
-"""What provider payments do to the ledger. Positive raises what the owner has.
+"""What provider payments post to the ledger. A positive amount raises what the account's owner has.
 
-Collected: clearing:<provider> pays (it goes down: the provider owes us more), the tenant's wallet gets the net, the
-house the fee. Suspense: money that fits no payment waits there, so that clearing always equals the provider's book.
+Collected money: clearing:<provider> falls (the provider owes us more), the tenant's account gets the net, the platform the
+fee. Suspense holds money that fits no payment, so that clearing always equals what the provider has collected and refunded.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import uuid
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import ledger
 from app.ledger.chart import platform_account, tenant_direct, tenant_suspense, tenant_wallet
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.services.tenants import fees
 
 
 def post_collected(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> int:
-    """The payment's money came: net to the tenant, fee to the house. Returns the fee, minor units."""
+    """Post what was collected: the net to the tenant, the fee to the platform. Returns the fee, minor units."""
     gross = Money(payment.amount, payment.currency)
     fee = fees.payment_fee(session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=gross)
     amounts = {clearing(session, attempt, payment.currency): -gross.amount_minor}
@@ -32,7 +32,7 @@ def post_collected(session: Session, payment: Payment, attempt: PaymentAttempt, 
 def post_suspense(
     session: Session, payment: Payment, attempt: PaymentAttempt, collected: Money, *, now: datetime
 ) -> None:
-    """Money came that the payment cannot take as it is: it waits until an operator decides."""
+    """Post collected money that does not fit the payment, in the currency that was collected: an operator decides about it."""
     amounts = {
         clearing(session, attempt, collected.currency): -collected.amount_minor,
         tenant_suspense(session, payment.tenant_id, collected.currency): collected.amount_minor,
@@ -43,7 +43,7 @@ def post_suspense(
 def post_suspense_release(
     session: Session, payment: Payment, attempt: PaymentAttempt, collected: Money, *, now: datetime
 ) -> int:
-    """An operator gave waiting money to the tenant. Returns the fee, minor units."""
+    """An operator released money from suspense to the tenant. Returns the fee, minor units."""
     fee = fees.payment_fee(session, tenant_id=payment.tenant_id, provider=attempt.provider, amount=collected)
     amounts = {tenant_suspense(session, payment.tenant_id, collected.currency): -collected.amount_minor}
     amounts |= _to_tenant(session, payment, attempt, collected, fee=fee)
@@ -68,7 +68,7 @@ def hold_refund(session: Session, refund: Refund, attempt: PaymentAttempt, *, no
 def post_refund(
     session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
 ) -> None:
-    """The provider gave the money back: the held amount leaves the tenant, the provider owes us less."""
+    """The provider refunded the customer: the held amount leaves the tenant, the provider owes us less."""
     source = _source(session, refund, attempt)
     amounts = {source: -refund.amount, clearing(session, attempt, refund.currency): refund.amount}
     capture = None if refund.is_from_suspense else refund.id
@@ -87,7 +87,7 @@ def post_refund(
 def post_external_refund(
     session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
 ) -> None:
-    """Somebody refunded at the provider: never refused, as a reversal."""
+    """Post a refund that was made at the provider. Like a reversal it is never refused."""
     taken = Money(refund.amount, refund.currency)
     if refund.is_from_suspense:
         amounts = {tenant_suspense(session, refund.tenant_id, refund.currency): -refund.amount}
@@ -100,27 +100,27 @@ def post_external_refund(
 def post_returned_refund(
     session: Session, payment: Payment, refund: Refund, attempt: PaymentAttempt, *, now: datetime
 ) -> None:
-    """A completed refund did not reach the customer: the provider has the money again, and the tenant."""
+    """A completed refund did not reach the customer: the provider and the tenant have the money again."""
     source = _source(session, refund, attempt)
     amounts = {source: refund.amount, clearing(session, attempt, refund.currency): -refund.amount}
     _post(session, "refund_return", refund.id, payment, now=now, currency=refund.currency, amounts=amounts)
 
 
 def _source(session: Session, refund: Refund, attempt: PaymentAttempt) -> int:
-    """The account a refund's money comes from, and goes back to."""
+    """The account that pays a refund, and is credited when it is returned."""
     if refund.is_from_suspense:
         return tenant_suspense(session, refund.tenant_id, refund.currency)
     return _wallet(session, refund.tenant_id, attempt, refund.currency)
 
 
 def release_refund(session: Session, refund: Refund, *, now: datetime) -> None:
-    """The refund will not happen: the tenant has its money again."""
+    """The refund failed: its amount is available to the tenant again."""
     if not refund.is_from_suspense:
         ledger.release(session, refund.id, now=now)
 
 
 def post_reversal(session: Session, payment: Payment, attempt: PaymentAttempt, *, now: datetime) -> None:
-    """The provider took the payment, or what was left of it after refunds, back by itself. Never refused."""
+    """The provider reversed the payment, or what was left of it after refunds. Never refused."""
     taken = Money(payment.amount - payment.refunded, payment.currency)
     amounts = {clearing(session, attempt, payment.currency): taken.amount_minor}
     amounts |= _from_tenant(session, payment, attempt, taken)
@@ -130,7 +130,7 @@ def post_reversal(session: Session, payment: Payment, attempt: PaymentAttempt, *
 def post_suspense_reversal(
     session: Session, payment: Payment, attempt: PaymentAttempt, waiting: Money, *, now: datetime
 ) -> None:
-    """The provider took back what waited in suspense."""
+    """The provider reversed what was in suspense."""
     amounts = {
         tenant_suspense(session, payment.tenant_id, waiting.currency): -waiting.amount_minor,
         clearing(session, attempt, waiting.currency): waiting.amount_minor,
@@ -139,27 +139,27 @@ def post_suspense_reversal(
 
 
 def unmatched_amount(session: Session, attempt: PaymentAttempt) -> Money | None:
-    """What an attempt collected and nobody has decided about yet."""
-    currency = session.execute(
-        text(
-            "SELECT e.currency FROM entries e WHERE e.ref_id = :attempt AND e.kind = 'suspense' "
-            "AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = :attempt AND r.kind IN ('suspense_release', 'reversal')) "
-            "AND NOT EXISTS (SELECT FROM refunds f WHERE f.attempt_id = :attempt AND f.is_from_suspense AND f.state <> 'failed')"
-        ),
-        {"attempt": attempt.id},
-    ).scalar()
-    return Money(attempt.collected or 0, currency) if currency else None
+    """What an attempt has collected that is in suspense and that no decision or refund is about yet."""
+    if attempt.collected_money is None:
+        return None
+    kinds = ledger.entry_kinds(session, attempt.id)
+    if "suspense" not in kinds or kinds & {"suspense_release", "reversal"}:
+        return None
+    refund = select(Refund.id).where(
+        Refund.attempt_id == attempt.id, Refund.is_from_suspense, Refund.state != RefundState.FAILED
+    )
+    return attempt.collected_money if session.scalars(refund.limit(1)).first() is None else None
 
 
 def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> int:
-    """What a provider holds for us on one account there, with the sign turned: it falls when the provider collects."""
+    """What a provider holds for us on one provider account, with the sign reversed: it falls when the provider collects."""
     own = f".{attempt.account_id.hex[:12]}" if attempt.account_id else ""
     return platform_account(session, "clearing", f"{attempt.provider}{own}", currency)
 
 
 def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, currency: str) -> int:
-    """Where the tenant's money is. What it collects on an account of its own never comes to the house: it is counted
-    apart from the wallet that can be paid out."""
+    """The tenant's account. What it collects on a provider account of its own is never paid to the platform: it is counted
+    apart from the balance that can be paid out."""
     if attempt.account_id is not None:
         return tenant_direct(session, tenant_id, currency)
     return tenant_wallet(session, tenant_id, currency)
@@ -168,7 +168,7 @@ def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, cur
 def _to_tenant(
     session: Session, payment: Payment, attempt: PaymentAttempt, gross: Money, *, fee: int
 ) -> dict[int, int]:
-    """Postings of collected money. On an account of its own the tenant has all of it, and owes the house the fee."""
+    """Postings of collected money. On a provider account of its own the tenant has all of it, and owes the platform the fee."""
     is_own = attempt.account_id is not None
     postings = {}
     if given := gross.amount_minor - (0 if is_own else fee):
@@ -181,9 +181,9 @@ def _to_tenant(
 
 
 def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money) -> dict[int, int]:
-    """Postings of money that is gone whether the tenant has it or not: what it does not have, it owes."""
+    """Postings of money that the provider has taken from the tenant: what the tenant does not have, it owes."""
     wallet = _wallet(session, payment.tenant_id, attempt, taken.currency)
-    there = min(taken.amount_minor, _available(session, wallet, taken.amount_minor))
+    there = min(taken.amount_minor, ledger.lock_for_debit(session, wallet, needed=taken.amount_minor))
     postings = {wallet: -there} if there else {}
     if owed := taken.amount_minor - there:
         postings[_debt(session, payment, taken.currency)] = -owed
@@ -191,16 +191,8 @@ def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, ta
 
 
 def _debt(session: Session, payment: Payment, currency: str) -> int:
-    """What the tenant owes the house, with the sign turned. Nothing settles it by itself."""
+    """What the tenant owes the platform, with the sign reversed. Nothing settles it automatically."""
     return platform_account(session, "receivable", str(payment.tenant_id), currency)
-
-
-def _available(session: Session, account_id: int, needed: int) -> int:
-    """Locks the account. A frozen one has nothing available."""
-    found = session.execute(
-        text("SELECT debit_lock(:account, :needed)"), {"account": account_id, "needed": needed}
-    ).scalar_one()
-    return max(0, int(found))
 
 
 def _post(

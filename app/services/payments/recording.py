@@ -27,8 +27,8 @@ def record_payment_event(
         actor=source,
         tenant_id=payment.tenant_id,
     )
-    tell = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info
-    tell(
+    write = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info
+    write(
         event_type,
         payment=str(payment.id),
         provider=payment.provider,

@@ -1,7 +1,7 @@
-"""Which provider to ask first, when a merchant leaves the choice to us (provider `auto`). Pure: rules and data.
+"""Which providers to try, in order, when a merchant leaves the choice to the gateway (provider `auto`).
 
-A provider is a candidate when it takes the currency and the amount, and can reach the customer. Candidates are
-ordered: healthy ones first, then those at home in the customer's country, then the cheapest.
+A provider is a candidate when it supports the currency and the amount, and can reach the customer. Candidates are
+ordered: healthy ones first, then those of the customer's country, then the cheapest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def candidates(
     health: Callable[[str], bool],
     costs: Mapping[str, CostTable] = MappingProxyType({}),
 ) -> list[str]:
-    """Those of `available` that can take the payment, the best first; an unhealthy one is the last resort.
+    """Those of `available` that support the payment, the best first, unhealthy ones last.
 
     country: ISO 3166 of the customer's phone; None: unknown. `costs` go before the adapters' own. An empty list: none can.
     """
@@ -72,7 +72,7 @@ def _can(capabilities: Capabilities, amount: Money, country: str | None) -> bool
         return False
     if capabilities.whole_units and amount.amount_minor % 10 ** exponent_of(amount.currency):
         return False
-    # One that pays by phone cannot ask a phone of another country; a card or an e-mail works anywhere.
+    # A provider that charges a phone cannot charge a phone of another country; cards and e-mails work anywhere.
     is_foreign = (
         country is not None and bool(capabilities.countries) and country not in capabilities.countries
     )
@@ -87,7 +87,7 @@ AUTO = "auto"
 
 
 def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer) -> list[BoundProvider]:
-    """The provider to ask, and those to go on with when nothing happened there, in order; never empty.
+    """The provider to call, and those to fail over to, in order; never empty.
 
     Raises InvalidRequest or InvalidAmount, with a sentence for the caller, when none can take it.
     """

@@ -59,7 +59,7 @@ def for_tenant(tenant_id: uuid.UUID, name: str) -> BoundProvider:
     return BoundProvider(provider, None)
 
 
-def available(tenant_id: uuid.UUID) -> dict[str, BoundProvider]:
+def available(tenant_id: uuid.UUID) -> Mapping[str, BoundProvider]:
     """Every provider the tenant can use, in the registry's order. One that cannot be set up is left out."""
     own = _active(tenant_id)
     found: dict[str, BoundProvider] = {}

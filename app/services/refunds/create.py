@@ -1,5 +1,5 @@
-"""Giving payments back. Guarantees: never more than was paid, however many ask at once; the tenant's money is held
-before the provider is asked; one Idempotency-Key refunds once."""
+"""Creates refunds. Guarantees: never more than was collected, however many requests come at once; the amount is held before the
+provider is called; one Idempotency-Key refunds once."""
 
 from __future__ import annotations
 
@@ -21,20 +21,19 @@ from app.providers.base import Capabilities
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
 from app.services.payments import postings as payment_postings
 from app.services.payments.attempts import NOTHING_HAPPENED
-from app.services.payments.locks import lock_payment
+from app.services.payments.locks import LockedRefund, lock_payment
 from app.services.payments.read import owned
 from app.services.payments.states import REFUNDABLE
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import Outcome, answer_time
 from app.services.refunds import follow_up, outcomes
-from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 
 @dataclass(frozen=True, slots=True)
 class Refunded:
-    """What a refund request did. was_reached: False where the provider was not, so that the refund failed."""
+    """What a refund request led to. was_reached: False where the provider was not reached, so that the refund failed."""
 
     payment: Payment
     refund: Refund
@@ -48,7 +47,7 @@ class Refunded:
 def create_refund(
     merchant: Principal, payment_id: uuid.UUID, *, amount: object | None, reason: str | None, claim: Claim
 ) -> Answer:
-    """Refund `amount` (the JSON value; None: what is left). The claim presents a `Refunded`.
+    """Refund `amount` (as Money.parse takes it; None: what is left). The claim presents a `Refunded`.
 
     Raises TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance: nothing was sent, the key is free.
     """

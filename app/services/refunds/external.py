@@ -1,7 +1,7 @@
-"""Refunds that somebody made at the provider, in its portal or by its API: found, and booked like any other.
+"""External refunds: made in the provider's dashboard or with its API, not by the gateway. They are posted like any other.
 
-Guarantees: the provider's own list is believed, not the news; one refund of the provider's is booked once; where it cannot
-be told which refund is whose, nothing is booked and a person is asked (`refunded_at_provider`).
+Guarantees: the provider's own list decides, not the callback; an external refund is posted once; where it is not clear which
+refund is whose, nothing is posted and a review is opened (`refunded_at_provider`).
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
 from app.services.payments.attempts import charge_reference
-from app.services.payments.locks import LockedAttempt, lock_attempt
+from app.services.payments.locks import LockedAttempt, LockedRefund, lock_attempt
 from app.services.payments.states import COLLECTED, OPEN_REFUNDS, REFUNDABLE
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import outcomes
-from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 REASON: Final = "Refunded at the provider, not through the gateway."
 
 
 def import_external_refunds(attempt_id: uuid.UUID, *, source: str) -> bool:
-    """Book what the provider lists and we do not know; whether there was something. Raises ProviderError."""
+    """Post what the provider lists and the gateway does not know; whether there was any. Raises ProviderError."""
     with reading() as session:
         attempt = session.get_one(PaymentAttempt, attempt_id)
         payment = session.get_one(Payment, attempt.payment_id)
@@ -48,7 +47,7 @@ def import_external_refunds(attempt_id: uuid.UUID, *, source: str) -> bool:
         try:
             with session.begin_nested():
                 for one in found:
-                    _book(session, locked, one, source=source)
+                    _post(session, locked, one, source=source)
         except InvalidRequest:
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUNDED_AT_PROVIDER, source=source, now=clock.now()
@@ -61,10 +60,10 @@ def import_external_refunds(attempt_id: uuid.UUID, *, source: str) -> bool:
 def record_external_refund(
     payment_id: uuid.UUID, amount: Money, *, reference: str, operator: str, attempt_number: int | None = None
 ) -> uuid.UUID:
-    """An operator's word that `amount` was refunded at the provider under its id `reference`; the refund's id.
+    """Record an operator's statement that the provider refunded `amount` under its id `reference`; the refund's id.
 
-    Raises InvalidRequest: no such amount can have been refunded, the reference is booked already, or it is not clear
-    whose money it was.
+    Raises InvalidRequest: no such amount can have been refunded, the reference is recorded already, or it is not clear
+    which attempt's money it was.
     """
     refund_id = ids.uuid7()
 
@@ -80,8 +79,8 @@ def record_external_refund(
 
 
 def _unknown(session: Session, attempt: PaymentAttempt, listed: Sequence[ListedRefund]) -> list[ListedRefund]:
-    """Those that are done at the provider and in no row of ours. One with our reference is ours, unless it failed here or
-    is the second with it."""
+    """Completed refunds of the provider that no row here stands for. One with our reference is ours, unless it failed here or
+    is the second with that reference."""
     rows = list(session.scalars(select(Refund).where(Refund.attempt_id == attempt.id)))
     alive = [row for row in rows if row.state != RefundState.FAILED]
     ids_known = {row.provider_reference for row in alive}
@@ -95,7 +94,7 @@ def _unknown(session: Session, attempt: PaymentAttempt, listed: Sequence[ListedR
     ]
 
 
-def _book(session: Session, locked: LockedAttempt, found: ListedRefund, *, source: str) -> None:
+def _post(session: Session, locked: LockedAttempt, found: ListedRefund, *, source: str) -> None:
     amount, reference = found.result.amount, found.result.provider_reference
     if amount is None or reference is None:
         raise InvalidRequest("The provider does not say how much was refunded.")
@@ -114,10 +113,10 @@ def _insert(
     payment, attempt, now = locked.payment, locked.attempt, clock.now()
     refunds = select(Refund).where(Refund.attempt_id == attempt.id)
     if session.scalars(refunds.where(Refund.state.in_(OPEN_REFUNDS)).limit(1)).first() is not None:
-        raise InvalidRequest("A refund of ours is under way: wait until it is final.")
+        raise InvalidRequest("A refund of the gateway is under way: wait until it is final.")
     known = refunds.where(Refund.provider_reference == reference, Refund.state != RefundState.FAILED)
     if session.scalars(known.limit(1)).first() is not None:
-        raise InvalidRequest(f"The refund {reference} is booked already.")
+        raise InvalidRequest(f"The refund {reference} is recorded already.")
     waiting = payment_postings.unmatched_amount(session, attempt)
     _require_possible(payment, attempt, amount, waiting)
     row = Refund(
@@ -154,7 +153,7 @@ def _require_possible(
     if waiting is not None:
         if amount != waiting:
             raise InvalidRequest(
-                f"{waiting} {waiting.currency} of it waits in suspense: only all of it can go back."
+                f"{waiting} {waiting.currency} of it is in suspense: only all of it can be refunded."
             )
         return
     left = Money(payment.amount - payment.refund_reserved, payment.currency)

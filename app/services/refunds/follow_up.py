@@ -22,6 +22,7 @@ from app.providers.base import Provider, ProviderResult, RefundReference, Refund
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError
 from app.services.payments import reviews
 from app.services.payments.attempts import callback_url, charge_reference
+from app.services.payments.locks import LockedRefund, lock_refund
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import (
@@ -33,15 +34,14 @@ from app.services.provider_operations import (
     call_provider,
 )
 from app.services.refunds import outcomes
-from app.services.refunds.outcomes import LockedRefund
 from app.unit_of_work import reading, transaction
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
-"""A refund that a provider took and has not done by then is put before a person."""
+"""A refund that a provider accepted and has not completed by then is put under review."""
 
 UNSENT_LIFE: Final = timedelta(hours=24)
-"""A refund that could not be sent for so long is failed instead: the merchant asks again."""
+"""A refund that could not be sent for so long fails: the merchant requests it again."""
 
 log = structlog.get_logger("refunds")
 
@@ -51,7 +51,7 @@ RefundOperation = Operation[RefundRows]
 
 
 class Refunds(ProviderOperations[RefundRows]):
-    """Refunds. One is sent once: nothing tells whether a provider would act on the second request again."""
+    """Refunds. A refund is sent once: a provider might act on a second request again."""
 
     noun = "refund"
     waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
@@ -63,11 +63,11 @@ class Refunds(ProviderOperations[RefundRows]):
             return _operation_of(refund, payment, session.get_one(PaymentAttempt, refund.attempt_id))
 
     def lock(self, session: Session, operation_id: uuid.UUID) -> RefundOperation:
-        locked = outcomes.lock_refund(session, operation_id)
+        locked = lock_refund(session, operation_id)
         return _operation_of(locked.refund, locked.payment, locked.attempt)
 
     def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
-        refund = outcomes.lock_refund(session, operation_id).refund
+        refund = lock_refund(session, operation_id).refund
         if refund.state == RefundState.SENDING and refund.sent_at == now:
             return 1  # committed before; only the acknowledgement was lost
         if refund.state != RefundState.CREATED:
@@ -124,21 +124,22 @@ def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime
 
 
 def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
-    """Call the provider of a refund that is `sending`, and apply what it says."""
+    """Call the provider of a refund that is `sending`, and apply the outcome."""
     outcome = _call(_operations.read(refund_id))
 
     def settle(session: Session) -> LockedRefund:
         now = clock.now()
-        # Whatever it said, unless it was final: the callback may never come.
+        locked = outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
+        # Whatever the outcome is, unless it is final: the callback may never come.
         run_at = now + timedelta(seconds=FIRST_POLL_S)
         queue.run_sooner(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund_id), run_at=run_at)
-        return outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
+        return locked
 
     return transaction(settle), outcome
 
 
 def poll(refund_id: uuid.UUID, *, source: str) -> None:
-    """Query now, and apply what the provider says. Final refunds are not queried."""
+    """Query the provider now, and apply the outcome. Final refunds are not queried."""
     operation = _operations.read(refund_id)
     is_sent = operation.phase not in (Phase.FINAL, Phase.CREATED)
     if is_sent and not operation.is_being_sent(clock.now()):
@@ -146,7 +147,7 @@ def poll(refund_id: uuid.UUID, *, source: str) -> None:
 
 
 def inquire(refund_id: uuid.UUID) -> Outcome:
-    """What the provider says about the refund now; nothing is applied."""
+    """The provider's answer about the refund now; nothing is applied."""
     return _operations.inquire(_operations.read(refund_id))
 
 
@@ -155,7 +156,7 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
     now = clock.now()
 
     def work(session: Session) -> None:
-        locked = outcomes.lock_refund(session, refund_id)
+        locked = lock_refund(session, refund_id)
         if locked.refund.state in OPEN_REFUNDS:
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="system", now=now
@@ -168,7 +169,7 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
 def _call(operation: RefundOperation) -> Outcome:
     refund, payment, attempt = operation.subject
     if refund.state != RefundState.SENDING:
-        # A refund is sent once, by the process that made it `sending`: what this one does not send, nobody has sent.
+        # A refund is sent once, by the process that moved it to `sending`: nothing was sent.
         return NotSent("There was no time left to call the provider.", code="too_late")
     return call_provider(
         operation, lambda provider: provider.refund(_refund_request(refund, payment, attempt, provider))
@@ -219,8 +220,8 @@ def _operation_of(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> 
 def _judge_age(
     session: Session, refund_id: uuid.UUID, *, missing_after: timedelta | None, now: datetime
 ) -> None:
-    """missing_after: the provider does not know the refund; at that age it says that it never got it."""
-    locked = outcomes.lock_refund(session, refund_id)
+    """missing_after: the provider does not know the refund; from that age on that means it never received it."""
+    locked = lock_refund(session, refund_id)
     refund = locked.refund
     age = now - (refund.sent_at or refund.created_at)
     if refund.state == RefundState.PENDING and age > STUCK_AFTER:

@@ -1,21 +1,20 @@
-"""What a provider said about a refund is applied here, whoever brings it. Guarantees as payment_results.
+"""Applies the outcome of a refund, whoever reports it, with the guarantees of payments/outcomes.py.
 
-A refund that somebody made at the provider ends up here, too (provider_refunds), and one that came back.
+External refunds (external.py) and returned refunds are posted here too.
 """
 
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime
+from typing import assert_never
 
 import structlog
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.events import catalogue, outbox
 from app.events.payloads import payment_payload
-from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.payment import PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import EventActor
@@ -23,7 +22,7 @@ from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings as payment_postings
 from app.services.payments import reviews
-from app.services.payments.locks import lock_payment
+from app.services.payments.locks import LockedRefund, lock_refund
 from app.services.payments.outcomes import MAX_TEXT
 from app.services.payments.states import move_payment, move_refund
 from app.services.provider_operations import Outcome
@@ -31,31 +30,10 @@ from app.services.provider_operations import Outcome
 log = structlog.get_logger("payments")
 
 
-@dataclass(frozen=True, slots=True)
-class LockedRefund:
-    """A refund, its payment and the attempt that collected the money; payment and refund locked."""
-
-    payment: Payment
-    refund: Refund
-    attempt: PaymentAttempt
-
-
-def lock_refund(session: Session, refund_id: uuid.UUID) -> LockedRefund:
-    payment_id = session.scalars(select(Refund.payment_id).where(Refund.id == refund_id)).one()
-    payment = lock_payment(session, payment_id)
-    refund = session.scalars(
-        select(Refund)
-        .where(Refund.id == refund_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    ).one()
-    return LockedRefund(payment, refund, session.get_one(PaymentAttempt, refund.attempt_id))
-
-
 def apply_outcome(
-    session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
+    session: Session, refund_id: uuid.UUID, outcome: Outcome, *, source: EventActor, now: datetime
 ) -> LockedRefund:
-    """Apply what was learnt about a refund; late and repeated news change nothing."""
+    """Apply an outcome; a late or repeated one changes nothing."""
     locked = lock_refund(session, refund_id)
     refund = locked.refund
     if isinstance(outcome, OutcomeUnknown):
@@ -69,7 +47,7 @@ def apply_outcome(
     refund.provider_reference = refund.provider_reference or outcome.provider_reference
     match outcome.state:
         case State.SUCCEEDED if _is_other_amount(refund, outcome):
-            # Not ours to book as what was asked for; its money stays held until a person has looked.
+            # Another amount than requested is not posted; the requested amount stays held until an operator decides.
             reviews.open_review(
                 session, locked.payment, ReviewReason.REFUND_AMOUNT_MISMATCH, source=source, now=now
             )
@@ -81,8 +59,11 @@ def apply_outcome(
                 record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
         case State.FAILED | State.CANCELLED:
             _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
-        case State.NOT_FOUND:
-            pass  # time decides (refund_driver)
+        case State.NOT_FOUND | State.REFUNDED:
+            # Not an end: the request may be on its way, or the answer is about the payment. Its age decides.
+            log.info("refund.not_found", refund=str(refund_id), source=source)
+        case _:
+            assert_never(outcome.state)
     return locked
 
 
@@ -108,8 +89,10 @@ def record(
     )
 
 
-def record_external_refund(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
-    """Book a refund of the provider's own: its row is new, and `completed` already."""
+def record_external_refund(
+    session: Session, locked: LockedRefund, *, source: EventActor, now: datetime
+) -> None:
+    """Post an external refund: its row is new, and `completed` already."""
     payment, refund = locked.payment, locked.refund
     payment_postings.post_external_refund(session, payment, refund, locked.attempt, now=now)
     if not refund.is_from_suspense:
@@ -117,9 +100,9 @@ def record_external_refund(session: Session, locked: LockedRefund, *, source: st
     _count(session, locked, source=source, now=now)
 
 
-def mark_returned(session: Session, refund_id: uuid.UUID, *, source: str, now: datetime) -> bool:
-    """A completed refund did not reach the customer, and the money is ours again. False: it is not completed, or the
-    payment was taken back meanwhile, so that a person must say whose the money is."""
+def mark_returned(session: Session, refund_id: uuid.UUID, *, source: EventActor, now: datetime) -> bool:
+    """A completed refund was returned: it did not reach the customer. False: it is not completed, or the payment was reversed
+    meanwhile, so that an operator must decide whose the money is."""
     locked = lock_refund(session, refund_id)
     payment, refund = locked.payment, locked.refund
     if (
@@ -146,7 +129,7 @@ def mark_returned(session: Session, refund_id: uuid.UUID, *, source: str, now: d
     return True
 
 
-def _completed(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
+def _completed(session: Session, locked: LockedRefund, *, source: EventActor, now: datetime) -> None:
     refund = locked.refund
     if not move_refund(refund, RefundState.COMPLETED, now=now):
         return
@@ -157,7 +140,7 @@ def _completed(session: Session, locked: LockedRefund, *, source: str, now: date
     _count(session, locked, source=source, now=now)
 
 
-def _count(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
+def _count(session: Session, locked: LockedRefund, *, source: EventActor, now: datetime) -> None:
     """What a completed refund changes on its payment."""
     payment, refund = locked.payment, locked.refund
     _close_reviews(session, locked, source=source, now=now)
@@ -175,12 +158,12 @@ def _failed(
     code: str | None,
     message: str | None,
     *,
-    source: str,
+    source: EventActor,
     now: datetime,
 ) -> None:
     payment, refund = locked.payment, locked.refund
     if refund.state == RefundState.COMPLETED or not move_refund(refund, RefundState.FAILED, now=now):
-        return  # a late refusal; that a refund came back is only said by mark_returned
+        return  # a late refusal; only mark_returned ends a completed refund
     refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
     session.flush()
     payment_postings.release_refund(session, refund, now=now)
@@ -191,8 +174,8 @@ def _failed(
     record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
 
 
-def _close_reviews(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:
-    """A refund that is final answers what was asked about it. One from suspense that failed leaves the money waiting."""
+def _close_reviews(session: Session, locked: LockedRefund, *, source: EventActor, now: datetime) -> None:
+    """A final refund settles the reviews about it. One from suspense that failed leaves the money in suspense."""
     payment, refund = locked.payment, locked.refund
     reviews.close_reviews(payment, reviews.SETTLED_BY_REFUND, source=source, now=now)
     if refund.state == RefundState.COMPLETED and payment.refunded + refund.amount == payment.amount:

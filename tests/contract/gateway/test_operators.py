@@ -105,7 +105,14 @@ def test_payments_in_review_are_listed(merchant: Stack) -> None:
     done = flask(merchant, "payments", "in-review")
     assert done.returncode == 0, done.stderr
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(payment)]
-    assert line.split("  ") == [payment, "amount_mismatch", "cpay", "7009.00 KES", "processing"]
+    assert line.split("  ") == [
+        payment,
+        "amount_mismatch",
+        "cpay",
+        "7009.00 KES",
+        "processing",
+        "collected 7010.00 KES",
+    ]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
     reported_count = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
     assert reported_count is not None and float(reported_count[1]) == len(done.stdout.splitlines())

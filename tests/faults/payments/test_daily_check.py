@@ -8,7 +8,7 @@ from app import clock
 from app.unit_of_work import transaction
 from app.worker.runner import start_recurring
 from tests.faults.payments.expectations import rules
-from tests.faults.payments.facts import operator
+from tests.faults.payments.facts import operator, refused
 from tests.support.gateway import Gateway
 
 DAY_S = 86_400
@@ -77,4 +77,15 @@ def test_daily_check_reports_ledger_findings(gateway: Gateway) -> None:
     ][0]
     assert payment_id in data["findings"][0]
     _change(gateway, "UPDATE payments SET refund_reserved = 0 WHERE id = :id", id=payment_id)
+    assert "clean" in operator(gateway, "ledger", "check")
+
+
+def test_ledger_check_compares_the_currency_that_was_collected(gateway: Gateway) -> None:
+    """Breaks when only the amount of collected money is compared with its entry."""
+    payment_id = gateway.begin("paystack", 50)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    change = "UPDATE payment_attempts SET collected_currency = :currency WHERE payment_id = :id"
+    _change(gateway, change, currency="USD", id=payment_id)
+    assert "5000 USD" in refused(gateway, "ledger", "check")
+    _change(gateway, change, currency="NGN", id=payment_id)
     assert "clean" in operator(gateway, "ledger", "check")

@@ -1,8 +1,9 @@
 """A payment that fails over to the next provider takes a slot there and releases its first one.
 
-The first provider times out and the second hangs: only the second's slots are occupied.
+The first provider refuses and the second hangs: only the second's slots are occupied. Each failover is an event.
 
-Seen failing when the next provider is called in the first one's slot, and when that slot is not released.
+Seen failing when the next provider is called in the first one's slot, when that slot is not released, when the second
+one's is not released before the third is called, and when no event is recorded.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.providers.errors import RateLimited
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
 from tests.faults.payments.lost_commits import forget_in_redis
@@ -82,3 +84,45 @@ def test_hanging_provider_occupies_only_its_own_slots(
         ]
         assert gateway.charged(payment_id) == [2_000]
     gateway.assert_ledger_matches_providers()
+
+
+def test_each_failover_releases_a_slot_and_is_an_event(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget_in_redis(gateway, "malipo:health:*")
+    monkeypatch.setitem(gateway.app.extensions, "bulkheads", bulkheads := Bulkheads(SLOTS))
+    called: list[str] = []
+    free: list[list[int]] = []
+    with gateway.app.app_context():
+        for provider in (bound.provider for bound in provider_accounts.available(gateway.tenant_id).values()):
+
+            def charge(request: Any, name: str = provider.name, real: Any = provider._charge) -> Any:
+                free.append([_free(bulkheads, before) for before in called])
+                called.append(name)
+                if len(called) < 3:
+                    raise RateLimited
+                return real(request)
+
+            monkeypatch.setattr(provider, "_charge", charge)
+    payment_id = gateway.begin("auto", 20, currency="USD")
+    assert free == [[], [SLOTS], [SLOTS, SLOTS]]
+    assert gateway.settle(payment_id)["status"] == "completed"
+    events = gateway.rows(
+        "SELECT data, is_public FROM outbox WHERE object_id = :p AND type = 'payment.failed_over' ORDER BY id",
+        p=payment_id,
+    )
+    first, second, third = (str(attempt.id) for attempt in gateway.attempts(payment_id))
+    assert [(event.data, event.is_public) for event in events] == [
+        (_failover(called[0], first, called[1], second), False),
+        (_failover(called[1], second, called[2], third), False),
+    ]
+
+
+def _failover(from_provider: str, from_attempt: str, to_provider: str, to_attempt: str) -> dict[str, str]:
+    return {
+        "from_provider": from_provider,
+        "from_attempt_id": from_attempt,
+        "to_provider": to_provider,
+        "to_attempt_id": to_attempt,
+        "reason": "rate_limited",
+    }

@@ -89,7 +89,7 @@ def test_one_failing_inquiry_does_not_stop_reconciliation(
     with monkeypatch.context() as patched, gateway.app.app_context():
         patched.setattr(PROVIDERS["chapa"], "_inquire", broken)
         report = reconciliation.reconcile()
-    assert report["ledger_findings"] == []
+    assert report.ledger_findings == []
     assert gateway.payment(payment_id)["status"] == "completed", (
         "the one that is younger was asked about, too"
     )

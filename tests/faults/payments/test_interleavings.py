@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app import clock
 from app.errors import InvalidAmount
 from app.held_connections import ConnectionHeld
-from app.models.payment import PaymentAttempt
+from app.models.payment import PaymentAttempt, Refund
 from app.money import Money
 from app.providers.base import ChargeReference, Provider, ProviderResult, State
 from app.providers.errors import RateLimited
@@ -85,19 +85,18 @@ def test_refund_being_sent_is_not_inquired(gateway: Gateway, monkeypatch: pytest
     payment_id = gateway.begin("stripe", 100)
     gateway.settle(payment_id)
     states: list[str] = []
-    real_call = refund_follow_up._call
 
-    def asked_first(refund: Any, payment: Any, attempt: Any) -> Any:
-        refund_follow_up.poll(refund.id, source="callback")
+    def asked_first(real: Any, request: Any) -> Any:
         with reading() as session:
-            states.append(
-                session.execute(
-                    text("SELECT state FROM refunds WHERE id = :i"), {"i": refund.id}
-                ).scalar_one()
-            )
-        return real_call(refund, payment, attempt)
+            refund_id = session.execute(
+                text("SELECT id FROM refunds WHERE reference = :r"), {"r": request.reference}
+            ).scalar_one()
+        refund_follow_up.poll(refund_id, source="callback")
+        with reading() as session:
+            states.append(session.get_one(Refund, refund_id).state)
+        return real(request)
 
-    monkeypatch.setattr(refund_follow_up, "_call", asked_first)
+    _beside(monkeypatch, _platform_adapter(gateway, "stripe"), "_refund", asked_first)
     assert gateway.refund(payment_id, 40).status_code == 200
     assert states == ["sending"]
     assert gateway.payment(payment_id)["refunded_amount"] == "40.00"

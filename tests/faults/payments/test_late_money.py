@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +11,9 @@ import requests
 
 from app import clock
 from app.errors import InvalidRequest
+from app.money import Money
 from app.services.operator import decisions
+from app.services.provider_access import accounts as provider_accounts
 from tests.faults.payments.deliveries import latest
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.facts import entries, events, operator, outcome, refused
@@ -101,6 +105,60 @@ def test_mismatched_amount_can_be_returned(gateway: Gateway, provider: str) -> N
     gateway.sandbox.control({"rules": []})
     return_money(gateway, payment_id)
     assert outcome(gateway, payment_id) == Expected("failed", 1)
+    gateway.assert_ledger_matches_providers()
+
+
+def begin_in_euros(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A payment of 100 USD for which the provider has collected 90 EUR."""
+    with gateway.app.app_context():
+        provider = provider_accounts.for_tenant(gateway.tenant_id, "cpay").provider
+    real = provider._charge
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            provider, "_charge", lambda request: replace(real(request), amount=Money(90_00, "EUR"))
+        )
+        payment_id = gateway.begin("cpay", AMOUNT)
+    assert outcome(gateway, payment_id).review == "amount_mismatch"
+    return payment_id
+
+
+def test_money_in_another_currency_keeps_its_currency(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks when the collected amount is kept or shown in the payment's currency, or when the accepted
+    amount replaces the requested one without a trace."""
+    payment_id = begin_in_euros(gateway, monkeypatch)
+    assert gateway.balance(f"suspense:{gateway.tenant_id}:EUR") == 90_00
+    in_review = operator(gateway, "payments", "in-review").splitlines()
+    assert f"{payment_id}  amount_mismatch  cpay  100.00 USD  processing  collected 90.00 EUR" in in_review
+    operator(gateway, "payments", "accept-unmatched", payment_id)
+    assert gateway.balance(f"suspense:{gateway.tenant_id}:EUR") == 0
+    found = gateway.payment(payment_id)
+    assert (found["status"], found["amount"], found["currency"]) == ("completed", "90.00", "EUR")
+    assert (found["requested_amount"], found["requested_currency"]) == ("100.00", "USD")
+    shown = operator(gateway, "payments", "show", payment_id)
+    for name, value in (("amount", "90.00 EUR"), ("requested", "100.00 USD"), ("collected", "90.00 EUR")):
+        assert re.search(rf"^  {name} +{value}$", shown, re.MULTILINE), shown
+    gateway.assert_ledger_matches_providers()
+
+
+def test_money_in_another_currency_can_be_returned(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks when the charge is described in the payment's currency: CPay refuses a refund in another one."""
+    payment_id = begin_in_euros(gateway, monkeypatch)
+    return_money(gateway, payment_id)
+    assert outcome(gateway, payment_id).status == "failed"
+    assert gateway.balance(f"suspense:{gateway.tenant_id}:EUR") == 0
+    gateway.assert_ledger_matches_providers()
+
+
+def test_external_refund_is_in_the_collected_currency(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment_id = begin_in_euros(gateway, monkeypatch)
+    assert "90.00 EUR" in refused(gateway, "payments", "record-refund", payment_id, 100, "--reference", "X")
+    operator(gateway, "payments", "record-refund", payment_id, 90, "--reference", f"in-euros-{payment_id}")
+    assert gateway.balance(f"suspense:{gateway.tenant_id}:EUR") == 0
+    assert gateway.payment(payment_id)["status"] == "failed"
     gateway.assert_ledger_matches_providers()
 
 

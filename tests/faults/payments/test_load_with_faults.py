@@ -2,7 +2,7 @@
 
 Real processes and real time: nothing here moves a clock. What a lost callback would have reported is found by inquiries,
 so the test waits as long as they take; the worker is killed twice while it runs jobs, and their leases must expire first.
-M-Pesa's refunds are left out: it tells their result by callback alone, and one may be lost for minutes.
+M-Pesa's refunds are left out: it reports their result by callback alone, and a callback may be lost for minutes.
 
 Seen failing when pending payments are not asked about, when a job that a dead worker had is never claimed again, when
 every copy of a callback is stored as a provider event of its own, when a success may be applied twice, and when

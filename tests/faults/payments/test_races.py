@@ -1,6 +1,6 @@
 """Fifty requests with one key, four sources of the same outcome, cancels while a customer pays: one thing happens.
 
-Over real HTTP, to the application and to the simulators, whose books record what was really collected.
+Over real HTTP, to the application and to the simulators, which record what was really collected.
 
 Seen failing when `begin` lets a claimed key through, when a key's scope leaves out the tenant or its fingerprint the
 body, when payments are not locked before something is applied to them or reserved on them, when copies of a callback
@@ -170,7 +170,7 @@ def test_same_key_of_two_tenants_creates_two_payments(gateway: Gateway) -> None:
 
 
 def _callbacks_of(gateway: Gateway, since: int) -> list[dict[str, Any]]:
-    """What the simulators wanted to tell since then and was lost."""
+    """The callbacks that the simulators have sent since then and that were lost."""
     return [
         found for found in gateway.sandbox.callbacks() if found["id"] > since and found["status"] == "lost"
     ]

@@ -39,7 +39,7 @@ def test_late_money_refunded_in_the_portal_cannot_be_accepted(gateway: Gateway) 
     before = _wallet(gateway, "NGN")
     _refund_in_portal(gateway, attempt.reference)
     gateway.run_due()
-    assert "took" in refused(gateway, "payments", "accept-unmatched", payment_id)
+    assert "reversed" in refused(gateway, "payments", "accept-unmatched", payment_id)
     assert _wallet(gateway, "NGN") == before
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("failed", None)
@@ -143,7 +143,7 @@ def test_late_money_that_may_be_partly_refunded_needs_review(gateway: Gateway) -
     assert answer.json()["status"] == "200", answer.text
     gateway.advance(60)
     gateway.quiet()
-    assert "portal" in refused(gateway, "payments", "accept-unmatched", payment_id)
+    assert "dashboard" in refused(gateway, "payments", "accept-unmatched", payment_id)
     assert gateway.balance(suspense) == before
     assert gateway.payment(payment_id)["review"] == "late_success"
     operator(gateway, "payments", "record-reversal", payment_id)

@@ -107,4 +107,4 @@ def test_customer_cannot_cause_a_review(gateway: Gateway) -> None:
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("completed", None)
     with gateway.app.app_context():
-        assert payment_id not in {row["payment_id"] for row in reconciliation.reconcile()["in_review"]}
+        assert payment_id not in {str(review.payment_id) for review in reconciliation.reconcile().in_review}

@@ -85,7 +85,7 @@ def test_unusable_account_affects_no_other_account(gateway: Gateway) -> None:
         gateway.quiet()
         with gateway.app.app_context():
             report = reconciliation.reconcile()
-        assert report["ledger_findings"] == []
+        assert report.ledger_findings == []
         assert gateway.payment(waiting)["status"] == "completed"
         assert merchant.payment(stuck)["status"] == "processing"
     assert merchant.settle(stuck)["status"] == "completed"

@@ -118,7 +118,7 @@ def test_a_refund_needs_a_key_and_happens_once_for_it(merchant: MerchantClient) 
     bare = merchant.post(f"/{payment_id}/refund", json={"amount": 1})
     assert (bare.status_code, bare.json) == (400, MISSING_KEY)
     first = merchant.refund(payment_id, key="once", amount=100)
-    again = merchant.refund(payment_id, key="once", amount=100)
+    again = merchant.refund(payment_id, key="once", amount="100.00")
     assert (again.status_code, again.json, again.headers["Idempotent-Replayed"]) == (200, first.json, "true")
     assert len(merchant.get(f"/{payment_id}/refunds").json["data"]) == 1
     assert merchant.refund(payment_id, key="once", amount=101).status_code == 422

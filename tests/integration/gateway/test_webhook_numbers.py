@@ -151,7 +151,7 @@ def kept(app: Flask) -> Iterator[Callable[..., uuid.UUID]]:
         row = ProviderEvent(
             id=event_id,
             provider=provider,
-            scope="house",
+            scope="platform",
             provider_event_id=f"old:{event_id}",
             event_type="other.result",
             kind="payment",
@@ -208,7 +208,7 @@ def test_stored_callbacks_are_processed(
     for event_id in stored:
         assert _result(rows, event_id) == {
             "state": "ignored",
-            "result": "Nothing here goes by this reference.",
+            "result": "Nothing here has this reference.",
             "job": "done",
             "last_error": None,
         }

@@ -146,7 +146,7 @@ class PositiveAmount(fields.Amount):
             raise ValidationError("The amount must be a number or a decimal string.")
         if _is_at_most_zero(value):
             raise ValidationError(self.message)
-        return value
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 def _is_at_most_zero(value: int | Decimal | str) -> bool:

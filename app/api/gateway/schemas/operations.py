@@ -12,7 +12,7 @@ from marshmallow import fields as ma
 from app.http import fields
 from app.http.answers import Amount, Answer, Time, one_of
 from app.http.schema import Schema
-from app.services.callbacks.inbox import STATES
+from app.models.provider_event import ProviderEventState
 
 
 class Id(fields.Text):
@@ -37,7 +37,7 @@ class Id(fields.Text):
 
 class EventQuery(Schema):
     provider = fields.Text(max_length=32)
-    state = fields.Choice(*STATES)
+    state = fields.Choice(*ProviderEventState)
     payment_id = Id()
     cursor = Id(metadata={"description": "`next_cursor` of the page before."})
     limit = fields.QueryNumber(minimum=1, maximum=100, metadata={"description": "Default 20."})
@@ -76,7 +76,7 @@ class Event(Answer):
     event_type = ma.String()
     kind = ma.String()
     is_verified = ma.Boolean(metadata={"description": "Whether its signature was good."})
-    state = one_of(*STATES)
+    state = one_of(*ProviderEventState)
     result = ma.String(allow_none=True)
     payment_id = ma.UUID(allow_none=True)
     reference = ma.String(allow_none=True)

@@ -133,6 +133,12 @@ class Transaction(Answer):
             "description": "Send the customer there. Null when there is no page, or no need of it any more."
         },
     )
+    requested_amount = Amount(
+        metadata={
+            "description": "What you asked for. `amount` is another where an operator accepted another amount."
+        }
+    )
+    requested_currency = ma.String(metadata={"examples": ["KES"]})
     refunded_amount = Amount(metadata={"examples": ["0.00"]})
     failure_reason = ma.String(allow_none=True)
     review = ma.String(

@@ -1,0 +1,113 @@
+"""Rules about states: who assigns them, who locks their rows, and that no `match` forgets one."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
+from app.models.payment_review import Decision, ReviewGroup, ReviewReason
+from app.services.payments import reviews, states
+
+ROOT = Path(__file__).parents[2]
+STATES = "app/services/payments/states.py"
+LOCKS = "app/services/payments/locks.py"
+SUBJECTS = ("payments", "refunds", "callbacks", "operator")
+
+
+def _trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
+
+
+def _targets(node: ast.AST) -> Iterator[ast.expr]:
+    found = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    for target in found:
+        if target is not None:
+            yield from target.elts if isinstance(target, ast.Tuple) else [target]
+
+
+def test_only_the_state_tables_move_payments_attempts_and_refunds() -> None:
+    """Breaks when a state is assigned past the table of allowed moves, on a row or by an UPDATE."""
+    others = {"app/services/kyc/verification.py", "app/services/callbacks/inbox.py"}
+    others |= {"app/services/callbacks/receive.py"}
+    """They move KYC requests and provider events."""
+    assigned = {
+        path
+        for path, tree in _trees("app/services", "app/worker", "app/cli", "app/events")
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign))
+        for target in _targets(node)
+        if isinstance(target, ast.Attribute) and target.attr in ("state", "status")
+    }
+    assert assigned - others == {STATES}
+    update = re.compile(
+        r"update\((Payment|PaymentAttempt|Refund)\)|UPDATE (payments|payment_attempts|refunds)\b"
+    )
+    assert [path for path in (ROOT / "app").rglob("*.py") if update.search(path.read_text())] == []
+
+
+def test_state_tables_are_complete() -> None:
+    tables = ((states.PAYMENT, PaymentStatus), (states.ATTEMPT, AttemptState), (states.REFUND, RefundState))
+    for table, members in tables:
+        assert set(table) == set(members)
+
+
+def test_live_attempts_are_those_of_the_index() -> None:
+    """Breaks when the code takes other attempts for live than the index that allows one of a payment."""
+    (index,) = [one for one in PaymentAttempt.__table__.indexes if one.name == "payment_attempts_live"]
+    condition = str(index.dialect_options["postgresql"]["where"])
+    assert set(re.findall(r"'(\w+)'", condition)) == set(states.LIVE_ATTEMPTS)
+
+
+def test_rows_of_payments_are_locked_in_one_file() -> None:
+    """The order of locks is stated and kept there: a lock taken elsewhere may deadlock with it."""
+    folders = [f"app/services/{name}" for name in ("payments", "refunds", "operator")]
+    locking = {
+        path
+        for path, tree in _trees(*folders)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr == "with_for_update"
+    }
+    assert locking == {LOCKS}
+
+
+def test_every_match_over_an_enum_ends_in_assert_never() -> None:
+    """Breaks when a new member falls through a `match` without a word."""
+    matches = [
+        (f"{path}:{node.lineno}", ast.unparse(node.cases[-1]))
+        for path, tree in _trees("app/services", "app/providers", "app/events", "app/worker", "app/api")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Match) and any(_names_a_member(case.pattern) for case in node.cases)
+    ]
+    assert matches
+    assert [where for where, last in matches if "assert_never(" not in last] == []
+
+
+def _names_a_member(pattern: ast.pattern) -> bool:
+    return any(
+        isinstance(node, ast.MatchValue) and isinstance(node.value, ast.Attribute)
+        for node in ast.walk(pattern)
+    )
+
+
+def test_reviews_and_decisions_are_complete() -> None:
+    """Each reason can be decided about, each decision has a reason and a command, each group closes somehow."""
+    from app.cli.payments import payments
+
+    assert {decision for reason in ReviewReason for decision in reason.decisions} == set(Decision)
+    assert all(reason.decisions for reason in ReviewReason)
+    assert {decision.value for decision in Decision} <= set(payments.commands)
+    by_group = {
+        ReviewGroup.ANSWER: reviews.SETTLED_BY_ANSWER,
+        ReviewGroup.REFUND: reviews.SETTLED_BY_REFUND,
+        ReviewGroup.UNMATCHED_MONEY: reviews.UNMATCHED_MONEY,
+    }
+    for group in ReviewGroup:
+        reasons = {reason for reason in ReviewReason if reason.group is group}
+        assert reasons == by_group.get(group, reasons)
+        if group is ReviewGroup.MANUAL:
+            assert all(Decision.CLOSE_REVIEW in reason.decisions for reason in reasons)
