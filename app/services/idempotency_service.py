@@ -101,7 +101,6 @@ def begin(
     """Claim a key for work that calls a provider between two transactions. None: it is ours, for `lease`.
 
     Otherwise what the key has led to: its Answer, or what an ended lease left behind. Commit, work, then `finish`.
-    `resource_id` is made before the transaction: found again, this is a commit whose acknowledgement was lost.
     Raises IdempotencyKeyReused; the stored refusal; IdempotencyConflict while the first request may still be running.
     """
     known = _claim(session, claim)
@@ -112,8 +111,6 @@ def begin(
             .where(IdempotencyRecord.scope == claim.scope)
             .values(resource_id=resource_id, leased_until=now + lease)
         )
-        return None
-    if known.resource_id == resource_id:
         return None
     if bytes(known.fingerprint) != claim.fingerprint:
         raise IdempotencyKeyReused

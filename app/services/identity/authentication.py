@@ -71,11 +71,9 @@ def register(person: Person, password: str, *, address: str | None) -> Login:
         inserted = session.execute(
             insert(User).values(values).on_conflict_do_nothing().returning(User.id)
         ).first()
-        user = session.scalars(select(User).where(User.email == email)).one()
         if inserted is None:
-            if user.id == user_id:  # our own commit, whose acknowledgement was lost
-                return user
             raise EmailExists(field="email")
+        user = session.get_one(User, user_id)
         actor = Actor(user_id, new.id, address)
         _record(session, catalogue.USER_REGISTERED, actor, now=now)
         _open_session(session, user_id, new, address=address)
@@ -104,8 +102,7 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
             raise InvalidCredentials
         if better_hash:
             current.password_hash = better_hash
-        if session.get(UserSession, new.id) is None:
-            _open_session(session, user.id, new, address=address)
+        _open_session(session, user.id, new, address=address)
         return current
 
     return Login(transaction(work), new.tokens_of(user.id))
@@ -147,7 +144,7 @@ def _user_of(email: str) -> User | None:
 
 @dataclass(frozen=True, slots=True)
 class _NewSession:
-    """Ids chosen before the transaction, so that a second try after a lost acknowledgement means the same session."""
+    """The ids of a session to be opened; its tokens are made from them."""
 
     id: uuid.UUID
     refresh_id: uuid.UUID
@@ -183,7 +180,7 @@ def _rotate(
     row = session.scalars(statement).one_or_none()
     if row is None or row.user_id != claims.user_id or row.revoked_at is not None or row.expires_at <= now:
         return None
-    if row.refresh_id not in (claims.refresh_id, new_id):  # new_id: our own commit, its acknowledgement lost
+    if row.refresh_id != claims.refresh_id:
         row.revoked_at = now
         _record(
             session,

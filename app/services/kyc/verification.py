@@ -83,8 +83,6 @@ def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
         # The user's row is locked, so that of two submissions at once the second sees the first.
         session.execute(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
         current = _current(session, actor.user_id)
-        if current is not None and current.id == request_id:  # our own commit, whose acknowledgement was lost
-            return current
         if current is not None and current.status != "rejected":
             raise InvalidRequest(f"You have a verification request already; it is {_words(current.status)}.")
         request = KycRequest(
@@ -216,8 +214,6 @@ def public_id(request: KycRequest) -> str:
 def _attach(session: Session, document: KycDocument, *, actor: Actor, now: datetime) -> str:
     """Add the row to the actor's open request and move that on; returns the request's status."""
     request = _open_request(session, actor.user_id, is_locked=True)
-    if session.get(KycDocument, document.id) is not None:  # our own commit, whose acknowledgement was lost
-        return request.status
     count = select(func.count()).where(KycDocument.request_id == request.id)
     if session.execute(count).scalar_one() >= MAX_DOCUMENTS:
         raise InvalidRequest(f"A verification request has at most {MAX_DOCUMENTS} documents.")

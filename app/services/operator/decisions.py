@@ -71,8 +71,6 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
     refund_id = ids.uuid7()
 
     def work(session: Session) -> None:
-        if session.get(Refund, refund_id) is not None:
-            return  # committed before; only the acknowledgement was lost
         payment, attempt, collected = _waiting(session, payment_id)
         refund_service.insert_refund(
             session,

@@ -183,13 +183,10 @@ def _settle(
         if finish is not None:
             finish(session, Sent(locked.payment, outcome))
         return _Settled(locked.payment, None)
-    if wanted is not None and isinstance(outcome, ProviderError):
-        if session.get(PaymentAttempt, wanted.attempt_id) is not None:
-            # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
-            return _failed_over(session, locked.payment, wanted, finish)
-        if locked.attempt.state == AttemptState.SENDING and said.sending == 1:
-            _fail_over(session, locked, outcome, wanted, now=now)
-            return _failed_over(session, locked.payment, wanted, finish)
+    is_first_sending = locked.attempt.state == AttemptState.SENDING and said.sending == 1
+    if wanted is not None and isinstance(outcome, ProviderError) and is_first_sending:
+        _fail_over(session, locked, outcome, wanted, now=now)
+        return _failed_over(session, locked.payment, wanted, finish)
     locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
     wait_s = FIRST_POLL_S if isinstance(outcome, OutcomeUnknown) else PENDING_POLL_S
     queue.run_sooner(

@@ -23,7 +23,6 @@ from app.services.idempotency_service import Abandoned, Answer, Claim, begin, fi
 from app.services.payments import attempts as payment_attempts
 from app.services.payments.attempts import NOTHING_HAPPENED, Sent
 from app.services.payments.locks import lock_attempt
-from app.services.payments.read import latest_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.routing import route
 from app.services.payments.states import FINAL_PAYMENTS, move_payment
@@ -107,8 +106,6 @@ def _begin(
     known = begin(session, claim, resource_id=payment_id, lease=answer_time() + timedelta(seconds=15))
     if known is not None:
         return known
-    if (begun := latest_attempt(session, payment_id)) is not None:
-        return begun.id
     payment = Payment(
         id=payment_id,
         tenant_id=merchant.tenant_id,

@@ -308,8 +308,6 @@ def set_account(
     def work(session: Session) -> None:
         if session.get(Tenant, tenant_id) is None:
             raise NotFound("There is no such tenant.")
-        if session.get(ProviderAccount, account_id) is not None:
-            return  # committed before; only the acknowledgement was lost
         session.execute(
             update(ProviderAccount)
             .where(ProviderAccount.tenant_id == tenant_id, ProviderAccount.provider == name)

@@ -146,7 +146,7 @@ def _begin(
 ) -> Answer | Abandoned | GatewayError | None:
     """None: the refund is to be sent now. A refusal is the key's answer; it is returned, so that it is committed."""
     known = begin(session, claim, resource_id=refund_id, lease=answer_time() + timedelta(seconds=15))
-    if known is not None or session.get(Refund, refund_id) is not None:
+    if known is not None:
         return known
     try:
         with session.begin_nested():

@@ -41,8 +41,6 @@ def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: str = SYSTEM) -> s
         known = select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True)
         if session.scalars(known).one_or_none() is None:
             raise NotFound("There is no tenant with this id.")
-        if session.scalars(select(ApiKey.id).where(ApiKey.prefix == key[:PREFIX_LENGTH])).first() is not None:
-            return  # committed before; only the acknowledgement was lost
         store_key(session, key, tenant_id=tenant_id, name=wanted, operator=operator)
 
     transaction(work)

@@ -26,10 +26,10 @@ def create_tenant(name: str, plan: Plan = "starter", *, operator: str = SYSTEM) 
     """A tenant with its first key, which nobody can read again. Raises InvalidRequest (the name)."""
     wanted = valid_name(name)
     key, now = new_key(), clock.now()
-    tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
 
     def work(session: Session) -> Tenant:
-        added = session.merge(tenant)
+        tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
+        session.add(tenant)
         facts = {"name": wanted, "plan": plan}
         outbox.record(
             session,
@@ -42,7 +42,7 @@ def create_tenant(name: str, plan: Plan = "starter", *, operator: str = SYSTEM) 
             is_public=False,
         )
         store_key(session, key, tenant_id=tenant.id, name="first key", operator=operator)
-        return added
+        return tenant
 
     return transaction(work), key
 

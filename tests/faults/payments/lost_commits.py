@@ -11,11 +11,9 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
 
-from app import unit_of_work
 from tests.support.gateway import Gateway
 
 
@@ -39,20 +37,23 @@ def lose_acknowledgement(
     meanwhile: runs between the commit and the moment the caller notices that its connection is gone.
     """
     lost, one_at_a_time = LostCommits(), threading.Lock()
+    execute = Connection.exec_driver_sql
 
-    class LosingSession(Session):
-        def commit(self) -> None:
+    def losing(self: Connection, statement: str, *arguments: Any, **options: Any) -> Any:
+        is_it = False
+        if statement == "COMMIT":
             with one_at_a_time:  # a callback may be stored at the same moment
                 is_it = not lost.count and bool(self.scalar(text(f"SELECT {condition}"), values))
-                if is_it:
-                    lost.count += 1
-            super().commit()
-            if is_it:
-                meanwhile()
-                gone = psycopg2.OperationalError("server closed the connection unexpectedly")
-                raise OperationalError("COMMIT", None, gone, connection_invalidated=True)
+                lost.count += is_it
+        result = execute(self, statement, *arguments, **options)
+        if is_it:
+            self.invalidate()
+            meanwhile()
+            gone = psycopg2.OperationalError("server closed the connection unexpectedly")
+            raise OperationalError("COMMIT", None, gone, connection_invalidated=True)
+        return result
 
-    monkeypatch.setattr(unit_of_work, "Session", LosingSession)
+    monkeypatch.setattr(Connection, "exec_driver_sql", losing)
     return lost
 
 
