@@ -22,6 +22,7 @@ from app import clock
 from app.events import chain
 from app.events.publisher import BATCH, PublishedEvent, Publisher
 from app.events.push_messages import PushMessage, push_of
+from app.redis_client import Outage
 
 LOCK_ID: Final = 7_220_453_118
 """The advisory lock of the active relay; /health/ready looks for it."""
@@ -65,6 +66,8 @@ class Relay:
         self._hand_over = hand_over
         self._handed: dict[tuple[uuid.UUID, datetime], float] = {}
         self._timers: dict[str, float] = {}
+        self._push_outage = Outage("push", "Socket.IO clients get the updates when Redis is available again.")
+        self._broker_outage = Outage("job_queue", "Due jobs run when Redis is available again.")
         self._is_behind = False
         self._pushed_through = self._saved_through = 0
         self._anchored = 0
@@ -156,8 +159,9 @@ class Relay:
             if messages:
                 self._pusher.push(messages)
         except Exception as error:  # noqa: BLE001 whatever closed the way, the log still has the events
-            log.warning("relay.push_failed", error=type(error).__name__, events=len(events))
+            self._push_outage.begin(error)
             return False
+        self._push_outage.end()
         if events:
             self._pushed_through = events[-1].seq
         return True
@@ -197,8 +201,9 @@ class Relay:
             try:
                 self._hand_over(job[0])
             except Exception as error:  # noqa: BLE001 the broker is away: the row stays due
-                log.warning("relay.hand_over_failed", error=type(error).__name__)
+                self._broker_outage.begin(error)
                 return
+            self._broker_outage.end()
             self._handed[job] = instant
 
     def _save_progress(self) -> None:
