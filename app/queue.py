@@ -125,6 +125,18 @@ def dead_letter(session: Session, job: LeasedJob, *, now: datetime, error: str) 
     )
 
 
+def delete_done(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to `limit` jobs that were done before that time; how many."""
+    deleted = session.execute(
+        text(
+            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND finished_at < :before "
+            "ORDER BY finished_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
+        ),
+        {"before": before, "limit": limit},
+    )
+    return len(deleted.all())
+
+
 def _update(session: Session, job: LeasedJob, changes: str, **values: object) -> bool:
     done = session.execute(
         text(f"UPDATE jobs SET {changes} WHERE id = :id AND fence = :fence AND state = 'due' RETURNING 1"),  # noqa: S608

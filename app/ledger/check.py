@@ -61,8 +61,8 @@ RULES: Final = {
     "wallet payment entry has its payment": """
         SELECT e.id::text, 'a payment', 'none' FROM entries e
         WHERE e.kind = 'wallet_payment' AND NOT EXISTS (SELECT FROM wallet_payments w WHERE w.id = e.ref_id)""",
-    "cash movement has its entry": """
-        SELECT c.id::text, c.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM cash_movements c
+    "direct funding has its entry": """
+        SELECT c.id::text, c.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM direct_fundings c
         LEFT JOIN entries e ON e.id = c.entry_id AND e.ref_id = c.id AND e.kind = c.kind
         LEFT JOIN postings p ON p.entry_id = e.id
         GROUP BY c.id, c.amount HAVING max(p.amount) IS DISTINCT FROM c.amount""",

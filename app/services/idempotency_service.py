@@ -2,8 +2,8 @@
 
 Guarantees: the key's claim, the operation's effects and its answer commit together or not at all; the same key and
 body get the first answer again, refusals too; another body is refused; a key that is still running waits up to the
-lock time-out and then answers 409. A request without a key carries one of its own, so a lost acknowledgement is
-looked up and not repeated.
+lock time-out and then answers 409. A key never acts twice, however old: its answer is deleted after ANSWER_LIFE, its
+claim stays (services/operator/retention.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -26,7 +26,8 @@ from app.models.idempotency import IdempotencyRecord
 from app.unit_of_work import transaction
 
 ANSWER_LIFE: Final = timedelta(hours=24)
-"""How long the first answer is repeated word for word; afterwards the key shows the resource as it is now."""
+"""How long the first answer is repeated word for word. Afterwards the key of a payment or refund shows it as it is now; any
+other key answers that it was used."""
 
 
 def _no_presenter(result: object) -> Answer:
@@ -35,8 +36,8 @@ def _no_presenter(result: object) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """scope: hash of caller, operation and key. fingerprint: SHA-256 of the validated body. key: as the client sent it;
-    empty where it sent none.
+    """scope: hash of caller, operation and key. fingerprint: SHA-256 of the validated body. key: as the client sent it.
+    Without a key: a random scope, an empty fingerprint and an empty key.
 
     present: makes the dialect's answer of what the operation returned. It must depend on its argument alone. Operations
     that store facts instead of an answer (wallet payments) need none.
@@ -64,8 +65,11 @@ def answer_once(claim: Claim, act: Callable[[Session], Any]) -> Answer:
     """Run `act` in one transaction under `claim` and present what it returns, or replay the stored answer.
 
     A GatewayError with `is_answer` raised by `act` undoes its effects, is stored and raised, now and on every repeat.
-    Raises IdempotencyKeyReused; IdempotencyConflict when the first is still running after the lock time-out.
+    Raises IdempotencyKeyReused; IdempotencyConflict when the first is still running after the lock time-out. A request
+    without a key is not recorded.
     """
+    if not claim.key:
+        return transaction(lambda session: claim.present(act(session)))
 
     def work(session: Session) -> Answer | GatewayError:
         known = _claim(session, claim)
@@ -115,8 +119,10 @@ def begin(
     if bytes(known.fingerprint) != claim.fingerprint:
         raise IdempotencyKeyReused
     if known.status is not None and known.is_refusal:
+        if _is_deleted(known, now):
+            raise _used_long_ago()
         raise refusal(**json.loads(known.body or "{}"), replayed=True)
-    if known.status is None or now - known.created_at > ANSWER_LIFE:
+    if known.status is None or _is_deleted(known, now):
         if known.status is None and known.leased_until is not None and known.leased_until > now:
             raise IdempotencyConflict(retry_after_s=2)
         assert known.resource_id is not None, "a leased key names its resource"
@@ -150,7 +156,6 @@ def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
             scope=claim.scope,
             fingerprint=claim.fingerprint,
             is_refusal=False,
-            fence=1,
             created_at=clock.now(),
         )
         .on_conflict_do_nothing()
@@ -180,7 +185,20 @@ def _store(
 def _repeat(known: IdempotencyRecord, claim: Claim) -> Answer | GatewayError:
     if bytes(known.fingerprint) != claim.fingerprint:
         return IdempotencyKeyReused()
+    if _is_deleted(known, clock.now()):
+        return _used_long_ago()
     body = json.loads(known.body or "{}")
     if known.is_refusal:
         return refusal(**body, replayed=True)
     return Answer(body, status=known.status or 200, replayed=True)
+
+
+def _is_deleted(known: IdempotencyRecord, now: datetime) -> bool:
+    """By age, whether or not the sweep has come by."""
+    return now - known.created_at > ANSWER_LIFE
+
+
+def _used_long_ago() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused(
+        "This Idempotency-Key was used more than 24 hours ago. Nothing was done; use a new key for a new request."
+    )

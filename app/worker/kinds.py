@@ -15,7 +15,7 @@ from typing import Final
 from app.models.job import JobKind
 from app.services.callbacks import process, receive
 from app.services.kyc import verification
-from app.services.operator import reconciliation
+from app.services.operator import reconciliation, retention
 from app.services.payments import follow_up as payment_follow_up
 from app.services.refunds import follow_up as refund_follow_up
 
@@ -67,11 +67,12 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
         JobKind.RECONCILIATION_DAILY: Handler(
             lambda ref: reconciliation.daily(), (3600,), never_gives_up=True
         ),
+        JobKind.RETENTION_SWEEP: Handler(lambda ref: retention.sweep(), (60, 3600), never_gives_up=True),
         JobKind.KYC_VERIFY: Handler(verification.verify_unattended, (5, 60, 300, 900, 3600)),
     }
 )
 
 RECURRING: Final[Mapping[JobKind, timedelta]] = MappingProxyType(
-    {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY}
+    {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY, JobKind.RETENTION_SWEEP: retention.EVERY}
 )
 """Kinds that run for ever → the wait before their first run."""

@@ -20,7 +20,7 @@ from app.models import User, UserSession
 from app.services.idempotency_service import Claim
 from app.services.identity import passwords, tokens
 from app.services.wallets import direct_funding, wallets
-from app.services.wallets.direct_funding import Cash
+from app.services.wallets.direct_funding import FundingRequest
 from app.unit_of_work import transaction
 
 PASSWORD = "SecurePass123!"
@@ -112,9 +112,9 @@ def make_wallet(
 
         transaction(work)
         if balance != "0":
-            cash = Cash(amount=balance, counterparty="external")
+            wanted = FundingRequest(amount=balance, counterparty="external")
             direct_funding.deposit(
-                owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory", "", receipt)
+                owner.actor, public_id, wanted, claim=Claim(uuid.uuid4(), b"factory", "", receipt)
             )
         if is_frozen:
             wallets.set_frozen(public_id, is_frozen=True, operator="factory")

@@ -8,7 +8,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app import clock, ledger
-from app.models.cash_movement import DirectFunding
+from app.models.direct_funding import DirectFunding
 from app.models.user import User
 from app.services.demo.objects import NAMESPACE, PASSWORD, DemoUser
 from app.services.identity.passwords import hash_password
