@@ -22,6 +22,7 @@ from app import clock
 from app.events import chain
 from app.events.publisher import BATCH, PublishedEvent, Publisher
 from app.events.push_messages import PushMessage, push_of
+from app.events.reactions import Reaction
 from app.redis_client import Outage
 
 LOCK_ID: Final = 7_220_453_118
@@ -53,7 +54,12 @@ class Relay:
     """Runs on one connection of its own. `hand_over` gives a job's id to Celery."""
 
     def __init__(
-        self, config: Mapping[str, Any], *, pusher: Push, hand_over: Callable[[uuid.UUID], None]
+        self,
+        config: Mapping[str, Any],
+        *,
+        pusher: Push,
+        hand_over: Callable[[uuid.UUID], None],
+        reactions: Sequence[Reaction],
     ) -> None:
         url = make_url(config["SQLALCHEMY_DATABASE_URI"])
         self._connect_args = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
@@ -64,6 +70,7 @@ class Relay:
         self._anchors = Path(config["VAR_DIR"]) / "audit"
         self._pusher = pusher
         self._hand_over = hand_over
+        self._reactions = reactions
         self._handed: dict[tuple[uuid.UUID, datetime], float] = {}
         self._timers: dict[str, float] = {}
         self._push_outage = Outage("push", "Socket.IO clients get the updates when Redis is available again.")
@@ -122,7 +129,7 @@ class Relay:
                 self._pushed_through = self._saved_through = cursor.fetchone()[0]
         self._connection.commit()
         if is_ours:
-            self._publisher = Publisher(self._connection, self._key)
+            self._publisher = Publisher(self._connection, self._key, reactions=self._reactions)
             self._is_behind = True
             log.info("relay.active")
         return is_ours

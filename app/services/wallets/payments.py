@@ -8,7 +8,7 @@ SQL function (app/services/wallets/sql/wallet_pay.sql) in one round trip.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -36,17 +36,12 @@ from app.models.wallet_payment import WalletPayment
 from app.money import Money
 from app.services import list_totals
 from app.services.idempotency_service import ANSWER_LIFE, Claim
-from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
-from app.unit_of_work import call, reading
+from app.services.wallets import functions
+from app.services.wallets.spending_limits import usd_within_single_maximum
+from app.unit_of_work import reading
 
 MAX_BATCH: Final = 1000
-"""Items of one batch (CONTRACT)."""
-
-
-_WALLET_PAY: Final = (
-    "wallet_pay(%s, %s::uuid, %s::uuid, %s, %s, %s, %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], "
-    "%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s)"
-)
+"""Items of one batch, as the Wallet API documents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,25 +180,21 @@ def _call(
     now = clock.now()
     payments = [item.payment_id for item in items]
     answer = {"at": now, "payments": payments, "places": places, "refusals": None}
-    outcome, stored = call(
-        _WALLET_PAY,
-        now,
-        str(actor.session_id),
-        str(claim.scope),
-        claim.fingerprint,
-        orjson.dumps(answer).decode(),
-        source,
-        [item.amount.currency for item in items],
-        _uuids(item.payment_id for item in items),
-        _uuids(item.entry_id for item in items),
-        [item.order.destination for item in items],
-        [item.amount.amount_minor for item in items],
-        [item.usd_minor for item in items],
-        [item.order.description for item in items],
-        [_json(item.order.metadata) for item in items],
-        DAILY_LIMITS,
-        MONTHLY_LIMITS,
-        actor.address,
+    wanted = [
+        functions.Payment(
+            item.payment_id,
+            item.entry_id,
+            item.order.destination,
+            item.amount.amount_minor,
+            item.usd_minor,
+            item.amount.currency,
+            item.order.description,
+            _json(item.order.metadata),
+        )
+        for item in items
+    ]
+    outcome, stored = functions.pay(
+        actor, source, wanted, claim, answer=orjson.dumps(answer).decode(), now=now
     )
     if outcome == "no_session":
         raise TokenInvalid
@@ -273,10 +264,6 @@ def _payments_query(actor: Actor, status: str | None) -> Select[WalletPayment]:
         or_(WalletPayment.sender_id == actor.user_id, WalletPayment.recipient_id == actor.user_id)
     )
     return query.where(WalletPayment.status == status) if status else query
-
-
-def _uuids(values: Iterable[uuid.UUID]) -> list[str]:
-    return [str(value) for value in values]
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:
