@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.actor import Actor, Merchant
+from app.events.catalogue import EventType
 from app.models.event import OutboxRow
 
 
 def record(
     session: Session,
-    event_type: str,
+    event_type: EventType,
     *,
     object_id: str,
     data: dict[str, Any],
@@ -25,8 +26,8 @@ def record(
 ) -> None:
     """Insert the row **after** locking the object, so that the object's events keep their order.
 
-    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a signed-in user, a merchant, or the name of a part of
-    the house (`system`). `is_public`: may leave the house (webhooks, Socket.IO); False is for the audit trail only.
+    `data`: JSON-safe, no secrets, no personal data beyond ids. `actor`: a signed-in user, a merchant, or the name of a
+    part of the gateway (`system`). `is_public`: clients may see it (webhooks, Socket.IO); False: for the audit trail only.
     """
     session.flush()
     session.add(

@@ -21,6 +21,7 @@ import orjson
 from app.config.loader import TRANSACTION_TIMEOUT_S
 from app.events import chain
 from app.events.append import append
+from app.events.catalogue import EventType
 from app.events.reactions import FollowUp, Reaction
 
 BATCH: Final = 1000
@@ -112,7 +113,10 @@ class Publisher:
                 "after": after,
                 "limit": BATCH,
                 "changes": orjson.dumps(
-                    {event_type: follow_up.changes(now) for event_type, follow_up in self._follow_ups.items()}
+                    {
+                        event_type.value: follow_up.changes(now)
+                        for event_type, follow_up in self._follow_ups.items()
+                    }
                 ).decode(),
             },
         )
@@ -128,7 +132,7 @@ class Publisher:
             link = chain.Link(seq + len(links) + 1, *columns)
             steps = [link]
             if next_data is not None:
-                steps.append(_follow_up(link, self._follow_ups[link.type], next_data, now))
+                steps.append(_follow_up(link, self._follow_ups[EventType(link.type)], next_data, now))
             for step in steps:
                 previous = chain.seal(self._key, previous, step)
                 links.append((step, previous))

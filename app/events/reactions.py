@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.events.catalogue import EventType
+
 
 @dataclass(frozen=True, slots=True)
 class FollowUp:
@@ -15,7 +17,7 @@ class FollowUp:
     changes(now): members of its data that differ from the data of the first one; JSON-safe.
     """
 
-    type: str
+    type: EventType
     changes: Callable[[datetime], dict[str, Any]]
 
 
@@ -27,6 +29,6 @@ class Reaction:
     No event type has two follow-ups.
     """
 
-    event_types: frozenset[str]
+    event_types: frozenset[EventType]
     react: Callable[[Any, Sequence[str], datetime], None]
     follow_up: FollowUp | None = None

@@ -17,6 +17,7 @@ from app import clock, ids, ledger
 from app.actor import Actor
 from app.api.wallet.views import receipt, wallet_view
 from app.models import User, UserSession
+from app.models.account import AccountKind
 from app.services.idempotency_service import Claim
 from app.services.identity import passwords, tokens
 from app.services.wallets import direct_funding, wallets
@@ -103,7 +104,7 @@ def make_wallet(
                 session,
                 public_id,
                 now=now,
-                kind="wallet",
+                kind=AccountKind.WALLET,
                 currency=currency,
                 is_floored=True,
                 owner_id=owner.user_id,

@@ -19,7 +19,7 @@ from app.actor import Actor
 from app.clock import iso_z
 from app.errors import GatewayError, NotFound
 from app.events import outbox
-from app.events.catalogue import PROVIDER_EVENT_RETRIED
+from app.events.catalogue import EventType
 from app.models.job import Job, JobKind, JobState
 from app.models.provider_event import ProviderEvent
 from app.unit_of_work import reading, transaction
@@ -90,7 +90,7 @@ def retry(event_id: uuid.UUID, *, operator: Actor) -> dict[str, Any]:
         queue.run_sooner(session, JobKind.PROVIDER_EVENT_PROCESS, ref=ref, run_at=now)
         outbox.record(
             session,
-            PROVIDER_EVENT_RETRIED,
+            EventType.PROVIDER_EVENT_RETRIED,
             object_id=ref,
             data={"provider": event.provider, "state": before},
             now=now,

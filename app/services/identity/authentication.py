@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.actor import Actor
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models import User, UserSession
 from app.services.demo import objects as demo_objects
 from app.services.identity import emails, passwords, tokens
@@ -75,7 +76,7 @@ def register(person: Person, password: str, *, address: str | None) -> Login:
             raise EmailExists(field="email")
         user = session.get_one(User, user_id)
         actor = Actor(user_id, new.id, address)
-        _record(session, catalogue.USER_REGISTERED, actor, now=now)
+        _record(session, EventType.USER_REGISTERED, actor, now=now)
         _open_session(session, user_id, new, address=address)
         return user
 
@@ -128,7 +129,7 @@ def log_out(actor: Actor) -> None:
 
     def work(session: Session) -> None:
         if _revoke(session, actor.session_id, now=now):
-            _record(session, catalogue.USER_LOGGED_OUT, actor, now=now)
+            _record(session, EventType.USER_LOGGED_OUT, actor, now=now)
 
     transaction(work)
 
@@ -169,7 +170,7 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
             revoked_at=None,
         )
     )
-    _record(session, catalogue.USER_LOGGED_IN, Actor(user_id, new.id, address), now=new.opened_at)
+    _record(session, EventType.USER_LOGGED_IN, Actor(user_id, new.id, address), now=new.opened_at)
 
 
 def _rotate(
@@ -184,7 +185,7 @@ def _rotate(
         row.revoked_at = now
         _record(
             session,
-            catalogue.SESSION_REVOKED,
+            EventType.SESSION_REVOKED,
             Actor(row.user_id, row.id, address),
             now=now,
             reason="refresh_reused",
@@ -212,7 +213,7 @@ def _expiry(now: datetime) -> datetime:
     return now + timedelta(seconds=current_app.config["REFRESH_TOKEN_TTL_S"])
 
 
-def _record(session: Session, event_type: str, actor: Actor, *, now: datetime, **data: str) -> None:
+def _record(session: Session, event_type: EventType, actor: Actor, *, now: datetime, **data: str) -> None:
     """Sign-ins and sign-outs are for the audit trail only."""
     facts = {"session": actor.session_id.hex} | data
     outbox.record(

@@ -22,7 +22,8 @@ from app import clock, ids, queue
 from app.actor import Actor
 from app.crypto import sealer
 from app.errors import GatewayError, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models import KycDocument, KycRequest, User
 from app.models.job import JobKind
 from app.money import Money
@@ -62,9 +63,9 @@ NEXT_STEPS: Final = MappingProxyType(
 
 _EVENT_OF: Final = MappingProxyType(
     {
-        "under_review": catalogue.KYC_UNDER_REVIEW,
-        "verified": catalogue.KYC_VERIFIED,
-        "rejected": catalogue.KYC_REJECTED,
+        "under_review": EventType.KYC_UNDER_REVIEW,
+        "verified": EventType.KYC_VERIFIED,
+        "rejected": EventType.KYC_REJECTED,
     }
 )
 
@@ -95,7 +96,7 @@ def submit(actor: Actor, details: Mapping[str, Any]) -> KycRequest:
             decided_at=None,
         )
         session.add(request)
-        _record(session, catalogue.KYC_SUBMITTED, request, actor=actor, now=now)
+        _record(session, EventType.KYC_SUBMITTED, request, actor=actor, now=now)
         return request
 
     return transaction(work)
@@ -221,7 +222,7 @@ def _attach(session: Session, document: KycDocument, *, actor: Actor, now: datet
     session.add(document)
     _record(
         session,
-        catalogue.KYC_DOCUMENT_UPLOADED,
+        EventType.KYC_DOCUMENT_UPLOADED,
         request,
         actor=actor,
         now=now,
@@ -251,7 +252,13 @@ def _move(session: Session, request: KycRequest, status: str, *, actor: Actor | 
 
 
 def _record(
-    session: Session, event_type: str, request: KycRequest, *, actor: Actor | str, now: datetime, **facts: str
+    session: Session,
+    event_type: EventType,
+    request: KycRequest,
+    *,
+    actor: Actor | str,
+    now: datetime,
+    **facts: str,
 ) -> None:
     data = {"user": ids.public(ids.USER, request.user_id), "status": request.status} | facts
     outbox.record(session, event_type, object_id=public_id(request), data=data, now=now, actor=actor)

@@ -19,7 +19,7 @@ from flask import current_app
 from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
-from app.events.catalogue import PAYMENT_PROCESSING
+from app.events.catalogue import EventType
 from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
@@ -230,7 +230,7 @@ def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Fini
     if wanted.is_sending:
         return _Settled(payment, wanted.attempt_id)
     if move_payment(payment, PaymentStatus.PROCESSING, now=clock.now()):
-        record_payment_event(session, PAYMENT_PROCESSING, payment, source="system", now=clock.now())
+        record_payment_event(session, EventType.PAYMENT_PROCESSING, payment, source="system", now=clock.now())
     if finish is not None:
         session.flush()
         finish(session, Sent(payment, OutcomeUnknown(code="queued")))

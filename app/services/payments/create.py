@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.actor import Merchant
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentStatus
 from app.money import Money
@@ -131,7 +132,7 @@ def _begin(
     attempt = payment_attempts.new_attempt(session, payment, bound, number=1, is_sending=is_sending, now=now)
     outbox.record(
         session,
-        catalogue.PAYMENT_INITIATED,
+        EventType.PAYMENT_INITIATED,
         object_id=str(payment_id),
         data=payment_payload(payment),
         now=now,
@@ -139,7 +140,7 @@ def _begin(
         tenant_id=merchant.tenant_id,
     )
     log.info(
-        catalogue.PAYMENT_INITIATED,
+        EventType.PAYMENT_INITIATED,
         payment=str(payment_id),
         provider=payment.provider,
         attempt=str(attempt.id),
@@ -163,7 +164,7 @@ def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
     locked = lock_attempt(session, attempt_id)
     if move_payment(locked.payment, PaymentStatus.PROCESSING, now=clock.now()):
         record_payment_event(
-            session, catalogue.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
+            session, EventType.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
         )
     return finish(session, claim, Initialized(locked.payment), resource_id=locked.payment.id)
 

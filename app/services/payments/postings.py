@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import ledger
 from app.ledger.chart import platform_account, tenant_direct, tenant_suspense, tenant_wallet
+from app.models.account import AccountId, AccountKind
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.services.tenants import fees
@@ -106,7 +107,7 @@ def post_returned_refund(
     _post(session, "refund_return", refund.id, payment, now=now, currency=refund.currency, amounts=amounts)
 
 
-def _source(session: Session, refund: Refund, attempt: PaymentAttempt) -> int:
+def _source(session: Session, refund: Refund, attempt: PaymentAttempt) -> AccountId:
     """The account a refund's money comes from, and goes back to."""
     if refund.is_from_suspense:
         return tenant_suspense(session, refund.tenant_id, refund.currency)
@@ -151,13 +152,13 @@ def unmatched_amount(session: Session, attempt: PaymentAttempt) -> Money | None:
     return Money(attempt.collected or 0, currency) if currency else None
 
 
-def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> int:
+def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> AccountId:
     """What a provider holds for us on one account there, with the sign turned: it falls when the provider collects."""
     own = f".{attempt.account_id.hex[:12]}" if attempt.account_id else ""
-    return platform_account(session, "clearing", f"{attempt.provider}{own}", currency)
+    return platform_account(session, AccountKind.CLEARING, f"{attempt.provider}{own}", currency)
 
 
-def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, currency: str) -> int:
+def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, currency: str) -> AccountId:
     """Where the tenant's money is. What it collects on an account of its own never comes to the house: it is counted
     apart from the wallet that can be paid out."""
     if attempt.account_id is not None:
@@ -167,40 +168,34 @@ def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, cur
 
 def _to_tenant(
     session: Session, payment: Payment, attempt: PaymentAttempt, gross: Money, *, fee: int
-) -> dict[int, int]:
+) -> dict[AccountId, int]:
     """Postings of collected money. On an account of its own the tenant has all of it, and owes the house the fee."""
     is_own = attempt.account_id is not None
     postings = {}
     if given := gross.amount_minor - (0 if is_own else fee):
         postings[_wallet(session, payment.tenant_id, attempt, gross.currency)] = given
     if fee:
-        postings[platform_account(session, "fees", "", gross.currency)] = fee
+        postings[platform_account(session, AccountKind.FEES, "", gross.currency)] = fee
     if fee and is_own:
         postings[_debt(session, payment, gross.currency)] = -fee
     return postings
 
 
-def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money) -> dict[int, int]:
+def _from_tenant(
+    session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money
+) -> dict[AccountId, int]:
     """Postings of money that is gone whether the tenant has it or not: what it does not have, it owes."""
     wallet = _wallet(session, payment.tenant_id, attempt, taken.currency)
-    there = min(taken.amount_minor, _available(session, wallet, taken.amount_minor))
+    there = min(taken.amount_minor, ledger.lock_for_debit(session, wallet, needed=taken.amount_minor))
     postings = {wallet: -there} if there else {}
     if owed := taken.amount_minor - there:
         postings[_debt(session, payment, taken.currency)] = -owed
     return postings
 
 
-def _debt(session: Session, payment: Payment, currency: str) -> int:
+def _debt(session: Session, payment: Payment, currency: str) -> AccountId:
     """What the tenant owes the house, with the sign turned. Nothing settles it by itself."""
-    return platform_account(session, "receivable", str(payment.tenant_id), currency)
-
-
-def _available(session: Session, account_id: int, needed: int) -> int:
-    """Locks the account. A frozen one has nothing available."""
-    found = session.execute(
-        text("SELECT debit_lock(:account, :needed)"), {"account": account_id, "needed": needed}
-    ).scalar_one()
-    return max(0, int(found))
+    return platform_account(session, AccountKind.RECEIVABLE, str(payment.tenant_id), currency)
 
 
 def _post(
@@ -211,7 +206,7 @@ def _post(
     *,
     now: datetime,
     currency: str,
-    amounts: dict[int, int],
+    amounts: dict[AccountId, int],
     capture: uuid.UUID | None = None,
 ) -> None:
     ledger.post(

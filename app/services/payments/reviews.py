@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app import ids
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.models.payment import Payment
 from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
 from app.services.payments.recording import record_payment_event
@@ -45,7 +45,7 @@ def open_review(
         )
     )
     payment.updated_at = now
-    record_payment_event(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
+    record_payment_event(session, EventType.PAYMENT_REVIEW, payment, source=source, now=now)
 
 
 def close_reviews(payment: Payment, reasons: Collection[ReviewReason], *, source: str, now: datetime) -> None:

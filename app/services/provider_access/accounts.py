@@ -23,7 +23,8 @@ from app import clock, ids
 from app.config.loader import ConfigError
 from app.crypto import CannotOpen, sealer
 from app.errors import InvalidRequest, NotFound, ProviderNotConfigured
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.payment import PaymentAttempt
 from app.models.tenant import ProviderAccount, Tenant
 from app.providers import PROVIDERS
@@ -327,7 +328,7 @@ def set_account(
         )
         outbox.record(
             session,
-            catalogue.PROVIDER_ACCOUNT_SET,
+            EventType.PROVIDER_ACCOUNT_SET,
             object_id=str(account_id),
             now=now,
             actor=operator,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.actor import Merchant
 from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.providers.base import Capabilities
@@ -189,7 +189,7 @@ def _reserve(
     payment.updated_at = row.created_at
     payment_postings.hold_refund(session, row, attempt, now=row.created_at)
     locked = LockedRefund(payment, row, attempt)
-    outcomes.record(session, catalogue.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
+    outcomes.record(session, EventType.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
 
 
 def _require_possible(payment: Payment, amount: Money, can: Capabilities, provider: str) -> None:

@@ -13,7 +13,8 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
@@ -60,7 +61,7 @@ def apply_outcome(
     if isinstance(outcome, OutcomeUnknown):
         if refund.state == RefundState.SENDING and move_refund(refund, RefundState.UNKNOWN, now=now):
             refund.error_code, refund.error_message = outcome.code, outcome.message[:MAX_TEXT]
-            record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
+            record(session, EventType.REFUND_PROCESSING, locked, source=source, now=now)
         return locked
     if isinstance(outcome, ProviderError):
         _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
@@ -77,7 +78,7 @@ def apply_outcome(
             _completed(session, locked, source=source, now=now)
         case State.PENDING:
             if move_refund(refund, RefundState.PENDING, now=now):
-                record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
+                record(session, EventType.REFUND_PROCESSING, locked, source=source, now=now)
         case State.FAILED | State.CANCELLED:
             _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
         case State.NOT_FOUND:
@@ -90,7 +91,9 @@ def _is_other_amount(refund: Refund, result: Result) -> bool:
     return given is not None and given != Money(refund.amount, refund.currency)
 
 
-def record(session: Session, event_type: str, locked: LockedRefund, *, source: object, now: datetime) -> None:
+def record(
+    session: Session, event_type: EventType, locked: LockedRefund, *, source: object, now: datetime
+) -> None:
     outbox.record(
         session,
         event_type,
@@ -139,7 +142,7 @@ def mark_returned(session: Session, refund_id: uuid.UUID, *, source: str, now: d
             now=now,
         )
     payment.updated_at = now
-    record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+    record(session, EventType.REFUND_FAILED, locked, source=source, now=now)
     return True
 
 
@@ -163,7 +166,7 @@ def _count(session: Session, locked: LockedRefund, *, source: str, now: datetime
         is_all = payment.refunded == payment.amount
         move_payment(payment, PaymentStatus.REFUNDED if is_all else PaymentStatus.PARTIALLY_REFUNDED, now=now)
         payment.updated_at = now
-    record(session, catalogue.REFUND_COMPLETED, locked, source=source, now=now)
+    record(session, EventType.REFUND_COMPLETED, locked, source=source, now=now)
 
 
 def _failed(
@@ -185,7 +188,7 @@ def _failed(
     if not refund.is_from_suspense:
         payment.refund_reserved -= refund.amount
     payment.updated_at = now
-    record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+    record(session, EventType.REFUND_FAILED, locked, source=source, now=now)
 
 
 def _close_reviews(session: Session, locked: LockedRefund, *, source: str, now: datetime) -> None:

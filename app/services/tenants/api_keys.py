@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.actor import SYSTEM
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.tenant import ApiKey, Tenant
 from app.unit_of_work import reading, transaction
 
@@ -62,7 +63,7 @@ def revoke_api_key(prefix: str, *, operator: str = SYSTEM) -> None:
             raise NotFound("No key that is in use begins like this.")
         outbox.record(
             session,
-            catalogue.API_KEY_REVOKED,
+            EventType.API_KEY_REVOKED,
             object_id=str(ended.tenant_id),
             data={"prefix": prefix},
             now=now,
@@ -109,7 +110,7 @@ def store_key(
     session.add(row)
     outbox.record(
         session,
-        catalogue.API_KEY_CREATED,
+        EventType.API_KEY_CREATED,
         object_id=str(tenant_id),
         data={"prefix": prefix, "name": name},
         now=now,

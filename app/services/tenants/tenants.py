@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.actor import SYSTEM
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.tenant import Tenant
 from app.services.tenants.api_keys import new_key, store_key, valid_name
 from app.unit_of_work import reading, transaction
@@ -33,7 +34,7 @@ def create_tenant(name: str, plan: Plan = "starter", *, operator: str = SYSTEM) 
         facts = {"name": wanted, "plan": plan}
         outbox.record(
             session,
-            catalogue.TENANT_CREATED,
+            EventType.TENANT_CREATED,
             object_id=str(tenant.id),
             data=facts,
             now=now,

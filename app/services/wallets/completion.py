@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app import ids
 from app.clock import iso_z
-from app.events.catalogue import WALLET_PAYMENT_COMPLETED, WALLET_PAYMENT_PENDING
+from app.events.catalogue import EventType
 from app.events.reactions import FollowUp, Reaction
 from app.services.wallets import functions
 
@@ -24,5 +24,7 @@ def _changes(now: datetime) -> dict[str, Any]:
 
 
 COMPLETION: Final = Reaction(
-    frozenset({WALLET_PAYMENT_PENDING}), _complete, FollowUp(WALLET_PAYMENT_COMPLETED, _changes)
+    frozenset({EventType.WALLET_PAYMENT_PENDING}),
+    _complete,
+    FollowUp(EventType.WALLET_PAYMENT_COMPLETED, _changes),
 )

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from app import clock, ids, ledger
 from app.actor import Actor
 from app.errors import CurrencyMismatch, InvalidAmount, KycRequired, PermissionDenied
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models import AccountBalance, DirectFunding, User
 from app.money import Money
 from app.services.idempotency_service import Answer, Claim, answer_once
@@ -30,9 +31,9 @@ MAX_BALANCE_MINOR: Final = 10**13
 
 Kind = Literal["deposit", "withdrawal"]
 
-EVENT_TYPES: Final[dict[Kind, str]] = {
-    "deposit": catalogue.DEPOSIT_COMPLETED,
-    "withdrawal": catalogue.CASH_WITHDRAWAL_COMPLETED,
+EVENT_TYPES: Final[dict[Kind, EventType]] = {
+    "deposit": EventType.DEPOSIT_COMPLETED,
+    "withdrawal": EventType.CASH_WITHDRAWAL_COMPLETED,
 }
 
 

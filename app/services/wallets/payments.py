@@ -30,7 +30,7 @@ from app.errors import (
     refusal,
 )
 from app.json_text import json_text
-from app.models.account import Account
+from app.models.account import Account, AccountKind
 from app.models.idempotency import IdempotencyRecord
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
@@ -162,7 +162,7 @@ def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str 
         return None
     with reading() as session:
         query = select(Account.currency).where(
-            Account.public_id == source, Account.kind == "wallet", Account.owner_id == actor.user_id
+            Account.public_id == source, Account.kind == AccountKind.WALLET, Account.owner_id == actor.user_id
         )
         currency = session.scalar(query)
     if currency is None:

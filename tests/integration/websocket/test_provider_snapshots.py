@@ -10,7 +10,7 @@ from flask import Flask
 
 from app import clock
 from app.errors import NotFound, TokenInvalid
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.events.push_messages import PUSHED_EVENTS, push_of
 from app.services.realtime import subscriptions
 from app.services.realtime.tokens import TOKEN_LENGTH, is_realtime_token, realtime_token
@@ -73,7 +73,7 @@ def _push(customer_id: str | None, *, tenant_id: str = "t") -> Any:
         "status": "completed",
         "customer": {"id": customer_id},
     }
-    return push_of(catalogue.PAYMENT_COMPLETED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
+    return push_of(EventType.PAYMENT_COMPLETED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
 
 
 def test_a_customer_s_room_is_its_tenant_s_own() -> None:
