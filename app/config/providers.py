@@ -1,7 +1,7 @@
-"""Settings of provider accounts and of the simulators. Names are those of document 001 where it has them.
+"""Settings of provider accounts and of the simulators. Names are those of the Gateway API's document where it has them.
 
-A provider account of the house is configured by its settings here; a tenant's own by what was stored for it
-(services/provider_account_service.py). The defaults are the simulators' credentials: they open nothing anywhere else,
+A provider account of the platform is configured by its settings here; a tenant's own by what was stored for it
+(services/provider_access/accounts.py). The defaults are the simulators' credentials: they open nothing anywhere else,
 and production has none.
 """
 

@@ -48,6 +48,37 @@ def test_no_todo_comments() -> None:
     assert found == []
 
 
+def test_files_named_in_comments_and_pages_exist() -> None:
+    """Paths of folders at the top, and paths below `app` without it. Breaks when a file moves and a comment stays."""
+    top = re.compile(
+        r"(?<![\w/.-])((?:app|docs|tests|launcher|bench|migrations|deploy)/[\w/.-]*\w\.(?:py|md|sql|yml|conf|sh))\b"
+    )
+    below_app = re.compile(
+        r"(?<![\w/.-])((?:api|services|providers|models|http|events|ledger|websocket|worker|config)/[\w/]*\w\.(?:py|sql))\b"
+    )
+    sources = [
+        *_files("app", "launcher", "tests", "bench", "migrations", "docs", suffixes=(".py", ".sql", ".md"))
+    ]
+    sources += [
+        ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".env.example", "pyproject.toml", "Makefile")
+    ]
+    missing = {
+        f"{path.relative_to(ROOT)}: {named}"
+        for path in sources
+        for pattern, folder in ((top, ROOT), (below_app, ROOT / "app"))
+        if path.suffix != ".md" or pattern is top
+        for named in pattern.findall(path.read_text())
+        if not (folder / named).exists() and not (ROOT / named).exists()
+    }
+    assert missing == set()
+
+
+def test_every_decision_is_in_the_list() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text()))
+    assert listed == {path.name for path in folder.glob("0*.md")}
+
+
 def test_every_module_has_a_docstring() -> None:
     silent = [
         str(path.relative_to(ROOT))
