@@ -8,7 +8,7 @@ from typing import Any
 class GatewayError(Exception):
     """A refusal the caller can read: never a 500, never internals.
 
-    code: stable upper-case word; message: one sentence for a person; http_status: what a surface answers
+    code: stable upper-case name; message: one sentence for a person; http_status: what a surface answers
     unless it has a rule of its own; field: the offending input field, if one; details: JSON-safe facts;
     retry_after_s: when trying again makes sense, in seconds; is_answer: the outcome is final for an
     idempotency key, so it is stored and replayed; replayed: it comes out of such a store.
@@ -80,7 +80,7 @@ class WeakPassword(InvalidRequest):
 
 
 class AuthenticationFailed(GatewayError):
-    """Nobody, or not who they say. Base of the 401 family."""
+    """The credential is missing or not valid. Base of the 401 errors."""
 
     http_status = 401
     code = "TOKEN_INVALID"
@@ -133,7 +133,7 @@ class KycRequired(GatewayError):
 
 
 class NotFound(GatewayError):
-    """Unknown or somebody else's: the two are indistinguishable to the caller."""
+    """It does not exist or belongs to another owner: the caller cannot tell which."""
 
     http_status = 404
     code = "NOT_FOUND"
@@ -157,7 +157,7 @@ class RecipientNotFound(NotFound):
 
 
 class TransactionNotFound(NotFound):
-    """A provider payment of another tenant, or of nobody."""
+    """The payment does not exist or belongs to another tenant."""
 
     code = "TRANSACTION_NOT_FOUND"
     default_message = "Transaction not found"
@@ -244,7 +244,7 @@ class RateLimitExceeded(GatewayError):
 
 
 class ServiceUnavailable(GatewayError):
-    """A part this needs (database, Redis) is away. Nothing was changed, or the request's key tells. Retry."""
+    """The database or another part is not available. The change may have been committed: retry with the same key."""
 
     http_status = 503
     code = "SERVICE_UNAVAILABLE"
@@ -269,9 +269,9 @@ _ANSWERS: tuple[type[GatewayError], ...] = (
 REFUSALS: dict[str, type[GatewayError]] = {error.code: error for error in _ANSWERS} | {
     "SAME_ACCOUNT": SameAccount
 }
-"""Refusal words of the SQL functions (and of stored answers) → the error that says so."""
+"""Refusal code of an SQL function or of a stored answer → its error."""
 
 
-def refusal(code: str, *, replayed: bool = False, **told: Any) -> GatewayError:
-    """The error of a refusal word; `told`: its message, field, details. KeyError: a word nobody defined, a bug."""
-    return REFUSALS[code](replayed=replayed, **told)
+def refusal(code: str, *, replayed: bool = False, **facts: Any) -> GatewayError:
+    """The error of a refusal code. facts: its message, field, details. Raises KeyError for an unknown code, which is a bug."""
+    return REFUSALS[code](replayed=replayed, **facts)

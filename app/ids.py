@@ -1,4 +1,4 @@
-"""Identifiers: time-ordered UUIDs inside, prefixed words outside."""
+"""Identifiers: time-ordered UUIDs in the database, prefixed strings in the APIs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def first_of(moment: datetime) -> uuid.UUID:
 
 
 def opaque() -> uuid.UUID:
-    """A random UUID that tells nothing, for ids that strangers may see (users, sessions)."""
+    """A random UUID, which reveals no time, for ids that other parties may see (users, sessions)."""
     return uuid.uuid4()
 
 

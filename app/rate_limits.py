@@ -1,4 +1,4 @@
-"""How often somebody may ask: fixed windows counted in Redis, in memory while Redis is away.
+"""Rate limits: fixed windows, counted in Redis, and in memory while Redis is away.
 
 One round trip per request. A limit is a convenience, never a guarantee that money depends on.
 """
@@ -19,7 +19,7 @@ from app.errors import RateLimitExceeded
 from app.redis_client import Outage, connection_options
 
 REDIS_TIMEOUT_S: Final = 0.25
-"""A limit that takes longer to look up is not worth waiting for."""
+"""A rate limit that takes longer to count is counted in memory."""
 
 
 class Limit(StrEnum):
@@ -55,7 +55,7 @@ class RateLimiter:
             raise RateLimitExceeded(retry_after_s=max(1, round(reset_at - time.time())))
 
     def _shared(self) -> FixedWindowRateLimiter:
-        """This thread's, on a connection of its own: a connection pool costs as much again as the question."""
+        """This thread's, on a connection of its own: a connection pool would double the time."""
         limiter: FixedWindowRateLimiter | None = getattr(self._threads, "limiter", None)
         if limiter is None:
             options = connection_options(REDIS_TIMEOUT_S) | {"single_connection_client": True}

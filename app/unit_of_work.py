@@ -118,7 +118,7 @@ def call(function_call: str, *arguments: Any) -> Any:
 
     `function_call` is written in the code, never input: `fold_account(%s, %s)`. Same errors as `transaction`.
     """
-    statement = f"SELECT * FROM {function_call}"  # noqa: S608 the text is ours, the values are bound
+    statement = f"SELECT * FROM {function_call}"  # noqa: S608 the text is written in the code, the values are bound
 
     def attempt() -> Any:
         connection = _autocommit_engine().raw_connection()
@@ -178,7 +178,7 @@ def _sqlstate(error: BaseException) -> str | None:
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Whether the connection is gone or could not be made: the statement may or may not have happened."""
+    """Whether the connection is lost or could not be made: the statement may or may not have been executed."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     original = getattr(error, "orig", error)
@@ -189,7 +189,7 @@ def is_disconnect(error: BaseException) -> bool:
 
 
 def _translated(error: BaseException) -> BaseException:
-    """The caller's word for what the database said; anything unexpected stays itself, and is our 500."""
+    """The application's error for a database error; an unexpected one is returned as it is, and answered with 500."""
     if _sqlstate(error) == _LOCK_TIMEOUT_STATE:
         return IdempotencyConflict(
             "Another request holding the same key or wallet is still running; try again.", retry_after_s=1

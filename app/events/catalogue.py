@@ -43,10 +43,10 @@ class EventType(StrEnum):
     PAYMENT_REVERSED = "payment.reversed"
     PAYMENT_VERIFICATION_FAILED = "payment.verification_failed"
     PAYMENT_REVIEW = "payment.review"
-    """A person must look: money came late, or another amount, or nobody can be asked."""
+    """An operator must decide: money arrived late, in another amount, or the outcome cannot be found out."""
 
     PAYMENT_REVIEWED = "payment.reviewed"
-    """A person has looked."""
+    """An operator has closed the review."""
 
     REFUND_INITIATED = "refund.initiated"
     REFUND_PROCESSING = "refund.processing"

@@ -1,6 +1,6 @@
 """The chain over the event log: each row's HMAC covers its content and the HMAC before it.
 
-The key lives outside the database (setting AUDIT_KEY), so whoever can change rows cannot make them fit again. What a
+The key lives outside the database (setting AUDIT_KEY), so that access to the database is not enough to change a row and its HMAC. What a
 chain alone cannot show, that its end was cut off, the anchor shows: the head, written to a file every minute.
 """
 

@@ -5,7 +5,7 @@ Only one publisher runs (the relay, holding an advisory lock on this very connec
 Rows are taken in the order of their ids. An id is given when a row is inserted, not when it is committed, so a lower
 one may appear after a higher one. Events of one object must not be swapped by that: an id that was skipped is
 remembered and asked for together with whatever comes next, in one statement. A transaction that took a later id of
-the same object began after the earlier one was committed, so whoever sees the later one sees both.
+the same object began after the earlier one was committed, so a statement that sees the later one sees both.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PublishedEvent:
 
 
 class Publisher:
-    """Publishes over `connection`, a psycopg2 connection (not autocommit) that nobody else uses."""
+    """Publishes over `connection`, a psycopg2 connection (not autocommit) of its own."""
 
     def __init__(self, connection: Any, key: bytes, *, reactions: Sequence[Reaction] = ()) -> None:
         self._connection = connection
@@ -82,7 +82,7 @@ class Publisher:
             )
             self._hint, self._started_xid = cursor.fetchone()
         connection.rollback()
-        # Until every transaction that ran at our start is over, ids below the hint may still appear. Ours got its
+        # Until every transaction that ran at our start is over, ids below the hint may still appear. Our transaction got its
         # number after theirs; a snapshot's xmax would not do, it is the lowest that was not over, not the next one.
         self._is_catching_up = True
 

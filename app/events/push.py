@@ -1,6 +1,6 @@
 """Pushes on their way to the processes that hold Socket.IO clients, over one Redis channel.
 
-Best effort: a push is a hint, the event log is the record. Who must not miss one reads the log (the relay pushes
+Best effort: the event log is the record. A client that must not miss an event reads the log (the relay pushes
 again what did not get through; a server reads what it missed when it finds the channel again).
 """
 
@@ -19,7 +19,7 @@ MESSAGES_PER_PUBLISH: Final = 200
 """Messages in one PUBLISH, about 120 kB; a longer list is more PUBLISHes in the same round trip."""
 
 TIMEOUT_S: Final = 2.0
-"""How long Redis may take to accept a connection or to answer."""
+"""How long Redis may take to accept a connection or to answer, seconds."""
 
 
 class PushFailed(Exception):
@@ -67,7 +67,7 @@ class Pusher:
             ) from error
 
     def close(self) -> None:
-        """Give the connection back to the system; a later push makes another."""
+        """Close the connection; a later push opens another."""
         self._redis.close()
 
 

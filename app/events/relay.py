@@ -1,7 +1,7 @@
 """The relay: the one process that publishes, folds, pushes and hands due work to Celery.
 
-One is active, the one whose connection holds the advisory lock; others stand by. Everything it does can be done
-again: what was committed is found in the tables, what was not is still in the outbox.
+One is active, the one whose connection holds the advisory lock; others stand by. Everything it does is safe
+to repeat: what was committed is in the tables, what was not is still in the outbox.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ FOLD_EVERY_S: Final = 0.1
 FOLD_BATCH: Final = 2000
 HAND_OVER_EVERY_S: Final = 0.2
 HAND_OVER_AGAIN_S: Final = 15.0
-"""A job handed to Celery and not claimed in this time is handed again."""
+"""A job handed to Celery and not leased within this time is handed over again."""
 SAVE_EVERY_S: Final = 1.0
 ANCHOR_EVERY_S: Final = 60.0
 PUSH_RETRY_S: Final = 0.5
@@ -45,7 +45,7 @@ log = structlog.get_logger("relay")
 
 
 class Push(Protocol):
-    """Delivers messages to Socket.IO clients of every process; raises when the way there is closed."""
+    """Delivers messages to Socket.IO clients of every process; raises when it cannot."""
 
     def push(self, messages: Sequence[PushMessage]) -> None: ...
 
@@ -110,7 +110,7 @@ class Relay:
         return len(events)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Close the connection, which releases the lock."""
         connection, self._connection, self._publisher = self._connection, None, None
         if connection is not None:
             try:
@@ -165,7 +165,7 @@ class Relay:
         try:
             if messages:
                 self._pusher.push(messages)
-        except Exception as error:  # noqa: BLE001 whatever closed the way, the log still has the events
+        except Exception as error:  # noqa: BLE001 whatever failed, the log still has the events
             self._push_outage.begin(error)
             return False
         self._push_outage.end()

@@ -38,8 +38,8 @@ def claim(
     if key is None:
         return _claim(uuid.uuid4(), b"", "", present)
     # The ids in the path are part of what is asked, so they are part of the fingerprint.
-    words = (current_principal(), _operation(), key)
-    scope = hashlib.sha256("\n".join(words).encode()).digest()[:16]
+    parts = (current_principal(), _operation(), key)
+    scope = hashlib.sha256("\n".join(parts).encode()).digest()[:16]
     shape = {"body": body, "path": {name: str(value) for name, value in (request.view_args or {}).items()}}
     return _claim(uuid.UUID(bytes=scope), fingerprint(shape), key, present)
 

@@ -1,4 +1,4 @@
-"""Tables, one file per aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
+"""Tables, one file for each aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
 
 from app.models.account import Account, AccountBalance
 from app.models.direct_funding import DirectFunding

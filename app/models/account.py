@@ -26,7 +26,7 @@ class AccountKind(StrEnum):
     TENANT_DIRECT = "tenant_direct"
     """What a tenant collected on provider accounts of its own. Floored."""
     SUSPENSE = "suspense"
-    """Money of a tenant's payments that nobody has decided about."""
+    """Money of a tenant's payments that waits for an operator's decision."""
     CLEARING = "clearing"
     """What a provider holds for the platform or a tenant, with the sign turned."""
     FEES = "fees"

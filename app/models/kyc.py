@@ -1,4 +1,4 @@
-"""Identity verification: what a person told us, the documents they sent, what was decided."""
+"""Identity verification: the details a user submitted, the documents, and the decision."""
 
 from __future__ import annotations
 

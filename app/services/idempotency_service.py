@@ -102,7 +102,7 @@ class Abandoned:
 def begin(
     session: Session, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta
 ) -> Answer | Abandoned | None:
-    """Claim a key for work that calls a provider between two transactions. None: it is ours, for `lease`.
+    """Claim a key for work that calls a provider between two transactions. None: this request holds it, for `lease`.
 
     Otherwise what the key has led to: its Answer, or what an ended lease left behind. Commit, work, then `finish`.
     Raises IdempotencyKeyReused; the stored refusal; IdempotencyConflict while the first request may still be running.
@@ -138,7 +138,7 @@ def finish(session: Session, claim: Claim, result: object, *, resource_id: uuid.
 
 
 def replayed(claim: Claim, result: object) -> Answer:
-    """The answer of a key whose own answer is gone: the resource as it is now."""
+    """The answer of a key whose stored answer was deleted: the resource as it is now."""
     return replace(claim.present(result), replayed=True)
 
 
@@ -149,7 +149,7 @@ def refuse(session: Session, claim: Claim, error: GatewayError) -> None:
 
 
 def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
-    """None when the claim is ours now; else the record of the first request (waits while that one runs)."""
+    """None when this request has claimed the key; else the record of the first request (waits while that one runs)."""
     inserted = session.execute(
         insert(IdempotencyRecord)
         .values(

@@ -35,7 +35,7 @@ from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
 from app.services.wallets import payments as wallet_payments
-from app.services.wallets.payments import PaidItem, PaymentOrder
+from app.services.wallets.payments import PaidItem
 
 blueprint = Blueprint("wallet_payments", __name__, description="Payments between wallets.")
 
@@ -58,7 +58,7 @@ def create_payment(body: dict[str, Any]) -> Response:
     """Pay somebody. The money has left the wallet when this answers; `status` becomes completed moments later."""
     source = body["source_wallet_id"]
     paid = wallet_payments.pay(
-        current_actor(), source, _order(body), claim(body), rates=current_app.config["USD_RATES"]
+        current_actor(), source, _payment_request(body), claim(body), rates=current_app.config["USD_RATES"]
     )
     view = _created(paid)
     return respond(view | {"data": view}, 201, replayed=paid.replayed)
@@ -73,7 +73,7 @@ def create_batch(body: dict[str, Any]) -> Response:
     outcomes, is_replay = wallet_payments.pay_batch(
         current_actor(),
         body["source_wallet_id"],
-        [_order(item) for item in body["payments"]],
+        [_payment_request(item) for item in body["payments"]],
         claim(body),
         rates=current_app.config["USD_RATES"],
     )
@@ -94,8 +94,8 @@ def get_payment(payment_id: str) -> Response:
     return respond(payment_view(wallet_payments.get_payment(current_actor(), payment_id)))
 
 
-def _order(body: dict[str, Any]) -> PaymentOrder:
-    return PaymentOrder(
+def _payment_request(body: dict[str, Any]) -> wallet_payments.PaymentRequest:
+    return wallet_payments.PaymentRequest(
         amount=body["amount"],
         destination=body["destination"],
         currency=body.get("currency"),

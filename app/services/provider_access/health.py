@@ -1,7 +1,7 @@
-"""How providers have answered lately, shared by all processes through Redis. A hint for routing, nothing more.
+"""How providers have answered recently, shared by all processes through Redis. Only routing uses it.
 
 Answers are counted by the minute; a provider is unhealthy while most of its last answers failed, and healthy again
-when they have grown old. Without Redis every provider counts as healthy.
+when those answers are older than two minutes. Without Redis every provider counts as healthy.
 """
 
 from __future__ import annotations
@@ -59,18 +59,18 @@ class ProviderHealth:
 
 def record(provider: str, ok: bool) -> None:
     """Note an answer. ok: it answered what it was asked, be it a refusal; not ok: time-out, no connection, a 5xx."""
-    _book().record(provider, ok)
+    _health().record(provider, ok)
 
 
 def is_healthy(provider: str) -> bool:
     """False while more of the last one to two minutes' answers failed than succeeded, and at least MIN_FAILURES."""
-    return _book().is_healthy(provider)
+    return _health().is_healthy(provider)
 
 
-def _book() -> ProviderHealth:
-    book: ProviderHealth | None = current_app.extensions.get("provider_health")
-    if book is None:
-        book = current_app.extensions.setdefault(
+def _health() -> ProviderHealth:
+    health: ProviderHealth | None = current_app.extensions.get("provider_health")
+    if health is None:
+        health = current_app.extensions.setdefault(
             "provider_health", ProviderHealth(current_app.config["REDIS_URL"])
         )
-    return book
+    return health

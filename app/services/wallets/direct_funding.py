@@ -1,4 +1,4 @@
-"""Direct funding: deposits and withdrawals that no provider makes, on the gateway's own word.
+"""Direct funding: deposits and withdrawals that no provider makes, by the gateway's own decision.
 
 Off where DIRECT_FUNDING is false (production): there providers move the money. Guarantees: a key moves money once; the
 wallet and the external account change in one entry; a withdrawal never takes held money or more than there is.

@@ -1,7 +1,7 @@
 """Paying from wallet to wallet.
 
-Guarantees: a payment is irrevocable when `pay` returns, its money already gone from the source and on its way to the
-recipient, who may spend it at once; one key pays once; nothing is created for a refused payment. All of it is one
+Guarantees: a payment is irrevocable when `pay` returns, its money has left the source and
+belongs to the recipient, who may spend it at once; one key pays once; nothing is created for a refused payment. All of it is one
 SQL function (app/services/wallets/sql/wallet_pay.sql) in one round trip.
 """
 
@@ -45,7 +45,7 @@ MAX_BATCH: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class PaymentOrder:
+class PaymentRequest:
     """What a client asks for. `amount` is the JSON value as it came; `currency` None means the wallet's own."""
 
     amount: object
@@ -57,7 +57,7 @@ class PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaidItem:
-    """One paid order. `status` is what the caller is told: pending, until the relay has published it."""
+    """One paid request. status: pending until the relay has published the payment."""
 
     payment_id: str
     amount: Money
@@ -68,7 +68,7 @@ class PaidItem:
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    order: PaymentOrder
+    request: PaymentRequest
     amount: Money
     usd_minor: int
     payment_id: uuid.UUID
@@ -76,14 +76,14 @@ class _Item:
 
 
 def pay(
-    actor: Actor, source: str, order: PaymentOrder, claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Actor, source: str, request: PaymentRequest, claim: Claim, *, rates: Mapping[str, Decimal]
 ) -> PaidItem:
-    """Pay `order` from the wallet `source` (`acc_…`).
+    """Pay `request` from the wallet `source` (`acc_…`).
 
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
     the key repeats, the refusals of app/errors.py REFUSALS; IdempotencyKeyReused, IdempotencyConflict.
     """
-    item = _judged(order, _currency(actor, source, [order]), claim, rates)
+    item = _judged(request, _currency(actor, source, [request]), claim, rates)
     if isinstance(item, GatewayError):
         raise item
     answer, is_replay = _call(actor, source, [item], claim)
@@ -94,47 +94,52 @@ def pay(
 
 
 def pay_batch(
-    actor: Actor, source: str, orders: Sequence[PaymentOrder], claim: Claim, *, rates: Mapping[str, Decimal]
+    actor: Actor,
+    source: str,
+    requests: Sequence[PaymentRequest],
+    claim: Claim,
+    *,
+    rates: Mapping[str, Decimal],
 ) -> tuple[list[PaidItem | GatewayError], bool]:
-    """Pay each order by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
+    """Pay each request by itself, in order, in one transaction; the outcomes, and whether they are a repeat.
 
-    An order that is no order at all (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
+    A request that is not valid (amount, currency) is an InvalidAmount or UnsupportedCurrency in its place.
     Raises as `pay`, but never a refusal; InvalidRequest above MAX_BATCH items.
     """
-    if len(orders) > MAX_BATCH:
+    if len(requests) > MAX_BATCH:
         raise InvalidRequest(f"A batch has at most {MAX_BATCH} payments.", field="payments")
-    default = _currency(actor, source, orders)
-    drafts = [_judged(order, default, claim, rates) for order in orders]
+    default = _currency(actor, source, requests)
+    drafts = [_judged(request, default, claim, rates) for request in requests]
     items = [draft for draft in drafts if isinstance(draft, _Item)]
     if not items:
         return [draft for draft in drafts if isinstance(draft, GatewayError)], False
     places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
     answer, is_replay = _call(actor, source, items, claim, places=places)
     if is_replay and answer.get("places", places) != places:
-        # Judged by other rates than today's: the orders that were paid or refused then are told about, in their places.
+        # Judged by other rates than today's: the outcomes of the first request are shown, in their places.
         places = answer["places"]
-        drafts = [_item_or_error(order, default, None) for order in orders]
+        drafts = [_item_or_error(request, default, None) for request in requests]
         items = [
             draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
         ]
-    told = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
-    return [told.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
+    outcomes = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
+    return [outcomes.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
-def _item(order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
-    """`rates` None: not judged, for an order whose answer is stored already."""
-    amount = Money.parse(order.amount, order.currency or default or "")
+def _item(request: PaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
+    """`rates` None: not judged, for a request whose answer is stored already."""
+    amount = Money.parse(request.amount, request.currency or default or "")
     usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
-    return _Item(order, amount, usd_minor, ids.uuid7(), ids.uuid7())
+    return _Item(request, amount, usd_minor, ids.uuid7(), ids.uuid7())
 
 
 def _judged(
-    order: PaymentOrder, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
+    request: PaymentRequest, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
 ) -> _Item | GatewayError:
     """A key that was used before is answered from its store, whatever today's rates say about its amount."""
-    draft = _item_or_error(order, default, rates)
+    draft = _item_or_error(request, default, rates)
     if isinstance(draft, GatewayError) and _is_used(claim):
-        return _item_or_error(order, default, None)
+        return _item_or_error(request, default, None)
     return draft
 
 
@@ -148,17 +153,17 @@ def _as_error(draft: _Item | GatewayError) -> GatewayError:
 
 
 def _item_or_error(
-    order: PaymentOrder, default: str | None, rates: Mapping[str, Decimal] | None
+    request: PaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None
 ) -> _Item | GatewayError:
     try:
-        return _item(order, default, rates)
+        return _item(request, default, rates)
     except GatewayError as error:
         return error
 
 
-def _currency(actor: Actor, source: str, orders: Sequence[PaymentOrder]) -> str | None:
-    """The source's currency when an order needs it; a currency never changes, so reading it early is safe."""
-    if all(order.currency for order in orders):
+def _currency(actor: Actor, source: str, requests: Sequence[PaymentRequest]) -> str | None:
+    """The source's currency when a request needs it; a currency never changes, so reading it early is safe."""
+    if all(request.currency for request in requests):
         return None
     with reading() as session:
         query = select(Account.currency).where(
@@ -175,7 +180,7 @@ def _call(
 ) -> tuple[dict[str, Any], bool]:
     """The stored answer and whether it was stored before. Raises for the outcomes that are not about an item.
 
-    places: which orders of a batch the items are.
+    places: which requests of a batch the items are.
     """
     now = clock.now()
     payments = [item.payment_id for item in items]
@@ -184,12 +189,12 @@ def _call(
         functions.Payment(
             item.payment_id,
             item.entry_id,
-            item.order.destination,
+            item.request.destination,
             item.amount.amount_minor,
             item.usd_minor,
             item.amount.currency,
-            item.order.description,
-            _json(item.order.metadata),
+            item.request.description,
+            _json(item.request.metadata),
         )
         for item in items
     ]
@@ -208,14 +213,14 @@ def _call(
 def _outcomes(
     answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
 ) -> list[PaidItem | GatewayError]:
-    """What to tell about each item: from the stored answer and the request, which the fingerprint proved equal."""
+    """The outcome of each item, from the stored answer and the request; the fingerprint proved that the request is the same."""
     created_at = datetime.fromisoformat(answer["at"])
     payments = [uuid.UUID(payment) for payment in answer["payments"]]
     refusals = answer["refusals"] or [None] * len(items)
     statuses = _present_statuses(payments) if is_replay and clock.now() - created_at > ANSWER_LIFE else {}
     return [
-        refusal(word, replayed=is_replay)
-        if word
+        refusal(code, replayed=is_replay)
+        if code
         else PaidItem(
             ids.public(ids.PAYMENT, payment),
             item.amount,
@@ -223,7 +228,7 @@ def _outcomes(
             created_at,
             is_replay,
         )
-        for item, payment, word in zip(items, payments, refusals, strict=True)
+        for item, payment, code in zip(items, payments, refusals, strict=True)
     ]
 
 

@@ -1,4 +1,4 @@
-"""What a person may send: KYC tiers and the single maximum, in US cents (CONTRACT, Wallet API)."""
+"""Spending limits: KYC tiers and the single maximum, in US cents (docs/api/wallet.md)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Wallets: opening, reading, freezing.
 
-Guarantees: a foreign wallet is as unknown as one that does not exist; a balance and the movements shown with it are of
+Guarantees: a wallet of another user is answered like one that does not exist; a balance and the movements shown with it are of
 one moment; a user has at most MAX_WALLETS wallets, however many are opened at once.
 """
 
@@ -47,7 +47,7 @@ MOVEMENT_TYPES: Final = MappingProxyType(
         ("wallet_payment", False): "payment_sent",
     }
 )
-"""(kind of ledger entry, whether it raised the balance) → the word its owner reads; other kinds: credit or debit."""
+"""(kind of ledger entry, whether it raised the balance) → the type shown to its owner; other kinds: credit or debit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def statement(user_id: uuid.UUID, public_id: str) -> Statement:
 
 
 def history(user_id: uuid.UUID, public_id: str, *, limit: int, cursor: str | None = None) -> History:
-    """Up to `limit` movements older than `cursor`. Raises AccountNotFound, InvalidRequest (not this wallet's cursor)."""
+    """Up to `limit` movements older than `cursor`. Raises AccountNotFound, InvalidRequest (the cursor is not of this wallet)."""
     with reading() as session:
         _one_moment(session)
         wallet = owned(session, user_id, public_id)
@@ -157,7 +157,7 @@ def set_frozen(public_id: str, *, is_frozen: bool, operator: str) -> None:
 
 
 def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalance:
-    """The user's wallet of that id. Raises AccountNotFound: unknown and somebody else's look the same."""
+    """The user's wallet of that id. Raises AccountNotFound: a wallet of another user is answered like one that does not exist."""
     wallet = None
     if _WALLET_ID.fullmatch(public_id):
         wallet = session.scalars(
@@ -175,7 +175,7 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
 
 
 def external_account(session: Session, currency: str) -> AccountId:
-    """The house's account for money outside, in `currency`; opened on first use."""
+    """The platform's account for money outside, in `currency`; opened on first use."""
     return platform_account(session, AccountKind.EXTERNAL, "", currency)
 
 
@@ -226,7 +226,7 @@ def _movement(
 
 
 def _posting_at(session: Session, account_id: int, cursor: str) -> int:
-    """The posting a cursor stands for. A cursor is the last transaction id shown, which tells nothing new."""
+    """The posting a cursor stands for. A cursor is the last transaction id shown, which the client knows already."""
     entry_id = ids.parse(ids.TRANSACTION, cursor)
     wanted = select(Posting.id).where(Posting.entry_id == entry_id, Posting.account_id == account_id)
     posting = session.scalars(wanted).one_or_none() if entry_id else None

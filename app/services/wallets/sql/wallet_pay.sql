@@ -1,13 +1,13 @@
 -- Pays n items from one wallet, all in one transaction; POST /payments is a batch of one.
 --
 -- Items are decided in order, each by itself: a refused one is skipped and later ones may still pass. Nothing is
--- written before everything is decided, so there is nothing to undo. PaymentRequest of checks per item (CONTRACT): destination
+-- written before everything is decided, so there is nothing to undo. Order of the checks of an item (docs/api/wallet.md): destination
 -- and currency, balance, amount alone above the tier's daily limit (KYC_REQUIRED), the day's or month's sum.
 --
 -- p_scope, p_fingerprint: the idempotency claim. p_answer: what to remember if no item is refused.
 -- p_usd: each amount in US cents. p_daily, p_monthly: limits in US cents by tier, [1] is tier 0.
 --
--- outcome: paid         answer = p_answer, or with each refused item's word in "refusals"
+-- outcome: paid         answer = p_answer, or with each refused item's code in "refusals"
 --          replay       answer = what was remembered
 --          key_reused   the key was used with another body
 --          no_session   the session is revoked, expired, or its user disabled
