@@ -73,6 +73,24 @@ def test_files_named_in_comments_and_pages_exist() -> None:
     assert missing == set()
 
 
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*_files("docs", suffixes=(".md",)), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    broken = {
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    }
+    assert broken == set()
+
+
+def test_tests_named_in_the_list_of_faults_exist() -> None:
+    text = (ROOT / "docs" / "decisions" / "proving-the-faults.md").read_text()
+    names = {path.stem for path in _files("tests")}
+    named = set(re.findall(r"`(?:[\w/]+/)?(test_\w+)(?:\.py)?`", text))
+    assert named and named <= names, named - names
+
+
 def test_every_decision_is_in_the_list() -> None:
     folder = ROOT / "docs" / "decisions"
     listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text()))
