@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line (in demo: readable lines), with the request's id and without secrets."""
+"""Structured logs: one JSON object for each line (in demo: readable lines), with the request's id and without secrets."""
 
 from __future__ import annotations
 

@@ -28,10 +28,10 @@ BATCH: Final = 1000
 """Outbox rows taken in one transaction."""
 
 SWEEP_EVERY_S: Final = 1.0
-"""The whole outbox is looked at this often, whatever the hint says."""
+"""The whole outbox is read this often, seconds, whatever the hint says."""
 
 SKIPPED_LIFE_S: Final = TRANSACTION_TIMEOUT_S + 10
-"""An id that stays away this long was rolled back: no transaction of the application lives longer."""
+"""An id that has not appeared after this many seconds was rolled back: no transaction of the application lives longer."""
 
 _TAKE: Final = """
 DELETE FROM outbox o USING (

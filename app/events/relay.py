@@ -82,7 +82,7 @@ class Relay:
         self._publisher: Publisher | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. A lost database is waited for; anything else unexpected ends the process."""
+        """Until `stop` is set. It waits for a database that is away; any other unexpected error ends the process."""
         while not stop.is_set():
             try:
                 if self._publisher is None and not self._become_active():
@@ -199,7 +199,7 @@ class Relay:
                 "AND (leased_until IS NULL OR leased_until < %(now)s) ORDER BY run_at LIMIT 200",
                 {"now": clock.now()},
             )
-            # With its time: a job that goes on a second later is another piece of work.
+            # With its time: the same job a second later is to be handed over again.
             due = [(uuid.UUID(row[0]), row[1]) for row in cursor.fetchall()]
         self._connection.commit()
         for job in due:

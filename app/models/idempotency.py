@@ -1,4 +1,4 @@
-"""What a client's key was used for, and the answer it got."""
+"""Idempotency keys that were used, and their answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work to be done later, at least once: the row is the queue, Celery only a wake-up."""
+"""Work to be done later, at least once: the row is the queue; Celery only starts it."""
 
 from __future__ import annotations
 

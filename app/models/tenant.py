@@ -12,7 +12,7 @@ from app.models.types import Key, Moment, Words
 
 
 class Tenant(Base):
-    """A merchant. plan: starter, growth or enterprise (fees). Never deleted; a suspended one's keys open nothing."""
+    """A merchant. plan: starter, growth or enterprise (fees). Never deleted; the keys of a suspended one are refused."""
 
     __tablename__ = "tenants"
     __table_args__ = (CheckConstraint("plan IN ('starter', 'growth', 'enterprise')"),)

@@ -1,6 +1,6 @@
 """Celery's settings, for the worker that executes and the relay that hands over.
 
-The database row is the queue, so a task lost by a dead worker costs a delay and nothing else. Even so tasks are
+The database row is the queue, so a task that is lost with its worker is only late. Even so tasks are
 acknowledged late, delivered again when their worker dies, and end well before the broker would deliver them twice.
 """
 
@@ -50,9 +50,9 @@ def make_celery(redis_url: str) -> Celery:
 
 
 def hand_over(redis_url: str) -> Callable[[uuid.UUID], None]:
-    """What the relay calls to wake a worker up for a job. Raises when the broker is away."""
+    """A function that sends a job's id to the workers; the relay calls it. It raises when the broker is away."""
     celery = make_celery(redis_url)
-    # A broker that hangs must not hang the relay with it: it publishes, too.
+    # A broker that hangs must not stop the relay, which also publishes.
     celery.conf.broker_transport_options |= {
         "socket_timeout": HAND_OVER_TIMEOUT_S,
         "socket_connect_timeout": HAND_OVER_TIMEOUT_S,

@@ -37,7 +37,7 @@ def require_fit(**_: Any) -> None:
 
 
 def make_app() -> Flask:
-    """The application; a setting that cannot be served with ends the process with a sentence."""
+    """The application; an unusable setting ends the process with a message."""
     try:
         return create_app()
     except ConfigError as error:

@@ -27,7 +27,7 @@ from app.services.idempotency_service import Answer, Claim, answer_once
 from app.services.wallets import spending_limits, wallets
 
 MAX_BALANCE_MINOR: Final = 10**13
-"""A deposit that would lift a wallet above this many minor units is refused, so that no sum can leave a bigint."""
+"""A deposit that would raise a wallet above this many minor units is refused, so that every sum fits a bigint."""
 
 Kind = Literal["deposit", "withdrawal"]
 
@@ -39,8 +39,9 @@ EVENT_TYPES: Final[dict[Kind, EventType]] = {
 
 @dataclass(frozen=True, slots=True)
 class FundingRequest:
-    """A deposit or withdrawal as the client requests it. `amount`: a JSON number or decimal string in major units of the wallet's currency.
+    """A deposit or withdrawal as the client requests it.
 
+    `amount`: a JSON number or decimal string in major units of the wallet's currency.
     `counterparty`: where a deposit comes from or a withdrawal goes to. `currency`: if given, must be the wallet's.
     """
 
@@ -61,7 +62,7 @@ class Receipt:
 
 
 def deposit(actor: Actor, wallet_id: str, request: FundingRequest, *, claim: Claim) -> Answer:
-    """Put money into the actor's wallet, frozen or not.
+    """Deposit into the actor's wallet, frozen or not.
 
     Raises PermissionDenied (direct funding is off), AccountNotFound, InvalidAmount, CurrencyMismatch, and
     answer_once's errors.
@@ -80,7 +81,7 @@ def deposit(actor: Actor, wallet_id: str, request: FundingRequest, *, claim: Cla
 
 
 def withdraw(actor: Actor, wallet_id: str, request: FundingRequest, *, claim: Claim) -> Answer:
-    """Take money out of the actor's wallet.
+    """Withdraw from the actor's wallet.
 
     Checked in this order: amount and single maximum (InvalidAmount), KYC tier 1 or higher (KycRequired), frozen
     (PermissionDenied), available balance (InsufficientBalance). Also raises what `deposit` raises. Withdrawals do not

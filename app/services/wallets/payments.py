@@ -46,7 +46,7 @@ MAX_BATCH: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What a client asks for. `amount` is the JSON value as it came; `currency` None means the wallet's own."""
+    """What a client requests. `amount` is the JSON value as received; `currency` None means the wallet's own."""
 
     amount: object
     destination: str
@@ -116,7 +116,7 @@ def pay_batch(
     places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
     answer, is_replay = _call(actor, source, items, claim, places=places)
     if is_replay and answer.get("places", places) != places:
-        # Judged by other rates than today's: the outcomes of the first request are shown, in their places.
+        # The rates were others at the first request: the outcomes of the first request are shown, in their places.
         places = answer["places"]
         drafts = [_item_or_error(request, default, None) for request in requests]
         items = [
@@ -127,7 +127,7 @@ def pay_batch(
 
 
 def _item(request: PaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
-    """`rates` None: not judged, for a request whose answer is stored already."""
+    """rates: None for a request whose answer is stored already; its maximum is not checked again."""
     amount = Money.parse(request.amount, request.currency or default or "")
     usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
     return _Item(request, amount, usd_minor, ids.uuid7(), ids.uuid7())
@@ -241,7 +241,7 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
 
 
 def get_payment(actor: Actor, public_id: str) -> WalletPayment:
-    """A payment that the actor sent or received. Raises PaymentNotFound, for anybody else's too."""
+    """A payment that the actor sent or received. Raises PaymentNotFound, also for a payment of other users."""
     payment_id = ids.parse(ids.PAYMENT, public_id)
     with reading() as session:
         payment = session.get(WalletPayment, payment_id) if payment_id else None

@@ -52,7 +52,7 @@ MOVEMENT_TYPES: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) tells the direction."""
+    """One change of a wallet's balance. `amount` is positive; `type` (MOVEMENT_TYPES) names the direction."""
 
     transaction_id: str
     type: str
