@@ -12,8 +12,8 @@ import psycopg2
 import pytest
 import redis
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import OperationalError
 
+from app import unit_of_work
 from tests.support.gateway import Gateway
 
 
@@ -37,23 +37,22 @@ def lose_acknowledgement(
     meanwhile: runs between the commit and the moment the caller notices that its connection is gone.
     """
     lost, one_at_a_time = LostCommits(), threading.Lock()
-    execute = Connection.exec_driver_sql
+    execute = unit_of_work._execute
 
-    def losing(self: Connection, statement: str, *arguments: Any, **options: Any) -> Any:
+    def losing(connection: Connection, statement: str) -> Any:
         is_it = False
         if statement == "COMMIT":
             with one_at_a_time:  # a callback may be stored at the same moment
-                is_it = not lost.count and bool(self.scalar(text(f"SELECT {condition}"), values))
+                is_it = not lost.count and bool(connection.scalar(text(f"SELECT {condition}"), values))
                 lost.count += is_it
-        result = execute(self, statement, *arguments, **options)
+        cursor = execute(connection, statement)
         if is_it:
-            self.invalidate()
+            connection.invalidate()
             meanwhile()
-            gone = psycopg2.OperationalError("server closed the connection unexpectedly")
-            raise OperationalError("COMMIT", None, gone, connection_invalidated=True)
-        return result
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+        return cursor
 
-    monkeypatch.setattr(Connection, "exec_driver_sql", losing)
+    monkeypatch.setattr(unit_of_work, "_execute", losing)
     return lost
 
 
