@@ -17,7 +17,7 @@ from app.config.setting import ConfigError
 
 
 class CannotOpen(Exception):
-    """The ciphertext was altered, belongs to another row or purpose, or its key is gone."""
+    """The ciphertext was altered, belongs to another row or purpose, or its key was removed."""
 
 
 class Sealer:

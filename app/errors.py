@@ -11,7 +11,7 @@ _ANSWERS: dict[str, type[GatewayError]] = {}
 class GatewayError(Exception):
     """A refusal the caller can read: never a 500, never internals.
 
-    code: stable upper-case word; message: one sentence for a person; http_status: what a surface answers
+    code: stable upper-case name; message: one sentence for a person; http_status: what a surface answers
     unless it has a rule of its own; field: the offending input field, if one; details: JSON-safe facts;
     retry_after_s: when trying again makes sense, in seconds; is_answer: the outcome is final for an
     idempotency key, so it is stored and replayed; replayed: it comes out of such a store.
@@ -96,7 +96,7 @@ class WeakPassword(InvalidRequest):
 
 
 class AuthenticationFailed(GatewayError):
-    """No credential, or one that is not accepted. Base of the errors answered 401."""
+    """The credential is missing or not valid. Base of the 401 errors."""
 
     http_status = 401
     code = "TOKEN_INVALID"
@@ -149,7 +149,7 @@ class KycRequired(GatewayError):
 
 
 class NotFound(GatewayError):
-    """Unknown, or of another user or tenant: the caller cannot tell the two apart."""
+    """It does not exist or belongs to another owner: the caller cannot tell which."""
 
     http_status = 404
     code = "NOT_FOUND"
@@ -173,7 +173,7 @@ class RecipientNotFound(NotFound):
 
 
 class TransactionNotFound(NotFound):
-    """A provider payment that is unknown, or of another tenant."""
+    """The payment does not exist or belongs to another tenant."""
 
     code = "TRANSACTION_NOT_FOUND"
     default_message = "Transaction not found"
@@ -274,7 +274,7 @@ class RateLimitExceeded(GatewayError):
 
 
 class ServiceUnavailable(GatewayError):
-    """The database or Redis cannot be reached. It may have committed: retry with the same Idempotency-Key."""
+    """The database or another part is not available. The change may have been committed: retry with the same key."""
 
     http_status = 503
     code = "SERVICE_UNAVAILABLE"

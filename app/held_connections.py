@@ -1,6 +1,6 @@
-"""Which work in this thread holds a database connection: no provider may be called meanwhile.
+"""Whether this thread holds a database connection: no provider may be called while it does.
 
-A call over the network lasts seconds; a connection or a lock held for so long starves everybody else (RELIABILITY).
+A call over the network lasts seconds. A connection or lock held for so long makes every other request wait.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _HELD: Final[ContextVar[int]] = ContextVar("held_connections", default=0)
 
 
 class ConnectionHeld(AssertionError):
-    """A network call was about to be made with a database connection in hand: a bug of ours, never the caller's."""
+    """A network call was about to be made while a database connection was held: a bug in the gateway."""
 
 
 @contextmanager

@@ -1,13 +1,14 @@
-"""Identifiers: time-ordered UUIDs inside, prefixed words outside."""
+"""Identifiers: time-ordered UUIDs in the database, prefixed strings in the APIs."""
 
 from __future__ import annotations
 
 import os
 import secrets
-import time
 import uuid
 from datetime import datetime
 from typing import Final
+
+from app import clock
 
 PAYMENT: Final = "pmt_"
 TRANSACTION: Final = "txn_"
@@ -21,7 +22,7 @@ REQUEST: Final = "req_"
 
 def uuid7() -> uuid.UUID:
     """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then 74 random bits, so indexes grow at one end."""
-    value = int(time.time() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
+    value = int(clock.now().timestamp() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62
     return uuid.UUID(int=value)
@@ -33,7 +34,7 @@ def first_of(moment: datetime) -> uuid.UUID:
 
 
 def opaque() -> uuid.UUID:
-    """A random UUID that tells nothing, for ids that strangers may see (users, sessions)."""
+    """A random UUID, which reveals no time, for ids that other parties may see (users, sessions)."""
     return uuid.uuid4()
 
 

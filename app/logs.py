@@ -1,4 +1,4 @@
-"""Structured logs: one JSON object a line (in demo: readable lines), with the request's id and without secrets."""
+"""Structured logs: one JSON object for each line (in demo: readable lines), with the request's id and without secrets."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ HIDDEN: Final = "[hidden]"
 _DETAIL: Final = re.compile(
     r"(DETAIL:).*?(?=(?:\n|\\n)(?:HINT:|CONTEXT:|\[SQL|The above exception|During handling)|\Z)", re.DOTALL
 )
-"""PostgreSQL's words about a failed statement that show whole rows: customers, secret ends of URLs."""
+"""The part of a PostgreSQL error that shows whole rows: customers, secret parts of URLs."""
 
 _NOISY: Final = ("werkzeug", "urllib3", "socketio", "engineio", "alembic.runtime.plugins")
 
 
 def configure(config: Mapping[str, Any]) -> None:
-    """Send this process's logs, ours and the libraries', to stderr in one form."""
+    """Send this process's logs, the application's and the libraries', to stderr in one format."""
     level = logging.getLevelNamesMapping()[config["LOG_LEVEL"].upper()]
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -106,8 +106,8 @@ def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
 def hide_details(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """Cut the rows that PostgreSQL shows with an error out of tracebacks and messages."""
     for name in ("exception", "event"):
-        if isinstance(told := event.get(name), str) and "DETAIL:" in told:
-            event[name] = _DETAIL.sub(rf"\1 {HIDDEN}", told)
+        if isinstance(value := event.get(name), str) and "DETAIL:" in value:
+            event[name] = _DETAIL.sub(rf"\1 {HIDDEN}", value)
     return event
 
 

@@ -58,7 +58,7 @@ def enqueue(
 
 
 def run_sooner(session: Session, kind: JobKind, *, ref: str, run_at: datetime) -> None:
-    """Have a waiting job run no later than `run_at`. A job that is done, dead or in a worker's hands is left alone."""
+    """Have a waiting job run no later than `run_at`. A job that is done, dead or leased is not changed."""
     session.execute(
         text(
             "UPDATE jobs SET run_at = least(run_at, :run_at) WHERE kind = :kind AND ref = :ref AND state = 'due' "
@@ -81,7 +81,7 @@ def requeue(session: Session, kind: JobKind, *, ref: str, run_at: datetime, now:
 
 
 def lease(session: Session, job_id: uuid.UUID, *, now: datetime) -> LeasedJob | None:
-    """Take the job for `LEASE`. None: done, dead, not due yet, or somebody else's."""
+    """Take the job for `LEASE`. None: done, dead, not due yet, or leased by another worker."""
     row = session.execute(
         text(
             "UPDATE jobs SET leased_until = :until, fence = fence + 1, attempts = attempts + 1 "
@@ -101,7 +101,7 @@ def finish(session: Session, job: LeasedJob, *, now: datetime) -> bool:
 
 
 def retry(session: Session, job: LeasedJob, *, run_at: datetime, error: str) -> bool:
-    """Give it back for `run_at`."""
+    """An attempt failed; the job runs again at `run_at`."""
     return _update(
         session, job, "run_at = :run_at, leased_until = NULL, last_error = :error", run_at=run_at, error=error
     )
@@ -115,7 +115,7 @@ def reschedule(session: Session, job: LeasedJob, *, run_at: datetime) -> bool:
 
 
 def dead_letter(session: Session, job: LeasedJob, *, now: datetime, error: str) -> bool:
-    """Dead letter: no attempt is left; an operator replays it (`flask jobs replay`)."""
+    """Make it a dead letter: no attempt is left. An operator replays it (`flask jobs replay`)."""
     return _update(
         session,
         job,
@@ -123,6 +123,18 @@ def dead_letter(session: Session, job: LeasedJob, *, now: datetime, error: str) 
         now=now,
         error=error,
     )
+
+
+def delete_done(session: Session, *, before: datetime, limit: int) -> int:
+    """Delete up to `limit` jobs that were done before that time; how many."""
+    deleted = session.execute(
+        text(
+            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND finished_at < :before "
+            "ORDER BY finished_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
+        ),
+        {"before": before, "limit": limit},
+    )
+    return len(deleted.all())
 
 
 def _update(session: Session, job: LeasedJob, changes: str, **values: object) -> bool:

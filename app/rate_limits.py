@@ -1,4 +1,4 @@
-"""Rate limits: fixed windows counted in Redis, in memory while Redis is away.
+"""Rate limits: fixed windows, counted in Redis, and in memory while Redis is away.
 
 One round trip per request. A limit is a convenience, never a guarantee that money depends on.
 """
@@ -11,23 +11,15 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-import structlog
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-from redis.retry import Retry
 
 from app.errors import RateLimitExceeded
+from app.redis_client import Outage, connection_options
 
 REDIS_TIMEOUT_S: Final = 0.25
-"""A limit that takes longer to look up is not worth waiting for."""
-
-REDIS_PAUSE_S: Final = 2.0
-"""After Redis failed, how long this process counts in memory before asking it again."""
-
-log = structlog.get_logger(__name__)
+"""A rate limit that takes longer to count is counted in memory."""
 
 
 class Limit(StrEnum):
@@ -50,39 +42,30 @@ class RateLimiter:
         self._redis_url: str = config["REDIS_URL"]
         self._threads = threading.local()
         self._own = FixedWindowRateLimiter(MemoryStorage())
-        self._redis_away_until = 0.0
+        self._outage = Outage("rate_limits", "Each process counts requests in its own memory.")
 
     def hit(self, limit: Limit, key: str) -> None:
         """Count one request. Raises RateLimitExceeded."""
         item = self._items[limit]
-        try:
-            limiter = self._own if time.monotonic() < self._redis_away_until else self._shared()
-            if limiter.hit(item, limit, key):
-                return
-            reset_at = limiter.get_window_stats(item, limit, key).reset_time
-        except RedisError as error:
-            self._leave_redis(error)
-            if self._own.hit(item, limit, key):
-                return
-            reset_at = self._own.get_window_stats(item, limit, key).reset_time
-        raise RateLimitExceeded(retry_after_s=max(1, round(reset_at - time.time())))
+        reset_at = self._outage.attempt(
+            lambda: _reset_at(self._shared(), item, limit, key),
+            fallback=lambda: _reset_at(self._own, item, limit, key),
+        )
+        if reset_at is not None:
+            raise RateLimitExceeded(retry_after_s=max(1, round(reset_at - time.time())))
 
     def _shared(self) -> FixedWindowRateLimiter:
-        """This thread's, on a connection of its own: a connection pool costs as much again as the question."""
+        """This thread's, on a connection of its own: a connection pool would double the time."""
         limiter: FixedWindowRateLimiter | None = getattr(self._threads, "limiter", None)
         if limiter is None:
-            client_options: dict[str, Any] = {
-                "single_connection_client": True,
-                "socket_timeout": REDIS_TIMEOUT_S,
-                "socket_connect_timeout": REDIS_TIMEOUT_S,
-                # Once more, on a new connection: this one may be from before Redis was restarted.
-                "retry": Retry(NoBackoff(), 1),
-            }
-            storage = RedisStorage(self._redis_url, key_prefix="malipo:limit", **client_options)
+            options = connection_options(REDIS_TIMEOUT_S) | {"single_connection_client": True}
+            storage = RedisStorage(self._redis_url, key_prefix="malipo:limit", **options)
             limiter = self._threads.limiter = FixedWindowRateLimiter(storage)
         return limiter
 
-    def _leave_redis(self, error: RedisError) -> None:
-        if not self._redis_away_until:
-            log.warning("Redis is away: rate limits are counted in memory.", error=type(error).__name__)
-        self._redis_away_until = time.monotonic() + REDIS_PAUSE_S
+
+def _reset_at(limiter: FixedWindowRateLimiter, item: RateLimitItem, limit: Limit, key: str) -> float | None:
+    """Count one request. None: it is within the limit; else when the window ends, in seconds since 1970."""
+    if limiter.hit(item, limit, key):
+        return None
+    return limiter.get_window_stats(item, limit, key).reset_time

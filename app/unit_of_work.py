@@ -4,8 +4,8 @@
 `call(function, ...)` runs one SQL function as one autocommitted statement: the hot path.
 `reading()` lends a session that is always rolled back.
 
-A commit whose acknowledgement was lost may have happened. So work that creates something must carry a claim
-(services/idempotency_service.py): the second try then finds the first one's answer instead of acting twice.
+A connection may be lost after COMMIT was sent and before it was answered. `transaction` then asks the database whether
+that transaction was committed, and returns its result if it was. Work is never done twice, and needs no check of its own.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 import psycopg2
+import structlog
 from flask import current_app
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -34,23 +35,85 @@ MAX_CONFLICT_RETRIES: Final = 3
 MAX_DISCONNECT_RETRIES: Final = 1
 """A dropped connection is tried once more, on a new one: a pool may hold several dead ones, so it is emptied."""
 
+OUTCOME_TIMEOUT_S: Final = 5.0
+"""How long to wait for the outcome of a commit that was not answered: the server may still be committing, or restarting."""
+
 _CONFLICT_STATES: Final = frozenset({"40P01", "40001"})
 _LOCK_TIMEOUT_STATE: Final = "55P03"
 
+log = structlog.get_logger(__name__)
+
 
 def transaction(work: Callable[[Session], T]) -> T:
-    """Run `work(session)` and commit. `work` may run again from the start, so it must not touch the world.
+    """Run `work(session)` and commit. `work` may run again from the start, so it has no effects outside the database.
 
-    Raises ServiceUnavailable when the database is away, IdempotencyConflict when a lock was not to be had in time.
+    Raises ServiceUnavailable when the database is away, or cannot say whether it committed; IdempotencyConflict when a
+    lock was not to be had in time.
     """
 
     def attempt() -> T:
-        with held_connections.held(), Session(db.engine, expire_on_commit=False) as session:
-            result = work(session)
-            session.commit()
+        with held_connections.held(), _autocommit_engine().connect() as connection:
+            connection.begin()  # sends nothing: the session joins it and leaves its end to _commit
+            transaction_id: str = _execute(connection, _BEGIN).fetchone()[0]
+            try:
+                with Session(connection, expire_on_commit=False) as session:
+                    result = work(session)
+                    session.flush()
+                    _commit(connection, transaction_id)
+                    session.commit()  # only the session's own state: the connection's transaction is over
+            except BaseException:
+                if not connection.invalidated:
+                    _execute(connection, "ROLLBACK")
+                raise
             return result
 
     return _retrying(attempt)
+
+
+_BEGIN: Final = "BEGIN; SELECT pg_current_xact_id()::text"
+"""One round trip, as many as BEGIN alone. The connection is in autocommit mode, so that the driver sends no BEGIN."""
+
+
+def _execute(connection: Connection, statement: str) -> Any:
+    """A cursor of the driver's own: SQLAlchemy's bookkeeping for these statements costs more than they do."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement)
+    except psycopg2.Error as error:
+        if is_disconnect(error):
+            connection.invalidate(error)
+        raise
+    return cursor
+
+
+def _commit(connection: Connection, transaction_id: str) -> None:
+    """Returns when the transaction is committed. Raises the disconnect when it is rolled back for certain."""
+    try:
+        _execute(connection, "COMMIT")
+    except psycopg2.Error as error:
+        if not (is_disconnect(error) and _is_committed(transaction_id)):
+            raise
+
+
+def _is_committed(transaction_id: str) -> bool:
+    """The end of a transaction whose COMMIT was not answered. Raises ServiceUnavailable when it cannot be found out."""
+    _forget_connections()
+    deadline = time.monotonic() + OUTCOME_TIMEOUT_S
+    while time.monotonic() < deadline:
+        try:
+            with _autocommit_engine().connect() as connection:
+                status = connection.exec_driver_sql(
+                    "SELECT pg_xact_status(%s::xid8)", (transaction_id,)
+                ).scalar()
+        except (DBAPIError, PoolTimeout) as error:
+            log.info("commit.outcome_not_available", error=type(error).__name__)
+            status = None
+        if status in ("committed", "aborted"):
+            log.warning("commit.answer_lost", outcome=status)
+            return bool(status == "committed")
+        time.sleep(0.1)
+    log.error("commit.outcome_unknown")
+    raise ServiceUnavailable
 
 
 @contextmanager
@@ -68,7 +131,7 @@ def call(function_call: str, *arguments: Any) -> Any:
 
     `function_call` is written in the code, never input: `fold_account(%s, %s)`. Same errors as `transaction`.
     """
-    statement = f"SELECT * FROM {function_call}"  # noqa: S608 the text is ours, the values are bound
+    statement = f"SELECT * FROM {function_call}"  # noqa: S608 the text is written in the code, the values are bound
 
     def attempt() -> Any:
         connection = _autocommit_engine().raw_connection()
@@ -128,7 +191,7 @@ def _sqlstate(error: BaseException) -> str | None:
 
 
 def is_disconnect(error: BaseException) -> bool:
-    """Whether the connection is gone or could not be made: the statement may or may not have happened."""
+    """Whether the connection is lost or could not be made: the statement may or may not have been executed."""
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     original = getattr(error, "orig", error)
@@ -139,7 +202,7 @@ def is_disconnect(error: BaseException) -> bool:
 
 
 def _translated(error: BaseException) -> BaseException:
-    """The caller's word for what the database said; anything unexpected stays itself, and is our 500."""
+    """The application's error for a database error; an unexpected one is returned as it is, and answered with 500."""
     if _sqlstate(error) == _LOCK_TIMEOUT_STATE:
         return IdempotencyConflict(
             "Another request holding the same key or wallet is still running; try again.", retry_after_s=1

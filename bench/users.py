@@ -28,7 +28,7 @@ WITH wallet AS (SELECT id, public_id, owner_id, uuidv7() AS entry, uuidv7() AS m
 posted AS (
   SELECT ledger_post(%(now)s, w.entry, NULL, 'deposit', w.movement, %(currency)s, ARRAY[%(outside)s, w.id],
     ARRAY[-%(amount)s, %(amount)s]::bigint[], NULL) FROM wallet w ORDER BY w.id)
-INSERT INTO cash_movements (id, kind, user_id, account_id, entry_id, amount, currency, counterparty, created_at)
+INSERT INTO direct_fundings (id, kind, user_id, account_id, entry_id, amount, currency, counterparty, created_at)
 SELECT w.movement, 'deposit', w.owner_id, w.id, w.entry, %(amount)s, %(currency)s, 'bank', %(now)s
 FROM wallet w, (SELECT count(*) FROM posted) p
 """

@@ -82,7 +82,7 @@ def _report_left(left: purge.Left) -> None:
 
 
 def _reset_simulators() -> None:
-    """The simulators' data is reset with the gateway's. Where they do not run there is only their folder."""
+    """Their data is deleted with the gateway's. Where they do not run, their folder is removed."""
     url = f"{current_app.config['SANDBOX_URL']}/sandbox/control/reset"
     try:
         requests.post(url, json={}, timeout=5).raise_for_status()

@@ -14,6 +14,7 @@ from app.cli.common import refusals_as_sentences
 from app.events.push import Pusher
 from app.events.relay import Relay
 from app.services.operator import installation
+from app.services.reactions import REACTIONS
 from app.worker.broker import hand_over
 
 
@@ -31,4 +32,5 @@ def relay() -> None:
 
 def make_relay(config: Any) -> Relay:
     """The relay with its real ways out: Socket.IO and Celery, both over Redis."""
-    return Relay(config, pusher=Pusher(config["REDIS_URL"]), hand_over=hand_over(config["REDIS_URL"]))
+    url = config["REDIS_URL"]
+    return Relay(config, pusher=Pusher(url), hand_over=hand_over(url), reactions=REACTIONS)

@@ -1,1 +1,1 @@
-"""What happened: the outbox a change writes to, the relay, the one event log, and the work queue's rows."""
+"""Events: the outbox a change writes to, the relay that publishes, and the event log."""

@@ -1,96 +1,102 @@
-"""Every event name, once. Past tense or a state, `<noun>.<what>`; contracts name some of them (CONTRACT)."""
+"""Every event type, once. Past tense or a state, `<noun>.<what>`. Clients see the public ones: docs/events.md."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Final
 
-USER_REGISTERED: Final = "user.registered"
-USER_LOGGED_IN: Final = "user.logged_in"
-USER_LOGGED_OUT: Final = "user.logged_out"
-SESSION_REVOKED: Final = "session.revoked"
 
-USER_SUSPENDED: Final = "user.suspended"
-USER_REACTIVATED: Final = "user.reactivated"
-USER_DISABLED: Final = "user.disabled"
-"""For good: of a demo's user, when the demo is purged."""
+class EventType(StrEnum):
+    """Types of events."""
 
-USER_SCOPE_GRANTED: Final = "user.scope_granted"
-USER_SCOPE_REVOKED: Final = "user.scope_revoked"
+    USER_REGISTERED = "user.registered"
+    USER_LOGGED_IN = "user.logged_in"
+    USER_LOGGED_OUT = "user.logged_out"
+    SESSION_REVOKED = "session.revoked"
 
-TENANT_CREATED: Final = "tenant.created"
-TENANT_SUSPENDED: Final = "tenant.suspended"
-TENANT_REACTIVATED: Final = "tenant.reactivated"
-API_KEY_CREATED: Final = "api_key.created"
-API_KEY_REVOKED: Final = "api_key.revoked"
-FEE_RULE_SET: Final = "fee_rule.set"
-FEE_RULE_REMOVED: Final = "fee_rule.removed"
+    USER_SUSPENDED = "user.suspended"
+    USER_REACTIVATED = "user.reactivated"
+    USER_DISABLED = "user.disabled"
+    """For good: of a demo's user, when the demo is purged."""
 
-WALLET_OPENED: Final = "wallet.opened"
-WALLET_FROZEN: Final = "wallet.frozen"
-WALLET_THAWED: Final = "wallet.thawed"
-DEPOSIT_COMPLETED: Final = "deposit.completed"
-CASH_WITHDRAWAL_COMPLETED: Final = "cash_withdrawal.completed"
+    USER_SCOPE_GRANTED = "user.scope_granted"
+    USER_SCOPE_REVOKED = "user.scope_revoked"
 
-WALLET_PAYMENT_PENDING: Final = "wallet_payment.pending"
-WALLET_PAYMENT_COMPLETED: Final = "wallet_payment.completed"
-WALLET_PAYMENT_FAILED: Final = "wallet_payment.failed"
+    TENANT_CREATED = "tenant.created"
+    TENANT_SUSPENDED = "tenant.suspended"
+    TENANT_REACTIVATED = "tenant.reactivated"
+    API_KEY_CREATED = "api_key.created"
+    API_KEY_REVOKED = "api_key.revoked"
+    FEE_RULE_SET = "fee_rule.set"
+    FEE_RULE_REMOVED = "fee_rule.removed"
 
-PAYMENT_INITIATED: Final = "payment.initiated"
-PAYMENT_PROCESSING: Final = "payment.processing"
-PAYMENT_COMPLETED: Final = "payment.completed"
-PAYMENT_FAILED: Final = "payment.failed"
-PAYMENT_CANCELLED: Final = "payment.cancelled"
-PAYMENT_REVERSED: Final = "payment.reversed"
-PAYMENT_FAILED_OVER: Final = "payment.failed_over"
-"""The provider did nothing, and the payment goes on at another one (provider `auto`)."""
+    WALLET_OPENED = "wallet.opened"
+    WALLET_FROZEN = "wallet.frozen"
+    WALLET_THAWED = "wallet.thawed"
+    DEPOSIT_COMPLETED = "deposit.completed"
+    CASH_WITHDRAWAL_COMPLETED = "cash_withdrawal.completed"
 
-PAYMENT_VERIFICATION_FAILED: Final = "payment.verification_failed"
-PAYMENT_REVIEW: Final = "payment.review"
-"""A person must look: money came late, or another amount, or nobody can be asked."""
+    WALLET_PAYMENT_PENDING = "wallet_payment.pending"
+    WALLET_PAYMENT_COMPLETED = "wallet_payment.completed"
+    WALLET_PAYMENT_FAILED = "wallet_payment.failed"
 
-PAYMENT_REVIEWED: Final = "payment.reviewed"
-"""A person has looked."""
+    PAYMENT_INITIATED = "payment.initiated"
+    PAYMENT_PROCESSING = "payment.processing"
+    PAYMENT_COMPLETED = "payment.completed"
+    PAYMENT_FAILED = "payment.failed"
+    PAYMENT_CANCELLED = "payment.cancelled"
+    PAYMENT_REVERSED = "payment.reversed"
+    PAYMENT_FAILED_OVER = "payment.failed_over"
+    """The provider did nothing, and the payment goes on at another one (provider `auto`)."""
 
-REFUND_INITIATED: Final = "refund.initiated"
-REFUND_PROCESSING: Final = "refund.processing"
-REFUND_COMPLETED: Final = "refund.completed"
-REFUND_FAILED: Final = "refund.failed"
+    PAYMENT_VERIFICATION_FAILED = "payment.verification_failed"
+    PAYMENT_REVIEW = "payment.review"
+    """An operator must decide: money arrived late, in another amount, or the outcome cannot be found out."""
 
-LEDGER_DISAGREES: Final = "ledger.disagrees"
-"""The daily check found what `flask ledger check` lists."""
+    PAYMENT_REVIEWED = "payment.reviewed"
+    """An operator has closed the review."""
 
-PROVIDER_EVENT_RETRIED: Final = "provider_event.retried"
-JOB_REPLAYED: Final = "job.replayed"
-PROVIDER_ACCOUNT_SET: Final = "provider_account.set"
-PROVIDER_ACCOUNT_REMOVED: Final = "provider_account.removed"
+    REFUND_INITIATED = "refund.initiated"
+    REFUND_PROCESSING = "refund.processing"
+    REFUND_COMPLETED = "refund.completed"
+    REFUND_FAILED = "refund.failed"
 
-PRODUCTION_STARTED: Final = "installation.production_started"
-"""The first production process on this database: it is never a demo's again."""
+    LEDGER_DISAGREES = "ledger.disagrees"
+    """The daily check found what `flask ledger check` lists."""
 
-KYC_SUBMITTED: Final = "kyc.submitted"
-KYC_DOCUMENT_UPLOADED: Final = "kyc.document_uploaded"
-KYC_UNDER_REVIEW: Final = "kyc.under_review"
-KYC_VERIFIED: Final = "kyc.verified"
-KYC_REJECTED: Final = "kyc.rejected"
+    PROVIDER_EVENT_RETRIED = "provider_event.retried"
+    JOB_REPLAYED = "job.replayed"
+    PROVIDER_ACCOUNT_SET = "provider_account.set"
+    PROVIDER_ACCOUNT_REMOVED = "provider_account.removed"
+
+    PRODUCTION_STARTED = "installation.production_started"
+    """The first production process on this database: it is never a demo's again."""
+
+    KYC_SUBMITTED = "kyc.submitted"
+    KYC_DOCUMENT_UPLOADED = "kyc.document_uploaded"
+    KYC_UNDER_REVIEW = "kyc.under_review"
+    KYC_VERIFIED = "kyc.verified"
+    KYC_REJECTED = "kyc.rejected"
+
 
 WALLET_PAYMENT_EVENTS: Final = frozenset(
-    {WALLET_PAYMENT_PENDING, WALLET_PAYMENT_COMPLETED, WALLET_PAYMENT_FAILED}
+    {EventType.WALLET_PAYMENT_PENDING, EventType.WALLET_PAYMENT_COMPLETED, EventType.WALLET_PAYMENT_FAILED}
 )
 
 PROVIDER_PAYMENT_EVENTS: Final = frozenset(
     {
-        PAYMENT_INITIATED,
-        PAYMENT_PROCESSING,
-        PAYMENT_COMPLETED,
-        PAYMENT_FAILED,
-        PAYMENT_CANCELLED,
-        PAYMENT_REVERSED,
-        PAYMENT_VERIFICATION_FAILED,
-        PAYMENT_REVIEW,
-        PAYMENT_REVIEWED,
-        REFUND_INITIATED,
-        REFUND_PROCESSING,
-        REFUND_COMPLETED,
-        REFUND_FAILED,
+        EventType.PAYMENT_INITIATED,
+        EventType.PAYMENT_PROCESSING,
+        EventType.PAYMENT_COMPLETED,
+        EventType.PAYMENT_FAILED,
+        EventType.PAYMENT_CANCELLED,
+        EventType.PAYMENT_REVERSED,
+        EventType.PAYMENT_VERIFICATION_FAILED,
+        EventType.PAYMENT_REVIEW,
+        EventType.PAYMENT_REVIEWED,
+        EventType.REFUND_INITIATED,
+        EventType.REFUND_PROCESSING,
+        EventType.REFUND_COMPLETED,
+        EventType.REFUND_FAILED,
     }
 )

@@ -1,6 +1,6 @@
 """The chain over the event log: each row's HMAC covers its content and the HMAC before it.
 
-The key lives outside the database (setting AUDIT_KEY), so whoever can change rows cannot make them fit again. What a
+The key lives outside the database (setting AUDIT_KEY), so that access to the database is not enough to change a row and its HMAC. What a
 chain alone cannot show, that its end was cut off, the anchor shows: the head, written to a file every minute.
 """
 
@@ -19,7 +19,7 @@ from typing import BinaryIO, Final
 import orjson
 
 GENESIS: Final = bytes(32)
-"""What stands before the first row."""
+"""The HMAC before the first row."""
 
 _ANCHOR_LINE: Final = re.compile(r"\S+ (\d+) ([0-9a-f]{64})")
 
@@ -49,7 +49,7 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Anchor:
-    """The head of the log at some minute."""
+    """The last event of the log at the time of writing."""
 
     seq: int
     hmac: bytes
@@ -92,7 +92,7 @@ def verify(key: bytes, rows: Iterable[tuple[Link, bytes]], *, anchors: Iterable[
 
 
 def write_anchor(folder: Path, anchor: Anchor, at: datetime) -> None:
-    """Append one line to `folder`/anchors.log, durably. A line that a crash tore before it stays a line of its own."""
+    """Append one line to `folder`/anchors.log, durably. A line that was left incomplete by a crash stays a line of its own."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (folder / "anchors.log").open("ab+") as file:
         is_torn = file.tell() > 0 and not _ends_a_line(file)

@@ -8,13 +8,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.events.catalogue import EventType
 from app.models.event import OutboxRow
 from app.principal import EventActor, Principal, actor_text
 
 
 def record(
     session: Session,
-    event_type: str,
+    event_type: EventType,
     *,
     object_id: str,
     data: dict[str, Any],

@@ -12,7 +12,7 @@ from app.clock import iso_z
 from app.models.payment import Payment, Refund
 
 VERSION: Final = 2
-"""Of payments' and refunds' payloads. Version 1 carried document 001's spelling, and has no `version`."""
+"""Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`."""
 
 
 def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str, Any]:

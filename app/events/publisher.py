@@ -1,17 +1,16 @@
-"""Outbox → event log: one transaction takes rows out, numbers and chains them, and does what publishing means.
+"""Outbox → event log: one transaction takes rows out, numbers and chains them, and runs the reactions to them.
 
 Only one publisher runs (the relay, holding an advisory lock on this very connection), so numbers have no gaps.
 
 Rows are taken in the order of their ids. An id is given when a row is inserted, not when it is committed, so a lower
 one may appear after a higher one. Events of one object must not be swapped by that: an id that was skipped is
 remembered and asked for together with whatever comes next, in one statement. A transaction that took a later id of
-the same object began after the earlier one was committed, so whoever sees the later one sees both.
+the same object began after the earlier one was committed, so a statement that sees the later one sees both.
 """
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,20 +18,20 @@ from typing import Any, Final
 
 import orjson
 
-from app.clock import iso_z
 from app.config.database import TRANSACTION_TIMEOUT_S
 from app.events import chain
 from app.events.append import append
-from app.events.catalogue import WALLET_PAYMENT_COMPLETED, WALLET_PAYMENT_PENDING
+from app.events.catalogue import EventType
+from app.events.reactions import FollowUp, Reaction
 
 BATCH: Final = 1000
 """Outbox rows taken in one transaction."""
 
 SWEEP_EVERY_S: Final = 1.0
-"""The whole outbox is looked at this often, whatever the hint says."""
+"""The whole outbox is read this often, seconds, whatever the hint says."""
 
 SKIPPED_LIFE_S: Final = TRANSACTION_TIMEOUT_S + 10
-"""An id that stays away this long was rolled back: no transaction of the application lives longer."""
+"""An id that has not appeared after this many seconds was rolled back: no transaction of the application lives longer."""
 
 _TAKE: Final = """
 DELETE FROM outbox o USING (
@@ -40,8 +39,9 @@ DELETE FROM outbox o USING (
   UNION (SELECT id FROM outbox WHERE id > %(after)s ORDER BY id LIMIT %(limit)s)) next
 WHERE o.id = next.id
 RETURNING o.id, o.tenant_id::text, o.type, o.object_id, o.actor, o.address, o.is_public, o.data::text, o.at,
-  CASE WHEN o.type = %(pending)s THEN (o.data || %(completion)s::jsonb)::text END
+  (o.data || (%(changes)s::jsonb -> o.type))::text
 """
+"""The last column: the data of the row's follow-up event; null where the type has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,18 @@ class PublishedEvent:
 
 
 class Publisher:
-    """Publishes over `connection`, a psycopg2 connection (not autocommit) that nobody else uses."""
+    """Publishes over `connection`, a psycopg2 connection (not autocommit) of its own."""
 
-    def __init__(self, connection: Any, key: bytes) -> None:
+    def __init__(self, connection: Any, key: bytes, *, reactions: Sequence[Reaction] = ()) -> None:
         self._connection = connection
         self._key = key
+        self._reactions = reactions
+        self._follow_ups = {
+            event_type: reaction.follow_up
+            for reaction in reactions
+            for event_type in reaction.event_types
+            if reaction.follow_up is not None
+        }
         self._skipped: dict[int, float] = {}
         self._next_sweep = 0.0
         with connection.cursor() as cursor:
@@ -75,7 +82,7 @@ class Publisher:
             )
             self._hint, self._started_xid = cursor.fetchone()
         connection.rollback()
-        # Until every transaction that ran at our start is over, ids below the hint may still appear. Ours got its
+        # Until every transaction that ran at our start is over, ids below the hint may still appear. Our transaction got its
         # number after theirs; a snapshot's xmax would not do, it is the lowest that was not over, not the next one.
         self._is_catching_up = True
 
@@ -105,47 +112,42 @@ class Publisher:
                 "skipped": list(self._skipped),
                 "after": after,
                 "limit": BATCH,
-                "pending": WALLET_PAYMENT_PENDING,
-                "completion": orjson.dumps({"status": "completed", "completed_at": iso_z(now)}).decode(),
+                "changes": orjson.dumps(
+                    {
+                        event_type.value: follow_up.changes(now)
+                        for event_type, follow_up in self._follow_ups.items()
+                    }
+                ).decode(),
             },
         )
         return sorted(cursor.fetchall())
 
     def _write(self, cursor: Any, rows: Sequence[tuple[Any, ...]], now: datetime) -> list[PublishedEvent]:
-        """Number, chain and insert the rows, each wallet payment's completion right behind its beginning."""
+        """Number, chain and insert the rows, each with its follow-up right behind it; then the reactions run."""
         cursor.execute("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")
         seq, previous = cursor.fetchone() or (0, chain.GENESIS)
         previous = bytes(previous)
         links: list[tuple[chain.Link, bytes]] = []
-        paid: list[uuid.UUID] = []
-        for _, *columns, completed_data in rows:
+        for _, *columns, next_data in rows:
             link = chain.Link(seq + len(links) + 1, *columns)
             steps = [link]
-            if completed_data is not None:
-                paid.append(uuid.UUID(hex=link.object_id.removeprefix("pmt_")))
-                steps.append(
-                    replace(
-                        link,
-                        seq=link.seq + 1,
-                        type=WALLET_PAYMENT_COMPLETED,
-                        actor="system",
-                        address=None,
-                        data_text=completed_data,
-                        at=now,
-                    )
-                )
+            if next_data is not None:
+                steps.append(_follow_up(link, self._follow_ups[EventType(link.type)], next_data, now))
             for step in steps:
                 previous = chain.seal(self._key, previous, step)
                 links.append((step, previous))
-        if paid:
-            cursor.execute(
-                "SELECT wallet_payments_complete(%s, %s::uuid[])", (now, [str(payment) for payment in paid])
-            )
         append(cursor, links)
+        self._react(cursor, [link for link, _ in links], now)
         return [
             PublishedEvent(e.seq, e.type, e.object_id, orjson.loads(e.data_text), e.at, digest)
             for e, digest in links
         ]
+
+    def _react(self, cursor: Any, links: Sequence[chain.Link], now: datetime) -> None:
+        for reaction in self._reactions:
+            object_ids = [link.object_id for link in links if link.type in reaction.event_types]
+            if object_ids:
+                reaction.react(cursor, object_ids, now)
 
     def _remember_skipped(self, taken: Sequence[int]) -> None:
         instant = time.monotonic()
@@ -157,3 +159,15 @@ class Publisher:
             self._skipped |= {row_id: instant for row_id in range(self._hint + 1, top) if row_id not in seen}
             self._hint = top
         self._skipped = {row_id: at for row_id, at in self._skipped.items() if instant - at < SKIPPED_LIFE_S}
+
+
+def _follow_up(link: chain.Link, follow_up: FollowUp, data_text: str, now: datetime) -> chain.Link:
+    return replace(
+        link,
+        seq=link.seq + 1,
+        type=follow_up.type,
+        actor="system",
+        address=None,
+        data_text=data_text,
+        at=now,
+    )

@@ -1,6 +1,6 @@
 """Pushes on their way to the processes that hold Socket.IO clients, over one Redis channel.
 
-Best effort: a push is a hint, the event log is the record. Who must not miss one reads the log (the relay pushes
+Best effort: the event log is the record. A client that must not miss an event reads the log (the relay pushes
 again what did not get through; a server reads what it missed when it finds the channel again).
 """
 
@@ -10,17 +10,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import orjson
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.exceptions import RedisError
 
 from app.events.push_messages import PushMessage
+from app.redis_client import connect
 
 MESSAGES_PER_PUBLISH: Final = 200
 """Messages in one PUBLISH, about 120 kB; a longer list is more PUBLISHes in the same round trip."""
 
 TIMEOUT_S: Final = 2.0
-"""How long Redis may take to accept a connection or to answer."""
+"""How long Redis may take to accept a connection or to answer, seconds."""
 
 
 class PushFailed(Exception):
@@ -50,14 +49,7 @@ class Pusher:
     """Publishes; holds one connection, made when needed and again after a fault. Not for several threads."""
 
     def __init__(self, redis_url: str) -> None:
-        # One immediate second try: a connection may have died since the last push.
-        self._redis = redis.Redis.from_url(
-            redis_url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            retry=Retry(NoBackoff(), 1),
-            max_connections=1,
-        )
+        self._redis = connect(redis_url, timeout_s=TIMEOUT_S, max_connections=1)
         self._channel = channel_of(self._redis.connection_pool.connection_kwargs)
 
     def push(self, messages: Sequence[PushMessage]) -> None:
@@ -69,13 +61,13 @@ class Pusher:
                 for chunk in _chunks(messages):
                     pipeline.publish(self._channel, encode(chunk))
                 pipeline.execute()
-        except (redis.exceptions.RedisError, OSError) as error:
+        except (RedisError, OSError) as error:
             raise PushFailed(
                 f"Redis did not take {len(messages)} pushes ({type(error).__name__})."
             ) from error
 
     def close(self) -> None:
-        """Give the connection back to the system; a later push makes another."""
+        """Close the connection; a later push opens another."""
         self._redis.close()
 
 

@@ -26,7 +26,7 @@ PUSHED_EVENTS: Final = WALLET_PAYMENT_EVENTS | PROVIDER_PAYMENT_EVENTS
 
 
 def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datetime) -> dict[str, Any]:
-    """A wallet payment. `amount` is a JSON number of major units here (CONTRACT, Socket.IO), in REST it is a string."""
+    """A wallet payment. `amount` is a JSON number of major units here; in REST it is a string (docs/realtime.md)."""
     rest = {
         name: value for name, value in data.items() if name not in ("amount_minor", "sender", "recipient")
     }
@@ -40,7 +40,7 @@ def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datet
 
 
 def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """A payment through a provider: document 001's Transaction fields, `amount` a JSON number here too."""
+    """A payment through a provider: the Transaction fields of docs/api/gateway.md, `amount` a JSON number here too."""
     if "version" not in data:
         # Written before payloads had versions, in this very spelling.
         rest = {name: value for name, value in data.items() if name not in ("amount_minor", "tenant_id")}
@@ -100,7 +100,7 @@ def push_of(
     return PushMessage("transaction_update", payload, tuple(dict.fromkeys(everybody)))
 
 
-# No two kinds of room share a beginning: what a merchant calls a customer can never name somebody else's room.
+# No two kinds of room share a prefix: a customer id chosen by a merchant can never name another room.
 
 
 def transaction_room(public_id: str) -> str:

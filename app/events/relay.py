@@ -1,7 +1,7 @@
 """The relay: the one process that publishes, folds, pushes and hands due work to Celery.
 
-One is active, the one whose connection holds the advisory lock; others stand by. Everything it does can be done
-again: what was committed is found in the tables, what was not is still in the outbox.
+One is active, the one whose connection holds the advisory lock; others stand by. Everything it does is safe
+to repeat: what was committed is in the tables, what was not is still in the outbox.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from app import clock
 from app.events import chain
 from app.events.publisher import BATCH, PublishedEvent, Publisher
 from app.events.push_messages import PushMessage, push_of
+from app.events.reactions import Reaction
+from app.redis_client import Outage
 
 LOCK_ID: Final = 7_220_453_118
 """The advisory lock of the active relay; /health/ready looks for it."""
@@ -33,7 +35,7 @@ FOLD_EVERY_S: Final = 0.1
 FOLD_BATCH: Final = 2000
 HAND_OVER_EVERY_S: Final = 0.2
 HAND_OVER_AGAIN_S: Final = 15.0
-"""A job handed to Celery and not claimed in this time is handed again."""
+"""A job handed to Celery and not leased within this time is handed over again."""
 SAVE_EVERY_S: Final = 1.0
 ANCHOR_EVERY_S: Final = 60.0
 PUSH_RETRY_S: Final = 0.5
@@ -43,7 +45,7 @@ log = structlog.get_logger("relay")
 
 
 class Push(Protocol):
-    """Delivers messages to Socket.IO clients of every process; raises when the way there is closed."""
+    """Delivers messages to Socket.IO clients of every process; raises when it cannot."""
 
     def push(self, messages: Sequence[PushMessage]) -> None: ...
 
@@ -52,7 +54,12 @@ class Relay:
     """Runs on one connection of its own. `hand_over` gives a job's id to Celery."""
 
     def __init__(
-        self, config: Mapping[str, Any], *, pusher: Push, hand_over: Callable[[uuid.UUID], None]
+        self,
+        config: Mapping[str, Any],
+        *,
+        pusher: Push,
+        hand_over: Callable[[uuid.UUID], None],
+        reactions: Sequence[Reaction],
     ) -> None:
         url = make_url(config["SQLALCHEMY_DATABASE_URI"])
         self._connect_args = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
@@ -63,8 +70,11 @@ class Relay:
         self._anchors = Path(config["VAR_DIR"]) / "audit"
         self._pusher = pusher
         self._hand_over = hand_over
+        self._reactions = reactions
         self._handed: dict[tuple[uuid.UUID, datetime], float] = {}
         self._timers: dict[str, float] = {}
+        self._push_outage = Outage("push", "Socket.IO clients get the updates when Redis is available again.")
+        self._broker_outage = Outage("job_queue", "Due jobs run when Redis is available again.")
         self._is_behind = False
         self._pushed_through = self._saved_through = 0
         self._anchored = 0
@@ -72,7 +82,7 @@ class Relay:
         self._publisher: Publisher | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. A lost database is waited for; anything else unexpected ends the process."""
+        """Until `stop` is set. It waits for a database that is away; any other unexpected error ends the process."""
         while not stop.is_set():
             try:
                 if self._publisher is None and not self._become_active():
@@ -100,7 +110,7 @@ class Relay:
         return len(events)
 
     def close(self) -> None:
-        """Give the lock back."""
+        """Close the connection, which releases the lock."""
         connection, self._connection, self._publisher = self._connection, None, None
         if connection is not None:
             try:
@@ -119,7 +129,7 @@ class Relay:
                 self._pushed_through = self._saved_through = cursor.fetchone()[0]
         self._connection.commit()
         if is_ours:
-            self._publisher = Publisher(self._connection, self._key)
+            self._publisher = Publisher(self._connection, self._key, reactions=self._reactions)
             self._is_behind = True
             log.info("relay.active")
         return is_ours
@@ -155,9 +165,10 @@ class Relay:
         try:
             if messages:
                 self._pusher.push(messages)
-        except Exception as error:  # noqa: BLE001 whatever closed the way, the log still has the events
-            log.warning("relay.push_failed", error=type(error).__name__, events=len(events))
+        except Exception as error:  # noqa: BLE001 whatever failed, the log still has the events
+            self._push_outage.begin(error)
             return False
+        self._push_outage.end()
         if events:
             self._pushed_through = events[-1].seq
         return True
@@ -188,7 +199,7 @@ class Relay:
                 "AND (leased_until IS NULL OR leased_until < %(now)s) ORDER BY run_at LIMIT 200",
                 {"now": clock.now()},
             )
-            # With its time: a job that goes on a second later is another piece of work.
+            # With its time: the same job a second later is to be handed over again.
             due = [(uuid.UUID(row[0]), row[1]) for row in cursor.fetchall()]
         self._connection.commit()
         for job in due:
@@ -197,8 +208,9 @@ class Relay:
             try:
                 self._hand_over(job[0])
             except Exception as error:  # noqa: BLE001 the broker is away: the row stays due
-                log.warning("relay.hand_over_failed", error=type(error).__name__)
+                self._broker_outage.begin(error)
                 return
+            self._broker_outage.end()
             self._handed[job] = instant
 
     def _save_progress(self) -> None:

@@ -28,8 +28,7 @@ def claim(
     """The claim of this request: caller, operation and key; the fingerprint of the validated body; and the presenter of
     its answer. The operation is named by the route's function, so that two prefixes of a route are one operation.
 
-    Without a key the request gets one of its own, so that a commit whose acknowledgement was lost is looked up
-    and not repeated. Raises InvalidRequest for an unusable key, or a missing one that `is_required`.
+    A request without a key has a scope that no other request has. Raises InvalidRequest for an unusable key, or a missing one that `is_required`.
     """
     key = request.headers.get(HEADER)
     if key is None and is_required:
@@ -37,7 +36,7 @@ def claim(
     if key is not None and not _KEY.fullmatch(key):
         raise InvalidRequest(f"{HEADER} must be 1 to 255 printable ASCII characters.", field=HEADER)
     if key is None:
-        return _claim(uuid.uuid4(), fingerprint(body), "", present)
+        return _claim(uuid.uuid4(), b"", "", present)
     # The ids in the path are part of what is asked, so they are part of the fingerprint.
     parts = (current_principal().idempotency_owner, _operation(), key)
     scope = hashlib.sha256("\n".join(parts).encode()).digest()[:16]

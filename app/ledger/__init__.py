@@ -1,8 +1,8 @@
-"""The ledger: double entry, insert-only, in the database. This is its whole door.
+"""The ledger: double entry, insert-only, in the database. Everything else uses these functions.
 
-Every movement is an entry of one currency whose postings sum to zero. A posting that lowers a floored account (a
+Every change of balances is an entry of one currency whose postings sum to zero. A posting that lowers a floored account (a
 wallet) locks its row; every other posting only appends, and `fold` adds it to the balance later. Each function here is
-one SQL function (sql/), so no caller can book by halves, and the application's role has no other way in.
+one SQL function (sql/), so no caller can post half an entry, and the application's role can change the ledger in no other way.
 """
 
 from app.ledger.check import Finding, check

@@ -1,22 +1,19 @@
-"""Accounts of tenants and of the house: each is opened by whoever needs it first, once however many try."""
+"""The chart of accounts: accounts of tenants and of the platform. Each is opened by the first operation that needs it, once
+however many try."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import clock, ledger
-from app.models.account import Account, AccountBalance
+from app.models.account import Account, AccountBalance, AccountId, AccountKind
 from app.money import Money
 from app.unit_of_work import reading
-
-TENANT_WALLET: Final = "tenant_wallet"
-SUSPENSE: Final = "suspense"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,33 +28,43 @@ class TenantBalance:
         return self.balance - self.held
 
 
-def tenant_wallet(session: Session, tenant_id: uuid.UUID, currency: str) -> int:
+def tenant_wallet(session: Session, tenant_id: uuid.UUID, currency: str) -> AccountId:
     """The id of the tenant's account in `currency`, which can never go below zero."""
     public_id = f"tenant:{tenant_id}:{currency}"
     return _account(
-        session, public_id, kind=TENANT_WALLET, currency=currency, is_floored=True, tenant_id=tenant_id
+        session,
+        public_id,
+        kind=AccountKind.TENANT_WALLET,
+        currency=currency,
+        is_floored=True,
+        tenant_id=tenant_id,
     )
 
 
-def tenant_direct(session: Session, tenant_id: uuid.UUID, currency: str) -> int:
+def tenant_direct(session: Session, tenant_id: uuid.UUID, currency: str) -> AccountId:
     """What the tenant collected on provider accounts of its own: it has that money already, so it is never paid out."""
     public_id = f"tenant-direct:{tenant_id}:{currency}"
     return _account(
-        session, public_id, kind="tenant_direct", currency=currency, is_floored=True, tenant_id=tenant_id
+        session,
+        public_id,
+        kind=AccountKind.TENANT_DIRECT,
+        currency=currency,
+        is_floored=True,
+        tenant_id=tenant_id,
     )
 
 
-def tenant_suspense(session: Session, tenant_id: uuid.UUID, currency: str) -> int:
-    """Where money waits that came for a payment of the tenant but cannot be booked to it."""
-    return platform_account(session, SUSPENSE, str(tenant_id), currency, tenant_id=tenant_id)
+def tenant_suspense(session: Session, tenant_id: uuid.UUID, currency: str) -> AccountId:
+    """Money that was collected for payments of the tenant and cannot be posted to its wallet."""
+    return platform_account(session, AccountKind.SUSPENSE, str(tenant_id), currency, tenant_id=tenant_id)
 
 
 def platform_account(
-    session: Session, kind: str, name: str, currency: str, *, tenant_id: uuid.UUID | None = None
-) -> int:
-    """The id of an account of the house, `kind:name:currency` or, with an empty name, `kind:currency`.
+    session: Session, kind: AccountKind, name: str, currency: str, *, tenant_id: uuid.UUID | None = None
+) -> AccountId:
+    """The id of one of the platform's accounts, `kind:name:currency` or, with an empty name, `kind:currency`.
 
-    `clearing:mpesa:KES`: what a provider owes us. `fees:KES`: what tenants paid. `external:KES`: money outside.
+    `clearing:mpesa:KES`: what a provider holds. `fees:KES`: what tenants paid. `external:KES`: money outside.
     """
     public_id = ":".join(part for part in (kind, name, currency) if part)
     return _account(session, public_id, kind=kind, currency=currency, is_floored=False, tenant_id=tenant_id)
@@ -68,7 +75,7 @@ def balances(tenant_id: uuid.UUID) -> list[TenantBalance]:
     wanted = (
         select(AccountBalance.currency, AccountBalance.balance, AccountBalance.held)
         .join(Account, Account.id == AccountBalance.id)
-        .where(Account.tenant_id == tenant_id, Account.kind == TENANT_WALLET)
+        .where(Account.tenant_id == tenant_id, Account.kind == AccountKind.TENANT_WALLET)
         .order_by(AccountBalance.currency)
     )
     with reading() as session:
@@ -80,15 +87,15 @@ def _account(
     session: Session,
     public_id: str,
     *,
-    kind: str,
+    kind: AccountKind,
     currency: str,
     is_floored: bool,
     tenant_id: uuid.UUID | None,
-) -> int:
+) -> AccountId:
     wanted = select(Account.id).where(Account.public_id == public_id)
     known = session.scalars(wanted).one_or_none()
     if known is not None:
-        return known
+        return AccountId(known)
     try:
         with session.begin_nested():
             return ledger.open_account(
@@ -101,4 +108,4 @@ def _account(
                 tenant_id=tenant_id,
             )
     except IntegrityError:  # another request opened it meanwhile, and has committed
-        return session.scalars(wanted).one()
+        return AccountId(session.scalars(wanted).one())

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 SHOWN: Final = 20
-"""Findings listed for each rule; the rest are only counted by running it again after mending."""
+"""Findings listed for each rule; to see more, correct these and run it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,8 @@ RULES: Final = {
     "wallet payment entry has its payment": """
         SELECT e.id::text, 'a payment', 'none' FROM entries e
         WHERE e.kind = 'wallet_payment' AND NOT EXISTS (SELECT FROM wallet_payments w WHERE w.id = e.ref_id)""",
-    "cash movement has its entry": """
-        SELECT c.id::text, c.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM cash_movements c
+    "direct funding has its entry": """
+        SELECT c.id::text, c.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM direct_fundings c
         LEFT JOIN entries e ON e.id = c.entry_id AND e.ref_id = c.id AND e.kind = c.kind
         LEFT JOIN postings p ON p.entry_id = e.id
         GROUP BY c.id, c.amount HAVING max(p.amount) IS DISTINCT FROM c.amount""",
@@ -88,12 +88,12 @@ RULES: Final = {
         SELECT f.id::text, f.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM refunds f
         LEFT JOIN entries e ON e.ref_id = f.id AND e.kind = 'refund' LEFT JOIN postings p ON p.entry_id = e.id
         WHERE f.state = 'completed' GROUP BY f.id, f.amount HAVING max(p.amount) IS DISTINCT FROM f.amount""",
-    "refund entry has its refund, completed or come back": """
+    "refund entry has its refund, completed or returned": """
         SELECT e.id::text, CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END, coalesce(f.state, 'none')
         FROM entries e LEFT JOIN refunds f ON f.id = e.ref_id
         LEFT JOIN entries r ON r.ref_id = e.ref_id AND r.kind = 'refund_return'
         WHERE e.kind = 'refund' AND f.state IS DISTINCT FROM CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END""",
-    "money that came back was given back": """
+    "returned refund has its refund entry": """
         SELECT e.id::text, 'a refund entry', 'none' FROM entries e WHERE e.kind = 'refund_return'
         AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = e.ref_id AND r.kind = 'refund')""",
     "open refund has its hold": """

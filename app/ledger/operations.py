@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from app import ids
 from app.errors import InsufficientBalance, PermissionDenied
+from app.models.account import AccountId, AccountKind
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """`entry_id` names the booked entry; `is_new` is False when this reference and kind was booked before."""
+    """`entry_id` names the posted entry; `is_new` is False when this reference and kind was posted before."""
 
     entry_id: uuid.UUID
     is_new: bool
@@ -27,16 +28,16 @@ def open_account(
     public_id: str,
     *,
     now: datetime,
-    kind: str,
+    kind: AccountKind,
     currency: str,
     is_floored: bool,
     owner_id: uuid.UUID | None = None,
     tenant_id: uuid.UUID | None = None,
     wallet_type: str | None = None,
     name: str | None = None,
-) -> int:
+) -> AccountId:
     """Open an empty account and return its id. A floored one can never go below zero."""
-    account_id: int = session.execute(
+    account_id: AccountId = session.execute(
         text(
             "SELECT account_open(:now, :public_id, :tenant, :owner, :kind, :type, :name, :currency, :floored)"
         ),
@@ -45,7 +46,7 @@ def open_account(
             "public_id": public_id,
             "tenant": tenant_id,
             "owner": owner_id,
-            "kind": kind,
+            "kind": kind.value,
             "type": wallet_type,
             "name": name,
             "currency": currency,
@@ -55,7 +56,7 @@ def open_account(
     return account_id
 
 
-def freeze(session: Session, account_id: int, *, is_frozen: bool) -> None:
+def freeze(session: Session, account_id: AccountId, *, is_frozen: bool) -> None:
     """A frozen account refuses debits and holds, never credits."""
     session.execute(
         text("SELECT account_freeze(:account, :frozen)"), {"account": account_id, "frozen": is_frozen}
@@ -69,14 +70,14 @@ def post(
     ref_id: uuid.UUID,
     now: datetime,
     currency: str,
-    amounts: Mapping[int, int],
+    amounts: Mapping[AccountId, int],
     tenant_id: uuid.UUID | None = None,
     capture: uuid.UUID | None = None,
 ) -> Posted:
-    """Book one entry: account id → signed minor units, summing to zero.
+    """Post one entry: account id → signed minor units, summing to zero.
 
-    (ref_id, kind) is booked at most once, whoever calls how often. `capture` names an open hold that the debit uses up.
-    Raises InsufficientBalance or PermissionDenied (frozen, or the hold is closed); nothing is booked then.
+    (ref_id, kind) is posted at most once, however often this is called. `capture` names an open hold that the debit uses up.
+    Raises InsufficientBalance or PermissionDenied (frozen, or the hold is closed); nothing is posted then.
     """
     entry_id = ids.uuid7()
     accounts = sorted(amounts)
@@ -103,7 +104,7 @@ def post(
     return Posted(entry_id, is_new=True)
 
 
-def hold(session: Session, ref_id: uuid.UUID, *, account_id: int, amount: int, now: datetime) -> bool:
+def hold(session: Session, ref_id: uuid.UUID, *, account_id: AccountId, amount: int, now: datetime) -> bool:
     """Set `amount` minor units aside under `ref_id`. False when that reference has a hold already.
 
     Raises InsufficientBalance, PermissionDenied (frozen).
@@ -118,6 +119,13 @@ def hold(session: Session, ref_id: uuid.UUID, *, account_id: int, amount: int, n
     return True
 
 
+def lock_for_debit(session: Session, account_id: AccountId, *, needed: int) -> int:
+    """Lock a floored account and return how many minor units it can spend, folding only what `needed` takes; 0 when frozen."""
+    statement = text("SELECT debit_lock(:account, :needed)")
+    available = session.execute(statement, {"account": account_id, "needed": needed}).scalar_one()
+    return max(0, int(available))
+
+
 def release(session: Session, ref_id: uuid.UUID, *, now: datetime) -> bool:
     """Free an open hold. False when it was closed before."""
     outcome = session.execute(
@@ -130,13 +138,6 @@ def entry_kinds(session: Session, ref_id: uuid.UUID) -> frozenset[str]:
     """The kinds of the entries that were posted for `ref_id`."""
     found = session.execute(text("SELECT kind FROM entries WHERE ref_id = :ref"), {"ref": ref_id})
     return frozenset(found.scalars())
-
-
-def lock_for_debit(session: Session, account_id: int, *, needed: int) -> int:
-    """Lock a floored account and return how many minor units it can spend, folding only what `needed` takes; 0 when frozen."""
-    statement = text("SELECT debit_lock(:account, :needed)")
-    available = session.execute(statement, {"account": account_id, "needed": needed}).scalar_one()
-    return max(0, int(available))
 
 
 def fold(session: Session, *, limit: int) -> int:

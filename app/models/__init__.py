@@ -1,7 +1,7 @@
-"""Tables, one file per aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
+"""Tables, one file for each aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
 
 from app.models.account import Account, AccountBalance
-from app.models.cash_movement import DirectFunding
+from app.models.direct_funding import DirectFunding
 from app.models.event import Event, OutboxRow, RelayState
 from app.models.fee_rule import FeeRule
 from app.models.idempotency import IdempotencyRecord

@@ -1,4 +1,4 @@
-"""The outbox a change writes to, and the one event log the relay makes of it."""
+"""The outbox a change writes to, and the event log that the relay writes from it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Event(Base):
 
     @property
     def public_id(self) -> str:
-        """`evt_` + 24 hex digits of the HMAC: unique, and not to be guessed from the number before."""
+        """`evt_` + 24 hex digits of the HMAC: unique, and cannot be guessed from the previous one."""
         return "evt_" + self.hmac[:12].hex()
 
 

@@ -1,4 +1,4 @@
-"""Work to be done later, at least once: the row is the queue, Celery only a wake-up."""
+"""Work to be done later, at least once: the row is the queue; Celery only starts it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ class JobKind(StrEnum):
     PROVIDER_EVENT_SWEEP = "provider_event.sweep"
     RECONCILIATION_DAILY = "reconciliation.daily"
     KYC_VERIFY = "kyc.verify"
+    RETENTION_SWEEP = "retention.sweep"
 
 
 class JobState(StrEnum):
@@ -37,6 +38,7 @@ class Job(Base):
         UniqueConstraint("kind", "ref"),
         one_of("state", JobState),
         Index("jobs_run_at_due", "run_at", postgresql_where="state = 'due'"),
+        Index("jobs_done", "finished_at", postgresql_where="state = 'done'"),
     )
 
     id: Mapped[Key]

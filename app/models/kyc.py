@@ -1,4 +1,4 @@
-"""Identity verification: what a user submitted, their documents, what was decided."""
+"""Identity verification: the details a user submitted, the documents, and the decision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ledger's own tables, for reading. `app/ledger` is the only door for writing."""
+"""The ledger's own tables, for reading. Only `app/ledger` writes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.models.types import BigKey, Key, Minor, Moment, Words
 
 
 class Entry(Base):
-    """One movement of money in one currency; its postings sum to zero. Insert-only."""
+    """A change of balances in one currency; its postings sum to zero. Insert-only."""
 
     __tablename__ = "entries"
     __table_args__ = (UniqueConstraint("ref_id", "kind"),)

@@ -35,7 +35,7 @@ class WalletPayment(Base):
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
     description: Mapped[Words | None]
-    # "metadata" is SQLAlchemy's own word on a class.
+    # "metadata" is reserved by SQLAlchemy on a model.
     payment_metadata: Mapped[dict[str, object] | None] = mapped_column("metadata", JSONB)
     status: Mapped[Words]
     failure_reason: Mapped[Words | None]

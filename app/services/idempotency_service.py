@@ -2,8 +2,8 @@
 
 Guarantees: the key's claim, the operation's effects and its answer commit together or not at all; the same key and
 body get the first answer again, refusals too; another body is refused; a key that is still running waits up to the
-lock time-out and then answers 409. A request without a key carries one of its own, so a lost acknowledgement is
-looked up and not repeated.
+lock time-out and then answers 409. A key never acts twice, however old: its answer is deleted after ANSWER_LIFE, its
+claim stays (services/operator/retention.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select, update
@@ -26,7 +26,8 @@ from app.models.idempotency import IdempotencyRecord
 from app.unit_of_work import transaction
 
 ANSWER_LIFE: Final = timedelta(hours=24)
-"""How long the first answer is repeated word for word; afterwards the key shows the resource as it is now."""
+"""How long the first answer is repeated word for word. Afterwards the key of a payment or refund shows it as it is now; any
+other key answers that it was used."""
 
 
 def _no_presenter(result: object) -> Answer:
@@ -35,8 +36,8 @@ def _no_presenter(result: object) -> Answer:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """scope: hash of caller, operation and key. fingerprint: SHA-256 of the validated body. key: as the client sent it;
-    empty where it sent none.
+    """scope: hash of caller, operation and key. fingerprint: SHA-256 of the validated body. key: as the client sent it.
+    Without a key: a random scope, an empty fingerprint and an empty key.
 
     present: makes the dialect's answer of what the operation returned. It must depend on its argument alone. Operations
     that store facts instead of an answer (wallet payments) need none.
@@ -64,8 +65,11 @@ def answer_once(claim: Claim, act: Callable[[Session], Any]) -> Answer:
     """Run `act` in one transaction under `claim` and present what it returns, or replay the stored answer.
 
     A GatewayError with `is_answer` raised by `act` undoes its effects, is stored and raised, now and on every repeat.
-    Raises IdempotencyKeyReused; IdempotencyConflict when the first is still running after the lock time-out.
+    Raises IdempotencyKeyReused; IdempotencyConflict when the first is still running after the lock time-out. A request
+    without a key is not recorded.
     """
+    if not claim.key:
+        return transaction(lambda session: claim.present(act(session)))
 
     def work(session: Session) -> Answer | GatewayError:
         known = _claim(session, claim)
@@ -98,10 +102,9 @@ class Abandoned:
 def begin(
     session: Session, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta
 ) -> Answer | Abandoned | None:
-    """Claim a key for work that calls a provider between two transactions. None: it is ours, for `lease`.
+    """Claim a key for work that calls a provider between two transactions. None: this request holds it, for `lease`.
 
     Otherwise what the key has led to: its Answer, or what an ended lease left behind. Commit, work, then `finish`.
-    `resource_id` is made before the transaction: found again, this is a commit whose acknowledgement was lost.
     Raises IdempotencyKeyReused; the stored refusal; IdempotencyConflict while the first request may still be running.
     """
     known = _claim(session, claim)
@@ -113,13 +116,13 @@ def begin(
             .values(resource_id=resource_id, leased_until=now + lease)
         )
         return None
-    if known.resource_id == resource_id:
-        return None
     if bytes(known.fingerprint) != claim.fingerprint:
         raise IdempotencyKeyReused
     if known.status is not None and known.is_refusal:
+        if _is_deleted(known, now):
+            raise _used_long_ago()
         raise refusal(**json.loads(known.body or "{}"), replayed=True)
-    if known.status is None or now - known.created_at > ANSWER_LIFE:
+    if known.status is None or _is_deleted(known, now):
         if known.status is None and known.leased_until is not None and known.leased_until > now:
             raise IdempotencyConflict(retry_after_s=2)
         assert known.resource_id is not None, "a leased key names its resource"
@@ -135,7 +138,7 @@ def finish(session: Session, claim: Claim, result: object, *, resource_id: uuid.
 
 
 def replayed(claim: Claim, result: object) -> Answer:
-    """The answer of a key whose own answer is gone: the resource as it is now."""
+    """The answer of a key whose stored answer was deleted: the resource as it is now."""
     return replace(claim.present(result), replayed=True)
 
 
@@ -146,14 +149,13 @@ def refuse(session: Session, claim: Claim, error: GatewayError) -> None:
 
 
 def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
-    """None when the claim is ours now; else the record of the first request (waits while that one runs)."""
+    """None when this request has claimed the key; else the record of the first request (waits while that one runs)."""
     inserted = session.execute(
         insert(IdempotencyRecord)
         .values(
             scope=claim.scope,
             fingerprint=claim.fingerprint,
             is_refusal=False,
-            fence=1,
             created_at=clock.now(),
         )
         .on_conflict_do_nothing()
@@ -183,7 +185,20 @@ def _store(
 def _repeat(known: IdempotencyRecord, claim: Claim) -> Answer | GatewayError:
     if bytes(known.fingerprint) != claim.fingerprint:
         return IdempotencyKeyReused()
+    if _is_deleted(known, clock.now()):
+        return _used_long_ago()
     body = json.loads(known.body or "{}")
     if known.is_refusal:
         return refusal(**body, replayed=True)
     return Answer(body, status=known.status or 200, replayed=True)
+
+
+def _is_deleted(known: IdempotencyRecord, now: datetime) -> bool:
+    """By age, whether or not the sweep has come by."""
+    return now - known.created_at > ANSWER_LIFE
+
+
+def _used_long_ago() -> IdempotencyKeyReused:
+    return IdempotencyKeyReused(
+        "This Idempotency-Key was used more than 24 hours ago. Nothing was done; use a new key for a new request."
+    )

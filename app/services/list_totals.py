@@ -1,4 +1,4 @@
-"""How many rows a list has: exactly up to 10,000, beyond that as of a minute ago (CONTRACT).
+"""How many rows a list has: exactly up to 10,000, beyond that as of at most a minute ago.
 
 Counting ten million rows takes half a second, counting ten thousand a millisecond.
 """

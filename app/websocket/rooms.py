@@ -10,15 +10,15 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
-import redis
 import structlog
 from engineio.exceptions import SocketIsClosedError
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
 from socketio import manager, packet
 
 from app.events.push import TIMEOUT_S, channel_of, decode
 from app.events.push_messages import PushMessage
+from app.redis_client import Outage, connect
 
 NAMESPACE: Final = "/"
 
@@ -53,6 +53,7 @@ class RoomManager(manager.Manager):
         self._record = record
         self._on_connected = on_connected
         self._lock = threading.RLock()
+        self._outage = Outage("realtime", "Clients get the updates when Redis is available again.")
         self._is_listening = False
         self._is_fed = threading.Event()
         self._sequence: int | None = None
@@ -203,26 +204,23 @@ class RoomManager(manager.Manager):
         while True:
             try:
                 self._listen()
-            except Exception as error:  # noqa: BLE001 Redis or Postgres is away: start again, missing nothing
-                log.warning("realtime.feed_lost", error=type(error).__name__)
+            except RedisError as error:
+                self._outage.begin(error)
+            except Exception as error:  # noqa: BLE001 Postgres is away: start again, missing nothing
+                log.warning("realtime.feed_failed", error=type(error).__name__)
             self.server.sleep(RETRY_S)
 
     def _listen(self) -> None:
-        client = redis.Redis.from_url(
-            self._redis_url,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            health_check_interval=HEALTH_CHECK_S,
-            retry=Retry(
-                NoBackoff(), 0
-            ),  # a new connection must pass through here, or it would skip _catch_up
+        # Without retries: a new connection must pass through here, or it would skip _catch_up.
+        client = connect(
+            self._redis_url, timeout_s=TIMEOUT_S, retries=0, health_check_interval=HEALTH_CHECK_S
         )
         with client, client.pubsub() as pubsub:  # type: ignore[no-untyped-call]
             pubsub.subscribe(channel_of(client.connection_pool.connection_kwargs))
             while True:
                 message = pubsub.get_message(timeout=1.0)
                 if message is None and pubsub.health_check_response_counter > 1:
-                    raise redis.exceptions.ConnectionError("Redis does not answer")
+                    raise RedisConnectionError("Redis does not answer")
                 if message is not None:
                     self._take(message)
 
@@ -230,6 +228,7 @@ class RoomManager(manager.Manager):
         if message["type"] == "subscribe":
             self._catch_up()
             self._is_fed.set()
+            self._outage.end()
             log.info("realtime.feed_open")
         elif message["type"] == "message":
             for push in decode(message["data"]):

@@ -1,1 +1,1 @@
-"""The other end of the work queue: kinds of jobs, their runner, the Celery application."""
+"""Execution of jobs: their kinds, their runner, the Celery application."""

@@ -1,7 +1,7 @@
 """Celery's settings, for the worker that executes and the relay that hands over.
 
-The database row is the queue, so a task lost by a dead worker costs a delay and nothing else. Even so tasks are
-acknowledged late, come back when their worker is lost, and end well before the broker would hand them out twice.
+The database row is the queue, so a task that is lost with its worker is only late. Even so tasks are
+acknowledged late, delivered again when their worker dies, and end well before the broker would deliver them twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ HAND_OVER_TIMEOUT_S: Final = 1.0
 
 
 def broker_url(redis_url: str) -> str:
-    """The Redis URL in Celery's words: a unix socket is `redis+socket://` there, its database `virtual_host`."""
+    """The Redis URL as Celery expects it: a unix socket is `redis+socket://` there, its database `virtual_host`."""
     if redis_url.startswith("unix://"):
         return "redis+socket://" + redis_url.removeprefix("unix://").replace(
             "?db=", "?virtual_host="
@@ -41,7 +41,7 @@ def make_celery(redis_url: str) -> Celery:
         accept_content=["json"],
         worker_prefetch_multiplier=1,
         worker_hijack_root_logger=False,
-        worker_redirect_stdouts=False,  # our logs go to stderr; through Celery's stand-in for it they are lost
+        worker_redirect_stdouts=False,  # the logs go to stderr; through Celery's replacement of it they are lost
         worker_send_task_events=False,
         broker_connection_retry_on_startup=True,
         broker_transport_options={"visibility_timeout": VISIBILITY_TIMEOUT_S},
@@ -50,9 +50,9 @@ def make_celery(redis_url: str) -> Celery:
 
 
 def hand_over(redis_url: str) -> Callable[[uuid.UUID], None]:
-    """What the relay calls to wake a worker up for a job. Raises when the broker is away."""
+    """A function that sends a job's id to the workers; the relay calls it. It raises when the broker is away."""
     celery = make_celery(redis_url)
-    # A broker that hangs must not hang the relay with it: it publishes, too.
+    # A broker that hangs must not stop the relay, which also publishes.
     celery.conf.broker_transport_options |= {
         "socket_timeout": HAND_OVER_TIMEOUT_S,
         "socket_connect_timeout": HAND_OVER_TIMEOUT_S,

@@ -23,7 +23,7 @@ CALLS_AT_ONCE: Final = 4
 
 @setup_logging.connect
 def keep_our_logs(**_: Any) -> None:
-    """Celery sets up no logs where somebody listens here, so those of `create_app` stay. Its own: warnings only."""
+    """Celery sets up no logs when this signal has a receiver, so those of `create_app` stay. Its own: warnings only."""
     logging.getLogger("celery").setLevel(logging.WARNING)
 
 
@@ -37,7 +37,7 @@ def require_fit(**_: Any) -> None:
 
 
 def make_app() -> Flask:
-    """The application; a setting that cannot be served with ends the process with a sentence."""
+    """The application; an unusable setting ends the process with a message."""
     try:
         return create_app()
     except ConfigError as error:

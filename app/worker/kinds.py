@@ -15,7 +15,7 @@ from typing import Final
 from app.models.job import JobKind
 from app.services.callbacks import process, receive
 from app.services.kyc import verification
-from app.services.operator import reconciliation
+from app.services.operator import reconciliation, retention
 from app.services.payments import follow_up as payment_follow_up
 from app.services.refunds import follow_up as refund_follow_up
 
@@ -25,12 +25,12 @@ class Handler:
     """`run(ref)` does the work; it may return when the job is to run again. An exception is a failed attempt.
 
     retries: the waits after each failed attempt, in seconds. After the last one the job is a dead letter or, where
-    `never_gives_up`, tried again at the last wait. on_exhausted(ref, error) is called either way.
+    `retries_forever`, tried again after the last wait, again and again. on_exhausted(ref, error) is called either way.
     """
 
     run: Callable[[str], datetime | None]
     retries: tuple[int, ...]
-    never_gives_up: bool = False
+    retries_forever: bool = False
     on_exhausted: Callable[[str, str], None] | None = None
 
 
@@ -49,13 +49,13 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
         JobKind.PAYMENT_FOLLOW_UP: Handler(
             _by_id(payment_follow_up.follow_up),
             _MONEY_RETRIES,
-            never_gives_up=True,
+            retries_forever=True,
             on_exhausted=_report_by_id(payment_follow_up.report_failing),
         ),
         JobKind.REFUND_FOLLOW_UP: Handler(
             _by_id(refund_follow_up.follow_up),
             _MONEY_RETRIES,
-            never_gives_up=True,
+            retries_forever=True,
             on_exhausted=_report_by_id(refund_follow_up.report_failing),
         ),
         JobKind.PROVIDER_EVENT_PROCESS: Handler(
@@ -63,15 +63,16 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             (2, 5, 15, 60, 300, 900, 3600, 21_600),
             on_exhausted=_report_by_id(process.dead_letter),
         ),
-        JobKind.PROVIDER_EVENT_SWEEP: Handler(lambda ref: receive.sweep(), (3600,), never_gives_up=True),
+        JobKind.PROVIDER_EVENT_SWEEP: Handler(lambda ref: receive.sweep(), (3600,), retries_forever=True),
         JobKind.RECONCILIATION_DAILY: Handler(
-            lambda ref: reconciliation.daily(), (3600,), never_gives_up=True
+            lambda ref: reconciliation.daily(), (3600,), retries_forever=True
         ),
+        JobKind.RETENTION_SWEEP: Handler(lambda ref: retention.sweep(), (60, 3600), retries_forever=True),
         JobKind.KYC_VERIFY: Handler(verification.verify_unattended, (5, 60, 300, 900, 3600)),
     }
 )
 
 RECURRING: Final[Mapping[JobKind, timedelta]] = MappingProxyType(
-    {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY}
+    {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY, JobKind.RETENTION_SWEEP: retention.EVERY}
 )
-"""Kinds that run for ever → the wait before their first run."""
+"""Kinds that run for ever → the time before their first run."""

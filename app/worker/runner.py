@@ -53,7 +53,7 @@ def _run(job: queue.LeasedJob) -> None:
 def _retry(job: queue.LeasedJob, handler: Handler, error: str) -> None:
     now = clock.now()
     is_exhausted = job.attempts > len(handler.retries)
-    if is_exhausted and not handler.never_gives_up:
+    if is_exhausted and not handler.retries_forever:
         transaction(lambda session: queue.dead_letter(session, job, now=now, error=error))
     else:
         wait = handler.retries[min(job.attempts, len(handler.retries)) - 1]

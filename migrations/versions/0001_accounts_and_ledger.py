@@ -1,4 +1,4 @@
-"""The house: users, accounts, ledger, wallet payments, idempotency, outbox and events, jobs, KYC.
+"""Users, accounts, ledger, wallet payments, idempotency, outbox and events, jobs, KYC.
 
 The SQL functions are not here: env.py installs them (app/ledger/install.py) after every upgrade.
 """
@@ -30,7 +30,7 @@ CREATE TABLE accounts (
   CHECK (held >= 0), CHECK (NOT floored OR balance >= held)) WITH (fillfactor = 70);
 CREATE INDEX ix_accounts_owner_id ON accounts (owner_id);
 
--- No foreign keys from here to accounts: their share locks beside balance updates cost 18 % (RELIABILITY);
+-- No foreign keys from here to accounts: their share locks beside balance updates cost 18 %;
 -- `flask ledger check` proves what they would.
 CREATE TABLE entries (
   id uuid PRIMARY KEY, tenant_id uuid, kind text NOT NULL, ref_id uuid NOT NULL, currency char(3) NOT NULL,

@@ -85,7 +85,7 @@ CREATE TABLE fee_rules (
   CHECK (currency IS NOT NULL OR (fixed_minor = 0 AND from_minor = 0 AND below_minor IS NULL)));
 """
 
-# What every installation starts with: the plans' fees (CONTRACT, Tenant API).
+# What every installation starts with: the plans' fees.
 FEES = """
 INSERT INTO fee_rules (id, operation, plan, from_minor, fixed_minor, rate_ppm, created_at) VALUES
   ('0198a000-0000-7000-8000-000000000001', 'payment', 'starter', 0, 0, 0, '2026-01-01T00:00:00Z'),

@@ -1,4 +1,4 @@
-"""Refunds that were made at the provider, not by us."""
+"""External refunds: made at the provider, not by the gateway."""
 
 from alembic import op
 
@@ -10,7 +10,7 @@ depends_on = None
 CHANGES = """
 ALTER TABLE refunds ADD COLUMN origin text NOT NULL DEFAULT 'gateway' CHECK (origin IN ('gateway', 'provider'));
 ALTER TABLE refunds ALTER COLUMN origin DROP DEFAULT;
--- One refund of a provider's is booked once, whoever brings it.
+-- A provider's refund is recorded once, whatever reports it.
 CREATE UNIQUE INDEX refunds_found ON refunds (attempt_id, provider_reference) WHERE origin = 'provider';
 """
 

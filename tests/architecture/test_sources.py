@@ -48,6 +48,55 @@ def test_no_todo_comments() -> None:
     assert found == []
 
 
+def test_files_named_in_comments_and_pages_exist() -> None:
+    """Paths of folders at the top, and paths below `app` without it. Breaks when a file moves and a comment stays."""
+    top = re.compile(
+        r"(?<![\w/.-])((?:app|docs|tests|launcher|bench|migrations|deploy)/[\w/.-]*\w\.(?:py|md|sql|yml|conf|sh))\b"
+    )
+    below_app = re.compile(
+        r"(?<![\w/.-])((?:api|services|providers|models|http|events|ledger|websocket|worker|config)/[\w/]*\w\.(?:py|sql))\b"
+    )
+    sources = [
+        *_files("app", "launcher", "tests", "bench", "migrations", "docs", suffixes=(".py", ".sql", ".md"))
+    ]
+    sources += [
+        ROOT / name for name in ("README.md", "CONTRIBUTING.md", ".env.example", "pyproject.toml", "Makefile")
+    ]
+    missing = {
+        f"{path.relative_to(ROOT)}: {named}"
+        for path in sources
+        for pattern, folder in ((top, ROOT), (below_app, ROOT / "app"))
+        if path.suffix != ".md" or pattern is top
+        for named in pattern.findall(path.read_text())
+        if not (folder / named).exists() and not (ROOT / named).exists()
+    }
+    assert missing == set()
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    pages = [*_files("docs", suffixes=(".md",)), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    broken = {
+        f"{page.relative_to(ROOT)}: {link}"
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text())
+        if not (page.parent / link).exists()
+    }
+    assert broken == set()
+
+
+def test_tests_named_in_the_list_of_faults_exist() -> None:
+    text = (ROOT / "docs" / "decisions" / "proving-the-faults.md").read_text()
+    names = {path.stem for path in _files("tests")}
+    named = set(re.findall(r"`(?:[\w/]+/)?(test_\w+)(?:\.py)?`", text))
+    assert named and named <= names, named - names
+
+
+def test_every_decision_is_in_the_list() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = set(re.findall(r"\((\d{4}-[\w-]+\.md)\)", (folder / "README.md").read_text()))
+    assert listed == {path.name for path in folder.glob("0*.md")}
+
+
 def test_every_module_has_a_docstring() -> None:
     silent = [
         str(path.relative_to(ROOT))

@@ -55,7 +55,7 @@ def test_one_payment(race_stack: StackWithApp, sender: SignedInUser, source: str
         ("/api/v1/accounts/{}/withdraw", {"amount": 10, "destination": "KE00 1"}, "990.00"),
     ],
 )
-def test_one_cash_movement(
+def test_one_deposit_or_withdrawal(
     race_stack: StackWithApp, sender: SignedInUser, source: str, path: str, body: dict[str, Any], balance: str
 ) -> None:
     call = Call(path.format(source), body, sender.access_token, new_key())

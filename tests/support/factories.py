@@ -16,11 +16,12 @@ from flask import Flask
 from app import clock, ids, ledger
 from app.api.wallet.views import receipt, wallet_view
 from app.models import User, UserSession
+from app.models.account import AccountKind
 from app.principal import SYSTEM, Principal
 from app.services.idempotency_service import Claim
 from app.services.identity import passwords, tokens
 from app.services.wallets import direct_funding, wallets
-from app.services.wallets.direct_funding import Cash
+from app.services.wallets.direct_funding import FundingRequest
 from app.unit_of_work import transaction
 
 PASSWORD = "SecurePass123!"
@@ -103,7 +104,7 @@ def make_wallet(
                 session,
                 public_id,
                 now=now,
-                kind="wallet",
+                kind=AccountKind.WALLET,
                 currency=currency,
                 is_floored=True,
                 owner_id=owner.user_id,
@@ -112,9 +113,9 @@ def make_wallet(
 
         transaction(work)
         if balance != "0":
-            cash = Cash(amount=balance, counterparty="external")
+            wanted = FundingRequest(amount=balance, counterparty="external")
             direct_funding.deposit(
-                owner.actor, public_id, cash, claim=Claim(uuid.uuid4(), b"factory", "", receipt)
+                owner.actor, public_id, wanted, claim=Claim(uuid.uuid4(), b"factory", "", receipt)
             )
         if is_frozen:
             wallets.set_frozen(public_id, is_frozen=True, operator=SYSTEM)

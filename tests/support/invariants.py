@@ -21,7 +21,7 @@ GROUP BY w.id, w.status
 """
 
 _EVENTS_OF_CASH = """
-SELECT c.id, c.kind, count(e.seq) FROM cash_movements c LEFT JOIN events e
+SELECT c.id, c.kind, count(e.seq) FROM direct_fundings c LEFT JOIN events e
   ON e.object_id = 'txn_' || replace(c.entry_id::text, '-', '') AND e.type =
     CASE c.kind WHEN 'deposit' THEN 'deposit.completed' ELSE 'cash_withdrawal.completed' END
 GROUP BY c.id, c.kind

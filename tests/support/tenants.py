@@ -10,6 +10,7 @@ from flask import Flask
 
 from app import clock, ids, ledger
 from app.ledger.chart import platform_account, tenant_wallet
+from app.models.account import AccountKind
 from app.models.tenant import Plan
 from app.services.tenants import tenants
 from app.unit_of_work import transaction
@@ -42,7 +43,7 @@ def fund_merchant(app: Flask, merchant: MerchantClient, amount_minor: int, *, cu
 
     def work(session) -> None:
         wallet = tenant_wallet(session, merchant.tenant_id, currency)
-        outside = platform_account(session, "external", "", currency)
+        outside = platform_account(session, AccountKind.EXTERNAL, "", currency)
         ledger.post(
             session,
             "deposit",

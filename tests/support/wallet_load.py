@@ -82,7 +82,7 @@ class WalletLoad:
         """Deposits and withdrawals of the customers' wallets: transaction id → signed cents."""
         rows = self._query(
             "SELECT 'txn_' || replace(c.entry_id::text, '-', ''), CASE c.kind WHEN 'deposit' THEN c.amount "
-            "ELSE -c.amount END FROM cash_movements c JOIN accounts a ON a.id = c.account_id "
+            "ELSE -c.amount END FROM direct_fundings c JOIN accounts a ON a.id = c.account_id "
             "WHERE a.public_id = ANY (:wallets)"
         )
         return dict(rows)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 import pytest
 
-from app import ids
+from app import clock, ids
 
 
 def test_a_public_id_parses_back() -> None:
@@ -50,3 +51,10 @@ def test_uuid7_grows_and_says_its_version() -> None:
 def test_public_ids_reveal_nothing() -> None:
     assert ids.opaque().version == 4
     assert len({ids.wallet() for _ in range(1000)}) == 1000
+
+
+def test_new_ids_have_the_time_of_the_applications_clock() -> None:
+    """Breaks when ids are made from another clock than the times beside them: lists "since" a moment would miss some."""
+    clock.travel(timedelta(days=40))
+    moment = clock.now()
+    assert ids.first_of(moment) <= ids.uuid7() <= ids.first_of(moment + timedelta(seconds=5))

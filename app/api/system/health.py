@@ -98,7 +98,7 @@ def get_root() -> Response:
 
 @root.route("/metrics")
 def get_metrics() -> Response:
-    """Prometheus' text format. A proxy in front keeps this inside (deploy/nginx.conf)."""
+    """Prometheus' text format. A proxy in front keeps this inside (deploy/nginx/nginx.conf)."""
     found: metrics.Metrics = current_app.extensions["metrics"]
     return Response(found.text(), content_type=metrics.CONTENT_TYPE)
 

@@ -35,7 +35,7 @@ from app.http.operation import OPTIONAL, operation
 from app.http.pagination import transaction_cursor
 from app.http.responses import respond
 from app.services.wallets import direct_funding, wallets
-from app.services.wallets.direct_funding import Cash
+from app.services.wallets.direct_funding import FundingRequest
 
 blueprint = Blueprint("wallets", __name__, description="Wallets, deposits and withdrawals.")
 
@@ -96,8 +96,8 @@ def list_movements(query: dict[str, Any], wallet_id: str) -> Response:
 @blueprint.response(200, CashReceipt)
 def deposit(body: dict[str, Any], wallet_id: str) -> Response:
     """Put money into a wallet. Frozen wallets take deposits too."""
-    cash = _cash(body, counterparty=body["source"])
-    answer = direct_funding.deposit(current_principal(), wallet_id, cash, claim=claim(body, receipt))
+    wanted = _funding_request(body, counterparty=body["source"])
+    answer = direct_funding.deposit(current_principal(), wallet_id, wanted, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
@@ -111,13 +111,13 @@ def deposit(body: dict[str, Any], wallet_id: str) -> Response:
 @blueprint.response(200, CashReceipt)
 def withdraw(body: dict[str, Any], wallet_id: str) -> Response:
     """Take money out of a wallet: at most 10,000 USD or its equivalent, and only with a verified identity."""
-    cash = _cash(body, counterparty=body["destination"])
-    answer = direct_funding.withdraw(current_principal(), wallet_id, cash, claim=claim(body, receipt))
+    wanted = _funding_request(body, counterparty=body["destination"])
+    answer = direct_funding.withdraw(current_principal(), wallet_id, wanted, claim=claim(body, receipt))
     return respond(answer.body, answer.status, replayed=answer.replayed)
 
 
-def _cash(body: dict[str, Any], *, counterparty: str) -> Cash:
-    return Cash(
+def _funding_request(body: dict[str, Any], *, counterparty: str) -> FundingRequest:
+    return FundingRequest(
         amount=body["amount"],
         counterparty=counterparty,
         currency=body.get("currency"),

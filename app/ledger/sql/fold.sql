@@ -1,4 +1,4 @@
--- Folds the accounts whose queue rows come first, skipping rows somebody holds: at most p_limit queue rows looked at.
+-- Folds the accounts whose queue rows come first, skipping accounts that are locked: at most p_limit queue rows looked at.
 -- Returns how many amounts were folded. Business meaning: none; a balance read before and after is the same.
 CREATE OR REPLACE FUNCTION fold(p_limit integer)
 RETURNS integer LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$

@@ -5,7 +5,7 @@ DECLARE
   v_available bigint;
 BEGIN
   v_available := debit_lock(p_account, p_amount);
-  -- Under the lock: who waited here behind the same hold must not hear "insufficient".
+  -- Checked under the lock: a caller that waited for the same hold must not get "insufficient".
   IF EXISTS (SELECT FROM holds WHERE ref_id = p_ref) THEN RETURN 'duplicate'; END IF;
   IF v_available IS NULL THEN RETURN 'unknown'; END IF;
   IF v_available = -1 THEN RETURN 'frozen'; END IF;

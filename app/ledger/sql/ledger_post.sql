@@ -1,7 +1,7 @@
 -- One entry: p_amounts[i] on p_accounts[i] (ascending, no account twice), summing to zero, all in p_currency.
 -- Debits of floored accounts lock and lower the row; everything else only appends and waits to be folded.
 -- With p_hold the one floored debit captures that open hold (its account, at least its amount; the rest is freed).
--- Returns posted | duplicate (p_ref, p_kind booked before) | insufficient | frozen | hold_closed; only posted changed
+-- Returns posted | duplicate (p_ref, p_kind posted before) | insufficient | frozen | hold_closed; only posted changed
 -- anything. Raises LG001 unbalanced or unordered, LG002 account unknown or of another currency.
 CREATE OR REPLACE FUNCTION ledger_post(
   p_now timestamptz, p_entry uuid, p_tenant uuid, p_kind text, p_ref uuid, p_currency text,
@@ -32,7 +32,7 @@ BEGIN
   FOR i IN 1 .. cardinality(p_accounts) LOOP
     CONTINUE WHEN p_amounts[i] > 0 OR NOT v_floored[i];
     v_available := debit_lock(p_accounts[i], CASE WHEN p_hold IS NULL THEN -p_amounts[i] ELSE 0 END);
-    -- Again, now that we hold the lock: who waited here behind the same booking must not hear "insufficient".
+    -- Checked again under the lock: a caller that waited for the same posting must not get "insufficient".
     IF EXISTS (SELECT FROM entries WHERE ref_id = p_ref AND kind = p_kind) THEN RETURN 'duplicate'; END IF;
     IF p_hold IS NOT NULL THEN
       SELECT * INTO v_hold FROM holds WHERE ref_id = p_hold AND account_id = p_accounts[i] FOR NO KEY UPDATE;

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids, queue
 from app.errors import ProviderEventNotFound, ProviderEventNotRetryable
 from app.events import outbox
-from app.events.catalogue import PROVIDER_EVENT_RETRIED
+from app.events.catalogue import EventType
 from app.models.job import Job, JobKind, JobState
 from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.principal import Principal
@@ -99,7 +99,7 @@ def retry(event_id: uuid.UUID, *, operator: Principal) -> ProviderEvent:
         queue.run_sooner(session, JobKind.PROVIDER_EVENT_PROCESS, ref=ref, run_at=now)
         outbox.record(
             session,
-            PROVIDER_EVENT_RETRIED,
+            EventType.PROVIDER_EVENT_RETRIED,
             object_id=ref,
             data={"provider": event.provider, "state": before},
             now=now,

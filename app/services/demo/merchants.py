@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, ledger
 from app.ledger.chart import platform_account, tenant_wallet
+from app.models.account import AccountKind
 from app.models.tenant import Plan, Tenant
 from app.money import Money
 from app.services.demo.objects import API_KEYS, BALANCES, NAMESPACE, TENANT_ID, TENANT_NAME
@@ -29,7 +30,7 @@ def load_tenant(session: Session) -> bool:
 
 
 def _deposit(session: Session, amount: Money) -> None:
-    outside = platform_account(session, "external", "", amount.currency)
+    outside = platform_account(session, AccountKind.EXTERNAL, "", amount.currency)
     wallet = tenant_wallet(session, TENANT_ID, amount.currency)
     ledger.post(
         session,

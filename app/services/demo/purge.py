@@ -16,7 +16,8 @@ from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.account import Account
 from app.models.payment import Payment
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
@@ -96,10 +97,10 @@ def _disable(session: Session, user: User, *, operator: Principal, now: datetime
     public_id = ids.public(ids.USER, user.id)
     for scope in user.scopes:
         _record(
-            session, catalogue.USER_SCOPE_REVOKED, public_id, {"scope": scope}, operator=operator, now=now
+            session, EventType.USER_SCOPE_REVOKED, public_id, {"scope": scope}, operator=operator, now=now
         )
     user.is_active, user.scopes, user.password_hash = False, [], UNUSABLE
-    _record(session, catalogue.USER_DISABLED, public_id, {"reason": REASON}, operator=operator, now=now)
+    _record(session, EventType.USER_DISABLED, public_id, {"reason": REASON}, operator=operator, now=now)
     return True
 
 
@@ -119,7 +120,7 @@ def _suspend(session: Session, *, operator: Principal, now: datetime) -> int:
     if tenant is None or not tenant.is_active:
         return 0
     tenant.is_active = False
-    _record_of_tenant(session, catalogue.TENANT_SUSPENDED, {"reason": REASON}, operator=operator, now=now)
+    _record_of_tenant(session, EventType.TENANT_SUSPENDED, {"reason": REASON}, operator=operator, now=now)
     return 1
 
 
@@ -133,7 +134,7 @@ def _revoke_keys(session: Session, *, operator: Principal, now: datetime) -> int
     ).all()
     for row in ended:
         _record_of_tenant(
-            session, catalogue.API_KEY_REVOKED, {"prefix": row.prefix}, operator=operator, now=now
+            session, EventType.API_KEY_REVOKED, {"prefix": row.prefix}, operator=operator, now=now
         )
     return len(ended)
 
@@ -150,7 +151,7 @@ def _remove_provider_accounts(session: Session, *, operator: Principal, now: dat
         facts = {"provider": row.provider}
         _record(
             session,
-            catalogue.PROVIDER_ACCOUNT_REMOVED,
+            EventType.PROVIDER_ACCOUNT_REMOVED,
             str(row.id),
             facts,
             operator=operator,
@@ -169,19 +170,19 @@ def _freeze(session: Session, users: Sequence[User], *, operator: Principal, now
         facts = (
             {"user": ids.public(ids.USER, wallet.owner_id)} if wallet.owner_id else {"tenant": str(TENANT_ID)}
         )
-        _record(session, catalogue.WALLET_FROZEN, wallet.public_id, facts, operator=operator, now=now)
+        _record(session, EventType.WALLET_FROZEN, wallet.public_id, facts, operator=operator, now=now)
     return len(wallets)
 
 
 def _record_of_tenant(
-    session: Session, event_type: str, facts: dict[str, Any], *, operator: Principal, now: datetime
+    session: Session, event_type: EventType, facts: dict[str, Any], *, operator: Principal, now: datetime
 ) -> None:
     _record(session, event_type, str(TENANT_ID), facts, operator=operator, now=now, tenant_id=TENANT_ID)
 
 
 def _record(
     session: Session,
-    event_type: str,
+    event_type: EventType,
     object_id: str,
     facts: dict[str, Any],
     *,

@@ -8,7 +8,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app import clock, ledger
-from app.models.cash_movement import DirectFunding
+from app.models.account import AccountId, AccountKind
+from app.models.direct_funding import DirectFunding
 from app.models.user import User
 from app.services.demo.objects import NAMESPACE, PASSWORD, DemoUser
 from app.services.identity.passwords import hash_password
@@ -39,7 +40,7 @@ def load_user(session: Session, demo: DemoUser) -> bool:
         session,
         demo.wallet_id,
         now=now,
-        kind="wallet",
+        kind=AccountKind.WALLET,
         currency="USD",
         is_floored=True,
         owner_id=user.id,
@@ -51,7 +52,7 @@ def load_user(session: Session, demo: DemoUser) -> bool:
     return True
 
 
-def _fund(session: Session, demo: DemoUser, user: User, account_id: int) -> None:
+def _fund(session: Session, demo: DemoUser, user: User, account_id: AccountId) -> None:
     now = clock.now()
     deposit_id = uuid.uuid5(NAMESPACE, f"deposit {demo.wallet_id}")
     amounts = {account_id: demo.balance_minor, external_account(session, "USD"): -demo.balance_minor}

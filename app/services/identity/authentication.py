@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models import User, UserSession
 from app.principal import Principal
 from app.services.demo import objects as demo_objects
@@ -71,13 +72,11 @@ def register(registration: Registration, password: str, *, address: str | None) 
         inserted = session.execute(
             insert(User).values(values).on_conflict_do_nothing().returning(User.id)
         ).first()
-        user = session.scalars(select(User).where(User.email == email)).one()
         if inserted is None:
-            if user.id == user_id:  # our own commit, whose acknowledgement was lost
-                return user
             raise EmailExists(field="email")
+        user = session.get_one(User, user_id)
         actor = Principal.of_user(user_id, new.id, address)
-        _record(session, catalogue.USER_REGISTERED, actor, now=now)
+        _record(session, EventType.USER_REGISTERED, actor, now=now)
         _open_session(session, user_id, new, address=address)
         return user
 
@@ -104,8 +103,7 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
             raise InvalidCredentials
         if better_hash:
             current.password_hash = better_hash
-        if session.get(UserSession, new.id) is None:
-            _open_session(session, user.id, new, address=address)
+        _open_session(session, user.id, new, address=address)
         return current
 
     return Login(transaction(work), new.tokens_of(user.id))
@@ -131,7 +129,7 @@ def log_out(actor: Principal) -> None:
 
     def work(session: Session) -> None:
         if _revoke(session, actor.session_id, now=now):
-            _record(session, catalogue.USER_LOGGED_OUT, actor, now=now)
+            _record(session, EventType.USER_LOGGED_OUT, actor, now=now)
 
     transaction(work)
 
@@ -147,7 +145,7 @@ def _user_of(email: str) -> User | None:
 
 @dataclass(frozen=True, slots=True)
 class _NewSession:
-    """Ids chosen before the transaction, so that a second try after a lost acknowledgement means the same session."""
+    """The ids of a session to be opened; its tokens are made from them."""
 
     id: uuid.UUID
     refresh_id: uuid.UUID
@@ -172,7 +170,7 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
             revoked_at=None,
         )
     )
-    _record(session, catalogue.USER_LOGGED_IN, Principal.of_user(user_id, new.id, address), now=new.opened_at)
+    _record(session, EventType.USER_LOGGED_IN, Principal.of_user(user_id, new.id, address), now=new.opened_at)
 
 
 def _rotate(
@@ -183,11 +181,11 @@ def _rotate(
     row = session.scalars(statement).one_or_none()
     if row is None or row.user_id != claims.user_id or row.revoked_at is not None or row.expires_at <= now:
         return None
-    if row.refresh_id not in (claims.refresh_id, new_id):  # new_id: our own commit, its acknowledgement lost
+    if row.refresh_id != claims.refresh_id:
         row.revoked_at = now
         _record(
             session,
-            catalogue.SESSION_REVOKED,
+            EventType.SESSION_REVOKED,
             Principal.of_user(row.user_id, row.id, address),
             now=now,
             reason="refresh_reused",
@@ -215,7 +213,7 @@ def _expiry(now: datetime) -> datetime:
     return now + timedelta(seconds=current_app.config["REFRESH_TOKEN_TTL_S"])
 
 
-def _record(session: Session, event_type: str, actor: Principal, *, now: datetime, **data: str) -> None:
+def _record(session: Session, event_type: EventType, actor: Principal, *, now: datetime, **data: str) -> None:
     """Sign-ins and sign-outs are for the audit trail only."""
     facts = {"session": actor.session_id.hex} | data
     outbox.record(

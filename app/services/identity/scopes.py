@@ -10,7 +10,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import InvalidRequest, NotFound, PermissionDenied
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.user import Scope, User
 from app.principal import SYSTEM, Kind, Principal
 from app.unit_of_work import reading, transaction
@@ -46,7 +47,7 @@ def set_scope(email: str, scope: str, *, is_granted: bool, operator: Principal =
         if (scope in user.scopes) is is_granted:
             return False
         user.scopes = sorted({*user.scopes, scope} if is_granted else set(user.scopes) - {scope})
-        event_type = catalogue.USER_SCOPE_GRANTED if is_granted else catalogue.USER_SCOPE_REVOKED
+        event_type = EventType.USER_SCOPE_GRANTED if is_granted else EventType.USER_SCOPE_REVOKED
         outbox.record(
             session,
             event_type,

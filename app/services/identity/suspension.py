@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import InvalidRequest, NotFound
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.user import User
 from app.principal import Principal
 from app.services.identity.passwords import UNUSABLE
@@ -48,7 +49,7 @@ def _set_active(email: str, *, is_active: bool, reason: str, operator: Principal
         user.is_active = is_active
         outbox.record(
             session,
-            catalogue.USER_REACTIVATED if is_active else catalogue.USER_SUSPENDED,
+            EventType.USER_REACTIVATED if is_active else EventType.USER_SUSPENDED,
             object_id=ids.public(ids.USER, user.id),
             data=facts,
             now=clock.now(),

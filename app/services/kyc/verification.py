@@ -22,7 +22,8 @@ from sqlalchemy.orm import Session
 from app import clock, ids, queue
 from app.crypto import sealer
 from app.errors import GatewayError, InvalidRequest, NotFound, PayloadTooLarge, ServiceUnavailable
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models import KycDocument, KycRequest, User
 from app.models.job import JobKind
 from app.models.kyc import KycStatus
@@ -53,11 +54,11 @@ MOVES: Final[Mapping[KycStatus, frozenset[KycStatus]]] = MappingProxyType(
 
 OPEN: Final = frozenset({KycStatus.PENDING, KycStatus.UNDER_REVIEW})
 
-_EVENT_OF: Final[Mapping[KycStatus, str]] = MappingProxyType(
+_EVENT_OF: Final[Mapping[KycStatus, EventType]] = MappingProxyType(
     {
-        KycStatus.UNDER_REVIEW: catalogue.KYC_UNDER_REVIEW,
-        KycStatus.VERIFIED: catalogue.KYC_VERIFIED,
-        KycStatus.REJECTED: catalogue.KYC_REJECTED,
+        KycStatus.UNDER_REVIEW: EventType.KYC_UNDER_REVIEW,
+        KycStatus.VERIFIED: EventType.KYC_VERIFIED,
+        KycStatus.REJECTED: EventType.KYC_REJECTED,
     }
 )
 
@@ -85,8 +86,6 @@ def submit(actor: Principal, details: Mapping[str, Any]) -> KycRequest:
         # The user's row is locked, so that of two submissions at once the second sees the first.
         session.execute(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
         current = _current(session, actor.user_id)
-        if current is not None and current.id == request_id:  # our own commit, whose acknowledgement was lost
-            return current
         if current is not None and current.status is not KycStatus.REJECTED:
             raise InvalidRequest(f"You have a verification request already; it is {_words(current.status)}.")
         request = KycRequest(
@@ -99,7 +98,7 @@ def submit(actor: Principal, details: Mapping[str, Any]) -> KycRequest:
             decided_at=None,
         )
         session.add(request)
-        _record(session, catalogue.KYC_SUBMITTED, request, actor=actor, now=now)
+        _record(session, EventType.KYC_SUBMITTED, request, actor=actor, now=now)
         return request
 
     return transaction(work)
@@ -201,8 +200,6 @@ def public_id(request: KycRequest) -> str:
 def _attach(session: Session, document: KycDocument, *, actor: Principal, now: datetime) -> KycStatus:
     """Add the row to the actor's open request and move that on; returns the request's status."""
     request = _open_request(session, actor.user_id, is_locked=True)
-    if session.get(KycDocument, document.id) is not None:  # our own commit, whose acknowledgement was lost
-        return request.status
     count = select(func.count()).where(KycDocument.request_id == request.id)
     if session.execute(count).scalar_one() >= MAX_DOCUMENTS:
         raise InvalidRequest(f"A verification request has at most {MAX_DOCUMENTS} documents.")
@@ -210,7 +207,7 @@ def _attach(session: Session, document: KycDocument, *, actor: Principal, now: d
     session.add(document)
     _record(
         session,
-        catalogue.KYC_DOCUMENT_UPLOADED,
+        EventType.KYC_DOCUMENT_UPLOADED,
         request,
         actor=actor,
         now=now,
@@ -242,7 +239,13 @@ def _move(
 
 
 def _record(
-    session: Session, event_type: str, request: KycRequest, *, actor: Principal, now: datetime, **facts: str
+    session: Session,
+    event_type: EventType,
+    request: KycRequest,
+    *,
+    actor: Principal,
+    now: datetime,
+    **facts: str,
 ) -> None:
     data = {"user": ids.public(ids.USER, request.user_id), "status": request.status} | facts
     outbox.record(session, event_type, object_id=public_id(request), data=data, now=now, actor=actor)

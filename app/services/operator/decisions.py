@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import InvalidRequest, NotFound, TransactionNotFound
-from app.events.catalogue import PAYMENT_COMPLETED, PAYMENT_REVIEWED
+from app.events.catalogue import EventType
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
@@ -67,7 +67,7 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
         payment.failure_code = payment.failure_reason = None
         reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
         payment.completed_at, payment.updated_at = payment.completed_at or now, now
-        record_payment_event(session, PAYMENT_COMPLETED, payment, source=operator, now=now)
+        record_payment_event(session, EventType.PAYMENT_COMPLETED, payment, source=operator, now=now)
 
     transaction(work)
 
@@ -77,8 +77,6 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
     refund_id = ids.uuid7()
 
     def work(session: Session) -> None:
-        if session.get(Refund, refund_id) is not None:
-            return  # committed before; only the acknowledgement was lost
         payment, attempt, collected = _in_suspense(session, payment_id)
         refund_service.insert_refund(
             session,
@@ -160,7 +158,7 @@ def close_review(payment_id: uuid.UUID, *, operator: str, reason: ReviewReason |
         _require_closable(session, payment, chosen)
         now = clock.now()
         reviews.close_reviews(payment, {chosen}, source=operator, now=now)
-        record_payment_event(session, PAYMENT_REVIEWED, payment, source=operator, now=now)
+        record_payment_event(session, EventType.PAYMENT_REVIEWED, payment, source=operator, now=now)
 
     transaction(work)
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -19,6 +17,7 @@ from app import clock
 from app.errors import ServiceUnavailable
 from app.events.relay import LOCK_ID
 from app.ledger import install
+from app.redis_client import connect
 from app.services.demo import detection as demo_detection
 from app.services.operator import installation
 from app.unit_of_work import reading
@@ -127,12 +126,7 @@ def _has_relay(session: Session) -> str:
 
 
 def _redis_answers(url: str) -> str:
-    client = redis.Redis.from_url(
-        url,
-        socket_timeout=REDIS_TIMEOUT_S,
-        socket_connect_timeout=REDIS_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
-    )
+    client = connect(url, timeout_s=REDIS_TIMEOUT_S, retries=0)
     try:
         client.ping()
     except redis.RedisError as error:

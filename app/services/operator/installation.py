@@ -19,7 +19,8 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.config.setting import ConfigError
 from app.errors import IdempotencyConflict, ServiceUnavailable
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.services.demo import detection as demo_detection
 from app.unit_of_work import transaction
 
@@ -75,7 +76,7 @@ def is_production(session: Executor) -> bool:
     """Whether production has ever been served from this database."""
     if not _has_table(session, "events"):
         return False
-    values = {"object": OBJECT_ID, "type": catalogue.PRODUCTION_STARTED}
+    values = {"object": OBJECT_ID, "type": EventType.PRODUCTION_STARTED}
     return bool(session.execute(_MARK, values).scalar_one())
 
 
@@ -97,7 +98,7 @@ def _require_fit(session: Session) -> None:
     if not is_production(session):
         outbox.record(
             session,
-            catalogue.PRODUCTION_STARTED,
+            EventType.PRODUCTION_STARTED,
             object_id=OBJECT_ID,
             data={},
             now=clock.now(),

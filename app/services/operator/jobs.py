@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, queue
 from app.errors import NotFound
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.unit_of_work import transaction
 
 
@@ -21,7 +22,7 @@ def replay(job_id: uuid.UUID, *, operator: str) -> None:
             raise NotFound("No dead job has this id.")
         outbox.record(
             session,
-            catalogue.JOB_REPLAYED,
+            EventType.JOB_REPLAYED,
             object_id=str(job_id),
             data={},
             now=now,

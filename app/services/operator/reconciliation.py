@@ -22,7 +22,7 @@ from sqlalchemy.orm import Session
 from app import clock, ledger, queue
 from app.errors import GatewayError, InvalidRequest
 from app.events import outbox
-from app.events.catalogue import LEDGER_DISAGREES
+from app.events.catalogue import EventType
 from app.models.job import Job, JobKind, JobState
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview, ReviewReason
@@ -122,7 +122,7 @@ def daily() -> datetime:
 def _report(session: Session, findings: list[str]) -> None:
     outbox.record(
         session,
-        LEDGER_DISAGREES,
+        EventType.LEDGER_DISAGREES,
         object_id="ledger",
         data={"findings": findings},
         now=clock.now(),

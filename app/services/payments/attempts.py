@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids, queue
 from app.events import outbox
-from app.events.catalogue import PAYMENT_FAILED_OVER, PAYMENT_PROCESSING
+from app.events.catalogue import EventType
 from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
@@ -177,13 +177,10 @@ def _settle(
         if finish is not None:
             finish(session, Sent(locked.payment, outcome))
         return _Settled(locked.payment, None)
-    if wanted is not None and isinstance(outcome, ProviderError):
-        if session.get(PaymentAttempt, wanted.attempt_id) is not None:
-            # Committed before; only the acknowledgement was lost. What was left to the job stays the job's.
-            return _failed_over(session, locked.payment, wanted, finish)
-        if locked.attempt.state == AttemptState.SENDING and answer.sending == 1:
-            _fail_over(session, locked, outcome, wanted, now=now)
-            return _failed_over(session, locked.payment, wanted, finish)
+    is_first_sending = locked.attempt.state == AttemptState.SENDING and answer.sending == 1
+    if wanted is not None and isinstance(outcome, ProviderError) and is_first_sending:
+        _fail_over(session, locked, outcome, wanted, now=now)
+        return _failed_over(session, locked.payment, wanted, finish)
     locked = outcomes.apply_outcome(session, attempt_id, outcome, source="answer", now=now)
     wait_s = FIRST_POLL_S if isinstance(outcome, OutcomeUnknown) else PENDING_POLL_S
     queue.run_sooner(
@@ -234,7 +231,7 @@ def _record_failover(
     }
     outbox.record(
         session,
-        PAYMENT_FAILED_OVER,
+        EventType.PAYMENT_FAILED_OVER,
         object_id=str(payment.id),
         data=data,
         now=now,
@@ -242,7 +239,7 @@ def _record_failover(
         tenant_id=payment.tenant_id,
         is_public=False,
     )
-    log.warning(PAYMENT_FAILED_OVER, payment=str(payment.id), **data)
+    log.warning(EventType.PAYMENT_FAILED_OVER, payment=str(payment.id), **data)
 
 
 def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Finish | None) -> _Settled:
@@ -250,7 +247,7 @@ def _failed_over(session: Session, payment: Payment, wanted: _Next, finish: Fini
     if wanted.is_sending:
         return _Settled(payment, wanted.attempt_id)
     if move_payment(payment, PaymentStatus.PROCESSING, now=clock.now()):
-        record_payment_event(session, PAYMENT_PROCESSING, payment, source="system", now=clock.now())
+        record_payment_event(session, EventType.PAYMENT_PROCESSING, payment, source="system", now=clock.now())
     if finish is not None:
         session.flush()
         finish(session, Sent(payment, OutcomeUnknown(code="queued")))

@@ -11,7 +11,8 @@ from app.errors import (
     NotCancellable,
     ProviderUnreachable,
 )
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus
 from app.principal import Principal
@@ -90,7 +91,7 @@ def _verification_failed(payment: Payment, error: ProviderError, merchant: Princ
         data = payment_payload(payment) | {"error": error.message}
         outbox.record(
             session,
-            catalogue.PAYMENT_VERIFICATION_FAILED,
+            EventType.PAYMENT_VERIFICATION_FAILED,
             object_id=str(payment.id),
             data=data,
             now=clock.now(),

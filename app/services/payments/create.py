@@ -13,7 +13,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import Payment, PaymentStatus
 from app.money import Money
@@ -23,7 +24,6 @@ from app.services.idempotency_service import Abandoned, Answer, Claim, begin, fi
 from app.services.payments import attempts as payment_attempts
 from app.services.payments.attempts import NOTHING_HAPPENED, Sent
 from app.services.payments.locks import lock_attempt
-from app.services.payments.read import latest_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.routing import AUTO, route
 from app.services.payments.states import FINAL_PAYMENTS, move_payment
@@ -109,8 +109,6 @@ def _begin(
     known = begin(session, claim, resource_id=payment_id, lease=answer_time() + timedelta(seconds=15))
     if known is not None:
         return known
-    if (begun := latest_attempt(session, payment_id)) is not None:
-        return begun.id
     payment = Payment(
         id=payment_id,
         tenant_id=merchant.tenant_id,
@@ -138,7 +136,7 @@ def _begin(
     attempt = payment_attempts.new_attempt(session, payment, bound, number=1, is_sending=is_sending, now=now)
     outbox.record(
         session,
-        catalogue.PAYMENT_INITIATED,
+        EventType.PAYMENT_INITIATED,
         object_id=str(payment_id),
         data=payment_payload(payment),
         now=now,
@@ -146,7 +144,7 @@ def _begin(
         tenant_id=merchant.tenant_id,
     )
     log.info(
-        catalogue.PAYMENT_INITIATED,
+        EventType.PAYMENT_INITIATED,
         payment=str(payment_id),
         provider=payment.provider,
         attempt=str(attempt.id),
@@ -170,7 +168,7 @@ def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
     locked = lock_attempt(session, attempt_id)
     if move_payment(locked.payment, PaymentStatus.PROCESSING, now=clock.now()):
         record_payment_event(
-            session, catalogue.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
+            session, EventType.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
         )
     return finish(session, claim, Initialized(locked.payment), resource_id=locked.payment.id)
 

@@ -53,8 +53,6 @@ class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
     def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
         locked = lock_attempt(session, operation_id)
         attempt = locked.attempt
-        if attempt.state == AttemptState.SENDING and attempt.sent_at == now:
-            return attempt.sendings  # committed before; only the acknowledgement was lost
         is_sendable = attempt.state in (AttemptState.CREATED, AttemptState.UNKNOWN)
         if not is_sendable or _is_too_late(session, locked, now=now):
             return None

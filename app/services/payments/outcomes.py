@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
@@ -112,7 +112,7 @@ def reverse(session: Session, locked: LockedAttempt, *, source: EventActor, now:
         return False
     postings.post_reversal(session, payment, attempt, now=now)
     move_payment(payment, PaymentStatus.REVERSED, now=now)
-    record_payment_event(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+    record_payment_event(session, EventType.PAYMENT_REVERSED, payment, source=source, now=now)
     return True
 
 
@@ -124,7 +124,7 @@ def close_returned(session: Session, locked: LockedAttempt, *, source: EventActo
     ):
         payment.failure_code = "returned"
         payment.failure_reason = "Another amount was collected; it is refunded."
-        record_payment_event(session, catalogue.PAYMENT_FAILED, payment, source=source, now=now)
+        record_payment_event(session, EventType.PAYMENT_FAILED, payment, source=source, now=now)
 
 
 def _keep_references(locked: LockedAttempt, result: ProviderResult, *, now: datetime) -> None:
@@ -168,7 +168,7 @@ def _succeeded(
     move_payment(payment, PaymentStatus.COMPLETED, now=now)
     payment.completed_at = now
     close_reviews(payment, SETTLED_BY_ANSWER, source=source, now=now)
-    record_payment_event(session, catalogue.PAYMENT_COMPLETED, payment, source=source, now=now)
+    record_payment_event(session, EventType.PAYMENT_COMPLETED, payment, source=source, now=now)
 
 
 def _pending(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
@@ -191,7 +191,7 @@ def _unknown(
 
 def _processing(session: Session, locked: LockedAttempt, *, source: EventActor, now: datetime) -> None:
     if move_payment(locked.payment, PaymentStatus.PROCESSING, now=now):
-        record_payment_event(session, catalogue.PAYMENT_PROCESSING, locked.payment, source=source, now=now)
+        record_payment_event(session, EventType.PAYMENT_PROCESSING, locked.payment, source=source, now=now)
 
 
 def _refused(
@@ -223,7 +223,7 @@ def _failed(
         payment.failure_code = attempt.error_code
         payment.failure_reason = attempt.error_message
         close_reviews(payment, SETTLED_BY_ANSWER, source=source, now=now)
-        event_type = catalogue.PAYMENT_CANCELLED if is_cancelled else catalogue.PAYMENT_FAILED
+        event_type = EventType.PAYMENT_CANCELLED if is_cancelled else EventType.PAYMENT_FAILED
         record_payment_event(session, event_type, payment, source=source, now=now)
 
 
@@ -252,7 +252,7 @@ def _reversed_in_suspense(
     close_reviews(payment, UNMATCHED_MONEY, source=source, now=now)
     if was_mismatch and move_payment(payment, PaymentStatus.FAILED, now=now):
         payment.failure_code, payment.failure_reason = "reversed", "The provider reversed the payment."
-    record_payment_event(session, catalogue.PAYMENT_REVERSED, payment, source=source, now=now)
+    record_payment_event(session, EventType.PAYMENT_REVERSED, payment, source=source, now=now)
 
 
 def _reversed_after_refund(

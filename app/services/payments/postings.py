@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import ledger
 from app.ledger.chart import platform_account, tenant_direct, tenant_suspense, tenant_wallet
+from app.models.account import AccountId, AccountKind
 from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.services.tenants import fees
@@ -106,7 +107,7 @@ def post_returned_refund(
     _post(session, "refund_return", refund.id, payment, now=now, currency=refund.currency, amounts=amounts)
 
 
-def _source(session: Session, refund: Refund, attempt: PaymentAttempt) -> int:
+def _source(session: Session, refund: Refund, attempt: PaymentAttempt) -> AccountId:
     """The account that pays a refund, and is credited when it is returned."""
     if refund.is_from_suspense:
         return tenant_suspense(session, refund.tenant_id, refund.currency)
@@ -151,13 +152,13 @@ def unmatched_amount(session: Session, attempt: PaymentAttempt) -> Money | None:
     return attempt.collected_money if session.scalars(refund.limit(1)).first() is None else None
 
 
-def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> int:
+def clearing(session: Session, attempt: PaymentAttempt, currency: str) -> AccountId:
     """What a provider holds for us on one provider account, with the sign reversed: it falls when the provider collects."""
     own = f".{attempt.account_id.hex[:12]}" if attempt.account_id else ""
-    return platform_account(session, "clearing", f"{attempt.provider}{own}", currency)
+    return platform_account(session, AccountKind.CLEARING, f"{attempt.provider}{own}", currency)
 
 
-def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, currency: str) -> int:
+def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, currency: str) -> AccountId:
     """The tenant's account. What it collects on a provider account of its own is never paid to the platform: it is counted
     apart from the balance that can be paid out."""
     if attempt.account_id is not None:
@@ -167,20 +168,22 @@ def _wallet(session: Session, tenant_id: uuid.UUID, attempt: PaymentAttempt, cur
 
 def _to_tenant(
     session: Session, payment: Payment, attempt: PaymentAttempt, gross: Money, *, fee: int
-) -> dict[int, int]:
+) -> dict[AccountId, int]:
     """Postings of collected money. On a provider account of its own the tenant has all of it, and owes the platform the fee."""
     is_own = attempt.account_id is not None
     postings = {}
     if given := gross.amount_minor - (0 if is_own else fee):
         postings[_wallet(session, payment.tenant_id, attempt, gross.currency)] = given
     if fee:
-        postings[platform_account(session, "fees", "", gross.currency)] = fee
+        postings[platform_account(session, AccountKind.FEES, "", gross.currency)] = fee
     if fee and is_own:
         postings[_debt(session, payment, gross.currency)] = -fee
     return postings
 
 
-def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money) -> dict[int, int]:
+def _from_tenant(
+    session: Session, payment: Payment, attempt: PaymentAttempt, taken: Money
+) -> dict[AccountId, int]:
     """Postings of money that the provider has taken from the tenant: what the tenant does not have, it owes."""
     wallet = _wallet(session, payment.tenant_id, attempt, taken.currency)
     there = min(taken.amount_minor, ledger.lock_for_debit(session, wallet, needed=taken.amount_minor))
@@ -190,9 +193,9 @@ def _from_tenant(session: Session, payment: Payment, attempt: PaymentAttempt, ta
     return postings
 
 
-def _debt(session: Session, payment: Payment, currency: str) -> int:
+def _debt(session: Session, payment: Payment, currency: str) -> AccountId:
     """What the tenant owes the platform, with the sign reversed. Nothing settles it automatically."""
-    return platform_account(session, "receivable", str(payment.tenant_id), currency)
+    return platform_account(session, AccountKind.RECEIVABLE, str(payment.tenant_id), currency)
 
 
 def _post(
@@ -203,7 +206,7 @@ def _post(
     *,
     now: datetime,
     currency: str,
-    amounts: dict[int, int],
+    amounts: dict[AccountId, int],
     capture: uuid.UUID | None = None,
 ) -> None:
     ledger.post(

@@ -7,7 +7,8 @@ from datetime import datetime
 import structlog
 from sqlalchemy.orm import Session
 
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import Payment
 from app.principal import EventActor, actor_text
@@ -16,7 +17,7 @@ log = structlog.get_logger("payments")
 
 
 def record_payment_event(
-    session: Session, event_type: str, payment: Payment, *, source: EventActor, now: datetime
+    session: Session, event_type: EventType, payment: Payment, *, source: EventActor, now: datetime
 ) -> None:
     outbox.record(
         session,
@@ -27,7 +28,7 @@ def record_payment_event(
         actor=source,
         tenant_id=payment.tenant_id,
     )
-    write = log.error if event_type == catalogue.PAYMENT_REVIEW else log.info
+    write = log.error if event_type == EventType.PAYMENT_REVIEW else log.info
     write(
         event_type,
         payment=str(payment.id),

@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app import ids
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.models.payment import Payment
 from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
 from app.principal import EventActor, actor_text
@@ -46,7 +46,7 @@ def open_review(
         )
     )
     payment.updated_at = now
-    record_payment_event(session, catalogue.PAYMENT_REVIEW, payment, source=source, now=now)
+    record_payment_event(session, EventType.PAYMENT_REVIEW, payment, source=source, now=now)
 
 
 def close_reviews(

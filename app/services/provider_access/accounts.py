@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.crypto import sealer
 from app.errors import InvalidRequest, NotFound, ProviderNotConfigured
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.payment import PaymentAttempt
 from app.models.tenant import ProviderAccount, Tenant
 from app.providers import NAMES, PROVIDERS
@@ -161,8 +162,6 @@ def set_account(
     def work(session: Session) -> None:
         if session.get(Tenant, tenant_id) is None:
             raise NotFound("There is no such tenant.")
-        if session.get(ProviderAccount, account_id) is not None:
-            return  # committed before; only the acknowledgement was lost
         session.execute(
             update(ProviderAccount)
             .where(ProviderAccount.tenant_id == tenant_id, ProviderAccount.provider == name)
@@ -182,7 +181,7 @@ def set_account(
         )
         outbox.record(
             session,
-            catalogue.PROVIDER_ACCOUNT_SET,
+            EventType.PROVIDER_ACCOUNT_SET,
             object_id=str(account_id),
             now=now,
             actor=operator,

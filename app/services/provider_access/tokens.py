@@ -12,34 +12,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import redis
-import structlog
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from app.crypto import CannotOpen, Sealer
 from app.providers import deadline
 from app.providers.base import FreshToken
 from app.providers.errors import NotSent
+from app.redis_client import Outage, connect
 
 EARLY_S: Final = 60
 """A token is renewed this long before its end, or after three quarters of its life when that is shorter."""
 
+REDIS_TIMEOUT_S: Final = 0.5
 LOCK_S: Final = 15
 WAIT_S: Final = 8.0
 _PURPOSE: Final = "provider token"
 _NAMESPACE: Final = uuid.UUID("0f3c2a52-7a5d-4f0c-8e0b-1f6f1b1d6a11")
-
-log = structlog.get_logger("providers")
 
 
 class SharedTokens:
     """A TokenStore (providers/base.py)."""
 
     def __init__(self, redis_url: str, sealer: Sealer) -> None:
-        self._redis: Any = redis.Redis.from_url(
-            redis_url, socket_timeout=1.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)
-        )
+        self._redis: Any = connect(redis_url, timeout_s=REDIS_TIMEOUT_S)
+        self._outage = Outage("provider_tokens", "Each process fetches access tokens of its own.")
         self._sealer = sealer
         self._own: dict[str, tuple[str, float]] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -60,24 +54,24 @@ class SharedTokens:
             return fresh.token
 
     def _read(self, key: str) -> str | None:
-        try:
-            sealed = self._redis.get(_name(key))
-        except redis.exceptions.RedisError:
-            token, until = self._own.get(key, ("", 0.0))
-            return token if time.monotonic() < until else None
+        return self._outage.attempt(lambda: self._read_shared(key), fallback=lambda: self._read_own(key))
+
+    def _read_shared(self, key: str) -> str | None:
+        sealed = self._redis.get(_name(key))
         try:
             return self._sealer.open(sealed, purpose=_PURPOSE, row_id=_row(key)).decode() if sealed else None
         except CannotOpen:  # sealed under a key that is gone: fetch a new one
             return None
 
+    def _read_own(self, key: str) -> str | None:
+        token, until = self._own.get(key, ("", 0.0))
+        return token if time.monotonic() < until else None
+
     def _write(self, key: str, fresh: FreshToken) -> None:
         life = max(1, fresh.life_s - min(EARLY_S, fresh.life_s // 4))
         self._own[key] = (fresh.token, time.monotonic() + life)
         sealed = self._sealer.seal(fresh.token.encode(), purpose=_PURPOSE, row_id=_row(key))
-        try:
-            self._redis.set(_name(key), sealed, ex=life)
-        except redis.exceptions.RedisError as error:
-            log.warning("provider_tokens.redis_away", error=type(error).__name__)
+        self._outage.attempt(lambda: self._redis.set(_name(key), sealed, ex=life), fallback=lambda: None)
 
     @contextmanager
     def _fetching(self, key: str) -> Iterator[None]:
@@ -103,22 +97,25 @@ class SharedTokens:
 
     def _wait_for_lock(self, key: str, mark: str, *, until: float) -> bool:
         """False when Redis is away: each process then fetches for itself. Raises NotSent."""
+        name = f"{_name(key)}:lock"
         while True:
-            try:
-                if self._redis.set(f"{_name(key)}:lock", mark, nx=True, ex=LOCK_S):
-                    return True
-            except redis.exceptions.RedisError:
-                return False
+            has_lock: bool | None = self._outage.attempt(
+                lambda: bool(self._redis.set(name, mark, nx=True, ex=LOCK_S)), fallback=lambda: None
+            )
+            if has_lock is not False:
+                return bool(has_lock)
             if time.monotonic() >= until:
                 raise NotSent("The provider's access token did not come in time.", code="no_token")
             time.sleep(0.02)
 
     def _unlock(self, key: str, mark: str) -> None:
-        try:
-            if self._redis.get(f"{_name(key)}:lock") == mark.encode():
-                self._redis.delete(f"{_name(key)}:lock")
-        except redis.exceptions.RedisError as error:
-            log.warning("provider_tokens.redis_away", error=type(error).__name__)
+        name = f"{_name(key)}:lock"
+
+        def delete() -> None:
+            if self._redis.get(name) == mark.encode():
+                self._redis.delete(name)
+
+        self._outage.attempt(delete, fallback=lambda: None)
 
 
 def _name(key: str) -> str:

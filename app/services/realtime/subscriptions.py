@@ -17,7 +17,7 @@ from sqlalchemy import Row, Select, select
 from app import ids
 from app.clock import iso_z
 from app.errors import NotFound
-from app.events.catalogue import PAYMENT_INITIATED, WALLET_PAYMENT_PENDING
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.events.push_messages import PUSHED_EVENTS, PushMessage, push_of
 from app.models.account import Account
@@ -157,7 +157,12 @@ def _as_pending(payment: WalletPayment, destination_wallet_id: str) -> PushMessa
         "metadata": payment.payment_metadata,
     }
     push = push_of(
-        WALLET_PAYMENT_PENDING, payment.public_id, data, at=payment.created_at, event_id=None, sequence=None
+        EventType.WALLET_PAYMENT_PENDING,
+        payment.public_id,
+        data,
+        at=payment.created_at,
+        event_id=None,
+        sequence=None,
     )
     assert push is not None, "a wallet payment's event is always pushed"
     return push
@@ -177,7 +182,7 @@ def _as_initiated(payment: Payment) -> PushMessage:
         "completed_at": None,
     }
     push = push_of(
-        PAYMENT_INITIATED,
+        EventType.PAYMENT_INITIATED,
         str(payment.id),
         payment_payload(payment) | first,
         at=payment.created_at,

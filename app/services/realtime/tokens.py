@@ -15,9 +15,6 @@ from flask import current_app
 
 _PURPOSE: Final = b"malipo realtime token"
 
-TOKEN_LENGTH: Final = 43
-"""Characters: 256 bits in URL-safe base64."""
-
 
 def realtime_token(payment_id: uuid.UUID) -> str:
     """The payment's token: HMAC-SHA256 over its id."""

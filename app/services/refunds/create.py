@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.principal import Principal
@@ -145,7 +145,7 @@ def _begin(
 ) -> Answer | Abandoned | GatewayError | None:
     """None: the refund is to be sent now. A refusal is the key's answer; it is returned, so that it is committed."""
     known = begin(session, claim, resource_id=refund_id, lease=answer_time() + timedelta(seconds=15))
-    if known is not None or session.get(Refund, refund_id) is not None:
+    if known is not None:
         return known
     try:
         with session.begin_nested():
@@ -188,7 +188,7 @@ def _reserve(
     payment.updated_at = row.created_at
     payment_postings.hold_refund(session, row, attempt, now=row.created_at)
     locked = LockedRefund(payment, row, attempt)
-    outcomes.record(session, catalogue.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
+    outcomes.record(session, EventType.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
 
 
 def _require_possible(payment: Payment, amount: Money, can: Capabilities, provider: str) -> None:

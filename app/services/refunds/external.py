@@ -68,8 +68,6 @@ def record_external_refund(
     refund_id = ids.uuid7()
 
     def work(session: Session) -> None:
-        if session.get(Refund, refund_id) is not None:
-            return  # committed before; only the acknowledgement was lost
         attempt_id = collecting(session, payment_id, number=attempt_number)
         locked = lock_attempt(session, attempt_id)
         _insert(session, locked, amount, reference=reference, source=operator, refund_id=refund_id)

@@ -68,8 +68,6 @@ class Refunds(ProviderOperations[RefundRows]):
 
     def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
         refund = lock_refund(session, operation_id).refund
-        if refund.state == RefundState.SENDING and refund.sent_at == now:
-            return 1  # committed before; only the acknowledgement was lost
         if refund.state != RefundState.CREATED:
             return None
         if now - refund.created_at > UNSENT_LIFE:

@@ -12,7 +12,8 @@ from typing import assert_never
 import structlog
 from sqlalchemy.orm import Session
 
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
@@ -39,7 +40,7 @@ def apply_outcome(
     if isinstance(outcome, OutcomeUnknown):
         if refund.state == RefundState.SENDING and move_refund(refund, RefundState.UNKNOWN, now=now):
             refund.error_code, refund.error_message = outcome.code, outcome.message[:MAX_TEXT]
-            record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
+            record(session, EventType.REFUND_PROCESSING, locked, source=source, now=now)
         return locked
     if isinstance(outcome, ProviderError):
         _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
@@ -56,7 +57,7 @@ def apply_outcome(
             _completed(session, locked, source=source, now=now)
         case State.PENDING:
             if move_refund(refund, RefundState.PENDING, now=now):
-                record(session, catalogue.REFUND_PROCESSING, locked, source=source, now=now)
+                record(session, EventType.REFUND_PROCESSING, locked, source=source, now=now)
         case State.FAILED | State.CANCELLED:
             _failed(session, locked, outcome.code, outcome.message, source=source, now=now)
         case State.NOT_FOUND | State.REFUNDED:
@@ -73,7 +74,7 @@ def _is_other_amount(refund: Refund, result: ProviderResult) -> bool:
 
 
 def record(
-    session: Session, event_type: str, locked: LockedRefund, *, source: EventActor, now: datetime
+    session: Session, event_type: EventType, locked: LockedRefund, *, source: EventActor, now: datetime
 ) -> None:
     outbox.record(
         session,
@@ -125,7 +126,7 @@ def mark_returned(session: Session, refund_id: uuid.UUID, *, source: EventActor,
             now=now,
         )
     payment.updated_at = now
-    record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+    record(session, EventType.REFUND_FAILED, locked, source=source, now=now)
     return True
 
 
@@ -149,7 +150,7 @@ def _count(session: Session, locked: LockedRefund, *, source: EventActor, now: d
         is_all = payment.refunded == payment.amount
         move_payment(payment, PaymentStatus.REFUNDED if is_all else PaymentStatus.PARTIALLY_REFUNDED, now=now)
         payment.updated_at = now
-    record(session, catalogue.REFUND_COMPLETED, locked, source=source, now=now)
+    record(session, EventType.REFUND_COMPLETED, locked, source=source, now=now)
 
 
 def _failed(
@@ -171,7 +172,7 @@ def _failed(
     if not refund.is_from_suspense:
         payment.refund_reserved -= refund.amount
     payment.updated_at = now
-    record(session, catalogue.REFUND_FAILED, locked, source=source, now=now)
+    record(session, EventType.REFUND_FAILED, locked, source=source, now=now)
 
 
 def _close_reviews(session: Session, locked: LockedRefund, *, source: EventActor, now: datetime) -> None:

@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.tenant import ApiKey, Tenant
 from app.principal import SYSTEM, Principal
 from app.unit_of_work import reading, transaction
@@ -41,8 +42,6 @@ def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: Principal = SYSTEM
         known = select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True)
         if session.scalars(known).one_or_none() is None:
             raise NotFound("There is no tenant with this id.")
-        if session.scalars(select(ApiKey.id).where(ApiKey.prefix == key[:PREFIX_LENGTH])).first() is not None:
-            return  # committed before; only the acknowledgement was lost
         store_key(session, key, tenant_id=tenant_id, name=wanted, operator=operator)
 
     transaction(work)
@@ -64,7 +63,7 @@ def revoke_api_key(prefix: str, *, operator: Principal = SYSTEM) -> None:
             raise NotFound("No key that is in use begins like this.")
         outbox.record(
             session,
-            catalogue.API_KEY_REVOKED,
+            EventType.API_KEY_REVOKED,
             object_id=str(ended.tenant_id),
             data={"prefix": prefix},
             now=now,
@@ -111,7 +110,7 @@ def store_key(
     session.add(row)
     outbox.record(
         session,
-        catalogue.API_KEY_CREATED,
+        EventType.API_KEY_CREATED,
         object_id=str(tenant_id),
         data={"prefix": prefix, "name": name},
         now=now,

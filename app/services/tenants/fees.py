@@ -17,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import InvalidRequest, NotFound
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.fee_rule import FeeRule
 from app.models.tenant import Plan, Tenant
 from app.money import Money, exponent_of
@@ -116,7 +117,7 @@ def set_rule(match: Match, *, fixed_minor: int, rate_ppm: int, operator: Princip
             facts["tenant_id"] = str(match.tenant_id)
         outbox.record(
             session,
-            catalogue.FEE_RULE_SET,
+            EventType.FEE_RULE_SET,
             object_id=str(rule_id),
             data=facts,
             now=now,
@@ -140,7 +141,7 @@ def remove_rule(rule_id: uuid.UUID, *, operator: Principal = SYSTEM) -> None:
             raise NotFound("There is no fee rule with this id.")
         outbox.record(
             session,
-            catalogue.FEE_RULE_REMOVED,
+            EventType.FEE_RULE_REMOVED,
             object_id=str(rule_id),
             data={},
             now=clock.now(),

@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import InvalidRequest, NotFound
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.tenant import Tenant
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
@@ -47,7 +48,7 @@ def _set_active(tenant_id: uuid.UUID, *, is_active: bool, reason: str, operator:
         tenant.is_active = is_active
         outbox.record(
             session,
-            catalogue.TENANT_REACTIVATED if is_active else catalogue.TENANT_SUSPENDED,
+            EventType.TENANT_REACTIVATED if is_active else EventType.TENANT_SUSPENDED,
             object_id=str(tenant_id),
             data=facts,
             now=clock.now(),

@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models.tenant import Plan, Tenant
 from app.principal import SYSTEM, Principal
 from app.services.tenants.api_keys import new_key, store_key, valid_name
@@ -25,14 +26,14 @@ def create_tenant(
     """A tenant with its first key, which is shown only now. Raises InvalidRequest (the name)."""
     wanted = valid_name(name)
     key, now = new_key(), clock.now()
-    tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
 
     def work(session: Session) -> Tenant:
-        added = session.merge(tenant)
+        tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
+        session.add(tenant)
         facts = {"name": wanted, "plan": plan}
         outbox.record(
             session,
-            catalogue.TENANT_CREATED,
+            EventType.TENANT_CREATED,
             object_id=str(tenant.id),
             data=facts,
             now=now,
@@ -41,7 +42,7 @@ def create_tenant(
             is_public=False,
         )
         store_key(session, key, tenant_id=tenant.id, name="first key", operator=operator)
-        return added
+        return tenant
 
     return transaction(work), key
 

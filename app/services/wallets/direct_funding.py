@@ -1,7 +1,7 @@
-"""Deposits and withdrawals without a provider: money that enters or leaves the house on our word.
+"""Direct funding: deposits and withdrawals that no provider makes, by the gateway's own decision.
 
-Off where DIRECT_FUNDING is false (production): there money comes and goes by providers. Guarantees: a key moves money
-once; wallet and house account move in one entry; a withdrawal never takes held money or more than there is.
+Off where DIRECT_FUNDING is false (production): there providers move the money. Guarantees: a key moves money once; the
+wallet and the external account change in one entry; a withdrawal never takes held money or more than there is.
 
 Deposits have no single maximum (the tiers bound what is sent, not what is received); a wallet holds MAX_BALANCE_MINOR.
 """
@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
 from app.errors import CurrencyMismatch, InvalidAmount, KycRequired, PermissionDenied
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.models import AccountBalance, DirectFunding, User
 from app.money import Money
 from app.principal import Principal
@@ -26,20 +27,21 @@ from app.services.idempotency_service import Answer, Claim, answer_once
 from app.services.wallets import spending_limits, wallets
 
 MAX_BALANCE_MINOR: Final = 10**13
-"""A deposit that would lift a wallet above this many minor units is refused, so that no sum can leave a bigint."""
+"""A deposit that would raise a wallet above this many minor units is refused, so that every sum fits a bigint."""
 
 Kind = Literal["deposit", "withdrawal"]
 
-EVENT_TYPES: Final[dict[Kind, str]] = {
-    "deposit": catalogue.DEPOSIT_COMPLETED,
-    "withdrawal": catalogue.CASH_WITHDRAWAL_COMPLETED,
+EVENT_TYPES: Final[dict[Kind, EventType]] = {
+    "deposit": EventType.DEPOSIT_COMPLETED,
+    "withdrawal": EventType.CASH_WITHDRAWAL_COMPLETED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Cash:
-    """What the caller asks for. `amount`: a JSON number or decimal string in major units of the wallet's currency.
+class FundingRequest:
+    """A deposit or withdrawal as the client requests it.
 
+    `amount`: a JSON number or decimal string in major units of the wallet's currency.
     `counterparty`: where a deposit comes from or a withdrawal goes to. `currency`: if given, must be the wallet's.
     """
 
@@ -59,8 +61,8 @@ class Receipt:
     transaction_id: str
 
 
-def deposit(actor: Principal, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
-    """Put money into the actor's wallet, frozen or not.
+def deposit(actor: Principal, wallet_id: str, request: FundingRequest, *, claim: Claim) -> Answer:
+    """Deposit into the actor's wallet, frozen or not.
 
     Raises PermissionDenied (direct funding is off), AccountNotFound, InvalidAmount, CurrencyMismatch, and
     answer_once's errors.
@@ -69,17 +71,17 @@ def deposit(actor: Principal, wallet_id: str, cash: Cash, *, claim: Claim) -> An
     now = clock.now()
 
     def act(session: Session) -> Receipt:
-        wallet, amount = _asked(session, actor, wallet_id, cash)
+        wallet, amount = _asked(session, actor, wallet_id, request)
         if wallet.balance + amount.amount_minor > MAX_BALANCE_MINOR:
             most = Money(MAX_BALANCE_MINOR, wallet.currency)
             raise InvalidAmount(f"A wallet holds at most {most} {wallet.currency}.", field="amount")
-        return _book(session, "deposit", actor=actor, wallet=wallet, amount=amount, cash=cash, now=now)
+        return _post(session, "deposit", actor=actor, wallet=wallet, amount=amount, request=request, now=now)
 
     return answer_once(claim, act)
 
 
-def withdraw(actor: Principal, wallet_id: str, cash: Cash, *, claim: Claim) -> Answer:
-    """Take money out of the actor's wallet.
+def withdraw(actor: Principal, wallet_id: str, request: FundingRequest, *, claim: Claim) -> Answer:
+    """Withdraw from the actor's wallet.
 
     Checked in this order: amount and single maximum (InvalidAmount), KYC tier 1 or higher (KycRequired), frozen
     (PermissionDenied), available balance (InsufficientBalance). Also raises what `deposit` raises. Withdrawals do not
@@ -89,12 +91,14 @@ def withdraw(actor: Principal, wallet_id: str, cash: Cash, *, claim: Claim) -> A
     now = clock.now()
 
     def act(session: Session) -> Receipt:
-        wallet, amount = _asked(session, actor, wallet_id, cash)
+        wallet, amount = _asked(session, actor, wallet_id, request)
         spending_limits.usd_within_single_maximum(amount, current_app.config["USD_RATES"])
         tier = session.scalars(select(User.tier).where(User.id == actor.user_id)).one()
         if tier < 1:
             raise KycRequired("Verify your identity before withdrawing.")
-        return _book(session, "withdrawal", actor=actor, wallet=wallet, amount=amount, cash=cash, now=now)
+        return _post(
+            session, "withdrawal", actor=actor, wallet=wallet, amount=amount, request=request, now=now
+        )
 
     return answer_once(claim, act)
 
@@ -104,48 +108,50 @@ def _require_direct_funding() -> None:
         raise PermissionDenied("Wallets are funded through a payment provider here.")
 
 
-def _asked(session: Session, actor: Principal, wallet_id: str, cash: Cash) -> tuple[AccountBalance, Money]:
+def _asked(
+    session: Session, actor: Principal, wallet_id: str, request: FundingRequest
+) -> tuple[AccountBalance, Money]:
     wallet = wallets.owned(session, actor.user_id, wallet_id)
-    if cash.currency not in (None, wallet.currency):
+    if request.currency not in (None, wallet.currency):
         raise CurrencyMismatch(f"This wallet is in {wallet.currency}.", field="currency")
-    return wallet, Money.parse(cash.amount, wallet.currency)
+    return wallet, Money.parse(request.amount, wallet.currency)
 
 
-def _book(
+def _post(
     session: Session,
     kind: Kind,
     *,
     actor: Principal,
     wallet: AccountBalance,
     amount: Money,
-    cash: Cash,
+    request: FundingRequest,
     now: datetime,
 ) -> Receipt:
-    movement_id = ids.uuid7()
+    funding_id = ids.uuid7()
     change = amount.amount_minor if kind == "deposit" else -amount.amount_minor
     outside = wallets.external_account(session, wallet.currency)
     posted = ledger.post(
         session,
         kind,
-        ref_id=movement_id,
+        ref_id=funding_id,
         now=now,
         currency=wallet.currency,
         amounts={wallet.id: change, outside: -change},
     )
-    movement = DirectFunding(
-        id=movement_id,
+    funding = DirectFunding(
+        id=funding_id,
         kind=kind,
         user_id=actor.user_id,
         account_id=wallet.id,
         entry_id=posted.entry_id,
         amount=amount.amount_minor,
         currency=wallet.currency,
-        counterparty=cash.counterparty,
-        reference=cash.reference,
-        description=cash.description,
+        counterparty=request.counterparty,
+        reference=request.reference,
+        description=request.description,
         created_at=now,
     )
-    session.add(movement)
+    session.add(funding)
     transaction_id = ids.public(ids.TRANSACTION, posted.entry_id)
     outbox.record(
         session,
@@ -162,4 +168,4 @@ def _book(
         },
     )
     after = wallets.owned(session, actor.user_id, wallet.public_id)
-    return Receipt(movement, after, transaction_id)
+    return Receipt(funding, after, transaction_id)

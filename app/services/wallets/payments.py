@@ -1,14 +1,14 @@
 """Paying from wallet to wallet.
 
-Guarantees: a payment is irrevocable when `pay` returns, its money already gone from the source and on its way to the
-recipient, who may spend it at once; one key pays once; nothing is created for a refused payment. All of it is one
+Guarantees: a payment is irrevocable when `pay` returns, its money has left the source and
+belongs to the recipient, who may spend it at once; one key pays once; nothing is created for a refused payment. All of it is one
 SQL function (app/services/wallets/sql/wallet_pay.sql) in one round trip.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -29,7 +29,7 @@ from app.errors import (
     refusal,
 )
 from app.json_text import json_text
-from app.models.account import Account
+from app.models.account import Account, AccountKind
 from app.models.idempotency import IdempotencyRecord
 from app.models.wallet_payment import WalletPayment
 from app.money import Money
@@ -37,22 +37,17 @@ from app.principal import Principal
 from app.services import list_totals
 from app.services.idempotency_service import ANSWER_LIFE, Claim
 from app.services.pages import Page, PageRequest
-from app.services.wallets.spending_limits import DAILY_LIMITS, MONTHLY_LIMITS, usd_within_single_maximum
-from app.unit_of_work import call, reading
+from app.services.wallets import functions
+from app.services.wallets.spending_limits import usd_within_single_maximum
+from app.unit_of_work import reading
 
 MAX_BATCH: Final = 1000
-"""Items of one batch."""
-
-
-_WALLET_PAY: Final = (
-    "wallet_pay(%s, %s::uuid, %s::uuid, %s, %s, %s, %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], "
-    "%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s)"
-)
+"""Items of one batch, as the Wallet API documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalletPaymentRequest:
-    """What a client asks for. `amount` is the JSON value as it came; `currency` None means the wallet's own."""
+    """What a client requests. `amount` is the JSON value as received; `currency` None means the wallet's own."""
 
     amount: object
     destination: str
@@ -63,7 +58,7 @@ class WalletPaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class PaidItem:
-    """One paid request. `status` is what the answer shows: pending, until the relay has published it."""
+    """One paid request. status: pending until the relay has published the payment."""
 
     payment_id: str
     amount: Money
@@ -127,18 +122,18 @@ def pay_batch(
     places = [place for place, draft in enumerate(drafts) if isinstance(draft, _Item)]
     answer, is_replay = _call(actor, source, items, claim, places=places)
     if is_replay and answer.get("places", places) != places:
-        # It was decided by other rates than today's: the items that were decided then are answered, each in its place.
+        # The rates were others at the first request: the outcomes of the first request are shown, in their places.
         places = answer["places"]
         drafts = [_item_or_error(request, default, None) for request in requests]
         items = [
             draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
         ]
-    decided = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
-    return [decided.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
+    outcomes = dict(zip(places, _outcomes(answer, items, is_replay=is_replay), strict=True))
+    return [outcomes.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
 def _item(request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
-    """`rates` None: not judged, for a request whose answer is stored already."""
+    """rates: None for a request whose answer is stored already; its maximum is not checked again."""
     amount = Money.parse(request.amount, request.currency or default or "")
     usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
     return _Item(request, amount, usd_minor, ids.uuid7(), ids.uuid7())
@@ -178,7 +173,7 @@ def _currency(actor: Principal, source: str, requests: Sequence[WalletPaymentReq
         return None
     with reading() as session:
         query = select(Account.currency).where(
-            Account.public_id == source, Account.kind == "wallet", Account.owner_id == actor.user_id
+            Account.public_id == source, Account.kind == AccountKind.WALLET, Account.owner_id == actor.user_id
         )
         currency = session.scalar(query)
     if currency is None:
@@ -196,25 +191,21 @@ def _call(
     now = clock.now()
     payments = [item.payment_id for item in items]
     answer = {"at": now, "payments": payments, "places": places, "refusals": None}
-    outcome, stored = call(
-        _WALLET_PAY,
-        now,
-        str(actor.session_id),
-        str(claim.scope),
-        claim.fingerprint,
-        orjson.dumps(answer).decode(),
-        source,
-        [item.amount.currency for item in items],
-        _uuids(item.payment_id for item in items),
-        _uuids(item.entry_id for item in items),
-        [item.request.destination for item in items],
-        [item.amount.amount_minor for item in items],
-        [item.usd_minor for item in items],
-        [item.request.description for item in items],
-        [_json(item.request.metadata) for item in items],
-        DAILY_LIMITS,
-        MONTHLY_LIMITS,
-        actor.address,
+    wanted = [
+        functions.Payment(
+            item.payment_id,
+            item.entry_id,
+            item.request.destination,
+            item.amount.amount_minor,
+            item.usd_minor,
+            item.amount.currency,
+            item.request.description,
+            _json(item.request.metadata),
+        )
+        for item in items
+    ]
+    outcome, stored = functions.pay(
+        actor, source, wanted, claim, answer=orjson.dumps(answer).decode(), now=now
     )
     if outcome == "no_session":
         raise TokenInvalid
@@ -228,7 +219,7 @@ def _call(
 def _outcomes(
     answer: dict[str, Any], items: Sequence[_Item], *, is_replay: bool
 ) -> list[PaidItem | GatewayError]:
-    """The outcome of each item: from the stored answer and the request, which the fingerprint proved equal."""
+    """The outcome of each item, from the stored answer and the request; the fingerprint proved that the request is the same."""
     created_at = datetime.fromisoformat(answer["at"])
     payments = [uuid.UUID(payment) for payment in answer["payments"]]
     refusals = answer["refusals"] or [None] * len(items)
@@ -256,7 +247,7 @@ def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
 
 
 def get_payment(actor: Principal, public_id: str) -> WalletPayment:
-    """A payment that the user sent or received. Raises PaymentNotFound, for one between other users too."""
+    """A payment that the actor sent or received. Raises PaymentNotFound, also for a payment of other users."""
     payment_id = ids.parse(ids.PAYMENT, public_id)
     with reading() as session:
         payment = session.get(WalletPayment, payment_id) if payment_id else None
@@ -281,10 +272,6 @@ def _payments_query(actor: Principal, status: str | None) -> Select[WalletPaymen
         or_(WalletPayment.sender_id == actor.user_id, WalletPayment.recipient_id == actor.user_id)
     )
     return query.where(WalletPayment.status == status) if status else query
-
-
-def _uuids(values: Iterable[uuid.UUID]) -> list[str]:
-    return [str(value) for value in values]
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

@@ -1,6 +1,6 @@
 """Wallets: opening, reading, freezing.
 
-Guarantees: a foreign wallet is as unknown as one that does not exist; a balance and the movements shown with it are of
+Guarantees: a wallet of another user is answered like one that does not exist; a balance and the movements shown with it are of
 one moment; a user has at most MAX_WALLETS wallets, however many are opened at once.
 """
 
@@ -20,9 +20,11 @@ from sqlalchemy.orm import Session
 
 from app import clock, ids, ledger
 from app.errors import AccountNotFound, InvalidRequest
-from app.events import catalogue, outbox
+from app.events import outbox
+from app.events.catalogue import EventType
 from app.ledger.chart import platform_account
 from app.models import Account, AccountBalance, Entry, Posting, User, WalletPayment
+from app.models.account import AccountId, AccountKind
 from app.money import Money
 from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
@@ -79,14 +81,16 @@ def open_wallet(
     def act(session: Session) -> AccountBalance:
         # The user's row is locked, so that wallets opened at once are counted one after the other.
         session.execute(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
-        count = select(func.count()).where(Account.owner_id == actor.user_id, Account.kind == "wallet")
+        count = select(func.count()).where(
+            Account.owner_id == actor.user_id, Account.kind == AccountKind.WALLET
+        )
         if session.execute(count).scalar_one() >= MAX_WALLETS:
             raise InvalidRequest(f"You have {MAX_WALLETS} wallets, which is the most a user can have.")
         ledger.open_account(
             session,
             public_id,
             now=now,
-            kind="wallet",
+            kind=AccountKind.WALLET,
             currency=currency,
             is_floored=True,
             owner_id=actor.user_id,
@@ -94,7 +98,7 @@ def open_wallet(
             name=name,
         )
         facts = {"user": ids.public(ids.USER, actor.user_id), "currency": currency, "type": wallet_type}
-        outbox.record(session, catalogue.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
+        outbox.record(session, EventType.WALLET_OPENED, object_id=public_id, data=facts, now=now, actor=actor)
         return owned(session, actor.user_id, public_id)
 
     return answer_once(claim, act)
@@ -104,7 +108,7 @@ def wallets(user_id: uuid.UUID) -> Sequence[AccountBalance]:
     """The user's wallets, oldest first."""
     with reading() as session:
         mine = select(AccountBalance).where(
-            AccountBalance.owner_id == user_id, AccountBalance.kind == "wallet"
+            AccountBalance.owner_id == user_id, AccountBalance.kind == AccountKind.WALLET
         )
         return session.scalars(mine.order_by(AccountBalance.id)).all()
 
@@ -138,12 +142,12 @@ def set_frozen(public_id: str, *, is_frozen: bool, operator: Principal) -> None:
 
     def work(session: Session) -> None:
         account = session.scalars(
-            select(Account).where(Account.public_id == public_id, Account.kind == "wallet")
+            select(Account).where(Account.public_id == public_id, Account.kind == AccountKind.WALLET)
         ).first()
         if account is None or account.owner_id is None:
             raise AccountNotFound
         ledger.freeze(session, account.id, is_frozen=is_frozen)
-        event_type = catalogue.WALLET_FROZEN if is_frozen else catalogue.WALLET_THAWED
+        event_type = EventType.WALLET_FROZEN if is_frozen else EventType.WALLET_THAWED
         facts = {"user": ids.public(ids.USER, account.owner_id)}
         outbox.record(session, event_type, object_id=public_id, data=facts, now=now, actor=operator)
 
@@ -159,7 +163,7 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
             .where(
                 AccountBalance.public_id == public_id,
                 AccountBalance.owner_id == user_id,
-                AccountBalance.kind == "wallet",
+                AccountBalance.kind == AccountKind.WALLET,
             )
             .execution_options(populate_existing=True)
         ).one_or_none()
@@ -168,9 +172,9 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
     return wallet
 
 
-def external_account(session: Session, currency: str) -> int:
+def external_account(session: Session, currency: str) -> AccountId:
     """The platform's account for money outside the gateway, in `currency`; opened on first use."""
-    return platform_account(session, "external", "", currency)
+    return platform_account(session, AccountKind.EXTERNAL, "", currency)
 
 
 def available(wallet: AccountBalance) -> Money:

@@ -11,7 +11,7 @@ import pytest
 
 from app.cli.payments import payments
 from app.cli.provider_accounts import accounts
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.models.payment_review import Decision, ReviewReason
 from app.providers import PROVIDERS
 from app.services.payments import states as payment_states
@@ -81,7 +81,7 @@ def test_the_readmes_table_of_providers_is_what_they_can_do() -> None:
 
 
 def test_every_event_is_in_the_catalogues_page() -> None:
-    known = {value for name, value in vars(catalogue).items() if name.isupper() and isinstance(value, str)}
+    known = {event_type.value for event_type in EventType}
     listed = set(re.findall(r"`([a-z_]+\.[a-z_]+)`", EVENTS.split("## The catalogue")[1].split("\n## ")[0]))
     assert listed == known
 

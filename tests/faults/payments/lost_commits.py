@@ -11,9 +11,7 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
-from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, text
 
 from app import unit_of_work
 from tests.support.gateway import Gateway
@@ -39,20 +37,22 @@ def lose_acknowledgement(
     meanwhile: runs between the commit and the moment the caller notices that its connection is gone.
     """
     lost, one_at_a_time = LostCommits(), threading.Lock()
+    execute = unit_of_work._execute
 
-    class LosingSession(Session):
-        def commit(self) -> None:
+    def losing(connection: Connection, statement: str) -> Any:
+        is_it = False
+        if statement == "COMMIT":
             with one_at_a_time:  # a callback may be stored at the same moment
-                is_it = not lost.count and bool(self.scalar(text(f"SELECT {condition}"), values))
-                if is_it:
-                    lost.count += 1
-            super().commit()
-            if is_it:
-                meanwhile()
-                gone = psycopg2.OperationalError("server closed the connection unexpectedly")
-                raise OperationalError("COMMIT", None, gone, connection_invalidated=True)
+                is_it = not lost.count and bool(connection.scalar(text(f"SELECT {condition}"), values))
+                lost.count += is_it
+        cursor = execute(connection, statement)
+        if is_it:
+            connection.invalidate()
+            meanwhile()
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+        return cursor
 
-    monkeypatch.setattr(unit_of_work, "Session", LosingSession)
+    monkeypatch.setattr(unit_of_work, "_execute", losing)
     return lost
 
 

@@ -146,7 +146,7 @@ def test_unexpected_exception_is_retried(gateway: Gateway, monkeypatch: pytest.M
     "kind", [JobKind.PAYMENT_FOLLOW_UP, JobKind.REFUND_FOLLOW_UP, JobKind.PROVIDER_EVENT_SWEEP]
 )
 def test_list_of_endless_jobs(kind: str) -> None:
-    assert HANDLERS[kind].never_gives_up
+    assert HANDLERS[kind].retries_forever
 
 
 def test_success_resets_the_failure_count(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:

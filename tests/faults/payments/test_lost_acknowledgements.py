@@ -1,7 +1,6 @@
-"""A commit is made and its acknowledgement is lost: what was begun is found again, and nothing is done a second time.
+"""A commit is made and its acknowledgement is lost: its result is the answer, and nothing is done a second time.
 
-Seen failing when `begin` and `_begin` do not know their own claim again, when a claim of the job's is taken for another
-worker's, when the next provider's attempt is made twice, and when the one that is left to its job is sent here, too.
+Seen failing when `transaction` runs the work again without asking whether the first try was committed.
 """
 
 from __future__ import annotations
@@ -13,8 +12,9 @@ import pytest
 
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
-from tests.faults.payments.facts import assert_paid_once, events
+from tests.faults.payments.facts import assert_paid_once, events, operator
 from tests.faults.payments.lost_commits import count, forget_in_redis, lose_acknowledgement
+from tests.faults.payments.test_late_money import begin_late
 from tests.support.gateway import ONE_OF_A_KIND, Gateway
 from tests.support.waiting import wait_until
 
@@ -231,3 +231,25 @@ def test_lost_commit_of_a_refunds_refusal(gateway: Gateway, monkeypatch: pytest.
     refused = gateway.refund(payment_id, key=key)
     assert (refused.status_code, lost.count) == (400, 1), refused.text
     assert gateway.refund(payment_id, key=key).json() == refused.json()
+
+
+@pytest.mark.parametrize(
+    ("decision", "done"),
+    [
+        ("accept-unmatched", "EXISTS (SELECT FROM payments WHERE id = :id AND status = 'completed')"),
+        ("refund-unmatched", "EXISTS (SELECT FROM refunds WHERE payment_id = :id)"),
+    ],
+)
+def test_lost_commit_of_an_operators_decision(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, decision: str, done: str
+) -> None:
+    """Breaks when the second try reports that there is nothing to decide."""
+    payment_id, before = begin_late(gateway, "paystack"), _returned(gateway, "paystack")
+    lost = lose_acknowledgement(monkeypatch, done, id=payment_id)
+    operator(gateway, "payments", decision, payment_id)
+    assert lost.count == 1
+    gateway.settle(payment_id, until=(), hours=1)
+    recorded, is_refund = events(gateway, payment_id), decision == "refund-unmatched"
+    assert recorded.count("refund.completed" if is_refund else "payment.completed") == 1
+    assert _returned(gateway, "paystack") - before == is_refund
+    gateway.assert_ledger_matches_providers()

@@ -16,6 +16,7 @@ from app.events import chain
 from app.events import relay as module
 from app.events.push_messages import PushMessage
 from app.events.relay import Relay
+from app.services.reactions import REACTIONS
 from tests.support import factories, ledger_sql
 from tests.support.database import one, run
 from tests.support.waiting import wait_until
@@ -49,7 +50,7 @@ def transport() -> Transport:
 
 @contextmanager
 def _relay(app: Flask, transport: Transport) -> Iterator[Relay]:
-    made = Relay(app.config, pusher=transport, hand_over=transport.hand_over)
+    made = Relay(app.config, pusher=transport, hand_over=transport.hand_over, reactions=REACTIONS)
     try:
         yield made
     finally:

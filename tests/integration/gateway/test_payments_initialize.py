@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
-from app import create_app
+from app import clock, create_app
+from app.services.operator import retention
 from app.services.realtime.tokens import is_realtime_token
+from app.unit_of_work import transaction
 from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, make_merchant, request_body
 from tests.support.factories import make_user
 
@@ -93,6 +97,45 @@ def test_duplicate_key_replays_the_first_answer(
     assert (again.status_code, again.json) == (201, first.json)
     assert "Idempotent-Replayed" not in first.headers and again.headers["Idempotent-Replayed"] == "true"
     assert count(rows, merchant) == 1
+
+
+def test_after_a_day_the_key_shows_the_payment_and_the_stored_answer_is_deleted(
+    app: Flask, merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
+    """Breaks when customers' details are kept with the key, or the key creates a second payment."""
+    first = merchant.initialize(key="old")
+    clock.travel(timedelta(hours=24, seconds=1))
+    with app.app_context():
+        retention.sweep()
+    stored = rows("SELECT count(*) FROM idempotency WHERE body LIKE '%test@example.com%'")
+    assert stored[0][0] == 0
+    again = merchant.initialize(key="old")
+    assert (again.status_code, again.headers["Idempotent-Replayed"]) == (201, "true")
+    assert again.json["data"]["id"] == first.json["data"]["id"]
+    assert len(rows("SELECT id FROM payments WHERE tenant_id = :id", id=merchant.tenant_id)) == 1
+    assert merchant.initialize(key="old", amount=1).status_code == 422
+
+
+@pytest.mark.parametrize("state", ["done", "dead", "due"])
+def test_only_done_jobs_are_deleted_after_a_week(
+    app: Flask,
+    merchant: MerchantClient,
+    rows: Callable[..., list[Any]],
+    run_due_jobs: Callable[[], int],
+    state: str,
+) -> None:
+    merchant.paid()
+    clock.travel(timedelta(minutes=10))
+    run_due_jobs()
+    (job_id,) = rows("SELECT id FROM jobs WHERE state = 'done' ORDER BY created_at DESC LIMIT 1")[0]
+    with app.app_context():
+        change = text("UPDATE jobs SET state = :state WHERE id = :id")
+        transaction(lambda session: session.execute(change, {"state": state, "id": job_id}))
+        for days, is_kept in ((6.9, True), (0.2, state != "done")):
+            clock.travel(timedelta(days=days))
+            retention.sweep()
+            assert bool(rows("SELECT FROM jobs WHERE id = :id", id=job_id)) is is_kept
+        transaction(lambda session: session.execute(change, {"state": "done", "id": job_id}))
 
 
 def test_equivalent_body_with_the_same_key_is_a_replay(

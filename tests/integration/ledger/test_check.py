@@ -82,10 +82,10 @@ def test_a_clean_ledger_has_no_findings(transaction: Connection, wallet: int) ->
         ),
         (
             (
-                "INSERT INTO cash_movements VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), %(wallet)s, "
+                "INSERT INTO direct_fundings VALUES (gen_random_uuid(), 'deposit', gen_random_uuid(), %(wallet)s, "
                 "gen_random_uuid(), 5, 'USD', 'bank', NULL, NULL, now())"
             ),
-            {"cash movement has its entry"},
+            {"direct funding has its entry"},
         ),
     ],
 )

@@ -39,7 +39,14 @@ def test_not_even_the_owner_changes_what_is_written(owner: Any, table: str, stat
     assert caught.value.pgcode == "LG009"
 
 
-@pytest.mark.parametrize("table", [*LEDGER_TABLES, "events", "cash_movements"])
+def test_the_application_deletes_no_key(db_connection: Any) -> None:
+    """Breaks when the migration grants it: a key that is forgotten moves money again."""
+    for statement in ("DELETE FROM idempotency", "TRUNCATE idempotency"):
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            run(db_connection, statement)
+
+
+@pytest.mark.parametrize("table", [*LEDGER_TABLES, "events", "direct_fundings"])
 @pytest.mark.parametrize("statement", ["UPDATE {0} SET {1} = {1}", "DELETE FROM {0}", "TRUNCATE {0}"])
 def test_the_application_changes_no_ledger_table(db_connection: Any, table: str, statement: str) -> None:
     """Breaks when the migration grants more than SELECT."""

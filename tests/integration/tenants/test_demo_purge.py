@@ -27,7 +27,7 @@ from tests.support.demo import PRODUCTION, command, loaded, new_settings
 from tests.support.factories import make_user, make_wallet
 from tests.support.tenants import make_merchant
 
-HISTORY = {"entries", "postings", "unfolded", "cash_movements", "outbox"}
+HISTORY = {"entries", "postings", "unfolded", "direct_fundings", "outbox"}
 """Tables whose rows say what happened: they open nothing, and are never removed."""
 
 OPENING = {"users", "tenants", "api_keys"}

@@ -46,4 +46,4 @@ def test_without_redis_every_provider_is_healthy(settings: dict[str, str], provi
         for _ in range(2 * MIN_FAILURES):
             provider_health.record(provider, False)
         assert provider_health.is_healthy(provider)
-    assert capsys.readouterr().err.count("Redis is away") == 1
+    assert capsys.readouterr().err.count("redis.away") == 1

@@ -14,6 +14,7 @@ from app import clock, ids, ledger
 from app.errors import InsufficientBalance
 from app.extensions import db
 from app.ledger.chart import balances, platform_account, tenant_suspense, tenant_wallet
+from app.models.account import AccountKind
 from app.money import Money
 from app.services.wallets.wallets import external_account
 from app.unit_of_work import transaction
@@ -71,9 +72,9 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
 def test_platform_accounts_have_readable_names(app: Flask, merchant: MerchantClient, rows) -> None:
     def work(session) -> dict[int, str]:
         return {
-            platform_account(session, "clearing", "mpesa", "KES"): "clearing:mpesa:KES",
-            platform_account(session, "fees", "", "KES"): "fees:KES",
-            platform_account(session, "suspense", "", "KES"): "suspense:KES",
+            platform_account(session, AccountKind.CLEARING, "mpesa", "KES"): "clearing:mpesa:KES",
+            platform_account(session, AccountKind.FEES, "", "KES"): "fees:KES",
+            platform_account(session, AccountKind.SUSPENSE, "", "KES"): "suspense:KES",
             tenant_suspense(session, merchant.tenant_id, "KES"): f"suspense:{merchant.tenant_id}:KES",
             external_account(session, "KES"): "external:KES",
         }
@@ -118,7 +119,7 @@ def test_a_tenant_s_wallet_never_goes_below_zero(app: Flask, merchant: MerchantC
 
     def take(session) -> None:
         wallet = tenant_wallet(session, merchant.tenant_id, "KES")
-        amounts = {wallet: -101, platform_account(session, "fees", "", "KES"): 101}
+        amounts = {wallet: -101, platform_account(session, AccountKind.FEES, "", "KES"): 101}
         ledger.post(session, "test", ref_id=ids.uuid7(), now=clock.now(), currency="KES", amounts=amounts)
 
     with app.app_context(), pytest.raises(InsufficientBalance):

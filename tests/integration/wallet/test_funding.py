@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ from werkzeug.test import TestResponse
 
 from app import clock, create_app, ids, ledger
 from app.principal import Principal
+from app.services.operator import retention
 from app.services.wallets import wallets as wallet_wallets
 from app.unit_of_work import reading, transaction
 from tests.support.concurrency import concurrently
 from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
+from tests.support.wallet_payments import pay, with_new_token
 
 Rows = Callable[..., list[Any]]
 
@@ -68,7 +71,7 @@ def test_deposit_answers_and_posts(app: Flask, client: FlaskClient, rows: Rows) 
     assert balance_of(app, user, wallet) == "500.00"
     entry = receipt["transaction_id"].removeprefix("txn_")
     [movement] = rows(
-        "SELECT kind, amount, counterparty, description FROM cash_movements WHERE entry_id = :e", e=entry
+        "SELECT kind, amount, counterparty, description FROM direct_fundings WHERE entry_id = :e", e=entry
     )
     assert movement == ("deposit", 50_000, "bank_transfer", "Salary")
     recorded = rows(
@@ -210,6 +213,51 @@ def test_without_a_key_each_request_counts(app: Flask, client: FlaskClient) -> N
     user = make_user(app)
     wallet = make_wallet(app, user)
     assert [deposit(client, user, wallet, 1).json["new_balance"] for _ in range(2)] == ["1.00", "2.00"]
+
+
+def _later(app: Flask, user: SignedInUser, hours: float) -> SignedInUser:
+    """The user with a valid token, `hours` later, after the recurring job has run."""
+    clock.travel(timedelta(hours=hours))
+    with app.app_context():
+        retention.sweep()
+    return with_new_token(app, user)
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+def test_a_key_moves_no_money_again_after_its_answer_is_deleted(
+    app: Flask, client: FlaskClient, rows: Rows, is_swept: bool
+) -> None:
+    """Breaks when the sweep deletes the key's row, or a key without its answer counts as new."""
+    user = make_user(app)
+    wallet = make_wallet(app, user)
+    assert deposit(client, user, wallet, 1, key="old").status_code == 200
+    assert withdraw(client, user, wallet, 5, key="refused").status_code == 400
+    user = _later(app, user, 23)
+    assert deposit(client, user, wallet, 1, key="old").headers.get("Idempotent-Replayed") == "true"
+    clock.travel(timedelta(hours=1.1))
+    user = _later(app, user, 0) if is_swept else with_new_token(app, user)
+    left = rows(
+        "SELECT count(*) FROM idempotency WHERE body IS NOT NULL AND created_at < :at",
+        at=clock.now() - timedelta(hours=24),
+    )
+    assert bool(left[0][0]) is not is_swept
+    for act, amount, key in ((deposit, 1, "old"), (withdraw, 5, "refused"), (deposit, 2, "old")):
+        assert code_of(act(client, user, wallet, amount, key=key)) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert balance_of(app, user, wallet) == "1.00"
+
+
+def test_a_request_without_a_key_leaves_no_row(app: Flask, client: FlaskClient, rows: Rows) -> None:
+    user = make_user(app)
+    wallet, target = make_wallet(app, user), make_wallet(app, make_user(app))
+    before = rows("SELECT count(*) FROM idempotency")
+    assert deposit(client, user, wallet, 3).status_code == 200
+    assert rows("SELECT count(*) FROM idempotency") == before
+    assert pay(client, user, wallet, target, 1).status_code == 201
+    keyless = "SELECT count(*) FROM idempotency WHERE fingerprint = ''"
+    assert rows(keyless)[0][0] >= 1
+    _later(app, user, 24.1)
+    assert rows(keyless)[0][0] == 0
+    assert balance_of(app, user, wallet) == "2.00"
 
 
 def test_a_refusal_is_the_keys_answer_and_a_bad_amount_is_not(app: Flask, client: FlaskClient) -> None:

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import clock, create_app
+from app.services.operator import retention
 from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
 from tests.support.wallet_payments import outcome, pay, pay_batch, with_new_token
 
@@ -155,6 +156,8 @@ def test_after_a_day_the_key_shows_the_payment_as_it_is(
     publish()
     assert pay(client, sender, source, target, 10, key="k").json["status"] == "pending", "as first answered"
     clock.travel(timedelta(hours=24, seconds=1))
+    with app.app_context():
+        retention.sweep()
     sender = with_new_token(app, sender)
     late = pay(client, sender, source, target, 10, key="k")
     assert (late.json["payment_id"], late.json["status"]) == (first.json["payment_id"], "completed")

@@ -10,10 +10,10 @@ from flask import Flask
 
 from app import clock
 from app.errors import NotFound, TokenInvalid
-from app.events import catalogue
+from app.events.catalogue import EventType
 from app.events.push_messages import PUSHED_EVENTS, push_of
 from app.services.realtime import subscriptions
-from app.services.realtime.tokens import TOKEN_LENGTH, is_realtime_token, realtime_token
+from app.services.realtime.tokens import is_realtime_token, realtime_token
 from app.websocket import auth
 from tests.support.tenants import MerchantClient, make_merchant
 
@@ -73,7 +73,7 @@ def _push(customer_id: str | None, *, tenant_id: str = "t") -> Any:
         "status": "completed",
         "customer": {"id": customer_id},
     }
-    return push_of(catalogue.PAYMENT_COMPLETED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
+    return push_of(EventType.PAYMENT_COMPLETED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
 
 
 def test_a_customer_s_room_is_its_tenant_s_own() -> None:
@@ -119,7 +119,7 @@ def test_realtime_token_is_bound_to_payment_and_installation(app: Flask, setting
     one, other = uuid.uuid4(), uuid.uuid4()
     with app.app_context():
         token = realtime_token(one)
-        assert len(token) == TOKEN_LENGTH and token == realtime_token(one)
+        assert len(token) == 43 and token == realtime_token(one)
         assert is_realtime_token(one, token)
         assert not any(
             is_realtime_token(one, bad) for bad in (realtime_token(other), token[:-1], "", "ü", token + "A")

@@ -1,5 +1,5 @@
 -- The wallet behind a payment's destination (`acc_…` or an e-mail address) for money in p_currency.
--- An e-mail means that user's oldest unfrozen wallet in the currency (CONTRACT, Wallet API). Locks nothing.
+-- An e-mail means that user's oldest unfrozen wallet in the currency (docs/api/wallet.md). Locks nothing.
 CREATE OR REPLACE FUNCTION wallet_destination(
   p_destination text, p_currency text,
   OUT account_id bigint, OUT owner_id uuid, OUT public_id text, OUT refusal text)

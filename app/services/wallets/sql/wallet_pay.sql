@@ -1,13 +1,13 @@
 -- Pays n items from one wallet, all in one transaction; POST /payments is a batch of one.
 --
 -- Items are decided in order, each by itself: a refused one is skipped and later ones may still pass. Nothing is
--- written before everything is decided, so there is nothing to undo. PaymentRequest of checks per item (CONTRACT): destination
+-- written before everything is decided, so there is nothing to undo. Order of the checks of an item (docs/api/wallet.md): destination
 -- and currency, balance, amount alone above the tier's daily limit (KYC_REQUIRED), the day's or month's sum.
 --
 -- p_scope, p_fingerprint: the idempotency claim. p_answer: what to remember if no item is refused.
 -- p_usd: each amount in US cents. p_daily, p_monthly: limits in US cents by tier, [1] is tier 0.
 --
--- outcome: paid         answer = p_answer, or with each refused item's word in "refusals"
+-- outcome: paid         answer = p_answer, or with each refused item's code in "refusals"
 --          replay       answer = what was remembered
 --          key_reused   the key was used with another body
 --          no_session   the session is revoked, expired, or its user disabled
@@ -45,12 +45,12 @@ BEGIN
   SELECT * INTO v_source FROM accounts WHERE public_id = p_source AND kind = 'wallet' AND owner_id = v_user;
   IF NOT FOUND THEN outcome := 'no_account'; RETURN; END IF;
 
-  INSERT INTO idempotency (scope, fingerprint, resource_id, status, body, created_at)
+  INSERT INTO idempotency (scope, fingerprint, resource_id, status, facts, created_at)
   VALUES (p_scope, p_fingerprint, p_payments[1], 201, p_answer, p_now) ON CONFLICT (scope) DO NOTHING;
   IF NOT FOUND THEN
     SELECT * INTO v_known FROM idempotency WHERE scope = p_scope;
     outcome := CASE WHEN v_known.fingerprint = p_fingerprint THEN 'replay' ELSE 'key_reused' END;
-    answer := v_known.body;
+    answer := v_known.facts;
     RETURN;
   END IF;
 
@@ -94,7 +94,7 @@ BEGIN
     -- Subscripts start at the first refusal: shift them to the item's own place.
     answer := jsonb_set(p_answer::jsonb, '{refusals}', (
       SELECT jsonb_agg(v_refusals[i] ORDER BY i) FROM generate_series(1, cardinality(p_payments)) i))::text;
-    UPDATE idempotency SET body = answer, resource_id = p_payments[v_accepted[1]] WHERE scope = p_scope;
+    UPDATE idempotency SET facts = answer, resource_id = p_payments[v_accepted[1]] WHERE scope = p_scope;
   END IF;
   IF v_paid = 0 THEN RETURN; END IF;
 

@@ -14,7 +14,7 @@ from app.models.types import Key, Minor, Moment, Words
 class DirectFunding(Base):
     """kind: deposit or withdrawal. `counterparty` is the source of a deposit or the destination of a withdrawal."""
 
-    __tablename__ = "cash_movements"
+    __tablename__ = "direct_fundings"
     __table_args__ = (CheckConstraint("amount > 0"), CheckConstraint("kind IN ('deposit', 'withdrawal')"))
 
     id: Mapped[Key]

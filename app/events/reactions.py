@@ -1,0 +1,34 @@
+"""What follows an event in the transaction that publishes it. The list is in app/services/reactions.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app.events.catalogue import EventType
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An event that is published right after each event that causes it, about the same object.
+
+    changes(now): members of its data that differ from the data of the first one; JSON-safe.
+    """
+
+    type: EventType
+    changes: Callable[[datetime], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """react(cursor, object_ids, now): runs once for each batch, with the objects of the events of one of `event_types`.
+
+    It may change tables of the application, must not commit, and must be quick: the relay publishes nothing meanwhile.
+    No event type has two follow-ups.
+    """
+
+    event_types: frozenset[EventType]
+    react: Callable[[Any, Sequence[str], datetime], None]
+    follow_up: FollowUp | None = None

@@ -1,0 +1,58 @@
+"""Deletes what is not needed any more: stored answers of idempotency keys and jobs that are done.
+
+Guarantees: a key that was used can never be claimed again, since its row stays; what is due or dead is never deleted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app import clock, queue
+from app.services.idempotency_service import ANSWER_LIFE
+from app.unit_of_work import transaction
+
+EVERY: Final = timedelta(hours=1)
+
+DONE_JOB_LIFE: Final = timedelta(days=7)
+"""How long a job that is done can be looked at."""
+
+BATCH: Final = 500
+"""Rows of one transaction."""
+
+TIME_LIMIT_S: Final = 20.0
+"""Longest time of one run, shorter than a job's lease; what is left is deleted by the next run, a minute later."""
+
+log = structlog.get_logger("retention")
+
+
+def sweep() -> datetime:
+    """Delete in small transactions; when to run again."""
+    now, deadline = clock.now(), time.monotonic() + TIME_LIMIT_S
+
+    def answers(session: Session) -> int:
+        statement = text("SELECT idempotency_sweep(:before, :limit)")
+        return int(session.execute(statement, {"before": now - ANSWER_LIFE, "limit": BATCH}).scalar_one())
+
+    def jobs(session: Session) -> int:
+        return queue.delete_done(session, before=now - DONE_JOB_LIFE, limit=BATCH)
+
+    swept = {"answers": _sweep(answers, deadline), "jobs": _sweep(jobs, deadline)}
+    log.info("retention.swept", **swept)
+    return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))
+
+
+def _sweep(batch: Callable[[Session], int], deadline: float) -> int:
+    total = 0
+    while time.monotonic() < deadline:
+        count = transaction(batch)
+        total += count
+        if count < BATCH:
+            break
+    return total

@@ -1,0 +1,10 @@
+"""Every reaction to a published event, in the order in which they run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.events.reactions import Reaction
+from app.services.wallets.completion import COMPLETION
+
+REACTIONS: Final[tuple[Reaction, ...]] = (COMPLETION,)
