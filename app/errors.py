@@ -11,7 +11,7 @@ _ANSWERS: dict[str, type[GatewayError]] = {}
 class GatewayError(Exception):
     """A refusal the caller can read: never a 500, never internals.
 
-    code: stable upper-case name; message: one sentence for a person; http_status: what a surface answers
+    code: stable upper-case name; message: one sentence for human readers; http_status: what a surface answers
     unless it has a rule of its own; field: the offending input field, if one; details: JSON-safe facts;
     retry_after_s: when trying again makes sense, in seconds; is_answer: the outcome is final for an
     idempotency key, so it is stored and replayed; replayed: it comes out of such a store.

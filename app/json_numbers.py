@@ -1,6 +1,6 @@
 """Reads JSON whose numbers are bounded: the one reader of what comes from clients, providers and merchants of simulators.
 
-`1e1999999` has nine characters and two million digits: `int()` of it takes a minute, in which a process serves nobody.
+`1e1999999` has nine characters and two million digits: `int()` of it takes a minute, in which the process serves no other request.
 `Decimal` itself refuses an exponent of 19 digits with an error that is no ValueError, and PostgreSQL one of six. So a
 number is bounded where it is read; nothing that was read here is expensive to add, compare, round, print or store.
 """

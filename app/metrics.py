@@ -1,7 +1,7 @@
 """What Prometheus reads at /metrics: requests, and how much waits in the queues.
 
 Counters are a process's own, unless PROMETHEUS_MULTIPROC_DIR names a folder shared by the workers of one gunicorn:
-then a scrape of any of them answers for all. Depths are read from the database at each scrape.
+then a scrape of any of them covers all. Depths are read from the database at each scrape.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ DEPTHS = {
     "unfolded": "Ledger postings not yet added to their balances.",
     "jobs_due": "Jobs whose time has come.",
     "jobs_dead": "Jobs without attempts left; an operator replays them.",
-    "payments_waiting": "Payments that need a person's decision.",
+    "payments_waiting": "Payments that need an operator's decision.",
     "event_head": "Number of the latest event.",
     "pushed_through": "Number of the latest event pushed to Socket.IO.",
 }

@@ -41,7 +41,7 @@ curl -X POST {url}/api/v1/payments/initialize \\
       "order_id": "ORD-12345"
     }}
   }}'"""
-"""As document 001 prints it."""
+"""As the Gateway API's document prints it."""
 
 
 def print_banner(url: str, *, is_demo: bool, simulators: str) -> None:

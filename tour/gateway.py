@@ -1,4 +1,4 @@
-"""Document 001: its four commands as printed, then a payment through each provider, followed over Socket.IO and
+"""The Gateway API's document: its four commands as printed, then a payment through each provider, followed over Socket.IO and
 refunded."""
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tour.report import Report
 from tour.shell import paste
 from tour.totals import Totals
 
-TITLE: Final = "Document 001: payments through providers"
+TITLE: Final = "Gateway API: payments through providers"
 
 INITIALIZE: Final = """\
 curl -X POST http://localhost:5000/api/v1/payments/initialize \\

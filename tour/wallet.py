@@ -1,4 +1,4 @@
-"""Document 000: a payment between two users, a batch, and the three errors that a client must handle."""
+"""The Wallet API's document: a payment between two users, a batch, and the three errors that a client must handle."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tour.live import Watcher, watching
 from tour.report import Difference, Report
 from tour.users import User, new_user, sign_in, verify_identity
 
-TITLE: Final = "Document 000: paying from wallet to wallet"
+TITLE: Final = "Wallet API: paying from wallet to wallet"
 
 AMOUNT: Final = 100.00
 BATCH: Final = (

@@ -1,4 +1,4 @@
-"""Kinds of ids in paths, so that two routes of one path are told apart by the id."""
+"""Kinds of ids in paths, so that the id decides between two routes with the same path."""
 
 from __future__ import annotations
 

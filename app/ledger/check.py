@@ -106,7 +106,7 @@ RULES: Final = {
         FROM payments p LEFT JOIN refunds f ON f.payment_id = p.id AND NOT f.is_from_suspense
         GROUP BY p.id HAVING p.refund_reserved <> coalesce(sum(f.amount) FILTER (WHERE f.state <> 'failed'), 0)
           OR p.refunded <> coalesce(sum(f.amount) FILTER (WHERE f.state = 'completed'), 0)""",
-    "clearing equals what a provider collected and gave back": """
+    "clearing equals what a provider collected and refunded": """
         WITH moved AS (
           SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency AS name, -a.collected AS amount
           FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')

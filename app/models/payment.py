@@ -53,7 +53,7 @@ class RefundState(StrEnum):
 
 
 class RefundOrigin(StrEnum):
-    """Who made a refund: a merchant through the gateway, or a person in the provider's dashboard."""
+    """Who made a refund: a merchant through the gateway, or someone in the provider's dashboard."""
 
     GATEWAY = "gateway"
     PROVIDER = "provider"

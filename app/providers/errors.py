@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 
 
 class ProviderError(Exception):
-    """code: the provider's own word, or ours; message: one sentence without secrets; response: the provider's answer,
+    """code: the provider's code, or ours; message: one sentence without secrets; response: the provider's answer,
     redacted and JSON-safe; retry_after_s: when trying again makes sense, in seconds."""
 
     outcome: ClassVar[str] = "error"
@@ -61,7 +61,7 @@ class AuthFailed(ProviderError):
 
 
 class RateLimited(ProviderError):
-    """Asked too often; the request was not looked at."""
+    """Too many requests; this one was not processed."""
 
     outcome = "rate_limited"
     default_message = "The provider asks us to slow down."
@@ -81,7 +81,7 @@ NO_PROVIDER_ID: Final = "no_provider_id"
 class OutcomeUnknown(ProviderError):
     """Bytes were sent and no answer says what became of them: time-out, reset, 5xx, an unreadable 200.
 
-    Only an inquiry, a verified callback or a person ends this. Never a reason to send under a new key.
+    Only an inquiry, a verified callback or an operator ends this. Never a reason to send under a new key.
     """
 
     outcome = "unknown"

@@ -147,7 +147,7 @@ def _parse(content: bytes) -> Any:
 
 
 def translated(error: requests.RequestException | HTTPError) -> NotSent | OutcomeUnknown:
-    """Only a connection that was never made, or led to somebody else, is a definite "nothing was sent"."""
+    """Only a connection that was never made, or reached another host, is a definite "nothing was sent"."""
     cause = getattr(error.args[0] if error.args else None, "reason", None)
     is_unmade = (
         isinstance(error, requests.exceptions.ConnectTimeout)
@@ -160,5 +160,5 @@ def translated(error: requests.RequestException | HTTPError) -> NotSent | Outcom
 
 
 def _is_impostor(cause: object) -> bool:
-    """A certificate is looked at before the first byte of the request."""
+    """A certificate is checked before the first byte of the request."""
     return isinstance(cause, SSLError) and any(isinstance(a, SSLCertVerificationError) for a in cause.args)

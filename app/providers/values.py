@@ -41,7 +41,7 @@ class State(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back, a person
+    """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back, an operator
     must look. `OTHER`: nothing the gateway acts on (a ping)."""
 
     PAYMENT = "payment"
@@ -243,7 +243,7 @@ class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
-    code, message: the provider's own word and sentence (failures). response: its answer for `provider_response`:
+    code, message: the provider's code and sentence (failures). response: its answer for `provider_response`:
     JSON-safe, no secret, no full account numbers.
     """
 
@@ -266,7 +266,7 @@ class ProviderResult:
 @dataclass(frozen=True, slots=True)
 class ListedRefund:
     """A refund as the provider lists it among those of a charge. reference: ours, if it carries one: refunds that were
-    made in the provider's portal do not."""
+    made in the provider's dashboard do not."""
 
     result: ProviderResult
     reference: str | None = None

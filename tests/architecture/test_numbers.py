@@ -1,4 +1,4 @@
-"""Whatever somebody else wrote is read by app/json_numbers.py, and no Decimal becomes an int before it is bounded."""
+"""Foreign JSON is read by app/json_numbers.py, and no Decimal becomes an int before it is bounded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BOUNDED_BEFORE = {
     "app/cli/fees.py",
     "app/sandbox/paystack/fees.py",
 }
-"""Where a number is made whole: after its exponent was looked at."""
+"""Where a number is made whole: after its exponent was checked."""
 
 OF_MONEY = {"app/providers/cpay/triggers.py"}
 """Decimals made of the gateway's own Money; in the simulators, of amounts they have checked."""

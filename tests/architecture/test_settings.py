@@ -116,7 +116,7 @@ def test_an_undeclared_setting_is_not_read_as_an_empty_one() -> None:
 
 
 def test_no_credential_of_the_demo_is_taken_for_a_live_one() -> None:
-    """They are in this file's repository: anybody can sign a callback with them."""
+    """They are in this file's repository: anyone can sign a callback with them."""
     for name, adapter in PROVIDERS.items():
         for one in adapter.settings:
             if one.is_secret and one.demo and adapter.capabilities.moves_real_money:

@@ -60,7 +60,7 @@ def _events(rows: Rows, object_id: str) -> list[str]:
 
 
 def test_a_new_tenants_key_is_shown_and_works(app: Flask, run: Callable[..., str], rows: Rows) -> None:
-    """Breaks when the second try ends in an IntegrityError: the key was stored and nobody has seen it."""
+    """Breaks when the second try ends in an IntegrityError: the key was stored and was never shown."""
     shown = run("tenant", "create", f"Duka {uuid.uuid4().hex[:6]}")
     tenant_id, key = re.search(r"Tenant (\S+) ", shown)[1], re.search(r"only now: (\S+)", shown)[1]
     with app.app_context():

@@ -82,7 +82,7 @@ def test_a_refund_is_initiated_then_refunded(chapa: Chapa, named_by: str) -> Non
         answer = chapa.refund_becomes(handle, "refunded")
         assert (answer["ref_id"], answer["amount"], answer["currency"]) == (data["ref"], 30.5, "ETB")
         assert answer["payment_reference"] == payment["reference"] and "ref" not in answer
-    assert chapa.booked("refund") == [("r-1", "30.50")]
+    assert chapa.recorded("refund") == [("r-1", "30.50")]
     wait_until(lambda: chapa.events("charge.refunded"), "the webhook arrives")
     [webhook] = chapa.events("charge.refunded")
     assert (webhook["amount"], webhook["tx_ref"], webhook["status"]) == (
@@ -99,7 +99,7 @@ def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
     rest = chapa.post(f"/refund/{payment['tx_ref']}", {})
     assert rest.json()["data"]["amount"] == "10.00"
     assert chapa.post(f"/refund/{payment['tx_ref']}", {}).status_code == 400
-    wait_until(lambda: len(chapa.booked("refund")) == 4, "all are completed")
+    wait_until(lambda: len(chapa.recorded("refund")) == 4, "all are completed")
 
 
 def test_a_refund_reference_is_used_once(chapa: Chapa) -> None:
@@ -131,7 +131,7 @@ def test_a_failed_refund_can_be_requested_again(chapa: Chapa) -> None:
     )
     ref = chapa.post(f"/refund/{payment['tx_ref']}", {}).json()["data"]["ref"]
     chapa.refund_becomes(ref, "failed")
-    assert chapa.booked("refund") == []
+    assert chapa.recorded("refund") == []
     assert chapa.post(f"/refund/{payment['tx_ref']}", {}).ok
 
 
@@ -163,7 +163,7 @@ def test_a_transfer_is_queued_then_completed(chapa: Chapa) -> None:
     }
     assert chapa.status("pay-whole") == "pending"
     wait_until(lambda: chapa.status("pay-whole") == "success", "it is paid")
-    assert chapa.booked("payout") == [("pay-whole", "250.25")]
+    assert chapa.recorded("payout") == [("pay-whole", "250.25")]
     [webhook] = wait_until(lambda: chapa.events("payout.success"), "the webhook arrives")
     assert (webhook["amount"], webhook["bank_id"], webhook["type"]) == ("250.25", 855, "Payout")
     again = chapa.transfer(reference="pay-whole")
@@ -197,7 +197,7 @@ def test_a_transfer_fails_later(chapa: Chapa) -> None:
     wait_until(lambda: chapa.status("fails") == "failed", "it fails")
     [webhook] = wait_until(lambda: chapa.events("payout.failed/cancelled"), "the webhook arrives")
     assert webhook["status"] == "failed/cancelled"
-    assert chapa.booked("payout") == []
+    assert chapa.recorded("payout") == []
 
 
 @pytest.mark.parametrize(("answered", "outcome"), [(200, "success"), (400, "failed")])
@@ -244,5 +244,5 @@ def test_a_restart_completes_pending_operations(chapa: Chapa) -> None:
     chapa.sandbox.start()
     wait_until(lambda: chapa.status("survives") == "success", "the transfer is paid")
     chapa.refund_becomes(refund, "refunded")
-    assert [amount for _, amount in chapa.booked("refund")] == ["40.00"]
-    assert [amount for _, amount in chapa.booked("payout")] == ["250.00"]
+    assert [amount for _, amount in chapa.recorded("refund")] == ["40.00"]
+    assert [amount for _, amount in chapa.recorded("payout")] == ["250.00"]

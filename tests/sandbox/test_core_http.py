@@ -179,7 +179,7 @@ def test_the_index_repeats_a_callback(served: RunningSandbox) -> None:
 def test_pages_allow_no_script_and_no_framing(served: RunningSandbox) -> None:
     page = requests.get(f"{served.url}/sandbox/", timeout=30)
     assert page.status_code == 200 and "no real money" in page.text
-    # Anything stricter makes browsers hide the origin that `repeat` looks at.
+    # Anything stricter makes browsers hide the origin that `repeat` checks.
     assert page.headers["Referrer-Policy"] == "same-origin"
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     assert requests.get(f"{served.url}/sandbox/static/sandbox.css", timeout=30).status_code == 200

@@ -80,7 +80,7 @@ def test_a_refund_is_pending_processing_processed(paystack: Paystack) -> None:
     data = answer["data"]
     assert (data["status"], data["amount"], data["transaction"]["id"]) == ("pending", 2_500, paid["id"])
     assert paystack.refund_becomes(data["id"], "processed")["transaction"] == paid["id"]
-    assert paystack.booked("refund") == [("rf-1", "25.00")]
+    assert paystack.recorded("refund") == [("rf-1", "25.00")]
     webhooks = wait_until(
         lambda: len(found := paystack.events("refund.")) == 3 and found, "three webhooks arrive"
     )
@@ -133,7 +133,7 @@ def test_a_failed_refund_releases_its_amount(paystack: Paystack) -> None:
     paystack.refund_becomes(refund["id"], "failed")
     [(_, webhook)] = wait_until(lambda: paystack.events("refund.failed"), "the webhook arrives")
     assert (webhook["amount"], "id" in webhook) == (712_300, False)
-    assert paystack.booked("refund") == []
+    assert paystack.recorded("refund") == []
     assert paystack.refund(paid["reference"]).ok
 
 
@@ -149,7 +149,7 @@ def test_a_refund_that_needs_attention(paystack: Paystack) -> None:
     assert paystack.post(path, {"refund_account_details": account}).json()["data"]["status"] == "processing"
     paystack.refund_becomes(id, "processed")
     assert paystack.post(path, {"refund_account_details": account}).status_code == 400
-    assert paystack.booked("refund") == [(str(id), "1.00")]
+    assert paystack.recorded("refund") == [(str(id), "1.00")]
 
 
 def test_refund_webhooks_out_of_order(paystack: Paystack) -> None:
@@ -200,7 +200,7 @@ def test_a_transfer_is_queued_then_completed(paystack: Paystack) -> None:
     data = answer["data"]
     assert (answer["message"], data["status"]) == ("Transfer has been queued", "pending")
     wait_until(lambda: paystack.transfer_status("transfer-of-a-whole") == "success", "it is paid")
-    assert paystack.booked("payout") == [("transfer-of-a-whole", "500.00")]
+    assert paystack.recorded("payout") == [("transfer-of-a-whole", "500.00")]
     [(name, webhook)] = wait_until(lambda: paystack.events("transfer."), "the webhook arrives")
     assert (name, webhook["amount"], webhook["reference"]) == (
         "transfer.success",
@@ -218,8 +218,8 @@ def test_a_transfer_reference_is_used_once(paystack: Paystack) -> None:
     answers = concurrently(6, lambda _: paystack.transfer(**body))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
     assert {a.json()["code"] for a in answers if a.status_code == 400} == {"duplicate_reference"}
-    wait_until(lambda: paystack.booked("payout"), "it is paid")
-    assert len(paystack.booked("payout")) == 1
+    wait_until(lambda: paystack.recorded("payout"), "it is paid")
+    assert len(paystack.recorded("payout")) == 1
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_transfers_that_do_not_succeed(paystack: Paystack, amount: int, status: 
     paystack.transfer(reference="transfer-that-fails", amount=amount)
     wait_until(lambda: paystack.transfer_status("transfer-that-fails") == status, status)
     [(name, _)] = wait_until(lambda: paystack.events("transfer."), "the webhook arrives")
-    assert name == f"transfer.{status}" and paystack.booked("payout") == []
+    assert name == f"transfer.{status}" and paystack.recorded("payout") == []
 
 
 def test_a_transfer_requires_a_code(paystack: Paystack) -> None:
@@ -270,7 +270,7 @@ def test_a_transfer_succeeds_at_once(paystack: Paystack) -> None:
         lambda: paystack.transfer_status("the-transfer-after-it") == "success",
         "the next transfer is completed",
     )
-    assert sorted(amount for _, amount in paystack.booked("payout")) == ["500.00", "7122.00"]
+    assert sorted(amount for _, amount in paystack.recorded("payout")) == ["500.00", "7122.00"]
     assert len(paystack.sandbox.callbacks("paystack")) == 2
 
 
@@ -323,5 +323,5 @@ def test_a_restart_completes_pending_operations(paystack: Paystack) -> None:
     paystack.sandbox.start()
     wait_until(lambda: paystack.transfer_status("transfer-that-survives") == "success", "it is paid")
     paystack.refund_becomes(refund, "processed")
-    assert [amount for _, amount in paystack.booked("refund")] == ["40.00"]
-    assert [amount for _, amount in paystack.booked("payout")] == ["500.00"]
+    assert [amount for _, amount in paystack.recorded("refund")] == ["40.00"]
+    assert [amount for _, amount in paystack.recorded("payout")] == ["500.00"]

@@ -45,7 +45,7 @@ class Merchant:
         entries = self.sandbox.book(self.provider, reference)["entries"]
         return [(entry["kind"], entry["amount"], entry["currency"]) for entry in entries]
 
-    def booked(self, kind: str) -> list[tuple[str, str]]:
+    def recorded(self, kind: str) -> list[tuple[str, str]]:
         """(reference, amount) of every charge, refund or payout."""
         entries = self.sandbox.book(self.provider)["entries"]
         return [(entry["reference"], entry["amount"]) for entry in entries if entry["kind"] == kind]

@@ -1,4 +1,4 @@
-"""News from providers comes in here: kept as it came, acknowledged as that provider expects, processed afterwards.
+"""Providers' callbacks: stored as received, acknowledged as that provider expects, processed afterwards.
 
 There is no rate limit: Daraja reports a result once, and a callback that is refused is lost. Bodies are bounded instead.
 """

@@ -14,7 +14,7 @@ from app.api.wallet.schemas.kyc import (
     KycStatus,
     KycSubmission,
 )
-from app.api.wallet.views import kyc_document_stored, kyc_standing, kyc_submitted
+from app.api.wallet.views import kyc_document_stored, kyc_overview, kyc_submitted
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
@@ -54,4 +54,4 @@ def upload_document(form: dict[str, Any], files: dict[str, Any]) -> Response:
 @blueprint.response(200, KycStatus)
 def status() -> Response:
     """Where your verification stands, and what you may send. `not_started` before the first submission."""
-    return respond(kyc_standing(kyc.standing(current_principal().user_id)))
+    return respond(kyc_overview(kyc.overview(current_principal().user_id)))

@@ -14,7 +14,7 @@ from app.models.kyc import KycDocument, KycRequest, KycStatus
 from app.money import Money
 from app.services.idempotency_service import Answer
 from app.services.kyc import verification as kyc
-from app.services.kyc.verification import Standing
+from app.services.kyc.verification import KycOverview
 from app.services.wallets import wallets
 from app.services.wallets.direct_funding import Receipt
 
@@ -96,9 +96,9 @@ def kyc_document_stored(document: KycDocument, status: KycStatus) -> dict[str, A
     }
 
 
-def kyc_standing(standing: Standing) -> dict[str, Any]:
+def kyc_overview(overview: KycOverview) -> dict[str, Any]:
     """`status` is `not_started` without a request; limits are US dollars as decimal strings."""
-    request, limits = standing.request, standing.limits
+    request, limits = overview.request, overview.limits
     status = request.status if request else None
     verified_at = request.decided_at if request and status is KycStatus.VERIFIED else None
     return {
@@ -106,7 +106,7 @@ def kyc_standing(standing: Standing) -> dict[str, Any]:
         "request_id": kyc.public_id(request) if request else None,
         "submitted_at": iso_z(request.submitted_at) if request else None,
         "verified_at": iso_z(verified_at) if verified_at else None,
-        "verification_level": f"tier_{standing.tier}",
+        "verification_level": f"tier_{overview.tier}",
         "limits": {
             "daily_transaction": str(Money(limits.daily_usd_minor, "USD")),
             "monthly_transaction": str(Money(limits.monthly_usd_minor, "USD")),

@@ -1,7 +1,7 @@
 """What Chapa sends: signed webhooks, the unsigned hint to the payment's callback_url, the transfer approval.
 
 Two headers carry a hash. `x-chapa-signature` covers the raw body: that is proof. `chapa-signature` covers it too in
-Chapa's custom webhooks; in its plain ones it hashes the secret with itself: a constant, which anybody who saw one
+Chapa's custom webhooks; in its plain ones it hashes the secret with itself: a constant, which anyone who has seen one
 delivery can repeat, so that makes a delivery a hint at most.
 """
 
@@ -117,43 +117,43 @@ def _covers_body(signature: str, secret: str, body: bytes) -> bool:
 
 def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool) -> CallbackEvent:
     inner = content.get("data")
-    news = {**content, **inner} if isinstance(inner, dict) else dict(content)
-    event = _text(news, "event")
+    members = {**content, **inner} if isinstance(inner, dict) else dict(content)
+    event = _text(members, "event")
     if not event:
         raise InvalidCallback("The callback names no event.")
     kind, state = EVENTS.get(event, (Kind.OTHER, State.PENDING))
-    theirs = _text(news, "chapa_reference" if kind is Kind.PAYOUT else "reference")
-    ours = _text(news, "reference" if kind is Kind.PAYOUT else "tx_ref")
+    theirs = _text(members, "chapa_reference" if kind is Kind.PAYOUT else "reference")
+    ours = _text(members, "reference" if kind is Kind.PAYOUT else "tx_ref")
     if kind is not Kind.OTHER and not ours:
         raise InvalidCallback("The callback names no reference.")
     # Two partial refunds of one payment are different events; the rest of what Chapa sends differs by its status.
-    turn = _text(news, "amount") + _text(news, "updated_at") if kind is Kind.REFUND else ""
+    turn = _text(members, "amount") + _text(members, "updated_at") if kind is Kind.REFUND else ""
     return CallbackEvent(
-        event_id=_event_id(event, ours or theirs, _text(news, "status"), turn),
+        event_id=_event_id(event, ours or theirs, _text(members, "status"), turn),
         kind=kind,
         event_type=event,
         reference=ours or None,
         provider_reference=theirs or None,
         is_verified=is_verified,
-        reported=_reported(news, kind, state, receipt=theirs)
+        reported=_reported(members, kind, state, receipt=theirs)
         if is_verified and kind is not Kind.OTHER
         else None,
-        objection=objection(account, environment_of(news, "mode", ENVIRONMENTS)),
+        objection=objection(account, environment_of(members, "mode", ENVIRONMENTS)),
     )
 
 
-def _reported(news: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> ProviderResult:
+def _reported(members: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> ProviderResult:
     """The event's name decides; a status word that is known makes it exact (cancelled instead of failed)."""
-    word = _text(news, "status").lower()
+    word = _text(members, "status").lower()
     table = {Kind.PAYMENT: CHARGES, Kind.PAYOUT: PAYOUTS}.get(kind, {})
     exact = table.get(word, state) if state is State.FAILED else state
     is_bad = exact in (State.FAILED, State.CANCELLED)
     return ProviderResult(
         state=exact if is_bad else state,
         receipt=receipt or None,
-        amount=money(news.get("amount"), news.get("currency")),
+        amount=money(members.get("amount"), members.get("currency")),
         code=word if is_bad else None,
-        response=facts(news, *_REPORTED),
+        response=facts(members, *_REPORTED),
     )
 
 

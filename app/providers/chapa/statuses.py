@@ -26,13 +26,13 @@ CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     "cancelled": State.CANCELLED,
     "failed/cancelled": State.FAILED,
     "reversed": State.REVERSED,
-    # By the merchant, perhaps a part of it: what was ours to give back, our refunds say.
+    # Refunded by the merchant, perhaps in part: the amount is in the gateway's own refunds.
     "refunded": State.REFUNDED,
 })  # fmt: skip
 
 REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
     # Two generations of the documents: `Refund Initiated`, and `initiated`, `processing`, `refunded`, `reversed`. What is
-    # reversed, the payment or the refund, they do not say: that word is left to a person.
+    # reversed, the payment or the refund, they do not say: an operator decides about that status.
     "refund initiated": State.PENDING,
     "initiated": State.PENDING,
     "pending": State.PENDING,
@@ -94,7 +94,7 @@ NOT_THERE: Final = ("not found", "invalid transaction")
 
 
 LINK_EXPIRED: Final = "already expired"
-"""With this in the message a payment cannot be cancelled, because nobody can pay it any more."""
+"""With this in the message a payment cannot be cancelled, because it can no longer be paid."""
 
 
 ENVIRONMENTS: Final[Mapping[str, str]] = MappingProxyType({"live": LIVE, "test": SANDBOX})

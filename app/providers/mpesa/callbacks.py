@@ -167,7 +167,7 @@ def _result(result: Body, notice: Notice) -> CallbackEvent:
 
 def _status(result: Body, notice: Notice, code: str, found: Body, answered: Body) -> CallbackEvent:
     """The answer to a status query. ResultCode 0 means that the *query* worked; the word says how the operation
-    stands. A query that failed says nothing, nor does a word nobody knows: both leave it PENDING."""
+    stands. A query that failed says nothing, nor does an unknown status: both leave it PENDING."""
     word = text_of(found.get(STATUS_KEY)).strip()
     says = code == "0" and not _is_open(result)
     state = TRANSACTION_STATUSES.get(word.lower(), State.PENDING) if says else State.PENDING

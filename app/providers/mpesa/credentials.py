@@ -44,7 +44,7 @@ def encrypted(password: str, key: RSAPublicKey) -> str:
 def public_key(certificate: str) -> RSAPublicKey:
     """The key of a certificate given as PEM text or as a path (PEM or DER). Raises RequestRejected.
 
-    Validity dates are not looked at: Safaricom's published certificates have been expired for years and serve still.
+    Validity dates are not checked: Safaricom's published certificates have been expired for years and serve still.
     """
     try:
         content = certificate.encode() if "BEGIN " in certificate else Path(certificate).read_bytes()

@@ -95,7 +95,7 @@ def is_still_open(error_code: str, message: str) -> bool:
 
 def state_when_reported(code: str) -> State:
     """Of an operation that a result message (callback) says to be finished: an unknown code that is not 0 is a
-    failure; a code that does not show it is PENDING, for an inquiry or a person."""
+    failure; a code that does not show it is PENDING, for an inquiry or an operator."""
     known = RESULT_CODES.get(code)
     if known is None:
         return State.FAILED

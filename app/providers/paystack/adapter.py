@@ -257,7 +257,7 @@ class Paystack(Provider):
         """The refund with our reference in its merchant_note, out of the list of those made since it was sent.
 
         Raises OutcomeUnknown when it is not there, for a list that does not show it is no proof that it was not made,
-        and when several are: the note is free text, and anybody can write it in the dashboard.
+        and when several are: the note is free text, and anyone can write it in the dashboard.
         """
         rows = self._list_refunds(refund.charge, since=refund.sent_at)
         found = {word(row, "id"): row for row in rows if row.get("merchant_note") == refund.reference}
@@ -358,7 +358,7 @@ def _moved(
     provider_reference: str | None,
     receipt: str | None,
 ) -> ProviderResult:
-    """The result of a refund or a transfer. Failures and states that wait for somebody carry a sentence."""
+    """The result of a refund or a transfer. Failures and states that need an action carry a sentence."""
     status = word(data, "status") or ""
     sentence = SENTENCES.get(status)
     is_bad = state is State.FAILED

@@ -19,7 +19,7 @@ CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     "success": State.SUCCEEDED,
     "failed": State.FAILED,
     "reversed": State.REVERSED,
-    # The customer left the page; who comes back can still pay.
+    # The customer left the page, and can still return and pay.
     "abandoned": State.PENDING,
     "ongoing": State.PENDING,
     "pending": State.PENDING,
@@ -52,7 +52,7 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType({
     "otp": "Paystack waits for a one-time password: switch transfer confirmation off in its dashboard.",
     "needs-attention": "Paystack waits for the customer's bank account: give it in its dashboard.",
 })  # fmt: skip
-"""What an operator must do about a status that waits for somebody."""
+"""What an operator must do about a status that needs an action."""
 
 EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
     "charge.success": (Kind.PAYMENT, State.SUCCEEDED),

@@ -22,7 +22,7 @@ STATES: Final = {
 
 NOT_PAID_YET: Final = "payment_details_not_found"
 PENDING_PAYMENT: Final = "pending payment"
-"""An order nobody has paid yet is answered as an error with this code or message."""
+"""An order that is not paid yet is answered as an error with this code or message."""
 
 FACTS: Final = (
     "payment_method", "payment_status_description", "description", "status_code", "confirmation_code", "amount",

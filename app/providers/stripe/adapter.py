@@ -176,7 +176,7 @@ class StripeProvider(Provider):
         if request.customer.email:
             params["receipt_email"] = request.customer.email
         if is_confirmed:
-            # Nobody is in front of a page now, so methods that need a redirect are left out.
+            # The customer is not on a page now, so methods that need a redirect are left out.
             params["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "never"}
             params["payment_method"] = str(method)
             params["confirm"] = True

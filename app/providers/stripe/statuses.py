@@ -58,7 +58,7 @@ def session_result(session: Mapping[str, Any]) -> ProviderResult:
     identity = _text(session, "id")
     if state is None or identity is None:
         raise OutcomeUnknown("Stripe's answer has no known session status.", code="/".join(map(str, word)))
-    # By its own time or on our word: either way nobody can pay it any more.
+    # By its own time or on our word: either way it can no longer be paid.
     is_expired = state is State.CANCELLED
     return ProviderResult(
         state,
@@ -104,7 +104,7 @@ def intent_result(intent: Mapping[str, Any]) -> ProviderResult:
 
 
 def finished_session_result(session: ProviderResult, intent: ProviderResult) -> ProviderResult:
-    """A complete but unpaid session by what its PaymentIntent says: nobody is on the page any more, so a PaymentIntent
+    """A complete but unpaid session by its PaymentIntent's status: the customer has left the page, so a PaymentIntent
     that waits for another card waits in vain."""
     facts = {**session.response, "payment_intent": dict(intent.response)}
     is_over = intent.response.get("status") == REQUIRES_METHOD

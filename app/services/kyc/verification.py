@@ -64,8 +64,8 @@ _EVENT_OF: Final[Mapping[KycStatus, EventType]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a user stands. request: their latest; None: they have submitted nothing. limits: those of their tier."""
+class KycOverview:
+    """A user's verification. request: the latest one; None: they have submitted nothing. limits: those of their tier."""
 
     request: KycRequest | None
     tier: int
@@ -178,12 +178,12 @@ def verify_unattended(request_public_id: str) -> None:
     decide(request_public_id, KycStatus.VERIFIED, reason=None, operator=SYSTEM)
 
 
-def standing(user_id: uuid.UUID) -> Standing:
+def overview(user_id: uuid.UUID) -> KycOverview:
     """The user's latest request, and the tier and limits that they have."""
     with reading() as session:
         user = session.scalars(select(User).where(User.id == user_id)).one()
         request = _current(session, user_id)
-    return Standing(request, user.tier, TIERS[user.tier])
+    return KycOverview(request, user.tier, TIERS[user.tier])
 
 
 def sweep_documents() -> int:

@@ -54,7 +54,7 @@ def list_events(criteria: LogFilter, *, limit: int) -> LogPage:
 
 
 def verify(key: str, *, anchors: Path | None) -> tuple[int, chain.Break | None]:
-    """Rows looked at and the first break, walking the log from its beginning; with the anchors kept in a folder."""
+    """The number of rows read and the first break, walking the log from its beginning; with the anchors kept in a folder."""
     with reading() as session:
         counted = _Counted(_rows(session))
         found = chain.verify(key.encode(), counted, anchors=chain.read_anchors(anchors) if anchors else ())

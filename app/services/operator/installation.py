@@ -82,7 +82,7 @@ def is_production(session: Executor) -> bool:
 
 def _require_fit(session: Session) -> None:
     if not _has_table(session, "users"):
-        return  # before the first migration there is nothing of anybody's
+        return  # before the first migration there is no data
     if not current_app.config["IS_PRODUCTION"]:
         _require_no_mark(session)
         return

@@ -21,7 +21,7 @@ from app.unit_of_work import transaction
 EVERY: Final = timedelta(hours=1)
 
 DONE_JOB_LIFE: Final = timedelta(days=7)
-"""How long a job that is done can be looked at."""
+"""How long a done job is kept."""
 
 BATCH: Final = 500
 """Rows of one transaction."""

@@ -62,7 +62,7 @@ def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
         return transaction(lambda s: _cancel_unsent(s, attempt.id, merchant))
     provider = provider_accounts.of_attempt(attempt)
     if not provider.capabilities.can_cancel:
-        raise NotCancellable(f"{provider.title} cannot take back a payment that was asked for.")
+        raise NotCancellable(f"{provider.title} cannot cancel a payment that was requested.")
     try:
         with bulkhead.required_slot(attempt.provider):
             outcome = provider.cancel(charge_reference(payment, attempt, provider))

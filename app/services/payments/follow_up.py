@@ -192,7 +192,7 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
     if len(matching) == 1:
         return ProviderResult(State.SUCCEEDED, receipt=matching[0].receipt, amount=matching[0].amount)
     if lines:
-        # Anybody can pay with the short reference they read on a screen: an operator tells such lines apart.
+        # Anyone can pay with the short reference they read on a screen: an operator tells such lines apart.
         return OutcomeUnknown(
             "The provider's statement is not clear about this payment.", code="statement_unclear"
         )

@@ -1,4 +1,4 @@
-"""What the page shows to a customer who returns from a payment page: the payment's status, and nothing about anybody.
+"""What the page shows to a customer who returns from a payment page: the payment's status, and no personal data.
 
 Whoever has the payment's id may read it, so the answer is one word.
 """

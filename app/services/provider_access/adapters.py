@@ -67,7 +67,7 @@ class Adapters:
         return is_real and urlsplit(base_url).netloc == urlsplit(self._config["SANDBOX_URL"]).netloc
 
     def _warn_of_incomplete(self) -> None:
-        """A provider with some of its required settings is not offered, as one with none: here somebody meant it."""
+        """A provider with some of its required settings is not offered, like one with none, but is reported: it was probably meant to be."""
         for name, adapter in PROVIDERS.items():
             required = [f"{name.upper()}_{s.name.upper()}" for s in adapter.settings if s.is_required]
             missing = [setting for setting in required if not self._config.get(setting)]

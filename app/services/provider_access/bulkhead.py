@@ -26,7 +26,7 @@ class Bulkheads:
         self._taken: dict[str, int] = {}
 
     def try_acquire(self, provider: str) -> bool:
-        """Take a slot, or False at once: nobody waits."""
+        """Take a slot, or return False at once, without waiting."""
         with self._lock:
             if self._taken.get(provider, 0) >= self._slots:
                 return False
@@ -71,6 +71,6 @@ def required_slot(provider: str) -> Iterator[None]:
 
 
 def retry_at(now: datetime, *, since: datetime) -> datetime:
-    """When work that found no slot comes back: after a quarter of its age, so that thousands that wait for one provider
+    """When work that found no slot is tried again: after a quarter of its age, so that thousands that wait for one provider
     release the worker to the others. since: when the work came up."""
     return now + min(max((now - since) / 4, SOONEST), LATEST)

@@ -75,7 +75,7 @@ class SharedTokens:
 
     @contextmanager
     def _fetching(self, key: str) -> Iterator[None]:
-        """Inside at most one caller for each token, as long as Redis answers; nobody waits longer than WAIT_S.
+        """Inside at most one caller for each token, as long as Redis answers; no caller waits longer than WAIT_S.
 
         Raises NotSent: nothing was asked of the provider.
         """

@@ -1,4 +1,4 @@
-"""Document 001's commands, pasted into a shell one after the other, against a running demo.
+"""The Gateway API document's commands, pasted into a shell one after the other, against a running demo.
 
 document_001.txt is the document's text. Two things are replaced in the commands: `{transaction_id}`, as its reader must,
 and the port of `http://localhost:5000`, because a demo on this machine may use it.

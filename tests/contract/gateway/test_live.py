@@ -1,4 +1,4 @@
-"""Document 001's Socket.IO events, as a client that has read the document uses them: no credential, default settings."""
+"""The Gateway API document's Socket.IO events, as a client that has read the document uses them: no credential, default settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator does first: start with a mistake in a setting, look at what waits, find a payment at its provider."""
+"""What an operator does first: start with a mistake in a setting, list what is in review, find a payment at its provider."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def test_the_readmes_table_of_providers_is_what_they_can_do() -> None:
         named = set(re.findall(r"\b[A-Z]{3}\b", collects))
         assert not named or named == set(can.currencies), name
         assert ("page" in customer) is can.has_payment_page, name
-        assert (refunds == "in parts") is (can.can_refund_partially and can.can_refund_repeatedly), name
+        assert (refunds == "partial") is (can.can_refund_partially and can.can_refund_repeatedly), name
         assert (payouts == "none") is (not can.payouts), name
 
 

@@ -1,4 +1,4 @@
-"""Document 000's three programs, run as printed, in one namespace, against a running demo.
+"""The Wallet API document's three programs, run as printed, in one namespace, against a running demo.
 
 document_000.txt is the document's text. Two things are replaced in it: SENDER_ACCESS_TOKEN by a token, as its reader
 must, and the port of `http://localhost:5000`, because a demo on this machine may use it. The third program

@@ -69,7 +69,7 @@ def reconcile(gateway: Gateway, provider: str) -> Mapping[str, Any]:
 
 
 def declare(gateway: Gateway, payment_id: str) -> None:
-    """Let an operator, who has looked at the provider's book, end a payment that waits."""
+    """Let an operator, who has checked the provider's records, end a payment that waits."""
     charges = [entry for entry in gateway.book(payment_id) if entry["kind"] == "charge"]
     if charges:
         operator(gateway, "payments", "resolve", payment_id, "--paid", "--receipt", charges[0]["id"])

@@ -1,4 +1,4 @@
-"""External refunds made in the provider's portal, returned refunds, lost disputes: the gateway's ledger
+"""External refunds made in the provider's dashboard, returned refunds, lost disputes: the gateway's ledger
 follow the provider's own, and no refund is posted twice or missed."""
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ def lost_refund(gateway: Gateway) -> tuple[str, str]:
 
 
 def test_refund_declared_failed_that_was_made(gateway: Gateway) -> None:
-    """An operator was wrong; the provider's list is right. Breaks when what carries our reference is never looked at."""
+    """An operator was wrong; the provider's list is right. Breaks when what carries our reference is never read."""
     payment_id, refund_id = lost_refund(gateway)
     operator(gateway, "payments", "resolve-refund", refund_id, "--failed")
     assert state(gateway, payment_id)[:2] == ("completed", "0.00")
@@ -264,7 +264,7 @@ def refund_in_chapas_portal(gateway: Gateway, payment_id: str, amount: int) -> s
     attempt = gateway.attempts(payment_id)[0]
     answer = requests.post(
         f"{gateway.sandbox.url}/chapa/v1/refund/{attempt.receipt}",
-        json={"amount": str(amount), "reason": "portal"},
+        json={"amount": str(amount), "reason": "dashboard"},
         headers={"Authorization": "Bearer CHASECK_TEST-sandbox"},
         timeout=20,
     )
@@ -275,7 +275,7 @@ def refund_in_chapas_portal(gateway: Gateway, payment_id: str, amount: int) -> s
 
 def test_operator_records_an_external_refund_without_a_list(gateway: Gateway) -> None:
     """Chapa lists no refunds: its callback puts the payment in review, and an operator records the refund with the
-    portal's id."""
+    dashboard's id."""
     payment_id = paid(gateway, "chapa")
     portals_id = refund_in_chapas_portal(gateway, payment_id, 40)
     assert after_the_callback(gateway, payment_id) == ("completed", "0.00", "refunded_at_provider")
@@ -290,7 +290,7 @@ def test_operator_records_an_external_refund_without_a_list(gateway: Gateway) ->
 
 
 def test_no_import_while_our_refund_is_open(gateway: Gateway) -> None:
-    """Breaks when an operator finds our own refund, whose answer was lost, in the portal and records it a second time."""
+    """Breaks when an operator finds our own refund, whose answer was lost, in the dashboard and records it a second time."""
     payment_id = paid(gateway, "chapa")
     rule = {"provider": "chapa", "operation": "refund", "times": 1}
     mute = {"fault": "before", "provider": "chapa", "operation": "refund_verify"}

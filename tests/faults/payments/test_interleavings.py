@@ -103,7 +103,7 @@ def test_refund_being_sent_is_not_inquired(gateway: Gateway, monkeypatch: pytest
 
 
 def test_refund_of_another_amount_is_not_posted(gateway: Gateway) -> None:
-    """Breaks when the provider's own figure is not looked at."""
+    """Breaks when the provider's own figure is ignored."""
     payment_id = gateway.begin("paystack", 100)
     gateway.settle(payment_id)
     assert gateway.refund(payment_id).json()["data"]["status"] == "completed"  # Paystack refunds later

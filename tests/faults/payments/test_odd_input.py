@@ -132,7 +132,7 @@ def test_unusual_texts_reach_the_provider(gateway: Gateway, provider: str) -> No
 
 @pytest.mark.parametrize("provider", ONE_OF_A_KIND)
 def test_an_order_id_of_any_shape(gateway: Gateway, provider: str) -> None:
-    """It becomes the description on the page. A merchant's own word must not make a payment fail."""
+    """It becomes the description on the page. A merchant's text must not make a payment fail."""
     for order_id in ({"a": {"b": ["c"]}}, "x" * 10_000):
         answer = gateway.initialize(provider, 100, metadata={"order_id": order_id})
         assert answer.status_code == 201, answer.text[:300]

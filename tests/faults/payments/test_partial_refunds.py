@@ -27,7 +27,7 @@ def _refund_in_part(gateway: Gateway, receipt: str, amount: int) -> None:
     """In Pesapal's dashboard, with approval."""
     url = f"{gateway.sandbox.url}/pesapal/api"
     token = requests.post(f"{url}/Auth/RequestToken", json=KEYS, timeout=30).json()["token"]
-    body = {"confirmation_code": receipt, "amount": amount, "username": "amina", "remarks": "portal"}
+    body = {"confirmation_code": receipt, "amount": amount, "username": "amina", "remarks": "dashboard"}
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.post(f"{url}/Transactions/RefundRequest", json=body, headers=headers, timeout=30)
     assert answer.json()["status"] == "200", answer.text
@@ -44,7 +44,7 @@ def test_partial_refund_is_not_mistaken_for_a_full_one(gateway: Gateway) -> None
     found = gateway.payment(payment_id)
     assert found["status"] == "completed", "seventy of a hundred are still with the provider"
     assert found["review"] == "refunded_at_provider"
-    operator(gateway, "payments", "record-refund", payment_id, "30", "--reference", "portal-1")
+    operator(gateway, "payments", "record-refund", payment_id, "30", "--reference", "dashboard-1")
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("partially_refunded", None)
     gateway.assert_ledger_matches_providers()
@@ -64,6 +64,6 @@ def test_payment_refunded_before_its_callback_is_not_failed(gateway: Gateway) ->
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("processing", "refunded_at_provider")
     operator(gateway, "payments", "resolve", payment_id, "--paid", "--receipt", charge["id"])
-    operator(gateway, "payments", "record-refund", payment_id, "30", "--reference", "portal-1")
+    operator(gateway, "payments", "record-refund", payment_id, "30", "--reference", "dashboard-1")
     assert gateway.payment(payment_id)["status"] == "partially_refunded"
     gateway.assert_ledger_matches_providers()

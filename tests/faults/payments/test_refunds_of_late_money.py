@@ -84,8 +84,8 @@ def test_refund_declared_failed_but_made_needs_review(gateway: Gateway, provider
     gateway.advance(5)
     gateway.run_due()
     found = gateway.payment(payment_id)
-    is_booked = found["refunded_amount"] == "40.00"
-    assert is_booked or found["review"] == "refunded_at_provider", found
+    is_recorded = found["refunded_amount"] == "40.00"
+    assert is_recorded or found["review"] == "refunded_at_provider", found
 
 
 def test_two_refunds_cannot_be_declared_the_same(gateway: Gateway) -> None:
@@ -137,7 +137,7 @@ def test_late_money_that_may_be_partly_refunded_needs_review(gateway: Gateway) -
     token = requests.post(f"{url}/Auth/RequestToken", json=keys, timeout=30).json()["token"]
     lost = {"fault": "callback_lost", "provider": "pesapal", "operation": "callback"}
     gateway.sandbox.control({"rules": [lost]})
-    body = {"confirmation_code": attempt.receipt, "amount": 100, "username": "amina", "remarks": "portal"}
+    body = {"confirmation_code": attempt.receipt, "amount": 100, "username": "amina", "remarks": "dashboard"}
     headers = {"Authorization": f"Bearer {token}"}
     answer = requests.post(f"{url}/Transactions/RefundRequest", json=body, headers=headers, timeout=30)
     assert answer.json()["status"] == "200", answer.text

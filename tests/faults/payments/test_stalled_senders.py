@@ -1,7 +1,7 @@
 """A process stalls between the commit of `sending` and the call. By the time it continues, the payment has changed:
 it sends nothing.
 
-Seen failing when the attempt is not looked at again before the call, and when its age is not.
+Seen failing when the attempt is not read again before the call, and when its age is not.
 """
 
 from __future__ import annotations

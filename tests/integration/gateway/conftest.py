@@ -65,7 +65,7 @@ class MerchantClient:
 
 
 def request_body(**differing: Any) -> dict[str, Any]:
-    """Document 001's request body, for CPay; `...` omits a field."""
+    """The Gateway API document's request body, for CPay; `...` omits a field."""
     body = {
         "provider": "cpay",
         "amount": 1000,

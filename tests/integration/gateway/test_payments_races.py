@@ -23,13 +23,13 @@ def test_simultaneous_requests_with_one_key_create_one_payment(
     app: Flask, merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
     """Breaks when the key is looked up before it is claimed."""
-    answers = concurrently(SIMULTANEOUS, lambda _: anew(app, merchant).initialize(key="crowd"))
+    answers = concurrently(SIMULTANEOUS, lambda _: anew(app, merchant).initialize(key="simultaneous"))
     assert {answer.status_code for answer in answers} <= {201, 409}
     payment_ids = {answer.json["data"]["id"] for answer in answers if answer.status_code == 201}
     assert len(payment_ids) == 1
     assert all("Retry-After" in answer.headers for answer in answers if answer.status_code == 409)
     assert len(rows("SELECT id FROM payments WHERE tenant_id = :id", id=merchant.tenant_id)) == 1
-    assert merchant.initialize(key="crowd").json["data"]["id"] in payment_ids
+    assert merchant.initialize(key="simultaneous").json["data"]["id"] in payment_ids
 
 
 def test_simultaneous_refunds_never_exceed_the_payment(

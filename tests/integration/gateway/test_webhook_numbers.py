@@ -220,7 +220,7 @@ def test_a_stored_callback_about_a_payment_makes_us_ask(
     run_due_jobs: Callable[[], int],
     kept: Callable[..., uuid.UUID],
 ) -> None:
-    """What it said cannot be read any more; that something happened to the payment still counts."""
+    """Its content cannot be read any more; that something happened to the payment still counts."""
     payment = merchant.waiting()
     (attempt,) = rows("SELECT reference FROM payment_attempts WHERE payment_id = :id", id=payment["id"])
     event_id = kept(

@@ -127,7 +127,7 @@ def test_a_production_database_takes_no_demo_data(
 def test_emptying_asks_in_its_own_transaction(
     production: Flask, demo_settings: dict[str, str], tmp_path: Path
 ) -> None:
-    """Whoever calls it: what the command looked at may be another moment's."""
+    """Whoever calls it: what the command has read may be another moment's."""
     make_user(production)
     demo = create_app(demo_settings)
     with demo.app_context(), pytest.raises(UnfitDatabase):

@@ -273,7 +273,7 @@ def test_a_refusal_creates_nothing(client: FlaskClient, pair: Pair, rows: Callab
 
 
 def test_ended_session_cannot_pay(client: FlaskClient, app: Flask, pair: Pair) -> None:
-    """The paying statement itself looks at the session. Breaks when only the token is read."""
+    """The paying statement itself checks the session. Breaks when only the token is read."""
     client.post("/api/v1/auth/logout", headers=pair.sender.headers)
     assert outcome(pay(client, pair.sender, pair.source, pair.wallet, 1)) == (401, "TOKEN_INVALID")
     assert outcome(pay(client, pair.sender, pair.source, pair.wallet, 1, currency="USD"))[0] == 401

@@ -87,7 +87,7 @@ def test_every_item_is_refused_for_its_own_reason(
 def test_limits_count_item_by_item(
     app: Flask, client: FlaskClient, users: list[tuple[SignedInUser, str]]
 ) -> None:
-    """Breaks when the day's sum is looked at once for the batch."""
+    """Breaks when the day's sum is read once for the batch."""
     sender = make_user(app, tier=0)
     source = make_wallet(app, sender, balance="1000")
     items = _items(users, 70, 101, 40, 30, 1)

@@ -89,7 +89,7 @@ def test_a_new_utc_day_begins_at_midnight(app: Flask, client: FlaskClient, recip
 
 
 def test_the_months_sum(app: Flask, client: FlaskClient, recipient: str) -> None:
-    """Five days of 100 fill tier 0's month; the next month is empty again. Breaks when only the day is looked at."""
+    """Five days of 100 fill tier 0's month; the next month is empty again. Breaks when only the day is checked."""
     travel_to(datetime(2031, 5, 20, 12, tzinfo=UTC))
     sender, wallet = _sender(app, 0)
     for _ in range(5):

@@ -21,7 +21,7 @@ def nothing() -> Mapping[str, Any]:
 
 
 Word = Callable[[dict[str, Any]], None]
-"""Puts a status word nobody has heard of into an answer's JSON."""
+"""Puts an unknown status into an answer's JSON."""
 
 PACKAGE: Final = "tests.providers.contract.cases"
 

@@ -18,7 +18,7 @@ class GatewayError(Answer):
 
 
 class MissingKeyError(Answer):
-    """The request has no `Idempotency-Key` and needs one. Document 001 gives this one a body of its own."""
+    """The request has no `Idempotency-Key` and needs one. The Gateway API gives this one a body of its own."""
 
     error = one_of("Missing Idempotency-Key header")
     message = ma.String()
