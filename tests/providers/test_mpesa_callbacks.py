@@ -197,7 +197,7 @@ def test_a_status_result_is_about_the_original():
 def test_a_status_result_may_write_its_keys_with_spaces():
     body = status("Completed")
     for parameter in body["Result"]["ResultParameters"]["ResultParameter"]:
-        parameter["Key"] = parameter["Key"].replace("ConversationID", "EventHandlers ID")
+        parameter["Key"] = parameter["Key"].replace("ConversationID", "Conversation ID")
         parameter["Key"] = parameter["Key"].replace("OriginatorC", "Originator C")
     event = read(body, "payout-status")
     assert (event.provider_reference, event.reference) == ("AG_original", REFERENCE)

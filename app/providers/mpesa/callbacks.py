@@ -65,9 +65,9 @@ class Notice:
     message: str = ""
     has_our_id: bool = True
 
-    def references(self, handlers: str | None, originator: str | None) -> tuple[str | None, str | None]:
+    def references(self, conversation: str | None, originator: str | None) -> tuple[str | None, str | None]:
         """(our reference, Daraja's) of the ids of a request."""
-        return (originator, handlers) if self.has_our_id else (None, originator or handlers)
+        return (originator, conversation) if self.has_our_id else (None, originator or conversation)
 
 
 def read(callback: Callback) -> CallbackEvent:
@@ -135,12 +135,12 @@ def _open_mark(result: Body) -> str | None:
 
 def _result(result: Body, notice: Notice) -> CallbackEvent:
     code = code_of(result.get("ResultCode"))
-    handlers, originator = (
+    conversation, originator = (
         id_of(result.get("ConversationID")),
         id_of(result.get("OriginatorConversationID")),
     )
-    if code is None or not (handlers or originator):
-        raise InvalidCallback("The result names no handlers or no code.", code="incomplete")
+    if code is None or not (conversation or originator):
+        raise InvalidCallback("The result names no conversation or no code.", code="incomplete")
     found = _pairs(result.get("ResultParameters"), "ResultParameter", "Key")
     answered = facts(result, RESULT_FACTS) | facts(found, PARAMETER_FACTS)
     if notice.message == "status" or STATUS_KEY in found:
@@ -151,10 +151,10 @@ def _result(result: Body, notice: Notice) -> CallbackEvent:
         _amount(found.get("TransactionAmount", found.get("Amount"))) if state is State.SUCCEEDED else None
     )
     kind = _kind(found) if notice.kind is Kind.OTHER else notice.kind
-    reference, of_daraja = notice.references(handlers, originator)
+    reference, of_daraja = notice.references(conversation, originator)
     # A balance and other results that are no movement of money have none of the keys: kind OTHER.
     return CallbackEvent(
-        event_id=_event_id("result", handlers or originator, code, _open_mark(result)),
+        event_id=_event_id("result", conversation or originator, code, _open_mark(result)),
         kind=kind,
         event_type=f"{kind.value}.result",
         reference=reference,
@@ -199,13 +199,13 @@ def _timeout(body: Body, notice: Notice, raw: bytes) -> CallbackEvent:
     """ "Not processed in time": the outcome is open. The shape is nowhere documented, so none is required."""
     result = body.get("Result")
     source: Body = result if isinstance(result, dict) else body
-    handlers, originator = (
+    conversation, originator = (
         id_of(source.get("ConversationID")),
         id_of(source.get("OriginatorConversationID")),
     )
-    reference, of_daraja = notice.references(handlers, originator)
+    reference, of_daraja = notice.references(conversation, originator)
     return CallbackEvent(
-        event_id=_event_id("timeout", handlers or originator or hashlib.sha256(raw).hexdigest()),
+        event_id=_event_id("timeout", conversation or originator or hashlib.sha256(raw).hexdigest()),
         kind=notice.kind,
         event_type=f"{notice.kind.value}.timeout",
         reference=reference,
@@ -267,7 +267,7 @@ def _reported(
 def _pairs(holder: object, list_name: str, key_name: str) -> Body:
     """Key → Value of `{list_name: [{Key, Value}…]}`. Either may be one object in place of a list, the list may stand
     alone, Value may be absent. Of a key that comes twice (a sample does) the first counts. Status results were seen with
-    `EventHandlers ID` for `ConversationID`: keys are taken without spaces."""
+    `Conversation ID` for `ConversationID`: keys are taken without spaces."""
     items = holder.get(list_name) if isinstance(holder, dict) else holder
     pairs: Body = {}
     for item in items if isinstance(items, list) else [items]:

@@ -44,10 +44,10 @@ class Commands:
     def accept(self, command: Document, plan: Plan) -> dict[str, Any]:
         """Store the command; the acknowledgement. Raises ApiError when its OriginatorConversationID was used before."""
         now = self._sandbox.now()
-        handlers = conversation_id(now)
+        conversation = conversation_id(now)
         own_originator = f"{request_id()[:-2]}-1"
         command |= {
-            "handlers": handlers,
+            "conversation": conversation,
             "own_originator": own_originator,
             "state": "pending",
             "code": None,
@@ -57,22 +57,22 @@ class Commands:
         }
         command.setdefault("originator", own_originator)
         with self._sandbox.database.transaction():
-            document = {"handlers": handlers}
+            document = {"conversation": conversation}
             if not self._sandbox.store.insert("mpesa", "originator", command["originator"], document):
                 raise ApiError(500, "500.002.1001", "Duplicate OriginatorConversationID.")
-            self._sandbox.store.insert("mpesa", "command", handlers, command)
+            self._sandbox.store.insert("mpesa", "command", conversation, command)
             if not plan.callback_early:
-                self._sandbox.timers.set(TIMER, handlers, PROCESSING_S)
+                self._sandbox.timers.set(TIMER, conversation, PROCESSING_S)
         if plan.callback_early:
-            self.settle(handlers)
+            self.settle(conversation)
         return {
-            "ConversationID": handlers,
+            "ConversationID": conversation,
             "OriginatorConversationID": command["originator"],
             "ResponseCode": "0",
             "ResponseDescription": "Accept the service request successfully.",
         }
 
-    def settle(self, handlers: str) -> None:
+    def settle(self, conversation: str) -> None:
         """Carry out a pending command and send its result. Nothing happens when it is not pending."""
         early: list[tuple[str, dict[str, Any], Plan]] = []
 
@@ -88,8 +88,8 @@ class Commands:
             else:
                 callbacks.send(self._sandbox, url, message, plan)
 
-        if self._sandbox.store.get("mpesa", "command", handlers) is not None:
-            self._sandbox.store.update("mpesa", "command", handlers, change)
+        if self._sandbox.store.get("mpesa", "command", conversation) is not None:
+            self._sandbox.store.update("mpesa", "command", conversation, change)
         for url, message, plan in early:
             callbacks.send(self._sandbox, url, message, plan, is_early=True)
 
@@ -112,7 +112,7 @@ class Commands:
             receipt = store.get("mpesa", "receipt", query["of_receipt"])
             return receipt and (store.get("mpesa", "command", receipt["of"]) or _as_command(receipt))
         originator = store.get("mpesa", "originator", query["of_conversation"])
-        command = originator and store.get("mpesa", "command", originator["handlers"])
+        command = originator and store.get("mpesa", "command", originator["conversation"])
         return command if command and command["operation"] in ("b2c", "b2b", "reversal") else None
 
 
@@ -134,7 +134,7 @@ def _as_command(receipt: Document) -> Document:
         "receipt": receipt["receipt"],
         "party_a": receipt["phone"],
         "party_b": receipt["shortcode"],
-        "handlers": "",
+        "conversation": "",
         "at": receipt["at"],
         "originator": receipt["of"],
     }

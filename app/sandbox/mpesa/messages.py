@@ -31,7 +31,7 @@ def result(sandbox: Sandbox, command: Document, subject: Document | None, origin
         "ResultCode": code if is_text or not code.isdigit() else int(code),
         "ResultDesc": RESULTS[code],
         "OriginatorConversationID": originator,
-        "ConversationID": command["handlers"],
+        "ConversationID": command["conversation"],
         "TransactionID": command["receipt"] or NO_TRANSACTION.get(operation, "0000000000"),
     }
     parameters = _parameters(sandbox, command, subject) if is_done else _of_failure(sandbox, operation)
@@ -48,7 +48,7 @@ def timed_out(command: Document) -> Message:
             "ResultType": 1,
             "ResultDesc": "The service request timed out in the queue.",
             "OriginatorConversationID": command["originator"],
-            "ConversationID": command["handlers"],
+            "ConversationID": command["conversation"],
         }
     }
 
@@ -153,7 +153,7 @@ def _status(sandbox: Sandbox, subject: Document) -> list[Parameter]:
         TransactionStatus=STATUS_WORDS[subject["state"]],
         FinalisedTime=compact_time(sandbox.now()) if subject["state"] == "pending" else at,
         Amount=str(subject["amount"]),
-        ConversationID=subject["handlers"],
+        ConversationID=subject["conversation"],
     )
     fixed.insert(6, {"Key": "TransactionReason"})
     if subject["receipt"]:

@@ -27,8 +27,8 @@ class Queries:
         receipt = fields.match(body, "TransactionID", fields.RECEIPT, is_optional=True)
         # The newer portal writes Original…, the older one Originator…
         names = ("OriginalConversationID", "OriginatorConversationID")
-        handlers = next((fields.text(body, name, 1, 100) for name in names if body.get(name)), "")
-        if not receipt and not handlers:
+        conversation = next((fields.text(body, name, 1, 100) for name in names if body.get(name)), "")
+        if not receipt and not conversation:
             raise invalid("TransactionID")
         party = fields.match(body, "PartyA", r"\d{5,12}")
         fields.match(body, "IdentifierType", "1|2|4")
@@ -37,7 +37,7 @@ class Queries:
         command = {
             "operation": "status",
             "of_receipt": receipt,
-            "of_conversation": handlers,
+            "of_conversation": conversation,
             "party_a": party,
             "is_own": True,
             **operator,

@@ -166,6 +166,8 @@ GATEWAY_ERRORS = (
     errors.ForgedCallbackRefused,
     errors.InvalidApiKey,
     errors.CredentialsMissing,
+    errors.ProviderEventNotFound,
+    errors.ProviderEventNotRetryable,
 )
 """Of the Gateway API, which prints no codes."""
 

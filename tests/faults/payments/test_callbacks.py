@@ -286,7 +286,7 @@ def test_the_callback_is_stored_before_it_is_acknowledged(gateway: Gateway) -> N
     payment_id, real = paid_unheard(gateway, "paystack")
     assert real.send().status_code == 200
     with gateway.app.app_context(), reading():
-        (row,) = gateway.rows("SELECT body, state FROM provider_events ORDER BY id DESC LIMIT 1")
+        (row,) = gateway.rows("SELECT body, state FROM provider_events ORDER BY received_at DESC LIMIT 1")
     assert bytes(row.body) == real.body
     gateway.settle(payment_id, hours=1)
     gateway.assert_ledger_matches_providers()
