@@ -11,7 +11,8 @@ the same object began after the earlier one was committed, so a statement that s
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -60,6 +61,18 @@ class PublishedEvent:
         return "evt_" + self.hmac[:12].hex()
 
 
+@contextmanager
+def autocommit(connection: Any) -> Iterator[Any]:
+    """A cursor of a psycopg2 connection between transactions: each statement commits by itself, in one round trip."""
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            yield cursor
+    finally:
+        if not connection.closed:
+            connection.autocommit = False
+
+
 class Publisher:
     """Publishes over `connection`, a psycopg2 connection (not autocommit) of its own."""
 
@@ -89,6 +102,8 @@ class Publisher:
     def publish(self, now: datetime) -> list[PublishedEvent]:
         """Take what is there, at most BATCH rows and those skipped before, and commit. Empty: nothing to do."""
         is_sweep = self._is_catching_up or time.monotonic() >= self._next_sweep
+        if not is_sweep and not self._skipped and not self._has_newer_ids():
+            return []
         with self._connection.cursor() as cursor:
             is_caught_up = self._is_catching_up and self._all_older_are_over(cursor)
             rows = self._take(cursor, after=0 if is_sweep else self._hint, now=now)
@@ -100,6 +115,12 @@ class Publisher:
             self._is_catching_up = False
         self._remember_skipped([row[0] for row in rows])
         return events
+
+    def _has_newer_ids(self) -> bool:
+        """Whether an id above the hint was given. One round trip; a transaction that finds nothing takes three."""
+        with autocommit(self._connection) as cursor:
+            cursor.execute("SELECT is_called AND last_value > %s FROM outbox_id_seq", (self._hint,))
+            return bool(cursor.fetchone()[0])
 
     def _all_older_are_over(self, cursor: Any) -> bool:
         cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")

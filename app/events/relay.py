@@ -20,7 +20,7 @@ from sqlalchemy.engine import make_url
 
 from app import clock
 from app.events import chain
-from app.events.publisher import BATCH, PublishedEvent, Publisher
+from app.events.publisher import BATCH, PublishedEvent, Publisher, autocommit
 from app.events.push_messages import PushMessage, push_of
 from app.events.reactions import Reaction
 from app.redis_client import Outage
@@ -29,7 +29,11 @@ LOCK_ID: Final = 7_220_453_118
 """The advisory lock of the active relay; /health/ready looks for it."""
 
 PAUSE_S: Final = 0.01
-"""Between two rounds, busy or idle: a transaction costs nearly as much for one event as for a dozen."""
+"""Between two rounds: a transaction costs nearly as much for one event as for a dozen."""
+
+IDLE_PAUSE_S: Final = 0.025
+IDLE_AFTER_S: Final = 1.0
+"""The pause when nothing was published for so long."""
 
 FOLD_EVERY_S: Final = 0.1
 FOLD_BATCH: Final = 2000
@@ -76,6 +80,7 @@ class Relay:
         self._push_outage = Outage("push", "Socket.IO clients get the updates when Redis is available again.")
         self._broker_outage = Outage("job_queue", "Due jobs run when Redis is available again.")
         self._is_behind = False
+        self._last_published = 0.0
         self._pushed_through = self._saved_through = 0
         self._anchored = 0
         self._connection: Any = None
@@ -88,8 +93,11 @@ class Relay:
                 if self._publisher is None and not self._become_active():
                     stop.wait(0.5)
                     continue
-                if self.step() < BATCH:
-                    stop.wait(PAUSE_S)
+                if (published := self.step()) > 0:
+                    self._last_published = time.monotonic()
+                if published < BATCH:
+                    is_idle = time.monotonic() - self._last_published > IDLE_AFTER_S
+                    stop.wait(IDLE_PAUSE_S if is_idle else PAUSE_S)
             except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 log.warning("relay.database_away", error=type(error).__name__)
                 self.close()
@@ -174,13 +182,12 @@ class Relay:
         return True
 
     def _after(self, seq: int) -> list[PublishedEvent]:
-        with self._connection.cursor() as cursor:
+        with autocommit(self._connection) as cursor:
             cursor.execute(
                 "SELECT seq, type, object_id, data, at, hmac FROM events WHERE seq > %s ORDER BY seq LIMIT %s",
                 (seq, CATCH_UP_BATCH),
             )
             rows = cursor.fetchall()
-        self._connection.commit()
         return [
             PublishedEvent(seq, event_type, object_id, data, at, bytes(digest))
             for seq, event_type, object_id, data, at, digest in rows
@@ -193,7 +200,7 @@ class Relay:
     def _hand_over_due(self) -> None:
         instant = time.monotonic()
         self._handed = {job: at for job, at in self._handed.items() if instant - at < HAND_OVER_AGAIN_S}
-        with self._connection.cursor() as cursor:
+        with autocommit(self._connection) as cursor:
             cursor.execute(
                 "SELECT id::text, run_at FROM jobs WHERE state = 'due' AND run_at <= %(now)s "
                 "AND (leased_until IS NULL OR leased_until < %(now)s) ORDER BY run_at LIMIT 200",
@@ -201,7 +208,6 @@ class Relay:
             )
             # With its time: the same job a second later is to be handed over again.
             due = [(uuid.UUID(row[0]), row[1]) for row in cursor.fetchall()]
-        self._connection.commit()
         for job in due:
             if job in self._handed:
                 continue
@@ -225,8 +231,6 @@ class Relay:
             self._anchored = head[0]
 
     def _run(self, statement: str, *arguments: object) -> Any:
-        with self._connection.cursor() as cursor:
+        with autocommit(self._connection) as cursor:
             cursor.execute(statement, arguments)
-            row = cursor.fetchone()
-        self._connection.commit()
-        return row
+            return cursor.fetchone()
