@@ -16,7 +16,7 @@ from app import clock, create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import network_guard, servers
 
-pytest_plugins = ("tests.support.openapi_check",)
+pytest_plugins = ("tests.support.openapi_check", "tests.support.folder_end")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -14,6 +14,7 @@ import pytest
 from launcher.embedded import APPLICATION, OWNER
 from launcher.paths import PROJECT
 from tests.support import servers
+from tests.support.folder_end import call_at_end_of
 from tests.support.stack import Stack, running_stack
 
 
@@ -34,6 +35,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     del environment["SANDBOX_URL"]  # the stack has its own simulators
     try:
         with running_stack(environment, folder, processes=("web", "relay", "worker", "sandbox")) as stack:
+            call_at_end_of(Path(__file__).parent, stack.kill_all)
             yield stack
     finally:
         redis_server.destroy()

@@ -14,6 +14,7 @@ from app import create_app
 from app.extensions import db
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
 from tests.support import invariants, servers
+from tests.support.folder_end import call_at_end_of
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 
@@ -81,6 +82,7 @@ def shared_stack(
 ) -> Iterator[StackWithApp]:
     """For tests that race and leave every process as they found it."""
     with open_stack(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as race_stack:
+        call_at_end_of(Path(__file__).parent, race_stack.processes.kill_all)
         yield race_stack
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import requests
@@ -13,13 +14,14 @@ from app import create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
 from tests.support.factories import SignedInUser, make_user, make_wallet
+from tests.support.folder_end import call_at_end_of
 from tests.support.realtime import install_javascript
 from tests.support.stack import Stack, running_stack
 
 MakeStack = Callable[..., Stack]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def make_stack(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
     """`make_stack(*processes, redis=None, **settings)`: running until this folder's end, demo unless mode= says more."""
     running = []
@@ -36,14 +38,16 @@ def make_stack(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
         )
         context = running_stack(environment, folder, processes=processes)
         running.append(context)
-        return context.__enter__()
+        stack = context.__enter__()
+        call_at_end_of(Path(__file__).parent, stack.kill_all)
+        return stack
 
     yield make
     for context in reversed(running):
         context.__exit__(None, None, None)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def stack(make_stack: MakeStack) -> Stack:
     """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process."""
     return make_stack("web", "relay", "realtime")
