@@ -10,7 +10,6 @@ import pytest
 
 from app.services.payments import follow_up as payment_follow_up
 from app.services.provider_access import accounts as provider_accounts
-from app.unit_of_work import reading
 from app.worker.runner import run_job
 from tests.faults.payments.deliveries import (
     SECRETS,
@@ -285,8 +284,9 @@ def test_the_callback_is_stored_before_it_is_acknowledged(gateway: Gateway) -> N
     """The received bytes are stored, so that an operator can read them."""
     payment_id, real = paid_unheard(gateway, "paystack")
     assert real.send().status_code == 200
-    with gateway.app.app_context(), reading():
-        (row,) = gateway.rows("SELECT body, state FROM provider_events ORDER BY received_at DESC LIMIT 1")
+    (attempt,) = gateway.attempts(payment_id)
+    stored = "SELECT body, state FROM provider_events WHERE reference = :reference"
+    (row,) = gateway.rows(stored, reference=attempt.reference)
     assert bytes(row.body) == real.body
     gateway.settle(payment_id, hours=1)
     gateway.assert_ledger_matches_providers()
