@@ -61,7 +61,7 @@ def _events(rows: Rows, object_id: str) -> list[str]:
 
 def test_a_new_tenants_key_is_shown_and_works(app: Flask, run: Callable[..., str], rows: Rows) -> None:
     """Breaks when the second try ends in an IntegrityError: the key was stored and was never shown."""
-    shown = run("tenant", "create", f"Duka {uuid.uuid4().hex[:6]}")
+    shown = run("tenants", "create", f"Duka {uuid.uuid4().hex[:6]}")
     tenant_id, key = re.search(r"Tenant (\S+) ", shown)[1], re.search(r"only now: (\S+)", shown)[1]
     with app.app_context():
         assert str(api_keys.authenticate(key)[0]) == tenant_id
@@ -70,7 +70,7 @@ def test_a_new_tenants_key_is_shown_and_works(app: Flask, run: Callable[..., str
 
 def test_another_key_is_stored_once(app: Flask, run: Callable[..., str], rows: Rows) -> None:
     merchant = make_merchant(app)
-    key = re.search(r"only now: (\S+)", run("tenant", "key", str(merchant.tenant_id), "till 2"))[1]
+    key = re.search(r"only now: (\S+)", run("tenants", "key", str(merchant.tenant_id), "till 2"))[1]
     with app.app_context():
         assert api_keys.authenticate(key)[0] == merchant.tenant_id
     assert _events(rows, str(merchant.tenant_id)).count("api_key.created") == 2
@@ -79,11 +79,11 @@ def test_another_key_is_stored_once(app: Flask, run: Callable[..., str], rows: R
 def test_a_revoked_key_is_reported_as_revoked(app: Flask, run: Callable[..., str], rows: Rows) -> None:
     """Breaks when the second try finds no key in use and says so."""
     merchant = make_merchant(app)
-    run("tenant", "revoke", merchant.api_key[:16])
+    run("tenants", "revoke", merchant.api_key[:16])
     assert _events(rows, str(merchant.tenant_id)).count("api_key.revoked") == 1
 
 
 def test_a_granted_scope_is_reported_as_new(app: Flask, run: Callable[..., str]) -> None:
     """Breaks when the second try finds the scope there already."""
     user = make_user(app)
-    assert run("user", "grant", user.email, "admin") == f"{user.email} has the scope admin.\n"
+    assert run("users", "grant", user.email, "admin") == f"{user.email} has the scope admin.\n"

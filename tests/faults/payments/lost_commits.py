@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
 import psycopg2
@@ -57,13 +56,13 @@ def lose_acknowledgement(
 
 
 def stall(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, meanwhile: Callable[[], None], *, has_read: bool
+    monkeypatch: pytest.MonkeyPatch, reader: tuple[Any, str], meanwhile: Callable[[], None], *, has_read: bool
 ) -> None:
     """The next sender stops between its commit and its call, for as long as `meanwhile` takes.
 
-    has_read: it had read the attempt before it stopped, and goes on with what it knew then.
+    reader: the function that reads the row to send, as its owner and name. has_read: it had read the attempt before it stopped, and goes on with what it knew then.
     """
-    real: Callable[..., Any] = vars(module)["_read"]
+    real: Callable[..., Any] = getattr(*reader)
     stalled: list[bool] = []
 
     def read(row_id: object) -> Any:
@@ -74,7 +73,7 @@ def stall(
         meanwhile()
         return known or real(row_id)
 
-    monkeypatch.setattr(module, "_read", read)
+    monkeypatch.setattr(*reader, read)
 
 
 def forget_in_redis(gateway: Gateway, pattern: str) -> None:

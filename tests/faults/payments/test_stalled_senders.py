@@ -18,6 +18,10 @@ from tests.faults.payments.facts import operator
 from tests.faults.payments.lost_commits import count, stall
 from tests.support.gateway import Gateway
 
+ATTEMPTS = (payment_attempts, "read_attempt")
+REFUNDS = (refund_follow_up._operations, "read")
+"""What reads the row that is about to be sent."""
+
 
 def _gone_s(gateway: Gateway) -> float:
     """So long that the others believe that the sender is dead."""
@@ -62,7 +66,7 @@ def test_stalled_sender_finds_the_attempt_already_sent(
         gateway.run_due()
         assert sent == ["_charge"]
 
-    stall(monkeypatch, payment_attempts, the_job_sends, has_read=has_read)
+    stall(monkeypatch, ATTEMPTS, the_job_sends, has_read=has_read)
     answer = gateway.initialize(provider)
     assert answer.status_code == 201, answer.text
     payment_id = answer.json()["data"]["id"]
@@ -86,7 +90,7 @@ def test_stalled_sender_finds_the_attempt_ended(
         gateway.run_due()
         operator(gateway, "payments", "resolve", _only_payment(gateway, key), "--failed")
 
-    stall(monkeypatch, payment_attempts, an_operator_ends_it, has_read=has_read)
+    stall(monkeypatch, ATTEMPTS, an_operator_ends_it, has_read=has_read)
     gateway.initialize(provider, key=key)
     payment_id = _only_payment(gateway, key)
     assert sent == []
@@ -102,7 +106,7 @@ def test_stalled_sender_finds_the_attempt_expired(
 ) -> None:
     """Breaks when a call is begun that would still be under way when others ask, find nothing, and act."""
     sent = calls(provider, "_charge")
-    stall(monkeypatch, payment_attempts, lambda: gateway.advance(_a_moment_s(gateway)), has_read=True)
+    stall(monkeypatch, ATTEMPTS, lambda: gateway.advance(_a_moment_s(gateway)), has_read=True)
     answer = gateway.initialize(provider)
     assert (answer.status_code, answer.json()["data"]["status"]) == (502, "failed"), answer.text
     assert sent == []
@@ -139,7 +143,7 @@ def test_stalled_sender_finds_the_refund_ended(
         assert _refund(gateway, payment_id).state == "unknown"
         operator(gateway, "payments", "resolve-refund", _refund(gateway, payment_id).id, "--failed")
 
-    stall(monkeypatch, refund_follow_up, an_operator_ends_it, has_read=has_read)
+    stall(monkeypatch, REFUNDS, an_operator_ends_it, has_read=has_read)
     gateway.refund(payment_id)
     gateway.settle(payment_id, until=(), hours=1)
     assert _refund(gateway, payment_id).state == "failed"
@@ -155,7 +159,7 @@ def test_expired_refund_is_not_sent(gateway: Gateway, monkeypatch: pytest.Monkey
     payment_id = gateway.begin("paystack")
     assert gateway.settle(payment_id)["status"] == "completed"
     before = _returned(gateway, "paystack")
-    stall(monkeypatch, refund_follow_up, lambda: gateway.advance(_a_moment_s(gateway)), has_read=True)
+    stall(monkeypatch, REFUNDS, lambda: gateway.advance(_a_moment_s(gateway)), has_read=True)
     assert gateway.refund(payment_id).status_code == 502
     assert (_refund(gateway, payment_id).state, _returned(gateway, "paystack")) == ("failed", before)
     assert gateway.refund(payment_id).status_code == 200
