@@ -107,6 +107,6 @@ def _is_ready(stack: Stack) -> bool:
 
 def test_contradictory_provider_settings_end_gunicorn(production: dict[str, str]) -> None:
     """Not only its workers, one after another."""
-    ended = _run({**production, "PAYSTACK_SECRET_KEY": "sk_test_51"}, _command("app"))
+    ended = _run({**production, "PAYSTACK_SECRET_KEY": "sk_test_51"}, _command("web"))
     assert ended.returncode == 3
     assert "PAYSTACK_SECRET_KEY is a test credential, and PAYSTACK_ENV is live" in ended.stderr
