@@ -124,7 +124,7 @@ def event_log() -> Iterator[None]:
         yield
         seen = numbers(OutboxMachine.reader)
         assert seen == list(range(1, len(seen) + 1)), "a log without gaps"
-        assert len(seen) > 1000
+        assert len(seen) > 400
     postgres.drop_database(database)
 
 

@@ -8,6 +8,7 @@ import subprocess
 from typing import Any
 
 import pytest
+import requests
 
 from launcher.paths import PROJECT
 from tests.contract.wallet.test_pages import answers, blocks
@@ -101,3 +102,24 @@ def test_the_page_names_every_status(stack: Stack) -> None:
     known = document["components"]["schemas"]["Transaction"]["properties"]["status"]["enum"]
     table = PAGE.split("| `status` | |")[1].split("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table)) == set(known)
+
+
+def test_the_pages_example_has_the_fields_of_the_answer(merchant: Stack) -> None:
+    """Without a credential, as the demo allows."""
+    example = json.loads(blocks(PAGE, "json")[0])
+    example_body = {
+        "provider": "cpay",
+        "amount": 1000,
+        "currency": "KES",
+        "customer": {"phone": "+254700000000"},
+    }
+    answer = requests.post(
+        f"{merchant.url}/api/v1/payments/initialize",
+        json=example_body,
+        headers={"Idempotency-Key": "page"},
+        timeout=30,
+    )
+    assert answer.status_code == 201
+    assert answer.json()["data"].keys() == example["data"].keys()
+    listed = requests.get(f"{merchant.url}/api/v1/payments", timeout=30).json()["data"]
+    assert listed["pagination"].keys() == json.loads(blocks(PAGE, "json")[1])["data"]["pagination"].keys()
