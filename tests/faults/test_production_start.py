@@ -16,6 +16,7 @@ from launcher.embedded import EmbeddedRedis
 from launcher.environment import with_programs
 from launcher.paths import PROJECT
 from launcher.processes import commands
+from tests.support.database import connection, run
 from tests.support.demo import PRODUCTION, loaded, new_settings
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
@@ -77,9 +78,20 @@ def test_flask_run_refuses_too(production: dict[str, str]) -> None:
     assert SENTENCE_END in ended.stdout + ended.stderr
 
 
-def test_migrations_run_all_the_same(production: dict[str, str]) -> None:
-    done = _run(production, ["flask", "db", "upgrade"])
-    assert done.returncode == 0, done.stderr
+def test_the_database_is_prepared_all_the_same(production: dict[str, str]) -> None:
+    """As compose does first. Breaks when the daily reconciliation is never started in production."""
+    with connection(production) as opened:
+        run(opened, "DELETE FROM jobs WHERE ref = 'recurring'")
+        done = _run(production, ["flask", "prepare"])
+        assert done.returncode == 0, done.stderr
+        kinds = run(opened, "SELECT kind FROM jobs WHERE ref = 'recurring' ORDER BY kind")
+    assert [kind for (kind,) in kinds] == ["reconciliation.daily", "retention.sweep"]
+
+
+def test_compose_prepares_the_database() -> None:
+    compose = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
+    migrate = compose.split("\n  migrate:\n")[1].split("\n\n")[0]
+    assert 'command: ["flask", "prepare"]' in migrate
 
 
 @pytest.mark.timeout(300)

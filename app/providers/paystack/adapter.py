@@ -101,7 +101,7 @@ class Paystack(Provider):
     capabilities: ClassVar[Capabilities] = Capabilities(
         currencies=MappingProxyType({currency: Limits() for currency in SUBUNITS}),
         needs=frozenset({"email"}),
-        countries=frozenset({"CI", "GH", "KE", "NG", "RW", "ZA"}),
+        countries=frozenset({"CI", "GH", "KE", "NG", "ZA"}),
         whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.PAYOUT}),

@@ -112,7 +112,7 @@ def test_a_provider_has_a_page_and_a_simulator(name: str, environment: ContractE
 
 
 def test_every_provider_can_be_requested() -> None:
-    assert set(PROVIDERS) <= set(gateway_fields.WORDS)
+    assert set(PROVIDERS) <= set(gateway_fields.PROVIDER_CHOICES)
 
 
 def test_no_capability_has_a_default() -> None:

@@ -16,10 +16,13 @@ from app.money import MAX_TEXT
 from app.providers import NAMES, PROVIDERS
 from app.services.identity import emails
 
-WORDS: Final = (*NAMES, "auto")
+PROVIDER_CHOICES: Final = (*NAMES, "auto")
 """What a payment may be asked for by; `auto` leaves the choice to the gateway."""
 
-_COUNTRIES: Final = frozenset().union(*(adapter.capabilities.countries for adapter in PROVIDERS.values()))
+_COUNTRIES: Final = frozenset({"RW"}).union(
+    *(adapter.capabilities.countries for adapter in PROVIDERS.values())
+)
+"""Rwanda has no provider of its own here, but its currency can be collected by card."""
 
 REGIONS: Final[Mapping[str, str]] = {
     currency: currency[:2]
@@ -115,7 +118,7 @@ class ProviderName(fields.Text):
         super().__init__(max_length=32, **kwargs)
         self.metadata = {
             "type": "string",
-            "enum": list(WORDS),
+            "enum": list(PROVIDER_CHOICES),
             **{
                 name: value
                 for name, value in self.metadata.items()
@@ -126,8 +129,8 @@ class ProviderName(fields.Text):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
-        if not isinstance(value, str) or value.lower() not in WORDS:
-            raise ValidationError(f"Provider must be one of: {', '.join(WORDS)}")
+        if not isinstance(value, str) or value.lower() not in PROVIDER_CHOICES:
+            raise ValidationError(f"Provider must be one of: {', '.join(PROVIDER_CHOICES)}")
         return value.lower()
 
 
