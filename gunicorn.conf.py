@@ -6,6 +6,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
+
 from app.config.loader import load
 from app.config.setting import ConfigError
 
@@ -39,3 +42,21 @@ forwarded_allow_ips = ""
 accesslog = None  # the application logs every request, with its id
 loglevel = "warning"
 control_socket_disable = True
+
+
+def on_starting(server: Arbiter) -> None:
+    """When one worker refuses to boot, gunicorn stops the others; one that refuses in that moment raises out of its `stop`.
+
+    gunicorn then ends with a traceback and status 1 instead of the refusal's own status, so stopping goes on until it is done.
+    """
+    stop = server.stop
+
+    def stop_every_worker(graceful: bool = True) -> None:
+        while True:
+            try:
+                stop(graceful)
+            except HaltServer:
+                continue
+            return
+
+    server.stop = stop_every_worker
