@@ -23,11 +23,6 @@ def principal() -> Principal:
         return Principal.of_command(str(uid))
 
 
-def operator() -> str:
-    """As events name the operator, for services that record the name alone."""
-    return principal().event_actor
-
-
 @contextmanager
 def refusals_as_sentences() -> Iterator[None]:
     """A refusal by a service ends the command with the error's message and exit code 1."""

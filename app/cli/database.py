@@ -22,13 +22,12 @@ demo = AppGroup("demo", help="The documents' demo data: loaded outside productio
 @click.command()
 @with_appcontext
 def prepare() -> None:
-    """Bring the database up to date, insert the recurring jobs and, in demo mode, load the demo data."""
+    """Bring the database up to date and, in demo mode, load the demo data."""
     is_demo = current_app.config["IS_DEMO"]
     with refusals_as_sentences():
         if is_demo:
             demo_data.require_no_production()
         upgrade()
-        start_recurring()
         if is_demo:
             demo_data.load()
     click.echo("The database is ready.")

@@ -7,7 +7,7 @@ import uuid
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.services.operator import jobs as dead_letters
 
 jobs = AppGroup("jobs", help="The work queue.")
@@ -18,5 +18,5 @@ jobs = AppGroup("jobs", help="The work queue.")
 def jobs_replay(job_id: uuid.UUID) -> None:
     """Make a dead job due again."""
     with refusals_as_sentences():
-        dead_letters.replay(job_id, operator=operator())
+        dead_letters.replay(job_id, operator=principal())
     click.echo("The job is due.")

@@ -8,7 +8,7 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from app.cli import payment_detail
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.models.payment_review import ReviewReason
 from app.providers.base import State
 from app.services.operator import decisions, reconciliation
@@ -41,7 +41,7 @@ def reconcile(provider: str | None) -> None:
 def accept_unmatched(payment_id: uuid.UUID) -> None:
     """Release money in suspense to the merchant: it arrived late, or in another amount."""
     with refusals_as_sentences():
-        decisions.accept_unmatched(payment_id, operator=operator())
+        decisions.accept_unmatched(payment_id, operator=principal())
     click.echo("The payment is completed with the amount that was collected.")
 
 
@@ -50,7 +50,7 @@ def accept_unmatched(payment_id: uuid.UUID) -> None:
 def refund_unmatched(payment_id: uuid.UUID) -> None:
     """Refund money in suspense to the customer: it arrived late, or in another amount."""
     with refusals_as_sentences():
-        refund_id = decisions.refund_unmatched(payment_id, operator=operator())
+        refund_id = decisions.refund_unmatched(payment_id, operator=principal())
     click.echo(f"Refund {refund_id} is being sent.")
 
 
@@ -62,7 +62,7 @@ def resolve(payment_id: uuid.UUID, is_paid: bool, receipt: str | None) -> None:
     """End a payment that the provider cannot be queried about."""
     state = State.SUCCEEDED if is_paid else State.FAILED
     with refusals_as_sentences():
-        payment = decisions.resolve_payment(payment_id, state, receipt=receipt, operator=operator())
+        payment = decisions.resolve_payment(payment_id, state, receipt=receipt, operator=principal())
     click.echo(f"The payment is {payment.status}.")
 
 
@@ -75,7 +75,7 @@ def resolve_refund(refund_id: uuid.UUID, is_completed: bool) -> None:
     """End a refund that the provider cannot be queried about."""
     state = State.SUCCEEDED if is_completed else State.FAILED
     with refusals_as_sentences():
-        refund = decisions.resolve_refund(refund_id, state, operator=operator())
+        refund = decisions.resolve_refund(refund_id, state, operator=principal())
     click.echo(f"The refund is {refund.state}.")
 
 
@@ -88,7 +88,7 @@ def record_refund(payment_id: uuid.UUID, amount: str, reference: str, attempt: i
     """Record a refund that was made in the provider's dashboard: AMOUNT in the payment's currency."""
     with refusals_as_sentences():
         refund_id = decisions.record_refund(
-            payment_id, amount, reference=reference, operator=operator(), attempt_number=attempt
+            payment_id, amount, reference=reference, operator=principal(), attempt_number=attempt
         )
     click.echo(f"Recorded as refund {refund_id}.")
 
@@ -99,7 +99,7 @@ def record_refund(payment_id: uuid.UUID, amount: str, reference: str, attempt: i
 def record_reversal(payment_id: uuid.UUID, attempt: int | None) -> None:
     """Record that the provider reversed all that was left of a payment (a lost dispute, for example)."""
     with refusals_as_sentences():
-        decisions.record_reversal(payment_id, operator=operator(), attempt_number=attempt)
+        decisions.record_reversal(payment_id, operator=principal(), attempt_number=attempt)
     click.echo("The payment is reversed.")
 
 
@@ -110,5 +110,5 @@ def close_review(payment_id: uuid.UUID, reason: str | None) -> None:
     """Close a review that needs no other decision (a dispute that was answered, for example)."""
     with refusals_as_sentences():
         chosen = {known.value: known for known in ReviewReason}[reason] if reason else None
-        decisions.close_review(payment_id, operator=operator(), reason=chosen)
+        decisions.close_review(payment_id, operator=principal(), reason=chosen)
     click.echo("The review is closed.")

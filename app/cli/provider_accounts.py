@@ -7,7 +7,7 @@ import uuid
 import click
 from flask.cli import AppGroup
 
-from app.cli.common import operator, refusals_as_sentences
+from app.cli.common import principal, refusals_as_sentences
 from app.services.provider_access import accounts as provider_accounts
 
 accounts = AppGroup("provider-account", help="Tenants' own accounts at providers.")
@@ -23,7 +23,7 @@ def set_account(tenant_id: uuid.UUID, provider: str, values: tuple[str, ...], en
     given = dict(_pair(value) for value in values)
     with refusals_as_sentences():
         token = provider_accounts.set_account(
-            tenant_id, provider, given, environment=environment, operator=operator()
+            tenant_id, provider, given, environment=environment, operator=principal()
         )
     click.echo(f"Stored. Its webhook path is /api/v1/webhooks/{provider}/{token}")
 

@@ -16,6 +16,7 @@ from app.events.relay import Relay
 from app.services.operator import installation
 from app.services.reactions import REACTIONS
 from app.worker.broker import hand_over
+from app.worker.runner import start_recurring
 
 
 @click.command()
@@ -27,6 +28,7 @@ def relay() -> None:
         signal.signal(number, lambda *_: stop.set())
     with refusals_as_sentences():
         installation.require_fit(current_app._get_current_object())  # type: ignore[attr-defined]
+    start_recurring()
     make_relay(current_app.config).run(stop)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 
 from sqlalchemy import CHAR, BigInteger, CheckConstraint, Index
 from sqlalchemy.dialects.postgresql import JSONB
@@ -10,16 +11,26 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app import ids
 from app.extensions import Base
-from app.models.types import Key, Minor, Moment, Words
+from app.models.types import EnumText, Key, Minor, Moment, Words, one_of
+
+
+class WalletPaymentStatus(StrEnum):
+    """A new payment is `pending` until the relay has published it. No path leads to `processing` or `failed` today: a
+    refused payment has no row."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
 
 
 class WalletPayment(Base):
-    """The money moved when the row was inserted. status: pending (not yet published) → completed."""
+    """The money moved when the row was inserted."""
 
     __tablename__ = "wallet_payments"
     __table_args__ = (
         CheckConstraint("amount > 0"),
-        CheckConstraint("status IN ('pending', 'processing', 'completed', 'failed')"),
+        one_of("status", WalletPaymentStatus),
         Index("wallet_payments_sender_id_id", "sender_id", "id"),
         Index("wallet_payments_recipient_id_id", "recipient_id", "id"),
     )
@@ -37,7 +48,7 @@ class WalletPayment(Base):
     description: Mapped[Words | None]
     # "metadata" is reserved by SQLAlchemy on a model.
     payment_metadata: Mapped[dict[str, object] | None] = mapped_column("metadata", JSONB)
-    status: Mapped[Words]
+    status: Mapped[WalletPaymentStatus] = mapped_column(EnumText(WalletPaymentStatus))
     failure_reason: Mapped[Words | None]
     created_at: Mapped[Moment]
     completed_at: Mapped[Moment | None]

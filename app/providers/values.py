@@ -36,7 +36,7 @@ class State(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
-    REFUNDED = "given_back"
+    REFUNDED = "refunded"
     NOT_FOUND = "not_found"
 
 

@@ -79,24 +79,16 @@ def test_flask_run_refuses_too(production: dict[str, str]) -> None:
 
 
 def test_the_database_is_prepared_all_the_same(production: dict[str, str]) -> None:
-    """As compose does first. Breaks when the daily reconciliation is never started in production."""
-    with connection(production) as opened:
-        run(opened, "DELETE FROM jobs WHERE ref = 'recurring'")
-        done = _run(production, ["flask", "prepare"])
-        assert done.returncode == 0, done.stderr
-        kinds = run(opened, "SELECT kind FROM jobs WHERE ref = 'recurring' ORDER BY kind")
-    assert [kind for (kind,) in kinds] == ["reconciliation.daily", "retention.sweep"]
-
-
-def test_compose_prepares_the_database() -> None:
-    compose = (PROJECT / "docker-compose.yml").read_text(encoding="utf-8")
-    migrate = compose.split("\n  migrate:\n")[1].split("\n\n")[0]
-    assert 'command: ["flask", "prepare"]' in migrate
+    """As compose does first."""
+    done = _run(production, ["flask", "prepare"])
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.timeout(300)
 def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: Path) -> None:
-    """Last in this file: it ends what the tests above look for."""
+    """Last in this file: it ends what the tests above look for. Breaks when no process starts the daily reconciliation."""
+    with connection(production) as opened:
+        run(opened, "DELETE FROM jobs WHERE ref = 'recurring'")
     purged = _run(production, ["flask", "demo", "purge", "--yes"])
     assert purged.returncode == 0, purged.stderr
     with running_stack(production, tmp_path, processes=("web", "relay", "realtime")) as stack:
@@ -108,6 +100,9 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
             timeout=30,
         )
         assert answer.status_code == 401
+    with connection(production) as opened:
+        kinds = run(opened, "SELECT kind FROM jobs WHERE ref = 'recurring' ORDER BY kind")
+    assert [kind for (kind,) in kinds] == ["reconciliation.daily", "retention.sweep"]
     ended = _run({**production, "GATEWAY_ENV": "demo"}, _command("relay"))
     assert ended.returncode == 1
     assert "Production has been served from this database" in ended.stderr

@@ -56,6 +56,7 @@ from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
 from app.unit_of_work import reading, transaction
 from tests.support import servers
+from tests.support.gateway import OPERATOR
 from tests.support.payment_snapshot import SNAPSHOT_SQL, PaymentSnapshot
 from tests.support.tenants import MerchantClient, fund_merchant
 
@@ -217,7 +218,7 @@ class PaymentMachine(RuleBasedStateMachine):
     def decide(self, is_accepted: bool) -> None:
         act = decisions.accept_unmatched if is_accepted else decisions.refund_unmatched
         try:
-            act(self.payment_id, operator="operator")
+            act(self.payment_id, operator=OPERATOR)
         except GatewayError as error:
             self.met[type(error).__name__] += 1
         else:

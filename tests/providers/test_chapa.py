@@ -116,7 +116,7 @@ def test_tables_are_pinned() -> None:
         "cancelled": "cancelled",
         "failed/cancelled": "failed",
         "reversed": "reversed",
-        "refunded": "given_back",
+        "refunded": "refunded",
     }
     assert {word: state.value for word, state in REFUNDS.items()} == {
         "refund initiated": "pending",

@@ -65,7 +65,7 @@ def test_the_status_table_is_pesapals() -> None:
         "0": "pending",
         "1": "succeeded",
         "2": "failed",
-        "3": "given_back",
+        "3": "refunded",
     }
 
 

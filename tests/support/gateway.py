@@ -22,6 +22,7 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from app import clock, create_app, ledger
+from app.principal import Principal
 from app.services.tenants import tenants
 from app.unit_of_work import reading
 from app.worker.runner import run_job
@@ -44,6 +45,8 @@ HTTP_PROVIDERS = ("mpesa", "stripe", "chapa", "paystack", "pesapal")
 ONE_OF_A_KIND = ("mpesa", "stripe")
 """One provider that asks on the phone and answers by callback, and one with a page: for rules that are the gateway's own.
 What differs from provider to provider is tested with all of them."""
+
+OPERATOR = Principal.of_command("olive")
 
 FINAL = ("completed", "failed", "cancelled", "refunded", "partially_refunded", "reversed")
 

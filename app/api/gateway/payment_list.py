@@ -8,13 +8,14 @@ from flask import Response
 
 from app.api.gateway.schemas.payments import PaymentList, PaymentQuery
 from app.api.gateway.views import pagination_view, transaction
-from app.api.wallet.schemas.payments import STATUSES, payment_view
+from app.api.wallet.schemas.payments import payment_view
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.pagination import next_cursor, page_request
 from app.http.responses import respond
+from app.models.wallet_payment import WalletPaymentStatus
 from app.principal import Principal
 from app.services import payment_service
 from app.services.pages import PageRequest
@@ -54,8 +55,8 @@ def _of_user(user: Principal, query: dict[str, Any], request: PageRequest) -> Re
         if name in query:
             raise InvalidRequest("This is for lists of provider payments.", field=name)
     status = query.get("status")
-    if status is not None and status not in STATUSES:
-        raise InvalidRequest(f"This must be one of {', '.join(STATUSES)}.", field="status")
+    if status is not None and status not in list(WalletPaymentStatus):
+        raise InvalidRequest(f"This must be one of {', '.join(WalletPaymentStatus)}.", field="status")
     page = wallet_payments.list_payments(user, request, status=status)
     return _listed([payment_view(payment) for payment in page.items], pagination_view(page, request))
 

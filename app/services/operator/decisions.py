@@ -18,6 +18,7 @@ from app.events.catalogue import EventType
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import ProviderResult, State
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
@@ -39,7 +40,7 @@ from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import reading, transaction
 
 
-def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
+def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
     """Release money from suspense to the tenant: the payment is completed with the amount that was collected.
 
     Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
@@ -65,14 +66,16 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: str) -> None:
         ):
             raise InvalidRequest(f"The payment is {payment.status}: this money can only be refunded.")
         payment.failure_code = payment.failure_reason = None
-        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
+        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator.event_actor, now=now)
         payment.completed_at, payment.updated_at = payment.completed_at or now, now
-        record_payment_event(session, EventType.PAYMENT_COMPLETED, payment, source=operator, now=now)
+        record_payment_event(
+            session, EventType.PAYMENT_COMPLETED, payment, source=operator.event_actor, now=now
+        )
 
     transaction(work)
 
 
-def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
+def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID:
     """Refund money in suspense to the customer; returns the refund's id. Raises as `accept_unmatched`."""
     refund_id = ids.uuid7()
 
@@ -84,23 +87,30 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: str) -> uuid.UUID:
             payment,
             attempt,
             amount=collected,
-            reason=f"Returned by {operator}",
+            reason=f"Returned by {operator.event_actor}",
             is_sending=False,
             is_from_suspense=True,
         )
         payment_outcomes.close_returned(
-            session, LockedAttempt(payment, attempt), source=operator, now=clock.now()
+            session, LockedAttempt(payment, attempt), source=operator.event_actor, now=clock.now()
         )
         now = clock.now()
-        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator, now=now)
-        reviews.open_review(session, payment, ReviewReason.RETURN_IN_PROGRESS, source=operator, now=now)
+        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator.event_actor, now=now)
+        reviews.open_review(
+            session, payment, ReviewReason.RETURN_IN_PROGRESS, source=operator.event_actor, now=now
+        )
 
     transaction(work)
     return refund_id
 
 
 def record_refund(
-    payment_id: uuid.UUID, amount: str, *, reference: str, operator: str, attempt_number: int | None = None
+    payment_id: uuid.UUID,
+    amount: str,
+    *,
+    reference: str,
+    operator: Principal,
+    attempt_number: int | None = None,
 ) -> uuid.UUID:
     """Record that `amount`, in major units of the currency that was collected, was refunded in the provider's dashboard.
 
@@ -125,7 +135,7 @@ def record_refund(
     )
 
 
-def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int | None = None) -> None:
+def record_reversal(payment_id: uuid.UUID, *, operator: Principal, attempt_number: int | None = None) -> None:
     """Record that the provider reversed all that is left of a payment, after a lost dispute for example.
 
     attempt_number: as record_refund. Raises TransactionNotFound, InvalidRequest.
@@ -137,15 +147,15 @@ def record_reversal(payment_id: uuid.UUID, *, operator: str, attempt_number: int
             raise InvalidRequest("A refund is under way: wait until it is final.")
         attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
         locked = lock_attempt(session, attempt_id)
-        if not payment_outcomes.reverse(session, locked, source=operator, now=clock.now()):
+        if not payment_outcomes.reverse(session, locked, source=operator.event_actor, now=clock.now()):
             raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been reversed.")
         about = {ReviewReason.DISPUTE, ReviewReason.REVERSED_AFTER_REFUND, ReviewReason.REFUNDED_AT_PROVIDER}
-        reviews.close_reviews(payment, about, source=operator, now=clock.now())
+        reviews.close_reviews(payment, about, source=operator.event_actor, now=clock.now())
 
     transaction(work)
 
 
-def close_review(payment_id: uuid.UUID, *, operator: str, reason: ReviewReason | None = None) -> None:
+def close_review(payment_id: uuid.UUID, *, operator: Principal, reason: ReviewReason | None = None) -> None:
     """Close a review that needs no other decision. reason: which one, where several are open.
 
     Raises TransactionNotFound, InvalidRequest: nothing is open, several are, or only another decision closes it. Money in
@@ -157,8 +167,10 @@ def close_review(payment_id: uuid.UUID, *, operator: str, reason: ReviewReason |
         chosen = _chosen(payment.open_reviews, reason)
         _require_closable(session, payment, chosen)
         now = clock.now()
-        reviews.close_reviews(payment, {chosen}, source=operator, now=now)
-        record_payment_event(session, EventType.PAYMENT_REVIEWED, payment, source=operator, now=now)
+        reviews.close_reviews(payment, {chosen}, source=operator.event_actor, now=now)
+        record_payment_event(
+            session, EventType.PAYMENT_REVIEWED, payment, source=operator.event_actor, now=now
+        )
 
     transaction(work)
 
@@ -185,7 +197,9 @@ def _require_closable(session: Session, payment: Payment, reason: ReviewReason) 
         raise InvalidRequest("A refund is still open: end it with `flask payments resolve-refund`.")
 
 
-def resolve_payment(payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: str) -> Payment:
+def resolve_payment(
+    payment_id: uuid.UUID, state: State, *, receipt: str | None, operator: Principal
+) -> Payment:
     """End a payment that the provider cannot be queried about: SUCCEEDED (with the provider's receipt) or FAILED.
 
     Raises TransactionNotFound, InvalidRequest.
@@ -204,15 +218,17 @@ def resolve_payment(payment_id: uuid.UUID, state: State, *, receipt: str | None,
             raise InvalidRequest("The payment was never sent: nothing can have been collected.")
         if state is State.SUCCEEDED and not receipt:
             raise InvalidRequest("A payment is resolved as paid with the provider's receipt (--receipt).")
-        result = ProviderResult(state, receipt=receipt, code="operator", message=f"Decided by {operator}.")
+        result = ProviderResult(
+            state, receipt=receipt, code="operator", message=f"Decided by {operator.event_actor}."
+        )
         return payment_outcomes.apply_outcome(
-            session, attempt.id, result, source=operator, now=clock.now()
+            session, attempt.id, result, source=operator.event_actor, now=clock.now()
         ).payment
 
     return transaction(work)
 
 
-def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refund:
+def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -> Refund:
     """End a refund that the provider cannot be queried about: SUCCEEDED (the customer has the money) or FAILED.
 
     Raises NotFound, InvalidRequest when it is final.
@@ -232,9 +248,9 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: str) -> Refu
         ):
             # Declared failed, its amount would be free while the request is on its way.
             raise InvalidRequest("The refund is being sent: wait a minute, its answer may settle it.")
-        result = ProviderResult(state, code="operator", message=f"Decided by {operator}.")
+        result = ProviderResult(state, code="operator", message=f"Decided by {operator.event_actor}.")
         return refund_outcomes.apply_outcome(
-            session, refund_id, result, source=operator, now=clock.now()
+            session, refund_id, result, source=operator.event_actor, now=clock.now()
         ).refund
 
     return transaction(work)

@@ -10,10 +10,11 @@ from app import clock, queue
 from app.errors import NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
+from app.principal import Principal
 from app.unit_of_work import transaction
 
 
-def replay(job_id: uuid.UUID, *, operator: str) -> None:
+def replay(job_id: uuid.UUID, *, operator: Principal) -> None:
     """Make a dead job due again, with all its attempts. Raises NotFound: no dead job has this id."""
     now = clock.now()
 

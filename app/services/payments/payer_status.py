@@ -21,7 +21,7 @@ class PayerStatus(StrEnum):
     COMPLETED = "completed"
     OPEN = "open"
     FAILED = "failed"
-    REFUNDED = "given_back"
+    REFUNDED = "refunded"
 
 
 PAYER_STATUSES: Final = MappingProxyType(

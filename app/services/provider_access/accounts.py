@@ -24,6 +24,7 @@ from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.payment import PaymentAttempt
 from app.models.tenant import ProviderAccount, Tenant
+from app.principal import Principal
 from app.providers import NAMES, PROVIDERS
 from app.providers.base import Provider
 from app.services.provider_access.adapters import PURPOSE, adapters
@@ -137,7 +138,7 @@ def by_callback_token(name: str, token: str) -> uuid.UUID | None:
 
 
 def set_account(
-    tenant_id: uuid.UUID, name: str, values: Mapping[str, str], *, environment: str, operator: str
+    tenant_id: uuid.UUID, name: str, values: Mapping[str, str], *, environment: str, operator: Principal
 ) -> str:
     """Store a tenant's own credentials and use them for new payments; the end of its webhook URL.
 

@@ -19,6 +19,7 @@ from app.errors import InvalidRequest
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundOrigin, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import ListedRefund, State
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings as payment_postings
@@ -58,7 +59,12 @@ def import_external_refunds(attempt_id: uuid.UUID, *, source: str) -> bool:
 
 
 def record_external_refund(
-    payment_id: uuid.UUID, amount: Money, *, reference: str, operator: str, attempt_number: int | None = None
+    payment_id: uuid.UUID,
+    amount: Money,
+    *,
+    reference: str,
+    operator: Principal,
+    attempt_number: int | None = None,
 ) -> uuid.UUID:
     """Record an operator's statement that the provider refunded `amount` under its id `reference`; the refund's id.
 
@@ -70,7 +76,9 @@ def record_external_refund(
     def work(session: Session) -> None:
         attempt_id = collecting(session, payment_id, number=attempt_number)
         locked = lock_attempt(session, attempt_id)
-        _insert(session, locked, amount, reference=reference, source=operator, refund_id=refund_id)
+        _insert(
+            session, locked, amount, reference=reference, source=operator.event_actor, refund_id=refund_id
+        )
 
     transaction(work)
     return refund_id

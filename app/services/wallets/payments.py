@@ -31,7 +31,7 @@ from app.errors import (
 from app.json_text import json_text
 from app.models.account import Account, AccountKind
 from app.models.idempotency import IdempotencyRecord
-from app.models.wallet_payment import WalletPayment
+from app.models.wallet_payment import WalletPayment, WalletPaymentStatus
 from app.money import Money
 from app.principal import Principal
 from app.services import list_totals
@@ -62,7 +62,7 @@ class PaidItem:
 
     payment_id: str
     amount: Money
-    status: str
+    status: WalletPaymentStatus
     created_at: datetime
     replayed: bool = False
 
@@ -230,7 +230,7 @@ def _outcomes(
         else PaidItem(
             ids.public(ids.PAYMENT, payment),
             item.amount,
-            statuses.get(payment, "pending"),
+            statuses.get(payment, WalletPaymentStatus.PENDING),
             created_at,
             is_replay,
         )
@@ -238,7 +238,7 @@ def _outcomes(
     ]
 
 
-def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
+def _present_statuses(payments: Sequence[uuid.UUID]) -> dict[uuid.UUID, WalletPaymentStatus]:
     with reading() as session:
         rows = session.execute(
             select(WalletPayment.id, WalletPayment.status).where(WalletPayment.id.in_(payments))

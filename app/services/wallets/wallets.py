@@ -25,6 +25,7 @@ from app.events.catalogue import EventType
 from app.ledger.chart import platform_account
 from app.models import Account, AccountBalance, Entry, Posting, User, WalletPayment
 from app.models.account import AccountId, AccountKind
+from app.models.wallet_payment import WalletPaymentStatus
 from app.money import Money
 from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
@@ -58,7 +59,7 @@ class Movement:
     transaction_id: str
     type: str
     amount: Money
-    status: str
+    status: WalletPaymentStatus
     at: datetime
     payment_id: str | None
 
@@ -209,7 +210,7 @@ def _movement(
     kind: str,
     at: datetime,
     payment_id: uuid.UUID | None,
-    payment_status: str | None,
+    payment_status: WalletPaymentStatus | None,
     *,
     currency: str,
 ) -> Movement:
@@ -217,7 +218,7 @@ def _movement(
         transaction_id=ids.public(ids.TRANSACTION, entry_id),
         type=MOVEMENT_TYPES.get((kind, amount > 0), "credit" if amount > 0 else "debit"),
         amount=Money(abs(amount), currency),
-        status=payment_status or "completed",
+        status=payment_status or WalletPaymentStatus.COMPLETED,
         at=at,
         payment_id=ids.public(ids.PAYMENT, payment_id) if payment_id else None,
     )

@@ -28,7 +28,7 @@ from tests.faults.payments.deliveries import (
 from tests.faults.payments.expectations import PAID, rules
 from tests.faults.payments.facts import assert_paid_once, entries, outcome
 from tests.support.concurrency import concurrently
-from tests.support.gateway import HTTP_PROVIDERS, ONE_OF_A_KIND, Gateway
+from tests.support.gateway import HTTP_PROVIDERS, ONE_OF_A_KIND, OPERATOR, Gateway
 from tests.support.tenants import make_merchant
 
 AMOUNT = 100
@@ -125,7 +125,7 @@ def test_another_tenants_signature_is_not_accepted(gateway: Gateway, provider: s
     merchant = make_merchant(gateway.app)
     with gateway.app.app_context():
         token = provider_accounts.set_account(
-            merchant.tenant_id, provider, values, environment="sandbox", operator="test"
+            merchant.tenant_id, provider, values, environment="sandbox", operator=OPERATOR
         )
     payment_id, _ = paid_unheard(gateway, provider)
     (attempt,) = gateway.attempts(payment_id)

@@ -19,7 +19,7 @@ from app import clock
 from app.services.provider_access import accounts as provider_accounts
 from app.worker.runner import run_job
 from tests.faults.payments.deliveries import SECRETS, SUCCESS, Delivery, latest, signed, webhook
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
 from tests.support.tenants import MerchantClient, make_merchant
 
 PAYS_AFTER_S = 30
@@ -152,7 +152,7 @@ def _own_chapa(gateway: Gateway, secret: str) -> tuple[MerchantClient, str]:
     values = {"secret_key": "CHASECK_TEST-sandbox", "webhook_secret": secret}
     with gateway.app.app_context():
         token = provider_accounts.set_account(
-            merchant.tenant_id, "chapa", values, environment="sandbox", operator="test"
+            merchant.tenant_id, "chapa", values, environment="sandbox", operator=OPERATOR
         )
     return merchant, token
 

@@ -21,7 +21,7 @@ from tests.faults.payments.deliveries import SECRETS, signed
 from tests.faults.payments.expectations import rules
 from tests.faults.payments.facts import operator, refused
 from tests.support.concurrency import concurrently
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
 
 LISTING: Final = ("stripe", "paystack")
 STRIPE_KEY: Final = {"Authorization": "Bearer sk_test_sandbox"}
@@ -313,7 +313,7 @@ def test_simultaneous_operators_record_one_refund_once(gateway: Gateway) -> None
         with gateway.app.app_context():
             try:
                 external_refunds.record_external_refund(
-                    uuid.UUID(payment_id), Money(2_000, "ETB"), reference=portals_id, operator="operator"
+                    uuid.UUID(payment_id), Money(2_000, "ETB"), reference=portals_id, operator=OPERATOR
                 )
             except InvalidRequest:
                 return False

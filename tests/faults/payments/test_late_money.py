@@ -18,7 +18,7 @@ from tests.faults.payments.deliveries import latest
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.facts import entries, events, operator, outcome, refused
 from tests.support.concurrency import concurrently
-from tests.support.gateway import CURRENCIES, ONE_OF_A_KIND, Gateway
+from tests.support.gateway import CURRENCIES, ONE_OF_A_KIND, OPERATOR, Gateway
 
 AMOUNT = 100
 LATE = Expected("failed", 1, "late_success")
@@ -210,7 +210,8 @@ def test_simultaneous_operators_decide_once(gateway: Gateway) -> None:
         with gateway.app.app_context():
             try:
                 act(
-                    gateway.rows("SELECT id FROM payments WHERE id = :id", id=payment_id)[0].id, operator="op"
+                    gateway.rows("SELECT id FROM payments WHERE id = :id", id=payment_id)[0].id,
+                    operator=OPERATOR,
                 )
             except InvalidRequest:
                 return "refused"

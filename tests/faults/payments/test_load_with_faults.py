@@ -53,8 +53,8 @@ DECLINES = ("mpesa", "chapa", "cpay")
 
 REFUNDING = ("stripe", "chapa", "paystack", "pesapal", "cpay")
 
-_WAITING = "SELECT FROM jobs WHERE state = 'due' AND kind <> 'provider_event.sweep' LIMIT 1"
-"""All but the one that looks once a day."""
+_WAITING = "SELECT FROM jobs WHERE state = 'due' AND ref NOT IN ('daily', 'recurring') LIMIT 1"
+"""All but those that run once a day."""
 
 _UNFINISHED = """
 SELECT p.id FROM payments p WHERE p.status IN ('pending', 'processing')

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from app.services.provider_access import accounts as provider_accounts
 from tests.faults.payments.facts import operator
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
 from tests.support.tenants import make_merchant
 
 # The platform's sandbox account again; to the ledger it is the merchant's own.
@@ -20,7 +20,7 @@ def test_the_fee_is_owed_and_a_full_refund_goes_through(gateway: Gateway) -> Non
     tenant = str(created.tenant_id)
     with gateway.app.app_context():
         provider_accounts.set_account(
-            created.tenant_id, "paystack", OWN, environment="sandbox", operator="operator"
+            created.tenant_id, "paystack", OWN, environment="sandbox", operator=OPERATOR
         )
     operator(gateway, "fees", "set", "--tenant", tenant, "--rate", "3")
     payment_id = merchant.begin("paystack", 100)

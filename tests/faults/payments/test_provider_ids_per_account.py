@@ -19,7 +19,7 @@ from app.providers.base import ProviderResult, State
 from app.services.payments import outcomes as payment_outcomes
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
 from tests.support.tenants import make_merchant
 
 
@@ -30,7 +30,7 @@ def own_account(gateway: Gateway) -> dict[str, str]:
     values = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_of_its_own"}
     with gateway.app.app_context():
         provider_accounts.set_account(
-            merchant.tenant_id, "stripe", values, environment="sandbox", operator="test"
+            merchant.tenant_id, "stripe", values, environment="sandbox", operator=OPERATOR
         )
     return merchant.headers
 

@@ -15,7 +15,7 @@ from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import transaction
 from tests.faults.payments.facts import operator, refused
 from tests.faults.payments.lost_commits import forget_in_redis
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
 
 
 def test_refund_of_late_money_does_not_reduce_the_payment(
@@ -46,7 +46,7 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
 
     report(State.SUCCEEDED)
     with gateway.app.app_context():
-        refund_id = decisions.refund_unmatched(uuid.UUID(payment_id), operator="operator")
+        refund_id = decisions.refund_unmatched(uuid.UUID(payment_id), operator=OPERATOR)
         done = ProviderResult(State.SUCCEEDED, provider_reference="9")
         transaction(
             lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())

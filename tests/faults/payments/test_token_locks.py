@@ -29,7 +29,7 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.tokens import SharedTokens
 from launcher.embedded import EmbeddedRedis
 from tests.faults.payments.lost_commits import forget_in_redis
-from tests.support.gateway import CURRENCIES, Gateway
+from tests.support.gateway import CURRENCIES, OPERATOR, Gateway
 from tests.support.providers import Scripted, make_provider
 from tests.support.tenants import make_merchant
 from tests.support.waiting import wait_until
@@ -123,7 +123,7 @@ def test_other_providers_and_accounts_continue(
             "mpesa",
             _adapter(gateway, "mpesa").account.values,
             environment="sandbox",
-            operator="test",
+            operator=OPERATOR,
         )
     forget_in_redis(gateway, TOKENS)
     platform_account = _adapter(gateway, "mpesa").account.id

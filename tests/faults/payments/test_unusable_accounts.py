@@ -18,7 +18,7 @@ from app.crypto import Sealer
 from app.services.operator import reconciliation
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import reading, transaction
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
 from tests.support.tenants import make_merchant
 
 OWN = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_of_the_shop"}
@@ -35,7 +35,7 @@ def _with_own_stripe(gateway: Gateway) -> tuple[Gateway, str]:
     merchant = _other_merchant(gateway)
     with gateway.app.app_context():
         token = provider_accounts.set_account(
-            merchant.tenant_id, "stripe", OWN, environment="sandbox", operator="operator"
+            merchant.tenant_id, "stripe", OWN, environment="sandbox", operator=OPERATOR
         )
     return merchant, token
 
@@ -122,7 +122,7 @@ def test_auto_never_chooses_a_test_provider_in_production(settings: dict[str, st
     created = make_merchant(allowing)
     with allowing.app_context():
         provider_accounts.set_account(
-            created.tenant_id, provider, values, environment="sandbox", operator="operator"
+            created.tenant_id, provider, values, environment="sandbox", operator=OPERATOR
         )
         assert provider in provider_accounts.available(created.tenant_id)
     strict = _merchant_app(settings, GATEWAY_ENV="production")
@@ -138,7 +138,7 @@ def test_an_unsigned_callback_is_read_with_any_account_that_opens(settings: dict
     with app.app_context():
         for created in merchants:
             provider_accounts.set_account(
-                created.tenant_id, "pesapal", values, environment="sandbox", operator="operator"
+                created.tenant_id, "pesapal", values, environment="sandbox", operator=OPERATOR
             )
         created = Sealer(Fernet.generate_key().decode())
         (row,) = _accounts_of(merchants[0].tenant_id)

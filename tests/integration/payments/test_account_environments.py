@@ -14,6 +14,7 @@ from app.errors import InvalidRequest, ProviderNotConfigured
 from app.providers import PROVIDERS
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
+from tests.support.gateway import OPERATOR
 from tests.support.providers import Scripted
 from tests.support.tenants import make_merchant
 
@@ -139,7 +140,7 @@ def test_a_merchant_s_own_account_is_refused_when_it_is_set(
     shop = make_merchant(app)
     with app.app_context(), pytest.raises(InvalidRequest) as caught:
         provider_accounts.set_account(
-            shop.tenant_id, "stripe", values, environment=environment, operator="operator"
+            shop.tenant_id, "stripe", values, environment=environment, operator=OPERATOR
         )
     assert sentence in caught.value.message
     assert values["api_key"] not in caught.value.message
@@ -150,7 +151,7 @@ def test_an_own_account_that_was_stored_with_a_contradiction_is_not_used(app: Fl
     shop = make_merchant(app)
     with app.app_context():
         provider_accounts.set_account(
-            shop.tenant_id, "stripe", TEST_KEY, environment="sandbox", operator="operator"
+            shop.tenant_id, "stripe", TEST_KEY, environment="sandbox", operator=OPERATOR
         )
         assert "stripe" in provider_accounts.available(shop.tenant_id)
         _call_live(shop.tenant_id)
@@ -208,7 +209,7 @@ def test_settings_that_are_not_given_are_those_of_the_platform_s_account(
     shops = [make_merchant(app) for _ in range(2)]
     with app.app_context():
         provider_accounts.set_account(
-            shops[0].tenant_id, name, required, environment="sandbox", operator="operator"
+            shops[0].tenant_id, name, required, environment="sandbox", operator=OPERATOR
         )
         own, platform = (provider_accounts.for_tenant(shop.tenant_id, name).provider for shop in shops)
     assert own.account.id != platform.account.id

@@ -25,6 +25,7 @@ from launcher.embedded import EmbeddedRedis
 from tests.support.database import connection, run
 from tests.support.demo import PRODUCTION, command, loaded, new_settings
 from tests.support.factories import make_user, make_wallet
+from tests.support.gateway import OPERATOR
 from tests.support.tenants import make_merchant
 
 HISTORY = {"entries", "postings", "unfolded", "direct_fundings", "outbox"}
@@ -279,7 +280,7 @@ def test_a_key_and_an_account_that_the_demo_tenant_got_later_are_found_and_ended
     with demo.app_context():
         key = api_keys.add_api_key(TENANT_ID, "later")
         values = {"api_key": "sk_test_51Later", "webhook_secret": "whsec_later"}
-        provider_accounts.set_account(TENANT_ID, "stripe", values, environment="sandbox", operator="olive")
+        provider_accounts.set_account(TENANT_ID, "stripe", values, environment="sandbox", operator=OPERATOR)
     titles = {one.title for one in _found(demo)}
     assert {f"API key {key[:16]}…", "account at stripe"} <= titles
     with demo.app_context():

@@ -14,20 +14,9 @@ from app.errors import InvalidAmount, UnsupportedCurrency
 from app.http import fields
 from app.http.answers import Amount, Answer, OneOf, Time, one_of
 from app.http.schema import Schema
-from app.models.payment import RefundOrigin
+from app.models.payment import PaymentStatus, RefundOrigin
 from app.models.payment_review import ReviewReason
 from app.money import Money
-
-STATUSES: Final = (
-    "pending",
-    "processing",
-    "completed",
-    "partially_refunded",
-    "refunded",
-    "reversed",
-    "failed",
-    "cancelled",
-)
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "mpesa": {
@@ -120,7 +109,7 @@ class Transaction(Answer):
     provider_transaction_id = ma.String(allow_none=True)
     amount = Amount()
     currency = ma.String(metadata={"examples": ["KES"]})
-    status = one_of(*STATUSES)
+    status = one_of(*PaymentStatus)
     customer = ma.Nested(CustomerAnswer)
     payment_method = ma.String(metadata={"description": "The provider as you asked for it."})
     metadata = ma.Dict(allow_none=True)

@@ -11,7 +11,7 @@ from app.clock import iso_z
 from app.http import fields
 from app.http.answers import Amount, Answer, Time, one_of
 from app.http.schema import Schema
-from app.models.wallet_payment import WalletPayment
+from app.models.wallet_payment import WalletPayment, WalletPaymentStatus
 from app.money import Money
 from app.services.wallets.payments import MAX_BATCH
 
@@ -20,7 +20,6 @@ _DESTINATION: Final = {
     "examples": ["bob@example.com"],
 }
 _SOURCE: Final = {"description": "Your wallet's id.", "examples": ["acc_sender_123"]}
-STATUSES: Final = ("pending", "processing", "completed", "failed")
 
 
 class BatchItem(Schema):
@@ -70,7 +69,7 @@ class BatchRequest(Schema):
 class PaymentFacts(Answer):
     payment_id = ma.String(metadata={"examples": ["pmt_0195f3a0b1c27d8e9f00112233445566"]})
     id = ma.String()
-    status = one_of(*STATUSES)
+    status = one_of(*WalletPaymentStatus)
     amount = Amount(metadata={"examples": ["100.00"]})
     currency = ma.String()
     created_at = Time()
@@ -99,7 +98,7 @@ class BatchResult(Answer):
     destination = ma.String()
     payment_id = ma.String(allow_none=True, metadata={"description": "Null when it was not paid."})
     id = ma.String()
-    status = one_of(*STATUSES)
+    status = one_of(*WalletPaymentStatus)
     amount = Amount()
     currency = ma.String()
     created_at = Time()
