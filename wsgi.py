@@ -20,7 +20,7 @@ def is_serving() -> bool:
 
 
 try:
-    app = create_app()
+    app = create_app(serves_http=is_serving() or "routes" in sys.argv, has_commands=not is_serving())
     if is_serving():
         installation.require_fit(app)
 except ConfigError as error:

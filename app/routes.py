@@ -25,7 +25,7 @@ from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
 from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
-from app.http.openapi import API_CONFIG, ErrorBodies, make_api
+from app.http.openapi import API_CONFIG, ErrorBodies
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
@@ -95,10 +95,7 @@ def init(app: Flask) -> None:
     app.url_map.converters.update(CONVERTERS)
     app.url_map.merge_slashes = False
     app.config.update(API_CONFIG, API_VERSION=VERSION)
-    api = make_api()
-    api.init_app(app)
-    mount(app, api, TABLE)
-    app.extensions["api"] = api
+    mount(app, TABLE)
     app.extensions["error_bodies"] = ERROR_BODIES
     errors.init(app, ERROR_RENDERERS)
     edge.init(app)

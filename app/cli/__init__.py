@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_migrate import Migrate
 
 from app.cli.audit import audit
 from app.cli.database import demo, prepare
@@ -16,6 +17,8 @@ from app.cli.relay import relay
 from app.cli.tenants import tenants
 from app.cli.users import users
 from app.cli.wallets import wallet
+from app.config.database import MIGRATIONS
+from app.extensions import db
 
 COMMANDS = (
     prepare,
@@ -35,7 +38,8 @@ COMMANDS = (
 )
 
 
-def register(app: Flask) -> None:
-    """Add every command to `app`."""
+def init(app: Flask) -> None:
+    """Add every command to `app`, and tell `flask db` where the migrations are."""
+    Migrate(app, db, directory=str(MIGRATIONS))
     for command in COMMANDS:
         app.cli.add_command(command)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final
+
+MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 
 APPLICATION_ROLE: Final = "malipo_app"
 """The PostgreSQL role every request runs as: it reads, and changes the ledger only through its functions."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from flask import Flask
-from flask_smorest import Api
 
 from app.http.blueprint import Blueprint
 from app.http.guards import Guard
@@ -50,14 +49,16 @@ class Row:
     is_documented: bool = True
 
 
-def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
+def mount(app: Flask, rows: tuple[Row, ...]) -> None:
     """Register every row under each of its prefixes. Raises ValueError when `differing` names no route of its row."""
     found: dict[str, Policy] = {}
+    documented: list[tuple[str, Blueprint]] = []
     for row in rows:
         for number, prefix in enumerate(row.prefixes):
             name = row.blueprint.name if number == 0 else f"{row.blueprint.name}{number + 1}"
-            registrar = api if row.is_documented else app
-            registrar.register_blueprint(row.blueprint, url_prefix=prefix or None, name=name)
+            app.register_blueprint(row.blueprint, url_prefix=prefix or None, name=name)
+            if row.is_documented:
+                documented.append((name, row.blueprint))
             names = {
                 rule.endpoint.removeprefix(f"{name}.")
                 for rule in app.url_map.iter_rules()
@@ -69,9 +70,16 @@ def mount(app: Flask, api: Api, rows: tuple[Row, ...]) -> None:
                 )
             found |= {f"{name}.{route}": row.differing.get(route, row.policy) for route in names}
     app.extensions["policies"] = found
+    app.extensions["documented_blueprints"] = documented
 
 
 def policies(app: Flask) -> Mapping[str, Policy]:
     """Endpoint → policy, of every route."""
     known: Mapping[str, Policy] = app.extensions["policies"]
+    return known
+
+
+def documented_blueprints(app: Flask) -> Sequence[tuple[str, Blueprint]]:
+    """(registered name, blueprint) of every row that the OpenAPI document describes."""
+    known: Sequence[tuple[str, Blueprint]] = app.extensions["documented_blueprints"]
     return known

@@ -39,7 +39,7 @@ def require_fit(**_: Any) -> None:
 def make_app() -> Flask:
     """The application; an unusable setting ends the process with a message."""
     try:
-        return create_app()
+        return create_app(serves_http=False, has_commands=False)
     except ConfigError as error:
         sys.exit(str(error))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import marshmallow as ma
@@ -66,7 +65,7 @@ def get_live() -> Response:
 @health.alt_response(503, schema=Health, description="A check failed.")
 def get_ready() -> Response:
     """Check database, migrations, ledger functions, relay and Redis (for a load balancer)"""
-    checks = health_checks.readiness(current_app.config, migrations=_migrations())
+    checks = health_checks.readiness(current_app.config)
     is_well = all(check.is_well for check in checks)
     body: dict[str, Any] = {
         "status": "ok" if is_well else "unavailable",
@@ -107,7 +106,3 @@ def get_metrics() -> Response:
 def get_openapi() -> Response:
     """The OpenAPI document."""
     return Response(dumps(document(current_app)), content_type="application/json")
-
-
-def _migrations() -> Path:
-    return Path(current_app.extensions["migrate"].directory)

@@ -5,17 +5,15 @@ Each rule is a function of the document or of one operation: operations.py, erro
 
 from __future__ import annotations
 
-from app.http.openapi.api import API_CONFIG, DocumentedApi, make_api
+from app.http.openapi.api import API_CONFIG
 from app.http.openapi.document import document
 from app.http.openapi.errors import ErrorBodies
 from app.http.openapi.routes import DocumentedRoute, documented_routes
 
 __all__ = [
     "API_CONFIG",
-    "DocumentedApi",
     "DocumentedRoute",
     "ErrorBodies",
     "document",
     "documented_routes",
-    "make_api",
 ]

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import marshmallow as ma
+from flask import Flask
 from flask_smorest import Api
 from werkzeug.routing import BaseConverter
 
 from app.http.answers import OneOf
 from app.http.converters import CallbackTokenConverter, PaymentIdConverter, ProviderNameConverter
 from app.http.guards import API_KEY_HEADER
+from app.http.table import documented_blueprints
 
 PAYMENT_ID_PATTERN: Final = "^pmt_[0-9a-f]{32}$"
 
@@ -87,11 +89,17 @@ class DocumentedApi(Api):
         return None
 
 
-def make_api() -> DocumentedApi:
-    """An Api to be bound by init_app."""
+def make_api(app: Flask) -> DocumentedApi:
+    """An Api that describes the documented blueprints of `app`, which the table has registered (app/http/table.py).
+
+    flask-smorest would describe each as it registers it, at the start of every process.
+    """
     api = DocumentedApi()
     for converter, schema in _PATH_IDS:
         api.register_converter(converter, _always(schema))
+    api.init_app(app)
+    for name, blueprint in documented_blueprints(app):
+        blueprint.register_views_in_doc(api, app, api.spec, name=name, parameters=None)
     return api
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import Flask
 
 from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
-from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi
+from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi, make_api
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
 from app.http.openapi.routes import DocumentedRoute, documented_routes
@@ -71,7 +71,7 @@ def document(app: Flask) -> JsonObject:
 
 
 def _make(app: Flask) -> JsonObject:
-    api: DocumentedApi = app.extensions["api"]
+    api = make_api(app)
     bodies: Mapping[Surface, ErrorBodies] = app.extensions["error_bodies"]
     add_error_schemas(api, bodies)
     spec: JsonObject = api.spec.to_dict()

@@ -6,7 +6,6 @@ import base64
 from datetime import datetime
 from pathlib import Path
 
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -46,6 +45,8 @@ def public_key(certificate: str) -> RSAPublicKey:
 
     Validity dates are not checked: Safaricom's published certificates have been expired for years and serve still.
     """
+    from cryptography import x509  # late: it takes a twentieth of a process's start, and few accounts need it
+
     try:
         content = certificate.encode() if "BEGIN " in certificate else Path(certificate).read_bytes()
         is_pem = b"BEGIN " in content

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import redis
@@ -14,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.config.database import MIGRATIONS
 from app.errors import ServiceUnavailable
 from app.events.relay import LOCK_ID
 from app.ledger import install
@@ -42,11 +42,11 @@ class Check:
         return not self.problem
 
 
-def readiness(config: Mapping[str, Any], *, migrations: Path) -> list[Check]:
+def readiness(config: Mapping[str, Any]) -> list[Check]:
     """Every check, each by itself: one that fails does not hide the others."""
     in_database: dict[str, Callable[[Session], str]] = {
         "database": _answers,
-        "migrations": lambda session: _is_migrated(session, migrations),
+        "migrations": _is_migrated,
         "ledger": _may_call_functions,
         "relay": _has_relay,
     }
@@ -80,18 +80,18 @@ def _answers(session: Session) -> str:
     return "The application runs as a superuser." if role else ""
 
 
-def _is_migrated(session: Session, migrations: Path) -> str:
+def _is_migrated(session: Session) -> str:
     has_table = session.execute(text("SELECT to_regclass('alembic_version')")).scalar_one()
     found = session.execute(text("SELECT version_num FROM alembic_version")).scalar() if has_table else None
-    head = _head(migrations)
+    head = _head()
     return "" if found == head else f"The database is at migration {found}, this version needs {head}."
 
 
 @cache
-def _head(migrations: Path) -> str | None:
+def _head() -> str | None:
     from alembic.script import ScriptDirectory
 
-    return ScriptDirectory(str(migrations)).get_current_head()
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _may_call_functions(session: Session) -> str:
