@@ -117,7 +117,8 @@ class ForgedCallback(CallbackError):
 
 
 class InvalidCallback(CallbackError):
-    """It cannot be read: answered with 400."""
+    """It cannot be read. is_verified: its signature is valid, so it is the provider's: kept and acknowledged all the same."""
 
     outcome = "unreadable"
     default_message = "The callback cannot be read."
+    is_verified = False

@@ -290,11 +290,6 @@ def test_a_customer_who_paid_from_the_menu():
         result(None),
         result(0, ConversationID=None, OriginatorConversationID=5),
         {"TransID": None},
-        pushed(0, [{"Name": "Amount", "Value": "1,000"}]),
-        pushed(0, [{"Name": "Amount", "Value": -5}]),
-        pushed(0, [{"Name": "Amount", "Value": 1.005}]),
-        pushed(0, [{"Name": "Amount", "Value": True}]),
-        result(0, [{"Key": "TransactionAmount", "Value": {"a": 1}}]),
     ],
 )
 def test_what_cannot_be_read(body):
@@ -312,3 +307,18 @@ def test_the_answer_to_a_callback():
     provider = mpesa()
     answer = provider.acknowledge(read(pushed(0, PAID)))
     assert (answer.status, dict(answer.body)) == (200, {"ResultCode": 0, "ResultDesc": "Accepted"})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pushed(0, [{"Name": "Amount", "Value": "1,000"}]),
+        pushed(0, [{"Name": "Amount", "Value": -5}]),
+        pushed(0, [{"Name": "Amount", "Value": 1.005}]),
+        pushed(0, [{"Name": "Amount", "Value": True}]),
+        result(0, [{"Key": "TransactionAmount", "Value": {"a": 1}}]),
+    ],
+)
+def test_an_amount_that_cannot_be_read_is_none(body):
+    reported = read(body).reported
+    assert (reported.state, reported.amount) == (State.SUCCEEDED, None)

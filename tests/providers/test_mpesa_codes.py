@@ -85,15 +85,14 @@ def test_the_words_of_an_open_push_count_under_their_codes_only():
     assert not statuses.is_still_open("", words)
 
 
-def test_unknown_result_code_fails_in_callbacks_and_is_unknown_in_inquiries():
-    assert statuses.state_when_reported("7777") is State.FAILED
+def test_unknown_result_code_is_unknown_in_inquiries():
     assert statuses.state_when_asked("7777", "Something new") is None
     assert statuses.state_when_asked("7777", "The transaction is still under processing") is State.PENDING
 
 
 def test_codes_that_do_not_tell_whether_money_moved_never_fail():
-    assert statuses.state_when_reported("15") is State.PENDING
-    assert statuses.state_when_reported("R000001") is State.PENDING
+    assert statuses.state_when_reported("15", unknown=State.FAILED) is State.PENDING
+    assert statuses.state_when_reported("R000001", unknown=State.FAILED) is State.PENDING
     assert statuses.state_when_asked("26", "System busy") is None
 
 

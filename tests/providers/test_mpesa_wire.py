@@ -83,6 +83,7 @@ UNKNOWN = [
     (200, {"ResponseCode": None}),
     (200, {"ResponseCode": "0"}),
     (200, {"ResponseCode": {"a": 1}}),
+    (200, {"ResponseCode": "7777", "ResponseDescription": "In no document"}),
     (200, NO_ID),
     (200, NO_CODE),
     (200, {"errorCode": "400.002.02"}),
@@ -153,6 +154,15 @@ def test_definite_answers(daraja, path, move, answer, error):
         move(scripted(daraja))
     assert type(raised.value) is error
     json.dumps(raised.value.response)
+
+
+@moves
+@pytest.mark.parametrize("code", ["00000000", "000", 0, "7777"])
+def test_success_in_any_spelling_and_an_unknown_code_beside_an_id_are_accepted(daraja, path, move, code):
+    """A request that has an id exists at Daraja: its id is kept, and it is asked about."""
+    daraja.on(path, (200, BOTH | {"ResponseCode": code}))
+    answered = move(scripted(daraja))
+    assert answered.state is State.PENDING and answered.provider_reference
 
 
 def test_a_locked_subscriber_may_be_asked_again_in_a_minute(daraja):

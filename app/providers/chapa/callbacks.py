@@ -21,7 +21,7 @@ from app.providers.chapa.amounts import money
 from app.providers.chapa.statuses import CHARGES, ENVIRONMENTS, EVENTS, PAYOUTS
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
-from app.providers.facts import facts, json_object
+from app.providers.facts import facts, json_object, signed
 from app.providers.replies import environment_of
 
 MAX_EVENT_ID: Final = 255
@@ -70,7 +70,8 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
     if signature is not None:
         if not _is_signed(signature, webhook_secret, callback.body):
             raise ForgedCallback
-        return _webhook(json_object(callback.body), account, is_verified=True)
+        with signed():
+            return _webhook(json_object(callback.body), account, is_verified=True)
     if callback.method.upper() == "GET":
         return _hint(callback.query)
     content = _members(callback.body)
@@ -120,7 +121,7 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
     members = {**content, **inner} if isinstance(inner, dict) else dict(content)
     event = _text(members, "event")
     if not event:
-        raise InvalidCallback("The callback names no event.")
+        return _hint(members)
     kind, state = EVENTS.get(event, (Kind.OTHER, State.PENDING))
     theirs = _text(members, "chapa_reference" if kind is Kind.PAYOUT else "reference")
     ours = _text(members, "reference" if kind is Kind.PAYOUT else "tx_ref")

@@ -12,6 +12,7 @@ from app.money import Money
 from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.cpay.identities import Mark, identity
 from app.providers.errors import ForgedCallback, InvalidCallback
+from app.providers.facts import signed
 
 SIGNATURE: Final = "x-cpay-signature"
 
@@ -34,7 +35,11 @@ def read(callback: Callback, secret: str) -> CallbackEvent:
     given = callback.headers.get(SIGNATURE, "").encode(errors="replace")
     if not secret or not hmac.compare_digest(signature(callback.body, secret).encode(), given):
         raise ForgedCallback
-    event = _object(callback.body)
+    with signed():
+        return _event(_object(callback.body), secret)
+
+
+def _event(event: dict[str, Any], secret: str) -> CallbackEvent:
     event_type, event_id = _text(event, "event"), _text(event, "event_id")
     if not event_type or not 0 < len(event_id) <= 255:
         raise InvalidCallback("A CPay event has an event and an event_id.")

@@ -107,7 +107,8 @@ def _push(push: Body) -> CallbackEvent:
     checkout, code = id_of(push.get("CheckoutRequestID")), code_of(push.get("ResultCode"))
     if checkout is None or code is None:
         raise InvalidCallback("The push result names no checkout or no code.", code="incomplete")
-    state = State.PENDING if _is_open(push) else state_when_reported(code)
+    # Only a claim: the push is queried before it counts.
+    state = State.PENDING if _is_open(push) else state_when_reported(code, unknown=State.FAILED)
     description = text_of(push.get("ResultDesc"))
     answered = facts(push, ("MerchantRequestID", "CheckoutRequestID", "ResultCode", "ResultDesc"))
     receipt, amount = None, None
@@ -145,7 +146,8 @@ def _result(result: Body, notice: Notice) -> CallbackEvent:
     answered = facts(result, RESULT_FACTS) | facts(found, PARAMETER_FACTS)
     if notice.message == "status" or STATUS_KEY in found:
         return _status(result, notice, code, found, answered)
-    state = State.PENDING if _is_open(result) else state_when_reported(code)
+    # This message ends a refund or payout by itself, and what is held for it is released: only by a code that is known.
+    state = State.PENDING if _is_open(result) else state_when_reported(code, unknown=State.PENDING)
     receipt = _receipt(result, found) if state is State.SUCCEEDED else None
     amount = (
         _amount(found.get("TransactionAmount", found.get("Amount"))) if state is State.SUCCEEDED else None
@@ -288,10 +290,11 @@ def _receipt(result: Body, found: Body) -> str | None:
 
 
 def _amount(value: object) -> Money | None:
+    """None also where it cannot be read: the rest of the message still counts."""
     try:
         return money_of(value)
-    except InvalidAmount as error:
-        raise InvalidCallback("The callback's amount cannot be read.", code="amount") from error
+    except InvalidAmount:
+        return None
 
 
 def _event_id(*parts: str | None) -> str:

@@ -18,9 +18,12 @@ from app.providers.errors import (
 )
 from app.providers.http import Answer, HttpClient, Method
 from app.providers.mpesa.statuses import NO_PRODUCT, RESULT_CODES, TOKEN_REJECTED, api_error
-from app.providers.mpesa.values import code_of, text_of
+from app.providers.mpesa.values import code_of, id_of, text_of
 
 TOKEN_PATH: Final = "/oauth/v1/generate"  # noqa: S105 a path
+REQUEST_IDS: Final = ("CheckoutRequestID", "ConversationID", "OriginatorConversationID")
+"""What Daraja names a request by, which exists there from then on."""
+
 TOKEN_LIFE_S: Final = 3600
 """Daraja's documented life of a token, where the answer does not say it readably."""
 
@@ -41,17 +44,18 @@ class DarajaClient:
         )
 
     def command(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer to a request that Daraja accepted (`ResponseCode` 0).
+        """The answer to a request that Daraja accepted: `ResponseCode` 0, or an unknown one beside the id of a request.
 
-        Raises Declined for another ResponseCode, DuplicateReference where that says so, and what `send` raises.
+        Raises Declined for a ResponseCode that is known to refuse, DuplicateReference where it says so, OutcomeUnknown for an
+        unknown one alone, and what `send` raises.
         """
         answer = self.send(path, body)
         code = code_of(answer.get("ResponseCode"))
         if code is None:
             raise OutcomeUnknown(code="unreadable_answer")
-        if code != "0":
-            raise _not_accepted(code, answer)
-        return answer
+        if code == "0" or (code not in RESULT_CODES and _names_a_request(answer)):
+            return answer
+        raise _not_accepted(code, answer)
 
     def send(self, path: str, body: Mapping[str, Any], *, method: Method = "POST") -> dict[str, Any]:
         """The JSON object of a 2xx answer. Raises ProviderError; OutcomeUnknown for all that is not clear."""
@@ -174,14 +178,16 @@ def _life_s(value: object) -> int:
     return int(text) if text.isascii() and text.isdigit() else TOKEN_LIFE_S
 
 
+def _names_a_request(answer: Mapping[str, Any]) -> bool:
+    return any(id_of(answer.get(name)) for name in REQUEST_IDS)
+
+
 def _not_accepted(code: str, answer: Mapping[str, Any]) -> ProviderError:
     message = text_of(answer.get("ResponseDescription"))
     known = RESULT_CODES.get(code)
     answered = {"ResponseCode": code, "ResponseDescription": message}
-    if known is not None and known.state is None:
-        return DuplicateReference(code=code, response=answered)
-    if known is not None and known.state is State.PENDING:
+    if known is None or known.state is State.PENDING:
         return OutcomeUnknown(code=code, response=answered)
-    return Declined(
-        message or None, code=code, response=answered, retry_after_s=known.retry_after_s if known else None
-    )
+    if known.state is None:
+        return DuplicateReference(code=code, response=answered)
+    return Declined(message or None, code=code, response=answered, retry_after_s=known.retry_after_s)

@@ -93,12 +93,14 @@ def is_still_open(error_code: str, message: str) -> bool:
     return error_code in STILL_OPEN_CODES and is_processing(message)
 
 
-def state_when_reported(code: str) -> State:
-    """Of an operation that a result message (callback) says to be finished: an unknown code that is not 0 is a
-    failure; a code that does not show it is PENDING, for an inquiry or an operator."""
+def state_when_reported(code: str, *, unknown: State) -> State:
+    """Of an operation that a result message (callback) says to be finished. unknown: of a code that is in no table.
+
+    A code that does not show whether money moved is PENDING, for an inquiry or an operator.
+    """
     known = RESULT_CODES.get(code)
     if known is None:
-        return State.FAILED
+        return unknown
     return known.state or State.PENDING
 
 

@@ -58,14 +58,18 @@ def money_of(value: object) -> Money | None:
 
 
 def code_of(value: object) -> str | None:
-    """A result code as text, whichever way it was sent. None: it is none."""
+    """A result code as text, whichever way it was sent. None: it is none.
+
+    Success is written with one zero or several (`0`, `"0"`, `"00000000"`): all are `"0"`.
+    """
     if isinstance(value, bool):
         return None
     number = json_numbers.whole(value)
     if number is not None and abs(number) < 10**10:
         return str(number)
     if isinstance(value, str) and 0 < len(value.strip()) <= MAX_ID:
-        return value.strip()
+        text = value.strip()
+        return text if text.strip("0") else "0"
     return None
 
 

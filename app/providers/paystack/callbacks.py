@@ -12,7 +12,7 @@ from app.money import Money
 from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
-from app.providers.facts import facts, json_object
+from app.providers.facts import facts, json_object, signed
 from app.providers.paystack.amounts import collected, from_subunits
 from app.providers.paystack.statuses import ENVIRONMENTS, EVENTS, SENTENCES
 from app.providers.replies import environment_of, word
@@ -47,7 +47,11 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
     signature = callback.headers.get(SIGNATURE, "")
     if not _is_signed(signature, account["secret_key"], callback.body):
         raise ForgedCallback
-    content = json_object(callback.body)
+    with signed():
+        return _event(json_object(callback.body), account)
+
+
+def _event(content: Mapping[str, Any], account: Account) -> CallbackEvent:
     event, data = content.get("event"), content.get("data")
     if not isinstance(event, str) or not event or not event.isprintable() or not isinstance(data, dict):
         raise InvalidCallback("The callback names no event.")

@@ -15,7 +15,7 @@ from app import clock
 from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback, OutcomeUnknown
-from app.providers.facts import json_object
+from app.providers.facts import json_object, signed
 from app.providers.stripe.statuses import (
     Flow,
     environment_of,
@@ -29,7 +29,7 @@ from app.providers.stripe.statuses import (
 
 TOLERANCE_S: Final = 300
 SIGNATURE: Final = "stripe-signature"
-"""An older signature is refused: it may be a recording."""
+"""A signature that is older is refused, since it may be a recording; so is one from the future."""
 
 KINDS: Final = (
     ("payment_intent.", Kind.PAYMENT),
@@ -44,7 +44,11 @@ KINDS: Final = (
 def read(callback: Callback, account: Account) -> CallbackEvent:
     """The event of a webhook signed with the account's secret. Raises ForgedCallback, InvalidCallback."""
     verify(callback.body, callback.headers.get(SIGNATURE, ""), account["webhook_secret"])
-    event = json_object(callback.body)
+    with signed():
+        return _event(json_object(callback.body), account)
+
+
+def _event(event: Mapping[str, Any], account: Account) -> CallbackEvent:
     identity, event_type = event.get("id"), event.get("type")
     data = event.get("data")
     thing = data.get("object") if isinstance(data, dict) else None
@@ -67,7 +71,7 @@ def read(callback: Callback, account: Account) -> CallbackEvent:
 
 
 def verify(body: bytes, header: str, secret: str) -> None:
-    """Raises ForgedCallback unless one `v1` of the header signs `t.body`, not longer than TOLERANCE_S ago.
+    """Raises ForgedCallback unless one `v1` of the header signs `t.body`, and `t` is within TOLERANCE_S of now.
 
     There are two `v1` while a secret is being replaced; other schemes, such as `v0`, prove nothing.
     """
@@ -81,8 +85,8 @@ def verify(body: bytes, header: str, secret: str) -> None:
     given = [value.encode(errors="replace") for name, _, value in pairs if name == "v1"]
     if not any(hmac.compare_digest(expected, signature) for signature in given):
         raise ForgedCallback
-    if clock.now().timestamp() - int(times[0]) > TOLERANCE_S:
-        raise ForgedCallback("The webhook's signature is too old.")
+    if abs(clock.now().timestamp() - int(times[0])) > TOLERANCE_S:
+        raise ForgedCallback("The webhook's signature is not of this time.")
 
 
 def _references(thing: Mapping[str, Any]) -> tuple[str | None, str | None]:

@@ -10,7 +10,7 @@ from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
 from app.sandbox.mpesa import callbacks, messages
 from app.sandbox.mpesa.errors import ApiError
-from app.sandbox.mpesa.replies import conversation_id, request_id
+from app.sandbox.mpesa.replies import conversation_id, request_id, written
 from app.sandbox.store import Document
 
 TIMER: Final = "mpesa.command"
@@ -68,7 +68,7 @@ class Commands:
         return {
             "ConversationID": conversation,
             "OriginatorConversationID": command["originator"],
-            "ResponseCode": "0",
+            "ResponseCode": written(self._sandbox, "0"),
             "ResponseDescription": "Accept the service request successfully.",
         }
 

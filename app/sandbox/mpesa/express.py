@@ -13,6 +13,7 @@ from app.sandbox.core import Sandbox
 from app.sandbox.mpesa import fields
 from app.sandbox.mpesa.errors import ApiError, invalid
 from app.sandbox.mpesa.payments import LOCKED, STILL_PROCESSING, STK_RESULTS, Pushes
+from app.sandbox.mpesa.replies import written
 from app.sandbox.store import Document
 
 TYPES: Final = ("CustomerPayBillOnline", "CustomerBuyGoodsOnline")
@@ -38,7 +39,7 @@ class Express:
         return {
             "MerchantRequestID": push["merchant_request_id"],
             "CheckoutRequestID": push["id"],
-            "ResponseCode": "0",
+            "ResponseCode": written(self._sandbox, "0"),
             "ResponseDescription": ACCEPTED,
             "CustomerMessage": ACCEPTED,
         }
@@ -50,7 +51,23 @@ class Express:
         push = self._pushes.get(id)
         if push is None or push["shortcode"] != shortcode:
             raise invalid("CheckoutRequestID")
-        return _query_result(push)
+        return self._query_result(push)
+
+    def _query_result(self, push: Document) -> dict[str, Any]:
+        """How the push ended. The answer has no receipt, amount or phone number."""
+        code, description = push["code"], STK_RESULTS.get(push["code"] or "")
+        if push["state"] == "pending":
+            if push["amount"] != STILL_PROCESSING:
+                raise ApiError(500, "500.001.1001", "The transaction is being processed")
+            code, description = "4999", "The transaction is still under processing"
+        return {
+            "ResponseCode": written(self._sandbox, "0"),
+            "ResponseDescription": "The service request has been accepted successsfully",
+            "MerchantRequestID": push["merchant_request_id"],
+            "CheckoutRequestID": push["id"],
+            "ResultCode": written(self._sandbox, code),
+            "ResultDesc": description,
+        }
 
     def _read_push(self, body: dict[str, Any]) -> Document:
         shortcode = self._checked_shortcode(body)
@@ -96,20 +113,3 @@ class Express:
         if not hmac.compare_digest(decoded, expected.encode()):
             raise ApiError(500, "500.001.1001", "Wrong credentials")
         return shortcode
-
-
-def _query_result(push: Document) -> dict[str, Any]:
-    """How the push ended. The answer has no receipt, amount or phone number."""
-    code, description = push["code"], STK_RESULTS.get(push["code"] or "")
-    if push["state"] == "pending":
-        if push["amount"] != STILL_PROCESSING:
-            raise ApiError(500, "500.001.1001", "The transaction is being processed")
-        code, description = "4999", "The transaction is still under processing"
-    return {
-        "ResponseCode": "0",
-        "ResponseDescription": "The service request has been accepted successsfully",
-        "MerchantRequestID": push["merchant_request_id"],
-        "CheckoutRequestID": push["id"],
-        "ResultCode": code,
-        "ResultDesc": description,
-    }

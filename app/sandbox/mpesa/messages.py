@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.sandbox.core import Sandbox
 from app.sandbox.mpesa.receipts import balance
-from app.sandbox.mpesa.replies import RESULTS, compact_time, dotted_time
+from app.sandbox.mpesa.replies import RESULTS, as_number, compact_time, dotted_time, written
 from app.sandbox.store import Document
 
 NO_TRANSACTION: Final = {"b2c": "SKE0000000", "b2b": "OAK0000000"}
@@ -23,13 +23,13 @@ STATUS_WORDS: Final = {"done": "Completed", "pending": "Initiated", "failed": "D
 def result(sandbox: Sandbox, command: Document, subject: Document | None, originator: str) -> Message:
     """The message for ResultURL. subject: what a status query is about."""
     operation, is_done = command["operation"], command["code"] == "0"
-    code = command["code"]
+    code = written(sandbox, command["code"])
     # Two samples have their codes as texts, the others as numbers. R000001 can only be a text.
     is_text = is_done and operation in ("b2b", "balance")
     message: Message = {
         "ResultType": "0" if is_text else 0,
-        "ResultCode": code if is_text or not code.isdigit() else int(code),
-        "ResultDesc": RESULTS[code],
+        "ResultCode": code if is_text else as_number(code),
+        "ResultDesc": RESULTS[command["code"]],
         "OriginatorConversationID": originator,
         "ConversationID": command["conversation"],
         "TransactionID": command["receipt"] or NO_TRANSACTION.get(operation, "0000000000"),

@@ -11,7 +11,7 @@ from app.sandbox.faults import NO_FAULT, Plan
 from app.sandbox.mpesa import callbacks
 from app.sandbox.mpesa.fields import MAXIMUM
 from app.sandbox.mpesa.receipts import record_collection
-from app.sandbox.mpesa.replies import RESULTS, checkout_id, compact_time, request_id
+from app.sandbox.mpesa.replies import RESULTS, as_number, checkout_id, compact_time, request_id, written
 from app.sandbox.store import Document
 
 PROMPT_LIFETIME_S: Final = 60
@@ -202,7 +202,7 @@ class Pushes:
         callback: dict[str, Any] = {
             "MerchantRequestID": push["merchant_request_id"],
             "CheckoutRequestID": push["id"],
-            "ResultCode": int(push["code"]),
+            "ResultCode": as_number(written(self._sandbox, push["code"])),
             "ResultDesc": STK_RESULTS[push["code"]],
         }
         if push["code"] == "0":

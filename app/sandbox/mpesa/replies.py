@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Final
 
+from app.sandbox.core import Sandbox
+
 NAIROBI: Final = timezone(timedelta(hours=3), "EAT")
 
 RESULTS: Final[Mapping[str, str]] = MappingProxyType(
@@ -35,6 +37,17 @@ RESULTS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Result code → its description. 7777 is a code that Daraja does not document."""
+
+
+def written(sandbox: Sandbox, code: str) -> str:
+    """`code` as this Daraja writes it: success is `0`, or the text of the option `success_code`."""
+    return sandbox.dashboard.option("mpesa", "success_code") or code if code == "0" else code
+
+
+def as_number(code: str) -> int | str:
+    """`code` as a JSON number, where it is one without leading zeros."""
+    is_number = code.isdigit() and str(int(code)) == code
+    return int(code) if is_number else code
 
 
 def request_id() -> str:

@@ -20,6 +20,7 @@ from app import clock
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
+from app.money import Money
 from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
@@ -65,7 +66,7 @@ def process(event_id: uuid.UUID) -> datetime | None:
     if event.state != ProviderEventState.RECEIVED:
         return None
     parsed = _parse_again(event)
-    if parsed.objection or attempt is None or (parsed.kind is Kind.OTHER and not refunds):
+    if parsed.objection or attempt is None or _changes_nothing(parsed, attempt, refunds):
         return _ignore(event, parsed, attempt)
     payment_id = attempt.payment_id
     with bulkhead.slot(event.provider) as has_slot:
@@ -81,6 +82,11 @@ def process(event_id: uuid.UUID) -> datetime | None:
         )
     _count_confirmation(event_id)
     return clock.now() + timedelta(seconds=CONFIRM_AGAIN_S)
+
+
+def _changes_nothing(parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]) -> bool:
+    """An event of an unknown kind is a reason to query what is open, and no more."""
+    return parsed.kind is Kind.OTHER and not refunds and attempt.state not in OPEN_ATTEMPTS
 
 
 def _apply(
@@ -314,10 +320,10 @@ def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
 
 
 def _trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
-    """A receipt that only a callback contains, when it is vouched for and reports the payment's amount."""
-    if reported is None or not is_vouched or reported.state is not State.SUCCEEDED or reported.amount is None:
+    """A receipt that only a callback contains, when it is vouched for and reports no other amount than the payment's."""
+    if reported is None or not is_vouched or reported.state is not State.SUCCEEDED:
         return None
-    fits = reported.amount.amount_minor == payment.amount and reported.amount.currency == payment.currency
+    fits = reported.amount in (None, Money(payment.amount, payment.currency))
     return reported.receipt if fits else None
 
 
@@ -350,12 +356,12 @@ def _apply_reported(attempt: PaymentAttempt, reported: ProviderResult | None, *,
 
 
 def _ignore(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt | None) -> datetime | None:
-    if parsed.objection is None:
-        return _close(event, ProviderEventState.IGNORED, "Nothing here has this reference.", None)
-    log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
-    return _close(
-        event, ProviderEventState.IGNORED, parsed.objection, None if attempt is None else attempt.payment_id
-    )
+    reason, payment_id = parsed.objection, None if attempt is None else attempt.payment_id
+    if reason:
+        log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
+    else:
+        reason = "Nothing here has this reference." if attempt is None else "Nothing is open."
+    return _close(event, ProviderEventState.IGNORED, reason, payment_id)
 
 
 def _close(

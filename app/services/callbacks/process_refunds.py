@@ -40,13 +40,22 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
         refund_follow_up.poll(refund.id, source="callback")
         with reading() as session:
             return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
-    if reported is not None and is_vouched:
+    if reported is not None and is_vouched and (parsed.is_verified or _names(parsed, refund)):
         transaction(
             lambda s: refund_outcomes.apply_outcome(
                 s, refund.id, reported, source="callback", now=clock.now()
             )
         )
     return True
+
+
+def _names(parsed: CallbackEvent, refund: Refund) -> bool:
+    """Whether an unsigned message that came to the refund's own URL names the refund, where the refund's id is known. The
+    answer to another request, sent to that URL, must not end it: its own query will."""
+    named = (parsed.reference, parsed.provider_reference)
+    return refund.provider_reference is None or not {refund.provider_reference, refund.reference}.isdisjoint(
+        named
+    )
 
 
 def process_external_refunds(

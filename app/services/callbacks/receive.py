@@ -6,6 +6,7 @@ changes nothing and is not stored. process.py processes them.
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 import threading
 import time
@@ -26,8 +27,8 @@ from app.models.job import JobKind
 from app.models.payment import PaymentAttempt, Refund
 from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers import NAMES
-from app.providers.base import Acknowledgement, Callback, CallbackEvent, Provider
-from app.providers.errors import CallbackError, ForgedCallback
+from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, Provider
+from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.settings import CALLBACK_IPS
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import reading, transaction
@@ -39,6 +40,9 @@ UNMATCHED_RETENTION: Final = timedelta(days=7)
 
 PLATFORM_SCOPE: Final = "platform"
 """The scope of callbacks to the platform's own accounts."""
+
+UNREADABLE: Final = "unreadable"
+"""The type of an event whose body the adapter cannot read."""
 
 MAX_WORD: Final = 255
 MAX_UNSIGNED_BYTES: Final = 16_384
@@ -61,36 +65,52 @@ log = structlog.get_logger("callbacks")
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in."""
+    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in. is_operation: the URL
+    is that of one payment or refund."""
 
     provider: Provider
     account_id: uuid.UUID | None
     scope: str
+    is_operation: bool = False
 
 
 def receive(
     name: str, path_token: str | None, callback: Callback, *, address: str | None = None
 ) -> Acknowledgement:
-    """Store a callback and have it processed. Raises NotFound, ForgedCallbackRefused, InvalidRequest: nothing stored."""
+    """Store a callback and have it processed. Raises NotFound, ForgedCallbackRefused, InvalidRequest: nothing stored.
+
+    One that cannot be read is stored too where it certainly is the provider's: it is signed, or came to an operation's secret
+    URL. Most providers repeat what is refused, and the operation is worth a query in any case.
+    """
     adapter = NAMES.get(name)
     if adapter is None:
         raise NotFound("There is no such provider.")
     name = adapter.name
     owner = _owner(name, path_token)
     _require_known_address(owner.provider, address)
-    try:
-        event = owner.provider.read_callback(callback)
-    except ForgedCallback as error:
-        log.warning("callback.forged", provider=name)
-        raise ForgedCallbackRefused from error
-    except CallbackError as error:
-        raise InvalidRequest(error.message) from error
+    event = _read(owner, callback)
     _require_storable(event, callback)
     if event.is_verified or path_token is not None or _may_store(name, event):
         transaction(lambda s: _store(s, owner, path_token, callback, event))
     else:
         log.warning("callback.not_stored", provider=name)
     return owner.provider.acknowledge(event)
+
+
+def _read(owner: _Owner, callback: Callback) -> CallbackEvent:
+    """Raises ForgedCallbackRefused, InvalidRequest."""
+    try:
+        return owner.provider.read_callback(callback)
+    except ForgedCallback as error:
+        log.warning("callback.forged", provider=owner.provider.name)
+        raise ForgedCallbackRefused from error
+    except InvalidCallback as error:
+        if not (error.is_verified or owner.is_operation):
+            raise InvalidRequest(error.message) from error
+        log.warning("callback.unreadable", provider=owner.provider.name, error=error.code)
+        kind = Kind.PAYMENT if owner.is_operation else Kind.OTHER
+        digest = hashlib.sha256(callback.body).hexdigest()
+        return CallbackEvent(f"unreadable:{digest}", kind, UNREADABLE, is_verified=error.is_verified)
 
 
 def _require_storable(event: CallbackEvent, callback: Callback) -> None:
@@ -153,9 +173,8 @@ def _owner(name: str, token: str | None) -> _Owner:
         attempt = _attempt_by_token(session, name, token)
     if attempt is None:
         raise NotFound("There is no such callback address.")
-    return _Owner(
-        provider_accounts.of_account(name, attempt.account_id), attempt.account_id, f"token:{token}"
-    )
+    provider = provider_accounts.of_account(name, attempt.account_id)
+    return _Owner(provider, attempt.account_id, f"token:{token}", is_operation=True)
 
 
 def _attempt_by_token(session: Session, name: str, token: str) -> PaymentAttempt | None:

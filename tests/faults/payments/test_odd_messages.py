@@ -1,0 +1,192 @@
+"""Messages in a form that no document shows: what they say of money counts, what cannot be read is asked about, and what is
+held for a refund is released only by a refusal that is known and names the refund."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+
+from tests.faults.payments.deliveries import SECRETS, Delivery, latest, signed
+from tests.support.gateway import Gateway
+
+Json = dict[str, Any]
+
+EXPIRING_CARDS: Final = {
+    "event": "subscription.expiring_cards",
+    "data": [{"expiry_date": "12/2021", "brand": "visa", "subscription": {"id": 1, "amount": 44000}}],
+}
+"""Paystack's documents: `data` is a list."""
+
+
+@pytest.fixture
+def zeros(gateway: Gateway) -> Iterator[Gateway]:
+    """Daraja writes success with eight zeros."""
+    gateway.sandbox.control({"options": {"mpesa": {"success_code": "00000000"}}})
+    yield gateway
+    gateway.sandbox.control({"options": {"mpesa": {"success_code": "0"}}})
+
+
+def paid(gateway: Gateway, amount: int = 100) -> str:
+    payment_id = gateway.begin("mpesa", amount)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    return payment_id
+
+
+def refund(gateway: Gateway, payment_id: str) -> tuple[str, int]:
+    """The refund's state, and what the payment's row holds for it."""
+    ((state,),) = gateway.rows("SELECT state FROM refunds WHERE payment_id = :id", id=payment_id)
+    ((held,),) = gateway.rows("SELECT refund_reserved FROM payments WHERE id = :id", id=payment_id)
+    return state, held
+
+
+def lost_result(gateway: Gateway, payment_id: str) -> Delivery:
+    """Ask for a refund; the result of its reversal, which is lost on its way. Queries of it fail."""
+    gateway.sandbox.control(
+        {
+            "rules": [
+                {"fault": "callback_lost", "operation": "reversal", "times": 1},
+                {"fault": "before", "operation": "status"},
+            ]
+        }
+    )
+    assert gateway.refund(payment_id).status_code == 200
+    gateway.settle(payment_id, until=(), hours=0.003)
+    return latest(gateway, "mpesa")
+
+
+def send(gateway: Gateway, delivery: Delivery, change: Callable[[Json], None]) -> None:
+    body: Json = json.loads(delivery.body)
+    change(body)
+    answer = Delivery(delivery.url, body=json.dumps(body).encode()).send()
+    assert (answer.status_code, answer.json()["ResultCode"]) == (200, 0)
+    gateway.settle(payment_of(gateway, delivery), until=(), hours=0.003)
+
+
+def payment_of(gateway: Gateway, delivery: Delivery) -> str:
+    token = delivery.url.rpartition("/")[2].partition("?")[0]
+    named = "SELECT payment_id FROM {} WHERE callback_token = :token"
+    rows = [
+        row
+        for table in ("payment_attempts", "refunds")
+        for row in gateway.rows(named.format(table), token=token)
+    ]
+    return str(rows[0].payment_id)
+
+
+def test_success_may_be_written_with_several_zeros(zeros: Gateway) -> None:
+    """In acknowledgements, callbacks, answers of queries and results."""
+    payment_id = paid(zeros)
+    assert zeros.refund(payment_id).status_code == 200
+    assert zeros.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    lost = zeros.begin("mpesa", 7005)  # no callback: the query says so
+    assert zeros.settle(lost)["status"] == "completed"
+    zeros.assert_ledger_matches_providers()
+
+
+@pytest.mark.parametrize(
+    ("code", "ids"),
+    [
+        pytest.param(7777, {}, id="a code that no document lists"),
+        pytest.param("Z1", {}, id="a text that no document lists"),
+        pytest.param(
+            2001,
+            {"ConversationID": "AG_1", "OriginatorConversationID": "6618-1387084-1"},
+            id="another request's ids",
+        ),
+    ],
+)
+@pytest.mark.parametrize("has_notice", [True, False], ids=["its URL", "without the query string"])
+def test_only_a_known_refusal_of_the_refund_itself_ends_it(
+    gateway: Gateway, code: object, ids: Json, has_notice: bool
+) -> None:
+    """Breaks when the hold is released: the customer has the money already."""
+    payment_id = paid(gateway)
+    delivery = lost_result(gateway, payment_id)
+    url = delivery.url if has_notice else delivery.url.partition("?")[0]
+    send(gateway, delivery.to(url), lambda body: body["Result"].update(ResultCode=code, **ids))
+    assert refund(gateway, payment_id) == ("pending", 10_000)
+    gateway.sandbox.control({"rules": []})
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    gateway.assert_ledger_matches_providers()
+
+
+def test_a_known_refusal_of_the_refund_ends_it(gateway: Gateway) -> None:
+    """The counterpart: where the reversal was refused, the money is free again."""
+    payment_id = paid(gateway)
+    gateway.sandbox.control({"rules": [{"fault": "declined", "operation": "reversal", "times": 1}]})
+    assert gateway.refund(payment_id).status_code == 200
+    gateway.settle(payment_id, until=(), hours=0.1)
+    assert refund(gateway, payment_id) == ("failed", 0)
+
+
+@pytest.mark.parametrize("amount", ["1,700.00", 0, 1700.0000000002, {"a": 1}], ids=str)
+def test_an_unreadable_amount_does_not_cost_the_receipt(gateway: Gateway, amount: object) -> None:
+    """The query names no receipt; without one the payment could not be refunded."""
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "stkpush", "times": 1}]})
+    payment_id = gateway.begin("mpesa", 1700)
+    gateway.quiet()
+
+    def change(body: Json) -> None:
+        for item in body["Body"]["stkCallback"]["CallbackMetadata"]["Item"]:
+            if item["Name"] == "Amount":
+                item["Value"] = amount
+
+    send(gateway, latest(gateway, "mpesa"), change)
+    assert gateway.payment(payment_id)["status"] == "completed"
+    assert gateway.attempts(payment_id)[0].receipt
+    assert gateway.refund(payment_id).status_code == 200
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+
+
+@pytest.mark.parametrize("body", [b"", b"not JSON", b"[]", b'{"Body": 5}', b"\xff"], ids=repr)
+def test_what_cannot_be_read_at_a_payments_own_url_is_a_reason_to_ask(gateway: Gateway, body: bytes) -> None:
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "stkpush", "times": 1}]})
+    payment_id = gateway.begin("mpesa", 300)
+    gateway.quiet()
+    url = latest(gateway, "mpesa").url
+    assert Delivery(url, body=body).send().status_code == 200
+    gateway.run_due()
+    assert gateway.payment(payment_id)["status"] == "completed"
+    assert Delivery(url.rpartition("/")[0], body=body).send().status_code == 400, "nobody's URL"
+
+
+@pytest.mark.parametrize(
+    ("provider", "body"),
+    [
+        ("paystack", EXPIRING_CARDS),
+        ("paystack", {"event": "charge.success", "data": {}}),
+        ("chapa", {"event": "charge.success"}),
+        ("stripe", {"id": "evt_1", "type": "payment_intent.succeeded"}),
+        ("stripe", []),
+    ],
+)
+def test_a_signed_event_of_unknown_shape_is_kept_and_acknowledged(
+    gateway: Gateway, provider: str, body: Json
+) -> None:
+    """A provider repeats for days what is refused."""
+    delivery = signed(gateway, provider, body, secret=SECRETS[provider])
+    assert delivery.send().status_code == 200
+    gateway.run_due()
+    ((state, verified),) = gateway.rows(
+        "SELECT state, is_verified FROM provider_events WHERE provider = :provider ORDER BY received_at DESC LIMIT 1",
+        provider=provider,
+    )
+    assert (state, verified) == ("ignored", True)
+    forged = signed(gateway, provider, body, secret="not the secret")
+    assert forged.send().status_code == 401
+
+
+def test_an_event_of_another_name_about_our_payment_is_a_reason_to_ask(gateway: Gateway) -> None:
+    gateway.sandbox.control(
+        {"rules": [{"fault": "callback_lost", "provider": "chapa", "operation": "initialize"}]}
+    )
+    payment_id = gateway.begin("chapa", 300)
+    gateway.quiet()
+    reference = gateway.attempts(payment_id)[0].reference
+    body = {"event": "charge.something_new", "tx_ref": reference, "status": "success"}
+    assert signed(gateway, "chapa", body, secret=SECRETS["chapa"]).send().status_code == 200
+    gateway.run_due()
+    assert gateway.payment(payment_id)["status"] == "completed"
