@@ -26,7 +26,6 @@ from app.providers.base import (
 )
 from app.providers.errors import (
     AuthFailed,
-    Declined,
     DuplicateReference,
     OutcomeUnknown,
     RateLimited,
@@ -167,9 +166,7 @@ def test_mismatched_amount_is_reported(provider: PesapalProvider, receiver: Call
 
 def test_refusals(provider: PesapalProvider, sandbox: RunningSandbox, receiver: CallbackReceiver) -> None:
     request = asked(receiver, Money(10_000, "KES"))
-    provider.charge(request)
-    with pytest.raises(DuplicateReference):
-        provider.charge(request)
+    assert provider.charge(request) == provider.charge(request)
     with pytest.raises(RequestRejected):
         provider.charge(replace(request, reference="not allowed!"))
     with pytest.raises(RateLimited):
@@ -236,7 +233,7 @@ def test_a_refund_shows_when_it_is_approved(
         refund.reference, refund.amount, charge, clock.now(), reported.provider_reference
     )
     assert provider.inquire_refund(charge_reference).state is State.PENDING
-    with pytest.raises(Declined):
+    with pytest.raises(DuplicateReference):
         provider.refund(refund)
     wait_until(
         lambda: provider.inquire_refund(charge_reference).state is State.SUCCEEDED, "the merchant approves"

@@ -178,7 +178,6 @@ def test_an_order_can_be_paid_after_a_failed_attempt(merchant: Merchant, sandbox
         ({"billing_address": None}, "missing_billing_address", "500"),
         ({"billing_address": {"phone_number": "call me"}}, "invalid_phone_number", "500"),
         ({"redirect_mode": "SIDEWAYS"}, "invalid_redirect_mode", "500"),
-        ({"id": "order-used"}, "duplicate_merchant_reference", "409"),
     ],
 )
 def test_wrong_orders_are_http_200(
@@ -217,10 +216,8 @@ def test_a_refund_is_approved_and_changes_the_status(merchant: Merchant, sandbox
     assert merchant.refund(order, 0, amount="two")["error"]["code"] == "invalid_amount"
     asked = merchant.refund(order, 0, amount="250.50")  # as in the sample of the documents
     assert asked == {"status": "200", "message": "Refund request successfully"}
-    assert merchant.refund(order, 250.5)["error"]["code"] in (
-        "duplicate_refund",
-        "invalid_transaction_status",
-    )
+    again = merchant.refund(order, 250.5)
+    assert again["status"] == "500" and ("error" in again or "received already" in again["message"])
     wait_until(lambda: merchant.status(order)["status_code"] == 3, "the refund is approved")
     assert merchant.status(order)["payment_status_description"] == "Reversed"
     totals = sandbox.book("pesapal", order["merchant_reference"])["totals"]["KES"]
@@ -261,15 +258,17 @@ def test_faults(merchant: Merchant, sandbox: RunningSandbox, receiver: CallbackR
     submit = "/Transactions/SubmitOrderRequest"
     with pytest.raises(requests.ConnectionError):
         merchant.call(submit, merchant.body(id="dropped", amount=7001))
-    for id, amount, http, left, kind in (
-        ("after", 7002, 500, "409", "api_error"),
-        ("before", 7003, 500, "200", "api_error"),
-        ("late", 7011, 401, "200", "authentication_error"),
+    for id, amount, http, kind in (
+        ("after", 7002, 500, "api_error"),
+        ("before", 7003, 500, "api_error"),
+        ("late", 7011, 401, "authentication_error"),
     ):
         answer = merchant.call(submit, merchant.body(id=id, amount=amount))
         assert (answer.status_code, answer.json()["error"]["error_type"]) == (http, kind)
-        assert merchant.call(submit, merchant.body(id=id)).json()["status"] == left, id
-    assert merchant.call(submit, merchant.body(id="dropped")).json()["status"] == "409"
+    for id in ("after", "before", "late", "dropped"):
+        # The order that exists, or a new one: the same answer again and again.
+        first, again = (merchant.call(submit, merchant.body(id=id)).json() for _ in range(2))
+        assert (first["status"], first) == ("200", again), id
     assert merchant.call(submit, merchant.body(amount=7010)).status_code == 429
     early = merchant.order(amount=7007)
     assert len(receiver.received) == 1 and merchant.status(early)["status_code"] == 1

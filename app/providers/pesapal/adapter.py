@@ -29,7 +29,14 @@ from app.providers.base import (
     RefundRequest,
     State,
 )
-from app.providers.errors import Declined, DuplicateReference, NotSent, OutcomeUnknown, RequestRejected
+from app.providers.errors import (
+    Declined,
+    DuplicateReference,
+    NotSent,
+    OutcomeUnknown,
+    ProviderError,
+    RequestRejected,
+)
 from app.providers.pesapal import callbacks
 from app.providers.pesapal.client import PesapalClient, Reply
 from app.providers.pesapal.statuses import payment_result
@@ -50,6 +57,8 @@ DEMO_MERCHANTS: Final = MappingProxyType(
 
 MAX_DESCRIPTION: Final = 100
 DUPLICATE: Final = "409"
+REFUSED: Final = "500"
+"""The body's `status` of a refusal."""
 
 
 class PesapalProvider(Provider):
@@ -93,7 +102,7 @@ class PesapalProvider(Provider):
         whole_units=False,
         has_payment_page=True,
         inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
-        is_resend_safe=False,
+        is_resend_safe=True,
         can_inquire_by_reference=False,
         can_refund=True,
         can_refund_partially=True,
@@ -180,14 +189,8 @@ class PesapalProvider(Provider):
                 "remarks": _words(request.reason, "Refund"),
             },
         )
-        if "internal" in reply.code.lower():
-            raise OutcomeUnknown(code=reply.code, response=reply.facts())
         if not reply.is_ok:
-            raise Declined(
-                reply.message or "Pesapal refused the refund.",
-                code=reply.code or "refund_refused",
-                response=reply.facts(),
-            )
+            raise _refund_error(reply)
         # Pesapal gives refunds no id. That this one was taken is remembered by what it was asked for with.
         return ProviderResult(State.PENDING, provider_reference=receipt, response=reply.facts())
 
@@ -256,6 +259,22 @@ def _is_page(url: object) -> bool:
 def _is_about_ipn(reply: Reply) -> bool:
     text = f"{reply.code} {reply.message}".lower()
     return any(word in text for word in ("ipn", "notification_id", "notification id"))
+
+
+def _refund_error(reply: Reply) -> ProviderError:
+    """What an answer other than success to a refund means. It is a refusal only in a form that Pesapal refuses in: a named
+    error, or the status 500 with a message. "Received already" means that a refund exists there."""
+    answered: dict[str, Any] = {"code": reply.code or None, "response": reply.facts()}
+    words = f"{reply.code} {reply.message}".lower()
+    if "already" in words or "duplicate" in words:
+        return DuplicateReference(**answered)
+    is_named = bool(reply.code) and "internal" not in reply.code.lower()
+    if is_named or (not reply.code and reply.message and reply.status == REFUSED):
+        return Declined(
+            reply.message or "Pesapal refused the refund.",
+            **answered | {"code": reply.code or "refund_refused"},
+        )
+    return OutcomeUnknown(**answered)
 
 
 def _require_ok(reply: Reply) -> None:

@@ -10,7 +10,8 @@ from app.sandbox.http import Refusal, json_response
 
 
 class ApiError(Refusal):
-    """An answer other than success. status: Pesapal's own, in the body; http: the answer's; kind: the error_type."""
+    """An answer other than success. code: empty for the refusals that have no error object. status: Pesapal's own, in the
+    body; http: the answer's; kind: the error_type."""
 
     def __init__(
         self, code: str, message: str, *, status: str = "500", http: int = 200, kind: str = "api_error"
@@ -19,8 +20,10 @@ class ApiError(Refusal):
         self.code, self.message, self.status, self.http, self.kind = code, message, status, http, kind
 
     def answer(self) -> Response:
-        error = error_object(self.code, self.message, kind=self.kind)
-        return json_response({"error": error, "status": self.status, "message": self.message}, self.http)
+        body: dict[str, Any] = {"status": self.status, "message": self.message}
+        if self.code:
+            body["error"] = error_object(self.code, self.message, kind=self.kind)
+        return json_response(body, self.http)
 
 
 def error_object(code: str, message: str, *, kind: str = "api_error") -> dict[str, Any]:

@@ -36,24 +36,27 @@ class Orders:
     def submit(self, request: ApiRequest) -> Document:
         """`POST /api/Transactions/SubmitOrderRequest`: a page to send the customer to."""
         order = self._document(request.body, request.plan)
-        self._insert(order)
-        self._payments.begin(order)
+        known = self._insert(order)
+        if known is None:
+            self._payments.begin(order)
+        order = known or order
         names = ("order_tracking_id", "merchant_reference", "redirect_url")
         return {name: order[name] for name in names} | {"error": None, "status": "200"}
 
-    def _insert(self, order: Document) -> None:
-        """Raises ApiError with status 409 when the merchant's `id` was used before."""
-        reference, tracking_id = order["merchant_reference"], order["order_tracking_id"]
+    def _insert(self, order: Document) -> Document | None:
+        """Store it. The order of an earlier request with this `id`, which the answer then names again: so clients recorded it,
+        five times; no document says it."""
+        store, reference, tracking_id = (
+            self._sandbox.store,
+            order["merchant_reference"],
+            order["order_tracking_id"],
+        )
         with self._sandbox.database.transaction():
-            if not self._sandbox.store.insert(
-                "pesapal", "merchant_reference", reference, {"order": tracking_id}
-            ):
-                raise ApiError(
-                    "duplicate_merchant_reference",
-                    f"An order with the merchant reference {reference} exists already.",
-                    status="409",
-                )
-            self._sandbox.store.insert("pesapal", "order", tracking_id, order)
+            if store.insert("pesapal", "merchant_reference", reference, {"order": tracking_id}):
+                store.insert("pesapal", "order", tracking_id, order)
+                return None
+            first = store.get("pesapal", "merchant_reference", reference)
+            return store.get("pesapal", "order", first["order"]) if first else None
 
     def _document(self, body: Document, plan: Plan) -> Document:
         reference = _merchant_reference(body)

@@ -71,7 +71,7 @@ class Refunds:
 
         def replace(existing: Document) -> None:
             if existing["state"] != "REJECTED":
-                raise ApiError("duplicate_refund", "A refund of this payment was requested before.")
+                raise ApiError("", "Refund request has been received already")
             existing.update(refund)
 
         self._sandbox.store.update("pesapal", "refund", id, replace)
