@@ -74,17 +74,18 @@ class HttpClient:
         path: str,
         *,
         json_body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         basic: tuple[str, str] | None = None,
     ) -> Answer:
         """One request, whatever its status: what a status means is the adapter's knowledge.
 
-        `json_body` may hold Decimals; they are written as JSON numbers. Raises NotSent (nothing was sent),
+        `json_body` may hold Decimals; they are written as JSON numbers. `form` is sent form-encoded instead. Raises NotSent (nothing was sent),
         OutcomeUnknown (it may have been).
         """
         sent = {"Accept": "application/json", **(headers or {})}
-        data = None
+        data: bytes | Mapping[str, str] | None = form
         if json_body is not None:
             data = dumps(json_body)
             sent["Content-Type"] = "application/json"

@@ -209,6 +209,7 @@ REFUSED = [
     (400, "Insufficient Balance", Declined, "insufficient_balance"),
     (400, "Invalid currency, currency is not supported", RequestRejected, "currency"),
     (400, "User can't receive payments. Please contact support", Declined, "merchant_disabled"),
+    (400, "User can\u2019t receive payments", Declined, "merchant_disabled"),
     (404, "Payments through API is disabled, please contact us", Declined, "api_disabled"),
     (400, "Refunds can only be processed in live mode", RequestRejected, "live_mode_only"),
     (401, "Live secret keys can't be used to verify a test transaction", AuthFailed, "other_mode"),
@@ -296,6 +297,20 @@ def test_verify_tells_amount_receipt_and_state() -> None:
         ((200, details(status="refunded")), State.REFUNDED),
         ((200, details(status="reversed")), State.REVERSED),
         ((200, details(status="cancelled")), State.CANCELLED),
+        # The payment's status beside `data`, too.
+        *[
+            ((200, details(status=word) | {"status": word}), state)
+            for word, state in {
+                "failed": State.FAILED,
+                "failed/cancelled": State.FAILED,
+                "cancelled": State.CANCELLED,
+                "pending": State.PENDING,
+                "refunded": State.REFUNDED,
+                "reversed": State.REVERSED,
+            }.items()
+        ],
+        ((200, failed("Payment not paid yet", None)), State.PENDING),
+        ((200, failed("Payment not paid yet", "success") | {"data": None}), State.PENDING),
     ],
 )
 def test_what_verify_says(answer: object, state: State) -> None:
@@ -314,12 +329,12 @@ def test_what_verify_says(answer: object, state: State) -> None:
         (200, details(status="paid")),
         (200, details(status=None)),
         (200, details(tx_ref="another")),
+        (200, details(tx_ref="another", status="failed") | {"status": "failed"}),
         (200, details(tx_ref=None)),
         (200, details(amount=None)),
         (200, details(amount="a lot")),
         (200, details(currency="XXX")),
         (200, details(reference=None)),
-        (200, failed("Payment not paid yet", None)),
         (500, failed("Payment not paid yet")),
         DROP,
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -80,6 +81,22 @@ def test_a_refund_names_the_payment_as_set(by: str, path: str) -> None:
             "MERC-DIS-REF-1",
             Money(5000, "ETB"),
         )
+
+
+def test_a_refund_may_be_sent_as_a_form_and_answered_without_its_status() -> None:
+    """As Chapa's own repository does and shows it."""
+    accepted = succeeded({"tx_ref": REFERENCE, "amount": "100"}, "Refund queued")
+    with Scripted() as far:
+        far.on(f"/refund/{REFERENCE}", (200, accepted))
+        result = chapa(far.url, refund_by="tx_ref", refund_encoding="form").refund(refund_request())
+        (sent,) = far.asked(f"/refund/{REFERENCE}")
+    assert sent.headers["content-type"] == "application/x-www-form-urlencoded"
+    assert parse_qs(sent.body.decode()) == {
+        "amount": ["50.00"],
+        "reason": ["Too blue"],
+        "reference": ["refund-1"],
+    }
+    assert (result.state, result.provider_reference) == (State.PENDING, None)
 
 
 def test_a_refund_without_a_receipt_is_not_sent() -> None:
@@ -171,6 +188,13 @@ def test_what_is_sent_to_transfers() -> None:
             "currency": "ETB",
             "reference": REFERENCE,
         }
+    assert (result.state, result.provider_reference) == (State.PENDING, REFERENCE)
+
+
+def test_a_transfer_may_be_answered_with_an_object() -> None:
+    with Scripted() as far:
+        far.on("/transfers", (200, succeeded({"id": 123, "reference": REFERENCE, "status": "pending"})))
+        result = chapa(far.url).pay_out(payout_request())
     assert (result.state, result.provider_reference) == (State.PENDING, REFERENCE)
 
 

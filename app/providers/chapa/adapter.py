@@ -176,7 +176,7 @@ class Chapa(Provider):
         answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
         if absent := _absence(answer):
             return absent
-        data = data_of(accepted(answer))
+        data = _verified(answer, charge.reference)
         require_reference(data.get("tx_ref"), charge.reference, provider=self.title)
         self._require_environment(data)
         state = state_of(CHARGES, data.get("status"), provider=self.title)
@@ -221,7 +221,14 @@ class Chapa(Provider):
             "reference": request.reference,
         }
         path = f"/refund/{quote(self._refund_key(request.charge), safe='')}"
-        return self._refund_result(data_of(self._client.post(path, body)), request.reference)
+        is_form = self.account["refund_encoding"] == "form"
+        envelope = self._client.post_form(path, body) if is_form else self._client.post(path, body)
+        data = data_of(envelope)
+        if "status" not in data:
+            # Accepted, with nothing of the refund: it is asked about by our reference.
+            require_reference(data.get("tx_ref"), request.charge.reference, provider=self.title)
+            return ProviderResult(State.PENDING, response=answered(envelope))
+        return self._refund_result(data, request.reference)
 
     def _refund_key(self, charge: ChargeReference) -> str:
         """How Chapa names the payment: its own reference, as verify gave it, or our tx_ref (documents differ)."""
@@ -276,8 +283,9 @@ class Chapa(Provider):
 
     def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         envelope = self._client.post("/transfers", transfer_body(request))
-        # The whole of `data` is the reference, not an object.
-        reference = envelope.get("data")
+        # The whole of `data` is the reference; a client of Chapa's reads an object that holds it.
+        data = envelope.get("data")
+        reference = word(data, "reference") if isinstance(data, dict) else data
         if not isinstance(reference, str) or not reference:
             raise OutcomeUnknown(
                 "Chapa's answer to the transfer is incomplete.",
@@ -321,13 +329,24 @@ class Chapa(Provider):
         )
 
 
+def _verified(answer: Answer, reference: str) -> dict[str, Any]:
+    """`data` of a verified payment. Chapa's documents have `success` beside it; its list of errors and its own plugin have
+    the payment's status there, so `data` counts whatever stands beside it, when it names our reference. Raises ProviderError.
+    """
+    data = answer.object().get("data")
+    if answer.is_ok and isinstance(data, dict) and data.get("tx_ref") == reference:
+        return data
+    return data_of(accepted(answer))
+
+
 def _absence(answer: Answer) -> ProviderResult | None:
-    """What a 404 of Chapa's own says: not paid yet, or no such reference. None: it is no such answer."""
-    if answer.status != 404:
-        return None
+    """What Chapa says of a payment without a status: not paid yet (HTTP 404 or 200), or no such reference (404). None: it
+    is no such answer."""
     message = message_of(answer.object())
+    if answer.status not in (200, 404) or (answer.status == 200 and answer.object().get("data")):
+        return None
     if NOT_PAID in message.lower():
         return ProviderResult(State.PENDING, response={"message": message})
-    if any(part in message.lower() for part in NOT_THERE):
+    if answer.status == 404 and any(part in message.lower() for part in NOT_THERE):
         return ProviderResult(State.NOT_FOUND, response={"message": message})
     return None

@@ -43,6 +43,10 @@ class ChapaClient:
         """The envelope of an accepted call. Raises ProviderError."""
         return accepted(self._http.request("POST", path, json_body=body, headers=self._headers))
 
+    def post_form(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
+        """The same, with a form in place of JSON. Raises ProviderError."""
+        return accepted(self._http.request("POST", path, form=form, headers=self._headers))
+
     def put(self, path: str) -> Answer:
         """The answer, whatever it says. Raises NotSent, OutcomeUnknown."""
         return self._http.request("PUT", path, headers=self._headers)
@@ -83,8 +87,9 @@ def refusal(answer: Answer) -> ProviderError:
         return OutcomeUnknown(code=f"http_{answer.status}", response=response)
     if isinstance(envelope["message"], dict):
         return _refused_fields(envelope["message"], message, response)
+    words = plain(message)
     for part, error, code in REFUSALS:
-        if part in message.lower():
+        if part in words:
             return error(message, code=code, response=response)
     if answer.status in UNAUTHORISED:
         return AuthFailed(response=response)
@@ -99,6 +104,11 @@ def message_of(envelope: Mapping[str, Any]) -> str:
     if isinstance(message, dict):
         return clean("; ".join(f"{name}: {_joined(rules)}" for name, rules in message.items()))
     return ""
+
+
+def plain(message: str) -> str:
+    """`message` as it is compared: in lower case, with plain apostrophes (Chapa writes both)."""
+    return message.lower().replace("\u2019", "'")
 
 
 def answered(envelope: Mapping[str, Any]) -> dict[str, Any]:

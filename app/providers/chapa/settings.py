@@ -73,5 +73,11 @@ SETTINGS: Final = (
         default="reference",
         parse=one_of("reference", "tx_ref"),
     ),
+    AccountSetting(
+        "refund_encoding",
+        "how a refund is sent: json or form",
+        default="json",
+        parse=one_of("json", "form"),
+    ),
     AccountSetting("title", "title of the payment page, at most 16 characters", default="Payment"),
 )

@@ -12,7 +12,7 @@ from app.sandbox.calls import ApiRequest
 from app.sandbox.chapa import validation
 from app.sandbox.chapa.callbacks import Callbacks
 from app.sandbox.chapa.errors import ApiError
-from app.sandbox.chapa.replies import CENT, amount_text, success, timestamp
+from app.sandbox.chapa.replies import CENT, amount_text, envelope, success, timestamp
 from app.sandbox.core import Sandbox
 from app.sandbox.faults import NO_FAULT, Plan
 from app.sandbox.store import Document
@@ -51,13 +51,14 @@ class Payments:
         return success("Hosted Link", {"checkout_url": payment["checkout_url"]})
 
     def verify(self, request: ApiRequest, ref: str) -> Document:
-        """`GET /v1/transaction/verify/{tx_ref}`."""
+        """`GET /v1/transaction/verify/{tx_ref}`. The payment's status is in both places, as Chapa's list of errors shows it."""
         payment = self._store.get("chapa", "payment", ref)
         if payment is None:
             raise ApiError(404, NOT_FOUND)
         if payment["status"] == "pending":
             raise ApiError(404, "Payment not paid yet", status=None)
-        return success("Payment details", _details(payment))
+        details = _details(payment)
+        return envelope("Payment details", details["status"], details)
 
     def cancel(self, request: ApiRequest, ref: str) -> Document:
         """`PUT /v1/transaction/cancel/{tx_ref}`: close the page of a pending payment for good."""
