@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
@@ -23,6 +24,8 @@ MAX_MINOR: Final = 10**15
 
 MAX_TEXT: Final = 40
 """Longest amount text, in characters, that is parsed at all."""
+
+_PLAIN_DECIMAL: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
 _EXACT: Final = Context(prec=200)
 """Digits enough for every number that is read: the default, 28, would round a fraction of a cent away."""
@@ -105,9 +108,8 @@ def number_of(value: object) -> object:
 
 
 def _is_plain_decimal(text: str) -> bool:
-    """ASCII digits with at most one point and a leading minus: no `1_0`, no full-width digits, no `1e5`."""
-    digits = text.removeprefix("-").replace(".", "", 1)
-    return 0 < len(text) <= MAX_TEXT and digits.isascii() and digits.isdigit()
+    """ASCII digits, of which some may follow a point, and a leading minus: no `1_0`, `1.`, `.5`, `1e5`, full-width digits."""
+    return len(text) <= MAX_TEXT and _PLAIN_DECIMAL.fullmatch(text) is not None
 
 
 def exponent_of(currency: str) -> int:

@@ -10,13 +10,16 @@ from typing import Final
 from flask import current_app, g, request
 
 from app import clock
-from app.errors import CredentialsMissing, InvalidApiKey, PermissionDenied, TokenMissing
+from app.errors import AuthenticationFailed, CredentialsMissing, InvalidApiKey, PermissionDenied, TokenMissing
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
 from app.services.tenants import api_keys, tenants
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
+
+MISTAKEN_HEADERS: Final = ("X-API-KEY", "API-KEY", "X-AUTH-TOKEN", "X-ACCESS-TOKEN")
+"""Names that other APIs use. A credential there is refused: without it the request could pass for the demo tenant's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,18 @@ def _anonymous() -> None:
 def _from_access_token() -> Principal:
     token = bearer_token()
     if token is None:
+        if API_KEY_HEADER in request.headers:
+            raise TokenMissing(f"{API_KEY_HEADER} is for merchants. {TokenMissing.default_message}")
+        _refuse_mistaken_headers(TokenMissing)
         raise TokenMissing
     return _user(token)
+
+
+def _refuse_mistaken_headers(error: type[AuthenticationFailed]) -> None:
+    """Raises `error`, which names the header a credential was sent in."""
+    for name in MISTAKEN_HEADERS:
+        if name in request.headers:
+            raise error(f"{name} is not read. {error.default_message}")
 
 
 def _user(token: str) -> Principal:
@@ -69,6 +82,8 @@ def _credentials_sent() -> tuple[str | None, str | None]:
     key, bearer = request.headers.get(API_KEY_HEADER), bearer_token()
     if bearer is None and "Authorization" in request.headers:
         raise InvalidApiKey("Authorization must be: Bearer <API key or access token>.")
+    if bearer is None and key is None:
+        _refuse_mistaken_headers(CredentialsMissing)
     if bearer is None or "." in bearer:
         return key, bearer
     if key is not None and not hmac.compare_digest(key.encode(), bearer.encode()):

@@ -19,7 +19,8 @@ from app.services.idempotency_service import Answer, Claim
 
 HEADER: Final = "Idempotency-Key"
 
-_KEY: Final = re.compile(r"[ -~]{1,255}")
+_KEY: Final = re.compile(r"[ -+\--~]{1,255}")
+"""No comma: WSGI servers join two headers of one name with it, and two keys are no key."""
 
 
 def claim(
@@ -34,7 +35,10 @@ def claim(
     if key is None and is_required:
         raise InvalidRequest(f"Send an {HEADER} header.", field=HEADER)
     if key is not None and not _KEY.fullmatch(key):
-        raise InvalidRequest(f"{HEADER} must be 1 to 255 printable ASCII characters.", field=HEADER)
+        raise InvalidRequest(
+            f"{HEADER} must be 1 to 255 printable ASCII characters without a comma, and sent once.",
+            field=HEADER,
+        )
     if key is None:
         return _claim(uuid.uuid4(), b"", "", present)
     # The ids in the path are part of what is asked, so they are part of the fingerprint.

@@ -37,7 +37,7 @@ KEY_PARAMETER: Final[dict[str, Any]] = {
         "type": "string",
         "minLength": 1,
         "maxLength": 255,
-        "pattern": "^[ -~]+$",
+        "pattern": r"^[ -+\--~]+$",
         "examples": ["6f1f0f5e-2f0c-4b8e-9f0e-3c1a5b7d9e11"],
     },
 }

@@ -90,6 +90,13 @@ def test_a_key_must_be_printable(merchant: MerchantClient) -> None:
     assert answer.status_code == 400 and answer.json["success"] is False
 
 
+def test_two_keys_are_no_key(client: FlaskClient, merchant: MerchantClient) -> None:
+    """Which of them would a retry be recognised by?"""
+    headers = [*merchant.headers.items(), ("Idempotency-Key", "a"), ("Idempotency-Key", "b")]
+    answer = client.post(INITIALIZE, json=request_body(), headers=headers)
+    assert answer.status_code == 400 and "sent once" in answer.json["error"]
+
+
 def test_duplicate_key_replays_the_first_answer(
     merchant: MerchantClient, rows: Callable[..., list[Any]]
 ) -> None:
@@ -231,6 +238,24 @@ def test_users_cannot_initialize_payments(app: Flask, client: FlaskClient) -> No
 def test_missing_credential_is_refused(client: FlaskClient, headers: dict[str, str]) -> None:
     answer = client.post(INITIALIZE, json=request_body(), headers=headers | {"Idempotency-Key": "x"})
     assert answer.status_code == 401 and answer.json["success"] is False
+
+
+@pytest.mark.parametrize("header", ["X-API-Key", "Api-Key"])
+def test_a_key_in_another_apis_header_is_refused_and_named(
+    client: FlaskClient, merchant: MerchantClient, header: str
+) -> None:
+    """In demo mode the request would pass for the demo tenant's."""
+    answer = client.post(
+        INITIALIZE, json=request_body(), headers={header: merchant.key, "Idempotency-Key": "x"}
+    )
+    assert answer.status_code == 401 and f"{header.upper()} is not read" in answer.json["error"]
+    assert "X-TENANT-API-KEY" in answer.json["error"]
+
+
+def test_a_merchants_key_at_a_users_route_is_told_so(client: FlaskClient, merchant: MerchantClient) -> None:
+    answer = client.post("/api/v1/payments", json={}, headers=merchant.headers)
+    assert answer.status_code == 401
+    assert answer.json["error"]["message"].startswith("X-TENANT-API-KEY is for merchants.")
 
 
 def test_api_key_is_accepted_as_bearer(client: FlaskClient, merchant: MerchantClient) -> None:
