@@ -134,13 +134,13 @@ class Amount(_StrictField):
 
 
 class Currency(_StrictField):
-    """A currency as the client wrote it, any text: the service decides whether it is supported."""
+    """A currency in upper case, whatever the client wrote, any text: the service decides whether it is supported."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.metadata = {
             "type": "string",
-            "description": "ISO 4217, upper case.",
+            "description": "ISO 4217, in any case.",
             "examples": [next(c for c in EXPONENTS if c == "USD")],
             **self.metadata,
         }
@@ -151,7 +151,7 @@ class Currency(_StrictField):
         # Nothing falsy gets through: a service takes that for "not given".
         if not isinstance(value, str) or not value:
             raise ValidationError("This must be a currency code such as USD.")
-        return value
+        return value.upper() if value.isascii() else value
 
 
 class JsonObject(_StrictField):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids
 from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
 from app.events.catalogue import EventType
-from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
+from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import Capabilities
@@ -175,6 +175,8 @@ def _reserve(
     if payment.tenant_id != merchant.tenant_id:
         raise TransactionNotFound
     attempt = collecting_attempt(session, payment_id)
+    if payment.status in (PaymentStatus.REFUNDED, PaymentStatus.REVERSED):
+        raise NotRefundable(f"The payment is {payment.status}: nothing is left to refund.")
     if payment.status not in REFUNDABLE or attempt is None:
         raise NotRefundable
     amount = asked or Money(payment.amount - payment.refund_reserved, payment.currency)

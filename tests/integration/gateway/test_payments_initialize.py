@@ -258,6 +258,16 @@ def test_a_merchants_key_at_a_users_route_is_told_so(client: FlaskClient, mercha
     assert answer.json["error"]["message"].startswith("X-TENANT-API-KEY is for merchants.")
 
 
+def test_a_currency_may_be_written_in_lower_case(merchant: MerchantClient) -> None:
+    """And a retry in upper case is the same request."""
+    first, again = (
+        merchant.initialize(key="case", currency="usd"),
+        merchant.initialize(key="case", currency="USD"),
+    )
+    assert (first.status_code, first.json["data"]["currency"]) == (201, "USD")
+    assert again.json == first.json
+
+
 def test_api_key_is_accepted_as_bearer(client: FlaskClient, merchant: MerchantClient) -> None:
     headers = {"Authorization": f"Bearer {merchant.key}", "Idempotency-Key": "bearer"}
     assert client.post(INITIALIZE, json=request_body(), headers=headers).status_code == 201

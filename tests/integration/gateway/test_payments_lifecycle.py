@@ -105,7 +105,11 @@ def test_refunds_in_parts_up_to_the_amount(merchant: MerchantClient) -> None:
     assert (rest.status_code, rest.json["data"]["status"]) == (200, "refunded")
     amounts = [refund["amount"] for refund in merchant.get(f"/{payment_id}/refunds").json["data"]]
     assert sorted(amounts) == ["400.00", "600.00"]
-    assert merchant.refund(payment_id, amount=1).status_code == 400
+    again = merchant.refund(payment_id, amount=1)
+    assert (again.status_code, again.json["error"]) == (
+        400,
+        "The payment is refunded: nothing is left to refund.",
+    )
 
 
 def test_only_completed_payments_are_refunded(merchant: MerchantClient) -> None:

@@ -126,15 +126,15 @@ def test_callbacks(app: Flask, client: FlaskClient, provider: str, name: str) ->
 def test_an_unreadable_number_is_an_unreadable_body(
     app: Flask, client: FlaskClient, rows: Callable[..., list[Any]]
 ) -> None:
-    """400 and nothing stored, as for any body that is no JSON: a genuine delivery is repeated, or asked about."""
-    before = rows("SELECT count(*) FROM provider_events")
+    """Without a signature 400 and nothing stored, as for any body that is no JSON; with one it is kept, and changes nothing."""
+    before = rows("SELECT count(*) FROM provider_events WHERE event_type <> 'unreadable'")
     for provider, shapes in BODIES.items():
         for shape in shapes:
             body = shape.replace("#", NUMBERS["two million digits"]).encode()
             headers = signed(app, provider, body)[-1]
             answer = client.post(f"/api/v1/webhooks/{provider}", data=body, headers=headers)
-            assert answer.status_code == 400 and answer.json["success"] is False, shape
-    assert rows("SELECT count(*) FROM provider_events") == before
+            assert answer.status_code == (200 if headers else 400), shape
+    assert rows("SELECT count(*) FROM provider_events WHERE event_type <> 'unreadable'") == before
 
 
 # --- stored before numbers were bounded
@@ -179,7 +179,12 @@ def kept(app: Flask) -> Iterator[Callable[..., uuid.UUID]]:
             transaction(work)
         return event_id
 
+    _delete_jobs(app)
     yield keep
+    _delete_jobs(app)
+
+
+def _delete_jobs(app: Flask) -> None:
     with app.app_context():
         transaction(lambda s: s.execute(text("DELETE FROM jobs WHERE kind = 'provider_event.process'")))
 
