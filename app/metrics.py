@@ -66,6 +66,12 @@ class Metrics:
             buckets=(*_BUCKETS, 20.0, 30.0),
             registry=self._registry,
         )
+        self._refused_callbacks = Counter(
+            "malipo_callbacks_refused",
+            "Callbacks that were not accepted, by the code of the error.",
+            ["provider", "code"],
+            registry=self._registry,
+        )
         self._depths = _Depths(depths)
 
     def count(self, method: str, route: str, *, status: int, duration_s: float) -> None:
@@ -73,6 +79,10 @@ class Metrics:
         method = method if method in _METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(duration_s)
+
+    def count_refused_callback(self, provider: str, code: str) -> None:
+        """One callback that was answered with an error. provider: a known one, since the path is the sender's choice."""
+        self._refused_callbacks.labels(provider, code).inc()
 
     def count_provider_call(self, provider: str, operation: str, outcome: str, duration_s: float) -> None:
         """One finished call to a provider."""

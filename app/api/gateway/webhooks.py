@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Response, request
+from flask import Response, current_app, request
 
 from app.errors import (
     ForgedCallbackRefused,
@@ -20,6 +20,8 @@ from app.http import strict_json
 from app.http.blueprint import Blueprint
 from app.http.operation import operation
 from app.http.responses import respond
+from app.metrics import Metrics
+from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback
 from app.services.callbacks import receive as provider_event_service
 
@@ -59,8 +61,14 @@ def receive_at_token(provider: str, token: str) -> Response:
 def _receive(provider: str, token: str | None) -> Response:
     if request.method == "HEAD":
         return Response(status=200)  # a check whether the address exists
-    callback = _callback()
-    acknowledgement = provider_event_service.receive(provider, token, callback, address=request.remote_addr)
+    try:
+        acknowledgement = provider_event_service.receive(
+            provider, token, _callback(), address=request.remote_addr
+        )
+    except REFUSALS as error:
+        metrics: Metrics = current_app.extensions["metrics"]
+        metrics.count_refused_callback(NAMES[provider].name if provider in NAMES else "unknown", error.code)
+        raise
     return _acknowledged(acknowledgement)
 
 

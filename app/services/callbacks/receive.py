@@ -7,7 +7,6 @@ changes nothing and is not stored. process.py processes them.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import threading
 import time
 import uuid
@@ -29,7 +28,7 @@ from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, Provider
 from app.providers.errors import ForgedCallback, InvalidCallback
-from app.providers.settings import CALLBACK_IPS
+from app.services.callbacks import addresses
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import reading, transaction
 
@@ -87,7 +86,7 @@ def receive(
         raise NotFound("There is no such provider.")
     name = adapter.name
     owner = _owner(name, path_token)
-    _require_known_address(owner.provider, address)
+    addresses.require_accepted(owner.provider, address)
     event = _read(owner, callback)
     _require_storable(event, callback)
     if event.is_verified or path_token is not None or _may_store(name, event):
@@ -185,19 +184,6 @@ def _attempt_by_token(session: Session, name: str, token: str) -> PaymentAttempt
         or_(PaymentAttempt.callback_token == token, PaymentAttempt.id.in_(refund_attempt)),
     )
     return session.scalars(wanted).one_or_none()
-
-
-def _require_known_address(provider: Provider, address: str | None) -> None:
-    """A second layer for unsigned callbacks, where an operator has listed the provider's addresses."""
-    allowed = [word.strip() for word in provider.account.get(CALLBACK_IPS).split(",") if word.strip()]
-    if not allowed:
-        return
-    try:
-        known = any(ipaddress.ip_address(address or "") in ipaddress.ip_network(net) for net in allowed)
-    except ValueError:
-        known = False
-    if not known:
-        raise ForgedCallbackRefused("Callbacks are not accepted from this address.")
 
 
 def _store(

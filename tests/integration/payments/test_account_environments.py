@@ -188,9 +188,16 @@ def test_callback_settings_are_used(settings: dict[str, str]) -> None:
     assert base == "https://callbacks.example/mpesa"
     url = f"/api/v1/webhooks/mpesa/{token}"
     callback = {"Body": {"stkCallback": {"CheckoutRequestID": "ws_CO_1", "ResultCode": 1032}}}
-    for address, status in (("198.51.100.7", 200), ("203.0.113.9", 401)):
-        received = app.test_client().post(url, json=callback, environ_base={"REMOTE_ADDR": address})
-        assert received.status_code == status, received.text
+    client = app.test_client()
+    accepted = ("198.51.100.7", "::ffff:198.51.100.7", "192.0.2.1:50123", "[::ffff:192.0.2.1]:50123")
+    refused = ("203.0.113.9", "::ffff:203.0.113.9", "203.0.113.9:1", "10.0.0.1", "fe80::1", "nonsense", "")
+    for address, status in (*((one, 200) for one in accepted), *((one, 401) for one in refused)):
+        received = client.post(url, json=callback, environ_base={"REMOTE_ADDR": address})
+        assert received.status_code == status, (address, received.text)
+    counted = (
+        f'malipo_callbacks_refused_total{{code="SIGNATURE_INVALID",provider="mpesa"}} {len(refused):.1f}'
+    )
+    assert counted in client.get("/metrics").text
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
