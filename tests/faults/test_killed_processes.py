@@ -21,12 +21,12 @@ from tests.support.wallet_load import WalletLoad
 @pytest.mark.slow
 def test_wallet_load_survives_kills_of_web_and_relay(own_stack: StackWithApp, tmp_path: Path) -> None:
     load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=6)
-    with load.running(least=25):
-        for name in ("relay", "web", "relay", "web"):
+    with load.running(least=20):
+        for name in ("web", "relay", "web"):
             own_stack.wait_for_more_payments(20)
             own_stack.processes.kill(name)
             own_stack.processes.start(name)
-    assert load.operations >= 150
+    assert load.operations >= 120
     assert load.failed_connections > 0, "no request was interrupted by a kill"
     # The relay is back: every payment becomes final.
     wait_published(own_stack.app)

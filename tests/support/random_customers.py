@@ -20,6 +20,7 @@ import requests
 RETRY_FOR_S = 60.0
 ANSWER_TIMEOUT_S = 15.0
 RETRY_PAUSE_S = 0.2
+PAUSE_S = 0.1
 LOST_ANSWERS = 0.1
 RETRIED = (409, 429, 500, 502, 503, 504)
 
@@ -67,7 +68,7 @@ def _run_customer(url: str, customer: Customer, least: int, stop: Path, has_keys
             log.slowest_s = max(log.slowest_s, time.monotonic() - began)
             log.operations += 1
             _record(path, answer, log)
-            time.sleep(rng.random() * 0.03)
+            time.sleep(rng.random() * PAUSE_S)
     return log
 
 
