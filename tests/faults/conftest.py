@@ -94,10 +94,17 @@ def race_stack(shared_stack: StackWithApp) -> Iterator[StackWithApp]:
     shared_stack.assert_invariants()
 
 
-@pytest.fixture(scope="module")
-def own_stack(
-    redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StackWithApp]:
-    """A stack of the file's own, whose processes a test may kill and starts again."""
-    with open_stack(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as race_stack:
+@pytest.fixture(scope="session")
+def own_redis() -> Iterator[EmbeddedRedis]:
+    """The Redis of `own_stack` alone."""
+    server = servers.new_redis()
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="session")
+def own_stack(own_redis: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackWithApp]:
+    """A stack whose processes and Redis a test may kill, and starts again."""
+    with open_stack(servers.postgres(), own_redis, tmp_path_factory.mktemp("stack")) as race_stack:
+        call_at_end_of(Path(__file__).parent, race_stack.processes.kill_all)
         yield race_stack

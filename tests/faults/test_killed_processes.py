@@ -35,10 +35,7 @@ def test_wallet_load_survives_kills_of_web_and_relay(own_stack: StackWithApp, tm
 
 
 def test_standby_relay_becomes_active(own_stack: StackWithApp) -> None:
-    """Two relays, the active one is killed: the other publishes within seconds, and the log stays one chain.
-
-    Last in this file: no relay is left.
-    """
+    """Two relays, the active one is killed: the other publishes within seconds, and the log stays one chain."""
     sender = make_user(own_stack.app)
     source, target = (
         make_wallet(own_stack.app, sender, balance="100"),
@@ -67,3 +64,4 @@ def test_standby_relay_becomes_active(own_stack: StackWithApp) -> None:
         own_stack.assert_invariants(timeout_s=1)
     finally:
         standby.kill_all()
+        own_stack.processes.start("relay")

@@ -13,6 +13,7 @@ TOGETHER = {
     "the demo": ("tests/contract/gateway/", "tests/contract/wallet/", "tests/contract/test_"),
     "both servers of Socket.IO": ("tests/contract/realtime/",),
     "the stack of races": ("tests/faults/test_one_",),
+    "the stack whose parts are killed": ("tests/faults/test_killed_", "tests/faults/test_re"),
 }
 """What is shared → how the names of the files that share it begin."""
 
