@@ -122,7 +122,7 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
         run(opened, "DELETE FROM jobs WHERE ref = 'recurring'")
     purged = _run(production, ["flask", "demo", "purge", "--yes"])
     assert purged.returncode == 0, purged.stderr
-    with running_stack(production, tmp_path, processes=("web", "relay", "worker")) as stack:
+    with running_stack(production, tmp_path, processes=("web", "relay")) as stack:
         wait_until(lambda: _is_ready(stack), "production is ready")
         answer = requests.post(
             f"{stack.url}/api/v1/auth/login",
