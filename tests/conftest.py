@@ -16,7 +16,7 @@ from app import clock, create_app
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import network_guard, servers
 
-pytest_plugins = ("tests.support.openapi_check", "tests.support.folder_end")
+pytest_plugins = ("tests.support.openapi_check", "tests.support.folder_end", "tests.support.schedule")
 
 
 def pytest_configure(config: pytest.Config) -> None:

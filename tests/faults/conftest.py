@@ -1,4 +1,4 @@
-"""Running stacks for tests that race and kill: real processes, several web workers, a database of their own."""
+"""Running stacks for tests that race and kill: real processes, a database of their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.folder_end import call_at_end_of
 from tests.support.stack import Stack, running_stack
 from tests.support.waiting import wait_until
 
-WEB = {"REALTIME": "external", "WEB_WORKERS": "2", "WEB_THREADS": "64", "LOG_LEVEL": "ERROR"}
+WEB = {"REALTIME": "external", "WEB_WORKERS": "1", "WEB_THREADS": "64", "LOG_LEVEL": "ERROR"}
 
 
 @dataclass(frozen=True)
@@ -80,8 +80,9 @@ def open_stack(
 def shared_stack(
     redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StackWithApp]:
-    """For tests that race and leave every process as they found it."""
-    with open_stack(servers.postgres(), redis_server, tmp_path_factory.mktemp("stack")) as race_stack:
+    """For tests that race, within a web process and between two, and leave every process as they found it."""
+    folder = tmp_path_factory.mktemp("stack")
+    with open_stack(servers.postgres(), redis_server, folder, WEB_WORKERS="2") as race_stack:
         call_at_end_of(Path(__file__).parent, race_stack.processes.kill_all)
         yield race_stack
 
@@ -93,8 +94,17 @@ def race_stack(shared_stack: StackWithApp) -> Iterator[StackWithApp]:
     shared_stack.assert_invariants()
 
 
-@pytest.fixture
-def own_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[StackWithApp]:
-    """A stack of the test's own, whose processes it may kill."""
-    with open_stack(servers.postgres(), redis_server, tmp_path) as race_stack:
+@pytest.fixture(scope="session")
+def own_redis() -> Iterator[EmbeddedRedis]:
+    """The Redis of `own_stack` alone."""
+    server = servers.new_redis()
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="session")
+def own_stack(own_redis: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackWithApp]:
+    """A stack whose processes and Redis a test may kill, and starts again."""
+    with open_stack(servers.postgres(), own_redis, tmp_path_factory.mktemp("stack")) as race_stack:
+        call_at_end_of(Path(__file__).parent, race_stack.processes.kill_all)
         yield race_stack

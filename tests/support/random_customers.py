@@ -1,4 +1,4 @@
-"""Customers in separate processes: they pay, deposit and withdraw at random, and retry until they have an answer.
+"""Customers in a process of their own: they pay, deposit and withdraw at random, and retry until they have an answer.
 
 Every operation has an idempotency key; a broken connection, a time-out, 409, 429 and 5xx are retried with the same key
 and body. A tenth of the answers is discarded.
@@ -19,6 +19,8 @@ import requests
 
 RETRY_FOR_S = 60.0
 ANSWER_TIMEOUT_S = 15.0
+RETRY_PAUSE_S = 0.2
+PAUSE_S = 0.1
 LOST_ANSWERS = 0.1
 RETRIED = (409, 429, 500, 502, 503, 504)
 
@@ -56,6 +58,7 @@ def run_customers(
 def _run_customer(url: str, customer: Customer, least: int, stop: Path, has_keys: bool) -> RequestLog:
     log, rng = RequestLog(), random.Random(customer.seed)
     with requests.Session() as session:
+        session.trust_env = False
         session.headers["Authorization"] = f"Bearer {customer.token}"
         while log.operations < least or not stop.exists():
             path, body = _operation(rng, customer)
@@ -65,7 +68,7 @@ def _run_customer(url: str, customer: Customer, least: int, stop: Path, has_keys
             log.slowest_s = max(log.slowest_s, time.monotonic() - began)
             log.operations += 1
             _record(path, answer, log)
-            time.sleep(rng.random() * 0.03)
+            time.sleep(rng.random() * PAUSE_S)
     return log
 
 
@@ -105,7 +108,7 @@ def _post_until_answered(
             log.statuses[answer.status_code] += 1
             if answer.status_code not in RETRIED and rng.random() > LOST_ANSWERS:
                 return answer
-        time.sleep(0.05)
+        time.sleep(RETRY_PAUSE_S)
     raise AssertionError(f"no answer within {RETRY_FOR_S:g} s: {url}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ OPENING_CENTS = 50_00
 
 
 class WalletLoad:
-    """`users` customers with a funded wallet each, distributed over `processes`."""
+    """`users` customers with a funded wallet each, in a process of their own."""
 
-    def __init__(self, app: Flask, url: str, folder: Path, *, users: int, processes: int) -> None:
-        self._app, self._url, self._processes = app, url, processes
+    def __init__(self, app: Flask, url: str, folder: Path, *, users: int) -> None:
+        self._app, self._url = app, url
         self._stop = folder / "stop"
         made = [make_user(app, tier=3) for _ in range(users)]
         wallets = [make_wallet(app, user, balance=f"{OPENING_CENTS // 100}") for user in made]
@@ -41,16 +41,13 @@ class WalletLoad:
     @contextmanager
     def running(self, *, least: int) -> Iterator[None]:
         """Run the customers while the block runs, and until each made `least` operations."""
-        with ProcessPoolExecutor(self._processes, multiprocessing.get_context("spawn")) as pool:
-            shares = [self._customers[n :: self._processes] for n in range(self._processes)]
-            running: list[Future[list[RequestLog]]] = [
-                pool.submit(run_customers, self._url, share, least, self._stop) for share in shares
-            ]
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+            running = pool.submit(run_customers, self._url, self._customers, least, self._stop)
             try:
                 yield
             finally:
                 self._stop.touch()
-            self.logs = [log for future in running for log in future.result()]
+            self.logs = running.result()
 
     @property
     def operations(self) -> int:

@@ -48,9 +48,43 @@ def make_stack(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def stack(make_stack: MakeStack) -> Stack:
+def stack_redis() -> Iterator[EmbeddedRedis]:
+    """The Redis of `stack` alone: a test may kill it, and starts it again."""
+    server = servers.new_redis()
+    yield server
+    server.destroy()
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: MakeStack, stack_redis: EmbeddedRedis) -> Stack:
     """A demo whose app serves Socket.IO, as `make run` starts it, and a realtime process."""
-    return make_stack("web", "relay", "realtime")
+    return make_stack("web", "relay", "realtime", redis=stack_redis)
+
+
+@pytest.fixture(params=["embedded", "realtime process"])
+def url(stack: Stack, request: pytest.FixtureRequest) -> str:
+    """Where Socket.IO is served: each test runs with both servers of `stack`."""
+    return stack.url if request.param == "embedded" else stack.realtime_url
+
+
+@pytest.fixture(scope="session")
+def production_stack(make_stack: MakeStack) -> Stack:
+    """As compose runs it: app, relay, and Socket.IO in a process of its own."""
+    return make_stack(
+        "web",
+        "relay",
+        "realtime",
+        mode="production",
+        REALTIME="external",
+        WEB_WORKERS="1",
+        RATE_LIMIT_DEFAULT="1000/minute",
+        CORS_ORIGINS="https://shop.example",
+        DIRECT_FUNDING="true",
+        ALLOW_TEST_PROVIDERS="true",
+        CPAY_API_KEY="a-key-of-cpay",
+        CPAY_API_SECRET="a-secret-of-cpay",
+        PUBLIC_URL="https://pay.example.com",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -88,14 +122,30 @@ class Payer:
         return answer.json()
 
 
-@pytest.fixture
-def make_payer() -> Callable[[Stack], Payer]:
+@pytest.fixture(scope="session")
+def app_of() -> Callable[[Stack], Flask]:
+    """An application with a stack's settings, made once: for what a test creates and reads directly."""
     apps: dict[str, Flask] = {}
 
+    def find(stack: Stack) -> Flask:
+        if stack.url not in apps:
+            apps[stack.url] = create_app(stack.environment | {"LOG_LEVEL": "WARNING"})
+        return apps[stack.url]
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def make_payer(app_of: Callable[[Stack], Flask]) -> Callable[[Stack], Payer]:
     def make(stack: Stack) -> Payer:
-        app = apps.setdefault(stack.url, create_app(stack.environment | {"LOG_LEVEL": "WARNING"}))
+        app = app_of(stack)
         sender, recipient = make_user(app), make_user(app)
         wallet, destination = make_wallet(app, sender, balance="1000"), make_wallet(app, recipient)
         return Payer(stack, app, sender, recipient, wallet, destination)
 
     return make
+
+
+@pytest.fixture
+def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
+    return make_payer(stack)

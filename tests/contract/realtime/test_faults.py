@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-
-import pytest
 import redis
 
 from launcher.embedded import EmbeddedRedis
-from tests.contract.realtime.conftest import MakeStack, Payer
-from tests.support import servers
+from tests.contract.realtime.conftest import Payer
 from tests.support.realtime import python_client
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
@@ -17,32 +13,10 @@ from tests.support.waiting import wait_until
 STEPS = ["pending", "completed"]
 
 
-@pytest.fixture(scope="module")
-def own_redis() -> Iterator[EmbeddedRedis]:
-    server = servers.new_redis()
-    yield server
-    server.destroy()
-
-
-@pytest.fixture(scope="module")
-def stack(make_stack: MakeStack, own_redis: EmbeddedRedis) -> Stack:
-    return make_stack("web", "relay", "realtime", redis=own_redis)
-
-
-@pytest.fixture(params=["embedded", "realtime process"])
-def url(stack: Stack, request: pytest.FixtureRequest) -> str:
-    return stack.url if request.param == "embedded" else stack.realtime_url
-
-
-@pytest.fixture
-def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
-    return make_payer(stack)
-
-
-def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, stack_redis: EmbeddedRedis) -> None:
     with (
         python_client(url, payer.sender.access_token) as client,
-        redis.Redis.from_url(own_redis.url()) as connection,
+        redis.Redis.from_url(stack_redis.url()) as connection,
     ):
         first = payer.pay()
         connection.flushall()
@@ -52,45 +26,45 @@ def test_a_flushed_redis_loses_nothing(payer: Payer, url: str, own_redis: Embedd
 
 
 def test_pushes_during_a_redis_outage_arrive_afterwards(
-    payer: Payer, url: str, own_redis: EmbeddedRedis
+    payer: Payer, url: str, stack_redis: EmbeddedRedis
 ) -> None:
     with python_client(url, payer.recipient.access_token) as client:
         client.received.wait_for_steps(payer.pay())
-        own_redis.kill()
+        stack_redis.kill()
         during = [payer.pay() for _ in range(3)]
-        own_redis.start()
+        stack_redis.start()
         later = payer.pay()
         for payment_id in [*during, later]:
             assert client.received.wait_for_steps(payment_id) == STEPS
         assert client.connected
 
 
-def test_a_quick_restart_of_redis_loses_nothing(payer: Payer, url: str, own_redis: EmbeddedRedis) -> None:
+def test_a_quick_restart_of_redis_loses_nothing(payer: Payer, url: str, stack_redis: EmbeddedRedis) -> None:
     """The relay may publish to the new Redis before the servers listen to it again."""
     with python_client(url, payer.recipient.access_token) as client:
         client.received.wait_for_steps(payer.pay())
         payments = []
         for _ in range(3):
-            own_redis.kill()
-            own_redis.start()
+            stack_redis.kill()
+            stack_redis.start()
             payments += [payer.pay() for _ in range(5)]
         for payment_id in payments:
             assert client.received.wait_for_steps(payment_id) == STEPS
 
 
 def test_clients_can_subscribe_during_a_redis_outage(
-    payer: Payer, url: str, own_redis: EmbeddedRedis
+    payer: Payer, url: str, stack_redis: EmbeddedRedis
 ) -> None:
     with python_client(url, payer.sender.access_token) as client:
         payment_id = payer.pay()
         client.received.wait_for_steps(payment_id)
-        own_redis.kill()
+        stack_redis.kill()
         try:
             with python_client(url) as newcomer:
                 newcomer.subscribe(payment_id)
                 assert newcomer.received.wait_for_steps(payment_id) == ["completed"]
         finally:
-            own_redis.start()
+            stack_redis.start()
 
 
 def test_clients_reconnect_after_the_server_is_killed(payer: Payer, stack: Stack, url: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
 
 import pytest
 import requests
@@ -17,14 +18,12 @@ from tests.support.waiting import SLACK_S, wait_until
 SLOTS = 3
 
 
-@pytest.fixture(params=["embedded", "realtime process"])
-def url(stack: Stack, request: pytest.FixtureRequest) -> str:
-    return stack.url if request.param == "embedded" else stack.realtime_url
-
-
-@pytest.fixture
-def payer(stack: Stack, make_payer: Callable[[Stack], Payer]) -> Payer:
-    return make_payer(stack)
+@pytest.fixture(scope="module")
+def small_app(make_stack: MakeStack) -> Iterator[Stack]:
+    """An app that serves few clients."""
+    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
+    yield stack
+    stack.kill_all()
 
 
 def is_served(client: PythonClient, payment_id: str) -> bool:
@@ -173,60 +172,51 @@ def test_a_payload_above_the_limit_ends_that_client_only(payer: Payer, url: str)
 )
 def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, body: bytes) -> None:
     """Although it never reads: no thread waits for it."""
-    opened = requests.get(f"{url}/socket.io/?EIO=4&transport=polling", timeout=30)
-    sid = opened.text.split('"sid":"')[1].split('"')[0]
-    address = f"{url}/socket.io/?EIO=4&transport=polling&sid={sid}"
+    address = _polling_session(url)
     assert requests.post(address, data=body, timeout=30).status_code == 400
     assert requests.post(address, data=b"3", timeout=30).status_code == 400  # it is gone
 
 
-def test_the_app_takes_only_so_many_clients_and_rest_goes_on(make_stack: MakeStack) -> None:
-    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
-    with python_client(stack.url), python_client(stack.url):
-        with python_client(stack.url):
-            refused = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
+def test_the_app_takes_only_so_many_clients_and_rest_goes_on(small_app: Stack) -> None:
+    with python_client(small_app.url), python_client(small_app.url):
+        with python_client(small_app.url):
+            refused = requests.get(f"{small_app.url}/socket.io/?EIO=4&transport=polling", timeout=30)
             assert refused.status_code == 503
             assert refused.json()["code"] == "TOO_MANY_CLIENTS"
             assert refused.headers["Retry-After"] == "5"
             with pytest.raises(socketio.exceptions.ConnectionError):
-                socketio.Client(reconnection=False).connect(stack.url)
+                socketio.Client(reconnection=False).connect(small_app.url)
             for _ in range(10):
-                assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
-
-        def a_slot_is_free() -> bool:
-            answer = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
-            return answer.status_code == 200
-
-        wait_until(a_slot_is_free, "a slot for the next client")
+                assert requests.get(f"{small_app.url}/health/live", timeout=SLACK_S).status_code == 200
+    address = _polling_session(small_app.url)
+    assert requests.post(address, data=b"1", timeout=30).status_code == 200  # the slot is free again
 
 
-def test_half_open_polls_leave_threads_for_rest(make_stack: MakeStack) -> None:
-    """Each client polls many times at once, which no correct client does: the requests in flight are limited too."""
-    stack = make_stack("web", REALTIME_MAX_CLIENTS=str(SLOTS), WEB_THREADS="24")
-    sessions = []
-    for _ in range(SLOTS):
-        opened = requests.get(f"{stack.url}/socket.io/?EIO=4&transport=polling", timeout=30)
-        sessions.append(opened.text.split('"sid":"')[1].split('"')[0])
-    polls = [_hanging_poll(stack, sid) for sid in sessions for _ in range(20)]
-    try:
-        assert requests.get(f"{stack.url}/health/live", timeout=SLACK_S).status_code == 200
-    finally:
-        for poll in polls:
-            poll.close()
+def test_half_open_polls_leave_threads_for_rest_and_the_app_stops_within_seconds(small_app: Stack) -> None:
+    """A client polls many times at once, which no correct client does: the requests in flight are limited too.
+
+    Last in this file: it ends the app.
+    """
+    with ExitStack() as opened:
+        for _ in range(SLOTS - 1):
+            opened.enter_context(python_client(small_app.url, reconnection=False))
+        address = _polling_session(small_app.url)
+        for _ in range(60):
+            opened.enter_context(closing(_hanging_poll(small_app, address)))
+        assert requests.get(f"{small_app.url}/health/live", timeout=SLACK_S).status_code == 200
+        assert small_app.stop("web") < 4 + SLACK_S
 
 
-def _hanging_poll(stack: Stack, sid: str) -> Any:
-    import socket
+def _polling_session(url: str) -> str:
+    """Where the transport of a new client polls, once there is a slot for it."""
+    address = f"{url}/socket.io/?EIO=4&transport=polling"
+    opened = wait_until(lambda: (answer := requests.get(address, timeout=30)).ok and answer, "a slot")
+    sid = opened.text.split('"sid":"')[1].split('"')[0]
+    return f"{address}&sid={sid}"
 
+
+def _hanging_poll(stack: Stack, address: str) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", stack.port))
-    request = (
-        f"GET /socket.io/?EIO=4&transport=polling&sid={sid} HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n\r\n"
-    )
-    connection.sendall(request.encode())
+    path = address.removeprefix(stack.url)
+    connection.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{stack.port}\r\n\r\n".encode())
     return connection
-
-
-def test_the_app_stops_within_seconds_though_clients_are_connected(make_stack: MakeStack) -> None:
-    stack = make_stack("web")
-    with python_client(stack.url, reconnection=False), python_client(stack.url, reconnection=False):
-        assert stack.stop("web") < 4 + SLACK_S

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,9 +14,9 @@ import socketio
 
 from app import clock
 from app.services.identity import tokens
-from tests.contract.realtime.conftest import MakeStack, Payer
+from tests.contract.realtime.conftest import Payer
 from tests.support.factories import make_user
-from tests.support.realtime import javascript_client, python_client
+from tests.support.realtime import PythonClient, javascript_client, python_client
 from tests.support.stack import Stack
 from tests.support.tenants import make_merchant
 from tests.support.waiting import SLACK_S, wait_until
@@ -25,19 +27,9 @@ def demo(stack: Stack) -> Stack:
     return stack
 
 
-@pytest.fixture(scope="module")
-def production(make_stack: MakeStack) -> Stack:
-    """As compose runs it: app, relay, and Socket.IO in a process of its own."""
-    return make_stack(
-        "web",
-        "relay",
-        "realtime",
-        mode="production",
-        REALTIME="external",
-        RATE_LIMIT_DEFAULT="1000/minute",
-        CORS_ORIGINS="https://shop.example",
-        DIRECT_FUNDING="true",
-    )
+@pytest.fixture
+def production(production_stack: Stack) -> Stack:
+    return production_stack
 
 
 @pytest.fixture(params=["demo", "production"])
@@ -158,46 +150,74 @@ def test_a_token_may_be_brought_later_but_not_another_users(
         assert client.received.wait_for("error", 2)[1]["code"] == "TOKEN_INVALID"
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A client whose right to pushes ends. code: what it is told. auth: with which it is refused from then on."""
+
+    client: PythonClient
+    code: str
+    auth: dict[str, str]
+
+
+@contextmanager
+def _clients_whose_right_ends(
+    stack: Stack, url: str, make_payer: Callable[[Stack], Payer]
+) -> Iterator[list[Ended]]:
+    leaver, expirer, suspended = (make_payer(stack) for _ in range(3))
+    app = leaver.app
+    shop, keyholder = make_merchant(app), make_merchant(app)
+    tokens_of = {
+        "TOKEN_INVALID": [leaver.sender.access_token, suspended.sender.access_token],
+        "TOKEN_EXPIRED": [_short_token(expirer)],
+    }
+    auths = [(code, {"token": token}) for code, found in tokens_of.items() for token in found]
+    auths += [("INVALID_API_KEY", {"api_key": merchant.api_key}) for merchant in (shop, keyholder)]
+    with ExitStack() as opened:
+        clients = [
+            Ended(opened.enter_context(python_client(url, **auth, reconnection=False)), code, auth)
+            for code, auth in auths
+        ]
+        for words in (
+            ("users", "suspend", suspended.sender.email, "--reason", "fraud report"),
+            ("tenants", "suspend", str(shop.tenant_id), "--reason", "fraud report"),
+            ("tenants", "revoke", keyholder.api_key[:16]),
+        ):
+            assert app.test_cli_runner().invoke(args=list(words)).exit_code == 0, words
+        logout = f"{stack.url}/api/v1/auth/logout"
+        requests.post(logout, headers=leaver.sender.headers, timeout=30).raise_for_status()
+        yield clients
+
+
+def _short_token(payer: Payer) -> str:
+    """Valid for ten seconds."""
+    with payer.app.app_context():
+        clock.travel(clock.timedelta(seconds=10 - payer.app.config["ACCESS_TOKEN_TTL_S"]))
+        session_id = payer.sender.session_id
+        short = tokens.issue(payer.sender.user_id, session_id=session_id, refresh_id=session_id)
+        clock.reset()
+    return short.access_token
+
+
 @pytest.mark.slow
 def test_pushes_stop_when_the_right_to_them_ends(
-    server: tuple[Stack, str], make_payer: Callable[[Stack], Payer]
+    demo: Stack, production: Stack, make_payer: Callable[[Stack], Payer]
 ) -> None:
-    stack, url = server
-    leaver, expirer, suspended, witness = (make_payer(stack) for _ in range(4))
-    merchant = make_merchant(witness.app)
-    with expirer.app.app_context():
-        ttl_s = expirer.app.config["ACCESS_TOKEN_TTL_S"]
-        clock.travel(clock.timedelta(seconds=10 - ttl_s))
-        short = tokens.issue(
-            expirer.sender.user_id, session_id=expirer.sender.session_id, refresh_id=expirer.sender.session_id
-        )
-        clock.reset()
+    """Of both servers at the same time, since both check every fifteen seconds."""
+    witness = make_payer(production)
     with (
-        python_client(url, leaver.sender.access_token, reconnection=False) as left,
-        python_client(url, short.access_token, reconnection=False) as expired,
-        python_client(url, suspended.sender.access_token, reconnection=False) as refused,
-        python_client(url, api_key=merchant.api_key, reconnection=False) as shop,
-        python_client(url, witness.sender.access_token) as stays,
+        python_client(production.realtime_url, witness.sender.access_token) as stays,
+        _clients_whose_right_ends(demo, demo.url, make_payer) as of_demo,
+        _clients_whose_right_ends(production, production.realtime_url, make_payer) as of_production,
     ):
-        for command in (
-            ("users", "suspend", suspended.sender.email),
-            ("tenants", "suspend", str(merchant.tenant_id)),
-        ):
-            runner = witness.app.test_cli_runner()
-            assert runner.invoke(args=[*command, "--reason", "fraud report"]).exit_code == 0
-        requests.post(
-            f"{stack.url}/api/v1/auth/logout", headers=leaver.sender.headers, timeout=30
-        ).raise_for_status()
         began = time.monotonic()
-        assert left.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
-        assert expired.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_EXPIRED"
-        assert refused.received.wait_for("error", timeout_s=30)[0]["code"] == "TOKEN_INVALID"
-        assert shop.received.wait_for("error", timeout_s=30)[0]["code"] == "INVALID_API_KEY"
+        ended = [*of_demo, *of_production]
+        for each in ended:
+            assert each.client.received.wait_for("error", timeout_s=30)[0]["code"] == each.code
         assert time.monotonic() - began < 2 * 15 + SLACK_S  # docs/realtime.md
-        ended = (left, expired, refused, shop)
-        wait_until(lambda: not any(client.namespaces for client in ended), "all are disconnected")
-        for auth in ({"token": suspended.sender.access_token}, {"api_key": merchant.api_key}):
-            assert refusal(url, auth)["data"]["code"] in ("TOKEN_INVALID", "INVALID_API_KEY")
+        wait_until(lambda: not any(each.client.namespaces for each in ended), "all are disconnected")
+        for each in ended:
+            url = demo.url if each in of_demo else production.realtime_url
+            assert refusal(url, each.auth)["data"]["code"] == each.code
         stays.received.wait_for_steps(witness.pay())
 
 

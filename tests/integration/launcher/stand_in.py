@@ -22,13 +22,14 @@ CACHE = PROJECT / "var" / "cache"
 
 WSGI = """
 import os, sys, time
-import psycopg2, redis
+import psycopg2
 from flask import Flask
 
 app = Flask("stand-in")
 
 @app.get("/health/ready")
 def ready():
+    import redis  # which takes long, and which the other processes do without
     redis.Redis.from_url(os.environ["REDIS_URL"]).ping()
     return {"status": "ready"}
 

@@ -24,8 +24,9 @@ from tests.integration.launcher.stand_in import PROJECT, wait_for
 QUICK = {"fsync": "off"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def postgres() -> Iterator[EmbeddedPostgres]:
+    """A server that tests stop and kill; each leaves it running."""
     server = EmbeddedPostgres.temporary(options=QUICK)
     server.start()
     server.create_database("shop")
@@ -54,7 +55,7 @@ def test_the_application_and_the_owner_are_not_superusers(postgres: EmbeddedPost
 
 
 def test_a_database_is_the_owners_and_the_application_only_connects(postgres: EmbeddedPostgres) -> None:
-    ask(postgres, "CREATE TABLE goods ()", role=OWNER)
+    ask(postgres, "CREATE TABLE theirs ()", role=OWNER)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
         ask(postgres, "CREATE TABLE mine ()", role=APPLICATION)
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
@@ -87,6 +88,7 @@ def test_a_copy_of_a_database_has_its_rows_and_its_rights(postgres: EmbeddedPost
     ask(postgres, "CREATE TABLE goods AS SELECT 7 AS price", role=OWNER)
     ask(postgres, "GRANT SELECT ON goods TO malipo_app", role=OWNER)
     postgres.create_database("copy", template="shop")
+    ask(postgres, "DROP TABLE goods", role=OWNER)
     assert ask(postgres, "SELECT price FROM goods", role=APPLICATION, database="copy") == 7
     postgres.drop_database("copy")
     assert not postgres.has_database("copy")
@@ -104,6 +106,7 @@ def test_committed_rows_survive_at_the_same_url(postgres: EmbeddedPostgres, how:
         postgres.start()
     assert postgres.url() == before
     assert ask(postgres, "SELECT price FROM goods") == 7
+    ask(postgres, "DROP TABLE goods", role=OWNER)
 
 
 def test_it_starts_again_after_its_postmaster_alone_was_killed(postgres: EmbeddedPostgres) -> None:
@@ -161,13 +164,10 @@ def launch_and_kill(kind: str, folder: Path, thread: str) -> int:
 
 
 @pytest.mark.parametrize("kind", ["postgres", "redis"])
-def test_a_server_ends_with_a_killed_launcher(kind: str, public_folder: Path) -> None:
+def test_a_server_ends_with_a_killed_launcher_or_is_ended_by_the_next(kind: str, public_folder: Path) -> None:
     pid = launch_and_kill(kind, public_folder, "main")
     wait_for(lambda: not psutil.pid_exists(pid), f"{kind} has followed its launcher")
 
-
-@pytest.mark.parametrize("kind", ["postgres", "redis"])
-def test_a_server_that_outlived_its_launcher_is_ended_by_the_next(kind: str, public_folder: Path) -> None:
     # Started by a thread, the server is not tied to its launcher's end.
     pid = launch_and_kill(kind, public_folder, "thread")
     assert psutil.pid_exists(pid)

@@ -21,13 +21,32 @@ def answer(project: StandInProject) -> int:
         return status
 
 
+STUBBORN = """
+import signal, subprocess
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print("stubborn since now", flush=True)
+subprocess.run(["sleep", "600"])
+"""
+
+
 @pytest.fixture(scope="module")
 def running() -> Iterator[StandInProject]:
-    """One project that runs while tests read it."""
+    """One project that runs while tests read it, with a process that does not stop when it should."""
     with stand_in_project() as project:
-        project.start_until_ready()
+        (project.folder / "stubborn.py").write_text(STUBBORN)
+        with (project.folder / "Procfile").open("a") as procfile:
+            procfile.write("stubborn: python stubborn.py\n")
+        process = project.start_until_ready()
         yield project
-        project.finish()
+        if process.poll() is None:
+            project.finish()
+
+
+@pytest.fixture(scope="module")
+def failing() -> Iterator[StandInProject]:
+    """One project that starts in vain."""
+    with stand_in_project() as project:
+        yield project
 
 
 def test_run_shows_its_banner(running: StandInProject) -> None:
@@ -67,7 +86,24 @@ def test_a_second_launcher_is_refused_and_the_first_runs_on(running: StandInProj
     assert answer(running) == 200
 
 
+def test_a_killed_process_is_named_with_its_signal_and_ends_the_rest(running: StandInProject) -> None:
+    """Also what ignores SIGTERM, with its children. Last of the tests that read `running`."""
+    process = running.process
+    assert process is not None
+    wait_for(lambda: "stubborn since now" in running.text(), "the stubborn process has begun")
+    gunicorn = next(
+        child for child in psutil.Process(process.pid).children() if "gunicorn" in " ".join(child.cmdline())
+    )
+    gunicorn.kill()
+    assert process.wait(60) == 1
+    assert "The process web ended unexpectedly (killed by SIGKILL)" in running.text()
+    wait_for(
+        lambda: running.left_running() == [], "the other processes and the killed one's workers have ended"
+    )
+
+
 def test_data_and_secrets_are_kept_and_the_database_is_prepared_once(project: StandInProject) -> None:
+    """Stopped by Ctrl-C, killed, and stopped by SIGTERM: nothing is left running, and the next one starts."""
     preparing = "Applying migrations"
     project.start_until_ready(HAS_MIGRATIONS="1")
     assert preparing in project.text()
@@ -77,116 +113,78 @@ def test_data_and_secrets_are_kept_and_the_database_is_prepared_once(project: St
     assert not (project.folder / "var" / "run.env").exists()
     secrets = (project.folder / "var" / "secrets.env").read_text()
 
-    project.start_until_ready(HAS_MIGRATIONS="1")
+    process = project.start_until_ready(HAS_MIGRATIONS="1")
     assert preparing not in project.text()
     wait_for(lambda: "visits: 1" in project.text(), "the relay counts the first visit alone")
-    assert project.finish(signal.SIGTERM) == 0
-    assert project.left_running() == []
+    process.kill()
+    process.wait()
+    wait_for(lambda: project.left_running() == [], "the launcher's processes have followed it")
 
     (project.folder / "migrations").mkdir()
     (project.folder / "migrations" / "0008.py").touch()
     project.start_until_ready(HAS_MIGRATIONS="1")
     assert preparing in project.text()
     wait_for(lambda: "visits: 2" in project.text(), "the second visit in the same database")
-    project.finish()
+    assert project.finish(signal.SIGTERM) == 0
+    assert project.left_running() == []
     assert (project.folder / "var" / "secrets.env").read_text() == secrets
 
 
-def test_a_process_that_ends_is_named_and_ends_the_rest(project: StandInProject) -> None:
-    project.start(RELAY_DIES="1")
-    assert project.process is not None
-    assert project.process.wait(60) == 1
-    assert "The process relay ended unexpectedly (exit status 1)" in project.text()
-    assert project.text().rstrip().endswith("The relay has lost its way.")
-    assert project.left_running() == []
+def test_a_process_that_ends_is_named_and_ends_the_rest(failing: StandInProject) -> None:
+    status, text = failing.run("run", RELAY_DIES="1")
+    assert status == 1
+    assert "The process relay ended unexpectedly (exit status 1)" in text
+    assert text.rstrip().endswith("The relay has lost its way.")
+    assert failing.left_running() == []
 
 
-def test_a_killed_process_is_named_with_its_signal(project: StandInProject) -> None:
-    process = project.start_until_ready()
-    gunicorn = next(
-        child for child in psutil.Process(process.pid).children() if "gunicorn" in " ".join(child.cmdline())
-    )
-    gunicorn.kill()
-    assert process.wait(60) == 1
-    assert "The process web ended unexpectedly (killed by SIGKILL)" in project.text()
-    wait_for(lambda: project.left_running() == [], "the killed process's workers have ended")
-
-
-STUBBORN = """
-import signal, subprocess
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print("stubborn since now", flush=True)
-subprocess.run(["sleep", "600"])
-"""
-
-
-def test_a_process_that_ignores_sigterm_is_ended_with_its_children(project: StandInProject) -> None:
-    (project.folder / "stubborn.py").write_text(STUBBORN)
-    with (project.folder / "Procfile").open("a") as procfile:
-        procfile.write("stubborn: python stubborn.py\n")
-    project.start_until_ready()
-    wait_for(lambda: "stubborn since now" in project.text(), "the stubborn process has begun")
-    assert project.finish() == 0
-    assert project.left_running() == []
-
-
-def test_a_failing_migration_is_shown_by_its_own_words(project: StandInProject) -> None:
-    status, text = project.run("run", PREPARE_FAILS="1")
+def test_a_failing_migration_is_shown_by_its_own_words(failing: StandInProject) -> None:
+    status, text = failing.run("run", PREPARE_FAILS="1")
     assert status == 1
     assert text.rstrip().endswith("The migration 0007 is missing.")
     assert "Traceback" not in text
-    assert project.left_running() == []
-
-
-def test_a_missing_program_is_named(project: StandInProject) -> None:
-    (project.folder / "Procfile").write_text("web: no-such-program --at all\n")
-    status, text = project.run("run")
-    assert status == 1
-    assert "The process web cannot start: there is no no-such-program." in text
+    assert failing.left_running() == []
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
 def test_servers_of_the_callers_own_are_checked_and_their_passwords_not_shown(
-    project: StandInProject, name: str
+    failing: StandInProject, name: str
 ) -> None:
     scheme = {"DATABASE_URL": "postgresql", "REDIS_URL": "redis"}[name]
-    status, text = project.run("run", **{name: f"{scheme}://somebody:hunter2@127.0.0.1:1/0"})
+    status, text = failing.run("run", **{name: f"{scheme}://somebody:hunter2@127.0.0.1:1/0"})
     assert status == 1
     assert f"{name} cannot be used" in text
     assert "hunter2" not in text
     assert "Traceback" not in text
 
 
-def test_nothing_survives_a_killed_launcher_and_the_next_one_starts(project: StandInProject) -> None:
-    process = project.start_until_ready()
-    process.kill()
-    process.wait()
-    wait_for(lambda: project.left_running() == [], "the launcher's processes have followed it")
-
-    project.start_until_ready()
-    assert project.finish() == 0
+def test_a_missing_program_is_named(failing: StandInProject) -> None:
+    """Last of the tests with `failing`, whose Procfile it replaces."""
+    (failing.folder / "Procfile").write_text("web: no-such-program --at all\n")
+    status, text = failing.run("run")
+    assert status == 1
+    assert "The process web cannot start: there is no no-such-program." in text
 
 
 def test_reset_removes_data_and_keeps_secrets(project: StandInProject) -> None:
-    """While it runs through the application, and afterwards by removing the servers' files."""
+    """While it runs through the application, and afterwards by removing the servers' files. Both are seen from another
+    terminal, the second beside the servers alone."""
     project.start_until_ready()
     assert project.run("reset") == (0, "The running demo has its first data again.\n")
-    project.finish()
-    project.start_until_ready()
-    wait_for(lambda: "visits: 1" in project.text(), "the first visit since the reset")
+    assert visits(project) == "visits: 0\n"
     project.finish()
 
     secrets = (project.folder / "var" / "secrets.env").read_text()
     assert project.run("reset")[0] == 0
     assert not (project.folder / "var" / "postgres").exists()
-    project.start_until_ready()
-    wait_for(lambda: "visits: 1" in project.text(), "the first visit since the second reset")
-    project.finish()
+    project.start_until_ready("servers")
+    assert visits(project) == "visits: 0\n"
+    assert project.finish() == 0
     assert (project.folder / "var" / "secrets.env").read_text() == secrets
 
 
-def test_servers_alone_can_be_used_from_another_terminal(project: StandInProject) -> None:
-    project.start_until_ready("servers")
+def visits(project: StandInProject) -> str:
+    """What a command in another terminal counts, with the settings that the launcher has written down."""
     script = "set -a; . var/run.env; set +a; python -c 'import wsgi; wsgi.visits(\"SELECT 1\")'"
     done = subprocess.run(
         ["/bin/sh", "-c", script],
@@ -196,5 +194,4 @@ def test_servers_alone_can_be_used_from_another_terminal(project: StandInProject
         text=True,
         check=False,
     )
-    assert done.stdout == "visits: 0\n", done.stderr
-    assert project.finish() == 0
+    return done.stdout + done.stderr
