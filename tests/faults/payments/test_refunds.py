@@ -9,14 +9,11 @@ from typing import Any, Final
 
 import pytest
 
-from app.providers import PROVIDERS
 from tests.faults.payments.facts import operator
-from tests.support.concurrency import concurrently
-from tests.support.gateway import HTTP_PROVIDERS, ONE_OF_A_KIND, Gateway
+from tests.support.gateway import HTTP_PROVIDERS, Gateway
 
 AMOUNT = 100
 OPERATIONS: Final = dict.fromkeys(HTTP_PROVIDERS, "refund") | {"mpesa": "reversal"}
-REPEATABLE: Final = tuple(n for n in HTTP_PROVIDERS if PROVIDERS[n].capabilities.can_refund_repeatedly)
 
 
 @dataclass(frozen=True)
@@ -128,33 +125,4 @@ def test_operator_ends_a_refund_without_an_inquiry(gateway: Gateway, word: str) 
     found = gateway.payment(payment_id)
     assert found["status"] == ("refunded" if word == "--completed" else "completed")
     assert found["review"] is None
-    gateway.assert_ledger_matches_providers()
-
-
-@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
-def test_simultaneous_refunds_never_exceed_the_payment(gateway: Gateway, provider: str) -> None:
-    """Twenty at once under twenty keys, for 40 of 100 each where a provider refunds in parts."""
-    payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
-    amount = 40 if provider in REPEATABLE else None
-    statuses = [
-        answer.status_code for answer in concurrently(20, lambda _: gateway.refund(payment_id, amount))
-    ]
-    most = 2 if provider in REPEATABLE else 1
-    assert sorted(statuses) == [200] * most + [400] * (20 - most)
-    gateway.settle(payment_id, until=("refunded",), hours=1)
-    entries = returned(gateway, provider)[before:]
-    assert sum(float(entry["amount"]) for entry in entries) == (80 if most == 2 else 100)
-    gateway.assert_ledger_matches_providers()
-
-
-@pytest.mark.parametrize("provider", ONE_OF_A_KIND)
-def test_simultaneous_refunds_with_one_key_refund_once(gateway: Gateway, provider: str) -> None:
-    payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
-    key = f"one-key-{payment_id}"
-    answers = concurrently(20, lambda _: gateway.refund(payment_id, key=key))
-    assert {answer.status_code for answer in answers} <= {200, 409}
-    gateway.settle(payment_id, until=("refunded",), hours=1)
-    assert gateway.refund(payment_id, key=key).status_code == 200
-    assert len(refunds(gateway, payment_id)) == 1
-    assert len(returned(gateway, provider)) - before == 1
     gateway.assert_ledger_matches_providers()
