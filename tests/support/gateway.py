@@ -192,6 +192,9 @@ class Gateway:
         """The ledger is clean, and clearing is what each provider's own book says, to the minor unit."""
         with self.app.app_context(), reading() as session:
             assert [str(finding) for finding in ledger.check(session)] == []
+        self.assert_clearing_matches_providers()
+
+    def assert_clearing_matches_providers(self) -> None:
         clearing = dict(map(tuple, self.rows(_CLEARING)))
         for provider in HTTP_PROVIDERS:
             for currency, totals in self.sandbox.book(provider)["totals"].items():

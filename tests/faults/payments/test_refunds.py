@@ -65,21 +65,30 @@ def returned(gateway: Gateway, provider: str) -> list[dict[str, Any]]:
     return [entry for entry in gateway.sandbox.book(provider)["entries"] if entry["kind"] == "refund"]
 
 
-@pytest.mark.parametrize("provider", HTTP_PROVIDERS)
 @pytest.mark.parametrize("fault", TABLE)
-def test_a_refund_ends_in_the_providers_true_state(gateway: Gateway, provider: str, fault: str) -> None:
-    payment_id, before = paid(gateway, provider), len(returned(gateway, provider))
-    rule = {**RULES[fault], "provider": provider, "operation": OPERATIONS[provider]}
-    gateway.sandbox.control({"rules": [rule]})
-    answer = gateway.refund(payment_id)
-    assert answer.status_code == 200, "an answer that was lost is no failure"
-    expected: Ended = TABLE[fault][provider]
-    found = gateway.settle(payment_id, until=("refunded",), hours=2 if expected == WAITS else 26)
-    (refund,) = refunds(gateway, payment_id)
-    assert Ended(found["status"], refund.state, len(returned(gateway, provider)) - before) == expected
-    reserved = gateway.rows("SELECT refund_reserved FROM payments WHERE id = :id", id=payment_id)[0][0]
-    assert reserved == (0 if expected == NOT_RECEIVED else AMOUNT * 100), "held until it is known"
+def test_refunds_end_in_the_providers_true_states(gateway: Gateway, fault: str) -> None:
+    """One refund through each provider, all with the same fault."""
+    ids = {provider: paid(gateway, provider) for provider in HTTP_PROVIDERS}
+    before = {provider: len(returned(gateway, provider)) for provider in ids}
+    rules = [{**RULES[fault], "provider": name, "operation": OPERATIONS[name]} for name in HTTP_PROVIDERS]
+    gateway.sandbox.control({"rules": rules})
+    for payment_id in ids.values():
+        assert gateway.refund(payment_id).status_code == 200, "an answer that was lost is no failure"
+    for provider, payment_id in ids.items():
+        hours = 2 if TABLE[fault][provider] == WAITS else 26
+        gateway.settle(payment_id, until=("refunded",), hours=hours)
+    assert {name: _ended(gateway, name, ids[name], before[name]) for name in ids} == TABLE[fault]
+    for provider, payment_id in ids.items():
+        reserved = gateway.rows("SELECT refund_reserved FROM payments WHERE id = :id", id=payment_id)[0][0]
+        is_free = TABLE[fault][provider] == NOT_RECEIVED
+        assert reserved == (0 if is_free else AMOUNT * 100), "held until it is known"
     gateway.assert_ledger_matches_providers()
+
+
+def _ended(gateway: Gateway, provider: str, payment_id: str, returned_before: int) -> Ended:
+    (refund,) = refunds(gateway, payment_id)
+    made = len(returned(gateway, provider)) - returned_before
+    return Ended(gateway.payment(payment_id)["status"], refund.state, made)
 
 
 def test_refund_that_did_not_happen_can_be_requested_again(gateway: Gateway) -> None:
