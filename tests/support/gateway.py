@@ -53,7 +53,7 @@ FINAL = ("completed", "failed", "cancelled", "refunded", "partially_refunded", "
 TIMEOUT_S = 6
 """PROVIDER_TIMEOUT_S of the gateway: enough for a busy machine where no test wants a late answer."""
 
-SLOW_WORKER_H = 6
+SLOW_WORKER_H = 12
 
 _STATUS_AND_NEXT_JOB = """
 SELECT status, (SELECT min(run_at) FROM jobs WHERE state = 'due') FROM payments WHERE id = :id

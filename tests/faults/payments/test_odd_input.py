@@ -23,10 +23,7 @@ ODD_TEXTS = (
     "\U0010ffff",
     "a\tb",
     "null",
-    "<script>",
-    "%00",
-    "{0}",
-    "' OR 1=1 --",
+    "<script>%00{0}' OR 1=1 --",
 )
 ODD_NUMBERS = (
     "0",
