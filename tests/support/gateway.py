@@ -54,6 +54,7 @@ TIMEOUT_S = 6
 """PROVIDER_TIMEOUT_S of the gateway: enough for a busy machine where no test wants a late answer."""
 
 SLOW_WORKER_H = 12
+"""Between two runs of the jobs when an hour has passed: the inquiries are hourly then, and one is like the other."""
 
 _STATUS_AND_NEXT_JOB = """
 SELECT status, (SELECT min(run_at) FROM jobs WHERE state = 'due') FROM payments WHERE id = :id
@@ -135,8 +136,7 @@ class Gateway:
     def settle(self, payment_id: str, *, until: tuple[str, ...] = FINAL, hours: float = 72) -> dict[str, Any]:
         """Let time pass and jobs run until the payment has one of these statuses, or `hours` are over.
 
-        Jobs run when they are due; once an hour has passed, the inquiries are hourly and the worker is slower than they
-        are: it runs every `SLOW_WORKER_H` hours.
+        Jobs run when they are due in the first hour, later every `SLOW_WORKER_H` hours.
         """
         began = clock.now()
         end = began + timedelta(hours=hours)
@@ -195,6 +195,7 @@ class Gateway:
         self.assert_clearing_matches_providers()
 
     def assert_clearing_matches_providers(self) -> None:
+        """As `assert_ledger_matches_providers`, without the check of the ledger itself."""
         clearing = dict(map(tuple, self.rows(_CLEARING)))
         for provider in HTTP_PROVIDERS:
             for currency, totals in self.sandbox.book(provider)["totals"].items():
