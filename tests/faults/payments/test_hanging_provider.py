@@ -31,7 +31,7 @@ SLOTS = WEB_THREADS // 4
 
 WORKER_SLOTS = 4
 
-HANG_S = 8
+HANG_S = 10
 BURST = 24
 CONFIRMED = 20
 """Payments whose confirmation hangs: more than the worker has threads (Procfile)."""
@@ -45,9 +45,9 @@ PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}
 
 GROWTH, STOLEN_S = 2.0, 1.0
 """How the others' answers may differ: the median by this factor and what a busy machine takes from an answer, the 95th
-percentile by twice that. Who waits for M-Pesa waits for three seconds at least."""
+percentile by twice that. Who waits for M-Pesa waits for five seconds at least."""
 
-OVERDUE_S = 5
+OVERDUE_S = 6
 """No transaction of the application gets as old as this; a call that hangs does."""
 
 HANGS = [
@@ -84,7 +84,11 @@ def _hanging_phase(full_stack: FullStack, pool: ThreadPoolExecutor) -> Shift:
     for request in confirmed:
         assert request.result(timeout=60).http == 201
     asking = "SELECT FROM jobs WHERE kind = 'provider_event.process' AND leased_until > clock_timestamp()"
-    wait_until(lambda: len(full_stack.query(asking)) >= WORKER_SLOTS, "confirmations to hang in the worker")
+    wait_until(
+        lambda: len(full_stack.query(asking)) >= WORKER_SLOTS,
+        "confirmations to hang in the worker",
+        every_s=0.1,
+    )
     full_stack.control({"rules": HANGS})
     burst = [("mpesa", pool.submit(full_stack.initialize, "mpesa")) for _ in range(BURST)]
     time.sleep(BURST_S)
