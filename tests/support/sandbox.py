@@ -10,11 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from launcher.addresses import local_addresses
 from launcher.processes import Processes
 from tests.support.http_listener import HttpListener, Received, say
 from tests.support.waiting import wait_until
+
+
+@contextmanager
+def kept_alive(*, retries: int = 0) -> Iterator[requests.Session]:
+    """Connections that are used again. retries: where the server may close an
+    idle connection at the moment of the next request."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.mount("http://", HTTPAdapter(max_retries=Retry(retries, allowed_methods=None)))
+        yield session
 
 
 @dataclass
@@ -23,6 +35,7 @@ class RunningSandbox:
 
     folder: Path
     processes: Processes
+    http: requests.Session = field(repr=False)
 
     @property
     def url(self) -> str:
@@ -39,9 +52,11 @@ class RunningSandbox:
     def reset(self) -> None:
         """As on the first day; what was being delivered has come by then."""
         self._ask("POST", "/sandbox/control/reset", {})
-        wait_until(
-            lambda: self._ask("GET", "/sandbox/waiting?within=0")["due_soon"] == 0, "nothing is under way"
-        )
+        wait_until(lambda: self.due(within_s=0) == 0, "nothing is under way")
+
+    def due(self, *, within_s: float) -> int:
+        """How many customers' decisions and callbacks are under way, or will be within so many seconds."""
+        return int(self._ask("GET", f"/sandbox/waiting?within={within_s:g}")["due_soon"])
 
     def book(self, provider: str, reference: str | None = None) -> dict[str, Any]:
         suffix = f"?reference={reference}" if reference else ""
@@ -56,7 +71,7 @@ class RunningSandbox:
         self._ask("POST", f"/sandbox/callbacks/{callback_id}/repeat", {})
 
     def _ask(self, method: str, path: str, json: Any = None) -> dict[str, Any]:
-        answer = requests.request(method, self.url + path, json=json, timeout=30)
+        answer = self.http.request(method, self.url + path, json=json, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -91,7 +106,8 @@ def running_sandbox(
     processes = Processes(environment, folder)
     try:
         processes.start("sandbox")
-        yield RunningSandbox(folder, processes)
+        with kept_alive(retries=1) as http:
+            yield RunningSandbox(folder, processes, http)
     finally:
         if processes.is_running("sandbox"):
             processes.stop("sandbox")

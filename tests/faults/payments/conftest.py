@@ -66,7 +66,7 @@ def _is_sound(gateway: Gateway) -> bool:
     _calm(gateway)
     try:
         gateway.quiet()
-        gateway.assert_ledger_matches_providers()
+        gateway.assert_clearing_matches_providers()
     except AssertionError:
         return False
     return True

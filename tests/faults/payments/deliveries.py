@@ -43,7 +43,11 @@ class Delivery:
 
 def latest(gateway: Gateway, provider: str) -> Delivery:
     """What this simulator sent last, or lost on the way."""
-    sent = gateway.sandbox.callbacks(provider)[-1]
+    return delivery(gateway.sandbox.callbacks(provider)[-1])
+
+
+def delivery(sent: Mapping[str, Any]) -> Delivery:
+    """One of the simulators' list of callbacks, to send it again."""
     return Delivery(sent["url"], sent["method"], sent["body"].encode(), sent["headers"])
 
 

@@ -12,9 +12,9 @@ from tests.faults.payments.deliveries import Delivery, hint, ipn, posted, push_r
 from tests.support.concurrency import concurrently
 from tests.support.gateway import Gateway
 
-NOTES = 150
-MOST = 60
-"""Far more than a provider ever says about one payment in a minute."""
+NOTES = 50
+MOST = 40
+"""Far more than a provider ever says about one payment in a minute: what two minutes may keep."""
 
 
 def _mpesa(gateway: Gateway, attempt: object) -> Delivery:

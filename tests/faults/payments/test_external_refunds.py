@@ -17,7 +17,7 @@ from app.errors import InvalidRequest
 from app.money import Money
 from app.services.refunds import external as external_refunds
 from app.unit_of_work import transaction
-from tests.faults.payments.deliveries import SECRETS, signed
+from tests.faults.payments.deliveries import SECRETS, delivery, signed
 from tests.faults.payments.expectations import rules
 from tests.faults.payments.facts import operator, refused
 from tests.support.concurrency import concurrently
@@ -337,13 +337,16 @@ def test_second_external_refund_at_chapa_needs_review(gateway: Gateway) -> None:
 
 
 def test_operator_records_a_lost_dispute(gateway: Gateway) -> None:
-    gateway.sandbox.control({"autopay_s": None})
+    lost = {"fault": "callback_lost", "provider": "stripe", "operation": "callback"}
+    gateway.sandbox.control({"autopay_s": None, "rules": [lost]})
     payment_id = gateway.begin("stripe", AMOUNT)
+    known = len(gateway.sandbox.callbacks("stripe"))
     url = gateway.payment(payment_id)["payment_url"]
     requests.post(
         url, data={"number": "4000000000000259", "expiry": "12/40", "cvc": "123"}, timeout=20
     ).raise_for_status()
-    gateway.quiet()  # the dispute's event follows the payment's
+    for callback in gateway.sandbox.callbacks("stripe")[known:]:  # the dispute's follow the payment's
+        assert delivery(callback).send().status_code == 200
     assert after_the_callback(gateway, payment_id) == ("completed", "0.00", "dispute")
     (dispute,) = {
         event["data"]["object"]["id"]

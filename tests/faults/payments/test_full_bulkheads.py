@@ -77,9 +77,10 @@ def test_one_failing_inquiry_does_not_stop_reconciliation(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Breaks when a bug about one payment keeps an operator from hearing about all others."""
+    ids = []
     for provider in ("chapa", "stripe"):
         gateway.sandbox.control({"rules": rules("callback lost", provider)})
-        payment_id = gateway.begin(provider, 100)
+        ids.append(gateway.begin(provider, 100))
         gateway.quiet()
     gateway.sandbox.control({"rules": []})
 
@@ -90,6 +91,7 @@ def test_one_failing_inquiry_does_not_stop_reconciliation(
         patched.setattr(PROVIDERS["chapa"], "_inquire", broken)
         report = reconciliation.reconcile()
     assert report.ledger_findings == []
-    assert gateway.payment(payment_id)["status"] == "completed", (
-        "the one that is younger was asked about, too"
-    )
+    older, younger = ids
+    assert gateway.payment(younger)["status"] == "completed", "it was asked about, too"
+    assert gateway.settle(older)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()

@@ -1,4 +1,4 @@
-"""One provider answers after ten seconds: payments through the others do not notice.
+"""One provider answers after many seconds: payments through the others do not notice.
 
 Real processes: web, relay, worker and simulators. More requests hang in the web process than its pool has database
 connections, so one that was held during a call to a provider would be missing everywhere.
@@ -36,13 +36,16 @@ BURST = 24
 CONFIRMED = 20
 """Payments whose confirmation hangs: more than the worker has threads (Procfile)."""
 
-ROUNDS, PHASE_S = 2, 6.0
+PHASE_S = 3.0
+BURST_S = 2
+"""Until the burst has all slots."""
+
 PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}
-"""The load that is measured, in every phase; M-Pesa's load meets full slots."""
+"""The load that is measured, in every phase; in a hanging one M-Pesa's meets full slots."""
 
 GROWTH, STOLEN_S = 2.0, 1.0
-"""How the others' answers may differ: the median by this factor, the 95th percentile also by what a busy machine takes
-from a single answer. Who waits for M-Pesa waits for seconds."""
+"""How the others' answers may differ: the median by this factor and what a busy machine takes from an answer, the 95th
+percentile by twice that. Who waits for M-Pesa waits for five seconds at least."""
 
 OVERDUE_S = 6
 """No transaction of the application gets as old as this; a call that hangs does."""
@@ -51,6 +54,9 @@ HANGS = [
     {"fault": "delay", "provider": "mpesa", "operation": operation, "seconds": HANG_S}
     for operation in ("stkquery", "stkpush")
 ]
+
+Sent = tuple[str, Future[TimedAnswer]]
+"""A provider, and the answer to come."""
 
 Shift = dict[str, list[TimedAnswer]]
 """The answers of one phase, by provider."""
@@ -64,41 +70,62 @@ def full_stack(redis_server: EmbeddedRedis, tmp_path: Path) -> Iterator[FullStac
         yield running
 
 
-def _phase(full_stack: FullStack, pool: ThreadPoolExecutor, *, is_hanging: bool) -> Shift:
-    """Confirmations hang in the worker, then a burst hangs in the web process; then comes the load that is measured."""
-    full_stack.control({"rules": HANGS[:1] if is_hanging else []})
+def _usual_phase(full_stack: FullStack, pool: ThreadPoolExecutor) -> Shift:
+    """The load alone."""
+    shift = _answers(_send_load(full_stack, pool))
+    _wait_until_all_are_completed(full_stack)
+    return shift
+
+
+def _hanging_phase(full_stack: FullStack, pool: ThreadPoolExecutor) -> Shift:
+    """Confirmations hang in the worker, then a burst hangs in the web process; then comes the load."""
+    full_stack.control({"rules": HANGS[:1]})
     confirmed = [pool.submit(full_stack.initialize, "mpesa") for _ in range(CONFIRMED)]
     for request in confirmed:
         assert request.result(timeout=60).http == 201
-    if is_hanging:
-        asking = "SELECT FROM jobs WHERE kind = 'provider_event.process' AND leased_until > clock_timestamp()"
-        wait_until(
-            lambda: len(full_stack.query(asking)) >= WORKER_SLOTS, "confirmations to hang in the worker"
-        )
-    full_stack.control({"rules": HANGS if is_hanging else []})
-    began = time.monotonic()
-    sent: list[tuple[str, Future[TimedAnswer]]] = [
-        ("mpesa", pool.submit(full_stack.initialize, "mpesa")) for _ in range(BURST)
-    ]
-    moments = sorted(
-        (2 + number / rate, name)
-        for name, rate in PER_SECOND.items()
-        for number in range(int(PHASE_S * rate))
+    asking = "SELECT FROM jobs WHERE kind = 'provider_event.process' AND leased_until > clock_timestamp()"
+    wait_until(
+        lambda: len(full_stack.query(asking)) >= WORKER_SLOTS,
+        "confirmations to hang in the worker",
+        every_s=0.1,
     )
+    full_stack.control({"rules": HANGS})
+    burst = [("mpesa", pool.submit(full_stack.initialize, "mpesa")) for _ in range(BURST)]
+    time.sleep(BURST_S)
+    load = _send_load(full_stack, pool)
+    full_stack.control({"rules": []})
+    shift = _answers([*burst, *load])
+    _wait_until_all_are_completed(full_stack)
+    return shift
+
+
+def _send_load(full_stack: FullStack, pool: ThreadPoolExecutor) -> list[Sent]:
+    """`PER_SECOND` for `PHASE_S` seconds."""
+    began = time.monotonic()
+    moments = sorted(
+        (number / rate, name) for name, rate in PER_SECOND.items() for number in range(int(PHASE_S * rate))
+    )
+    sent: list[Sent] = []
     for moment, name in moments:
         time.sleep(max(0.0, began + moment - time.monotonic()))
         sent.append((name, pool.submit(full_stack.initialize, name)))
-    full_stack.control({"rules": []})
+    return sent
+
+
+def _answers(sent: list[Sent]) -> Shift:
     shift: Shift = {name: [] for name in PER_SECOND}
     for name, request in sent:
         shift[name].append(request.result(timeout=60))
+    return shift
+
+
+def _wait_until_all_are_completed(full_stack: FullStack) -> None:
     wait_until(
         lambda: not full_stack.query("SELECT FROM payments WHERE status <> 'completed' LIMIT 1"),
         "every payment to be completed",
         timeout_s=150,
-        every_s=0.1,
+        every_s=0.2,
     )
-    return shift
 
 
 @contextmanager
@@ -132,11 +159,11 @@ def _p95(values: list[float]) -> float:
     return statistics.quantiles(values, n=20, method="inclusive")[-1]
 
 
-def _completed_after(full_stack: FullStack, shifts: list[Shift], provider: str) -> list[float]:
+def _completed_after(full_stack: FullStack, shift: Shift, provider: str) -> list[float]:
     """Seconds from initialize to completed."""
     rows = full_stack.query(
         "SELECT extract(epoch FROM completed_at - created_at)::float8 FROM payments WHERE id = ANY (:ids ::uuid[])",
-        ids=[answer.id for shift in shifts for answer in shift[provider]],
+        ids=[answer.id for answer in shift[provider]],
     )
     return [row[0] for row in rows]
 
@@ -144,42 +171,33 @@ def _completed_after(full_stack: FullStack, shifts: list[Shift], provider: str) 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_hanging_provider_does_not_slow_other_providers(full_stack: FullStack) -> None:
-    """Twice both ways in turn, so that a busy machine is busy for both; the samples are put together."""
-    usual: list[Shift] = []
-    hanging: list[Shift] = []
     with ThreadPoolExecutor(BURST + 60) as pool:
-        _phase(full_stack, pool, is_hanging=False)  # connections are made, caches are warm
-        for _ in range(ROUNDS):
-            usual.append(_phase(full_stack, pool, is_hanging=False))
-            with _watched(full_stack) as overdue:
-                hanging.append(_phase(full_stack, pool, is_hanging=True))
-            assert overdue == [], "a transaction was open during a provider's call"
+        _usual_phase(full_stack, pool)  # connections are made, caches are warm
+        usual = _usual_phase(full_stack, pool)
+        with _watched(full_stack) as overdue:
+            hanging = _hanging_phase(full_stack, pool)
+        assert overdue == [], "a transaction was open during a provider's call"
 
-    for shift in (*usual, *hanging):
-        assert {answer.http for answers in shift.values() for answer in answers} == {201}
-    for shift in hanging:
-        _assert_hung(shift["mpesa"])
     both = (usual, hanging)
+    for shift in both:
+        assert {answer.http for answers in shift.values() for answer in answers} == {201}
+    _assert_hung(hanging["mpesa"])
     figures = {
-        f"{name}: initialize": [
-            [answer.seconds for shift in shifts for answer in shift[name]] for shifts in both
-        ]
+        f"{name}: initialize": [[answer.seconds for answer in shift[name]] for shift in both]
         for name in ("paystack", "cpay")
     }
-    figures["paystack: until completed"] = [
-        _completed_after(full_stack, shifts, "paystack") for shifts in both
-    ]
+    figures["paystack: until completed"] = [_completed_after(full_stack, shift, "paystack") for shift in both]
     for what, (before, after) in figures.items():
         answer = (
             what,
             [(round(statistics.median(times), 3), round(_p95(times), 3)) for times in (before, after)],
         )
-        assert statistics.median(after) < GROWTH * statistics.median(before), answer
-        assert _p95(after) < GROWTH * _p95(before) + STOLEN_S, answer
+        assert statistics.median(after) < GROWTH * statistics.median(before) + STOLEN_S, answer
+        assert _p95(after) < GROWTH * _p95(before) + 2 * STOLEN_S, answer
 
 
 def _assert_hung(answers: list[TimedAnswer]) -> None:
-    """The requests with a slot waited ten seconds for M-Pesa; all others were answered `processing` at once."""
+    """The requests with a slot waited for M-Pesa; all others were answered `processing` at once."""
     waited = [answer for answer in answers if answer.seconds >= HANG_S]
     at_once = [answer for answer in answers if answer.seconds < HANG_S]
     assert SLOTS <= len(waited) <= 2 * SLOTS, (

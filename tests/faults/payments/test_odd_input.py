@@ -23,10 +23,7 @@ ODD_TEXTS = (
     "\U0010ffff",
     "a\tb",
     "null",
-    "<script>",
-    "%00",
-    "{0}",
-    "' OR 1=1 --",
+    "<script>%00{0}' OR 1=1 --",
 )
 ODD_NUMBERS = (
     "0",
@@ -67,7 +64,7 @@ def _raw(gateway: Gateway, path: str, body: str, *, key: str | None = None) -> r
         "Content-Type": "application/json",
         "Idempotency-Key": key or str(uuid.uuid4()),
     }
-    return requests.post(f"{gateway.url}{path}", data=body.encode(), headers=headers, timeout=60)
+    return gateway.http.post(f"{gateway.url}{path}", data=body.encode(), headers=headers, timeout=60)
 
 
 def _count(gateway: Gateway) -> int:
@@ -165,7 +162,7 @@ def test_unusual_idempotency_keys(gateway: Gateway, word: str) -> None:
     before = _count(gateway)
     headers = gateway.headers | {"Idempotency-Key": word.encode("utf-8")}
     url = f"{gateway.url}/payments/initialize"
-    answer = requests.post(url, json=_order("cpay"), headers=headers, timeout=60)
+    answer = gateway.http.post(url, json=_order("cpay"), headers=headers, timeout=60)
     assert answer.status_code == 400, answer.text
     assert _count(gateway) == before
 
@@ -303,6 +300,15 @@ def _bodies() -> list[bytes]:
     ]
 
 
+def _post_callback(gateway: Gateway, provider: str, token: str | None, body: bytes) -> None:
+    """Signed where the provider signs; the answer is no 500."""
+    headers = {"Content-Type": "application/json"}
+    if provider in SECRETS:
+        headers |= signature(provider, body, SECRETS[provider])
+    answer = gateway.http.post(webhook(gateway, provider, token), data=body, headers=headers, timeout=60)
+    assert answer.status_code < 500, (provider, token, body[:200], answer.text[:200])
+
+
 @pytest.mark.parametrize("provider", [*HTTP_PROVIDERS, "visa", "unknown"])
 def test_unusual_callbacks(gateway: Gateway, provider: str) -> None:
     """Signed ones, too: a provider that sends unusual values must be answered 4xx, or be understood."""
@@ -310,14 +316,11 @@ def test_unusual_callbacks(gateway: Gateway, provider: str) -> None:
     (attempt,) = gateway.attempts(payment_id)
     gateway.settle(payment_id)
     before = gateway.payment(payment_id)
-    tokens = [None, attempt.callback_token, "x" * 32, LONG]
-    for body in _bodies():
-        for token in tokens if provider == "mpesa" else (None, "x" * 32):
-            headers = {"Content-Type": "application/json"}
-            if provider in SECRETS:
-                headers |= signature(provider, body, SECRETS[provider])
-            answer = requests.post(webhook(gateway, provider, token), data=body, headers=headers, timeout=60)
-            assert answer.status_code < 500, (provider, token, body[:200], answer.text[:200])
+    for body in _bodies() if provider in HTTP_PROVIDERS else _bodies()[:3]:
+        for token in (None, attempt.callback_token) if provider == "mpesa" else (None,):
+            _post_callback(gateway, provider, token, body)
+    for token in ("x" * 32, LONG):
+        _post_callback(gateway, provider, token, b"{}")
     for query in (
         "",
         "OrderTrackingId=%00",
@@ -326,7 +329,7 @@ def test_unusual_callbacks(gateway: Gateway, provider: str) -> None:
         "notice=refund-timeout",
         "notice=%F0",
     ):
-        answer = requests.get(f"{webhook(gateway, provider)}?{query}", timeout=60)
+        answer = gateway.http.get(f"{webhook(gateway, provider)}?{query}", timeout=60)
         assert answer.status_code < 500, (provider, query, answer.text[:200])
     gateway.run_due()
     assert (

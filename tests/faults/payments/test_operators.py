@@ -19,12 +19,11 @@ def _refund(gateway: Gateway, payment_id: str) -> Any:
     return rows[0] if rows else None
 
 
-@pytest.mark.parametrize("provider", ["stripe", "chapa", "paystack", "pesapal"])
-def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway, provider: str) -> None:
+def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway) -> None:
     """Breaks when the hold is released under a request that then succeeds: the money is with both."""
-    payment_id = gateway.begin(provider, 100)
+    payment_id = gateway.begin("stripe", 100)
     assert gateway.settle(payment_id)["status"] == "completed"
-    slow = {"fault": "delay", "seconds": 2, "provider": provider, "operation": "refund", "times": 1}
+    slow = {"fault": "delay", "seconds": 2, "provider": "stripe", "operation": "refund", "times": 1}
     gateway.sandbox.control({"rules": [slow]})
     sender = threading.Thread(target=gateway.refund, args=(payment_id,))
     sender.start()
@@ -37,10 +36,7 @@ def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway, provider:
             assert "being sent" in refused(gateway, "payments", "resolve-refund", refund_id, word)
     finally:
         sender.join()
-    if provider != "pesapal":  # which waits for approval in its dashboard
-        assert gateway.settle(payment_id, until=("refunded",), hours=1)["status"] == "refunded"
-    else:
-        operator(gateway, "payments", "resolve-refund", refund_id, "--failed")
+    assert gateway.settle(payment_id, until=("refunded",), hours=1)["status"] == "refunded"
     gateway.assert_ledger_matches_providers()
 
 

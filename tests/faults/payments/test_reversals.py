@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import text
 
 from app.providers.base import ProviderResult, State
@@ -51,9 +52,12 @@ def _reverse(
     attempt: Any,
     *,
     state: State = State.REVERSED,
+    taken: int = 100,
 ) -> None:
-    """Chapa's book and its callback report it."""
+    """Chapa's status and its callback report it. taken: what leaves Chapa's book; the rest is our refund's."""
     monkeypatch.setattr(chapa, "_inquire", lambda _: ProviderResult(state))
+    if taken:
+        _take_in_chapas_book(gateway, attempt, taken)
     callback = {
         "event": "charge.reversed",
         "status": "reversed",
@@ -63,6 +67,21 @@ def _reverse(
         "currency": "ETB",
     }
     assert signed(gateway, "chapa", callback, secret=SECRETS["chapa"]).send().status_code == 200
+
+
+def _take_in_chapas_book(gateway: Gateway, attempt: Any, amount: int) -> None:
+    """The simulator knows no reversals: its dashboard refunds, and no callback speaks of it."""
+    lost = {"fault": "callback_lost", "provider": "chapa", "operation": "callback"}
+    gateway.sandbox.control({"rules": [lost]})
+    answer = requests.post(
+        f"{gateway.sandbox.url}/chapa/v1/refund/{attempt.receipt}",
+        json={"amount": str(amount), "reason": "reversal"},
+        headers={"Authorization": "Bearer CHASECK_TEST-sandbox"},
+        timeout=20,
+    )
+    assert answer.status_code == 200, answer.text
+    gateway.quiet()
+    gateway.sandbox.control({"rules": []})
 
 
 def _open_refund(gateway: Gateway, payment_id: str, amount: int | None) -> None:
@@ -107,6 +126,7 @@ def test_reversal_without_a_refund_is_posted(
     assert gateway.balance(CLEARING) - before == 100_00
     assert gateway.refund(payment_id).status_code == 400
     assert entries(gateway, payment_id) == ["payment", "reversal"]
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.usefixtures("one_slot")
@@ -144,6 +164,7 @@ def test_refund_after_a_reversal_fails(
     assert gateway.balance(CLEARING) - before == 100_00
     assert events(gateway, payment_id).count("payment.reversed") == 1
     refused(gateway, "payments", "record-reversal", payment_id)
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.usefixtures("one_slot")
@@ -157,7 +178,7 @@ def test_reversal_of_the_rest_after_a_refund(
     before = gateway.balance(CLEARING)
     _open_refund(gateway, payment_id, 40)
     _hold_back(gateway, payment_id)
-    _reverse(gateway, monkeypatch, chapa, attempt, state=reported)
+    _reverse(gateway, monkeypatch, chapa, attempt, state=reported, taken=60)
     _process_callbacks(gateway)
     gateway.advance(3600)
     gateway.settle(payment_id, until=(), hours=1)
@@ -169,6 +190,7 @@ def test_reversal_of_the_rest_after_a_refund(
     found = gateway.payment(payment_id)
     assert (found["status"], found["review"]) == ("reversed", None)
     assert gateway.balance(CLEARING) - before == 100_00
+    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.usefixtures("one_slot")
@@ -180,7 +202,7 @@ def test_reversal_that_is_the_refund_itself(
     payment_id, attempt = _paid(gateway)
     _open_refund(gateway, payment_id, None)
     _hold_back(gateway, payment_id)
-    _reverse(gateway, monkeypatch, chapa, attempt)
+    _reverse(gateway, monkeypatch, chapa, attempt, taken=0)
     _process_callbacks(gateway)
     gateway.advance(3600)
     found = gateway.settle(payment_id, until=("refunded",), hours=1)

@@ -64,25 +64,23 @@ def test_test_money_is_never_a_live_balance(live_gateway: Gateway, provider: str
     for account in (f"tenant:{live_gateway.tenant_id}:%", f"clearing:{provider}:%", "suspense:%"):
         ((postings,),) = live_gateway.rows(MONEY, account=account)
         assert postings == 0, account
+    _assert_shown_once(live_gateway, payment_id)
+    _assert_callbacks_are_ignored(live_gateway, provider, payment_id)
 
 
-@pytest.mark.parametrize("provider", LIVE)
-def test_an_operator_is_shown_it_once(live_gateway: Gateway, provider: str) -> None:
-    payment_id = live_gateway.begin(provider, 80)
-    live_gateway.settle(payment_id, hours=HOURS)
-    reviews = live_gateway.rows(
+def _assert_shown_once(gateway: Gateway, payment_id: str) -> None:
+    """Hourly inquiries raise it no second time."""
+    reviews = gateway.rows(
         "SELECT data FROM outbox WHERE object_id = :id AND type = 'payment.review'", id=payment_id
     )
-    assert len(reviews) == 1, "hourly inquiries raise it no second time"
-    waiting = live_gateway.app.test_cli_runner().invoke(args=["payments", "in-review"])
+    assert len(reviews) == 1
+    waiting = gateway.app.test_cli_runner().invoke(args=["payments", "in-review"])
     assert payment_id in waiting.output and "wrong_environment" in waiting.output
 
 
-@pytest.mark.parametrize("provider", LIVE)
-def test_its_callbacks_are_stored_and_ignored_with_the_reason(live_gateway: Gateway, provider: str) -> None:
-    payment_id = live_gateway.begin(provider, 90)
-    live_gateway.settle(payment_id, hours=HOURS)
-    events = live_gateway.rows(
+def _assert_callbacks_are_ignored(gateway: Gateway, provider: str, payment_id: str) -> None:
+    """They are stored, with the reason."""
+    events = gateway.rows(
         "SELECT state, result FROM provider_events WHERE provider = :provider AND is_verified AND payment_id = :id",
         provider=provider,
         id=payment_id,
