@@ -14,7 +14,8 @@ import requests
 
 from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import listened_sandbox
 from tests.support.waiting import wait_until
 
 numbers = count(1)

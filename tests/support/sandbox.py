@@ -97,14 +97,6 @@ def running_sandbox(
             processes.stop("sandbox")
 
 
-@contextmanager
-def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
-    """A sandbox, and who gets its webhooks: those of a provider at `/hooks/<provider>`."""
-    with CallbackReceiver() as receiver:
-        with running_sandbox(folder, autopay_s=autopay_s, webhook_base=f"{receiver.url}/hooks") as sandbox:
-            yield sandbox, receiver
-
-
 @dataclass
 class CallbackReceiver(HttpListener):
     """A small real HTTP server that keeps what it is sent.

@@ -26,7 +26,8 @@ from app.providers.base import (
     State,
 )
 from tests.support.providers import make_provider
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import listened_sandbox
 from tests.support.waiting import wait_until
 
 P = TypeVar("P", bound=Provider)
