@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -31,10 +32,10 @@ class SandboxThreads(Processes):
 
     def start(self, *names: str) -> None:
         assert names == ("sandbox",)
-        app, self._sandbox = create_app(SandboxSettings.of(load_sandbox(self.environment)))
+        self.app, self._sandbox = create_app(SandboxSettings.of(load_sandbox(self.environment)))
         self._sandbox.start()
         host, _, port = self.environment["SANDBOX_BIND"].partition(":")
-        self._server = make_server(host, int(port), app, threaded=True, request_handler=_RequestHandler)
+        self._server = make_server(host, int(port), self.app, threaded=True, request_handler=_RequestHandler)
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
 
@@ -43,6 +44,19 @@ class SandboxThreads(Processes):
         self._thread.join()
         self._server.server_close()
         self._sandbox.close()
+
+
+@dataclass
+class ServedSandbox(RunningSandbox):
+    """Simulators in threads; what tests ask of the sandbox itself needs no connection."""
+
+    processes: SandboxThreads
+
+    def _ask(self, method: str, path: str, json: Any = None) -> dict[str, Any]:
+        answer = self.processes.app.test_client().open(path, method=method, json=json)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.get_json()
+        return found
 
 
 class _RequestHandler(WSGIRequestHandler):
@@ -68,7 +82,7 @@ def served_sandbox(
     threads = SandboxThreads(environment, folder)
     threads.start("sandbox")
     try:
-        yield RunningSandbox(folder, threads)
+        yield ServedSandbox(folder, threads)
     finally:
         threads.kill("sandbox")
 
