@@ -1,15 +1,13 @@
 """Whatever providers say, in whatever order, from whatever source and however often: a payment's money stays right.
 
 Each machine is one payment of one tenant. Outcomes of every kind are applied to it and to its refunds by the
-functions that
-callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables lead, an attempt
-was posted at most once, the clearing account is minus what was collected plus what was refunded, refunds are within the
-amount, and the events are exactly the changes.
+functions that callbacks, inquiries, answers and operators use. After each step: statuses went only where the tables
+lead, an attempt was posted at most once, the clearing account is minus what was collected plus what was refunded,
+refunds are within the amount, and the events are exactly the changes.
 
 Seen failing when a success is applied twice or a late one dropped, when another amount counts as the payment, when
 the attempts' table is not asked, when not-found or the second sending's no fails an attempt, when a failed refund
-keeps its
-reservation, and when an event is left out.
+keeps its reservation, and when an event is left out.
 """
 
 from __future__ import annotations
@@ -72,14 +70,8 @@ amounts = st.sampled_from(["asked", "asked", "asked", "untold", "more", "less", 
 MUST_MEET = {
     *State,
     "OutcomeUnknown",
-    "refund",
-    "refund is completed",
-    "refund is failed",
-    "NotRefundable",
-    "accepted",
-    "returned",
-    "its amount, succeeded",
-    "another amount, succeeded",
+    *("refund", "refund is completed", "refund is failed", "NotRefundable"),
+    *("accepted", "returned", "its amount, succeeded", "another amount, succeeded"),
 }
 """What the known steps come across."""
 

@@ -116,9 +116,9 @@ def test_callbacks(app: Flask, client: FlaskClient, provider: str) -> None:
     for shape, (name, number) in product((*BODIES[provider], *EVERYWHERE), NUMBERS.items()):
         body = shape.replace("#", number).encode()
         unsigned, *genuine = signed(app, provider, body)
-        # What is not signed is refused without a look at its shape; the queries take turns.
+        # What is not signed is refused unread, but Chapa signs only some of its callbacks. The queries take turns.
         deliveries = [("", headers) for headers in genuine]
-        deliveries += [("", unsigned)] if not genuine or shape in EVERYWHERE else []
+        deliveries += [("", unsigned)] if not genuine or shape in EVERYWHERE or provider == "chapa" else []
         deliveries += [(query, unsigned) for query in islice(queries, 1)]
         for query, headers in deliveries:
             path = f"/api/v1/webhooks/{provider}{query}"
