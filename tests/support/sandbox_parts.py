@@ -5,12 +5,12 @@ Starting a process of the sandbox costs seconds of a core. Only tests of the pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -20,6 +20,9 @@ from app.sandbox.core import Sandbox, SandboxSettings
 from launcher.addresses import local_addresses
 from launcher.processes import Processes
 from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.waiting import wait_until
+
+T = TypeVar("T")
 
 
 def opened(folder: Path, autopay_s: float | None = 0) -> Sandbox:
@@ -52,6 +55,16 @@ class ServedSandbox(RunningSandbox):
 
     processes: SandboxThreads
 
+    def until(self, look: Callable[[], T], what: str) -> T:
+        """The first truthy answer; between two looks half a second passes at the simulators."""
+
+        def looked() -> T:
+            if not (found := look()):
+                self.control({"advance_s": self.control()["advance_s"] + 0.5})
+            return found
+
+        return wait_until(looked, what, every_s=0.02)
+
     def _ask(self, method: str, path: str, json: Any = None) -> dict[str, Any]:
         answer = self.processes.app.test_client().open(path, method=method, json=json)
         assert answer.status_code == 200, answer.text
@@ -71,7 +84,7 @@ class _RequestHandler(WSGIRequestHandler):
 @contextmanager
 def served_sandbox(
     folder: Path, *, autopay_s: float | None = 0.2, webhook_base: str = "http://127.0.0.1:9/api/v1/webhooks"
-) -> Iterator[RunningSandbox]:
+) -> Iterator[ServedSandbox]:
     """As `running_sandbox`, without a process."""
     environment = local_addresses() | {
         "GATEWAY_ENV": "test",
@@ -88,7 +101,7 @@ def served_sandbox(
 
 
 @contextmanager
-def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[ServedSandbox, CallbackReceiver]]:
     """A served sandbox, and who gets its webhooks: those of a provider at `/hooks/<provider>`."""
     with CallbackReceiver() as receiver:
         with served_sandbox(folder, autopay_s=autopay_s, webhook_base=f"{receiver.url}/hooks") as sandbox:
