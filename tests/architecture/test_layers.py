@@ -10,6 +10,8 @@ from pathlib import Path
 
 import grimp
 
+from tests.support.sources import trees
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -67,8 +69,7 @@ def test_services_return_domain_objects() -> None:
     """Presenters of api/ and cli/ make JSON. Breaks when a public function of a service returns a dict, or `Any`."""
     found = {
         f"{path}:{node.name}"
-        for path, tree in _sources()
-        if path.startswith("app/services/")
+        for path, tree in trees("app/services", having=r"->[^:]*\b(dict|Any)\b")
         for node in tree.body
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
         if node.returns is not None and _names(node.returns) & {"dict", "Any"}
@@ -81,8 +82,8 @@ def test_services_know_no_http() -> None:
     words = {"http_status", "HTTPStatus", "status_code", "Response", "jsonify", "request"}
     found = {
         f"{path}: {name}"
-        for path, tree in _sources()
-        if path.startswith("app/services/") and path != "app/services/idempotency_service.py"
+        for path, tree in trees("app/services", having="|".join(words))
+        if path != "app/services/idempotency_service.py"
         for node in ast.walk(tree)
         if isinstance(node, (ast.ImportFrom, ast.Attribute, ast.Assign))
         for name in _imported_or_named(node) & words
@@ -103,15 +104,10 @@ def _imported_or_named(node: ast.ImportFrom | ast.Attribute | ast.Assign) -> set
     return {target.id for target in node.targets if isinstance(target, ast.Name)} & {"http_status"}
 
 
-def _sources() -> list[tuple[str, ast.Module]]:
-    paths = sorted((ROOT / "app").rglob("*.py"))
-    return [(str(path.relative_to(ROOT)), ast.parse(path.read_text())) for path in paths]
-
-
 def _callers_of(names: set[str], *, of: set[str] | None = None) -> set[str]:
     return {
         path
-        for path, tree in _sources()
+        for path, tree in trees("app", having=rf"\.\s*({'|'.join(names)})\b")
         for node in ast.walk(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
@@ -123,7 +119,7 @@ def _callers_of(names: set[str], *, of: set[str] | None = None) -> set[str]:
 def _readers_of_environment() -> set[str]:
     return {
         path
-        for path, tree in _sources()
+        for path, tree in trees("app", having="environ|getenv")
         for node in ast.walk(tree)
         if (
             isinstance(node, ast.Attribute)

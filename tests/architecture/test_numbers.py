@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from tests.support.sources import text_of, trees
+
 ROOT = Path(__file__).parents[2]
 READERS = {"app/json_numbers.py", "app/http/strict_json.py"}
 READ_THEIR_OWN = {
@@ -31,7 +33,7 @@ OF_MONEY = {"app/providers/cpay/triggers.py"}
 
 
 def _with(pattern: str) -> set[str]:
-    paths = ((path, path.read_text()) for path in (ROOT / "app").rglob("*.py"))
+    paths = ((path, text_of(path)) for path in (ROOT / "app").rglob("*.py"))
     return {str(path.relative_to(ROOT)) for path, text in paths if re.search(pattern, text)}
 
 
@@ -45,10 +47,10 @@ def test_json_of_others_is_read_by_one_reader() -> None:
 def test_a_number_is_bounded_before_it_is_made_whole() -> None:
     assert _with(r"to_integral|as_integer_ratio|__trunc__") == BOUNDED_BEFORE
     found = {
-        f"{path.relative_to(ROOT)}: {function.name}"
-        for path in (ROOT / "app").rglob("*.py")
-        if str(path.relative_to(ROOT)) not in BOUNDED_BEFORE | OF_MONEY and "sandbox" not in path.parts
-        for function in ast.walk(ast.parse(path.read_text()))
+        f"{path}: {function.name}"
+        for path, tree in trees("app", having=r"\bDecimal\b")
+        if path not in BOUNDED_BEFORE | OF_MONEY and not path.startswith("app/sandbox/")
+        for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef) and _makes_int_of_decimal(function)
     }
     assert found == set()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 from app.providers import NAMES, PROVIDERS
 from app.providers.base import PayoutMethod
+from tests.support.sources import trees
 
-APP = Path(__file__).parents[2] / "app"
 HOME = {"providers/__init__.py", "sandbox/app.py", "sandbox/api.py", "sandbox/dashboard.py"}
 """The registry, and where the simulators are registered."""
 OTHER_MEANINGS = {PayoutMethod.MPESA.value}
@@ -40,9 +39,9 @@ def test_no_other_module_names_a_provider() -> None:
     own = re.compile(rf"^(providers|sandbox)/({'|'.join(PROVIDERS)})/")
     found = [
         f"{path}:{line} {word[:40]!r}"
-        for file in sorted(APP.rglob("*.py"))
-        if not own.match(path := str(file.relative_to(APP))) and path not in HOME and not EXAMPLES.match(path)
-        for line, word in _named(ast.parse(file.read_text()))
+        for file, tree in trees("app", having=f"(?i){'|'.join([*NAMES, *TITLES])}")
+        if not own.match(path := file.removeprefix("app/")) and path not in HOME and not EXAMPLES.match(path)
+        for line, word in _named(tree)
         if _is_a_name(word) and word not in OTHER_MEANINGS and word != "MPESA"
     ]
     assert found == []

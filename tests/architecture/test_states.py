@@ -10,17 +10,12 @@ from pathlib import Path
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import Decision, ReviewGroup, ReviewReason
 from app.services.payments import reviews, states
+from tests.support.sources import text_of, trees
 
 ROOT = Path(__file__).parents[2]
 STATES = "app/services/payments/states.py"
 LOCKS = "app/services/payments/locks.py"
 SUBJECTS = ("payments", "refunds", "callbacks", "operator")
-
-
-def _trees(*folders: str) -> Iterator[tuple[str, ast.Module]]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield str(path.relative_to(ROOT)), ast.parse(path.read_text())
 
 
 def _targets(node: ast.AST) -> Iterator[ast.expr]:
@@ -37,7 +32,9 @@ def test_only_the_state_tables_move_payments_attempts_and_refunds() -> None:
     """They move KYC requests and provider events."""
     assigned = {
         path
-        for path, tree in _trees("app/services", "app/worker", "app/cli", "app/events")
+        for path, tree in trees(
+            "app/services", "app/worker", "app/cli", "app/events", having=r"\.(state|status)\b"
+        )
         for node in ast.walk(tree)
         if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign))
         for target in _targets(node)
@@ -47,7 +44,7 @@ def test_only_the_state_tables_move_payments_attempts_and_refunds() -> None:
     update = re.compile(
         r"update\((Payment|PaymentAttempt|Refund)\)|UPDATE (payments|payment_attempts|refunds)\b"
     )
-    assert [path for path in (ROOT / "app").rglob("*.py") if update.search(path.read_text())] == []
+    assert [path for path in (ROOT / "app").rglob("*.py") if update.search(text_of(path))] == []
 
 
 def test_state_tables_are_complete() -> None:
@@ -68,7 +65,7 @@ def test_rows_of_payments_are_locked_in_one_file() -> None:
     folders = [f"app/services/{name}" for name in ("payments", "refunds", "operator")]
     locking = {
         path
-        for path, tree in _trees(*folders)
+        for path, tree in trees(*folders, having="with_for_update")
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr == "with_for_update"
     }
@@ -77,9 +74,10 @@ def test_rows_of_payments_are_locked_in_one_file() -> None:
 
 def test_every_match_over_an_enum_ends_in_assert_never() -> None:
     """Breaks when a new member falls through a `match` without a word."""
+    folders = ("app/services", "app/providers", "app/events", "app/worker", "app/api")
     matches = [
         (f"{path}:{node.lineno}", ast.unparse(node.cases[-1]))
-        for path, tree in _trees("app/services", "app/providers", "app/events", "app/worker", "app/api")
+        for path, tree in trees(*folders, having=r"(?m)^\s*match ")
         for node in ast.walk(tree)
         if isinstance(node, ast.Match) and any(_names_a_member(case.pattern) for case in node.cases)
     ]

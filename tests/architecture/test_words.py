@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.support.sources import trees
 
-NOT_OURS = re.compile(
-    r"(^|_)(house|news|told|said|strangers?|nobody|somebody|surroundings|sheet|standing|door|town|stage|crowd|diary|portal"
+WORDS = (
+    r"house|news|told|said|strangers?|nobody|somebody|surroundings|sheet|standing|door|town|stage|crowd|diary|portal"
     r"|bury|hurry|rearm|booked|drive|cash_movement|(take|taken|took|give|gave|come|came)_back|(take|took)_over"
-    r"|(give|gives|gave)_up|made_elsewhere|house_account|tenant_wallets)(_|$)"
+    r"|(give|gives|gave)_up|made_elsewhere|house_account|tenant_wallets"
 )
 """Words that once stood for: platform, callback, reported, answered, unmatched, context, detail, operations, post, …"""
+NOT_OURS = re.compile(rf"(^|_)({WORDS})(_|$)")
 
 
 def _identifiers(tree: ast.AST) -> Iterator[str]:
@@ -33,10 +33,9 @@ def _identifiers(tree: ast.AST) -> Iterator[str]:
 
 def test_identifiers_use_the_standard_terms() -> None:
     found = {
-        f"{path.relative_to(ROOT)}: {name}"
-        for folder in ("app", "launcher", "bench", "tour")
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        for name in _identifiers(ast.parse(path.read_text()))
+        f"{path}: {name}"
+        for path, tree in trees("app", "launcher", "bench", "tour", having=f"(?i){WORDS.replace('_', '_?')}")
+        for name in _identifiers(tree)
         if NOT_OURS.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower())
     }
     assert found == set()

@@ -4,16 +4,17 @@ commands."""
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
+from app import create_app
 from launcher.embedded import APPLICATION, OWNER
-from launcher.paths import PROJECT
 from tests.support import servers
+from tests.support.demo import run_command
 from tests.support.folder_end import call_at_end_of
 from tests.support.stack import Stack, running_stack
 
@@ -41,22 +42,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         redis_server.destroy()
 
 
+@pytest.fixture(scope="session")
+def stack_app(stack: Stack) -> Flask:
+    """The stack's application, here: a `flask` command runs in it without the start of a process."""
+    return create_app(stack.environment | {"LOG_LEVEL": "WARNING", "REALTIME": "external"})
+
+
 @pytest.fixture
-def demo(stack: Stack) -> Stack:
+def demo(stack: Stack, stack_app: Flask) -> Stack:
     """The stack with the initial demo data."""
-    stack.flask("demo", "reset")
+    run_command(stack_app, "demo", "reset")
     return stack
 
 
 @pytest.fixture(scope="session")
-def merchant(stack: Stack) -> Stack:
+def merchant(stack: Stack, stack_app: Flask) -> Stack:
     """The stack with the demo's merchant, whatever data earlier tests have left there."""
-    stack.flask("demo", "load")
+    run_command(stack_app, "demo", "load")
     return stack
-
-
-def _flask(stack: Stack, *command: str) -> None:
-    subprocess.run(["flask", *command], cwd=PROJECT, env=stack.environment, check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

@@ -20,13 +20,14 @@ from tests.support.mpesa import (
     wait_for_callback,
 )
 from tests.support.providers import MemoryTokens
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    with running_sandbox(tmp_path_factory.mktemp("sandbox"), autopay_s=0.1) as sandbox:
+    with served_sandbox(tmp_path_factory.mktemp("sandbox"), autopay_s=0.1) as sandbox:
         yield sandbox
 
 

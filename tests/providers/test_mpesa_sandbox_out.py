@@ -26,12 +26,13 @@ from tests.support.mpesa import (
     rule,
     wait_for_callback,
 )
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    with running_sandbox(tmp_path_factory.mktemp("sandbox"), autopay_s=0.1) as sandbox:
+    with served_sandbox(tmp_path_factory.mktemp("sandbox"), autopay_s=0.1) as sandbox:
         yield sandbox
 
 

@@ -33,7 +33,8 @@ from app.providers.errors import (
 )
 from app.providers.pesapal import PesapalProvider
 from tests.support.providers import MemoryTokens, make_provider
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 from tests.support.waiting import wait_until
 
 KEYS = {
@@ -50,7 +51,7 @@ def receiver() -> Iterator[CallbackReceiver]:
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("sandbox"), autopay_s=0.1) as running:
+    with served_sandbox(tmp_path_factory.mktemp("sandbox"), autopay_s=0.1) as running:
         yield running
 
 

@@ -36,7 +36,8 @@ from app.providers.errors import (
 )
 from app.providers.stripe import StripeProvider
 from tests.support.providers import make_provider
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 from tests.support.stripe_objects import KEYS
 from tests.support.waiting import wait_until
 
@@ -49,7 +50,7 @@ def receiver() -> Iterator[CallbackReceiver]:
 
 @pytest.fixture(scope="module")
 def sandbox(receiver: CallbackReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(
+    with served_sandbox(
         tmp_path_factory.mktemp("sandbox"), autopay_s=0.1, webhook_base=receiver.url
     ) as running:
         yield running

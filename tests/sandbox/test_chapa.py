@@ -16,7 +16,8 @@ import requests
 from app.sandbox.chapa.callbacks import signatures
 from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import listened_sandbox
 from tests.support.waiting import wait_until
 
 HOOK = b"chapa-sandbox-hook"

@@ -14,20 +14,20 @@ import requests
 
 from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
-from tests.support.waiting import wait_until
+from tests.support.sandbox import CallbackReceiver
+from tests.support.sandbox_parts import ServedSandbox, listened_sandbox
 
 numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedSandbox, CallbackReceiver]]:
     with listened_sandbox(tmp_path_factory.mktemp("chapa"), autopay_s=0.05) as pair:
         yield pair
 
 
 @pytest.fixture
-def chapa(served: tuple[RunningSandbox, CallbackReceiver]) -> Chapa:
+def chapa(served: tuple[ServedSandbox, CallbackReceiver]) -> Chapa:
     return Chapa(*served)
 
 
@@ -39,12 +39,14 @@ class Chapa(Merchant):
         body = {"amount": amount, "currency": "ETB", "tx_ref": tx_ref}
         assert self.post("/transaction/initialize", body).ok
         verify = f"/transaction/verify/{tx_ref}"
-        wait_until(lambda: self.get(verify).status_code == 200, "the customer pays")
+        self.sandbox.until(lambda: self.get(verify).status_code == 200, "the customer pays")
         return self.get(verify).json()["data"]
 
     def refund_becomes(self, handle: str, status: str) -> dict[str, Any]:
         path = f"/refund/{handle}/verify"
-        wait_until(lambda: self.get(path).json()["data"]["status"] == status, f"the refund is {status}")
+        self.sandbox.until(
+            lambda: self.get(path).json()["data"]["status"] == status, f"the refund is {status}"
+        )
         return self.get(path).json()["data"]
 
     def transfer(self, **changed: Any) -> requests.Response:
@@ -83,7 +85,7 @@ def test_a_refund_is_initiated_then_refunded(chapa: Chapa, named_by: str) -> Non
         assert (answer["ref_id"], answer["amount"], answer["currency"]) == (data["ref"], 30.5, "ETB")
         assert answer["payment_reference"] == payment["reference"] and "ref" not in answer
     assert chapa.recorded("refund") == [("r-1", "30.50")]
-    wait_until(lambda: chapa.events("charge.refunded"), "the webhook arrives")
+    chapa.sandbox.until(lambda: chapa.events("charge.refunded"), "the webhook arrives")
     [webhook] = chapa.events("charge.refunded")
     assert (webhook["amount"], webhook["tx_ref"], webhook["status"]) == (
         "30.50",
@@ -99,7 +101,7 @@ def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
     rest = chapa.post(f"/refund/{payment['tx_ref']}", {})
     assert rest.json()["data"]["amount"] == "10.00"
     assert chapa.post(f"/refund/{payment['tx_ref']}", {}).status_code == 400
-    wait_until(lambda: len(chapa.recorded("refund")) == 4, "all are completed")
+    chapa.sandbox.until(lambda: len(chapa.recorded("refund")) == 4, "all are completed")
 
 
 def test_a_refund_reference_is_used_once(chapa: Chapa) -> None:
@@ -162,9 +164,9 @@ def test_a_transfer_is_queued_then_completed(chapa: Chapa) -> None:
         "data": "pay-whole",
     }
     assert chapa.status("pay-whole") == "pending"
-    wait_until(lambda: chapa.status("pay-whole") == "success", "it is paid")
+    chapa.sandbox.until(lambda: chapa.status("pay-whole") == "success", "it is paid")
     assert chapa.recorded("payout") == [("pay-whole", "250.25")]
-    [webhook] = wait_until(lambda: chapa.events("payout.success"), "the webhook arrives")
+    [webhook] = chapa.sandbox.until(lambda: chapa.events("payout.success"), "the webhook arrives")
     assert (webhook["amount"], webhook["bank_id"], webhook["type"]) == ("250.25", 855, "Payout")
     again = chapa.transfer(reference="pay-whole")
     assert (again.status_code, again.json()["message"]) == (400, "The reference number has been used before")
@@ -194,8 +196,8 @@ def test_transfers_that_are_refused(
 
 def test_a_transfer_fails_later(chapa: Chapa) -> None:
     assert chapa.transfer(reference="fails", amount="7104").ok
-    wait_until(lambda: chapa.status("fails") == "failed", "it fails")
-    [webhook] = wait_until(lambda: chapa.events("payout.failed/cancelled"), "the webhook arrives")
+    chapa.sandbox.until(lambda: chapa.status("fails") == "failed", "it fails")
+    [webhook] = chapa.sandbox.until(lambda: chapa.events("payout.failed/cancelled"), "the webhook arrives")
     assert webhook["status"] == "failed/cancelled"
     assert chapa.recorded("payout") == []
 
@@ -206,7 +208,7 @@ def test_the_merchant_approves_transfers(chapa: Chapa, answered: int, outcome: s
     chapa.sandbox.control({"options": {"chapa": {"approval_url": url}}, "webhooks": {"chapa": None}})
     chapa.receiver.status = answered
     chapa.transfer(reference="approved", amount=2000)
-    wait_until(lambda: chapa.status("approved") == outcome, "the transfer ends")
+    chapa.sandbox.until(lambda: chapa.status("approved") == outcome, "the transfer ends")
     [asked] = chapa.receiver.of("/approve")
     body = json.loads(asked.body)
     assert (body["amount"], body["reference"], body["account_number"]) == (
@@ -242,7 +244,7 @@ def test_a_restart_completes_pending_operations(chapa: Chapa) -> None:
     chapa.transfer(reference="survives")
     chapa.sandbox.kill()
     chapa.sandbox.start()
-    wait_until(lambda: chapa.status("survives") == "success", "the transfer is paid")
+    chapa.sandbox.until(lambda: chapa.status("survives") == "success", "the transfer is paid")
     chapa.refund_becomes(refund, "refunded")
     assert [amount for _, amount in chapa.recorded("refund")] == ["40.00"]
     assert [amount for _, amount in chapa.recorded("payout")] == ["250.00"]

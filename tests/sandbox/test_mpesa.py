@@ -16,13 +16,14 @@ from tests.support.daraja import (
     Merchant,
     metadata,
 )
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("mpesa"), autopay_s=0.1) as running:
+    with served_sandbox(tmp_path_factory.mktemp("mpesa"), autopay_s=0.1) as running:
         yield running
 
 

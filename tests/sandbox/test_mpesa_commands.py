@@ -23,12 +23,13 @@ from tests.support.daraja import (
     metadata,
     parameters,
 )
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 
 
 @pytest.fixture(scope="module")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("mpesa"), autopay_s=0.1) as running:
+    with served_sandbox(tmp_path_factory.mktemp("mpesa"), autopay_s=0.1) as running:
         yield running
 
 

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,10 +102,11 @@ class Route:
         return re.sub(r"<[^>]*>", named, self.rule)
 
 
-@pytest.fixture
-def simulators(tmp_path: Path) -> Iterator[Flask]:
+@pytest.fixture(scope="module")
+def simulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """In this process; nothing is paid or sent in the background."""
-    settings = SandboxSettings(None, "http://127.0.0.1:4010", "http://127.0.0.1:9/hooks", tmp_path)
+    folder = tmp_path_factory.mktemp("simulators")
+    settings = SandboxSettings(None, "http://127.0.0.1:4010", "http://127.0.0.1:9/hooks", folder)
     app, sandbox = create_app(settings)
     yield app
     sandbox.close()

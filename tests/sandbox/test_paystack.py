@@ -16,7 +16,8 @@ from app.sandbox.paystack.callbacks import sign
 from app.sandbox.paystack.fees import fee
 from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import listened_sandbox
 from tests.support.waiting import wait_until
 
 KEY = "sk_test_sandbox_paystack"

@@ -11,7 +11,8 @@ import requests
 
 from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
+from tests.support.sandbox import CallbackReceiver
+from tests.support.sandbox_parts import ServedSandbox, listened_sandbox
 from tests.support.waiting import wait_until
 
 MPESA = {
@@ -25,13 +26,13 @@ numbers = count(1)
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServedSandbox, CallbackReceiver]]:
     with listened_sandbox(tmp_path_factory.mktemp("paystack"), autopay_s=0.05) as pair:
         yield pair
 
 
 @pytest.fixture
-def paystack(served: tuple[RunningSandbox, CallbackReceiver]) -> Paystack:
+def paystack(served: tuple[ServedSandbox, CallbackReceiver]) -> Paystack:
     return Paystack(*served)
 
 
@@ -45,14 +46,14 @@ class Paystack(Merchant):
         reference = f"out-{next(numbers)}"
         body = {"email": "a@b.co", "amount": amount, "currency": "KES", "reference": reference}
         assert self.post("/transaction/initialize", body).ok
-        wait_until(lambda: self.transaction(reference)["status"] == "success", "the customer pays")
+        self.sandbox.until(lambda: self.transaction(reference)["status"] == "success", "the customer pays")
         return self.transaction(reference)
 
     def refund(self, transaction: object, **more: Any) -> requests.Response:
         return self.post("/refund", {"transaction": transaction} | more)
 
     def refund_becomes(self, id: int, status: str) -> dict[str, Any]:
-        wait_until(lambda: self.get(f"/refund/{id}").json()["data"]["status"] == status, status)
+        self.sandbox.until(lambda: self.get(f"/refund/{id}").json()["data"]["status"] == status, status)
         return self.get(f"/refund/{id}").json()["data"]
 
     def recipient(self, **changed: Any) -> str:
@@ -81,7 +82,7 @@ def test_a_refund_is_pending_processing_processed(paystack: Paystack) -> None:
     assert (data["status"], data["amount"], data["transaction"]["id"]) == ("pending", 2_500, paid["id"])
     assert paystack.refund_becomes(data["id"], "processed")["transaction"] == paid["id"]
     assert paystack.recorded("refund") == [("rf-1", "25.00")]
-    webhooks = wait_until(
+    webhooks = paystack.sandbox.until(
         lambda: len(found := paystack.events("refund.")) == 3 and found, "three webhooks arrive"
     )
     assert sorted(name for name, _ in webhooks) == ["refund.pending", "refund.processed", "refund.processing"]
@@ -131,7 +132,7 @@ def test_a_failed_refund_releases_its_amount(paystack: Paystack) -> None:
     paid = paystack.paid(712_300)
     refund = paystack.refund(paid["reference"]).json()["data"]
     paystack.refund_becomes(refund["id"], "failed")
-    [(_, webhook)] = wait_until(lambda: paystack.events("refund.failed"), "the webhook arrives")
+    [(_, webhook)] = paystack.sandbox.until(lambda: paystack.events("refund.failed"), "the webhook arrives")
     assert (webhook["amount"], "id" in webhook) == (712_300, False)
     assert paystack.recorded("refund") == []
     assert paystack.refund(paid["reference"]).ok
@@ -141,7 +142,9 @@ def test_a_refund_that_needs_attention(paystack: Paystack) -> None:
     paid = paystack.paid(712_400)
     id = paystack.refund(paid["reference"], amount=100).json()["data"]["id"]
     paystack.refund_becomes(id, "needs-attention")
-    [(_, webhook)] = wait_until(lambda: paystack.events("refund.needs-attention"), "the webhook arrives")
+    [(_, webhook)] = paystack.sandbox.until(
+        lambda: paystack.events("refund.needs-attention"), "the webhook arrives"
+    )
     assert (webhook["amount"], webhook["id"]) == (100, id)
     path = f"/refund/retry_with_customer_details/{id}"
     account = {"currency": "KES", "account_number": "1234567890", "bank_id": "9"}
@@ -199,9 +202,9 @@ def test_a_transfer_is_queued_then_completed(paystack: Paystack) -> None:
     answer = paystack.transfer(reference="transfer-of-a-whole").json()
     data = answer["data"]
     assert (answer["message"], data["status"]) == ("Transfer has been queued", "pending")
-    wait_until(lambda: paystack.transfer_status("transfer-of-a-whole") == "success", "it is paid")
+    paystack.sandbox.until(lambda: paystack.transfer_status("transfer-of-a-whole") == "success", "it is paid")
     assert paystack.recorded("payout") == [("transfer-of-a-whole", "500.00")]
-    [(name, webhook)] = wait_until(lambda: paystack.events("transfer."), "the webhook arrives")
+    [(name, webhook)] = paystack.sandbox.until(lambda: paystack.events("transfer."), "the webhook arrives")
     assert (name, webhook["amount"], webhook["reference"]) == (
         "transfer.success",
         50_000,
@@ -218,7 +221,7 @@ def test_a_transfer_reference_is_used_once(paystack: Paystack) -> None:
     answers = concurrently(6, lambda _: paystack.transfer(**body))
     assert sorted(answer.status_code for answer in answers) == [200] + [400] * 5
     assert {a.json()["code"] for a in answers if a.status_code == 400} == {"duplicate_reference"}
-    wait_until(lambda: paystack.recorded("payout"), "it is paid")
+    paystack.sandbox.until(lambda: paystack.recorded("payout"), "it is paid")
     assert len(paystack.recorded("payout")) == 1
 
 
@@ -243,8 +246,8 @@ def test_transfers_that_are_refused(paystack: Paystack, changed: dict[str, Any],
 @pytest.mark.parametrize(("amount", "status"), [(710_400, "failed"), (710_200, "reversed")])
 def test_transfers_that_do_not_succeed(paystack: Paystack, amount: int, status: str) -> None:
     paystack.transfer(reference="transfer-that-fails", amount=amount)
-    wait_until(lambda: paystack.transfer_status("transfer-that-fails") == status, status)
-    [(name, _)] = wait_until(lambda: paystack.events("transfer."), "the webhook arrives")
+    paystack.sandbox.until(lambda: paystack.transfer_status("transfer-that-fails") == status, status)
+    [(name, _)] = paystack.sandbox.until(lambda: paystack.events("transfer."), "the webhook arrives")
     assert name == f"transfer.{status}" and paystack.recorded("payout") == []
 
 
@@ -256,7 +259,7 @@ def test_a_transfer_requires_a_code(paystack: Paystack) -> None:
     assert wrong.json()["code"] == "invalid_otp"
     assert paystack.transfer_status("transfer-with-code") == "otp"
     assert paystack.post("/transfer/finalize_transfer", {"transfer_code": code, "otp": "123456"}).ok
-    wait_until(lambda: paystack.transfer_status("transfer-with-code") == "success", "it is paid")
+    paystack.sandbox.until(lambda: paystack.transfer_status("transfer-with-code") == "success", "it is paid")
     again = paystack.post("/transfer/finalize_transfer", {"transfer_code": code, "otp": "123456"})
     assert again.status_code == 400
 
@@ -266,7 +269,7 @@ def test_a_transfer_succeeds_at_once(paystack: Paystack) -> None:
     paystack.transfer(reference="the-transfer-after-it")
     # Both timers are due then, that of the first transfer before the other.
     paystack.sandbox.control({"advance_s": 10})
-    wait_until(
+    paystack.sandbox.until(
         lambda: paystack.transfer_status("the-transfer-after-it") == "success",
         "the next transfer is completed",
     )
@@ -278,7 +281,9 @@ def test_the_answer_of_a_transfer_is_lost(paystack: Paystack) -> None:
     recipient = paystack.recipient()
     with pytest.raises(requests.ConnectionError):
         paystack.transfer(reference="transfer-of-no-answer", amount=700_100, recipient=recipient)
-    wait_until(lambda: paystack.transfer_status("transfer-of-no-answer") == "success", "it was done")
+    paystack.sandbox.until(
+        lambda: paystack.transfer_status("transfer-of-no-answer") == "success", "it was done"
+    )
     unknown = paystack.get("/transfer/verify/transfer-never-seen")
     assert (unknown.status_code, unknown.json()["message"]) == (404, "Transfer not found")
 
@@ -321,7 +326,9 @@ def test_a_restart_completes_pending_operations(paystack: Paystack) -> None:
     paystack.transfer(reference="transfer-that-survives")
     paystack.sandbox.kill()
     paystack.sandbox.start()
-    wait_until(lambda: paystack.transfer_status("transfer-that-survives") == "success", "it is paid")
+    paystack.sandbox.until(
+        lambda: paystack.transfer_status("transfer-that-survives") == "success", "it is paid"
+    )
     paystack.refund_becomes(refund, "processed")
     assert [amount for _, amount in paystack.recorded("refund")] == ["40.00"]
     assert [amount for _, amount in paystack.recorded("payout")] == ["500.00"]

@@ -13,13 +13,14 @@ import pytest
 import requests
 
 from tests.support.pesapal_merchant import KEYS, NULLS, Merchant, acknowledge, click
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import ServedSandbox, served_sandbox
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("pesapal"), autopay_s=None) as sandbox:
+    with served_sandbox(tmp_path_factory.mktemp("pesapal"), autopay_s=None) as sandbox:
         yield sandbox
 
 
@@ -126,20 +127,20 @@ def test_a_card_pays(merchant: Merchant, sandbox: RunningSandbox, receiver: Call
 
 
 def test_an_ipn_by_get_until_it_is_acknowledged(
-    merchant: Merchant, sandbox: RunningSandbox, receiver: CallbackReceiver
+    merchant: Merchant, sandbox: ServedSandbox, receiver: CallbackReceiver
 ) -> None:
     merchant.register("GET")
     order = merchant.order()
     acknowledge(receiver, order, status=500)  # HTTP 200, but status 500 in the body
     click(order)
-    first, second = receiver.wait_for(2, path="/ipn")
+    first, second, *_ = sandbox.until(
+        lambda: len(receiver.of("/ipn")) > 1 and receiver.of("/ipn"), "two IPNs"
+    )
     assert first.method == "GET" and first.path == second.path
     query = parse_qs(urlsplit(first.path).query)
     assert query["shop"] == ["1"] and query["OrderNotificationType"] == ["IPNCHANGE"]
     acknowledge(receiver, order)
-    wait_until(
-        lambda: sandbox.callbacks("pesapal")[0]["status"] == "delivered", "it is delivered", timeout_s=15
-    )
+    sandbox.until(lambda: sandbox.callbacks("pesapal")[0]["status"] == "delivered", "it is delivered")
 
 
 def test_an_order_can_be_paid_after_a_failed_attempt(merchant: Merchant, sandbox: RunningSandbox) -> None:

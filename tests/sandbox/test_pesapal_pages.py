@@ -8,12 +8,13 @@ import pytest
 import requests
 
 from tests.support.pesapal_merchant import Merchant, click
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("pesapal"), autopay_s=None) as sandbox:
+    with served_sandbox(tmp_path_factory.mktemp("pesapal"), autopay_s=None) as sandbox:
         yield sandbox
 
 

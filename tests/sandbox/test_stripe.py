@@ -12,7 +12,8 @@ import requests
 import stripe
 
 from app.sandbox.stripe.callbacks import signature
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 from tests.support.waiting import wait_until
 
 KEY, SECRET = "sk_test_sandbox", "whsec_sandbox"
@@ -21,7 +22,7 @@ CARD = {"automatic_payment_methods": {"enabled": True, "allow_redirects": "never
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("stripe"), autopay_s=None) as sandbox:
+    with served_sandbox(tmp_path_factory.mktemp("stripe"), autopay_s=None) as sandbox:
         yield sandbox
 
 

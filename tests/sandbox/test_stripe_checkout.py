@@ -10,7 +10,8 @@ import pytest
 import requests
 import stripe
 
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, running_sandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox_parts import served_sandbox
 from tests.support.waiting import wait_until
 
 SECRET = "whsec_sandbox"
@@ -20,7 +21,7 @@ GOOD = {"number": "4242 4242 4242 4242", "expiry": "12/34", "cvc": "123"}
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSandbox]:
-    with running_sandbox(tmp_path_factory.mktemp("checkout"), autopay_s=None) as sandbox:
+    with served_sandbox(tmp_path_factory.mktemp("checkout"), autopay_s=None) as sandbox:
         yield sandbox
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import requests
 
-from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox import CallbackReceiver
+from tests.support.sandbox_parts import ServedSandbox
 
 PASSKEY = "bfb279f9aa9bdbcf158e97dd71a467cd2e0c893059b10f78e6b72ada1ed2c919"
 READY = "c2FuZGJveC1zZWN1cml0eS1jcmVkZW50aWFs"
@@ -21,9 +22,7 @@ REVERSAL, STATUS = "/mpesa/reversal/v1/request", "/mpesa/transactionstatus/v1/qu
 class Merchant:
     """A client written by the portal's documentation alone, without the adapter's code."""
 
-    def __init__(
-        self, sandbox: RunningSandbox, receiver: CallbackReceiver, *, passkey: str = PASSKEY
-    ) -> None:
+    def __init__(self, sandbox: ServedSandbox, receiver: CallbackReceiver, *, passkey: str = PASSKEY) -> None:
         self.sandbox, self.receiver, self.passkey = sandbox, receiver, passkey
         self.token = self.new_token().json()["access_token"]
 
@@ -123,7 +122,8 @@ class Merchant:
         return self.operator(CommandID="TransactionStatusQuery", PartyA="600984", IdentifierType="4", **which)
 
     def result(self, count: int = 1) -> dict[str, Any]:
-        return json.loads(self.receiver.wait_for(count, path="/result")[-1].body)["Result"]
+        results = self.sandbox.until(lambda: self.receiver.of("/result")[count - 1 :], "the result arrives")
+        return json.loads(results[-1].body)["Result"]
 
     def net(self) -> str:
         return self.sandbox.book("mpesa")["totals"]["KES"]["net"]

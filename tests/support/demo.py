@@ -38,3 +38,11 @@ def loaded(settings: dict[str, str]) -> Flask:
 def command(app: Flask, *words: str, **more: Any) -> Any:
     """`flask …` inside the application."""
     return app.test_cli_runner().invoke(args=list(words), **more)
+
+
+def run_command(app: Flask, *words: str) -> str:
+    """What `flask …` prints inside the application; it must succeed."""
+    done = command(app, *words)
+    assert done.exit_code == 0, done.output
+    printed: str = done.stdout
+    return printed

@@ -67,6 +67,10 @@ class RunningSandbox:
         suffix = f"?provider={provider}" if provider else ""
         return self._ask("GET", f"/sandbox/callbacks{suffix}")["callbacks"]
 
+    def due_soon(self) -> int:
+        """How many timers end soon: what the simulators have yet to do and to send."""
+        return int(self._ask("GET", "/sandbox/waiting")["due_soon"])
+
     def repeat(self, callback_id: int) -> None:
         self._ask("POST", f"/sandbox/callbacks/{callback_id}/repeat", {})
 
@@ -111,14 +115,6 @@ def running_sandbox(
     finally:
         if processes.is_running("sandbox"):
             processes.stop("sandbox")
-
-
-@contextmanager
-def listened_sandbox(folder: Path, *, autopay_s: float) -> Iterator[tuple[RunningSandbox, CallbackReceiver]]:
-    """A sandbox, and who gets its webhooks: those of a provider at `/hooks/<provider>`."""
-    with CallbackReceiver() as receiver:
-        with running_sandbox(folder, autopay_s=autopay_s, webhook_base=f"{receiver.url}/hooks") as sandbox:
-            yield sandbox, receiver
 
 
 @dataclass

@@ -26,8 +26,8 @@ from app.providers.base import (
     State,
 )
 from tests.support.providers import make_provider
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, listened_sandbox
-from tests.support.waiting import wait_until
+from tests.support.sandbox import CallbackReceiver
+from tests.support.sandbox_parts import ServedSandbox, listened_sandbox
 
 P = TypeVar("P", bound=Provider)
 
@@ -36,7 +36,7 @@ P = TypeVar("P", bound=Provider)
 class SimulatedProvider(Generic[P]):
     """`url`: what adapters on this simulator have as their base URL."""
 
-    sandbox: RunningSandbox
+    sandbox: ServedSandbox
     receiver: CallbackReceiver
     provider: P
 
@@ -61,7 +61,7 @@ class SimulatedProvider(Generic[P]):
         )
 
     def until(self, request: ChargeRequest, state: State) -> ProviderResult:
-        return _reached(lambda: self.provider.inquire(self.charge_reference(request)), state)
+        return self._reached(lambda: self.provider.inquire(self.charge_reference(request)), state)
 
     def paid(self, request: ChargeRequest) -> ChargeReference:
         """The request, asked for and paid."""
@@ -69,10 +69,17 @@ class SimulatedProvider(Generic[P]):
         return self.charge_reference(request, self.until(request, State.SUCCEEDED).receipt)
 
     def refund_until(self, charge_reference: RefundReference, state: State) -> ProviderResult:
-        return _reached(lambda: self.provider.inquire_refund(charge_reference), state)
+        return self._reached(lambda: self.provider.inquire_refund(charge_reference), state)
 
     def payout_until(self, request: PayoutRequest, state: State) -> ProviderResult:
-        return _reached(lambda: self.provider.inquire_payout(payout_reference(request)), state)
+        return self._reached(lambda: self.provider.inquire_payout(payout_reference(request)), state)
+
+    def _reached(self, ask: Callable[[], ProviderResult], state: State) -> ProviderResult:
+        def look() -> ProviderResult | None:
+            result = ask()
+            return result if result.state is state else None
+
+        return self.sandbox.until(look, f"it is {state}")
 
     def events(self, name: str, reference: str) -> list[CallbackEvent]:
         """The webhooks of this name about `reference`, as the adapter reads them."""
@@ -83,7 +90,7 @@ class SimulatedProvider(Generic[P]):
         return [event for event in read if event.event_type == name and event.reference == reference]
 
     def event(self, name: str, reference: str) -> CallbackEvent:
-        return wait_until(lambda: self.events(name, reference), f"the webhook {name} comes")[0]
+        return self.sandbox.until(lambda: self.events(name, reference), f"the webhook {name} comes")[0]
 
     def book_amounts(self, reference: str) -> list[tuple[str, str]]:
         """(kind, amount) of what really moved."""
@@ -118,11 +125,3 @@ def payout(method: PayoutMethod, amount: str, currency: str, **destination: str)
 
 def payout_reference(request: PayoutRequest) -> PayoutReference:
     return PayoutReference(request.reference, request.amount, request.method, clock.now())
-
-
-def _reached(ask: Callable[[], ProviderResult], state: State) -> ProviderResult:
-    def look() -> ProviderResult | None:
-        result = ask()
-        return result if result.state is state else None
-
-    return wait_until(look, f"it is {state}", every_s=0.05)

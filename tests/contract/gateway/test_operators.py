@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 
+from app import create_app
 from app.config.loader import load
 from app.config.setting import ConfigError
-from launcher.paths import PROJECT
+from tests.support.demo import command, run_command
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
@@ -50,29 +50,17 @@ def test_settings_accept_common_spellings() -> None:
     assert read["PUBLIC_URL"] == "https://pay.example.com"  # paths are put behind it
 
 
-def test_a_provider_that_is_half_configured_is_named(merchant: Stack) -> None:
-    live = {"GATEWAY_ENV": "production", "STRIPE_API_KEY": "sk_live_1", "LOG_LEVEL": "INFO"}
-    done = flask(merchant, "fees", "list", settings=live)
-    (line,) = [line for line in done.stderr.splitlines() if "provider.half_configured" in line]
+def test_a_provider_that_is_half_configured_is_named(
+    settings: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    live = settings | {"GATEWAY_ENV": "production", "STRIPE_API_KEY": "sk_live_1"}
+    create_app(live)
+    printed = capsys.readouterr()
+    (line,) = [line for line in printed.err.splitlines() if "provider.half_configured" in line]
     assert "stripe" in line and "STRIPE_WEBHOOK_SECRET" in line
-    assert "sk_live_1" not in done.stderr + done.stdout
-    whole = live | {"STRIPE_WEBHOOK_SECRET": "whsec_1"}
-    assert "half_configured" not in flask(merchant, "fees", "list", settings=whole).stderr
-
-
-def flask(
-    stack: Stack, *words: str, settings: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    environment = stack.environment | (settings or {})
-    return subprocess.run(
-        ["flask", *words],
-        check=False,
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=100,
-    )
+    assert "sk_live_1" not in printed.err + printed.out
+    create_app(live | {"STRIPE_WEBHOOK_SECRET": "whsec_1"})
+    assert "half_configured" not in capsys.readouterr().err
 
 
 def initialize(stack: Stack, **differing: Any) -> str:
@@ -99,12 +87,11 @@ def get(stack: Stack, payment: str) -> dict[str, Any]:
     return data
 
 
-def test_payments_in_review_are_listed(merchant: Stack) -> None:
+def test_payments_in_review_are_listed(merchant: Stack, stack_app: Flask) -> None:
     payment = initialize(merchant, amount="7009", provider="cpay")
     wait_until(lambda: get(merchant, payment)["review"], "the review", every_s=0.2)
-    done = flask(merchant, "payments", "in-review")
-    assert done.returncode == 0, done.stderr
-    (line,) = [line for line in done.stdout.splitlines() if line.startswith(payment)]
+    printed = run_command(stack_app, "payments", "in-review")
+    (line,) = [line for line in printed.splitlines() if line.startswith(payment)]
     assert line.split("  ") == [
         payment,
         "amount_mismatch",
@@ -115,10 +102,10 @@ def test_payments_in_review_are_listed(merchant: Stack) -> None:
     ]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text
     reported_count = re.search(r"^malipo_payments_waiting (\S+)$", metrics, re.MULTILINE)
-    assert reported_count is not None and float(reported_count[1]) == len(done.stdout.splitlines())
+    assert reported_count is not None and float(reported_count[1]) == len(printed.splitlines())
 
 
-def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
+def test_payment_detail_shows_provider_references(merchant: Stack, stack_app: Flask) -> None:
     payment = initialize(merchant)
     wait_until(lambda: get(merchant, payment)["status"] == "completed", "the payment", every_s=0.2)
     refund = requests.post(
@@ -128,9 +115,7 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
     )
     assert refund.status_code == 200, refund.text
     (refunded,) = requests.get(f"{merchant.url}/api/v1/payments/{payment}/refunds", timeout=20).json()["data"]
-    done = flask(merchant, "payments", "show", payment)
-    assert done.returncode == 0, done.stderr
-    text = done.stdout
+    text = run_command(stack_app, "payments", "show", payment)
     assert text.startswith(f"Payment {payment} of Wabotiq Demo\n")
     assert "Attempt 1 at mpesa (sandbox): succeeded\n" in text and f"Refund {refunded['id']}: " in text
     book = requests.get(f"{merchant.sandbox_url}/sandbox/book/mpesa", timeout=20).json()["entries"]
@@ -145,6 +130,6 @@ def test_payment_detail_shows_provider_references(merchant: Stack) -> None:
         assert hidden not in text
 
 
-def test_unknown_payment_id_is_reported_in_a_sentence(merchant: Stack) -> None:
-    done = flask(merchant, "payments", "show", str(uuid.uuid4()))
-    assert (done.returncode, done.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")
+def test_unknown_payment_id_is_reported_in_a_sentence(stack_app: Flask) -> None:
+    done = command(stack_app, "payments", "show", str(uuid.uuid4()))
+    assert (done.exit_code, done.stderr.splitlines()[-1]) == (1, "Error: Transaction not found")

@@ -9,20 +9,20 @@ from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 
 from launcher.paths import PROJECT
 from tests.contract.wallet.test_pages import answers, blocks
+from tests.support.demo import run_command
 from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def printed(stack: Stack, merchant: Stack, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def printed(stack: Stack, stack_app: Flask, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """What a reader who pastes every command of the page sees, in order."""
-    subprocess.run(
-        ["flask", "demo", "reset"], cwd=PROJECT, env=stack.environment, check=True, capture_output=True
-    )
+    run_command(stack_app, "demo", "reset")
     script = "\n".join(["set -euo pipefail", *blocks(PAGE, "sh")])
     done = subprocess.run(
         ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
@@ -89,16 +89,7 @@ def test_the_refund_is_the_one_of_the_page(printed: list[dict[str, Any]]) -> Non
 
 
 def test_the_page_names_every_status(stack: Stack) -> None:
-    document = json.loads(
-        subprocess.run(
-            ["flask", "openapi", "print"],
-            cwd=PROJECT,
-            env=stack.environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-    )
+    document = requests.get(f"{stack.url}/openapi.json", timeout=30).json()
     known = document["components"]["schemas"]["Transaction"]["properties"]["status"]["enum"]
     table = PAGE.split("| `status` | |")[1].split("\n\n")[0]
     assert set(re.findall(r"`([a-z_]+)`", table)) == set(known)

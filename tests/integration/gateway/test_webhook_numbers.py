@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import partial
+from itertools import cycle, islice, product
 from typing import Any
 
 import pytest
@@ -87,7 +88,7 @@ BODIES = {
 """By provider, what it would send; `#`: the number."""
 
 EVERYWHERE = ("#", "[#]", '{"#":#}', '{"amount":#}')
-QUERIES = {"mpesa": ("", "?notice=payout", "?notice=payout-status", "?notice=refund-timeout")}
+QUERIES = {"mpesa": ("?notice=payout", "?notice=payout-status", "?notice=refund-timeout")}
 
 
 def signed(app: Flask, provider: str, body: bytes) -> list[dict[str, str]]:
@@ -109,18 +110,22 @@ def signed(app: Flask, provider: str, body: bytes) -> list[dict[str, str]]:
     return [{}, signature("stripe" if provider == "visa" else provider, body, config[names[provider]])]
 
 
-@pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("provider", BODIES)
-def test_callbacks(app: Flask, client: FlaskClient, provider: str, name: str) -> None:
-    for shape in (*BODIES[provider], *EVERYWHERE):
-        body = shape.replace("#", NUMBERS[name]).encode()
-        for headers in signed(app, provider, body):
-            for query in QUERIES.get(provider, ("",)):
-                path = f"/api/v1/webhooks/{provider}{query}"
-                call = partial(client.post, path, data=body, headers=headers, content_type="application/json")
-                took, answer = seconds(call)
-                assert answer.status_code < 500, (shape, query, answer.data)
-                assert took < LIMIT_S, (shape, query, f"{took:.3f} s")
+def test_callbacks(app: Flask, client: FlaskClient, provider: str) -> None:
+    queries = cycle(QUERIES.get(provider, ()))
+    for shape, (name, number) in product((*BODIES[provider], *EVERYWHERE), NUMBERS.items()):
+        body = shape.replace("#", number).encode()
+        unsigned, *genuine = signed(app, provider, body)
+        # What is not signed is refused unread, but Chapa signs only some of its callbacks. The queries take turns.
+        deliveries = [("", headers) for headers in genuine]
+        deliveries += [("", unsigned)] if not genuine or shape in EVERYWHERE or provider == "chapa" else []
+        deliveries += [(query, unsigned) for query in islice(queries, 1)]
+        for query, headers in deliveries:
+            path = f"/api/v1/webhooks/{provider}{query}"
+            call = partial(client.post, path, data=body, headers=headers, content_type="application/json")
+            took, answer = seconds(call)
+            assert answer.status_code < 500, (shape, name, query, answer.data)
+            assert took < LIMIT_S, (shape, name, query, f"{took:.3f} s")
 
 
 def test_an_unreadable_number_is_an_unreadable_body(

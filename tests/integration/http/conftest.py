@@ -1,4 +1,4 @@
-"""A payer with a wallet, made anew for each test."""
+"""A payer with a wallet."""
 
 from __future__ import annotations
 
@@ -36,5 +36,9 @@ class Payer:
 
 @pytest.fixture
 def payer(app: Flask) -> Payer:
+    return make_payer(app)
+
+
+def make_payer(app: Flask) -> Payer:
     user, recipient = make_user(app), make_user(app)
     return Payer(user, make_wallet(app, user, balance="100.00"), recipient, make_wallet(app, recipient))

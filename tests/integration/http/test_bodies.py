@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.integration.http.conftest import Payer, make_payer
 from tests.support.factories import balance_of
 
 AMOUNTS = {
@@ -110,6 +111,18 @@ def _is_refused(answer: Any, *statuses: int) -> dict[str, Any]:
     return body["error"]
 
 
+@pytest.fixture(scope="module")
+def payer(app: Flask) -> Payer:
+    """Whose requests are refused: one for all tests, because nothing is paid."""
+    return make_payer(app)
+
+
+@pytest.fixture
+def own_payer(app: Flask) -> Payer:
+    """Who pays, or ends the session."""
+    return make_payer(app)
+
+
 @pytest.fixture
 def nothing_paid(app: Flask, payer, rows):
     yield
@@ -186,12 +199,12 @@ def test_missing_fields(client: FlaskClient, payer, nothing_paid, missing: str) 
         ("application/json, text/html", 415),
     ],
 )
-def test_content_types(client: FlaskClient, payer, content_type: str | None, status: int) -> None:
+def test_content_types(client: FlaskClient, own_payer, content_type: str | None, status: int) -> None:
     answer = client.post(
         "/api/v1/payments",
-        data=json.dumps(payer.payment_body()),
+        data=json.dumps(own_payer.payment_body()),
         content_type=content_type,
-        headers=payer.headers,
+        headers=own_payer.headers,
     )
     assert answer.status_code == status, answer.data
     if status != 201:
@@ -215,8 +228,8 @@ def test_a_chunked_body_is_not_cut_at_the_cap(app: Flask, client: FlaskClient, p
     _is_refused(_chunked(client, payer, raw), 413)
 
 
-def test_a_chunked_body_within_the_cap(client: FlaskClient, payer) -> None:
-    assert _chunked(client, payer, json.dumps(payer.payment_body()).encode()).status_code == 201
+def test_a_chunked_body_within_the_cap(client: FlaskClient, own_payer) -> None:
+    assert _chunked(client, own_payer, json.dumps(own_payer.payment_body()).encode()).status_code == 201
 
 
 def _chunked(client: FlaskClient, payer, raw: bytes) -> Any:
@@ -242,8 +255,8 @@ def test_a_body_that_ends_early(client: FlaskClient, payer, nothing_paid) -> Non
     _is_refused(answer, 400)
 
 
-def test_routes_without_a_body_take_absent_length_type_and_body(client: FlaskClient, payer) -> None:
-    answer = client.post("/api/v1/auth/logout", headers=payer.headers)
+def test_routes_without_a_body_take_absent_length_type_and_body(client: FlaskClient, own_payer) -> None:
+    answer = client.post("/api/v1/auth/logout", headers=own_payer.headers)
     assert answer.status_code == 200, answer.data
 
 
@@ -254,17 +267,17 @@ def test_keys_that_are_none(client: FlaskClient, payer, nothing_paid, key: str) 
     assert error["field"] == "Idempotency-Key"
 
 
-def test_a_refused_body_leaves_its_key_free(client: FlaskClient, payer) -> None:
-    headers = payer.headers | {"Idempotency-Key": f"free-{secrets.token_hex(8)}"}
+def test_a_refused_body_leaves_its_key_free(client: FlaskClient, own_payer) -> None:
+    headers = own_payer.headers | {"Idempotency-Key": f"free-{secrets.token_hex(8)}"}
     for bad in (
-        payer.payment_body(amount=-1),
-        payer.payment_body(colour="red"),
-        payer.payment_body(amount=1.001),
+        own_payer.payment_body(amount=-1),
+        own_payer.payment_body(colour="red"),
+        own_payer.payment_body(amount=1.001),
     ):
         assert client.post("/api/v1/payments", json=bad, headers=headers).status_code == 400
-    answer = client.post("/api/v1/payments", json=payer.payment_body(), headers=headers)
+    answer = client.post("/api/v1/payments", json=own_payer.payment_body(), headers=headers)
     assert answer.status_code == 201 and "Idempotent-Replayed" not in answer.headers
-    again = client.post("/api/v1/payments", json=payer.payment_body(), headers=headers)
+    again = client.post("/api/v1/payments", json=own_payer.payment_body(), headers=headers)
     assert again.get_json()["payment_id"] == answer.get_json()["payment_id"]
     assert again.headers["Idempotent-Replayed"] == "true" and again.status_code == 201
 

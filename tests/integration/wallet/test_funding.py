@@ -52,8 +52,9 @@ def _post(client: FlaskClient, path: str, body: dict[str, Any], headers: dict[st
     return client.post(path, data=json.dumps(body), content_type="application/json", headers=headers)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def the_ledger_stays_clean(app: Flask) -> Any:
+    """After all of these tests: a finding names its accounts and entries."""
     yield
     with app.app_context(), reading() as session:
         assert ledger.check(session) == []

@@ -13,7 +13,7 @@ from tests.providers.contract.case import every
 from tests.providers.contract.environment import ContractEnvironment
 from tests.providers.contract.fault_proxy import FaultProxy, Inbox
 from tests.providers.contract.scenario import ContractScenario
-from tests.support.sandbox import running_sandbox
+from tests.support.sandbox_parts import served_sandbox
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def own_logger(monkeypatch: pytest.MonkeyPatch) -> None:
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ContractEnvironment]:
     with Inbox() as inbox:
         folder = tmp_path_factory.mktemp("contract")
-        with running_sandbox(folder, autopay_s=0.0, webhook_base=f"{inbox.url}/hooks") as sandbox:
+        with served_sandbox(folder, autopay_s=0.0, webhook_base=f"{inbox.url}/hooks") as sandbox:
             with FaultProxy(sandbox.url) as fault_proxy:
                 yield ContractEnvironment(sandbox, fault_proxy, inbox)
 

@@ -15,8 +15,6 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
 
-import requests
-
 from app import clock, ids
 from app.money import Money, exponent_of
 from app.providers.base import (
@@ -353,8 +351,7 @@ class ContractScenario:
         """Until the simulators have done and sent what they meant to by now."""
 
         def is_quiet() -> bool:
-            answer = requests.get(f"{self.environment.sandbox.url}/sandbox/waiting", timeout=30)
-            return bool(answer.json()["due_soon"] == 0)
+            return self.environment.sandbox.due_soon() == 0
 
         self.environment.until(is_quiet, "the simulators are quiet")
 

@@ -16,19 +16,10 @@ from tests.providers.contract.scenario import ContractScenario
 ODD = {
     "html": instead(200, b"<html>maintenance</html>", Content_Type="text/html"),
     "nothing": instead(200, b""),
-    "no-json": instead(200, b'{"status": "succ'),
     "a-list": instead(200, b"[]"),
     "a-number": instead(200, b"1"),
     "null": instead(200, b"null"),
     "an-empty-object": instead(200, b"{}"),
-    "not-text": instead(200, b"\xff\xfe\x00"),
-    "deep": instead(200, b"[" * 100_000),
-    "two-million-digits": instead(200, b'{"status": 1e1999999, "ResponseCode": 1e1999999}'),
-    "an-exponent-of-19-digits": instead(
-        200, b'{"status": 1e9999999999999999999, "ResponseCode": 1e9999999999999999999}'
-    ),
-    "5000-digits": instead(200, b'{"status": ' + b"9" * 5000 + b"}"),
-    "infinity": instead(200, b'{"status": Infinity}'),
     "another-shape": instead(200, b'{"result": {"code": 7, "text": "In no document"}}'),
     "an-unknown-refusal": instead(
         200, b'{"status": "odd", "message": "In no document", "ResponseCode": "odd"}'
@@ -44,10 +35,24 @@ ODD = {
 }
 
 
+NOT_JSON = {
+    "no-json": instead(200, b'{"status": "succ'),
+    "not-text": instead(200, b"\xff\xfe\x00"),
+    "deep": instead(200, b"[" * 100_000),
+    "two-million-digits": instead(200, b'{"status": 1e1999999, "ResponseCode": 1e1999999}'),
+    "an-exponent-of-19-digits": instead(
+        200, b'{"status": 1e9999999999999999999, "ResponseCode": 1e9999999999999999999}'
+    ),
+    "5000-digits": instead(200, b'{"status": ' + b"9" * 5000 + b"}"),
+    "infinity": instead(200, b'{"status": Infinity}'),
+}
+"""What an adapter's reader of JSON refuses, which is the same for all its operations."""
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_unreadable_answer_leaves_the_outcome_unknown(remote: ContractScenario, operation: str) -> None:
     _needs(remote, operation)
-    for name, fault in ODD.items():
+    for name, fault in (ODD | NOT_JSON if operation == "charge" else ODD).items():
         if name == "half" and operation in ("cancel", "refund", "pay_out"):
             continue  # it would be done
         if name == "an-unknown-refusal" and operation == "cancel":
@@ -68,20 +73,20 @@ def test_an_answer_may_be_compressed_and_in_chunks(remote: ContractScenario, ope
     assert run(remote, operation, remote.provider).state in (State.PENDING, State.SUCCEEDED)
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("operation", ["charge", "inquire", "refund", "pay_out"])
-def test_a_redirect_is_not_followed(remote: ContractScenario, operation: str, status: int) -> None:
+def test_a_redirect_is_not_followed(remote: ContractScenario, operation: str) -> None:
     _needs(remote, operation)
     fault_proxy = remote.environment.fault_proxy
     prepare(remote, operation)
-    fault_proxy.seen.clear()
-    fault_proxy.inject(
-        remote.case.paths[operation], instead(status, b"", Location=f"{fault_proxy.url}/elsewhere")
-    )
-    with remote.refused(OutcomeUnknown):
-        run(remote, operation, remote.provider)
-    assert fault_proxy.count("/elsewhere") == 0
-    assert fault_proxy.count(remote.case.paths[operation]) == 1, "and it is not sent again"
+    for status in (301, 302, 303, 307, 308) if operation == "charge" else (302, 307):
+        fault_proxy.forget()
+        fault_proxy.inject(
+            remote.case.paths[operation], instead(status, b"", Location=f"{fault_proxy.url}/elsewhere")
+        )
+        with remote.refused(OutcomeUnknown):
+            run(remote, operation, remote.provider)
+        assert fault_proxy.count("/elsewhere") == 0, status
+        assert fault_proxy.count(remote.case.paths[operation]) == 1, f"{status}, and it is not sent again"
 
 
 @pytest.mark.parametrize("operation", ["charge", "inquire", "refund"])
