@@ -67,10 +67,6 @@ class RunningSandbox:
         suffix = f"?provider={provider}" if provider else ""
         return self._ask("GET", f"/sandbox/callbacks{suffix}")["callbacks"]
 
-    def due_soon(self) -> int:
-        """How many timers end soon: what the simulators have yet to do and to send."""
-        return int(self._ask("GET", "/sandbox/waiting")["due_soon"])
-
     def repeat(self, callback_id: int) -> None:
         self._ask("POST", f"/sandbox/callbacks/{callback_id}/repeat", {})
 

@@ -19,7 +19,7 @@ from app.sandbox.app import create_app
 from app.sandbox.core import Sandbox, SandboxSettings
 from launcher.addresses import local_addresses
 from launcher.processes import Processes
-from tests.support.sandbox import CallbackReceiver, RunningSandbox
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, kept_alive
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
@@ -95,7 +95,8 @@ def served_sandbox(
     threads = SandboxThreads(environment, folder)
     threads.start("sandbox")
     try:
-        yield ServedSandbox(folder, threads)
+        with kept_alive() as http:
+            yield ServedSandbox(folder, threads, http)
     finally:
         threads.kill("sandbox")
 

@@ -75,7 +75,6 @@ FIELDS: dict[str, dict[str, Any]] = {
     "fee": {"fee": 0},
     "sender": {"sender_id": "usr_x"},
     "currency unknown": {"currency": "XXQ"},
-    "currency lower": {"currency": "usd"},
     "currency number": {"currency": 840},
     "currency list": {"currency": ["USD"]},
     "currency object": {"currency": {}},
