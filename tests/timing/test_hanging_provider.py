@@ -43,7 +43,7 @@ BURST_S = 2
 PER_SECOND = {"paystack": 5.0, "cpay": 4.0, "mpesa": 1.0}
 """The load that is measured, in every phase; in a hanging one M-Pesa's meets full slots."""
 
-GROWTH, STOLEN_S = 2.0, 1.0
+GROWTH, STOLEN_S = 2.0, 2.0
 """How the others' answers may differ: the median by this factor and what a busy machine takes from an answer, the 95th
 percentile by twice that. Who waits for M-Pesa waits for five seconds at least."""
 
