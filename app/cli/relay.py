@@ -28,7 +28,7 @@ def relay() -> None:
         signal.signal(number, lambda *_: stop.set())
     with refusals_as_sentences():
         installation.require_fit(current_app._get_current_object())  # type: ignore[attr-defined]
-    start_recurring()
+        start_recurring()
     make_relay(current_app.config).run(stop)
 
 

@@ -171,6 +171,7 @@ def test_a_refund_is_asked_for_by_receipt(provider: PesapalProvider, pesapal_ser
         {"status": "500"},
         {"message": "Partial refunds are for cards."},
         {"answer": "of another shape"},
+        refusal("a_new_code", "Named, but in no form that refuses.", "odd"),
         refusal("internal_server_error"),
     )
     for answer in (LOST, Canned(500, ""), *(Canned(body=body) for body in unclear)):

@@ -84,6 +84,15 @@ class RunningSandbox:
         self.processes.start("sandbox")
 
 
+def sandbox_environment(folder: Path, autopay_s: float | None, webhook_base: str) -> dict[str, str]:
+    return local_addresses() | {
+        "GATEWAY_ENV": "test",
+        "SANDBOX_AUTOPAY_S": "off" if autopay_s is None else str(autopay_s),
+        "SANDBOX_WEBHOOK_BASE": webhook_base,
+        "VAR_DIR": str(folder),
+    }
+
+
 @contextmanager
 def running_sandbox(
     folder: Path,
@@ -96,13 +105,7 @@ def running_sandbox(
 
     webhook_base's default is an address where nothing listens.
     """
-    environment = local_addresses() | {
-        "GATEWAY_ENV": "test",
-        "SANDBOX_AUTOPAY_S": "off" if autopay_s is None else str(autopay_s),
-        "SANDBOX_WEBHOOK_BASE": webhook_base,
-        "VAR_DIR": str(folder),
-        **settings,
-    }
+    environment = sandbox_environment(folder, autopay_s, webhook_base) | settings
     processes = Processes(environment, folder)
     try:
         processes.start("sandbox")

@@ -17,9 +17,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from app.config.sandbox import load_sandbox
 from app.sandbox.app import create_app
 from app.sandbox.core import Sandbox, SandboxSettings
-from launcher.addresses import local_addresses
 from launcher.processes import Processes
-from tests.support.sandbox import CallbackReceiver, RunningSandbox, kept_alive
+from tests.support.sandbox import CallbackReceiver, RunningSandbox, kept_alive, sandbox_environment
 from tests.support.waiting import wait_until
 
 T = TypeVar("T")
@@ -86,13 +85,7 @@ def served_sandbox(
     folder: Path, *, autopay_s: float | None = 0.2, webhook_base: str = "http://127.0.0.1:9/api/v1/webhooks"
 ) -> Iterator[ServedSandbox]:
     """As `running_sandbox`, without a process."""
-    environment = local_addresses() | {
-        "GATEWAY_ENV": "test",
-        "SANDBOX_AUTOPAY_S": "off" if autopay_s is None else str(autopay_s),
-        "SANDBOX_WEBHOOK_BASE": webhook_base,
-        "VAR_DIR": str(folder),
-    }
-    threads = SandboxThreads(environment, folder)
+    threads = SandboxThreads(sandbox_environment(folder, autopay_s, webhook_base), folder)
     threads.start("sandbox")
     try:
         with kept_alive() as http:

@@ -262,18 +262,14 @@ def _is_about_ipn(reply: Reply) -> bool:
 
 
 def _refund_error(reply: Reply) -> ProviderError:
-    """What an answer other than success to a refund means. It is a refusal only in a form that Pesapal refuses in: a named
-    error, or the status 500 with a message. "Received already" means that a refund exists there."""
+    """What an answer other than success to a refund means. It is a refusal only in the form that Pesapal refuses in: the status
+    500 with a message. "Received already" means that a refund exists there; nothing else says whether it was taken."""
     answered: dict[str, Any] = {"code": reply.code or None, "response": reply.facts()}
     words = f"{reply.code} {reply.message}".lower()
     if "already" in words or "duplicate" in words:
         return DuplicateReference(**answered)
-    is_named = bool(reply.code) and "internal" not in reply.code.lower()
-    if is_named or (not reply.code and reply.message and reply.status == REFUSED):
-        return Declined(
-            reply.message or "Pesapal refused the refund.",
-            **answered | {"code": reply.code or "refund_refused"},
-        )
+    if reply.status == REFUSED and reply.message and "internal" not in reply.code.lower():
+        return Declined(reply.message, code=reply.code or "refund_refused", response=reply.facts())
     return OutcomeUnknown(**answered)
 
 

@@ -40,7 +40,7 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
         refund_follow_up.poll(refund.id, source="callback")
         with reading() as session:
             return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
-    if reported is not None and is_vouched and (parsed.is_verified or _names(parsed, refund)):
+    if reported is not None and is_vouched and (parsed.is_verified or _is_about(parsed, refund)):
         transaction(
             lambda s: refund_outcomes.apply_outcome(
                 s, refund.id, reported, source="callback", now=clock.now()
@@ -49,13 +49,12 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
     return True
 
 
-def _names(parsed: CallbackEvent, refund: Refund) -> bool:
-    """Whether an unsigned message that came to the refund's own URL names the refund, where the refund's id is known. The
-    answer to another request, sent to that URL, must not end it: its own query will."""
-    named = (parsed.reference, parsed.provider_reference)
-    return refund.provider_reference is None or not {refund.provider_reference, refund.reference}.isdisjoint(
-        named
-    )
+def _is_about(parsed: CallbackEvent, refund: Refund) -> bool:
+    """Whether an unsigned message that came to the refund's own URL is about the refund: it names it, or nothing, or the
+    refund's id is not known here. The answer to another request, sent to that URL, must not end it: its own query will."""
+    named = {parsed.reference, parsed.provider_reference} - {None}
+    ours = {refund.reference, refund.provider_reference}
+    return refund.provider_reference is None or not named or not named.isdisjoint(ours)
 
 
 def process_external_refunds(

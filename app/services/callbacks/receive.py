@@ -88,7 +88,8 @@ def receive(
     owner = _owner(name, path_token)
     addresses.require_accepted(owner.provider, address)
     event = _read(owner, callback)
-    _require_storable(event, callback)
+    if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
+        raise InvalidRequest("The callback is not signed, and too long.")
     if event.is_verified or path_token is not None or _may_store(name, event):
         transaction(lambda s: _store(s, owner, path_token, callback, event))
     else:
@@ -99,7 +100,9 @@ def receive(
 def _read(owner: _Owner, callback: Callback) -> CallbackEvent:
     """Raises ForgedCallbackRefused, InvalidRequest."""
     try:
-        return owner.provider.read_callback(callback)
+        event = owner.provider.read_callback(callback)
+        _require_storable(event)
+        return event
     except ForgedCallback as error:
         log.warning("callback.forged", provider=owner.provider.name)
         raise ForgedCallbackRefused from error
@@ -112,13 +115,13 @@ def _read(owner: _Owner, callback: Callback) -> CallbackEvent:
         return CallbackEvent(f"unreadable:{digest}", kind, UNREADABLE, is_verified=error.is_verified)
 
 
-def _require_storable(event: CallbackEvent, callback: Callback) -> None:
-    """Ids must be short and printable, and an unsigned body short. Raises InvalidRequest."""
+def _require_storable(event: CallbackEvent) -> None:
+    """Ids must be short and printable. Raises InvalidCallback."""
     for word in (event.event_id, event.event_type, event.reference, event.provider_reference):
         if word is not None and (len(word) > MAX_WORD or not word.isprintable()):
-            raise InvalidRequest("An id in the callback is too long, or not printable.")
-    if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
-        raise InvalidRequest("The callback is not signed, and too long.")
+            error = InvalidCallback("An id in the callback is too long, or not printable.")
+            error.is_verified = event.is_verified
+            raise error
 
 
 class _UnsignedCounts:

@@ -83,7 +83,7 @@ def test_a_connection_that_is_refused(gateway: Gateway) -> None:
     assert {answer.status_code for answer in answers.values()} == {502}
     replayed = {name: gateway.initialize(name, AMOUNT, key=f"refused-{name}") for name in HTTP_PROVIDERS}
     assert {answer.status_code for answer in replayed.values()} == {502}
-    ids = {provider: _latest(gateway, provider) for provider in HTTP_PROVIDERS}
+    ids = {provider: str(answer.json()["data"]["id"]) for provider, answer in answers.items()}
     gateway.settle(ids["mpesa"], hours=1)
     assert {provider: outcome(gateway, ids[provider]) for provider in ids} == TABLE["connection refused"]
     again = gateway.begin("stripe", AMOUNT)
@@ -157,10 +157,3 @@ def _failed_after(gateway: Gateway, payment_id: str) -> timedelta:
     )
     age: timedelta = failed.at - gateway.attempts(payment_id)[0].sent_at
     return age
-
-
-def _latest(gateway: Gateway, provider: str) -> str:
-    rows = gateway.rows(
-        "SELECT id FROM payments WHERE provider = :provider ORDER BY id DESC LIMIT 1", provider=provider
-    )
-    return str(rows[0].id)

@@ -131,10 +131,14 @@ def test_only_done_jobs_are_deleted_after_a_week(
     run_due_jobs: Callable[[], int],
     state: str,
 ) -> None:
-    merchant.paid()
+    payment_id = merchant.paid()["id"]
     clock.travel(timedelta(minutes=10))
     run_due_jobs()
-    (job_id,) = rows("SELECT id FROM jobs WHERE state = 'done' ORDER BY created_at DESC LIMIT 1")[0]
+    ((job_id,),) = rows(
+        "SELECT j.id FROM jobs j JOIN payment_attempts a ON a.id::text = j.ref "
+        "WHERE a.payment_id = :id AND j.state = 'done'",
+        id=payment_id,
+    )
     with app.app_context():
         change = text("UPDATE jobs SET state = :state WHERE id = :id")
         transaction(lambda session: session.execute(change, {"state": state, "id": job_id}))
