@@ -274,6 +274,7 @@ def test_a_transfer_succeeds_at_once(paystack: Paystack) -> None:
         "the next transfer is completed",
     )
     assert sorted(amount for _, amount in paystack.recorded("payout")) == ["500.00", "7122.00"]
+    paystack.sandbox.until(lambda: len(paystack.sandbox.callbacks("paystack")) >= 2, "both are reported")
     assert len(paystack.sandbox.callbacks("paystack")) == 2
 
 
