@@ -2,7 +2,7 @@
 
 `transaction(work)` runs a function in one transaction, again when the database says that trying again is right.
 `call(function, ...)` runs one SQL function as one autocommitted statement: the hot path.
-`reading()` lends a session that is always rolled back.
+`reading()` lends a session that sees one snapshot of the database and changes nothing.
 
 A connection may be lost after COMMIT was sent and before it was answered. `transaction` then asks the database whether
 that transaction was committed, and returns its result if it was. Work is never done twice, and needs no check of its own.
@@ -118,9 +118,13 @@ def _is_committed(transaction_id: str) -> bool:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """A session for queries; whatever it changed is rolled back. Raises ServiceUnavailable when the database is away."""
+    """A session for queries, which all see the database as it was at the first of them. Writing is refused.
+
+    An answer made of several queries is so never half of one state and half of the next. Raises ServiceUnavailable when
+    the database is away.
+    """
     try:
-        with held_connections.held(), Session(db.engine, expire_on_commit=False) as session:
+        with held_connections.held(), Session(_snapshot_engine(), expire_on_commit=False) as session:
             yield session
     except (DBAPIError, PoolTimeout) as error:
         raise _translated(error) from error
@@ -147,6 +151,15 @@ def call(function_call: str, *arguments: Any) -> Any:
             connection.close()
 
     return _retrying(attempt)
+
+
+def _snapshot_engine() -> Engine:
+    """The application's pool, lending connections whose transactions see one snapshot. Costs no round trip of its own."""
+    engine: Engine | None = current_app.extensions.get("snapshot_engine")
+    if engine is None:
+        engine = db.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        engine = current_app.extensions.setdefault("snapshot_engine", engine)
+    return engine
 
 
 def _autocommit_engine() -> Engine:

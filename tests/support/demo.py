@@ -43,6 +43,6 @@ def command(app: Flask, *words: str, **more: Any) -> Any:
 def run_command(app: Flask, *words: str) -> str:
     """What `flask …` prints inside the application; it must succeed."""
     done = command(app, *words)
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, done.output or repr(done.exception)
     printed: str = done.stdout
     return printed

@@ -50,7 +50,8 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
     now = clock.now()
 
     def work(session: Session) -> None:
-        payment, attempt, collected = _in_suspense(session, payment_id)
+        payment = _locked(session, payment_id)
+        attempt, collected = _in_suspense(session, payment)
         if attempt.state == AttemptState.LATE:
             if _has_other_money(session, attempt):
                 raise InvalidRequest(
@@ -80,7 +81,8 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID
     refund_id = ids.uuid7()
 
     def work(session: Session) -> None:
-        payment, attempt, collected = _in_suspense(session, payment_id)
+        payment = _locked(session, payment_id)
+        attempt, collected = _in_suspense(session, payment)
         refund_service.insert_refund(
             session,
             refund_id,
@@ -120,8 +122,7 @@ def record_refund(
     Raises TransactionNotFound, InvalidRequest, InvalidAmount.
     """
     with reading() as session:
-        if session.get(Payment, payment_id) is None:
-            raise TransactionNotFound
+        _existing(session, payment_id)
         attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
         collected = session.get_one(PaymentAttempt, attempt_id).collected_money
     if collected is None:
@@ -262,7 +263,8 @@ def _require_not_reversed(payment_id: uuid.UUID) -> None:
     Only its clear answer counts: an operator may accept while the provider cannot be queried.
     """
     with reading() as session:
-        payment, attempt, _ = _in_suspense(session, payment_id)
+        payment = _existing(session, payment_id)
+        attempt, _ = _in_suspense(session, payment)
     outcome = payment_follow_up.inquire(payment, attempt)
     state = outcome.state if isinstance(outcome, ProviderResult) else None
     if state is State.REFUNDED:
@@ -277,16 +279,15 @@ def _require_not_reversed(payment_id: uuid.UUID) -> None:
     raise InvalidRequest("The provider reversed this payment: there is nothing to accept.")
 
 
-def _in_suspense(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt, Money]:
-    """The payment, and the attempt whose money is in suspense, with the amount."""
-    payment = _locked(session, payment_id)
+def _in_suspense(session: Session, payment: Payment) -> tuple[PaymentAttempt, Money]:
+    """The attempt whose money is in suspense, with the amount."""
     attempts = select(PaymentAttempt).where(
-        PaymentAttempt.payment_id == payment_id, PaymentAttempt.collected.is_not(None)
+        PaymentAttempt.payment_id == payment.id, PaymentAttempt.collected.is_not(None)
     )
     for attempt in session.scalars(attempts.order_by(PaymentAttempt.number)):
         waiting = payment_postings.unmatched_amount(session, attempt)
         if waiting is not None:
-            return payment, attempt, waiting
+            return attempt, waiting
     raise InvalidRequest("No money of this payment waits for a decision.")
 
 
@@ -312,7 +313,13 @@ def _with_latest_attempt(session: Session, payment_id: uuid.UUID) -> tuple[Payme
     return payment, session.scalars(wanted.order_by(PaymentAttempt.number.desc()).limit(1)).one()
 
 
-def _locked(session: Session, payment_id: uuid.UUID) -> Payment:
-    if session.get(Payment, payment_id) is None:
+def _existing(session: Session, payment_id: uuid.UUID) -> Payment:
+    payment = session.get(Payment, payment_id)
+    if payment is None:
         raise TransactionNotFound
+    return payment
+
+
+def _locked(session: Session, payment_id: uuid.UUID) -> Payment:
+    _existing(session, payment_id)
     return lock_payment(session, payment_id)

@@ -45,14 +45,14 @@ def assert_paid_once(gateway: Gateway, payment_id: str) -> None:
 def operator(gateway: Gateway, *words: object) -> str:
     """What `flask …` prints; it must not fail."""
     done = gateway.app.test_cli_runner().invoke(args=[str(word) for word in words])
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == 0, done.output or repr(done.exception)
     return done.output
 
 
 def refused(gateway: Gateway, *words: object) -> str:
     """What `flask …` prints when it refuses."""
     done = gateway.app.test_cli_runner().invoke(args=[str(word) for word in words])
-    assert done.exit_code == 1, done.output
+    assert done.exit_code == 1, done.output or repr(done.exception)
     return done.output
 
 
