@@ -72,14 +72,22 @@ def _add_reading(blueprint: Blueprint, sandbox: Sandbox) -> None:
     def health() -> dict[str, str]:
         return {"status": "ok"}
 
+    @blueprint.get("/book")
+    def totals() -> dict[str, Any]:
+        """Of every provider, by currency."""
+        return {"totals": {name: sandbox.records.read(name)["totals"] for name in TITLES}}
+
     @blueprint.get("/book/<provider>")
     def records(provider: str) -> dict[str, Any]:
         return sandbox.records.read(provider, reference=request.args.get("reference"))
 
     @blueprint.get("/waiting")
     def waiting() -> dict[str, int]:
-        """The number of timers that are running or will start within `within` seconds (default 1). For tests."""
-        return {"due_soon": sandbox.timers.waiting(request.args.get("within", 1.0, type=float))}
+        """The number of timers that are running or due, and with those due within `within` seconds (default 1). For tests."""
+        return {
+            "due": sandbox.timers.waiting(0.0),
+            "due_soon": sandbox.timers.waiting(request.args.get("within", 1.0, type=float)),
+        }
 
     @blueprint.get("/callbacks")
     def callbacks() -> dict[str, Any]:

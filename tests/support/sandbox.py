@@ -52,15 +52,21 @@ class RunningSandbox:
     def reset(self) -> None:
         """As on the first day; what was being delivered has come by then."""
         self._ask("POST", "/sandbox/control/reset", {})
-        wait_until(lambda: self.due(within_s=0) == 0, "nothing is under way")
+        wait_until(lambda: self.due(within_s=0)[0] == 0, "nothing is under way")
 
-    def due(self, *, within_s: float) -> int:
-        """How many customers' decisions and callbacks are under way, or will be within so many seconds."""
-        return int(self._ask("GET", f"/sandbox/waiting?within={within_s:g}")["due_soon"])
+    def due(self, *, within_s: float) -> tuple[int, int]:
+        """How many customers' decisions and callbacks are under way; and with those that will be within so many seconds."""
+        found = self._ask("GET", f"/sandbox/waiting?within={within_s:g}")
+        return found["due"], found["due_soon"]
 
     def book(self, provider: str, reference: str | None = None) -> dict[str, Any]:
         suffix = f"?reference={reference}" if reference else ""
         return self._ask("GET", f"/sandbox/book/{provider}{suffix}")
+
+    def totals(self) -> dict[str, dict[str, dict[str, str]]]:
+        """What each provider moved: provider → currency → `charge`, `refund`, `payout`, `net`."""
+        found: dict[str, dict[str, dict[str, str]]] = self._ask("GET", "/sandbox/book")["totals"]
+        return found
 
     def callbacks(self, provider: str | None = None) -> list[dict[str, Any]]:
         """Deliveries, oldest first."""

@@ -351,7 +351,7 @@ class ContractScenario:
         """Until the simulators have done and sent what they meant to by now."""
 
         def is_quiet() -> bool:
-            return self.environment.sandbox.due(within_s=1) == 0
+            return self.environment.sandbox.due(within_s=1)[1] == 0
 
         self.environment.until(is_quiet, "the simulators are quiet")
 
