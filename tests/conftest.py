@@ -93,16 +93,20 @@ def rows(app: Flask) -> Callable[..., list[Any]]:
 @pytest.fixture
 def publish(app: Flask) -> Callable[[], None]:
     """Run the relay until the outbox is empty: publish, complete payments, fold, push."""
-    from app.cli.relay import make_relay
+    from app.cli.relay import make_push_loop, make_relay
+    from tests.support.event_log import NoPushes
 
     def run() -> None:
         with app.app_context():
-            relay = make_relay(app.config)
+            relay, push_loop = make_relay(app.config, NoPushes()), make_push_loop(app.config)
             try:
                 while relay.step():
                     pass
+                while push_loop.step():
+                    pass
             finally:
                 relay.close()
+                push_loop.close()
 
     return run
 

@@ -12,7 +12,9 @@ from flask.cli import with_appcontext
 
 from app.cli.common import refusals_as_sentences
 from app.events.push import Pusher
-from app.events.relay import Relay
+from app.events.push_loop import PushLoop
+from app.events.push_process import PushProcess, PushProcessEnded
+from app.events.relay import Pushes, Relay
 from app.services.operator import installation
 from app.services.reactions import REACTIONS
 from app.worker.broker import hand_over
@@ -23,16 +25,26 @@ from app.worker.runner import start_recurring
 @with_appcontext
 def relay() -> None:
     """Publish events, fold balances, push to Socket.IO, hand due jobs to the workers; runs until stopped."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    with refusals_as_sentences():
-        installation.require_fit(current_app._get_current_object())  # type: ignore[attr-defined]
-        start_recurring()
-    make_relay(current_app.config).run(stop)
+    pushes = PushProcess(make_push_loop(current_app.config))
+    try:
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        with refusals_as_sentences():
+            installation.require_fit(current_app._get_current_object())  # type: ignore[attr-defined]
+            start_recurring()
+        make_relay(current_app.config, pushes).run(stop)
+    except PushProcessEnded as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        pushes.stop()
 
 
-def make_relay(config: Any) -> Relay:
-    """The relay with its real ways out: Socket.IO and Celery, both over Redis."""
-    url = config["REDIS_URL"]
-    return Relay(config, pusher=Pusher(url), hand_over=hand_over(url), reactions=REACTIONS)
+def make_relay(config: Any, pushes: Pushes) -> Relay:
+    """The relay, with Celery over Redis."""
+    return Relay(config, pushes=pushes, hand_over=hand_over(config["REDIS_URL"]), reactions=REACTIONS)
+
+
+def make_push_loop(config: Any) -> PushLoop:
+    """What pushes to Socket.IO clients over Redis."""
+    return PushLoop(config, pusher=Pusher(config["REDIS_URL"]))

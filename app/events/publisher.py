@@ -11,9 +11,8 @@ the same object began after the earlier one was committed, so a statement that s
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,6 +22,7 @@ from app.config.database import TRANSACTION_TIMEOUT_S
 from app.events import chain
 from app.events.append import append
 from app.events.catalogue import EventType
+from app.events.connection import autocommit
 from app.events.reactions import FollowUp, Reaction
 
 BATCH: Final = 1000
@@ -43,34 +43,6 @@ RETURNING o.id, o.tenant_id::text, o.type, o.object_id, o.actor, o.address, o.is
   (o.data || (%(changes)s::jsonb -> o.type))::text
 """
 """The last column: the data of the row's follow-up event; null where the type has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class PublishedEvent:
-    """A row of the log, with its data parsed."""
-
-    seq: int
-    type: str
-    object_id: str
-    data: dict[str, Any]
-    at: datetime
-    hmac: bytes
-
-    @property
-    def public_id(self) -> str:
-        return "evt_" + self.hmac[:12].hex()
-
-
-@contextmanager
-def autocommit(connection: Any) -> Iterator[Any]:
-    """A cursor of a psycopg2 connection between transactions: each statement commits by itself, in one round trip."""
-    connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            yield cursor
-    finally:
-        if not connection.closed:
-            connection.autocommit = False
 
 
 class Publisher:
@@ -99,22 +71,22 @@ class Publisher:
         # number after theirs; a snapshot's xmax would not do, it is the lowest that was not over, not the next one.
         self._is_catching_up = True
 
-    def publish(self, now: datetime) -> list[PublishedEvent]:
-        """Take what is there, at most BATCH rows and those skipped before, and commit. Empty: nothing to do."""
+    def publish(self, now: datetime) -> int:
+        """Take what is there, at most BATCH rows and those skipped before, and commit; how many events they made."""
         is_sweep = self._is_catching_up or time.monotonic() >= self._next_sweep
         if not is_sweep and not self._skipped and not self._has_newer_ids():
-            return []
+            return 0
         with self._connection.cursor() as cursor:
             is_caught_up = self._is_catching_up and self._all_older_are_over(cursor)
             rows = self._take(cursor, after=0 if is_sweep else self._hint, now=now)
-            events = self._write(cursor, rows, now) if rows else []
+            published = self._write(cursor, rows, now) if rows else 0
         self._connection.commit()
         if is_sweep:
             self._next_sweep = time.monotonic() + SWEEP_EVERY_S
         if is_caught_up and len(rows) < BATCH:
             self._is_catching_up = False
         self._remember_skipped([row[0] for row in rows])
-        return events
+        return published
 
     def _has_newer_ids(self) -> bool:
         """Whether an id above the hint was given. One round trip; a transaction that finds nothing takes three."""
@@ -143,8 +115,11 @@ class Publisher:
         )
         return sorted(cursor.fetchall())
 
-    def _write(self, cursor: Any, rows: Sequence[tuple[Any, ...]], now: datetime) -> list[PublishedEvent]:
-        """Number, chain and insert the rows, each with its follow-up right behind it; then the reactions run."""
+    def _write(self, cursor: Any, rows: Sequence[tuple[Any, ...]], now: datetime) -> int:
+        """Number, chain and insert the rows, each with its follow-up right behind it; then run the reactions.
+
+        Returns how many events there are.
+        """
         cursor.execute("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")
         seq, previous = cursor.fetchone() or (0, chain.GENESIS)
         previous = bytes(previous)
@@ -159,10 +134,7 @@ class Publisher:
                 links.append((step, previous))
         append(cursor, links)
         self._react(cursor, [link for link, _ in links], now)
-        return [
-            PublishedEvent(e.seq, e.type, e.object_id, orjson.loads(e.data_text), e.at, digest)
-            for e, digest in links
-        ]
+        return len(links)
 
     def _react(self, cursor: Any, links: Sequence[chain.Link], now: datetime) -> None:
         for reaction in self._reactions:

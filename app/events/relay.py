@@ -1,7 +1,8 @@
-"""The relay: the one process that publishes, folds, pushes and hands due work to Celery.
+"""The relay: the one process that publishes events, folds balances and hands due work to Celery.
 
 One is active, the one whose connection holds the advisory lock; others stand by. Everything it does is safe
-to repeat: what was committed is in the tables, what was not is still in the outbox.
+to repeat: what was committed is in the tables, what was not is still in the outbox. A process of its own pushes what was
+published (push_process.py).
 """
 
 from __future__ import annotations
@@ -16,42 +17,49 @@ from typing import Any, Final, Protocol
 
 import psycopg2
 import structlog
-from sqlalchemy.engine import make_url
 
 from app import clock
 from app.events import chain
-from app.events.publisher import BATCH, PublishedEvent, Publisher, autocommit
-from app.events.push_messages import PushMessage, push_of
+from app.events.connection import autocommit, connect, try_lock
+from app.events.publisher import BATCH, Publisher
 from app.events.reactions import Reaction
 from app.redis_client import Outage
 
 LOCK_ID: Final = 7_220_453_118
 """The advisory lock of the active relay; /health/ready looks for it."""
 
-PAUSE_S: Final = 0.01
-"""Between two rounds: a transaction costs nearly as much for one event as for a dozen."""
+PAUSES_S: Final = ((1.0, 0.01), (5.0, 0.025))
+"""Until nothing was published for so many seconds: the pause between two rounds. A transaction costs nearly as much for one
+event as for a dozen."""
 
-IDLE_PAUSE_S: Final = 0.025
-IDLE_AFTER_S: Final = 1.0
-"""The pause when nothing was published for so long."""
+IDLE_PAUSE_S: Final = 0.1
+"""The pause after that: a round costs a quarter of a millisecond, whatever it finds."""
 
 FOLD_EVERY_S: Final = 0.1
+IDLE_FOLD_EVERY_S: Final = 1.0
 FOLD_BATCH: Final = 2000
 HAND_OVER_EVERY_S: Final = 0.2
 HAND_OVER_AGAIN_S: Final = 15.0
 """A job handed to Celery and not leased within this time is handed over again."""
-SAVE_EVERY_S: Final = 1.0
+BROKER_RETRY_S: Final = 5.0
+"""The pause after a broker that did not answer: one that hangs takes a second, in which nothing is published."""
 ANCHOR_EVERY_S: Final = 60.0
-PUSH_RETRY_S: Final = 0.5
-CATCH_UP_BATCH: Final = 500
+CHECK_EVERY_S: Final = 1.0
 
 log = structlog.get_logger("relay")
 
 
-class Push(Protocol):
-    """Delivers messages to Socket.IO clients of every process; raises when it cannot."""
+class Pushes(Protocol):
+    """The process that pushes what was published."""
 
-    def push(self, messages: Sequence[PushMessage]) -> None: ...
+    def wake(self) -> None:
+        """This relay is active, and has published something."""
+
+    def stand_by(self) -> None:
+        """This relay is not active any more."""
+
+    def check(self) -> None:
+        """Raises when there is no such process any more: the relay then ends, and is started again with a new one."""
 
 
 class Relay:
@@ -61,27 +69,20 @@ class Relay:
         self,
         config: Mapping[str, Any],
         *,
-        pusher: Push,
+        pushes: Pushes,
         hand_over: Callable[[uuid.UUID], None],
         reactions: Sequence[Reaction],
     ) -> None:
-        url = make_url(config["SQLALCHEMY_DATABASE_URI"])
-        self._connect_args = url.translate_connect_args(username="user", database="dbname") | dict(url.query)
-        self._connect_args |= config["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"] | {
-            "application_name": "malipo-relay"
-        }
+        self._config = config
         self._key = config["AUDIT_KEY"].encode()
         self._anchors = Path(config["VAR_DIR"]) / "audit"
-        self._pusher = pusher
+        self._pushes = pushes
         self._hand_over = hand_over
         self._reactions = reactions
         self._handed: dict[tuple[uuid.UUID, datetime], float] = {}
         self._timers: dict[str, float] = {}
-        self._push_outage = Outage("push", "Socket.IO clients get the updates when Redis is available again.")
         self._broker_outage = Outage("job_queue", "Due jobs run when Redis is available again.")
-        self._is_behind = False
-        self._last_published = 0.0
-        self._pushed_through = self._saved_through = 0
+        self._last_published = self._hand_over_from = 0.0
         self._anchored = 0
         self._connection: Any = None
         self._publisher: Publisher | None = None
@@ -93,11 +94,8 @@ class Relay:
                 if self._publisher is None and not self._become_active():
                     stop.wait(0.5)
                     continue
-                if (published := self.step()) > 0:
-                    self._last_published = time.monotonic()
-                if published < BATCH:
-                    is_idle = time.monotonic() - self._last_published > IDLE_AFTER_S
-                    stop.wait(IDLE_PAUSE_S if is_idle else PAUSE_S)
+                if self.step() < BATCH:
+                    stop.wait(self._pause_s())
             except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
                 log.warning("relay.database_away", error=type(error).__name__)
                 self.close()
@@ -109,16 +107,18 @@ class Relay:
         if self._publisher is None and not self._become_active():
             return 0
         assert self._publisher is not None
-        events = self._publisher.publish(clock.now())
-        self._push(events)
-        self._every(FOLD_EVERY_S, self._fold)
+        if published := self._publisher.publish(clock.now()):
+            self._last_published = time.monotonic()
+            self._pushes.wake()
+        self._every(FOLD_EVERY_S if self._idle_s() < PAUSES_S[0][0] else IDLE_FOLD_EVERY_S, self._fold)
         self._every(HAND_OVER_EVERY_S, self._hand_over_due)
-        self._every(SAVE_EVERY_S, self._save_progress)
         self._every(ANCHOR_EVERY_S, self._write_anchor)
-        return len(events)
+        self._every(CHECK_EVERY_S, self._pushes.check)
+        return published
 
     def close(self) -> None:
         """Close the connection, which releases the lock."""
+        self._pushes.stand_by()
         connection, self._connection, self._publisher = self._connection, None, None
         if connection is not None:
             try:
@@ -128,19 +128,20 @@ class Relay:
 
     def _become_active(self) -> bool:
         if self._connection is None:
-            self._connection = psycopg2.connect(**self._connect_args)
-        with self._connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", (LOCK_ID,))
-            is_ours = bool(cursor.fetchone()[0])
-            if is_ours:
-                cursor.execute("SELECT pushed_through FROM relay_state")
-                self._pushed_through = self._saved_through = cursor.fetchone()[0]
-        self._connection.commit()
-        if is_ours:
-            self._publisher = Publisher(self._connection, self._key, reactions=self._reactions)
-            self._is_behind = True
-            log.info("relay.active")
-        return is_ours
+            self._connection = connect(self._config, name="malipo-relay")
+        if not try_lock(self._connection, LOCK_ID):
+            return False
+        self._publisher = Publisher(self._connection, self._key, reactions=self._reactions)
+        self._pushes.wake()  # for what the one before has published and not pushed
+        log.info("relay.active")
+        return True
+
+    def _idle_s(self) -> float:
+        return time.monotonic() - self._last_published
+
+    def _pause_s(self) -> float:
+        idle_s = self._idle_s()
+        return next((pause_s for until_s, pause_s in PAUSES_S if idle_s < until_s), IDLE_PAUSE_S)
 
     def _every(self, seconds: float, work: Callable[[], None]) -> None:
         instant = time.monotonic()
@@ -148,57 +149,14 @@ class Relay:
             work()
             self._timers[work.__name__] = instant + seconds
 
-    def _push(self, events: Sequence[PublishedEvent]) -> None:
-        """Push what was just published; while behind (start, Redis away) read the log instead, in order."""
-        if self._is_behind:
-            self._every(PUSH_RETRY_S, self._catch_up)
-        elif events:
-            self._is_behind = not self._try_push(events)
-
-    def _catch_up(self) -> None:
-        while self._is_behind:
-            events = self._after(self._pushed_through)
-            if not self._try_push(events):
-                return
-            self._is_behind = len(events) == CATCH_UP_BATCH
-
-    def _try_push(self, events: Sequence[PublishedEvent]) -> bool:
-        messages = [
-            message
-            for e in events
-            if (
-                message := push_of(e.type, e.object_id, e.data, at=e.at, event_id=e.public_id, sequence=e.seq)
-            )
-        ]
-        try:
-            if messages:
-                self._pusher.push(messages)
-        except Exception as error:  # noqa: BLE001 whatever failed, the log still has the events
-            self._push_outage.begin(error)
-            return False
-        self._push_outage.end()
-        if events:
-            self._pushed_through = events[-1].seq
-        return True
-
-    def _after(self, seq: int) -> list[PublishedEvent]:
-        with autocommit(self._connection) as cursor:
-            cursor.execute(
-                "SELECT seq, type, object_id, data, at, hmac FROM events WHERE seq > %s ORDER BY seq LIMIT %s",
-                (seq, CATCH_UP_BATCH),
-            )
-            rows = cursor.fetchall()
-        return [
-            PublishedEvent(seq, event_type, object_id, data, at, bytes(digest))
-            for seq, event_type, object_id, data, at, digest in rows
-        ]
-
     def _fold(self) -> None:
         while self._run("SELECT fold(%s)", FOLD_BATCH)[0] == FOLD_BATCH:
             pass
 
     def _hand_over_due(self) -> None:
         instant = time.monotonic()
+        if instant < self._hand_over_from:
+            return
         self._handed = {job: at for job, at in self._handed.items() if instant - at < HAND_OVER_AGAIN_S}
         with autocommit(self._connection) as cursor:
             cursor.execute(
@@ -215,14 +173,10 @@ class Relay:
                 self._hand_over(job[0])
             except Exception as error:  # noqa: BLE001 the broker is away: the row stays due
                 self._broker_outage.begin(error)
+                self._hand_over_from = time.monotonic() + BROKER_RETRY_S
                 return
             self._broker_outage.end()
             self._handed[job] = instant
-
-    def _save_progress(self) -> None:
-        if self._pushed_through != self._saved_through:
-            self._run("UPDATE relay_state SET pushed_through = %s RETURNING 1", self._pushed_through)
-            self._saved_through = self._pushed_through
 
     def _write_anchor(self) -> None:
         head = self._run("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.faults.conftest import StackWithApp
@@ -65,3 +66,24 @@ def test_standby_relay_becomes_active(own_stack: StackWithApp) -> None:
     finally:
         standby.kill_all()
         own_stack.processes.start("relay")
+
+
+@pytest.mark.parametrize("killed", ["relay", "push process"])
+def test_relay_and_its_push_process_end_together(own_stack: StackWithApp, killed: str) -> None:
+    """Breaks when a push process outlives its relay (a second would wait for its lock), or dies unnoticed."""
+    relay = psutil.Process(own_stack.processes.pid("relay"))
+    (push_process,) = relay.children()
+    pair = {"relay": relay, "push process": push_process}
+    pair[killed].kill()
+    try:
+        wait_until(lambda: not any(_is_alive(process) for process in pair.values()), "both to end")
+    finally:
+        own_stack.processes.kill("relay")
+        own_stack.processes.start("relay")
+
+
+def _is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

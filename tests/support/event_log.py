@@ -4,7 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from app import clock
+from app.events.publisher import Publisher
 from tests.support.database import one, run
+
+
+class NoPushes:
+    """For a relay whose events are not pushed, or whose test pushes them itself."""
+
+    def wake(self) -> None:
+        """Nobody is waiting."""
+
+    def stand_by(self) -> None:
+        """Nobody is pushing."""
+
+    def check(self) -> None:
+        """There is no process to be missed."""
+
+
+def published(publisher: Publisher, opened: Any) -> list[str]:
+    """Publish once; the objects of the events that became, in the log's order."""
+    head = one(opened, "SELECT coalesce(max(seq), 0) FROM events")
+    count = publisher.publish(clock.now())
+    found = [row[0] for row in run(opened, "SELECT object_id FROM events WHERE seq > %s ORDER BY seq", head)]
+    assert len(found) == count
+    return found
 
 
 def record(opened: Any, object_id: str, step: int, *, event_type: str = "wallet.opened") -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from flask import Flask
 from app import create_app
 from app.extensions import db
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
-from tests.support import servers
+from tests.support import factories, servers
 from tests.support.database import connection
 
 KEY = b"k" * 32
@@ -63,3 +63,21 @@ def relay_connection(log_settings: dict[str, str]) -> Iterator[Any]:
 def reader(log_settings: dict[str, str]) -> Iterator[Any]:
     with connection(log_settings) as opened:
         yield opened
+
+
+@pytest.fixture
+def pay(log_app: Flask) -> Callable[[], str]:
+    """Pays one dollar; the payment's id."""
+    sender, recipient = factories.make_user(log_app), factories.make_user(log_app)
+    source = factories.make_wallet(log_app, sender, balance="1000")
+    destination = factories.make_wallet(log_app, recipient)
+    client = log_app.test_client()
+
+    def run_one() -> str:
+        body = {"amount": 1, "source_wallet_id": source, "destination": destination}
+        answer = client.post("/api/v1/payments", json=body, headers=sender.headers)
+        assert answer.status_code == 201
+        payment_id: str = answer.json["payment_id"]
+        return payment_id
+
+    return run_one

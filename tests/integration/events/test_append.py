@@ -32,7 +32,7 @@ def test_odd_texts_arrive_as_they_were(writer: Any, relay_connection: Any) -> No
                 "VALUES ('user.registered', %s, %s, NULL, false, %s::jsonb, %s)",
                 (text, text, orjson.dumps(data).decode(), clock.now()),
             )
-        (event,) = publisher.publish(clock.now())
+        assert publisher.publish(clock.now()) == 1
         with writer.cursor() as cursor:
             cursor.execute(
                 "SELECT object_id, actor, address, is_public, data, at, hmac, data::text, tenant_id FROM events "
@@ -52,5 +52,4 @@ def test_odd_texts_arrive_as_they_were(writer: Any, relay_connection: Any) -> No
             number, tenant_id, "user.registered", object_id, actor, address, is_public, data_text, at
         )
         links.append((link, bytes(digest)))
-        assert event.data == data
     assert chain.verify(KEY, links) is None

@@ -14,6 +14,7 @@ from app.cli.relay import make_relay
 from app.http.openapi import documented_routes
 from app.version import VERSION
 from app.web.docs import ASSETS
+from tests.support.event_log import NoPushes
 
 
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/api/v1/health", "/api/v1/health/live"])
@@ -24,7 +25,7 @@ def test_alive(client: FlaskClient, path: str) -> None:
 @pytest.fixture
 def relay(app: Flask):
     with app.app_context():
-        running = make_relay(app.config)
+        running = make_relay(app.config, NoPushes())
         running.step()
         yield running
         running.close()

@@ -24,6 +24,7 @@ from tests.support import servers
 from tests.support.concurrency import concurrently
 from tests.support.database import connection, run
 from tests.support.demo import PRODUCTION, command, loaded, new_settings
+from tests.support.event_log import NoPushes
 from tests.support.factories import make_user
 from tests.support.waiting import wait_until
 
@@ -99,7 +100,7 @@ def test_production_is_marked_once_however_many_processes_start(production_setti
 def test_the_mark_outlasts_its_publication(production: Flask, demo_settings: dict[str, str]) -> None:
     """The relay takes it out of the outbox: then it is in the log."""
     with production.app_context():
-        relay = make_relay(production.config)
+        relay = make_relay(production.config, NoPushes())
         while relay.step():
             pass
         relay.close()
