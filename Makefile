@@ -24,7 +24,7 @@ run: install ## the whole gateway on http://localhost:5000, until Ctrl-C
 	@exec $(PY) -m launcher run
 
 test: install-dev ## all tests but the browser's and the generators', on real Postgres and Redis
-	@$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/browser --ignore $(GENERATORS) --ignore tests/timing $(PYTEST_ARGS)
+	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/browser --ignore $(GENERATORS) --ignore tests/timing $(PYTEST_ARGS)
 	@exec $(PY) -m pytest tests/timing $(PYTEST_ARGS) # alone: other tests would spoil its figures
 
 browser: install-dev ## tests of every page in a browser; needs Chromium, on Debian 'apt-get install chromium'
