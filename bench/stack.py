@@ -62,7 +62,9 @@ class Stack(Processes):
             "web, Python": process_tree(self.pid("web")),
             "web, Postgres": [pid for pid in postgres if serving.get(pid) == "malipo"],
             "relay, Python": process_tree(self.pid("relay")),
-            "relay, Postgres": [pid for pid in postgres if serving.get(pid) in ("malipo-relay", "malipo-push")],
+            "relay, Postgres": [
+                pid for pid in postgres if serving.get(pid) in ("malipo-relay", "malipo-push")
+            ],
             "Postgres' own (WAL, checkpoints, vacuum)": [pid for pid in postgres if pid not in serving],
             "Redis": process_tree(self.redis.pid or 0),
             "the client": [psutil.Process().pid],

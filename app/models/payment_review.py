@@ -97,7 +97,7 @@ class ReviewReason(StrEnum):
     )  # fmt: skip
     REFUND_STUCK = (
         "refund_stuck", _G.REFUND, (_D.RESOLVE_REFUND,),
-        "The provider accepted a refund and has not completed it for a long time.",
+        "A refund could not be sent for a long time, or the provider has accepted and not completed it.",
     )  # fmt: skip
     REFUND_AMOUNT_MISMATCH = (
         "refund_amount_mismatch", _G.REFUND, (_D.RESOLVE_REFUND, _D.CLOSE_REVIEW),

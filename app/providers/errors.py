@@ -74,6 +74,9 @@ class NotSent(ProviderError):
     default_message = "The provider cannot be reached."
 
 
+NOTHING_HAPPENED: Final = (NotSent, AuthFailed, RateLimited)
+"""After these errors the provider has not acted on the request: another may be called, or the same one again."""
+
 NO_PROVIDER_ID: Final = "no_provider_id"
 """The code of an OutcomeUnknown when neither our reference nor an id of the provider's can be queried."""
 

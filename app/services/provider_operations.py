@@ -181,6 +181,8 @@ class ProviderOperations(ABC, Generic[S]):
         operation, now = self.read(operation_id), clock.now()
         if operation.phase is Phase.FINAL or self.is_parked(operation, now):
             return None
+        if operation.phase is Phase.CREATED:
+            return bulkhead.retry_at(now, since=operation.created_at)
         if operation.phase is Phase.SENDING:
             return operation.since + answer_time()
         return now + timedelta(seconds=self.waits_s[min(operation.inquiries, len(self.waits_s) - 1)])

@@ -25,7 +25,7 @@ from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus
 from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
-from app.providers.errors import AuthFailed, NotSent, OutcomeUnknown, ProviderError, RateLimited
+from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown, ProviderError
 from app.providers.settings import CALLBACK_URL
 from app.services.payments import outcomes
 from app.services.payments.locks import LockedAttempt, lock_attempt
@@ -50,9 +50,6 @@ PENDING_POLL_S: Final = 20
 
 MAX_DESCRIPTION: Final = 200
 """Characters of a merchant's order_id that are shown on the payment page: providers refuse a longer description."""
-
-NOTHING_HAPPENED: Final = (NotSent, AuthFailed, RateLimited)
-"""After these errors another provider may be called: this one did not act on the request."""
 
 
 @dataclass(frozen=True, slots=True)

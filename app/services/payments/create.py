@@ -20,9 +20,10 @@ from app.models.payment import Payment, PaymentStatus
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import Customer
+from app.providers.errors import NOTHING_HAPPENED
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, replayed
 from app.services.payments import attempts as payment_attempts
-from app.services.payments.attempts import NOTHING_HAPPENED, Sent
+from app.services.payments.attempts import Sent
 from app.services.payments.locks import lock_attempt
 from app.services.payments.recording import record_payment_event
 from app.services.payments.routing import AUTO, route

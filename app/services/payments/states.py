@@ -47,7 +47,8 @@ ATTEMPT: Final = MappingProxyType(
 REFUND: Final = MappingProxyType(
     {
         R.CREATED: frozenset({R.SENDING, R.FAILED}),
-        R.SENDING: frozenset({R.UNKNOWN, R.PENDING, R.COMPLETED, R.FAILED}),
+        # Back to created: nothing was sent (refunds/follow_up.py).
+        R.SENDING: frozenset({R.CREATED, R.UNKNOWN, R.PENDING, R.COMPLETED, R.FAILED}),
         R.UNKNOWN: frozenset({R.SENDING, R.PENDING, R.COMPLETED, R.FAILED}),
         R.PENDING: frozenset({R.COMPLETED, R.FAILED}),
         # Only refunds/outcomes.mark_returned: the money did not reach the customer.

@@ -18,9 +18,9 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentSta
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import Capabilities
+from app.providers.errors import NOTHING_HAPPENED
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
 from app.services.payments import postings as payment_postings
-from app.services.payments.attempts import NOTHING_HAPPENED
 from app.services.payments.locks import LockedRefund, lock_payment
 from app.services.payments.read import owned
 from app.services.payments.states import REFUNDABLE

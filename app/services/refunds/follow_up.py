@@ -1,6 +1,7 @@
 """Follows a refund up until it is final (provider_operations.py).
 
-A refund is sent once. Only the provider's clear answer ends it; until then its amount stays held.
+A refund reaches the provider once: it is sent again only when nothing left the last time. Only the provider's clear answer
+or an operator ends it; until then its amount stays held.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Provider, ProviderResult, RefundReference, RefundRequest, State
-from app.providers.errors import NotSent, OutcomeUnknown, ProviderError
+from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError
 from app.services.payments import reviews
 from app.services.payments.attempts import callback_url, charge_reference
 from app.services.payments.locks import LockedRefund, lock_refund
+from app.services.payments.outcomes import MAX_TEXT
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import (
@@ -39,9 +41,6 @@ from app.unit_of_work import reading, transaction
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
 """A refund that a provider accepted and has not completed by then is put under review."""
-
-UNSENT_LIFE: Final = timedelta(hours=24)
-"""A refund that could not be sent for so long fails: the merchant requests it again."""
 
 log = structlog.get_logger("refunds")
 
@@ -70,18 +69,18 @@ class Refunds(ProviderOperations[RefundRows]):
         refund = lock_refund(session, operation_id).refund
         if refund.state != RefundState.CREATED:
             return None
-        if now - refund.created_at > UNSENT_LIFE:
-            result = ProviderResult(
-                State.FAILED, code="not_sent", message="The refund could not be sent in time."
-            )
-            outcomes.apply_outcome(session, operation_id, result, source="system", now=now)
-            return None
         move_refund(refund, RefundState.SENDING, now=now)
         refund.sent_at = now
         return 1
 
     def send(self, operation_id: uuid.UUID, sending: int) -> None:
-        send(operation_id)
+        """Nobody waits for the answer any more, so that a provider that is away now is called again later."""
+        operation = self.read(operation_id)
+        outcome = _call(operation)
+        if isinstance(outcome, NOTHING_HAPPENED):
+            transaction(lambda s: _postpone(s, operation, outcome))
+        else:
+            _settle(operation_id, outcome)
 
     def inquire(self, operation: RefundOperation) -> Outcome:
         refund, payment, attempt = operation.subject
@@ -122,10 +121,13 @@ def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime
 
 
 def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
-    """Call the provider of a refund that is `sending`, and apply the outcome."""
+    """Call the provider of a refund that is `sending`, and apply the outcome: a refund that it could not be told fails."""
     outcome = _call(_operations.read(refund_id))
+    return _settle(refund_id, outcome), outcome
 
-    def settle(session: Session) -> LockedRefund:
+
+def _settle(refund_id: uuid.UUID, outcome: Outcome) -> LockedRefund:
+    def work(session: Session) -> LockedRefund:
         now = clock.now()
         locked = outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
         # Whatever the outcome is, unless it is final: the callback may never come.
@@ -133,7 +135,21 @@ def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
         queue.run_sooner(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund_id), run_at=run_at)
         return locked
 
-    return transaction(settle), outcome
+    return transaction(work)
+
+
+def _postpone(session: Session, operation: RefundOperation, error: ProviderError) -> None:
+    """Nothing was sent: the refund waits to be sent again. After ALERT_AFTER an operator is told."""
+    now = clock.now()
+    locked = lock_refund(session, operation.id)
+    refund = locked.refund
+    if refund.sent_at != operation.sent_at or not move_refund(refund, RefundState.CREATED, now=now):
+        return  # another process has gone on with it meanwhile
+    refund.sent_at = None
+    refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
+    log.warning("refund.not_sent", refund=str(refund.id), provider=locked.attempt.provider, code=error.code)
+    if now - refund.created_at > ALERT_AFTER:
+        reviews.open_review(session, locked.payment, ReviewReason.REFUND_STUCK, source="system", now=now)
 
 
 def poll(refund_id: uuid.UUID, *, source: str) -> None:
