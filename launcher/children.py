@@ -33,11 +33,14 @@ def spawn(
     death_signal: signal.Signals = signal.SIGTERM,
     stdin: str | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start argv in a session of its own (a Ctrl-C at the terminal reaches only us), writing to the log file.
+    """Start argv in a session of its own (a Ctrl-C at the terminal reaches only us), writing to the log file, which only
+    this user can read.
 
     On Linux the kernel sends it death_signal when we die, however we die.
     """
     _rotate(log)
+    log.touch(mode=0o600)
+    log.chmod(0o600)  # where it was there already
     with log.open("ab") as output:
         process = subprocess.Popen(
             argv,

@@ -39,6 +39,9 @@ POSTGRES_OPTIONS: Mapping[str, str] = MappingProxyType(
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_checkpoints": "off",
+        # A failed statement and its values (e-mails, phones, password hashes) stay out of the log.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
     }
 )
 

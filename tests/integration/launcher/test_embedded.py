@@ -84,6 +84,19 @@ def test_passwords_are_in_no_command_line_and_no_log(postgres: EmbeddedPostgres)
     assert secret not in postgres.log.read_text()
 
 
+def test_failed_statements_leave_no_values_in_the_log(postgres: EmbeddedPostgres) -> None:
+    """Breaks with Postgres' defaults: the statement is logged, and the key that exists already."""
+    ask(postgres, "CREATE TABLE people (email text PRIMARY KEY)")
+    ask(postgres, "INSERT INTO people VALUES ('jane@example.com')")
+    with pytest.raises(psycopg2.errors.UniqueViolation):
+        ask(postgres, "INSERT INTO people VALUES ('jane@example.com')")
+    ask(postgres, "DROP TABLE people")
+    log = postgres.log.read_text()
+    assert "duplicate key" in log
+    assert "jane@example.com" not in log
+    assert stat.S_IMODE(postgres.log.stat().st_mode) == 0o600
+
+
 def test_a_copy_of_a_database_has_its_rows_and_its_rights(postgres: EmbeddedPostgres) -> None:
     ask(postgres, "CREATE TABLE goods AS SELECT 7 AS price", role=OWNER)
     ask(postgres, "GRANT SELECT ON goods TO malipo_app", role=OWNER)
