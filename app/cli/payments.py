@@ -59,7 +59,7 @@ def refund_unmatched(payment_id: uuid.UUID) -> None:
 @click.option("--paid/--failed", "is_paid", required=True, help="What the provider's dashboard shows.")
 @click.option("--receipt", help="The provider's receipt, from its dashboard. Required with --paid.")
 def resolve(payment_id: uuid.UUID, is_paid: bool, receipt: str | None) -> None:
-    """End a payment that the provider cannot be queried about."""
+    """End a payment that the provider cannot be queried about, or record that one which failed was paid after all."""
     state = State.SUCCEEDED if is_paid else State.FAILED
     with refusals_as_sentences():
         payment = decisions.resolve_payment(payment_id, state, receipt=receipt, operator=principal())

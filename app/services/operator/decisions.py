@@ -30,6 +30,7 @@ from app.services.payments.states import (
     LIVE_ATTEMPTS,
     OPEN_ATTEMPTS,
     OPEN_REFUNDS,
+    UNPAID_ATTEMPTS,
     move_attempt,
     move_payment,
 )
@@ -203,22 +204,13 @@ def resolve_payment(
 ) -> Payment:
     """End a payment that the provider cannot be queried about: SUCCEEDED (with the provider's receipt) or FAILED.
 
-    Raises TransactionNotFound, InvalidRequest.
+    One that has failed or was cancelled can be resolved as SUCCEEDED: the money goes to suspense, as late money does that the
+    provider reports. Raises TransactionNotFound, InvalidRequest.
     """
 
     def work(session: Session) -> Payment:
         payment, attempt = _with_latest_attempt(session, payment_id)
-        if attempt.state not in OPEN_ATTEMPTS:
-            raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
-        if (
-            attempt.state == AttemptState.SENDING
-            and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time()
-        ):
-            raise InvalidRequest("The payment is being sent: wait a minute, its answer may settle it.")
-        if state is State.SUCCEEDED and attempt.state == AttemptState.CREATED:
-            raise InvalidRequest("The payment was never sent: nothing can have been collected.")
-        if state is State.SUCCEEDED and not receipt:
-            raise InvalidRequest("A payment is resolved as paid with the provider's receipt (--receipt).")
+        _require_resolvable(payment, attempt, state, receipt)
         result = ProviderResult(
             state, receipt=receipt, code="operator", message=f"Decided by {operator.event_actor}."
         )
@@ -227,6 +219,21 @@ def resolve_payment(
         ).payment
 
     return transaction(work)
+
+
+def _require_resolvable(payment: Payment, attempt: PaymentAttempt, state: State, receipt: str | None) -> None:
+    is_paid = state is State.SUCCEEDED
+    if attempt.state not in OPEN_ATTEMPTS and not (is_paid and attempt.state in UNPAID_ATTEMPTS):
+        raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
+    if (
+        attempt.state == AttemptState.SENDING
+        and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time()
+    ):
+        raise InvalidRequest("The payment is being sent: wait a minute, its answer may settle it.")
+    if is_paid and attempt.sent_at is None:
+        raise InvalidRequest("The payment was never sent: nothing can have been collected.")
+    if is_paid and not receipt:
+        raise InvalidRequest("A payment is resolved as paid with the provider's receipt (--receipt).")
 
 
 def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -> Refund:

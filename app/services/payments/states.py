@@ -60,6 +60,8 @@ REFUND: Final = MappingProxyType(
 OPEN_ATTEMPTS: Final = (A.CREATED, A.SENDING, A.UNKNOWN, A.PENDING)
 LIVE_ATTEMPTS: Final = (*OPEN_ATTEMPTS, A.SUCCEEDED)
 """At most one attempt of a payment is in one of these (index payment_attempts_live): the one that the payment shows."""
+UNPAID_ATTEMPTS: Final = (A.FAILED, A.CANCELLED)
+"""It ended without the money, which may still arrive: late."""
 COLLECTED: Final = (A.SUCCEEDED, A.LATE)
 """States of an attempt whose money can be refunded or reversed."""
 OPEN_REFUNDS: Final = (R.CREATED, R.SENDING, R.UNKNOWN, R.PENDING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -32,8 +33,11 @@ PAYABLE_ON = [
 OTHER_AMOUNT = [name for name, expected in TABLE["wrong amount"].items() if expected.review]
 
 
-def begin_late(gateway: Gateway, provider: str) -> str:
-    """A payment that expired and was paid afterwards: the customer took longer than the gateway waits."""
+def begin_late(gateway: Gateway, provider: str, *, is_reported: bool = True) -> str:
+    """A payment that expired and was paid afterwards: the customer took longer than the gateway waits.
+
+    is_reported: the callback arrives.
+    """
     takes_s = 50 if provider == "mpesa" else 3_000  # a prompt is gone after a minute
     gateway.sandbox.control({"rules": PAYABLE_ON, "autopay_s": takes_s})
     payment_id = gateway.begin(provider, AMOUNT)
@@ -45,10 +49,35 @@ def begin_late(gateway: Gateway, provider: str) -> str:
             break
     assert outcome(gateway, payment_id) == Expected("failed", 0)
     clock.reset()
-    gateway.sandbox.control({"rules": [], "advance_s": takes_s})
+    lost = [] if is_reported else [{"fault": "callback_lost", "operation": "callback"}]
+    gateway.sandbox.control({"rules": lost, "advance_s": takes_s})
     gateway.advanced_s = takes_s
     gateway.settle(payment_id, until=(), hours=0.01)
     return payment_id
+
+
+def test_money_that_only_the_dashboard_shows_can_be_recorded(gateway: Gateway) -> None:
+    """The callback of a failed payment was lost: an operator says that it was paid. Breaks when failed is the end."""
+    payment_id = begin_late(gateway, "mpesa", is_reported=False)
+    assert outcome(gateway, payment_id) == Expected("failed", 1)
+    paid = ("payments", "resolve", payment_id, "--paid", "--receipt", _receipt(gateway))
+    operator(gateway, *paid)
+    assert outcome(gateway, payment_id) == LATE
+    assert entries(gateway, payment_id) == ["suspense"]
+    gateway.assert_ledger_matches_providers()
+    assert "nothing to decide" in refused(gateway, *paid)
+    operator(gateway, "payments", "accept-unmatched", payment_id)
+    gateway.sandbox.forget_rules()
+    assert gateway.refund(payment_id).status_code == 200
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    gateway.assert_ledger_matches_providers()
+
+
+def _receipt(gateway: Gateway) -> str:
+    """Of M-Pesa's latest callback."""
+    body = json.loads(latest(gateway, "mpesa").body)
+    items = body["Body"]["stkCallback"]["CallbackMetadata"]["Item"]
+    return str(next(item["Value"] for item in items if item["Name"] == "MpesaReceiptNumber"))
 
 
 def return_money(gateway: Gateway, payment_id: str) -> None:
