@@ -74,6 +74,13 @@ class NotSent(ProviderError):
     default_message = "The provider cannot be reached."
 
 
+class ReceiptMissing(NotSent):
+    """The provider refunds by its receipt of the payment, which is not known yet: the refund waits until it is."""
+
+    outcome = "no_receipt"
+    default_message = "The provider refunds by receipt, and this payment has none yet."
+
+
 NOTHING_HAPPENED: Final = (NotSent, AuthFailed, RateLimited)
 """After these errors the provider has not acted on the request: another may be called, or the same one again."""
 

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from app.errors import InvalidAmount
 from app.money import Money
 from app.providers.base import Customer, Kind, PayoutMethod, PayoutReference, RefundReference, RefundRequest
-from app.providers.errors import NotSent, NotSupported, OutcomeUnknown, RequestRejected
+from app.providers.errors import NotSent, NotSupported, OutcomeUnknown, ReceiptMissing, RequestRejected
 from app.providers.mpesa import MpesaProvider, bodies, credentials, values
 from tests.support.mpesa import (
     CHARGE,
@@ -338,12 +338,16 @@ def test_a_reversal_names_the_receipt():
 
 
 @pytest.mark.parametrize(
-    ("change", "charge_change"),
-    [({"amount": Money(5000, "KES")}, {}), ({"refunded_before": 100}, {}), ({}, {"receipt": None})],
+    ("change", "charge_change", "error"),
+    [
+        ({"amount": Money(5000, "KES")}, {}, RequestRejected),
+        ({"refunded_before": 100}, {}, RequestRejected),
+        ({}, {"receipt": None}, ReceiptMissing),
+    ],
 )
-def test_only_whole_payments_with_a_receipt_are_reversed(change, charge_change):
+def test_only_whole_payments_with_a_receipt_are_reversed(change, charge_change, error):
     request = RefundRequest(REFERENCE, KES_100, replace(CHARGE_REFERENCE, **charge_change), "Returned", URL)
-    with pytest.raises(RequestRejected):
+    with pytest.raises(error):
         mpesa().refund(replace(request, **change))
 
 

@@ -45,7 +45,7 @@ from app.providers.chapa.statuses import (
     REFUNDS,
 )
 from app.providers.environments import require_same
-from app.providers.errors import Declined, OutcomeUnknown, RequestRejected
+from app.providers.errors import Declined, OutcomeUnknown, ReceiptMissing, RequestRejected
 from app.providers.facts import facts
 from app.providers.http import Answer
 from app.providers.replies import environment_of, require_reference, state_of, word
@@ -235,10 +235,7 @@ class Chapa(Provider):
         if self.account["refund_by"] == "tx_ref":
             return charge.reference
         if not charge.receipt:
-            raise RequestRejected(
-                "Chapa's reference of this payment is not known yet: ask for its state first.",
-                code="no_receipt",
-            )
+            raise ReceiptMissing
         return charge.receipt
 
     def _inquire_refund(self, refund: RefundReference) -> ProviderResult:

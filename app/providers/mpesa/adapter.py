@@ -36,7 +36,7 @@ from app.providers.base import (
     State,
     StatementLine,
 )
-from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, RequestRejected
+from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ReceiptMissing, RequestRejected
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import DarajaClient
 from app.providers.mpesa.settings import (
@@ -121,9 +121,7 @@ class MpesaProvider(Provider):
     def _refund(self, request: RefundRequest) -> ProviderResult:
         self._require_initiator()
         if not request.charge.receipt:
-            raise RequestRejected(
-                "M-Pesa reverses by receipt, and this payment has none yet.", code="no_receipt"
-            )
+            raise ReceiptMissing
         if request.refunded_before or request.amount != request.charge.amount:
             raise RequestRejected("M-Pesa reverses whole payments only.", code="partial_refund")
         answer = self._daraja.command(REVERSAL_PATH, bodies.reversal(self.account, request))

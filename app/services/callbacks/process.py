@@ -113,9 +113,15 @@ def _apply(
             is_identified
             or process_refunds.process_external_refunds(event, parsed, attempt, is_vouched=is_vouched)
         )
-    if not refunds or is_reversal:
+    if not refunds or is_reversal or _reports_collection(parsed):
         settled.append(_about_payment(event, parsed, attempt))
     return all(settled)
+
+
+def _reports_collection(parsed: CallbackEvent) -> bool:
+    """It says that the payment was paid: it may have the receipt that an open refund waits for."""
+    reported = parsed.reported
+    return parsed.kind is Kind.PAYMENT and reported is not None and reported.state is State.SUCCEEDED
 
 
 def _is_reversal(parsed: CallbackEvent) -> bool:
@@ -331,17 +337,8 @@ def _keep_receipt(
     attempt_id: uuid.UUID, payment: Payment, reported: ProviderResult | None, *, is_vouched: bool
 ) -> None:
     receipt = _trusted_receipt(payment, reported, is_vouched=is_vouched)
-    if receipt is None:
-        return
-
-    def work(session: Session) -> None:
-        locked = lock_attempt(session, attempt_id)
-        if locked.attempt.receipt is None and not payment_outcomes.is_reference_taken(
-            session, locked.attempt, receipt=receipt
-        ):
-            locked.attempt.receipt = receipt
-
-    transaction(work)
+    if receipt is not None:
+        transaction(lambda s: payment_outcomes.keep_receipt(s, attempt_id, receipt))
 
 
 def _apply_reported(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool) -> bool:

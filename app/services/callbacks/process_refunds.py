@@ -40,6 +40,8 @@ def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -
         refund_follow_up.poll(refund.id, source="callback")
         with reading() as session:
             return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
+    if parsed.kind is Kind.PAYMENT:
+        return True  # what it reports became of the payment
     if reported is not None and is_vouched and (parsed.is_verified or _is_about(parsed, refund)):
         transaction(
             lambda s: refund_outcomes.apply_outcome(

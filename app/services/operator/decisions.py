@@ -205,12 +205,17 @@ def resolve_payment(
     """End a payment that the provider cannot be queried about: SUCCEEDED (with the provider's receipt) or FAILED.
 
     One that has failed or was cancelled can be resolved as SUCCEEDED: the money goes to suspense, as late money does that the
-    provider reports. Raises TransactionNotFound, InvalidRequest.
+    provider reports. One that was collected and has no receipt gets it, so that it can be refunded.
+    Raises TransactionNotFound, InvalidRequest.
     """
 
     def work(session: Session) -> Payment:
         payment, attempt = _with_latest_attempt(session, payment_id)
         _require_resolvable(payment, attempt, state, receipt)
+        if attempt.state == AttemptState.SUCCEEDED:
+            if not payment_outcomes.keep_receipt(session, attempt.id, receipt or ""):
+                raise InvalidRequest("This receipt is another payment's.")
+            return payment
         result = ProviderResult(
             state, receipt=receipt, code="operator", message=f"Decided by {operator.event_actor}."
         )
@@ -223,7 +228,9 @@ def resolve_payment(
 
 def _require_resolvable(payment: Payment, attempt: PaymentAttempt, state: State, receipt: str | None) -> None:
     is_paid = state is State.SUCCEEDED
-    if attempt.state not in OPEN_ATTEMPTS and not (is_paid and attempt.state in UNPAID_ATTEMPTS):
+    lacks_receipt = attempt.state == AttemptState.SUCCEEDED and attempt.receipt is None
+    may_be_paid = is_paid and (attempt.state in UNPAID_ATTEMPTS or lacks_receipt)
+    if attempt.state not in OPEN_ATTEMPTS and not may_be_paid:
         raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
     if (
         attempt.state == AttemptState.SENDING

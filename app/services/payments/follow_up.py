@@ -171,6 +171,20 @@ def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: st
     return OutcomeUnknown("There is no provider id to query.", code=NO_PROVIDER_ID)
 
 
+def look_for_receipt(payment: Payment, attempt: PaymentAttempt) -> None:
+    """Query the provider for the receipt of a collected attempt that has none, and keep it. Not finding it is no error."""
+    try:
+        provider = provider_accounts.of_attempt(attempt)
+        in_statement = provider.capabilities.has_statement
+        outcome = _from_statement(payment, attempt, provider) if in_statement else inquire(payment, attempt)
+    except (GatewayError, ProviderError) as error:
+        log.warning("payment.receipt_not_found", attempt=str(attempt.id), code=error.code)
+        return
+    receipt = outcome.receipt if isinstance(outcome, ProviderResult) else None
+    if receipt is not None:
+        transaction(lambda s: outcomes.keep_receipt(s, attempt.id, receipt))
+
+
 def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
     return Kind.PAYMENT in provider.capabilities.inquiry_kinds and (
         attempt.provider_reference is not None or provider.capabilities.can_inquire_by_reference

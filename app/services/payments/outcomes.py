@@ -85,6 +85,15 @@ def is_reference_taken(
     )
 
 
+def keep_receipt(session: Session, attempt_id: uuid.UUID, receipt: str) -> bool:
+    """Keep the receipt of a collected attempt that has none. False: it has one, or this one is another attempt's."""
+    attempt = lock_attempt(session, attempt_id).attempt
+    if attempt.receipt is not None or is_reference_taken(session, attempt, receipt=receipt):
+        return False
+    attempt.receipt = receipt
+    return True
+
+
 def _belongs_to_another_attempt(session: Session, attempt: PaymentAttempt, result: ProviderResult) -> bool:
     """Only references that would be new on this attempt are looked up."""
     reference = result.provider_reference if attempt.provider_reference is None else None

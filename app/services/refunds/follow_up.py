@@ -20,13 +20,15 @@ from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Provider, ProviderResult, RefundReference, RefundRequest, State
-from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError
+from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError, ReceiptMissing
+from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import reviews
 from app.services.payments.attempts import callback_url, charge_reference
 from app.services.payments.locks import LockedRefund, lock_refund
 from app.services.payments.outcomes import MAX_TEXT
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import bulkhead
 from app.services.provider_operations import (
     FIRST_POLL_S,
     Operation,
@@ -74,13 +76,8 @@ class Refunds(ProviderOperations[RefundRows]):
         return 1
 
     def send(self, operation_id: uuid.UUID, sending: int) -> None:
-        """Nobody waits for the answer any more, so that a provider that is away now is called again later."""
-        operation = self.read(operation_id)
-        outcome = _call(operation)
-        if isinstance(outcome, NOTHING_HAPPENED):
-            transaction(lambda s: _postpone(s, operation, outcome))
-        else:
-            _settle(operation_id, outcome)
+        # Nobody waits for the answer any more, so that a provider that is away now is called again later.
+        _send(operation_id, postponed_by=NOTHING_HAPPENED)
 
     def inquire(self, operation: RefundOperation) -> Outcome:
         refund, payment, attempt = operation.subject
@@ -121,9 +118,26 @@ def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime
 
 
 def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
-    """Call the provider of a refund that is `sending`, and apply the outcome: a refund that it could not be told fails."""
-    outcome = _call(_operations.read(refund_id))
-    return _settle(refund_id, outcome), outcome
+    """Call the provider of a refund that is `sending`, and apply the outcome.
+
+    One that could not be sent fails: the merchant is told so at once. One that lacks the payment's receipt waits for it.
+    """
+    return _send(refund_id, postponed_by=(ReceiptMissing,))
+
+
+def _send(
+    refund_id: uuid.UUID, *, postponed_by: tuple[type[ProviderError], ...]
+) -> tuple[LockedRefund, Outcome]:
+    """postponed_by: the errors after which the refund is sent again later."""
+    operation = _operations.read(refund_id)
+    outcome = _call(operation)
+    if not isinstance(outcome, postponed_by):
+        return _settle(refund_id, outcome), outcome
+    if isinstance(outcome, ReceiptMissing):
+        _, payment, attempt = operation.subject
+        payment_follow_up.look_for_receipt(payment, attempt)
+    locked = transaction(lambda s: _postpone(s, operation, outcome))
+    return locked, OutcomeUnknown(outcome.message, code=outcome.code)
 
 
 def _settle(refund_id: uuid.UUID, outcome: Outcome) -> LockedRefund:
@@ -138,18 +152,21 @@ def _settle(refund_id: uuid.UUID, outcome: Outcome) -> LockedRefund:
     return transaction(work)
 
 
-def _postpone(session: Session, operation: RefundOperation, error: ProviderError) -> None:
+def _postpone(session: Session, operation: RefundOperation, error: ProviderError) -> LockedRefund:
     """Nothing was sent: the refund waits to be sent again. After ALERT_AFTER an operator is told."""
     now = clock.now()
     locked = lock_refund(session, operation.id)
     refund = locked.refund
     if refund.sent_at != operation.sent_at or not move_refund(refund, RefundState.CREATED, now=now):
-        return  # another process has gone on with it meanwhile
+        return locked  # another process has gone on with it meanwhile
     refund.sent_at = None
     refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
     log.warning("refund.not_sent", refund=str(refund.id), provider=locked.attempt.provider, code=error.code)
     if now - refund.created_at > ALERT_AFTER:
         reviews.open_review(session, locked.payment, ReviewReason.REFUND_STUCK, source="system", now=now)
+    run_at = bulkhead.retry_at(now, since=refund.created_at)
+    queue.run_sooner(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund.id), run_at=run_at)
+    return locked
 
 
 def poll(refund_id: uuid.UUID, *, source: str) -> None:

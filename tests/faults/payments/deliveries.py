@@ -51,6 +51,12 @@ def delivery(sent: Mapping[str, Any]) -> Delivery:
     return Delivery(sent["url"], sent["method"], sent["body"].encode(), sent["headers"])
 
 
+def receipt_of(push_result: Delivery) -> str:
+    """M-Pesa's receipt in the result of a push."""
+    items = json.loads(push_result.body)["Body"]["stkCallback"]["CallbackMetadata"]["Item"]
+    return str(next(item["Value"] for item in items if item["Name"] == "MpesaReceiptNumber"))
+
+
 # --- each provider's signature, from its documents
 
 SECRETS: Final = MappingProxyType(

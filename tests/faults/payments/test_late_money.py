@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -15,7 +14,7 @@ from app.errors import InvalidRequest
 from app.money import Money
 from app.services.operator import decisions
 from app.services.provider_access import accounts as provider_accounts
-from tests.faults.payments.deliveries import latest
+from tests.faults.payments.deliveries import latest, receipt_of
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
 from tests.faults.payments.facts import entries, events, operator, outcome, refused
 from tests.support.concurrency import concurrently
@@ -60,7 +59,7 @@ def test_money_that_only_the_dashboard_shows_can_be_recorded(gateway: Gateway) -
     """The callback of a failed payment was lost: an operator says that it was paid. Breaks when failed is the end."""
     payment_id = begin_late(gateway, "mpesa", is_reported=False)
     assert outcome(gateway, payment_id) == Expected("failed", 1)
-    paid = ("payments", "resolve", payment_id, "--paid", "--receipt", _receipt(gateway))
+    paid = ("payments", "resolve", payment_id, "--paid", "--receipt", receipt_of(latest(gateway, "mpesa")))
     operator(gateway, *paid)
     assert outcome(gateway, payment_id) == LATE
     assert entries(gateway, payment_id) == ["suspense"]
@@ -71,13 +70,6 @@ def test_money_that_only_the_dashboard_shows_can_be_recorded(gateway: Gateway) -
     assert gateway.refund(payment_id).status_code == 200
     assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
     gateway.assert_ledger_matches_providers()
-
-
-def _receipt(gateway: Gateway) -> str:
-    """Of M-Pesa's latest callback."""
-    body = json.loads(latest(gateway, "mpesa").body)
-    items = body["Body"]["stkCallback"]["CallbackMetadata"]["Item"]
-    return str(next(item["Value"] for item in items if item["Name"] == "MpesaReceiptNumber"))
 
 
 def return_money(gateway: Gateway, payment_id: str) -> None:

@@ -1,6 +1,7 @@
-"""A refund that was answered `processing` for want of a slot, and whose provider is away when it is sent.
+"""Refunds that were answered `processing` and are sent later: for want of a slot, with the provider away then, or for want of
+the payment's receipt.
 
-Seen failing when the refund ends with the first refused connection.
+Seen failing when the refund ends with the first refused connection, or fails at once without a receipt.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import pytest
 from app.providers.errors import NotSent
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
-from tests.faults.payments.facts import operator
+from tests.faults.payments.deliveries import Delivery, latest, receipt_of
+from tests.faults.payments.facts import operator, refused
 from tests.support.gateway import ONE_OF_A_KIND, Gateway
 
 AMOUNT = 100
@@ -86,4 +88,44 @@ def test_an_operator_is_told_and_may_end_it(
     monkeypatch.undo()
     assert gateway.refund(payment_id).status_code == 200
     assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    gateway.assert_ledger_matches_providers()
+
+
+def _paid_without_a_receipt(gateway: Gateway) -> tuple[str, Delivery]:
+    """An M-Pesa payment that an inquiry completed, and its callback, which was lost: only that has the receipt."""
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback", "times": 1}]})
+    payment_id = gateway.begin("mpesa", AMOUNT)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    assert gateway.attempts(payment_id)[-1].receipt is None
+    return payment_id, latest(gateway, "mpesa")
+
+
+def test_it_waits_for_the_receipt(gateway: Gateway) -> None:
+    payment_id, callback = _paid_without_a_receipt(gateway)
+    answer = gateway.refund(payment_id)
+    assert (answer.status_code, _refund(gateway, payment_id).state) == (200, "created"), answer.text
+    assert callback.send().status_code == 200
+    assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+    gateway.assert_ledger_matches_providers()
+
+
+def test_the_receipt_is_looked_for_in_the_statement(gateway_with_pull: Gateway) -> None:
+    payment_id, _ = _paid_without_a_receipt(gateway_with_pull)
+    assert gateway_with_pull.refund(payment_id).status_code == 200
+    assert gateway_with_pull.settle(payment_id, until=("refunded",), hours=1)["status"] == "refunded"
+    gateway_with_pull.assert_ledger_matches_providers()
+
+
+def test_an_operator_gives_the_receipt(gateway: Gateway) -> None:
+    other_id = gateway.begin("mpesa", AMOUNT)
+    assert gateway.settle(other_id)["status"] == "completed"
+    payment_id, callback = _paid_without_a_receipt(gateway)
+    assert gateway.refund(payment_id).status_code == 200
+    assert gateway.settle(payment_id, until=(), hours=1)["review"] == "refund_stuck"
+    others = gateway.attempts(other_id)[-1].receipt
+    resolve = ("payments", "resolve", payment_id, "--paid", "--receipt")
+    assert "another payment" in refused(gateway, *resolve, others)
+    operator(gateway, *resolve, receipt_of(callback))
+    found = gateway.settle(payment_id, until=("refunded",))
+    assert (found["status"], found["review"]) == ("refunded", None)
     gateway.assert_ledger_matches_providers()
