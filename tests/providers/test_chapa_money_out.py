@@ -24,6 +24,7 @@ from app.providers.errors import (
     DuplicateReference,
     OutcomeUnknown,
     RequestRejected,
+    UnclearAnswer,
 )
 from tests.support.chapa import REFERENCE, chapa, charge_reference, failed, payout_request, succeeded
 from tests.support.providers import DROP, Scripted
@@ -112,8 +113,8 @@ def test_a_refund_without_a_receipt_is_not_sent() -> None:
         ((400, failed("Partial refunds are not allowed")), RequestRejected),
         ((200, refund_data(ref=None)), OutcomeUnknown),
         ((200, newer_data(ref_id=None)), OutcomeUnknown),
-        ((200, newer_data(status="reversed")), OutcomeUnknown),
-        ((200, refund_data(status="Refund Pondered")), OutcomeUnknown),
+        ((200, newer_data(status="reversed")), UnclearAnswer),
+        ((200, refund_data(status="Refund Pondered")), UnclearAnswer),
         ((200, refund_data(merchant_reference="refund-2")), OutcomeUnknown),
         ((503, failed("Busy")), OutcomeUnknown),
     ],
