@@ -75,9 +75,9 @@ SETTINGS: Final = (
     ),
     AccountSetting(
         "refund_encoding",
-        "how a refund is sent: json or form",
-        default="json",
-        parse=one_of("json", "form"),
+        "how a refund is sent: form, as every sample of Chapa's has it, or json",
+        default="form",
+        parse=one_of("form", "json"),
     ),
     AccountSetting("title", "title of the payment page, at most 16 characters", default="Payment"),
 )
