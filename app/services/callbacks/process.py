@@ -20,16 +20,15 @@ from app import clock
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
-from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
+from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
-    CallbackError,
     OutcomeUnknown,
     RequestRejected,
     UnclearAnswer,
     WrongEnvironment,
 )
-from app.services.callbacks import process_refunds, receipts
+from app.services.callbacks import process_refunds, receipts, stored
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments.locks import lock_attempt
@@ -68,7 +67,7 @@ def process(event_id: uuid.UUID) -> datetime | None:
         attempt, refunds = _subject(session, event)
     if event.state != ProviderEventState.RECEIVED:
         return None
-    parsed = _parse_again(event)
+    parsed = stored.parse_again(event)
     if parsed.objection or attempt is None or _changes_nothing(parsed, attempt, refunds):
         return _ignore(event, parsed, attempt)
     payment_id = attempt.payment_id
@@ -81,7 +80,10 @@ def process(event_id: uuid.UUID) -> datetime | None:
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
         return _close(
-            event, ProviderEventState.PROCESSED, "applied" if is_settled else "not confirmed yet", payment_id
+            event,
+            ProviderEventState.PROCESSED,
+            stored.APPLIED if is_settled else stored.NOT_CONFIRMED,
+            payment_id,
         )
     _count_confirmation(event_id)
     return clock.now() + timedelta(seconds=wait_s)
@@ -212,21 +214,6 @@ def _first(session: Session, query: Any, matches: list[_Match]) -> Any:
         if value and (found := session.scalars(query.where(column == value).limit(1)).first()) is not None:
             return found
     return None
-
-
-def _parse_again(event: ProviderEvent) -> CallbackEvent:
-    """The callback, parsed from its stored bytes; whether it is verified was decided when it was received."""
-    provider = provider_accounts.of_account(event.provider, event.account_id)
-    callback = Callback(event.method, event.headers, event.query, bytes(event.body))
-    try:
-        parsed = provider.read_callback(callback)
-    except CallbackError:
-        # The signature is too old by now, or the secret was changed: it was verified when it was received.
-        kind = Kind(event.kind)
-        parsed = CallbackEvent(
-            event.provider_event_id, kind, event.event_type, event.reference, event.provider_reference
-        )
-    return replace(parsed, is_verified=event.is_verified)
 
 
 def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:
