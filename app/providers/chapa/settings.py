@@ -37,7 +37,7 @@ CAPABILITIES: Final = Capabilities(
     statement_reach=timedelta(0),
     lists_refunds=False,
     expires_after=timedelta(hours=24),
-    # Chapa repeats a webhook for up to 72 hours.
+    # Chapa sends a webhook at most ten times, ten minutes apart, and says that it does so within 72 hours.
     horizon=timedelta(hours=72),
     costs=MappingProxyType({"ETB": (25_000, 0), "USD": (35_000, 0)}),
     moves_real_money=True,
