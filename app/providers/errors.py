@@ -98,6 +98,13 @@ class OutcomeUnknown(ProviderError):
     default_message = "The provider's answer was lost; whether it acted is not known yet."
 
 
+class UnclearAnswer(OutcomeUnknown):
+    """The provider answered about the operation, with a code or word that decides nothing: it is in no table, or does not
+    tell whether money moved. The operation stays open; asking again at once would lead to the same answer."""
+
+    default_message = "The provider's answer does not tell how this stands."
+
+
 class DuplicateReference(OutcomeUnknown):
     """The provider knows this reference already: an earlier sending arrived. Ask for its state."""
 

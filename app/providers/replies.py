@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.providers.environments import UNREADABLE
-from app.providers.errors import Declined, NotSupported, OutcomeUnknown, RequestRejected
+from app.providers.errors import Declined, NotSupported, OutcomeUnknown, RequestRejected, UnclearAnswer
 from app.providers.facts import clean
 from app.providers.values import State
 
@@ -36,10 +36,10 @@ def word(data: Mapping[str, Any], name: str) -> str | None:
 
 
 def state_of(table: Mapping[str, State], status: object, *, provider: str) -> State:
-    """The state behind a provider's word, in any case. Raises OutcomeUnknown for a word that is not in the table."""
+    """The state behind a provider's word, in any case. Raises UnclearAnswer for a word that is not in the table."""
     state = table.get(status.strip().lower()) if isinstance(status, str) else None
     if state is None:
-        raise OutcomeUnknown(f"{provider} uses a status this gateway does not know.", code="unknown_status")
+        raise UnclearAnswer(f"{provider} uses a status this gateway does not know.", code="unknown_status")
     return state
 
 

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app import clock, queue
+from app.providers.errors import ProviderError
 from app.unit_of_work import transaction
 from app.worker.kinds import HANDLERS, RECURRING, Handler
 
@@ -39,6 +40,11 @@ def _run(job: queue.LeasedJob) -> None:
     handler = HANDLERS[job.kind]
     try:
         run_at = handler.run(job.ref)
+    except ProviderError as error:
+        # What a provider said or did not say: expected, and our stack would explain nothing.
+        log.warning("job.failed", attempt=job.attempts, error=type(error).__name__, code=error.code)
+        _retry(job, handler, type(error).__name__)
+        return
     except Exception as error:
         log.exception("job.failed", attempt=job.attempts)
         _retry(job, handler, type(error).__name__)

@@ -35,6 +35,7 @@ def test_the_table_of_result_codes():
         "1001",
         "1019",
         "1025",
+        "1036",
         "1037",
         "2001",
         "2006",
@@ -43,6 +44,7 @@ def test_the_table_of_result_codes():
         "4001",
         "8006",
         "9999",
+        "E3008",
         "SFC_IC0003",
         "R000002",
     }

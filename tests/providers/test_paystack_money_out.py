@@ -24,6 +24,7 @@ from app.providers.errors import (
     NotSent,
     OutcomeUnknown,
     RequestRejected,
+    UnclearAnswer,
 )
 from app.providers.paystack import Paystack
 from app.providers.paystack.payouts import recipient_body
@@ -94,7 +95,7 @@ def test_what_is_sent_to_refund() -> None:
         (refused("The bank is away", type_="processor_error"), OutcomeUnknown),
         (refused("Later", http=503), OutcomeUnknown),
         (ok(refund_data(id=None)), OutcomeUnknown),
-        (ok(refund_data(status="pondered")), OutcomeUnknown),
+        (ok(refund_data(status="pondered")), UnclearAnswer),
         (ok(refund_data(status="processed", amount=None)), OutcomeUnknown),
         (DROP, OutcomeUnknown),
     ],
@@ -273,7 +274,7 @@ def test_without_a_recipient_nothing_was_sent(answer: object) -> None:
         (refused("Recipient specified is invalid", "invalid_transfer_recipient"), RequestRejected),
         (refused("System Malfunction", type_="processor_error"), OutcomeUnknown),
         (ok(transfer_data(reference="another")), OutcomeUnknown),
-        (ok(transfer_data(status="blocked")), OutcomeUnknown),
+        (ok(transfer_data(status="blocked")), UnclearAnswer),
         (ok(transfer_data(status="success", amount=None)), OutcomeUnknown),
         ((504, b""), OutcomeUnknown),
         (DROP, OutcomeUnknown),

@@ -319,6 +319,20 @@ def test_webhooks_are_repeated_until_http_200(chapa: Chapa) -> None:
     assert len(chapa.webhooks_of("charge.success", 2)) == 2
 
 
+def test_a_webhook_is_sent_ten_times_at_most(chapa: Chapa) -> None:
+    chapa.receiver.status = 503
+    chapa.paid()
+
+    def sendings() -> tuple[int, str]:
+        webhook = next(one for one in chapa.sandbox.callbacks("chapa") if one["method"] == "POST")
+        return webhook["attempts"], webhook["status"]
+
+    for number in range(1, 10):
+        wait_until(lambda number=number: sendings() == (number, "waiting"), f"sending {number} is recorded")
+        chapa.sandbox.control({"advance_s": 601 * number})
+    wait_until(lambda: sendings() == (10, "failed"), "Chapa gives up")
+
+
 def test_the_index_links_to_the_page(chapa: Chapa) -> None:
     _, page = chapa.start()
     assert f'href="{page}"' in requests.get(f"{chapa.sandbox.url}/sandbox/", timeout=30).text

@@ -94,6 +94,27 @@ def test_a_refund_is_initiated_then_refunded(chapa: Chapa, named_by: str) -> Non
     )
 
 
+def test_charge_refunded_may_come_early_twice_and_with_the_whole_amount(chapa: Chapa) -> None:
+    """As Chapa's page titles and shows it."""
+    chapa.sandbox.control({"options": {"chapa": {"refund_events": "documented"}}})
+    payment = chapa.paid("100")
+    data = chapa.post(f"/refund/{payment['reference']}", {"amount": "30"}).json()["data"]
+    assert data["status"] == "Refund Initiated"
+    chapa.sandbox.until(lambda: len(chapa.events("charge.refunded")) == 2, "both webhooks arrive")
+    early, done = chapa.events("charge.refunded")
+    assert early["amount"] == done["amount"] == "100.00"
+    assert early["updated_at"] < done["updated_at"]
+
+
+def test_a_refund_may_be_a_form(chapa: Chapa) -> None:
+    """As every sample of Chapa's has it; its amount counts, not the whole payment."""
+    payment = chapa.paid("100")
+    form = {"amount": "30.50", "reference": "r-form"}
+    answer = chapa.call("POST", f"/refund/{payment['reference']}", data=form)
+    data = answer.json()["data"]
+    assert (data["amount"], data["merchant_reference"]) == ("30.50", "r-form")
+
+
 def test_refunds_together_are_at_most_the_payment(chapa: Chapa) -> None:
     payment = chapa.paid("100")
     answers = concurrently(10, lambda _: chapa.post(f"/refund/{payment['tx_ref']}", {"amount": "30"}))

@@ -109,9 +109,20 @@ def test_the_query_of_a_pending_push_is_http_500(merchant: Merchant) -> None:
 
 @pytest.mark.parametrize(
     ("amount", "code"),
-    [(7101, 1), (7102, 1032), (7104, 2001), (7117, 17), (7126, 26), (7128, 2028), (7190, 7777), (250001, 3)],
+    [
+        (7101, 1),
+        (7102, 1032),
+        (7104, 2001),
+        (7117, 17),
+        (7126, 26),
+        (7128, 2028),
+        (7136, 1036),
+        (7138, "E3008"),
+        (7190, 7777),
+        (250001, 3),
+    ],
 )
-def test_pushes_that_fail(merchant: Merchant, amount: int, code: int) -> None:
+def test_pushes_that_fail(merchant: Merchant, amount: int, code: int | str) -> None:
     ack = merchant.push(amount)
     callback = merchant.reported()
     assert callback["ResultCode"] == code and "CallbackMetadata" not in callback

@@ -225,8 +225,11 @@ class Chapa(Provider):
         envelope = self._client.post_form(path, body) if is_form else self._client.post(path, body)
         data = data_of(envelope)
         if "status" not in data:
-            # Accepted, with nothing of the refund: it is asked about by our reference.
-            require_reference(data.get("tx_ref"), request.charge.reference, provider=self.title)
+            # Accepted, with nothing of the refund: it is asked about by our reference. `tx_ref` names the payment, by our
+            # reference or as the request did.
+            named, key = data.get("tx_ref"), self._refund_key(request.charge)
+            if named != key:
+                require_reference(named, request.charge.reference, provider=self.title)
             return ProviderResult(State.PENDING, response=answered(envelope))
         return self._refund_result(data, request.reference)
 

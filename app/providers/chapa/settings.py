@@ -37,7 +37,7 @@ CAPABILITIES: Final = Capabilities(
     statement_reach=timedelta(0),
     lists_refunds=False,
     expires_after=timedelta(hours=24),
-    # Chapa repeats a webhook for up to 72 hours.
+    # Chapa sends a webhook at most ten times, ten minutes apart, and says that it does so within 72 hours.
     horizon=timedelta(hours=72),
     costs=MappingProxyType({"ETB": (25_000, 0), "USD": (35_000, 0)}),
     moves_real_money=True,
@@ -75,9 +75,9 @@ SETTINGS: Final = (
     ),
     AccountSetting(
         "refund_encoding",
-        "how a refund is sent: json or form",
-        default="json",
-        parse=one_of("json", "form"),
+        "how a refund is sent: form, as every sample of Chapa's has it, or json",
+        default="form",
+        parse=one_of("form", "json"),
     ),
     AccountSetting("title", "title of the payment page, at most 16 characters", default="Payment"),
 )

@@ -36,7 +36,14 @@ from app.providers.base import (
     State,
     StatementLine,
 )
-from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ReceiptMissing, RequestRejected
+from app.providers.errors import (
+    NO_PROVIDER_ID,
+    NotSupported,
+    OutcomeUnknown,
+    ReceiptMissing,
+    RequestRejected,
+    UnclearAnswer,
+)
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import DarajaClient
 from app.providers.mpesa.settings import (
@@ -225,7 +232,7 @@ def _push_state(charge: ChargeReference, answer: Mapping[str, Any]) -> ProviderR
         )
     state = state_when_asked(code, description)
     if state is None:
-        raise OutcomeUnknown(f"M-Pesa answered with an unclear code, {code}.", code=code, response=answered)
+        raise UnclearAnswer(f"M-Pesa answered with an unclear code, {code}.", code=code, response=answered)
     if state in (State.SUCCEEDED, State.PENDING):
         return _as_it_stands(state, charge, answered)
     return ProviderResult(

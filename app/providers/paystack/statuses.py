@@ -37,7 +37,8 @@ REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
 })  # fmt: skip
 
 TRANSFERS: Final[Mapping[str, State]] = MappingProxyType({
-    # `abandoned`, `blocked` and `rejected` are in no document of Paystack's: they stay unknown until an operator decides.
+    # Paystack's specification lists `abandoned`, `blocked` and `rejected`, too, without saying whether money can still move:
+    # they stay unknown until an operator decides. `queued` and `processing` are in no list of it.
     "success": State.SUCCEEDED,
     "pending": State.PENDING,
     "received": State.PENDING,

@@ -1,4 +1,4 @@
-"""What Pesapal's answers about an order mean here. A status code that is not in the table raises OutcomeUnknown."""
+"""What Pesapal's answers about an order mean here. A status code that is not in the table raises UnclearAnswer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.errors import InvalidRequest as NotMoney
 from app.money import Money
 from app.providers.base import ProviderResult, State
-from app.providers.errors import OutcomeUnknown
+from app.providers.errors import OutcomeUnknown, UnclearAnswer
 from app.providers.pesapal.client import Reply
 
 STATES: Final = {
@@ -48,7 +48,7 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Provide
     code = str(body.get("status_code"))
     state = STATES.get(code)
     if state is None:
-        raise OutcomeUnknown("Pesapal's answer has a status code this gateway does not know.", code=code)
+        raise UnclearAnswer("Pesapal's answer has a status code this gateway does not know.", code=code)
     # An order that is not paid yet may come without its reference; an outcome that moves money may not.
     named = body.get("merchant_reference") or (reference if state is State.PENDING else None)
     if named != reference:

@@ -1,4 +1,4 @@
-"""What Stripe's status words mean here. A word that is not in a table raises OutcomeUnknown."""
+"""What Stripe's status words mean here. A word that is not in a table raises UnclearAnswer."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.providers.base import ProviderResult, State
 from app.providers.environments import LIVE, SANDBOX, UNREADABLE
-from app.providers.errors import OutcomeUnknown
+from app.providers.errors import UnclearAnswer
 from app.providers.stripe.amounts import from_wire
 
 REQUIRES_METHOD: Final = "requires_payment_method"
@@ -52,12 +52,12 @@ class Flow(StrEnum):
 
 
 def session_result(session: Mapping[str, Any]) -> ProviderResult:
-    """A Checkout Session. Raises OutcomeUnknown."""
+    """A Checkout Session. Raises UnclearAnswer."""
     word = (_text(session, "status"), _text(session, "payment_status"))
     state = SESSIONS.get((word[0] or "", word[1] or ""))
     identity = _text(session, "id")
     if state is None or identity is None:
-        raise OutcomeUnknown("Stripe's answer has no known session status.", code="/".join(map(str, word)))
+        raise UnclearAnswer("Stripe's answer has no known session status.", code="/".join(map(str, word)))
     # By its own time or on our word: either way it can no longer be paid.
     is_expired = state is State.CANCELLED
     return ProviderResult(
@@ -73,7 +73,7 @@ def session_result(session: Mapping[str, Any]) -> ProviderResult:
 
 
 def intent_result(intent: Mapping[str, Any]) -> ProviderResult:
-    """A PaymentIntent. Raises OutcomeUnknown.
+    """A PaymentIntent. Raises UnclearAnswer.
 
     A declined card fails the charge only where the gateway itself confirmed: a customer in front of a page may try
     another card.
@@ -81,7 +81,7 @@ def intent_result(intent: Mapping[str, Any]) -> ProviderResult:
     word, identity = _text(intent, "status"), _text(intent, "id")
     state = INTENTS.get(word or "")
     if state is None or identity is None:
-        raise OutcomeUnknown("Stripe's answer has no known payment status.", code=word)
+        raise UnclearAnswer("Stripe's answer has no known payment status.", code=word)
     error = intent.get("last_payment_error")
     code, message = (None, None)
     if word == REQUIRES_METHOD and isinstance(error, Mapping):
@@ -120,11 +120,11 @@ def finished_session_result(session: ProviderResult, intent: ProviderResult) -> 
 
 
 def refund_result(refund: Mapping[str, Any]) -> ProviderResult:
-    """A Refund. Raises OutcomeUnknown."""
+    """A Refund. Raises UnclearAnswer."""
     word, identity = _text(refund, "status"), _text(refund, "id")
     state = REFUNDS.get(word or "")
     if state is None or identity is None:
-        raise OutcomeUnknown("Stripe's answer has no known refund status.", code=word)
+        raise UnclearAnswer("Stripe's answer has no known refund status.", code=word)
     return ProviderResult(
         state,
         provider_reference=identity,

@@ -1,7 +1,7 @@
 """Chapa's callbacks to the merchant.
 
-Webhooks are flat JSON, signed twice, and repeated every ten minutes for 72 hours. A payment's callback_url gets an unsigned
-GET, once.
+Webhooks are flat JSON, signed twice, and sent until they are answered with 200: at most ten times, ten minutes apart (Chapa's page
+on webhooks; its limit of 72 hours is never reached). A payment's callback_url gets an unsigned GET, once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from app.sandbox.core import Sandbox
 from app.sandbox.faults import Plan
 from app.sandbox.http import with_query
 
-RETRIES_S: Final = (600.0,) * (72 * 6)
+MAX_SENDINGS: Final = 10
+RETRIES_S: Final = (600.0,) * (MAX_SENDINGS - 1)
 
 
 class Callbacks:

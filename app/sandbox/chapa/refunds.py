@@ -20,6 +20,11 @@ from app.sandbox.store import Document
 SETTLES_AFTER_S: Final = 1.0
 TIMER: Final = "chapa.refund"
 INITIATED: Final = "Refund Initiated"
+EVENTS_OPTION: Final = "refund_events"
+DOCUMENTED: Final = "documented"
+"""Value of this option: `charge.refunded` comes as Chapa's page shows it, when the refund is accepted and again when it is
+completed, each time with the payment's whole amount. Otherwise it comes once, at the end, with the refund's amount."""
+
 ACCEPTED: Final = "Refund initiated successfully. It takes 1 to 3 working days to reach the customer."
 
 
@@ -99,6 +104,8 @@ class Refunds:
             self._release(payment["tx_ref"], amount)
             raise ApiError(400, REFERENCE_USED)
         self._store.insert("chapa", "refund", ref, refund)
+        if self._is_documented():
+            self._send_refunded(refund)
         if plan.callback_early:
             self._settle(ref, is_early=True)
         else:
@@ -142,13 +149,20 @@ class Refunds:
         refund = self._store.update("chapa", "refund", ref, settle)
         if refund is None or refund["status"] == "failed":
             return
+        self._send_refunded(refund, is_early=is_early)
+
+    def _is_documented(self) -> bool:
+        return self._sandbox.dashboard.option("chapa", EVENTS_OPTION) == DOCUMENTED
+
+    def _send_refunded(self, refund: Document, *, is_early: bool = False) -> None:
         payment = self._store.get("chapa", "payment", refund["tx_ref"])
         assert payment is not None  # a refund has a payment, and payments are not deleted
+        shown = payment["amount"] if self._is_documented() else refund["amount"]
         webhook = event(
             "charge.refunded",
             payment,
-            amount=amount_text(Decimal(refund["amount"])),
-            updated_at=now,
+            amount=amount_text(Decimal(shown)),
+            updated_at=refund["updated_at"],
         )
         self._callbacks.send_webhook(webhook, Plan.from_json(refund["plan"]), is_early=is_early)
 

@@ -34,7 +34,16 @@ RESULT_CODES: Final = {
 }
 """Planned outcome → result code. For any other it is 2001."""
 
-MAGIC: Final = {7117: "17", 7119: "1019", 7125: "1025", 7126: "26", 7128: "2028", 7190: "7777"}
+MAGIC: Final = {
+    7117: "17",
+    7119: "1019",
+    7125: "1025",
+    7126: "26",
+    7128: "2028",
+    7136: "1036",
+    7138: "E3008",
+    7190: "7777",
+}
 """Whole shillings → result code, in addition to the amounts with the same meaning at every provider."""
 
 LOCKED: Final = 7118

@@ -27,11 +27,13 @@ RESULTS: Final[Mapping[str, str]] = MappingProxyType(
         "1019": "Transaction has expired.",
         "1025": "An error occurred while sending a push request.",
         "1032": "Request Cancelled by user.",
+        "1036": "[STK_CB - ]SMSC ACK timeout.",
         "1037": "DS timeout user cannot be reached.",
         "2001": "The initiator information is invalid.",
         "2028": "The request is not permitted according to product assignment.",
         "2040": "Credit Party customer type (Unregistered or Registered Customer) can't be supported by the service.",
         "7777": "A result that no document lists.",
+        "E3008": "Error, the user has a bad debt contract.",
         "R000001": "The transaction has already been reversed.",
         "R000002": "The OriginalTransactionID is invalid.",
     }

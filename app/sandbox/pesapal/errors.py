@@ -11,16 +11,24 @@ from app.sandbox.http import Refusal, json_response
 
 class ApiError(Refusal):
     """An answer other than success. code: empty for the refusals that have no error object. status: Pesapal's own, in the
-    body; http: the answer's; kind: the error_type."""
+    body, None for the refusals that have the error object alone; http: the answer's; kind: the error_type."""
 
     def __init__(
-        self, code: str, message: str, *, status: str = "500", http: int = 200, kind: str = "api_error"
+        self,
+        code: str,
+        message: str,
+        *,
+        status: str | None = "500",
+        http: int = 200,
+        kind: str = "api_error",
     ) -> None:
         super().__init__(message)
         self.code, self.message, self.status, self.http, self.kind = code, message, status, http, kind
 
     def answer(self) -> Response:
-        body: dict[str, Any] = {"status": self.status, "message": self.message}
+        body: dict[str, Any] = {}
+        if self.status is not None:
+            body = {"status": self.status, "message": self.message}
         if self.code:
             body["error"] = error_object(self.code, self.message, kind=self.kind)
         return json_response(body, self.http)
@@ -32,12 +40,12 @@ def error_object(code: str, message: str, *, kind: str = "api_error") -> dict[st
 
 
 def invalid_token() -> ApiError:
-    """The bearer token is missing, unknown or expired."""
+    """The bearer token is missing, unknown or expired: HTTP 500 with the error alone, as clients have recorded it."""
     return ApiError(
         "invalid_api_credentials_provided",
         "Invalid Access Token",
-        status="401",
-        http=401,
+        status=None,
+        http=500,
         kind="authentication_error",
     )
 

@@ -20,16 +20,15 @@ from app import clock
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
-from app.money import Money
-from app.providers.base import Callback, CallbackEvent, Kind, ProviderResult, State
+from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
-    CallbackError,
     OutcomeUnknown,
     RequestRejected,
+    UnclearAnswer,
     WrongEnvironment,
 )
-from app.services.callbacks import process_refunds
+from app.services.callbacks import process_refunds, receipts, stored
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments.locks import lock_attempt
@@ -44,6 +43,9 @@ log = structlog.get_logger("callbacks")
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
 """A provider may send a callback before its own data is up to date: it is queried at most this often."""
+
+UNCLEAR_WAIT_S: Final = 300
+"""After an answer that decides nothing (UnclearAnswer) the provider is queried again after this many seconds."""
 
 REFUND_WAIT_S: Final = 300
 """While a refund of the payment is open, a reported reversal is confirmed again after this many seconds."""
@@ -65,23 +67,40 @@ def process(event_id: uuid.UUID) -> datetime | None:
         attempt, refunds = _subject(session, event)
     if event.state != ProviderEventState.RECEIVED:
         return None
-    parsed = _parse_again(event)
+    parsed = stored.parse_again(event)
     if parsed.objection or attempt is None or _changes_nothing(parsed, attempt, refunds):
         return _ignore(event, parsed, attempt)
     payment_id = attempt.payment_id
     with bulkhead.slot(event.provider) as has_slot:
         if not has_slot:
             return bulkhead.retry_at(clock.now(), since=event.received_at)
-        is_settled = _apply(event, parsed, attempt, refunds)
+        is_settled, wait_s = _try_to_apply(event, parsed, attempt, refunds)
     if not is_settled and refunds and _is_reversal(parsed):
         # Whether all of the money was reversed, or only our refund is meant, is known when that refund is final.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
         return _close(
-            event, ProviderEventState.PROCESSED, "applied" if is_settled else "not confirmed yet", payment_id
+            event,
+            ProviderEventState.PROCESSED,
+            stored.APPLIED if is_settled else stored.NOT_CONFIRMED,
+            payment_id,
         )
     _count_confirmation(event_id)
-    return clock.now() + timedelta(seconds=CONFIRM_AGAIN_S)
+    return clock.now() + timedelta(seconds=wait_s)
+
+
+def _try_to_apply(
+    event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]
+) -> tuple[bool, int]:
+    """Whether everything is now as the callback reports; else how many seconds to wait for a better answer."""
+    try:
+        return _apply(event, parsed, attempt, refunds), CONFIRM_AGAIN_S
+    except UnclearAnswer as answer:
+        if parsed.kind is Kind.REFUND:
+            raise  # only this callback tells of a refund made elsewhere: as a dead letter it reaches an operator
+        # Not a failure of this job: the payment stays open, and its own job asks on.
+        log.warning("callback.answer_unclear", provider=event.provider, code=answer.code)
+        return False, UNCLEAR_WAIT_S
 
 
 def _changes_nothing(parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]) -> bool:
@@ -203,21 +222,6 @@ def _first(session: Session, query: Any, matches: list[_Match]) -> Any:
     return None
 
 
-def _parse_again(event: ProviderEvent) -> CallbackEvent:
-    """The callback, parsed from its stored bytes; whether it is verified was decided when it was received."""
-    provider = provider_accounts.of_account(event.provider, event.account_id)
-    callback = Callback(event.method, event.headers, event.query, bytes(event.body))
-    try:
-        parsed = provider.read_callback(callback)
-    except CallbackError:
-        # The signature is too old by now, or the secret was changed: it was verified when it was received.
-        kind = Kind(event.kind)
-        parsed = CallbackEvent(
-            event.provider_event_id, kind, event.event_type, event.reference, event.provider_reference
-        )
-    return replace(parsed, is_verified=event.is_verified)
-
-
 def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:
     """Whether the payment is now as the callback reports, or final anyway."""
     is_vouched = _is_vouched(event, parsed, attempt.callback_token)
@@ -235,7 +239,7 @@ def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: Payment
         and reported is not None
         and reported.state is not State.REVERSED
     ):
-        _keep_receipt(attempt.id, payment, reported, is_vouched=is_vouched)
+        receipts.keep_receipt(attempt.id, payment, reported, is_vouched=is_vouched)
         return True
     provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
@@ -266,7 +270,7 @@ def _apply_confirmed(
         raise outcome  # queried again later: only this callback may hold the provider's id
     is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
-        outcome = replace(outcome, receipt=_trusted_receipt(payment, reported, is_vouched=is_vouched))
+        outcome = replace(outcome, receipt=receipts.trusted_receipt(payment, reported, is_vouched=is_vouched))
     transaction(
         lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="callback", now=clock.now())
     )
@@ -323,22 +327,6 @@ def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
             locked.payment.provider_transaction_id = reference
 
     transaction(work)
-
-
-def _trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
-    """A receipt that only a callback contains, when it is vouched for and reports no other amount than the payment's."""
-    if reported is None or not is_vouched or reported.state is not State.SUCCEEDED:
-        return None
-    fits = reported.amount in (None, Money(payment.amount, payment.currency))
-    return reported.receipt if fits else None
-
-
-def _keep_receipt(
-    attempt_id: uuid.UUID, payment: Payment, reported: ProviderResult | None, *, is_vouched: bool
-) -> None:
-    receipt = _trusted_receipt(payment, reported, is_vouched=is_vouched)
-    if receipt is not None:
-        transaction(lambda s: payment_outcomes.keep_receipt(s, attempt_id, receipt))
 
 
 def _apply_reported(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool) -> bool:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import func, select
+import uuid
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock
@@ -11,6 +16,7 @@ from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
 from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import OutcomeUnknown
+from app.services.callbacks import stored
 from app.services.payments import reviews
 from app.services.payments.locks import lock_attempt, lock_refund
 from app.services.payments.states import OPEN_REFUNDS
@@ -19,6 +25,9 @@ from app.services.refunds import external as external_refunds
 from app.services.refunds import follow_up as refund_follow_up
 from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import reading, transaction
+
+ANNOUNCED_WITHIN: Final = timedelta(minutes=2)
+"""A provider that announces a refund before it is done does so this soon after it was sent."""
 
 
 def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -> bool:
@@ -64,7 +73,7 @@ def process_external_refunds(
 ) -> bool:
     """Whether the refund that the callback reports is known: it may be an external one. Raises ProviderError."""
     if not provider_accounts.of_attempt(attempt).capabilities.lists_refunds:
-        is_nothing = not is_vouched or _has_refund_for(event, attempt)
+        is_nothing = not is_vouched or _is_explained(event, parsed, attempt)
         return is_nothing or open_review(attempt, ReviewReason.REFUNDED_AT_PROVIDER)
     is_new = external_refunds.import_external_refunds(attempt.id, source="callback")
     is_done = parsed.reported is not None and parsed.reported.state is State.SUCCEEDED
@@ -103,14 +112,63 @@ def _mark_returned(session: Session, refund: Refund) -> None:
             )
 
 
-def _has_refund_for(event: ProviderEvent, attempt: PaymentAttempt) -> bool:
-    """Whether there are as many refunds of ours as there were callbacks about refunds."""
-    ours = select(func.count()).where(Refund.attempt_id == attempt.id, Refund.state != RefundState.FAILED)
-    others = select(func.count()).where(
+def _is_explained(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:
+    """Whether the refunds of ours explain all callbacks about refunds of this payment, of which `event` is the latest.
+
+    Each explains one, and one more that came early: while the provider had not finished the refund, or as a repeat within
+    ANNOUNCED_WITHIN of its sending that shows no amount of its own. Where all of the money is refunded, each is explained.
+    """
+    refunds, others = _refunds_and_events(event, attempt)
+    ours = [refund for refund in refunds if refund.state != RefundState.FAILED]
+    if _is_all_refunded(ours, attempt):
+        return True
+    unconfirmed = [other for other in others if other.result == stored.NOT_CONFIRMED]
+    received = [
+        (other.received_at, stored.parse_again(other)) for other in others if other not in unconfirmed
+    ]
+    repeats = _repeats([(event.received_at, parsed), *received], refunds, attempt)
+    early = min(len(refunds), len(unconfirmed) + repeats)
+    return len(others) + 1 - early <= len(ours)
+
+
+def _refunds_and_events(
+    event: ProviderEvent, attempt: PaymentAttempt
+) -> tuple[list[Refund], list[ProviderEvent]]:
+    """The attempt's refunds, oldest first, and the payment's other callbacks about refunds."""
+    others = select(ProviderEvent).where(
         ProviderEvent.payment_id == attempt.payment_id,
         ProviderEvent.kind == Kind.REFUND.value,
         ProviderEvent.is_verified,
         ProviderEvent.id != event.id,
     )
+    refunds = select(Refund).where(Refund.attempt_id == attempt.id).order_by(Refund.created_at)
     with reading() as session:
-        return (session.scalar(ours) or 0) > (session.scalar(others) or 0)
+        return list(session.scalars(refunds)), list(session.scalars(others))
+
+
+def _is_all_refunded(ours: list[Refund], attempt: PaymentAttempt) -> bool:
+    collected = attempt.collected_money
+    return collected is not None and sum(refund.amount for refund in ours) >= collected.amount_minor
+
+
+def _repeats(
+    received: list[tuple[datetime, CallbackEvent]], refunds: list[Refund], attempt: PaymentAttempt
+) -> int:
+    """How many of these (when it was received, what it says) repeat another one about the same new refund.
+
+    One that shows the amount of a refund is none: it is that refund's own.
+    """
+    nearest = Counter(
+        _just_sent(refunds, received_at)
+        for received_at, event in received
+        if event.reported is None or event.reported.amount in (None, attempt.collected_money)
+    )
+    return sum(count - 1 for refund_id, count in nearest.items() if refund_id is not None)
+
+
+def _just_sent(refunds: list[Refund], moment: datetime) -> uuid.UUID | None:
+    """The latest refund that had been made by then, if it was sent a short time ago."""
+    made = [refund for refund in refunds if refund.created_at <= moment]
+    if not made or moment > (made[-1].sent_at or made[-1].created_at) + ANNOUNCED_WITHIN:
+        return None
+    return made[-1].id

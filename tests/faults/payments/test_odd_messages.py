@@ -141,6 +141,47 @@ def test_an_unreadable_amount_does_not_cost_the_receipt(gateway: Gateway, amount
     assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
 
 
+@pytest.mark.parametrize(("amount", "code"), [(7136, "1036"), (7138, "E3008")])
+def test_a_push_that_reached_no_phone_fails(gateway: Gateway, amount: int, code: str) -> None:
+    """Breaks when one of these codes is in no table: the payment would wait for an operator."""
+    payment_id = gateway.begin("mpesa", amount)
+    assert gateway.settle(payment_id, hours=0.01)["status"] == "failed"
+    assert gateway.attempts(payment_id)[0].error_code == code
+
+
+def test_a_code_of_the_query_that_decides_nothing_is_no_fault_of_the_callbacks_job(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The payment stays open, and an operator hears of it; the callback's job neither fails nor ends as a dead letter."""
+    capsys.readouterr()
+    payment_id = gateway.begin("mpesa", 7190)
+    gateway.settle(payment_id, until=(), hours=0.5)
+    assert gateway.payment(payment_id)["status"] == "processing"
+    assert gateway.payment(payment_id)["review"] == "inquiry_failed"
+    checkout = gateway.attempts(payment_id)[0].provider_reference
+    ((state, result),) = gateway.rows(
+        "SELECT state, result FROM provider_events WHERE provider_reference = :checkout", checkout=checkout
+    )
+    assert (state, result) == ("processed", "not confirmed yet")
+    logged = capsys.readouterr().err
+    assert "Traceback" not in logged and "job.failed" not in logged
+
+
+def test_a_provider_that_does_not_answer_a_callbacks_query_leaves_no_traceback(
+    gateway: Gateway, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The job is tried again, as before: the provider's silence is expected, and our stack says nothing about it."""
+    payment_id = gateway.begin("mpesa", 100)
+    rule = {"fault": "before", "provider": "mpesa", "operation": "stkquery", "times": 1, "status": 500}
+    gateway.sandbox.control({"rules": [rule]})
+    capsys.readouterr()
+    gateway.quiet()
+    gateway.run_due()
+    logged = capsys.readouterr().err
+    assert "job.failed" in logged and "Traceback" not in logged
+    assert gateway.settle(payment_id)["status"] == "completed"
+
+
 @pytest.mark.parametrize("body", [b"", b"not JSON", b"[]", b'{"Body": 5}', b"\xff"], ids=repr)
 def test_what_cannot_be_read_at_a_payments_own_url_is_a_reason_to_ask(gateway: Gateway, body: bytes) -> None:
     gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "stkpush", "times": 1}]})

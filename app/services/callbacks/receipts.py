@@ -1,0 +1,30 @@
+"""Receipts that only a callback contains (process.py): M-Pesa's query names none, and its refunds need one.
+
+Guarantees: a receipt is kept only from a callback that is vouched for, never replaced, and never taken from another attempt.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from app.models.payment import Payment
+from app.money import Money
+from app.providers.base import ProviderResult, State
+from app.services.payments import outcomes as payment_outcomes
+from app.unit_of_work import transaction
+
+
+def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
+    """A receipt that only a callback contains, when it is vouched for and reports no other amount than the payment's."""
+    if reported is None or not is_vouched or reported.state is not State.SUCCEEDED:
+        return None
+    fits = reported.amount in (None, Money(payment.amount, payment.currency))
+    return reported.receipt if fits else None
+
+
+def keep_receipt(
+    attempt_id: uuid.UUID, payment: Payment, reported: ProviderResult | None, *, is_vouched: bool
+) -> None:
+    receipt = trusted_receipt(payment, reported, is_vouched=is_vouched)
+    if receipt is not None:
+        transaction(lambda s: payment_outcomes.keep_receipt(s, attempt_id, receipt))
