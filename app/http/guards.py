@@ -40,7 +40,7 @@ def current_principal() -> Principal:
 def bearer_token() -> str | None:
     """The token of `Authorization: Bearer …`, None when that header is absent or of another kind."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    return token.strip(" ") or None if scheme.lower() == "bearer" else None
 
 
 def _anonymous() -> None:
