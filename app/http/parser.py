@@ -9,8 +9,9 @@ import flask
 import marshmallow as ma
 from webargs.flaskparser import FlaskParser
 
-from app.errors import InvalidRequest, UnsupportedMediaType
+from app.errors import CardDataNotAllowed, InvalidRequest, UnsupportedMediaType
 from app.http import strict_json
+from app.http.fields import CARD_NUMBER
 
 
 class StrictParser(FlaskParser):
@@ -39,7 +40,8 @@ class StrictParser(FlaskParser):
         # One location, whose messages are under its name.
         messages = next(iter(error.normalized_messages().values()))  # type: ignore[no-untyped-call]
         field, message = _first(messages)
-        raise InvalidRequest(
+        refusal = CardDataNotAllowed if message == CARD_NUMBER else InvalidRequest
+        raise refusal(
             f"{field}: {message}" if field else message, field=field, details={"fields": messages}
         ) from error
 
