@@ -85,6 +85,9 @@ SETTINGS: Final = (
     Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
     Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute"),
     Setting("RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute"),
+    Setting(
+        "RATE_LIMIT_WRONG_KEYS", "wrong API keys: per address, in each process", "6000/minute", "20/minute"
+    ),
     Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
     Setting(
