@@ -114,6 +114,16 @@ def test_names_and_shapes_of_the_library_are_refused(
     assert log_growth() < LOG_ALLOWANCE_BYTES
 
 
+def test_credentials_that_no_header_can_hold_are_refused(
+    websocket: websocket_client.WebSocket, log_growth: Callable[[], int]
+) -> None:
+    for auth in ('{"api_key":"\\ud800"}', '{"token":"\\ud800"}', '{"api_key":"\\u0000"}'):
+        websocket.send(f"40{auth}")
+        [answer] = answers(websocket, 1)
+        assert answer.startswith("44{") and "INTERNAL_ERROR" not in answer, (auth, answer)
+    assert log_growth() < ONE_TRACEBACK_BYTES
+
+
 @pytest.mark.parametrize("packet", ['42["*"]', "4"])
 def test_refused_packets_count_and_a_client_that_goes_on_is_disconnected(
     url: str, websocket: websocket_client.WebSocket, log_growth: Callable[[], int], packet: str
