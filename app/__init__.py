@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import logs
 from app.config import loader
@@ -30,12 +29,14 @@ def _create_app(settings: Mapping[str, str] | None, *, serves_http: bool, has_co
     from app import crypto, models  # noqa: F401 models registers the tables
     from app.extensions import db, jwt
     from app.services.provider_access import adapters, bulkhead
+    from app.services.tenants import key_attempts
 
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.config.update(loader.load(settings))
     logs.configure(app.config)
     crypto.init(app)
     bulkhead.init(app)
+    key_attempts.init(app)
     adapters.init(app)
     db.init_app(app)
     jwt.init_app(app)
@@ -50,15 +51,14 @@ def _create_app(settings: Mapping[str, str] | None, *, serves_http: bool, has_co
 
 def _add_routes(app: Flask) -> None:
     from app import routes
+    from app.http import proxies
 
     routes.init(app)
     if app.config["REALTIME"] == "embedded":
         from app.websocket import server
 
         server.init(app)
-    if hops := app.config["TRUSTED_PROXIES"]:
-        # Exactly so many addresses of X-Forwarded-For were written by proxies of ours; the rest is hearsay.
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    proxies.trust_proxies(app)
 
 
 @contextmanager

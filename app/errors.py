@@ -87,6 +87,11 @@ class UnsupportedCurrency(InvalidRequest):
     default_message = "This currency is not supported."
 
 
+class CardDataNotAllowed(InvalidRequest):
+    code = "CARD_DATA_NOT_ALLOWED"
+    default_message = "Card numbers are not accepted here."
+
+
 class WeakPassword(InvalidRequest):
     code = "WEAK_PASSWORD"
     default_message = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import threading
 from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Final
@@ -38,6 +39,14 @@ _DETAIL: Final = re.compile(
 """The part of a PostgreSQL error that shows whole rows: customers, secret parts of URLs."""
 
 _NOISY: Final = ("werkzeug", "urllib3", "socketio", "engineio", "alembic.runtime.plugins")
+
+_ONLY_ERRORS: Final = ("socketio.server", "engineio.server")
+"""Their warnings are about what clients send. With a level of their own they add no second handler either."""
+
+_BOUNDED: Final = frozenset({"socketio", "engineio", "realtime"})
+"""Loggers whose lines a Socket.IO client may cause by a packet, and so at will."""
+
+BOUNDED_LINES_PER_MIN: Final = 60
 
 
 def configure(config: Mapping[str, Any]) -> None:
@@ -73,6 +82,7 @@ def configure(config: Mapping[str, Any]) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
         )
     )
+    handler.addFilter(LineLimit())
     root = logging.getLogger()
     for earlier in [known for known in root.handlers if isinstance(known, _Stderr)]:
         root.removeHandler(earlier)
@@ -80,6 +90,29 @@ def configure(config: Mapping[str, Any]) -> None:
     root.setLevel(level)
     for name in _NOISY:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _ONLY_ERRORS:
+        logging.getLogger(name).setLevel(max(level, logging.ERROR))
+
+
+class LineLimit(logging.Filter):
+    """Drops lines of a bounded logger and those below it beyond BOUNDED_LINES_PER_MIN in a minute."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._lines: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        name = record.name.partition(".")[0]
+        if name not in _BOUNDED:
+            return True
+        with self._lock:
+            minute = int(record.created // 60)
+            if minute != self._minute:
+                self._minute, self._lines = minute, {}
+            self._lines[name] = self._lines.get(name, 0) + 1
+            return self._lines[name] <= BOUNDED_LINES_PER_MIN
 
 
 class _Stderr(logging.Handler):

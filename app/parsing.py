@@ -59,3 +59,11 @@ def networks(text: str) -> str:
 def seconds(text: str) -> float | None:
     """A number of seconds; an empty text or `off`: None. Raises ValueError."""
     return None if text in ("", "off") else float(text)
+
+
+def is_loopback(address: str | None) -> bool:
+    """Whether it is an IP address of this host or container itself."""
+    try:
+        return ipaddress.ip_address(address or "").is_loopback
+    except ValueError:
+        return False

@@ -27,6 +27,7 @@ class Limit(StrEnum):
 
     AUTH = "auth"
     PAYMENTS = "payments"
+    BATCH_ITEMS = "batch_items"
     DEFAULT = "default"
     MERCHANT = "merchant"
 
@@ -44,12 +45,12 @@ class RateLimiter:
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._outage = Outage("rate_limits", "Each process counts requests in its own memory.")
 
-    def hit(self, limit: Limit, key: str) -> None:
-        """Count one request. Raises RateLimitExceeded."""
+    def hit(self, limit: Limit, key: str, *, cost: int = 1) -> None:
+        """Count one request, as `cost`. Raises RateLimitExceeded."""
         item = self._items[limit]
         reset_at = self._outage.attempt(
-            lambda: _reset_at(self._shared(), item, limit, key),
-            fallback=lambda: _reset_at(self._own, item, limit, key),
+            lambda: _reset_at(self._shared(), item, limit, key, cost=cost),
+            fallback=lambda: _reset_at(self._own, item, limit, key, cost=cost),
         )
         if reset_at is not None:
             raise RateLimitExceeded(retry_after_s=max(1, round(reset_at - time.time())))
@@ -64,8 +65,10 @@ class RateLimiter:
         return limiter
 
 
-def _reset_at(limiter: FixedWindowRateLimiter, item: RateLimitItem, limit: Limit, key: str) -> float | None:
+def _reset_at(
+    limiter: FixedWindowRateLimiter, item: RateLimitItem, limit: Limit, key: str, *, cost: int
+) -> float | None:
     """Count one request. None: it is within the limit; else when the window ends, in seconds since 1970."""
-    if limiter.hit(item, limit, key):
+    if limiter.hit(item, limit, key, cost=cost):
         return None
     return limiter.get_window_stats(item, limit, key).reset_time

@@ -66,8 +66,10 @@ def _derived(values: Mapping[str, Any], mode: str) -> dict[str, Any]:
         "JWT_DECODE_ISSUER": "malipo",
         "JWT_ENCODE_AUDIENCE": "malipo",
         "JWT_DECODE_AUDIENCE": "malipo",
-        # Multipart KYC uploads carry the document and a few form fields.
+        # Multipart KYC uploads carry the document and a few form fields. werkzeug holds a block of 64 KiB, and what the
+        # block before it left, against the limit of form memory, of files too: a lower limit refuses documents.
         "MAX_CONTENT_LENGTH": values["MAX_DOCUMENT_BYTES"] + 65_536,
-        "MAX_FORM_MEMORY_SIZE": 65_536,
+        "MAX_FORM_MEMORY_SIZE": 131_072,
+        "MAX_FORM_PARTS": 16,
         "JSON_SORT_KEYS": False,
     }

@@ -83,8 +83,12 @@ SETTINGS: Final = (
     Setting("REFRESH_TOKEN_TTL_S", "life of a refresh token, seconds", "2592000", parse=int),
     Setting("RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute"),
     Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
+    Setting("RATE_LIMIT_BATCH_ITEMS", "payments within batches: per user", "600000/minute", "2000/minute"),
     Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute"),
     Setting("RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute"),
+    Setting(
+        "RATE_LIMIT_WRONG_KEYS", "wrong API keys: per address, in each process", "6000/minute", "20/minute"
+    ),
     Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
     Setting(

@@ -31,6 +31,7 @@ def init(app: Flask) -> None:
     """Bind the hooks, and CORS when an origin is allowed."""
     app.extensions["rate_limiter"] = RateLimiter(app.config)
     app.extensions["metrics"] = Metrics(health_checks.depths)
+    app.extensions["readiness"] = health_checks.RecentReadiness(app.config)
     app.session_interface = NoSessions()
     app.before_request(_begin)
     app.before_request(_guard)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from marshmallow import ValidationError, fields, validate
 
+from app.card_numbers import has_card_number
 from app.json_numbers import is_bounded
 from app.money import EXPONENTS, number_of
 
@@ -20,6 +21,9 @@ MESSAGES: Final[dict[str, Any]] = {
 }
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _DIGITS: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+CARD_NUMBER: Final = "Card numbers are not accepted here (card_data_not_allowed)."
+"""The message that app/http/parser.py answers with an error of its own."""
 
 MAX_METADATA_BYTES: Final = 16_384
 _TOO_WHOLE: Final = 2**63
@@ -63,6 +67,18 @@ class Text(_StrictField):
         if self.pattern and not self.pattern.fullmatch(value):
             raise ValidationError("This is not written as it should be.")
         return value
+
+
+class FreeText(Text):
+    """A text that people write, without a card number in it."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if has_card_number(text):
+            raise ValidationError(CARD_NUMBER)
+        return text
 
 
 class Choice(Text):
@@ -155,7 +171,7 @@ class Currency(_StrictField):
 
 
 class JsonObject(_StrictField):
-    """Any JSON object up to MAX_METADATA_BYTES, kept as it is."""
+    """Any JSON object up to MAX_METADATA_BYTES without a card number in it, kept as it is."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -172,6 +188,8 @@ class JsonObject(_StrictField):
             raise ValidationError("This holds a number that is too large.") from None
         if size > MAX_METADATA_BYTES:
             raise ValidationError(f"This is larger than {MAX_METADATA_BYTES} bytes.")
+        if has_card_number(value):
+            raise ValidationError(CARD_NUMBER)
         return value
 
 

@@ -14,7 +14,7 @@ from app.errors import AuthenticationFailed, CredentialsMissing, InvalidApiKey, 
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
-from app.services.tenants import api_keys, tenants
+from app.services.tenants import key_attempts, tenants
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
 
@@ -40,7 +40,7 @@ def current_principal() -> Principal:
 def bearer_token() -> str | None:
     """The token of `Authorization: Bearer …`, None when that header is absent or of another kind."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() or None if scheme.lower() == "bearer" else None
+    return token.strip(" ") or None if scheme.lower() == "bearer" else None
 
 
 def _anonymous() -> None:
@@ -70,7 +70,7 @@ def _user(token: str) -> Principal:
 
 
 def _merchant(key: str) -> Principal:
-    tenant_id, key_id = api_keys.authenticate(key)
+    tenant_id, key_id = key_attempts.authenticate(key, address=request.remote_addr)
     return Principal.of_api_key(tenant_id, key_id, request.remote_addr)
 
 

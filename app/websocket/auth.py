@@ -16,7 +16,7 @@ from app.services.identity.tokens import AccessClaims
 from app.services.realtime import subscriptions
 from app.services.realtime import tokens as realtime_tokens
 from app.services.realtime.subscriptions import WatchedPayment
-from app.services.tenants import api_keys
+from app.services.tenants import key_attempts
 
 _HOW_TO_CONNECT: Final = (
     'Connect with auth: {"token": "<access token>"} or {"api_key": "<API key>"}, or without auth.'
@@ -51,9 +51,10 @@ def text_in(data: Mapping[str, object], name: str) -> str | None:
     return value
 
 
-def merchant_of(api_key: str) -> Principal:
-    """The merchant whose key it is. Raises InvalidApiKey, ServiceUnavailable."""
-    tenant_id, key_id = api_keys.authenticate(api_key)
+def merchant_of(api_key: str, *, address: str | None) -> Principal:
+    """The merchant whose key it is. Raises InvalidApiKey, RateLimitExceeded (too many wrong keys from the address),
+    ServiceUnavailable."""
+    tenant_id, key_id = key_attempts.authenticate(api_key, address=address)
     return Principal.of_api_key(tenant_id, key_id, None)
 
 

@@ -21,7 +21,9 @@ from app import logs
 from app.config.loader import load
 from app.config.setting import ConfigError
 from app.extensions import db, jwt
+from app.http.proxies import trust_proxies
 from app.services.operator import installation
+from app.services.tenants import key_attempts
 from app.websocket.events import Run
 from app.websocket.server import build, in_context, put_gate
 
@@ -38,9 +40,11 @@ def create_realtime() -> Flask:
     logs.configure(app.config)
     db.init_app(app)
     jwt.init_app(app)
+    key_attempts.init(app)
     app.add_url_rule("/health/live", view_func=lambda: {"status": "ok"}, endpoint="live")
     socketio = build(app, async_mode="eventlet", run=_in_native_thread(app))
     put_gate(app, socketio, max_clients=MAX_CLIENTS)
+    trust_proxies(app)
     return app
 
 

@@ -83,7 +83,7 @@ class EventHandlers:
             if sent.token is not None:
                 client.claims = self._run(auth.sign_in, sent.token)
             if sent.api_key is not None:
-                client.merchant = self._run(auth.merchant_of, sent.api_key)
+                client.merchant = self._run(auth.merchant_of, sent.api_key, address=request.remote_addr)
         except GatewayError as error:
             raise Refused(error.message, {"code": error.code}) from error
         self._clients.add(_sid(), client)

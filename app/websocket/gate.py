@@ -1,4 +1,5 @@
-"""In front of Socket.IO: how many clients there may be, and how many of the server's threads they may hold.
+"""In front of Socket.IO: how many clients there may be, how many of the server's threads they may hold, and what they may
+post.
 
 A Socket.IO client holds a thread for as long as it is connected. Were they unlimited, REST would starve.
 """
@@ -7,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from io import BytesIO
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -23,21 +25,43 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 
 class Gate:
-    """WSGI middleware: 503 for a client above the maximum, and for more requests at once than clients can need."""
+    """WSGI middleware: 503 for a client above the maximum, and for more requests at once than clients can need; 400 for
+    posted packets that are not admitted.
 
-    def __init__(self, inner: Wsgi, *, clients: Callable[[], int], max_clients: int) -> None:
+    admits: whether a transport, by its id, may post this body. max_body_bytes: larger ones are left to the server, which
+    refuses them.
+    """
+
+    def __init__(
+        self,
+        inner: Wsgi,
+        *,
+        clients: Callable[[], int],
+        max_clients: int,
+        admits: Callable[[str, bytes], bool],
+        max_body_bytes: int,
+    ) -> None:
         self._inner = inner
         self._clients = clients
         self._max_clients = max_clients
+        self._admits = admits
+        self._max_body_bytes = max_body_bytes
         self._requests = 0
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(PATH):
             return self._inner(environ, start_response)
-        if not self._enter(is_new="sid" not in parse_qs(environ.get("QUERY_STRING", ""))):
-            return _refuse(start_response)
+        sid = parse_qs(environ.get("QUERY_STRING", "")).get("sid", [None])[0]
+        if not self._enter(is_new=sid is None):
+            return _refuse_client(start_response)
         try:
+            if (
+                sid is not None
+                and environ["REQUEST_METHOD"] == "POST"
+                and not self._admits_body(sid, environ)
+            ):
+                return _refuse_body(start_response)
             # Socket.IO answers with a list, so the thread is free again when this returns.
             return self._inner(environ, start_response)
         finally:
@@ -53,18 +77,35 @@ class Gate:
             self._requests += 1
             return True
 
+    def _admits_body(self, sid: str, environ: dict[str, Any]) -> bool:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        if length > self._max_body_bytes:
+            return True
+        body = environ["wsgi.input"].read(length)
+        environ["wsgi.input"] = BytesIO(body)
+        return self._admits(sid, body)
 
-def _refuse(start_response: Callable[..., Any]) -> Iterable[bytes]:
-    body = orjson.dumps(
-        {
-            "code": "TOO_MANY_CLIENTS",
-            "message": "All Socket.IO connections are in use; try again in a few seconds.",
-        }
-    )
-    headers = [
-        ("Content-Type", "application/json"),
-        ("Content-Length", str(len(body))),
+
+def _refuse_client(start_response: Callable[..., Any]) -> Iterable[bytes]:
+    message = "All Socket.IO connections are in use; try again in a few seconds."
+    return _answer(
+        start_response,
+        "503 Service Unavailable",
+        "TOO_MANY_CLIENTS",
+        message,
         ("Retry-After", str(RETRY_AFTER_S)),
-    ]
-    start_response("503 Service Unavailable", headers)
+    )
+
+
+def _refuse_body(start_response: Callable[..., Any]) -> Iterable[bytes]:
+    message = "These are no Engine.IO packets, or too many; the connection has ended."
+    return _answer(start_response, "400 Bad Request", "INVALID_REQUEST", message)
+
+
+def _answer(
+    start_response: Callable[..., Any], status: str, code: str, message: str, *more: tuple[str, str]
+) -> Iterable[bytes]:
+    body = orjson.dumps({"code": code, "message": message})
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *more]
+    start_response(status, headers)
     return [body]

@@ -9,7 +9,13 @@ from socketio import packet
 UNREADABLE: Final = ""
 """The event's name when the packet could not be read: no client can send it otherwise."""
 
-_RESERVED: Final = frozenset({"connect", "disconnect", UNREADABLE})
+_RESERVED: Final = frozenset({"connect", "disconnect", "*", UNREADABLE})
+"""Names with a meaning in the library: for an event named `*` it calls the handler of all other events as if the first
+argument were the id of the connection."""
+
+_DEFAULT_NAMESPACE: Final = (None, "/")
+
+MAX_ATTACHMENTS: Final = 10
 
 
 class StrictPacket(packet.Packet):
@@ -19,6 +25,7 @@ class StrictPacket(packet.Packet):
     data: Any
     namespace: str | None
     id: int | None
+    attachment_count: int
 
     def decode(self, encoded_packet: Any) -> int:
         try:
@@ -30,7 +37,9 @@ class StrictPacket(packet.Packet):
                 UNREADABLE
             ]  # a number as auth reads like a packet's id; refused, not taken for no auth
         is_event = self.packet_type in (packet.EVENT, packet.BINARY_EVENT)
-        if is_event and not _is_event(self.data):
+        if is_event and (not _is_event(self.data) or self.namespace not in _DEFAULT_NAMESPACE):
+            return self._become_unreadable()
+        if self.packet_type == packet.BINARY_EVENT and not 0 < attachments <= MAX_ATTACHMENTS:
             return self._become_unreadable()
         is_ack = self.packet_type in (packet.ACK, packet.BINARY_ACK)
         if is_ack or self.packet_type == packet.CONNECT_ERROR or self.packet_type not in range(7):
@@ -39,11 +48,10 @@ class StrictPacket(packet.Packet):
         return attachments
 
     def add_attachment(self, attachment: Any) -> bool:
-        try:
-            return bool(super().add_attachment(attachment))
-        except (ValueError, TypeError, IndexError, RecursionError):
-            self.packet_type, self.data = packet.BINARY_EVENT, [UNREADABLE]
-            return True
+        """No event has binary data: attachments are counted, not kept, and the event is unreadable."""
+        self.attachment_count -= 1
+        self.data = [UNREADABLE]
+        return self.attachment_count <= 0
 
     def _become_unreadable(self) -> int:
         if self.packet_type == packet.CONNECT:

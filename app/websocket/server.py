@@ -15,6 +15,7 @@ from app.websocket.auth import is_origin_allowed
 from app.websocket.clients import Clients
 from app.websocket.events import EventHandlers, Run
 from app.websocket.gate import Gate
+from app.websocket.inbound import Inbound
 from app.websocket.packet import StrictPacket
 from app.websocket.rooms import RoomManager
 from app.websocket.sweep import Sweep
@@ -63,9 +64,15 @@ def build(app: Flask, *, async_mode: str, run: Run) -> SocketIO:
 
 
 def put_gate(app: Flask, socketio: SocketIO, *, max_clients: int) -> None:
-    """Limit the clients of `socketio`, which `build` has put in front of the application."""
+    """Limit the clients of `socketio`, which `build` has put in front of the application, and what they send."""
+    inbound = Inbound(socketio.server)
+    inbound.install()
     app.wsgi_app = Gate(  # type: ignore[method-assign]
-        app.wsgi_app, clients=lambda: _open_transports(socketio.server.eio), max_clients=max_clients
+        app.wsgi_app,
+        clients=lambda: _open_transports(socketio.server.eio),
+        max_clients=max_clients,
+        admits=inbound.admits_payload,
+        max_body_bytes=MAX_PAYLOAD_BYTES,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, current_app
+from flask import Response, current_app, request
 
 from app import metrics
 from app.http.answers import Answer, one_of
@@ -13,6 +13,7 @@ from app.http.blueprint import Blueprint
 from app.http.openapi import document
 from app.http.operation import operation
 from app.http.responses import dumps, respond
+from app.parsing import is_loopback
 from app.services.operator import health as health_checks
 from app.version import VERSION
 
@@ -32,7 +33,9 @@ class Health(Answer):
     checks = ma.fields.Dict(
         keys=ma.fields.String(),
         values=ma.fields.String(),
-        metadata={"description": "Each check's name and `ok`, or what is wrong with it."},
+        metadata={
+            "description": "Each check's name and `ok`, or what is wrong with it; only for this machine itself."
+        },
     )
 
 
@@ -65,14 +68,21 @@ def get_live() -> Response:
 @health.alt_response(503, schema=Health, description="A check failed.")
 def get_ready() -> Response:
     """Check database, migrations, ledger functions, relay and Redis (for a load balancer)"""
-    checks = health_checks.readiness(current_app.config)
+    recent: health_checks.RecentReadiness = current_app.extensions["readiness"]
+    checks = recent.checks()
     is_well = all(check.is_well for check in checks)
-    body: dict[str, Any] = {
-        "status": "ok" if is_well else "unavailable",
-        "version": VERSION,
-        "checks": {check.name: check.problem or "ok" for check in checks},
-    }
+    body: dict[str, Any] = {"status": "ok" if is_well else "unavailable", "version": VERSION}
+    if _is_from_this_machine():
+        body["checks"] = {check.name: check.problem or "ok" for check in checks}
     return respond(body, 200 if is_well else _UNAVAILABLE)
+
+
+def _is_from_this_machine() -> bool:
+    """Whether no proxy has passed the request on, and it comes from this host or container."""
+    is_forwarded = any(
+        name in request.headers for name in ("X-Forwarded-For", "X-Forwarded-Host", "Forwarded")
+    )
+    return not is_forwarded and is_loopback(request.remote_addr)
 
 
 @health.route("/version")

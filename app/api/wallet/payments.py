@@ -34,6 +34,7 @@ from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
+from app.rate_limits import Limit, RateLimiter
 from app.services.wallets import payments as wallet_payments
 from app.services.wallets.payments import PaidItem, WalletPaymentRequest
 
@@ -70,6 +71,8 @@ def create_payment(body: dict[str, Any]) -> Response:
 @blueprint.response(201, BatchAnswer)
 def create_batch(body: dict[str, Any]) -> Response:
     """Make up to 1,000 payments from one wallet. Each item succeeds or fails by itself; results keep the order."""
+    limiter: RateLimiter = current_app.extensions["rate_limiter"]
+    limiter.hit(Limit.BATCH_ITEMS, current_principal().rate_limit_bucket, cost=len(body["payments"]))
     outcomes, is_replay = wallet_payments.pay_batch(
         current_principal(),
         body["source_wallet_id"],

@@ -10,6 +10,7 @@ from typing import Any, Final
 import marshmallow as ma
 
 from app.errors import (
+    CardDataNotAllowed,
     CredentialsMissing,
     GatewayError,
     IdempotencyConflict,
@@ -59,7 +60,7 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
     }
 )
 
-OF_BODY: Final[Errors] = (InvalidRequest, PayloadTooLarge, UnsupportedMediaType)
+OF_BODY: Final[Errors] = (InvalidRequest, CardDataNotAllowed, PayloadTooLarge, UnsupportedMediaType)
 OF_KEY: Final[Errors] = (InvalidRequest, IdempotencyKeyReused, IdempotencyConflict)
 OF_DATABASE: Final[Errors] = (InternalError, ServiceUnavailable)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +27,9 @@ from app.unit_of_work import reading
 REDIS_TIMEOUT_S: Final = 0.5
 MAX_OUTBOX_AGE_S: Final = 30
 """Events are published within milliseconds; one that waits longer means the relay is stuck."""
+
+READINESS_LIFE_S: Final = 1.0
+"""How long checks are answered again, so that calls at will cost no queries."""
 
 COUNT_CAP: Final = 100_000
 """Queues are counted no further: a scrape must stay cheap when a queue has grown."""
@@ -56,6 +61,30 @@ def readiness(config: Mapping[str, Any]) -> list[Check]:
         in_database["demo"] = _is_no_production
     checks = [Check(name, _asked(ask)) for name, ask in in_database.items()]
     return [*checks, Check("redis", _redis_answers(config["REDIS_URL"]))]
+
+
+class RecentReadiness:
+    """The checks, at most READINESS_LIFE_S old, or older while another thread makes them anew."""
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._checks: list[Check] | None = None
+        self._made_at = 0.0
+
+    def checks(self) -> list[Check]:
+        recent = self._checks
+        if recent is not None and time.monotonic() - self._made_at < READINESS_LIFE_S:
+            return recent
+        # A thread waits only where there is nothing to answer yet.
+        if not self._lock.acquire(blocking=recent is None):
+            return recent or []
+        try:
+            if self._checks is recent:
+                self._checks, self._made_at = readiness(self._config), time.monotonic()
+            return self._checks or []
+        finally:
+            self._lock.release()
 
 
 def depths() -> Mapping[str, int]:

@@ -24,6 +24,14 @@ class BoundedCache(Generic[V]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._values
+
+    def discard(self, key: bytes) -> None:
+        """Drop the value of `key`, if there is one."""
+        with self._lock:
+            self._values.pop(key, None)
+
     def key(self, *parts: str) -> bytes:
         """A digest of the parts, under a key of this process."""
         digest = hashlib.blake2b(key=self._secret, digest_size=32)

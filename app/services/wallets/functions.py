@@ -28,8 +28,9 @@ class Payment:
     metadata: str | None
 
 
+# A session of another user than the token's is none: NULL, which the function finds no session by.
 _PAY: Final = (
-    "wallet_pay(%s, %s::uuid, %s::uuid, %s, %s, %s, %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], "
+    "wallet_pay(%s, (SELECT id FROM sessions WHERE id = %s::uuid AND user_id = %s::uuid), %s::uuid, %s, %s, %s, %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::bigint[], "
     "%s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s)"
 )
 
@@ -42,6 +43,7 @@ def pay(
         _PAY,
         now,
         str(actor.session_id),
+        str(actor.user_id),
         str(claim.scope),
         claim.fingerprint,
         answer,

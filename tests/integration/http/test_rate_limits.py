@@ -124,11 +124,9 @@ def test_each_outage_of_redis_is_logged_once_and_so_is_its_end(
     try:
         limiter = RateLimiter(
             {
+                **{f"RATE_LIMIT_{limit.name}": "9/minute" for limit in Limit},
                 "REDIS_URL": server.url(),
                 "RATE_LIMIT_AUTH": "2/minute",
-                "RATE_LIMIT_PAYMENTS": "9/minute",
-                "RATE_LIMIT_DEFAULT": "9/minute",
-                "RATE_LIMIT_MERCHANT": "9/minute",
             }
         )
         limiter.hit(Limit.AUTH, "a")

@@ -17,6 +17,11 @@ from app.web.docs import ASSETS
 from tests.support.event_log import NoPushes
 
 
+@pytest.fixture(autouse=True)
+def checks_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.operator.health.READINESS_LIFE_S", 0.0)
+
+
 @pytest.mark.parametrize("path", ["/health", "/health/live", "/api/v1/health", "/api/v1/health/live"])
 def test_alive(client: FlaskClient, path: str) -> None:
     assert client.get(path).get_json() == {"status": "ok", "version": VERSION}

@@ -55,6 +55,11 @@ def _count(settings: dict[str, str], statement: str) -> int:
     return int(count)
 
 
+@pytest.fixture(autouse=True)
+def checks_made_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.operator.health.READINESS_LIFE_S", 0.0)
+
+
 def _checks(app: Flask) -> dict[str, str]:
     answer = app.test_client().get("/health/ready")
     checks: dict[str, str] = answer.json["checks"]

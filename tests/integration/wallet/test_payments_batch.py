@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app import create_app
 from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
 from tests.support.wallet_payments import outcomes, pay_batch
 
@@ -68,7 +69,7 @@ def test_every_item_is_refused_for_its_own_reason(
         {"destination": source, "amount": 5},
         {"destination": users[0][1], "amount": 5, "currency": "EUR"},
         {"destination": users[0][1], "amount": 5, "currency": "XXX"},
-        *_items(users, 95, 1),
+        *_items(users, 85, 1),
     ]
     assert outcomes(pay_batch(client, sender, source, items)) == [
         "INVALID_AMOUNT",
@@ -82,6 +83,33 @@ def test_every_item_is_refused_for_its_own_reason(
         "pending",
         "INSUFFICIENT_BALANCE",
     ]
+
+
+def test_who_cannot_pay_learns_nothing_about_recipients(
+    app: Flask, client: FlaskClient, sender: SignedInUser, users: list[tuple[SignedInUser, str]]
+) -> None:
+    """Breaks when a destination is looked up before the balance is judged, or for more than the balance in all."""
+    unknown = {"destination": "nobody@example.com", "amount": 1}
+    known = _items(users, 1)[0]
+    empty, poor = make_wallet(app, sender), make_wallet(app, sender, balance="2")
+    assert outcomes(pay_batch(client, sender, empty, [unknown, known])) == ["INSUFFICIENT_BALANCE"] * 2
+    assert outcomes(pay_batch(client, sender, poor, [unknown, unknown, unknown, known])) == [
+        *["RECIPIENT_NOT_FOUND"] * 2,
+        *["INSUFFICIENT_BALANCE"] * 2,
+    ]
+    body = {"amount": 1, "source_wallet_id": empty, "destination": "nobody@example.com"}
+    single = client.post("/api/v1/payments", json=body, headers=sender.headers)
+    assert single.json["error"]["code"] == "INSUFFICIENT_BALANCE"
+
+
+def test_items_count_against_a_limit(settings: dict[str, str], app: Flask, sender: SignedInUser) -> None:
+    client = create_app({**settings, "RATE_LIMIT_BATCH_ITEMS": "10/minute"}).test_client()
+    source = make_wallet(app, sender)
+    item = {"destination": "nobody@example.com", "amount": 1}
+    answers = [pay_batch(client, sender, source, [item] * count) for count in (6, 4, 1)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[2].json["error"]["code"] == "RATE_LIMIT_EXCEEDED"
+    assert 1 <= int(answers[2].headers["Retry-After"]) <= 60
 
 
 def test_limits_count_item_by_item(

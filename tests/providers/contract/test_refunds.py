@@ -16,6 +16,7 @@ from app.providers.errors import (
     OutcomeUnknown,
     ProviderError,
     RateLimited,
+    ReceiptMissing,
     RequestRejected,
 )
 from tests.providers.contract.scenario import ContractScenario

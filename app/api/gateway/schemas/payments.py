@@ -41,7 +41,7 @@ class CustomerRequest(Schema):
     id = fields.Text(min_length=0, metadata={"description": "Yours; lists can be filtered by it."})
     phone = Phone(required=True)
     email = Email()
-    name = fields.Text(min_length=0)
+    name = fields.FreeText(min_length=0)
 
 
 class InitializeRequest(Schema):
@@ -86,7 +86,7 @@ class RefundRequest(Schema):
     amount = PositiveAmount(
         "Refund amount must be greater than 0", metadata={"description": "Default: all that is left."}
     )
-    reason = fields.Text(min_length=0)
+    reason = fields.FreeText(min_length=0)
 
 
 class Nothing(Schema):

@@ -12,6 +12,7 @@ from app.http.errors import InternalError, MethodNotAllowed
 
 ERRORS: Final = (
     errors.InvalidRequest,
+    errors.CardDataNotAllowed,
     errors.InvalidAmount,
     errors.UnsupportedCurrency,
     errors.CurrencyMismatch,

@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any, ClassVar, Final
 
-from flask import request
 from flask_smorest.fields import Upload
-from marshmallow import ValidationError, pre_load, validate
+from marshmallow import ValidationError, validate
 from marshmallow import fields as ma
 
-from app.errors import UnsupportedMediaType
 from app.http import fields
 from app.http.answers import Amount, Answer, Time, one_of
 from app.http.schema import Schema
@@ -83,12 +81,6 @@ class KycSubmission(Schema):
 
 class DocumentForm(Schema):
     document_type = fields.Text(required=True, max_length=40, pattern=_WORD, metadata=_KIND)
-
-    @pre_load
-    def require_multipart(self, data: Any, **_: Any) -> Any:
-        if request.mimetype != "multipart/form-data":
-            raise UnsupportedMediaType("Send the document as multipart/form-data.")
-        return data
 
 
 class DocumentFiles(Schema):

@@ -26,7 +26,7 @@ class BatchItem(Schema):
     amount = fields.Amount(required=True)
     currency = fields.Currency(metadata={"description": "ISO 4217; default: the wallet's."})
     destination = fields.Text(required=True, max_length=254, metadata=_DESTINATION)
-    description = fields.Text(max_length=500, min_length=0)
+    description = fields.FreeText(max_length=500, min_length=0)
     metadata = fields.JsonObject()
 
 

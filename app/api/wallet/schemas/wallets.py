@@ -25,7 +25,7 @@ class WalletRequest(Schema):
 
     currency = fields.Currency(required=True)
     type = fields.Choice(*_TYPES, load_default="personal")
-    name = fields.Text(allow_none=True, load_default=None, max_length=100)
+    name = fields.FreeText(allow_none=True, load_default=None, max_length=100)
 
 
 class DepositRequest(Schema):
@@ -37,8 +37,8 @@ class DepositRequest(Schema):
     amount = fields.Amount(required=True)
     source = fields.Choice("bank_transfer", "card", "external", required=True)
     currency = fields.Currency(metadata={"description": "ISO 4217; if given, it must be the wallet's."})
-    reference = fields.Text(allow_none=True, max_length=255)
-    description = fields.Text(allow_none=True, max_length=500, min_length=0)
+    reference = fields.FreeText(allow_none=True, max_length=255)
+    description = fields.FreeText(allow_none=True, max_length=500, min_length=0)
 
 
 class WithdrawalRequest(Schema):
@@ -53,8 +53,8 @@ class WithdrawalRequest(Schema):
         metadata={"description": "Where the money goes, for example a bank account."},
     )
     currency = fields.Currency(metadata={"description": "ISO 4217; if given, it must be the wallet's."})
-    reference = fields.Text(allow_none=True, max_length=255)
-    description = fields.Text(allow_none=True, max_length=500, min_length=0)
+    reference = fields.FreeText(allow_none=True, max_length=255)
+    description = fields.FreeText(allow_none=True, max_length=500, min_length=0)
 
 
 class HistoryQuery(Schema):

@@ -1,0 +1,64 @@
+"""Wrong API keys are counted by the client's address, in this process; beyond the limit they are refused unread.
+
+Keys that were right lately are looked up even then: a merchant is not locked out by others behind its address.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Final
+
+from flask import Flask, current_app
+from limits import parse
+from limits.storage import MemoryStorage
+from limits.strategies import FixedWindowRateLimiter
+
+from app.config.setting import ConfigError
+from app.errors import InvalidApiKey, RateLimitExceeded
+from app.services.provider_access.cache import BoundedCache
+from app.services.tenants import api_keys
+
+RIGHT_KEYS: Final = 4096
+"""Keys that a process remembers as right lately, as digests."""
+
+
+class KeyAttempts:
+    """Safe to share between threads."""
+
+    def __init__(self, limit: str) -> None:
+        """limit: `20/minute`. Raises ConfigError."""
+        try:
+            self._limit = parse(limit)
+        except ValueError as error:
+            raise ConfigError(f"RATE_LIMIT_WRONG_KEYS is {limit!r}; it must be like 20/minute.") from error
+        self._wrong = FixedWindowRateLimiter(MemoryStorage())
+        self._right: BoundedCache[bool] = BoundedCache(RIGHT_KEYS)
+
+    def authenticate(self, key: str, address: str) -> tuple[uuid.UUID, uuid.UUID]:
+        digest = self._right.key(ascii(key))  # a client of Socket.IO may send half a surrogate pair
+        if digest not in self._right and not self._wrong.test(self._limit, address):
+            ends_at = self._wrong.get_window_stats(self._limit, address).reset_time
+            raise RateLimitExceeded(
+                "Too many wrong API keys came from this address.",
+                retry_after_s=max(1, round(ends_at - time.time())),
+            )
+        try:
+            found = api_keys.authenticate(key)
+        except InvalidApiKey:
+            self._right.discard(digest)
+            self._wrong.hit(self._limit, address)
+            raise
+        self._right.get(digest, lambda: True)
+        return found
+
+
+def init(app: Flask) -> None:
+    """Bind the application's own, from RATE_LIMIT_WRONG_KEYS. Raises ConfigError."""
+    app.extensions["key_attempts"] = KeyAttempts(app.config["RATE_LIMIT_WRONG_KEYS"])
+
+
+def authenticate(key: str, *, address: str | None) -> tuple[uuid.UUID, uuid.UUID]:
+    """(tenant's id, key's id) of a key that is good now. Raises InvalidApiKey, RateLimitExceeded, ServiceUnavailable."""
+    attempts: KeyAttempts = current_app.extensions["key_attempts"]
+    return attempts.authenticate(key, address or "")
