@@ -107,42 +107,30 @@ class Model:
         self.accounts[hold.account].held -= hold.amount
 
     def pay(self, user: User, source: Account, items: Sequence[Item], today: date) -> list[str | None]:
-        """None for each paid item, the refusal's word for the others. Destinations looked up in vain keep their amounts
-        from the items after them."""
-        refusals: list[str | None] = []
-        looked_up = 0
-        for item in items:
-            refusal = self._refusal_before_lookup(user, source, item, today, looked_up=looked_up)
-            if refusal is None:
-                refusal = self._pay_to(self._destination(item.destination, source.currency), source, item)
-                looked_up += item.amount if refusal else 0
-                if refusal is None:
-                    self.spent[user.id, today] = self.spent.get((user.id, today), 0) + item.usd
-            refusals.append(refusal)
-        return refusals
+        """None for each paid item, the refusal's word for the others."""
+        return [self._pay_one(user, source, item, today) for item in items]
 
-    def _refusal_before_lookup(
-        self, user: User, source: Account, item: Item, today: date, *, looked_up: int
-    ) -> str | None:
+    def _pay_one(self, user: User, source: Account, item: Item, today: date) -> str | None:
+        found = self._destination(item.destination, source.currency)
         day = self.spent.get((user.id, today), 0)
         daily, monthly = DAILY[user.tier], MONTHLY[user.tier]
-        checks = {
-            "CURRENCY_MISMATCH": item.currency != source.currency,
-            "PERMISSION_DENIED": source.is_frozen,
-            "INSUFFICIENT_BALANCE": source.balance - source.held - looked_up < item.amount,
-            "KYC_REQUIRED": item.usd > daily and user.tier + 1 < len(DAILY),
-            "DAILY_LIMIT_EXCEEDED": day + item.usd > daily or self._month(user, today) + item.usd > monthly,
-        }
-        return next((word for word, is_refused in checks.items() if is_refused), None)
-
-    def _pay_to(self, found: Account | str, source: Account, item: Item) -> str | None:
-        if isinstance(found, str):
-            return found
-        if found is source:
-            return "SAME_ACCOUNT"
-        source.balance -= item.amount
-        found.balance += item.amount
-        return None
+        is_above_limit = day + item.usd > daily or self._month(user, today) + item.usd > monthly
+        checks = (
+            ("CURRENCY_MISMATCH", item.currency != source.currency),
+            ("PERMISSION_DENIED", source.is_frozen),
+            ("INSUFFICIENT_BALANCE", source.balance - source.held < item.amount),
+            ("KYC_REQUIRED", item.usd > daily and user.tier + 1 < len(DAILY)),
+            ("DAILY_LIMIT_EXCEEDED", is_above_limit),
+            (str(found), isinstance(found, str)),
+            ("SAME_ACCOUNT", found is source),
+        )
+        refusal = next((word for word, is_refused in checks if is_refused), None)
+        if refusal is None:
+            assert isinstance(found, Account)
+            source.balance -= item.amount
+            found.balance += item.amount
+            self.spent[user.id, today] = day + item.usd
+        return refusal
 
     def _month(self, user: User, today: date) -> int:
         """US cents since the first of the month."""

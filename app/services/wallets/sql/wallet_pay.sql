@@ -3,8 +3,7 @@
 -- Items are decided in order, each by itself: a refused one is skipped and later ones may still pass. Nothing is
 -- written before everything is decided, so there is nothing to undo. Order of the checks of an item (docs/api/wallet.md):
 -- currency, balance, amount alone above the tier's daily limit (KYC_REQUIRED), the day's or month's sum, destination. The
--- destination comes last, and what is looked up together never exceeds the balance: who cannot pay learns nothing
--- about recipients.
+-- destination comes last: who cannot pay learns nothing about recipients.
 --
 -- p_scope, p_fingerprint: the idempotency claim. p_answer: what to remember if no item is refused.
 -- p_usd: each amount in US cents. p_daily, p_monthly: limits in US cents by tier, [1] is tier 0.
@@ -32,7 +31,6 @@ DECLARE
   v_needed bigint := 0;
   v_spent bigint := 0;
   v_paid bigint := 0;
-  v_unknown bigint := 0;  -- amounts whose destination was looked up and refused
   v_today date := (p_now AT TIME ZONE 'UTC')::date;
   v_destination record;
   v_refusal text;
@@ -71,7 +69,7 @@ BEGIN
     v_refusal := CASE
       WHEN p_currencies[i] <> v_source.currency THEN 'CURRENCY_MISMATCH'
       WHEN v_available = -1 THEN 'PERMISSION_DENIED'
-      WHEN v_available - v_paid - v_unknown < p_amounts[i] THEN 'INSUFFICIENT_BALANCE'
+      WHEN v_available - v_paid < p_amounts[i] THEN 'INSUFFICIENT_BALANCE'
       WHEN p_usd[i] > p_daily[v_tier + 1] AND v_tier + 1 < cardinality(p_daily) THEN 'KYC_REQUIRED'
       WHEN v_day + v_spent + p_usd[i] > p_daily[v_tier + 1]
         OR v_month + v_spent + p_usd[i] > p_monthly[v_tier + 1] THEN 'DAILY_LIMIT_EXCEEDED'
@@ -82,7 +80,6 @@ BEGIN
         WHEN v_destination.refusal IS NOT NULL THEN v_destination.refusal
         WHEN v_destination.account_id = v_source.id THEN 'SAME_ACCOUNT'
       END;
-      IF v_refusal IS NOT NULL THEN v_unknown := v_unknown + p_amounts[i]; END IF;
     END IF;
     IF v_refusal IS NULL THEN
       v_paid := v_paid + p_amounts[i];
