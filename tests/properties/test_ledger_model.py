@@ -66,7 +66,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for user in self.model.users.values():
             for currency in ("USD", *CURRENCIES):
                 wallet = self._add_account(currency, user.id)
-                self._post({wallet.id: 300, self.outside[currency].id: -300}, currency)
+                self._post({wallet.id: 320, self.outside[currency].id: -320}, currency)
 
     def _add_user(self) -> None:
         user = User(uuid.uuid4(), uuid.uuid4(), f"{uuid.uuid4().hex}@example.com")
