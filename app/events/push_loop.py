@@ -33,8 +33,13 @@ SAVE_EVERY_S: Final = 1.0
 """How often `relay_state.pushed_through` is saved; a crash repeats the pushes of so many seconds."""
 
 _READ: Final = """
-SELECT seq, type, object_id, data::text, at, hmac FROM events WHERE seq > %s ORDER BY seq LIMIT %s
+SELECT s.pushed_through, e.* FROM relay_state s LEFT JOIN LATERAL (
+  SELECT seq, type, object_id, data::text, at, hmac FROM events
+  WHERE seq > CASE WHEN s.pushed_through = %(saved)s THEN %(pushed)s ELSE s.pushed_through END
+  ORDER BY seq LIMIT %(limit)s) e ON true
+ORDER BY e.seq
 """
+"""One row at least. What is saved differs from what this process saved when the log has begun anew (`flask demo reset`)."""
 
 log = structlog.get_logger("relay")
 
@@ -142,11 +147,18 @@ class PushLoop:
 
     def _read(self) -> list[LogEvent]:
         with autocommit(self._connection) as cursor:
-            cursor.execute(_READ, (self._pushed_through, BATCH))
+            cursor.execute(
+                _READ, {"saved": self._saved_through, "pushed": self._pushed_through, "limit": BATCH}
+            )
             rows = cursor.fetchall()
+        saved = rows[0][0]
+        if saved != self._saved_through:
+            self._pushed_through = self._saved_through = saved
+            self._next_save = 0.0  # saved soon, so that it differs again when the log begins anew once more
         return [
             LogEvent(seq, event_type, object_id, orjson.loads(data), at, bytes(digest))
-            for seq, event_type, object_id, data, at, digest in rows
+            for _, seq, event_type, object_id, data, at, digest in rows
+            if seq is not None
         ]
 
     def _try_push(self, events: Sequence[LogEvent]) -> bool:
@@ -179,6 +191,14 @@ class PushLoop:
 
     def _save(self) -> None:
         with autocommit(self._connection) as cursor:
-            cursor.execute("UPDATE relay_state SET pushed_through = %s", (self._pushed_through,))
-        self._saved_through = self._pushed_through
+            cursor.execute(
+                "UPDATE relay_state SET pushed_through = %s WHERE pushed_through = %s",
+                (self._pushed_through, self._saved_through),
+            )
+            if cursor.rowcount:
+                self._saved_through = self._pushed_through
+            else:
+                self._pushed_through = (
+                    self._saved_through
+                )  # the log has begun anew: the next reading finds out
         self._next_save = time.monotonic() + SAVE_EVERY_S

@@ -14,6 +14,7 @@ from app.events.push_loop import PushLoop
 from app.events.push_messages import PushMessage
 from app.events.relay import Relay
 from app.services.reactions import REACTIONS
+from tests.support.database import connection, run
 from tests.support.event_log import NoPushes
 from tests.support.waiting import wait_until
 
@@ -144,3 +145,22 @@ def test_one_pushes_and_another_stands_by(
         loop.close()
         wait_until(standby.step, "the other to push")
     assert channel.names == OF_ONE_PAYMENT
+
+
+def test_a_log_that_begins_anew_is_pushed_from_its_beginning(
+    loop: PushLoop, channel: Channel, publish_payment: Callable[[], None], log_settings: dict[str, str]
+) -> None:
+    """`flask demo reset` empties it under a running relay. Breaks when the process goes by what it has in memory."""
+    publish_payment()
+    assert loop.step() > 0
+    publish_payment()
+    assert loop.step() > 0
+    with connection(log_settings, as_owner=True) as owner:
+        run(owner, "ALTER TABLE events DISABLE TRIGGER insert_only")
+        for _ in range(3):
+            run(owner, "DELETE FROM events; UPDATE relay_state SET pushed_through = 0")
+            channel.pushed = []
+            publish_payment()
+            while loop.step():
+                pass
+            assert channel.names == OF_ONE_PAYMENT
