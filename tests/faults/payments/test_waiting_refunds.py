@@ -78,7 +78,7 @@ def test_an_operator_is_told_and_may_end_it(
 ) -> None:
     payment_id = _queued_refund(gateway, monkeypatch, "stripe")
     refuse_first("stripe", 1_000)
-    assert gateway.settle(payment_id, until=(), hours=48)["review"] == "refund_stuck"
+    assert gateway.settle(payment_id, until=(), hours=0.5)["review"] == "refund_stuck"
     refund = _refund(gateway, payment_id)
     assert refund.state == "created"
     operator(gateway, "payments", "resolve-refund", refund.id, "--failed")
@@ -121,7 +121,7 @@ def test_an_operator_gives_the_receipt(gateway: Gateway) -> None:
     assert gateway.settle(other_id)["status"] == "completed"
     payment_id, callback = _paid_without_a_receipt(gateway)
     assert gateway.refund(payment_id).status_code == 200
-    assert gateway.settle(payment_id, until=(), hours=1)["review"] == "refund_stuck"
+    assert gateway.settle(payment_id, until=(), hours=0.5)["review"] == "refund_stuck"
     others = gateway.attempts(other_id)[-1].receipt
     resolve = ("payments", "resolve", payment_id, "--paid", "--receipt")
     assert "another payment" in refused(gateway, *resolve, others)
