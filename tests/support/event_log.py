@@ -13,10 +13,10 @@ class NoPushes:
     """For a relay whose events are not pushed, or whose test pushes them itself."""
 
     def wake(self) -> None:
-        """Nobody is waiting."""
+        """There is no process to wake."""
 
     def stand_by(self) -> None:
-        """Nobody is pushing."""
+        """There is no process to stop."""
 
     def check(self) -> None:
         """There is no process to be missed."""

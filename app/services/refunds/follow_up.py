@@ -76,7 +76,7 @@ class Refunds(ProviderOperations[RefundRows]):
         return 1
 
     def send(self, operation_id: uuid.UUID, sending: int) -> None:
-        # Nobody waits for the answer any more, so that a provider that is away now is called again later.
+        # No request waits for the answer any more, so that a provider that is away now is called again later.
         _send(operation_id, postponed_by=NOTHING_HAPPENED)
 
     def inquire(self, operation: RefundOperation) -> Outcome:

@@ -185,11 +185,11 @@ def has_ended(websocket: websocket_client.WebSocket) -> bool:
     websocket.settimeout(0.05)
     try:
         while websocket.recv():
-            pass
+            continue
     except websocket_client.WebSocketTimeoutException:
         return False
     except GONE:
-        pass
+        return True
     return True
 
 

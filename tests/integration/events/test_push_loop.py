@@ -33,6 +33,11 @@ class Channel:
             raise PushFailed
         self.pushed += [(m.payload["event_type"], m.payload["sequence"]) for m in messages]
 
+    def assert_in_order(self, count: int) -> None:
+        numbers = [sequence for _, sequence in self.pushed]
+        assert len(numbers) == count
+        assert numbers == sorted(numbers)
+
     @property
     def names(self) -> list[str]:
         return [name for name, _ in self.pushed]
@@ -89,9 +94,7 @@ def test_a_long_log_is_pushed_in_pieces_and_in_order(
         publish_payment()
     while loop.step():
         pass
-    numbers = [sequence for _, sequence in channel.pushed]
-    assert len(numbers) == 8
-    assert numbers == sorted(numbers)
+    channel.assert_in_order(8)
 
 
 def test_failed_pushes_are_retried_in_order(
@@ -107,9 +110,7 @@ def test_failed_pushes_are_retried_in_order(
     publish_payment()
     while loop.step():
         pass
-    numbers = [sequence for _, sequence in channel.pushed]
-    assert len(numbers) == 8
-    assert numbers == sorted(numbers)
+    channel.assert_in_order(8)
 
 
 def test_what_was_not_pushed_before_a_crash_is_pushed_by_the_next(
