@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,6 +31,8 @@ def _plainly(value: object) -> Any:
 def _default(value: object) -> Any:
     if isinstance(value, Decimal):
         return orjson.Fragment(str(value) if is_bounded(value) else "null")
+    if isinstance(value, (uuid.UUID, datetime)):
+        return str(value)
     if hasattr(value, "items"):
         return dict(value.items())
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -30,16 +30,37 @@ def record(
     the name of a part of the gateway. `is_public`: may reach clients (webhooks, Socket.IO); False is for the audit log only.
     """
     session.flush()
-    session.add(
-        OutboxRow(
-            tenant_id=tenant_id,
-            type=event_type,
-            object_id=object_id,
-            actor=actor_text(actor),
-            address=actor.address if isinstance(actor, Principal) else None,
-            is_public=is_public,
-            data=data,
-            at=now,
-        )
+    row = event_row(
+        event_type,
+        object_id=object_id,
+        data=data,
+        now=now,
+        actor=actor,
+        tenant_id=tenant_id,
+        is_public=is_public,
     )
+    session.add(OutboxRow(**row))
     session.flush()
+
+
+def event_row(
+    event_type: EventType,
+    *,
+    object_id: str,
+    data: dict[str, Any],
+    now: datetime,
+    actor: EventActor,
+    tenant_id: uuid.UUID | None = None,
+    is_public: bool = True,
+) -> dict[str, Any]:
+    """The columns of the row that `record` inserts."""
+    return {
+        "tenant_id": tenant_id,
+        "type": event_type,
+        "object_id": object_id,
+        "actor": actor_text(actor),
+        "address": actor.address if isinstance(actor, Principal) else None,
+        "is_public": is_public,
+        "data": data,
+        "at": now,
+    }

@@ -7,25 +7,25 @@ one SQL function (sql/), so no caller can post half an entry, and the applicatio
 
 from app.ledger.check import Finding, check
 from app.ledger.operations import (
-    entry_kinds,
     fold,
     freeze,
     hold,
-    lock_for_debit,
     open_account,
     post,
+    raise_refusal,
     release,
+    spendable,
 )
 
 __all__ = [
     "Finding",
     "check",
-    "entry_kinds",
     "fold",
     "freeze",
     "hold",
-    "lock_for_debit",
     "open_account",
     "post",
+    "raise_refusal",
     "release",
+    "spendable",
 ]

@@ -28,46 +28,43 @@ class TenantBalance:
         return self.balance - self.held
 
 
-def tenant_wallet(session: Session, tenant_id: uuid.UUID, currency: str) -> AccountId:
-    """The id of the tenant's account in `currency`, which can never go below zero."""
+@dataclass(frozen=True, slots=True)
+class ChartAccount:
+    """An account of the chart, whether or not it was opened yet. is_floored: it can never go below zero."""
+
+    public_id: str
+    kind: AccountKind
+    currency: str
+    is_floored: bool
+    tenant_id: uuid.UUID | None = None
+
+
+def tenant_wallet(tenant_id: uuid.UUID, currency: str) -> ChartAccount:
+    """The tenant's account in `currency`."""
     public_id = f"tenant:{tenant_id}:{currency}"
-    return _account(
-        session,
-        public_id,
-        kind=AccountKind.TENANT_WALLET,
-        currency=currency,
-        is_floored=True,
-        tenant_id=tenant_id,
-    )
+    return ChartAccount(public_id, AccountKind.TENANT_WALLET, currency, True, tenant_id)
 
 
-def tenant_direct(session: Session, tenant_id: uuid.UUID, currency: str) -> AccountId:
+def tenant_direct(tenant_id: uuid.UUID, currency: str) -> ChartAccount:
     """What the tenant collected on provider accounts of its own: it has that money already, so it is never paid out."""
     public_id = f"tenant-direct:{tenant_id}:{currency}"
-    return _account(
-        session,
-        public_id,
-        kind=AccountKind.TENANT_DIRECT,
-        currency=currency,
-        is_floored=True,
-        tenant_id=tenant_id,
-    )
+    return ChartAccount(public_id, AccountKind.TENANT_DIRECT, currency, True, tenant_id)
 
 
-def tenant_suspense(session: Session, tenant_id: uuid.UUID, currency: str) -> AccountId:
+def tenant_suspense(tenant_id: uuid.UUID, currency: str) -> ChartAccount:
     """Money that was collected for payments of the tenant and cannot be posted to its wallet."""
-    return platform_account(session, AccountKind.SUSPENSE, str(tenant_id), currency, tenant_id=tenant_id)
+    return platform_account(AccountKind.SUSPENSE, str(tenant_id), currency, tenant_id=tenant_id)
 
 
 def platform_account(
-    session: Session, kind: AccountKind, name: str, currency: str, *, tenant_id: uuid.UUID | None = None
-) -> AccountId:
-    """The id of one of the platform's accounts, `kind:name:currency` or, with an empty name, `kind:currency`.
+    kind: AccountKind, name: str, currency: str, *, tenant_id: uuid.UUID | None = None
+) -> ChartAccount:
+    """One of the platform's accounts, `kind:name:currency` or, with an empty name, `kind:currency`.
 
     `clearing:mpesa:KES`: what a provider holds. `fees:KES`: what tenants paid. `external:KES`: money outside.
     """
     public_id = ":".join(part for part in (kind, name, currency) if part)
-    return _account(session, public_id, kind=kind, currency=currency, is_floored=False, tenant_id=tenant_id)
+    return ChartAccount(public_id, kind, currency, False, tenant_id)
 
 
 def balances(tenant_id: uuid.UUID) -> list[TenantBalance]:
@@ -83,16 +80,9 @@ def balances(tenant_id: uuid.UUID) -> list[TenantBalance]:
     return [TenantBalance(Money(row.balance, row.currency), Money(row.held, row.currency)) for row in rows]
 
 
-def _account(
-    session: Session,
-    public_id: str,
-    *,
-    kind: AccountKind,
-    currency: str,
-    is_floored: bool,
-    tenant_id: uuid.UUID | None,
-) -> AccountId:
-    wanted = select(Account.id).where(Account.public_id == public_id)
+def account_id(session: Session, account: ChartAccount) -> AccountId:
+    """The account's id; it is opened where no operation has needed it before."""
+    wanted = select(Account.id).where(Account.public_id == account.public_id)
     known = session.scalars(wanted).one_or_none()
     if known is not None:
         return AccountId(known)
@@ -100,12 +90,12 @@ def _account(
         with session.begin_nested():
             return ledger.open_account(
                 session,
-                public_id,
+                account.public_id,
                 now=clock.now(),
-                kind=kind,
-                currency=currency,
-                is_floored=is_floored,
-                tenant_id=tenant_id,
+                kind=account.kind,
+                currency=account.currency,
+                is_floored=account.is_floored,
+                tenant_id=account.tenant_id,
             )
     except IntegrityError:  # another request opened it meanwhile, and has committed
         return AccountId(session.scalars(wanted).one())

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import ids
 from app.errors import InsufficientBalance, PermissionDenied
-from app.models.account import AccountId, AccountKind
+from app.models.account import AccountBalance, AccountId, AccountKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def post(
             text("SELECT id FROM entries WHERE ref_id = :ref AND kind = :kind"), {"ref": ref_id, "kind": kind}
         ).scalar_one()
         return Posted(known, is_new=False)
-    _raise_refusal(outcome, "posted")
+    raise_refusal(outcome, "posted")
     return Posted(entry_id, is_new=True)
 
 
@@ -115,15 +115,15 @@ def hold(session: Session, ref_id: uuid.UUID, *, account_id: AccountId, amount: 
     ).scalar_one()
     if outcome == "duplicate":
         return False
-    _raise_refusal(outcome, "held")
+    raise_refusal(outcome, "held")
     return True
 
 
-def lock_for_debit(session: Session, account_id: AccountId, *, needed: int) -> int:
-    """Lock a floored account and return how many minor units it can spend, folding only what `needed` takes; 0 when frozen."""
-    statement = text("SELECT debit_lock(:account, :needed)")
-    available = session.execute(statement, {"account": account_id, "needed": needed}).scalar_one()
-    return max(0, int(available))
+def spendable(session: Session, account_id: AccountId) -> int:
+    """How many minor units a floored account can spend now; 0 when it is frozen. A posting may find less."""
+    wanted = select(AccountBalance.balance - AccountBalance.held, AccountBalance.frozen)
+    available, is_frozen = session.execute(wanted.where(AccountBalance.id == account_id)).one()
+    return 0 if is_frozen else max(0, int(available))
 
 
 def release(session: Session, ref_id: uuid.UUID, *, now: datetime) -> bool:
@@ -134,18 +134,13 @@ def release(session: Session, ref_id: uuid.UUID, *, now: datetime) -> bool:
     return bool(outcome == "released")
 
 
-def entry_kinds(session: Session, ref_id: uuid.UUID) -> frozenset[str]:
-    """The kinds of the entries that were posted for `ref_id`."""
-    found = session.execute(text("SELECT kind FROM entries WHERE ref_id = :ref"), {"ref": ref_id})
-    return frozenset(found.scalars())
-
-
 def fold(session: Session, *, limit: int) -> int:
     """Move up to `limit` waiting amounts into their balances; returns how many."""
     return int(session.execute(text("SELECT fold(:limit)"), {"limit": limit}).scalar_one())
 
 
-def _raise_refusal(outcome: str, expected: str) -> None:
+def raise_refusal(outcome: str, expected: str) -> None:
+    """Raises the error for the word a function of the ledger refused with: InsufficientBalance, PermissionDenied."""
     if outcome == expected:
         return
     if outcome == "insufficient":

@@ -11,6 +11,7 @@ from app.models.ledger import Entry, Hold, Posting, Spending, Unfolded
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.models.provider_event import ProviderEvent
+from app.models.reference_data import ReferenceVersion
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User, UserSession
 from app.models.wallet_payment import WalletPayment
@@ -35,6 +36,7 @@ __all__ = [
     "Posting",
     "ProviderAccount",
     "ProviderEvent",
+    "ReferenceVersion",
     "Refund",
     "RelayState",
     "Spending",

@@ -66,6 +66,7 @@ class Payment(Base):
     payment is about, and what can be refunded: the requested amount, or the collected one that an operator accepted instead.
     requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
+    last_write: the write set that changed it, its attempts or its refunds last (services/payments/store.py).
     """
 
     __tablename__ = "payments"
@@ -107,6 +108,7 @@ class Payment(Base):
     created_at: Mapped[Moment]
     updated_at: Mapped[Moment]
     completed_at: Mapped[Moment | None]
+    last_write: Mapped[uuid.UUID | None]
     reviews: Mapped[list[PaymentReview]] = relationship(
         primaryjoin="and_(foreign(PaymentReview.payment_id) == Payment.id, PaymentReview.closed_at.is_(None))",
         order_by=PaymentReview.opened_at,

@@ -23,7 +23,7 @@ from app import clock
 from app.errors import GatewayError, IdempotencyConflict, IdempotencyKeyReused, refusal
 from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
-from app.unit_of_work import transaction
+from app.unit_of_work import reading, transaction
 
 ANSWER_LIFE: Final = timedelta(hours=24)
 """How long the first answer is repeated word for word. Afterwards the key of a payment or refund shows it as it is now; any
@@ -81,7 +81,7 @@ def answer_once(claim: Claim, act: Callable[[Session], Any]) -> Answer:
         except GatewayError as error:
             if not error.is_answer:
                 raise
-            refuse(session, claim, error)
+            _store(session, claim, error.http_status, _refusal_body(error), is_refusal=True)
             return error
         _store(session, claim, answer.status, answer.body)
         return answer
@@ -99,23 +99,11 @@ class Abandoned:
     resource_id: uuid.UUID
 
 
-def begin(
-    session: Session, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta
-) -> Answer | Abandoned | None:
-    """Claim a key for work that calls a provider between two transactions. None: this request holds it, for `lease`.
+def judge(known: IdempotencyRecord, claim: Claim, *, now: datetime) -> Answer | Abandoned:
+    """What a key that was claimed before has led to: its answer, or what an ended lease left behind.
 
-    Otherwise what the key has led to: its Answer, or what an ended lease left behind. Commit, work, then `finish`.
     Raises IdempotencyKeyReused; the stored refusal; IdempotencyConflict while the first request may still be running.
     """
-    known = _claim(session, claim)
-    now = clock.now()
-    if known is None:
-        session.execute(
-            update(IdempotencyRecord)
-            .where(IdempotencyRecord.scope == claim.scope)
-            .values(resource_id=resource_id, leased_until=now + lease)
-        )
-        return None
     if bytes(known.fingerprint) != claim.fingerprint:
         raise IdempotencyKeyReused
     if known.status is not None and known.is_refusal:
@@ -130,11 +118,10 @@ def begin(
     return Answer(json.loads(known.body or "{}"), status=known.status, replayed=True)
 
 
-def finish(session: Session, claim: Claim, result: object, *, resource_id: uuid.UUID) -> Answer:
-    """Present `result` and store the answer of a key claimed by `begin`, in the transaction of its last effects."""
-    answer = claim.present(result)
-    _store(session, claim, answer.status, answer.body, resource_id=resource_id)
-    return answer
+def find(claim: Claim) -> IdempotencyRecord | None:
+    """The record of the key, None when it was never claimed."""
+    with reading() as session:
+        return session.get(IdempotencyRecord, claim.scope)
 
 
 def replayed(claim: Claim, result: object) -> Answer:
@@ -142,10 +129,30 @@ def replayed(claim: Claim, result: object) -> Answer:
     return replace(claim.present(result), replayed=True)
 
 
-def refuse(session: Session, claim: Claim, error: GatewayError) -> None:
-    """Store a refusal as the key's answer: it is raised again on every repeat."""
-    stored = {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
-    _store(session, claim, error.http_status, stored, is_refusal=True)
+def stored_answer(claim: Claim, answer: Answer, *, resource_id: uuid.UUID) -> dict[str, Any]:
+    """An answer for payment_apply."""
+    return {
+        "scope": claim.scope,
+        "status": answer.status,
+        "body": json_text(answer.body),
+        "is_refusal": False,
+        "resource_id": resource_id,
+    }
+
+
+def stored_refusal(claim: Claim, error: GatewayError) -> dict[str, Any]:
+    """A refusal for payment_apply: it is raised again on every repeat."""
+    return {
+        "scope": claim.scope,
+        "status": error.http_status,
+        "body": json_text(_refusal_body(error)),
+        "is_refusal": True,
+        "resource_id": None,
+    }
+
+
+def _refusal_body(error: GatewayError) -> dict[str, Any]:
+    return {"code": error.code, "message": error.message, "field": error.field, "details": error.details}
 
 
 def _claim(session: Session, claim: Claim) -> IdempotencyRecord | None:
@@ -173,12 +180,11 @@ def _store(
     body: dict[str, Any],
     *,
     is_refusal: bool = False,
-    resource_id: uuid.UUID | None = None,
 ) -> None:
     session.execute(
         update(IdempotencyRecord)
         .where(IdempotencyRecord.scope == claim.scope)
-        .values(status=status, body=json_text(body), is_refusal=is_refusal, resource_id=resource_id)
+        .values(status=status, body=json_text(body), is_refusal=is_refusal)
     )
 
 

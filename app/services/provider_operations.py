@@ -13,19 +13,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Final, Generic, TypeVar
+from typing import ClassVar, Final
 
 import structlog
 from flask import current_app
-from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import GatewayError
 from app.models.payment import PaymentAttempt
+from app.principal import EventActor
 from app.providers.base import Provider, ProviderResult
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError, WrongEnvironment
+from app.services.payments import store
+from app.services.payments.rows import PaymentRows
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts, bulkhead
-from app.unit_of_work import transaction
 
 Outcome = ProviderResult | ProviderError
 """The outcome of an operation: what a provider answered about it."""
@@ -37,8 +39,6 @@ FIRST_POLL_S: Final = 5
 """An operation whose outcome is unknown is queried for the first time after this many seconds."""
 
 log = structlog.get_logger("operations")
-
-S = TypeVar("S")
 
 
 class Phase(StrEnum):
@@ -56,11 +56,11 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Operation(Generic[S]):
-    """An operation as it was read. subject: its rows. attempt: the attempt on whose provider account it runs."""
+class Operation:
+    """An operation as it was read. rows: those of its payment. attempt: the attempt on whose provider account it runs."""
 
     id: uuid.UUID
-    subject: S
+    rows: PaymentRows
     attempt: PaymentAttempt
     phase: Phase
     created_at: datetime
@@ -86,7 +86,7 @@ def answer_time() -> timedelta:
     return timedelta(seconds=2 * (current_app.config["PROVIDER_TIMEOUT_S"] + CONNECT_S) + 5)
 
 
-def call_provider(operation: Operation[S], request: Callable[[Provider], ProviderResult]) -> Outcome:
+def call_provider(operation: Operation, request: Callable[[Provider], ProviderResult]) -> Outcome:
     """Send `request` for an operation that is `SENDING`, with no connection held.
 
     Nothing is sent when this process was delayed for so long that another may be sending it.
@@ -107,7 +107,7 @@ def call_provider(operation: Operation[S], request: Callable[[Provider], Provide
         return OutcomeUnknown(code=type(error).__name__)
 
 
-class ProviderOperations(ABC, Generic[S]):
+class ProviderOperations(ABC):
     """One kind of operations. `follow_up` is the loop; the rest is what the kinds differ in."""
 
     noun: ClassVar[str]
@@ -126,59 +126,60 @@ class ProviderOperations(ABC, Generic[S]):
         with bulkhead.slot(operation.attempt.provider) as has_slot:
             if not has_slot:
                 return bulkhead.retry_at(now, since=operation.created_at)
-            if operation.phase is Phase.CREATED:
-                self._start_and_send(operation_id)
-            else:
-                self.query(operation)
-        return self._next_step(operation_id)
+            is_new = operation.phase is Phase.CREATED
+            after = self._start_and_send(operation) if is_new else self.query(operation)
+        return self._next_step(after)
 
-    def query(self, operation: Operation[S], *, source: str = "inquiry") -> None:
+    def query(self, operation: Operation, *, source: str = "inquiry") -> Operation:
         """Query the provider about an operation that was sent, and apply the outcome."""
         if self.must_resend(operation):
-            transaction(lambda s: self.apply_inquiry(s, operation.id, OutcomeUnknown(), source=source))
-            self._start_and_send(operation.id)
-            return
+            return self._start_and_send(self.apply_inquiry(operation, OutcomeUnknown(), source=source))
         outcome = self.inquire(operation)
-        after = transaction(
-            lambda s: self.apply_inquiry(s, operation.id, outcome, source=source, is_counted=True)
-        )
+        after = self.apply_inquiry(operation, outcome, source=source, is_counted=True)
         if self.may_resend(after, outcome):
-            self._start_and_send(operation.id)
-        elif after.phase is not Phase.FINAL:
-            self.judge_age(after, outcome)
+            return self._start_and_send(after)
+        return after if after.phase is Phase.FINAL else self.judge_age(after, outcome)
 
     def apply_inquiry(
-        self,
-        session: Session,
-        operation_id: uuid.UUID,
-        outcome: Outcome,
-        *,
-        source: str,
-        is_counted: bool = False,
-    ) -> Operation[S]:
+        self, operation: Operation, outcome: Outcome, *, source: str, is_counted: bool = False
+    ) -> Operation:
         """Apply the answer to a query. is_counted: the job sent the query, so that its next wait is longer."""
-        now = clock.now()
-        operation = self.lock(session, operation_id)
-        if operation.phase is Phase.SENDING:
+        return self.change(
+            operation,
+            lambda writes: self._decide_inquiry(writes, operation.id, outcome, is_counted=is_counted),
+            actor=source,
+        )
+
+    def change(
+        self, operation: Operation, decide: Callable[[WriteSet], object], *, actor: EventActor
+    ) -> Operation:
+        """Write what `decide` decides by the operation's rows (payments/store.py); the operation as it is then."""
+        return self.operation(store.change(operation.rows, decide, actor=actor).rows, operation.id)
+
+    def _decide_inquiry(
+        self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome, *, is_counted: bool
+    ) -> None:
+        if self.operation(writes.rows, operation_id).phase is Phase.SENDING:
             # The process that sent it is gone (follow_up waits for answer_time): its answer is lost.
-            operation = self.apply(session, operation_id, OutcomeUnknown(), source=source, now=now)
+            self.decide(writes, operation_id, OutcomeUnknown())
         if is_counted:
-            self.count_inquiry(operation)
+            self.count_inquiry(writes, operation_id)
         if isinstance(outcome, ProviderError):
             # A refusal to answer says nothing about the operation; an answer of another environment is for an operator.
             log.warning(f"{self.noun}.inquiry_failed", operation=str(operation_id), code=outcome.code)
             if not isinstance(outcome, WrongEnvironment):
-                return operation
-        return self.apply(session, operation_id, outcome, source=source, now=now)
+                return
+        self.decide(writes, operation_id, outcome)
 
-    def _start_and_send(self, operation_id: uuid.UUID) -> None:
+    def _start_and_send(self, operation: Operation) -> Operation:
+        started = store.change(
+            operation.rows, lambda writes: self.start_sending(writes, operation.id), actor="system"
+        )
+        after = self.operation(started.rows, operation.id)
+        return after if started.result is None else self.send(after, started.result)
+
+    def _next_step(self, operation: Operation) -> datetime | None:
         now = clock.now()
-        sending = transaction(lambda s: self.start_sending(s, operation_id, now=now))
-        if sending is not None:
-            self.send(operation_id, sending)
-
-    def _next_step(self, operation_id: uuid.UUID) -> datetime | None:
-        operation, now = self.read(operation_id), clock.now()
         if operation.phase is Phase.FINAL or self.is_parked(operation, now):
             return None
         if operation.phase is Phase.CREATED:
@@ -188,47 +189,45 @@ class ProviderOperations(ABC, Generic[S]):
         return now + timedelta(seconds=self.waits_s[min(operation.inquiries, len(self.waits_s) - 1)])
 
     @abstractmethod
-    def read(self, operation_id: uuid.UUID) -> Operation[S]:
+    def read(self, operation_id: uuid.UUID) -> Operation:
         """The operation as it is now."""
 
     @abstractmethod
-    def lock(self, session: Session, operation_id: uuid.UUID) -> Operation[S]:
-        """The operation with its rows locked."""
+    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
+        """The operation in these rows."""
 
     @abstractmethod
-    def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
+    def start_sending(self, writes: WriteSet, operation_id: uuid.UUID) -> int | None:
         """Move it to `SENDING`, before the first byte; the number of this sending, None when it is not ours to send."""
 
     @abstractmethod
-    def send(self, operation_id: uuid.UUID, sending: int) -> None:
+    def send(self, operation: Operation, sending: int) -> Operation:
         """Call the provider of an operation that is `SENDING`, and apply the outcome."""
 
     @abstractmethod
-    def inquire(self, operation: Operation[S]) -> Outcome:
+    def inquire(self, operation: Operation) -> Outcome:
         """The provider's answer about it now; nothing is applied."""
 
     @abstractmethod
-    def apply(
-        self, session: Session, operation_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
-    ) -> Operation[S]:
-        """Apply an outcome by the state table; the operation as it is then."""
+    def decide(self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome) -> None:
+        """What an outcome changes, by the state table."""
 
     @abstractmethod
-    def count_inquiry(self, operation: Operation[S]) -> None:
-        """Count a query on the locked row."""
+    def count_inquiry(self, writes: WriteSet, operation_id: uuid.UUID) -> None:
+        """Count a query."""
 
     @abstractmethod
-    def judge_age(self, operation: Operation[S], outcome: Outcome) -> None:
+    def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
         """End what has been open for too long and clearly was not done, or open a review."""
 
-    def must_resend(self, operation: Operation[S]) -> bool:
+    def must_resend(self, operation: Operation) -> bool:
         """The answer was lost, there is no id to query, and sending again is safe and brings the answer."""
         return False
 
-    def may_resend(self, operation: Operation[S], outcome: Outcome) -> bool:
+    def may_resend(self, operation: Operation, outcome: Outcome) -> bool:
         """The provider never received it, and sending again under the same reference cannot act twice."""
         return False
 
-    def is_parked(self, operation: Operation[S], now: datetime) -> bool:
+    def is_parked(self, operation: Operation, now: datetime) -> bool:
         """Only an operator can end it: the job stops, `flask reconcile` still queries."""
         return False

@@ -8,7 +8,7 @@ secret URL ("vouched for").
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from sqlalchemy import CursorResult, select, true, update
 from sqlalchemy.orm import Session
 
 from app import clock
-from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundState
+from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers.base import CallbackEvent, Kind, ProviderResult, State
@@ -31,8 +31,10 @@ from app.providers.errors import (
 from app.services.callbacks import process_refunds, receipts, stored
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments.locks import lock_attempt
+from app.services.payments import store
+from app.services.payments.rows import PaymentRows
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import Outcome
@@ -60,22 +62,31 @@ _Match = tuple[Any, str | None]
 """A column, and the value it must have, if the callback has one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a callback is about. refunds: the named one, or every open one of the payment where the callback names none."""
+
+    rows: PaymentRows
+    attempt: PaymentAttempt
+    refunds: list[Refund]
+
+
 def process(event_id: uuid.UUID) -> datetime | None:
     """Find what the callback is about, confirm it, apply it. Returns when to confirm it again, else None."""
     with reading() as session:
         event = session.get_one(ProviderEvent, event_id)
-        attempt, refunds = _subject(session, event)
+        found = _find(session, event)
     if event.state != ProviderEventState.RECEIVED:
         return None
+    subject = None if found is None else _subject(*found)
     parsed = stored.parse_again(event)
-    if parsed.objection or attempt is None or _changes_nothing(parsed, attempt, refunds):
-        return _ignore(event, parsed, attempt)
-    payment_id = attempt.payment_id
+    if parsed.objection or subject is None or _changes_nothing(parsed, subject):
+        return _ignore(event, parsed, subject)
     with bulkhead.slot(event.provider) as has_slot:
         if not has_slot:
             return bulkhead.retry_at(clock.now(), since=event.received_at)
-        is_settled, wait_s = _try_to_apply(event, parsed, attempt, refunds)
-    if not is_settled and refunds and _is_reversal(parsed):
+        is_settled, wait_s = _try_to_apply(event, parsed, subject)
+    if not is_settled and subject.refunds and _is_reversal(parsed):
         # Whether all of the money was reversed, or only our refund is meant, is known when that refund is final.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
@@ -83,18 +94,16 @@ def process(event_id: uuid.UUID) -> datetime | None:
             event,
             ProviderEventState.PROCESSED,
             stored.APPLIED if is_settled else stored.NOT_CONFIRMED,
-            payment_id,
+            subject.rows.payment.id,
         )
     _count_confirmation(event_id)
     return clock.now() + timedelta(seconds=wait_s)
 
 
-def _try_to_apply(
-    event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]
-) -> tuple[bool, int]:
+def _try_to_apply(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> tuple[bool, int]:
     """Whether everything is now as the callback reports; else how many seconds to wait for a better answer."""
     try:
-        return _apply(event, parsed, attempt, refunds), CONFIRM_AGAIN_S
+        return _apply(event, parsed, subject), CONFIRM_AGAIN_S
     except UnclearAnswer as answer:
         if parsed.kind is Kind.REFUND:
             raise  # only this callback tells of a refund made elsewhere: as a dead letter it reaches an operator
@@ -103,22 +112,22 @@ def _try_to_apply(
         return False, UNCLEAR_WAIT_S
 
 
-def _changes_nothing(parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]) -> bool:
+def _changes_nothing(parsed: CallbackEvent, subject: Subject) -> bool:
     """An event of an unknown kind is a reason to query what is open, and no more."""
-    return parsed.kind is Kind.OTHER and not refunds and attempt.state not in OPEN_ATTEMPTS
+    is_open = bool(subject.refunds) or subject.attempt.state in OPEN_ATTEMPTS
+    return parsed.kind is Kind.OTHER and not is_open
 
 
-def _apply(
-    event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, refunds: list[Refund]
-) -> bool:
+def _apply(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> bool:
     """Whether everything is now as the callback reports."""
+    rows, attempt, refunds = subject.rows, subject.attempt, subject.refunds
+    is_vouched = _is_vouched(event, parsed, attempt.callback_token)
     if parsed.kind is Kind.DISPUTE:
         # A dispute that is not vouched for opens no review.
-        is_vouched = _is_vouched(event, parsed, attempt.callback_token)
-        return process_refunds.open_review(attempt, ReviewReason.DISPUTE) if is_vouched else True
+        return process_refunds.open_review(rows, ReviewReason.DISPUTE) if is_vouched else True
     settled = [
         process_refunds.process_refund(
-            parsed, refund, is_vouched=_is_vouched(event, parsed, refund.callback_token)
+            parsed, rows, refund, is_vouched=_is_vouched(event, parsed, refund.callback_token)
         )
         for refund in refunds
     ]
@@ -127,13 +136,12 @@ def _apply(
         is_identified = any(
             refund.state != RefundState.FAILED and _names(event, refund) for refund in refunds
         )
-        is_vouched = _is_vouched(event, parsed, attempt.callback_token)
         return all(settled) and (
             is_identified
-            or process_refunds.process_external_refunds(event, parsed, attempt, is_vouched=is_vouched)
+            or process_refunds.process_external_refunds(event, parsed, rows, attempt, is_vouched=is_vouched)
         )
     if not refunds or is_reversal or _reports_collection(parsed):
-        settled.append(_about_payment(event, parsed, attempt))
+        settled.append(_about_payment(parsed, rows, attempt, is_vouched=is_vouched))
     return all(settled)
 
 
@@ -165,19 +173,24 @@ def dead_letter(event_id: uuid.UUID, error: str) -> None:
     )
 
 
-def _subject(session: Session, event: ProviderEvent) -> tuple[PaymentAttempt | None, list[Refund]]:
-    """What the callback is about, by the URL it was sent to, our reference, or the provider's id, on the same account.
-
-    Refunds: the named one, or every open one of the payment where the callback names none.
-    """
+def _find(session: Session, event: ProviderEvent) -> tuple[uuid.UUID, uuid.UUID | None] | None:
+    """The attempt, and the refund if it names one, that the callback is about: by the URL it was sent to, our reference, or
+    the provider's id, on the same account."""
     refund = _named_refund(session, event)
     if refund is not None:
-        return session.get_one(PaymentAttempt, refund.attempt_id), [refund]
+        return refund.attempt_id, refund.id
     attempt = _named_attempt(session, event)
-    if attempt is None or attempt.state != AttemptState.SUCCEEDED:
-        return attempt, []
-    still_open = select(Refund).where(Refund.attempt_id == attempt.id, Refund.state.in_(OPEN_REFUNDS))
-    return attempt, list(session.scalars(still_open.order_by(Refund.id)))
+    return None if attempt is None else (attempt.id, None)
+
+
+def _subject(attempt_id: uuid.UUID, refund_id: uuid.UUID | None) -> Subject:
+    rows = store.read(attempt_id=attempt_id)
+    attempt = rows.attempt(attempt_id)
+    if refund_id is not None:
+        return Subject(rows, attempt, [rows.refund(refund_id)])
+    is_paid = attempt.state == AttemptState.SUCCEEDED
+    still_open = [refund for refund in rows.refunds_of(attempt) if refund.state in OPEN_REFUNDS]
+    return Subject(rows, attempt, still_open if is_paid else [])
 
 
 def _named_refund(session: Session, event: ProviderEvent) -> Refund | None:
@@ -222,34 +235,33 @@ def _first(session: Session, query: Any, matches: list[_Match]) -> Any:
     return None
 
 
-def _about_payment(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:
+def _about_payment(
+    parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt, *, is_vouched: bool
+) -> bool:
     """Whether the payment is now as the callback reports, or final anyway."""
-    is_vouched = _is_vouched(event, parsed, attempt.callback_token)
     query_id = _id_to_query(parsed, attempt, is_vouched=is_vouched)
     if query_id is _ABOUT_ANOTHER:
         return True
     if is_vouched:
-        _adopt_reference(attempt, query_id)
-    with reading() as session:
-        attempt = session.get_one(PaymentAttempt, attempt.id)
-        payment = session.get_one(Payment, attempt.payment_id)
+        rows = _adopt_reference(rows, attempt, query_id)
+        attempt = rows.attempt(attempt.id)
     reported = parsed.reported
     if (
         attempt.state == AttemptState.SUCCEEDED
         and reported is not None
         and reported.state is not State.REVERSED
     ):
-        receipts.keep_receipt(attempt.id, payment, reported, is_vouched=is_vouched)
+        receipts.keep_receipt(rows, attempt.id, reported, is_vouched=is_vouched)
         return True
     provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
-        return _apply_reported(attempt, reported, is_vouched=is_vouched)
-    outcome = payment_follow_up.inquire(payment, attempt, provider_reference=query_id)
-    return _apply_confirmed(payment, attempt, reported, outcome, is_vouched=is_vouched)
+        return _apply_reported(rows, attempt, reported, is_vouched=is_vouched)
+    outcome = payment_follow_up.inquire(rows.payment, attempt, provider_reference=query_id)
+    return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched)
 
 
 def _apply_confirmed(
-    payment: Payment,
+    rows: PaymentRows,
     attempt: PaymentAttempt,
     reported: ProviderResult | None,
     outcome: Outcome,
@@ -258,11 +270,7 @@ def _apply_confirmed(
 ) -> bool:
     """Apply the provider's answer. Whether it confirms the callback, or need not be confirmed again."""
     if isinstance(outcome, WrongEnvironment):
-        transaction(
-            lambda s: payment_outcomes.apply_outcome(
-                s, attempt.id, outcome, source="callback", now=clock.now()
-            )
-        )
+        _apply_outcome(rows, attempt.id, outcome)
         return True
     if not isinstance(outcome, ProviderResult):
         if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
@@ -270,11 +278,10 @@ def _apply_confirmed(
         raise outcome  # queried again later: only this callback may hold the provider's id
     is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
-        outcome = replace(outcome, receipt=receipts.trusted_receipt(payment, reported, is_vouched=is_vouched))
-    transaction(
-        lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="callback", now=clock.now())
-    )
-    if not is_final and _is_unproven(attempt):
+        receipt = receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
+        outcome = replace(outcome, receipt=receipt)
+    after = _apply_outcome(rows, attempt.id, outcome)
+    if not is_final and _is_unproven(after):
         # The provider does not know this id yet, or it is invented. There is no other id to query by.
         raise OutcomeUnknown(code="not_confirmed")
     if reported is not None and reported.state is State.REVERSED:
@@ -283,12 +290,20 @@ def _apply_confirmed(
     return is_final or not is_final_claim
 
 
+def _apply_outcome(rows: PaymentRows, attempt_id: uuid.UUID, outcome: Outcome) -> PaymentAttempt:
+    """The attempt as it is then."""
+    after = store.change(
+        rows,
+        lambda writes: payment_outcomes.decide(writes, writes.rows.attempt(attempt_id), outcome),
+        actor="callback",
+    ).rows
+    return after.attempt(attempt_id)
+
+
 def _is_unproven(attempt: PaymentAttempt) -> bool:
-    """Whether the attempt has no id to query by, even after what was just applied."""
-    if provider_accounts.of_attempt(attempt).capabilities.can_inquire_by_reference:
-        return False
-    with reading() as session:
-        return session.get_one(PaymentAttempt, attempt.id).provider_reference is None
+    """Whether the attempt has no id to query by."""
+    can_inquire_by_reference = provider_accounts.of_attempt(attempt).capabilities.can_inquire_by_reference
+    return not can_inquire_by_reference and attempt.provider_reference is None
 
 
 def _is_vouched(event: ProviderEvent, parsed: CallbackEvent, token: str) -> bool:
@@ -310,42 +325,40 @@ def _id_to_query(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: 
     return _ABOUT_ANOTHER
 
 
-def _adopt_reference(attempt: PaymentAttempt, reference: str | None) -> None:
-    """Keep the provider's id when the answer that held it was lost.
+def _adopt_reference(rows: PaymentRows, attempt: PaymentAttempt, reference: str | None) -> PaymentRows:
+    """Keep the provider's id when the answer that held it was lost; the rows as they are then.
 
     Only from a callback that is vouched for. Any other id is only used for the query: the adapter compares our reference in
     the provider's answer, and an applied result contains its id.
     """
     if reference is None or attempt.provider_reference is not None:
-        return
+        return rows
 
-    def work(session: Session) -> None:
-        locked = lock_attempt(session, attempt.id)
-        is_free = locked.attempt.provider_reference is None and locked.attempt.state in OPEN_ATTEMPTS
-        if is_free and not payment_outcomes.is_reference_taken(session, locked.attempt, reference=reference):
-            locked.attempt.provider_reference = reference
-            locked.payment.provider_transaction_id = reference
+    def decide(writes: WriteSet) -> None:
+        now = writes.rows.attempt(attempt.id)
+        is_free = now.provider_reference is None and now.state in OPEN_ATTEMPTS
+        if is_free and not writes.is_reference_taken:
+            now.provider_reference = reference
+            writes.rows.payment.provider_transaction_id = reference
 
-    transaction(work)
+    return store.change(rows, decide, actor="callback").rows
 
 
-def _apply_reported(attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool) -> bool:
+def _apply_reported(
+    rows: PaymentRows, attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool
+) -> bool:
     """For providers that cannot be queried."""
     if reported is not None and is_vouched:
-        transaction(
-            lambda s: payment_outcomes.apply_outcome(
-                s, attempt.id, reported, source="callback", now=clock.now()
-            )
-        )
+        _apply_outcome(rows, attempt.id, reported)
     return True
 
 
-def _ignore(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt | None) -> datetime | None:
-    reason, payment_id = parsed.objection, None if attempt is None else attempt.payment_id
+def _ignore(event: ProviderEvent, parsed: CallbackEvent, subject: Subject | None) -> datetime | None:
+    reason, payment_id = parsed.objection, None if subject is None else subject.rows.payment.id
     if reason:
         log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
     else:
-        reason = "Nothing here has this reference." if attempt is None else "Nothing is open."
+        reason = "Nothing here has this reference." if subject is None else "Nothing is open."
     return _close(event, ProviderEventState.IGNORED, reason, payment_id)
 
 

@@ -8,54 +8,48 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from app import clock
 from app.models.payment import PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent
 from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import OutcomeUnknown
 from app.services.callbacks import stored
-from app.services.payments import reviews
-from app.services.payments.locks import lock_attempt, lock_refund
+from app.services.payments import reviews, store
+from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_REFUNDS
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import external as external_refunds
 from app.services.refunds import follow_up as refund_follow_up
 from app.services.refunds import outcomes as refund_outcomes
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import reading
 
 ANNOUNCED_WITHIN: Final = timedelta(minutes=2)
 """A provider that announces a refund before it is done does so this soon after it was sent."""
 
 
-def process_refund(parsed: CallbackEvent, refund: Refund, *, is_vouched: bool) -> bool:
+def process_refund(parsed: CallbackEvent, rows: PaymentRows, refund: Refund, *, is_vouched: bool) -> bool:
     """Whether a refund of ours is now as the callback reports. Raises ProviderError."""
     reported = parsed.reported
-    with reading() as session:
-        attempt = session.get_one(PaymentAttempt, refund.attempt_id)
-    can_query = Kind.REFUND in provider_accounts.of_attempt(attempt).capabilities.inquiry_kinds
+    provider = provider_accounts.of_attempt(rows.attempt(refund.attempt_id))
+    can_query = Kind.REFUND in provider.capabilities.inquiry_kinds
     if (
         refund.state == RefundState.COMPLETED
         and can_query
         and reported is not None
         and reported.state is State.FAILED
     ):
-        return _process_returned(refund)
+        return _process_returned(rows, refund)
     if refund.state not in OPEN_REFUNDS:
         return True
     if can_query:
-        refund_follow_up.poll(refund.id, source="callback")
-        with reading() as session:
-            return session.get_one(Refund, refund.id).state not in OPEN_REFUNDS
+        return refund_follow_up.poll(refund.id, source="callback") not in OPEN_REFUNDS
     if parsed.kind is Kind.PAYMENT:
         return True  # what it reports became of the payment
     if reported is not None and is_vouched and (parsed.is_verified or _is_about(parsed, refund)):
-        transaction(
-            lambda s: refund_outcomes.apply_outcome(
-                s, refund.id, reported, source="callback", now=clock.now()
-            )
+        store.change(
+            rows, lambda writes: refund_outcomes.decide(writes, refund.id, reported), actor="callback"
         )
     return True
 
@@ -69,47 +63,43 @@ def _is_about(parsed: CallbackEvent, refund: Refund) -> bool:
 
 
 def process_external_refunds(
-    event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool
+    event: ProviderEvent,
+    parsed: CallbackEvent,
+    rows: PaymentRows,
+    attempt: PaymentAttempt,
+    *,
+    is_vouched: bool,
 ) -> bool:
     """Whether the refund that the callback reports is known: it may be an external one. Raises ProviderError."""
     if not provider_accounts.of_attempt(attempt).capabilities.lists_refunds:
         is_nothing = not is_vouched or _is_explained(event, parsed, attempt)
-        return is_nothing or open_review(attempt, ReviewReason.REFUNDED_AT_PROVIDER)
-    is_new = external_refunds.import_external_refunds(attempt.id, source="callback")
+        return is_nothing or open_review(rows, ReviewReason.REFUNDED_AT_PROVIDER)
+    is_new = external_refunds.import_external_refunds(rows, attempt.id, source="callback")
     is_done = parsed.reported is not None and parsed.reported.state is State.SUCCEEDED
     return is_new or not is_done  # its list may lag behind its callback
 
 
-def open_review(attempt: PaymentAttempt, reason: ReviewReason) -> bool:
+def open_review(rows: PaymentRows, reason: ReviewReason) -> bool:
     """Open a review of the payment: money is refunded or disputed outside the gateway. Returns True: the event is processed."""
-
-    def work(session: Session) -> None:
-        payment = lock_attempt(session, attempt.id).payment
-        reviews.open_review(session, payment, reason, source="callback", now=clock.now())
-
-    transaction(work)
+    store.change(rows, lambda writes: reviews.open_review(writes, reason), actor="callback")
     return True
 
 
-def _process_returned(refund: Refund) -> bool:
+def _process_returned(rows: PaymentRows, refund: Refund) -> bool:
     """A completed refund is reported as failed: the customer's bank returned it. The provider must confirm it."""
-    outcome = refund_follow_up.inquire(refund.id)
+    outcome = refund_follow_up.inquire(rows, refund.id)
     if isinstance(outcome, OutcomeUnknown):
         raise outcome
     if not isinstance(outcome, ProviderResult) or outcome.state is not State.FAILED:
         return False
-    transaction(lambda s: _mark_returned(s, refund))
+    store.change(rows, lambda writes: _mark_returned(writes, refund.id), actor="callback")
     return True
 
 
-def _mark_returned(session: Session, refund: Refund) -> None:
-    now = clock.now()
-    if not refund_outcomes.mark_returned(session, refund.id, source="callback", now=now):
-        locked = lock_refund(session, refund.id)
-        if locked.refund.state == RefundState.COMPLETED:
-            reviews.open_review(
-                session, locked.payment, ReviewReason.REFUND_RETURNED, source="callback", now=now
-            )
+def _mark_returned(writes: WriteSet, refund_id: uuid.UUID) -> None:
+    refund = writes.rows.refund(refund_id)
+    if not refund_outcomes.mark_returned(writes, refund) and refund.state == RefundState.COMPLETED:
+        reviews.open_review(writes, ReviewReason.REFUND_RETURNED)
 
 
 def _is_explained(event: ProviderEvent, parsed: CallbackEvent, attempt: PaymentAttempt) -> bool:

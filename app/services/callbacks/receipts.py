@@ -10,8 +10,8 @@ import uuid
 from app.models.payment import Payment
 from app.money import Money
 from app.providers.base import ProviderResult, State
-from app.services.payments import outcomes as payment_outcomes
-from app.unit_of_work import transaction
+from app.services.payments import outcomes, store
+from app.services.payments.rows import PaymentRows
 
 
 def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
@@ -23,8 +23,12 @@ def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vou
 
 
 def keep_receipt(
-    attempt_id: uuid.UUID, payment: Payment, reported: ProviderResult | None, *, is_vouched: bool
+    rows: PaymentRows, attempt_id: uuid.UUID, reported: ProviderResult | None, *, is_vouched: bool
 ) -> None:
-    receipt = trusted_receipt(payment, reported, is_vouched=is_vouched)
+    receipt = trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
     if receipt is not None:
-        transaction(lambda s: payment_outcomes.keep_receipt(s, attempt_id, receipt))
+        store.change(
+            rows,
+            lambda writes: outcomes.keep_receipt(writes, writes.rows.attempt(attempt_id), receipt),
+            actor="callback",
+        )

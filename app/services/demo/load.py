@@ -56,7 +56,7 @@ def _truncate(connection: Connection) -> None:
     tables = connection.execute(
         text(
             "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
-            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'relay_state', 'fee_rules')"
+            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'relay_state', 'fee_rules', 'reference_data')"
         )
     ).scalar_one()
     # Identities go on counting: a running relay must not meet an outbox id it has seen.

@@ -7,7 +7,7 @@ import uuid
 from sqlalchemy.orm import Session
 
 from app import clock, ledger
-from app.ledger.chart import platform_account, tenant_wallet
+from app.ledger.chart import account_id, platform_account, tenant_wallet
 from app.models.account import AccountKind
 from app.models.tenant import Plan, Tenant
 from app.money import Money
@@ -30,8 +30,8 @@ def load_tenant(session: Session) -> bool:
 
 
 def _deposit(session: Session, amount: Money) -> None:
-    outside = platform_account(session, AccountKind.EXTERNAL, "", amount.currency)
-    wallet = tenant_wallet(session, TENANT_ID, amount.currency)
+    outside = account_id(session, platform_account(AccountKind.EXTERNAL, "", amount.currency))
+    wallet = account_id(session, tenant_wallet(TENANT_ID, amount.currency))
     ledger.post(
         session,
         "deposit",

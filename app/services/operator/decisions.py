@@ -9,9 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
 from app import clock, ids
 from app.errors import InvalidRequest, NotFound, TransactionNotFound
 from app.events.catalogue import EventType
@@ -22,10 +19,9 @@ from app.principal import Principal
 from app.providers.base import ProviderResult, State
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments import postings as payment_postings
-from app.services.payments import reviews
-from app.services.payments.locks import LockedAttempt, lock_attempt, lock_payment, lock_refund
+from app.services.payments import postings, reviews, store
 from app.services.payments.recording import record_payment_event
+from app.services.payments.rows import PaymentRows
 from app.services.payments.states import (
     LIVE_ATTEMPTS,
     OPEN_ATTEMPTS,
@@ -34,11 +30,11 @@ from app.services.payments.states import (
     move_attempt,
     move_payment,
 )
+from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import answer_time
 from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
 from app.services.refunds import outcomes as refund_outcomes
-from app.unit_of_work import reading, transaction
 
 
 def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
@@ -47,63 +43,53 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
     Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
     has collected the payment.
     """
-    _require_not_reversed(payment_id)
-    now = clock.now()
+    rows = store.read(payment_id)
+    _require_not_reversed(rows)
+    store.change(rows, _accept, actor=operator.event_actor)
 
-    def work(session: Session) -> None:
-        payment = _locked(session, payment_id)
-        attempt, collected = _in_suspense(session, payment)
-        if attempt.state == AttemptState.LATE:
-            if _has_other_money(session, attempt):
-                raise InvalidRequest(
-                    "Another attempt has collected the payment: this money can only be refunded."
-                )
-            move_attempt(attempt, AttemptState.SUCCEEDED, now=now)
-            session.flush()
-        payment.fee = payment_postings.post_suspense_release(session, payment, attempt, collected, now=now)
-        # What was collected can be refunded or reversed from now on; requested_amount keeps what was asked for.
-        payment.amount, payment.currency = collected.amount_minor, collected.currency
-        if payment.status != PaymentStatus.COMPLETED and not move_payment(
-            payment, PaymentStatus.COMPLETED, now=now
-        ):
-            raise InvalidRequest(f"The payment is {payment.status}: this money can only be refunded.")
-        payment.failure_code = payment.failure_reason = None
-        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator.event_actor, now=now)
-        payment.completed_at, payment.updated_at = payment.completed_at or now, now
-        record_payment_event(
-            session, EventType.PAYMENT_COMPLETED, payment, source=operator.event_actor, now=now
-        )
 
-    transaction(work)
+def _accept(writes: WriteSet) -> None:
+    payment, now = writes.rows.payment, writes.now
+    attempt, collected = _in_suspense(writes.rows)
+    if attempt.state == AttemptState.LATE:
+        if any(one.state in LIVE_ATTEMPTS for one in writes.rows.attempts):
+            raise InvalidRequest(
+                "Another attempt has collected the payment: this money can only be refunded."
+            )
+        move_attempt(attempt, AttemptState.SUCCEEDED, now=now)
+    payment.fee = postings.post_suspense_release(writes, attempt, collected)
+    # What was collected can be refunded or reversed from now on; requested_amount keeps what was asked for.
+    payment.amount, payment.currency = collected.amount_minor, collected.currency
+    if payment.status != PaymentStatus.COMPLETED and not move_payment(
+        payment, PaymentStatus.COMPLETED, now=now
+    ):
+        raise InvalidRequest(f"The payment is {payment.status}: this money can only be refunded.")
+    payment.failure_code = payment.failure_reason = None
+    reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
+    payment.completed_at, payment.updated_at = payment.completed_at or now, now
+    record_payment_event(writes, EventType.PAYMENT_COMPLETED)
 
 
 def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID:
     """Refund money in suspense to the customer; returns the refund's id. Raises as `accept_unmatched`."""
     refund_id = ids.uuid7()
 
-    def work(session: Session) -> None:
-        payment = _locked(session, payment_id)
-        attempt, collected = _in_suspense(session, payment)
+    def decide(writes: WriteSet) -> None:
+        attempt, collected = _in_suspense(writes.rows)
         refund_service.insert_refund(
-            session,
+            writes,
             refund_id,
-            payment,
             attempt,
             amount=collected,
             reason=f"Returned by {operator.event_actor}",
             is_sending=False,
             is_from_suspense=True,
         )
-        payment_outcomes.close_returned(
-            session, LockedAttempt(payment, attempt), source=operator.event_actor, now=clock.now()
-        )
-        now = clock.now()
-        reviews.close_reviews(payment, reviews.UNMATCHED_MONEY, source=operator.event_actor, now=now)
-        reviews.open_review(
-            session, payment, ReviewReason.RETURN_IN_PROGRESS, source=operator.event_actor, now=now
-        )
+        payment_outcomes.close_returned(writes, attempt)
+        reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
+        reviews.open_review(writes, ReviewReason.RETURN_IN_PROGRESS)
 
-    transaction(work)
+    store.change(store.read(payment_id), decide, actor=operator.event_actor)
     return refund_id
 
 
@@ -122,10 +108,7 @@ def record_refund(
     reference: the provider's id of it. attempt_number: whose money it was, where two attempts collected some.
     Raises TransactionNotFound, InvalidRequest, InvalidAmount.
     """
-    with reading() as session:
-        _existing(session, payment_id)
-        attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
-        collected = session.get_one(PaymentAttempt, attempt_id).collected_money
+    collected = external_refunds.collecting(store.read(payment_id), number=attempt_number).collected_money
     if collected is None:
         raise InvalidRequest("Nothing was collected for this payment.")
     reference = reference.strip()
@@ -143,18 +126,17 @@ def record_reversal(payment_id: uuid.UUID, *, operator: Principal, attempt_numbe
     attempt_number: as record_refund. Raises TransactionNotFound, InvalidRequest.
     """
 
-    def work(session: Session) -> None:
-        payment = _locked(session, payment_id)
+    def decide(writes: WriteSet) -> None:
+        payment = writes.rows.payment
         if payment.refund_reserved != payment.refunded:
             raise InvalidRequest("A refund is under way: wait until it is final.")
-        attempt_id = external_refunds.collecting(session, payment_id, number=attempt_number)
-        locked = lock_attempt(session, attempt_id)
-        if not payment_outcomes.reverse(session, locked, source=operator.event_actor, now=clock.now()):
+        attempt = external_refunds.collecting(writes.rows, number=attempt_number)
+        if not payment_outcomes.reverse(writes, attempt):
             raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been reversed.")
         about = {ReviewReason.DISPUTE, ReviewReason.REVERSED_AFTER_REFUND, ReviewReason.REFUNDED_AT_PROVIDER}
-        reviews.close_reviews(payment, about, source=operator.event_actor, now=clock.now())
+        reviews.close_reviews(writes, about)
 
-    transaction(work)
+    store.change(store.read(payment_id), decide, actor=operator.event_actor)
 
 
 def close_review(payment_id: uuid.UUID, *, operator: Principal, reason: ReviewReason | None = None) -> None:
@@ -164,17 +146,13 @@ def close_review(payment_id: uuid.UUID, *, operator: Principal, reason: ReviewRe
     suspense must be decided about, and what is open must be ended.
     """
 
-    def work(session: Session) -> None:
-        payment = _locked(session, payment_id)
-        chosen = _chosen(payment.open_reviews, reason)
-        _require_closable(session, payment, chosen)
-        now = clock.now()
-        reviews.close_reviews(payment, {chosen}, source=operator.event_actor, now=now)
-        record_payment_event(
-            session, EventType.PAYMENT_REVIEWED, payment, source=operator.event_actor, now=now
-        )
+    def decide(writes: WriteSet) -> None:
+        chosen = _chosen(writes.rows.payment.open_reviews, reason)
+        _require_closable(writes.rows, chosen)
+        reviews.close_reviews(writes, {chosen})
+        record_payment_event(writes, EventType.PAYMENT_REVIEWED)
 
-    transaction(work)
+    store.change(store.read(payment_id), decide, actor=operator.event_actor)
 
 
 def _chosen(open_reviews: Sequence[ReviewReason], reason: ReviewReason | None) -> ReviewReason:
@@ -190,12 +168,12 @@ def _chosen(open_reviews: Sequence[ReviewReason], reason: ReviewReason | None) -
     return reason or open_reviews[0]
 
 
-def _require_closable(session: Session, payment: Payment, reason: ReviewReason) -> None:
+def _require_closable(rows: PaymentRows, reason: ReviewReason) -> None:
     if reason in reviews.UNMATCHED_MONEY:
         raise InvalidRequest("The money is in suspense: decide with accept-unmatched or refund-unmatched.")
-    if reason in reviews.SETTLED_BY_ANSWER and _has_open(session, PaymentAttempt, payment.id):
+    if reason in reviews.SETTLED_BY_ANSWER and any(one.state in OPEN_ATTEMPTS for one in rows.attempts):
         raise InvalidRequest("The payment is still open: end it with `flask payments resolve`.")
-    if reason in reviews.SETTLED_BY_REFUND and _has_open(session, Refund, payment.id):
+    if reason in reviews.SETTLED_BY_REFUND and any(one.state in OPEN_REFUNDS for one in rows.refunds):
         raise InvalidRequest("A refund is still open: end it with `flask payments resolve-refund`.")
 
 
@@ -209,21 +187,19 @@ def resolve_payment(
     Raises TransactionNotFound, InvalidRequest.
     """
 
-    def work(session: Session) -> Payment:
-        payment, attempt = _with_latest_attempt(session, payment_id)
-        _require_resolvable(payment, attempt, state, receipt)
+    def decide(writes: WriteSet) -> None:
+        attempt = writes.rows.latest_attempt
+        _require_resolvable(writes.rows.payment, attempt, state, receipt)
         if attempt.state == AttemptState.SUCCEEDED:
-            if not payment_outcomes.keep_receipt(session, attempt.id, receipt or ""):
+            if not payment_outcomes.keep_receipt(writes, attempt, receipt or ""):
                 raise InvalidRequest("This receipt is another payment's.")
-            return payment
+            return
         result = ProviderResult(
             state, receipt=receipt, code="operator", message=f"Decided by {operator.event_actor}."
         )
-        return payment_outcomes.apply_outcome(
-            session, attempt.id, result, source=operator.event_actor, now=clock.now()
-        ).payment
+        payment_outcomes.decide(writes, attempt, result)
 
-    return transaction(work)
+    return store.change(store.read(payment_id), decide, actor=operator.event_actor).rows.payment
 
 
 def _require_resolvable(payment: Payment, attempt: PaymentAttempt, state: State, receipt: str | None) -> None:
@@ -249,37 +225,39 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -
     Raises NotFound, InvalidRequest when it is final.
     """
 
-    def work(session: Session) -> Refund:
-        if session.get(Refund, refund_id) is None:
-            raise NotFound("There is no such refund.")
-        refund = lock_refund(session, refund_id).refund
-        if refund.state not in OPEN_REFUNDS:
-            raise InvalidRequest("The refund is final; there is nothing to decide.")
-        if refund.state == RefundState.CREATED and state is State.SUCCEEDED:
-            raise InvalidRequest("The refund was never sent: the customer cannot have it.")
-        if (
-            refund.state == RefundState.SENDING
-            and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
-        ):
-            # Declared failed, its amount would be free while the request is on its way.
-            raise InvalidRequest("The refund is being sent: wait a minute, its answer may settle it.")
+    def decide(writes: WriteSet) -> None:
+        refund = writes.rows.refund(refund_id)
+        _require_open(refund, state)
         result = ProviderResult(state, code="operator", message=f"Decided by {operator.event_actor}.")
-        return refund_outcomes.apply_outcome(
-            session, refund_id, result, source=operator.event_actor, now=clock.now()
-        ).refund
+        refund_outcomes.decide(writes, refund_id, result)
 
-    return transaction(work)
+    try:
+        rows = store.read(refund_id=refund_id)
+    except TransactionNotFound as error:
+        raise NotFound("There is no such refund.") from error
+    return store.change(rows, decide, actor=operator.event_actor).rows.refund(refund_id)
 
 
-def _require_not_reversed(payment_id: uuid.UUID) -> None:
+def _require_open(refund: Refund, state: State) -> None:
+    if refund.state not in OPEN_REFUNDS:
+        raise InvalidRequest("The refund is final; there is nothing to decide.")
+    if refund.state == RefundState.CREATED and state is State.SUCCEEDED:
+        raise InvalidRequest("The refund was never sent: the customer cannot have it.")
+    if (
+        refund.state == RefundState.SENDING
+        and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
+    ):
+        # Declared failed, its amount would be free while the request is on its way.
+        raise InvalidRequest("The refund is being sent: wait a minute, its answer may settle it.")
+
+
+def _require_not_reversed(rows: PaymentRows) -> None:
     """Final attempts are not queried, so the provider may have reversed what is in suspense. Raises InvalidRequest.
 
     Only its clear answer counts: an operator may accept while the provider cannot be queried.
     """
-    with reading() as session:
-        payment = _existing(session, payment_id)
-        attempt, _ = _in_suspense(session, payment)
-    outcome = payment_follow_up.inquire(payment, attempt)
+    attempt, _ = _in_suspense(rows)
+    outcome = payment_follow_up.inquire(rows.payment, attempt)
     state = outcome.state if isinstance(outcome, ProviderResult) else None
     if state is State.REFUNDED:
         raise InvalidRequest(
@@ -287,53 +265,18 @@ def _require_not_reversed(payment_id: uuid.UUID) -> None:
         )
     if state is not State.REVERSED:
         return
-    transaction(
-        lambda s: payment_outcomes.apply_outcome(s, attempt.id, outcome, source="inquiry", now=clock.now())
+    store.change(
+        rows,
+        lambda writes: payment_outcomes.decide(writes, writes.rows.attempt(attempt.id), outcome),
+        actor="inquiry",
     )
     raise InvalidRequest("The provider reversed this payment: there is nothing to accept.")
 
 
-def _in_suspense(session: Session, payment: Payment) -> tuple[PaymentAttempt, Money]:
+def _in_suspense(rows: PaymentRows) -> tuple[PaymentAttempt, Money]:
     """The attempt whose money is in suspense, with the amount."""
-    attempts = select(PaymentAttempt).where(
-        PaymentAttempt.payment_id == payment.id, PaymentAttempt.collected.is_not(None)
-    )
-    for attempt in session.scalars(attempts.order_by(PaymentAttempt.number)):
-        waiting = payment_postings.unmatched_amount(session, attempt)
+    for attempt in rows.attempts:
+        waiting = postings.unmatched_amount(rows, attempt)
         if waiting is not None:
             return attempt, waiting
     raise InvalidRequest("No money of this payment waits for a decision.")
-
-
-def _has_other_money(session: Session, attempt: PaymentAttempt) -> bool:
-    others = select(PaymentAttempt.id).where(
-        PaymentAttempt.payment_id == attempt.payment_id,
-        PaymentAttempt.id != attempt.id,
-        PaymentAttempt.state.in_(LIVE_ATTEMPTS),
-    )
-    return session.scalars(others.limit(1)).first() is not None
-
-
-def _has_open(session: Session, model: type[PaymentAttempt | Refund], payment_id: uuid.UUID) -> bool:
-    """Whether an attempt, or a refund, of the payment is open."""
-    states = OPEN_ATTEMPTS if model is PaymentAttempt else OPEN_REFUNDS
-    wanted = select(model.id).where(model.payment_id == payment_id, model.state.in_(states))
-    return session.scalars(wanted.limit(1)).first() is not None
-
-
-def _with_latest_attempt(session: Session, payment_id: uuid.UUID) -> tuple[Payment, PaymentAttempt]:
-    payment = _locked(session, payment_id)
-    wanted = select(PaymentAttempt).where(PaymentAttempt.payment_id == payment_id)
-    return payment, session.scalars(wanted.order_by(PaymentAttempt.number.desc()).limit(1)).one()
-
-
-def _existing(session: Session, payment_id: uuid.UUID) -> Payment:
-    payment = session.get(Payment, payment_id)
-    if payment is None:
-        raise TransactionNotFound
-    return payment
-
-
-def _locked(session: Session, payment_id: uuid.UUID) -> Payment:
-    _existing(session, payment_id)
-    return lock_payment(session, payment_id)

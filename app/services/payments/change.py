@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import uuid
 
-from sqlalchemy.orm import Session
-
 from app import clock
-from app.errors import (
-    NotCancellable,
-    ProviderUnreachable,
-)
+from app.errors import NotCancellable, ProviderUnreachable, TransactionNotFound
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
@@ -19,11 +14,11 @@ from app.principal import Principal
 from app.providers.base import ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
-from app.services.payments import outcomes
+from app.services.payments import outcomes, store
 from app.services.payments.attempts import charge_reference
-from app.services.payments.locks import lock_attempt
 from app.services.payments.read import latest_attempt, owned
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_ATTEMPTS
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.unit_of_work import reading, transaction
@@ -51,15 +46,16 @@ def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
 
 def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     """Cancel a payment that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
-    with reading() as session:
-        payment = owned(session, merchant.tenant_id, payment_id)
-        attempt = latest_attempt(session, payment_id)
+    rows = store.read(payment_id)
+    payment, attempt = rows.payment, rows.latest_attempt
+    if payment.tenant_id != merchant.tenant_id:
+        raise TransactionNotFound
     if payment.status == PaymentStatus.CANCELLED:
         return payment
-    if attempt is None or attempt.state not in OPEN_ATTEMPTS:
+    if attempt.state not in OPEN_ATTEMPTS:
         raise NotCancellable(f"Cannot cancel a payment with status {payment.status}.")
     if attempt.state == AttemptState.CREATED:
-        return transaction(lambda s: _cancel_unsent(s, attempt.id, merchant))
+        return store.change(rows, lambda w: _cancel_unsent(w, attempt.id), actor=merchant).rows.payment
     provider = provider_accounts.of_attempt(attempt)
     if not provider.capabilities.can_cancel:
         raise NotCancellable(f"{provider.title} cannot cancel a payment that was requested.")
@@ -70,26 +66,26 @@ def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
         raise NotCancellable from error
     except ProviderError as error:
         raise ProviderUnreachable from error
-    after = transaction(
-        lambda s: outcomes.apply_outcome(s, attempt.id, outcome, source=merchant, now=clock.now())
-    ).payment
+    after = store.change(
+        rows, lambda w: outcomes.decide(w, w.rows.attempt(attempt.id), outcome), actor=merchant
+    ).rows.payment
     if after.status != PaymentStatus.CANCELLED:
         raise NotCancellable(f"Cannot cancel a payment with status {after.status}.")
     return after
 
 
-def _cancel_unsent(session: Session, attempt_id: uuid.UUID, merchant: Principal) -> Payment:
-    locked = lock_attempt(session, attempt_id)
-    if locked.attempt.state != AttemptState.CREATED:
+def _cancel_unsent(writes: WriteSet, attempt_id: uuid.UUID) -> None:
+    attempt = writes.rows.attempt(attempt_id)
+    if attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")
     result = ProviderResult(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
-    return outcomes.apply_outcome(session, attempt_id, result, source=merchant, now=clock.now()).payment
+    outcomes.decide(writes, attempt, result)
 
 
 def _verification_failed(payment: Payment, error: ProviderError, merchant: Principal) -> None:
-    def work(session: Session) -> None:
-        data = payment_payload(payment) | {"error": error.message}
-        outbox.record(
+    data = payment_payload(payment) | {"error": error.message}
+    transaction(
+        lambda session: outbox.record(
             session,
             EventType.PAYMENT_VERIFICATION_FAILED,
             object_id=str(payment.id),
@@ -98,5 +94,4 @@ def _verification_failed(payment: Payment, error: ProviderError, merchant: Princ
             actor=merchant,
             tenant_id=payment.tenant_id,
         )
-
-    transaction(work)
+    )

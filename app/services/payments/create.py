@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,28 +11,31 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.events import outbox
+from app.errors import IdempotencyConflict
 from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
+from app.json_text import json_text
+from app.models.idempotency import IdempotencyRecord
 from app.models.payment import Payment, PaymentStatus
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import Customer
-from app.providers.errors import NOTHING_HAPPENED
-from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, replayed
-from app.services.payments import attempts as payment_attempts
-from app.services.payments.attempts import Sent
-from app.services.payments.locks import lock_attempt
-from app.services.payments.recording import record_payment_event
+from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
+from app.services import reference_data
+from app.services.idempotency_service import Answer, Claim, judge, replayed
+from app.services.payments import outcomes, store
+from app.services.payments.attempts import add_attempt, send
 from app.services.payments.routing import AUTO, route
-from app.services.payments.states import FINAL_PAYMENTS, move_payment
+from app.services.payments.rows import PaymentRows
+from app.services.payments.states import FINAL_PAYMENTS
+from app.services.payments.store import KeyKnown, ReferenceChanged
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
-from app.services.provider_operations import answer_time
-from app.unit_of_work import transaction
+from app.services.provider_operations import Outcome, answer_time
+from app.services.tenants import api_keys
 
 log = structlog.get_logger("payments")
 
@@ -69,49 +73,49 @@ class Initialized:
 def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> Answer:
     """Request a payment from a customer. The claim presents an `Initialized`.
 
-    Raises InvalidAmount, UnsupportedCurrency, InvalidRequest (nothing stored), and what `begin` raises.
+    Raises InvalidAmount, UnsupportedCurrency, InvalidRequest, InvalidApiKey (nothing stored), and what `judge` raises.
     """
     amount = Money.parse(request.amount, request.currency)
+    for _ in range(store.MAX_TRIES):
+        try:
+            return _initialize(merchant, request, amount, claim)
+        except ReferenceChanged:
+            # By what was remembered the key was good, or the provider configured, that no longer is.
+            reference_data.renew()
+    raise IdempotencyConflict("The tenant's settings are being changed; try again.", retry_after_s=1)
+
+
+def _initialize(merchant: Principal, request: PaymentRequest, amount: Money, claim: Claim) -> Answer:
+    """Raises ReferenceChanged: nothing was stored."""
+    reference = reference_data.current()
+    api_keys.require_good(merchant, reference)
     bounds = route(merchant.tenant_id, request.provider, amount, _customer(request.customer))
-    first = bounds[0]
+    first, stored = bounds[0], _StoredAnswer(claim)
     with ExitStack() as slots:
         has_slot = slots.enter_context(bulkhead.slot(first.provider.name))
-        payment_id = ids.uuid7()
-        begun = transaction(
-            lambda s: _begin(s, payment_id, merchant, request, amount, first, claim, is_sending=has_slot)
-        )
-        if isinstance(begun, Answer):
-            return begun
-        if isinstance(begun, Abandoned):
-            return transaction(lambda s: _present(s, begun.resource_id, claim))
-        attempt_id = begun
+        payment = _new_payment(merchant, request, amount, first, claim)
+        writes = WriteSet(PaymentRows(payment, []), reference, payment.created_at, merchant)
+        attempt_id = _begin(writes, first, claim, is_sending=has_slot)
         if not has_slot:
-            # No slot: the attempt's job sends it. The caller gets the payment as it is now.
-            return transaction(lambda s: _queued(s, attempt_id, claim))
-        sent = payment_attempts.send(
-            attempt_id, bounds[1:], finish=_StoreAnswer(claim), release_slot=slots.close
-        )
-    return claim.present(_initialized(sent))
+            # The attempt's job sends it. The caller gets the payment as it is now.
+            outcomes.mark_processing(writes)
+            stored(writes, OutcomeUnknown(code="queued"))
+        try:
+            rows = store.apply(writes)
+        except KeyKnown as known:
+            return _known(known.record, claim)
+        if has_slot:
+            rows.payment.payment_metadata = _as_stored(rows.payment.payment_metadata)
+            send(rows, attempt_id, bounds[1:], finish=stored, release_slot=slots.close)
+    return stored.answer
 
 
-def _begin(
-    session: Session,
-    payment_id: uuid.UUID,
-    merchant: Principal,
-    request: PaymentRequest,
-    amount: Money,
-    bound: BoundProvider,
-    claim: Claim,
-    *,
-    is_sending: bool,
-) -> Answer | Abandoned | uuid.UUID:
-    """The id of the attempt to send, or what the key has led to before."""
+def _new_payment(
+    merchant: Principal, request: PaymentRequest, amount: Money, bound: BoundProvider, claim: Claim
+) -> Payment:
     now = clock.now()
-    known = begin(session, claim, resource_id=payment_id, lease=answer_time() + timedelta(seconds=15))
-    if known is not None:
-        return known
-    payment = Payment(
-        id=payment_id,
+    return Payment(
+        id=ids.uuid7(),
         tenant_id=merchant.tenant_id,
         idempotency_key=claim.key,
         provider=bound.provider.name if request.provider == AUTO else request.provider,
@@ -132,54 +136,54 @@ def _begin(
         created_at=now,
         updated_at=now,
     )
-    session.add(payment)
-    session.flush()
-    attempt = payment_attempts.new_attempt(session, payment, bound, number=1, is_sending=is_sending, now=now)
-    outbox.record(
-        session,
-        EventType.PAYMENT_INITIATED,
-        object_id=str(payment_id),
-        data=payment_payload(payment),
-        now=now,
-        actor=merchant,
-        tenant_id=merchant.tenant_id,
-    )
+
+
+def _begin(writes: WriteSet, bound: BoundProvider, claim: Claim, *, is_sending: bool) -> uuid.UUID:
+    """What is stored before the first byte is sent; the attempt's id."""
+    payment = writes.rows.payment
+    writes.claim(claim, resource_id=payment.id, lease=answer_time() + timedelta(seconds=15))
+    attempt = add_attempt(writes, bound, is_sending=is_sending)
+    writes.record(EventType.PAYMENT_INITIATED, payment_payload(payment))
     log.info(
         EventType.PAYMENT_INITIATED,
-        payment=str(payment_id),
+        payment=str(payment.id),
         provider=payment.provider,
         attempt=str(attempt.id),
     )
     return attempt.id
 
 
-class _StoreAnswer(payment_attempts.Finish):
+class _StoredAnswer:
+    """Presents the payment to its merchant, and stores that as the key's answer."""
+
+    answer: Answer
+
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
 
-    def __call__(self, session: Session, sent: Sent) -> None:
-        finish(session, self._claim, _initialized(sent), resource_id=sent.payment.id)
-
-
-def _initialized(sent: Sent) -> Initialized:
-    return Initialized(sent.payment, was_reached=not isinstance(sent.outcome, NOTHING_HAPPENED))
-
-
-def _queued(session: Session, attempt_id: uuid.UUID, claim: Claim) -> Answer:
-    locked = lock_attempt(session, attempt_id)
-    if move_payment(locked.payment, PaymentStatus.PROCESSING, now=clock.now()):
-        record_payment_event(
-            session, EventType.PAYMENT_PROCESSING, locked.payment, source="system", now=clock.now()
+    def __call__(self, writes: WriteSet, outcome: Outcome) -> None:
+        payment = writes.rows.payment
+        self.answer = self._claim.present(
+            Initialized(payment, was_reached=not isinstance(outcome, NOTHING_HAPPENED))
         )
-    return finish(session, claim, Initialized(locked.payment), resource_id=locked.payment.id)
+        writes.answer(self._claim, self.answer, resource_id=payment.id)
 
 
-def _present(session: Session, payment_id: uuid.UUID, claim: Claim) -> Answer:
-    """The answer of a key whose first request left none, or left it more than a day ago: the payment as it is now."""
-    payment = session.get_one(Payment, payment_id)
-    if payment.status in FINAL_PAYMENTS:
-        finish(session, claim, Initialized(payment), resource_id=payment_id)
-    return replayed(claim, Initialized(payment))
+def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
+    """The answer of a key that was claimed before. Where there is none, or none any more, the payment as it is now."""
+    known = judge(record, claim, now=clock.now())
+    if isinstance(known, Answer):
+        return known
+    rows = store.read(known.resource_id)
+    answer = replayed(claim, Initialized(rows.payment))
+    if rows.payment.status in FINAL_PAYMENTS:
+        store.change(rows, lambda writes: _StoredAnswer(claim)(writes, OutcomeUnknown()), actor="system")
+    return answer
+
+
+def _as_stored(metadata: dict[str, Any] | None) -> dict[str, Any] | None:
+    """As whoever reads the payment again gets it: without Decimals."""
+    return None if metadata is None else json.loads(json_text(metadata))
 
 
 def _customer(details: CustomerDetails) -> Customer:

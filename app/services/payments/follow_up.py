@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 import structlog
-from sqlalchemy.orm import Session
 
 from app import clock
 from app.errors import GatewayError
@@ -21,62 +20,56 @@ from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
-from app.services.payments import attempts, outcomes, reviews
-from app.services.payments.attempts import charge_reference, operation_of, read_attempt
-from app.services.payments.locks import LockedAttempt, lock_attempt
+from app.services.payments import attempts, outcomes, reviews, store
+from app.services.payments.attempts import charge_reference, operation_of
+from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
-from app.unit_of_work import transaction
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 MAX_SENDINGS: Final = 3
 
 log = structlog.get_logger("payments")
 
-AttemptOperation = Operation[tuple[Payment, PaymentAttempt]]
 
-
-class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
+class PaymentAttempts(ProviderOperations):
     """Attempts to collect payments."""
 
     noun = "payment"
     waits_s = (5, 15, 60, 300, 900, 3600)
 
-    def read(self, operation_id: uuid.UUID) -> AttemptOperation:
-        return operation_of(*read_attempt(operation_id))
+    def read(self, operation_id: uuid.UUID) -> Operation:
+        return operation_of(store.read(attempt_id=operation_id), operation_id)
 
-    def lock(self, session: Session, operation_id: uuid.UUID) -> AttemptOperation:
-        locked = lock_attempt(session, operation_id)
-        return operation_of(locked.payment, locked.attempt)
+    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
+        return operation_of(rows, operation_id)
 
-    def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
-        locked = lock_attempt(session, operation_id)
-        attempt = locked.attempt
+    def start_sending(self, writes: WriteSet, operation_id: uuid.UUID) -> int | None:
+        attempt = writes.rows.attempt(operation_id)
         is_sendable = attempt.state in (AttemptState.CREATED, AttemptState.UNKNOWN)
-        if not is_sendable or _is_too_late(session, locked, now=now):
+        if not is_sendable or _is_too_late(writes, attempt):
             return None
-        move_attempt(attempt, AttemptState.SENDING, now=now)
-        attempt.sent_at = now
+        move_attempt(attempt, AttemptState.SENDING, now=writes.now)
+        attempt.sent_at = writes.now
         attempt.sendings += 1
         return attempt.sendings
 
-    def send(self, operation_id: uuid.UUID, sending: int) -> None:
-        attempts.send(operation_id, sending=sending)
+    def send(self, operation: Operation, sending: int) -> Operation:
+        sent = attempts.send(operation.rows, operation.id, sending=sending)
+        return operation_of(sent.rows, operation.id)
 
-    def inquire(self, operation: AttemptOperation) -> Outcome:
-        return inquire(*operation.subject)
+    def inquire(self, operation: Operation) -> Outcome:
+        return inquire(operation.rows.payment, operation.attempt)
 
-    def apply(
-        self, session: Session, operation_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
-    ) -> AttemptOperation:
-        locked = outcomes.apply_outcome(session, operation_id, outcome, source=source, now=now)
-        return operation_of(locked.payment, locked.attempt)
+    def decide(self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome) -> None:
+        outcomes.decide(writes, writes.rows.attempt(operation_id), outcome)
 
-    def count_inquiry(self, operation: AttemptOperation) -> None:
-        operation.attempt.inquiries += 1
+    def count_inquiry(self, writes: WriteSet, operation_id: uuid.UUID) -> None:
+        writes.rows.attempt(operation_id).inquiries += 1
 
-    def must_resend(self, operation: AttemptOperation) -> bool:
+    def must_resend(self, operation: Operation) -> bool:
         attempt = operation.attempt
         if operation.phase not in (Phase.SENDING, Phase.UNKNOWN) or attempt.sendings >= MAX_SENDINGS:
             return False
@@ -85,7 +78,7 @@ class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
         is_young = clock.now() - attempt.created_at < min(capabilities.expires_after, capabilities.horizon)
         return is_young and capabilities.is_resend_safe and not can_inquire(attempt, provider)
 
-    def may_resend(self, operation: AttemptOperation, outcome: Outcome) -> bool:
+    def may_resend(self, operation: Operation, outcome: Outcome) -> bool:
         return (
             isinstance(outcome, ProviderResult)
             and outcome.state is State.NOT_FOUND
@@ -94,21 +87,39 @@ class PaymentAttempts(ProviderOperations[tuple[Payment, PaymentAttempt]]):
             and provider_accounts.of_attempt(operation.attempt).capabilities.is_resend_safe
         )
 
-    def judge_age(self, operation: AttemptOperation, outcome: Outcome) -> None:
+    def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
         if isinstance(outcome, WrongEnvironment):
-            return  # under review already, whatever its age
-        provider, now = provider_accounts.of_attempt(operation.attempt), clock.now()
-        age, state = now - operation.since, outcome.state if isinstance(outcome, ProviderResult) else None
-        is_expired = age > provider.capabilities.expires_after
-        if state is State.PENDING and provider.capabilities.can_cancel and is_expired:
-            _cancel_at_provider(operation.id, provider)
-        transaction(lambda s: _judge_age(s, operation.id, outcome, provider.capabilities, now=now))
+            return operation  # under review already, whatever its age
+        provider = provider_accounts.of_attempt(operation.attempt)
+        is_expired = clock.now() - operation.since > provider.capabilities.expires_after
+        is_pending = isinstance(outcome, ProviderResult) and outcome.state is State.PENDING
+        if is_pending and provider.capabilities.can_cancel and is_expired:
+            operation = self._cancel_at_provider(operation, provider)
+        return self.change(
+            operation,
+            lambda writes: _judge_age(
+                writes, writes.rows.attempt(operation.id), outcome, provider.capabilities
+            ),
+            actor="inquiry",
+        )
 
-    def is_parked(self, operation: AttemptOperation, now: datetime) -> bool:
-        payment, attempt = operation.subject
-        if operation.phase is not Phase.UNKNOWN or not payment.open_reviews:
+    def _cancel_at_provider(self, operation: Operation, provider: Provider) -> Operation:
+        """So that the customer can no longer pay an attempt that is about to expire."""
+        try:
+            outcome = provider.cancel(charge_reference(operation.rows.payment, operation.attempt, provider))
+        except NotSupported:
+            return operation
+        except ProviderError as error:
+            log.warning("payment.cancel_failed", attempt=str(operation.id), code=error.code)
+            return operation
+        return self.change(
+            operation, lambda writes: self.decide(writes, operation.id, outcome), actor="inquiry"
+        )
+
+    def is_parked(self, operation: Operation, now: datetime) -> bool:
+        if operation.phase is not Phase.UNKNOWN or not operation.rows.payment.open_reviews:
             return False
-        return now - operation.since > provider_accounts.of_attempt(attempt).capabilities.horizon
+        return now - operation.since > provider_accounts.of_attempt(operation.attempt).capabilities.horizon
 
 
 _operations: Final = PaymentAttempts()
@@ -121,32 +132,26 @@ def follow_up(attempt_id: uuid.UUID) -> datetime | None:
 
 def report_failing(attempt_id: uuid.UUID, error: str) -> None:
     """The job has failed many times, by a setting that is gone or a fault of ours: open a review."""
-    now = clock.now()
 
-    def work(session: Session) -> None:
-        locked = lock_attempt(session, attempt_id)
-        if locked.attempt.state in OPEN_ATTEMPTS:
-            reviews.open_review(
-                session, locked.payment, ReviewReason.INQUIRY_FAILED, source="system", now=now
-            )
+    def decide(writes: WriteSet) -> None:
+        if writes.rows.attempt(attempt_id).state in OPEN_ATTEMPTS:
+            reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
 
-    transaction(work)
+    store.change(store.read(attempt_id=attempt_id), decide, actor="system")
     log.error("payment.job_failing", attempt=str(attempt_id), error=error)
 
 
 def poll(attempt_id: uuid.UUID) -> Payment:
     """Query the provider now (verify, reconcile). Raises ProviderError when the outcome is unknown; final attempts are not queried."""
     operation = _operations.read(attempt_id)
-    payment, attempt = operation.subject
     if operation.phase in (Phase.FINAL, Phase.CREATED) or operation.is_being_sent(clock.now()):
-        return payment
-    outcome = inquire(payment, attempt)
+        return operation.rows.payment
+    outcome = _operations.inquire(operation)
     if not isinstance(outcome, ProviderError) or isinstance(outcome, WrongEnvironment):
-        after = transaction(lambda s: _operations.apply_inquiry(s, attempt_id, outcome, source="inquiry"))
-        payment, _ = after.subject
+        operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
     if isinstance(outcome, ProviderError):
         raise outcome
-    return payment
+    return operation.rows.payment
 
 
 def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:
@@ -171,18 +176,25 @@ def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: st
     return OutcomeUnknown("There is no provider id to query.", code=NO_PROVIDER_ID)
 
 
-def look_for_receipt(payment: Payment, attempt: PaymentAttempt) -> None:
-    """Query the provider for the receipt of a collected attempt that has none, and keep it. Not finding it is no error."""
+def look_for_receipt(rows: PaymentRows, attempt: PaymentAttempt) -> PaymentRows:
+    """Query the provider for the receipt of a collected attempt that has none, and keep it; the rows as they are then. Not
+    finding it is no error."""
+    payment = rows.payment
     try:
         provider = provider_accounts.of_attempt(attempt)
         in_statement = provider.capabilities.has_statement
         outcome = _from_statement(payment, attempt, provider) if in_statement else inquire(payment, attempt)
     except (GatewayError, ProviderError) as error:
         log.warning("payment.receipt_not_found", attempt=str(attempt.id), code=error.code)
-        return
+        return rows
     receipt = outcome.receipt if isinstance(outcome, ProviderResult) else None
-    if receipt is not None:
-        transaction(lambda s: outcomes.keep_receipt(s, attempt.id, receipt))
+    if receipt is None:
+        return rows
+    return store.change(
+        rows,
+        lambda writes: outcomes.keep_receipt(writes, writes.rows.attempt(attempt.id), receipt),
+        actor="inquiry",
+    ).rows
 
 
 def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
@@ -213,36 +225,28 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
     return ProviderResult(State.NOT_FOUND)
 
 
-def _is_too_late(session: Session, locked: LockedAttempt, *, now: datetime) -> bool:
+def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
     """Whether the merchant's request is too old to be sent. An attempt that was never sent ends here."""
-    attempt = locked.attempt
     capabilities = provider_accounts.of_attempt(attempt).capabilities
-    if now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
+    if writes.now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
         return False
     if attempt.state == AttemptState.CREATED:
-        outcomes.expire_attempt(
-            session,
-            locked,
-            code="not_sent",
-            reason="The payment could not be sent in time.",
-            source="system",
-            now=now,
-        )
+        reason = "The payment could not be sent in time."
+        outcomes.expire_attempt(writes, attempt, code="not_sent", reason=reason)
     return True
 
 
 def _judge_age(
-    session: Session, attempt_id: uuid.UUID, outcome: Outcome, capabilities: Capabilities, *, now: datetime
+    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, capabilities: Capabilities
 ) -> None:
     """Expire what has been open for too long where the provider clearly says so, else open a review."""
-    locked = lock_attempt(session, attempt_id)
-    age = now - (locked.attempt.sent_at or locked.attempt.created_at)
-    match locked.attempt.state:
+    age = writes.now - (attempt.sent_at or attempt.created_at)
+    match attempt.state:
         case AttemptState.PENDING:
             if age > capabilities.expires_after:
-                _judge_pending(session, locked, outcome, now=now)
+                _judge_pending(writes, attempt, outcome)
         case AttemptState.UNKNOWN:
-            _judge_unknown(session, locked, outcome, age, horizon=capabilities.horizon, now=now)
+            _judge_unknown(writes, attempt, outcome, age, horizon=capabilities.horizon)
         case (
             AttemptState.CREATED
             | AttemptState.SENDING
@@ -254,52 +258,28 @@ def _judge_age(
         ):
             return
         case _:
-            assert_never(locked.attempt.state)
+            assert_never(attempt.state)
 
 
-def _judge_pending(session: Session, locked: LockedAttempt, outcome: Outcome, *, now: datetime) -> None:
+def _judge_pending(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
     """The customer's time to pay is over."""
     if not isinstance(outcome, ProviderResult):
-        _review(session, locked, ReviewReason.INQUIRY_FAILED, now=now)
+        reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
     elif outcome.state in (State.PENDING, State.NOT_FOUND):
-        _expire(session, locked, "expired", "The customer did not pay in time.", now=now)
+        reason = "The customer did not pay in time."
+        outcomes.expire_attempt(writes, attempt, code="expired", reason=reason)
 
 
 def _judge_unknown(
-    session: Session,
-    locked: LockedAttempt,
-    outcome: Outcome,
-    age: timedelta,
-    *,
-    horizon: timedelta,
-    now: datetime,
+    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, horizon: timedelta
 ) -> None:
     """It is not known whether the provider has the payment."""
     is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
     if is_missing and age > horizon:
-        _expire(session, locked, "not_found", "The provider never got this payment.", now=now)
+        reason = "The provider never got this payment."
+        outcomes.expire_attempt(writes, attempt, code="not_found", reason=reason)
     elif age > ALERT_AFTER:
         has_no_id = isinstance(outcome, OutcomeUnknown) and outcome.code == NO_PROVIDER_ID
-        reason = ReviewReason.NO_PROVIDER_ID if has_no_id else ReviewReason.OUTCOME_UNKNOWN
-        _review(session, locked, reason, now=now)
-
-
-def _expire(session: Session, locked: LockedAttempt, code: str, reason: str, *, now: datetime) -> None:
-    outcomes.expire_attempt(session, locked, code=code, reason=reason, source="inquiry", now=now)
-
-
-def _review(session: Session, locked: LockedAttempt, reason: ReviewReason, *, now: datetime) -> None:
-    reviews.open_review(session, locked.payment, reason, source="inquiry", now=now)
-
-
-def _cancel_at_provider(attempt_id: uuid.UUID, provider: Provider) -> None:
-    """So that the customer can no longer pay an attempt that is about to expire."""
-    payment, attempt = read_attempt(attempt_id)
-    try:
-        outcome = provider.cancel(charge_reference(payment, attempt, provider))
-    except NotSupported:
-        return
-    except ProviderError as error:
-        log.warning("payment.cancel_failed", attempt=str(attempt_id), code=error.code)
-        return
-    transaction(lambda s: outcomes.apply_outcome(s, attempt_id, outcome, source="inquiry", now=clock.now()))
+        reviews.open_review(
+            writes, ReviewReason.NO_PROVIDER_ID if has_no_id else ReviewReason.OUTCOME_UNKNOWN
+        )

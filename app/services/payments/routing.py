@@ -18,6 +18,7 @@ from app.errors import GatewayError, InvalidRequest
 from app.money import Money, exponent_of
 from app.providers.base import Capabilities, Customer
 from app.providers.errors import ProviderError
+from app.services import reference_data
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import health as provider_health
 from app.services.provider_access.accounts import BoundProvider
@@ -95,7 +96,7 @@ def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer
         bound = provider_accounts.for_tenant(tenant_id, provider)
         _check(bound, amount, customer)
         return [bound]
-    found = provider_accounts.available(tenant_id)
+    found = provider_accounts.available(tenant_id, reference_data.current())
     names = candidates(
         amount=amount,
         country=_country(customer.phone),

@@ -27,7 +27,9 @@ from app.models.tenant import ProviderAccount, Tenant
 from app.principal import Principal
 from app.providers import NAMES, PROVIDERS
 from app.providers.base import Provider
+from app.services import reference_data
 from app.services.provider_access.adapters import PURPOSE, adapters
+from app.services.reference_data import ReferenceData
 from app.unit_of_work import reading, transaction
 
 MAX_READERS: Final = 20
@@ -49,9 +51,9 @@ class BoundProvider:
 
 
 def for_tenant(tenant_id: uuid.UUID, name: str) -> BoundProvider:
-    """What a new payment of this tenant goes through. Raises ProviderNotConfigured."""
+    """What a new payment of this tenant goes through, as far as is remembered. Raises ProviderNotConfigured."""
     adapter = NAMES.get(name)
-    account = _active(tenant_id).get(adapter.name) if adapter else None
+    account = reference_data.current().accounts_in_use(tenant_id).get(adapter.name) if adapter else None
     if account is not None:
         adapters().require_usable(account.provider, account.environment)
         return BoundProvider(adapters().own(account), account.id)
@@ -61,9 +63,9 @@ def for_tenant(tenant_id: uuid.UUID, name: str) -> BoundProvider:
     return BoundProvider(provider, None)
 
 
-def available(tenant_id: uuid.UUID) -> Mapping[str, BoundProvider]:
+def available(tenant_id: uuid.UUID, reference: ReferenceData) -> Mapping[str, BoundProvider]:
     """Every provider the tenant can use, in the registry's order. One that cannot be set up is left out."""
-    own = _active(tenant_id)
+    own = reference.accounts_in_use(tenant_id)
     found: dict[str, BoundProvider] = {}
     for name in PROVIDERS:
         try:
@@ -100,8 +102,7 @@ def of_attempt(attempt: PaymentAttempt) -> Provider:
 def of_account(name: str, account_id: uuid.UUID | None) -> Provider:
     """The adapter on this account. Raises ProviderNotConfigured."""
     if account_id is not None:
-        with reading() as session:
-            account = session.get(ProviderAccount, account_id)
+        account = reference_data.current().provider_account(account_id)
         if account is None:
             raise ProviderNotConfigured(f"The account of provider {name} is gone.")
         return adapters().own(account)
@@ -193,9 +194,3 @@ def set_account(
 
     transaction(work)
     return token
-
-
-def _active(tenant_id: uuid.UUID) -> dict[str, ProviderAccount]:
-    wanted = select(ProviderAccount).where(ProviderAccount.tenant_id == tenant_id, ProviderAccount.is_active)
-    with reading() as session:
-        return {account.provider: account for account in session.scalars(wanted)}

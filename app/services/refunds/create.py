@@ -9,26 +9,35 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import GatewayError, InvalidAmount, NotRefundable, TransactionNotFound
 from app.events.catalogue import EventType
-from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.idempotency import IdempotencyRecord
+from app.models.job import JobKind
+from app.models.payment import (
+    Payment,
+    PaymentAttempt,
+    PaymentStatus,
+    Refund,
+    RefundOrigin,
+    RefundState,
+)
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import Capabilities
-from app.providers.errors import NOTHING_HAPPENED
-from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
-from app.services.payments import postings as payment_postings
-from app.services.payments.locks import LockedRefund, lock_payment
+from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
+from app.services.idempotency_service import Answer, Claim, find, judge, replayed
+from app.services.payments import postings, store
 from app.services.payments.read import owned
 from app.services.payments.states import REFUNDABLE
+from app.services.payments.store import KeyKnown
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import Outcome, answer_time
 from app.services.refunds import follow_up, outcomes
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +60,30 @@ def create_refund(
 
     Raises TransactionNotFound, NotRefundable, InvalidAmount, InsufficientBalance: nothing was sent, the key is free.
     """
-    refund_id = ids.uuid7()
-    with reading() as session:
-        payment = owned(session, merchant.tenant_id, payment_id)
-        attempt = collecting_attempt(session, payment_id)
-    asked = Money.parse(amount, payment.currency) if amount is not None else None
-    name = attempt.provider if attempt else payment.provider
-    # Before the transaction: finding the account takes a connection of its own.
-    capabilities = provider_accounts.of_attempt(attempt).capabilities if attempt else None
-    with bulkhead.slot(name) as has_slot:
-        begun = transaction(
-            lambda s: _begin(
-                s, refund_id, merchant, payment_id, asked, reason, claim, capabilities, is_sending=has_slot
+    record = find(claim)
+    if record is not None:
+        return _known(record, claim)
+    rows = store.read(payment_id)
+    if rows.payment.tenant_id != merchant.tenant_id:
+        raise TransactionNotFound
+    wanted = _Wanted(
+        ids.uuid7(), Money.parse(amount, rows.payment.currency) if amount is not None else None, reason
+    )
+    attempt, stored = rows.collecting_attempt, _StoredAnswer(wanted.refund_id, claim)
+    with bulkhead.slot(attempt.provider if attempt else rows.payment.provider) as has_slot:
+        try:
+            begun = store.change(
+                rows,
+                lambda writes: _begin(writes, wanted, stored, claim, is_sending=has_slot),
+                actor=merchant,
             )
-        )
-        if isinstance(begun, Answer):
-            return begun
-        if isinstance(begun, GatewayError):
-            raise begun
-        if isinstance(begun, Abandoned):
-            with reading() as session:
-                return replayed(claim, _refunded(session, begun.resource_id, None))
-        if not has_slot:
-            return _finished(claim, refund_id, None)
-        _, outcome = follow_up.send(refund_id)
-    return _finished(claim, refund_id, outcome)
+        except KeyKnown as known:
+            return _known(known.record, claim)
+        except GatewayError as error:
+            return _refused(error, claim)
+        if has_slot:
+            follow_up.send(begun.rows, wanted.refund_id, finish=stored)
+    return stored.answer
 
 
 def list_refunds(merchant: Principal, payment_id: uuid.UUID) -> list[Refund]:
@@ -86,18 +94,9 @@ def list_refunds(merchant: Principal, payment_id: uuid.UUID) -> list[Refund]:
         return list(rows)
 
 
-def collecting_attempt(session: Session, payment_id: uuid.UUID) -> PaymentAttempt | None:
-    """The attempt that collected the payment's money."""
-    wanted = select(PaymentAttempt).where(
-        PaymentAttempt.payment_id == payment_id, PaymentAttempt.state == AttemptState.SUCCEEDED
-    )
-    return session.scalars(wanted).one_or_none()
-
-
 def insert_refund(
-    session: Session,
+    writes: WriteSet,
     refund_id: uuid.UUID,
-    payment: Payment,
     attempt: PaymentAttempt,
     *,
     amount: Money,
@@ -105,9 +104,9 @@ def insert_refund(
     is_sending: bool,
     is_from_suspense: bool = False,
 ) -> Refund:
-    """A refund and its job, on a locked payment; the amount is not held yet."""
-    now = clock.now()
-    row = Refund(
+    """A refund and its job; the amount is not held yet."""
+    payment, now = writes.rows.payment, writes.now
+    refund = Refund(
         id=refund_id,
         payment_id=payment.id,
         attempt_id=attempt.id,
@@ -115,6 +114,7 @@ def insert_refund(
         amount=amount.amount_minor,
         currency=amount.currency,
         reason=reason,
+        origin=RefundOrigin.GATEWAY,
         is_from_suspense=is_from_suspense,
         reference=f"ref-{refund_id.hex}",
         callback_token=secrets.token_urlsafe(24),
@@ -125,72 +125,60 @@ def insert_refund(
         created_at=now,
         updated_at=now,
     )
-    session.add(row)
-    session.flush()
-    follow_up.enqueue(session, row, run_at=now + answer_time() if is_sending else now, now=now)
-    return row
+    writes.rows.refunds.append(refund)
+    run_at = now + answer_time() if is_sending else now
+    writes.add_job(JobKind.REFUND_FOLLOW_UP, refund_id, run_at=run_at)
+    return refund
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """amount: None for all that is left."""
+
+    refund_id: uuid.UUID
+    amount: Money | None
+    reason: str | None
+
+
+class _StoredAnswer:
+    """Presents the refund to its merchant, and stores that as the key's answer."""
+
+    answer: Answer
+
+    def __init__(self, refund_id: uuid.UUID, claim: Claim) -> None:
+        self._refund_id, self._claim = refund_id, claim
+
+    def __call__(self, writes: WriteSet, outcome: Outcome) -> None:
+        refund = writes.rows.refund(self._refund_id)
+        was_reached = not isinstance(outcome, NOTHING_HAPPENED)
+        self.answer = self._claim.present(Refunded(writes.rows.payment, refund, was_reached=was_reached))
+        writes.answer(self._claim, self.answer, resource_id=self._refund_id)
 
 
 def _begin(
-    session: Session,
-    refund_id: uuid.UUID,
-    merchant: Principal,
-    payment_id: uuid.UUID,
-    asked: Money | None,
-    reason: str | None,
-    claim: Claim,
-    capabilities: Capabilities | None,
-    *,
-    is_sending: bool,
-) -> Answer | Abandoned | GatewayError | None:
-    """None: the refund is to be sent now. A refusal is the key's answer; it is returned, so that it is committed."""
-    known = begin(session, claim, resource_id=refund_id, lease=answer_time() + timedelta(seconds=15))
-    if known is not None:
-        return known
-    try:
-        with session.begin_nested():
-            _reserve(
-                session, refund_id, merchant, payment_id, asked, reason, capabilities, is_sending=is_sending
-            )
-    except GatewayError as error:
-        if not error.is_answer:
-            raise
-        refuse(session, claim, error)
-        return error
-    return None
-
-
-def _reserve(
-    session: Session,
-    refund_id: uuid.UUID,
-    merchant: Principal,
-    payment_id: uuid.UUID,
-    asked: Money | None,
-    reason: str | None,
-    capabilities: Capabilities | None,
-    *,
-    is_sending: bool,
+    writes: WriteSet, wanted: _Wanted, stored: _StoredAnswer, claim: Claim, *, is_sending: bool
 ) -> None:
-    payment = lock_payment(session, payment_id)
-    if payment.tenant_id != merchant.tenant_id:
-        raise TransactionNotFound
-    attempt = collecting_attempt(session, payment_id)
+    """What is stored before the first byte is sent. Raises NotRefundable, InvalidAmount: the refund is not possible."""
+    lease = answer_time() + timedelta(seconds=15)
+    writes.claim(claim, resource_id=wanted.refund_id, lease=lease)
+    rows = writes.rows
+    payment, attempt = rows.payment, rows.collecting_attempt
     if payment.status in (PaymentStatus.REFUNDED, PaymentStatus.REVERSED):
         raise NotRefundable(f"The payment is {payment.status}: nothing is left to refund.")
     if payment.status not in REFUNDABLE or attempt is None:
         raise NotRefundable
-    amount = asked or Money(payment.amount - payment.refund_reserved, payment.currency)
-    if capabilities is None:
-        raise NotRefundable
+    amount = wanted.amount or Money(payment.amount - payment.refund_reserved, payment.currency)
+    capabilities = provider_accounts.of_attempt(attempt).capabilities
     _require_possible(payment, amount, capabilities, payment.payment_method)
-    row = insert_refund(
-        session, refund_id, payment, attempt, amount=amount, reason=reason, is_sending=is_sending
+    refund = insert_refund(
+        writes, wanted.refund_id, attempt, amount=amount, reason=wanted.reason, is_sending=is_sending
     )
     payment.refund_reserved += amount.amount_minor
-    payment.updated_at = row.created_at
-    payment_postings.hold_refund(session, row, attempt, now=row.created_at)
-    locked = LockedRefund(payment, row, attempt)
-    outcomes.record(session, EventType.REFUND_INITIATED, locked, source=merchant, now=row.created_at)
+    payment.updated_at = writes.now
+    postings.hold_refund(writes, refund, attempt)
+    outcomes.record(writes, EventType.REFUND_INITIATED, refund)
+    if not is_sending:
+        stored(writes, OutcomeUnknown(code="queued"))
 
 
 def _require_possible(payment: Payment, amount: Money, can: Capabilities, provider: str) -> None:
@@ -208,14 +196,21 @@ def _require_possible(payment: Payment, amount: Money, can: Capabilities, provid
         raise NotRefundable(f"Only one refund of a payment is supported by {provider}")
 
 
-def _finished(claim: Claim, refund_id: uuid.UUID, outcome: Outcome | None) -> Answer:
-    def work(session: Session) -> Answer:
-        return finish(session, claim, _refunded(session, refund_id, outcome), resource_id=refund_id)
+def _refused(error: GatewayError, claim: Claim) -> Answer:
+    """Raises the refusal, which is the key's answer from now on, or returns what the key has led to meanwhile."""
+    if not error.is_answer:
+        raise error
+    try:
+        store.refuse(claim, error)
+    except KeyKnown as known:
+        return _known(known.record, claim)
+    raise error
 
-    return transaction(work)
 
-
-def _refunded(session: Session, refund_id: uuid.UUID, outcome: Outcome | None) -> Refunded:
-    row = session.get_one(Refund, refund_id)
-    payment = session.get_one(Payment, row.payment_id)
-    return Refunded(payment, row, was_reached=not isinstance(outcome, NOTHING_HAPPENED))
+def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
+    """The answer of a key that was claimed before. Where there is none, or none any more, the refund as it is now."""
+    known = judge(record, claim, now=clock.now())
+    if isinstance(known, Answer):
+        return known
+    rows = store.read(refund_id=known.resource_id)
+    return replayed(claim, Refunded(rows.payment, rows.refund(known.resource_id)))

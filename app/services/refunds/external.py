@@ -11,10 +11,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session
-
-from app import clock, ids
+from app import ids
 from app.errors import InvalidRequest
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund, RefundOrigin, RefundState
 from app.models.payment_review import ReviewReason
@@ -22,40 +19,39 @@ from app.money import Money
 from app.principal import Principal
 from app.providers.base import ListedRefund, State
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments import postings as payment_postings
-from app.services.payments import reviews
+from app.services.payments import postings, reviews, store
 from app.services.payments.attempts import charge_reference
-from app.services.payments.locks import LockedAttempt, LockedRefund, lock_attempt
+from app.services.payments.rows import PaymentRows
 from app.services.payments.states import COLLECTED, OPEN_REFUNDS, REFUNDABLE
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import outcomes
-from app.unit_of_work import reading, transaction
 
 REASON: Final = "Refunded at the provider, not through the gateway."
 
 
-def import_external_refunds(attempt_id: uuid.UUID, *, source: str) -> bool:
+def import_external_refunds(rows: PaymentRows, attempt_id: uuid.UUID, *, source: str) -> bool:
     """Post what the provider lists and the gateway does not know; whether there was any. Raises ProviderError."""
-    with reading() as session:
-        attempt = session.get_one(PaymentAttempt, attempt_id)
-        payment = session.get_one(Payment, attempt.payment_id)
+    attempt = rows.attempt(attempt_id)
     provider = provider_accounts.of_attempt(attempt)
-    listed = provider.refunds_of(charge_reference(payment, attempt, provider))
+    listed = provider.refunds_of(charge_reference(rows.payment, attempt, provider))
+    is_clear = True
 
-    def work(session: Session) -> bool:
-        locked = lock_attempt(session, attempt_id)
-        found = _unknown(session, locked.attempt, listed)
-        try:
-            with session.begin_nested():
-                for one in found:
-                    _post(session, locked, one, source=source)
-        except InvalidRequest:
-            reviews.open_review(
-                session, locked.payment, ReviewReason.REFUNDED_AT_PROVIDER, source=source, now=clock.now()
-            )
+    def decide(writes: WriteSet) -> bool:
+        found = _unknown(writes.rows, attempt_id, listed)
+        if not is_clear:
+            reviews.open_review(writes, ReviewReason.REFUNDED_AT_PROVIDER)
+            return bool(found)
+        for one in found:
+            _post(writes, attempt_id, one)
         return bool(found)
 
-    return transaction(work)
+    try:
+        return store.change(rows, decide, actor=source).result
+    except InvalidRequest:
+        # It is not clear which refund is whose: none of them is posted.
+        is_clear = False
+        return store.change(store.read(rows.payment.id), decide, actor=source).result
 
 
 def record_external_refund(
@@ -73,24 +69,21 @@ def record_external_refund(
     """
     refund_id = ids.uuid7()
 
-    def work(session: Session) -> None:
-        attempt_id = collecting(session, payment_id, number=attempt_number)
-        locked = lock_attempt(session, attempt_id)
-        _insert(
-            session, locked, amount, reference=reference, source=operator.event_actor, refund_id=refund_id
-        )
+    def decide(writes: WriteSet) -> None:
+        attempt = collecting(writes.rows, number=attempt_number)
+        _insert(writes, attempt, amount, reference=reference, refund_id=refund_id)
 
-    transaction(work)
+    store.change(store.read(payment_id), decide, actor=operator.event_actor)
     return refund_id
 
 
-def _unknown(session: Session, attempt: PaymentAttempt, listed: Sequence[ListedRefund]) -> list[ListedRefund]:
+def _unknown(rows: PaymentRows, attempt_id: uuid.UUID, listed: Sequence[ListedRefund]) -> list[ListedRefund]:
     """Completed refunds of the provider that no row here stands for. One with our reference is ours, unless it failed here or
     is the second with that reference."""
-    rows = list(session.scalars(select(Refund).where(Refund.attempt_id == attempt.id)))
-    alive = [row for row in rows if row.state != RefundState.FAILED]
-    ids_known = {row.provider_reference for row in alive}
-    without_id = {row.reference for row in alive if row.provider_reference is None}
+    refunds = rows.refunds_of(rows.attempt(attempt_id))
+    alive = [refund for refund in refunds if refund.state != RefundState.FAILED]
+    ids_known = {refund.provider_reference for refund in alive}
+    without_id = {refund.reference for refund in alive if refund.provider_reference is None}
     return [
         one
         for one in listed
@@ -100,32 +93,25 @@ def _unknown(session: Session, attempt: PaymentAttempt, listed: Sequence[ListedR
     ]
 
 
-def _post(session: Session, locked: LockedAttempt, found: ListedRefund, *, source: str) -> None:
+def _post(writes: WriteSet, attempt_id: uuid.UUID, found: ListedRefund) -> None:
     amount, reference = found.result.amount, found.result.provider_reference
     if amount is None or reference is None:
         raise InvalidRequest("The provider does not say how much was refunded.")
-    _insert(session, locked, amount, reference=reference, source=source, refund_id=ids.uuid7())
+    _insert(writes, writes.rows.attempt(attempt_id), amount, reference=reference, refund_id=ids.uuid7())
 
 
 def _insert(
-    session: Session,
-    locked: LockedAttempt,
-    amount: Money,
-    *,
-    reference: str,
-    source: str,
-    refund_id: uuid.UUID,
+    writes: WriteSet, attempt: PaymentAttempt, amount: Money, *, reference: str, refund_id: uuid.UUID
 ) -> None:
-    payment, attempt, now = locked.payment, locked.attempt, clock.now()
-    refunds = select(Refund).where(Refund.attempt_id == attempt.id)
-    if session.scalars(refunds.where(Refund.state.in_(OPEN_REFUNDS)).limit(1)).first() is not None:
+    payment, now = writes.rows.payment, writes.now
+    refunds = writes.rows.refunds_of(attempt)
+    if any(refund.state in OPEN_REFUNDS for refund in refunds):
         raise InvalidRequest("A refund of the gateway is under way: wait until it is final.")
-    known = refunds.where(Refund.provider_reference == reference, Refund.state != RefundState.FAILED)
-    if session.scalars(known.limit(1)).first() is not None:
+    if any(one.provider_reference == reference and one.state != RefundState.FAILED for one in refunds):
         raise InvalidRequest(f"The refund {reference} is recorded already.")
-    waiting = payment_postings.unmatched_amount(session, attempt)
+    waiting = postings.unmatched_amount(writes.rows, attempt)
     _require_possible(payment, attempt, amount, waiting)
-    row = Refund(
+    refund = Refund(
         id=refund_id,
         payment_id=payment.id,
         attempt_id=attempt.id,
@@ -145,12 +131,11 @@ def _insert(
         updated_at=now,
         completed_at=now,
     )
-    session.add(row)
-    session.flush()
+    writes.rows.refunds.append(refund)
     if waiting is not None:
-        payment_outcomes.close_returned(session, locked, source=source, now=now)
-    outcomes.record_external_refund(session, LockedRefund(payment, row, attempt), source=source, now=now)
-    reviews.close_reviews(payment, {ReviewReason.REFUNDED_AT_PROVIDER}, source=source, now=now)
+        payment_outcomes.close_returned(writes, attempt)
+    outcomes.record_external_refund(writes, refund)
+    reviews.close_reviews(writes, {ReviewReason.REFUNDED_AT_PROVIDER})
 
 
 def _require_possible(
@@ -169,16 +154,14 @@ def _require_possible(
         raise InvalidRequest(f"At most {left} {left.currency} can have been refunded.", field="amount")
 
 
-def collecting(session: Session, payment_id: uuid.UUID, *, number: int | None = None) -> uuid.UUID:
+def collecting(rows: PaymentRows, *, number: int | None = None) -> PaymentAttempt:
     """The attempt that holds the payment's money, or that of this number. Raises InvalidRequest: none, or more than one."""
-    wanted = select(PaymentAttempt).where(
-        PaymentAttempt.payment_id == payment_id, PaymentAttempt.state.in_(COLLECTED)
-    )
-    found = [one for one in session.scalars(wanted) if number in (None, one.number)]
+    collected = [attempt for attempt in rows.attempts if attempt.state in COLLECTED]
+    found = [attempt for attempt in collected if number in (None, attempt.number)]
     if not found:
         raise InvalidRequest("Nothing was collected for this payment.")
     if len(found) > 1:
         raise InvalidRequest(
             "More than one attempt collected money for this payment: say which by its number."
         )
-    return found[0].id
+    return found[0]

@@ -11,22 +11,22 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy.orm import Session
 
-from app import clock, queue
+from app import clock
 from app.errors import GatewayError
 from app.models.job import JobKind
-from app.models.payment import Payment, PaymentAttempt, Refund, RefundState
+from app.models.payment import RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Provider, ProviderResult, RefundReference, RefundRequest, State
 from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError, ReceiptMissing
 from app.services.payments import follow_up as payment_follow_up
-from app.services.payments import reviews
-from app.services.payments.attempts import callback_url, charge_reference
-from app.services.payments.locks import LockedRefund, lock_refund
+from app.services.payments import reviews, store
+from app.services.payments.attempts import Finish, callback_url, charge_reference
 from app.services.payments.outcomes import MAX_TEXT
+from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_REFUNDS, move_refund
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import (
@@ -38,7 +38,6 @@ from app.services.provider_operations import (
     call_provider,
 )
 from app.services.refunds import outcomes
-from app.unit_of_work import reading, transaction
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
@@ -47,62 +46,61 @@ STUCK_AFTER: Final = timedelta(days=7)
 log = structlog.get_logger("refunds")
 
 
-RefundRows = tuple[Refund, Payment, PaymentAttempt]
-RefundOperation = Operation[RefundRows]
-
-
-class Refunds(ProviderOperations[RefundRows]):
+class Refunds(ProviderOperations):
     """Refunds. A refund is sent once: a provider might act on a second request again."""
 
     noun = "refund"
     waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
 
-    def read(self, operation_id: uuid.UUID) -> RefundOperation:
-        with reading() as session:
-            refund = session.get_one(Refund, operation_id)
-            payment = session.get_one(Payment, refund.payment_id)
-            return _operation_of(refund, payment, session.get_one(PaymentAttempt, refund.attempt_id))
+    def read(self, operation_id: uuid.UUID) -> Operation:
+        return self.operation(store.read(refund_id=operation_id), operation_id)
 
-    def lock(self, session: Session, operation_id: uuid.UUID) -> RefundOperation:
-        locked = lock_refund(session, operation_id)
-        return _operation_of(locked.refund, locked.payment, locked.attempt)
+    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
+        refund = rows.refund(operation_id)
+        is_open = refund.state in OPEN_REFUNDS
+        return Operation(
+            refund.id,
+            rows,
+            rows.attempt(refund.attempt_id),
+            Phase(refund.state) if is_open else Phase.FINAL,
+            refund.created_at,
+            refund.sent_at,
+            refund.inquiries,
+        )
 
-    def start_sending(self, session: Session, operation_id: uuid.UUID, *, now: datetime) -> int | None:
-        refund = lock_refund(session, operation_id).refund
+    def start_sending(self, writes: WriteSet, operation_id: uuid.UUID) -> int | None:
+        refund = writes.rows.refund(operation_id)
         if refund.state != RefundState.CREATED:
             return None
-        move_refund(refund, RefundState.SENDING, now=now)
-        refund.sent_at = now
+        move_refund(refund, RefundState.SENDING, now=writes.now)
+        refund.sent_at = writes.now
         return 1
 
-    def send(self, operation_id: uuid.UUID, sending: int) -> None:
+    def send(self, operation: Operation, sending: int) -> Operation:
         # No request waits for the answer any more, so that a provider that is away now is called again later.
-        _send(operation_id, postponed_by=NOTHING_HAPPENED)
+        return _send(operation, postponed_by=NOTHING_HAPPENED)
 
-    def inquire(self, operation: RefundOperation) -> Outcome:
-        refund, payment, attempt = operation.subject
+    def inquire(self, operation: Operation) -> Outcome:
         try:
-            provider = provider_accounts.of_attempt(attempt)
-            return provider.inquire_refund(refund_reference(refund, payment, attempt, provider))
+            provider = provider_accounts.of_attempt(operation.attempt)
+            return provider.inquire_refund(refund_reference(operation, provider))
         except GatewayError as error:
             return OutcomeUnknown(error.message, code=error.code)
         except ProviderError as error:
             return error
 
-    def apply(
-        self, session: Session, operation_id: uuid.UUID, outcome: Outcome, *, source: str, now: datetime
-    ) -> RefundOperation:
-        locked = outcomes.apply_outcome(session, operation_id, outcome, source=source, now=now)
-        return _operation_of(locked.refund, locked.payment, locked.attempt)
+    def decide(self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome) -> None:
+        outcomes.decide(writes, operation_id, outcome)
 
-    def count_inquiry(self, operation: RefundOperation) -> None:
-        operation.subject[0].inquiries += 1
+    def count_inquiry(self, writes: WriteSet, operation_id: uuid.UUID) -> None:
+        writes.rows.refund(operation_id).inquiries += 1
 
-    def judge_age(self, operation: RefundOperation, outcome: Outcome) -> None:
+    def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
         is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
         horizon = provider_accounts.of_attempt(operation.attempt).capabilities.horizon if is_missing else None
-        now = clock.now()
-        transaction(lambda s: _judge_age(s, operation.id, missing_after=horizon, now=now))
+        return self.change(
+            operation, lambda writes: _judge_age(writes, operation.id, missing_after=horizon), actor="inquiry"
+        )
 
 
 _operations: Final = Refunds()
@@ -113,121 +111,112 @@ def follow_up(refund_id: uuid.UUID) -> datetime | None:
     return _operations.follow_up(refund_id)
 
 
-def enqueue(session: Session, refund: Refund, *, run_at: datetime, now: datetime) -> None:
-    queue.enqueue(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund.id), run_at=run_at, now=now)
-
-
-def send(refund_id: uuid.UUID) -> tuple[LockedRefund, Outcome]:
-    """Call the provider of a refund that is `sending`, and apply the outcome.
+def send(rows: PaymentRows, refund_id: uuid.UUID, *, finish: Finish) -> None:
+    """Call the provider of a refund that is `sending`, and apply the outcome. finish: adds to the last write set.
 
     One that could not be sent fails: the merchant is told so at once. One that lacks the payment's receipt waits for it.
     """
-    return _send(refund_id, postponed_by=(ReceiptMissing,))
+    _send(_operations.operation(rows, refund_id), postponed_by=(ReceiptMissing,), finish=finish)
 
 
 def _send(
-    refund_id: uuid.UUID, *, postponed_by: tuple[type[ProviderError], ...]
-) -> tuple[LockedRefund, Outcome]:
+    operation: Operation, *, postponed_by: tuple[type[ProviderError], ...], finish: Finish | None = None
+) -> Operation:
     """postponed_by: the errors after which the refund is sent again later."""
-    operation = _operations.read(refund_id)
-    outcome = _call(operation)
-    if not isinstance(outcome, postponed_by):
-        return _settle(refund_id, outcome), outcome
-    if isinstance(outcome, ReceiptMissing):
-        _, payment, attempt = operation.subject
-        payment_follow_up.look_for_receipt(payment, attempt)
-    locked = transaction(lambda s: _postpone(s, operation, outcome))
-    return locked, OutcomeUnknown(outcome.message, code=outcome.code)
+    outcome, sent_at = _call(operation), operation.sent_at
+    postponed = outcome if isinstance(outcome, postponed_by) else None
+    if isinstance(postponed, ReceiptMissing):
+        rows = payment_follow_up.look_for_receipt(operation.rows, operation.attempt)
+        operation = _operations.operation(rows, operation.id)
+    reached = outcome if postponed is None else OutcomeUnknown(postponed.message, code=postponed.code)
+
+    def decide(writes: WriteSet) -> None:
+        if postponed is None:
+            _settle(writes, operation.id, outcome)
+        else:
+            _postpone(writes, operation.id, postponed, sent_at=sent_at)
+        if finish is not None:
+            finish(writes, reached)
+
+    return _operations.change(operation, decide, actor="answer")
 
 
-def _settle(refund_id: uuid.UUID, outcome: Outcome) -> LockedRefund:
-    def work(session: Session) -> LockedRefund:
-        now = clock.now()
-        locked = outcomes.apply_outcome(session, refund_id, outcome, source="answer", now=now)
+def _settle(writes: WriteSet, refund_id: uuid.UUID, outcome: Outcome) -> None:
+    outcomes.decide(writes, refund_id, outcome)
+    if writes.rows.refund(refund_id).state in OPEN_REFUNDS:
         # Whatever the outcome is, unless it is final: the callback may never come.
-        run_at = now + timedelta(seconds=FIRST_POLL_S)
-        queue.run_sooner(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund_id), run_at=run_at)
-        return locked
-
-    return transaction(work)
+        run_at = writes.now + timedelta(seconds=FIRST_POLL_S)
+        writes.run_job_by(JobKind.REFUND_FOLLOW_UP, refund_id, run_at)
 
 
-def _postpone(session: Session, operation: RefundOperation, error: ProviderError) -> LockedRefund:
+def _postpone(
+    writes: WriteSet, refund_id: uuid.UUID, error: ProviderError, *, sent_at: datetime | None
+) -> None:
     """Nothing was sent: the refund waits to be sent again. After ALERT_AFTER an operator is told."""
-    now = clock.now()
-    locked = lock_refund(session, operation.id)
-    refund = locked.refund
-    if refund.sent_at != operation.sent_at or not move_refund(refund, RefundState.CREATED, now=now):
-        return locked  # another process has gone on with it meanwhile
+    refund, now = writes.rows.refund(refund_id), writes.now
+    if refund.sent_at != sent_at or not move_refund(refund, RefundState.CREATED, now=now):
+        return  # another process has gone on with it meanwhile
     refund.sent_at = None
     refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
-    log.warning("refund.not_sent", refund=str(refund.id), provider=locked.attempt.provider, code=error.code)
+    provider = writes.rows.attempt(refund.attempt_id).provider
+    log.warning("refund.not_sent", refund=str(refund.id), provider=provider, code=error.code)
     if now - refund.created_at > ALERT_AFTER:
-        reviews.open_review(session, locked.payment, ReviewReason.REFUND_STUCK, source="system", now=now)
+        reviews.open_review(writes, ReviewReason.REFUND_STUCK)
     run_at = bulkhead.retry_at(now, since=refund.created_at)
-    queue.run_sooner(session, JobKind.REFUND_FOLLOW_UP, ref=str(refund.id), run_at=run_at)
-    return locked
+    writes.run_job_by(JobKind.REFUND_FOLLOW_UP, refund.id, run_at)
 
 
-def poll(refund_id: uuid.UUID, *, source: str) -> None:
-    """Query the provider now, and apply the outcome. Final refunds are not queried."""
+def poll(refund_id: uuid.UUID, *, source: str) -> RefundState:
+    """Query the provider now, and apply the outcome; the refund's state then. Final refunds are not queried."""
     operation = _operations.read(refund_id)
     is_sent = operation.phase not in (Phase.FINAL, Phase.CREATED)
     if is_sent and not operation.is_being_sent(clock.now()):
-        _operations.query(operation, source=source)
+        operation = _operations.query(operation, source=source)
+    return operation.rows.refund(refund_id).state
 
 
-def inquire(refund_id: uuid.UUID) -> Outcome:
+def inquire(rows: PaymentRows, refund_id: uuid.UUID) -> Outcome:
     """The provider's answer about the refund now; nothing is applied."""
-    return _operations.inquire(_operations.read(refund_id))
+    return _operations.inquire(_operations.operation(rows, refund_id))
 
 
 def report_failing(refund_id: uuid.UUID, error: str) -> None:
     """The job has failed many times: open a review."""
-    now = clock.now()
 
-    def work(session: Session) -> None:
-        locked = lock_refund(session, refund_id)
-        if locked.refund.state in OPEN_REFUNDS:
-            reviews.open_review(
-                session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="system", now=now
-            )
+    def decide(writes: WriteSet) -> None:
+        if writes.rows.refund(refund_id).state in OPEN_REFUNDS:
+            reviews.open_review(writes, ReviewReason.REFUND_UNKNOWN)
 
-    transaction(work)
+    store.change(store.read(refund_id=refund_id), decide, actor="system")
     log.error("refund.job_failing", refund=str(refund_id), error=error)
 
 
-def _call(operation: RefundOperation) -> Outcome:
-    refund, payment, attempt = operation.subject
-    if refund.state != RefundState.SENDING:
+def _call(operation: Operation) -> Outcome:
+    if operation.phase is not Phase.SENDING:
         # A refund is sent once, by the process that moved it to `sending`: nothing was sent.
         return NotSent("There was no time left to call the provider.", code="too_late")
-    return call_provider(
-        operation, lambda provider: provider.refund(_refund_request(refund, payment, attempt, provider))
-    )
+    return call_provider(operation, lambda provider: provider.refund(_refund_request(operation, provider)))
 
 
-def _refund_request(
-    refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: Provider
-) -> RefundRequest:
+def _refund_request(operation: Operation, provider: Provider) -> RefundRequest:
+    refund, attempt = operation.rows.refund(operation.id), operation.attempt
     return RefundRequest(
         reference=refund.reference,
         amount=Money(refund.amount, refund.currency),
-        charge=charge_reference(payment, attempt, provider),
+        charge=charge_reference(operation.rows.payment, attempt, provider),
         reason=refund.reason or "Refund",
         callback_url=callback_url(attempt.provider, refund.callback_token, provider),
         refunded_before=refund.refunded_before,
     )
 
 
-def refund_reference(
-    refund: Refund, payment: Payment, attempt: PaymentAttempt, provider: Provider
-) -> RefundReference:
+def refund_reference(operation: Operation, provider: Provider) -> RefundReference:
     """What identifies the refund to its provider."""
+    refund, attempt = operation.rows.refund(operation.id), operation.attempt
     return RefundReference(
         reference=refund.reference,
         amount=Money(refund.amount, refund.currency),
-        charge=charge_reference(payment, attempt, provider),
+        charge=charge_reference(operation.rows.payment, attempt, provider),
         sent_at=refund.sent_at or refund.created_at,
         provider_reference=refund.provider_reference,
         refunded_before=refund.refunded_before,
@@ -235,32 +224,16 @@ def refund_reference(
     )
 
 
-def _operation_of(refund: Refund, payment: Payment, attempt: PaymentAttempt) -> RefundOperation:
-    is_open = refund.state in OPEN_REFUNDS
-    return Operation(
-        refund.id,
-        (refund, payment, attempt),
-        attempt,
-        Phase(refund.state) if is_open else Phase.FINAL,
-        refund.created_at,
-        refund.sent_at,
-        refund.inquiries,
-    )
-
-
-def _judge_age(
-    session: Session, refund_id: uuid.UUID, *, missing_after: timedelta | None, now: datetime
-) -> None:
+def _judge_age(writes: WriteSet, refund_id: uuid.UUID, *, missing_after: timedelta | None) -> None:
     """missing_after: the provider does not know the refund; from that age on that means it never received it."""
-    locked = lock_refund(session, refund_id)
-    refund = locked.refund
-    age = now - (refund.sent_at or refund.created_at)
+    refund = writes.rows.refund(refund_id)
+    age = writes.now - (refund.sent_at or refund.created_at)
     if refund.state == RefundState.PENDING and age > STUCK_AFTER:
-        reviews.open_review(session, locked.payment, ReviewReason.REFUND_STUCK, source="inquiry", now=now)
+        reviews.open_review(writes, ReviewReason.REFUND_STUCK)
     if refund.state != RefundState.UNKNOWN:
         return
     if missing_after is not None and age > missing_after:
         result = ProviderResult(State.FAILED, code="not_found", message="The provider never got this refund.")
-        outcomes.apply_outcome(session, refund.id, result, source="inquiry", now=now)
+        outcomes.decide(writes, refund.id, result)
     elif age > ALERT_AFTER:
-        reviews.open_review(session, locked.payment, ReviewReason.REFUND_UNKNOWN, source="inquiry", now=now)
+        reviews.open_review(writes, ReviewReason.REFUND_UNKNOWN)

@@ -19,6 +19,7 @@ from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import ApiKey, Tenant
 from app.principal import SYSTEM, Principal
+from app.services.reference_data import ReferenceData
 from app.unit_of_work import reading, transaction
 
 MAX_NAME: Final = 100
@@ -92,6 +93,21 @@ def authenticate(key: str) -> tuple[uuid.UUID, uuid.UUID]:
     if row.revoked_at is not None or not row.is_active:
         raise InvalidApiKey
     return row.tenant_id, row.id
+
+
+def require_good(merchant: Principal, reference: ReferenceData) -> None:
+    """Raises InvalidApiKey where the merchant's key was revoked by `reference`, or its tenant suspended."""
+    credential = (merchant.tenant_id, merchant.credential)
+    if credential in reference.good_credentials:
+        return
+    good = select(Tenant.id).where(Tenant.id == merchant.tenant_id, Tenant.is_active)
+    if merchant.credential is not None:
+        good = good.join(ApiKey, ApiKey.tenant_id == Tenant.id)
+        good = good.where(ApiKey.id == merchant.credential, ApiKey.revoked_at.is_(None))
+    with reading() as session:
+        if session.scalar(good) is None:
+            raise InvalidApiKey
+    reference.good_credentials.add(credential)
 
 
 def new_key() -> str:

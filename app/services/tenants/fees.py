@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from sqlalchemy import delete, or_, select, text
+from sqlalchemy import delete, select, text
 from sqlalchemy.orm import Session
 
 from app import clock, ids
@@ -45,24 +45,25 @@ class Match:
     below_minor: int | None = None
 
 
-def payment_fee(session: Session, *, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
+def payment_fee(rules: Iterable[FeeRule], *, tenant: Tenant, provider: str, amount: Money) -> int:
     """The tenant's fee for a collected payment: minor units of the payment's currency, 0 to the whole amount."""
-    plan = select(Tenant.plan).where(Tenant.id == tenant_id).scalar_subquery()
-    minor = amount.amount_minor
-    rules = session.scalars(
-        select(FeeRule).where(
-            FeeRule.operation == "payment",
-            FeeRule.method.is_(None),
-            or_(FeeRule.tenant_id.is_(None), FeeRule.tenant_id == tenant_id),
-            or_(FeeRule.plan.is_(None), FeeRule.plan == plan),
-            or_(FeeRule.provider.is_(None), FeeRule.provider == provider),
-            or_(FeeRule.currency.is_(None), FeeRule.currency == amount.currency),
-            FeeRule.from_minor <= minor,
-            or_(FeeRule.below_minor.is_(None), FeeRule.below_minor > minor),
-        )
+    rule = most_specific(rule for rule in rules if _fits(rule, tenant, provider, amount))
+    if rule is None:
+        return 0
+    return fee_of(amount.amount_minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm)
+
+
+def _fits(rule: FeeRule, tenant: Tenant, provider: str, amount: Money) -> bool:
+    return (
+        rule.operation == "payment"
+        and rule.method is None
+        and rule.tenant_id in (None, tenant.id)
+        and rule.plan in (None, tenant.plan)
+        and rule.provider in (None, provider)
+        and rule.currency in (None, amount.currency)
+        and rule.from_minor <= amount.amount_minor
+        and (rule.below_minor is None or amount.amount_minor < rule.below_minor)
     )
-    rule = most_specific(rules)
-    return fee_of(minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm) if rule else 0
 
 
 def most_specific(rules: Iterable[FeeRule]) -> FeeRule | None:

@@ -22,7 +22,7 @@ from app import clock, ids, ledger
 from app.errors import AccountNotFound, InvalidRequest
 from app.events import outbox
 from app.events.catalogue import EventType
-from app.ledger.chart import platform_account
+from app.ledger.chart import account_id, platform_account
 from app.models import Account, AccountBalance, Entry, Posting, User, WalletPayment
 from app.models.account import AccountId, AccountKind
 from app.models.wallet_payment import WalletPaymentStatus
@@ -175,7 +175,7 @@ def owned(session: Session, user_id: uuid.UUID, public_id: str) -> AccountBalanc
 
 def external_account(session: Session, currency: str) -> AccountId:
     """The platform's account for money outside the gateway, in `currency`; opened on first use."""
-    return platform_account(session, AccountKind.EXTERNAL, "", currency)
+    return account_id(session, platform_account(AccountKind.EXTERNAL, "", currency))
 
 
 def available(wallet: AccountBalance) -> Money:

@@ -1,0 +1,204 @@
+"""Reads a payment's rows, and applies write sets: one round trip each.
+
+Guarantees: all of a write set is written or nothing of it, and only if the rows, and the reference data, are still those it
+was decided by; otherwise it is decided again by newer ones. A write set is applied once, also when the acknowledgement of its
+commit is lost. Nothing is locked, and no connection is held, while something is decided or a provider is called.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
+
+import psycopg2
+from psycopg2 import errors as postgres_errors
+
+from app import clock, ledger
+from app.errors import GatewayError, IdempotencyConflict, TransactionNotFound
+from app.json_text import json_text
+from app.models.idempotency import IdempotencyRecord
+from app.principal import EventActor
+from app.services import reference_data
+from app.services.idempotency_service import Claim, stored_refusal
+from app.services.payments import rows as payment_rows
+from app.services.payments.rows import PaymentRows
+from app.services.payments.write_set import WriteSet
+from app.unit_of_work import call
+
+T = TypeVar("T")
+
+MAX_TRIES: Final = 20
+"""Times that something is decided about a payment that others change at the same moment."""
+
+LONGEST_PAUSE_S: Final = 0.02
+"""Before it is decided again."""
+
+_ROWS_CHANGED: Final = "LG010"
+_REFERENCE_CHANGED: Final = "LG011"
+_LEDGER_REFUSED: Final = "LG012"
+_REFERENCE_INDEXES: Final = frozenset({"payment_attempts_provider_reference", "payment_attempts_receipt"})
+
+
+class RowsChanged(Exception):
+    """A row, or what the ledger's account had, is not what was decided by. Nothing was written."""
+
+
+class ReferenceChanged(Exception):
+    """Reference data has changed since it was read. Nothing was written."""
+
+
+class ReferenceTaken(Exception):
+    """The provider's id or receipt is another attempt's. Nothing was written."""
+
+
+class KeyKnown(Exception):
+    """The key was claimed by another request, whose record this is. Nothing was written."""
+
+    def __init__(self, record: IdempotencyRecord) -> None:
+        super().__init__(record)
+        self.record = record
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[T]):
+    """result: what the decision returned. rows: as they are stored now."""
+
+    result: T
+    rows: PaymentRows
+
+
+def read(
+    payment_id: uuid.UUID | None = None,
+    *,
+    attempt_id: uuid.UUID | None = None,
+    refund_id: uuid.UUID | None = None,
+) -> PaymentRows:
+    """The rows of a payment, found by its id or that of an attempt or refund. Raises TransactionNotFound."""
+    given = [None if one is None else str(one) for one in (payment_id, attempt_id, refund_id)]
+    (found,) = call("payment_rows(%s::uuid, %s::uuid, %s::uuid)", *given)
+    if found is None:
+        raise TransactionNotFound
+    return payment_rows.of_json(found)
+
+
+def change(rows: PaymentRows, decide: Callable[[WriteSet], T], *, actor: EventActor) -> Written[T]:
+    """Have `decide` change the rows, and write that; again by newer rows where others have changed them meanwhile.
+
+    `decide` may run several times, so it has no effects but on its write set. What it raises is raised, and nothing is
+    written. Raises KeyKnown; InsufficientBalance, PermissionDenied (the ledger's refusals); IdempotencyConflict when others
+    change the payment all the time; and as unit_of_work.call.
+    """
+    is_reference_taken = False
+    for number in range(MAX_TRIES):
+        writes = WriteSet(rows, reference_data.current(), clock.now(), actor, is_reference_taken)
+        result = decide(writes)
+        try:
+            return Written(result, apply(writes))
+        except RowsChanged:
+            pass
+        except ReferenceChanged:
+            reference_data.renew()
+        except ReferenceTaken:
+            is_reference_taken = True
+        rows = read(rows.payment.id)
+        if rows.payment.last_write == writes.id:
+            return Written(result, rows)  # it was applied, and its acknowledgement lost
+        time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.001 * 2**number)))
+    raise IdempotencyConflict("The payment is being changed by others; try again.", retry_after_s=1)
+
+
+def apply(writes: WriteSet) -> PaymentRows:
+    """Write it; the rows as they are stored now.
+
+    Raises RowsChanged, ReferenceChanged, ReferenceTaken, KeyKnown, and the ledger's refusals.
+    """
+    parts = writes.parts | _changed_rows(writes)
+    if not parts:
+        return writes.rows
+    try:
+        version, known = call(
+            "payment_apply(%s, %s, %s)", writes.now, writes.reference.version, json_text(parts)
+        )
+    except psycopg2.Error as error:
+        raise _meaning(error, writes) from error
+    if known is None:
+        writes.rows.keep(version)
+        return writes.rows
+    record = _record(known)
+    if record.resource_id != parts["claim"]["resource_id"]:
+        raise KeyKnown(record)
+    return read(writes.rows.payment.id)  # it was applied, and its acknowledgement lost
+
+
+def refuse(claim: Claim, error: GatewayError) -> None:
+    """Claim the key, with a refusal as its answer. Raises KeyKnown."""
+    claimed = {
+        "scope": claim.scope,
+        "fingerprint": claim.fingerprint.hex(),
+        "resource_id": None,
+        "leased_until": None,
+    }
+    parts = {"claim": claimed, "answer": stored_refusal(claim, error)}
+    version = reference_data.latest().version
+    _, known = call("payment_apply(%s, %s, %s)", clock.now(), version, json_text(parts))
+    if known is not None:
+        raise KeyKnown(_record(known))
+
+
+def _changed_rows(writes: WriteSet) -> dict[str, Any]:
+    """The payment goes with every change of what belongs to it: its row is the version of all of it."""
+    rows = writes.rows
+    changed = rows.changed()
+    if not changed and not writes.parts:
+        return {}
+    rows.payment.last_write = writes.id
+    parts: dict[str, Any] = {"payment": _row(rows, rows.payment)}
+    for part, members in (("attempts", rows.attempts), ("refunds", rows.refunds)):
+        if found := [_row(rows, row) for row in members if row in changed]:
+            parts[part] = found
+    if reviews := [review for review in rows.payment.reviews if review in changed]:
+        parts["reviews"] = [payment_rows.to_json(review, is_new=True) for review in reviews]
+    return parts
+
+
+def _row(rows: PaymentRows, row: Any) -> dict[str, Any]:
+    version = rows.versions.get(row.id)
+    if version is None:
+        return {"row": payment_rows.to_json(row, is_new=True)}
+    return {"version": version, "row": payment_rows.to_json(row, is_new=False)}
+
+
+def _meaning(error: psycopg2.Error, writes: WriteSet) -> Exception:
+    if error.pgcode == _ROWS_CHANGED:
+        return RowsChanged()
+    if error.pgcode == _REFERENCE_CHANGED:
+        return ReferenceChanged()
+    if error.pgcode == _LEDGER_REFUSED:
+        if writes.takes_what_is_there:
+            return RowsChanged()
+        try:
+            ledger.raise_refusal(error.diag.message_primary or "", "posted")
+        except GatewayError as refusal:
+            return refusal
+    is_unique = isinstance(error, postgres_errors.UniqueViolation)
+    if is_unique and error.diag.constraint_name in _REFERENCE_INDEXES:
+        return ReferenceTaken()
+    return error
+
+
+def _record(known: dict[str, Any]) -> IdempotencyRecord:
+    return IdempotencyRecord(
+        scope=uuid.UUID(known["scope"]),
+        fingerprint=bytes.fromhex(known["fingerprint"]),
+        resource_id=uuid.UUID(known["resource_id"]) if known["resource_id"] else None,
+        status=known["status"],
+        is_refusal=known["is_refusal"],
+        body=known["body"],
+        leased_until=datetime.fromisoformat(known["leased_until"]) if known["leased_until"] else None,
+        created_at=datetime.fromisoformat(known["created_at"]),
+    )
