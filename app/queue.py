@@ -58,7 +58,7 @@ def enqueue(
 
 
 def run_sooner(session: Session, kind: JobKind, *, ref: str, run_at: datetime) -> None:
-    """Have a waiting job run no later than `run_at`. A job that is done, dead or leased is not changed."""
+    """Have a waiting job run no later than `run_at`. A job that is dead or leased is not changed."""
     session.execute(
         text(
             "UPDATE jobs SET run_at = least(run_at, :run_at) WHERE kind = :kind AND ref = :ref AND state = 'due' "
@@ -69,7 +69,7 @@ def run_sooner(session: Session, kind: JobKind, *, ref: str, run_at: datetime) -
 
 
 def requeue(session: Session, kind: JobKind, *, ref: str, run_at: datetime, now: datetime) -> None:
-    """As `enqueue`, and a job of that (kind, ref) that is done or dead is due again, with all its attempts."""
+    """As `enqueue`, and a dead job of that (kind, ref) is due again, with all its attempts."""
     enqueue(session, kind, ref=ref, run_at=run_at, now=now)
     session.execute(
         text(
@@ -81,7 +81,7 @@ def requeue(session: Session, kind: JobKind, *, ref: str, run_at: datetime, now:
 
 
 def lease(session: Session, job_id: uuid.UUID, *, now: datetime) -> LeasedJob | None:
-    """Take the job for `LEASE`. None: done, dead, not due yet, or leased by another worker."""
+    """Take the job for `LEASE`. None: gone, dead, not due yet, or leased by another worker."""
     row = session.execute(
         text(
             "UPDATE jobs SET leased_until = :until, fence = fence + 1, attempts = attempts + 1 "
@@ -93,11 +93,13 @@ def lease(session: Session, job_id: uuid.UUID, *, now: datetime) -> LeasedJob | 
     return LeasedJob(row.id, JobKind(row.kind), row.ref, row.attempts, row.fence) if row else None
 
 
-def finish(session: Session, job: LeasedJob, *, now: datetime) -> bool:
-    """Mark done. False: the lease was lost and another worker has it."""
-    return _update(
-        session, job, "state = 'done', leased_until = NULL, last_error = NULL, finished_at = :now", now=now
+def finish(session: Session, job: LeasedJob) -> bool:
+    """Delete it: nothing is left to do. False: the lease was lost and another worker has it."""
+    done = session.execute(
+        text("DELETE FROM jobs WHERE id = :id AND fence = :fence AND state = 'due' RETURNING 1"),
+        {"id": job.id, "fence": job.fence},
     )
+    return done.first() is not None
 
 
 def retry(session: Session, job: LeasedJob, *, run_at: datetime, error: str) -> bool:
@@ -123,18 +125,6 @@ def dead_letter(session: Session, job: LeasedJob, *, now: datetime, error: str) 
         now=now,
         error=error,
     )
-
-
-def delete_done(session: Session, *, before: datetime, limit: int) -> int:
-    """Delete up to `limit` jobs that were done before that time; how many."""
-    deleted = session.execute(
-        text(
-            "DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE state = 'done' AND finished_at < :before "
-            "ORDER BY finished_at LIMIT :limit FOR UPDATE SKIP LOCKED) RETURNING 1"
-        ),
-        {"before": before, "limit": limit},
-    )
-    return len(deleted.all())
 
 
 def _update(session: Session, job: LeasedJob, changes: str, **values: object) -> bool:

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeVar
 import psycopg2
 import structlog
 from flask import current_app
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, PoolProxiedConnection, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -140,9 +140,7 @@ def call(function_call: str, *arguments: Any) -> Any:
     def attempt() -> Any:
         connection = _autocommit_engine().raw_connection()
         try:
-            cursor = connection.cursor()
-            cursor.execute(statement, arguments)
-            return cursor.fetchone()
+            return _row(connection, statement, arguments)
         except psycopg2.Error as error:
             if connection.dbapi_connection is not None and connection.dbapi_connection.closed:
                 connection.invalidate(error)
@@ -151,6 +149,12 @@ def call(function_call: str, *arguments: Any) -> Any:
             connection.close()
 
     return _retrying(attempt)
+
+
+def _row(connection: PoolProxiedConnection, statement: str, arguments: tuple[Any, ...]) -> Any:
+    cursor = connection.cursor()
+    cursor.execute(statement, arguments)
+    return cursor.fetchone()
 
 
 def _snapshot_engine() -> Engine:

@@ -25,20 +25,18 @@ class JobKind(StrEnum):
 
 class JobState(StrEnum):
     DUE = "due"
-    DONE = "done"
     DEAD = "dead"
 
 
 class Job(Base):
     """`ref`: the id of what the job is about; one job for each kind and ref. Nothing else is stored: a job reads the state
-    as it is when it runs."""
+    as it is when it runs. A job that is done is deleted. finished_at: when it became a dead letter."""
 
     __tablename__ = "jobs"
     __table_args__ = (
         UniqueConstraint("kind", "ref"),
         one_of("state", JobState),
         Index("jobs_run_at_due", "run_at", postgresql_where="state = 'due'"),
-        Index("jobs_done", "finished_at", postgresql_where="state = 'done'"),
     )
 
     id: Mapped[Key]

@@ -129,26 +129,9 @@ def replayed(claim: Claim, result: object) -> Answer:
     return replace(claim.present(result), replayed=True)
 
 
-def stored_answer(claim: Claim, answer: Answer, *, resource_id: uuid.UUID) -> dict[str, Any]:
-    """An answer for payment_apply."""
-    return {
-        "scope": claim.scope,
-        "status": answer.status,
-        "body": json_text(answer.body),
-        "is_refusal": False,
-        "resource_id": resource_id,
-    }
-
-
-def stored_refusal(claim: Claim, error: GatewayError) -> dict[str, Any]:
-    """A refusal for payment_apply: it is raised again on every repeat."""
-    return {
-        "scope": claim.scope,
-        "status": error.http_status,
-        "body": json_text(_refusal_body(error)),
-        "is_refusal": True,
-        "resource_id": None,
-    }
+def stored_refusal(error: GatewayError) -> tuple[int, str]:
+    """The status and the text that a refusal is stored as: it is raised again on every repeat."""
+    return error.http_status, json_text(_refusal_body(error))
 
 
 def _refusal_body(error: GatewayError) -> dict[str, Any]:

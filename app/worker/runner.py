@@ -28,7 +28,7 @@ def start_recurring() -> None:
 
 
 def run_job(job_id: uuid.UUID) -> None:
-    """Lease the row, do the work, mark it. Nothing happens when it is done, dead or leased by another worker."""
+    """Lease the row, do the work, mark it. Nothing happens when it is gone, dead or leased by another worker."""
     job = transaction(lambda session: queue.lease(session, job_id, now=clock.now()))
     if job is None:
         return
@@ -52,7 +52,7 @@ def _run(job: queue.LeasedJob) -> None:
     if run_at is not None:
         transaction(lambda session: queue.reschedule(session, job, run_at=run_at))
         return
-    transaction(lambda session: queue.finish(session, job, now=clock.now()))
+    transaction(lambda session: queue.finish(session, job))
     log.info("job.done", attempt=job.attempts)
 
 

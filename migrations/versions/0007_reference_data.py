@@ -33,15 +33,28 @@ CREATE TRIGGER reference_data_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCA
 
 LAST_WRITE = "ALTER TABLE payments ADD COLUMN last_write uuid"
 
+DONE_JOBS = """
+DELETE FROM jobs WHERE state = 'done';
+DROP INDEX jobs_done;
+ALTER TABLE jobs DROP CONSTRAINT jobs_state_check;
+ALTER TABLE jobs ADD CONSTRAINT jobs_state_check CHECK (state IN ('due', 'dead'));
+"""
+
 
 def upgrade() -> None:
     op.execute(REFERENCE_DATA)
     for table in TABLES:
         op.execute(TRIGGER.format(table=table))
     op.execute(LAST_WRITE)
+    op.execute(DONE_JOBS)
 
 
 def downgrade() -> None:
+    op.execute(
+        "ALTER TABLE jobs DROP CONSTRAINT jobs_state_check; "
+        "ALTER TABLE jobs ADD CONSTRAINT jobs_state_check CHECK (state IN ('due', 'done', 'dead')); "
+        "CREATE INDEX jobs_done ON jobs (finished_at) WHERE state = 'done'"
+    )
     op.execute("ALTER TABLE payments DROP COLUMN last_write")
     for table in TABLES:
         op.execute(f"DROP TRIGGER reference_data_changed ON {table}")

@@ -10,11 +10,12 @@ from pathlib import Path
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import Decision, ReviewGroup, ReviewReason
 from app.services.payments import reviews, states
+from app.services.payments.rows import MUTABLE
 from tests.support.sources import text_of, trees
 
 ROOT = Path(__file__).parents[2]
 STATES = "app/services/payments/states.py"
-LOCKS = "app/services/payments/locks.py"
+APPLY = ROOT / "app/services/payments/sql/payment_apply.sql"
 SUBJECTS = ("payments", "refunds", "callbacks", "operator")
 
 
@@ -60,16 +61,25 @@ def test_live_attempts_are_those_of_the_index() -> None:
     assert set(re.findall(r"'(\w+)'", condition)) == set(states.LIVE_ATTEMPTS)
 
 
-def test_rows_of_payments_are_locked_in_one_file() -> None:
-    """The order of locks is stated and kept there: a lock taken elsewhere may deadlock with it."""
-    folders = [f"app/services/{name}" for name in ("payments", "refunds", "operator")]
+def test_rows_of_payments_are_written_in_one_place() -> None:
+    """Nothing locks or writes them but the function that compares what was read. Breaks when another way is added."""
     locking = {
         path
-        for path, tree in trees(*folders, having="with_for_update")
+        for path, tree in trees(*(f"app/services/{name}" for name in SUBJECTS), having="with_for_update")
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr == "with_for_update"
     }
-    assert locking == {LOCKS}
+    assert locking == {"app/services/callbacks/receive.py", "app/services/callbacks/inbox.py"}
+    tables = r"\b(UPDATE|INSERT INTO|DELETE FROM) (payments|payment_attempts|refunds|payment_reviews)\b"
+    writing = {path.name for path in (ROOT / "app").rglob("*.sql") if re.search(tables, text_of(path))}
+    assert writing == {APPLY.name}
+
+
+def test_columns_that_change_are_those_the_function_updates() -> None:
+    """Breaks when a rule changes a column that is then not written."""
+    updates = re.findall(r"UPDATE (\w+) \w SET\s+\(([^)]+)\) =", text_of(APPLY))
+    updated = {table: set(re.findall(r"\w+", columns)) for table, columns in updates}
+    assert updated == {str(model.__tablename__): set(columns) for model, columns in MUTABLE.items()}
 
 
 def test_every_match_over_an_enum_ends_in_assert_never() -> None:

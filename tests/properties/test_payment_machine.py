@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import pytest
@@ -32,9 +32,10 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import text
 
-from app import clock, create_app, ledger
+from app import create_app, ledger
 from app.api.gateway.views import initialized, refunded
 from app.errors import GatewayError
+from app.models.payment import AttemptState, RefundState
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import ProviderResult, State
@@ -44,17 +45,17 @@ from app.services.idempotency_service import Claim
 from app.services.operator import decisions
 from app.services.payment_service import CustomerDetails, PaymentRequest
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments import read
-from app.services.payments.locks import lock_attempt
+from app.services.payments import read, store
 from app.services.payments.states import ATTEMPT, PAYMENT, REFUND
+from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead
-from app.services.refunds import outcomes as refund_outcomes
 from app.services.refunds.create import create_refund
 from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import reading
 from tests.support import servers
 from tests.support.gateway import OPERATOR
+from tests.support.outcomes import apply_to_attempt, apply_to_refund
 from tests.support.payment_snapshot import SNAPSHOT_SQL, PaymentSnapshot
 from tests.support.tenants import MerchantClient, fund_merchant
 
@@ -151,22 +152,20 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.before.attempt in ("created", "unknown"))
     @rule()
     def send(self) -> None:
-        def work(session: Any) -> None:
-            attempt = lock_attempt(session, self.attempt_id).attempt
-            attempt.state, attempt.sendings = "sending", attempt.sendings + 1
+        def decide(writes: WriteSet) -> None:
+            attempt = writes.rows.attempt(self.attempt_id)
+            attempt.state, attempt.sendings = AttemptState.SENDING, attempt.sendings + 1
 
-        transaction(work)
+        self._change(decide)
 
     @precondition(lambda self: self.before.attempt in ("pending", "unknown"))
     @rule()
     def time_is_over(self) -> None:
-        def work(session: Any) -> None:
-            locked = lock_attempt(session, self.attempt_id)
-            payment_outcomes.expire_attempt(
-                session, locked, code="expired", reason="Too late.", source="inquiry", now=clock.now()
+        self._change(
+            lambda writes: payment_outcomes.expire_attempt(
+                writes, writes.rows.attempt(self.attempt_id), code="expired", reason="Too late."
             )
-
-        transaction(work)
+        )
         self.met["expired"] += 1
 
     # --- refunds
@@ -191,12 +190,12 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(refund[1] == "created" for refund in self.before.refunds))
     @rule()
     def send_the_refunds(self) -> None:
-        def work(session: Any) -> None:
-            for refund_id, state, *_ in self.before.refunds:
-                if state == "created":
-                    refund_outcomes.lock_refund(session, uuid.UUID(refund_id)).refund.state = "sending"
+        def decide(writes: WriteSet) -> None:
+            for refund in writes.rows.refunds:
+                if refund.state == RefundState.CREATED:
+                    refund.state = RefundState.SENDING
 
-        transaction(work)
+        self._change(decide)
 
     @precondition(lambda self: self.before.refunds)
     @rule(pick=st.integers(0, 99), state=states, source=sources, repeats=times)
@@ -295,15 +294,14 @@ class PaymentMachine(RuleBasedStateMachine):
         for state in ("completed", "failed"):
             assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
 
+    def _change(self, decide: Callable[[WriteSet], None]) -> None:
+        store.change(store.read(self.payment_id), decide, actor="inquiry")
+
     def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> PaymentSnapshot:
         """What is seen afterwards."""
         first: PaymentSnapshot | None = None
         for _ in range(repeats):
-            transaction(
-                lambda s: payment_outcomes.apply_outcome(
-                    s, self.attempt_id, outcome, source=source, now=clock.now()
-                )
-            )
+            apply_to_attempt(self.attempt_id, outcome, source=source)
             seen = self._see()
             assert first in (None, seen), "a repeated outcome changed something"
             first = seen
@@ -318,9 +316,7 @@ class PaymentMachine(RuleBasedStateMachine):
         refund_id = uuid.UUID(self.before.refunds[pick % len(self.before.refunds)][0])
         first: PaymentSnapshot | None = None
         for _ in range(repeats):
-            transaction(
-                lambda s: refund_outcomes.apply_outcome(s, refund_id, outcome, source=source, now=clock.now())
-            )
+            apply_to_refund(refund_id, outcome, source=source)
             seen = self._see()
             assert first in (None, seen), "a repeated outcome changed something"
             first = seen

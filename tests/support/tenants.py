@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from flask import Flask
 
 from app import clock, ids, ledger
-from app.ledger.chart import platform_account, tenant_wallet
+from app.ledger.chart import account_id, platform_account, tenant_wallet
 from app.models.account import AccountKind
 from app.models.tenant import Plan
 from app.services.tenants import tenants
@@ -42,8 +42,8 @@ def fund_merchant(app: Flask, merchant: MerchantClient, amount_minor: int, *, cu
     """Credit `amount_minor` to the merchant's wallet from the external account."""
 
     def work(session) -> None:
-        wallet = tenant_wallet(session, merchant.tenant_id, currency)
-        outside = platform_account(session, AccountKind.EXTERNAL, "", currency)
+        wallet = account_id(session, tenant_wallet(merchant.tenant_id, currency))
+        outside = account_id(session, platform_account(AccountKind.EXTERNAL, "", currency))
         ledger.post(
             session,
             "deposit",

@@ -1,6 +1,6 @@
-"""Deletes what is not needed any more: stored answers of idempotency keys and jobs that are done.
+"""Deletes what is not needed any more: stored answers of idempotency keys.
 
-Guarantees: a key that was used can never be claimed again, since its row stays; what is due or dead is never deleted.
+Guarantees: a key that was used can never be claimed again, since its row stays.
 """
 
 from __future__ import annotations
@@ -14,14 +14,11 @@ import structlog
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app import clock, queue
+from app import clock
 from app.services.idempotency_service import ANSWER_LIFE
 from app.unit_of_work import transaction
 
 EVERY: Final = timedelta(hours=1)
-
-DONE_JOB_LIFE: Final = timedelta(days=7)
-"""How long a done job is kept."""
 
 BATCH: Final = 500
 """Rows of one transaction."""
@@ -40,11 +37,7 @@ def sweep() -> datetime:
         statement = text("SELECT idempotency_sweep(:before, :limit)")
         return int(session.execute(statement, {"before": now - ANSWER_LIFE, "limit": BATCH}).scalar_one())
 
-    def jobs(session: Session) -> int:
-        return queue.delete_done(session, before=now - DONE_JOB_LIFE, limit=BATCH)
-
-    swept = {"answers": _sweep(answers, deadline), "jobs": _sweep(jobs, deadline)}
-    log.info("retention.swept", **swept)
+    log.info("retention.swept", answers=_sweep(answers, deadline))
     return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))
 
 

@@ -13,7 +13,7 @@ from app.errors import (
 )
 from app.models.payment import Payment, PaymentAttempt, PaymentStatus
 from app.principal import Principal
-from app.services import list_totals, reference_data
+from app.services import list_totals
 from app.services.pages import Page, PageRequest
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.accounts import BoundProvider
@@ -56,7 +56,7 @@ def list_payments(
 
 def providers(merchant: Principal) -> Mapping[str, BoundProvider]:
     """The providers this tenant can use, by name, in the registry's order."""
-    return provider_accounts.available(merchant.tenant_id, reference_data.latest())
+    return provider_accounts.available(merchant.tenant_id)
 
 
 def owned(session: Session, tenant_id: uuid.UUID, payment_id: uuid.UUID) -> Payment:

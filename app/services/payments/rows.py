@@ -25,6 +25,7 @@ MUTABLE: Final[Mapping[type[Base], tuple[str, ...]]] = {
     Payment: (
         "provider", "amount", "currency", "status", "provider_transaction_id", "provider_response", "payment_url",
         "failure_code", "failure_reason", "fee", "refund_reserved", "refunded", "updated_at", "completed_at",
+        "last_write",
     ),
     PaymentAttempt: (
         "state", "provider_reference", "receipt", "collected", "collected_currency", "error_code", "error_message",
@@ -85,6 +86,14 @@ class PaymentRows:
         rows: list[Any] = [self.payment, *self.attempts, *self.refunds, *self.payment.reviews]
         return [row for row in rows if self.before.get(row.id) != _values(row)]
 
+    def part(self, row: Any) -> dict[str, Any]:
+        """A row for payment_apply: whole when it is new, else its version, its id and what may change."""
+        version = self.versions.get(row.id)
+        if version is None:
+            return {"row": {column: getattr(row, name) for name, column, _ in _COLUMNS[type(row)]}}
+        columns = {name: getattr(row, name) for name in ("id", *MUTABLE[type(row)])}
+        return {"version": version, "row": columns}
+
 
 def of_json(data: dict[str, Any]) -> PaymentRows:
     """The rows in the answer of the function payment_rows."""
@@ -101,14 +110,6 @@ def of_json(data: dict[str, Any]) -> PaymentRows:
     rows.versions |= dict.fromkeys((review.id for review in payment.reviews), "")
     rows.before = {row.id: _values(row) for row in _all(rows)}
     return rows
-
-
-def to_json(row: Any, *, is_new: bool) -> dict[str, Any]:
-    """A row for payment_apply: whole when it is new, else its id and what may change."""
-    columns = _COLUMNS[type(row)]
-    if is_new:
-        return {column: getattr(row, name) for name, column, _ in columns}
-    return {"id": row.id} | {name: getattr(row, name) for name in MUTABLE[type(row)]}
 
 
 def _all(rows: PaymentRows) -> Iterable[Any]:

@@ -99,12 +99,10 @@ def change(rows: PaymentRows, decide: Callable[[WriteSet], T], *, actor: EventAc
         result = decide(writes)
         try:
             return Written(result, apply(writes))
-        except RowsChanged:
-            pass
-        except ReferenceChanged:
-            reference_data.renew()
-        except ReferenceTaken:
-            is_reference_taken = True
+        except (RowsChanged, ReferenceChanged, ReferenceTaken) as reason:
+            if isinstance(reason, ReferenceChanged):
+                reference_data.renew()
+            is_reference_taken = is_reference_taken or isinstance(reason, ReferenceTaken)
         rows = read(rows.payment.id)
         if rows.payment.last_write == writes.id:
             return Written(result, rows)  # it was applied, and its acknowledgement lost
@@ -143,7 +141,9 @@ def refuse(claim: Claim, error: GatewayError) -> None:
         "resource_id": None,
         "leased_until": None,
     }
-    parts = {"claim": claimed, "answer": stored_refusal(claim, error)}
+    status, body = stored_refusal(error)
+    answer = {"scope": claim.scope, "status": status, "body": body, "is_refusal": True, "resource_id": None}
+    parts = {"claim": claimed, "answer": answer}
     version = reference_data.latest().version
     _, known = call("payment_apply(%s, %s, %s)", clock.now(), version, json_text(parts))
     if known is not None:
@@ -157,20 +157,15 @@ def _changed_rows(writes: WriteSet) -> dict[str, Any]:
     if not changed and not writes.parts:
         return {}
     rows.payment.last_write = writes.id
-    parts: dict[str, Any] = {"payment": _row(rows, rows.payment)}
-    for part, members in (("attempts", rows.attempts), ("refunds", rows.refunds)):
-        if found := [_row(rows, row) for row in members if row in changed]:
+    parts: dict[str, Any] = {"payment": rows.part(rows.payment)}
+    for part, members in (
+        ("attempts", rows.attempts),
+        ("refunds", rows.refunds),
+        ("reviews", rows.payment.reviews),
+    ):
+        if found := [rows.part(row) for row in members if row in changed]:
             parts[part] = found
-    if reviews := [review for review in rows.payment.reviews if review in changed]:
-        parts["reviews"] = [payment_rows.to_json(review, is_new=True) for review in reviews]
     return parts
-
-
-def _row(rows: PaymentRows, row: Any) -> dict[str, Any]:
-    version = rows.versions.get(row.id)
-    if version is None:
-        return {"row": payment_rows.to_json(row, is_new=True)}
-    return {"version": version, "row": payment_rows.to_json(row, is_new=False)}
 
 
 def _meaning(error: psycopg2.Error, writes: WriteSet) -> Exception:

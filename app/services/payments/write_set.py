@@ -16,10 +16,11 @@ from typing import Any
 from app import ids
 from app.events import outbox
 from app.events.catalogue import EventType
+from app.json_text import json_text
 from app.ledger.chart import ChartAccount
 from app.models.job import JobKind
 from app.principal import EventActor
-from app.services.idempotency_service import Answer, Claim, stored_answer
+from app.services.idempotency_service import Answer, Claim
 from app.services.payments.rows import PaymentRows
 from app.services.reference_data import ReferenceData
 
@@ -128,7 +129,13 @@ class WriteSet:
 
     def answer(self, claim: Claim, answer: Answer, *, resource_id: uuid.UUID) -> None:
         """Store the answer of a claimed key, where it has none yet."""
-        self.parts["answer"] = stored_answer(claim, answer, resource_id=resource_id)
+        self.parts["answer"] = {
+            "scope": claim.scope,
+            "status": answer.status,
+            "body": json_text(answer.body),
+            "is_refusal": False,
+            "resource_id": resource_id,
+        }
 
     def _add(self, part: str, value: Any) -> None:
         self.parts.setdefault(part, []).append(value)

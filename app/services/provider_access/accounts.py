@@ -63,9 +63,10 @@ def for_tenant(tenant_id: uuid.UUID, name: str) -> BoundProvider:
     return BoundProvider(provider, None)
 
 
-def available(tenant_id: uuid.UUID, reference: ReferenceData) -> Mapping[str, BoundProvider]:
-    """Every provider the tenant can use, in the registry's order. One that cannot be set up is left out."""
-    own = reference.accounts_in_use(tenant_id)
+def available(tenant_id: uuid.UUID, reference: ReferenceData | None = None) -> Mapping[str, BoundProvider]:
+    """Every provider the tenant can use, in the registry's order. One that cannot be set up is left out. reference: None for
+    the database's as it is now."""
+    own = (reference or reference_data.latest()).accounts_in_use(tenant_id)
     found: dict[str, BoundProvider] = {}
     for name in PROVIDERS:
         try:

@@ -10,7 +10,8 @@ from typing import Any
 import psycopg2
 import pytest
 import redis
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, PoolProxiedConnection, text
+from sqlalchemy.dialects import postgresql
 
 from app import unit_of_work
 from tests.support.gateway import Gateway
@@ -36,44 +37,59 @@ def lose_acknowledgement(
     meanwhile: runs between the commit and the moment the caller notices that its connection is gone.
     """
     lost, one_at_a_time = LostCommits(), threading.Lock()
-    execute = unit_of_work._execute
+    execute, row = unit_of_work._execute, unit_of_work._row
+
+    def is_it(check: Callable[[], Any]) -> bool:
+        with one_at_a_time:  # a callback may be stored at the same moment
+            found = not lost.count and bool(check())
+            lost.count += found
+        return found
 
     def losing(connection: Connection, statement: str) -> Any:
-        is_it = False
-        if statement == "COMMIT":
-            with one_at_a_time:  # a callback may be stored at the same moment
-                is_it = not lost.count and bool(connection.scalar(text(f"SELECT {condition}"), values))
-                lost.count += is_it
+        is_lost = statement == "COMMIT" and is_it(
+            lambda: connection.scalar(text(f"SELECT {condition}"), values)
+        )
         cursor = execute(connection, statement)
-        if is_it:
+        if is_lost:
             connection.invalidate()
             meanwhile()
             raise psycopg2.OperationalError("server closed the connection unexpectedly")
         return cursor
 
+    def losing_row(connection: PoolProxiedConnection, statement: str, arguments: tuple[Any, ...]) -> Any:
+        found = row(connection, statement, arguments)
+        compiled = (
+            text(f"SELECT {condition}").bindparams(**values).compile(dialect=postgresql.psycopg2.dialect())
+        )
+        if "payment_apply" in statement and is_it(
+            lambda: row(connection, str(compiled), compiled.params)[0]  # type: ignore[arg-type]
+        ):
+            connection.invalidate()
+            meanwhile()
+            raise psycopg2.OperationalError("server closed the connection unexpectedly")
+        return found
+
     monkeypatch.setattr(unit_of_work, "_execute", losing)
+    monkeypatch.setattr(unit_of_work, "_row", losing_row)
     return lost
 
 
-def stall(
-    monkeypatch: pytest.MonkeyPatch, reader: tuple[Any, str], meanwhile: Callable[[], None], *, has_read: bool
-) -> None:
-    """The next sender stops between its commit and its call, for as long as `meanwhile` takes.
+def stall(monkeypatch: pytest.MonkeyPatch, caller: tuple[Any, str], meanwhile: Callable[[], None]) -> None:
+    """The next sender stops between its commit and its call, for as long as `meanwhile` takes; then it goes on with what it
+    knew before.
 
-    reader: the function that reads the row to send, as its owner and name. has_read: it had read the attempt before it stopped, and goes on with what it knew then.
+    caller: the function that calls the provider, as its owner and name.
     """
-    real: Callable[..., Any] = getattr(*reader)
+    real: Callable[..., Any] = getattr(*caller)
     stalled: list[bool] = []
 
-    def read(row_id: object) -> Any:
-        if stalled:
-            return real(row_id)
-        stalled.append(True)
-        known = real(row_id) if has_read else None
-        meanwhile()
-        return known or real(row_id)
+    def call(*known: Any) -> Any:
+        if not stalled:
+            stalled.append(True)
+            meanwhile()
+        return real(*known)
 
-    monkeypatch.setattr(*reader, read)
+    monkeypatch.setattr(*caller, call)
 
 
 def forget_in_redis(gateway: Gateway, pattern: str) -> None:

@@ -17,13 +17,12 @@ from app.models.payment import PaymentAttempt, Refund
 from app.money import Money
 from app.providers.base import ChargeReference, Provider, ProviderResult, State
 from app.providers.errors import RateLimited
-from app.services.payments import outcomes as payment_outcomes
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access.bulkhead import Bulkheads
 from app.services.refunds import follow_up as refund_follow_up
-from app.services.refunds import outcomes as refund_outcomes
 from app.unit_of_work import reading, transaction
 from tests.support.gateway import Gateway
+from tests.support.outcomes import apply_to_attempt, apply_to_refund
 
 
 def _platform_adapter(gateway: Gateway, name: str) -> Provider:
@@ -110,9 +109,7 @@ def test_refund_of_another_amount_is_not_posted(gateway: Gateway) -> None:
     ((refund_id,),) = gateway.rows("SELECT id FROM refunds WHERE payment_id = :p", p=payment_id)
     less = ProviderResult(State.SUCCEEDED, amount=Money(1, "NGN"))
     with gateway.app.app_context():
-        transaction(
-            lambda s: refund_outcomes.apply_outcome(s, refund_id, less, source="inquiry", now=clock.now())
-        )
+        apply_to_refund(refund_id, less, source="inquiry")
     found = gateway.payment(payment_id)
     assert (found["status"], found["refunded_amount"], found["review"]) == (
         "completed",
@@ -134,9 +131,7 @@ def test_one_charge_pays_one_payment(gateway: Gateway, name: str) -> None:
     _write(gateway, "UPDATE payment_attempts SET provider_reference = NULL WHERE id = :i", i=ours.id)
     result = ProviderResult(State.SUCCEEDED, amount=Money(100_00, "USD"), **{name: getattr(theirs, name)})
     with gateway.app.app_context():
-        transaction(
-            lambda s: payment_outcomes.apply_outcome(s, ours.id, result, source="callback", now=clock.now())
-        )
+        apply_to_attempt(ours.id, result, source="callback")
     assert gateway.payment(other)["review"] == "reference_in_use"
     assert gateway.rows("SELECT 1 FROM entries WHERE ref_id = :i", i=ours.id) == []
     _write(

@@ -13,13 +13,12 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from app import clock
 from app.money import Money
 from app.providers.base import ProviderResult, State
-from app.services.payments import outcomes as payment_outcomes
 from app.services.provider_access import accounts as provider_accounts
 from app.unit_of_work import transaction
 from tests.support.gateway import OPERATOR, Gateway
+from tests.support.outcomes import apply_to_attempt
 from tests.support.tenants import make_merchant
 
 
@@ -63,9 +62,7 @@ def _learns(gateway: Gateway, attempt: Any, other: Any) -> dict[str, Any]:
         receipt=other.receipt,
     )
     with gateway.app.app_context():
-        transaction(
-            lambda s: payment_outcomes.apply_outcome(s, attempt.id, result, source="inquiry", now=clock.now())
-        )
+        apply_to_attempt(attempt.id, result, source="inquiry")
     return gateway.rows(
         "SELECT status, (SELECT reason FROM payment_reviews r WHERE r.payment_id = p.id AND closed_at IS NULL) AS review FROM payments p WHERE id = :i",
         i=attempt.payment_id,

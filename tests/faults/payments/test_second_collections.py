@@ -6,16 +6,13 @@ import uuid
 
 import pytest
 
-from app import clock
 from app.money import Money
 from app.providers.base import ProviderResult, State
 from app.services.operator import decisions
-from app.services.payments import outcomes as payment_outcomes
-from app.services.refunds import outcomes as refund_outcomes
-from app.unit_of_work import transaction
 from tests.faults.payments.facts import operator, refused
 from tests.faults.payments.lost_commits import forget_in_redis
 from tests.support.gateway import OPERATOR, Gateway
+from tests.support.outcomes import apply_to_attempt, apply_to_refund
 
 
 def test_refund_of_late_money_does_not_reduce_the_payment(
@@ -38,19 +35,13 @@ def test_refund_of_late_money_does_not_reduce_the_payment(
     def report(state: State) -> None:
         callback = ProviderResult(state, receipt="4321", amount=Money(10_000, "KES"))
         with gateway.app.app_context():
-            transaction(
-                lambda s: payment_outcomes.apply_outcome(
-                    s, late.id, callback, source="callback", now=clock.now()
-                )
-            )
+            apply_to_attempt(late.id, callback, source="callback")
 
     report(State.SUCCEEDED)
     with gateway.app.app_context():
         refund_id = decisions.refund_unmatched(uuid.UUID(payment_id), operator=OPERATOR)
         done = ProviderResult(State.SUCCEEDED, provider_reference="9")
-        transaction(
-            lambda s: refund_outcomes.apply_outcome(s, refund_id, done, source="callback", now=clock.now())
-        )
+        apply_to_refund(refund_id, done, source="callback")
     report(State.REVERSED)
     refused(gateway, "payments", "record-reversal", payment_id, "--attempt", "1")
     assert gateway.payment(payment_id)["status"] == "completed"

@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import text
 
 from app import clock, create_app
 from app.services.operator import retention
 from app.services.realtime.tokens import is_realtime_token
-from app.unit_of_work import transaction
 from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, make_merchant, request_body
 from tests.support.factories import make_user
 
@@ -123,30 +121,13 @@ def test_after_a_day_the_key_shows_the_payment_and_the_stored_answer_is_deleted(
     assert merchant.initialize(key="old", amount=1).status_code == 422
 
 
-@pytest.mark.parametrize("state", ["done", "dead", "due"])
-def test_only_done_jobs_are_deleted_after_a_week(
-    app: Flask,
-    merchant: MerchantClient,
-    rows: Callable[..., list[Any]],
-    run_due_jobs: Callable[[], int],
-    state: str,
-) -> None:
+def test_a_final_payment_leaves_no_job(merchant: MerchantClient, rows: Callable[..., list[Any]]) -> None:
+    """Breaks when its job stays until it is due: jobs then pile up as fast as payments come."""
     payment_id = merchant.paid()["id"]
-    clock.travel(timedelta(minutes=10))
-    run_due_jobs()
-    ((job_id,),) = rows(
-        "SELECT j.id FROM jobs j JOIN payment_attempts a ON a.id::text = j.ref "
-        "WHERE a.payment_id = :id AND j.state = 'done'",
-        id=payment_id,
+    of_the_payment = (
+        "SELECT FROM jobs j JOIN payment_attempts a ON a.id::text = j.ref WHERE a.payment_id = :id"
     )
-    with app.app_context():
-        change = text("UPDATE jobs SET state = :state WHERE id = :id")
-        transaction(lambda session: session.execute(change, {"state": state, "id": job_id}))
-        for days, is_kept in ((6.9, True), (0.2, state != "done")):
-            clock.travel(timedelta(days=days))
-            retention.sweep()
-            assert bool(rows("SELECT FROM jobs WHERE id = :id", id=job_id)) is is_kept
-        transaction(lambda session: session.execute(change, {"state": "done", "id": job_id}))
+    assert rows(of_the_payment, id=payment_id) == []
 
 
 def test_equivalent_body_with_the_same_key_is_a_replay(

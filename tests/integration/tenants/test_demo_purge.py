@@ -55,7 +55,10 @@ def _rows(settings: dict[str, str]) -> dict[str, set[str]]:
     """Table → the ids of its rows."""
     found: dict[str, set[str]] = {}
     with connection(settings, as_owner=True) as opened:
-        tables = run(opened, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        tables = run(
+            opened,
+            "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'reference_data'",
+        )
         for (table,) in tables:
             found[table] = {str(row[0]) for row in run(opened, f"SELECT t::text FROM {table} t")}
     return found

@@ -11,9 +11,9 @@ from flask import Flask
 
 from app.errors import InvalidRequest, NotFound
 from app.money import Money
+from app.services import reference_data
 from app.services.tenants import fees
 from app.services.tenants.fees import Match
-from app.unit_of_work import reading
 from tests.support.tenants import MerchantClient, make_merchant
 
 
@@ -31,10 +31,8 @@ def rules_put_back(app: Flask) -> Iterator[None]:
 def _fee(
     app: Flask, merchant: MerchantClient, amount: int, *, provider: str = "mpesa", currency: str = "KES"
 ) -> int:
-    with app.app_context(), reading() as session:
-        return fees.payment_fee(
-            session, tenant_id=merchant.tenant_id, provider=provider, amount=Money(amount, currency)
-        )
+    with app.app_context():
+        return reference_data.latest().payment_fee(merchant.tenant_id, provider, Money(amount, currency))
 
 
 def _set(app: Flask, match: Match, *, fixed: int = 0, ppm: int = 0) -> uuid.UUID:

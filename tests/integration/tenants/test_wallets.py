@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app import clock, ids, ledger
 from app.errors import InsufficientBalance
 from app.extensions import db
-from app.ledger.chart import balances, platform_account, tenant_suspense, tenant_wallet
+from app.ledger.chart import account_id, balances, platform_account, tenant_suspense, tenant_wallet
 from app.models.account import AccountKind
 from app.money import Money
 from app.services.wallets.wallets import external_account
@@ -27,7 +27,7 @@ from tests.support.waiting import wait_until
 def test_a_wallet_is_opened_once_however_many_try(app: Flask, merchant: MerchantClient, rows) -> None:
     def open_it(_: int) -> int:
         with app.app_context():
-            return transaction(lambda session: tenant_wallet(session, merchant.tenant_id, "KES"))
+            return transaction(lambda session: account_id(session, tenant_wallet(merchant.tenant_id, "KES")))
 
     assert len(set(concurrently(12, open_it))) == 1
     found = rows(
@@ -47,7 +47,7 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
         with app.app_context():
             return transaction(
                 lambda session: (
-                    tenant_wallet(session, merchant.tenant_id, "KES"),
+                    account_id(session, tenant_wallet(merchant.tenant_id, "KES")),
                     session.scalar(text("SELECT 42")),
                 )
             )
@@ -62,7 +62,7 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
         ThreadPoolExecutor(1) as pool,
         connection(settings, as_owner=True) as watcher,
     ):
-        opened = tenant_wallet(first, merchant.tenant_id, "KES")
+        opened = account_id(first, tenant_wallet(merchant.tenant_id, "KES"))
         second = pool.submit(open_it)
         wait_until(lambda: one(watcher, waiting) == 1, "the second to wait", timeout_s=8)
         first.commit()
@@ -72,10 +72,12 @@ def test_who_comes_second_gets_the_first_one_s_account_and_goes_on(
 def test_platform_accounts_have_readable_names(app: Flask, merchant: MerchantClient, rows) -> None:
     def work(session) -> dict[int, str]:
         return {
-            platform_account(session, AccountKind.CLEARING, "mpesa", "KES"): "clearing:mpesa:KES",
-            platform_account(session, AccountKind.FEES, "", "KES"): "fees:KES",
-            platform_account(session, AccountKind.SUSPENSE, "", "KES"): "suspense:KES",
-            tenant_suspense(session, merchant.tenant_id, "KES"): f"suspense:{merchant.tenant_id}:KES",
+            account_id(session, platform_account(AccountKind.CLEARING, "mpesa", "KES")): "clearing:mpesa:KES",
+            account_id(session, platform_account(AccountKind.FEES, "", "KES")): "fees:KES",
+            account_id(session, platform_account(AccountKind.SUSPENSE, "", "KES")): "suspense:KES",
+            account_id(
+                session, tenant_suspense(merchant.tenant_id, "KES")
+            ): f"suspense:{merchant.tenant_id}:KES",
             external_account(session, "KES"): "external:KES",
         }
 
@@ -101,8 +103,8 @@ def test_balances_are_the_tenant_s_own_by_currency(app: Flask, merchant: Merchan
         refund_id = uuid.uuid4()
 
         def work(session) -> None:
-            tenant_suspense(session, merchant.tenant_id, "KES")
-            wallet = tenant_wallet(session, merchant.tenant_id, "USD")
+            account_id(session, tenant_suspense(merchant.tenant_id, "KES"))
+            wallet = account_id(session, tenant_wallet(merchant.tenant_id, "USD"))
             ledger.hold(session, refund_id, account_id=wallet, amount=1500, now=clock.now())
 
         transaction(work)
@@ -118,8 +120,8 @@ def test_a_tenant_s_wallet_never_goes_below_zero(app: Flask, merchant: MerchantC
     fund_merchant(app, merchant, 100)
 
     def take(session) -> None:
-        wallet = tenant_wallet(session, merchant.tenant_id, "KES")
-        amounts = {wallet: -101, platform_account(session, AccountKind.FEES, "", "KES"): 101}
+        wallet = account_id(session, tenant_wallet(merchant.tenant_id, "KES"))
+        amounts = {wallet: -101, account_id(session, platform_account(AccountKind.FEES, "", "KES")): 101}
         ledger.post(session, "test", ref_id=ids.uuid7(), now=clock.now(), currency="KES", amounts=amounts)
 
     with app.app_context(), pytest.raises(InsufficientBalance):

@@ -5,9 +5,8 @@
 -- p_writes, each part optional:
 --   claim     {scope, fingerprint, resource_id, leased_until}: a key to claim
 --   answer    {scope, status, body, is_refusal, resource_id}: a key's answer, where it has none yet
---   payment   {version, row}; attempts, refunds [{version, row}]: `version` is the row's xmin as it was read. Without a
---             version the row is new, and whole; else it has its id and the columns that may change
---   reviews   [row]: opened and closed ones
+--   payment   {version, row}; attempts, refunds, reviews [{version, row}]: `version` is the row's xmin as it was read (a
+--             review has none). Without it the row is new, and whole; else it has its id and the columns that may change
 --   jobs      [{action, kind, ref, run_at, id}]; action: add | run_by (no later than run_at) | end (nothing is left to do)
 --   releases  [ref]; holds [{ref, account, amount}]; entries [{id, tenant, kind, ref, currency, accounts, amounts, hold}]
 --   events    [outbox row], in order
@@ -87,10 +86,15 @@ BEGIN
       INSERT INTO refunds SELECT * FROM jsonb_populate_record(NULL::refunds, v -> 'row');
     END IF;
   END LOOP;
-  IF p_writes ? 'reviews' THEN
-    INSERT INTO payment_reviews SELECT * FROM jsonb_populate_recordset(NULL::payment_reviews, p_writes -> 'reviews')
-    ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, closed_by = excluded.closed_by;
-  END IF;
+  FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'reviews') LOOP
+    IF v ? 'version' THEN
+      UPDATE payment_reviews o SET (closed_at, closed_by) =
+        (SELECT n.closed_at, n.closed_by FROM jsonb_populate_record(o, v -> 'row') n)
+      WHERE o.id = (v -> 'row' ->> 'id')::uuid;
+    ELSE
+      INSERT INTO payment_reviews SELECT * FROM jsonb_populate_record(NULL::payment_reviews, v -> 'row');
+    END IF;
+  END LOOP;
 
   FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'jobs') LOOP
     CASE v ->> 'action'
