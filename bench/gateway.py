@@ -81,17 +81,16 @@ def running_gateway(**settings: str) -> Iterator[Gateway]:
 
     Demo mode, because production starts no simulators; its threads and pools are production's.
     """
-    with running_stack() as stack:
-        stack.environment |= {
-            **local_addresses(gateway=stack.environment["BIND"]),
-            "GATEWAY_ENV": "demo",
-            "LOG_LEVEL": "ERROR",
-            "DB_POOL_SIZE": "16",
-            "RATE_LIMIT_MERCHANT": "100000000/minute",
-            "SANDBOX_AUTOPAY_S": "0",
-            **settings,
-        }
-        stack.restart("web")
+    used = {
+        **local_addresses(),
+        "GATEWAY_ENV": "demo",
+        "LOG_LEVEL": "ERROR",
+        "DB_POOL_SIZE": "16",
+        "RATE_LIMIT_MERCHANT": "100000000/minute",
+        "SANDBOX_AUTOPAY_S": "0",
+        **settings,
+    }
+    with running_stack(**used) as stack:
         stack.start("sandbox", "worker")
         app = create_app(stack.environment)
         with app.app_context():

@@ -72,8 +72,9 @@ class Stack(Processes):
 
 
 @contextmanager
-def running_stack() -> Iterator[Stack]:
-    """A stack with an empty database; everything is stopped and removed at the end."""
+def running_stack(**settings: str) -> Iterator[Stack]:
+    """A stack with an empty database; everything is stopped and removed at the end. settings: environment variables that
+    differ."""
     home = PROJECT / "var"
     home.mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=home))
@@ -88,7 +89,8 @@ def running_stack() -> Iterator[Stack]:
         redis = EmbeddedRedis(folder / "redis")
         after.callback(redis.destroy)
         redis.start()
-        stack = Stack(_environment(folder, postgres, redis), folder, postgres=postgres, redis=redis)
+        environment = _environment(folder, postgres, redis) | settings
+        stack = Stack(environment, folder, postgres=postgres, redis=redis)
         stack.flask("prepare")
         after.callback(stack.stop_all)
         stack.start(*WALLET_PROCESSES)

@@ -69,8 +69,10 @@ def _user(token: str) -> Principal:
     return Principal.of_user(claims.user_id, claims.session_id, request.remote_addr)
 
 
-def _merchant(key: str) -> Principal:
-    tenant_id, key_id = key_attempts.authenticate(key, address=request.remote_addr)
+def _merchant(key: str, *, is_checked_later: bool = False) -> Principal:
+    tenant_id, key_id = key_attempts.authenticate(
+        key, address=request.remote_addr, is_checked_later=is_checked_later
+    )
     return Principal.of_api_key(tenant_id, key_id, request.remote_addr)
 
 
@@ -91,12 +93,16 @@ def _credentials_sent() -> tuple[str | None, str | None]:
     return bearer, None
 
 
-def _from_api_key() -> Principal:
+def _from_api_key(*, is_checked_later: bool = False) -> Principal:
     key, token = _credentials_sent()
     if token is not None:
         _user(token)  # a bad token is a 401; a good one is the wrong kind of credential
         raise PermissionDenied("This is for merchants' backends: send an API key, not a user's token.")
-    return _merchant(key) if key is not None else _demo_merchant()
+    return _merchant(key, is_checked_later=is_checked_later) if key is not None else _demo_merchant()
+
+
+def _from_known_api_key() -> Principal:
+    return _from_api_key(is_checked_later=True)
 
 
 def _from_api_key_or_token() -> Principal:
@@ -138,6 +144,9 @@ USER_TOKEN: Final = Guard("user token", _from_access_token)
 
 MERCHANT: Final = Guard("merchant", _from_api_key)
 """A tenant's API key, as X-TENANT-API-KEY or as bearer; in demo mode also nothing at all."""
+
+KNOWN_MERCHANT: Final = Guard("known merchant", _from_known_api_key)
+"""The same without looking up a key that was right lately, only for routes that check it in the statement they write by."""
 
 MERCHANT_OR_USER: Final = Guard("merchant or user", _from_api_key_or_token, _require_live_session)
 """The same, or a user's access token whose session lives."""

@@ -12,6 +12,7 @@ DECLARE
   v_floored boolean[];
   v_available bigint;
   v_hold holds;
+  v_is_debit boolean := false;
 BEGIN
   FOR i IN 1 .. cardinality(p_accounts) LOOP
     v_sum := v_sum + p_amounts[i];
@@ -28,11 +29,12 @@ BEGIN
     RAISE EXCEPTION 'an account is unknown or not in %', p_currency USING ERRCODE = 'LG002';
   END IF;
 
-  IF EXISTS (SELECT FROM entries WHERE ref_id = p_ref AND kind = p_kind) THEN RETURN 'duplicate'; END IF;
   FOR i IN 1 .. cardinality(p_accounts) LOOP
     CONTINUE WHEN p_amounts[i] > 0 OR NOT v_floored[i];
+    v_is_debit := true;
+    -- Looked up before and after the lock: a caller that waited for the same posting must not get "insufficient".
+    IF EXISTS (SELECT FROM entries WHERE ref_id = p_ref AND kind = p_kind) THEN RETURN 'duplicate'; END IF;
     v_available := debit_lock(p_accounts[i], CASE WHEN p_hold IS NULL THEN -p_amounts[i] ELSE 0 END);
-    -- Checked again under the lock: a caller that waited for the same posting must not get "insufficient".
     IF EXISTS (SELECT FROM entries WHERE ref_id = p_ref AND kind = p_kind) THEN RETURN 'duplicate'; END IF;
     IF p_hold IS NOT NULL THEN
       SELECT * INTO v_hold FROM holds WHERE ref_id = p_hold AND account_id = p_accounts[i] FOR NO KEY UPDATE;
@@ -51,15 +53,17 @@ BEGIN
     UPDATE holds SET state = 'captured', closed_at = p_now WHERE ref_id = p_hold;
     UPDATE accounts SET held = held - v_hold.amount WHERE id = v_hold.account_id;
   END IF;
-  FOR i IN 1 .. cardinality(p_accounts) LOOP
-    IF p_amounts[i] < 0 AND v_floored[i] THEN
-      INSERT INTO postings (entry_id, account_id, amount) VALUES (p_entry, p_accounts[i], p_amounts[i]);
+  IF v_is_debit THEN
+    FOR i IN 1 .. cardinality(p_accounts) LOOP
+      CONTINUE WHEN p_amounts[i] > 0 OR NOT v_floored[i];
       UPDATE accounts SET balance = balance + p_amounts[i] WHERE id = p_accounts[i];
-    ELSE
-      WITH posting AS (
-        INSERT INTO postings (entry_id, account_id, amount) VALUES (p_entry, p_accounts[i], p_amounts[i]) RETURNING id)
-      INSERT INTO unfolded (account_id, posting_id, amount) SELECT p_accounts[i], id, p_amounts[i] FROM posting;
-    END IF;
-  END LOOP;
+    END LOOP;
+  END IF;
+  WITH posting AS (
+    INSERT INTO postings (entry_id, account_id, amount)
+    SELECT p_entry, one.account, one.amount FROM unnest(p_accounts, p_amounts) one (account, amount)
+    RETURNING id, account_id, amount)
+  INSERT INTO unfolded (account_id, posting_id, amount) SELECT p.account_id, p.id, p.amount FROM posting p
+  WHERE p.amount > 0 OR NOT v_floored[array_position(p_accounts, p.account_id)];
   RETURN 'posted';
 END $$;

@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from app import clock, ids
-from app.errors import IdempotencyConflict
+from app.errors import GatewayError, IdempotencyConflict
 from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.json_text import json_text
@@ -35,6 +35,7 @@ from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
 from app.services.provider_operations import Outcome, answer_time
+from app.services.reference_data import ReferenceData
 from app.services.tenants import api_keys
 
 log = structlog.get_logger("payments")
@@ -77,17 +78,27 @@ def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> An
     """
     amount = Money.parse(request.amount, request.currency)
     for _ in range(store.MAX_TRIES):
+        reference = reference_data.current()
         try:
-            return _initialize(merchant, request, amount, claim)
+            return _initialize(merchant, request, amount, claim, reference)
         except ReferenceChanged:
             # By what was remembered the key was good, or the provider configured, that no longer is.
             reference_data.renew()
+        except GatewayError:
+            # A refusal by old data is none: the provider may have been configured since.
+            if reference_data.latest() is reference:
+                raise
     raise IdempotencyConflict("The tenant's settings are being changed; try again.", retry_after_s=1)
 
 
-def _initialize(merchant: Principal, request: PaymentRequest, amount: Money, claim: Claim) -> Answer:
+def _initialize(
+    merchant: Principal,
+    request: PaymentRequest,
+    amount: Money,
+    claim: Claim,
+    reference: ReferenceData,
+) -> Answer:
     """Raises ReferenceChanged: nothing was stored."""
-    reference = reference_data.current()
     api_keys.require_good(merchant, reference)
     bounds = route(merchant.tenant_id, request.provider, amount, _customer(request.customer))
     first, stored = bounds[0], _StoredAnswer(claim)

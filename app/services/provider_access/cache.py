@@ -40,6 +40,13 @@ class BoundedCache(Generic[V]):
             digest.update(len(encoded).to_bytes(8) + encoded)
         return digest.digest()
 
+    def find(self, key: bytes) -> V | None:
+        """The value of `key`, None where there is none."""
+        with self._lock:
+            if key in self._values:
+                self._values.move_to_end(key)
+            return self._values.get(key)
+
     def get(self, key: bytes, make: Callable[[], V]) -> V:
         """The value of `key`. `make` makes it where there is none; what it raises is raised, and nothing is kept."""
         with self._lock:

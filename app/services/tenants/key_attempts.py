@@ -33,10 +33,12 @@ class KeyAttempts:
         except ValueError as error:
             raise ConfigError(f"RATE_LIMIT_WRONG_KEYS is {limit!r}; it must be like 20/minute.") from error
         self._wrong = FixedWindowRateLimiter(MemoryStorage())
-        self._right: BoundedCache[bool] = BoundedCache(RIGHT_KEYS)
+        self._right: BoundedCache[tuple[uuid.UUID, uuid.UUID]] = BoundedCache(RIGHT_KEYS)
 
-    def authenticate(self, key: str, address: str) -> tuple[uuid.UUID, uuid.UUID]:
+    def authenticate(self, key: str, address: str, *, is_checked_later: bool) -> tuple[uuid.UUID, uuid.UUID]:
         digest = self._right.key(ascii(key))  # a client of Socket.IO may send half a surrogate pair
+        if is_checked_later and (known := self._right.find(digest)) is not None:
+            return known
         if digest not in self._right and not self._wrong.test(self._limit, address):
             ends_at = self._wrong.get_window_stats(self._limit, address).reset_time
             raise RateLimitExceeded(
@@ -49,8 +51,7 @@ class KeyAttempts:
             self._right.discard(digest)
             self._wrong.hit(self._limit, address)
             raise
-        self._right.get(digest, lambda: True)
-        return found
+        return self._right.get(digest, lambda: found)
 
 
 def init(app: Flask) -> None:
@@ -58,7 +59,12 @@ def init(app: Flask) -> None:
     app.extensions["key_attempts"] = KeyAttempts(app.config["RATE_LIMIT_WRONG_KEYS"])
 
 
-def authenticate(key: str, *, address: str | None) -> tuple[uuid.UUID, uuid.UUID]:
-    """(tenant's id, key's id) of a key that is good now. Raises InvalidApiKey, RateLimitExceeded, ServiceUnavailable."""
+def authenticate(
+    key: str, *, address: str | None, is_checked_later: bool = False
+) -> tuple[uuid.UUID, uuid.UUID]:
+    """(tenant's id, key's id) of a key that is good now. Raises InvalidApiKey, RateLimitExceeded, ServiceUnavailable.
+
+    is_checked_later: a key that was right lately is not looked up, since what is done with it checks it (require_good).
+    """
     attempts: KeyAttempts = current_app.extensions["key_attempts"]
-    return attempts.authenticate(key, address or "")
+    return attempts.authenticate(key, address or "", is_checked_later=is_checked_later)
