@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
+from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi, make_api
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
@@ -42,6 +42,7 @@ _TENANT: Final[list[dict[str, list[str]]]] = [{"tenantKey": []}, {"tenantKeyAsBe
 _CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
     PUBLIC: [],
     MERCHANT: _TENANT,
+    KNOWN_MERCHANT: _TENANT,
     MERCHANT_OR_USER: [*_TENANT, _USER],
 }
 """Guard → what a caller may send. The others ask for a user's access token, the document's general rule."""

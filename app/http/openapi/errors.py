@@ -27,7 +27,15 @@ from app.errors import (
     UnsupportedMediaType,
 )
 from app.http.errors import InternalError
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN, Guard
+from app.http.guards import (
+    KNOWN_MERCHANT,
+    MERCHANT,
+    MERCHANT_OR_USER,
+    PUBLIC,
+    USER_SESSION,
+    USER_TOKEN,
+    Guard,
+)
 from app.http.openapi.headers import response_headers
 from app.http.openapi.routes import DocumentedRoute
 from app.http.surfaces import Surface
@@ -56,6 +64,7 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         USER_SESSION: _USER,
         USER_TOKEN: _USER,
         MERCHANT: _API_KEY,
+        KNOWN_MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
     }
 )

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, Guard
+from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, Guard
 from app.http.openapi import document, documented_routes
 from app.http.surfaces import Surface
 from tests.support.tenants import make_merchant
@@ -26,7 +26,7 @@ PATH_IDS = {
     "{payment_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{event_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
 }
-OF_MERCHANTS = (MERCHANT, MERCHANT_OR_USER)
+OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)
 
 
 @dataclass(frozen=True)
