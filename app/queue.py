@@ -6,9 +6,11 @@ The row is the queue. A lease carries a fence: a worker whose lease has ended fi
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from enum import Enum
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
@@ -16,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from app import ids
 from app.models.job import Job, JobKind, JobState
+from app.unit_of_work import call
 
 LEASE: Final = timedelta(seconds=60)
 """How long a claimed job is one worker's. Longer than any job may run (app/worker: task_time_limit)."""
@@ -23,13 +26,23 @@ LEASE: Final = timedelta(seconds=60)
 
 @dataclass(frozen=True, slots=True)
 class LeasedJob:
-    """A job this worker holds until its lease ends; `fence` proves it still does. `attempts` counts this one."""
+    """A job this worker holds until its lease ends; `fence` proves it still does. `attempts` counts this one.
+
+    callback: what processing a callback needs (worker/sql/job_lease.sql), for a job of that kind.
+    """
 
     id: uuid.UUID
     kind: JobKind
     ref: str
     attempts: int
     fence: int
+    callback: Mapping[str, Any] | None = None
+
+
+class Ended(Enum):
+    """What a job's work returns when the job was ended, or put off, in the statement of its last effects."""
+
+    ENDED = "ended"
 
 
 def enqueue(
@@ -80,17 +93,10 @@ def requeue(session: Session, kind: JobKind, *, ref: str, run_at: datetime, now:
     )
 
 
-def lease(session: Session, job_id: uuid.UUID, *, now: datetime) -> LeasedJob | None:
+def lease(job_id: uuid.UUID, *, now: datetime) -> LeasedJob | None:
     """Take the job for `LEASE`. None: gone, dead, not due yet, or leased by another worker."""
-    row = session.execute(
-        text(
-            "UPDATE jobs SET leased_until = :until, fence = fence + 1, attempts = attempts + 1 "
-            "WHERE id = :id AND state = 'due' AND run_at <= :now AND (leased_until IS NULL OR leased_until < :now) "
-            "RETURNING id, kind, ref, attempts, fence"
-        ),
-        {"id": job_id, "now": now, "until": now + LEASE},
-    ).one_or_none()
-    return LeasedJob(row.id, JobKind(row.kind), row.ref, row.attempts, row.fence) if row else None
+    kind, ref, attempts, fence, callback = call("job_lease(%s, %s, %s::uuid)", now, now + LEASE, str(job_id))
+    return None if kind is None else LeasedJob(job_id, JobKind(kind), ref, attempts, fence, callback)
 
 
 def finish(session: Session, job: LeasedJob) -> bool:

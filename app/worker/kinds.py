@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from app.models.job import JobKind
+from app.queue import Ended, LeasedJob
 from app.services.callbacks import process, receive
 from app.services.kyc import verification
 from app.services.operator import reconciliation, retention
@@ -22,20 +23,21 @@ from app.services.refunds import follow_up as refund_follow_up
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """`run(ref)` does the work; it may return when the job is to run again. An exception is a failed attempt.
+    """`run(job)` does the work; it may return when the job is to run again, or that it has ended the job itself. An
+    exception is a failed attempt.
 
     retries: the waits after each failed attempt, in seconds. After the last one the job is a dead letter or, where
     `retries_forever`, tried again after the last wait, again and again. on_exhausted(ref, error) is called either way.
     """
 
-    run: Callable[[str], datetime | None]
+    run: Callable[[LeasedJob], datetime | Ended | None]
     retries: tuple[int, ...]
     retries_forever: bool = False
     on_exhausted: Callable[[str, str], None] | None = None
 
 
-def _by_id(work: Callable[[uuid.UUID], datetime | None]) -> Callable[[str], datetime | None]:
-    return lambda ref: work(uuid.UUID(ref))
+def _by_id(work: Callable[[uuid.UUID], datetime | None]) -> Callable[[LeasedJob], datetime | None]:
+    return lambda job: work(uuid.UUID(job.ref))
 
 
 def _report_by_id(report: Callable[[uuid.UUID, str], None]) -> Callable[[str, str], None]:
@@ -59,16 +61,18 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             on_exhausted=_report_by_id(refund_follow_up.report_failing),
         ),
         JobKind.PROVIDER_EVENT_PROCESS: Handler(
-            _by_id(process.process),
+            process.process,
             (2, 5, 15, 60, 300, 900, 3600, 21_600),
             on_exhausted=_report_by_id(process.dead_letter),
         ),
-        JobKind.PROVIDER_EVENT_SWEEP: Handler(lambda ref: receive.sweep(), (3600,), retries_forever=True),
+        JobKind.PROVIDER_EVENT_SWEEP: Handler(lambda job: receive.sweep(), (3600,), retries_forever=True),
         JobKind.RECONCILIATION_DAILY: Handler(
-            lambda ref: reconciliation.daily(), (3600,), retries_forever=True
+            lambda job: reconciliation.daily(), (3600,), retries_forever=True
         ),
-        JobKind.RETENTION_SWEEP: Handler(lambda ref: retention.sweep(), (60, 3600), retries_forever=True),
-        JobKind.KYC_VERIFY: Handler(verification.verify_unattended, (5, 60, 300, 900, 3600)),
+        JobKind.RETENTION_SWEEP: Handler(lambda job: retention.sweep(), (60, 3600), retries_forever=True),
+        JobKind.KYC_VERIFY: Handler(
+            lambda job: verification.verify_unattended(job.ref), (5, 60, 300, 900, 3600)
+        ),
     }
 )
 

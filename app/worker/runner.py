@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ def start_recurring() -> None:
 
 def run_job(job_id: uuid.UUID) -> None:
     """Lease the row, do the work, mark it. Nothing happens when it is gone, dead or leased by another worker."""
-    job = transaction(lambda session: queue.lease(session, job_id, now=clock.now()))
+    job = queue.lease(job_id, now=clock.now())
     if job is None:
         return
     with structlog.contextvars.bound_contextvars(job=job.kind, ref=job.ref):
@@ -39,7 +39,7 @@ def run_job(job_id: uuid.UUID) -> None:
 def _run(job: queue.LeasedJob) -> None:
     handler = HANDLERS[job.kind]
     try:
-        run_at = handler.run(job.ref)
+        run_at = handler.run(job)
     except ProviderError as error:
         # What a provider said or did not say: expected, and our stack would explain nothing.
         log.warning("job.failed", attempt=job.attempts, error=type(error).__name__, code=error.code)
@@ -49,10 +49,11 @@ def _run(job: queue.LeasedJob) -> None:
         log.exception("job.failed", attempt=job.attempts)
         _retry(job, handler, type(error).__name__)
         return
-    if run_at is not None:
+    if isinstance(run_at, datetime):
         transaction(lambda session: queue.reschedule(session, job, run_at=run_at))
         return
-    transaction(lambda session: queue.finish(session, job))
+    if run_at is None:
+        transaction(lambda session: queue.finish(session, job))
     log.info("job.done", attempt=job.attempts)
 
 

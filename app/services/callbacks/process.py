@@ -8,13 +8,13 @@ secret URL ("vouched for").
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import CursorResult, select, true, update
-from sqlalchemy.orm import Session
+from sqlalchemy import update
 
 from app import clock
 from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
@@ -28,9 +28,12 @@ from app.providers.errors import (
     UnclearAnswer,
     WrongEnvironment,
 )
+from app.queue import Ended, LeasedJob
 from app.services.callbacks import process_refunds, receipts, stored
+from app.services.callbacks.stored import Processing
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
+from app.services.payments import rows as payment_rows
 from app.services.payments import store
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
@@ -38,7 +41,7 @@ from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import Outcome
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import transaction
 
 log = structlog.get_logger("callbacks")
 
@@ -58,9 +61,6 @@ NOTHING_TO_LEARN: Final = frozenset({NO_PROVIDER_ID, "merchant_reference"})
 _ABOUT_ANOTHER: Final = "\0another"
 """No provider's id."""
 
-_Match = tuple[Any, str | None]
-"""A column, and the value it must have, if the callback has one."""
-
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -71,44 +71,62 @@ class Subject:
     refunds: list[Refund]
 
 
-def process(event_id: uuid.UUID) -> datetime | None:
-    """Find what the callback is about, confirm it, apply it. Returns when to confirm it again, else None."""
-    with reading() as session:
-        event = session.get_one(ProviderEvent, event_id)
-        found = _find(session, event)
+def process(job: LeasedJob) -> datetime | Ended | None:
+    """Confirm what a callback reports, and apply it. Returns when to confirm it again, or that the job has ended."""
+    if job.callback is None:
+        return None  # it was deleted meanwhile
+    processing = Processing(stored.event_of(job.callback["event"]), job)
+    event, subject = processing.event, _subject(job.callback)
     if event.state != ProviderEventState.RECEIVED:
-        return None
-    subject = None if found is None else _subject(*found)
+        return processing.close(event.state, event.result, event.payment_id)
     parsed = stored.parse_again(event)
     if parsed.objection or subject is None or _changes_nothing(parsed, subject):
-        return _ignore(event, parsed, subject)
+        return _ignore(processing, parsed, subject)
     with bulkhead.slot(event.provider) as has_slot:
         if not has_slot:
             return bulkhead.retry_at(clock.now(), since=event.received_at)
-        is_settled, wait_s = _try_to_apply(event, parsed, subject)
+        is_settled, wait_s = _try_to_apply(processing, parsed, subject)
+    return _end(processing, parsed, subject, is_settled=is_settled, wait_s=wait_s)
+
+
+def _end(
+    processing: Processing, parsed: CallbackEvent, subject: Subject, *, is_settled: bool, wait_s: int
+) -> datetime | Ended:
+    """When to confirm it again, where it is not settled, or that the job has ended."""
+    event = processing.event
+    if processing.is_closed:
+        return Ended.ENDED
     if not is_settled and subject.refunds and _is_reversal(parsed):
         # Whether all of the money was reversed, or only our refund is meant, is known when that refund is final.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
     if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
-        return _close(
-            event,
-            ProviderEventState.PROCESSED,
-            stored.APPLIED if is_settled else stored.NOT_CONFIRMED,
-            subject.rows.payment.id,
-        )
-    _count_confirmation(event_id)
+        result = stored.APPLIED if is_settled else stored.NOT_CONFIRMED
+        return processing.close(ProviderEventState.PROCESSED, result, subject.rows.payment.id)
+    _count_confirmation(event.id)
     return clock.now() + timedelta(seconds=wait_s)
 
 
-def _try_to_apply(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> tuple[bool, int]:
+def _subject(found: Mapping[str, Any]) -> Subject | None:
+    if found["attempt_id"] is None:
+        return None
+    rows = payment_rows.of_json(found["rows"])
+    attempt = rows.attempt(uuid.UUID(found["attempt_id"]))
+    if found["refund_id"] is not None:
+        return Subject(rows, attempt, [rows.refund(uuid.UUID(found["refund_id"]))])
+    is_paid = attempt.state == AttemptState.SUCCEEDED
+    still_open = [refund for refund in rows.refunds_of(attempt) if refund.state in OPEN_REFUNDS]
+    return Subject(rows, attempt, still_open if is_paid else [])
+
+
+def _try_to_apply(processing: Processing, parsed: CallbackEvent, subject: Subject) -> tuple[bool, int]:
     """Whether everything is now as the callback reports; else how many seconds to wait for a better answer."""
     try:
-        return _apply(event, parsed, subject), CONFIRM_AGAIN_S
+        return _apply(processing, parsed, subject), CONFIRM_AGAIN_S
     except UnclearAnswer as answer:
         if parsed.kind is Kind.REFUND:
             raise  # only this callback tells of a refund made elsewhere: as a dead letter it reaches an operator
         # Not a failure of this job: the payment stays open, and its own job asks on.
-        log.warning("callback.answer_unclear", provider=event.provider, code=answer.code)
+        log.warning("callback.answer_unclear", provider=processing.event.provider, code=answer.code)
         return False, UNCLEAR_WAIT_S
 
 
@@ -118,9 +136,9 @@ def _changes_nothing(parsed: CallbackEvent, subject: Subject) -> bool:
     return parsed.kind is Kind.OTHER and not is_open
 
 
-def _apply(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> bool:
+def _apply(processing: Processing, parsed: CallbackEvent, subject: Subject) -> bool:
     """Whether everything is now as the callback reports."""
-    rows, attempt, refunds = subject.rows, subject.attempt, subject.refunds
+    event, rows, attempt, refunds = processing.event, subject.rows, subject.attempt, subject.refunds
     is_vouched = _is_vouched(event, parsed, attempt.callback_token)
     if parsed.kind is Kind.DISPUTE:
         # A dispute that is not vouched for opens no review.
@@ -140,8 +158,10 @@ def _apply(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> boo
             is_identified
             or process_refunds.process_external_refunds(event, parsed, rows, attempt, is_vouched=is_vouched)
         )
-    if not refunds or is_reversal or _reports_collection(parsed):
-        settled.append(_about_payment(parsed, rows, attempt, is_vouched=is_vouched))
+    if not refunds:
+        return _about_payment(parsed, rows, attempt, is_vouched=is_vouched, processing=processing)
+    if is_reversal or _reports_collection(parsed):
+        settled.append(_about_payment(parsed, store.read(rows.payment.id), attempt, is_vouched=is_vouched))
     return all(settled)
 
 
@@ -173,72 +193,18 @@ def dead_letter(event_id: uuid.UUID, error: str) -> None:
     )
 
 
-def _find(session: Session, event: ProviderEvent) -> tuple[uuid.UUID, uuid.UUID | None] | None:
-    """The attempt, and the refund if it names one, that the callback is about: by the URL it was sent to, our reference, or
-    the provider's id, on the same account."""
-    refund = _named_refund(session, event)
-    if refund is not None:
-        return refund.attempt_id, refund.id
-    attempt = _named_attempt(session, event)
-    return None if attempt is None else (attempt.id, None)
-
-
-def _subject(attempt_id: uuid.UUID, refund_id: uuid.UUID | None) -> Subject:
-    rows = store.read(attempt_id=attempt_id)
-    attempt = rows.attempt(attempt_id)
-    if refund_id is not None:
-        return Subject(rows, attempt, [rows.refund(refund_id)])
-    is_paid = attempt.state == AttemptState.SUCCEEDED
-    still_open = [refund for refund in rows.refunds_of(attempt) if refund.state in OPEN_REFUNDS]
-    return Subject(rows, attempt, still_open if is_paid else [])
-
-
-def _named_refund(session: Session, event: ProviderEvent) -> Refund | None:
-    refunds = select(Refund).join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
-    refunds = refunds.where(PaymentAttempt.provider == event.provider, _same_account(event))
-    matches: list[_Match] = [(Refund.callback_token, event.path_token)]
-    if event.kind == Kind.REFUND.value:
-        matches += [
-            (Refund.reference, event.reference),
-            (Refund.provider_reference, event.provider_reference),
-        ]
-    found: Refund | None = _first(session, refunds.order_by(Refund.id), matches)
-    return found
-
-
-def _named_attempt(session: Session, event: ProviderEvent) -> PaymentAttempt | None:
-    attempts = select(PaymentAttempt).where(PaymentAttempt.provider == event.provider, _same_account(event))
-    matches: list[_Match] = [
-        (PaymentAttempt.callback_token, event.path_token),
-        (PaymentAttempt.reference, event.reference),
-        (PaymentAttempt.provider_reference, event.provider_reference),
-        (PaymentAttempt.receipt, event.provider_reference),
-        (PaymentAttempt.receipt, event.reference if event.kind == Kind.REFUND.value else None),
-    ]
-    found: PaymentAttempt | None = _first(session, attempts.order_by(PaymentAttempt.id.desc()), matches)
-    return found
-
-
-def _same_account(event: ProviderEvent) -> Any:
-    """A signed callback is about its own account. An unsigned one is only a reason to query the attempt's account."""
-    if not event.is_verified and event.path_token is None:
-        return true()
-    if event.account_id is None:
-        return PaymentAttempt.account_id.is_(None)
-    return PaymentAttempt.account_id == event.account_id
-
-
-def _first(session: Session, query: Any, matches: list[_Match]) -> Any:
-    for column, value in matches:
-        if value and (found := session.scalars(query.where(column == value).limit(1)).first()) is not None:
-            return found
-    return None
-
-
 def _about_payment(
-    parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt, *, is_vouched: bool
+    parsed: CallbackEvent,
+    rows: PaymentRows,
+    attempt: PaymentAttempt,
+    *,
+    is_vouched: bool,
+    processing: Processing | None = None,
 ) -> bool:
-    """Whether the payment is now as the callback reports, or final anyway."""
+    """Whether the payment is now as the callback reports, or final anyway.
+
+    processing: is ended in the statement that applies the answer; None where the callback is about refunds, too.
+    """
     query_id = _id_to_query(parsed, attempt, is_vouched=is_vouched)
     if query_id is _ABOUT_ANOTHER:
         return True
@@ -257,7 +223,7 @@ def _about_payment(
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
         return _apply_reported(rows, attempt, reported, is_vouched=is_vouched)
     outcome = payment_follow_up.inquire(rows.payment, attempt, provider_reference=query_id)
-    return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched)
+    return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched, processing=processing)
 
 
 def _apply_confirmed(
@@ -267,6 +233,7 @@ def _apply_confirmed(
     outcome: Outcome,
     *,
     is_vouched: bool,
+    processing: Processing | None,
 ) -> bool:
     """Apply the provider's answer. Whether it confirms the callback, or need not be confirmed again."""
     if isinstance(outcome, WrongEnvironment):
@@ -276,28 +243,46 @@ def _apply_confirmed(
         if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
             return True
         raise outcome  # queried again later: only this callback may hold the provider's id
-    is_final = outcome.state not in (State.PENDING, State.NOT_FOUND)
     if outcome.state is State.SUCCEEDED and outcome.receipt is None:
         receipt = receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
         outcome = replace(outcome, receipt=receipt)
-    after = _apply_outcome(rows, attempt.id, outcome)
-    if not is_final and _is_unproven(after):
+    result, is_confirmed = outcome, _is_confirmed(reported, outcome)
+    is_final = result.state not in (State.PENDING, State.NOT_FOUND)
+
+    def decide(writes: WriteSet) -> bool:
+        """Whether the attempt has an id to query by, or needs none any more."""
+        now = writes.rows.attempt(attempt.id)
+        payment_outcomes.decide(writes, now, result)
+        is_proven = is_final or not _is_unproven(now)
+        if processing is not None and is_confirmed and is_proven:
+            payment_id = writes.rows.payment.id
+            writes.close_callback(
+                processing.closing(ProviderEventState.PROCESSED, stored.APPLIED, payment_id)
+            )
+        return is_proven
+
+    if not store.change(rows, decide, actor="callback").result:
         # The provider does not know this id yet, or it is invented. There is no other id to query by.
         raise OutcomeUnknown(code="not_confirmed")
+    if processing is not None:
+        processing.is_closed = is_confirmed
+    return is_confirmed
+
+
+def _is_confirmed(reported: ProviderResult | None, outcome: ProviderResult) -> bool:
+    """Whether the provider's answer agrees with what was reported, or nothing final was."""
     if reported is not None and reported.state is State.REVERSED:
         return outcome.state in (State.REVERSED, State.REFUNDED)  # its data may lag behind its callback
     is_final_claim = reported is not None and reported.state not in (State.PENDING, State.NOT_FOUND)
-    return is_final or not is_final_claim
+    return outcome.state not in (State.PENDING, State.NOT_FOUND) or not is_final_claim
 
 
-def _apply_outcome(rows: PaymentRows, attempt_id: uuid.UUID, outcome: Outcome) -> PaymentAttempt:
-    """The attempt as it is then."""
-    after = store.change(
+def _apply_outcome(rows: PaymentRows, attempt_id: uuid.UUID, outcome: Outcome) -> None:
+    store.change(
         rows,
         lambda writes: payment_outcomes.decide(writes, writes.rows.attempt(attempt_id), outcome),
         actor="callback",
-    ).rows
-    return after.attempt(attempt_id)
+    )
 
 
 def _is_unproven(attempt: PaymentAttempt) -> bool:
@@ -353,34 +338,14 @@ def _apply_reported(
     return True
 
 
-def _ignore(event: ProviderEvent, parsed: CallbackEvent, subject: Subject | None) -> datetime | None:
-    reason, payment_id = parsed.objection, None if subject is None else subject.rows.payment.id
+def _ignore(processing: Processing, parsed: CallbackEvent, subject: Subject | None) -> Ended:
+    event, reason = processing.event, parsed.objection
     if reason:
         log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))
     else:
         reason = "Nothing here has this reference." if subject is None else "Nothing is open."
-    return _close(event, ProviderEventState.IGNORED, reason, payment_id)
-
-
-def _close(
-    event: ProviderEvent, state: ProviderEventState, result: str, payment_id: uuid.UUID | None
-) -> datetime | None:
-    """End it. Returns now, to process it again at once, when the callback was repeated meanwhile: it may report a newer state."""
-
-    def work(session: Session) -> bool:
-        closed = session.execute(
-            update(ProviderEvent)
-            .where(
-                ProviderEvent.id == event.id,
-                ProviderEvent.state == ProviderEventState.RECEIVED,
-                ProviderEvent.repeats == event.repeats,
-            )
-            .values(state=state, result=result, payment_id=payment_id, processed_at=clock.now())
-        )
-        assert isinstance(closed, CursorResult)
-        return closed.rowcount == 1
-
-    return None if transaction(work) else clock.now()
+    payment_id = None if subject is None else subject.rows.payment.id
+    return processing.close(ProviderEventState.IGNORED, reason, payment_id)
 
 
 def _count_confirmation(event_id: uuid.UUID) -> None:

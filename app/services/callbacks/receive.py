@@ -16,21 +16,21 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy import or_, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app import clock, ids, queue
+from app import clock, ids
 from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
+from app.json_text import json_text
 from app.models.job import JobKind
-from app.models.payment import PaymentAttempt, Refund
-from app.models.provider_event import ProviderEvent, ProviderEventState
+from app.models.payment import PaymentAttempt
+from app.models.provider_event import ProviderEventState
 from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, Provider
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.services.callbacks import addresses
 from app.services.provider_access import accounts as provider_accounts
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import call, reading, transaction
 
 SWEEP_EVERY: Final = timedelta(days=1)
 
@@ -91,7 +91,7 @@ def receive(
     if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
         raise InvalidRequest("The callback is not signed, and too long.")
     if event.is_verified or path_token is not None or _may_store(name, event):
-        transaction(lambda s: _store(s, owner, path_token, callback, event))
+        _store(owner, path_token, callback, event)
     else:
         log.warning("callback.not_stored", provider=name)
     return owner.provider.acknowledge(event)
@@ -168,85 +168,46 @@ def _owner(name: str, token: str | None) -> _Owner:
     """The provider account a URL belongs to: the platform's, a tenant's own, or that of one payment or refund."""
     if token is None:
         return _Owner(provider_accounts.any_account(name), None, PLATFORM_SCOPE)
-    account_id = provider_accounts.by_callback_token(name, token)
-    if account_id is not None:
-        return _Owner(provider_accounts.of_account(name, account_id), account_id, str(account_id))
-    with reading() as session:
-        attempt = _attempt_by_token(session, name, token)
-    if attempt is None:
+    is_known, is_operation, account_id = call("callback_owner(%s, %s)", name, token)
+    if not is_known:
         raise NotFound("There is no such callback address.")
-    provider = provider_accounts.of_account(name, attempt.account_id)
-    return _Owner(provider, attempt.account_id, f"token:{token}", is_operation=True)
+    scope = f"token:{token}" if is_operation else str(account_id)
+    provider = provider_accounts.of_account(name, account_id)
+    return _Owner(provider, account_id, scope, is_operation=is_operation)
 
 
-def _attempt_by_token(session: Session, name: str, token: str) -> PaymentAttempt | None:
-    """The attempt, or the collecting attempt of the refund, whose callback URL ends so."""
-    refund_attempt = select(Refund.attempt_id).where(Refund.callback_token == token)
-    wanted = select(PaymentAttempt).where(
-        PaymentAttempt.provider == name,
-        or_(PaymentAttempt.callback_token == token, PaymentAttempt.id.in_(refund_attempt)),
+def _store(owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent) -> None:
+    now = clock.now()
+    stored = {
+        "id": ids.uuid7(),
+        "provider": owner.provider.name,
+        "scope": owner.scope,
+        "provider_event_id": event.event_id[:255],
+        "event_type": event.event_type[:100],
+        "kind": event.kind.value,
+        "is_verified": event.is_verified,
+        "reference": event.reference,
+        "provider_reference": event.provider_reference,
+        "path_token": path_token,
+        "account_id": owner.account_id,
+        "method": callback.method,
+        "query": dict(callback.query),
+        "headers": _kept(owner.provider, callback),
+        "state": ProviderEventState.RECEIVED,
+        "repeats": 0,
+        "confirmations": 0,
+        "received_at": now,
+    }
+    call(
+        "callback_store(%s, %s, %s, %s::uuid, %s, %s::uuid, %s)",
+        now,
+        json_text(stored),
+        callback.body,
+        str(ids.uuid7()),
+        timedelta(seconds=REPEAT_PAUSE_S),
+        None if event.is_verified else str(ids.uuid7()),
+        now + SWEEP_EVERY,
     )
-    return session.scalars(wanted).one_or_none()
-
-
-def _store(
-    session: Session, owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent
-) -> None:
-    now, event_id = clock.now(), ids.uuid7()
-    run_at = now
-    inserted = session.execute(
-        insert(ProviderEvent)
-        .values(
-            id=event_id,
-            provider=owner.provider.name,
-            scope=owner.scope,
-            provider_event_id=event.event_id[:255],
-            event_type=event.event_type[:100],
-            kind=event.kind.value,
-            is_verified=event.is_verified,
-            reference=event.reference,
-            provider_reference=event.provider_reference,
-            path_token=path_token,
-            account_id=owner.account_id,
-            method=callback.method,
-            query=dict(callback.query),
-            headers=_kept(owner.provider, callback),
-            body=callback.body,
-            state=ProviderEventState.RECEIVED,
-            repeats=0,
-            confirmations=0,
-            received_at=now,
-        )
-        .on_conflict_do_nothing()
-        .returning(ProviderEvent.id)
-    ).first()
-    if inserted is None:
-        known = session.scalars(
-            select(ProviderEvent)
-            .where(
-                ProviderEvent.provider == owner.provider.name,
-                ProviderEvent.scope == owner.scope,
-                ProviderEvent.provider_event_id == event.event_id[:255],
-            )
-            .with_for_update(key_share=True)
-        ).one()
-        known.repeats += 1
-        is_proof = event.is_verified and not known.is_verified
-        if is_proof:
-            # The same callback was received without a signature before: the signed one replaces it.
-            known.is_verified, known.body, known.method = True, callback.body, callback.method
-            known.headers, known.query = _kept(owner.provider, callback), dict(callback.query)
-            known.kind, known.event_type = event.kind.value, event.event_type
-            known.reference, known.provider_reference = event.reference, event.provider_reference
-        elif event.is_verified or known.state == ProviderEventState.RECEIVED:
-            return
-        # An unsigned callback is the same for every change: each is a reason to query again.
-        known.state, known.confirmations, event_id = ProviderEventState.RECEIVED, 0, known.id
-        if not is_proof and known.processed_at is not None:
-            run_at = max(now, known.processed_at + timedelta(seconds=REPEAT_PAUSE_S))
-    queue.requeue(session, JobKind.PROVIDER_EVENT_PROCESS, ref=str(event_id), run_at=run_at, now=now)
-    if not event.is_verified:
-        queue.requeue(session, JobKind.PROVIDER_EVENT_SWEEP, ref="daily", run_at=now + SWEEP_EVERY, now=now)
 
 
 def _kept(provider: Provider, callback: Callback) -> dict[str, str]:

@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Final
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
-from app.models.provider_event import ProviderEvent
+from app import clock
+from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers.base import Callback, CallbackEvent, Kind
 from app.providers.errors import CallbackError
+from app.queue import Ended, LeasedJob
+from app.services.payments.rows import row_of
 from app.services.provider_access import accounts as provider_accounts
+from app.unit_of_work import call
 
 APPLIED: Final = "applied"
 NOT_CONFIRMED: Final = "not confirmed yet"
 """Results of callbacks that were processed: the provider confirms what was reported; it did not, however often it was queried."""
+
+
+@dataclass(slots=True)
+class Processing:
+    """A stored callback with the job that processes it. is_closed: a write set has ended them both."""
+
+    event: ProviderEvent
+    job: LeasedJob
+    is_closed: bool = False
+
+    def closing(
+        self, state: ProviderEventState, result: str | None, payment_id: uuid.UUID | None
+    ) -> Mapping[str, Any]:
+        """What ends them both, for payment_apply."""
+        return {
+            "id": self.event.id,
+            "repeats": self.event.repeats,
+            "state": state,
+            "result": result,
+            "payment_id": payment_id,
+            "job": self.job.id,
+            "fence": self.job.fence,
+        }
+
+    def close(self, state: ProviderEventState, result: str | None, payment_id: uuid.UUID | None) -> Ended:
+        """End them both, where nothing else changes."""
+        closing = self.closing(state, result, payment_id)
+        call(
+            "callback_close(%s, %s::uuid, %s, %s, %s, %s::uuid, %s::uuid, %s)",
+            clock.now(),
+            *(str(one) if isinstance(one, uuid.UUID) else one for one in closing.values()),
+        )
+        return Ended.ENDED
+
+
+def event_of(row: Mapping[str, Any]) -> ProviderEvent:
+    """A row of provider_events, as job_lease returns it."""
+    event: ProviderEvent = row_of(ProviderEvent, row)
+    event.body = bytes.fromhex(row["body"].removeprefix("\\x"))
+    return event
 
 
 def parse_again(event: ProviderEvent) -> CallbackEvent:

@@ -91,7 +91,7 @@ class PaymentRows:
         version = self.versions.get(row.id)
         if version is None:
             values = vars(row)
-            return {"row": {column: values.get(name) for name, column, _ in _COLUMNS[type(row)]}}
+            return {"row": {column: values.get(name) for name, column, _ in _columns(type(row))}}
         return {
             "version": version,
             "row": {name: vars(row).get(name) for name in ("id", *MUTABLE[type(row)])},
@@ -100,14 +100,14 @@ class PaymentRows:
 
 def of_json(data: dict[str, Any]) -> PaymentRows:
     """The rows in the answer of the function payment_rows."""
-    payment = _row(Payment, data["payment"]["row"])
+    payment = row_of(Payment, data["payment"]["row"])
     rows = PaymentRows(
         payment,
-        [_row(PaymentAttempt, one["row"]) for one in data["attempts"] or ()],
-        [_row(Refund, one["row"]) for one in data["refunds"] or ()],
+        [row_of(PaymentAttempt, one["row"]) for one in data["attempts"] or ()],
+        [row_of(Refund, one["row"]) for one in data["refunds"] or ()],
         {(uuid.UUID(ref), kind) for ref, kind in data["entries"] or ()},
     )
-    payment.reviews = [_row(PaymentReview, one) for one in data["reviews"] or ()]
+    payment.reviews = [row_of(PaymentReview, one) for one in data["reviews"] or ()]
     stored = [data["payment"], *(data["attempts"] or ()), *(data["refunds"] or ())]
     rows.versions = {uuid.UUID(one["row"]["id"]): one["version"] for one in stored}
     rows.versions |= dict.fromkeys((review.id for review in payment.reviews), "")
@@ -125,11 +125,12 @@ def _values(row: Any) -> tuple[Any, ...]:
     return tuple([values.get(name) for name in MUTABLE[type(row)]])
 
 
-def _row(model: type[M], data: dict[str, Any]) -> M:
+def row_of(model: type[M], data: Mapping[str, Any]) -> M:
+    """The model's instance, of no session, of a row as JSON."""
     row: M = model(
         **{
             name: data[column] if convert is None or data[column] is None else convert(data[column])
-            for name, column, convert in _COLUMNS[model]
+            for name, column, convert in _columns(model)
         }
     )
     return row
@@ -149,12 +150,15 @@ def _converter(type_: Any) -> _Converter:
     return None
 
 
-def _columns(model: type[Base]) -> tuple[tuple[str, str, _Converter], ...]:
+def _columns(model: type[Any]) -> tuple[tuple[str, str, _Converter], ...]:
     """(attribute, column, converter) of each."""
-    return tuple(
-        (attribute.key, str(attribute.columns[0].name), _converter(attribute.columns[0].type))
-        for attribute in model.__mapper__.column_attrs
-    )
+    found = _known_columns.get(model)
+    if found is None:
+        found = _known_columns[model] = tuple(
+            (attribute.key, str(attribute.columns[0].name), _converter(attribute.columns[0].type))
+            for attribute in model.__mapper__.column_attrs
+        )
+    return found
 
 
-_COLUMNS: Final = {model: _columns(model) for model in MUTABLE}
+_known_columns: Final[dict[type[Any], tuple[tuple[str, str, _Converter], ...]]] = {}

@@ -137,5 +137,9 @@ class WriteSet:
             "resource_id": resource_id,
         }
 
+    def close_callback(self, closing: Mapping[str, Any]) -> None:
+        """End the callback that reported this, with its job (callbacks/stored.py)."""
+        self.parts["callback"] = closing
+
     def _add(self, part: str, value: Any) -> None:
         self.parts.setdefault(part, []).append(value)

@@ -10,8 +10,10 @@
 --   jobs      [{action, kind, ref, run_at, id}]; action: add | run_by (no later than run_at) | end (nothing is left to do)
 --   releases  [ref]; holds [{ref, account, amount}]; entries [{id, tenant, kind, ref, currency, accounts, amounts, hold}]
 --   events    [outbox row], in order
+--   callback  {id, repeats, state, result, payment_id, job, fence}: the callback that was processed (callback_close)
 -- version: the xmin of every row that was written. known: the row of a key that was claimed before; nothing was written.
--- Locks, in the order of docs/ledger.md: key, payment, attempts, refunds, jobs, hold, accounts, outbox.
+-- Locks, in the order of docs/ledger.md: key, payment, attempts, refunds, jobs, accounts and
+-- holds, outbox, callback and its job.
 --
 -- Raises, and nothing is written: LG010 a row is not the one that was read. LG011 reference data has changed. LG012 the
 -- ledger refused; the message is its word. 23505: a provider's reference is another attempt's.
@@ -131,6 +133,12 @@ BEGIN
     INSERT INTO outbox (tenant_id, type, object_id, actor, address, is_public, data, at)
       SELECT e.tenant_id, e.type, e.object_id, e.actor, e.address, e.is_public, e.data, e.at
       FROM jsonb_populate_recordset(NULL::outbox, p_writes -> 'events') e;
+  END IF;
+  v := p_writes -> 'callback';
+  IF v IS NOT NULL THEN
+    PERFORM callback_close(
+      p_now, (v ->> 'id')::uuid, (v ->> 'repeats')::integer, v ->> 'state', v ->> 'result', (v ->> 'payment_id')::uuid,
+      (v ->> 'job')::uuid, (v ->> 'fence')::integer);
   END IF;
   version := pg_current_xact_id()::xid::text;
 END $$;
