@@ -110,7 +110,7 @@ def test_payment_update_that_fails_is_retried(gateway: Gateway) -> None:
     """The database refuses, again and again. Breaks when that ends the job."""
     payment_id, attempt = _unknown_payment(gateway)
     with _trigger(gateway, "payment_attempts", f"OLD.id = '{attempt.id}'"):
-        _fail_often(gateway, attempt.id, "InternalError")
+        _fail_often(gateway, attempt.id, "RaiseException")
         assert gateway.payment(payment_id)["review"] == "inquiry_failed"
     assert gateway.settle(payment_id, hours=2)["status"] == "completed"
     assert gateway.charged(payment_id) == [100]
@@ -120,7 +120,7 @@ def test_payment_update_that_fails_is_retried(gateway: Gateway) -> None:
 def test_refund_update_that_fails_is_retried(gateway: Gateway) -> None:
     payment_id, refund = _unknown_refund(gateway)
     with _trigger(gateway, "refunds", f"OLD.id = '{refund.id}'"):
-        _fail_often(gateway, refund.id, "InternalError")
+        _fail_often(gateway, refund.id, "RaiseException")
         assert gateway.payment(payment_id)["review"] == "refund_unknown"
     gateway.sandbox.control({"rules": []})
     found = gateway.settle(payment_id, until=("refunded",), hours=26)

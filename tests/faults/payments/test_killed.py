@@ -257,7 +257,8 @@ def test_the_web_is_killed_between_answer_and_commit(scenario: Scenario) -> None
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_worker_is_killed_between_answer_and_commit(scenario: Scenario) -> None:
-    """The callbacks make it inquire, the answer is "paid", and it is killed before the commit."""
+    """The callbacks make it inquire, the answer is "paid", and it is killed while the statement that writes it waits. Postgres may
+    complete a statement whose client is gone."""
     scenario.request_all().join()
     assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing")
     with rows_held(scenario, len(HTTP_PROVIDERS)) as release:
@@ -265,7 +266,6 @@ def test_the_worker_is_killed_between_answer_and_commit(scenario: Scenario) -> N
         wait_for_waiting(scenario, len(HTTP_PROVIDERS))
         scenario.stack.kill("worker")
         release()
-    assert scenario.statuses() == dict.fromkeys(HTTP_PROVIDERS, "processing"), "killed before the commit"
     scenario.age(LOST_AFTER_S)
     scenario.stack.start("worker")
     scenario.wait_until_all_are_final()
