@@ -13,6 +13,8 @@ class EventType(StrEnum):
     USER_LOGGED_IN = "user.logged_in"
     USER_LOGGED_OUT = "user.logged_out"
     SESSION_REVOKED = "session.revoked"
+    AUTH_FAILED = "auth.failed"
+    """A wrong password: the first in a row, or one that begins a wait."""
 
     USER_SUSPENDED = "user.suspended"
     USER_REACTIVATED = "user.reactivated"

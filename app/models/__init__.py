@@ -12,7 +12,7 @@ from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.models.provider_event import ProviderEvent
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
-from app.models.user import User, UserSession
+from app.models.user import PasswordAttempts, User, UserSession
 from app.models.wallet_payment import WalletPayment
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "KycDocument",
     "KycRequest",
     "OutboxRow",
+    "PasswordAttempts",
     "Payment",
     "PaymentAttempt",
     "PaymentReview",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, SmallInteger, Text
+from sqlalchemy import ForeignKey, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -43,7 +43,10 @@ class User(Base):
 
 
 class UserSession(Base):
-    """One login. Tokens name it; revoking the row ends them all. `refresh_id` is the only refresh token it takes."""
+    """One login. Tokens name it; revoking the row ends them all. `refresh_id` is the only refresh token it takes.
+
+    network: where the login came from, as limits count it (app/addresses.py); empty when it is not known.
+    """
 
     __tablename__ = "sessions"
 
@@ -53,3 +56,18 @@ class UserSession(Base):
     created_at: Mapped[Moment]
     expires_at: Mapped[Moment]
     revoked_at: Mapped[Moment | None]
+    network: Mapped[Words] = mapped_column(default="")
+
+
+class PasswordAttempts(Base):
+    """Failures in a row at one account (services/identity/password_attempts.py). bucket: a digest that names the account.
+
+    An attempt is refused before `refused_until`; None: none is refused.
+    """
+
+    __tablename__ = "password_attempts"
+
+    bucket: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    failures: Mapped[int]
+    last_at: Mapped[Moment] = mapped_column(index=True)
+    refused_until: Mapped[Moment | None]

@@ -10,21 +10,26 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import structlog
 from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.addresses import client_network
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models import User, UserSession
 from app.principal import Principal
 from app.services.demo import objects as demo_objects
-from app.services.identity import emails, passwords, tokens
+from app.services.identity import emails, password_attempts, passwords, tokens
+from app.services.identity.password_attempts import Attempt, Attempted
 from app.services.identity.tokens import RefreshClaims, Tokens
 from app.unit_of_work import reading, transaction
+
+log = structlog.get_logger("auth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,21 @@ def register(registration: Registration, password: str, *, address: str | None) 
 
 
 def log_in(email: str, password: str, *, address: str | None) -> Login:
-    """Open a session. Raises InvalidCredentials, the same and as slowly for every reason."""
-    user = _user_of(email)
+    """Open a session.
+
+    Raises InvalidCredentials, the same and as slowly for every reason; RateLimitExceeded after wrong passwords, whether
+    this one is right or not (password_attempts.py).
+    """
+    attempt = password_attempts.begin(email, address=address)
+    try:
+        return _log_in(attempt, password)
+    except InvalidCredentials:
+        password_attempts.record_failure(attempt, Attempted.LOGIN)
+        raise
+
+
+def _log_in(attempt: Attempt, password: str) -> Login:
+    user = _user_of(attempt.email)
     if not passwords.is_correct(password, user.password_hash if user else None) or user is None:
         raise InvalidCredentials
     better_hash = passwords.hash_password(password) if passwords.is_outdated(user.password_hash) else None
@@ -103,7 +121,8 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
             raise InvalidCredentials
         if better_hash:
             current.password_hash = better_hash
-        _open_session(session, user.id, new, address=address)
+        _open_session(session, user.id, new, address=attempt.address)
+        password_attempts.record_success(session, attempt)
         return current
 
     return Login(transaction(work), new.tokens_of(user.id))
@@ -119,6 +138,12 @@ def refresh(refresh_token: str | None, *, address: str | None) -> Login:
     new_id, now = ids.opaque(), clock.now()
     user = transaction(lambda session: _rotate(session, claims, new_id=new_id, now=now, address=address))
     if user is None:
+        log.warning(
+            "auth.failed",
+            kind="token_refresh",
+            user=ids.public(ids.USER, claims.user_id),
+            address=address,
+        )
         raise TokenInvalid("The refresh token is not valid any more.")
     return Login(user, tokens.issue(user.id, session_id=claims.session_id, refresh_id=new_id))
 
@@ -168,6 +193,7 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
             created_at=new.opened_at,
             expires_at=_expiry(new.opened_at),
             revoked_at=None,
+            network=client_network(address),
         )
     )
     _record(session, EventType.USER_LOGGED_IN, Principal.of_user(user_id, new.id, address), now=new.opened_at)

@@ -1,4 +1,4 @@
-"""Deletes what is not needed any more: stored answers of idempotency keys and jobs that are done.
+"""Deletes what is not needed any more: stored answers of idempotency keys, jobs that are done and old failed logins.
 
 Guarantees: a key that was used can never be claimed again, since its row stays; what is due or dead is never deleted.
 """
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, queue
 from app.services.idempotency_service import ANSWER_LIFE
+from app.services.identity import password_attempts
 from app.unit_of_work import transaction
 
 EVERY: Final = timedelta(hours=1)
@@ -43,7 +44,11 @@ def sweep() -> datetime:
     def jobs(session: Session) -> int:
         return queue.delete_done(session, before=now - DONE_JOB_LIFE, limit=BATCH)
 
-    swept = {"answers": _sweep(answers, deadline), "jobs": _sweep(jobs, deadline)}
+    def attempts(session: Session) -> int:
+        return password_attempts.delete_forgotten(session, now=now, limit=BATCH)
+
+    batches = {"answers": answers, "jobs": jobs, "attempts": attempts}
+    swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
     log.info("retention.swept", **swept)
     return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))
 
