@@ -6,9 +6,9 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.common import principal, refusals_as_sentences
-from app.services.identity import scopes, suspension
+from app.services.identity import scopes, sessions, suspension
 
-users = AppGroup("users", help="Users: what they may do, and suspending them.")
+users = AppGroup("users", help="Users: what they may do, suspending them, and ending their sessions.")
 
 
 @users.command("grant")
@@ -45,6 +45,16 @@ def users_reactivate(email: str, reason: str) -> None:
     with refusals_as_sentences():
         changed = suspension.reactivate_user(email, reason=reason, operator=principal())
     click.echo(f"{email} is active{'' if changed else ', as before'}.")
+
+
+@users.command("end-sessions")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def users_end_sessions(email: str, reason: str) -> None:
+    """End all sessions of a user at once, who may log in again."""
+    with refusals_as_sentences():
+        ended = sessions.end_all_sessions(email, reason=reason, operator=principal())
+    click.echo(f"{email}: {ended} session{'' if ended == 1 else 's'} ended.")
 
 
 def _set_scope(email: str, scope: str, *, is_granted: bool) -> None:

@@ -16,6 +16,9 @@ class EventType(StrEnum):
     AUTH_FAILED = "auth.failed"
     """A wrong password: the first in a row, or one that begins a wait."""
 
+    USER_SESSIONS_ENDED = "user.sessions_ended"
+    USER_PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 a type of event
+
     USER_SUSPENDED = "user.suspended"
     USER_REACTIVATED = "user.reactivated"
     USER_DISABLED = "user.disabled"

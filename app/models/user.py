@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, LargeBinary, SmallInteger, Text
@@ -45,7 +46,8 @@ class User(Base):
 class UserSession(Base):
     """One login. Tokens name it; revoking the row ends them all. `refresh_id` is the only refresh token it takes.
 
-    network: where the login came from, as limits count it (app/addresses.py); empty when it is not known.
+    network: where the login came from, as limits count it (app/addresses.py); None when it is not known. refreshed_at: None
+    before the first refresh.
     """
 
     __tablename__ = "sessions"
@@ -56,7 +58,17 @@ class UserSession(Base):
     created_at: Mapped[Moment]
     expires_at: Mapped[Moment]
     revoked_at: Mapped[Moment | None]
-    network: Mapped[Words] = mapped_column(default="")
+    network: Mapped[Words | None]
+    refreshed_at: Mapped[Moment | None]
+
+    @property
+    def public_id(self) -> str:
+        return ids.public(ids.SESSION, self.id)
+
+    @property
+    def last_used_at(self) -> datetime:
+        """The login, or the last refresh."""
+        return self.refreshed_at or self.created_at
 
 
 class PasswordAttempts(Base):

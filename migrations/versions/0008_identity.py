@@ -1,4 +1,4 @@
-"""Attempts at passwords are counted by account, and sessions keep the network they were opened from."""
+"""Attempts at passwords are counted by account, and sessions keep where they were opened from and when they were used."""
 
 from alembic import op
 
@@ -15,8 +15,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON password_attempts TO malipo_app;
 """
 
 SESSIONS = """
-ALTER TABLE sessions ADD COLUMN network text NOT NULL DEFAULT '';
-ALTER TABLE sessions ALTER COLUMN network DROP DEFAULT;
+ALTER TABLE sessions ADD COLUMN network text, ADD COLUMN refreshed_at timestamptz;
 """
 
 
@@ -26,4 +25,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("ALTER TABLE sessions DROP COLUMN network; DROP TABLE password_attempts;")
+    op.execute(
+        "ALTER TABLE sessions DROP COLUMN network, DROP COLUMN refreshed_at; DROP TABLE password_attempts;"
+    )

@@ -148,13 +148,14 @@ def _wait_after(failures: int) -> timedelta:
 
 
 def _is_familiar(session: Session, email: str, network: str, *, now: datetime) -> bool:
+    if not network:
+        return False
     opened = (
         select(UserSession.id)
         .join(User, User.id == UserSession.user_id)
         .where(
             User.email == email,
             UserSession.network == network,
-            UserSession.network != "",
             UserSession.created_at > now - FAMILIAR_FOR,
         )
     )

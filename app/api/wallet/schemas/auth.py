@@ -17,7 +17,7 @@ from app.services.identity.authentication import Login
 from app.services.identity.passwords import MAX_LENGTH
 from app.services.identity.tokens import MAX_TOKEN_LENGTH
 
-_PASSWORD: Final = {
+PASSWORD: Final = {
     "format": "password",
     "description": "At least 8 characters with an upper-case and a lower-case letter, a digit and a special character.",
 }
@@ -30,7 +30,7 @@ class LoginRequest(Schema):
         required=True, max_length=emails.MAX_LENGTH, metadata={"examples": ["bob@example.com"]}
     )
     # Its strength is judged by the service, with a code of its own.
-    password = fields.Text(required=True, min_length=0, max_length=MAX_LENGTH, metadata=_PASSWORD)
+    password = fields.Text(required=True, min_length=0, max_length=MAX_LENGTH, metadata=PASSWORD)
 
 
 class RegisterRequest(LoginRequest):
