@@ -12,7 +12,7 @@ from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.models.provider_event import ProviderEvent
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
-from app.models.user import PasswordAttempts, User, UserSession
+from app.models.user import EmailConfirmation, PasswordAttempts, User, UserSession
 from app.models.wallet_payment import WalletPayment
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "AccountBalance",
     "ApiKey",
     "DirectFunding",
+    "EmailConfirmation",
     "Entry",
     "Event",
     "FeeRule",

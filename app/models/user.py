@@ -23,7 +23,10 @@ class Scope(StrEnum):
 
 
 class User(Base):
-    """`tier` is the KYC tier 0–3 (services/wallets/spending_limits.py). `email` is stored lower-case. scopes: see Scope."""
+    """`tier` is the KYC tier 0–3 (services/wallets/spending_limits.py). `email` is stored lower-case. scopes: see Scope.
+
+    email_confirmed_at: when the address was proved to be the user's; None: they are not paid by it.
+    """
 
     __tablename__ = "users"
 
@@ -37,10 +40,21 @@ class User(Base):
     is_active: Mapped[bool] = mapped_column(default=True)
     scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), default=list)
     created_at: Mapped[Moment]
+    email_confirmed_at: Mapped[Moment | None]
 
     @property
     def public_id(self) -> str:
         return ids.public(ids.USER, self.id)
+
+
+class EmailConfirmation(Base):
+    """The token by which a user confirms their e-mail address, as its SHA-256; the row is deleted when it is used."""
+
+    __tablename__ = "email_confirmations"
+
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[Moment]
 
 
 class UserSession(Base):

@@ -1,4 +1,4 @@
-"""One's own sessions and password: GET and DELETE /auth/sessions, POST /auth/password."""
+"""One's own sessions, password and e-mail address: /auth/sessions, /auth/password, /auth/confirm-email."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ from typing import Any
 from flask import Response
 
 from app import ids
-from app.api.wallet.schemas.auth import MessageAnswer
-from app.api.wallet.schemas.sessions import PasswordRequest, SessionsAnswer, SessionsEnded, session_view
+from app.api.wallet.schemas.auth import MessageAnswer, user_view
+from app.api.wallet.schemas.sessions import (
+    ConfirmationAnswer,
+    ConfirmationRequest,
+    PasswordRequest,
+    SessionsAnswer,
+    SessionsEnded,
+    session_view,
+)
 from app.errors import InvalidCredentials, NotFound, WeakPassword
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
-from app.services.identity import password_change, sessions
+from app.services.identity import email_confirmation, password_change, sessions
 
-blueprint = Blueprint("sessions", __name__, description="Your sessions and your password.")
+blueprint = Blueprint(
+    "sessions", __name__, description="Your sessions, your password and your e-mail address."
+)
 
 
 @blueprint.route("/auth/sessions")
@@ -59,6 +68,17 @@ def change_password(body: dict[str, Any]) -> Response:
         current_principal(), body["current_password"], body["new_password"]
     )
     return _ended(ended, "Your password has changed, and your other sessions have ended.")
+
+
+@blueprint.route("/auth/confirm-email", methods=["POST"])
+@operation("emails_confirm")
+@blueprint.arguments(ConfirmationRequest)
+@blueprint.response(200, ConfirmationAnswer)
+def confirm_email(body: dict[str, Any]) -> Response:
+    """Confirm your e-mail address with the token that was sent to it. Until then you are not paid by it."""
+    user = email_confirmation.confirm(current_principal(), body["token"])
+    message = "Your e-mail address is confirmed."
+    return respond({"status": "success", "message": message, "user": user_view(user)})
 
 
 def _ended(count: int, message: str) -> Response:

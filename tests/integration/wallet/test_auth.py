@@ -52,6 +52,7 @@ def test_register_answers_both_documents_formats(client: FlaskClient, prefix: st
     assert got["user"] == {
         "id": got["user_id"],
         "email": body["email"],
+        "email_confirmed": False,
         "first_name": "New",
         "last_name": "User",
         "phone": "+254 712-345678",

@@ -76,6 +76,9 @@ class RefreshRequest(Schema):
 class UserFacts(Answer):
     id = ma.String(metadata={"examples": ["usr_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]})
     email = ma.String()
+    email_confirmed = ma.Boolean(
+        metadata={"description": "Whether you are paid by this address: POST /auth/confirm-email."}
+    )
     first_name = ma.String()
     last_name = ma.String()
     phone = ma.String(allow_none=True)
@@ -121,6 +124,7 @@ def user_view(user: User) -> dict[str, Any]:
     return {
         "id": user.public_id,
         "email": user.email,
+        "email_confirmed": user.email_confirmed_at is not None,
         "first_name": user.first_name,
         "last_name": user.last_name,
         "phone": user.phone,

@@ -1,4 +1,4 @@
-"""Bodies of one's own sessions and password."""
+"""Bodies of one's own sessions, password and e-mail address."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from marshmallow import fields as ma
 
-from app.api.wallet.schemas.auth import PASSWORD, MessageAnswer
+from app.api.wallet.schemas.auth import PASSWORD, MessageAnswer, UserFacts
 from app.clock import iso_z
 from app.http import fields
 from app.http.answers import Answer, Time
 from app.http.schema import Schema
 from app.models.user import UserSession
+from app.services.identity.email_confirmation import MAX_TOKEN_LENGTH
 from app.services.identity.passwords import MAX_LENGTH
 
 
@@ -26,6 +27,16 @@ class PasswordRequest(Schema):
     )
     # Its strength is judged by the service, with a code of its own.
     new_password = fields.Text(required=True, min_length=0, max_length=MAX_LENGTH, metadata=PASSWORD)
+
+
+class ConfirmationRequest(Schema):
+    examples: ClassVar = {"a token": {"token": "q9vJ3mX0aT5yKcLr8uWbZ1dHnE6sGfPi2oVxQ7tMj4A"}}
+
+    token = fields.Text(required=True, max_length=MAX_TOKEN_LENGTH)
+
+
+class ConfirmationAnswer(MessageAnswer):
+    user = ma.Nested(UserFacts)
 
 
 class SessionFacts(Answer):
