@@ -86,7 +86,7 @@ class UserSession(Base):
 
 
 class PasswordAttempts(Base):
-    """Failures in a row at one account (services/identity/password_attempts.py). bucket: a digest that names the account.
+    """Wrong passwords in a row (services/identity/password_attempts.py). bucket: a digest that names the e-mail address.
 
     An attempt is refused before `refused_until`; None: none is refused.
     """

@@ -1,4 +1,4 @@
-"""Attempts at passwords are counted by account, sessions keep where they were opened from and when they were used, and
+"""Wrong passwords are counted by user, sessions keep where they were opened from and when they were used, and
 e-mail addresses are confirmed."""
 
 from alembic import op

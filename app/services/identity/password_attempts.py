@@ -1,4 +1,4 @@
-"""Wrong passwords: after a few in a row the next attempts at the account must wait, longer each time.
+"""Wrong passwords: after a few in a row the next attempts with the e-mail address must wait, longer each time.
 
 Guarantees: an attempt is counted before the password is compared, so attempts made at once are no way round; an e-mail
 address that no user has is counted, answered and recorded at the same cost; no wait is longer than MAX_WAIT; and who
@@ -68,7 +68,7 @@ class Attempt:
 
 
 def begin(email: str, *, address: str | None) -> Attempt:
-    """Count an attempt, before the password is compared. Raises RateLimitExceeded: the account must wait."""
+    """Count an attempt, before the password is compared. Raises RateLimitExceeded: it comes during a wait."""
     email, network, now = email.strip().lower(), client_network(address), clock.now()
 
     def work(session: Session) -> Attempt | datetime:
@@ -84,7 +84,7 @@ def begin(email: str, *, address: str | None) -> Attempt:
     attempt = transaction(work)
     if isinstance(attempt, datetime):
         raise RateLimitExceeded(
-            "Too many wrong passwords for this account; try again later.",
+            "Too many wrong passwords for this e-mail address; try again later.",
             retry_after_s=max(1, math.ceil((attempt - now).total_seconds())),
         )
     return attempt
@@ -118,8 +118,8 @@ def record_failure(attempt: Attempt, kind: Attempted) -> None:
         return public_id
 
     public_id = transaction(work)
-    account = {"user": public_id} if public_id else {"email_digest": _bucket(attempt.email, "").hex()[:16]}
-    log.warning("auth.failed", kind=str(kind), address=attempt.address, failures=attempt.failures, **account)
+    whose = {"user": public_id} if public_id else {"email_digest": _bucket(attempt.email, "").hex()[:16]}
+    log.warning("auth.failed", kind=str(kind), address=attempt.address, failures=attempt.failures, **whose)
 
 
 def record_success(session: Session, attempt: Attempt) -> None:

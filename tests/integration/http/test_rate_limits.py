@@ -38,7 +38,7 @@ def strict_app(settings: dict[str, str], redis_server) -> Flask:
 
 
 def _wrong_login() -> dict[str, str]:
-    """Each for another account: wrong passwords are counted by account, too."""
+    """Each for another user: wrong passwords are counted by user, too."""
     return {"email": f"{secrets.token_hex(6)}@example.com", "password": "Wrong1234!"}
 
 

@@ -1,4 +1,4 @@
-"""An account is paid by its e-mail address once the address is confirmed, and by whom it can be."""
+"""A user is paid by their e-mail address once it is confirmed, and by whom it can be."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_the_token_that_an_operator_sends_confirms_once(
 def test_neither_a_foreign_session_nor_an_old_token_confirms(
     app: Flask, client: FlaskClient, unconfirmed: SignedInUser
 ) -> None:
-    """Breaks when the token alone is enough: the owner of a mailbox would confirm an account that another has opened."""
+    """Breaks when the token alone is enough: the owner of a mailbox would confirm it for who registered it."""
     token, other = _token(app, unconfirmed), make_user(app, is_confirmed=False)
     assert _confirm(client, other, token).status_code == 400
     assert client.post("/api/v1/auth/confirm-email", json={"token": token}).status_code == 401

@@ -1,4 +1,4 @@
-"""Wrong passwords: how many are compared, how long an account waits, and what is recorded."""
+"""Wrong passwords: how many are compared, how long a user waits, and what is recorded."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def unhashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return compared
 
 
-def test_many_addresses_have_five_attempts_at_an_account_together(app: Flask, unhashed: list[str]) -> None:
+def test_many_addresses_have_five_attempts_at_a_password_together(app: Flask, unhashed: list[str]) -> None:
     """Breaks when only addresses are counted, or when attempts are counted after the password was compared."""
     user = make_user(app)
     codes = concurrently(16, lambda _: _log_in(app.test_client(), user.email).status_code)
@@ -57,7 +57,7 @@ def test_many_addresses_have_five_attempts_at_an_account_together(app: Flask, un
     assert len(unhashed) == FREE_FAILURES
 
 
-def test_an_account_that_waits_answers_the_same_whether_it_exists_or_the_password_is_right(
+def test_a_wait_answers_the_same_whether_the_user_exists_or_the_password_is_right(
     app: Flask, client: FlaskClient, unhashed: list[str]
 ) -> None:
     known, unknown = make_user(app).email, f"{secrets.token_hex(6)}@example.com"
