@@ -98,14 +98,14 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
     """
     attempt = password_attempts.begin(email, address=address)
     try:
-        return _log_in(attempt, password)
+        return _log_in(attempt, email, password)
     except InvalidCredentials:
         password_attempts.record_failure(attempt, Attempted.LOGIN)
         raise
 
 
-def _log_in(attempt: Attempt, password: str) -> Login:
-    user = _user_of(attempt.email)
+def _log_in(attempt: Attempt, email: str, password: str) -> Login:
+    user = _user_of(email)
     if not passwords.is_correct(password, user.password_hash if user else None) or user is None:
         raise InvalidCredentials
     better_hash = passwords.hash_password(password) if passwords.is_outdated(user.password_hash) else None

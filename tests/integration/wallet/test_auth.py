@@ -80,6 +80,15 @@ def test_login_finds_the_user_however_the_address_is_written(client: FlaskClient
     assert answer.json["access_token"] != registered["access_token"]
 
 
+def test_a_letter_that_becomes_ascii_in_lower_case_is_another_address(
+    app: Flask, client: FlaskClient
+) -> None:
+    """Breaks when the address is looked up after it was put into lower case: the Kelvin sign becomes a k."""
+    user = make_user(app, email=f"k{secrets.token_hex(6)}@example.com")
+    body = {"email": user.email.replace("k", "\N{KELVIN SIGN}", 1), "password": PASSWORD}
+    assert code_of(client.post("/v1/auth/login", json=body)) == (401, "INVALID_CREDENTIALS")
+
+
 def test_known_address_is_refused(client: FlaskClient) -> None:
     body = registration()
     assert client.post("/api/v1/auth/register", json=body).status_code == 201
