@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import uuid
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,7 +18,7 @@ from typing import Final
 
 import structlog
 from flask import current_app
-from sqlalchemy import delete, exists, select
+from sqlalchemy import Text, cast, delete, exists, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -94,18 +95,17 @@ def record_failure(attempt: Attempt, kind: Attempted) -> None:
     """Log the failure, and record an event where it is the first in a row or begins a wait."""
     now = clock.now()
 
-    def work(session: Session) -> str | None:
-        # Locked whether there is a user or not: a commit that has written nothing would be faster.
+    def work(session: Session) -> uuid.UUID | None:
+        # The same statements whether there is a user or not. The lock is one of them: a commit that has written nothing
+        # would be faster.
         session.get(PasswordAttempts, attempt.bucket, with_for_update=True)
-        user_id = session.scalar(select(User.id).where(User.email == attempt.email))
-        if user_id is None:
-            return None
-        public_id = ids.public(ids.USER, user_id)
+        is_theirs = User.email == attempt.email
         if attempt.failures == 1 or attempt.wait:
-            outbox.record(
+            outbox.record_where(
                 session,
                 EventType.AUTH_FAILED,
-                object_id=public_id,
+                is_theirs,
+                object_id=ids.USER + func.replace(cast(User.id, Text), "-", ""),
                 data={
                     "kind": kind,
                     "failures": attempt.failures,
@@ -113,12 +113,15 @@ def record_failure(attempt: Attempt, kind: Attempted) -> None:
                 },
                 now=now,
                 actor=Principal(Kind.SYSTEM, name="system", address=attempt.address),
-                is_public=False,
             )
-        return public_id
+        return session.scalar(select(User.id).where(is_theirs))
 
-    public_id = transaction(work)
-    whose = {"user": public_id} if public_id else {"email_digest": _bucket(attempt.email, "").hex()[:16]}
+    user_id = transaction(work)
+    whose = (
+        {"email_digest": _bucket(attempt.email, "").hex()[:16]}
+        if user_id is None
+        else {"user": ids.public(ids.USER, user_id)}
+    )
     log.warning("auth.failed", kind=str(kind), address=attempt.address, failures=attempt.failures, **whose)
 
 
