@@ -13,6 +13,7 @@ from app import clock
 PAYMENT: Final = "pmt_"
 TRANSACTION: Final = "txn_"
 USER: Final = "usr_"
+SESSION: Final = "ses_"
 WALLET: Final = "acc_"
 KYC_REQUEST: Final = "kyc_req_"
 KYC_DOCUMENT: Final = "kyc_doc_"

@@ -12,13 +12,13 @@ from typing import Final
 from flask import Flask
 
 from app.api.bookings import errors as booking_errors
-from app.api.gateway import admin, payment_list, payments, webhook_events, webhooks
+from app.api.gateway import admin, payment_list, payments, users, webhook_events, webhooks
 from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import errors as tenant_errors
-from app.api.wallet import auth, kyc, wallets
+from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
 from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
@@ -39,6 +39,7 @@ BOTH: Final = ("/api/v1", "/v1")
 
 TABLE: Final[tuple[Row, ...]] = (
     Row(auth.blueprint, BOTH, Surface.WALLET, Policy(PUBLIC, Limit.AUTH), {"logout": Policy(USER_SESSION)}),
+    Row(sessions.blueprint, BOTH, Surface.WALLET, Policy(USER_SESSION)),
     Row(wallets.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
     Row(kyc.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
     # The paying statement checks the session itself (app/services/wallets/sql/wallet_pay.sql), so the guard need not.
@@ -65,6 +66,7 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(users.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),

@@ -53,14 +53,15 @@ def make_users(stack: Stack, count: int) -> list[User]:
         for number in range(count):
             user_id, session_id, refresh_id = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
             email = f"user{number:05d}@example.com"
-            user_rows.append((str(user_id), email, "never logs in", "Bench", "User", TIER, True, now))
+            user_rows.append((str(user_id), email, "never logs in", "Bench", "User", TIER, True, now, now))
             sessions.append((str(session_id), str(user_id), str(refresh_id), now, now + timedelta(days=1)))
             pair = tokens.issue(user_id, session_id=session_id, refresh_id=refresh_id)
             users.append(User(user_id, email, ids.wallet(), pair.access_token))
     with closing(stack.connect()) as connection, connection.cursor() as cursor:
         execute_values(
             cursor,
-            "INSERT INTO users (id, email, password_hash, first_name, last_name, tier, is_active, created_at) VALUES %s",
+            "INSERT INTO users (id, email, password_hash, first_name, last_name, tier, is_active, created_at, "
+            "email_confirmed_at) VALUES %s",
             user_rows,
         )
         execute_values(

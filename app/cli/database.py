@@ -76,7 +76,7 @@ def _report_left(left: purge.Left) -> None:
         )
     click.echo(
         f"Not changed: {left.users} other users and {left.tenants} other tenants. Those that were created while this was a "
-        "demo are among them, with balances that no real money stands behind."
+        "demo are among them, with balances that no real money stands behind and e-mail addresses that were not proved."
     )
 
 

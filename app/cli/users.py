@@ -6,9 +6,12 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.common import principal, refusals_as_sentences
-from app.services.identity import scopes, suspension
+from app.services.identity import email_confirmation, scopes, sessions, suspension
 
-users = AppGroup("users", help="Users: what they may do, and suspending them.")
+users = AppGroup(
+    "users",
+    help="Users: what they may do, their e-mail addresses, suspending them, and ending their sessions.",
+)
 
 
 @users.command("grant")
@@ -45,6 +48,34 @@ def users_reactivate(email: str, reason: str) -> None:
     with refusals_as_sentences():
         changed = suspension.reactivate_user(email, reason=reason, operator=principal())
     click.echo(f"{email} is active{'' if changed else ', as before'}.")
+
+
+@users.command("email-token")
+@click.argument("email")
+def users_email_token(email: str) -> None:
+    """Make and print the token by which a user confirms their e-mail address, to be sent to that address."""
+    with refusals_as_sentences():
+        token = email_confirmation.make_token(email, operator=principal())
+    click.echo(f"{email} can confirm the address for 24 hours with the token shown only now: {token}")
+
+
+@users.command("confirm-email")
+@click.argument("email")
+def users_confirm_email(email: str) -> None:
+    """Confirm a user's e-mail address without a token: you know that it is theirs."""
+    with refusals_as_sentences():
+        changed = email_confirmation.confirm_by_operator(email, operator=principal())
+    click.echo(f"{email} is confirmed{'' if changed else ', as before'}.")
+
+
+@users.command("end-sessions")
+@click.argument("email")
+@click.option("--reason", required=True, help="Why; kept in the audit log.")
+def users_end_sessions(email: str, reason: str) -> None:
+    """End all sessions of a user at once, who may log in again."""
+    with refusals_as_sentences():
+        ended = sessions.end_all_sessions(email, reason=reason, operator=principal())
+    click.echo(f"{email}: {ended} session{'' if ended == 1 else 's'} ended.")
 
 
 def _set_scope(email: str, scope: str, *, is_granted: bool) -> None:

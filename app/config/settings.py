@@ -81,6 +81,7 @@ SETTINGS: Final = (
     Setting("DB_STATEMENT_TIMEOUT_MS", "longest statement", "30000", parse=int),
     Setting("ACCESS_TOKEN_TTL_S", "life of an access token, seconds", "3600", "900", parse=int),
     Setting("REFRESH_TOKEN_TTL_S", "life of a refresh token, seconds", "2592000", parse=int),
+    Setting("SESSION_TTL_S", "life of a session, however often refreshed, seconds", "2592000", parse=int),
     Setting("RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute"),
     Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
     Setting("RATE_LIMIT_BATCH_ITEMS", "payments within batches: per user", "600000/minute", "2000/minute"),

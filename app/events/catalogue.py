@@ -13,6 +13,13 @@ class EventType(StrEnum):
     USER_LOGGED_IN = "user.logged_in"
     USER_LOGGED_OUT = "user.logged_out"
     SESSION_REVOKED = "session.revoked"
+    AUTH_FAILED = "auth.failed"
+    """A wrong password: the first in a row, or one that begins a wait."""
+
+    EMAIL_TOKEN_MADE = "user.email_token_made"  # noqa: S105 a type of event
+    EMAIL_CONFIRMED = "user.email_confirmed"
+    USER_SESSIONS_ENDED = "user.sessions_ended"
+    USER_PASSWORD_CHANGED = "user.password_changed"  # noqa: S105 a type of event
 
     USER_SUSPENDED = "user.suspended"
     USER_REACTIVATED = "user.reactivated"

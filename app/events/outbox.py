@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, insert, literal, select
 from sqlalchemy.orm import Session
 
 from app.events.catalogue import EventType
@@ -64,3 +65,28 @@ def event_row(
         "data": data,
         "at": now,
     }
+
+
+def record_where(
+    session: Session,
+    event_type: EventType,
+    condition: ColumnElement[bool],
+    *,
+    object_id: ColumnElement[str],
+    data: dict[str, Any],
+    now: datetime,
+    actor: Principal,
+) -> None:
+    """A row, for the audit log only, for each object that `condition` finds. One statement in any case: how long it takes
+    does not tell whether there is such an object."""
+    values: dict[str, ColumnElement[Any]] = {
+        "type": literal(event_type),
+        "object_id": object_id,
+        "actor": literal(actor.event_actor),
+        "address": literal(actor.address),
+        "is_public": literal(False),
+        "data": literal(data, OutboxRow.data.type),
+        "at": literal(now, OutboxRow.at.type),
+    }
+    found = select(*values.values()).where(condition)
+    session.execute(insert(OutboxRow).from_select(list(values), found))

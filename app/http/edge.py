@@ -12,6 +12,7 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app import ids
+from app.addresses import client_network
 from app.http.headers import set_security_headers
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
@@ -79,7 +80,9 @@ def _guard() -> None:
     g.principal = principal = policy.guard.identify()
     if (limit := policy.limit_of(principal)) is not None:
         limiter: RateLimiter = current_app.extensions["rate_limiter"]
-        limiter.hit(limit, principal.rate_limit_bucket if principal else f"@{request.remote_addr}")
+        limiter.hit(
+            limit, principal.rate_limit_bucket if principal else f"@{client_network(request.remote_addr)}"
+        )
     if principal is None:
         return
     if policy.guard.admit is not None:

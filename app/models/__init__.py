@@ -13,7 +13,7 @@ from app.models.payment_review import PaymentReview
 from app.models.provider_event import ProviderEvent
 from app.models.reference_data import ReferenceVersion
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
-from app.models.user import User, UserSession
+from app.models.user import EmailConfirmation, PasswordAttempts, User, UserSession
 from app.models.wallet_payment import WalletPayment
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "AccountBalance",
     "ApiKey",
     "DirectFunding",
+    "EmailConfirmation",
     "Entry",
     "Event",
     "FeeRule",
@@ -30,6 +31,7 @@ __all__ = [
     "KycDocument",
     "KycRequest",
     "OutboxRow",
+    "PasswordAttempts",
     "Payment",
     "PaymentAttempt",
     "PaymentReview",

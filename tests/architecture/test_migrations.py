@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import uuid
-from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -15,8 +14,7 @@ from sqlalchemy import create_engine, text
 
 from app.extensions import Base
 from app.ledger.install import sources
-
-MIGRATIONS = Path(__file__).parents[2] / "migrations"
+from tests.support.migrations import MIGRATIONS, migration
 
 
 def test_migrations_are_one_line() -> None:
@@ -112,13 +110,12 @@ INSERT INTO outbox (type, object_id, is_public, data, at)
 
 def test_requested_and_collected_money_are_found_for_existing_payments(owner_connection) -> None:
     """Breaks when the migration takes the accepted amount of an existing payment for the requested one."""
-    scripts = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
-    (script,) = [one for one in scripts if one.path.endswith("_money_as_amount_and_currency.py")]
+    migrated = migration("money_as_amount_and_currency")
     payment_id = uuid.uuid4()
     for statements in (
         ACCEPTED_BEFORE.format(id=payment_id),
-        script.module.COLLECTED,
-        script.module.REQUESTED,
+        migrated.COLLECTED,
+        migrated.REQUESTED,
     ):
         owner_connection.exec_driver_sql(statements)
     found = owner_connection.execute(

@@ -72,9 +72,11 @@ class LedgerMachine(RuleBasedStateMachine):
         user = User(uuid.uuid4(), uuid.uuid4(), f"{uuid.uuid4().hex}@example.com")
         run(
             self.opened,
-            "INSERT INTO users VALUES (%s::uuid, %s, 'x', 'A', 'B', NULL, 0, true, %s)",
+            "INSERT INTO users (id, email, password_hash, first_name, last_name, tier, is_active, created_at, "
+            "email_confirmed_at) VALUES (%s::uuid, %s, 'x', 'A', 'B', 0, true, %s, %s)",
             str(user.id),
             user.email,
+            self.now,
             self.now,
         )
         run(

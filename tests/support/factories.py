@@ -55,8 +55,15 @@ def _password_hash() -> str:
     return passwords.hash_password(PASSWORD)
 
 
-def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active: bool = True) -> SignedInUser:
-    """A user in KYC tier `tier`, with PASSWORD, in an open session."""
+def make_user(
+    app: Flask,
+    *,
+    tier: int = 2,
+    email: str | None = None,
+    is_active: bool = True,
+    is_confirmed: bool = True,
+) -> SignedInUser:
+    """A user in KYC tier `tier`, with PASSWORD, in an open session. is_confirmed: their e-mail address."""
     email = email or f"user-{secrets.token_hex(6)}@example.com"
     user_id, session_id, refresh_id = ids.opaque(), ids.opaque(), ids.opaque()
     with app.app_context():
@@ -71,6 +78,7 @@ def make_user(app: Flask, *, tier: int = 2, email: str | None = None, is_active:
             tier=tier,
             is_active=is_active,
             created_at=now,
+            email_confirmed_at=now if is_confirmed else None,
         )
         opened = UserSession(
             id=session_id,

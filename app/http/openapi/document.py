@@ -50,6 +50,8 @@ _CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
 _UUID: Final = {"type": "string", "format": "uuid"}
 PATH_IDS: Final[Mapping[str, JsonObject]] = {
     "wallet_id": {"type": "string", "maxLength": 64, "examples": ["acc_sender_123"]},
+    "session_id": {"type": "string", "maxLength": 64, "examples": ["ses_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]},
+    "user_id": {"type": "string", "maxLength": 64, "examples": ["usr_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]},
     "payment_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "event_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "provider": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,31}$", "examples": ["mpesa"]},

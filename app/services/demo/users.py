@@ -31,6 +31,7 @@ def load_user(session: Session, demo: DemoUser) -> bool:
         is_active=True,
         scopes=list(demo.scopes),
         created_at=now,
+        email_confirmed_at=now,
     )
     session.add(user)
     session.flush()

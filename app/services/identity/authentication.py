@@ -8,23 +8,28 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+import structlog
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.addresses import client_network
 from app.errors import EmailExists, InvalidCredentials, InvalidRequest, TokenInvalid
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models import User, UserSession
 from app.principal import Principal
 from app.services.demo import objects as demo_objects
-from app.services.identity import emails, passwords, tokens
+from app.services.identity import emails, password_attempts, passwords, sessions, tokens
+from app.services.identity.password_attempts import Attempt, Attempted
 from app.services.identity.tokens import RefreshClaims, Tokens
 from app.unit_of_work import reading, transaction
+
+log = structlog.get_logger("auth")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ def register(registration: Registration, password: str, *, address: str | None) 
         "phone": registration.phone,
         "is_active": True,
         "created_at": now,
+        # The demo has nobody who could hand out tokens.
+        "email_confirmed_at": now if current_app.config["IS_DEMO"] else None,
     }
 
     def work(session: Session) -> User:
@@ -84,7 +91,20 @@ def register(registration: Registration, password: str, *, address: str | None) 
 
 
 def log_in(email: str, password: str, *, address: str | None) -> Login:
-    """Open a session. Raises InvalidCredentials, the same and as slowly for every reason."""
+    """Open a session.
+
+    Raises InvalidCredentials, the same and as slowly for every reason; RateLimitExceeded after wrong passwords, whether
+    this one is right or not (password_attempts.py).
+    """
+    attempt = password_attempts.begin(email, address=address)
+    try:
+        return _log_in(attempt, email, password)
+    except InvalidCredentials:
+        password_attempts.record_failure(attempt, Attempted.LOGIN)
+        raise
+
+
+def _log_in(attempt: Attempt, email: str, password: str) -> Login:
     user = _user_of(email)
     if not passwords.is_correct(password, user.password_hash if user else None) or user is None:
         raise InvalidCredentials
@@ -103,24 +123,34 @@ def log_in(email: str, password: str, *, address: str | None) -> Login:
             raise InvalidCredentials
         if better_hash:
             current.password_hash = better_hash
-        _open_session(session, user.id, new, address=address)
+        _open_session(session, user.id, new, address=attempt.address)
+        password_attempts.record_success(session, attempt)
         return current
 
     return Login(transaction(work), new.tokens_of(user.id))
 
 
 def refresh(refresh_token: str | None, *, address: str | None) -> Login:
-    """A new pair of tokens for the session; the given refresh token is used up, and the session lives on from now.
+    """A new pair of tokens for the session; the given refresh token is used up, and the session lives on, until SESSION_TTL_S
+    after the login.
 
     Raises TokenMissing, TokenExpired, TokenInvalid. A token used before revokes the session: it was
     stolen, and thief and owner cannot be distinguished.
     """
     claims = tokens.read_refresh(refresh_token)
     new_id, now = ids.opaque(), clock.now()
-    user = transaction(lambda session: _rotate(session, claims, new_id=new_id, now=now, address=address))
-    if user is None:
+    continued = transaction(lambda session: _rotate(session, claims, new_id=new_id, now=now, address=address))
+    if continued is None:
+        log.warning(
+            "auth.failed",
+            kind="token_refresh",
+            user=ids.public(ids.USER, claims.user_id),
+            address=address,
+        )
         raise TokenInvalid("The refresh token is not valid any more.")
-    return Login(user, tokens.issue(user.id, session_id=claims.session_id, refresh_id=new_id))
+    user, ends_at = continued
+    pair = tokens.issue(user.id, session_id=claims.session_id, refresh_id=new_id, ends_at=ends_at)
+    return Login(user, pair)
 
 
 def log_out(actor: Principal) -> None:
@@ -128,7 +158,7 @@ def log_out(actor: Principal) -> None:
     now = clock.now()
 
     def work(session: Session) -> None:
-        if _revoke(session, actor.session_id, now=now):
+        if sessions.revoke(session, UserSession.id == actor.session_id, now=now):
             _record(session, EventType.USER_LOGGED_OUT, actor, now=now)
 
     transaction(work)
@@ -156,7 +186,8 @@ class _NewSession:
         return cls(ids.opaque(), ids.opaque(), moment)
 
     def tokens_of(self, user_id: uuid.UUID) -> Tokens:
-        return tokens.issue(user_id, session_id=self.id, refresh_id=self.refresh_id)
+        ends_at = sessions.end_of(self.opened_at)
+        return tokens.issue(user_id, session_id=self.id, refresh_id=self.refresh_id, ends_at=ends_at)
 
 
 def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, address: str | None) -> None:
@@ -166,8 +197,9 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
             user_id=user_id,
             refresh_id=new.refresh_id,
             created_at=new.opened_at,
-            expires_at=_expiry(new.opened_at),
+            expires_at=sessions.expiry(new.opened_at, opened_at=new.opened_at),
             revoked_at=None,
+            network=client_network(address) or None,
         )
     )
     _record(session, EventType.USER_LOGGED_IN, Principal.of_user(user_id, new.id, address), now=new.opened_at)
@@ -175,8 +207,9 @@ def _open_session(session: Session, user_id: uuid.UUID, new: _NewSession, *, add
 
 def _rotate(
     session: Session, claims: RefreshClaims, *, new_id: uuid.UUID, now: datetime, address: str | None
-) -> User | None:
-    """Replace the session's refresh id. None: the token is not the session's, and the session is over now."""
+) -> tuple[User, datetime] | None:
+    """Replace the session's refresh id; its user, and when it ends. None: the token is not the session's, and the session
+    is over now."""
     statement = select(UserSession).where(UserSession.id == claims.session_id).with_for_update(key_share=True)
     row = session.scalars(statement).one_or_none()
     if row is None or row.user_id != claims.user_id or row.revoked_at is not None or row.expires_at <= now:
@@ -194,23 +227,9 @@ def _rotate(
     user = session.get(User, row.user_id)
     if user is None or not user.is_active:
         return None
-    row.refresh_id, row.expires_at = new_id, _expiry(now)
-    return user
-
-
-def _revoke(session: Session, session_id: uuid.UUID, *, now: datetime) -> bool:
-    """False when it was revoked before."""
-    revoked = session.execute(
-        update(UserSession)
-        .where(UserSession.id == session_id, UserSession.revoked_at.is_(None))
-        .values(revoked_at=now)
-        .returning(UserSession.id)
-    )
-    return revoked.first() is not None
-
-
-def _expiry(now: datetime) -> datetime:
-    return now + timedelta(seconds=current_app.config["REFRESH_TOKEN_TTL_S"])
+    row.refresh_id, row.refreshed_at = new_id, now
+    row.expires_at = sessions.expiry(now, opened_at=row.created_at)
+    return user, sessions.end_of(row.created_at)
 
 
 def _record(session: Session, event_type: EventType, actor: Principal, *, now: datetime, **data: str) -> None:

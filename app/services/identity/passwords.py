@@ -28,13 +28,13 @@ _SLOTS: Final = BoundedSemaphore(8)
 """Hashes at once in a process: a flood of logins costs at most 8 × 19 MiB."""
 
 
-def check_strength(password: str) -> None:
-    """Raises WeakPassword (at least 8 characters with an upper-case and a lower-case letter, a digit and a special character), InvalidRequest when too long."""
+def check_strength(password: str, *, field: str = "password") -> None:
+    """`field`: where it was sent. Raises WeakPassword (at least 8 characters with an upper-case and a lower-case letter, a digit and a special character), InvalidRequest when too long."""
     if len(password) > MAX_LENGTH:
-        raise InvalidRequest(f"A password has at most {MAX_LENGTH} characters.", field="password")
+        raise InvalidRequest(f"A password has at most {MAX_LENGTH} characters.", field=field)
     kinds = (str.isupper, str.islower, str.isdigit, _is_special)
     if len(password) < MIN_LENGTH or not all(any(map(kind, password)) for kind in kinds):
-        raise WeakPassword(field="password")
+        raise WeakPassword(field=field)
 
 
 def _is_special(character: str) -> bool:

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import InvalidRequest, NotFound, PermissionDenied
+from app.errors import InvalidRequest, PermissionDenied
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.user import Scope, User
 from app.principal import SYSTEM, Kind, Principal
+from app.services.identity import users
 from app.unit_of_work import reading, transaction
 
 OPERATORS_SCOPE: Final = Scope.ADMIN
@@ -40,10 +41,7 @@ def set_scope(email: str, scope: str, *, is_granted: bool, operator: Principal =
         raise InvalidRequest(f"There is no scope {scope}; there is {', '.join(Scope)}.", field="scope")
 
     def work(session: Session) -> bool:
-        wanted = select(User).where(User.email == email.strip().lower()).with_for_update(key_share=True)
-        user = session.scalars(wanted).one_or_none()
-        if user is None:
-            raise NotFound("No user has this e-mail.")
+        user = users.locked(session, email)
         if (scope in user.scopes) is is_granted:
             return False
         user.scopes = sorted({*user.scopes, scope} if is_granted else set(user.scopes) - {scope})

@@ -8,40 +8,37 @@ address is not found.
 
 from __future__ import annotations
 
-from sqlalchemy import select
+import uuid
+
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import InvalidRequest, NotFound
+from app.errors import InvalidRequest
 from app.events import outbox
 from app.events.catalogue import EventType
-from app.models.user import User
 from app.principal import Principal
+from app.services.identity import users
 from app.services.identity.passwords import UNUSABLE
 from app.services.reasons import valid_reason
 from app.unit_of_work import transaction
 
 
-def suspend_user(email: str, *, reason: str, operator: Principal) -> bool:
-    """False: they are suspended already, and nothing changed. Raises NotFound, InvalidRequest (the reason)."""
-    return _set_active(email, is_active=False, reason=reason, operator=operator)
+def suspend_user(who: str | uuid.UUID, *, reason: str, operator: Principal) -> bool:
+    """`who`: an e-mail address or an id. False: they are suspended already, and nothing changed. Raises NotFound, InvalidRequest (the reason)."""
+    return _set_active(who, is_active=False, reason=reason, operator=operator)
 
 
-def reactivate_user(email: str, *, reason: str, operator: Principal) -> bool:
+def reactivate_user(who: str | uuid.UUID, *, reason: str, operator: Principal) -> bool:
     """False: they are active already, and nothing changed. Raises NotFound, InvalidRequest (the reason, or the user
     was disabled for good)."""
-    return _set_active(email, is_active=True, reason=reason, operator=operator)
+    return _set_active(who, is_active=True, reason=reason, operator=operator)
 
 
-def _set_active(email: str, *, is_active: bool, reason: str, operator: Principal) -> bool:
+def _set_active(who: str | uuid.UUID, *, is_active: bool, reason: str, operator: Principal) -> bool:
     facts = {"reason": valid_reason(reason)}
 
     def work(session: Session) -> bool:
-        # The row is locked, so that a login that is under way opens its session before this or not at all.
-        wanted = select(User).where(User.email == email.strip().lower()).with_for_update(key_share=True)
-        user = session.scalars(wanted).one_or_none()
-        if user is None:
-            raise NotFound("No user has this e-mail.")
+        user = users.locked(session, who)
         if is_active and user.password_hash == UNUSABLE:
             raise InvalidRequest("This user was disabled for good and cannot be reactivated.")
         if user.is_active is is_active:

@@ -53,14 +53,18 @@ class RefreshClaims:
     refresh_id: uuid.UUID
 
 
-def issue(user_id: uuid.UUID, *, session_id: uuid.UUID, refresh_id: uuid.UUID) -> Tokens:
-    """The pair of tokens of a session, from now."""
+def issue(
+    user_id: uuid.UUID, *, session_id: uuid.UUID, refresh_id: uuid.UUID, ends_at: datetime | None = None
+) -> Tokens:
+    """The pair of tokens of a session, from now. ends_at: the session's end, after which neither is valid."""
     now, config = clock.now(), current_app.config
     subject, access_ttl_s = ids.public(ids.USER, user_id), config["ACCESS_TOKEN_TTL_S"]
+    refresh_ttl_s = config["REFRESH_TOKEN_TTL_S"]
+    if ends_at is not None:
+        left_s = int((ends_at - now).total_seconds())
+        access_ttl_s, refresh_ttl_s = min(access_ttl_s, left_s), min(refresh_ttl_s, left_s)
     access = _claims(session_id, ids.opaque(), expires_at=now + timedelta(seconds=access_ttl_s))
-    refresh = _claims(
-        session_id, refresh_id, expires_at=now + timedelta(seconds=config["REFRESH_TOKEN_TTL_S"])
-    )
+    refresh = _claims(session_id, refresh_id, expires_at=now + timedelta(seconds=refresh_ttl_s))
     return Tokens(
         create_access_token(subject, expires_delta=False, additional_claims=access),
         create_refresh_token(subject, expires_delta=False, additional_claims=refresh),

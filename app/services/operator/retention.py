@@ -1,4 +1,4 @@
-"""Deletes what is not needed any more: stored answers of idempotency keys.
+"""Deletes what is not needed any more: stored answers of idempotency keys and old failed logins.
 
 Guarantees: a key that was used can never be claimed again, since its row stays.
 """
@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import clock
 from app.services.idempotency_service import ANSWER_LIFE
+from app.services.identity import password_attempts
 from app.unit_of_work import transaction
 
 EVERY: Final = timedelta(hours=1)
@@ -37,7 +38,12 @@ def sweep() -> datetime:
         statement = text("SELECT idempotency_sweep(:before, :limit)")
         return int(session.execute(statement, {"before": now - ANSWER_LIFE, "limit": BATCH}).scalar_one())
 
-    log.info("retention.swept", answers=_sweep(answers, deadline))
+    def attempts(session: Session) -> int:
+        return password_attempts.delete_forgotten(session, now=now, limit=BATCH)
+
+    batches = {"answers": answers, "attempts": attempts}
+    swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
+    log.info("retention.swept", **swept)
     return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))
 
 

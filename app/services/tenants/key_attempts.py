@@ -9,11 +9,13 @@ import time
 import uuid
 from typing import Final
 
+import structlog
 from flask import Flask, current_app
 from limits import parse
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
+from app.addresses import client_network
 from app.config.setting import ConfigError
 from app.errors import InvalidApiKey, RateLimitExceeded
 from app.services.provider_access.cache import BoundedCache
@@ -21,6 +23,8 @@ from app.services.tenants import api_keys
 
 RIGHT_KEYS: Final = 4096
 """Keys that a process remembers as right lately, as digests."""
+
+log = structlog.get_logger("auth")
 
 
 class KeyAttempts:
@@ -35,12 +39,15 @@ class KeyAttempts:
         self._wrong = FixedWindowRateLimiter(MemoryStorage())
         self._right: BoundedCache[tuple[uuid.UUID, uuid.UUID]] = BoundedCache(RIGHT_KEYS)
 
-    def authenticate(self, key: str, address: str, *, is_checked_later: bool) -> tuple[uuid.UUID, uuid.UUID]:
+    def authenticate(
+        self, key: str, address: str | None, *, is_checked_later: bool
+    ) -> tuple[uuid.UUID, uuid.UUID]:
+        network = client_network(address)
         digest = self._right.key(ascii(key))  # a client of Socket.IO may send half a surrogate pair
         if is_checked_later and (known := self._right.find(digest)) is not None:
             return known
-        if digest not in self._right and not self._wrong.test(self._limit, address):
-            ends_at = self._wrong.get_window_stats(self._limit, address).reset_time
+        if digest not in self._right and not self._wrong.test(self._limit, network):
+            ends_at = self._wrong.get_window_stats(self._limit, network).reset_time
             raise RateLimitExceeded(
                 "Too many wrong API keys came from this address.",
                 retry_after_s=max(1, round(ends_at - time.time())),
@@ -49,7 +56,8 @@ class KeyAttempts:
             found = api_keys.authenticate(key)
         except InvalidApiKey:
             self._right.discard(digest)
-            self._wrong.hit(self._limit, address)
+            self._wrong.hit(self._limit, network)
+            log.warning("auth.failed", kind="api_key", address=address)
             raise
         return self._right.get(digest, lambda: found)
 
@@ -67,4 +75,4 @@ def authenticate(
     is_checked_later: a key that was right lately is not looked up, since what is done with it checks it (require_good).
     """
     attempts: KeyAttempts = current_app.extensions["key_attempts"]
-    return attempts.authenticate(key, address or "", is_checked_later=is_checked_later)
+    return attempts.authenticate(key, address, is_checked_later=is_checked_later)

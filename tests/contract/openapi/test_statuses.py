@@ -22,6 +22,8 @@ from app.http.surfaces import Surface
 from tests.support.tenants import make_merchant
 
 PATH_IDS = {
+    "{session_id}": "ses_0195f3a0b1c27d8e9f00112233445566",
+    "{user_id}": "usr_0195f3a0b1c27d8e9f00112233445566",
     "{wallet_id}": "acc_sender_123",
     "{payment_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{event_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",

@@ -107,9 +107,9 @@ def test_the_readmes_live_clients(demo: Stack, language: str, tmp_path: Path) ->
 
 def test_the_references_commands(demo: Stack, tmp_path: Path) -> None:
     printed_answers = answers(paste(demo, blocks(REFERENCE, "sh"), tmp_path))
-    opened, wallet, deposited, withdrawn, payment, listed, batch, submitted, uploaded, status = (
-        printed_answers
-    )
+    sessions, opened, wallet, deposited, withdrawn, payment, listed, batch, *verification = printed_answers
+    submitted, uploaded, status = verification
+    assert [one["is_current"] for one in sessions["sessions"]].count(True) == 1
     assert opened["currency"] == "KES"
     assert wallet["account"]["balance"] == "1000.00"
     assert (deposited["new_balance"], withdrawn["new_balance"]) == ("1500.00", "1480.00")

@@ -26,6 +26,9 @@ ROUTES = [
     ("GET", "/admin/audit-logs"),
     ("GET", "/admin/statistics"),
     ("POST", "/admin/reconcile"),
+    ("POST", "/admin/users/usr_0/suspend"),
+    ("POST", "/admin/users/usr_0/reactivate"),
+    ("POST", "/admin/users/usr_0/end-sessions"),
 ]
 
 

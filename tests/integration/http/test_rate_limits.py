@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 from flask import Flask
 
@@ -35,12 +37,16 @@ def strict_app(settings: dict[str, str], redis_server) -> Flask:
     return create_app({**settings, "REDIS_URL": url, **limits})
 
 
+def _wrong_login() -> dict[str, str]:
+    """Each for another user: wrong passwords are counted by user, too."""
+    return {"email": f"{secrets.token_hex(6)}@example.com", "password": "Wrong1234!"}
+
+
 def test_sign_ins_are_limited_by_address(strict_app: Flask) -> None:
     client = strict_app.test_client()
-    body = {"email": "nobody@example.com", "password": "Wrong1234!"}
 
     def log_in(path: str, address: str):
-        return client.post(path, json=body, environ_overrides={"REMOTE_ADDR": address})
+        return client.post(path, json=_wrong_login(), environ_overrides={"REMOTE_ADDR": address})
 
     assert [log_in("/api/v1/auth/login", "10.0.0.1").status_code for _ in range(3)] == [401] * 3
     refused = log_in("/v1/auth/login", "10.0.0.1")  # the other prefix is no way round
@@ -55,7 +61,7 @@ def test_a_spoofed_address_is_no_new_address(strict_app: Flask) -> None:
     answers = [
         client.post(
             "/api/v1/auth/login",
-            json={"email": "a@b.cd", "password": "x"},
+            json=_wrong_login(),
             headers={
                 "X-Forwarded-For": f"10.9.9.{number}",
                 "X-Real-IP": "1.2.3.4",
@@ -82,7 +88,7 @@ def test_behind_one_proxy_only_the_last_address_counts(settings: dict[str, str],
     def log_in(forwarded: str) -> int:
         return client.post(
             "/api/v1/auth/login",
-            json={"email": "a@b.cd", "password": "x"},
+            json=_wrong_login(),
             headers={"X-Forwarded-For": forwarded},
         ).status_code
 

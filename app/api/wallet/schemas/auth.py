@@ -17,7 +17,7 @@ from app.services.identity.authentication import Login
 from app.services.identity.passwords import MAX_LENGTH
 from app.services.identity.tokens import MAX_TOKEN_LENGTH
 
-_PASSWORD: Final = {
+PASSWORD: Final = {
     "format": "password",
     "description": "At least 8 characters with an upper-case and a lower-case letter, a digit and a special character.",
 }
@@ -30,7 +30,7 @@ class LoginRequest(Schema):
         required=True, max_length=emails.MAX_LENGTH, metadata={"examples": ["bob@example.com"]}
     )
     # Its strength is judged by the service, with a code of its own.
-    password = fields.Text(required=True, min_length=0, max_length=MAX_LENGTH, metadata=_PASSWORD)
+    password = fields.Text(required=True, min_length=0, max_length=MAX_LENGTH, metadata=PASSWORD)
 
 
 class RegisterRequest(LoginRequest):
@@ -76,6 +76,9 @@ class RefreshRequest(Schema):
 class UserFacts(Answer):
     id = ma.String(metadata={"examples": ["usr_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]})
     email = ma.String()
+    email_confirmed = ma.Boolean(
+        metadata={"description": "Whether you are paid by this address: POST /auth/confirm-email."}
+    )
     first_name = ma.String()
     last_name = ma.String()
     phone = ma.String(allow_none=True)
@@ -121,6 +124,7 @@ def user_view(user: User) -> dict[str, Any]:
     return {
         "id": user.public_id,
         "email": user.email,
+        "email_confirmed": user.email_confirmed_at is not None,
         "first_name": user.first_name,
         "last_name": user.last_name,
         "phone": user.phone,

@@ -1,5 +1,6 @@
 -- The wallet behind a payment's destination (`acc_…` or an e-mail address) for money in p_currency.
--- An e-mail means that user's oldest unfrozen wallet in the currency (docs/api/wallet.md). Locks nothing.
+-- An e-mail means that user's oldest unfrozen wallet in the currency (docs/api/wallet.md), once the user has confirmed the
+-- address: whoever registered it first would be paid what is meant for its owner. Locks nothing.
 CREATE OR REPLACE FUNCTION wallet_destination(
   p_destination text, p_currency text,
   OUT account_id bigint, OUT owner_id uuid, OUT public_id text, OUT refusal text)
@@ -14,7 +15,8 @@ BEGIN
   ELSE
     SELECT a.id, a.owner_id, a.public_id, a.currency INTO account_id, owner_id, public_id, v_currency
     FROM users u JOIN accounts a ON a.owner_id = u.id
-    WHERE u.email = lower(p_destination) AND u.is_active AND a.kind = 'wallet' AND NOT a.frozen
+    WHERE u.email = lower(p_destination) AND u.is_active AND u.email_confirmed_at IS NOT NULL
+      AND a.kind = 'wallet' AND NOT a.frozen
     ORDER BY a.currency <> p_currency, a.id LIMIT 1;
   END IF;
   refusal := CASE WHEN account_id IS NULL THEN 'RECIPIENT_NOT_FOUND'
