@@ -55,15 +55,29 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT)),
     Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.
-    Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
+    Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None), takes_any_query=True),
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
-    Row(docs.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    Row(
+        docs.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
     # No limit: mobile carriers put many customers behind one address.
-    Row(payment_return.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    Row(
+        payment_return.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
 )
 
 ERROR_RENDERERS: Final[Mapping[Surface, errors.Renderer]] = MappingProxyType(

@@ -12,6 +12,7 @@ from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
 from app import ids
+from app.http import query
 from app.http.headers import set_security_headers
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
@@ -35,6 +36,7 @@ def init(app: Flask) -> None:
     app.session_interface = NoSessions()
     app.before_request(_begin)
     app.before_request(_guard)
+    app.before_request(query.check)
     app.after_request(_finish)
     if app.config["CORS_ORIGINS"]:
         CORS(

@@ -99,11 +99,17 @@ def add_error_schemas(api: DocumentedApi, bodies: Mapping[Surface, ErrorBodies])
 
 
 def shared(routes: Iterable[DocumentedRoute]) -> Shared:
-    """Routes by where the document describes them. A second prefix of a route adds nothing."""
+    """Routes by where the document describes them.
+
+    A second prefix of a route adds nothing, unless it belongs to another surface: its errors have another body then.
+    """
     found: defaultdict[tuple[str, str], list[DocumentedRoute]] = defaultdict(list)
     for route in routes:
+        known = found[route.path, route.method]
         if route.is_first:
-            found[route.path, route.method].append(route)
+            known.append(route)
+        elif route.surface not in {first.surface for first in known}:
+            known.insert(0, route)  # the last one decides the tag
     return found
 
 
