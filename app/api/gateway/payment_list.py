@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
+import flask
 from flask import Response
 
-from app.api.gateway.schemas.payments import PaymentList, PaymentQuery
+from app.api.gateway.schemas.payment_query import PaymentQuery
+from app.api.gateway.schemas.payments import PaymentList
 from app.api.gateway.views import pagination_view, transaction
 from app.api.wallet.schemas.payments import payment_view
 from app.errors import InvalidRequest
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
-from app.http.pagination import next_cursor, page_request
+from app.http.pagination import filters_of, next_cursor, page_request
 from app.http.responses import respond
 from app.models.wallet_payment import WalletPaymentStatus
 from app.principal import Principal
 from app.services import payment_service
 from app.services.pages import PageRequest
+from app.services.payment_service import PaymentFilter
 from app.services.wallets import payments as wallet_payments
 
 blueprint = Blueprint("gateway_payments", __name__, description="Lists of payments.")
+
+
+OF_WALLET_PAYMENTS: Final = frozenset({"status", "page", "per_page", "limit", "offset"})
+"""The parameters that a user's list of wallet payments takes."""
 
 
 @blueprint.route("/payments")
@@ -37,23 +44,36 @@ def list_payments(query: dict[str, Any]) -> Response:
 
 
 def _of_merchant(merchant: Principal, query: dict[str, Any], request: PageRequest) -> Response:
-    provider = query.get("provider")
-    page = payment_service.list_payments(
-        merchant,
-        request,
-        provider=provider.lower() if provider else None,
-        status=query.get("status"),
-        customer_id=query.get("customer_id"),
-    )
-    cursor = next_cursor(page, lambda payment: payment.id)
+    if "tenant_id" in query:
+        raise InvalidRequest("This is for operators.", field="tenant_id")
+    page = payment_service.list_payments(merchant, request, _filter(query))
+    cursor = next_cursor(page, lambda payment: payment.id, filters=filters_of(flask.request.args))
     pagination = pagination_view(page, request) | {"next_cursor": cursor}
     return _listed([transaction(payment) for payment in page.items], pagination)
 
 
+def _filter(query: dict[str, Any]) -> PaymentFilter:
+    provider = query.get("provider")
+    return PaymentFilter(
+        tenant_id=query.get("tenant_id"),
+        provider=provider.lower() if provider else None,
+        status=query.get("status"),
+        customer_id=query.get("customer_id"),
+        phones=query.get("phone", ()),
+        email=query.get("email"),
+        receipt=query.get("receipt"),
+        reference=query.get("reference"),
+        amount=query.get("amount"),
+        currency=query.get("currency"),
+        created_from=query.get("created_from"),
+        created_before=query.get("created_to"),
+        metadata=tuple(query.get("metadata", ())),
+    )
+
+
 def _of_user(user: Principal, query: dict[str, Any], request: PageRequest) -> Response:
-    for name in ("provider", "customer_id", "cursor"):
-        if name in query:
-            raise InvalidRequest("This is for lists of provider payments.", field=name)
+    if others := query.keys() - OF_WALLET_PAYMENTS:
+        raise InvalidRequest("This is for lists of provider payments.", field=min(others))
     status = query.get("status")
     if status is not None and status not in list(WalletPaymentStatus):
         raise InvalidRequest(f"This must be one of {', '.join(WalletPaymentStatus)}.", field="status")

@@ -224,23 +224,6 @@ class ProviderListAnswer(Answer):
     data = ma.List(ma.Nested(Provider))
 
 
-class PaymentQuery(Schema):
-    provider = fields.Text(max_length=32, metadata={"examples": ["mpesa"]})
-    status = fields.Text(max_length=32, metadata={"examples": ["completed"]})
-    customer_id = fields.Text(metadata={"examples": ["customer-7"]})
-    page = fields.QueryNumber(minimum=1, maximum=1_000_000, metadata={"examples": [1]})
-    per_page = fields.QueryNumber(
-        minimum=1,
-        maximum=999_999_999,
-        metadata={"description": "Default 20; above 100 is 100.", "examples": [20]},
-    )
-    limit = fields.QueryNumber(minimum=1, maximum=999_999_999, metadata={"description": "Same as per_page."})
-    offset = fields.QueryNumber(minimum=0, maximum=100_000_000, metadata={"description": "Instead of page."})
-    cursor = fields.Text(
-        max_length=512, metadata={"description": "`next_cursor` of the page before, instead of page."}
-    )
-
-
 class Pagination(Answer):
     optional = frozenset({"next_cursor"})
 
