@@ -37,6 +37,9 @@ from app.web import docs, payment_return
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
 
+MERCHANT_OR_OPERATOR: Final = Policy(MERCHANT_OR_USER, scope=Scope.ADMIN, merchant_limit=Limit.MERCHANT)
+"""For reading a merchant's payments. Users need the scope."""
+
 TABLE: Final[tuple[Row, ...]] = (
     Row(auth.blueprint, BOTH, Surface.WALLET, Policy(PUBLIC, Limit.AUTH), {"logout": Policy(USER_SESSION)}),
     Row(wallets.blueprint, V1, Surface.WALLET, Policy(USER_SESSION)),
@@ -53,7 +56,13 @@ TABLE: Final[tuple[Row, ...]] = (
         },
     ),
     Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT)),
-    Row(payments.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT, Limit.MERCHANT)),
+    Row(
+        payments.blueprint,
+        V1,
+        Surface.GATEWAY,
+        Policy(MERCHANT, Limit.MERCHANT),
+        {"get_payment": MERCHANT_OR_OPERATOR, "list_refunds": MERCHANT_OR_OPERATOR},
+    ),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None), takes_any_query=True),
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),

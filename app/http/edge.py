@@ -86,7 +86,7 @@ def _guard() -> None:
         return
     if policy.guard.admit is not None:
         policy.guard.admit(principal)
-    if policy.scope is not None:
+    if policy.scope is not None and principal.tenant is None:
         g.principal = scopes.require_scope(principal, policy.scope)
 
 

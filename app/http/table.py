@@ -19,7 +19,7 @@ from app.rate_limits import Limit
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may call a route, which scope they need for it, and which limit their requests count for (None: none).
+    """Who may call a route, which scope users need for it, and which limit their requests count for (None: none).
 
     merchant_limit: where the guard admits users and merchants, the limit of merchants.
     """

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
+from app.http.guards import MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, Guard
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi, make_api
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
@@ -146,7 +146,7 @@ def operation_id(routes: Sequence[DocumentedRoute]) -> str:
 
 def tag(route: DocumentedRoute) -> str:
     """By who calls it."""
-    if route.policy.scope is Scope.ADMIN:
+    if route.policy.scope is Scope.ADMIN and route.policy.guard is USER_SESSION:
         return OPERATORS
     if route.policy.guard is PUBLIC and route.surface is Surface.GATEWAY:
         return CALLBACKS

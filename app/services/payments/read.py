@@ -20,10 +20,10 @@ from app.services.provider_access.accounts import BoundProvider
 from app.unit_of_work import reading
 
 
-def get_payment(merchant: Principal, payment_id: uuid.UUID) -> Payment:
+def get_payment(reader: Principal, payment_id: uuid.UUID) -> Payment:
     """Raises TransactionNotFound."""
     with reading() as session:
-        return owned(session, merchant.tenant_id, payment_id)
+        return readable(session, reader, payment_id)
 
 
 def list_payments(reader: Principal, request: PageRequest, wanted: PaymentFilter) -> Page[Payment]:
@@ -49,6 +49,16 @@ def list_payments(reader: Principal, request: PageRequest, wanted: PaymentFilter
 def providers(merchant: Principal) -> Mapping[str, BoundProvider]:
     """The providers this tenant can use, by name, in the registry's order."""
     return provider_accounts.available(merchant.tenant_id)
+
+
+def readable(session: Session, reader: Principal, payment_id: uuid.UUID) -> Payment:
+    """A payment of the merchant who reads it, or for an operator of any tenant. Raises TransactionNotFound."""
+    if reader.kind is not Kind.OPERATOR:
+        return owned(session, reader.tenant_id, payment_id)
+    payment = session.get(Payment, payment_id)
+    if payment is None:
+        raise TransactionNotFound
+    return payment
 
 
 def owned(session: Session, tenant_id: uuid.UUID, payment_id: uuid.UUID) -> Payment:

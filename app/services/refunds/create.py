@@ -22,7 +22,7 @@ from app.providers.errors import NOTHING_HAPPENED
 from app.services.idempotency_service import Abandoned, Answer, Claim, begin, finish, refuse, replayed
 from app.services.payments import postings as payment_postings
 from app.services.payments.locks import LockedRefund, lock_payment
-from app.services.payments.read import owned
+from app.services.payments.read import owned, readable
 from app.services.payments.states import REFUNDABLE
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
@@ -78,10 +78,10 @@ def create_refund(
     return _finished(claim, refund_id, outcome)
 
 
-def list_refunds(merchant: Principal, payment_id: uuid.UUID) -> list[Refund]:
-    """Every refund of a payment, oldest first. Raises TransactionNotFound."""
+def list_refunds(reader: Principal, payment_id: uuid.UUID) -> list[Refund]:
+    """Every refund of a payment, oldest first, for its merchant or an operator. Raises TransactionNotFound."""
     with reading() as session:
-        owned(session, merchant.tenant_id, payment_id)
+        readable(session, reader, payment_id)
         rows = session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id))
         return list(rows)
 

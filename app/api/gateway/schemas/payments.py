@@ -103,6 +103,8 @@ class CustomerAnswer(Answer):
 class Transaction(Answer):
     """A payment through a provider."""
 
+    optional = frozenset({"tenant_id"})
+
     id = ma.UUID()
     idempotency_key = ma.String()
     provider = ma.String(metadata={"examples": ["mpesa"]})
@@ -144,6 +146,7 @@ class Transaction(Answer):
     created_at = Time()
     updated_at = Time()
     completed_at = Time(allow_none=True)
+    tenant_id = ma.UUID(metadata={"description": "The merchant's; only in what operators read."})
 
 
 class InitializedTransaction(Transaction):
