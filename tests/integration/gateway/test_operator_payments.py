@@ -51,7 +51,8 @@ def test_the_list_is_of_every_tenant(
 ) -> None:
     phone = f"+2547{uuid.uuid4().int % 10**8:08d}"
     first, second = (
-        each.paid(customer={"phone": phone}, key=f"key-{phone[1:]}")["id"] for each in (merchant, other_merchant)
+        each.paid(customer={"phone": phone}, key=f"key-{phone[1:]}")["id"]
+        for each in (merchant, other_merchant)
     )
     assert reader.ids(f"?phone={phone}") == reader.ids(f"?reference=key-{phone[1:]}") == [second, first]
     assert reader.ids(f"?phone={phone}&tenant_id={merchant.tenant_id}") == [first]
