@@ -42,7 +42,7 @@ _CONFLICT_STATES: Final = frozenset({"40P01", "40001"})
 _LOCK_TIMEOUT_STATE: Final = "55P03"
 _READ_ONLY_STATE: Final = "25006"
 
-_NO_WRITES: Final = ("53", "58", _READ_ONLY_STATE)
+_NO_WRITES: Final = ("53", "58000", "58030", _READ_ONLY_STATE)
 """How SQLSTATEs begin that say the server takes no writes for now: no disk, memory or connection left; a disk that fails; a
 database or standby that is read-only."""
 

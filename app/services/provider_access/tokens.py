@@ -27,7 +27,7 @@ WAIT_S: Final = 8.0
 """What a token may take, with all waiting."""
 
 LOCK_WAIT_S: Final = 3.0
-"""How long another process' lock is waited for; then the token is fetched without it. A lock may have no owner any more: one whose
+"""How long another process' lock is waited for, at most half of what time there is; then the token is fetched without it. A lock may have no owner any more: one whose
 Redis hung could not release it, or took it by a request that Redis answered after it had gone."""
 
 _PURPOSE: Final = "provider token"
@@ -102,8 +102,9 @@ class SharedTokens:
             lock.release()
 
     def _wait_for_lock(self, key: str, mark: str) -> bool:
-        """False when Redis is away, or the lock stays another's: each process then fetches for itself."""
-        until = time.monotonic() + LOCK_WAIT_S
+        """False when Redis is away, or the lock stays another's: each process then fetches for itself. Raises NotSent: there
+        is no time left."""
+        until = time.monotonic() + min(LOCK_WAIT_S, deadline.remaining(WAIT_S) / 2)
         name = f"{_name(key)}:lock"
         while True:
             has_lock: bool | None = self._outage.attempt(
