@@ -1,7 +1,7 @@
 """Connections to Redis, and its outages as one part of a process sees them.
 
 Nothing that money depends on is in Redis, so every part goes on without it. An outage is logged once when it begins and
-once when it ends; meanwhile Redis is asked again after a pause, so that no request waits for it twice.
+once when it ends; meanwhile it is asked again after a pause, by one request alone, so that no request waits for it twice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 import redis
 import structlog
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
@@ -32,11 +33,11 @@ def connect(url: str, *, timeout_s: float, retries: int = 1, **options: Any) -> 
 
 def connection_options(timeout_s: float, *, retries: int = 1) -> dict[str, Any]:
     """timeout_s: for connecting, and for each answer. retries: at once, on a new connection: the one at hand may be from
-    before Redis was restarted."""
+    before Redis was restarted. After a time-out there is none: Redis hangs, and would hang again."""
     return {
         "socket_timeout": timeout_s,
         "socket_connect_timeout": timeout_s,
-        "retry": Retry(NoBackoff(), retries),
+        "retry": Retry(NoBackoff(), retries, supported_errors=(RedisConnectionError,)),
     }
 
 
@@ -54,7 +55,7 @@ class Outage:
 
     def attempt(self, work: Callable[[], T], *, fallback: Callable[[], T]) -> T:
         """What `work` returns; during the pause, or when Redis does not answer, what `fallback` returns."""
-        if self._began_at is not None and time.monotonic() < self._paused_until:
+        if self._is_paused():
             return fallback()
         try:
             result = work()
@@ -63,6 +64,17 @@ class Outage:
             return fallback()
         self.end()
         return result
+
+    def _is_paused(self) -> bool:
+        """Whether to do without Redis. After a pause one caller asks it again, and for the others there is a new pause."""
+        if self._began_at is None:
+            return False
+        with self._lock:
+            instant = time.monotonic()
+            if instant < self._paused_until:
+                return True
+            self._paused_until = instant + PAUSE_S
+        return False
 
     def begin(self, error: Exception) -> None:
         """Redis did not answer."""

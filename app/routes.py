@@ -37,6 +37,9 @@ from app.web import docs, payment_return
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
 
+MERCHANT_OR_OPERATOR: Final = Policy(MERCHANT_OR_USER, scope=Scope.ADMIN, merchant_limit=Limit.MERCHANT)
+"""For reading a merchant's payments. Users need the scope."""
+
 TABLE: Final[tuple[Row, ...]] = (
     Row(auth.blueprint, BOTH, Surface.WALLET, Policy(PUBLIC, Limit.AUTH), {"logout": Policy(USER_SESSION)}),
     Row(sessions.blueprint, BOTH, Surface.WALLET, Policy(USER_SESSION)),
@@ -60,19 +63,37 @@ TABLE: Final[tuple[Row, ...]] = (
         V1,
         Surface.GATEWAY,
         Policy(MERCHANT, Limit.MERCHANT),
-        {"initialize_payment": Policy(KNOWN_MERCHANT, Limit.MERCHANT)},
+        {
+            "initialize_payment": Policy(KNOWN_MERCHANT, Limit.MERCHANT),
+            "get_payment": MERCHANT_OR_OPERATOR,
+            "list_refunds": MERCHANT_OR_OPERATOR,
+        },
     ),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.
-    Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None)),
+    Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None), takes_any_query=True),
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(users.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
-    Row(docs.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    Row(
+        docs.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
     # No limit: mobile carriers put many customers behind one address.
-    Row(payment_return.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
+    Row(
+        payment_return.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
 )
 
 ERROR_RENDERERS: Final[Mapping[Surface, errors.Renderer]] = MappingProxyType(

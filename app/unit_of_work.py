@@ -40,6 +40,17 @@ OUTCOME_TIMEOUT_S: Final = 5.0
 
 _CONFLICT_STATES: Final = frozenset({"40P01", "40001"})
 _LOCK_TIMEOUT_STATE: Final = "55P03"
+_READ_ONLY_STATE: Final = "25006"
+
+_NO_WRITES: Final = ("53", "58000", "58030", _READ_ONLY_STATE)
+"""How SQLSTATEs begin that say the server takes no writes for now: no disk, memory or connection left; a disk that fails; a
+database or standby that is read-only."""
+
+_TIMED_OUT: Final = frozenset({"57014", "25P03", "25P04"})
+"""A statement, or a transaction, took longer than the server lets it."""
+
+REFUSED_WRITE_LIFE_S: Final = 15.0
+"""So long a refused write makes this process not ready, unless one succeeds before."""
 
 log = structlog.get_logger(__name__)
 
@@ -47,8 +58,8 @@ log = structlog.get_logger(__name__)
 def transaction(work: Callable[[Session], T]) -> T:
     """Run `work(session)` and commit. `work` may run again from the start, so it has no effects outside the database.
 
-    Raises ServiceUnavailable when the database is away, or cannot say whether it committed; IdempotencyConflict when a
-    lock was not to be had in time.
+    Raises ServiceUnavailable when the database is away, takes no writes, or cannot say whether it committed;
+    IdempotencyConflict when a lock was not to be had in time.
     """
 
     def attempt() -> T:
@@ -97,7 +108,7 @@ def _commit(connection: Connection, transaction_id: str) -> None:
 
 def _is_committed(transaction_id: str) -> bool:
     """The end of a transaction whose COMMIT was not answered. Raises ServiceUnavailable when it cannot be found out."""
-    _forget_connections()
+    forget_connections()
     deadline = time.monotonic() + OUTCOME_TIMEOUT_S
     while time.monotonic() < deadline:
         try:
@@ -127,6 +138,8 @@ def reading() -> Iterator[Session]:
         with held_connections.held(), Session(_snapshot_engine(), expire_on_commit=False) as session:
             yield session
     except (DBAPIError, PoolTimeout) as error:
+        if _sqlstate(error) == _READ_ONLY_STATE:
+            raise  # work that writes does not belong here
         raise _translated(error) from error
 
 
@@ -182,20 +195,44 @@ def _retrying(attempt: Callable[[], T]) -> T:
     conflicts = disconnects = 0
     while True:
         try:
-            return attempt()
+            result = attempt()
+            if current_app.extensions.pop("refused_write", None) is not None:
+                log.warning("database.takes_writes")
+            return result
         except (DBAPIError, psycopg2.Error, PoolTimeout) as error:
             if _sqlstate(error) in _CONFLICT_STATES and conflicts < MAX_CONFLICT_RETRIES:
                 conflicts += 1
                 time.sleep(0.005 * 2**conflicts)
-            elif is_disconnect(error) and disconnects < MAX_DISCONNECT_RETRIES:
+            elif _is_of_connection(error) and disconnects < MAX_DISCONNECT_RETRIES:
                 disconnects += 1
-                _forget_connections()
-                time.sleep(0.2)
+                forget_connections()
+                if is_disconnect(error):
+                    time.sleep(0.2)
             else:
+                _note_refused_write(error)
                 raise _translated(error) from error
 
 
-def _forget_connections() -> None:
+def _is_of_connection(error: BaseException) -> bool:
+    """Whether another connection may do: this one is lost, or it is read-only, as long as it lives."""
+    return is_disconnect(error) or _sqlstate(error) == _READ_ONLY_STATE
+
+
+def _note_refused_write(error: BaseException) -> None:
+    if (state := _sqlstate(error)) is not None and state.startswith(_NO_WRITES):
+        if "refused_write" not in current_app.extensions:
+            log.error("database.takes_no_writes", sqlstate=state)
+        current_app.extensions["refused_write"] = (state, time.monotonic())
+
+
+def refused_write() -> str | None:
+    """The SQLSTATE with which the last write of this process was refused, lately; None when it was not."""
+    state, at = current_app.extensions.get("refused_write", (None, 0.0))
+    return state if state is not None and time.monotonic() - at < REFUSED_WRITE_LIFE_S else None
+
+
+def forget_connections() -> None:
+    """Have new connections from now on: those of the pools may be lost, or read-only for as long as they live."""
     db.engine.dispose()
     engine = current_app.extensions.get("autocommit_engine")
     if engine is not None:
@@ -218,12 +255,18 @@ def is_disconnect(error: BaseException) -> bool:
     return isinstance(original, (psycopg2.OperationalError, psycopg2.InterfaceError)) and not state
 
 
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database says "not now": it cannot be reached, takes no writes, or needed too long."""
+    state = _sqlstate(error) or ""
+    return is_disconnect(error) or state.startswith(_NO_WRITES) or state in _TIMED_OUT
+
+
 def _translated(error: BaseException) -> BaseException:
     """The application's error for a database error; an unexpected one is returned as it is, and answered with 500."""
     if _sqlstate(error) == _LOCK_TIMEOUT_STATE:
         return IdempotencyConflict(
             "Another request holding the same key or wallet is still running; try again.", retry_after_s=1
         )
-    if isinstance(error, PoolTimeout) or is_disconnect(error):
+    if isinstance(error, PoolTimeout) or is_unavailable(error):
         return ServiceUnavailable()
     return error

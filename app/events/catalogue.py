@@ -86,6 +86,16 @@ class EventType(StrEnum):
     KYC_REJECTED = "kyc.rejected"
 
 
+CREDENTIAL_ENDING_EVENTS: Final = frozenset(
+    {
+        EventType.USER_SUSPENDED,
+        EventType.USER_DISABLED,
+        EventType.TENANT_SUSPENDED,
+        EventType.API_KEY_REVOKED,
+    }
+)
+"""What an operator ends: connections that were opened with such a credential get nothing of what follows in the log."""
+
 WALLET_PAYMENT_EVENTS: Final = frozenset(
     {EventType.WALLET_PAYMENT_PENDING, EventType.WALLET_PAYMENT_COMPLETED, EventType.WALLET_PAYMENT_FAILED}
 )

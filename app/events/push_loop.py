@@ -19,6 +19,7 @@ import structlog
 from app.events.connection import autocommit, connect, try_lock
 from app.events.push_messages import PushMessage, push_of
 from app.redis_client import Outage
+from app.unit_of_work import is_unavailable
 
 LOCK_ID: Final = 7_220_453_119
 """The advisory lock of the one that pushes: two at once would push out of order."""
@@ -89,13 +90,15 @@ class PushLoop:
         self._next_save = 0.0
 
     def run(self, wake_ups: WakeUps) -> None:
-        """Until the relay is gone. It waits for a database that is away."""
+        """Until the relay is gone. It waits for a database that is away or takes no writes."""
         while not wake_ups.is_over:
             pause_s = None
             if wake_ups.is_active:
                 try:
                     pause_s = self._push_all()
-                except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+                except psycopg2.Error as error:
+                    if not (isinstance(error, psycopg2.OperationalError) or is_unavailable(error)):
+                        raise
                     log.warning("push.database_away", error=type(error).__name__)
                     self.close()
                     pause_s = RETRY_S

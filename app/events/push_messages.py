@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.clock import iso_z
-from app.events.catalogue import PROVIDER_PAYMENT_EVENTS, WALLET_PAYMENT_EVENTS
+from app.events.catalogue import CREDENTIAL_ENDING_EVENTS, PROVIDER_PAYMENT_EVENTS, WALLET_PAYMENT_EVENTS
 from app.money import Money
 
 
 @dataclass(frozen=True, slots=True)
 class PushMessage:
-    """One Socket.IO event for every client in any of `rooms`."""
+    """One Socket.IO event for every client in any of `rooms`; or CREDENTIALS_ENDED, which is for the servers alone."""
 
     event: str
     payload: dict[str, Any]
@@ -23,6 +23,10 @@ class PushMessage:
 
 PUSHED_EVENTS: Final = WALLET_PAYMENT_EVENTS | PROVIDER_PAYMENT_EVENTS
 """Events that cause a push; all of them are about one payment, and carry its state."""
+
+
+CREDENTIALS_ENDED: Final = "credentials_ended"
+"""Has no rooms: a server that gets it checks its clients' credentials before it takes the next message."""
 
 
 def transaction_of(object_id: str, data: Mapping[str, Any], *, updated_at: datetime) -> dict[str, Any]:
@@ -80,14 +84,17 @@ def push_of(
     event_id: str | None,
     sequence: int | None,
 ) -> PushMessage | None:
-    """The push an event causes, or None when it concerns no payment."""
+    """The push an event causes, or None when it concerns neither a payment nor clients' credentials."""
+    if event_type in CREDENTIAL_ENDING_EVENTS:
+        return PushMessage(CREDENTIALS_ENDED, {"event_id": event_id, "sequence": sequence}, ())
     if event_type in WALLET_PAYMENT_EVENTS:
         transaction = transaction_of(object_id, data, updated_at=at)
         audience = [user_room(data["sender"]), user_room(data["recipient"])]
     elif event_type in PROVIDER_PAYMENT_EVENTS:
         transaction = provider_transaction_of(data) | {"id": object_id}
         customer_id = (data.get("customer") or {}).get("id")
-        audience = [customer_room(data["tenant_id"], customer_id)] if customer_id else []
+        audience = [tenant_room(data["tenant_id"])]
+        audience += [customer_room(data["tenant_id"], customer_id)] if customer_id else []
     else:
         return None
     payload = {
@@ -111,6 +118,11 @@ def transaction_room(public_id: str) -> str:
 def user_room(public_id: str) -> str:
     """The room of one user of the Wallet API (`usr_…`)."""
     return f"user_{public_id}"
+
+
+def tenant_room(tenant_id: str) -> str:
+    """The room of a merchant's backends: all of the merchant's payments."""
+    return f"tenant_{tenant_id}"
 
 
 def customer_room(tenant_id: str, customer_id: str) -> str:

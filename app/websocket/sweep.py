@@ -34,14 +34,18 @@ class Sweep:
     def run_for_ever(self) -> None:
         while True:
             self._server.sleep(SWEEP_S)
-            try:
-                self.end_sessions()
-                self.end_keys()
-                self.end_silent()
-            except GatewayError as error:
-                log.warning("realtime.sweep_failed", error=error.code)
-            except Exception:
-                log.exception("realtime.sweep_failed")
+            self.end_credentials()
+            self.end_silent()
+
+    def end_credentials(self) -> None:
+        """`end_sessions` and `end_keys`. When the database is away, the next sweep does it."""
+        try:
+            self.end_sessions()
+            self.end_keys()
+        except GatewayError as error:
+            log.warning("realtime.sweep_failed", error=error.code)
+        except Exception:
+            log.exception("realtime.sweep_failed")
 
     def end_sessions(self) -> None:
         """Disconnect clients whose token has expired, session ended or user was suspended; an error event has the reason."""

@@ -27,7 +27,7 @@ from app.providers.base import Customer
 from app.services import payment_service
 from app.services.idempotency_service import Claim
 from app.services.pages import PageRequest
-from app.services.payment_service import CustomerDetails, PaymentRequest
+from app.services.payment_service import CustomerDetails, PaymentFilter, PaymentRequest
 from app.services.payments.payer_status import PAYER_STATUSES, PayerStatus
 from app.services.payments.routing import route
 from app.services.payments.states import (
@@ -361,7 +361,7 @@ class TestInitialize:
         first = payment_service.initialize(merchant, order(), key)
         again = payment_service.initialize(merchant, order(), key)
         assert again.replayed and again.body == first.body and again.status == first.status
-        assert payment_service.list_payments(merchant, PageRequest(10)).total == 1
+        assert payment_service.list_payments(merchant, PageRequest(10), PaymentFilter()).total == 1
 
     @pytest.mark.parametrize(
         ("wrong", "error"),
@@ -377,7 +377,7 @@ class TestInitialize:
     ) -> None:
         with pytest.raises(error):
             payment_service.initialize(merchant, wrong, claim())
-        assert payment_service.list_payments(merchant, PageRequest(10)).items == []
+        assert payment_service.list_payments(merchant, PageRequest(10), PaymentFilter()).items == []
 
     def test_another_merchants_payment_is_none(self, app: Flask, merchant: Principal) -> None:
         answer = payment_service.initialize(merchant, order(), claim())

@@ -20,7 +20,7 @@ from app.api.gateway.schemas.payments import (
     RefundRequest,
     TransactionAnswer,
 )
-from app.api.gateway.views import initialized, provider_view, refund_view, refunded, transaction
+from app.api.gateway.views import initialized, payment_view, provider_view, refund_view, refunded, transaction
 from app.errors import (
     InsufficientBalance,
     InvalidAmount,
@@ -81,8 +81,12 @@ def list_providers() -> Response:
 @operation("payments_get", errors=[TransactionNotFound])
 @blueprint.response(200, EitherPayment)
 def get_payment(payment_id: uuid.UUID) -> Response:
-    """A payment as the gateway knows it; the provider is not asked. With a user's token and a `pmt_…` id, a wallet payment."""
-    return _ok(transaction(payment_service.get_payment(current_principal(), payment_id)))
+    """A payment as the gateway knows it; the provider is not asked. With a user's token and a `pmt_…` id, a wallet payment.
+
+    With an operator's token any merchant's payment.
+    """
+    reader = current_principal()
+    return _ok(payment_view(payment_service.get_payment(reader, payment_id), reader))
 
 
 @blueprint.route("/payments/<uuid:payment_id>/verify", methods=["POST"])
@@ -130,7 +134,7 @@ def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 @operation("refunds_list", errors=[TransactionNotFound])
 @blueprint.response(200, RefundListAnswer)
 def list_refunds(payment_id: uuid.UUID) -> Response:
-    """The payment's refunds, oldest first."""
+    """The payment's refunds, oldest first. With an operator's token, of any merchant's payment."""
     return _ok([refund_view(refund) for refund in refunds_of(current_principal(), payment_id)])
 
 

@@ -8,12 +8,20 @@ from app.clock import iso_z
 from app.events.payloads import customer_payload
 from app.models.payment import Payment, PaymentStatus, Refund
 from app.money import Money
+from app.principal import Kind, Principal
 from app.services.idempotency_service import Answer
 from app.services.pages import Page, PageRequest
 from app.services.payment_service import Initialized
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_REFUNDS
 from app.services.provider_access.accounts import BoundProvider
 from app.services.refunds.create import Refunded
+
+
+def payment_view(payment: Payment, reader: Principal) -> dict[str, Any]:
+    """The payment as its merchant sees it; for an operator, who sees every tenant's, with the tenant's id."""
+    if reader.kind is Kind.OPERATOR:
+        return transaction(payment) | {"tenant_id": str(payment.tenant_id)}
+    return transaction(payment)
 
 
 def transaction(payment: Payment) -> dict[str, Any]:

@@ -21,7 +21,8 @@ _DESCRIPTION: Final = """\
 A self-hosted payment gateway: payments between wallets, and payments through providers.
 
 Amounts are decimal strings in answers, and JSON numbers or decimal strings in requests. Times are ISO 8601 in UTC.
-Objects in answers may gain fields; unknown fields in requests are refused. Every answer has an `X-Request-Id`.\
+Objects in answers may gain fields; unknown fields and unknown query parameters in requests are refused. Every answer has
+an `X-Request-Id`.\
 """
 
 API_CONFIG: Final = {

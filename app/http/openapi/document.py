@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Flask
 
-from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, Guard
+from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, Guard
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi, make_api
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
@@ -102,11 +102,17 @@ def add_error_schemas(api: DocumentedApi, bodies: Mapping[Surface, ErrorBodies])
 
 
 def shared(routes: Iterable[DocumentedRoute]) -> Shared:
-    """Routes by where the document describes them. A second prefix of a route adds nothing."""
+    """Routes by where the document describes them.
+
+    A second prefix of a route adds nothing, unless it belongs to another surface: its errors have another body then.
+    """
     found: defaultdict[tuple[str, str], list[DocumentedRoute]] = defaultdict(list)
     for route in routes:
+        known = found[route.path, route.method]
         if route.is_first:
-            found[route.path, route.method].append(route)
+            known.append(route)
+        elif route.surface not in {first.surface for first in known}:
+            known.insert(0, route)  # the last one decides the tag
     return found
 
 
@@ -143,7 +149,7 @@ def operation_id(routes: Sequence[DocumentedRoute]) -> str:
 
 def tag(route: DocumentedRoute) -> str:
     """By who calls it."""
-    if route.policy.scope is Scope.ADMIN:
+    if route.policy.scope is Scope.ADMIN and route.policy.guard is USER_SESSION:
         return OPERATORS
     if route.policy.guard is PUBLIC and route.surface is Surface.GATEWAY:
         return CALLBACKS

@@ -81,13 +81,13 @@ def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[Gatew
         found.append(PermissionDenied)
     if "requestBody" in raw:
         found += OF_BODY
-    if any(parameter["in"] == "query" for parameter in raw.get("parameters", ())):
+    if route.has_checked_query:
         found.append(InvalidRequest)
     if route.has_key:
         found += OF_KEY
     if route.policy.limit is not None:
         found.append(RateLimitExceeded)
-    if route.surface is not Surface.SYSTEM:
+    if route.uses_database:
         found += OF_DATABASE
         if route.writes:
             found.append(IdempotencyConflict)  # a lock that could not be taken in time

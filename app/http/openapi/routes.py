@@ -9,6 +9,7 @@ from typing import Final
 
 from flask import Flask
 
+from app.http import query
 from app.http.operation import ATTRIBUTE, Key, Operation
 from app.http.surfaces import Surface, surface_of
 from app.http.table import Policy, policies
@@ -21,7 +22,8 @@ _QUIET: Final = frozenset({"OPTIONS", "HEAD"})
 class DocumentedRoute:
     """A method of a route. `path`: as the document writes it, under the first prefix of the route's row.
 
-    `is_first`: it is mounted there itself, and not under another prefix.
+    `is_first`: it is mounted there itself, and not under another prefix. `has_checked_query`: it refuses query
+    parameters that it does not declare.
     """
 
     endpoint: str
@@ -32,6 +34,7 @@ class DocumentedRoute:
     operation: Operation
     surface: Surface
     is_first: bool
+    has_checked_query: bool
 
     @property
     def operation_id(self) -> str:
@@ -46,6 +49,11 @@ class DocumentedRoute:
     @property
     def writes(self) -> bool:
         return self.method != "GET" or self.is_post_by_get
+
+    @property
+    def uses_database(self) -> bool:
+        """All but the gateway's own routes do, also where those are mounted under another API's prefix."""
+        return surface_of(self.path, self.method) is not Surface.SYSTEM
 
     @property
     def has_key(self) -> bool:
@@ -72,7 +80,17 @@ def documented_routes(app: Flask) -> Iterator[DocumentedRoute]:
         methods = frozenset(rule.methods or ()) - _QUIET
         for method in sorted(methods):
             surface = surface_of(_PARAMETER.sub(_example, rule.rule), method)
-            yield DocumentedRoute(endpoint, path, method, methods, policy, described, surface, own == path)
+            yield DocumentedRoute(
+                endpoint,
+                path,
+                method,
+                methods,
+                policy,
+                described,
+                surface,
+                is_first=own == path,
+                has_checked_query=query.is_checked(app, endpoint),
+            )
 
 
 def _example(match: re.Match[str]) -> str:

@@ -25,12 +25,18 @@ def require_scope(principal: Principal, scope: Scope) -> Principal:
 
     Raises PermissionDenied unless it is a user who has the scope.
     """
-    granted = frozenset[str]()
-    if principal.user is not None:
-        with reading() as session:
-            granted = frozenset(session.scalar(select(User.scopes).where(User.id == principal.user)) or ())
-    if scope not in granted:
+    found = with_scopes(principal)
+    if scope not in found.scopes:
         raise PermissionDenied(f"This needs the scope {scope}.")
+    return found
+
+
+def with_scopes(principal: Principal) -> Principal:
+    """The principal with the scopes of this moment, where it is a user; of kind operator where they make it one."""
+    if principal.user is None:
+        return principal
+    with reading() as session:
+        granted = frozenset(session.scalar(select(User.scopes).where(User.id == principal.user)) or ())
     kind = Kind.OPERATOR if OPERATORS_SCOPE in granted else principal.kind
     return replace(principal, kind=kind, scopes=granted)
 

@@ -22,7 +22,7 @@ from app.ledger import install
 from app.redis_client import connect
 from app.services.demo import detection as demo_detection
 from app.services.operator import installation
-from app.unit_of_work import reading
+from app.unit_of_work import forget_connections, reading, refused_write
 
 REDIS_TIMEOUT_S: Final = 0.5
 MAX_OUTBOX_AGE_S: Final = 30
@@ -30,6 +30,8 @@ MAX_OUTBOX_AGE_S: Final = 30
 
 READINESS_LIFE_S: Final = 1.0
 """How long checks are answered again, so that calls at will cost no queries."""
+
+IS_READ_ONLY: Final = "The database is read-only."
 
 COUNT_CAP: Final = 100_000
 """Queues are counted no further: a scrape must stay cheap when a queue has grown."""
@@ -95,6 +97,15 @@ def depths() -> Mapping[str, int]:
 
 
 def _asked(ask: Callable[[Session], str]) -> str:
+    problem = _asked_once(ask)
+    if problem == IS_READ_ONLY:
+        # A connection stays read-only when the database is not any more: a new one knows.
+        forget_connections()
+        return _asked_once(ask)
+    return problem
+
+
+def _asked_once(ask: Callable[[Session], str]) -> str:
     try:
         with reading() as session:
             return ask(session)
@@ -106,7 +117,14 @@ def _asked(ask: Callable[[Session], str]) -> str:
 
 def _answers(session: Session) -> str:
     role = session.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")).scalar_one()
-    return "The application runs as a superuser." if role else ""
+    return "The application runs as a superuser." if role else _takes_writes(session)
+
+
+def _takes_writes(session: Session) -> str:
+    if session.execute(_READ_ONLY).scalar_one():
+        return IS_READ_ONLY
+    state = refused_write()
+    return f"The database takes no writes (SQLSTATE {state})." if state else ""
 
 
 def _is_migrated(session: Session) -> str:
@@ -165,6 +183,9 @@ def _redis_answers(url: str) -> str:
     return ""
 
 
+_READ_ONLY: Final = text(
+    "SELECT pg_is_in_recovery() OR current_setting('default_transaction_read_only')::boolean"
+)
 _CALLABLE: Final = text(
     "SELECT proname FROM pg_proc WHERE proname = ANY(:names) AND pronamespace = 'public'::regnamespace "
     "AND has_function_privilege(oid, 'EXECUTE')"

@@ -24,6 +24,12 @@ EARLY_S: Final = 60
 REDIS_TIMEOUT_S: Final = 0.5
 LOCK_S: Final = 15
 WAIT_S: Final = 8.0
+"""What a token may take, with all waiting."""
+
+LOCK_WAIT_S: Final = 3.0
+"""How long another process' lock is waited for, at most half of what time there is; then the token is fetched without it. A lock may have no owner any more: one whose
+Redis hung could not release it, or took it by a request that Redis answered after it had gone."""
+
 _PURPOSE: Final = "provider token"
 _NAMESPACE: Final = uuid.UUID("0f3c2a52-7a5d-4f0c-8e0b-1f6f1b1d6a11")
 
@@ -75,9 +81,9 @@ class SharedTokens:
 
     @contextmanager
     def _fetching(self, key: str) -> Iterator[None]:
-        """Inside at most one caller for each token, as long as Redis answers; no caller waits longer than WAIT_S.
+        """Inside one caller of this process for each token, and of all processes as far as their locks in Redis tell (LOCK_WAIT_S).
 
-        Raises NotSent: nothing was asked of the provider.
+        Raises NotSent when this process' own takes longer than WAIT_S: nothing was asked of the provider.
         """
         until = time.monotonic() + deadline.remaining(WAIT_S)
         with self._guard:
@@ -86,7 +92,7 @@ class SharedTokens:
             raise NotSent("The provider's access token did not come in time.", code="no_token")
         try:
             mark = uuid.uuid4().hex
-            is_ours = self._wait_for_lock(key, mark, until=until)
+            is_ours = self._wait_for_lock(key, mark)
             try:
                 yield
             finally:
@@ -95,8 +101,10 @@ class SharedTokens:
         finally:
             lock.release()
 
-    def _wait_for_lock(self, key: str, mark: str, *, until: float) -> bool:
-        """False when Redis is away: each process then fetches for itself. Raises NotSent."""
+    def _wait_for_lock(self, key: str, mark: str) -> bool:
+        """False when Redis is away, or the lock stays another's: each process then fetches for itself. Raises NotSent: there
+        is no time left."""
+        until = time.monotonic() + min(LOCK_WAIT_S, deadline.remaining(WAIT_S) / 2)
         name = f"{_name(key)}:lock"
         while True:
             has_lock: bool | None = self._outage.attempt(
@@ -105,7 +113,7 @@ class SharedTokens:
             if has_lock is not False:
                 return bool(has_lock)
             if time.monotonic() >= until:
-                raise NotSent("The provider's access token did not come in time.", code="no_token")
+                return False
             time.sleep(0.02)
 
     def _unlock(self, key: str, mark: str) -> None:

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, or_, select
 
 from app import ids
 from app.clock import iso_z
 from app.errors import NotFound
-from app.events.catalogue import EventType
+from app.events.catalogue import CREDENTIAL_ENDING_EVENTS, EventType
 from app.events.payloads import payment_payload
 from app.events.push_messages import PUSHED_EVENTS, PushMessage, push_of
 from app.models.account import Account
@@ -132,7 +132,7 @@ def live_keys(key_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
 
 
 _EVENTS: Select[Any] = select(Event.seq, Event.type, Event.object_id, Event.data, Event.at, Event.hmac).where(
-    Event.is_public
+    or_(Event.is_public, Event.type.in_(CREDENTIAL_ENDING_EVENTS))
 )
 
 

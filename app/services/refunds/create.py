@@ -29,7 +29,7 @@ from app.providers.base import Capabilities
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
 from app.services.idempotency_service import Answer, Claim, find, judge, replayed
 from app.services.payments import postings, store
-from app.services.payments.read import owned
+from app.services.payments.read import readable
 from app.services.payments.states import REFUNDABLE
 from app.services.payments.store import KeyKnown
 from app.services.payments.write_set import WriteSet
@@ -86,10 +86,10 @@ def create_refund(
     return stored.answer
 
 
-def list_refunds(merchant: Principal, payment_id: uuid.UUID) -> list[Refund]:
-    """Every refund of a payment, oldest first. Raises TransactionNotFound."""
+def list_refunds(reader: Principal, payment_id: uuid.UUID) -> list[Refund]:
+    """Every refund of a payment, oldest first, for its merchant or an operator. Raises TransactionNotFound."""
     with reading() as session:
-        owned(session, merchant.tenant_id, payment_id)
+        readable(session, reader, payment_id)
         rows = session.scalars(select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id))
         return list(rows)
 

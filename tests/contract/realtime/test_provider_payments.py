@@ -122,6 +122,20 @@ def test_steps_come_in_order_once_and_live(seller: Seller) -> None:
         assert client.received.steps(payment["id"])[-1] == seller.get(payment["id"])["status"] == "refunded"
 
 
+def test_a_key_s_connection_gets_every_payment_of_its_merchant_alone(seller: Seller) -> None:
+    other = _seller(seller.stack, seller.app, seller.realtime_url)
+    with (
+        python_client(seller.realtime_url, api_key=seller.merchant.api_key) as client,
+        python_client(seller.realtime_url, api_key=other.merchant.api_key) as others,
+    ):
+        own, foreign = [seller.sell()["id"], seller.sell()["id"]], other.sell()["id"]
+        for payment_id in own:
+            client.received.wait_for_steps(payment_id)
+        others.received.wait_for_steps(foreign)
+    assert {update["transaction"]["id"] for update in client.received.of("transaction_update")} == set(own)
+    assert {update["transaction"]["id"] for update in others.received.of("transaction_update")} == {foreign}
+
+
 def test_a_payment_that_waits_is_seen_to_be_cancelled(demo: Seller) -> None:
     payment = demo.sell(simulate="pending")
     assert payment["status"] == "processing"

@@ -104,16 +104,16 @@ def test_one_line_in_the_log_and_no_secret_in_it(loud_app: Flask, capsys) -> Non
     signed_in = make_user(loud_app)
     client = loud_app.test_client()
     capsys.readouterr()
-    client.post(
-        "/api/v1/auth/login?token=query-secret", json={"email": signed_in.email, "password": PASSWORD}
-    )
+    client.post("/api/v1/auth/login", json={"email": signed_in.email, "password": PASSWORD})
     client.get("/api/v1/accounts/acc_x", headers=signed_in.headers | {"X-Request-Id": "line-1"})
+    client.get("/version?token=query-secret")
     text = capsys.readouterr().err
     lines = [json.loads(line) for line in text.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
     assert [(line["route"], line["status"]) for line in requests] == [
         ("/api/v1/auth/login", 200),
         ("/api/v1/accounts/<wallet_id>", 404),
+        ("/version", 400),
     ]
     assert requests[1]["request_id"] == "line-1" and requests[1]["user"] == signed_in.public_id
     assert requests[0]["user"] is None and requests[0]["ms"] >= 0

@@ -47,7 +47,7 @@ def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
         before = subscriptions.last_sequence()
         publish()
         pushes, _ = subscriptions.pushes_after(before, limit=500)
-        own = [push for push in pushes if push.payload["transaction"]["id"] == payment["id"]]
+        own = [push for push in pushes if push.payload.get("transaction", {}).get("id") == payment["id"]]
         last = subscriptions.last_push(payment["id"])
 
     assert watched.tenant_id == merchant.tenant_id and watched.parties == frozenset()
@@ -56,7 +56,8 @@ def test_the_row_of_an_unpublished_payment_says_what_its_first_event_will_say(
     assert watched.unpublished.payload["sequence"] is None
     assert own[0].payload["event_type"] == "payment.initiated"
     assert own[-1].payload["event_type"] == "payment.completed" and last == own[-1]
-    assert own[-1].rooms == (f"transaction_{payment['id']}", f"customer_{merchant.tenant_id}_cust-9")
+    tenant = merchant.tenant_id
+    assert own[-1].rooms == (f"transaction_{payment['id']}", f"tenant_{tenant}", f"customer_{tenant}_cust-9")
 
 
 def test_an_unknown_payment_is_not_found(app: Flask) -> None:
@@ -77,11 +78,11 @@ def _push(customer_id: str | None, *, tenant_id: str = "t") -> Any:
 
 
 def test_a_customer_s_room_is_its_tenant_s_own() -> None:
-    assert _push("c").rooms == ("transaction_p", "customer_t_c")
-    assert _push("c", tenant_id="u").rooms == ("transaction_p", "customer_u_c")
-    assert _push(None).rooms == _push("").rooms == ("transaction_p",)
+    assert _push("c").rooms == ("transaction_p", "tenant_t", "customer_t_c")
+    assert _push("c", tenant_id="u").rooms == ("transaction_p", "tenant_u", "customer_u_c")
+    assert _push(None).rooms == _push("").rooms == ("transaction_p", "tenant_t")
     for name in ("usr_" + "0" * 32, "user_usr_x", "transaction_q"):
-        assert _push(name).rooms[1].startswith("customer_t_")
+        assert _push(name).rooms[2].startswith("customer_t_")
 
 
 def test_a_push_says_nothing_of_the_tenant() -> None:

@@ -45,7 +45,7 @@ def test_the_row_of_an_unpublished_payment_says_what_its_event_will_say(
         before = subscriptions.last_sequence()
         publish()
         pushes, last = subscriptions.pushes_after(before, limit=500)
-        own = [push for push in pushes if push.payload["transaction"]["id"] == payment_id]
+        own = [push for push in pushes if push.payload.get("transaction", {}).get("id") == payment_id]
         pending, completed = own
 
         assert sender.user_id in watched.parties

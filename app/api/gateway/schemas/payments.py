@@ -103,6 +103,8 @@ class CustomerAnswer(Answer):
 class Transaction(Answer):
     """A payment through a provider."""
 
+    optional = frozenset({"tenant_id"})
+
     id = ma.UUID()
     idempotency_key = ma.String()
     provider = ma.String(metadata={"examples": ["mpesa"]})
@@ -144,6 +146,7 @@ class Transaction(Answer):
     created_at = Time()
     updated_at = Time()
     completed_at = Time(allow_none=True)
+    tenant_id = ma.UUID(metadata={"description": "The merchant's; only in what operators read."})
 
 
 class InitializedTransaction(Transaction):
@@ -222,23 +225,6 @@ class Provider(Answer):
 class ProviderListAnswer(Answer):
     success = ma.Boolean()
     data = ma.List(ma.Nested(Provider))
-
-
-class PaymentQuery(Schema):
-    provider = fields.Text(max_length=32, metadata={"examples": ["mpesa"]})
-    status = fields.Text(max_length=32, metadata={"examples": ["completed"]})
-    customer_id = fields.Text(metadata={"examples": ["customer-7"]})
-    page = fields.QueryNumber(minimum=1, maximum=1_000_000, metadata={"examples": [1]})
-    per_page = fields.QueryNumber(
-        minimum=1,
-        maximum=999_999_999,
-        metadata={"description": "Default 20; above 100 is 100.", "examples": [20]},
-    )
-    limit = fields.QueryNumber(minimum=1, maximum=999_999_999, metadata={"description": "Same as per_page."})
-    offset = fields.QueryNumber(minimum=0, maximum=100_000_000, metadata={"description": "Instead of page."})
-    cursor = fields.Text(
-        max_length=512, metadata={"description": "`next_cursor` of the page before, instead of page."}
-    )
 
 
 class Pagination(Answer):
