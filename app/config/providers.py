@@ -66,7 +66,8 @@ def of_provider(adapter: type[Provider]) -> Iterator[Setting]:
 def _of_account(prefix: str, setting: AccountSetting) -> Setting:
     """As text: the adapter reads it, so that a setting that cannot be read switches off that provider alone."""
     demo = setting.default if setting.demo is None else setting.demo
-    return Setting(f"{prefix}_{setting.name.upper()}", setting.about, demo, setting.default)
+    name = f"{prefix}_{setting.name.upper()}"
+    return Setting(name, setting.about, demo, setting.default, is_credential=setting.is_secret)
 
 
 PROVIDER_SETTINGS: Final = (

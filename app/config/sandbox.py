@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.config.setting import ConfigError, Setting
+from app.config.setting import ConfigError, Setting, mode_of
 from app.parsing import one_of, seconds
 
 VAR_DIR: Final = Setting("VAR_DIR", "KYC documents and the audit anchor", "var")
@@ -30,7 +30,7 @@ SANDBOX_SETTINGS: Final = (
 def load_sandbox(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the simulators' process needs, without the application's secrets. Raises ConfigError, in production too."""
     environ = os.environ if environ is None else environ
-    mode = environ.get("GATEWAY_ENV") or "demo"
-    if mode not in ("demo", "test"):
+    mode = mode_of(environ)
+    if mode == "production":
         raise ConfigError("The provider simulators run in demo and test mode only (GATEWAY_ENV).")
     return {setting.name: setting.read(environ, mode) for setting in (*SANDBOX_SETTINGS, VAR_DIR, LOG_LEVEL)}

@@ -11,12 +11,6 @@ from app.config.sandbox import LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
 from app.config.setting import Setting
 from app.parsing import flag, seconds, words
 
-PLACEHOLDERS: Final = ("", "change-me", "changeme", "secret", "dev")
-"""Values that are no secret. `.env.example` uses `change-me`; production refuses to start with any of these."""
-
-
-MIN_SECRET_LENGTH: Final = 32
-
 
 def _rates(text: str) -> dict[str, Decimal]:
     return {
@@ -48,7 +42,7 @@ _USD_RATES = (
 
 
 SETTINGS: Final = (
-    Setting("GATEWAY_ENV", "demo, test or production", "demo"),
+    Setting("GATEWAY_ENV", "demo, test or production; without it nothing starts"),
     Setting("FLASK_APP", "where the flask command finds the application", "wsgi.py"),
     Setting("FLASK_ENV", "kept for compatibility; GATEWAY_ENV decides", "development", "production"),
     Setting("SECRET_KEY", "Flask's own signatures; at least 32 random characters", secret=True),

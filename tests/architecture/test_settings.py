@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,7 @@ from app.providers.base import Provider
 from app.providers.environments import LIVE
 from app.providers.settings import CALLBACK_IPS, CALLBACK_URL
 from scaffold.settings import compose_lines, example_section
+from tests.support import servers
 from tests.support.providers import make_provider
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +50,21 @@ def test_compose_asks_for_nothing_the_example_does_not_name() -> None:
     assert asked >= COMPOSE_ONLY
 
 
+@pytest.mark.parametrize("name", ["POSTGRES_PASSWORD", "MALIPO_OWNER_PASSWORD", "MALIPO_APP_PASSWORD"])
+def test_compose_s_postgres_starts_with_no_password_of_the_example(name: str, tmp_path: Path) -> None:
+    (tmp_path / "docker-entrypoint.sh").write_text("#!/bin/sh\necho started $1\n")
+    (tmp_path / "docker-entrypoint.sh").chmod(0o755)
+    own = {one: f"{one.lower()}-7Yw2" for one in COMPOSE_ONLY if one.endswith("PASSWORD")}
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.defpath}", **own}
+    start = ["sh", str(ROOT / "deploy/postgres/start.sh"), "postgres"]
+    for value in (_example()[name], "", "short"):
+        given = environment | {name: value}
+        refused = subprocess.run(start, env=given, capture_output=True, text=True, check=False)
+        assert refused.returncode == 1 and refused.stdout == ""
+        assert refused.stderr.startswith(f"{name} is an example or too short")
+    assert subprocess.check_output(start, env=environment, text=True) == "started postgres\n"
+
+
 def test_no_mode_in_compose_sees_the_data_of_another() -> None:
     """Compose's demo and production are the same services: only the names of their volumes keep them apart."""
     mode = "${GATEWAY_ENV:-production}"
@@ -66,8 +84,15 @@ def test_production_does_not_start_from_the_example() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_each_secret_must_be_replaced(name: str) -> None:
-    filled = _example() | dict.fromkeys(SECRETS, "x" * 40)
+    urls = {
+        "DATABASE_URL": "postgresql://malipo_app:Ef2-kq9Lw0sXyRz81@postgres/malipo",
+        "DATABASE_OWNER_URL": "postgresql://malipo_owner:Ww1-hx7PzbQe4vT62@postgres/malipo",
+    }
+    filled = _example() | servers.SECRETS | urls
     load(filled)
+    for url in urls:
+        with pytest.raises(ConfigError, match=f"password in {url} is an example"):
+            load(filled | {url: _example()[url]})
     with pytest.raises(ConfigError, match=name):
         load(filled | {name: _example()[name]})
     with pytest.raises(ConfigError, match=name):
@@ -82,6 +107,14 @@ def test_the_example_shows_production_s_defaults() -> None:
             continue
         default = setting.default if setting.production is None else setting.production
         assert _example()[setting.name] == default, setting.name
+
+
+def test_the_owner_s_url_is_the_migration_s_alone() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    having = {
+        name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})
+    }
+    assert having == {"migrate"}
 
 
 @pytest.mark.parametrize("adapter", PROVIDERS.values(), ids=list(PROVIDERS))

@@ -23,15 +23,15 @@ PUSH = "/mpesa/stkpush/v1/processrequest"
 LIVE_MPESA = {
     "MPESA_ENV": "live",
     "MPESA_CONSUMER_KEY": "key",
-    "MPESA_CONSUMER_SECRET": "secret",
+    "MPESA_CONSUMER_SECRET": "2ySBbWvJ0mHnXcQd",
     "MPESA_SHORTCODE": "600123",
-    "MPESA_PASSKEY": "f" * 64,
+    "MPESA_PASSKEY": "bfb279f9aa9bdbcf" * 4,
     "MPESA_SECURITY_CREDENTIAL": "b3BlcmF0b3I=",
 }
 LIVE_PESAPAL = {
     "PESAPAL_ENV": "live",
     "PESAPAL_CONSUMER_KEY": "key",
-    "PESAPAL_CONSUMER_SECRET": "secret",
+    "PESAPAL_CONSUMER_SECRET": "qkio1BGGYAXTu2JO",
 }
 
 CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
