@@ -21,7 +21,7 @@ def mode_of(environ: Mapping[str, str]) -> str:
             "(`make run` does that; beside it, `set -a; . var/run.env`)."
         )
     if mode not in MODES:
-        raise ConfigError(f"GATEWAY_ENV is {mode!r}; it must be one of {', '.join(MODES)}.")
+        raise ConfigError(f"GATEWAY_ENV cannot be read: expected {' or '.join(MODES)}.")
     return mode
 
 
@@ -49,6 +49,13 @@ class Setting:
         is_other = mode == "production" and self.production is not None
         text = environ.get(self.name, "").strip() or (self.production if is_other else self.default)
         try:
-            return self.parse(text or "")
-        except (ValueError, ArithmeticError) as error:
+            return self.parse(_printable(text or ""))
+        except ValueError as error:
             raise ConfigError(f"{self.name} cannot be read: {error}.") from error
+
+
+def _printable(text: str) -> str:
+    """`text`, which may have several lines (a certificate), but nothing that is not text. Raises ValueError."""
+    if any(not character.isprintable() and character not in "\r\n\t" for character in text):
+        raise ValueError("it has characters that are not text")
+    return text

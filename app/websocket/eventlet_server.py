@@ -22,6 +22,7 @@ from app.config.loader import load
 from app.config.setting import ConfigError
 from app.extensions import db, jwt
 from app.http.proxies import trust_proxies
+from app.parsing import socket_address
 from app.services.operator import installation
 from app.services.tenants import key_attempts
 from app.websocket.events import Run
@@ -60,22 +61,13 @@ def _in_native_thread(app: Flask) -> Run:
     return run
 
 
-def address_of(text: str) -> tuple[str, int]:
-    """`host:port`. Raises ConfigError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
-        raise ConfigError(f"REALTIME_BIND is {text!r}; it must be host:port.")
-    return host.strip("[]"), int(port)
-
-
 def main() -> None:
     """Serve until SIGTERM. A bad setting ends it with a sentence and exit status 1."""
     assert is_monkey_patched("socket"), "start it with python -m app.websocket.realtime"
     try:
         app = create_realtime()
         installation.require_fit(app)
-        host, port = address_of(app.config["REALTIME_BIND"])
-        listener = eventlet.listen((host, port))
+        listener = eventlet.listen(socket_address(app.config["REALTIME_BIND"]))
     except ConfigError as error:
         sys.exit(str(error))
     except OSError as error:
