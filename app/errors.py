@@ -146,6 +146,14 @@ class PermissionDenied(GatewayError):
     is_answer = True
 
 
+class HostRefused(GatewayError):
+    """The request came to a demo under a name that is not this machine's (DNS rebinding)."""
+
+    http_status = 403
+    code = "HOST_REFUSED"
+    default_message = "This host is not served here."
+
+
 class KycRequired(GatewayError):
     http_status = 403
     code = "KYC_REQUIRED"

@@ -145,6 +145,18 @@ def _is_ip(text: str) -> bool:
     return True
 
 
+def host_names(text: str) -> tuple[str, ...]:
+    """Hosts without ports, comma separated, in lower case; IPv6 addresses in brackets, as a browser's. Raises ValueError."""
+    return tuple(_host_name(word.lower()) for word in words(text))
+
+
+def _host_name(text: str) -> str:
+    name = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not is_host(name):
+        raise ValueError("expected names of hosts, such as demo.internal, comma separated")
+    return f"[{name}]" if ":" in name else name
+
+
 def socket_address(text: str) -> tuple[str, int]:
     """`host:port`, an IPv6 address in brackets: both parts, without the brackets. Raises ValueError."""
     host, _, port = text.rpartition(":")

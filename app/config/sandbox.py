@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.config.setting import ConfigError, Setting, mode_of
-from app.parsing import bind_address, one_of, seconds, web_address
+from app.parsing import bind_address, host_names, one_of, seconds, web_address
 
 
 def _folder(text: str) -> str:
@@ -24,6 +24,12 @@ def _folder(text: str) -> str:
 VAR_DIR: Final = Setting("VAR_DIR", "KYC documents and the audit anchor", "var", parse=_folder)
 LOG_LEVEL: Final = Setting(
     "LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", "INFO", parse=one_of("DEBUG", "INFO", "WARNING", "ERROR")
+)
+
+DEMO_HOSTS: Final = Setting(
+    "DEMO_HOSTS",
+    "hosts that a demo and its simulators answer to besides localhost, without ports, comma separated",
+    parse=host_names,
 )
 
 SANDBOX_SETTINGS: Final = (
@@ -55,4 +61,7 @@ def load_sandbox(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     mode = mode_of(environ)
     if mode == "production":
         raise ConfigError("The provider simulators run in demo and test mode only (GATEWAY_ENV).")
-    return {setting.name: setting.read(environ, mode) for setting in (*SANDBOX_SETTINGS, VAR_DIR, LOG_LEVEL)}
+    return {
+        setting.name: setting.read(environ, mode)
+        for setting in (*SANDBOX_SETTINGS, DEMO_HOSTS, VAR_DIR, LOG_LEVEL)
+    }

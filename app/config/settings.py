@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.config.providers import PROVIDER_SETTINGS
-from app.config.sandbox import LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
+from app.config.sandbox import DEMO_HOSTS, LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
 from app.config.setting import Setting
 from app.config.tables import routing_costs, usd_rates
 from app.parsing import (
@@ -138,6 +138,7 @@ SETTINGS: Final = (
         "",
         parse=seconds(MAX_WAIT_S),
     ),
+    DEMO_HOSTS,
     LOG_LEVEL,
     *PROVIDER_SETTINGS,
     *SANDBOX_SETTINGS,

@@ -21,6 +21,7 @@ from app import logs
 from app.config.loader import load
 from app.config.setting import ConfigError
 from app.extensions import db, jwt
+from app.http import headers
 from app.http.proxies import trust_proxies
 from app.parsing import socket_address
 from app.services.operator import installation
@@ -45,6 +46,7 @@ def create_realtime() -> Flask:
     app.add_url_rule("/health/live", view_func=lambda: {"status": "ok"}, endpoint="live")
     socketio = build(app, async_mode="eventlet", run=_in_native_thread(app))
     put_gate(app, socketio, max_clients=MAX_CLIENTS)
+    headers.init(app)
     trust_proxies(app)
     return app
 

@@ -14,6 +14,9 @@ from urllib.parse import parse_qs
 
 import orjson
 
+from app.errors import HostRefused
+from app.http.local_hosts import REFUSED
+
 PATH: Final = "/socket.io/"
 
 SPARE_REQUESTS: Final = 16
@@ -26,7 +29,7 @@ Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 class Gate:
     """WSGI middleware: 503 for a client above the maximum, and for more requests at once than clients can need; 400 for
-    posted packets that are not admitted.
+    posted packets that are not admitted; 403 for a host that is not ours.
 
     admits: whether a transport, by its id, may post this body. max_body_bytes: larger ones are left to the server, which
     refuses them.
@@ -40,18 +43,22 @@ class Gate:
         max_clients: int,
         admits: Callable[[str, bytes], bool],
         max_body_bytes: int,
+        is_host_ours: Callable[[dict[str, Any]], bool],
     ) -> None:
         self._inner = inner
         self._clients = clients
         self._max_clients = max_clients
         self._admits = admits
         self._max_body_bytes = max_body_bytes
+        self._is_host_ours = is_host_ours
         self._requests = 0
         self._lock = threading.Lock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if not environ.get("PATH_INFO", "").startswith(PATH):
             return self._inner(environ, start_response)
+        if not self._is_host_ours(environ):
+            return _answer(start_response, "403 Forbidden", HostRefused.code, REFUSED)
         sid = parse_qs(environ.get("QUERY_STRING", "")).get("sid", [None])[0]
         if not self._enter(is_new=sid is None):
             return _refuse_client(start_response)

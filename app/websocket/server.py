@@ -10,6 +10,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from app.events.push_messages import PushMessage
+from app.http.local_hosts import host_check
 from app.services.realtime import subscriptions
 from app.websocket.auth import is_origin_allowed
 from app.websocket.clients import Clients
@@ -73,6 +74,7 @@ def put_gate(app: Flask, socketio: SocketIO, *, max_clients: int) -> None:
         max_clients=max_clients,
         admits=inbound.admits_payload,
         max_body_bytes=MAX_PAYLOAD_BYTES,
+        is_host_ours=host_check(app.config),
     )
 
 

@@ -15,7 +15,7 @@ from tests.support.servers import SECRETS
 
 COMPLETE: Final = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://malipo_app@db/malipo"}
 
-FREE_TEXT: Final = {"FLASK_APP", "FLASK_ENV", "VAR_DIR"}
+FREE_TEXT: Final = {"FLASK_APP", "FLASK_ENV", "VAR_DIR", "DEMO_HOSTS"}
 """Beside secrets and the settings of provider accounts, which their adapters read."""
 
 ZERO_IS_MEANT: Final = {
@@ -108,12 +108,19 @@ def test_numbers_and_urls_take_none_of_it() -> None:
         ("BIND", "0.0.0.0:8000, [::1]:8000, unix:/run/malipo.sock", "0.0.0.0:8000,[::1]:8000,unix:/run/malipo.sock"),
         ("DATABASE_URL", "postgresql://a:b@h1:5432,h2:5432/c", "postgresql://a:b@h1:5432,h2:5432/c"),
         ("RATE_LIMIT_AUTH", "5 per 10 minutes", "5 per 10 minutes"),
+        ("DEMO_HOSTS", "Demo.Internal, 192.168.1.5, [::2],::3", ("demo.internal", "192.168.1.5", "[::2]", "[::3]")),
         ("KYC_AUTO_VERIFY_S", "off", None),
         ("SANDBOX_AUTOPAY_S", "0.5", 0.5),
     ],
 )  # fmt: skip
 def test_what_can_be_meant_is_taken(name: str, text: str, value: object) -> None:
     assert load(COMPLETE | {name: text})[name] == value
+
+
+@pytest.mark.parametrize("text", ["*", "demo.internal:5000", "http://demo.internal", "a b", "[demo", "-"])
+def test_demo_hosts_are_names_alone(text: str) -> None:
+    with pytest.raises(ConfigError, match="DEMO_HOSTS cannot be read: expected names of hosts"):
+        load(COMPLETE | {"DEMO_HOSTS": text})
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
