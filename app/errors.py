@@ -223,6 +223,12 @@ class ForgedCallbackRefused(AuthenticationFailed):
     default_message = "The signature is not valid."
 
 
+class CallbackSenderRefused(ForgedCallbackRefused):
+    """It came from an address that is not on the account's list."""
+
+    default_message = "Callbacks are not accepted from this address."
+
+
 class CurrencyMismatch(GatewayError):
     code = "CURRENCY_MISMATCH"
     default_message = "The wallets are not in the same currency."

@@ -31,6 +31,7 @@ COMPOSE_ONLY = {
     "MALIPO_APP_PASSWORD",
     "REDIS_PASSWORD",
     "PUBLISH",
+    "PROXIES_IN_FRONT",
 }
 """Read by docker-compose.yml, not by the application."""
 

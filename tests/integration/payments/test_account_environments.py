@@ -200,6 +200,23 @@ def test_callback_settings_are_used(settings: dict[str, str]) -> None:
     assert counted in client.get("/metrics").text
 
 
+def test_a_list_that_refuses_a_proxy_is_noticed(
+    settings: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a trusted proxy every callback has the proxy's address: one warning says so, and a counter goes on."""
+    app = create_app(settings | {"MPESA_CALLBACK_IPS": "196.201.214.200"})
+    client = app.test_client()
+    for address in ("172.18.0.1", "::ffff:10.0.0.9", "8.8.8.8", "127.0.0.1"):
+        received = client.post("/api/v1/webhooks/mpesa", json={}, environ_base={"REMOTE_ADDR": address})
+        assert received.status_code == 401, address
+    assert (
+        'malipo_callbacks_from_private_addresses_total{provider="mpesa"} 3.0' in client.get("/metrics").text
+    )
+    logged = capsys.readouterr().err
+    assert logged.count("callback.sender_is_private") == 1
+    assert "172.18.0.1" in logged and "PROXIES_IN_FRONT" in logged
+
+
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_settings_that_are_not_given_are_those_of_the_platform_s_account(
     settings: dict[str, str], name: str

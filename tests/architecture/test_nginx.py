@@ -1,0 +1,68 @@
+"""compose's nginx says what the application says, where it answers itself."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from app.http.headers import ALWAYS, API_POLICY, HSTS
+
+ROOT = Path(__file__).parents[2]
+NGINX = (ROOT / "deploy/nginx/nginx.conf").read_text()
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def _map(source: str, target: str) -> str:
+    found = re.search(rf"map {re.escape(source)} {re.escape(target)} \{{(.*?)\}}", NGINX, re.S)
+    assert found is not None, f"no map to {target}"
+    return found[1]
+
+
+@pytest.mark.parametrize(("name", "value"), [*ALWAYS, ("Content-Security-Policy", API_POLICY)])
+def test_nginx_s_own_answers_have_the_application_s_headers(name: str, value: str) -> None:
+    """And only those: an answer of app has its own."""
+    (variable,) = re.findall(rf"add_header {name} (\$\w+) always;", NGINX)
+    values = _map(f"$upstream_http_{name.lower().replace('-', '_')}", variable)
+    assert re.search(rf"'' \"?{re.escape(value)}\"?;", values) and "default '';" in values
+
+
+def test_nginx_sends_hsts_over_tls_alone() -> None:
+    name, value = HSTS
+    (variable,) = re.findall(rf"add_header {name} (\$\w+) always;", NGINX)
+    lines = [
+        line.strip()
+        for line in _map('"$client_scheme $upstream_status"', variable).splitlines()
+        if line.strip()
+    ]
+    assert lines[-1] == "default '';"
+    assert (
+        all(line.startswith('"https ') and line.endswith(f'"{value}";') for line in lines[:-1]) and lines[:-1]
+    )
+
+
+def test_every_header_is_inherited() -> None:
+    """A location that adds one of its own would drop all the others."""
+    server = NGINX[NGINX.index("server {\n        listen") :]
+    assert "add_header" not in server[server.index("location /") :]
+    assert NGINX.count("add_header") == len(ALWAYS) + 2
+
+
+def test_compose_says_whose_word_about_the_client_counts() -> None:
+    """By default nobody's: a client that connects to nginx itself could otherwise choose its address."""
+    (mounted,) = [volume for volume in COMPOSE["services"]["nginx"]["volumes"] if "proxies" in volume]
+    source, target, _ = mounted.rsplit(":", 2)
+    assert source == "./deploy/nginx/proxies-in-front-${PROXIES_IN_FRONT:-0}.conf"
+    assert Path(target).match(re.search(r"include (\S+);", NGINX)[1])  # type: ignore[index]
+    files = {
+        number: (ROOT / f"deploy/nginx/proxies-in-front-{number}.conf").read_text().splitlines()
+        for number in (0, 1)
+    }
+    directives = {
+        number: [line for line in lines if not line.startswith("#")] for number, lines in files.items()
+    }
+    assert directives[0] == []
+    assert "real_ip_header X-Forwarded-For;" in directives[1] and "real_ip_recursive off;" in directives[1]
+    assert COMPOSE["services"]["app"]["environment"]["TRUSTED_PROXIES"] == "1"
