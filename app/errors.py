@@ -134,6 +134,13 @@ class CredentialsMissing(AuthenticationFailed):
     default_message = "Send an API key: X-TENANT-API-KEY, or Authorization: Bearer <key>."
 
 
+class AuthenticationTimeout(AuthenticationFailed):
+    """A Socket.IO client that neither signed in nor watches a payment."""
+
+    code = "AUTHENTICATION_TIMEOUT"
+    default_message = "Sign in or subscribe to a transaction within 10 seconds after connecting."
+
+
 class InvalidCredentials(AuthenticationFailed):
     code = "INVALID_CREDENTIALS"
     default_message = "E-mail or password is wrong."

@@ -79,6 +79,13 @@ SETTINGS: Final = (
         "REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=whole(1, 10_000)
     ),
     Setting(
+        "REALTIME_CLIENTS_PER_ADDRESS",
+        "Socket.IO clients at once from one address (IPv6: /64), in each process",
+        "1000",
+        "50",
+        parse=whole(1, 10_000),
+    ),
+    Setting(
         "CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=origins
     ),
     Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=whole(1, 1000)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from app.config.settings import SETTINGS
 from app.http.headers import ALWAYS, API_POLICY, HSTS
 
 ROOT = Path(__file__).parents[2]
@@ -66,3 +67,22 @@ def test_compose_says_whose_word_about_the_client_counts() -> None:
     assert directives[0] == []
     assert "real_ip_header X-Forwarded-For;" in directives[1] and "real_ip_recursive off;" in directives[1]
     assert COMPOSE["services"]["app"]["environment"]["TRUSTED_PROXIES"] == "1"
+
+
+def test_one_address_cannot_use_up_nginx_s_connections() -> None:
+    """Each location counts them, by client; what all clients of one address may hold is far below what there is."""
+    zones = dict(re.findall(r"limit_conn (\w+) (\d+);", NGINX))
+    assert (
+        set(re.findall(r"limit_conn_zone \$client_network zone=(\w+):", NGINX))
+        == {"sockets", "requests"}
+        == zones.keys()
+    )
+    (available,) = re.findall(r"worker_connections (\d+);", NGINX)
+    assert 2 * sum(map(int, zones.values())) * 20 <= int(available)
+    assert COMPOSE["services"]["nginx"]["ulimits"]["nofile"] >= 2 * int(available)
+    of_process = next(one for one in SETTINGS if one.name == "REALTIME_CLIENTS_PER_ADDRESS").read(
+        {}, "production"
+    )
+    assert int(zones["sockets"]) >= 3 * of_process, (
+        "a client that changes to WebSocket has two or three requests"
+    )
