@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
@@ -146,3 +148,9 @@ class _EventLog:
 class _BoundedWebSocket(SimpleWebSocketWSGI):
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server, max_message_size=MAX_PAYLOAD_BYTES)
+
+    def close(self) -> None:
+        """With the connection under it: a client that does not answer the closing frame would keep its thread."""
+        super().close()
+        with suppress(OSError):  # the client was faster
+            self.ws.sock.shutdown(socket.SHUT_RDWR)
