@@ -1,8 +1,10 @@
-"""compose's nginx says what the application says, where it answers itself."""
+"""What compose puts around the application: nginx says what the application says, Postgres starts with no example's password."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from app.http.headers import ALWAYS, API_POLICY, HSTS
 
 ROOT = Path(__file__).parents[2]
 NGINX = (ROOT / "deploy/nginx/nginx.conf").read_text()
+PASSWORDS = ("POSTGRES_PASSWORD", "MALIPO_OWNER_PASSWORD", "MALIPO_APP_PASSWORD")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
@@ -86,3 +89,18 @@ def test_one_address_cannot_use_up_nginx_s_connections() -> None:
     assert int(zones["sockets"]) >= 3 * of_process, (
         "a client that changes to WebSocket has two or three requests"
     )
+
+
+@pytest.mark.parametrize("name", PASSWORDS)
+def test_compose_s_postgres_starts_with_no_password_of_the_example(name: str, tmp_path: Path) -> None:
+    (tmp_path / "docker-entrypoint.sh").write_text("#!/bin/sh\necho started $1\n")
+    (tmp_path / "docker-entrypoint.sh").chmod(0o755)
+    own = {one: f"{one.lower()}-7Yw2" for one in PASSWORDS}
+    environment = {"PATH": f"{tmp_path}{os.pathsep}{os.defpath}", **own}
+    start = ["sh", str(ROOT / "deploy/postgres/start.sh"), "postgres"]
+    for value in ("change-me", "", "short"):
+        given = environment | {name: value}
+        refused = subprocess.run(start, env=given, capture_output=True, text=True, check=False)
+        assert refused.returncode == 1 and refused.stdout == ""
+        assert refused.stderr.startswith(f"{name} is an example or too short")
+    assert subprocess.check_output(start, env=environment, text=True) == "started postgres\n"
