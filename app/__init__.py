@@ -51,13 +51,14 @@ def _create_app(settings: Mapping[str, str] | None, *, serves_http: bool, has_co
 
 def _add_routes(app: Flask) -> None:
     from app import routes
-    from app.http import proxies
+    from app.http import headers, proxies
 
     routes.init(app)
     if app.config["REALTIME"] == "embedded":
         from app.websocket import server
 
         server.init(app)
+    headers.init(app)
     proxies.trust_proxies(app)
 
 

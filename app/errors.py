@@ -134,6 +134,13 @@ class CredentialsMissing(AuthenticationFailed):
     default_message = "Send an API key: X-TENANT-API-KEY, or Authorization: Bearer <key>."
 
 
+class AuthenticationTimeout(AuthenticationFailed):
+    """A Socket.IO client that neither signed in nor watches a payment."""
+
+    code = "AUTHENTICATION_TIMEOUT"
+    default_message = "Sign in or subscribe to a transaction within 10 seconds after connecting."
+
+
 class InvalidCredentials(AuthenticationFailed):
     code = "INVALID_CREDENTIALS"
     default_message = "E-mail or password is wrong."
@@ -144,6 +151,14 @@ class PermissionDenied(GatewayError):
     code = "PERMISSION_DENIED"
     default_message = "You may not do this."
     is_answer = True
+
+
+class HostRefused(GatewayError):
+    """The request came to a demo under a name that is not this machine's (DNS rebinding)."""
+
+    http_status = 403
+    code = "HOST_REFUSED"
+    default_message = "This host is not served here."
 
 
 class KycRequired(GatewayError):
@@ -213,6 +228,12 @@ class ProviderUnreachable(GatewayError):
 class ForgedCallbackRefused(AuthenticationFailed):
     code = "SIGNATURE_INVALID"
     default_message = "The signature is not valid."
+
+
+class CallbackSenderRefused(ForgedCallbackRefused):
+    """It came from an address that is not on the account's list."""
+
+    default_message = "Callbacks are not accepted from this address."
 
 
 class CurrencyMismatch(GatewayError):

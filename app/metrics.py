@@ -72,6 +72,12 @@ class Metrics:
             ["provider", "code"],
             registry=self._registry,
         )
+        self._private_senders = Counter(
+            "malipo_callbacks_from_private_addresses",
+            "Callbacks that an address list refused although they came from inside: a proxy is not trusted.",
+            ["provider"],
+            registry=self._registry,
+        )
         self._depths = _Depths(depths)
 
     def count(self, method: str, route: str, *, status: int, duration_s: float) -> None:
@@ -83,6 +89,10 @@ class Metrics:
     def count_refused_callback(self, provider: str, code: str) -> None:
         """One callback that was answered with an error. provider: a known one, since the path is the sender's choice."""
         self._refused_callbacks.labels(provider, code).inc()
+
+    def count_private_sender(self, provider: str) -> None:
+        """One callback that was refused for its address, and that address is a private one."""
+        self._private_senders.labels(provider).inc()
 
     def count_provider_call(self, provider: str, operation: str, outcome: str, duration_s: float) -> None:
         """One finished call to a provider."""

@@ -1,11 +1,22 @@
-"""How the text of a setting is read. Every reader raises ValueError and says what it expected."""
+"""How the text of a setting is read. Every reader raises ValueError and says what it expected, without the text itself."""
 
 from __future__ import annotations
 
 import ipaddress
-import math
+import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+
+_PLAIN_NUMBER: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+
+_RATE: Final = re.compile(r"[1-9]\d{0,8}\s*(/|per)\s*([1-9]\d{0,3}\s*)?(second|minute|hour|day)s?", re.ASCII)
+
+_URL_TEXT: Final = re.compile(r"[!-~]*")
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -32,20 +43,169 @@ def one_of(*known: str) -> Callable[[str], str]:
     return read
 
 
-def positive_seconds(text: str) -> float:
-    """A number of seconds above zero. Raises ValueError."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise ValueError("expected a number of seconds above zero")
-    return number
+def whole(at_least: int, at_most: int) -> Callable[[str], int]:
+    """A whole number within these bounds, both included. The reader raises ValueError."""
+
+    def read(text: str) -> int:
+        number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(at_most)) else -1
+        if not at_least <= number <= at_most:
+            raise ValueError(f"expected a whole number from {at_least} to {at_most}")
+        return number
+
+    return read
+
+
+def positive_seconds(at_most: float) -> Callable[[str], float]:
+    """A number of seconds above zero. The reader raises ValueError."""
+
+    def read(text: str) -> float:
+        number = _number(text)
+        if number is None or not 0 < number <= at_most:
+            raise ValueError(f"expected a number of seconds above zero, at most {at_most:g}")
+        return number
+
+    return read
+
+
+def seconds(at_most: float) -> Callable[[str], float | None]:
+    """A number of seconds; an empty text or `off`: None. The reader raises ValueError."""
+
+    def read(text: str) -> float | None:
+        if text in ("", "off"):
+            return None
+        number = _number(text)
+        if number is None or not 0 <= number <= at_most:
+            raise ValueError(f"expected a number of seconds from 0 to {at_most:g}, or off")
+        return number
+
+    return read
+
+
+def _number(text: str) -> float | None:
+    return float(text) if _PLAIN_NUMBER.fullmatch(text) else None
+
+
+def rate(text: str) -> str:
+    """How many requests in how long, such as `30/minute`; none is no rate. Raises ValueError."""
+    if _RATE.fullmatch(text) is None:
+        raise ValueError("expected a number above zero and a unit of time, such as 30/minute")
+    return text
 
 
 def web_address(text: str) -> str:
     """An http or https address without a slash at its end, or nothing. Raises ValueError."""
-    parts = urlsplit(text)
-    if text and (parts.scheme not in ("http", "https") or not parts.hostname):
+    if text and (_web_parts(text) is None or set("?#") & set(text)):
         raise ValueError("expected an address such as https://pay.example.com")
     return text.rstrip("/")
+
+
+def page_address(text: str) -> str:
+    """The http or https address of a page, or nothing. Raises ValueError."""
+    if text and _web_parts(text) is None:
+        raise ValueError("expected the address of a page, such as https://shop.example.com/thanks")
+    return text
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Origins of browser pages, comma separated, as browsers write them. Raises ValueError."""
+    return tuple(_origin(word.lower()) for word in words(text))
+
+
+def _origin(text: str) -> str:
+    parts = _web_parts(text)
+    if parts is None or parts.path not in ("", "/") or set("?#[") & set(text):
+        raise ValueError(
+            "expected origins such as https://shop.example.com, comma separated; * would let every site call"
+        )
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{parts.hostname}{port}"
+
+
+def _web_parts(text: str) -> SplitResult | None:
+    """The parts of an http or https address that names a host and no user; None for any other text."""
+    try:
+        parts = urlsplit(text)
+        is_ours = parts.scheme in _DEFAULT_PORTS and parts.username is None and parts.port != 0
+    except ValueError:
+        return None
+    is_written = _URL_TEXT.fullmatch(text) is not None and "\\" not in text
+    return parts if is_ours and is_written and is_host(parts.hostname or "") else None
+
+
+def is_host(text: str) -> bool:
+    """Whether it is a host's name, or an IP address without brackets."""
+    return (":" in text and _is_ip(text)) or _HOST_NAME.fullmatch(text) is not None
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Hosts without ports, comma separated, in lower case; IPv6 addresses in brackets, as a browser's. Raises ValueError."""
+    return tuple(_host_name(word.lower()) for word in words(text))
+
+
+def _host_name(text: str) -> str:
+    name = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not is_host(name):
+        raise ValueError("expected names of hosts, such as demo.internal, comma separated")
+    return f"[{name}]" if ":" in name else name
+
+
+def socket_address(text: str) -> tuple[str, int]:
+    """`host:port`, an IPv6 address in brackets: both parts, without the brackets. Raises ValueError."""
+    host, _, port = text.rpartition(":")
+    name = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    is_bracketed = name != host
+    if not is_host(name) or is_bracketed != (":" in name) or not _is_port(port):
+        raise ValueError("expected host:port, such as 127.0.0.1:5000")
+    return name, int(port)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65_536
+
+
+def bind_address(text: str) -> str:
+    """`host:port`. Raises ValueError."""
+    socket_address(text)
+    return text
+
+
+def bind_addresses(text: str) -> str:
+    """Addresses to listen on, `host:port` or `unix:path`, comma separated. Raises ValueError."""
+    found = words(text)
+    for word in found:
+        if not (word.startswith("unix:") and word != "unix:"):
+            socket_address(word)
+    if not found:
+        raise ValueError("expected host:port, such as 127.0.0.1:5000")
+    return ",".join(found)
+
+
+def server_url(*schemes: str, example: str) -> Callable[[str], str]:
+    """The URL of a database server, or nothing; it may hold a password, so no error shows it. The reader raises ValueError."""
+
+    def read(text: str) -> str:
+        if text and not _is_server_url(text, schemes):
+            raise ValueError(f"expected a URL such as {example}")
+        return text
+
+    return read
+
+
+def _is_server_url(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        # Several hosts, which libpq takes, have several ports; a socket has none.
+        return parts.scheme in schemes and "://" in text and ("," in parts.netloc or parts.port != 0)
+    except ValueError:
+        return False
 
 
 def networks(text: str) -> str:
@@ -54,11 +214,6 @@ def networks(text: str) -> str:
         return ",".join(str(ipaddress.ip_network(word)) for word in words(text))
     except ValueError:
         raise ValueError("expected IP addresses or networks, comma separated") from None
-
-
-def seconds(text: str) -> float | None:
-    """A number of seconds; an empty text or `off`: None. Raises ValueError."""
-    return None if text in ("", "off") else float(text)
 
 
 def is_loopback(address: str | None) -> bool:

@@ -7,35 +7,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.config.database import connect_args, driver_url
-from app.config.setting import MODES, ConfigError
-from app.config.settings import MIN_SECRET_LENGTH, PLACEHOLDERS, SECRETS, SETTINGS
+from app.config.secrets import check_secrets
+from app.config.setting import ConfigError, mode_of
+from app.config.settings import SETTINGS
 from app.json_text import json_text
 
 
 def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The settings as a Flask config mapping. Raises ConfigError with a sentence for the operator."""
     environ = os.environ if environ is None else environ
-    mode = environ.get("GATEWAY_ENV") or "demo"
-    if mode not in MODES:
-        raise ConfigError(f"GATEWAY_ENV is {mode!r}; it must be one of {', '.join(MODES)}.")
+    mode = mode_of(environ)
     values = {setting.name: setting.read(environ, mode) for setting in SETTINGS}
-    _check_secrets(values, mode)
     if not values["DATABASE_URL"]:
         raise ConfigError(
             "DATABASE_URL is not set: give the application's PostgreSQL role, or use `make run`."
         )
+    check_secrets(SETTINGS, values, mode)
     return values | _derived(values, mode)
-
-
-def _check_secrets(values: Mapping[str, Any], mode: str) -> None:
-    for name in SECRETS:
-        value = values[name]
-        if value.lower() in PLACEHOLDERS or value.lower().startswith("your-"):
-            raise ConfigError(
-                f"{name} is not set: put a random value of {MIN_SECRET_LENGTH}+ characters there."
-            )
-        if mode == "production" and len(value) < MIN_SECRET_LENGTH:
-            raise ConfigError(f"{name} is too short: at least {MIN_SECRET_LENGTH} characters.")
 
 
 def _derived(values: Mapping[str, Any], mode: str) -> dict[str, Any]:

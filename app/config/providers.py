@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import Final
 
 from app.config.setting import Setting
-from app.parsing import flag, one_of, positive_seconds, web_address
+from app.parsing import flag, one_of, page_address, positive_seconds, web_address, whole
 from app.providers import PROVIDERS
 from app.providers.base import Provider
 from app.providers.settings import AccountSetting
+
+MAX_TIMEOUT_S: Final = 120
 
 GENERAL: Final = (
     Setting(
@@ -23,15 +25,22 @@ GENERAL: Final = (
         "",
         parse=web_address,
     ),
-    Setting("PAYMENT_RETURN_URL", "where customers go after a payment page; empty: a page of the gateway"),
     Setting(
-        "PROVIDER_TIMEOUT_S", "longest wait for a provider's answer, seconds", "20", parse=positive_seconds
+        "PAYMENT_RETURN_URL",
+        "where customers go after a payment page; empty: a page of the gateway",
+        parse=page_address,
+    ),
+    Setting(
+        "PROVIDER_TIMEOUT_S",
+        "longest wait for a provider's answer, seconds",
+        "20",
+        parse=positive_seconds(MAX_TIMEOUT_S),
     ),
     Setting(
         "PROVIDER_CALLS_AT_ONCE",
         "calls to one provider at once in a process; 0: a quarter of WEB_THREADS",
         "0",
-        parse=int,
+        parse=whole(0, 1000),
     ),
     Setting(
         "ALLOW_TEST_PROVIDERS",
@@ -66,7 +75,8 @@ def of_provider(adapter: type[Provider]) -> Iterator[Setting]:
 def _of_account(prefix: str, setting: AccountSetting) -> Setting:
     """As text: the adapter reads it, so that a setting that cannot be read switches off that provider alone."""
     demo = setting.default if setting.demo is None else setting.demo
-    return Setting(f"{prefix}_{setting.name.upper()}", setting.about, demo, setting.default)
+    name = f"{prefix}_{setting.name.upper()}"
+    return Setting(name, setting.about, demo, setting.default, is_credential=setting.is_secret)
 
 
 PROVIDER_SETTINGS: Final = (

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Final
 
-from app import json_numbers
 from app.config.providers import PROVIDER_SETTINGS
-from app.config.sandbox import LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
+from app.config.sandbox import DEMO_HOSTS, LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
 from app.config.setting import Setting
-from app.parsing import flag, seconds, words
-
-PLACEHOLDERS: Final = ("", "change-me", "changeme", "secret", "dev")
-"""Values that are no secret. `.env.example` uses `change-me`; production refuses to start with any of these."""
-
-
-MIN_SECRET_LENGTH: Final = 32
-
-
-def _rates(text: str) -> dict[str, Decimal]:
-    return {
-        str(code).upper(): json_numbers.decimal(str(rate)) for code, rate in json_numbers.loads(text).items()
-    }
-
-
-def _costs(text: str) -> dict[str, dict[str, tuple[int, int]]]:
-    """`{"paystack": {"NGN": [15000, 10000]}}`: parts per million of the amount, and fixed minor units."""
-    table = json_numbers.loads(text or "{}")
-    try:
-        costs = {
-            str(provider): {str(code).upper(): (ppm, fixed) for code, (ppm, fixed) in rows.items()}
-            for provider, rows in table.items()
-        }
-    except (AttributeError, TypeError) as error:
-        raise ValueError('it must be like {"paystack": {"NGN": [15000, 10000]}}') from error
-    figures = [figure for rows in costs.values() for pair in rows.values() for figure in pair]
-    if any(type(figure) is not int or figure < 0 for figure in figures):
-        raise ValueError("a cost is two whole numbers, parts per million and fixed minor units")
-    return costs
-
+from app.config.tables import routing_costs, usd_rates
+from app.parsing import (
+    bind_address,
+    bind_addresses,
+    flag,
+    one_of,
+    origins,
+    rate,
+    seconds,
+    server_url,
+    whole,
+)
 
 _USD_RATES = (
     '{"EUR":"1.08","GBP":"1.27","KES":"0.0077","ETB":"0.0080","NGN":"0.00065","GHS":"0.065","ZAR":"0.055",'
@@ -47,58 +27,116 @@ _USD_RATES = (
 )
 
 
+DAY_S: Final = 86_400
+MAX_WAIT_S: Final = 30 * DAY_S
+MIB: Final = 1_048_576
+
+_DATABASE: Final = server_url(
+    "postgresql",
+    "postgres",
+    "postgresql+psycopg2",
+    example="postgresql://malipo_app:password@host:5432/database",
+)
+_REDIS: Final = server_url("redis", "rediss", "unix", example="redis://:password@host:6379/0")
+
+
 SETTINGS: Final = (
-    Setting("GATEWAY_ENV", "demo, test or production", "demo"),
+    Setting("GATEWAY_ENV", "demo, test or production; without it nothing starts"),
     Setting("FLASK_APP", "where the flask command finds the application", "wsgi.py"),
     Setting("FLASK_ENV", "kept for compatibility; GATEWAY_ENV decides", "development", "production"),
     Setting("SECRET_KEY", "Flask's own signatures; at least 32 random characters", secret=True),
     Setting("JWT_SECRET_KEY", "signs access and refresh tokens; at least 32 random characters", secret=True),
     Setting("ENCRYPTION_KEY", "Fernet keys for data at rest, newest first, comma separated", secret=True),
     Setting("AUDIT_KEY", "chains the event log; keep a copy outside the database's backups", secret=True),
-    Setting("DATABASE_URL", "PostgreSQL 18, the application's own role (never a superuser)"),
+    Setting("DATABASE_URL", "PostgreSQL 18, the application's own role (never a superuser)", parse=_DATABASE),
     Setting(
-        "DATABASE_OWNER_URL", "the role that owns the tables: migrations and demo data (default DATABASE_URL)"
+        "DATABASE_OWNER_URL",
+        "the role that owns the tables: migrations and demo data (default DATABASE_URL)",
+        parse=_DATABASE,
     ),
     Setting(
-        "REDIS_URL", "rate limits, Socket.IO between processes, Celery's broker", "redis://localhost:6379/0"
+        "REDIS_URL",
+        "rate limits, Socket.IO between processes, Celery's broker",
+        "redis://localhost:6379/0",
+        parse=_REDIS,
     ),
     VAR_DIR,
-    Setting("BIND", "gunicorn's addresses, comma separated", "127.0.0.1:5000"),
-    Setting("WEB_WORKERS", "gunicorn worker processes", "1", "2", parse=int),
-    Setting("WEB_THREADS", "threads in each worker", "100", "16", parse=int),
-    Setting("TRUSTED_PROXIES", "reverse proxies in front whose X-Forwarded-For counts", "0", parse=int),
+    Setting("BIND", "gunicorn's addresses, comma separated", "127.0.0.1:5000", parse=bind_addresses),
+    Setting("WEB_WORKERS", "gunicorn worker processes", "1", "2", parse=whole(1, 256)),
+    Setting("WEB_THREADS", "threads in each worker", "100", "16", parse=whole(1, 1000)),
     Setting(
-        "REALTIME", "embedded: app serves Socket.IO too; external: realtime does", "embedded", "external"
+        "TRUSTED_PROXIES", "reverse proxies in front whose X-Forwarded-For counts", "0", parse=whole(0, 10)
     ),
-    Setting("REALTIME_BIND", "address of the realtime process", "127.0.0.1:5001"),
-    Setting("REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=int),
     Setting(
-        "CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=words
+        "REALTIME",
+        "embedded: app serves Socket.IO too; external: realtime does",
+        "embedded",
+        "external",
+        parse=one_of("embedded", "external"),
     ),
-    Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=int),
-    Setting("DB_POOL_TIMEOUT_S", "seconds a request waits for one", "10", parse=int),
-    Setting("DB_LOCK_TIMEOUT_MS", "longest wait for a lock; then 409", "2000", parse=int),
-    Setting("DB_STATEMENT_TIMEOUT_MS", "longest statement", "30000", parse=int),
-    Setting("ACCESS_TOKEN_TTL_S", "life of an access token, seconds", "3600", "900", parse=int),
-    Setting("REFRESH_TOKEN_TTL_S", "life of a refresh token, seconds", "2592000", parse=int),
-    Setting("SESSION_TTL_S", "life of a session, however often refreshed, seconds", "2592000", parse=int),
-    Setting("RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute"),
-    Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute"),
-    Setting("RATE_LIMIT_BATCH_ITEMS", "payments within batches: per user", "600000/minute", "2000/minute"),
-    Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute"),
-    Setting("RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute"),
+    Setting("REALTIME_BIND", "address of the realtime process", "127.0.0.1:5001", parse=bind_address),
     Setting(
-        "RATE_LIMIT_WRONG_KEYS", "wrong API keys: per address, in each process", "6000/minute", "20/minute"
+        "REALTIME_MAX_CLIENTS", "Socket.IO clients at once in an app process", "64", parse=whole(1, 10_000)
     ),
-    Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=int),
-    Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=int),
+    Setting(
+        "REALTIME_CLIENTS_PER_ADDRESS",
+        "Socket.IO clients at once from one address (IPv6: /64), in each process",
+        "1000",
+        "50",
+        parse=whole(1, 10_000),
+    ),
+    Setting(
+        "CORS_ORIGINS", "browser origins allowed to call REST and Socket.IO, comma separated", parse=origins
+    ),
+    Setting("DB_POOL_SIZE", "database connections kept by a process", "20", "16", parse=whole(1, 1000)),
+    Setting("DB_POOL_TIMEOUT_S", "seconds a request waits for one", "10", parse=whole(1, 60)),
+    Setting("DB_LOCK_TIMEOUT_MS", "longest wait for a lock; then 409", "2000", parse=whole(1, 60_000)),
+    Setting("DB_STATEMENT_TIMEOUT_MS", "longest statement", "30000", parse=whole(1, 60_000)),
+    Setting(
+        "ACCESS_TOKEN_TTL_S", "life of an access token, seconds", "3600", "900", parse=whole(1, 30 * DAY_S)
+    ),
+    Setting(
+        "REFRESH_TOKEN_TTL_S", "life of a refresh token, seconds", "2592000", parse=whole(1, 366 * DAY_S)
+    ),
+    Setting(
+        "SESSION_TTL_S",
+        "life of a session, however often refreshed, seconds",
+        "2592000",
+        parse=whole(1, 366 * DAY_S),
+    ),
+    Setting(
+        "RATE_LIMIT_AUTH", "register, login, refresh: per address", "6000/minute", "5/minute", parse=rate
+    ),
+    Setting("RATE_LIMIT_PAYMENTS", "payments and batches: per user", "60000/minute", "30/minute", parse=rate),
+    Setting(
+        "RATE_LIMIT_BATCH_ITEMS",
+        "payments within batches: per user",
+        "600000/minute",
+        "2000/minute",
+        parse=rate,
+    ),
+    Setting("RATE_LIMIT_DEFAULT", "everything else: per user", "60000/minute", "100/minute", parse=rate),
+    Setting(
+        "RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute", parse=rate
+    ),
+    Setting(
+        "RATE_LIMIT_WRONG_KEYS",
+        "wrong API keys: per address, in each process",
+        "6000/minute",
+        "20/minute",
+        parse=rate,
+    ),
+    Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=whole(1024, 16 * MIB)),
+    Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=whole(1024, 50 * MIB)),
     Setting(
         "USD_RATES",
         "US dollars for one unit of a currency (JSON): wallet currencies, limits",
         _USD_RATES,
-        parse=_rates,
+        parse=usd_rates,
     ),
-    Setting("ROUTING_COSTS", "JSON over the built-in costs of providers (provider auto)", parse=_costs),
+    Setting(
+        "ROUTING_COSTS", "JSON over the built-in costs of providers (provider auto)", parse=routing_costs
+    ),
     Setting(
         "DIRECT_FUNDING",
         "wallets take deposits and withdrawals without a provider",
@@ -111,8 +149,9 @@ SETTINGS: Final = (
         "seconds until a KYC request verifies itself; empty: never",
         "2",
         "",
-        parse=seconds,
+        parse=seconds(MAX_WAIT_S),
     ),
+    DEMO_HOSTS,
     LOG_LEVEL,
     *PROVIDER_SETTINGS,
     *SANDBOX_SETTINGS,

@@ -1,4 +1,4 @@
-"""What is done for every request: its id, its guard and limit, the headers of its response, its access log line."""
+"""What is done for every request: its id, its host, its guard and limit, its access log line."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from flask_cors import CORS
 
 from app import ids
 from app.addresses import client_network
-from app.http import query
-from app.http.headers import set_security_headers
+from app.errors import HostRefused
+from app.http import local_hosts, query
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
 from app.metrics import Metrics
@@ -35,7 +35,14 @@ def init(app: Flask) -> None:
     app.extensions["metrics"] = Metrics(health_checks.depths)
     app.extensions["readiness"] = health_checks.RecentReadiness(app.config)
     app.session_interface = NoSessions()
+    is_host_ours = local_hosts.host_check(app.config)
+
+    def require_own_host() -> None:
+        if not is_host_ours(request.environ):
+            raise HostRefused(local_hosts.REFUSED)
+
     app.before_request(_begin)
+    app.before_request(require_own_host)
     app.before_request(_guard)
     app.before_request(query.check)
     app.after_request(_finish)
@@ -95,7 +102,6 @@ def _guard() -> None:
 
 def _finish(response: Response) -> Response:
     response.headers[REQUEST_ID] = g.request_id
-    set_security_headers(response)
     duration_s = time.perf_counter() - g.started
     route = request.url_rule.rule if request.url_rule else "-"
     counted: Metrics = current_app.extensions["metrics"]

@@ -89,7 +89,7 @@ def switch(text: str) -> str:
 
 
 def whole_number(text: str) -> str:
-    """A whole number above zero. Raises ValueError."""
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
+    """A whole number above zero, of at most nine digits. Raises ValueError."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
         raise ValueError("expected a whole number above zero, such as 250000")
     return text

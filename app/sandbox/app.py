@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response
 from flask.json.provider import DefaultJSONProvider
@@ -13,6 +14,7 @@ from werkzeug.routing import IntegerConverter
 from app import json_numbers
 from app.sandbox import api, chapa, mpesa, paystack, pesapal, stripe
 from app.sandbox.core import Sandbox, SandboxSettings
+from app.sandbox.http import json_response
 
 SIMULATORS: Final[Mapping[str, Callable[[Sandbox], Blueprint]]] = {
     "mpesa": mpesa.make_blueprint,
@@ -23,10 +25,12 @@ SIMULATORS: Final[Mapping[str, Callable[[Sandbox], Blueprint]]] = {
 }
 """Provider → the function that makes its blueprint, which is mounted at /<provider>."""
 
-_PAGE_HEADERS: Final = {
+_HEADERS: Final = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
     # With no-referrer, browsers hide the origin of the sandbox's own forms, too.
     "Referrer-Policy": "same-origin",
 }
@@ -62,12 +66,31 @@ def create_app(settings: SandboxSettings) -> tuple[Flask, Sandbox]:
         app.register_blueprint(make(sandbox), url_prefix=f"/{name}")
     app.register_blueprint(mpesa.make_phone(sandbox), url_prefix="/sandbox")
     app.register_error_handler(HTTPException, api.plain_error)
-    app.after_request(_with_page_headers)
+    app.after_request(_with_headers)
+    app.wsgi_app = OwnHosts(app.wsgi_app, settings)  # type: ignore[method-assign]
     return app, sandbox
 
 
-def _with_page_headers(response: Response) -> Response:
-    if response.mimetype == "text/html":
-        for name, value in _PAGE_HEADERS.items():
-            response.headers.setdefault(name, value)
+class OwnHosts:
+    """WSGI middleware: 403 for a request that names another host than the sandbox's.
+
+    A page of another site reaches the sandbox under a name of its own, when its DNS turns that into 127.0.0.1.
+    """
+
+    def __init__(self, inner: Callable[..., Iterable[bytes]], settings: SandboxSettings) -> None:
+        self._inner = inner
+        self._hosts = {"localhost", "127.0.0.1", "[::1]", *settings.hosts}
+        self._public = urlsplit(settings.public_url).netloc.lower()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        given = environ.get("HTTP_HOST", "localhost").lower()
+        if given.removesuffix(f":{environ['SERVER_PORT']}") in self._hosts or given == self._public:
+            return self._inner(environ, start_response)
+        refusal = _with_headers(json_response({"error": "This is not the sandbox's address."}, 403))
+        return refusal(environ, start_response)
+
+
+def _with_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
     return response

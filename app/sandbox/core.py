@@ -23,13 +23,15 @@ from app.sandbox.timers import Timers
 class SandboxSettings:
     """autopay_s: the value at start, which /sandbox/control can change. public_url: how browsers reach the sandbox.
 
-    webhook_base: webhooks go to `<webhook_base>/<provider>`. folder: of the sandbox's files.
+    webhook_base: webhooks go to `<webhook_base>/<provider>`. folder: of the sandbox's files. hosts: what requests may name besides this
+    machine and public_url, without ports.
     """
 
     autopay_s: float | None
     public_url: str
     webhook_base: str
     folder: Path
+    hosts: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> SandboxSettings:
@@ -39,6 +41,7 @@ class SandboxSettings:
             public_url=values["SANDBOX_URL"].rstrip("/"),
             webhook_base=values["SANDBOX_WEBHOOK_BASE"],
             folder=Path(values["VAR_DIR"]) / "sandbox",
+            hosts=values["DEMO_HOSTS"],
         )
 
 

@@ -59,6 +59,11 @@ class Clients:
         with self._lock:
             return {sid: client.claims for sid, client in self._clients.items() if client.claims is not None}
 
+    def anonymous(self) -> list[str]:
+        """The clients without any credential."""
+        with self._lock:
+            return [sid for sid, client in self._clients.items() if not client.claims and not client.merchant]
+
     def merchants(self) -> dict[str, Principal]:
         """Whose key each client connected with, of those that did."""
         with self._lock:

@@ -21,7 +21,9 @@ from app import logs
 from app.config.loader import load
 from app.config.setting import ConfigError
 from app.extensions import db, jwt
+from app.http import headers
 from app.http.proxies import trust_proxies
+from app.parsing import socket_address
 from app.services.operator import installation
 from app.services.tenants import key_attempts
 from app.websocket.events import Run
@@ -44,6 +46,7 @@ def create_realtime() -> Flask:
     app.add_url_rule("/health/live", view_func=lambda: {"status": "ok"}, endpoint="live")
     socketio = build(app, async_mode="eventlet", run=_in_native_thread(app))
     put_gate(app, socketio, max_clients=MAX_CLIENTS)
+    headers.init(app)
     trust_proxies(app)
     return app
 
@@ -60,22 +63,13 @@ def _in_native_thread(app: Flask) -> Run:
     return run
 
 
-def address_of(text: str) -> tuple[str, int]:
-    """`host:port`. Raises ConfigError."""
-    host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdecimal():
-        raise ConfigError(f"REALTIME_BIND is {text!r}; it must be host:port.")
-    return host.strip("[]"), int(port)
-
-
 def main() -> None:
     """Serve until SIGTERM. A bad setting ends it with a sentence and exit status 1."""
     assert is_monkey_patched("socket"), "start it with python -m app.websocket.realtime"
     try:
         app = create_realtime()
         installation.require_fit(app)
-        host, port = address_of(app.config["REALTIME_BIND"])
-        listener = eventlet.listen((host, port))
+        listener = eventlet.listen(socket_address(app.config["REALTIME_BIND"]))
     except ConfigError as error:
         sys.exit(str(error))
     except OSError as error:

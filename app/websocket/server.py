@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from engineio.async_drivers._websocket_wsgi import SimpleWebSocketWSGI
@@ -10,11 +12,12 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from app.events.push_messages import PushMessage
+from app.http.local_hosts import host_check
 from app.services.realtime import subscriptions
 from app.websocket.auth import is_origin_allowed
 from app.websocket.clients import Clients
 from app.websocket.events import EventHandlers, Run
-from app.websocket.gate import Gate
+from app.websocket.gate import Gate, sender
 from app.websocket.inbound import Inbound
 from app.websocket.packet import StrictPacket
 from app.websocket.rooms import RoomManager
@@ -70,15 +73,29 @@ def put_gate(app: Flask, socketio: SocketIO, *, max_clients: int) -> None:
     app.wsgi_app = Gate(  # type: ignore[method-assign]
         app.wsgi_app,
         clients=lambda: _open_transports(socketio.server.eio),
+        clients_of=lambda address: _clients_of(socketio.server, address),
         max_clients=max_clients,
+        max_clients_of_address=app.config["REALTIME_CLIENTS_PER_ADDRESS"],
+        forget_closed=lambda sid: _forget_closed(socketio.server.eio, sid),
         admits=inbound.admits_payload,
         max_body_bytes=MAX_PAYLOAD_BYTES,
+        is_host_ours=host_check(app.config),
     )
 
 
 def _open_transports(eio: Any) -> int:
     # A closed one stays listed until the next clean-up, up to PING_TIMEOUT_S later.
     return sum(not transport.closed for transport in list(eio.sockets.values()))
+
+
+def _clients_of(server: Any, address: str) -> int:
+    """Open transports from there; the library keeps the environment of the request that opened each."""
+    transports = server.eio.sockets
+    return sum(
+        sender(environ) == address
+        for eio_sid, environ in list(server.environ.items())
+        if (transport := transports.get(eio_sid)) is not None and not transport.closed
+    )
 
 
 def in_context(app: Flask) -> Run:
@@ -97,6 +114,12 @@ def _close_transport(eio: Any, sid: str) -> None:
     transport = eio.sockets.pop(sid, None)
     if transport is not None:
         transport.close(wait=False)
+
+
+def _forget_closed(eio: Any, sid: str) -> None:
+    transport = eio.sockets.get(sid)
+    if transport is not None and transport.closed:
+        eio.sockets.pop(sid, None)
 
 
 class _StartingRooms(RoomManager):
@@ -128,3 +151,9 @@ class _EventLog:
 class _BoundedWebSocket(SimpleWebSocketWSGI):
     def __init__(self, handler: Any, server: Any) -> None:
         super().__init__(handler, server, max_message_size=MAX_PAYLOAD_BYTES)
+
+    def close(self) -> None:
+        """With the connection under it: a client that does not answer the closing frame would keep its thread."""
+        super().close()
+        with suppress(OSError):  # the client was faster
+            self.ws.sock.shutdown(socket.SHUT_RDWR)

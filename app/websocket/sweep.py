@@ -1,14 +1,15 @@
-"""Closes connections whose credential is no longer valid, and transports without a client."""
+"""Closes connections whose credential is no longer valid, clients that never showed one, and transports without a client."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 import structlog
 
 from app import clock
-from app.errors import GatewayError, InvalidApiKey, TokenExpired, TokenInvalid
+from app.errors import AuthenticationTimeout, GatewayError, InvalidApiKey, TokenExpired, TokenInvalid
 from app.services.realtime import subscriptions
 from app.websocket.clients import Clients
 from app.websocket.events import Run
@@ -17,8 +18,12 @@ from app.websocket.rooms import NAMESPACE, RoomManager
 SWEEP_S: Final = 15
 """How often credentials are checked: a client whose credential is no longer valid gets pushes for about this long."""
 
-SILENT_S: Final = 30
-"""How long a connection may stay without the Socket.IO connect packet."""
+ANONYMOUS_S: Final = 10
+"""How long a connection may stay without the Socket.IO connect packet, and a client without a credential and without a
+payment that it watches: whoever has no business here holds no connection."""
+
+TICK_S: Final = 1
+READING_S: Final = 1
 
 log = structlog.get_logger("realtime")
 
@@ -30,18 +35,26 @@ class Sweep:
         self._clients = clients
         self._run = run
         self._silent_since: dict[str, float] = {}
+        self._idle_since: dict[str, float] = {}
 
     def run_for_ever(self) -> None:
+        checked_at = time.monotonic()
         while True:
-            self._server.sleep(SWEEP_S)
-            self.end_credentials()
-            self.end_silent()
+            self._server.sleep(TICK_S)
+            self._attempt(self.end_silent)
+            self._attempt(self.end_anonymous)
+            if time.monotonic() - checked_at >= SWEEP_S:
+                checked_at = time.monotonic()
+                self.end_credentials()
 
     def end_credentials(self) -> None:
         """`end_sessions` and `end_keys`. When the database is away, the next sweep does it."""
+        self._attempt(self.end_sessions)
+        self._attempt(self.end_keys)
+
+    def _attempt(self, work: Callable[[], None]) -> None:
         try:
-            self.end_sessions()
-            self.end_keys()
+            work()
         except GatewayError as error:
             log.warning("realtime.sweep_failed", error=error.code)
         except Exception:
@@ -77,15 +90,30 @@ class Sweep:
         """Close transports that are open without a client on them: refused, disconnected, or never connected."""
         instant = time.monotonic()
         in_use = {eio_sid for _, eio_sid in self._rooms.get_participants(NAMESPACE, None)}
-        transports = dict(self._server.eio.sockets)
+        transports = list(self._server.eio.sockets)
         self._silent_since = {
             eio_sid: self._silent_since.get(eio_sid, instant)
             for eio_sid in transports
             if eio_sid not in in_use
         }
         for eio_sid, since in self._silent_since.items():
-            if instant - since >= SILENT_S:
-                transports[eio_sid].close(wait=False)
+            if instant - since >= ANONYMOUS_S:
+                self._server.eio.disconnect(eio_sid)
+
+    def end_anonymous(self) -> None:
+        """Disconnect clients that have no credential and watch nothing; an error event has the reason."""
+        instant = time.monotonic()
+        self._idle_since = {
+            sid: self._idle_since.get(sid, instant)
+            for sid in self._clients.anonymous()
+            if not self._rooms.watched(sid)
+        }
+        for sid, since in self._idle_since.items():
+            if instant - since >= ANONYMOUS_S:
+                transport = self._rooms.eio_sid_from_sid(sid, NAMESPACE)
+                self._end(sid, AuthenticationTimeout())
+                # Its transport goes, too, once it has had the time to read why.
+                self._silent_since[transport] = instant - ANONYMOUS_S + READING_S
 
     def _end(self, sid: str, error: GatewayError) -> None:
         self._rooms.send_to(sid, "error", {"code": error.code, "message": error.message})

@@ -17,6 +17,7 @@ from app.providers.base import Provider
 from app.providers.environments import LIVE
 from app.providers.settings import CALLBACK_IPS, CALLBACK_URL
 from scaffold.settings import compose_lines, example_section
+from tests.support import servers
 from tests.support.providers import make_provider
 
 ROOT = Path(__file__).parents[2]
@@ -28,6 +29,7 @@ COMPOSE_ONLY = {
     "MALIPO_APP_PASSWORD",
     "REDIS_PASSWORD",
     "PUBLISH",
+    "PROXIES_IN_FRONT",
 }
 """Read by docker-compose.yml, not by the application."""
 
@@ -66,8 +68,15 @@ def test_production_does_not_start_from_the_example() -> None:
 
 @pytest.mark.parametrize("name", SECRETS)
 def test_each_secret_must_be_replaced(name: str) -> None:
-    filled = _example() | dict.fromkeys(SECRETS, "x" * 40)
+    urls = {
+        "DATABASE_URL": "postgresql://malipo_app:Ef2-kq9Lw0sXyRz81@postgres/malipo",
+        "DATABASE_OWNER_URL": "postgresql://malipo_owner:Ww1-hx7PzbQe4vT62@postgres/malipo",
+    }
+    filled = _example() | servers.SECRETS | urls
     load(filled)
+    for url in urls:
+        with pytest.raises(ConfigError, match=f"password in {url} is an example"):
+            load(filled | {url: _example()[url]})
     with pytest.raises(ConfigError, match=name):
         load(filled | {name: _example()[name]})
     with pytest.raises(ConfigError, match=name):
@@ -82,6 +91,14 @@ def test_the_example_shows_production_s_defaults() -> None:
             continue
         default = setting.default if setting.production is None else setting.production
         assert _example()[setting.name] == default, setting.name
+
+
+def test_the_owner_s_url_is_the_migration_s_alone() -> None:
+    services = yaml.safe_load(COMPOSE)["services"]
+    having = {
+        name for name, service in services.items() if "DATABASE_OWNER_URL" in service.get("environment", {})
+    }
+    assert having == {"migrate"}
 
 
 @pytest.mark.parametrize("adapter", PROVIDERS.values(), ids=list(PROVIDERS))

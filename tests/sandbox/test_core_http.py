@@ -163,6 +163,27 @@ def test_other_sites_cannot_control(served: RunningSandbox) -> None:
     assert served.control()["autopay_s"] == 0.2
 
 
+@pytest.mark.parametrize("path", ["/sandbox/", "/sandbox/book", "/stripe/v1/charges", "/nope"])
+def test_another_site_cannot_read_under_a_name_of_its_own(served: RunningSandbox, path: str) -> None:
+    """DNS rebinding: its name becomes 127.0.0.1, and for the browser the simulators' pages are its own."""
+    port = served.url.rpartition(":")[2]
+    for host in (
+        "evil.example",
+        f"evil.example:{port}",
+        f"localhost.evil.example:{port}",
+        "localhost:1",
+        "x@localhost",
+    ):
+        refused = requests.get(served.url + path, headers={"Host": host}, timeout=30)
+        assert refused.status_code == 403, host
+        assert refused.json() == {"error": "This is not the sandbox's address."}
+    for host in ("localhost", f"LOCALHOST:{port}", f"[::1]:{port}", f"127.0.0.1:{port}"):
+        answer = requests.get(served.url + path, headers={"Host": host}, timeout=30)
+        assert answer.status_code != 403, host
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
 def test_the_index_repeats_a_callback(served: RunningSandbox) -> None:
     with CallbackReceiver(status=500) as receiver:
         served.control({"autopay_s": 0, "credentials": {"mpesa": {"passkey": "p"}}})

@@ -7,15 +7,27 @@ DATABASE_URL and REDIS_URL of the environment are never touched.
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 from launcher.embedded import APPLICATION, OWNER, EmbeddedPostgres, EmbeddedRedis
 
 POSTGRES_FOLDER = "MALIPO_TEST_POSTGRES"
 TEMPLATE = "malipo_template"
+
+SECRETS = MappingProxyType(
+    {
+        "SECRET_KEY": "test-secret-key-" + "s" * 32,
+        "JWT_SECRET_KEY": "test-jwt-secret-key-" + "j" * 32,
+        "ENCRYPTION_KEY": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+        "AUDIT_KEY": bytes(range(32)).hex(),
+    }
+)
+"""Good enough for production mode, too."""
 
 _OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "300"}
 """Tests of durability start a Postgres of their own, with fsync on."""
@@ -87,10 +99,7 @@ def environment(
     return {
         "GATEWAY_ENV": mode,
         "FLASK_APP": "wsgi.py",
-        "SECRET_KEY": "test-secret-key-" + "s" * 32,
-        "JWT_SECRET_KEY": "test-jwt-secret-key-" + "j" * 32,
-        "ENCRYPTION_KEY": "A" * 43 + "=",
-        "AUDIT_KEY": "ab" * 32,
+        **SECRETS,
         "DATABASE_URL": database_url,
         "DATABASE_OWNER_URL": owner_url,
         "REDIS_URL": redis_url,

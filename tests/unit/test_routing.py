@@ -18,6 +18,7 @@ from app.providers.paystack import Paystack
 from app.providers.pesapal import PesapalProvider
 from app.providers.stripe import StripeProvider
 from app.services.payments.routing import CostTable, candidates, cost
+from tests.support.servers import SECRETS
 
 
 def _can(adapter: type[Provider], currencies: dict[str, Limits]) -> Capabilities:
@@ -113,8 +114,7 @@ def test_paystack_s_costs_are_its_price_list() -> None:
 
 
 def _settings(costs: str) -> dict[str, str]:
-    secrets = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)
-    return {**secrets, "DATABASE_URL": "postgresql://x", "ROUTING_COSTS": costs}
+    return {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://x", "ROUTING_COSTS": costs}
 
 
 def test_the_setting_is_read_into_the_table() -> None:

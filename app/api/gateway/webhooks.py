@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
+import structlog
 from flask import Response, current_app, request
 
 from app.errors import (
+    CallbackSenderRefused,
     ForgedCallbackRefused,
     InvalidRequest,
     NotFound,
@@ -24,6 +26,7 @@ from app.metrics import Metrics
 from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback
 from app.services.callbacks import receive as provider_event_service
+from app.services.callbacks.addresses import is_private
 
 blueprint = Blueprint("webhooks", __name__, description="Callbacks of providers.")
 
@@ -31,6 +34,13 @@ MAX_BODY_BYTES: Final = 262_144
 """Far above what any provider sends."""
 
 REFUSALS: Final = (InvalidRequest, ProviderNotConfigured, ForgedCallbackRefused, NotFound, PayloadTooLarge)
+
+PRIVATE_SENDER_HINT: Final = (
+    "The provider's address is not known here, so its list refuses every callback: set TRUSTED_PROXIES to the number of "
+    "proxies (in compose PROXIES_IN_FRONT=1 for the one that terminates TLS)."
+)
+
+log = structlog.get_logger("callbacks")
 
 ANYTHING: Final = {"type": "object"}
 TEXT: Final = {"type": "string"}
@@ -67,9 +77,23 @@ def _receive(provider: str, token: str | None) -> Response:
         )
     except REFUSALS as error:
         metrics: Metrics = current_app.extensions["metrics"]
-        metrics.count_refused_callback(NAMES[provider].name if provider in NAMES else "unknown", error.code)
+        name = NAMES[provider].name if provider in NAMES else "unknown"
+        metrics.count_refused_callback(name, error.code)
+        if isinstance(error, CallbackSenderRefused) and is_private(request.remote_addr):
+            metrics.count_private_sender(name)
+            _warn_once(name, request.remote_addr)
         raise
     return _acknowledged(acknowledgement)
+
+
+def _warn_once(provider: str, address: str | None) -> None:
+    """Every callback comes from there when a proxy is not trusted, or does not pass the client's address on."""
+    warned: set[str] = current_app.extensions.setdefault("private_senders_warned", set())
+    if provider not in warned:
+        warned.add(provider)
+        log.warning(
+            "callback.sender_is_private", provider=provider, address=address, hint=PRIVATE_SENDER_HINT
+        )
 
 
 def _callback() -> Callback:

@@ -8,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from app.errors import ForgedCallbackRefused
+from app.errors import CallbackSenderRefused
 from app.providers.base import Provider
 from app.providers.settings import CALLBACK_IPS
 
@@ -20,17 +20,20 @@ log = structlog.get_logger("callbacks")
 
 
 def require_accepted(provider: Provider, address: str | None) -> None:
-    """Raises ForgedCallbackRefused for an address that is not on the account's list, where there is a list."""
+    """Raises CallbackSenderRefused for an address that is not on the account's list, where there is a list."""
     listed = [word.strip() for word in provider.account.get(CALLBACK_IPS).split(",") if word.strip()]
     if not listed:
         return
     sender = parse(address or "")
     if sender is None or not any(sender in ipaddress.ip_network(network) for network in listed):
         log.warning("callback.refused", provider=provider.name, address=address, reason="address")
-        if sender is not None and sender.is_private:
-            # Every callback comes from there when a proxy is not trusted, or does not pass the client's address on.
-            log.warning("callback.sender_is_private", address=address, setting="TRUSTED_PROXIES")
-        raise ForgedCallbackRefused("Callbacks are not accepted from this address.")
+        raise CallbackSenderRefused
+
+
+def is_private(address: str | None) -> bool:
+    """Whether it is an address that no provider has, such as a proxy's in front."""
+    sender = parse(address or "")
+    return sender is not None and sender.is_private
 
 
 def parse(text: str) -> IpAddress | None:

@@ -14,10 +14,10 @@ from app import create_app
 from app.config.loader import load
 from app.config.setting import ConfigError
 from tests.support.demo import command, run_command
+from tests.support.servers import SECRETS
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
-SECRETS = dict.fromkeys(("SECRET_KEY", "JWT_SECRET_KEY", "ENCRYPTION_KEY", "AUDIT_KEY"), "x" * 40)
 SETTINGS = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://a:b@127.0.0.1/c"}
 
 

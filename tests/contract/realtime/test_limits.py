@@ -177,6 +177,21 @@ def test_a_polling_client_that_breaks_the_protocol_is_refused_at_once(url: str, 
     assert requests.post(address, data=b"3", timeout=30).status_code == 400  # it is gone
 
 
+def test_a_client_that_ignores_the_closing_frame_holds_no_connection(url: str) -> None:
+    """It held one, and a thread, for 45 seconds, whoever had ended it: the server waited for an answer."""
+    host, _, port = url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), timeout=SLACK_S) as raw:
+        raw.sendall(
+            f"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {host}:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        wait_until(lambda: b"pingInterval" in raw.recv(4096), "the open packet")
+        raw.sendall(b"\x81\x81\x00\x00\x00\x001")  # the text frame "1": it leaves, and reads no more
+        while raw.recv(4096):
+            pass
+
+
 def test_the_app_takes_only_so_many_clients_and_rest_goes_on(small_app: Stack) -> None:
     with python_client(small_app.url), python_client(small_app.url):
         with python_client(small_app.url):

@@ -29,9 +29,21 @@ def test_every_answer_has_an_id_and_security_headers(client: FlaskClient, method
     assert headers["X-Request-Id"].startswith("req_")
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
     assert "unsafe-inline" not in policy.split("style-src")[0], "no inline script anywhere"
+
+
+def test_hsts_is_production_s_behind_tls(settings: dict[str, str]) -> None:
+    """A demo on localhost must not make the browser refuse http://localhost for a year."""
+    production = {"GATEWAY_ENV": "production", "REALTIME": "external"}
+    for more, has_hsts in ((production, True), ({}, False)):
+        client = create_app({**settings, **more, "TRUSTED_PROXIES": "1"}).test_client()
+        by_tls = client.get("/health", headers={"X-Forwarded-Proto": "https"}).headers
+        assert by_tls.get("Strict-Transport-Security") == ("max-age=31536000" if has_hsts else None)
+        assert "Strict-Transport-Security" not in client.get("/health").headers
 
 
 def test_ids_differ(client: FlaskClient) -> None:

@@ -23,15 +23,15 @@ PUSH = "/mpesa/stkpush/v1/processrequest"
 LIVE_MPESA = {
     "MPESA_ENV": "live",
     "MPESA_CONSUMER_KEY": "key",
-    "MPESA_CONSUMER_SECRET": "secret",
+    "MPESA_CONSUMER_SECRET": "2ySBbWvJ0mHnXcQd",
     "MPESA_SHORTCODE": "600123",
-    "MPESA_PASSKEY": "f" * 64,
+    "MPESA_PASSKEY": "bfb279f9aa9bdbcf" * 4,
     "MPESA_SECURITY_CREDENTIAL": "b3BlcmF0b3I=",
 }
 LIVE_PESAPAL = {
     "PESAPAL_ENV": "live",
     "PESAPAL_CONSUMER_KEY": "key",
-    "PESAPAL_CONSUMER_SECRET": "secret",
+    "PESAPAL_CONSUMER_SECRET": "qkio1BGGYAXTu2JO",
 }
 
 CONTRADICTIONS: list[tuple[dict[str, str], str]] = [
@@ -198,6 +198,23 @@ def test_callback_settings_are_used(settings: dict[str, str]) -> None:
         f'malipo_callbacks_refused_total{{code="SIGNATURE_INVALID",provider="mpesa"}} {len(refused):.1f}'
     )
     assert counted in client.get("/metrics").text
+
+
+def test_a_list_that_refuses_a_proxy_is_noticed(
+    settings: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without a trusted proxy every callback has the proxy's address: one warning says so, and a counter goes on."""
+    app = create_app(settings | {"MPESA_CALLBACK_IPS": "196.201.214.200"})
+    client = app.test_client()
+    for address in ("172.18.0.1", "::ffff:10.0.0.9", "8.8.8.8", "127.0.0.1"):
+        received = client.post("/api/v1/webhooks/mpesa", json={}, environ_base={"REMOTE_ADDR": address})
+        assert received.status_code == 401, address
+    assert (
+        'malipo_callbacks_from_private_addresses_total{provider="mpesa"} 3.0' in client.get("/metrics").text
+    )
+    logged = capsys.readouterr().err
+    assert logged.count("callback.sender_is_private") == 1
+    assert "172.18.0.1" in logged and "PROXIES_IN_FRONT" in logged
 
 
 @pytest.mark.parametrize("name", PROVIDERS)
