@@ -17,7 +17,11 @@ NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 def storable(value: Any) -> Any:
     """`value` (JSON-like) with its texts free of control characters and lone surrogates."""
     if isinstance(value, str):
-        return "".join(c if c.isprintable() or c == " " else "\ufffd" for c in value)
+        return (
+            value
+            if value.isprintable()
+            else "".join(c if c.isprintable() or c == " " else "\ufffd" for c in value)
+        )
     if isinstance(value, Mapping):
         return {storable(str(name)): storable(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

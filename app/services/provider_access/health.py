@@ -1,11 +1,16 @@
 """How providers have answered recently, shared by all processes through Redis. Only routing uses it.
 
 Answers are counted by the minute; a provider is unhealthy while most of its last answers failed, and healthy again
-when those answers are older than two minutes. Without Redis every provider counts as healthy.
+when those answers are older than two minutes. A process writes what it has counted at most once a second, with its next
+answer or before it reads. Without Redis every provider counts as healthy.
 """
 
 from __future__ import annotations
 
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
 from typing import Final
 
 from flask import current_app
@@ -20,6 +25,7 @@ WINDOWS: Final = 2
 MIN_FAILURES: Final = 5
 """Fewer failures say nothing about a provider."""
 
+WRITE_EVERY_S: Final = 1.0
 REDIS_TIMEOUT_S: Final = 0.25
 
 
@@ -29,19 +35,34 @@ class ProviderHealth:
     def __init__(self, redis_url: str) -> None:
         self._redis = connect(redis_url, timeout_s=REDIS_TIMEOUT_S)
         self._outage = Outage("provider_health", "Every provider counts as healthy.")
+        self._lock = threading.Lock()
+        self._counted: Counter[tuple[str, bool]] = Counter()
+        self._write_from = 0.0
 
     def record(self, provider: str, ok: bool) -> None:
-        self._outage.attempt(lambda: self._count(provider, ok), fallback=lambda: None)
+        with self._lock:
+            self._counted[provider, ok] += 1
+        if time.monotonic() >= self._write_from:
+            self._write()
 
     def is_healthy(self, provider: str) -> bool:
+        self._write()
         succeeded, failed = self._outage.attempt(lambda: self._counts(provider), fallback=lambda: (0, 0))
         return failed < MIN_FAILURES or failed <= succeeded
 
-    def _count(self, provider: str, ok: bool) -> None:
-        key = self._keys(provider)[0]
+    def _write(self) -> None:
+        with self._lock:
+            counted, self._counted = self._counted, Counter()
+            self._write_from = time.monotonic() + WRITE_EVERY_S
+        if counted:
+            self._outage.attempt(lambda: self._add(counted), fallback=lambda: None)
+
+    def _add(self, counted: Mapping[tuple[str, bool], int]) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.hincrby(key, "ok" if ok else "failed", 1)
-            pipeline.expire(key, WINDOW_S * (WINDOWS + 1))
+            for (provider, ok), count in counted.items():
+                key = self._keys(provider)[0]
+                pipeline.hincrby(key, "ok" if ok else "failed", count)
+                pipeline.expire(key, WINDOW_S * (WINDOWS + 1))
             pipeline.execute()
 
     def _counts(self, provider: str) -> tuple[int, int]:
