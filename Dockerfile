@@ -12,7 +12,7 @@ COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/malipo
 COPY app app
 COPY migrations migrations
-COPY wsgi.py gunicorn.conf.py ./
+COPY wsgi.py gunicorn.conf.py gunicorn_worker.py ./
 RUN /opt/venv/bin/python -m compileall -q app migrations wsgi.py
 
 ENV PATH=/opt/venv/bin:$PATH \

@@ -21,7 +21,7 @@ proc_name = "malipo"
 bind = [address.strip() for address in _settings["BIND"].split(",")]
 
 # psycopg2 blocks, so requests run on threads. In demo one worker's threads also carry the Socket.IO clients.
-worker_class = "gthread"
+worker_class = "gunicorn_worker.StayingThreadWorker"
 workers = _settings["WEB_WORKERS"]
 threads = _settings["WEB_THREADS"]
 preload_app = False  # every worker opens connections of its own

@@ -1,0 +1,33 @@
+"""gunicorn's threaded worker, whose threads stay with their connection for a moment.
+
+gunicorn gives a kept-alive connection back to its main loop after every answer: two hand-overs between threads for each request.
+Here the thread waits for the next request itself, while there is a thread for every connection.
+"""
+
+from __future__ import annotations
+
+import select
+from typing import Any, Final
+
+from gunicorn.workers.gthread import ThreadWorker
+
+STAY_MS: Final = 20
+"""How long a thread waits for the next request of its connection."""
+
+
+class StayingThreadWorker(ThreadWorker):
+    def handle(self, conn: Any) -> Any:
+        result = super().handle(conn)
+        while result is True and self.alive and not conn.is_http2 and self._has_more(conn):
+            result = super().handle(conn)
+        return result
+
+    def _has_more(self, conn: Any) -> bool:
+        """Whether the connection's next request has come, or comes within STAY_MS."""
+        if conn.parser.unreader.buf.getvalue():
+            return True
+        if self.nr_conns > self.cfg.threads:
+            return False
+        poll = select.poll()
+        poll.register(conn.sock, select.POLLIN)
+        return bool(poll.poll(STAY_MS))
