@@ -42,7 +42,8 @@ types: install-dev ## mypy
 	@exec $(VENV)/bin/mypy
 
 bench: install ## requests per second compared with pgbench, on this machine
-	@exec $(PY) -m bench $(BENCH_ARGS)
+	@$(PY) -m bench $(BENCH_ARGS)
+	@exec $(PY) -m bench.provider_payments $(BENCH_ARGS)
 
 tour: install ## runs the documents' examples against the running demo
 	@exec $(PY) -m tour

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.table import Table
@@ -54,6 +54,8 @@ class Figure:
 
 def main() -> int:
     options = _options()
+    if options.smoke:
+        options.providers, options.rounds, options.seconds, options.fill = ["cpay", "chapa"], 1, 2.0, 1_000
     try:
         with running_gateway(PROVIDER_CALLS_AT_ONCE=str(2 * CLIENTS)) as gateway:
             _run(gateway, options)
@@ -67,29 +69,31 @@ def _run(gateway: Gateway, options: argparse.Namespace) -> None:
     pgbench = PgBench(gateway.stack.postgres, clients=CLIENTS, scale=10)
     for name in options.providers:
         _load(gateway, name, FIRST_LOAD_S, baseline=1.0)
+    _measure(gateway, pgbench, options, "small tables")
     if options.fill:
         fill(gateway, options.fill)
+        options.providers = [name for name in options.providers if name == "cpay"]
+        _measure(gateway, pgbench, options, f"{options.fill:,} payments")
+
+
+def _measure(gateway: Gateway, pgbench: PgBench, options: argparse.Namespace, title: str) -> None:
+    """Rounds of every provider by turns, each with the rate of pgbench before and after it."""
     series: dict[str, list[Figure]] = {name: [] for name in options.providers}
-    rates = [pgbench.per_second(PGBENCH_S)]
-    for number in range(options.rounds):
+    rates = [pgbench.per_second(min(PGBENCH_S, options.seconds))]
+    for _ in range(options.rounds):
         for name in options.providers:
-            found = _load(gateway, name, options.seconds, baseline=rates[-1])
-            rates.append(pgbench.per_second(PGBENCH_S))
+            found = _load(gateway, name, options.seconds, baseline=1.0)
+            rates.append(pgbench.per_second(min(PGBENCH_S, options.seconds)))
             baseline = (rates[-2] + rates[-1]) / 2
-            factor = rates[-2] / baseline
             series[name].append(
-                Figure(
-                    found.per_s,
-                    found.ratio * factor,
-                    found.completed_ratio * factor,
-                    found.p50_s,
-                    found.p95_s,
-                    found.drained_s,
-                    found.cpu_s,
+                replace(
+                    found,
+                    ratio=found.ratio / baseline,
+                    completed_ratio=found.completed_ratio / baseline,
                 )
             )
-            report.step(f"round {number + 1}, {name}: {found.per_s:,.0f}/s, {series[name][-1].ratio:.3f}")
-    show(series, rates)
+            report.step(f"{name}: {found.per_s:,.0f}/s, {series[name][-1].ratio:.3f} × pgbench")
+    show(series, rates, title)
 
 
 def _load(gateway: Gateway, provider: str, seconds: float, *, baseline: float) -> Figure:
@@ -141,8 +145,8 @@ def fill(gateway: Gateway, total: int) -> None:
     report.step(f"{gateway.rows('SELECT count(*) FROM payments')[0][0]:,} payments in the tables")
 
 
-def show(series: dict[str, list[Figure]], rates: Sequence[float]) -> None:
-    table = Table(title="Provider payments, compared with pgbench on the same server", title_justify="left")
+def show(series: dict[str, list[Figure]], rates: Sequence[float], title: str) -> None:
+    table = Table(title=f"Provider payments compared with pgbench, {title}", title_justify="left")
     for heading in ("", "per second", "× pgbench", "aim", "until completed", "p50", "p95", "drained in"):
         table.add_column(heading, justify="left" if not heading else "right")
     table.add_row("pgbench TPC-B, prepared", f"{statistics.median(rates):,.0f}", "1", *[""] * 5)
@@ -174,7 +178,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--providers", nargs="+", choices=list(CURRENCIES), default=list(CURRENCIES))
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    parser.add_argument("--fill", type=int, default=0, help="older payments in the tables")
+    parser.add_argument("--smoke", action="store_true", help="a short check that it still runs")
+    parser.add_argument("--fill", type=int, default=200_000, help="payments in the filled tables; 0: none")
     return parser.parse_args()
 
 
