@@ -26,7 +26,7 @@ from app.providers.base import ChargeReference, ChargeRequest, Customer, Provide
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown, ProviderError
 from app.providers.settings import CALLBACK_URL
 from app.services.payments import outcomes, store
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, new_row
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
 from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead
@@ -61,7 +61,8 @@ def add_attempt(
     """The payment's next attempt, and its job. `is_sending`: the caller sends it now; else the job does."""
     rows, now = writes.rows, writes.now
     attempt_id = attempt_id or ids.uuid7()
-    attempt = PaymentAttempt(
+    attempt = new_row(
+        PaymentAttempt,
         id=attempt_id,
         payment_id=rows.payment.id,
         number=len(rows.attempts) + 1,

@@ -28,7 +28,7 @@ from app.services.idempotency_service import Answer, Claim, judge, replayed
 from app.services.payments import outcomes, store
 from app.services.payments.attempts import add_attempt, send
 from app.services.payments.routing import AUTO, route
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, new_row
 from app.services.payments.states import FINAL_PAYMENTS
 from app.services.payments.store import KeyKnown, ReferenceChanged
 from app.services.payments.write_set import WriteSet
@@ -125,7 +125,8 @@ def _new_payment(
     merchant: Principal, request: PaymentRequest, amount: Money, bound: BoundProvider, claim: Claim
 ) -> Payment:
     now = clock.now()
-    return Payment(
+    return new_row(
+        Payment,
         id=ids.uuid7(),
         tenant_id=merchant.tenant_id,
         idempotency_key=claim.key,

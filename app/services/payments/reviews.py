@@ -10,6 +10,7 @@ from app.events.catalogue import EventType
 from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
 from app.principal import actor_text
 from app.services.payments.recording import record_payment_event
+from app.services.payments.rows import new_row
 from app.services.payments.write_set import WriteSet
 
 
@@ -28,7 +29,8 @@ def open_review(writes: WriteSet, reason: ReviewReason) -> None:
     if reason in payment.open_reviews:
         return
     payment.reviews.append(
-        PaymentReview(
+        new_row(
+            PaymentReview,
             id=ids.uuid7(),
             payment_id=payment.id,
             reason=reason,

@@ -107,7 +107,7 @@ def of_json(data: dict[str, Any]) -> PaymentRows:
         [row_of(Refund, one["row"]) for one in data["refunds"] or ()],
         {(uuid.UUID(ref), kind) for ref, kind in data["entries"] or ()},
     )
-    payment.reviews = [row_of(PaymentReview, one) for one in data["reviews"] or ()]
+    payment.reviews.extend(row_of(PaymentReview, one) for one in data["reviews"] or ())
     stored = [data["payment"], *(data["attempts"] or ()), *(data["refunds"] or ())]
     rows.versions = {uuid.UUID(one["row"]["id"]): one["version"] for one in stored}
     rows.versions |= dict.fromkeys((review.id for review in payment.reviews), "")
@@ -127,12 +127,26 @@ def _values(row: Any) -> tuple[Any, ...]:
 
 def row_of(model: type[M], data: Mapping[str, Any]) -> M:
     """The model's instance, of no session, of a row as JSON."""
-    row: M = model(
-        **{
+    return _instance(
+        model,
+        {
             name: data[column] if convert is None or data[column] is None else convert(data[column])
             for name, column, convert in _columns(model)
-        }
+        },
     )
+
+
+def new_row(model: type[M], **values: Any) -> M:
+    """A new instance, of no session; columns that are not given are None."""
+    return _instance(model, {name: values.get(name) for name, _, _ in _columns(model)})
+
+
+def _instance(model: type[M], values: dict[str, Any]) -> M:
+    # Without SQLAlchemy's events for each attribute: nothing is ever flushed, and they cost more than all rules together.
+    row: M = model.__mapper__.class_manager.new_instance()
+    vars(row).update(values)
+    if model is Payment:
+        vars(row)["reviews"] = []
     return row
 
 

@@ -30,6 +30,7 @@ from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
 from app.services.idempotency_service import Answer, Claim, find, judge, replayed
 from app.services.payments import postings, store
 from app.services.payments.read import readable
+from app.services.payments.rows import new_row
 from app.services.payments.states import REFUNDABLE
 from app.services.payments.store import KeyKnown
 from app.services.payments.write_set import WriteSet
@@ -106,7 +107,8 @@ def insert_refund(
 ) -> Refund:
     """A refund and its job; the amount is not held yet."""
     payment, now = writes.rows.payment, writes.now
-    refund = Refund(
+    refund = new_row(
+        Refund,
         id=refund_id,
         payment_id=payment.id,
         attempt_id=attempt.id,

@@ -21,7 +21,7 @@ from app.providers.base import ListedRefund, State
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import postings, reviews, store
 from app.services.payments.attempts import charge_reference
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, new_row
 from app.services.payments.states import COLLECTED, OPEN_REFUNDS, REFUNDABLE
 from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
@@ -111,7 +111,8 @@ def _insert(
         raise InvalidRequest(f"The refund {reference} is recorded already.")
     waiting = postings.unmatched_amount(writes.rows, attempt)
     _require_possible(payment, attempt, amount, waiting)
-    refund = Refund(
+    refund = new_row(
+        Refund,
         id=refund_id,
         payment_id=payment.id,
         attempt_id=attempt.id,
