@@ -21,12 +21,25 @@ EVENT: Final = "evt_"
 REQUEST: Final = "req_"
 
 
+_RANDOM_BYTES: Final = 10
+_VERSION_AND_VARIANT: Final = (0xF << 76) | (0x3 << 62)
+_VERSION_7: Final = (0x7 << 76) | (0x2 << 62)
+
+
 def uuid7() -> uuid.UUID:
     """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then 74 random bits, so indexes grow at one end."""
-    value = int(clock.now().timestamp() * 1000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    (made,) = uuid7s(1)
+    return made
+
+
+def uuid7s(count: int) -> list[uuid.UUID]:
+    """So many of one moment: one reading of the clock and of the system's randomness for all of them."""
+    moment, random = int(clock.now().timestamp() * 1000) << 80, os.urandom(count * _RANDOM_BYTES)
+    made = []
+    for start in range(0, len(random), _RANDOM_BYTES):
+        value = moment | int.from_bytes(random[start : start + _RANDOM_BYTES])
+        made.append(uuid.UUID(int=value & ~_VERSION_AND_VARIANT | _VERSION_7))
+    return made
 
 
 def first_of(moment: datetime) -> uuid.UUID:

@@ -89,7 +89,7 @@ def pay(
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
     the key repeats, the errors of app/errors.py that have `is_answer`; IdempotencyKeyReused, IdempotencyConflict.
     """
-    item = _judged(request, _currency(actor, source, [request]), claim, rates)
+    item = _judged(request, _currency(actor, source, [request]), claim, rates, ids.uuid7s(2))
     if isinstance(item, GatewayError):
         raise item
     answer, is_replay = _call(actor, source, [item], claim)
@@ -115,7 +115,11 @@ def pay_batch(
     if len(requests) > MAX_BATCH:
         raise InvalidRequest(f"A batch has at most {MAX_BATCH} payments.", field="payments")
     default = _currency(actor, source, requests)
-    drafts = [_judged(request, default, claim, rates) for request in requests]
+    made = iter(ids.uuid7s(2 * len(requests)))
+    pairs = list(zip(made, made, strict=True))
+    drafts = [
+        _judged(request, default, claim, rates, pair) for request, pair in zip(requests, pairs, strict=True)
+    ]
     items = [draft for draft in drafts if isinstance(draft, _Item)]
     if not items:
         return [draft for draft in drafts if isinstance(draft, GatewayError)], False
@@ -124,7 +128,10 @@ def pay_batch(
     if is_replay and answer.get("places", places) != places:
         # The rates were others at the first request: the outcomes of the first request are shown, in their places.
         places = answer["places"]
-        drafts = [_item_or_error(request, default, None) for request in requests]
+        drafts = [
+            _item_or_error(request, default, None, pair)
+            for request, pair in zip(requests, pairs, strict=True)
+        ]
         items = [
             draft for place, draft in enumerate(drafts) if place in set(places) and isinstance(draft, _Item)
         ]
@@ -132,20 +139,30 @@ def pay_batch(
     return [outcomes.get(place) or _as_error(draft) for place, draft in enumerate(drafts)], is_replay
 
 
-def _item(request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None) -> _Item:
-    """rates: None for a request whose answer is stored already; its maximum is not checked again."""
+def _item(
+    request: WalletPaymentRequest,
+    default: str | None,
+    rates: Mapping[str, Decimal] | None,
+    new_ids: Sequence[uuid.UUID],
+) -> _Item:
+    """rates: None for a request whose answer is stored already; its maximum is not checked again. new_ids: of the payment and
+    its entry."""
     amount = Money.parse(request.amount, request.currency or default or "")
     usd_minor = usd_within_single_maximum(amount, rates) if rates is not None else 0
-    return _Item(request, amount, usd_minor, ids.uuid7(), ids.uuid7())
+    return _Item(request, amount, usd_minor, *new_ids)
 
 
 def _judged(
-    request: WalletPaymentRequest, default: str | None, claim: Claim, rates: Mapping[str, Decimal]
+    request: WalletPaymentRequest,
+    default: str | None,
+    claim: Claim,
+    rates: Mapping[str, Decimal],
+    new_ids: Sequence[uuid.UUID],
 ) -> _Item | GatewayError:
     """A key that was used before is answered from its store, whatever today's rates say about its amount."""
-    draft = _item_or_error(request, default, rates)
+    draft = _item_or_error(request, default, rates, new_ids)
     if isinstance(draft, GatewayError) and _is_used(claim):
-        return _item_or_error(request, default, None)
+        return _item_or_error(request, default, None, new_ids)
     return draft
 
 
@@ -159,10 +176,13 @@ def _as_error(draft: _Item | GatewayError) -> GatewayError:
 
 
 def _item_or_error(
-    request: WalletPaymentRequest, default: str | None, rates: Mapping[str, Decimal] | None
+    request: WalletPaymentRequest,
+    default: str | None,
+    rates: Mapping[str, Decimal] | None,
+    new_ids: Sequence[uuid.UUID],
 ) -> _Item | GatewayError:
     try:
-        return _item(request, default, rates)
+        return _item(request, default, rates, new_ids)
     except GatewayError as error:
         return error
 

@@ -149,3 +149,16 @@ def test_each_outage_of_redis_is_logged_once_and_so_is_its_end(
             assert (logged.count("redis.away"), logged.count("redis.available")) == (1, 1), logged
     finally:
         server.destroy()
+
+
+def test_a_merchants_limit_is_kept_by_two_processes(strict_app: Flask) -> None:
+    """Breaks when what a process has counted and not written yet lets more through than a hundredth of the limit."""
+    limited = {**strict_app.config, "RATE_LIMIT_MERCHANT": "400/hour"}
+    processes, passed = [RateLimiter(limited) for _ in range(2)], 0
+    for number in range(600):
+        try:
+            processes[number % 2].hit(Limit.MERCHANT, "a merchant")
+        except RateLimitExceeded:
+            continue
+        passed += 1
+    assert 400 <= passed <= 400 + 2 * 4
