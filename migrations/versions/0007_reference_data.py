@@ -47,6 +47,7 @@ def upgrade() -> None:
         op.execute(TRIGGER.format(table=table))
     op.execute(LAST_WRITE)
     op.execute(DONE_JOBS)
+    op.execute("DROP FUNCTION IF EXISTS wallet_destination")  # part of wallet_pay now
 
 
 def downgrade() -> None:

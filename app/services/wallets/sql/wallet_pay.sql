@@ -3,7 +3,9 @@
 -- Items are decided in order, each by itself: a refused one is skipped and later ones may still pass. Nothing is
 -- written before everything is decided, so there is nothing to undo. Order of the checks of an item (docs/api/wallet.md):
 -- currency, balance, amount alone above the tier's daily limit (KYC_REQUIRED), the day's or month's sum, destination. The
--- destination comes last: who cannot pay learns nothing about recipients.
+-- destination comes last: who cannot pay learns nothing about recipients. It is `acc_…` or an e-mail address, which means that
+-- user's oldest unfrozen wallet in the currency, once the user has confirmed the address: whoever registered it first would be
+-- paid what is meant for its owner.
 --
 -- p_scope, p_fingerprint: the idempotency claim. p_answer: what to remember if no item is refused.
 -- p_usd: each amount in US cents. p_daily, p_monthly: limits in US cents by tier, [1] is tier 0.
@@ -32,7 +34,10 @@ DECLARE
   v_spent bigint := 0;
   v_paid bigint := 0;
   v_today date := (p_now AT TIME ZONE 'UTC')::date;
-  v_destination record;
+  v_to_id bigint;
+  v_owner uuid;
+  v_name text;
+  v_currency text;
   v_refusal text;
   v_refusals text[];
   v_accepted integer[] := '{}';
@@ -75,19 +80,30 @@ BEGIN
         OR v_month + v_spent + p_usd[i] > p_monthly[v_tier + 1] THEN 'DAILY_LIMIT_EXCEEDED'
     END;
     IF v_refusal IS NULL THEN
-      v_destination := wallet_destination(p_destinations[i], v_source.currency);
+      -- An address may begin with `acc_` too; only an address has an `@`.
+      IF position('@' IN p_destinations[i]) = 0 THEN
+        SELECT a.id, a.owner_id, a.public_id, a.currency INTO v_to_id, v_owner, v_name, v_currency
+        FROM accounts a WHERE a.public_id = p_destinations[i] AND a.kind = 'wallet';
+      ELSE
+        SELECT a.id, a.owner_id, a.public_id, a.currency INTO v_to_id, v_owner, v_name, v_currency
+        FROM users u JOIN accounts a ON a.owner_id = u.id
+        WHERE u.email = lower(p_destinations[i]) AND u.is_active AND u.email_confirmed_at IS NOT NULL
+          AND a.kind = 'wallet' AND NOT a.frozen
+        ORDER BY a.currency <> v_source.currency, a.id LIMIT 1;
+      END IF;
       v_refusal := CASE
-        WHEN v_destination.refusal IS NOT NULL THEN v_destination.refusal
-        WHEN v_destination.account_id = v_source.id THEN 'SAME_ACCOUNT'
+        WHEN v_to_id IS NULL THEN 'RECIPIENT_NOT_FOUND'
+        WHEN v_currency <> v_source.currency THEN 'CURRENCY_MISMATCH'
+        WHEN v_to_id = v_source.id THEN 'SAME_ACCOUNT'
       END;
     END IF;
     IF v_refusal IS NULL THEN
       v_paid := v_paid + p_amounts[i];
       v_spent := v_spent + p_usd[i];
       v_accepted := v_accepted || i;
-      v_to := v_to || v_destination.account_id;
-      v_to_owner := v_to_owner || v_destination.owner_id;
-      v_to_name := v_to_name || v_destination.public_id;
+      v_to := v_to || v_to_id;
+      v_to_owner := v_to_owner || v_owner;
+      v_to_name := v_to_name || v_name;
     ELSE
       v_refusals[i] := v_refusal;
     END IF;
