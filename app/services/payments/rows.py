@@ -7,7 +7,7 @@ nothing is sent to the database until the write set is.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -83,8 +83,10 @@ class PaymentRows:
 
     def changed(self) -> list[Any]:
         """The rows that are new, or have changed since they were read or written."""
-        rows: list[Any] = [self.payment, *self.attempts, *self.refunds, *self.payment.reviews]
-        return [row for row in rows if self.before.get(row.id) != _values(row)]
+        return [row for row in self.all() if self.before.get(row.id) != _values(row)]
+
+    def all(self) -> list[Any]:
+        return [self.payment, *self.attempts, *self.refunds, *self.payment.reviews]
 
     def part(self, row: Any) -> dict[str, Any]:
         """A row for payment_apply: whole when it is new, else its version, its id and what may change."""
@@ -111,12 +113,8 @@ def of_json(data: dict[str, Any]) -> PaymentRows:
     stored = [data["payment"], *(data["attempts"] or ()), *(data["refunds"] or ())]
     rows.versions = {uuid.UUID(one["row"]["id"]): one["version"] for one in stored}
     rows.versions |= dict.fromkeys((review.id for review in payment.reviews), "")
-    rows.before = {row.id: _values(row) for row in _all(rows)}
+    rows.before = {row.id: _values(row) for row in rows.all()}
     return rows
-
-
-def _all(rows: PaymentRows) -> Iterable[Any]:
-    return [rows.payment, *rows.attempts, *rows.refunds, *rows.payment.reviews]
 
 
 def _values(row: Any) -> tuple[Any, ...]:

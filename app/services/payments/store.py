@@ -144,8 +144,7 @@ def refuse(claim: Claim, error: GatewayError) -> None:
     status, body = stored_refusal(error)
     answer = {"scope": claim.scope, "status": status, "body": body, "is_refusal": True, "resource_id": None}
     parts = {"claim": claimed, "answer": answer}
-    version = reference_data.latest().version
-    _, known = call("payment_apply(%s, %s, %s)", clock.now(), version, json_text(parts))
+    _, known = call("payment_apply(%s, %s, %s)", clock.now(), None, json_text(parts))
     if known is not None:
         raise KeyKnown(_record(known))
 

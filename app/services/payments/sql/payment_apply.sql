@@ -1,7 +1,7 @@
 -- Performs a write set (app/services/payments/write_set.py), all of it or nothing: what was decided by rows, if they are still
 -- those rows. Nothing here judges. A payment's row is the version of all that belongs to it: every write set updates it.
 --
--- p_reference: the version of the reference data that was decided by.
+-- p_reference: the version of the reference data that was decided by; NULL: by none.
 -- p_writes, each part optional:
 --   claim     {scope, fingerprint, resource_id, leased_until}: a key to claim
 --   answer    {scope, status, body, is_refusal, resource_id}: a key's answer, where it has none yet
