@@ -27,7 +27,8 @@ class ProviderEventState(StrEnum):
 class ProviderEvent(Base):
     """One callback of a provider; a repeat is counted. scope: the account or path token it was received for.
 
-    headers: without credentials. path_token: the secret end of the URL it was sent to, if any.
+    headers: without credentials. path_token: what is stored of the secret end of the URL it was
+    sent to, if any (callback_token of the attempt, refund or account).
     confirmations: how often the provider was queried and did not confirm it. room: what it is counted under where nothing
     vouches for it: the id of the attempt it names, or its provider.
     """

@@ -26,6 +26,7 @@ from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, P
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.services.callbacks import addresses
 from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import callback_tokens
 from app.unit_of_work import call, transaction
 
 SWEEP_EVERY: Final = timedelta(days=1)
@@ -64,12 +65,13 @@ log = structlog.get_logger("callbacks")
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in. is_operation: the URL
-    is that of one payment or refund."""
+    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in. path_token: what its row
+    holds of the URL's secret end. is_operation: the URL is that of one payment or refund."""
 
     provider: Provider
     account_id: uuid.UUID | None
     scope: str
+    path_token: str | None = None
     is_operation: bool = False
 
 
@@ -90,7 +92,7 @@ def receive(
     event = _read(owner, callback)
     if not event.is_verified and _size(owner.provider, callback) > MAX_UNSIGNED_BYTES:
         raise InvalidRequest("The callback is not signed, and too long.")
-    if not _store(owner, path_token, callback, event):
+    if not _store(owner, callback, event):
         log.warning("callback.not_stored", provider=name)
     return owner.provider.acknowledge(event)
 
@@ -126,20 +128,21 @@ def _owner(name: str, token: str | None) -> _Owner:
     """The provider account a URL belongs to: the platform's, a tenant's own, or that of one payment or refund."""
     if token is None:
         return _Owner(provider_accounts.any_account(name), None, PLATFORM_SCOPE)
-    is_known, is_operation, account_id = call("callback_owner(%s, %s)", name, token)
-    if not is_known:
+    digest = callback_tokens.digest(token)
+    stored, is_operation, account_id = call("callback_url_owner(%s, %s, %s)", name, token, digest)
+    if stored is None:
         raise NotFound("There is no such callback address.")
-    scope = f"token:{token}" if is_operation else str(account_id)
+    scope = f"token:{stored}" if is_operation else str(account_id)
     provider = provider_accounts.of_account(name, account_id)
-    return _Owner(provider, account_id, scope, is_operation=is_operation)
+    return _Owner(provider, account_id, scope, stored, is_operation=is_operation)
 
 
-def _store(owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent) -> bool:
+def _store(owner: _Owner, callback: Callback, event: CallbackEvent) -> bool:
     """Whether it is stored: always, where it is signed or came to an operation's secret URL. Else only where there is room."""
     now = clock.now()
     arguments = (
         now,
-        json_text(_row(owner, path_token, callback, event, now=now)),
+        json_text(_row(owner, callback, event, now=now)),
         callback.body,
         str(ids.uuid7()),
         timedelta(seconds=REPEAT_PAUSE_S),
@@ -155,9 +158,7 @@ def _store(owner: _Owner, path_token: str | None, callback: Callback, event: Cal
     return bool(is_stored)
 
 
-def _row(
-    owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent, *, now: datetime
-) -> dict[str, Any]:
+def _row(owner: _Owner, callback: Callback, event: CallbackEvent, *, now: datetime) -> dict[str, Any]:
     """A row of provider_events, without its body."""
     return {
         "id": ids.uuid7(),
@@ -169,7 +170,7 @@ def _row(
         "is_verified": event.is_verified,
         "reference": event.reference,
         "provider_reference": event.provider_reference,
-        "path_token": path_token,
+        "path_token": owner.path_token,
         "account_id": owner.account_id,
         "method": callback.method,
         "query": dict(callback.query),

@@ -205,7 +205,7 @@ def _refund_request(operation: Operation, provider: Provider) -> RefundRequest:
         amount=Money(refund.amount, refund.currency),
         charge=charge_reference(operation.rows.payment, attempt, provider),
         reason=refund.reason or "Refund",
-        callback_url=callback_url(attempt.provider, refund.callback_token, provider),
+        callback_url=callback_url(refund, attempt.provider, provider),
         refunded_before=refund.refunded_before,
     )
 
@@ -220,7 +220,7 @@ def refund_reference(operation: Operation, provider: Provider) -> RefundReferenc
         sent_at=refund.sent_at or refund.created_at,
         provider_reference=refund.provider_reference,
         refunded_before=refund.refunded_before,
-        callback_url=callback_url(attempt.provider, refund.callback_token, provider),
+        callback_url=callback_url(refund, attempt.provider, provider),
     )
 
 
