@@ -195,6 +195,8 @@ def _kept(provider: Provider, callback: Callback) -> dict[str, str]:
 def sweep() -> datetime | None:
     """Delete old unmatched callbacks and their jobs; when to run again, None when none are left."""
     now = clock.now()
+    if not clock.may_judge_ages():
+        return now + SWEEP_EVERY
 
     def work(session: Session) -> bool:
         gone = text(

@@ -75,6 +75,8 @@ class PaymentAttempts(ProviderOperations):
             return False
         provider = provider_accounts.of_attempt(attempt)
         capabilities = provider.capabilities
+        if not clock.may_judge_ages():
+            return False
         is_young = clock.now() - attempt.created_at < min(capabilities.expires_after, capabilities.horizon)
         return is_young and capabilities.is_resend_safe and not can_inquire(attempt, provider)
 
@@ -88,8 +90,8 @@ class PaymentAttempts(ProviderOperations):
         )
 
     def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
-        if isinstance(outcome, WrongEnvironment):
-            return operation  # under review already, whatever its age
+        if isinstance(outcome, WrongEnvironment) or not clock.may_judge_ages():
+            return operation  # under review already, whatever its age; or its age is not known
         provider = provider_accounts.of_attempt(operation.attempt)
         is_expired = clock.now() - operation.since > provider.capabilities.expires_after
         is_pending = isinstance(outcome, ProviderResult) and outcome.state is State.PENDING
@@ -118,6 +120,8 @@ class PaymentAttempts(ProviderOperations):
 
     def is_parked(self, operation: Operation, now: datetime) -> bool:
         if operation.phase is not Phase.UNKNOWN or not operation.rows.payment.open_reviews:
+            return False
+        if not clock.may_judge_ages():
             return False
         return now - operation.since > provider_accounts.of_attempt(operation.attempt).capabilities.horizon
 
@@ -205,13 +209,15 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
     """The provider's list of collections, searched for the attempt's short reference."""
-    start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
-    if clock.now() - start > provider.capabilities.statement_reach:
+    start, now = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5), clock.now()
+    if start > now:
+        start = (
+            now - provider.capabilities.statement_reach
+        )  # it was sent while the database's clock was ahead
+    if now - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
     lines = [
-        line
-        for line in provider.statement(start, clock.now())
-        if line.short_reference == attempt.short_reference
+        line for line in provider.statement(start, now) if line.short_reference == attempt.short_reference
     ]
     requested = Money(payment.amount, payment.currency)
     matching = [line for line in lines if line.amount == requested]
@@ -226,7 +232,9 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
 
 
 def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
-    """Whether the merchant's request is too old to be sent. An attempt that was never sent ends here."""
+    """Whether the merchant's request is too old to be sent, or its age is not known. One that was never sent ends here if it is."""
+    if not clock.may_judge_ages():
+        return True
     capabilities = provider_accounts.of_attempt(attempt).capabilities
     if writes.now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
         return False
