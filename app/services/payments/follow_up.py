@@ -23,13 +23,16 @@ from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, P
 from app.services.payments import attempts, outcomes, reviews, store
 from app.services.payments.attempts import charge_reference, operation_of
 from app.services.payments.rows import PaymentRows
-from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
+from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, move_attempt
 from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 MAX_SENDINGS: Final = 3
+
+ENDED_FOR_AGE: Final = ("not_sent", "expired", "not_found")
+"""Error codes of attempts that nobody but the clock has ended."""
 
 log = structlog.get_logger("payments")
 
@@ -156,6 +159,18 @@ def poll(attempt_id: uuid.UUID) -> Payment:
     if isinstance(outcome, ProviderError):
         raise outcome
     return operation.rows.payment
+
+
+def poll_ended(attempt_id: uuid.UUID) -> bool:
+    """Query the provider about an attempt that was ended for its age. Whether it has collected money after all, which is then in
+    suspense (outcomes.py). Raises ProviderError when the outcome is unknown."""
+    operation = _operations.read(attempt_id)
+    outcome = _operations.inquire(operation)
+    if isinstance(outcome, ProviderError):
+        raise outcome
+    if outcome.state is State.SUCCEEDED:
+        operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
+    return operation.attempt.state in COLLECTED
 
 
 def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:
