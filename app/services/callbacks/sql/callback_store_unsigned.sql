@@ -33,7 +33,7 @@ BEGIN
     SELECT v_event || jsonb_build_object('scope', e.scope, 'provider_event_id', e.provider_event_id) INTO v_event
     FROM provider_events e WHERE e.room = v_room ORDER BY e.id DESC LIMIT 1;
   END IF;
-  IF v_has_room OR v_attempt IS NOT NULL THEN
+  IF v_event IS NOT NULL AND (v_has_room OR v_attempt IS NOT NULL) THEN  -- NULL: its callbacks were deleted at this moment
     PERFORM callback_store(p_now, v_event, p_body, p_job, p_pause, p_sweep, p_sweep_at);
   END IF;
   RETURN v_has_room;
