@@ -6,9 +6,11 @@ another row, or used for another purpose, does not open.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import Flask, current_app
@@ -31,6 +33,7 @@ class Sealer:
             raise ConfigError("ENCRYPTION_KEY is not set: give at least one Fernet key.")
         try:
             self._fernet = MultiFernet([Fernet(name) for name in names])
+            self._keys = [base64.urlsafe_b64decode(name) for name in names]
         except ValueError as error:
             raise ConfigError(
                 "ENCRYPTION_KEY must hold Fernet keys: 32 random bytes each, in URL-safe base64."
@@ -50,6 +53,12 @@ class Sealer:
         if not hmac.compare_digest(envelope[: len(binding)], binding):
             raise CannotOpen(f"The ciphertext was not sealed for {purpose} of this row.")
         return envelope[len(binding) :]
+
+    def derive(self, *, purpose: str, row_id: uuid.UUID) -> Iterator[str]:
+        """192 bits for the row `row_id` of `purpose`, 32 characters of URL-safe base64: one text for each key, newest first."""
+        for key in self._keys:
+            mac = hmac.digest(key, _binding(purpose, row_id), hashlib.sha256)
+            yield base64.urlsafe_b64encode(mac[:24]).decode()
 
     def rotate(self, sealed: bytes) -> bytes:
         """The same content and binding under the newest key. Raises CannotOpen."""

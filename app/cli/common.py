@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import click
 
+from app import database_clock
 from app.config.setting import ConfigError
 from app.errors import GatewayError
 from app.principal import Principal
@@ -25,8 +26,9 @@ def principal() -> Principal:
 
 @contextmanager
 def refusals_as_sentences() -> Iterator[None]:
-    """A refusal by a service ends the command with the error's message and exit code 1."""
+    """The clock follows the database's; a refusal by a service ends the command with the error's message and exit code 1."""
     try:
+        database_clock.follow()
         yield
     except GatewayError as error:
         raise click.ClickException(error.message) from error

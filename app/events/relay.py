@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 import psycopg2
 import structlog
 
-from app import clock
+from app import clock, database_clock
 from app.events import chain
 from app.events.connection import autocommit, connect, try_lock
 from app.events.publisher import BATCH, Publisher
@@ -110,6 +110,7 @@ class Relay:
         if self._publisher is None and not self._become_active():
             return 0
         assert self._publisher is not None
+        database_clock.follow(self._database_time)
         if published := self._publisher.publish(clock.now()):
             self._last_published = time.monotonic()
             self._pushes.wake()
@@ -138,6 +139,12 @@ class Relay:
         self._pushes.wake()  # for what the one before has published and not pushed
         log.info("relay.active")
         return True
+
+    def _database_time(self) -> datetime:
+        with autocommit(self._connection) as cursor:
+            cursor.execute(database_clock.QUESTION)
+            moment: datetime = cursor.fetchone()[0]
+            return moment
 
     def _idle_s(self) -> float:
         return time.monotonic() - self._last_published

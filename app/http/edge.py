@@ -11,7 +11,7 @@ from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
-from app import ids
+from app import database_clock, ids
 from app.addresses import client_network
 from app.errors import HostRefused
 from app.http import local_hosts, query
@@ -43,6 +43,7 @@ def init(app: Flask) -> None:
 
     app.before_request(_begin)
     app.before_request(require_own_host)
+    app.before_request(_follow_clock)
     app.before_request(_guard)
     app.before_request(query.check)
     app.after_request(_finish)
@@ -76,6 +77,12 @@ def _begin() -> None:
     g.principal = None
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=g.request_id)
+
+
+def _follow_clock() -> None:
+    """Not for liveness and version, which answer whether the database does or not."""
+    if request.blueprint not in (None, "health", "root"):
+        database_clock.follow()
 
 
 def _guard() -> None:

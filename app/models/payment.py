@@ -148,7 +148,7 @@ class PaymentAttempt(Base):
     """One try at collecting a payment at one provider. reference: our key there, fixed before the first byte is sent.
 
     provider: the adapter's name. account_id: the tenant's own account, NULL for the platform's. short_reference: the few
-    characters that payers and statements show. callback_token: the secret end of the attempt's own callback URL.
+    characters that payers and statements show. callback_token: the digest of the secret end of the attempt's own callback URL (callback_tokens.py).
     collected: what the provider has collected, in minor units of collected_currency, which may not be the payment's.
     """
 

@@ -6,7 +6,7 @@ import uuid
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, LargeBinary, UniqueConstraint
+from sqlalchemy import Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -27,8 +27,10 @@ class ProviderEventState(StrEnum):
 class ProviderEvent(Base):
     """One callback of a provider; a repeat is counted. scope: the account or path token it was received for.
 
-    headers: without credentials. path_token: the secret end of the URL it was sent to, if any.
-    confirmations: how often the provider was queried and did not confirm it.
+    headers: without credentials. path_token: what is stored of the secret end of the URL it was
+    sent to, if any (callback_token of the attempt, refund or account).
+    confirmations: how often the provider was queried and did not confirm it. room: what it is counted under where nothing
+    vouches for it: the id of the attempt it names, or its provider.
     """
 
     __tablename__ = "provider_events"
@@ -36,6 +38,7 @@ class ProviderEvent(Base):
         UniqueConstraint("provider", "scope", "provider_event_id"),
         one_of("state", ProviderEventState),
         Index("provider_events_state_id", "state", "id"),
+        Index("provider_events_room_id", "room", "id", postgresql_where=text("room IS NOT NULL")),
     )
 
     id: Mapped[Key]
@@ -49,6 +52,7 @@ class ProviderEvent(Base):
     provider_reference: Mapped[Words | None]
     path_token: Mapped[Words | None]
     account_id: Mapped[uuid.UUID | None]
+    room: Mapped[Words | None]
     method: Mapped[Words]
     query: Mapped[dict[str, Any]] = mapped_column(JSONB)
     headers: Mapped[dict[str, Any]] = mapped_column(JSONB)

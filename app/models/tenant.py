@@ -49,7 +49,7 @@ class ApiKey(Base):
 
 class ProviderAccount(Base):
     """A tenant's own credentials at a provider, sealed (app/crypto.py). environment: sandbox or live; both may exist,
-    at most one of a provider is in use. callback_token names the account in its webhook URL."""
+    at most one of a provider is in use. callback_token is the digest of the secret end of its webhook URL."""
 
     __tablename__ = "provider_accounts"
     __table_args__ = (

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import structlog
 
-from app import clock
+from app import clock, database_clock
 from app.errors import AuthenticationTimeout, GatewayError, InvalidApiKey, TokenExpired, TokenInvalid
 from app.services.realtime import subscriptions
 from app.websocket.clients import Clients
@@ -41,11 +41,16 @@ class Sweep:
         checked_at = time.monotonic()
         while True:
             self._server.sleep(TICK_S)
+            self._attempt(self.follow_clock)
             self._attempt(self.end_silent)
             self._attempt(self.end_anonymous)
             if time.monotonic() - checked_at >= SWEEP_S:
                 checked_at = time.monotonic()
                 self.end_credentials()
+
+    def follow_clock(self) -> None:
+        """Credentials are judged by the database's clock."""
+        self._run(database_clock.follow)
 
     def end_credentials(self) -> None:
         """`end_sessions` and `end_keys`. When the database is away, the next sweep does it."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from app import clock, queue
+from app import clock, database_clock, queue
 from app.providers.errors import ProviderError
 from app.unit_of_work import transaction
 from app.worker.kinds import HANDLERS, RECURRING, Handler
@@ -18,6 +18,7 @@ log = structlog.get_logger("jobs")
 
 def start_recurring() -> None:
     """Insert the one row of each recurring kind. Safe to call again."""
+    database_clock.follow()
 
     def work(session: Session) -> None:
         now = clock.now()
@@ -29,6 +30,7 @@ def start_recurring() -> None:
 
 def run_job(job_id: uuid.UUID) -> None:
     """Lease the row, do the work, mark it. Nothing happens when it is gone, dead or leased by another worker."""
+    database_clock.follow()
     job = queue.lease(job_id, now=clock.now())
     if job is None:
         return

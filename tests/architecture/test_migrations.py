@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, text
 
 from app.extensions import Base
 from app.ledger.install import sources
+from app.services.provider_access import callback_tokens
 from tests.support.migrations import MIGRATIONS, migration
 
 
@@ -127,3 +128,33 @@ def test_requested_and_collected_money_are_found_for_existing_payments(owner_con
     ).one()
     owner_connection.rollback()
     assert tuple(found) == (100_00, "USD", 90_00, "EUR")
+
+
+TOKENS_BEFORE = """
+INSERT INTO payment_attempts (id, payment_id, number, provider, environment, reference, short_reference, callback_token,
+  state, inquiries, sendings, created_at, updated_at)
+  VALUES ('{id}', '{id}', 1, 'cpay', 'sandbox', '{state}-{id}', 'S', '{state}-{id}', '{state}', 0, 1, '2026-01-01Z', '2026-01-01Z');
+INSERT INTO provider_events (id, provider, scope, provider_event_id, event_type, kind, is_verified, path_token, method, query,
+  headers, body, state, repeats, confirmations, received_at)
+  VALUES ('{id}', 'cpay', 'token:{state}-{id}', 'e', 't', 'payment', true, '{state}-{id}', 'POST', '{{}}', '{{}}', '', 'received',
+    0, 0, '2026-01-01Z');
+"""
+
+
+@pytest.mark.parametrize(("state", "keeps"), [("succeeded", False), ("pending", True)])
+def test_tokens_of_what_has_ended_become_digests(owner_connection, state: str, keeps: bool) -> None:
+    """Breaks when a stored callback and the attempt it came to hold different texts afterwards."""
+    row_id = uuid.uuid4()
+    owner_connection.exec_driver_sql(TOKENS_BEFORE.format(id=row_id, state=state))
+    owner_connection.exec_driver_sql(migration("callbacks").DIGESTS)
+    found = owner_connection.execute(
+        text(
+            "SELECT a.callback_token, e.path_token, e.scope FROM payment_attempts a JOIN provider_events e ON e.id = a.id "
+            "WHERE a.id = :id"
+        ),
+        {"id": row_id},
+    ).one()
+    owner_connection.rollback()
+    token = f"{state}-{row_id}"
+    stored = token if keeps else callback_tokens.digest(token)
+    assert tuple(found) == (stored, stored, f"token:{stored}")

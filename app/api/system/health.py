@@ -67,7 +67,7 @@ def get_live() -> Response:
 @health.response(200, Health)
 @health.alt_response(503, schema=Health, description="A check failed.")
 def get_ready() -> Response:
-    """Check database, migrations, ledger functions, relay and Redis (for a load balancer)"""
+    """Check database, migrations, ledger functions, relay, clock and Redis (for a load balancer)"""
     recent: health_checks.RecentReadiness = current_app.extensions["readiness"]
     checks = recent.checks()
     is_well = all(check.is_well for check in checks)

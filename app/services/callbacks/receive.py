@@ -1,36 +1,33 @@
 """Receives callbacks from providers: verifies, stores and acknowledges them as the provider expects.
 
 Guarantees: a callback is stored before it is acknowledged, once however often it is repeated; one with a forged signature
-changes nothing and is not stored. process.py processes them.
+changes nothing and is not stored. What nothing vouches for takes a bounded space. process.py processes them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import threading
-import time
 import uuid
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock, ids
 from app.errors import ForgedCallbackRefused, InvalidRequest, NotFound
 from app.json_text import json_text
 from app.models.job import JobKind
-from app.models.payment import PaymentAttempt
 from app.models.provider_event import ProviderEventState
 from app.providers import NAMES
 from app.providers.base import Acknowledgement, Callback, CallbackEvent, Kind, Provider
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.services.callbacks import addresses
 from app.services.provider_access import accounts as provider_accounts
-from app.unit_of_work import call, reading, transaction
+from app.services.provider_access import callback_tokens
+from app.unit_of_work import call, transaction
 
 SWEEP_EVERY: Final = timedelta(days=1)
 
@@ -45,16 +42,20 @@ UNREADABLE: Final = "unreadable"
 
 MAX_WORD: Final = 255
 MAX_UNSIGNED_BYTES: Final = 16_384
+"""Body, query and stored headers of an unsigned callback together; a longer one is refused."""
 
 REPEAT_PAUSE_S: Final = 5
 """A repeated unsigned callback makes the gateway query the provider again at most this often."""
 
-MAX_UNMATCHED_PER_MINUTE: Final = 60
-"""Unsigned callbacks about nothing of ours that are stored, for each provider in each process; more are acknowledged
-and not stored, so that invented references cannot fill the database."""
+MAX_UNMATCHED: Final = 256
+"""Callbacks about nothing of ours that are stored for each provider, where nothing vouches for them: 4 MiB."""
 
-MAX_UNSIGNED_PER_MINUTE: Final = 20
-"""Unsigned callbacks about one payment that are stored, in each process: its payer knows the reference too."""
+MAX_UNSIGNED_OF_ATTEMPT: Final = 20
+"""Callbacks about one attempt that are stored where nothing vouches for them (its payer knows the reference, too): 320 KiB."""
+
+UNSIGNED_LIFE: Final = timedelta(hours=1)
+"""So long those are safe from newer ones, which otherwise replace the oldest. It bounds what is written, too: the write-ahead log is
+archived."""
 
 STORED_HEADERS: Final = frozenset({"content-type", "user-agent"})
 """Stored with every callback, beside the headers that the provider's adapter reads (`callback_headers`)."""
@@ -64,12 +65,13 @@ log = structlog.get_logger("callbacks")
 
 @dataclass(frozen=True, slots=True)
 class _Owner:
-    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in. is_operation: the URL
-    is that of one payment or refund."""
+    """The provider account whose URL a callback was sent to. scope: what its event ids are unique in. path_token: what its row
+    holds of the URL's secret end. is_operation: the URL is that of one payment or refund."""
 
     provider: Provider
     account_id: uuid.UUID | None
     scope: str
+    path_token: str | None = None
     is_operation: bool = False
 
 
@@ -88,11 +90,9 @@ def receive(
     owner = _owner(name, path_token)
     addresses.require_accepted(owner.provider, address)
     event = _read(owner, callback)
-    if not event.is_verified and len(callback.body) > MAX_UNSIGNED_BYTES:
+    if not event.is_verified and _size(owner.provider, callback) > MAX_UNSIGNED_BYTES:
         raise InvalidRequest("The callback is not signed, and too long.")
-    if event.is_verified or path_token is not None or _may_store(name, event):
-        _store(owner, path_token, callback, event)
-    else:
+    if not _store(owner, callback, event):
         log.warning("callback.not_stored", provider=name)
     return owner.provider.acknowledge(event)
 
@@ -124,61 +124,43 @@ def _require_storable(event: CallbackEvent) -> None:
             raise error
 
 
-class _UnsignedCounts:
-    """Counts unsigned callbacks by the minute."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._minute = 0
-        self._counts: Counter[tuple[str, uuid.UUID | None]] = Counter()
-
-    def admit(self, provider: str, attempt_id: uuid.UUID | None) -> bool:
-        """Whether one more may be stored. attempt_id: what it is about; None: it is unmatched."""
-        most = MAX_UNMATCHED_PER_MINUTE if attempt_id is None else MAX_UNSIGNED_PER_MINUTE
-        minute = int(time.monotonic() // 60)
-        with self._lock:
-            if minute != self._minute:
-                self._minute = minute
-                self._counts.clear()
-            self._counts[provider, attempt_id] += 1
-            return self._counts[provider, attempt_id] <= most
-
-
-_unsigned: Final = _UnsignedCounts()
-
-
-def _may_store(name: str, event: CallbackEvent) -> bool:
-    return _unsigned.admit(name, _known(name, event))
-
-
-def _known(name: str, event: CallbackEvent) -> uuid.UUID | None:
-    """The attempt that one of the callback's references belongs to. Each of these columns has an index."""
-    ways = (
-        (PaymentAttempt.reference, event.reference),
-        (PaymentAttempt.provider_reference, event.provider_reference),
-        (PaymentAttempt.receipt, event.provider_reference),
-    )
-    ours = select(PaymentAttempt.id).where(PaymentAttempt.provider == name).limit(1)
-    with reading() as session:
-        found = (session.scalars(ours.where(column == value)).first() for column, value in ways if value)
-        return next((attempt_id for attempt_id in found if attempt_id is not None), None)
-
-
 def _owner(name: str, token: str | None) -> _Owner:
     """The provider account a URL belongs to: the platform's, a tenant's own, or that of one payment or refund."""
     if token is None:
         return _Owner(provider_accounts.any_account(name), None, PLATFORM_SCOPE)
-    is_known, is_operation, account_id = call("callback_owner(%s, %s)", name, token)
-    if not is_known:
+    digest = callback_tokens.digest(token)
+    stored, is_operation, account_id = call("callback_url_owner(%s, %s, %s)", name, token, digest)
+    if stored is None:
         raise NotFound("There is no such callback address.")
-    scope = f"token:{token}" if is_operation else str(account_id)
+    scope = f"token:{stored}" if is_operation else str(account_id)
     provider = provider_accounts.of_account(name, account_id)
-    return _Owner(provider, account_id, scope, is_operation=is_operation)
+    return _Owner(provider, account_id, scope, stored, is_operation=is_operation)
 
 
-def _store(owner: _Owner, path_token: str | None, callback: Callback, event: CallbackEvent) -> None:
+def _store(owner: _Owner, callback: Callback, event: CallbackEvent) -> bool:
+    """Whether it is stored: always, where it is signed or came to an operation's secret URL. Else only where there is room."""
     now = clock.now()
-    stored = {
+    arguments = (
+        now,
+        json_text(_row(owner, callback, event, now=now)),
+        callback.body,
+        str(ids.uuid7()),
+        timedelta(seconds=REPEAT_PAUSE_S),
+        None if event.is_verified else str(ids.uuid7()),
+        now + SWEEP_EVERY,
+    )
+    if event.is_verified or owner.is_operation:
+        call("callback_store(%s, %s, %s, %s::uuid, %s, %s::uuid, %s)", *arguments)
+        return True
+    bounds = (MAX_UNSIGNED_OF_ATTEMPT, MAX_UNMATCHED, now - UNSIGNED_LIFE)
+    function = "callback_store_unsigned(%s, %s, %s, %s::uuid, %s, %s::uuid, %s, %s, %s, %s)"
+    (is_stored,) = call(function, *arguments, *bounds)
+    return bool(is_stored)
+
+
+def _row(owner: _Owner, callback: Callback, event: CallbackEvent, *, now: datetime) -> dict[str, Any]:
+    """A row of provider_events, without its body."""
+    return {
         "id": ids.uuid7(),
         "provider": owner.provider.name,
         "scope": owner.scope,
@@ -188,7 +170,7 @@ def _store(owner: _Owner, path_token: str | None, callback: Callback, event: Cal
         "is_verified": event.is_verified,
         "reference": event.reference,
         "provider_reference": event.provider_reference,
-        "path_token": path_token,
+        "path_token": owner.path_token,
         "account_id": owner.account_id,
         "method": callback.method,
         "query": dict(callback.query),
@@ -198,16 +180,11 @@ def _store(owner: _Owner, path_token: str | None, callback: Callback, event: Cal
         "confirmations": 0,
         "received_at": now,
     }
-    call(
-        "callback_store(%s, %s, %s, %s::uuid, %s, %s::uuid, %s)",
-        now,
-        json_text(stored),
-        callback.body,
-        str(ids.uuid7()),
-        timedelta(seconds=REPEAT_PAUSE_S),
-        None if event.is_verified else str(ids.uuid7()),
-        now + SWEEP_EVERY,
-    )
+
+
+def _size(provider: Provider, callback: Callback) -> int:
+    """In bytes, of what is stored."""
+    return len(callback.body) + len(json_text([dict(callback.query), _kept(provider, callback)]).encode())
 
 
 def _kept(provider: Provider, callback: Callback) -> dict[str, str]:
@@ -218,6 +195,8 @@ def _kept(provider: Provider, callback: Callback) -> dict[str, str]:
 def sweep() -> datetime | None:
     """Delete old unmatched callbacks and their jobs; when to run again, None when none are left."""
     now = clock.now()
+    if not clock.may_judge_ages():
+        return now + SWEEP_EVERY
 
     def work(session: Session) -> bool:
         gone = text(

@@ -187,7 +187,10 @@ def overview(user_id: uuid.UUID) -> KycOverview:
 
 
 def sweep_documents() -> int:
-    """Remove files of documents that were never committed; returns how many."""
+    """Remove files of documents that were never committed; returns how many: none while the host's clock, which dates files, is
+    not the database's."""
+    if not clock.may_judge_ages():
+        return 0
     with reading() as session:
         known = set(session.scalars(select(KycDocument.file_name)))
     return files.sweep(known, older_than=(clock.now() - ORPHAN_LIFE).timestamp())

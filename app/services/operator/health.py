@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import clock
+from app import clock, database_clock
 from app.config.database import MIGRATIONS
 from app.errors import ServiceUnavailable
 from app.events.relay import LOCK_ID
@@ -57,12 +57,17 @@ def readiness(config: Mapping[str, Any]) -> list[Check]:
         "ledger": _may_call_functions,
         "relay": _has_relay,
     }
+    database_clock.follow()
     if config["IS_PRODUCTION"]:
         in_database["demo"] = _has_no_demo
     elif config["IS_DEMO"]:
         in_database["demo"] = _is_no_production
     checks = [Check(name, _asked(ask)) for name, ask in in_database.items()]
-    return [*checks, Check("redis", _redis_answers(config["REDIS_URL"]))]
+    return [
+        *checks,
+        Check("clock", database_clock.problem()),
+        Check("redis", _redis_answers(config["REDIS_URL"])),
+    ]
 
 
 class RecentReadiness:

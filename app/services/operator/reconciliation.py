@@ -1,6 +1,6 @@
 """Reconciliation with the providers: each day by a job, and on demand (`flask reconcile`, POST /admin/reconcile).
 
-On demand, providers are queried about everything that is open. Work that lost its job, or that is past its horizon and
+On demand, providers are queried about everything that is open, and about what was ended for its age in the last days. Work that lost its job, or that is past its horizon and
 under review, gets one again; clearing accounts are compared with the payments they stand for.
 """
 
@@ -19,12 +19,12 @@ from sqlalchemy import String, cast, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app import clock, ledger, queue
+from app import clock, ids, ledger, queue
 from app.errors import GatewayError, InvalidRequest
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.job import Job, JobKind, JobState
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview, ReviewReason
 from app.providers import PROVIDERS
 from app.providers.errors import NO_PROVIDER_ID, ProviderError
@@ -35,6 +35,11 @@ from app.unit_of_work import reading, transaction
 
 LIMIT: Final = 500
 """Payments queried in one run; the oldest first."""
+
+ENDED_WITHIN: Final = timedelta(days=3)
+"""So long an attempt that was ended for its age is queried again: a wrong clock, or a customer who is late, makes it collect."""
+
+PAID_AFTER_ALL: Final = "paid after it had ended"
 
 NOT_CHECKED: Final = "not checked"
 
@@ -82,6 +87,8 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
     outcomes: Counter[str] = Counter()
     for attempt_id in attempts:
         outcomes[_poll(attempt_id) if time.monotonic() < until else NOT_CHECKED] += 1
+    checked = len(attempts) - outcomes[NOT_CHECKED]
+    outcomes += _poll_ended(_ended(provider), until)
     refunds_checked = 0
     for refund_id in refunds:
         if time.monotonic() < until:
@@ -92,7 +99,7 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
         findings = [str(finding) for finding in ledger.check(session)]
     log.info("reconciliation.done", checked=len(attempts), findings=len(findings))
     return Report(
-        checked=len(attempts) - outcomes[NOT_CHECKED],
+        checked=checked,
         not_checked=outcomes[NOT_CHECKED],
         refunds_checked=refunds_checked,
         jobs_restarted=requeued,
@@ -143,6 +150,38 @@ def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
             list(session.scalars(attempts.order_by(PaymentAttempt.id).limit(LIMIT))),
             list(session.scalars(refunds.order_by(Refund.id).limit(LIMIT))),
         )
+
+
+def _ended(provider: str | None) -> list[uuid.UUID]:
+    """Attempts that were ended for their age lately, the newest first. Rows are found by their ids, which begin with their time."""
+    since = ids.first_of(
+        clock.now() - ENDED_WITHIN - max(one.capabilities.horizon for one in PROVIDERS.values())
+    )
+    ended = select(PaymentAttempt.id).where(
+        PaymentAttempt.id >= since,
+        PaymentAttempt.state == AttemptState.FAILED,
+        PaymentAttempt.error_code.in_(payment_follow_up.ENDED_FOR_AGE),
+        PaymentAttempt.updated_at >= clock.now() - ENDED_WITHIN,
+    )
+    if provider is not None:
+        ended = ended.where(PaymentAttempt.provider == provider)
+    with reading() as session:
+        return list(session.scalars(ended.order_by(PaymentAttempt.id.desc()).limit(LIMIT)))
+
+
+def _poll_ended(attempts: Sequence[uuid.UUID], until: float) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for attempt_id in attempts:
+        if time.monotonic() >= until:
+            break
+        try:
+            found[PAID_AFTER_ALL] += payment_follow_up.poll_ended(attempt_id)
+        except (GatewayError, ProviderError) as error:
+            log.info("reconciliation.ended_not_queried", attempt=str(attempt_id), code=error.code)
+        except Exception:
+            # A bug about one payment must not keep the others from being queried.
+            log.exception("reconciliation.failed", attempt=str(attempt_id))
+    return +found
 
 
 def _poll(attempt_id: uuid.UUID) -> str:

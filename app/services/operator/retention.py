@@ -31,7 +31,9 @@ log = structlog.get_logger("retention")
 
 
 def sweep() -> datetime:
-    """Delete in small transactions; when to run again."""
+    """Delete in small transactions; when to run again. Nothing is deleted while ages are not known."""
+    if not clock.may_judge_ages():
+        return clock.now() + EVERY
     now, deadline = clock.now(), time.monotonic() + TIME_LIMIT_S
 
     def answers(session: Session) -> int:

@@ -20,7 +20,7 @@ from flask import current_app
 from app import ids
 from app.events.catalogue import EventType
 from app.models.job import JobKind
-from app.models.payment import AttemptState, Payment, PaymentAttempt
+from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund
 from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown, ProviderError
@@ -29,7 +29,7 @@ from app.services.payments import outcomes, store
 from app.services.payments.rows import PaymentRows, new_row
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
 from app.services.payments.write_set import WriteSet
-from app.services.provider_access import bulkhead
+from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_access.accounts import BoundProvider
 from app.services.provider_operations import FIRST_POLL_S, Operation, Outcome, Phase, call_provider
 
@@ -71,7 +71,7 @@ def add_attempt(
         environment=bound.environment,
         reference=f"pay-{attempt_id.hex}",
         short_reference=secrets.token_hex(6).upper(),
-        callback_token=secrets.token_urlsafe(24),
+        callback_token=callback_tokens.new_digest(attempt_id),
         state=AttemptState.SENDING if is_sending else AttemptState.CREATED,
         inquiries=0,
         sendings=int(is_sending),
@@ -220,7 +220,7 @@ def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider
         short_reference=attempt.short_reference,
         amount=Money(payment.amount, payment.currency),
         customer=customer,
-        callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
+        callback_url=callback_url(attempt, attempt.provider, provider),
         return_url=payment.return_url or return_url(payment.id),
         description=str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
         metadata=metadata,
@@ -237,12 +237,13 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
         sent_at=attempt.sent_at or attempt.created_at,
         provider_reference=attempt.provider_reference,
         receipt=attempt.receipt,
-        callback_url=callback_url(attempt.provider, attempt.callback_token, provider),
+        callback_url=callback_url(attempt, attempt.provider, provider),
     )
 
 
-def callback_url(name: str, token: str, provider: Provider) -> str:
-    """Where the provider reports one operation: the end of the URL is that operation's secret."""
+def callback_url(operation: PaymentAttempt | Refund, name: str, provider: Provider) -> str:
+    """Where the provider `name` reports one operation: the end of the URL is that operation's secret."""
+    token = callback_tokens.token_of(operation.id, operation.callback_token)
     base = provider.account.get(CALLBACK_URL) or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
     return f"{base.rstrip('/')}/{token}"
 

@@ -23,13 +23,16 @@ from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, P
 from app.services.payments import attempts, outcomes, reviews, store
 from app.services.payments.attempts import charge_reference, operation_of
 from app.services.payments.rows import PaymentRows
-from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
+from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, move_attempt
 from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 MAX_SENDINGS: Final = 3
+
+ENDED_FOR_AGE: Final = ("not_sent", "expired", "not_found")
+"""Error codes of attempts that nobody but the clock has ended."""
 
 log = structlog.get_logger("payments")
 
@@ -75,6 +78,8 @@ class PaymentAttempts(ProviderOperations):
             return False
         provider = provider_accounts.of_attempt(attempt)
         capabilities = provider.capabilities
+        if not clock.may_judge_ages():
+            return False
         is_young = clock.now() - attempt.created_at < min(capabilities.expires_after, capabilities.horizon)
         return is_young and capabilities.is_resend_safe and not can_inquire(attempt, provider)
 
@@ -88,8 +93,8 @@ class PaymentAttempts(ProviderOperations):
         )
 
     def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
-        if isinstance(outcome, WrongEnvironment):
-            return operation  # under review already, whatever its age
+        if isinstance(outcome, WrongEnvironment) or not clock.may_judge_ages():
+            return operation  # under review already, whatever its age; or its age is not known
         provider = provider_accounts.of_attempt(operation.attempt)
         is_expired = clock.now() - operation.since > provider.capabilities.expires_after
         is_pending = isinstance(outcome, ProviderResult) and outcome.state is State.PENDING
@@ -118,6 +123,8 @@ class PaymentAttempts(ProviderOperations):
 
     def is_parked(self, operation: Operation, now: datetime) -> bool:
         if operation.phase is not Phase.UNKNOWN or not operation.rows.payment.open_reviews:
+            return False
+        if not clock.may_judge_ages():
             return False
         return now - operation.since > provider_accounts.of_attempt(operation.attempt).capabilities.horizon
 
@@ -152,6 +159,18 @@ def poll(attempt_id: uuid.UUID) -> Payment:
     if isinstance(outcome, ProviderError):
         raise outcome
     return operation.rows.payment
+
+
+def poll_ended(attempt_id: uuid.UUID) -> bool:
+    """Query the provider about an attempt that was ended for its age. Whether it has collected money after all, which is then in
+    suspense (outcomes.py). Raises ProviderError when the outcome is unknown."""
+    operation = _operations.read(attempt_id)
+    outcome = _operations.inquire(operation)
+    if isinstance(outcome, ProviderError):
+        raise outcome
+    if outcome.state is State.SUCCEEDED:
+        operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
+    return operation.attempt.state in COLLECTED
 
 
 def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:
@@ -205,13 +224,15 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
     """The provider's list of collections, searched for the attempt's short reference."""
-    start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
-    if clock.now() - start > provider.capabilities.statement_reach:
+    start, now = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5), clock.now()
+    if start > now:
+        start = (
+            now - provider.capabilities.statement_reach
+        )  # it was sent while the database's clock was ahead
+    if now - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
     lines = [
-        line
-        for line in provider.statement(start, clock.now())
-        if line.short_reference == attempt.short_reference
+        line for line in provider.statement(start, now) if line.short_reference == attempt.short_reference
     ]
     requested = Money(payment.amount, payment.currency)
     matching = [line for line in lines if line.amount == requested]
@@ -226,7 +247,9 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
 
 
 def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
-    """Whether the merchant's request is too old to be sent. An attempt that was never sent ends here."""
+    """Whether the merchant's request is too old to be sent, or its age is not known. One that was never sent ends here if it is."""
+    if not clock.may_judge_ages():
+        return True
     capabilities = provider_accounts.of_attempt(attempt).capabilities
     if writes.now - attempt.created_at <= min(capabilities.expires_after, capabilities.horizon):
         return False

@@ -7,7 +7,6 @@ whatever was configured since.
 from __future__ import annotations
 
 import json
-import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ from app.principal import Principal
 from app.providers import NAMES, PROVIDERS
 from app.providers.base import Provider
 from app.services import reference_data
+from app.services.provider_access import callback_tokens
 from app.services.provider_access.adapters import PURPOSE, adapters
 from app.services.reference_data import ReferenceData
 from app.unit_of_work import reading, transaction
@@ -130,15 +130,6 @@ def any_account(name: str) -> Provider:
     raise ProviderNotConfigured(f"Provider {name} is not configured.")
 
 
-def by_callback_token(name: str, token: str) -> uuid.UUID | None:
-    """The tenant account whose webhook URL ends with this token."""
-    wanted = select(ProviderAccount.id).where(
-        ProviderAccount.provider == name, ProviderAccount.callback_token == token
-    )
-    with reading() as session:
-        return session.scalars(wanted).one_or_none()
-
-
 def set_account(
     tenant_id: uuid.UUID, name: str, values: Mapping[str, str], *, environment: str, operator: Principal
 ) -> str:
@@ -159,7 +150,7 @@ def set_account(
         adapters().trial(name, environment, values)
     except ValueError as error:
         raise InvalidRequest(f"{adapter.title} cannot be set up like that: {error}") from error
-    account_id, token, now = ids.uuid7(), secrets.token_urlsafe(24), clock.now()
+    account_id, token, now = ids.uuid7(), callback_tokens.new_token(), clock.now()
     sealed = sealer().seal(json.dumps(dict(values)).encode(), purpose=PURPOSE, row_id=account_id)
 
     def work(session: Session) -> None:
@@ -177,7 +168,7 @@ def set_account(
                 provider=name,
                 environment=environment,
                 sealed=sealed,
-                callback_token=token,
+                callback_token=callback_tokens.digest(token),
                 is_active=True,
                 created_at=now,
             )

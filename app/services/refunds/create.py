@@ -3,7 +3,6 @@ provider is called; one Idempotency-Key refunds once."""
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,7 +34,7 @@ from app.services.payments.states import REFUNDABLE
 from app.services.payments.store import KeyKnown
 from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_access import bulkhead
+from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_operations import Outcome, answer_time
 from app.services.refunds import follow_up, outcomes
 from app.unit_of_work import reading
@@ -119,7 +118,7 @@ def insert_refund(
         origin=RefundOrigin.GATEWAY,
         is_from_suspense=is_from_suspense,
         reference=f"ref-{refund_id.hex}",
-        callback_token=secrets.token_urlsafe(24),
+        callback_token=callback_tokens.new_digest(refund_id),
         state=RefundState.SENDING if is_sending else RefundState.CREATED,
         refunded_before=0 if is_from_suspense else payment.refunded,
         inquiries=0,

@@ -6,7 +6,6 @@ refund is whose, nothing is posted and a review is opened (`refunded_at_provider
 
 from __future__ import annotations
 
-import secrets
 import uuid
 from collections.abc import Sequence
 from typing import Final
@@ -25,6 +24,7 @@ from app.services.payments.rows import PaymentRows, new_row
 from app.services.payments.states import COLLECTED, OPEN_REFUNDS, REFUNDABLE
 from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import callback_tokens
 from app.services.refunds import outcomes
 
 REASON: Final = "Refunded at the provider, not through the gateway."
@@ -123,7 +123,7 @@ def _insert(
         origin=RefundOrigin.PROVIDER,
         is_from_suspense=waiting is not None,
         reference=f"ref-{refund_id.hex}",
-        callback_token=secrets.token_urlsafe(24),
+        callback_token=callback_tokens.new_digest(refund_id),
         provider_reference=reference,
         state=RefundState.COMPLETED,
         refunded_before=payment.refunded,

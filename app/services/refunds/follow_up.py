@@ -96,6 +96,8 @@ class Refunds(ProviderOperations):
         writes.rows.refund(operation_id).inquiries += 1
 
     def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
+        if not clock.may_judge_ages():
+            return operation
         is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
         horizon = provider_accounts.of_attempt(operation.attempt).capabilities.horizon if is_missing else None
         return self.change(
@@ -160,7 +162,7 @@ def _postpone(
     refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
     provider = writes.rows.attempt(refund.attempt_id).provider
     log.warning("refund.not_sent", refund=str(refund.id), provider=provider, code=error.code)
-    if now - refund.created_at > ALERT_AFTER:
+    if clock.may_judge_ages() and now - refund.created_at > ALERT_AFTER:
         reviews.open_review(writes, ReviewReason.REFUND_STUCK)
     run_at = bulkhead.retry_at(now, since=refund.created_at)
     writes.run_job_by(JobKind.REFUND_FOLLOW_UP, refund.id, run_at)
@@ -205,7 +207,7 @@ def _refund_request(operation: Operation, provider: Provider) -> RefundRequest:
         amount=Money(refund.amount, refund.currency),
         charge=charge_reference(operation.rows.payment, attempt, provider),
         reason=refund.reason or "Refund",
-        callback_url=callback_url(attempt.provider, refund.callback_token, provider),
+        callback_url=callback_url(refund, attempt.provider, provider),
         refunded_before=refund.refunded_before,
     )
 
@@ -220,7 +222,7 @@ def refund_reference(operation: Operation, provider: Provider) -> RefundReferenc
         sent_at=refund.sent_at or refund.created_at,
         provider_reference=refund.provider_reference,
         refunded_before=refund.refunded_before,
-        callback_url=callback_url(attempt.provider, refund.callback_token, provider),
+        callback_url=callback_url(refund, attempt.provider, provider),
     )
 
 

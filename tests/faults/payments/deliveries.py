@@ -14,6 +14,7 @@ from typing import Any, Final
 import requests
 
 from app import clock
+from app.services.provider_access import callback_tokens
 from tests.support.gateway import Gateway
 
 Json = dict[str, Any]
@@ -84,6 +85,12 @@ def signature(provider: str, body: bytes, secret: str) -> dict[str, str]:
 
 def webhook(gateway: Gateway, provider: str, token: str | None = None) -> str:
     return f"{gateway.url}/webhooks/{provider}" + (f"/{token}" if token else "")
+
+
+def token_of(gateway: Gateway, operation: Any) -> str:
+    """The secret end of the callback URL of an attempt or refund; the database holds a digest of it."""
+    with gateway.app.app_context():
+        return callback_tokens.token_of(operation.id, operation.callback_token)
 
 
 def signed(gateway: Gateway, provider: str, body: Json, *, secret: str, token: str | None = None) -> Delivery:

@@ -24,6 +24,7 @@ from tests.faults.payments.deliveries import (
     push_result,
     signature,
     signed,
+    token_of,
     webhook,
 )
 from tests.faults.payments.expectations import PAID, rules
@@ -117,7 +118,7 @@ def test_forged_success_is_ignored(gateway: Gateway, provider: str) -> None:
     if provider == "mpesa":
         # At the secret URL itself, as if the provider sent a false callback.
         body = push_result(attempt.provider_reference, AMOUNT)
-        invented = posted(gateway, "mpesa", body, attempt.callback_token)
+        invented = posted(gateway, "mpesa", body, token_of(gateway, attempt))
     elif provider == "pesapal":
         invented = ipn(gateway, attempt.provider_reference, attempt.reference)
     else:
@@ -225,7 +226,7 @@ def test_push_result_at_another_pushs_url_is_ignored(gateway: Gateway, is_answer
     other = gateway.begin("mpesa", AMOUNT)
     (attempt,) = gateway.attempts(other)
     gateway.settle(first)
-    assert callback.to(webhook(gateway, "mpesa", attempt.callback_token)).send().status_code == 200
+    assert callback.to(webhook(gateway, "mpesa", token_of(gateway, attempt))).send().status_code == 200
     gateway.settle(other, hours=0.01)
     assert entries(gateway, other) == [], "one collection pays for one payment"
     assert outcome(gateway, other).status == "processing"
@@ -238,7 +239,7 @@ def test_hint_at_another_payments_url_is_ignored(gateway: Gateway) -> None:
     gateway.sandbox.control({"rules": [], "autopay_s": "off"})
     other = gateway.begin("chapa", AMOUNT)
     (paid,), (waiting,) = gateway.attempts(first), gateway.attempts(other)
-    assert hint(gateway, paid.reference, token=waiting.callback_token).send().status_code == 200
+    assert hint(gateway, paid.reference, token=token_of(gateway, waiting)).send().status_code == 200
     gateway.run_due()
     assert outcome(gateway, other).status == "processing"
     assert entries(gateway, other) == []
@@ -263,7 +264,7 @@ def test_failure_after_a_success_is_ignored(gateway: Gateway) -> None:
     gateway.settle(payment_id, hours=1)
     (attempt,) = gateway.attempts(payment_id)
     failure = push_result(attempt.provider_reference, AMOUNT, code=1032)
-    assert posted(gateway, "mpesa", failure, attempt.callback_token).send().status_code == 200
+    assert posted(gateway, "mpesa", failure, token_of(gateway, attempt)).send().status_code == 200
     gateway.run_due()
     assert_paid_once(gateway, payment_id)
     assert outcome(gateway, payment_id) == PAID

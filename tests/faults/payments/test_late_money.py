@@ -12,7 +12,7 @@ import requests
 from app import clock
 from app.errors import InvalidRequest
 from app.money import Money
-from app.services.operator import decisions
+from app.services.operator import decisions, reconciliation
 from app.services.provider_access import accounts as provider_accounts
 from tests.faults.payments.deliveries import latest, receipt_of
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
@@ -53,6 +53,19 @@ def begin_late(gateway: Gateway, provider: str, *, is_reported: bool = True) -> 
     gateway.advanced_s = takes_s
     gateway.settle(payment_id, until=(), hours=0.01)
     return payment_id
+
+
+@pytest.mark.parametrize("provider", ["mpesa", "pesapal"])
+def test_reconciliation_finds_what_was_paid_after_it_had_ended(gateway: Gateway, provider: str) -> None:
+    """The callback was lost. Breaks when a payment that a clock has ended is never asked about again."""
+    payment_id = begin_late(gateway, provider, is_reported=False)
+    assert outcome(gateway, payment_id) == Expected("failed", 1)
+    with gateway.app.app_context():
+        report = reconciliation.reconcile(provider=provider)
+        assert report.outcomes[reconciliation.PAID_AFTER_ALL] == 1
+        assert reconciliation.PAID_AFTER_ALL not in reconciliation.reconcile(provider=provider).outcomes
+    assert outcome(gateway, payment_id) == LATE
+    gateway.assert_ledger_matches_providers()
 
 
 def test_money_that_only_the_dashboard_shows_can_be_recorded(gateway: Gateway) -> None:

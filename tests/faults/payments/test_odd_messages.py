@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from app.services.provider_access import callback_tokens
 from tests.faults.payments.deliveries import SECRETS, Delivery, latest, signed
 from tests.support.gateway import Gateway
 
@@ -71,7 +72,7 @@ def payment_of(gateway: Gateway, delivery: Delivery) -> str:
     rows = [
         row
         for table in ("payment_attempts", "refunds")
-        for row in gateway.rows(named.format(table), token=token)
+        for row in gateway.rows(named.format(table), token=callback_tokens.digest(token))
     ]
     return str(rows[0].payment_id)
 

@@ -41,7 +41,7 @@ def test_ready_when_everything_is(client: FlaskClient, relay, path: str) -> None
     answer = client.get(path)
     assert answer.status_code == 200, answer.data
     assert answer.get_json()["checks"] == dict.fromkeys(
-        ["database", "migrations", "ledger", "relay", "redis"], "ok"
+        ["database", "migrations", "ledger", "relay", "clock", "redis"], "ok"
     )
 
 

@@ -3,6 +3,7 @@
 --
 -- A repeat is counted. It is processed again where it is the first one with a signature, which then replaces the unsigned one, and
 -- where it has none: an unsigned callback is the same for every change. Such a one is processed p_pause after the last time.
+-- One that is stored as ended (callback_store_unsigned) needs no job.
 CREATE OR REPLACE FUNCTION callback_store(
   p_now timestamptz, p_event jsonb, p_body bytea, p_job uuid, p_pause interval, p_sweep uuid, p_sweep_at timestamptz)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -27,18 +28,21 @@ BEGIN
       UPDATE provider_events SET
         is_verified = true, body = p_body, method = v_new.method, headers = v_new.headers, query = v_new.query,
         kind = v_new.kind, event_type = v_new.event_type, reference = v_new.reference,
-        provider_reference = v_new.provider_reference
+        provider_reference = v_new.provider_reference, room = NULL
       WHERE id = v_known.id;
     ELSE
       v_run_at := greatest(p_now, v_known.processed_at + p_pause);
     END IF;
     UPDATE provider_events SET state = 'received', confirmations = 0, repeats = repeats + 1 WHERE id = v_known.id;
     v_new.id := v_known.id;
+    v_new.state := 'received';
   END IF;
-  INSERT INTO jobs AS j (id, kind, ref, run_at, attempts, fence, state, created_at)
-  VALUES (p_job, 'provider_event.process', v_new.id::text, v_run_at, 0, 0, 'due', p_now)
-  ON CONFLICT (kind, ref) DO UPDATE SET state = 'due', attempts = 0, run_at = v_run_at, finished_at = NULL
-  WHERE j.state = 'dead';
+  IF v_new.state = 'received' THEN
+    INSERT INTO jobs AS j (id, kind, ref, run_at, attempts, fence, state, created_at)
+    VALUES (p_job, 'provider_event.process', v_new.id::text, v_run_at, 0, 0, 'due', p_now)
+    ON CONFLICT (kind, ref) DO UPDATE SET state = 'due', attempts = 0, run_at = v_run_at, finished_at = NULL
+    WHERE j.state = 'dead';
+  END IF;
   IF p_sweep IS NOT NULL THEN
     INSERT INTO jobs AS j (id, kind, ref, run_at, attempts, fence, state, created_at)
     VALUES (p_sweep, 'provider_event.sweep', 'daily', p_sweep_at, 0, 0, 'due', p_now)
