@@ -243,7 +243,8 @@ class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
-    code, message: the provider's code and sentence (failures). response: its answer for `provider_response`:
+    code, message: the provider's code and sentence (failures). has_failed_try: of a PENDING charge: the customer's last try
+    has failed, as code and message say, and the page takes another. response: its answer for `provider_response`:
     JSON-safe, no secret, no full account numbers.
     """
 
@@ -254,6 +255,7 @@ class ProviderResult:
     payment_url: str | None = None
     code: str | None = None
     message: str | None = None
+    has_failed_try: bool = False
     response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
     def __post_init__(self) -> None:

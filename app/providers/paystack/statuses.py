@@ -15,9 +15,12 @@ from app.providers.errors import (
     RateLimited,
 )
 
+FAILED_TRY: Final = "failed"
+"""The status of a charge whose last try has failed; the page takes another card under the same reference."""
+
 CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     "success": State.SUCCEEDED,
-    "failed": State.FAILED,
+    FAILED_TRY: State.PENDING,
     "reversed": State.REVERSED,
     # The customer left the page, and can still return and pay.
     "abandoned": State.PENDING,
@@ -57,7 +60,7 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType({
 
 EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
     "charge.success": (Kind.PAYMENT, State.SUCCEEDED),
-    "charge.failed": (Kind.PAYMENT, State.FAILED),
+    "charge.failed": (Kind.PAYMENT, State.PENDING),
     "transfer.success": (Kind.PAYOUT, State.SUCCEEDED),
     "transfer.failed": (Kind.PAYOUT, State.FAILED),
     "transfer.reversed": (Kind.PAYOUT, State.REVERSED),

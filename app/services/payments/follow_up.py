@@ -31,6 +31,10 @@ from app.services.provider_operations import Operation, Outcome, Phase, Provider
 ALERT_AFTER: Final = timedelta(minutes=15)
 MAX_SENDINGS: Final = 3
 
+EXPIRED: Final = "expired"
+NOT_IN_TIME: Final = "The customer did not pay in time."
+"""Failure code and reason of a payment whose page or prompt has ended unpaid."""
+
 log = structlog.get_logger("payments")
 
 
@@ -112,6 +116,8 @@ class PaymentAttempts(ProviderOperations):
         except ProviderError as error:
             log.warning("payment.cancel_failed", attempt=str(operation.id), code=error.code)
             return operation
+        if outcome.state is State.CANCELLED:
+            outcome = replace(outcome, state=State.FAILED, code=EXPIRED, message=NOT_IN_TIME)
         return self.change(
             operation, lambda writes: self.decide(writes, operation.id, outcome), actor="inquiry"
         )
@@ -266,8 +272,7 @@ def _judge_pending(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) 
     if not isinstance(outcome, ProviderResult):
         reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
     elif outcome.state in (State.PENDING, State.NOT_FOUND):
-        reason = "The customer did not pay in time."
-        outcomes.expire_attempt(writes, attempt, code="expired", reason=reason)
+        outcomes.expire_attempt(writes, attempt, code=EXPIRED, reason=NOT_IN_TIME)
 
 
 def _judge_unknown(

@@ -54,7 +54,7 @@ def _answered(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult)
         case State.SUCCEEDED:
             _succeeded(writes, attempt, result)
         case State.PENDING:
-            _pending(writes, attempt)
+            _pending(writes, attempt, result)
         case State.FAILED | State.CANCELLED:
             _failed(writes, attempt, result)
         case State.REVERSED:
@@ -159,11 +159,23 @@ def _succeeded(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult
     record_payment_event(writes, EventType.PAYMENT_COMPLETED)
 
 
-def _pending(writes: WriteSet, attempt: PaymentAttempt) -> None:
-    if not move_attempt(attempt, AttemptState.PENDING, now=writes.now):
+def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+    if move_attempt(attempt, AttemptState.PENDING, now=writes.now):
+        close_reviews(writes, SETTLED_BY_ANSWER)
+        mark_processing(writes)
+    if result.has_failed_try and attempt.state == AttemptState.PENDING:
+        _failed_try(writes, attempt, result)
+
+
+def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+    """Recorded once: the provider answers so until the next try."""
+    failure = (result.code, (result.message or "")[:MAX_TEXT] or None)
+    if failure == (attempt.error_code, attempt.error_message):
         return
-    close_reviews(writes, SETTLED_BY_ANSWER)
-    mark_processing(writes)
+    attempt.error_code, attempt.error_message = failure
+    attempt.updated_at = writes.rows.payment.updated_at = writes.now
+    facts = {"code": attempt.error_code, "message": attempt.error_message}
+    record_payment_event(writes, EventType.PAYMENT_TRY_FAILED, {"try": facts})
 
 
 def _unknown(writes: WriteSet, attempt: PaymentAttempt, error: OutcomeUnknown) -> None:
