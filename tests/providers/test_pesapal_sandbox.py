@@ -153,7 +153,9 @@ def test_a_paid_order_is_not_cancelled(provider: PesapalProvider, receiver: Call
 
 
 @pytest.mark.parametrize("minor", [710_100, 710_400])
-def test_a_refused_payment_may_be_tried_again(provider: PesapalProvider, receiver: CallbackReceiver, minor: int) -> None:
+def test_a_refused_payment_may_be_tried_again(
+    provider: PesapalProvider, receiver: CallbackReceiver, minor: int
+) -> None:
     request = asked(receiver, Money(minor, "KES"))
     charge = kept_reference(request, provider.charge(request))
 

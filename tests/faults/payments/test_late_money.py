@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-import requests
 
 from app import clock
 from app.errors import InvalidRequest
