@@ -33,6 +33,7 @@ from app.providers.replies import question
 from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
+    NOT_FINAL,
     Acknowledgement,
     Callback,
     CallbackEvent,
@@ -58,6 +59,7 @@ from app.providers.values import (
 )
 
 __all__ = [
+    "NOT_FINAL",
     "NO_FACTS",
     "Account",
     "AccountSetting",

@@ -28,16 +28,23 @@ def storable(value: Any) -> Any:
 class State(StrEnum):
     """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now).
 
+    `PENDING`: the customer, or the provider, acts next. `IN_TRANSIT`, of a charge: the customer has paid, the money is on its way
+    and may still fail to come (a bank debit).
     `REVERSED`: the provider took all of a charge away again. `REFUNDED`: all of it or a part, the provider does not say.
     """
 
     PENDING = "pending"
+    IN_TRANSIT = "in_transit"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
     REFUNDED = "refunded"
     NOT_FOUND = "not_found"
+
+
+NOT_FINAL: Final = frozenset({State.PENDING, State.IN_TRANSIT, State.NOT_FOUND})
+"""States that another one follows, or may follow."""
 
 
 class Kind(StrEnum):

@@ -107,8 +107,8 @@ def test_tables_are_pinned() -> None:
         "abandoned": "pending",
         "ongoing": "pending",
         "pending": "pending",
-        "processing": "pending",
-        "queued": "pending",
+        "processing": "in_transit",
+        "queued": "in_transit",
     }
     assert {name: state.value for name, state in REFUNDS.items()} == {
         "pending": "pending",

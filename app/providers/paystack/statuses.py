@@ -26,8 +26,9 @@ CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     "abandoned": State.PENDING,
     "ongoing": State.PENDING,
     "pending": State.PENDING,
-    "processing": State.PENDING,
-    "queued": State.PENDING,
+    # The customer has agreed to a bank debit, which is being carried out, or is to be.
+    "processing": State.IN_TRANSIT,
+    "queued": State.IN_TRANSIT,
 })  # fmt: skip
 
 REFUNDS: Final[Mapping[str, State]] = MappingProxyType({

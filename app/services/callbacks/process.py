@@ -20,7 +20,7 @@ from app import clock
 from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
-from app.providers.base import CallbackEvent, Kind, ProviderResult, State
+from app.providers.base import NOT_FINAL, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
     OutcomeUnknown,
@@ -247,7 +247,7 @@ def _apply_confirmed(
         receipt = receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
         outcome = replace(outcome, receipt=receipt)
     result, is_confirmed = outcome, _is_confirmed(reported, outcome)
-    is_final = result.state not in (State.PENDING, State.NOT_FOUND)
+    is_final = result.state not in NOT_FINAL
 
     def decide(writes: WriteSet) -> bool:
         """Whether the attempt has an id to query by, or needs none any more."""
@@ -273,8 +273,8 @@ def _is_confirmed(reported: ProviderResult | None, outcome: ProviderResult) -> b
     """Whether the provider's answer agrees with what was reported, or nothing final was."""
     if reported is not None and reported.state is State.REVERSED:
         return outcome.state in (State.REVERSED, State.REFUNDED)  # its data may lag behind its callback
-    is_final_claim = reported is not None and reported.state not in (State.PENDING, State.NOT_FOUND)
-    return outcome.state not in (State.PENDING, State.NOT_FOUND) or not is_final_claim
+    is_final_claim = reported is not None and reported.state not in NOT_FINAL
+    return outcome.state not in NOT_FINAL or not is_final_claim
 
 
 def _apply_outcome(rows: PaymentRows, attempt_id: uuid.UUID, outcome: Outcome) -> None:

@@ -19,7 +19,15 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
-from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
+from app.providers.errors import (
+    NO_PROVIDER_ID,
+    Declined,
+    NotSupported,
+    OutcomeUnknown,
+    ProviderError,
+    RequestRejected,
+    WrongEnvironment,
+)
 from app.services.payments import attempts, outcomes, reviews, store
 from app.services.payments.attempts import charge_reference, operation_of
 from app.services.payments.rows import PaymentRows
@@ -29,6 +37,10 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
 
 ALERT_AFTER: Final = timedelta(minutes=15)
+STUCK_AFTER: Final = timedelta(days=14)
+"""What the customer has paid, and the provider has not collected, is put under review after so long: the slowest bank debits
+take ten working days."""
+
 MAX_SENDINGS: Final = 3
 
 EXPIRED: Final = "expired"
@@ -97,30 +109,39 @@ class PaymentAttempts(ProviderOperations):
         provider = provider_accounts.of_attempt(operation.attempt)
         is_expired = clock.now() - operation.since > provider.capabilities.expires_after
         is_pending = isinstance(outcome, ProviderResult) and outcome.state is State.PENDING
+        is_payable = False
         if is_pending and provider.capabilities.can_cancel and is_expired:
-            operation = self._cancel_at_provider(operation, provider)
+            operation, is_payable = self._close_at_provider(operation, provider)
         return self.change(
             operation,
             lambda writes: _judge_age(
-                writes, writes.rows.attempt(operation.id), outcome, provider.capabilities
+                writes,
+                writes.rows.attempt(operation.id),
+                outcome,
+                provider.capabilities,
+                is_payable=is_payable,
             ),
             actor="inquiry",
         )
 
-    def _cancel_at_provider(self, operation: Operation, provider: Provider) -> Operation:
-        """So that the customer can no longer pay an attempt that is about to expire."""
+    def _close_at_provider(self, operation: Operation, provider: Provider) -> tuple[Operation, bool]:
+        """So that the customer can no longer pay an attempt that is about to expire. Whether it may still be paid: the provider
+        refused, or was not reached and is asked again for as long as the customer had."""
         try:
             outcome = provider.cancel(charge_reference(operation.rows.payment, operation.attempt, provider))
         except NotSupported:
-            return operation
+            return operation, False
         except ProviderError as error:
             log.warning("payment.cancel_failed", attempt=str(operation.id), code=error.code)
-            return operation
+            is_refused = isinstance(error, (RequestRejected, Declined))
+            is_patient = clock.now() - operation.since <= 2 * provider.capabilities.expires_after
+            return operation, is_refused or is_patient
         if outcome.state is State.CANCELLED:
             outcome = replace(outcome, state=State.FAILED, code=EXPIRED, message=NOT_IN_TIME)
-        return self.change(
+        after = self.change(
             operation, lambda writes: self.decide(writes, operation.id, outcome), actor="inquiry"
         )
+        return after, outcome.state in (State.PENDING, State.IN_TRANSIT)
 
     def is_parked(self, operation: Operation, now: datetime) -> bool:
         if operation.phase is not Phase.UNKNOWN or not operation.rows.payment.open_reviews:
@@ -243,14 +264,19 @@ def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
 
 
 def _judge_age(
-    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, capabilities: Capabilities
+    writes: WriteSet,
+    attempt: PaymentAttempt,
+    outcome: Outcome,
+    capabilities: Capabilities,
+    *,
+    is_payable: bool,
 ) -> None:
     """Expire what has been open for too long where the provider clearly says so, else open a review."""
     age = writes.now - (attempt.sent_at or attempt.created_at)
     match attempt.state:
         case AttemptState.PENDING:
             if age > capabilities.expires_after:
-                _judge_pending(writes, attempt, outcome)
+                _judge_pending(writes, attempt, outcome, age, is_payable=is_payable)
         case AttemptState.UNKNOWN:
             _judge_unknown(writes, attempt, outcome, age, horizon=capabilities.horizon)
         case (
@@ -267,10 +293,15 @@ def _judge_age(
             assert_never(attempt.state)
 
 
-def _judge_pending(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
-    """The customer's time to pay is over."""
+def _judge_pending(
+    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, is_payable: bool
+) -> None:
+    """The customer's time to pay is over. What is on its way, or can still be paid, is never ended by its age."""
     if not isinstance(outcome, ProviderResult):
         reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
+    elif outcome.state is State.IN_TRANSIT or is_payable:
+        if age > STUCK_AFTER:
+            reviews.open_review(writes, ReviewReason.PAYMENT_STUCK)
     elif outcome.state in (State.PENDING, State.NOT_FOUND):
         outcomes.expire_attempt(writes, attempt, code=EXPIRED, reason=NOT_IN_TIME)
 

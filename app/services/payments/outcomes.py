@@ -53,7 +53,7 @@ def _answered(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult)
     match result.state:
         case State.SUCCEEDED:
             _succeeded(writes, attempt, result)
-        case State.PENDING:
+        case State.PENDING | State.IN_TRANSIT:
             _pending(writes, attempt, result)
         case State.FAILED | State.CANCELLED:
             _failed(writes, attempt, result)
