@@ -120,7 +120,7 @@ class ReviewReason(StrEnum):
         "The provider has had the payment for two weeks: the money is on its way, or its page cannot be closed.",
     )  # fmt: skip
     CONTRADICTING_ANSWERS = (
-        "contradicting_answers", _G.ANSWER, (_D.RESOLVE,),
+        "contradicting_answers", _G.ANSWER, (_D.RESOLVE, _D.CLOSE_REVIEW),
         "The provider's callback and its answer contradict each other about whether the payment was paid.",
     )  # fmt: skip
     WRONG_ENVIRONMENT = (

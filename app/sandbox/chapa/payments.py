@@ -61,6 +61,7 @@ class Payments:
         if payment["status"] == "pending":
             raise ApiError(404, "Payment not paid yet", status=None)
         details = _details(payment)
+        details["status"] = self._sandbox.dashboard.option("chapa", "verify_status") or details["status"]
         return envelope("Payment details", details["status"], details)
 
     def cancel(self, request: ApiRequest, ref: str) -> Document:

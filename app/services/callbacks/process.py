@@ -31,10 +31,10 @@ from app.providers.errors import (
 from app.queue import Ended, LeasedJob
 from app.services.callbacks import process_refunds, receipts, stored
 from app.services.callbacks.stored import Processing
+from app.services.payments import claims, store
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import rows as payment_rows
-from app.services.payments import store
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.payments.write_set import WriteSet
@@ -47,7 +47,8 @@ log = structlog.get_logger("callbacks")
 
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
-"""A provider may send a callback before its own data is up to date: it is queried at most this often."""
+"""A provider may send a callback before its own data is up to date: it is queried at most this often; once more, UNCLEAR_WAIT_S
+later, where a callback that is vouched for reports that the payment was paid."""
 
 UNCLEAR_WAIT_S: Final = 300
 """After an answer that decides nothing (UnclearAnswer) the provider is queried again after this many seconds."""
@@ -99,11 +100,24 @@ def _end(
     if not is_settled and subject.refunds and _is_reversal(parsed):
         # Whether all of the money was reversed, or only our refund is meant, is known when that refund is final.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
-    if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
+    most = MAX_CONFIRMATIONS
+    if not is_settled and (claim := _claim_of_payment(event, parsed, subject)) is not None:
+        most, wait_s = MAX_CONFIRMATIONS + 1, wait_s if event.confirmations + 2 <= most else UNCLEAR_WAIT_S
+        if event.confirmations + 1 >= most:
+            receipts.keep_claim(store.read(subject.rows.payment.id), subject.attempt.id, claim)
+    if is_settled or event.confirmations + 1 >= most:
         result = stored.APPLIED if is_settled else stored.NOT_CONFIRMED
         return processing.close(ProviderEventState.PROCESSED, result, subject.rows.payment.id)
     _count_confirmation(event.id)
     return clock.now() + timedelta(seconds=wait_s)
+
+
+def _claim_of_payment(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> ProviderResult | None:
+    """What a callback that is vouched for reports: that the payment was paid, which the provider has not confirmed."""
+    attempt = subject.attempt
+    is_open = attempt.state in OPEN_ATTEMPTS
+    is_vouched = _is_vouched(event, parsed, attempt.callback_token)
+    return parsed.reported if is_open and is_vouched and _reports_collection(parsed) else None
 
 
 def _subject(found: Mapping[str, Any]) -> Subject | None:
@@ -243,15 +257,19 @@ def _apply_confirmed(
         if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
             return True
         raise outcome  # queried again later: only this callback may hold the provider's id
-    if outcome.state is State.SUCCEEDED and outcome.receipt is None:
-        receipt = receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
-        outcome = replace(outcome, receipt=receipt)
-    result, is_confirmed = outcome, _is_confirmed(reported, outcome)
+    vouched = reported if is_vouched else None
+    if vouched is not None and claims.contradict(vouched.state, outcome.state):
+        receipts.keep_claim(rows, attempt.id, vouched, answered=outcome.state)
+        return False
+    result = _with_receipt(rows, outcome, reported, is_vouched=is_vouched)
+    is_confirmed = _is_confirmed(reported, outcome)
     is_final = result.state not in NOT_FINAL
 
     def decide(writes: WriteSet) -> bool:
         """Whether the attempt has an id to query by, or needs none any more."""
         now = writes.rows.attempt(attempt.id)
+        if vouched is not None and vouched.state is result.state:
+            claims.forget_claim(now)
         payment_outcomes.decide(writes, now, result)
         is_proven = is_final or not _is_unproven(now)
         if processing is not None and is_confirmed and is_proven:
@@ -267,6 +285,14 @@ def _apply_confirmed(
     if processing is not None:
         processing.is_closed = is_confirmed
     return is_confirmed
+
+
+def _with_receipt(
+    rows: PaymentRows, outcome: ProviderResult, reported: ProviderResult | None, *, is_vouched: bool
+) -> ProviderResult:
+    if outcome.state is not State.SUCCEEDED or outcome.receipt is not None:
+        return outcome
+    return replace(outcome, receipt=receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched))
 
 
 def _is_confirmed(reported: ProviderResult | None, outcome: ProviderResult) -> bool:

@@ -28,7 +28,7 @@ from app.providers.errors import (
     RequestRejected,
     WrongEnvironment,
 )
-from app.services.payments import attempts, outcomes, reviews, store
+from app.services.payments import attempts, claims, outcomes, reviews, store
 from app.services.payments.attempts import charge_reference, operation_of
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
@@ -193,7 +193,7 @@ def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: st
         if charge.provider_reference is None and provider_reference is not None:
             return provider.inquire(replace(charge, provider_reference=provider_reference))
         if can_inquire(attempt, provider):
-            return provider.inquire(charge)
+            return _from_list(payment, attempt, provider) or provider.inquire(charge)
         if provider.capabilities.has_statement:
             return _from_statement(payment, attempt, provider)
     except GatewayError as error:
@@ -228,6 +228,14 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
     return Kind.PAYMENT in provider.capabilities.inquiry_kinds and (
         attempt.provider_reference is not None or provider.capabilities.can_inquire_by_reference
     )
+
+
+def _from_list(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> ProviderResult | None:
+    """The collection in the provider's statement, where a callback about the attempt contradicts the provider's answers."""
+    if not (claims.has_claim(attempt) and provider.capabilities.has_statement):
+        return None
+    found = _from_statement(payment, attempt, provider)
+    return found if isinstance(found, ProviderResult) and found.state is State.SUCCEEDED else None
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
@@ -271,7 +279,10 @@ def _judge_age(
     *,
     is_payable: bool,
 ) -> None:
-    """Expire what has been open for too long where the provider clearly says so, else open a review."""
+    """Expire what has been open for too long where the provider clearly says so, else open a review. What a callback has
+    contradicted is under review already."""
+    if claims.has_claim(attempt):
+        return
     age = writes.now - (attempt.sent_at or attempt.created_at)
     match attempt.state:
         case AttemptState.PENDING:

@@ -18,7 +18,7 @@ from app.money import Money
 from app.principal import actor_text
 from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
-from app.services.payments import postings
+from app.services.payments import claims, postings
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
 from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
@@ -42,6 +42,8 @@ def decide(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
         _refused(writes, attempt, outcome)
     elif _belongs_to_another_attempt(writes, attempt, outcome):
         open_review(writes, ReviewReason.REFERENCE_IN_USE)
+    elif claims.is_contested(attempt, outcome.state):
+        _keep_references(writes, attempt, outcome)
     else:
         _answered(writes, attempt, outcome)
     if was_open and attempt.state not in OPEN_ATTEMPTS:
@@ -141,6 +143,7 @@ def _succeeded(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult
     if move_attempt(attempt, AttemptState.LATE, now=now):
         attempt.collected_money = collected
         postings.post_suspense(writes, attempt, collected)
+        close_reviews(writes, {ReviewReason.CONTRADICTING_ANSWERS})
         open_review(writes, ReviewReason.LATE_SUCCESS)
         return
     if not move_attempt(attempt, AttemptState.SUCCEEDED, now=now):
@@ -163,7 +166,7 @@ def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) 
     if move_attempt(attempt, AttemptState.PENDING, now=writes.now):
         close_reviews(writes, SETTLED_BY_ANSWER)
         mark_processing(writes)
-    if result.has_failed_try and attempt.state == AttemptState.PENDING:
+    if result.has_failed_try and attempt.state == AttemptState.PENDING and not claims.has_claim(attempt):
         _failed_try(writes, attempt, result)
 
 
