@@ -43,6 +43,7 @@ from app.providers.errors import (
     ReceiptMissing,
     RequestRejected,
     UnclearAnswer,
+    UnconfirmedFailure,
 )
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import DarajaClient
@@ -53,7 +54,7 @@ from app.providers.mpesa.settings import (
     has_pull,
     largest_amount,
 )
-from app.providers.mpesa.statuses import is_still_open, state_when_asked
+from app.providers.mpesa.statuses import RESULT_CODES, is_still_open, state_when_asked
 from app.providers.mpesa.values import CURRENCY, MINOR, code_of, facts, id_of, msisdn, text_of
 
 PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
@@ -231,6 +232,8 @@ def _push_state(charge: ChargeReference, answer: Mapping[str, Any]) -> ProviderR
             "M-Pesa did not say how the payment stands.", code="unclear_answer", response=answered
         )
     state = state_when_asked(code, description)
+    if state is None and code not in RESULT_CODES:
+        raise UnconfirmedFailure(description or "M-Pesa gives no reason.", code=code, response=answered)
     if state is None:
         raise UnclearAnswer(f"M-Pesa answered with an unclear code, {code}.", code=code, response=answered)
     if state in (State.SUCCEEDED, State.PENDING):

@@ -23,13 +23,16 @@ from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers.base import NOT_FINAL, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
+    OTHER_ID,
     OutcomeUnknown,
+    ProviderError,
     RequestRejected,
     UnclearAnswer,
+    UnconfirmedFailure,
     WrongEnvironment,
 )
 from app.queue import Ended, LeasedJob
-from app.services.callbacks import process_refunds, receipts, stored
+from app.services.callbacks import process_refunds, provider_ids, receipts, stored
 from app.services.callbacks.stored import Processing
 from app.services.payments import claims, store
 from app.services.payments import follow_up as payment_follow_up
@@ -58,9 +61,6 @@ REFUND_WAIT_S: Final = 300
 
 NOTHING_TO_LEARN: Final = frozenset({NO_PROVIDER_ID, "merchant_reference"})
 """Error codes of adapters: there is no id to query by; the id belongs to another payment."""
-
-_ABOUT_ANOTHER: Final = "\0another"
-"""No provider's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +219,9 @@ def _about_payment(
 
     processing: is ended in the statement that applies the answer; None where the callback is about refunds, too.
     """
-    query_id = _id_to_query(parsed, attempt, is_vouched=is_vouched)
-    if query_id is _ABOUT_ANOTHER:
+    query_id = provider_ids.to_query(parsed, attempt)
+    if query_id is provider_ids.ABOUT_ANOTHER:
         return True
-    if is_vouched:
-        rows = _adopt_reference(rows, attempt, query_id)
-        attempt = rows.attempt(attempt.id)
     reported = parsed.reported
     if (
         attempt.state == AttemptState.SUCCEEDED
@@ -235,8 +232,13 @@ def _about_payment(
         return True
     provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
-        return _apply_reported(rows, attempt, reported, is_vouched=is_vouched)
+        return _apply_reported(rows, attempt, query_id, reported, is_vouched=is_vouched)
     outcome = payment_follow_up.inquire(rows.payment, attempt, provider_reference=query_id)
+    if isinstance(outcome, OutcomeUnknown) and outcome.code == OTHER_ID:
+        return False  # not an id of this payment: nothing of it is kept
+    if is_vouched:
+        rows = provider_ids.adopt(rows, attempt, query_id)
+        attempt = rows.attempt(attempt.id)
     return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched, processing=processing)
 
 
@@ -250,14 +252,11 @@ def _apply_confirmed(
     processing: Processing | None,
 ) -> bool:
     """Apply the provider's answer. Whether it confirms the callback, or need not be confirmed again."""
-    if isinstance(outcome, WrongEnvironment):
-        _apply_outcome(rows, attempt.id, outcome)
-        return True
-    if not isinstance(outcome, ProviderResult):
-        if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
-            return True
-        raise outcome  # queried again later: only this callback may hold the provider's id
     vouched = reported if is_vouched else None
+    if isinstance(outcome, UnconfirmedFailure) and vouched is not None:
+        outcome = _confirmed_failure(outcome, vouched)
+    if not isinstance(outcome, ProviderResult):
+        return _not_answered(rows, attempt, outcome)
     if vouched is not None and claims.contradict(vouched.state, outcome.state):
         receipts.keep_claim(rows, attempt.id, vouched, answered=outcome.state)
         return False
@@ -285,6 +284,22 @@ def _apply_confirmed(
     if processing is not None:
         processing.is_closed = is_confirmed
     return is_confirmed
+
+
+def _not_answered(rows: PaymentRows, attempt: PaymentAttempt, outcome: ProviderError) -> bool:
+    """Whether the provider need not be queried again for the callback's sake."""
+    if isinstance(outcome, WrongEnvironment):
+        _apply_outcome(rows, attempt.id, outcome)
+        return True
+    if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
+        return True
+    raise outcome  # queried again later: only this callback may hold the provider's id
+
+
+def _confirmed_failure(outcome: UnconfirmedFailure, vouched: ProviderResult) -> Outcome:
+    """A failure by the same code as the callback's; also where the callback reports that it was paid, which it contradicts."""
+    is_the_same = vouched.state is State.FAILED and vouched.code == outcome.code
+    return outcome.as_failure() if is_the_same or vouched.state is State.SUCCEEDED else outcome
 
 
 def _with_receipt(
@@ -321,44 +336,17 @@ def _is_vouched(event: ProviderEvent, parsed: CallbackEvent, token: str) -> bool
     return parsed.is_verified or event.path_token == token
 
 
-def _id_to_query(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool) -> str | None:
-    """The provider's id to query by: the one that came with the answer, else the callback's.
-
-    _ABOUT_ANOTHER when the callback names another charge than the one whose URL it was sent to.
-    """
-    given = parsed.provider_reference
-    if attempt.provider_reference is None:
-        return given
-    is_ours = given in (None, attempt.provider_reference, attempt.receipt)
-    # Some providers name a payment by more than one id; then our reference, or a signature, identifies it.
-    if is_ours or parsed.is_verified or parsed.reference == attempt.reference:
-        return attempt.provider_reference
-    return _ABOUT_ANOTHER
-
-
-def _adopt_reference(rows: PaymentRows, attempt: PaymentAttempt, reference: str | None) -> PaymentRows:
-    """Keep the provider's id when the answer that held it was lost; the rows as they are then.
-
-    Only from a callback that is vouched for. Any other id is only used for the query: the adapter compares our reference in
-    the provider's answer, and an applied result contains its id.
-    """
-    if reference is None or attempt.provider_reference is not None:
-        return rows
-
-    def decide(writes: WriteSet) -> None:
-        now = writes.rows.attempt(attempt.id)
-        is_free = now.provider_reference is None and now.state in OPEN_ATTEMPTS
-        if is_free and not writes.is_reference_taken:
-            now.provider_reference = reference
-            writes.rows.payment.provider_transaction_id = reference
-
-    return store.change(rows, decide, actor="callback").rows
-
-
 def _apply_reported(
-    rows: PaymentRows, attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool
+    rows: PaymentRows,
+    attempt: PaymentAttempt,
+    reference: str | None,
+    reported: ProviderResult | None,
+    *,
+    is_vouched: bool,
 ) -> bool:
     """For providers that cannot be queried."""
+    if is_vouched:
+        rows = provider_ids.adopt(rows, attempt, reference)
     if reported is not None and is_vouched:
         _apply_outcome(rows, attempt.id, reported)
     return True

@@ -26,6 +26,7 @@ from app.providers.errors import (
     OutcomeUnknown,
     ProviderError,
     RequestRejected,
+    UnconfirmedFailure,
     WrongEnvironment,
 )
 from app.services.payments import attempts, claims, outcomes, reviews, store
@@ -174,9 +175,9 @@ def poll(attempt_id: uuid.UUID) -> Payment:
     if operation.phase in (Phase.FINAL, Phase.CREATED) or operation.is_being_sent(clock.now()):
         return operation.rows.payment
     outcome = _operations.inquire(operation)
-    if not isinstance(outcome, ProviderError) or isinstance(outcome, WrongEnvironment):
+    if not isinstance(outcome, ProviderError) or isinstance(outcome, (WrongEnvironment, UnconfirmedFailure)):
         operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
-    if isinstance(outcome, ProviderError):
+    if isinstance(outcome, ProviderError) and operation.phase is not Phase.FINAL:
         raise outcome
     return operation.rows.payment
 

@@ -6,6 +6,7 @@ posted in the write set that changes the state; no payment is `failed` on a gues
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final, assert_never
 
 import structlog
@@ -17,7 +18,7 @@ from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import actor_text
 from app.providers.base import ProviderResult, State
-from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
+from app.providers.errors import OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
 from app.services.payments import claims, postings
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
@@ -28,6 +29,12 @@ from app.services.provider_operations import Outcome
 log = structlog.get_logger("payments")
 
 MAX_TEXT: Final = 500
+
+CONFIRMED_AFTER: Final = timedelta(minutes=1)
+"""Between two answers with the same code that no table has, of which the second one counts."""
+
+UNCONFIRMED: Final = "Not confirmed yet: "
+"""Begins the error message of an attempt whose first such answer has come."""
 
 
 def decide(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
@@ -166,6 +173,8 @@ def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) 
     if move_attempt(attempt, AttemptState.PENDING, now=writes.now):
         close_reviews(writes, SETTLED_BY_ANSWER)
         mark_processing(writes)
+    if (attempt.error_message or "").startswith(UNCONFIRMED):
+        attempt.error_code = attempt.error_message = None
     if result.has_failed_try and attempt.state == AttemptState.PENDING and not claims.has_claim(attempt):
         _failed_try(writes, attempt, result)
 
@@ -182,11 +191,27 @@ def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResul
 
 
 def _unknown(writes: WriteSet, attempt: PaymentAttempt, error: OutcomeUnknown) -> None:
+    if isinstance(error, UnconfirmedFailure):
+        _unconfirmed_failure(writes, attempt, error)
+        return
     if attempt.state == AttemptState.SENDING and move_attempt(attempt, AttemptState.UNKNOWN, now=writes.now):
         attempt.error_code, attempt.error_message = error.code, error.message[:MAX_TEXT]
         mark_processing(writes)
     if isinstance(error, WrongEnvironment) and attempt.state in OPEN_ATTEMPTS:
         open_review(writes, ReviewReason.WRONG_ENVIRONMENT)
+
+
+def _unconfirmed_failure(writes: WriteSet, attempt: PaymentAttempt, error: UnconfirmedFailure) -> None:
+    """It is final when an earlier answer, at least CONFIRMED_AFTER ago, was the same."""
+    if attempt.state not in OPEN_ATTEMPTS or claims.has_claim(attempt):
+        return
+    seen = (error.code, f"{UNCONFIRMED}{error.message}"[:MAX_TEXT])
+    if seen != (attempt.error_code, attempt.error_message):
+        attempt.error_code, attempt.error_message = seen
+        attempt.updated_at = writes.now
+    elif writes.now - attempt.updated_at >= CONFIRMED_AFTER:
+        _keep_references(writes, attempt, error.as_failure())
+        _failed(writes, attempt, error.as_failure())
 
 
 def mark_processing(writes: WriteSet) -> None:
