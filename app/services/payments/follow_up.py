@@ -236,7 +236,9 @@ def _from_list(payment: Payment, attempt: PaymentAttempt, provider: Provider) ->
     if not (claims.has_claim(attempt) and provider.capabilities.has_statement):
         return None
     found = _from_statement(payment, attempt, provider)
-    return found if isinstance(found, ProviderResult) and found.state is State.SUCCEEDED else None
+    if not isinstance(found, ProviderResult) or found.state is not State.SUCCEEDED:
+        return None
+    return found if attempt.receipt in (None, found.receipt) else None
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
