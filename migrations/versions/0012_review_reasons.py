@@ -17,17 +17,17 @@ ALTER TABLE payment_reviews ADD CONSTRAINT payment_reviews_reason_check CHECK (r
 """
 
 
+RENAMED = """
+UPDATE payment_reviews SET reason = 'outcome_unknown', closed_at = coalesce(closed_at, now()),
+  closed_by = coalesce(closed_by, 'system') WHERE reason IN ('payment_stuck', 'contradicting_answers');
+"""
+"""Closed: the older release has no such reasons, and opens its own when it queries the provider."""
+
+
 def upgrade() -> None:
     op.execute(CHECK.format(f"{OLD}, 'payment_stuck', 'contradicting_answers'"))
 
 
 def downgrade() -> None:
-    op.execute(
-        "UPDATE payment_reviews SET closed_at = now(), closed_by = 'system' "
-        "WHERE closed_at IS NULL AND reason IN ('payment_stuck', 'contradicting_answers') AND EXISTS "
-        "(SELECT FROM payment_reviews o WHERE o.payment_id = payment_reviews.payment_id AND o.closed_at IS NULL "
-        "AND o.reason = 'outcome_unknown'); "
-        "UPDATE payment_reviews SET reason = 'outcome_unknown' "
-        "WHERE reason IN ('payment_stuck', 'contradicting_answers');"
-    )
+    op.execute(RENAMED)
     op.execute(CHECK.format(OLD))

@@ -13,8 +13,13 @@ from tests.faults.payments.expectations import PAID, Expected
 from tests.faults.payments.facts import assert_paid_once, entries, events, operator, outcome
 from tests.support.gateway import Gateway
 
-OPTION = {"mpesa": "query_code", "paystack": "verify_status", "chapa": "verify_status"}
-UNPAID = {"mpesa": "1032", "paystack": "failed", "chapa": "cancelled"}
+OPTION = {
+    "mpesa": "query_code",
+    "stripe": "session_status",
+    "paystack": "verify_status",
+    "chapa": "verify_status",
+}
+UNPAID = {"mpesa": "1032", "stripe": "expired", "paystack": "failed", "chapa": "cancelled"}
 """Provider → what its simulator answers about a payment that was paid. To Paystack a failed try is no end."""
 
 CONTESTED = Expected("processing", 1, "contradicting_answers")
