@@ -34,6 +34,7 @@ from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
     NOT_FINAL,
+    QUESTION,
     Acknowledgement,
     Callback,
     CallbackEvent,
@@ -61,6 +62,7 @@ from app.providers.values import (
 __all__ = [
     "NOT_FINAL",
     "NO_FACTS",
+    "QUESTION",
     "Account",
     "AccountSetting",
     "Acknowledgement",

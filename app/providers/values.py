@@ -14,6 +14,10 @@ from app.money import Money
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+QUESTION: Final = "status_question"
+"""In a response: the provider's id of a query that a callback will answer."""
+
+
 def storable(value: Any) -> Any:
     """`value` (JSON-like) with its texts free of control characters and lone surrogates."""
     if isinstance(value, str):
@@ -298,6 +302,7 @@ class CallbackEvent:
     reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
     over the body was checked. reported: the outcome it reports; it is believed only when the provider cannot be asked
     (`Capabilities.inquiry_kinds`) and either the signature is valid or it came to the operation's own secret callback URL.
+    answer_to: the id that the provider gave a query of ours whose answer this is (`QUESTION` in that query's response).
     objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
     """
 
@@ -308,6 +313,7 @@ class CallbackEvent:
     provider_reference: str | None = None
     is_verified: bool = False
     reported: ProviderResult | None = None
+    answer_to: str | None = None
     objection: str | None = None
 
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 from app import clock
 from app.money import Money
 from app.providers.base import (
+    QUESTION,
     Account,
     AccountSetting,
     Acknowledgement,
@@ -40,6 +41,7 @@ from app.providers.errors import (
     NO_PROVIDER_ID,
     NotSupported,
     OutcomeUnknown,
+    ProviderError,
     ReceiptMissing,
     RequestRejected,
     UnclearAnswer,
@@ -124,7 +126,20 @@ class MpesaProvider(Provider):
             if is_still_open(error.code, str(error.response.get("errorMessage", ""))):
                 return _as_it_stands(State.PENDING, charge, error.response)
             raise
-        return _push_state(charge, answer)
+        found = _push_state(charge, answer)
+        if found.state in (State.FAILED, State.CANCELLED) and charge.receipt and has_initiator(self.account):
+            return self._ask_by_receipt(charge, charge.receipt, found)
+        return found
+
+    def _ask_by_receipt(self, charge: ChargeReference, receipt: str, found: ProviderResult) -> ProviderResult:
+        """A push with a receipt was not paid, says the query: ask what became of the receipt. The answer comes by callback."""
+        body = bodies.receipt_query(self.account, receipt)
+        body |= bodies.status_urls(charge.callback_url, "payment")
+        try:
+            asked = self._daraja.command(STATUS_PATH, body)
+        except ProviderError:
+            return found  # asked again with the next query
+        return replace(found, response={**found.response, QUESTION: id_of(asked.get("ConversationID"))})
 
     def _refund(self, request: RefundRequest) -> ProviderResult:
         self._require_initiator()

@@ -20,7 +20,7 @@ from app import clock
 from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
-from app.providers.base import NOT_FINAL, CallbackEvent, Kind, ProviderResult, State
+from app.providers.base import NOT_FINAL, QUESTION, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
     OTHER_ID,
@@ -219,6 +219,8 @@ def _about_payment(
 
     processing: is ended in the statement that applies the answer; None where the callback is about refunds, too.
     """
+    if parsed.answer_to is not None:
+        return _apply_answer(parsed, rows, attempt)
     query_id = provider_ids.to_query(parsed, attempt)
     if query_id is provider_ids.ABOUT_ANOTHER:
         return True
@@ -240,6 +242,16 @@ def _about_payment(
         rows = provider_ids.adopt(rows, attempt, query_id)
         attempt = rows.attempt(attempt.id)
     return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched, processing=processing)
+
+
+def _apply_answer(parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt) -> bool:
+    """The answer to our query about a receipt: it counts where it names the query's id, which nobody else knows, and says that
+    the receipt that was kept is paid."""
+    reported, asked = parsed.reported, (rows.payment.provider_response or {}).get(QUESTION)
+    is_ours = parsed.answer_to == asked and reported is not None and reported.receipt == attempt.receipt
+    if is_ours and reported is not None and reported.state is State.SUCCEEDED and claims.has_claim(attempt):
+        _apply_outcome(rows, attempt.id, reported)
+    return True
 
 
 def _apply_confirmed(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 
 from app import clock
-from tests.faults.payments.deliveries import latest, receipt_of
+from tests.faults.payments.deliveries import Delivery, latest, receipt_of
 from tests.faults.payments.expectations import PAID, Expected
 from tests.faults.payments.facts import assert_paid_once, entries, events, operator, outcome
 from tests.support.gateway import Gateway
@@ -37,8 +38,9 @@ def _true_answers(gateway: Gateway) -> Iterator[None]:
 
 
 def contested(gateway: Gateway, provider: str) -> str:
-    """Paid, as the callback says; the provider answers that it was not."""
+    """Paid, as the callback says; the provider answers that it was not. M-Pesa cannot be asked about the receipt."""
     answer(gateway, provider, UNPAID[provider])
+    gateway.sandbox.control({"rules": [{"fault": "before", "provider": "mpesa", "operation": "status"}]})
     payment_id = gateway.begin(provider)
     gateway.settle(payment_id, hours=0.3)
     return payment_id
@@ -61,6 +63,31 @@ def test_a_paid_callback_against_an_unpaid_answer(gateway: Gateway, provider: st
     assert_paid_once(gateway, payment_id)
     assert gateway.attempts(payment_id)[0].receipt == attempt.receipt
     gateway.assert_ledger_matches_providers()
+
+
+def test_mpesa_is_asked_about_the_receipt(gateway: Gateway) -> None:
+    """The status of the transaction, by the receipt that was kept, decides without an operator."""
+    answer(gateway, "mpesa", "1032")
+    payment_id = gateway.begin("mpesa")
+    gateway.settle(payment_id, hours=0.1)
+    assert outcome(gateway, payment_id) == PAID
+    assert_paid_once(gateway, payment_id)
+    assert "payment.review" in events(gateway, payment_id)
+    gateway.assert_ledger_matches_providers()
+
+
+def test_an_answer_to_a_question_that_was_not_asked(gateway: Gateway) -> None:
+    """Whoever knows the payment's secret URL does not know the id of our query. Breaks when any such message counts."""
+    payment_id = contested(gateway, "mpesa")
+    paid = latest(gateway, "mpesa")
+    parameters = {"ReceiptNo": receipt_of(paid), "TransactionStatus": "Completed", "Amount": 100}
+    listed = [{"Key": key, "Value": value} for key, value in parameters.items()]
+    result = {"ResultType": 0, "ResultCode": 0, "ResultDesc": "Done", "ConversationID": "AG_invented"}
+    body = {"Result": {**result, "ResultParameters": {"ResultParameter": listed}}}
+    forged = Delivery(f"{paid.url}?notice=payment-status", body=json.dumps(body).encode())
+    assert forged.send().status_code == 200
+    gateway.run_due()
+    assert outcome(gateway, payment_id) == CONTESTED
 
 
 def test_an_unpaid_callback_against_a_paid_answer(gateway: Gateway) -> None:
