@@ -56,6 +56,9 @@ class EventType(StrEnum):
     PAYMENT_FAILED_OVER = "payment.failed_over"
     """The provider did nothing, and the payment goes on at another one (provider `auto`)."""
 
+    PAYMENT_TRY_FAILED = "payment.try_failed"
+    """The customer's try to pay failed, and the page takes another: the payment stays open."""
+
     PAYMENT_VERIFICATION_FAILED = "payment.verification_failed"
     PAYMENT_REVIEW = "payment.review"
     """An operator must decide: money arrived late, in another amount, or the outcome cannot be found out."""
@@ -108,6 +111,7 @@ PROVIDER_PAYMENT_EVENTS: Final = frozenset(
         EventType.PAYMENT_FAILED,
         EventType.PAYMENT_CANCELLED,
         EventType.PAYMENT_REVERSED,
+        EventType.PAYMENT_TRY_FAILED,
         EventType.PAYMENT_VERIFICATION_FAILED,
         EventType.PAYMENT_REVIEW,
         EventType.PAYMENT_REVIEWED,

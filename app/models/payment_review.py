@@ -115,6 +115,14 @@ class ReviewReason(StrEnum):
         "inquiry_failed", _G.ANSWER, (_D.RESOLVE,),
         "The provider cannot be queried about an open payment.",
     )  # fmt: skip
+    PAYMENT_STUCK = (
+        "payment_stuck", _G.ANSWER, (_D.RESOLVE,),
+        "The provider has had the payment for two weeks: the money is on its way, or its page cannot be closed.",
+    )  # fmt: skip
+    CONTRADICTING_ANSWERS = (
+        "contradicting_answers", _G.ANSWER, (_D.RESOLVE, _D.CLOSE_REVIEW),
+        "The provider's callback and its answer contradict each other about whether the payment was paid.",
+    )  # fmt: skip
     WRONG_ENVIRONMENT = (
         "wrong_environment", _G.ANSWER, (_D.RESOLVE,),
         "The provider answered from its other environment: test money on a live account, or the reverse.",

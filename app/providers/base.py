@@ -33,6 +33,8 @@ from app.providers.replies import question
 from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
+    NOT_FINAL,
+    QUESTION,
     Acknowledgement,
     Callback,
     CallbackEvent,
@@ -58,7 +60,9 @@ from app.providers.values import (
 )
 
 __all__ = [
+    "NOT_FINAL",
     "NO_FACTS",
+    "QUESTION",
     "Account",
     "AccountSetting",
     "Acknowledgement",

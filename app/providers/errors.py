@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from app.providers.values import ProviderResult, State
+
 
 class ProviderError(Exception):
     """code: the provider's code, or ours; message: one sentence without secrets; response: the provider's answer,
@@ -88,6 +90,10 @@ NO_PROVIDER_ID: Final = "no_provider_id"
 """The code of an OutcomeUnknown when neither our reference nor an id of the provider's can be queried."""
 
 
+OTHER_ID: Final = "other_id"
+"""The code of an OutcomeUnknown when the id to query by is not one of this operation."""
+
+
 class OutcomeUnknown(ProviderError):
     """Bytes were sent and no answer says what became of them: time-out, reset, 5xx, an unreadable 200.
 
@@ -103,6 +109,15 @@ class UnclearAnswer(OutcomeUnknown):
     tell whether money moved. The operation stays open; asking again at once would lead to the same answer."""
 
     default_message = "The provider's answer does not tell how this stands."
+
+
+class UnconfirmedFailure(UnclearAnswer):
+    """The provider answered that the operation has ended without success, by a code that is in no table. It is final once
+    something else says the same: the callback, or the same answer a minute later. code and message are the provider's."""
+
+    def as_failure(self) -> ProviderResult:
+        """What it means once it is confirmed."""
+        return ProviderResult(State.FAILED, code=self.code, message=self.message, response=self.response)
 
 
 class DuplicateReference(OutcomeUnknown):

@@ -14,6 +14,10 @@ from app.money import Money
 NO_FACTS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+QUESTION: Final = "status_question"
+"""In a response: the provider's id of a query that a callback will answer."""
+
+
 def storable(value: Any) -> Any:
     """`value` (JSON-like) with its texts free of control characters and lone surrogates."""
     if isinstance(value, str):
@@ -32,16 +36,23 @@ def storable(value: Any) -> Any:
 class State(StrEnum):
     """Where a charge, refund or payout stands at the provider. `NOT_FOUND`: it knows no such reference (now).
 
+    `PENDING`: the customer, or the provider, acts next. `IN_TRANSIT`, of a charge: the customer has paid, the money is on its way
+    and may still fail to come (a bank debit).
     `REVERSED`: the provider took all of a charge away again. `REFUNDED`: all of it or a part, the provider does not say.
     """
 
     PENDING = "pending"
+    IN_TRANSIT = "in_transit"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
     REVERSED = "reversed"
     REFUNDED = "refunded"
     NOT_FOUND = "not_found"
+
+
+NOT_FINAL: Final = frozenset({State.PENDING, State.IN_TRANSIT, State.NOT_FOUND})
+"""States that another one follows, or may follow."""
 
 
 class Kind(StrEnum):
@@ -247,7 +258,8 @@ class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
-    code, message: the provider's code and sentence (failures). response: its answer for `provider_response`:
+    code, message: the provider's code and sentence (failures). has_failed_try: of a PENDING charge: the customer's last try
+    has failed, as code and message say, and the page takes another. response: its answer for `provider_response`:
     JSON-safe, no secret, no full account numbers.
     """
 
@@ -258,6 +270,7 @@ class ProviderResult:
     payment_url: str | None = None
     code: str | None = None
     message: str | None = None
+    has_failed_try: bool = False
     response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
     def __post_init__(self) -> None:
@@ -293,6 +306,7 @@ class CallbackEvent:
     reference: ours, when it is in there; of a refund that is not ours the receipt of its charge. is_verified: a signature
     over the body was checked. reported: the outcome it reports; it is believed only when the provider cannot be asked
     (`Capabilities.inquiry_kinds`) and either the signature is valid or it came to the operation's own secret callback URL.
+    answer_to: the id that the provider gave a query of ours whose answer this is (`QUESTION` in that query's response).
     objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
     """
 
@@ -303,6 +317,7 @@ class CallbackEvent:
     provider_reference: str | None = None
     is_verified: bool = False
     reported: ProviderResult | None = None
+    answer_to: str | None = None
     objection: str | None = None
 
 

@@ -23,7 +23,7 @@ from app.errors import GatewayError
 from app.models.payment import PaymentAttempt
 from app.principal import EventActor
 from app.providers.base import Provider, ProviderResult
-from app.providers.errors import NotSent, OutcomeUnknown, ProviderError, WrongEnvironment
+from app.providers.errors import NotSent, OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
 from app.services.payments import store
 from app.services.payments.rows import PaymentRows
 from app.services.payments.write_set import WriteSet
@@ -167,7 +167,7 @@ class ProviderOperations(ABC):
         if isinstance(outcome, ProviderError):
             # A refusal to answer says nothing about the operation; an answer of another environment is for an operator.
             log.warning(f"{self.noun}.inquiry_failed", operation=str(operation_id), code=outcome.code)
-            if not isinstance(outcome, WrongEnvironment):
+            if not isinstance(outcome, (WrongEnvironment, UnconfirmedFailure)):
                 return
         self.decide(writes, operation_id, outcome)
 

@@ -158,3 +158,24 @@ def test_tokens_of_what_has_ended_become_digests(owner_connection, state: str, k
     token = f"{state}-{row_id}"
     stored = token if keeps else callback_tokens.digest(token)
     assert tuple(found) == (stored, stored, f"token:{stored}")
+
+
+def test_reviews_with_newer_reasons_survive_a_downgrade(owner_connection) -> None:
+    """Breaks when two of one payment become two open ones with the same reason."""
+    migrated = migration("review_reasons")
+    row = "(gen_random_uuid(), '{id}', '{reason}', '2026-01-01Z', 'system')"
+    payment_id = uuid.uuid4()
+    reviews = ", ".join(
+        row.format(id=payment_id, reason=reason)
+        for reason in ("outcome_unknown", "payment_stuck", "contradicting_answers")
+    )
+    for statements in (
+        f"INSERT INTO payment_reviews (id, payment_id, reason, opened_at, opened_by) VALUES {reviews};",
+        migrated.RENAMED,
+        migrated.CHECK.format(migrated.OLD),
+    ):
+        owner_connection.exec_driver_sql(statements)
+    count = text("SELECT count(*) FROM payment_reviews WHERE payment_id = :id AND closed_at IS NULL")
+    still_open = owner_connection.execute(count, {"id": payment_id}).scalar_one()
+    owner_connection.rollback()
+    assert still_open == 1

@@ -83,7 +83,7 @@ def test_a_webhook_says_what_happened() -> None:
     }
     event = chapa().read_callback(signed(json.dumps(body).encode()))
     assert event.reported is not None
-    assert (event.reported.state, event.reported.amount) == (State.CANCELLED, Money(40000, "ETB"))
+    assert (event.reported.state, event.reported.amount) == (State.PENDING, Money(40000, "ETB"))
     assert (event.reference, event.provider_reference) == (REFERENCE, "C1")
     assert "email" not in event.reported.response
     wrapped = {"event": "charge.failed/cancelled", "data": body}

@@ -102,13 +102,13 @@ def test_kenyan_numbers(phone: str, expected: str | None) -> None:
 def test_tables_are_pinned() -> None:
     assert {name: state.value for name, state in CHARGES.items()} == {
         "success": "succeeded",
-        "failed": "failed",
+        "failed": "pending",
         "reversed": "reversed",
         "abandoned": "pending",
         "ongoing": "pending",
         "pending": "pending",
-        "processing": "pending",
-        "queued": "pending",
+        "processing": "in_transit",
+        "queued": "in_transit",
     }
     assert {name: state.value for name, state in REFUNDS.items()} == {
         "pending": "pending",

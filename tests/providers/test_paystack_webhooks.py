@@ -75,7 +75,7 @@ def test_unreadable_webhooks(content: object) -> None:
     ("event", "data", "kind", "state", "reference"),
     [
         ("charge.success", {"reference": "c-1", "id": 1}, Kind.PAYMENT, State.SUCCEEDED, "c-1"),
-        ("charge.failed", {"reference": "c-1", "id": 1}, Kind.PAYMENT, State.FAILED, "c-1"),
+        ("charge.failed", {"reference": "c-1", "id": 1}, Kind.PAYMENT, State.PENDING, "c-1"),
         (
             "transfer.reversed",
             {"reference": "t-1", "transfer_code": "TRF_1"},

@@ -64,7 +64,7 @@ def test_the_status_table_is_pesapals() -> None:
     assert {code: state.value for code, state in statuses.STATES.items()} == {
         "0": "pending",
         "1": "succeeded",
-        "2": "failed",
+        "2": "pending",
         "3": "refunded",
     }
 
@@ -74,7 +74,7 @@ def test_the_status_table_is_pesapals() -> None:
     [
         (0, State.PENDING, None),
         (1, State.SUCCEEDED, "6513008693186320103009"),
-        (2, State.FAILED, None),
+        (2, State.PENDING, None),
         (3, State.REFUNDED, "6513008693186320103009"),
         ("1", State.SUCCEEDED, "6513008693186320103009"),
     ],
@@ -89,6 +89,7 @@ def test_statuses(
         pesapal_server.received[-1].path
         == f"/api/Transactions/GetTransactionStatus?orderTrackingId={TRACKING}"
     )
+    assert result.has_failed_try == (result.code is not None) == (code == 2)
     headers = pesapal_server.received[-1].headers
     assert (headers["accept"], headers["content-type"]) == ("application/json", "application/json")
     assert result.response["payment_account"] == "…0010"

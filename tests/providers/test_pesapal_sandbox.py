@@ -153,10 +153,18 @@ def test_a_paid_order_is_not_cancelled(provider: PesapalProvider, receiver: Call
 
 
 @pytest.mark.parametrize("minor", [710_100, 710_400])
-def test_a_refused_payment_fails(provider: PesapalProvider, receiver: CallbackReceiver, minor: int) -> None:
+def test_a_refused_payment_may_be_tried_again(
+    provider: PesapalProvider, receiver: CallbackReceiver, minor: int
+) -> None:
     request = asked(receiver, Money(minor, "KES"))
-    result = becomes(provider, kept_reference(request, provider.charge(request)), State.FAILED)
-    assert result.receipt is None and result.code
+    charge = kept_reference(request, provider.charge(request))
+
+    def look() -> ProviderResult | None:
+        result = provider.inquire(charge)
+        return result if result.has_failed_try else None
+
+    result = wait_until(look, "a try has failed")
+    assert result.state is State.PENDING and result.receipt is None and result.code
 
 
 def test_mismatched_amount_is_reported(provider: PesapalProvider, receiver: CallbackReceiver) -> None:

@@ -262,7 +262,7 @@ def test_the_log_holds_no_secret(
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("processing", State.PENDING),
+        ("processing", State.IN_TRANSIT),
         ("succeeded", State.SUCCEEDED),
         ("requires_payment_method", State.FAILED),
         ("canceled", State.CANCELLED),

@@ -44,7 +44,7 @@ def test_session_words() -> None:
     assert {pair: state.value for pair, state in statuses.SESSIONS.items()} == {
         ("open", "unpaid"): "pending",
         ("complete", "paid"): "succeeded",
-        ("complete", "unpaid"): "pending",
+        ("complete", "unpaid"): "in_transit",
         ("expired", "unpaid"): "cancelled",
     }
     expired = statuses.session_result({**SESSION, "status": "expired"})
@@ -58,7 +58,7 @@ def test_session_words() -> None:
         ("requires_confirmation", State.PENDING),
         ("requires_action", State.PENDING),
         ("requires_capture", State.PENDING),
-        ("processing", State.PENDING),
+        ("processing", State.IN_TRANSIT),
         ("succeeded", State.SUCCEEDED),
         ("canceled", State.CANCELLED),
     ],

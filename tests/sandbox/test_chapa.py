@@ -206,10 +206,18 @@ def test_a_user_pays_by_wallet(chapa: Chapa) -> None:
 def test_how_payments_end_on_the_page(chapa: Chapa, form: str, fields: dict[str, str], status: str) -> None:
     tx_ref, page = chapa.start()
     shown = requests.post(f"{page}/{form}", data=fields, timeout=30)
-    assert ("Not paid" in shown.text) == (status == "failed")
+    assert ('role="alert"' in shown.text) == (status == "failed")
     assert chapa.verify(tx_ref).json()["data"]["status"] == status
     chapa.webhooks_of("charge.success" if status == "success" else "charge.failed/cancelled")
     assert len(chapa.book(tx_ref)) == (status == "success")
+
+
+def test_another_card_pays_after_one_that_failed(chapa: Chapa) -> None:
+    tx_ref, page = chapa.start()
+    for number in ("4000000000000002", "4242424242424242"):
+        requests.post(f"{page}/card", data={"number": number}, timeout=30)
+    assert chapa.verify(tx_ref).json()["data"]["status"] == "success"
+    assert len(chapa.book(tx_ref)) == 1
 
 
 def test_a_payment_ends_once(chapa: Chapa) -> None:

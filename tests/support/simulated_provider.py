@@ -63,6 +63,13 @@ class SimulatedProvider(Generic[P]):
     def until(self, request: ChargeRequest, state: State) -> ProviderResult:
         return self._reached(lambda: self.provider.inquire(self.charge_reference(request)), state)
 
+    def until_a_try_fails(self, request: ChargeRequest) -> ProviderResult:
+        def look() -> ProviderResult | None:
+            result = self.provider.inquire(self.charge_reference(request))
+            return result if result.has_failed_try else None
+
+        return self.sandbox.until(look, "a try has failed")
+
     def paid(self, request: ChargeRequest) -> ChargeReference:
         """The request, asked for and paid."""
         self.provider.charge(request)

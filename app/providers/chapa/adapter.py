@@ -38,6 +38,7 @@ from app.providers.chapa.settings import CAPABILITIES, SETTINGS
 from app.providers.chapa.statuses import (
     CHARGES,
     ENVIRONMENTS,
+    FAILED_TRIES,
     LINK_EXPIRED,
     NOT_PAID,
     NOT_THERE,
@@ -49,14 +50,6 @@ from app.providers.errors import Declined, OutcomeUnknown, ReceiptMissing, Reque
 from app.providers.facts import facts
 from app.providers.http import Answer
 from app.providers.replies import environment_of, require_reference, state_of, word
-
-UNPAID: Final = MappingProxyType(
-    {
-        State.FAILED: "Chapa says that the payment failed.",
-        State.CANCELLED: "Chapa says that the payment was cancelled.",
-    }
-)
-"""Final states without money, and the message of each."""
 
 _PAYMENT: Final = (
     "status",
@@ -186,14 +179,16 @@ class Chapa(Provider):
             raise OutcomeUnknown(
                 "Chapa says success without an amount or a reference.", response=facts(data, *_PAYMENT)
             )
-        sentence = UNPAID.get(state)
+        status = (word(data, "status") or "").lower()
+        has_failed_try = status in FAILED_TRIES
         return ProviderResult(
             state,
             provider_reference=charge.reference,
             receipt=receipt if isinstance(receipt, str) and receipt else None,
             amount=amount,
-            code=word(data, "status") if sentence else None,
-            message=sentence,
+            code=status if has_failed_try or state is State.CANCELLED else None,
+            message=_sentence(state, has_failed_try=has_failed_try),
+            has_failed_try=has_failed_try,
             response=facts(data, *_PAYMENT),
         )
 
@@ -337,6 +332,12 @@ def _verified(answer: Answer, reference: str) -> dict[str, Any]:
     if answer.is_ok and isinstance(data, dict) and data.get("tx_ref") == reference:
         return data
     return data_of(accepted(answer))
+
+
+def _sentence(state: State, *, has_failed_try: bool) -> str | None:
+    if has_failed_try:
+        return "Chapa says that the payment failed."
+    return "Chapa says that the payment was cancelled." if state is State.CANCELLED else None
 
 
 def _absence(answer: Answer) -> ProviderResult | None:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl
 from app.money import Money
 from app.providers.base import Account, Callback, CallbackEvent, Kind, ProviderResult, State
 from app.providers.chapa.amounts import money
-from app.providers.chapa.statuses import CHARGES, ENVIRONMENTS, EVENTS, PAYOUTS
+from app.providers.chapa.statuses import ENVIRONMENTS, EVENTS
 from app.providers.environments import objection
 from app.providers.errors import ForgedCallback, InvalidCallback
 from app.providers.facts import facts, json_object, signed
@@ -136,24 +136,20 @@ def _webhook(content: Mapping[str, Any], account: Account, *, is_verified: bool)
         reference=ours or None,
         provider_reference=theirs or None,
         is_verified=is_verified,
-        reported=_reported(members, kind, state, receipt=theirs)
+        reported=_reported(members, state, receipt=theirs)
         if is_verified and kind is not Kind.OTHER
         else None,
         objection=objection(account, environment_of(members, "mode", ENVIRONMENTS)),
     )
 
 
-def _reported(members: Mapping[str, Any], kind: Kind, state: State, *, receipt: str) -> ProviderResult:
-    """The event's name decides; a status word that is known makes it exact (cancelled instead of failed)."""
-    word = _text(members, "status").lower()
-    table = {Kind.PAYMENT: CHARGES, Kind.PAYOUT: PAYOUTS}.get(kind, {})
-    exact = table.get(word, state) if state is State.FAILED else state
-    is_bad = exact in (State.FAILED, State.CANCELLED)
+def _reported(members: Mapping[str, Any], state: State, *, receipt: str) -> ProviderResult:
+    """The event's name decides."""
     return ProviderResult(
-        state=exact if is_bad else state,
+        state,
         receipt=receipt or None,
         amount=money(members.get("amount"), members.get("currency")),
-        code=word if is_bad else None,
+        code=_text(members, "status").lower() if state is State.FAILED else None,
         response=facts(members, *_REPORTED),
     )
 

@@ -17,14 +17,16 @@ from app.providers.errors import (
     RequestRejected,
 )
 
+FAILED_TRIES: Final = ("failed", "failed/cancelled")
+"""Statuses of a payment whose last try has failed, or was cancelled; the page takes up to ten, until it closes."""
+
 CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     # `data.status` of GET /transaction/verify. The first three are documented there; the others stand in Chapa's
     # webhooks, and clients have met them in both.
     "success": State.SUCCEEDED,
-    "failed": State.FAILED,
+    **dict.fromkeys(FAILED_TRIES, State.PENDING),
     "pending": State.PENDING,
     "cancelled": State.CANCELLED,
-    "failed/cancelled": State.FAILED,
     "reversed": State.REVERSED,
     # Refunded by the merchant, perhaps in part: the amount is in the gateway's own refunds.
     "refunded": State.REFUNDED,
@@ -57,7 +59,7 @@ PAYOUTS: Final[Mapping[str, State]] = MappingProxyType({
 EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
     # The slash is literal.
     "charge.success": (Kind.PAYMENT, State.SUCCEEDED),
-    "charge.failed/cancelled": (Kind.PAYMENT, State.FAILED),
+    "charge.failed/cancelled": (Kind.PAYMENT, State.PENDING),
     "charge.reversed": (Kind.PAYMENT, State.REVERSED),
     "charge.refunded": (Kind.REFUND, State.SUCCEEDED),
     "payout.success": (Kind.PAYOUT, State.SUCCEEDED),

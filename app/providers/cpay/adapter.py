@@ -28,6 +28,7 @@ from app.providers.cpay import callbacks
 from app.providers.cpay.identities import Mark, identity
 from app.providers.cpay.triggers import MESSAGES, Fate, fate_of_charge, fate_of_refund
 from app.providers.errors import (
+    OTHER_ID,
     AuthFailed,
     Declined,
     NotSent,
@@ -148,7 +149,9 @@ class CPayProvider(Provider):
             )
         paid = self._paid(charge.reference, charge.amount, fate)
         if known != paid.provider_reference:
-            raise OutcomeUnknown("CPay's id is of another amount, or made with another secret.", code="id")
+            raise OutcomeUnknown(
+                "CPay's id is of another amount, or made with another secret.", code=OTHER_ID
+            )
         return paid
 
     def _cancel(self, charge: ChargeReference) -> ProviderResult:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 from app import clock
 from app.money import Money
 from app.providers.base import (
+    QUESTION,
     Account,
     AccountSetting,
     Acknowledgement,
@@ -40,9 +41,11 @@ from app.providers.errors import (
     NO_PROVIDER_ID,
     NotSupported,
     OutcomeUnknown,
+    ProviderError,
     ReceiptMissing,
     RequestRejected,
     UnclearAnswer,
+    UnconfirmedFailure,
 )
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import DarajaClient
@@ -53,7 +56,7 @@ from app.providers.mpesa.settings import (
     has_pull,
     largest_amount,
 )
-from app.providers.mpesa.statuses import is_still_open, state_when_asked
+from app.providers.mpesa.statuses import RESULT_CODES, is_still_open, state_when_asked
 from app.providers.mpesa.values import CURRENCY, MINOR, code_of, facts, id_of, msisdn, text_of
 
 PUSH_PATH: Final = "/mpesa/stkpush/v1/processrequest"
@@ -123,7 +126,20 @@ class MpesaProvider(Provider):
             if is_still_open(error.code, str(error.response.get("errorMessage", ""))):
                 return _as_it_stands(State.PENDING, charge, error.response)
             raise
-        return _push_state(charge, answer)
+        found = _push_state(charge, answer)
+        if found.state in (State.FAILED, State.CANCELLED) and charge.receipt and has_initiator(self.account):
+            return self._ask_by_receipt(charge, charge.receipt, found)
+        return found
+
+    def _ask_by_receipt(self, charge: ChargeReference, receipt: str, found: ProviderResult) -> ProviderResult:
+        """A push with a receipt was not paid, says the query: ask what became of the receipt. The answer comes by callback."""
+        body = bodies.receipt_query(self.account, receipt)
+        body |= bodies.status_urls(charge.callback_url, "payment")
+        try:
+            asked = self._daraja.command(STATUS_PATH, body)
+        except ProviderError:
+            return found  # asked again with the next query
+        return replace(found, response={**found.response, QUESTION: id_of(asked.get("ConversationID"))})
 
     def _refund(self, request: RefundRequest) -> ProviderResult:
         self._require_initiator()
@@ -231,6 +247,8 @@ def _push_state(charge: ChargeReference, answer: Mapping[str, Any]) -> ProviderR
             "M-Pesa did not say how the payment stands.", code="unclear_answer", response=answered
         )
     state = state_when_asked(code, description)
+    if state is None and code not in RESULT_CODES:
+        raise UnconfirmedFailure(description or "M-Pesa gives no reason.", code=code, response=answered)
     if state is None:
         raise UnclearAnswer(f"M-Pesa answered with an unclear code, {code}.", code=code, response=answered)
     if state in (State.SUCCEEDED, State.PENDING):

@@ -93,11 +93,19 @@ def to_till(account: Account, request: PayoutRequest) -> dict[str, Any]:
 def status_query(account: Account, originator: str, shortcode: str) -> dict[str, Any]:
     """Transaction status, asked as the shortcode that the money left or came to. originator: the *Originator*
     ConversationID of the request that is asked about; the field is only spelt otherwise."""
+    return {"OriginalConversationID": originator, **_status_query(account, shortcode)}
+
+
+def receipt_query(account: Account, receipt: str) -> dict[str, Any]:
+    """Transaction status of a collection, by its receipt."""
+    return {"TransactionID": receipt, **_status_query(account, account["shortcode"])}
+
+
+def _status_query(account: Account, shortcode: str) -> dict[str, Any]:
     return {
         "Initiator": account["initiator"],
         "SecurityCredential": security_credential(account),
         "CommandID": "TransactionStatusQuery",
-        "OriginalConversationID": originator,
         "PartyA": shortcode,
         "IdentifierType": SHORTCODE_IDENTIFIER,
         "Remarks": "Status",
@@ -106,7 +114,7 @@ def status_query(account: Account, originator: str, shortcode: str) -> dict[str,
 
 
 def status_urls(callback_url: str, operation: str) -> dict[str, str]:
-    """Where a status query's answer goes. operation: `payout` or `refund`."""
+    """Where a status query's answer goes. operation: `payout`, `refund` or `payment`."""
     return {
         "ResultURL": with_notice(callback_url, f"{operation}-status"),
         "QueueTimeOutURL": with_notice(callback_url, f"{operation}-timeout"),

@@ -23,8 +23,9 @@ NOTICE_KINDS: Final[Mapping[str, Kind]] = {
     "payout": Kind.PAYOUT,
     "till": Kind.PAYOUT,
     "refund": Kind.REFUND,
+    "payment": Kind.PAYMENT,
 }
-NAMED_BY_DARAJA: Final = frozenset({"till", "refund"})
+NAMED_BY_DARAJA: Final = frozenset({"till", "refund", "payment"})
 """Requests that take no OriginatorConversationID of ours: Daraja makes one, and is asked by it (`adapter`)."""
 
 OPEN_TYPE: Final = "1"
@@ -174,6 +175,8 @@ def _status(result: Body, notice: Notice, code: str, found: Body, answered: Body
     says = code == "0" and not _is_open(result)
     state = TRANSACTION_STATUSES.get(word.lower(), State.PENDING) if says else State.PENDING
     is_done = state is State.SUCCEEDED
+    # A push is asked about by its receipt; it has no conversation.
+    is_payment = notice.kind is Kind.PAYMENT
     # The parameters name the operation; the envelope's ids are the query's own.
     question = id_of(result.get("ConversationID")) or id_of(result.get("OriginatorConversationID"))
     reference, original = notice.references(
@@ -184,10 +187,11 @@ def _status(result: Body, notice: Notice, code: str, found: Body, answered: Body
         kind=notice.kind,
         event_type=f"{notice.kind.value}.status",
         reference=reference,
-        provider_reference=original,
+        provider_reference=None if is_payment else original,
+        answer_to=question if is_payment else None,
         reported=_reported(
             state,
-            original,
+            None if is_payment else original,
             id_of(found.get("ReceiptNo")) if is_done else None,
             _amount(found.get("Amount")) if is_done else None,
             word if code == "0" and word else code,

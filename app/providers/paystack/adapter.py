@@ -40,6 +40,7 @@ from app.providers.paystack.payouts import make_recipient, payout_methods
 from app.providers.paystack.statuses import (
     CHARGES,
     ENVIRONMENTS,
+    FAILED_TRY,
     REFUNDS,
     SENTENCES,
     TRANSFERS,
@@ -217,16 +218,17 @@ class Paystack(Provider):
                 code="incomplete",
                 response=facts(data, *_PAYMENT),
             )
-        is_bad = state is State.FAILED
+        has_failed_try = (word(data, "status") or "").lower() == FAILED_TRY
         return ProviderResult(
             state,
             provider_reference=charge.reference,
             receipt=receipt if state in (State.SUCCEEDED, State.REVERSED) else None,
             amount=amount,
-            code=word(data, "status") if is_bad else None,
+            code=FAILED_TRY if has_failed_try else None,
             message=(word(data, "gateway_response") or "Paystack says that the payment failed.")
-            if is_bad
+            if has_failed_try
             else None,
+            has_failed_try=has_failed_try,
             response=facts(data, *_PAYMENT),
         )
 

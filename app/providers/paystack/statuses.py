@@ -15,16 +15,20 @@ from app.providers.errors import (
     RateLimited,
 )
 
+FAILED_TRY: Final = "failed"
+"""The status of a charge whose last try has failed; the page takes another card under the same reference."""
+
 CHARGES: Final[Mapping[str, State]] = MappingProxyType({
     "success": State.SUCCEEDED,
-    "failed": State.FAILED,
+    FAILED_TRY: State.PENDING,
     "reversed": State.REVERSED,
     # The customer left the page, and can still return and pay.
     "abandoned": State.PENDING,
     "ongoing": State.PENDING,
     "pending": State.PENDING,
-    "processing": State.PENDING,
-    "queued": State.PENDING,
+    # The customer has agreed to a bank debit, which is being carried out, or is to be.
+    "processing": State.IN_TRANSIT,
+    "queued": State.IN_TRANSIT,
 })  # fmt: skip
 
 REFUNDS: Final[Mapping[str, State]] = MappingProxyType({
@@ -57,7 +61,7 @@ SENTENCES: Final[Mapping[str, str]] = MappingProxyType({
 
 EVENTS: Final[Mapping[str, tuple[Kind, State]]] = MappingProxyType({
     "charge.success": (Kind.PAYMENT, State.SUCCEEDED),
-    "charge.failed": (Kind.PAYMENT, State.FAILED),
+    "charge.failed": (Kind.PAYMENT, State.PENDING),
     "transfer.success": (Kind.PAYOUT, State.SUCCEEDED),
     "transfer.failed": (Kind.PAYOUT, State.FAILED),
     "transfer.reversed": (Kind.PAYOUT, State.REVERSED),

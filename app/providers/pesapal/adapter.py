@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from app import clock
 from app.money import Money
 from app.parsing import one_of
 from app.providers.base import (
@@ -175,8 +176,12 @@ class PesapalProvider(Provider):
         reply = self._client.post(CANCEL_PATH, {"order_tracking_id": tracking_id})
         if reply.is_ok:
             return ProviderResult(State.CANCELLED, provider_reference=tracking_id, response=reply.facts())
-        # Refused: it was paid, or cancelled before. Its status shows which.
-        return self._ask(charge)
+        # An order is cancelled once, and only a paid one not at all: long unpaid, it was cancelled before. A status may lag behind.
+        found = self._ask(charge)
+        is_old = clock.now() - charge.sent_at > self.capabilities.expires_after
+        if is_old and _is_refusal(reply) and found.state is State.PENDING:
+            return ProviderResult(State.CANCELLED, provider_reference=tracking_id, response=reply.facts())
+        return found
 
     def _refund(self, request: RefundRequest) -> ProviderResult:
         receipt = request.charge.receipt or self._receipt_of(request.charge)
@@ -268,9 +273,14 @@ def _refund_error(reply: Reply) -> ProviderError:
     words = f"{reply.code} {reply.message}".lower()
     if "already" in words or "duplicate" in words:
         return DuplicateReference(**answered)
-    if reply.status == REFUSED and reply.message and "internal" not in reply.code.lower():
+    if _is_refusal(reply):
         return Declined(reply.message, code=reply.code or "refund_refused", response=reply.facts())
     return OutcomeUnknown(**answered)
+
+
+def _is_refusal(reply: Reply) -> bool:
+    """Whether it has the form that Pesapal refuses in."""
+    return reply.status == REFUSED and bool(reply.message) and "internal" not in reply.code.lower()
 
 
 def _require_ok(reply: Reply) -> None:

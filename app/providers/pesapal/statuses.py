@@ -12,10 +12,13 @@ from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, UnclearAnswer
 from app.providers.pesapal.client import Reply
 
+FAILED_TRY: Final = "2"
+"""FAILED: a try to pay has failed, and the page takes another until the order is cancelled."""
+
 STATES: Final = {
     "0": State.PENDING,  # INVALID: not paid, or not known yet
     "1": State.SUCCEEDED,
-    "2": State.FAILED,
+    FAILED_TRY: State.PENDING,
     "3": State.REFUNDED,  # "reversed": also reported after the refund of a part
 }
 """status_code, as text: its type is not promised. The words beside it vary in case."""
@@ -56,14 +59,15 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Provide
     amount = _amount(body)
     if amount is None and state is State.SUCCEEDED:
         raise OutcomeUnknown("Pesapal's answer has no readable amount.", code="amount")
-    is_failed = state is State.FAILED
+    has_failed_try = code == FAILED_TRY
     return ProviderResult(
         state,
         provider_reference=tracking_id if body.get("merchant_reference") == reference else None,
         receipt=_confirmation_code(body) if state in (State.SUCCEEDED, State.REFUNDED) else None,
         amount=amount,
-        code=_word(body.get("payment_status_description")) if is_failed else None,
-        message=_sentence(body.get("description")) if is_failed else None,
+        code=_word(body.get("payment_status_description")) if has_failed_try else None,
+        message=_sentence(body.get("description")) if has_failed_try else None,
+        has_failed_try=has_failed_try,
         response=facts(body),
     )
 

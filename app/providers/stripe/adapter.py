@@ -200,7 +200,7 @@ class StripeProvider(Provider):
     def _session(self, identity: str) -> ProviderResult:
         session = self._own(call(lambda: self._client.v1.checkout.sessions.retrieve(identity)))
         result = statuses.session_result(session)
-        if session.get("status") == "complete" and result.state is State.PENDING and result.receipt:
+        if result.state is State.IN_TRANSIT and result.receipt:
             return statuses.finished_session_result(result, self._intent(result.receipt))
         return result
 

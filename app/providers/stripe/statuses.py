@@ -20,7 +20,8 @@ INTENTS: Final = {
     "requires_confirmation": State.PENDING,
     "requires_action": State.PENDING,
     "requires_capture": State.PENDING,
-    "processing": State.PENDING,
+    # A bank debit: the customer has confirmed it, and it takes days.
+    "processing": State.IN_TRANSIT,
     "succeeded": State.SUCCEEDED,
     "canceled": State.CANCELLED,
 }
@@ -29,7 +30,7 @@ SESSIONS: Final = {
     ("open", "unpaid"): State.PENDING,
     ("complete", "paid"): State.SUCCEEDED,
     # Delayed methods: the customer has finished, the money is on its way, or has failed to come.
-    ("complete", "unpaid"): State.PENDING,
+    ("complete", "unpaid"): State.IN_TRANSIT,
     ("expired", "unpaid"): State.CANCELLED,
 }
 """(status, payment_status). Nothing here asks for nothing, so `no_payment_required` is not one of them."""

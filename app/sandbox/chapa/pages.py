@@ -6,7 +6,7 @@ from typing import Final
 
 from flask import Response, abort, request, url_for
 
-from app.sandbox.chapa.payments import Payments
+from app.sandbox.chapa.payments import OPEN, Payments
 from app.sandbox.chapa.simulator import Simulator
 from app.sandbox.core import Sandbox
 from app.sandbox.http import see_other
@@ -33,8 +33,11 @@ CARDS: Final = {
 }
 """Published test cards → the reason why the payment fails; None when it succeeds. Other cards are declined."""
 
+CANCELLED: Final = "cancelled"
+"""The user's own choice among the reasons."""
+
 REASONS: Final = {
-    "cancelled": "The payment was cancelled.",
+    CANCELLED: "The payment was cancelled.",
     "closed": "The merchant has cancelled the payment.",
     "insufficient_funds": "There is not enough money in the account.",
     "declined": "The card was declined.",
@@ -52,7 +55,7 @@ class Checkout:
     def show(self, token: str) -> Response:
         """Show the page. The user who opened it decides, so the simulated customer does not act."""
         payment = self._payment(token)
-        if payment["status"] == "pending":
+        if payment["status"] in OPEN:
             self._sandbox.customers.cancel("chapa", payment["tx_ref"])
         return self._page(payment)
 
@@ -67,7 +70,7 @@ class Checkout:
             return self._next_page(token)
 
         def ask_for_code(payment: Document) -> None:
-            if payment["status"] == "pending":
+            if payment["status"] in OPEN:
                 payment["step"] = {"method": method, "mobile": phone}
 
         self._sandbox.store.update("chapa", "payment", payment["tx_ref"], ask_for_code)
@@ -97,7 +100,7 @@ class Checkout:
     def cancel(self, token: str) -> Response:
         """Cancel the payment."""
         payment = self._payment(token)
-        self._payments.fail(payment["tx_ref"], method=None, reason="cancelled")
+        self._payments.fail(payment["tx_ref"], method=None, reason=CANCELLED)
         return self._next_page(token)
 
     def _payment(self, token: str) -> Document:
@@ -107,8 +110,8 @@ class Checkout:
         return found[0]
 
     def _page(self, payment: Document, status: int = 200, *, problem: str | None = None) -> Response:
-        if payment["status"] != "pending":
-            reason = REASONS.get(payment["failure"] or "", "The payment failed.")
+        reason = REASONS.get(payment["failure"] or "", "The payment failed.")
+        if payment["status"] not in OPEN:
             return render("chapa/ended.html", status, payment=payment, reason=reason)
         return render(
             "chapa/code.html" if payment["step"] else "chapa/checkout.html",
@@ -118,13 +121,14 @@ class Checkout:
             numbers={"mpesa": MPESA_NUMBERS[0], "others": OTHER_NUMBERS[0]},
             cards=CARDS,
             code=OTP,
-            problem=problem,
+            problem=problem or (reason if payment["status"] == "failed" else None),
         )
 
     def _next_page(self, token: str) -> Response:
-        """Go to the merchant once the payment has ended, otherwise to the page again."""
+        """Go to the merchant once the user is done, otherwise to the page again."""
         payment = self._payment(token)
-        if payment["status"] != "pending" and payment["return_url"]:
+        is_done = payment["status"] not in OPEN or payment["failure"] == CANCELLED
+        if is_done and payment["return_url"]:
             return see_other(payment["return_url"])
         return see_other(url_for("chapa.checkout", token=token))
 

@@ -24,6 +24,9 @@ WRONG_AMOUNT_EXTRA: Final = Decimal("1.00")
 OLD_WEBHOOK_AFTER_S: Final = 1.0
 """Seconds after the webhook of a success until the one of an earlier, failed try."""
 
+OPEN: Final = ("pending", "failed")
+"""Statuses in which the page takes another try. (Chapa ends it after ten, which is not imitated.)"""
+
 NOT_FOUND: Final = "Invalid transaction or Transaction not found"
 NEVER_ANSWERS: Final = "timed_out"
 CUSTOMER_OUTCOMES: Final = ("cancelled", NEVER_ANSWERS)
@@ -31,7 +34,7 @@ CUSTOMER_OUTCOMES: Final = ("cancelled", NEVER_ANSWERS)
 
 
 class Payments:
-    """One payment for each `tx_ref`. Its status changes once, from pending to success, failed or cancelled."""
+    """One payment for each `tx_ref`. It is pending, or failed after a failed try, until it is paid or its page is closed."""
 
     def __init__(self, sandbox: Sandbox, callbacks: Callbacks) -> None:
         self._sandbox = sandbox
@@ -58,16 +61,17 @@ class Payments:
         if payment["status"] == "pending":
             raise ApiError(404, "Payment not paid yet", status=None)
         details = _details(payment)
+        details["status"] = self._sandbox.dashboard.option("chapa", "verify_status") or details["status"]
         return envelope("Payment details", details["status"], details)
 
     def cancel(self, request: ApiRequest, ref: str) -> Document:
-        """`PUT /v1/transaction/cancel/{tx_ref}`: close the page of a pending payment for good."""
+        """`PUT /v1/transaction/cancel/{tx_ref}`: close the page of an unpaid payment for good."""
         if self._store.get("chapa", "payment", ref) is None:
             raise ApiError(404, NOT_FOUND)
         now = timestamp(self._sandbox.now())
 
         def close(payment: Document) -> Document | None:
-            if payment["status"] != "pending":
+            if payment["status"] not in OPEN:
                 return None
             payment |= {"status": "cancelled", "failure": "closed", "step": None, "updated_at": now}
             return dict(payment)
@@ -89,7 +93,7 @@ class Payments:
         self._end(tx_ref, method=method, mobile=mobile, is_user=True)
 
     def fail(self, tx_ref: str, *, method: str | None, reason: str) -> None:
-        """A user cancelled, or a number or card was refused. A payment that has ended stays as it is."""
+        """A user cancelled, or a number or card was refused. A payment that was paid or closed stays as it is."""
         self._end(tx_ref, method=method, mobile=None, is_user=True, reason=reason)
 
     def _schedule_customer(self, tx_ref: str, plan: Plan) -> None:
@@ -113,7 +117,7 @@ class Payments:
         now = timestamp(self._sandbox.now())
 
         def end(payment: Document) -> Document | None:
-            if payment["status"] != "pending":
+            if payment["status"] not in OPEN:
                 return None
             plan = Plan.from_json(payment["plan"])
             outcome = None if is_user and plan.outcome in CUSTOMER_OUTCOMES else plan.outcome

@@ -60,6 +60,8 @@ class Express:
             if push["amount"] != STILL_PROCESSING:
                 raise ApiError(500, "500.001.1001", "The transaction is being processed")
             code, description = "4999", "The transaction is still under processing"
+        elif instead := self._sandbox.dashboard.option("mpesa", "query_code"):
+            code, description = instead, STK_RESULTS.get(instead, "")
         return {
             "ResponseCode": written(self._sandbox, "0"),
             "ResponseDescription": "The service request has been accepted successsfully",

@@ -48,7 +48,9 @@ class Transactions:
                 code="transaction_not_found",
                 next_step="Ensure that you're passing the reference of a transaction that exists on this integration",
             )
-        return success("Verification successful", objects.details(transaction))
+        details = objects.details(transaction)
+        status = self._sandbox.dashboard.option("paystack", "verify_status") or details["status"]
+        return success("Verification successful", details | {"status": status})
 
     def charge_authorization(self, request: ApiRequest) -> Document:
         """`POST /transaction/charge_authorization`: charge a card again, with the same e-mail address."""

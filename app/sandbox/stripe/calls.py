@@ -47,7 +47,7 @@ def calls(simulator: Simulator) -> list[Call]:
         Call("GET", f"{methods}/<id>", "payment_method_get", _get(simulator.payment_methods.retrieve)),
         Call("POST", checkout, "session", sessions.create),
         Call("GET", checkout, "session_list", _list(lists, "session", checkout)),
-        Call("GET", f"{checkout}/<id>", "session_get", _get(sessions.get)),
+        Call("GET", f"{checkout}/<id>", "session_get", _get(sessions.retrieve)),
         Call("POST", f"{checkout}/<id>/expire", "expire", _get(sessions.expire)),
         Call(
             "GET",

@@ -161,6 +161,12 @@ class Sessions:
             return self._expire(id, is_requested=False)
         return found
 
+    def retrieve(self, id: str) -> Document:
+        """`GET …/<id>`: the session; unpaid, with the status of the option `session_status`, where that is set."""
+        found = self.get(id)
+        instead = self._sandbox.dashboard.option("stripe", "session_status")
+        return found | {"status": instead, "payment_status": "unpaid"} if instead else found
+
     def expire(self, id: str) -> Document:
         """`POST …/expire`: the session can no longer be paid. Raises 400 when it is not open."""
         self.get(id)

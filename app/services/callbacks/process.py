@@ -20,21 +20,24 @@ from app import clock
 from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
-from app.providers.base import CallbackEvent, Kind, ProviderResult, State
+from app.providers.base import NOT_FINAL, QUESTION, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
+    OTHER_ID,
     OutcomeUnknown,
+    ProviderError,
     RequestRejected,
     UnclearAnswer,
+    UnconfirmedFailure,
     WrongEnvironment,
 )
 from app.queue import Ended, LeasedJob
-from app.services.callbacks import process_refunds, receipts, stored
+from app.services.callbacks import process_refunds, provider_ids, receipts, stored
 from app.services.callbacks.stored import Processing
+from app.services.payments import claims, store
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import rows as payment_rows
-from app.services.payments import store
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
 from app.services.payments.write_set import WriteSet
@@ -47,7 +50,8 @@ log = structlog.get_logger("callbacks")
 
 CONFIRM_AGAIN_S: Final = 3
 MAX_CONFIRMATIONS: Final = 4
-"""A provider may send a callback before its own data is up to date: it is queried at most this often."""
+"""A provider may send a callback before its own data is up to date: it is queried at most this often; once more, UNCLEAR_WAIT_S
+later, where a callback that is vouched for reports that the payment was paid."""
 
 UNCLEAR_WAIT_S: Final = 300
 """After an answer that decides nothing (UnclearAnswer) the provider is queried again after this many seconds."""
@@ -57,9 +61,6 @@ REFUND_WAIT_S: Final = 300
 
 NOTHING_TO_LEARN: Final = frozenset({NO_PROVIDER_ID, "merchant_reference"})
 """Error codes of adapters: there is no id to query by; the id belongs to another payment."""
-
-_ABOUT_ANOTHER: Final = "\0another"
-"""No provider's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,24 @@ def _end(
     if not is_settled and subject.refunds and _is_reversal(parsed):
         # Whether all of the money was reversed, or only our refund is meant, is known when that refund is final.
         return clock.now() + timedelta(seconds=REFUND_WAIT_S)
-    if is_settled or event.confirmations + 1 >= MAX_CONFIRMATIONS:
+    most = MAX_CONFIRMATIONS
+    if not is_settled and (claim := _claim_of_payment(event, parsed, subject)) is not None:
+        most, wait_s = MAX_CONFIRMATIONS + 1, wait_s if event.confirmations + 2 <= most else UNCLEAR_WAIT_S
+        if event.confirmations + 1 >= most:
+            receipts.keep_claim(store.read(subject.rows.payment.id), subject.attempt.id, claim)
+    if is_settled or event.confirmations + 1 >= most:
         result = stored.APPLIED if is_settled else stored.NOT_CONFIRMED
         return processing.close(ProviderEventState.PROCESSED, result, subject.rows.payment.id)
     _count_confirmation(event.id)
     return clock.now() + timedelta(seconds=wait_s)
+
+
+def _claim_of_payment(event: ProviderEvent, parsed: CallbackEvent, subject: Subject) -> ProviderResult | None:
+    """What a callback that is vouched for reports: that the payment was paid, which the provider has not confirmed."""
+    attempt = subject.attempt
+    is_open = attempt.state in OPEN_ATTEMPTS
+    is_vouched = _is_vouched(event, parsed, attempt.callback_token)
+    return parsed.reported if is_open and is_vouched and _reports_collection(parsed) else None
 
 
 def _subject(found: Mapping[str, Any]) -> Subject | None:
@@ -205,12 +219,11 @@ def _about_payment(
 
     processing: is ended in the statement that applies the answer; None where the callback is about refunds, too.
     """
-    query_id = _id_to_query(parsed, attempt, is_vouched=is_vouched)
-    if query_id is _ABOUT_ANOTHER:
+    if parsed.answer_to is not None:
+        return _apply_answer(parsed, rows, attempt)
+    query_id = provider_ids.to_query(parsed, attempt)
+    if query_id is provider_ids.ABOUT_ANOTHER:
         return True
-    if is_vouched:
-        rows = _adopt_reference(rows, attempt, query_id)
-        attempt = rows.attempt(attempt.id)
     reported = parsed.reported
     if (
         attempt.state == AttemptState.SUCCEEDED
@@ -221,9 +234,24 @@ def _about_payment(
         return True
     provider = provider_accounts.of_attempt(attempt)
     if Kind.PAYMENT not in provider.capabilities.inquiry_kinds:
-        return _apply_reported(rows, attempt, reported, is_vouched=is_vouched)
+        return _apply_reported(rows, attempt, query_id, reported, is_vouched=is_vouched)
     outcome = payment_follow_up.inquire(rows.payment, attempt, provider_reference=query_id)
+    if isinstance(outcome, OutcomeUnknown) and outcome.code == OTHER_ID:
+        return False  # not an id of this payment: nothing of it is kept
+    if is_vouched:
+        rows = provider_ids.adopt(rows, attempt, query_id)
+        attempt = rows.attempt(attempt.id)
     return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched, processing=processing)
+
+
+def _apply_answer(parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt) -> bool:
+    """The answer to our query about a receipt: it counts where it names the query's id, which nobody else knows, and says that
+    the receipt that was kept is paid."""
+    reported, asked = parsed.reported, (rows.payment.provider_response or {}).get(QUESTION)
+    is_ours = parsed.answer_to == asked and reported is not None and reported.receipt == attempt.receipt
+    if is_ours and reported is not None and reported.state is State.SUCCEEDED and claims.has_claim(attempt):
+        _apply_outcome(rows, attempt.id, reported)
+    return True
 
 
 def _apply_confirmed(
@@ -236,22 +264,23 @@ def _apply_confirmed(
     processing: Processing | None,
 ) -> bool:
     """Apply the provider's answer. Whether it confirms the callback, or need not be confirmed again."""
-    if isinstance(outcome, WrongEnvironment):
-        _apply_outcome(rows, attempt.id, outcome)
-        return True
+    vouched = reported if is_vouched else None
+    if isinstance(outcome, UnconfirmedFailure) and vouched is not None:
+        outcome = _confirmed_failure(outcome, vouched)
     if not isinstance(outcome, ProviderResult):
-        if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
-            return True
-        raise outcome  # queried again later: only this callback may hold the provider's id
-    if outcome.state is State.SUCCEEDED and outcome.receipt is None:
-        receipt = receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
-        outcome = replace(outcome, receipt=receipt)
-    result, is_confirmed = outcome, _is_confirmed(reported, outcome)
-    is_final = result.state not in (State.PENDING, State.NOT_FOUND)
+        return _not_answered(rows, attempt, outcome)
+    if vouched is not None and claims.contradict(vouched.state, outcome.state):
+        receipts.keep_claim(rows, attempt.id, vouched, answered=outcome.state)
+        return False
+    result = _with_receipt(rows, outcome, reported, is_vouched=is_vouched)
+    is_confirmed = _is_confirmed(reported, outcome)
+    is_final = result.state not in NOT_FINAL
 
     def decide(writes: WriteSet) -> bool:
         """Whether the attempt has an id to query by, or needs none any more."""
         now = writes.rows.attempt(attempt.id)
+        if vouched is not None and vouched.state is result.state:
+            claims.forget_claim(now)
         payment_outcomes.decide(writes, now, result)
         is_proven = is_final or not _is_unproven(now)
         if processing is not None and is_confirmed and is_proven:
@@ -269,12 +298,36 @@ def _apply_confirmed(
     return is_confirmed
 
 
+def _not_answered(rows: PaymentRows, attempt: PaymentAttempt, outcome: ProviderError) -> bool:
+    """Whether the provider need not be queried again for the callback's sake."""
+    if isinstance(outcome, WrongEnvironment):
+        _apply_outcome(rows, attempt.id, outcome)
+        return True
+    if isinstance(outcome, RequestRejected) or outcome.code in NOTHING_TO_LEARN:
+        return True
+    raise outcome  # queried again later: only this callback may hold the provider's id
+
+
+def _confirmed_failure(outcome: UnconfirmedFailure, vouched: ProviderResult) -> Outcome:
+    """A failure by the same code as the callback's; also where the callback reports that it was paid, which it contradicts."""
+    is_the_same = vouched.state is State.FAILED and vouched.code == outcome.code
+    return outcome.as_failure() if is_the_same or vouched.state is State.SUCCEEDED else outcome
+
+
+def _with_receipt(
+    rows: PaymentRows, outcome: ProviderResult, reported: ProviderResult | None, *, is_vouched: bool
+) -> ProviderResult:
+    if outcome.state is not State.SUCCEEDED or outcome.receipt is not None:
+        return outcome
+    return replace(outcome, receipt=receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched))
+
+
 def _is_confirmed(reported: ProviderResult | None, outcome: ProviderResult) -> bool:
     """Whether the provider's answer agrees with what was reported, or nothing final was."""
     if reported is not None and reported.state is State.REVERSED:
         return outcome.state in (State.REVERSED, State.REFUNDED)  # its data may lag behind its callback
-    is_final_claim = reported is not None and reported.state not in (State.PENDING, State.NOT_FOUND)
-    return outcome.state not in (State.PENDING, State.NOT_FOUND) or not is_final_claim
+    is_final_claim = reported is not None and reported.state not in NOT_FINAL
+    return outcome.state not in NOT_FINAL or not is_final_claim
 
 
 def _apply_outcome(rows: PaymentRows, attempt_id: uuid.UUID, outcome: Outcome) -> None:
@@ -295,44 +348,17 @@ def _is_vouched(event: ProviderEvent, parsed: CallbackEvent, token: str) -> bool
     return parsed.is_verified or event.path_token == token
 
 
-def _id_to_query(parsed: CallbackEvent, attempt: PaymentAttempt, *, is_vouched: bool) -> str | None:
-    """The provider's id to query by: the one that came with the answer, else the callback's.
-
-    _ABOUT_ANOTHER when the callback names another charge than the one whose URL it was sent to.
-    """
-    given = parsed.provider_reference
-    if attempt.provider_reference is None:
-        return given
-    is_ours = given in (None, attempt.provider_reference, attempt.receipt)
-    # Some providers name a payment by more than one id; then our reference, or a signature, identifies it.
-    if is_ours or parsed.is_verified or parsed.reference == attempt.reference:
-        return attempt.provider_reference
-    return _ABOUT_ANOTHER
-
-
-def _adopt_reference(rows: PaymentRows, attempt: PaymentAttempt, reference: str | None) -> PaymentRows:
-    """Keep the provider's id when the answer that held it was lost; the rows as they are then.
-
-    Only from a callback that is vouched for. Any other id is only used for the query: the adapter compares our reference in
-    the provider's answer, and an applied result contains its id.
-    """
-    if reference is None or attempt.provider_reference is not None:
-        return rows
-
-    def decide(writes: WriteSet) -> None:
-        now = writes.rows.attempt(attempt.id)
-        is_free = now.provider_reference is None and now.state in OPEN_ATTEMPTS
-        if is_free and not writes.is_reference_taken:
-            now.provider_reference = reference
-            writes.rows.payment.provider_transaction_id = reference
-
-    return store.change(rows, decide, actor="callback").rows
-
-
 def _apply_reported(
-    rows: PaymentRows, attempt: PaymentAttempt, reported: ProviderResult | None, *, is_vouched: bool
+    rows: PaymentRows,
+    attempt: PaymentAttempt,
+    reference: str | None,
+    reported: ProviderResult | None,
+    *,
+    is_vouched: bool,
 ) -> bool:
     """For providers that cannot be queried."""
+    if is_vouched:
+        rows = provider_ids.adopt(rows, attempt, reference)
     if reported is not None and is_vouched:
         _apply_outcome(rows, attempt.id, reported)
     return True

@@ -10,8 +10,10 @@ import uuid
 from app.models.payment import Payment
 from app.money import Money
 from app.providers.base import ProviderResult, State
-from app.services.payments import outcomes, store
+from app.services.payments import claims, outcomes, store
 from app.services.payments.rows import PaymentRows
+from app.services.payments.states import OPEN_ATTEMPTS, UNPAID_ATTEMPTS
+from app.services.payments.write_set import WriteSet
 
 
 def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
@@ -20,6 +22,21 @@ def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vou
         return None
     fits = reported.amount in (None, Money(payment.amount, payment.currency))
     return reported.receipt if fits else None
+
+
+def keep_claim(
+    rows: PaymentRows, attempt_id: uuid.UUID, reported: ProviderResult, *, answered: State = State.PENDING
+) -> None:
+    """Keep what a callback that is vouched for reports against the provider's answer, with its receipt."""
+
+    def decide(writes: WriteSet) -> None:
+        attempt = writes.rows.attempt(attempt_id)
+        receipt = trusted_receipt(writes.rows.payment, reported, is_vouched=True)
+        if receipt is not None and attempt.state in (*OPEN_ATTEMPTS, *UNPAID_ATTEMPTS):
+            outcomes.keep_receipt(writes, attempt, receipt)
+        claims.keep_claim(writes, attempt, reported=reported.state, answered=answered)
+
+    store.change(rows, decide, actor="callback")
 
 
 def keep_receipt(

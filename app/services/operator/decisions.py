@@ -17,9 +17,9 @@ from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import ProviderResult, State
+from app.services.payments import claims, postings, reviews, store
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments import postings, reviews, store
 from app.services.payments.recording import record_payment_event
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import (
@@ -197,6 +197,7 @@ def resolve_payment(
         result = ProviderResult(
             state, receipt=receipt, code="operator", message=f"Decided by {operator.event_actor}."
         )
+        claims.forget_claim(attempt)
         payment_outcomes.decide(writes, attempt, result)
 
     return store.change(store.read(payment_id), decide, actor=operator.event_actor).rows.payment

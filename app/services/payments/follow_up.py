@@ -19,8 +19,17 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
-from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
-from app.services.payments import attempts, outcomes, reviews, store
+from app.providers.errors import (
+    NO_PROVIDER_ID,
+    Declined,
+    NotSupported,
+    OutcomeUnknown,
+    ProviderError,
+    RequestRejected,
+    UnconfirmedFailure,
+    WrongEnvironment,
+)
+from app.services.payments import attempts, claims, outcomes, reviews, store
 from app.services.payments.attempts import charge_reference, operation_of
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, move_attempt
@@ -29,9 +38,17 @@ from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
 
 ALERT_AFTER: Final = timedelta(minutes=15)
+STUCK_AFTER: Final = timedelta(days=14)
+"""What the customer has paid, and the provider has not collected, is put under review after so long: the slowest bank debits
+take ten working days."""
+
 MAX_SENDINGS: Final = 3
 
-ENDED_FOR_AGE: Final = ("not_sent", "expired", "not_found")
+EXPIRED: Final = "expired"
+NOT_IN_TIME: Final = "The customer did not pay in time."
+"""Failure code and reason of a payment whose page or prompt has ended unpaid."""
+
+ENDED_FOR_AGE: Final = ("not_sent", EXPIRED, "not_found")
 """Error codes of attempts that nobody but the clock has ended."""
 
 log = structlog.get_logger("payments")
@@ -98,28 +115,39 @@ class PaymentAttempts(ProviderOperations):
         provider = provider_accounts.of_attempt(operation.attempt)
         is_expired = clock.now() - operation.since > provider.capabilities.expires_after
         is_pending = isinstance(outcome, ProviderResult) and outcome.state is State.PENDING
+        is_payable = False
         if is_pending and provider.capabilities.can_cancel and is_expired:
-            operation = self._cancel_at_provider(operation, provider)
+            operation, is_payable = self._close_at_provider(operation, provider)
         return self.change(
             operation,
             lambda writes: _judge_age(
-                writes, writes.rows.attempt(operation.id), outcome, provider.capabilities
+                writes,
+                writes.rows.attempt(operation.id),
+                outcome,
+                provider.capabilities,
+                is_payable=is_payable,
             ),
             actor="inquiry",
         )
 
-    def _cancel_at_provider(self, operation: Operation, provider: Provider) -> Operation:
-        """So that the customer can no longer pay an attempt that is about to expire."""
+    def _close_at_provider(self, operation: Operation, provider: Provider) -> tuple[Operation, bool]:
+        """So that the customer can no longer pay an attempt that is about to expire. Whether it may still be paid: the provider
+        refused, or was not reached and is asked again for as long as the customer had."""
         try:
             outcome = provider.cancel(charge_reference(operation.rows.payment, operation.attempt, provider))
         except NotSupported:
-            return operation
+            return operation, False
         except ProviderError as error:
             log.warning("payment.cancel_failed", attempt=str(operation.id), code=error.code)
-            return operation
-        return self.change(
+            is_refused = isinstance(error, (RequestRejected, Declined))
+            is_patient = clock.now() - operation.since <= 2 * provider.capabilities.expires_after
+            return operation, is_refused or is_patient
+        if outcome.state is State.CANCELLED:
+            outcome = replace(outcome, state=State.FAILED, code=EXPIRED, message=NOT_IN_TIME)
+        after = self.change(
             operation, lambda writes: self.decide(writes, operation.id, outcome), actor="inquiry"
         )
+        return after, outcome.state in (State.PENDING, State.IN_TRANSIT)
 
     def is_parked(self, operation: Operation, now: datetime) -> bool:
         if operation.phase is not Phase.UNKNOWN or not operation.rows.payment.open_reviews:
@@ -154,9 +182,9 @@ def poll(attempt_id: uuid.UUID) -> Payment:
     if operation.phase in (Phase.FINAL, Phase.CREATED) or operation.is_being_sent(clock.now()):
         return operation.rows.payment
     outcome = _operations.inquire(operation)
-    if not isinstance(outcome, ProviderError) or isinstance(outcome, WrongEnvironment):
+    if not isinstance(outcome, ProviderError) or isinstance(outcome, (WrongEnvironment, UnconfirmedFailure)):
         operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
-    if isinstance(outcome, ProviderError):
+    if isinstance(outcome, ProviderError) and operation.phase is not Phase.FINAL:
         raise outcome
     return operation.rows.payment
 
@@ -185,7 +213,7 @@ def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: st
         if charge.provider_reference is None and provider_reference is not None:
             return provider.inquire(replace(charge, provider_reference=provider_reference))
         if can_inquire(attempt, provider):
-            return provider.inquire(charge)
+            return _from_list(payment, attempt, provider) or provider.inquire(charge)
         if provider.capabilities.has_statement:
             return _from_statement(payment, attempt, provider)
     except GatewayError as error:
@@ -220,6 +248,16 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
     return Kind.PAYMENT in provider.capabilities.inquiry_kinds and (
         attempt.provider_reference is not None or provider.capabilities.can_inquire_by_reference
     )
+
+
+def _from_list(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> ProviderResult | None:
+    """The collection in the provider's statement, where a callback about the attempt contradicts the provider's answers."""
+    if not (claims.has_claim(attempt) and provider.capabilities.has_statement):
+        return None
+    found = _from_statement(payment, attempt, provider)
+    if not isinstance(found, ProviderResult) or found.state is not State.SUCCEEDED:
+        return None
+    return found if attempt.receipt in (None, found.receipt) else None
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
@@ -260,14 +298,22 @@ def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
 
 
 def _judge_age(
-    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, capabilities: Capabilities
+    writes: WriteSet,
+    attempt: PaymentAttempt,
+    outcome: Outcome,
+    capabilities: Capabilities,
+    *,
+    is_payable: bool,
 ) -> None:
-    """Expire what has been open for too long where the provider clearly says so, else open a review."""
+    """Expire what has been open for too long where the provider clearly says so, else open a review. What a callback has
+    contradicted is under review already."""
+    if claims.has_claim(attempt):
+        return
     age = writes.now - (attempt.sent_at or attempt.created_at)
     match attempt.state:
         case AttemptState.PENDING:
             if age > capabilities.expires_after:
-                _judge_pending(writes, attempt, outcome)
+                _judge_pending(writes, attempt, outcome, age, is_payable=is_payable)
         case AttemptState.UNKNOWN:
             _judge_unknown(writes, attempt, outcome, age, horizon=capabilities.horizon)
         case (
@@ -284,13 +330,17 @@ def _judge_age(
             assert_never(attempt.state)
 
 
-def _judge_pending(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
-    """The customer's time to pay is over."""
+def _judge_pending(
+    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, is_payable: bool
+) -> None:
+    """The customer's time to pay is over. What is on its way, or can still be paid, is never ended by its age."""
     if not isinstance(outcome, ProviderResult):
         reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
+    elif outcome.state is State.IN_TRANSIT or is_payable:
+        if age > STUCK_AFTER:
+            reviews.open_review(writes, ReviewReason.PAYMENT_STUCK)
     elif outcome.state in (State.PENDING, State.NOT_FOUND):
-        reason = "The customer did not pay in time."
-        outcomes.expire_attempt(writes, attempt, code="expired", reason=reason)
+        outcomes.expire_attempt(writes, attempt, code=EXPIRED, reason=NOT_IN_TIME)
 
 
 def _judge_unknown(

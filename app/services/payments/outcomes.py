@@ -6,6 +6,7 @@ posted in the write set that changes the state; no payment is `failed` on a gues
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final, assert_never
 
 import structlog
@@ -17,8 +18,8 @@ from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import actor_text
 from app.providers.base import ProviderResult, State
-from app.providers.errors import OutcomeUnknown, ProviderError, WrongEnvironment
-from app.services.payments import postings
+from app.providers.errors import OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
+from app.services.payments import claims, postings
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
 from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
@@ -28,6 +29,12 @@ from app.services.provider_operations import Outcome
 log = structlog.get_logger("payments")
 
 MAX_TEXT: Final = 500
+
+CONFIRMED_AFTER: Final = timedelta(minutes=1)
+"""Between two answers with the same code that no table has, of which the second one counts."""
+
+UNCONFIRMED: Final = "Not confirmed yet: "
+"""Begins the error message of an attempt whose first such answer has come."""
 
 
 def decide(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
@@ -42,6 +49,8 @@ def decide(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
         _refused(writes, attempt, outcome)
     elif _belongs_to_another_attempt(writes, attempt, outcome):
         open_review(writes, ReviewReason.REFERENCE_IN_USE)
+    elif claims.is_contested(attempt, outcome.state):
+        _keep_references(writes, attempt, outcome)
     else:
         _answered(writes, attempt, outcome)
     if was_open and attempt.state not in OPEN_ATTEMPTS:
@@ -53,8 +62,8 @@ def _answered(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult)
     match result.state:
         case State.SUCCEEDED:
             _succeeded(writes, attempt, result)
-        case State.PENDING:
-            _pending(writes, attempt)
+        case State.PENDING | State.IN_TRANSIT:
+            _pending(writes, attempt, result)
         case State.FAILED | State.CANCELLED:
             _failed(writes, attempt, result)
         case State.REVERSED:
@@ -141,6 +150,7 @@ def _succeeded(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult
     if move_attempt(attempt, AttemptState.LATE, now=now):
         attempt.collected_money = collected
         postings.post_suspense(writes, attempt, collected)
+        close_reviews(writes, {ReviewReason.CONTRADICTING_ANSWERS})
         open_review(writes, ReviewReason.LATE_SUCCESS)
         return
     if not move_attempt(attempt, AttemptState.SUCCEEDED, now=now):
@@ -159,19 +169,49 @@ def _succeeded(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult
     record_payment_event(writes, EventType.PAYMENT_COMPLETED)
 
 
-def _pending(writes: WriteSet, attempt: PaymentAttempt) -> None:
-    if not move_attempt(attempt, AttemptState.PENDING, now=writes.now):
+def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+    if move_attempt(attempt, AttemptState.PENDING, now=writes.now):
+        close_reviews(writes, SETTLED_BY_ANSWER)
+        mark_processing(writes)
+    if (attempt.error_message or "").startswith(UNCONFIRMED):
+        attempt.error_code = attempt.error_message = None
+    if result.has_failed_try and attempt.state == AttemptState.PENDING and not claims.has_claim(attempt):
+        _failed_try(writes, attempt, result)
+
+
+def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+    """Recorded once: the provider answers so until the next try."""
+    failure = (result.code, (result.message or "")[:MAX_TEXT] or None)
+    if failure == (attempt.error_code, attempt.error_message):
         return
-    close_reviews(writes, SETTLED_BY_ANSWER)
-    mark_processing(writes)
+    attempt.error_code, attempt.error_message = failure
+    attempt.updated_at = writes.rows.payment.updated_at = writes.now
+    facts = {"code": attempt.error_code, "message": attempt.error_message}
+    record_payment_event(writes, EventType.PAYMENT_TRY_FAILED, {"try": facts})
 
 
 def _unknown(writes: WriteSet, attempt: PaymentAttempt, error: OutcomeUnknown) -> None:
+    if isinstance(error, UnconfirmedFailure):
+        _unconfirmed_failure(writes, attempt, error)
+        return
     if attempt.state == AttemptState.SENDING and move_attempt(attempt, AttemptState.UNKNOWN, now=writes.now):
         attempt.error_code, attempt.error_message = error.code, error.message[:MAX_TEXT]
         mark_processing(writes)
     if isinstance(error, WrongEnvironment) and attempt.state in OPEN_ATTEMPTS:
         open_review(writes, ReviewReason.WRONG_ENVIRONMENT)
+
+
+def _unconfirmed_failure(writes: WriteSet, attempt: PaymentAttempt, error: UnconfirmedFailure) -> None:
+    """It is final when an earlier answer, at least CONFIRMED_AFTER ago, was the same."""
+    if attempt.state not in OPEN_ATTEMPTS or claims.has_claim(attempt):
+        return
+    seen = (error.code, f"{UNCONFIRMED}{error.message}"[:MAX_TEXT])
+    if seen != (attempt.error_code, attempt.error_message):
+        attempt.error_code, attempt.error_message = seen
+        attempt.updated_at = writes.now
+    elif writes.now - attempt.updated_at >= CONFIRMED_AFTER:
+        _keep_references(writes, attempt, error.as_failure())
+        _failed(writes, attempt, error.as_failure())
 
 
 def mark_processing(writes: WriteSet) -> None:

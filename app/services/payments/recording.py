@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 import structlog
 
 from app.events.catalogue import EventType
@@ -12,9 +16,12 @@ from app.services.payments.write_set import WriteSet
 log = structlog.get_logger("payments")
 
 
-def record_payment_event(writes: WriteSet, event_type: EventType) -> None:
+def record_payment_event(
+    writes: WriteSet, event_type: EventType, more: Mapping[str, Any] = MappingProxyType({})
+) -> None:
+    """more: what this type of event has beside the payment."""
     payment = writes.rows.payment
-    writes.record(event_type, payment_payload(payment))
+    writes.record(event_type, payment_payload(payment) | dict(more))
     write = log.error if event_type == EventType.PAYMENT_REVIEW else log.info
     write(
         event_type,

@@ -57,7 +57,7 @@ def _answered(writes: WriteSet, refund: Refund, result: ProviderResult) -> None:
             move_refund(refund, RefundState.PENDING, now=writes.now)
         case State.SUCCEEDED | State.REVERSED:
             _completed(writes, refund)
-        case State.PENDING:
+        case State.PENDING | State.IN_TRANSIT:
             if move_refund(refund, RefundState.PENDING, now=writes.now):
                 record(writes, EventType.REFUND_PROCESSING, refund)
         case State.FAILED | State.CANCELLED:

@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
 
+from app import clock
 from app.services.provider_access import callback_tokens
 from tests.faults.payments.deliveries import SECRETS, Delivery, latest, signed
 from tests.support.gateway import Gateway
@@ -150,11 +152,55 @@ def test_a_push_that_reached_no_phone_fails(gateway: Gateway, amount: int, code:
     assert gateway.attempts(payment_id)[0].error_code == code
 
 
+def test_an_unknown_code_that_the_callback_confirms_is_final(gateway: Gateway) -> None:
+    """ResultCode 7777, which no document lists, in callback and query. Breaks when such a payment waits for an operator."""
+    payment_id = gateway.begin("mpesa", 7190)
+    assert gateway.settle(payment_id, hours=0.002)["status"] == "failed"
+    assert gateway.attempts(payment_id)[0].error_code == "7777"
+
+
+def test_an_unknown_code_is_final_when_it_comes_twice(gateway: Gateway) -> None:
+    """The callback is lost: two queries at least a minute apart decide, never one, and never two that differ."""
+    lost = {"fault": "callback_lost", "provider": "mpesa", "operation": "stkpush", "times": 1}
+    gateway.sandbox.control({"rules": [lost]})
+    payment_id = gateway.begin("mpesa", 7190)
+    gateway.quiet()
+    began = clock.now()
+
+    def verified(after_s: float, code: str) -> str:
+        gateway.sandbox.control({"options": {"mpesa": {"query_code": code}}})
+        clock.reset()
+        clock.travel(began - clock.now() + timedelta(seconds=after_s))
+        gateway.post(f"/payments/{payment_id}/verify")
+        return str(gateway.payment(payment_id)["status"])
+
+    assert verified(1, "") == "processing"
+    assert verified(50, "") == "processing"
+    assert verified(70, "Z9") == "processing", "another code"
+    assert verified(80, "4999") == "processing", "still open"
+    assert verified(100, "") == "processing"
+    assert verified(150, "") == "processing"
+    assert verified(165, "") == "failed"
+    (attempt,) = gateway.attempts(payment_id)
+    assert (attempt.error_code, attempt.error_message) == ("7777", "A result that no document lists.")
+
+
+def test_an_unknown_code_against_a_callback_that_says_paid(gateway: Gateway) -> None:
+    """Breaks when the code ends a payment that was paid."""
+    gateway.sandbox.control({"options": {"mpesa": {"query_code": "7777"}}})
+    payment_id = gateway.begin("mpesa", 100)
+    gateway.settle(payment_id, hours=0.2)
+    assert gateway.payment(payment_id)["review"] == "contradicting_answers"
+    gateway.sandbox.control({"options": {"mpesa": {"query_code": ""}}})
+    assert gateway.post(f"/payments/{payment_id}/verify").json()["data"]["status"] == "completed"
+
+
 def test_a_code_of_the_query_that_decides_nothing_is_no_fault_of_the_callbacks_job(
     gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The payment stays open, and an operator hears of it; the callback's job neither fails nor ends as a dead letter."""
     capsys.readouterr()
+    gateway.sandbox.control({"options": {"mpesa": {"query_code": "26"}}})  # it may be about the question
     payment_id = gateway.begin("mpesa", 7190)
     gateway.settle(payment_id, until=(), hours=0.5)
     assert gateway.payment(payment_id)["status"] == "processing"
@@ -164,6 +210,7 @@ def test_a_code_of_the_query_that_decides_nothing_is_no_fault_of_the_callbacks_j
         "SELECT state, result FROM provider_events WHERE provider_reference = :checkout", checkout=checkout
     )
     assert (state, result) == ("processed", "not confirmed yet")
+    gateway.sandbox.control({"options": {"mpesa": {"query_code": ""}}})
     logged = capsys.readouterr().err
     assert "Traceback" not in logged and "job.failed" not in logged
 

@@ -118,6 +118,18 @@ def test_another_merchants_order_does_not_complete_ours(gateway: Gateway) -> Non
 # --- M-Pesa with the pull API
 
 
+def test_statement_decides_between_a_callback_and_a_query(gateway_with_pull: Gateway) -> None:
+    """The callback says paid, the query cancelled. Breaks when only the query is sent again."""
+    wrong = {"options": {"mpesa": {"query_code": "1032"}}}
+    gateway_with_pull.sandbox.control(wrong)
+    payment_id = gateway_with_pull.begin("mpesa")
+    gateway_with_pull.settle(payment_id, hours=0.1)
+    gateway_with_pull.sandbox.control({"options": {"mpesa": {"query_code": ""}}})
+    assert outcome(gateway_with_pull, payment_id) == PAID
+    assert_paid_once(gateway_with_pull, payment_id)
+    gateway_with_pull.assert_ledger_matches_providers()
+
+
 def test_statement_finds_a_paid_charge(gateway_with_pull: Gateway) -> None:
     payment_id = begin_silent(gateway_with_pull, "mpesa", LOST)
     assert outcome(gateway_with_pull, payment_id) == PAID

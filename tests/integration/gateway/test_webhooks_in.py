@@ -54,6 +54,38 @@ def test_signed_callback_resolves_a_lost_answer(
     assert status_of(merchant, payment) == "completed"
 
 
+def test_a_signed_callback_of_another_amount_keeps_nothing(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
+) -> None:
+    """Then the right one, twice. Breaks when the id of the first is kept, so that no other can be queried by."""
+    payment = merchant.waiting()
+    for amount, status in (
+        ("1.00", "processing"),
+        (payment["amount"], "completed"),
+        (payment["amount"], "completed"),
+    ):
+        assert cpay.send(cpay.callback_body(payment, amount=amount)).status_code == 200
+        run_due_jobs()
+        assert status_of(merchant, payment) == status
+    posted = (
+        "SELECT count(*) FROM entries e JOIN payment_attempts a ON a.id = e.ref_id WHERE a.payment_id = :id"
+    )
+    assert rows(posted, id=payment["id"]) == [(1,)]
+
+
+def test_nothing_but_a_signed_callback_of_another_amount_is_for_an_operator(
+    merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int]
+) -> None:
+    """Breaks when it is forgotten, and the payment expires."""
+    payment = merchant.waiting()
+    assert cpay.send(cpay.callback_body(payment, amount="1.00")).status_code == 200
+    for _ in range(6):
+        run_due_jobs()
+        clock.travel(timedelta(minutes=6))
+    shown = merchant.get(f"/{payment['id']}").json["data"]
+    assert (shown["status"], shown["review"]) == ("processing", "contradicting_answers")
+
+
 def test_repeated_callback_is_applied_once(
     merchant: MerchantClient, cpay: CPay, run_due_jobs: Callable[[], int], rows: Callable[..., list[Any]]
 ) -> None:

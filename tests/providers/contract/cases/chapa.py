@@ -35,6 +35,7 @@ CASES = (
             "pay_out": r"POST .*/transfers$",
             "inquire_payout": r"GET .*/transfers/verify/",
         },
+        may_try_again=True,
         refusal=(400, {"message": "This is not allowed", "status": "failed", "data": None}),
         own_reference=("data", "tx_ref"),
         live_settings={

@@ -31,6 +31,7 @@ CASES = (
             "pay_out": r"POST .*/transfer$",
             "inquire_payout": r"GET .*/transfer/verify/",
         },
+        may_try_again=True,
         refusal=(400, {"status": False, "message": "This is not allowed"}),
         own_reference=("data", "reference"),
         live_settings={"secret_key": "sk_live_51contract"},

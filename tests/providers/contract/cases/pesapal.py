@@ -29,6 +29,7 @@ CASES = (
             "refund": r"POST .*/RefundRequest$",
             "inquire_refund": STATUS,
         },
+        may_try_again=True,
         refusal=(
             200,
             {"status": "500", "error": {"error_type": "api_error", "code": "not_allowed", "message": "No."}},

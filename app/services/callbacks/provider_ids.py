@@ -1,0 +1,49 @@
+"""The provider's ids that callbacks contain: which one the provider is queried by, and when it is kept."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.models.payment import PaymentAttempt
+from app.providers.base import CallbackEvent
+from app.services.payments import store
+from app.services.payments.rows import PaymentRows
+from app.services.payments.states import OPEN_ATTEMPTS
+from app.services.payments.write_set import WriteSet
+
+ABOUT_ANOTHER: Final = "\0another"
+"""No provider's id."""
+
+
+def to_query(parsed: CallbackEvent, attempt: PaymentAttempt) -> str | None:
+    """The provider's id to query by: the one that came with the answer, else the callback's.
+
+    ABOUT_ANOTHER when the callback names another charge than the one whose URL it was sent to.
+    """
+    given = parsed.provider_reference
+    if attempt.provider_reference is None:
+        return given
+    is_ours = given in (None, attempt.provider_reference, attempt.receipt)
+    # Some providers name a payment by more than one id; then our reference, or a signature, identifies it.
+    if is_ours or parsed.is_verified or parsed.reference == attempt.reference:
+        return attempt.provider_reference
+    return ABOUT_ANOTHER
+
+
+def adopt(rows: PaymentRows, attempt: PaymentAttempt, reference: str | None) -> PaymentRows:
+    """Keep the provider's id when the answer that held it was lost; the rows as they are then.
+
+    Only from a callback that is vouched for. Any other id is only used for the query: the adapter compares our reference in
+    the provider's answer, and an applied result contains its id.
+    """
+    if reference is None or attempt.provider_reference is not None:
+        return rows
+
+    def decide(writes: WriteSet) -> None:
+        now = writes.rows.attempt(attempt.id)
+        is_free = now.provider_reference is None and now.state in OPEN_ATTEMPTS
+        if is_free and not writes.is_reference_taken:
+            now.provider_reference = reference
+            writes.rows.payment.provider_transaction_id = reference
+
+    return store.change(rows, decide, actor="callback").rows
