@@ -41,7 +41,7 @@ def paystack_answers(patched: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("provider", "answers"), [("stripe", stripe_answers), ("paystack", paystack_answers)], ids=str
+    ("provider", "answers"), [("stripe", stripe_answers), ("paystack", paystack_answers)]
 )
 def test_a_bank_debit_is_waited_for(
     gateway: Gateway,
