@@ -54,7 +54,7 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
         amount=_words(amount),
         requested=_words(payment.requested) if payment.requested != amount else None,
         review=", ".join(payment.open_reviews) or None,
-        failure=payment.failure_reason,
+        failure=_failure(payment.failure_code, payment.failure_reason),
         refunded=str(Money(payment.refunded, payment.currency)) if payment.refunded else None,
         created=_time(payment.created_at),
         completed=_time(payment.completed_at),
@@ -77,7 +77,7 @@ def _of_attempt(attempt: PaymentAttempt) -> dict[str, str | None]:
         "receipt": attempt.receipt,
         "collected": _words(collected) if collected is not None else None,
         "sent": _time(attempt.sent_at),
-        "error": " ".join(filter(None, (attempt.error_code, attempt.error_message))) or None,
+        "error": _failure(attempt.error_code, attempt.error_message),
     }
 
 
@@ -87,9 +87,14 @@ def _of_refund(refund: Refund) -> dict[str, str | None]:
         "provider's id": refund.provider_reference,
         "made through": refund.origin,
         "reason": refund.reason,
-        "error": refund.error_message,
+        "failure": _failure(refund.failure_code, refund.failure_reason),
+        "error": _failure(refund.error_code, refund.error_message),
         "created": _time(refund.created_at),
     }
+
+
+def _failure(code: str | None, sentence: str | None) -> str | None:
+    return " ".join(filter(None, (code, sentence))) or None
 
 
 def _facts(**facts: str | None) -> Iterator[str]:

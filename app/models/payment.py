@@ -66,6 +66,7 @@ class Payment(Base):
     payment is about, and what can be refunded: the requested amount, or the collected one that an operator accepted instead.
     requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
+    failure_code, failure_reason: why it failed, a FailureCode and its sentence; provider_failure: the provider's own {code, message}.
     last_write: the write set that changed it, its attempts or its refunds last (services/payments/store.py).
     """
 
@@ -113,6 +114,7 @@ class Payment(Base):
     payment_url: Mapped[Words | None]
     failure_code: Mapped[Words | None]
     failure_reason: Mapped[Words | None]
+    provider_failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     fee: Mapped[int | None] = mapped_column(BigInteger)
     refund_reserved: Mapped[Minor] = mapped_column(default=0)
     refunded: Mapped[Minor] = mapped_column(default=0)
@@ -228,7 +230,8 @@ class Refund(Base):
     (captured) or failed (released). reference: our key at the provider; a refund is sent once.
 
     origin: `provider` for an external refund, made in the provider's dashboard: it is posted when it is found, and held
-    nothing. is_from_suspense: it returns money that fits no payment.
+    nothing. is_from_suspense: it returns money that fits no payment. error_code, error_message: what was answered last, for
+    operators. failure_code, failure_reason, provider_failure: as a payment's.
     """
 
     __tablename__ = "refunds"
@@ -263,6 +266,9 @@ class Refund(Base):
     provider_reference: Mapped[Words | None]
     error_code: Mapped[Words | None]
     error_message: Mapped[Words | None]
+    failure_code: Mapped[Words | None]
+    failure_reason: Mapped[Words | None]
+    provider_failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     refunded_before: Mapped[Minor] = mapped_column(default=0)
     inquiries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[Moment | None]

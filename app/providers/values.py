@@ -40,6 +40,34 @@ class State(StrEnum):
     NOT_FOUND = "not_found"
 
 
+class FailureCode(StrEnum):
+    """Why a payment or a refund failed, the same words for every provider (failures.py). Stable: merchants' programs decide by
+    them. A new reason is a new code; none changes its meaning."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    INVALID_AMOUNT = "invalid_amount"
+    WRONG_PIN = "wrong_pin"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    CANCELLED_BY_CUSTOMER = "cancelled_by_customer"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    CUSTOMER_UNREACHABLE = "customer_unreachable"
+    CUSTOMER_BUSY = "customer_busy"
+    DUPLICATE_PAYMENT = "duplicate_payment"
+    INVALID_ACCOUNT = "invalid_account"
+    EXPIRED_CARD = "expired_card"
+    INCORRECT_CARD = "incorrect_card"
+    DECLINED = "declined"
+    INVALID_REQUEST = "invalid_request"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    NOT_CONFIGURED = "not_configured"
+    NOT_SENT = "not_sent"
+    NOT_PAID = "not_paid"
+    REVERSED = "reversed"
+    RETURNED = "returned"
+
+
 class Kind(StrEnum):
     """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back, an operator
     must look. `OTHER`: nothing the gateway acts on (a ping)."""
@@ -243,7 +271,8 @@ class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
-    code, message: the provider's code and sentence (failures). response: its answer for `provider_response`:
+    code, message: the provider's code and sentence (failures). failure: the reason where the gateway itself knows it; an
+    adapter leaves it out, and its table translates the code (`Provider.failures`). response: its answer for `provider_response`:
     JSON-safe, no secret, no full account numbers.
     """
 
@@ -254,6 +283,7 @@ class ProviderResult:
     payment_url: str | None = None
     code: str | None = None
     message: str | None = None
+    failure: FailureCode | None = None
     response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus
 from app.principal import Principal
-from app.providers.base import ProviderResult, State
+from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes, store
@@ -78,7 +78,12 @@ def _cancel_unsent(writes: WriteSet, attempt_id: uuid.UUID) -> None:
     attempt = writes.rows.attempt(attempt_id)
     if attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")
-    result = ProviderResult(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
+    result = ProviderResult(
+        State.CANCELLED,
+        code=FailureCode.CANCELLED,
+        message="Cancelled by the merchant.",
+        failure=FailureCode.CANCELLED,
+    )
     outcomes.decide(writes, attempt, result)
 
 

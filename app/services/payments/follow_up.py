@@ -18,7 +18,7 @@ from app.errors import GatewayError
 from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
+from app.providers.base import Capabilities, FailureCode, Kind, Provider, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError, WrongEnvironment
 from app.services.payments import attempts, outcomes, reviews, store
 from app.services.payments.attempts import charge_reference, operation_of
@@ -232,7 +232,7 @@ def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
         return False
     if attempt.state == AttemptState.CREATED:
         reason = "The payment could not be sent in time."
-        outcomes.expire_attempt(writes, attempt, code="not_sent", reason=reason)
+        outcomes.expire_attempt(writes, attempt, FailureCode.NOT_SENT, reason=reason)
     return True
 
 
@@ -267,7 +267,7 @@ def _judge_pending(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) 
         reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
     elif outcome.state in (State.PENDING, State.NOT_FOUND):
         reason = "The customer did not pay in time."
-        outcomes.expire_attempt(writes, attempt, code="expired", reason=reason)
+        outcomes.expire_attempt(writes, attempt, FailureCode.TIMEOUT, reason=reason)
 
 
 def _judge_unknown(
@@ -277,7 +277,7 @@ def _judge_unknown(
     is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
     if is_missing and age > horizon:
         reason = "The provider never got this payment."
-        outcomes.expire_attempt(writes, attempt, code="not_found", reason=reason)
+        outcomes.expire_attempt(writes, attempt, FailureCode.NOT_SENT, reason=reason)
     elif age > ALERT_AFTER:
         has_no_id = isinstance(outcome, OutcomeUnknown) and outcome.code == NO_PROVIDER_ID
         reviews.open_review(

@@ -145,8 +145,12 @@ def test_declined_refund_answers_402_and_refunds_nothing(merchant: MerchantClien
     payment_id = merchant.paid(amount=7301)["id"]
     answer = merchant.refund(payment_id, amount=7224)
     assert answer.status_code == 402 and answer.json["success"] is False
-    assert answer.json["error"] == "CPay does not refund this."
+    assert answer.json["error"] == "The provider declined the refund."
     assert merchant.get(f"/{payment_id}").json["data"]["status"] == "completed"
+    (refund,) = merchant.get(f"/{payment_id}/refunds").json["data"]
+    assert (refund["failure_code"], refund["failure_reason"]) == ("declined", answer.json["error"])
+    said = {"code": "refund_declined", "message": "CPay does not refund this."}
+    assert refund["provider_failure"] == said
 
 
 def test_the_log_of_a_paid_and_refunded_payment(

@@ -17,6 +17,7 @@ from app.http.schema import Schema
 from app.models.payment import PaymentStatus, RefundOrigin
 from app.models.payment_review import ReviewReason
 from app.money import Money
+from app.providers.base import FailureCode
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "mpesa": {
@@ -100,6 +101,28 @@ class CustomerAnswer(Answer):
     name = ma.String(allow_none=True)
 
 
+class ProviderFailure(Answer):
+    """What the provider itself said, for the merchant's own staff."""
+
+    code = ma.String(allow_none=True, metadata={"examples": ["2001"]})
+    message = ma.String(allow_none=True, metadata={"examples": ["The initiator information is invalid."]})
+
+
+def _failure_code() -> ma.String:
+    return ma.String(
+        allow_none=True,
+        metadata={
+            "description": f"Why it failed, the same for every provider: {', '.join(sorted(FailureCode))}. What failed "
+            "before there were these codes has none, or the provider's. More may be added.",
+            "examples": [FailureCode.INSUFFICIENT_FUNDS],
+        },
+    )
+
+
+def _failure_reason() -> ma.String:
+    return ma.String(allow_none=True, metadata={"description": "A sentence that the customer may read."})
+
+
 class Transaction(Answer):
     """A payment through a provider."""
 
@@ -131,7 +154,9 @@ class Transaction(Answer):
     )
     requested_currency = ma.String(metadata={"examples": ["KES"]})
     refunded_amount = Amount(metadata={"examples": ["0.00"]})
-    failure_reason = ma.String(allow_none=True)
+    failure_code = _failure_code()
+    failure_reason = _failure_reason()
+    provider_failure = ma.Nested(ProviderFailure, allow_none=True)
     review = ma.String(
         allow_none=True,
         metadata={
@@ -171,7 +196,7 @@ class FailedTransactionAnswer(Answer):
     """The provider did not take it; `data` is the payment as it is now."""
 
     success = ma.Boolean()
-    error = ma.String(metadata={"description": "One sentence: why the provider refused."})
+    error = ma.String(metadata={"description": "One sentence, the `failure_reason`."})
     data = ma.Nested(Transaction)
 
 
@@ -190,7 +215,9 @@ class Refund(Answer):
     origin = one_of(*RefundOrigin, description="Made through this gateway, or in the provider's dashboard.")
     status = one_of("processing", "completed", "failed")
     provider_refund_id = ma.String(allow_none=True)
-    failure_reason = ma.String(allow_none=True)
+    failure_code = _failure_code()
+    failure_reason = _failure_reason()
+    provider_failure = ma.Nested(ProviderFailure, allow_none=True)
     created_at = Time()
     completed_at = Time(allow_none=True)
 

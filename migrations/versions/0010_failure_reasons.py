@@ -1,0 +1,27 @@
+"""Why a payment or a refund failed is said in the gateway's own words, beside the provider's."""
+
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+COLUMNS = """
+ALTER TABLE payments ADD COLUMN provider_failure jsonb;
+ALTER TABLE refunds
+  ADD COLUMN failure_code text, ADD COLUMN failure_reason text, ADD COLUMN provider_failure jsonb;
+-- What merchants have read of these so far.
+UPDATE refunds SET failure_reason = error_message WHERE state = 'failed';
+"""
+
+
+def upgrade() -> None:
+    op.execute(COLUMNS)
+
+
+def downgrade() -> None:
+    op.execute(
+        "ALTER TABLE refunds DROP COLUMN provider_failure, DROP COLUMN failure_reason, DROP COLUMN failure_code; "
+        "ALTER TABLE payments DROP COLUMN provider_failure;"
+    )
