@@ -51,6 +51,8 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
     yield f"Payment {payment.id} of {detail.tenant}"
     yield from _facts(
         status=payment.status,
+        reference=payment.reference,
+        description=payment.description,
         amount=_words(amount),
         requested=_words(payment.requested) if payment.requested != amount else None,
         review=", ".join(payment.open_reviews) or None,

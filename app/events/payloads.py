@@ -13,7 +13,7 @@ from app.models.payment import Payment, Refund
 
 VERSION: Final = 3
 """Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`. Version 2 had the
-provider's words as `failure_code` and `failure_reason`, and no `failure_code` of refunds."""
+provider's words as `failure_code` and `failure_reason`, and neither `reference` and `description` nor refunds' `failure_code`."""
 
 
 def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str, Any]:
@@ -29,6 +29,8 @@ def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str,
         "currency": payment.currency,
         "status": payment.status,
         "customer": customer_payload(payment),
+        "reference": payment.reference,
+        "description": payment.description,
         "metadata": payment.payment_metadata,
         "payment_url": payment.payment_url,
         "refunded_minor": payment.refunded,

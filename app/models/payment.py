@@ -62,7 +62,8 @@ class RefundOrigin(StrEnum):
 class Payment(Base):
     """What a merchant asked for and what became of it (app/services/payments/states.py). Amounts are in minor units.
 
-    provider: as requested (`visa`), or the chosen one when that was `auto`. payment_method: as requested. amount: what the
+    provider: as requested (`visa`), or the chosen one when that was `auto`. payment_method: as requested. description: for the
+    customer. reference: the merchant's own, not unique. amount: what the
     payment is about, and what can be refunded: the requested amount, or the collected one that an operator accepted instead.
     requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
@@ -84,6 +85,7 @@ class Payment(Base):
         Index("payments_customer_phone_id", "customer_phone", "id"),
         Index("payments_customer_email_id", func.lower(text("customer_email")), "id"),
         Index("payments_idempotency_key", "idempotency_key"),
+        Index("payments_reference", "reference", postgresql_where="reference IS NOT NULL"),
         Index(
             "payments_metadata",
             "metadata",
@@ -98,6 +100,8 @@ class Payment(Base):
     provider: Mapped[Words]
     payment_method: Mapped[Words]
     return_url: Mapped[Words | None]
+    description: Mapped[Words | None]
+    reference: Mapped[Words | None]
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
     requested_amount: Mapped[Minor]

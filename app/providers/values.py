@@ -188,7 +188,8 @@ class Customer:
 class ChargeRequest:
     """Ask a customer for money. reference: our key, 36 characters `[a-z0-9-]`, unique for ever; the same reference is
     the same charge. short_reference: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
-    callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
+    merchant_reference: the merchant's own text for people, which other charges may have too. description: what is sold, at most
+    200 characters, never blank; each adapter cuts it at its provider's limit. callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
 
     reference: str
     short_reference: str
@@ -197,6 +198,7 @@ class ChargeRequest:
     callback_url: str
     return_url: str
     description: str = "Payment"
+    merchant_reference: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
 

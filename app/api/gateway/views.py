@@ -40,6 +40,8 @@ def transaction(payment: Payment) -> dict[str, Any]:
         "status": payment.status,
         "customer": customer_payload(payment),
         "payment_method": payment.payment_method,
+        "reference": payment.reference,
+        "description": payment.description,
         "metadata": payment.payment_metadata,
         "provider_response": payment.provider_response,
         # Only while the customer can still go there.

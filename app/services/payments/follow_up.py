@@ -204,20 +204,20 @@ def can_inquire(attempt: PaymentAttempt, provider: Provider) -> bool:
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
-    """The provider's list of collections, searched for the attempt's short reference."""
+    """The provider's list of collections, searched for the attempt's short reference.
+
+    One with the merchant's reference may be this payment's, sent before the account had a statement, or another's."""
     start = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5)
     if clock.now() - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
-    lines = [
-        line
-        for line in provider.statement(start, clock.now())
-        if line.short_reference == attempt.short_reference
-    ]
+    listed = provider.statement(start, clock.now())
+    lines = [line for line in listed if line.short_reference == attempt.short_reference]
+    is_named = any(line.short_reference == payment.reference for line in listed)
     requested = Money(payment.amount, payment.currency)
     matching = [line for line in lines if line.amount == requested]
     if len(matching) == 1:
         return ProviderResult(State.SUCCEEDED, receipt=matching[0].receipt, amount=matching[0].amount)
-    if lines:
+    if lines or is_named:
         # Anyone can pay with the short reference they read on a screen: an operator tells such lines apart.
         return OutcomeUnknown(
             "The provider's statement is not clear about this payment.", code="statement_unclear"
