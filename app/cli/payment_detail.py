@@ -20,14 +20,14 @@ from app.services.operator.payment_detail import PaymentDetail
 @click.command("in-review")
 @with_appcontext
 def in_review() -> None:
-    """Payments that need an operator."""
+    """Payments that need an operator, with what was requested and what was collected."""
     found = payment_detail.payments_in_review()
     for one in found:
         payment = one.payment
-        amount = _words(Money(payment.amount, payment.currency))
+        requested = f"requested {_words(payment.requested)}"
         collected = "".join(f"  collected {_words(money)}" for money in one.collected)
         reasons = ", ".join(payment.open_reviews)
-        click.echo(f"{payment.id}  {reasons}  {payment.provider}  {amount}  {payment.status}{collected}")
+        click.echo(f"{payment.id}  {reasons}  {payment.provider}  {payment.status}  {requested}{collected}")
     if not found:
         click.echo("No payment is under review.")
 
@@ -54,7 +54,7 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
         reference=payment.reference,
         description=payment.description,
         amount=_words(amount),
-        requested=_words(payment.requested) if payment.requested != amount else None,
+        requested=_words(payment.requested) if _is_other_amount(detail) else None,
         review=", ".join(payment.open_reviews) or None,
         failure=_failure(payment.failure_code, payment.failure_reason),
         refunded=str(Money(payment.refunded, payment.currency)) if payment.refunded else None,
@@ -67,6 +67,14 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
     for refund in detail.refunds:
         yield f"Refund {refund.id}: {refund.state}, {_words(Money(refund.amount, refund.currency))}"
         yield from _facts(**_of_refund(refund))
+
+
+def _is_other_amount(detail: PaymentDetail) -> bool:
+    """Whether the payment is about, or an attempt has collected, another amount than was requested."""
+    payment = detail.payment
+    collected = (attempt.collected_money for attempt in detail.attempts)
+    amounts = (Money(payment.amount, payment.currency), *filter(None, collected))
+    return any(money != payment.requested for money in amounts)
 
 
 def _of_attempt(attempt: PaymentAttempt) -> dict[str, str | None]:
