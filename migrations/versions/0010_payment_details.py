@@ -18,12 +18,15 @@ UPDATE refunds SET failure_reason = error_message WHERE state = 'failed';
 """
 
 
+DROPPED = """
+ALTER TABLE refunds DROP COLUMN provider_failure, DROP COLUMN failure_reason, DROP COLUMN failure_code;
+ALTER TABLE payments DROP COLUMN reference, DROP COLUMN description, DROP COLUMN provider_failure;
+"""
+
+
 def upgrade() -> None:
     op.execute(COLUMNS)
 
 
 def downgrade() -> None:
-    op.execute(
-        "ALTER TABLE refunds DROP COLUMN provider_failure, DROP COLUMN failure_reason, DROP COLUMN failure_code; "
-        "ALTER TABLE payments DROP COLUMN reference, DROP COLUMN description, DROP COLUMN provider_failure;"
-    )
+    op.execute(DROPPED)

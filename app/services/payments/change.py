@@ -34,13 +34,10 @@ def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     try:
         with bulkhead.required_slot(attempt.provider):
             return payment_follow_up.poll(attempt.id)
-    except OutcomeUnknown as error:
-        if error.code == NO_PROVIDER_ID:
-            return payment
-        _verification_failed(payment, error, merchant)
-        raise ProviderUnreachable from error
     except ProviderError as error:
-        _verification_failed(payment, error, merchant)
+        if isinstance(error, OutcomeUnknown) and error.code == NO_PROVIDER_ID:
+            return payment
+        _verification_failed(payment, merchant)
         raise ProviderUnreachable from error
 
 
@@ -87,8 +84,9 @@ def _cancel_unsent(writes: WriteSet, attempt_id: uuid.UUID) -> None:
     outcomes.decide(writes, attempt, result)
 
 
-def _verification_failed(payment: Payment, error: ProviderError, merchant: Principal) -> None:
-    data = payment_payload(payment) | {"error": error.message}
+def _verification_failed(payment: Payment, merchant: Principal) -> None:
+    # A customer's page may read it, so it is no sentence of the provider's; the call's log has that.
+    data = payment_payload(payment) | {"error": ProviderUnreachable.default_message}
     transaction(
         lambda session: outbox.record(
             session,

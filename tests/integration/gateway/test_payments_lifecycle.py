@@ -65,12 +65,17 @@ def test_verify_of_a_lost_answer_finds_the_money(merchant: MerchantClient) -> No
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "completed")
 
 
-def test_verify_leaves_an_unknown_outcome_open(merchant: MerchantClient) -> None:
+def test_verify_leaves_an_unknown_outcome_open(
+    merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
     """CPay never says what became of 7122. Breaks when silence is taken for a no."""
     payment_id = merchant.initialize(amount=7122).json["data"]["id"]
     answer = merchant.post(f"/{payment_id}/verify")
     assert answer.status_code == 502 and answer.json["success"] is False
     assert merchant.get(f"/{payment_id}").json["data"]["status"] == "processing"
+    query = "SELECT data FROM outbox WHERE object_id = :id AND type = 'payment.verification_failed'"
+    (event,) = rows(query, id=payment_id)
+    assert event.data["error"] == answer.json["error"]
 
 
 def test_cancel_applies_to_pending_payments_only(merchant: MerchantClient) -> None:
