@@ -20,14 +20,14 @@ from app.services.operator.payment_detail import PaymentDetail
 @click.command("in-review")
 @with_appcontext
 def in_review() -> None:
-    """Payments that need an operator."""
+    """Payments that need an operator, with what was requested and what was collected."""
     found = payment_detail.payments_in_review()
     for one in found:
         payment = one.payment
-        amount = _words(Money(payment.amount, payment.currency))
+        requested = f"requested {_words(payment.requested)}"
         collected = "".join(f"  collected {_words(money)}" for money in one.collected)
         reasons = ", ".join(payment.open_reviews)
-        click.echo(f"{payment.id}  {reasons}  {payment.provider}  {amount}  {payment.status}{collected}")
+        click.echo(f"{payment.id}  {reasons}  {payment.provider}  {payment.status}  {requested}{collected}")
     if not found:
         click.echo("No payment is under review.")
 
@@ -51,10 +51,12 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
     yield f"Payment {payment.id} of {detail.tenant}"
     yield from _facts(
         status=payment.status,
+        reference=payment.reference,
+        description=payment.description,
         amount=_words(amount),
-        requested=_words(payment.requested) if payment.requested != amount else None,
+        requested=_words(payment.requested) if _is_other_amount(detail) else None,
         review=", ".join(payment.open_reviews) or None,
-        failure=payment.failure_reason,
+        failure=_failure(payment.failure_code, payment.failure_reason),
         refunded=str(Money(payment.refunded, payment.currency)) if payment.refunded else None,
         created=_time(payment.created_at),
         completed=_time(payment.completed_at),
@@ -67,6 +69,14 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
         yield from _facts(**_of_refund(refund))
 
 
+def _is_other_amount(detail: PaymentDetail) -> bool:
+    """Whether the payment is about, or an attempt has collected, another amount than was requested."""
+    payment = detail.payment
+    collected = (attempt.collected_money for attempt in detail.attempts)
+    amounts = (Money(payment.amount, payment.currency), *filter(None, collected))
+    return any(money != payment.requested for money in amounts)
+
+
 def _of_attempt(attempt: PaymentAttempt) -> dict[str, str | None]:
     collected = attempt.collected_money
     return {
@@ -77,7 +87,7 @@ def _of_attempt(attempt: PaymentAttempt) -> dict[str, str | None]:
         "receipt": attempt.receipt,
         "collected": _words(collected) if collected is not None else None,
         "sent": _time(attempt.sent_at),
-        "error": " ".join(filter(None, (attempt.error_code, attempt.error_message))) or None,
+        "error": _failure(attempt.error_code, attempt.error_message),
     }
 
 
@@ -87,9 +97,14 @@ def _of_refund(refund: Refund) -> dict[str, str | None]:
         "provider's id": refund.provider_reference,
         "made through": refund.origin,
         "reason": refund.reason,
-        "error": refund.error_message,
+        "failure": _failure(refund.failure_code, refund.failure_reason),
+        "error": _failure(refund.error_code, refund.error_message),
         "created": _time(refund.created_at),
     }
+
+
+def _failure(code: str | None, sentence: str | None) -> str | None:
+    return " ".join(filter(None, (code, sentence))) or None
 
 
 def _facts(**facts: str | None) -> Iterator[str]:

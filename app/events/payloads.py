@@ -11,8 +11,9 @@ from typing import Any, Final
 from app.clock import iso_z
 from app.models.payment import Payment, Refund
 
-VERSION: Final = 2
-"""Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`."""
+VERSION: Final = 3
+"""Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`. Version 2 had the
+provider's words as `failure_code` and `failure_reason`, and neither `reference` and `description` nor refunds' `failure_code`."""
 
 
 def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str, Any]:
@@ -28,6 +29,8 @@ def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str,
         "currency": payment.currency,
         "status": payment.status,
         "customer": customer_payload(payment),
+        "reference": payment.reference,
+        "description": payment.description,
         "metadata": payment.payment_metadata,
         "payment_url": payment.payment_url,
         "refunded_minor": payment.refunded,
@@ -60,7 +63,8 @@ def refund_payload(refund: Refund) -> dict[str, Any]:
         "origin": refund.origin,
         "state": refund.state,
         "provider_refund_id": refund.provider_reference,
-        "failure_reason": refund.error_message,
+        "failure_code": refund.failure_code,
+        "failure_reason": refund.failure_reason,
         "created_at": iso_z(refund.created_at),
         "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
     }

@@ -50,6 +50,8 @@ def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
         rest = {name: value for name, value in data.items() if name not in ("amount_minor", "tenant_id")}
         return rest | {"amount": Money(data["amount_minor"], data["currency"]).as_number()}
     rest = {name: value for name, value in data.items() if name not in _NOT_PUSHED}
+    if data["version"] == 2:
+        del rest["failure_code"]
     reviews = data["reviews"]
     transaction = rest | {
         "amount": Money(data["amount_minor"], data["currency"]).as_number(),
@@ -61,9 +63,7 @@ def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
     return transaction | {"refund": _refund_of(data["refund"])} if "refund" in data else transaction
 
 
-_NOT_PUSHED: Final = frozenset(
-    {"version", "tenant_id", "amount_minor", "refunded_minor", "failure_code", "refund"}
-)
+_NOT_PUSHED: Final = frozenset({"version", "tenant_id", "amount_minor", "refunded_minor", "refund"})
 
 
 def _refund_of(data: Mapping[str, Any]) -> dict[str, Any]:

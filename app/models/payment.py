@@ -62,10 +62,12 @@ class RefundOrigin(StrEnum):
 class Payment(Base):
     """What a merchant asked for and what became of it (app/services/payments/states.py). Amounts are in minor units.
 
-    provider: as requested (`visa`), or the chosen one when that was `auto`. payment_method: as requested. amount: what the
+    provider: as requested (`visa`), or the chosen one when that was `auto`. payment_method: as requested. description: for the
+    customer. reference: the merchant's own, not unique. amount: what the
     payment is about, and what can be refunded: the requested amount, or the collected one that an operator accepted instead.
     requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
+    failure_code, failure_reason: why it failed, a FailureCode and its sentence; provider_failure: the provider's own {code, message}.
     last_write: the write set that changed it, its attempts or its refunds last (services/payments/store.py).
     """
 
@@ -83,6 +85,7 @@ class Payment(Base):
         Index("payments_customer_phone_id", "customer_phone", "id"),
         Index("payments_customer_email_id", func.lower(text("customer_email")), "id"),
         Index("payments_idempotency_key", "idempotency_key"),
+        Index("payments_reference", "reference", postgresql_where="reference IS NOT NULL"),
         Index(
             "payments_metadata",
             "metadata",
@@ -97,6 +100,8 @@ class Payment(Base):
     provider: Mapped[Words]
     payment_method: Mapped[Words]
     return_url: Mapped[Words | None]
+    description: Mapped[Words | None]
+    reference: Mapped[Words | None]
     amount: Mapped[Minor]
     currency: Mapped[str] = mapped_column(CHAR(3))
     requested_amount: Mapped[Minor]
@@ -113,6 +118,7 @@ class Payment(Base):
     payment_url: Mapped[Words | None]
     failure_code: Mapped[Words | None]
     failure_reason: Mapped[Words | None]
+    provider_failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     fee: Mapped[int | None] = mapped_column(BigInteger)
     refund_reserved: Mapped[Minor] = mapped_column(default=0)
     refunded: Mapped[Minor] = mapped_column(default=0)
@@ -228,7 +234,8 @@ class Refund(Base):
     (captured) or failed (released). reference: our key at the provider; a refund is sent once.
 
     origin: `provider` for an external refund, made in the provider's dashboard: it is posted when it is found, and held
-    nothing. is_from_suspense: it returns money that fits no payment.
+    nothing. is_from_suspense: it returns money that fits no payment. error_code, error_message: what was answered last, for
+    operators. failure_code, failure_reason, provider_failure: as a payment's.
     """
 
     __tablename__ = "refunds"
@@ -263,6 +270,9 @@ class Refund(Base):
     provider_reference: Mapped[Words | None]
     error_code: Mapped[Words | None]
     error_message: Mapped[Words | None]
+    failure_code: Mapped[Words | None]
+    failure_reason: Mapped[Words | None]
+    provider_failure: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     refunded_before: Mapped[Minor] = mapped_column(default=0)
     inquiries: Mapped[int] = mapped_column(default=0)
     sent_at: Mapped[Moment | None]

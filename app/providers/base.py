@@ -29,6 +29,7 @@ from app.providers.environments import (
     is_of_another,
 )
 from app.providers.errors import NotSupported, ProviderError, RequestRejected
+from app.providers.failures import FailureTable
 from app.providers.replies import question
 from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
@@ -44,6 +45,7 @@ from app.providers.values import (
     ChargeRequest,
     Context,
     Customer,
+    FailureCode,
     FreshToken,
     Kind,
     Limits,
@@ -74,6 +76,8 @@ __all__ = [
     "ChargeRequest",
     "Context",
     "Customer",
+    "FailureCode",
+    "FailureTable",
     "FreshToken",
     "Kind",
     "Limits",
@@ -103,6 +107,8 @@ class Provider(ABC):
     aliases: ClassVar[tuple[str, ...]] = ()
     """Other words that payments and callback URLs may name the provider by."""
     capabilities: ClassVar[Capabilities]
+    failures: ClassVar[FailureTable] = FailureTable()
+    """What its codes mean in the gateway's own."""
     settings: ClassVar[tuple[AccountSetting, ...]]
     base_urls: ClassVar[Mapping[str, str]]
     """environment (`live`, `sandbox`) → base URL."""

@@ -55,6 +55,34 @@ NOT_FINAL: Final = frozenset({State.PENDING, State.IN_TRANSIT, State.NOT_FOUND})
 """States that another one follows, or may follow."""
 
 
+class FailureCode(StrEnum):
+    """Why a payment or a refund failed, the same words for every provider (failures.py). Stable: merchants' programs decide by
+    them. A new reason is a new code; none changes its meaning."""
+
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    INVALID_AMOUNT = "invalid_amount"
+    WRONG_PIN = "wrong_pin"
+    AUTHENTICATION_FAILED = "authentication_failed"
+    CANCELLED_BY_CUSTOMER = "cancelled_by_customer"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+    CUSTOMER_UNREACHABLE = "customer_unreachable"
+    CUSTOMER_BUSY = "customer_busy"
+    DUPLICATE_PAYMENT = "duplicate_payment"
+    INVALID_ACCOUNT = "invalid_account"
+    EXPIRED_CARD = "expired_card"
+    INCORRECT_CARD = "incorrect_card"
+    DECLINED = "declined"
+    INVALID_REQUEST = "invalid_request"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    NOT_CONFIGURED = "not_configured"
+    NOT_SENT = "not_sent"
+    NOT_PAID = "not_paid"
+    REVERSED = "reversed"
+    RETURNED = "returned"
+
+
 class Kind(StrEnum):
     """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back, an operator
     must look. `OTHER`: nothing the gateway acts on (a ping)."""
@@ -175,7 +203,8 @@ class Customer:
 class ChargeRequest:
     """Ask a customer for money. reference: our key, 36 characters `[a-z0-9-]`, unique for ever; the same reference is
     the same charge. short_reference: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
-    callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
+    merchant_reference: the merchant's own text for people, which other charges may have too. description: what is sold, at most
+    200 characters, never blank; each adapter cuts it at its provider's limit. callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
 
     reference: str
     short_reference: str
@@ -184,6 +213,7 @@ class ChargeRequest:
     callback_url: str
     return_url: str
     description: str = "Payment"
+    merchant_reference: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 
 
@@ -258,8 +288,9 @@ class ProviderResult:
     """What the provider says, now, about one charge, refund or payout.
 
     amount: what it says was moved or is to be moved; None when it does not say. payment_url: where to send the customer.
-    code, message: the provider's code and sentence (failures). has_failed_try: of a PENDING charge: the customer's last try
-    has failed, as code and message say, and the page takes another. response: its answer for `provider_response`:
+    code, message: the provider's code and sentence (failures). failure: the reason where the gateway itself knows it; an
+    adapter leaves it out, and its table translates the code (`Provider.failures`). has_failed_try: of a PENDING charge: the
+    customer's last try has failed, as code and message say, and the page takes another. response: its answer for `provider_response`:
     JSON-safe, no secret, no full account numbers.
     """
 
@@ -270,6 +301,7 @@ class ProviderResult:
     payment_url: str | None = None
     code: str | None = None
     message: str | None = None
+    failure: FailureCode | None = None
     has_failed_try: bool = False
     response: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
 

@@ -179,3 +179,27 @@ def test_reviews_with_newer_reasons_survive_a_downgrade(owner_connection) -> Non
     still_open = owner_connection.execute(count, {"id": payment_id}).scalar_one()
     owner_connection.rollback()
     assert still_open == 1
+
+
+FAILED_BEFORE = """
+INSERT INTO refunds (id, payment_id, attempt_id, tenant_id, amount, currency, origin, is_from_suspense, reference, callback_token,
+  state, error_code, error_message, refunded_before, inquiries, created_at, updated_at)
+  VALUES ('{id}', '{id}', '{id}', '{id}', 100, 'KES', 'gateway', false, '{id}', '{id}', 'failed', '2001',
+    'It cannot be reversed.', 0, 0, '2026-01-01Z', '2026-01-01Z');
+"""
+
+
+def test_refunds_that_failed_keep_the_reason_their_merchants_have_read(owner_connection) -> None:
+    refund_id = uuid.uuid4()
+    migrated = migration("payment_details")
+    for statements in (
+        migrated.DROPPED,
+        FAILED_BEFORE.format(id=refund_id),
+        migrated.COLUMNS,
+    ):
+        owner_connection.exec_driver_sql(statements)
+    found = owner_connection.execute(
+        text("SELECT failure_code, failure_reason, error_code FROM refunds WHERE id = :id"), {"id": refund_id}
+    ).one()
+    owner_connection.rollback()
+    assert tuple(found) == (None, "It cannot be reversed.", "2001")

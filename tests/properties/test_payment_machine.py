@@ -38,7 +38,7 @@ from app.errors import GatewayError
 from app.models.payment import AttemptState, RefundState
 from app.money import Money
 from app.principal import Principal
-from app.providers.base import ProviderResult, State
+from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import Declined, NotSent, OutcomeUnknown, ProviderError
 from app.services import payment_service
 from app.services.idempotency_service import Claim
@@ -163,7 +163,7 @@ class PaymentMachine(RuleBasedStateMachine):
     def time_is_over(self) -> None:
         self._change(
             lambda writes: payment_outcomes.expire_attempt(
-                writes, writes.rows.attempt(self.attempt_id), code="expired", reason="Too late."
+                writes, writes.rows.attempt(self.attempt_id), FailureCode.TIMEOUT, reason="It is too late."
             )
         )
         self.met["expired"] += 1

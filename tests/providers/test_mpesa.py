@@ -276,6 +276,23 @@ def test_a_push_to_a_paybill():
     }
 
 
+@pytest.mark.parametrize(
+    ("theirs", "pull", "shown"),
+    [
+        ("INV77", "false", "INV77"),
+        ("A12345678901", "false", "A12345678901"),
+        ("A123456789012", "false", CHARGE.short_reference),
+        ("INV 77", "false", CHARGE.short_reference),
+        ("INV77", "true", CHARGE.short_reference),
+    ],
+    ids=["fits", "12 characters", "too long", "a space", "statement"],
+)
+def test_the_merchants_reference_is_shown_where_it_fits(theirs: str, pull: str, shown: str):
+    """Not where lost pushes are looked for in the statement: other payments may have the same."""
+    body = bodies.push(account(pull=pull), replace(CHARGE, merchant_reference=theirs), datetime.now(UTC))
+    assert body["AccountReference"] == shown
+
+
 def test_a_push_to_a_till():
     body = bodies.push(account(till="5555555"), CHARGE, datetime.now(UTC))
     assert (body["TransactionType"], body["BusinessShortCode"], body["PartyB"]) == (

@@ -96,6 +96,16 @@ def test_statuses(
     json.dumps(dict(result.response))
 
 
+def test_a_paid_order_in_another_currency_is_reported_as_it_was_answered(
+    provider: PesapalProvider, pesapal_server: CannedServer
+) -> None:
+    """1000 TZS were asked for. Breaks when the number is taken for shillings, or the answer is not believed."""
+    pesapal_server.will(TOKEN, Canned(body={**STATUS, "amount": 0.4, "currency": "USD"}))
+    result = provider.inquire(replace(CHARGE_REFERENCE, amount=Money.parse("1000", "TZS")))
+    assert (result.state, result.amount) == (State.SUCCEEDED, Money(40, "USD"))
+    assert (result.response["amount"], result.response["currency"]) == ("0.4", "USD")
+
+
 @pytest.mark.parametrize(
     "body",
     [

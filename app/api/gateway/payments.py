@@ -150,7 +150,7 @@ def cancel_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 def _payment_request(body: dict[str, Any]) -> PaymentRequest:
     given = body["customer"]
     customer = CustomerDetails(
-        phone=given["phone"],
+        phone=given.get("phone"),
         id=given.get("id") or None,
         email=given.get("email"),
         name=given.get("name") or None,
@@ -162,6 +162,8 @@ def _payment_request(body: dict[str, Any]) -> PaymentRequest:
         customer=customer,
         metadata=body.get("metadata"),
         return_url=body.get("return_url"),
+        description=body.get("description"),
+        reference=body.get("reference"),
     )
 
 

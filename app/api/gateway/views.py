@@ -40,6 +40,8 @@ def transaction(payment: Payment) -> dict[str, Any]:
         "status": payment.status,
         "customer": customer_payload(payment),
         "payment_method": payment.payment_method,
+        "reference": payment.reference,
+        "description": payment.description,
         "metadata": payment.payment_metadata,
         "provider_response": payment.provider_response,
         # Only while the customer can still go there.
@@ -47,7 +49,9 @@ def transaction(payment: Payment) -> dict[str, Any]:
         "requested_amount": str(payment.requested),
         "requested_currency": payment.requested_currency,
         "refunded_amount": str(Money(payment.refunded, payment.currency)),
+        "failure_code": payment.failure_code,
         "failure_reason": payment.failure_reason,
+        "provider_failure": payment.provider_failure,
         "review": payment.review,
         "reviews": list(payment.open_reviews),
         "created_at": iso_z(payment.created_at),
@@ -67,7 +71,9 @@ def refund_view(refund: Refund) -> dict[str, Any]:
         "origin": refund.origin,
         "status": "processing" if refund.state in OPEN_REFUNDS else refund.state,
         "provider_refund_id": refund.provider_reference,
-        "failure_reason": refund.error_message,
+        "failure_code": refund.failure_code,
+        "failure_reason": refund.failure_reason,
+        "provider_failure": refund.provider_failure,
         "created_at": iso_z(refund.created_at),
         "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
     }
@@ -107,7 +113,7 @@ def refunded(result: Refunded) -> Answer:
     data = transaction(result.payment)
     if not result.is_failed:
         return Answer({"success": True, "data": data})
-    error = result.refund.error_message
+    error = result.refund.failure_reason
     return Answer({"success": False, "error": error, "data": data}, status=402 if result.was_reached else 502)
 
 

@@ -33,6 +33,7 @@ from app.providers.chapa.client import (
     message_of,
     refusal,
 )
+from app.providers.chapa.failures import FAILURES
 from app.providers.chapa.payouts import transfer_body
 from app.providers.chapa.settings import CAPABILITIES, SETTINGS
 from app.providers.chapa.statuses import (
@@ -99,6 +100,7 @@ class Chapa(Provider):
 
     name = "chapa"
     title = "Chapa"
+    failures = FAILURES
     capabilities = CAPABILITIES
     callback_headers = frozenset({callbacks.SIGNATURE, callbacks.OLDER_SIGNATURE})
     settings = SETTINGS

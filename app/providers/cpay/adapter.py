@@ -25,6 +25,7 @@ from app.providers.base import (
     State,
 )
 from app.providers.cpay import callbacks
+from app.providers.cpay.failures import FAILURES
 from app.providers.cpay.identities import Mark, identity
 from app.providers.cpay.triggers import MESSAGES, Fate, fate_of_charge, fate_of_refund
 from app.providers.errors import (
@@ -68,6 +69,7 @@ NOT_DONE: Final = frozenset(
 class CPayProvider(Provider):
     name = "cpay"
     title = "CPay"
+    failures = FAILURES
     base_urls = MappingProxyType({"live": "in-process", "sandbox": "in-process"})
     settings = (
         AccountSetting(

@@ -26,6 +26,7 @@ from app.providers.base import (
     ChargeRequest,
     Context,
     Customer,
+    FailureTable,
     Limits,
     PayoutMethod,
     PayoutReference,
@@ -49,6 +50,7 @@ from app.providers.errors import (
 )
 from app.providers.mpesa import bodies, callbacks, statement
 from app.providers.mpesa.client import DarajaClient
+from app.providers.mpesa.failures import FAILURES
 from app.providers.mpesa.settings import (
     CAPABILITIES,
     SETTINGS,
@@ -89,6 +91,7 @@ class MpesaProvider(Provider):
 
     name: ClassVar[str] = "mpesa"
     title: ClassVar[str] = "M-Pesa"
+    failures: ClassVar[FailureTable] = FAILURES
     capabilities: ClassVar[Capabilities] = CAPABILITIES
     settings: ClassVar[tuple[AccountSetting, ...]] = SETTINGS
     base_urls: ClassVar[Mapping[str, str]] = MappingProxyType(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, Final
 
 from app.providers.base import Account, ChargeRequest, PayoutRequest, RefundRequest
 from app.providers.errors import RequestRejected
 from app.providers.mpesa.credentials import push_password, security_credential
-from app.providers.mpesa.settings import B2C_MINIMUM
+from app.providers.mpesa.settings import B2C_MINIMUM, has_pull
 from app.providers.mpesa.values import msisdn, short_reference_text, till_number, whole_shillings, with_notice
 
 SHORTCODE_IDENTIFIER: Final = "4"
@@ -16,6 +17,7 @@ REVERSAL_IDENTIFIER: Final = "11"
 MAX_DESCRIPTION: Final = 13
 MAX_REMARKS: Final = 100
 MAX_ACCOUNT_REFERENCE: Final = 12
+ACCOUNT_REFERENCE: Final = re.compile(rf"[A-Za-z0-9]{{1,{MAX_ACCOUNT_REFERENCE}}}")
 
 
 def push(account: Account, request: ChargeRequest, moment: datetime) -> dict[str, Any]:
@@ -30,9 +32,18 @@ def push(account: Account, request: ChargeRequest, moment: datetime) -> dict[str
         "PartyB": till or account["shortcode"],
         "PhoneNumber": phone,
         "CallBackURL": request.callback_url,
-        "AccountReference": request.short_reference[:MAX_ACCOUNT_REFERENCE],
+        "AccountReference": _account_reference(account, request),
         "TransactionDesc": short_reference_text(request.description, MAX_DESCRIPTION, "Payment"),
     }
+
+
+def _account_reference(account: Account, request: ChargeRequest) -> str:
+    """The merchant's reference where it fits. Ours where lost payments are looked for in the statement, which needs one that no
+    other payment has."""
+    theirs = request.merchant_reference or ""
+    return (
+        theirs if ACCOUNT_REFERENCE.fullmatch(theirs) and not has_pull(account) else request.short_reference
+    )
 
 
 def push_query(account: Account, checkout_request_id: str, moment: datetime) -> dict[str, Any]:

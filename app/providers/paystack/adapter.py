@@ -36,6 +36,7 @@ from app.providers.facts import clean, facts
 from app.providers.paystack import callbacks
 from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits
 from app.providers.paystack.client import PaystackClient, accepted, data_of, is_absent
+from app.providers.paystack.failures import FAILURES
 from app.providers.paystack.payouts import make_recipient, payout_methods
 from app.providers.paystack.statuses import (
     CHARGES,
@@ -99,6 +100,7 @@ class Paystack(Provider):
 
     name = "paystack"
     title = "Paystack"
+    failures = FAILURES
     capabilities: ClassVar[Capabilities] = Capabilities(
         currencies=MappingProxyType({currency: Limits() for currency in SUBUNITS}),
         needs=frozenset({"email"}),

@@ -40,6 +40,7 @@ from app.providers.errors import (
 )
 from app.providers.pesapal import callbacks
 from app.providers.pesapal.client import PesapalClient, Reply
+from app.providers.pesapal.failures import FAILURES
 from app.providers.pesapal.statuses import payment_result
 
 ORDER_PATH: Final = "/api/Transactions/SubmitOrderRequest"
@@ -65,6 +66,7 @@ REFUSED: Final = "500"
 class PesapalProvider(Provider):
     name = "pesapal"
     title = "Pesapal"
+    failures = FAILURES
     base_urls = MappingProxyType(
         {
             "live": "https://pay.pesapal.com/v3",

@@ -40,6 +40,7 @@ from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
 from app.providers.stripe import callbacks, lookup, statuses
 from app.providers.stripe.amounts import limits, to_wire
 from app.providers.stripe.client import call, make_client
+from app.providers.stripe.failures import FAILURES
 from app.providers.stripe.statuses import Flow
 
 SESSION: Final = "cs_"
@@ -62,6 +63,7 @@ MAX_METADATA: Final = 500
 class StripeProvider(Provider):
     name = "stripe"
     title = "Stripe"
+    failures = FAILURES
     aliases = ("visa",)
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
     settings = (

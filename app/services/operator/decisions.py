@@ -16,7 +16,7 @@ from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentSta
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import Principal
-from app.providers.base import ProviderResult, State
+from app.providers.base import FailureCode, ProviderResult, State
 from app.services.payments import claims, postings, reviews, store
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
@@ -64,7 +64,7 @@ def _accept(writes: WriteSet) -> None:
         payment, PaymentStatus.COMPLETED, now=now
     ):
         raise InvalidRequest(f"The payment is {payment.status}: this money can only be refunded.")
-    payment.failure_code = payment.failure_reason = None
+    payment.failure_code = payment.failure_reason = payment.provider_failure = None
     reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
     payment.completed_at, payment.updated_at = payment.completed_at or now, now
     record_payment_event(writes, EventType.PAYMENT_COMPLETED)
@@ -195,7 +195,11 @@ def resolve_payment(
                 raise InvalidRequest("This receipt is another payment's.")
             return
         result = ProviderResult(
-            state, receipt=receipt, code="operator", message=f"Decided by {operator.event_actor}."
+            state,
+            receipt=receipt,
+            code="operator",
+            message=f"Decided by {operator.event_actor}.",
+            failure=FailureCode.NOT_PAID,
         )
         claims.forget_claim(attempt)
         payment_outcomes.decide(writes, attempt, result)
@@ -229,7 +233,12 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -
     def decide(writes: WriteSet) -> None:
         refund = writes.rows.refund(refund_id)
         _require_open(refund, state)
-        result = ProviderResult(state, code="operator", message=f"Decided by {operator.event_actor}.")
+        result = ProviderResult(
+            state,
+            code="operator",
+            message=f"Decided by {operator.event_actor}.",
+            failure=FailureCode.NOT_PAID,
+        )
         refund_outcomes.decide(writes, refund_id, result)
 
     try:

@@ -222,7 +222,8 @@ def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider
         customer=customer,
         callback_url=callback_url(attempt, attempt.provider, provider),
         return_url=payment.return_url or return_url(payment.id),
-        description=str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
+        description=payment.description or str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
+        merchant_reference=payment.reference,
         metadata=metadata,
     )
 

@@ -11,7 +11,7 @@ from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.models.payment import AttemptState, Payment, PaymentStatus
 from app.principal import Principal
-from app.providers.base import ProviderResult, State
+from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes, store
@@ -34,13 +34,10 @@ def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     try:
         with bulkhead.required_slot(attempt.provider):
             return payment_follow_up.poll(attempt.id)
-    except OutcomeUnknown as error:
-        if error.code == NO_PROVIDER_ID:
-            return payment
-        _verification_failed(payment, error, merchant)
-        raise ProviderUnreachable from error
     except ProviderError as error:
-        _verification_failed(payment, error, merchant)
+        if isinstance(error, OutcomeUnknown) and error.code == NO_PROVIDER_ID:
+            return payment
+        _verification_failed(payment, merchant)
         raise ProviderUnreachable from error
 
 
@@ -78,12 +75,18 @@ def _cancel_unsent(writes: WriteSet, attempt_id: uuid.UUID) -> None:
     attempt = writes.rows.attempt(attempt_id)
     if attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")
-    result = ProviderResult(State.CANCELLED, code="cancelled", message="Cancelled by the merchant.")
+    result = ProviderResult(
+        State.CANCELLED,
+        code=FailureCode.CANCELLED,
+        message="Cancelled by the merchant.",
+        failure=FailureCode.CANCELLED,
+    )
     outcomes.decide(writes, attempt, result)
 
 
-def _verification_failed(payment: Payment, error: ProviderError, merchant: Principal) -> None:
-    data = payment_payload(payment) | {"error": error.message}
+def _verification_failed(payment: Payment, merchant: Principal) -> None:
+    # A customer's page may read it, so it is no sentence of the provider's; the call's log has that.
+    data = payment_payload(payment) | {"error": ProviderUnreachable.default_message}
     transaction(
         lambda session: outbox.record(
             session,

@@ -45,7 +45,7 @@ log = structlog.get_logger("payments")
 class CustomerDetails:
     """phone: E.164. id: the merchant's own id of the customer."""
 
-    phone: str
+    phone: str | None = None
     id: str | None = None
     email: str | None = None
     name: str | None = None
@@ -53,7 +53,8 @@ class CustomerDetails:
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it."""
+    """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it.
+    description: for the customer. reference: the merchant's own, which several payments may have."""
 
     provider: str
     amount: object
@@ -61,6 +62,8 @@ class PaymentRequest:
     customer: CustomerDetails
     metadata: Mapping[str, Any] | None = None
     return_url: str | None = None
+    description: str | None = None
+    reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,8 @@ def _new_payment(
         provider=bound.provider.name if request.provider == AUTO else request.provider,
         payment_method=request.provider,
         return_url=request.return_url,
+        description=request.description,
+        reference=request.reference,
         amount=amount.amount_minor,
         currency=amount.currency,
         requested_amount=amount.amount_minor,

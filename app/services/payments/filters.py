@@ -91,9 +91,10 @@ def _with_receipt(receipt: str) -> Any:
 
 
 def _with_reference(text: str) -> Any:
-    """Payments with this Idempotency-Key, and those with an attempt or a refund that the gateway or the provider calls
+    """Payments with this reference of the merchant's or Idempotency-Key, and those with an attempt or a refund that the gateway or the provider calls
     so; the short reference is what payers and statements show."""
     found = [
+        select(Payment.id).where(Payment.reference == text),
         select(Payment.id).where(Payment.idempotency_key == text),
         select(PaymentAttempt.payment_id).where(PaymentAttempt.reference == text),
         select(PaymentAttempt.payment_id).where(PaymentAttempt.short_reference == text.upper()),

@@ -18,7 +18,7 @@ from app.errors import GatewayError
 from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Capabilities, Kind, Provider, ProviderResult, State
+from app.providers.base import Capabilities, FailureCode, Kind, Provider, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
     Declined,
@@ -44,12 +44,11 @@ take ten working days."""
 
 MAX_SENDINGS: Final = 3
 
-EXPIRED: Final = "expired"
 NOT_IN_TIME: Final = "The customer did not pay in time."
-"""Failure code and reason of a payment whose page or prompt has ended unpaid."""
+"""Why an attempt whose page or prompt has ended unpaid failed, for operators."""
 
-ENDED_FOR_AGE: Final = ("not_sent", EXPIRED, "not_found")
-"""Error codes of attempts that nobody but the clock has ended."""
+ENDED_FOR_AGE: Final = (FailureCode.NOT_SENT, FailureCode.TIMEOUT, "expired", "not_found")
+"""Error codes of attempts that only the clock has ended; the last two are of older rows."""
 
 log = structlog.get_logger("payments")
 
@@ -143,7 +142,8 @@ class PaymentAttempts(ProviderOperations):
             is_patient = clock.now() - operation.since <= 2 * provider.capabilities.expires_after
             return operation, is_refused or is_patient
         if outcome.state is State.CANCELLED:
-            outcome = replace(outcome, state=State.FAILED, code=EXPIRED, message=NOT_IN_TIME)
+            timeout = FailureCode.TIMEOUT
+            outcome = replace(outcome, state=State.FAILED, code=timeout, message=NOT_IN_TIME, failure=timeout)
         after = self.change(
             operation, lambda writes: self.decide(writes, operation.id, outcome), actor="inquiry"
         )
@@ -261,22 +261,23 @@ def _from_list(payment: Payment, attempt: PaymentAttempt, provider: Provider) ->
 
 
 def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provider) -> Outcome:
-    """The provider's list of collections, searched for the attempt's short reference."""
+    """The provider's list of collections, searched for the attempt's short reference.
+
+    One with the merchant's reference may be this payment's, sent before the account had a statement, or another's."""
     start, now = (attempt.sent_at or attempt.created_at) - timedelta(minutes=5), clock.now()
     if start > now:
-        start = (
-            now - provider.capabilities.statement_reach
-        )  # it was sent while the database's clock was ahead
+        # It was sent while the database's clock was ahead.
+        start = now - provider.capabilities.statement_reach
     if now - start > provider.capabilities.statement_reach:
         return OutcomeUnknown("The provider's statement does not go back so far.", code=NO_PROVIDER_ID)
-    lines = [
-        line for line in provider.statement(start, now) if line.short_reference == attempt.short_reference
-    ]
+    listed = provider.statement(start, now)
+    lines = [line for line in listed if line.short_reference == attempt.short_reference]
+    is_named = any(line.short_reference == payment.reference for line in listed)
     requested = Money(payment.amount, payment.currency)
     matching = [line for line in lines if line.amount == requested]
     if len(matching) == 1:
         return ProviderResult(State.SUCCEEDED, receipt=matching[0].receipt, amount=matching[0].amount)
-    if lines:
+    if lines or is_named:
         # Anyone can pay with the short reference they read on a screen: an operator tells such lines apart.
         return OutcomeUnknown(
             "The provider's statement is not clear about this payment.", code="statement_unclear"
@@ -293,7 +294,7 @@ def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
         return False
     if attempt.state == AttemptState.CREATED:
         reason = "The payment could not be sent in time."
-        outcomes.expire_attempt(writes, attempt, code="not_sent", reason=reason)
+        outcomes.expire_attempt(writes, attempt, FailureCode.NOT_SENT, reason=reason)
     return True
 
 
@@ -340,7 +341,7 @@ def _judge_pending(
         if age > STUCK_AFTER:
             reviews.open_review(writes, ReviewReason.PAYMENT_STUCK)
     elif outcome.state in (State.PENDING, State.NOT_FOUND):
-        outcomes.expire_attempt(writes, attempt, code=EXPIRED, reason=NOT_IN_TIME)
+        outcomes.expire_attempt(writes, attempt, FailureCode.TIMEOUT, reason=NOT_IN_TIME)
 
 
 def _judge_unknown(
@@ -350,7 +351,7 @@ def _judge_unknown(
     is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
     if is_missing and age > horizon:
         reason = "The provider never got this payment."
-        outcomes.expire_attempt(writes, attempt, code="not_found", reason=reason)
+        outcomes.expire_attempt(writes, attempt, FailureCode.NOT_SENT, reason=reason)
     elif age > ALERT_AFTER:
         has_no_id = isinstance(outcome, OutcomeUnknown) and outcome.code == NO_PROVIDER_ID
         reviews.open_review(

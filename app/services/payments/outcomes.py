@@ -13,13 +13,14 @@ import structlog
 
 from app.events.catalogue import EventType
 from app.models.job import JobKind
-from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
+from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import actor_text
-from app.providers.base import ProviderResult, State
+from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
 from app.services.payments import claims, postings
+from app.services.payments.failures import MAX_TEXT, Failure, failure_of
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
 from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
@@ -27,8 +28,6 @@ from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
-
-MAX_TEXT: Final = 500
 
 CONFIRMED_AFTER: Final = timedelta(minutes=1)
 """Between two answers with the same code that no table has, of which the second one counts."""
@@ -94,9 +93,9 @@ def _belongs_to_another_attempt(writes: WriteSet, attempt: PaymentAttempt, resul
     return is_new and writes.is_reference_taken
 
 
-def expire_attempt(writes: WriteSet, attempt: PaymentAttempt, *, code: str, reason: str) -> None:
-    """The attempt's time is over and the provider has answered that nothing was paid."""
-    decide(writes, attempt, ProviderResult(State.FAILED, code=code, message=reason))
+def expire_attempt(writes: WriteSet, attempt: PaymentAttempt, failure: FailureCode, *, reason: str) -> None:
+    """The attempt's time is over and the provider has answered that nothing was paid. reason: for operators."""
+    decide(writes, attempt, ProviderResult(State.FAILED, code=failure, message=reason, failure=failure))
 
 
 def reverse(writes: WriteSet, attempt: PaymentAttempt) -> bool:
@@ -121,8 +120,7 @@ def close_returned(writes: WriteSet, attempt: PaymentAttempt) -> None:
     if attempt.state == AttemptState.SUCCEEDED and move_payment(
         payment, PaymentStatus.FAILED, now=writes.now
     ):
-        payment.failure_code = "returned"
-        payment.failure_reason = "Another amount was collected; it is refunded."
+        _explain(payment, Failure(FailureCode.RETURNED))
         record_payment_event(writes, EventType.PAYMENT_FAILED)
 
 
@@ -181,12 +179,13 @@ def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) 
 
 def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
     """Recorded once: the provider answers so until the next try."""
-    failure = (result.code, (result.message or "")[:MAX_TEXT] or None)
-    if failure == (attempt.error_code, attempt.error_message):
+    said = (result.code, (result.message or "")[:MAX_TEXT] or None)
+    if said == (attempt.error_code, attempt.error_message):
         return
-    attempt.error_code, attempt.error_message = failure
+    attempt.error_code, attempt.error_message = said
     attempt.updated_at = writes.rows.payment.updated_at = writes.now
-    facts = {"code": attempt.error_code, "message": attempt.error_message}
+    failure = failure_of(attempt.provider, result)
+    facts = {"code": failure.code, "message": failure.payment_reason}
     record_payment_event(writes, EventType.PAYMENT_TRY_FAILED, {"try": facts})
 
 
@@ -228,24 +227,27 @@ def _refused(writes: WriteSet, attempt: PaymentAttempt, error: ProviderError) ->
     if attempt.sendings > 1:
         _unknown(writes, attempt, OutcomeUnknown(error.message, code=error.code))
         return
-    result = ProviderResult(State.FAILED, code=error.code, message=error.message, response=error.response)
-    _keep_references(writes, attempt, result)
-    _failed(writes, attempt, result)
+    _keep_references(writes, attempt, ProviderResult(State.FAILED, response=error.response))
+    _failed(writes, attempt, error)
 
 
-def _failed(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+def _failed(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult | ProviderError) -> None:
     payment, now = writes.rows.payment, writes.now
-    is_cancelled = result.state is State.CANCELLED
+    is_cancelled = isinstance(result, ProviderResult) and result.state is State.CANCELLED
     if not move_attempt(attempt, AttemptState.CANCELLED if is_cancelled else AttemptState.FAILED, now=now):
         return
     attempt.error_code = result.code
     attempt.error_message = (result.message or "")[:MAX_TEXT] or None
     if move_payment(payment, PaymentStatus.CANCELLED if is_cancelled else PaymentStatus.FAILED, now=now):
-        payment.failure_code = attempt.error_code
-        payment.failure_reason = attempt.error_message
+        _explain(payment, failure_of(attempt.provider, result))
         close_reviews(writes, SETTLED_BY_ANSWER)
         event_type = EventType.PAYMENT_CANCELLED if is_cancelled else EventType.PAYMENT_FAILED
         record_payment_event(writes, event_type)
+
+
+def _explain(payment: Payment, failure: Failure) -> None:
+    payment.failure_code, payment.failure_reason = failure.code, failure.payment_reason
+    payment.provider_failure = failure.provider
 
 
 def _reversed(writes: WriteSet, attempt: PaymentAttempt) -> None:
@@ -253,10 +255,12 @@ def _reversed(writes: WriteSet, attempt: PaymentAttempt) -> None:
     payment = writes.rows.payment
     if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PENDING):
         # Collected and reversed before either was reported: there is nothing to post.
+        reversed_ = FailureCode.REVERSED
+        message = "The payment was reversed."
         _failed(
             writes,
             attempt,
-            ProviderResult(State.FAILED, code="reversed", message="The payment was reversed."),
+            ProviderResult(State.FAILED, code=reversed_, message=message, failure=reversed_),
         )
     elif attempt.state == AttemptState.SUCCEEDED and payment.refund_reserved:
         _reversed_after_refund(writes)
@@ -273,7 +277,7 @@ def _reversed_in_suspense(writes: WriteSet, attempt: PaymentAttempt, waiting: Mo
     postings.post_suspense_reversal(writes, attempt, waiting)
     close_reviews(writes, UNMATCHED_MONEY)
     if was_mismatch and move_payment(payment, PaymentStatus.FAILED, now=writes.now):
-        payment.failure_code, payment.failure_reason = "reversed", "The provider reversed the payment."
+        _explain(payment, Failure(FailureCode.REVERSED))
     record_payment_event(writes, EventType.PAYMENT_REVERSED)
 
 

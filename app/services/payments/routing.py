@@ -10,6 +10,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Final
 
 import phonenumbers
 from flask import current_app
@@ -22,6 +23,15 @@ from app.services import reference_data
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import health as provider_health
 from app.services.provider_access.accounts import BoundProvider
+
+
+class CustomerDetailMissing(InvalidRequest):
+    """A detail of the customer that the provider needs is missing, or is none that it takes. detail: `phone` or `email`."""
+
+    def __init__(self, message: str, detail: str) -> None:
+        super().__init__(message, details={"fields": {"customer": {detail: [message]}}})
+        self.detail = detail
+
 
 CostTable = Mapping[str, tuple[int, int]]
 """currency (`*`: any other) → (parts per million of the amount, fixed minor units of the currency)."""
@@ -86,6 +96,9 @@ def _is_at_home(capabilities: Capabilities, country: str | None) -> bool:
 
 AUTO = "auto"
 
+DETAILS: Final = MappingProxyType({"phone": "phone", "email": "email", "phone_or_email": "phone"})
+"""Code of an adapter's refusal → the detail of the customer that is missing, or is not what the provider takes."""
+
 
 def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer) -> list[BoundProvider]:
     """The provider to call, and those to fail over to, in order; never empty.
@@ -105,26 +118,33 @@ def route(tenant_id: uuid.UUID, provider: str, amount: Money, customer: Customer
         health=provider_health.is_healthy,
         costs=current_app.config["ROUTING_COSTS"],
     )
-    fitting = [found[name] for name in names if _fits(found[name], amount, customer)]
-    if not fitting:
-        raise InvalidRequest(f"No configured provider takes {amount} {amount.currency}.", field="provider")
-    return fitting
+    refusals = {name: _refusal(found[name], amount, customer) for name in names}
+    fitting = [found[name] for name, refusal in refusals.items() if refusal is None]
+    if fitting:
+        return fitting
+    sentence = f"No configured provider takes {amount} {amount.currency}."
+    # The best candidate's: with what it lacks, the payment would be possible.
+    lacking = next((one for one in refusals.values() if isinstance(one, CustomerDetailMissing)), None)
+    if lacking is not None:
+        raise CustomerDetailMissing(f"{sentence} {lacking.message}", lacking.detail)
+    raise InvalidRequest(sentence, field="provider")
 
 
 def _check(bound: BoundProvider, amount: Money, customer: Customer) -> None:
     try:
         bound.provider.check(amount, customer)
     except ProviderError as error:
-        field = {"currency": "currency", "phone": "customer", "email": "customer"}.get(error.code)
-        raise InvalidRequest(error.message, field=field) from error
+        if (detail := DETAILS.get(error.code)) is not None:
+            raise CustomerDetailMissing(error.message, detail) from error
+        raise InvalidRequest(error.message, field="currency" if error.code == "currency" else None) from error
 
 
-def _fits(bound: BoundProvider, amount: Money, customer: Customer) -> bool:
+def _refusal(bound: BoundProvider, amount: Money, customer: Customer) -> GatewayError | None:
     try:
         _check(bound, amount, customer)
-    except GatewayError:
-        return False
-    return True
+    except GatewayError as error:
+        return error
+    return None
 
 
 def _country(phone: str | None) -> str | None:

@@ -24,15 +24,16 @@ M = TypeVar("M", bound=Base)
 MUTABLE: Final[Mapping[type[Base], tuple[str, ...]]] = {
     Payment: (
         "provider", "amount", "currency", "status", "provider_transaction_id", "provider_response", "payment_url",
-        "failure_code", "failure_reason", "fee", "refund_reserved", "refunded", "updated_at", "completed_at",
-        "last_write",
+        "failure_code", "failure_reason", "provider_failure", "fee", "refund_reserved", "refunded", "updated_at",
+        "completed_at", "last_write",
     ),
     PaymentAttempt: (
         "state", "provider_reference", "receipt", "collected", "collected_currency", "error_code", "error_message",
         "inquiries", "sendings", "sent_at", "updated_at",
     ),
     Refund: (
-        "state", "provider_reference", "error_code", "error_message", "inquiries", "sent_at", "updated_at", "completed_at",
+        "state", "provider_reference", "error_code", "error_message", "failure_code", "failure_reason", "provider_failure",
+        "inquiries", "sent_at", "updated_at", "completed_at",
     ),
     PaymentReview: ("closed_at", "closed_by"),
 }  # fmt: skip

@@ -18,12 +18,12 @@ from app.models.job import JobKind
 from app.models.payment import RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import Provider, ProviderResult, RefundReference, RefundRequest, State
+from app.providers.base import FailureCode, Provider, ProviderResult, RefundReference, RefundRequest, State
 from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError, ReceiptMissing
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import reviews, store
 from app.services.payments.attempts import Finish, callback_url, charge_reference
-from app.services.payments.outcomes import MAX_TEXT
+from app.services.payments.failures import MAX_TEXT
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.payments.write_set import WriteSet
@@ -235,7 +235,12 @@ def _judge_age(writes: WriteSet, refund_id: uuid.UUID, *, missing_after: timedel
     if refund.state != RefundState.UNKNOWN:
         return
     if missing_after is not None and age > missing_after:
-        result = ProviderResult(State.FAILED, code="not_found", message="The provider never got this refund.")
+        result = ProviderResult(
+            State.FAILED,
+            code="not_found",
+            message="The provider never got this refund.",
+            failure=FailureCode.NOT_SENT,
+        )
         outcomes.decide(writes, refund.id, result)
     elif age > ALERT_AFTER:
         reviews.open_review(writes, ReviewReason.REFUND_UNKNOWN)

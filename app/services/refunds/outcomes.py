@@ -17,10 +17,10 @@ from app.models.payment import PaymentStatus, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import actor_text
-from app.providers.base import ProviderResult, State
+from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings, reviews
-from app.services.payments.outcomes import MAX_TEXT
+from app.services.payments.failures import MAX_TEXT, Failure, failure_of
 from app.services.payments.states import OPEN_REFUNDS, move_payment, move_refund
 from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import Outcome
@@ -35,7 +35,7 @@ def decide(writes: WriteSet, refund_id: uuid.UUID, outcome: Outcome) -> None:
     if isinstance(outcome, OutcomeUnknown):
         _unknown(writes, refund, outcome)
     elif isinstance(outcome, ProviderError):
-        _failed(writes, refund, outcome.code, outcome.message)
+        _failed(writes, refund, outcome)
     else:
         _answered(writes, refund, outcome)
     if was_open and refund.state not in OPEN_REFUNDS:
@@ -61,7 +61,7 @@ def _answered(writes: WriteSet, refund: Refund, result: ProviderResult) -> None:
             if move_refund(refund, RefundState.PENDING, now=writes.now):
                 record(writes, EventType.REFUND_PROCESSING, refund)
         case State.FAILED | State.CANCELLED:
-            _failed(writes, refund, result.code, result.message)
+            _failed(writes, refund, result)
         case State.NOT_FOUND | State.REFUNDED:
             # Not an end: the request may be on its way, or the answer is about the payment. Its age decides.
             log.info("refund.not_found", refund=str(refund.id), source=actor_text(writes.actor))
@@ -99,6 +99,7 @@ def mark_returned(writes: WriteSet, refund: Refund) -> bool:
     ):
         return False
     refund.error_code, refund.error_message = "refund_returned", "The refund did not reach the customer."
+    _explain(refund, Failure(FailureCode.RETURNED))
     postings.post_returned_refund(writes, refund, writes.rows.attempt(refund.attempt_id))
     if refund.is_from_suspense:
         reviews.open_review(writes, ReviewReason.LATE_SUCCESS)
@@ -139,17 +140,25 @@ def _count(writes: WriteSet, refund: Refund) -> None:
     record(writes, EventType.REFUND_COMPLETED, refund)
 
 
-def _failed(writes: WriteSet, refund: Refund, code: str | None, message: str | None) -> None:
+def _failed(writes: WriteSet, refund: Refund, outcome: ProviderResult | ProviderError) -> None:
     payment = writes.rows.payment
     if refund.state == RefundState.COMPLETED or not move_refund(refund, RefundState.FAILED, now=writes.now):
         return  # a late refusal; only mark_returned ends a completed refund
-    refund.error_code, refund.error_message = code, (message or "The refund failed.")[:MAX_TEXT]
+    refund.error_code = outcome.code
+    refund.error_message = (outcome.message or "The refund failed.")[:MAX_TEXT]
+    provider = writes.rows.attempt(refund.attempt_id).provider
+    _explain(refund, failure_of(provider, outcome, is_refund=True))
     postings.release_refund(writes, refund)
     _close_reviews(writes, refund)
     if not refund.is_from_suspense:
         payment.refund_reserved -= refund.amount
     payment.updated_at = writes.now
     record(writes, EventType.REFUND_FAILED, refund)
+
+
+def _explain(refund: Refund, failure: Failure) -> None:
+    refund.failure_code, refund.failure_reason = failure.code, failure.refund_reason
+    refund.provider_failure = failure.provider
 
 
 def _close_reviews(writes: WriteSet, refund: Refund) -> None:

@@ -96,8 +96,8 @@ def test_payments_in_review_are_listed(merchant: Stack, stack_app: Flask) -> Non
         payment,
         "amount_mismatch",
         "cpay",
-        "7009.00 KES",
         "processing",
+        "requested 7009.00 KES",
         "collected 7010.00 KES",
     ]
     metrics = requests.get(f"{merchant.url}/metrics", timeout=20).text

@@ -163,7 +163,11 @@ def test_money_in_another_currency_keeps_its_currency(
     payment_id = begin_in_euros(gateway, monkeypatch)
     assert gateway.balance(f"suspense:{gateway.tenant_id}:EUR") == 90_00
     in_review = operator(gateway, "payments", "in-review").splitlines()
-    assert f"{payment_id}  amount_mismatch  cpay  100.00 USD  processing  collected 90.00 EUR" in in_review
+    listed = f"{payment_id}  amount_mismatch  cpay  processing  requested 100.00 USD  collected 90.00 EUR"
+    assert listed in in_review
+    waiting = operator(gateway, "payments", "show", payment_id)
+    for name, value in (("requested", "100.00 USD"), ("collected", "90.00 EUR")):
+        assert re.search(rf"^  {name} +{value}$", waiting, re.MULTILINE), waiting
     operator(gateway, "payments", "accept-unmatched", payment_id)
     assert gateway.balance(f"suspense:{gateway.tenant_id}:EUR") == 0
     found = gateway.payment(payment_id)

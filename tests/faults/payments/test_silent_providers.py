@@ -166,6 +166,20 @@ def test_a_statement_that_no_longer_reaches_back_proves_nothing(gateway_with_pul
     gateway.assert_ledger_matches_providers()
 
 
+def test_a_line_with_the_merchants_reference_leaves_the_payment_open(gateway_with_pull: Gateway) -> None:
+    """It may be this payment, sent before the account had a statement. Breaks when it fails at the horizon as never received."""
+    gateway = gateway_with_pull
+    other = gateway.begin("mpesa", AMOUNT)
+    gateway.settle(other)
+    (paid,) = gateway.attempts(other)
+    gateway.sandbox.control({"rules": rules(NEVER_ARRIVED, "mpesa")})
+    payment_id = gateway.begin("mpesa", AMOUNT, reference=paid.short_reference)
+    gateway.settle(payment_id, hours=80)
+    assert outcome(gateway, payment_id).status == "processing"
+    assert outcome(gateway, payment_id).review is not None
+    declare(gateway, payment_id)
+
+
 def test_statement_and_callback_post_once(gateway_with_pull: Gateway) -> None:
     payment_id = begin_silent(gateway_with_pull, "mpesa", LOST)
     assert latest(gateway_with_pull, "mpesa").send().status_code == 200

@@ -33,6 +33,8 @@ class Listed:
             amount="12.50",
             metadata={"order_id": "ORD-2", "n": 7, "rate": 1.50, "gift": True, "a b": "c=d&e"},
             customer={"phone": "+254711111111", "email": "Mixed.Case@example.com"},
+            reference="Invoice 7/2026",
+            description="Two shirts",
         )
         (self.attempt,) = rows("SELECT * FROM payment_attempts WHERE payment_id = :id", id=self.wanted["id"])
 
@@ -74,6 +76,7 @@ def listed(app: Flask) -> Listed:
         "receipt=QWE12RTY90",
         "receipt=qwe12rty90",
         "reference=order/77",
+        "reference=Invoice%207/2026",
         "amount=12.5",
         "amount=12.50&currency=kes",
         "metadata=order_id=ORD-2",
@@ -87,6 +90,24 @@ def listed(app: Flask) -> Listed:
 )
 def test_a_filter_finds_its_payment_alone(listed: Listed, query: str) -> None:
     assert listed.ids(query) == [listed.wanted["id"]]
+
+
+def test_a_merchants_reference_may_be_that_of_several_payments(merchant: MerchantClient) -> None:
+    ids = [merchant.paid(reference="SAME")["id"] for _ in range(2)]
+    found = merchant.get("?reference=SAME").json["data"]["items"]
+    assert [item["id"] for item in found] == ids[::-1]
+    assert {item["reference"] for item in found} == {"SAME"}
+
+
+def test_a_reference_and_a_description_are_shown_as_they_were_sent(
+    listed: Listed, rows: Callable[..., list[Any]]
+) -> None:
+    shown = listed.merchant.get(f"/{listed.wanted['id']}").json["data"]
+    assert (shown["reference"], shown["description"]) == ("Invoice 7/2026", "Two shirts")
+    sealed = rows("SELECT data FROM outbox WHERE object_id = :id", id=listed.wanted["id"])
+    logged = rows("SELECT data FROM events WHERE object_id = :id", id=listed.wanted["id"])
+    named = [(row.data["reference"], row.data["description"]) for row in (*sealed, *logged)]
+    assert named and set(named) == {("Invoice 7/2026", "Two shirts")}
 
 
 def test_every_reference_finds_the_payment(listed: Listed, rows: Callable[..., list[Any]]) -> None:

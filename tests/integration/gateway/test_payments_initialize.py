@@ -166,8 +166,10 @@ def test_a_declined_payment_is_402_and_stays_so(merchant: MerchantClient) -> Non
     answer, again = merchant.initialize(key="no", amount=113), merchant.initialize(key="no", amount=113)
     body = answer.json
     assert answer.status_code == 402 and set(body) == {"success", "error", "data"}
-    assert body["success"] is False and body["error"] == "The card was declined."
-    assert body["data"]["status"] == "failed"
+    assert (body["success"], body["error"]) == (False, "The payment was declined.")
+    assert (body["data"]["status"], body["data"]["failure_code"]) == ("failed", "declined")
+    said = {"code": "card_declined", "message": "The card was declined."}
+    assert (body["data"]["failure_reason"], body["data"]["provider_failure"]) == (body["error"], said)
     assert (again.status_code, again.json, again.headers["Idempotent-Replayed"]) == (402, body, "true")
     assert merchant.get(f"/{body['data']['id']}").json["data"]["status"] == "failed"
 
@@ -176,6 +178,8 @@ def test_a_provider_out_of_reach_is_502(merchant: MerchantClient) -> None:
     answer = merchant.initialize(amount=7120)
     assert answer.status_code == 502 and answer.json["success"] is False
     assert answer.json["error"] and answer.json["data"]["status"] == "failed"
+    assert answer.json["data"]["failure_code"] == "provider_unavailable"
+    assert answer.json["data"]["provider_failure"] is None
 
 
 def test_a_lost_answer_is_no_failure(merchant: MerchantClient) -> None:

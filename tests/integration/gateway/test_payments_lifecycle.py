@@ -65,12 +65,17 @@ def test_verify_of_a_lost_answer_finds_the_money(merchant: MerchantClient) -> No
     assert (answer.status_code, answer.json["data"]["status"]) == (200, "completed")
 
 
-def test_verify_leaves_an_unknown_outcome_open(merchant: MerchantClient) -> None:
+def test_verify_leaves_an_unknown_outcome_open(
+    merchant: MerchantClient, rows: Callable[..., list[Any]]
+) -> None:
     """CPay never says what became of 7122. Breaks when silence is taken for a no."""
     payment_id = merchant.initialize(amount=7122).json["data"]["id"]
     answer = merchant.post(f"/{payment_id}/verify")
     assert answer.status_code == 502 and answer.json["success"] is False
     assert merchant.get(f"/{payment_id}").json["data"]["status"] == "processing"
+    query = "SELECT data FROM outbox WHERE object_id = :id AND type = 'payment.verification_failed'"
+    (event,) = rows(query, id=payment_id)
+    assert event.data["error"] == answer.json["error"]
 
 
 def test_cancel_applies_to_pending_payments_only(merchant: MerchantClient) -> None:
@@ -145,8 +150,12 @@ def test_declined_refund_answers_402_and_refunds_nothing(merchant: MerchantClien
     payment_id = merchant.paid(amount=7301)["id"]
     answer = merchant.refund(payment_id, amount=7224)
     assert answer.status_code == 402 and answer.json["success"] is False
-    assert answer.json["error"] == "CPay does not refund this."
+    assert answer.json["error"] == "The provider declined the refund."
     assert merchant.get(f"/{payment_id}").json["data"]["status"] == "completed"
+    (refund,) = merchant.get(f"/{payment_id}/refunds").json["data"]
+    assert (refund["failure_code"], refund["failure_reason"]) == ("declined", answer.json["error"])
+    said = {"code": "refund_declined", "message": "CPay does not refund this."}
+    assert refund["provider_failure"] == said
 
 
 def test_the_log_of_a_paid_and_refunded_payment(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from app.services.payments import routing
 from tests.integration.gateway.conftest import INITIALIZE, MerchantClient, request_body
 
 CUSTOMER = {"phone": "+254700000000"}
@@ -40,7 +41,7 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
     "no customer": ({"customer": ...}, ("customer",), "This field is required."),
     "customer null": ({"customer": None}, ("customer",), "This field may not be null."),
     "customer text": ({"customer": "John"}, ("customer",), None),
-    "no phone": ({"customer": {"email": "a@example.com"}}, ("customer", "phone"), "This field is required."),
+    "phone null": ({"customer": {"phone": None}}, ("customer", "phone"), "This field may not be null."),
     "phone words": ({"customer": {"phone": "call me"}}, ("customer", "phone"), None),
     "phone number": ({"customer": {"phone": 254700000000}}, ("customer", "phone"), None),
     "phone too short": ({"customer": {"phone": "123"}}, ("customer", "phone"), None),
@@ -65,6 +66,17 @@ WRONG: dict[str, tuple[dict[str, Any], tuple[str, ...], str | None]] = {
     "return_url port": ({"return_url": "https://example.com:99999/"}, ("return_url",), None),
     "return_url brackets": ({"return_url": "https://[::1"}, ("return_url",), None),
     "return_url long": ({"return_url": "https://example.com/" + "x" * 2000}, ("return_url",), None),
+    "description long": ({"description": "x" * 201}, ("description",), "This is longer than 200 characters."),
+    "description blank": ({"description": " "}, ("description",), "This may not be empty."),
+    "description null": ({"description": None}, ("description",), "This field may not be null."),
+    "reference long": ({"reference": "x" * 101}, ("reference",), "This is longer than 100 characters."),
+    "reference empty": ({"reference": ""}, ("reference",), "This may not be empty."),
+    "reference invisible": (
+        {"reference": "ORD\u200b1"},
+        ("reference",),
+        "This holds a character that cannot be printed.",
+    ),
+    "reference number": ({"reference": 77}, ("reference",), "This must be a string."),
     "unknown field": ({"status": "completed"}, ("status",), "This field is not known here."),
     "tenant": ({"tenant_id": "x"}, ("tenant_id",), None),
 }
@@ -89,7 +101,9 @@ def test_invalid_payment_requests(
 
 
 def test_all_validation_errors_are_reported_together(merchant: MerchantClient) -> None:
-    details = merchant.initialize(amount=0, provider="x", customer={}, colour="red").json["details"]
+    details = merchant.initialize(amount=0, provider="x", customer={"phone": ""}, colour="red").json[
+        "details"
+    ]
     assert set(details) == {"amount", "provider", "customer", "colour"}
     concurrently = merchant.initialize(amount="1.001", customer={"phone": "12"}).json["details"]
     assert set(concurrently) == {"amount", "customer"}
@@ -113,6 +127,37 @@ def test_phones_are_kept_in_one_spelling(
 ) -> None:
     data = merchant.paid(currency=currency, customer={"phone": phone})
     assert data["customer"]["phone"] == kept
+
+
+@pytest.mark.parametrize("provider", ["mpesa", "pesapal"])
+def test_a_phone_that_the_provider_needs_is_asked_for_by_name(
+    merchant: MerchantClient, rows: Callable[..., list[Any]], provider: str
+) -> None:
+    answer = merchant.initialize(provider=provider, customer={"name": "John Doe"})
+    assert (answer.status_code, answer.json["error"]) == (400, "Validation error")
+    (sentence,) = answer.json["details"]["customer"]["phone"]
+    assert "needs the customer's phone" in sentence
+    assert rows("SELECT id FROM payments WHERE tenant_id = :id", id=merchant.tenant_id) == []
+
+
+def test_what_is_lacking_for_every_provider_is_asked_for(
+    merchant: MerchantClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The merchant has M-Pesa alone, and lets the gateway choose."""
+    available = routing.provider_accounts.available
+    monkeypatch.setattr(
+        routing.provider_accounts,
+        "available",
+        lambda *args: {name: bound for name, bound in available(*args).items() if name == "mpesa"},
+    )
+    answer = merchant.initialize(provider="auto", customer={})
+    sentence = "No configured provider takes 1000.00 KES. M-Pesa needs the customer's phone."
+    assert answer.status_code == 400
+    assert answer.json["details"] == {"customer": {"phone": [sentence]}}
+
+
+def test_a_provider_that_needs_no_phone_is_paid_without_one(merchant: MerchantClient) -> None:
+    assert merchant.paid(customer={})["customer"] == dict.fromkeys(("id", "phone", "email", "name"))
 
 
 @pytest.mark.parametrize(

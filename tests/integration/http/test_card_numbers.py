@@ -86,6 +86,8 @@ def test_other_numbers_are_taken(app: Flask, client: FlaskClient) -> None:
     [
         {"metadata": {"note": {"4111-1111-1111-1111": 1}}},
         {"customer": {"phone": "+254712345678", "name": "4111111111111111"}},
+        {"description": "Card 4111 1111 1111 1111"},
+        {"reference": "4111111111111111"},
     ],
 )
 def test_gateway_payments_refuse_card_numbers(app: Flask, client: FlaskClient, more: dict[str, Any]) -> None:

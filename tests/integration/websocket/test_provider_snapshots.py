@@ -95,6 +95,14 @@ def test_a_push_says_nothing_of_the_tenant() -> None:
     }
 
 
+@pytest.mark.parametrize(("version", "pushed"), [(2, False), (3, True)])
+def test_failure_codes_are_pushed_since_they_are_the_gateways_own(version: int, pushed: bool) -> None:
+    data = {"version": version, "tenant_id": "t", "amount_minor": 5, "currency": "JPY", "status": "failed"}
+    data |= {"payment_url": None, "refunded_minor": 0, "reviews": [], "failure_code": "declined"}
+    sent = push_of(EventType.PAYMENT_FAILED, "p", data, at=clock.now(), event_id="evt_1", sequence=7)
+    assert sent is not None and ("failure_code" in sent.payload["transaction"]) is pushed
+
+
 def test_only_events_of_document_001_are_pushed() -> None:
     named = {
         "payment.initiated",

@@ -63,6 +63,20 @@ class Phone(fields.Text):
         }
 
 
+class PrintedText(fields.FreeText):
+    """A free text of printable characters, not all of them spaces: people read it on pages, phones and statements."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not text.strip():
+            raise ValidationError("This may not be empty.")
+        if not text.isprintable():
+            raise ValidationError("This holds a character that cannot be printed.")
+        return text
+
+
 class Email(fields.Text):
     """An e-mail address, kept as it is written."""
 

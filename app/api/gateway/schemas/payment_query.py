@@ -125,7 +125,7 @@ class PaymentQuery(Schema):
     receipt = fields.Text(metadata={"description": "The provider's receipt.", "examples": ["TKL81HX2PQ"]})
     reference = fields.Text(
         metadata={
-            "description": "Any name of the payment: its Idempotency-Key, the reference or short reference the provider "
+            "description": "Any name of the payment: your `reference`, its Idempotency-Key, the reference or short reference the provider "
             "and the payer see, the provider's own id, or one of a refund's."
         }
     )

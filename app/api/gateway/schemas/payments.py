@@ -8,7 +8,15 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError, post_load, validates_schema
 from marshmallow import fields as ma
 
-from app.api.gateway.schemas.fields import Email, Phone, PositiveAmount, ProviderName, WebAddress, e164
+from app.api.gateway.schemas.fields import (
+    Email,
+    Phone,
+    PositiveAmount,
+    PrintedText,
+    ProviderName,
+    WebAddress,
+    e164,
+)
 from app.api.wallet.schemas.payments import PaymentAnswer
 from app.errors import InvalidAmount, UnsupportedCurrency
 from app.http import fields
@@ -17,6 +25,11 @@ from app.http.schema import Schema
 from app.models.payment import PaymentStatus, RefundOrigin
 from app.models.payment_review import ReviewReason
 from app.money import Money
+from app.providers.base import FailureCode
+
+MAX_DESCRIPTION: Final = 200
+MAX_REFERENCE: Final = 100
+"""Characters of what a merchant may send."""
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
     "mpesa": {
@@ -39,7 +52,8 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
 
 class CustomerRequest(Schema):
     id = fields.Text(min_length=0, metadata={"description": "Yours; lists can be filtered by it."})
-    phone = Phone(required=True)
+    phone = Phone(metadata={"description": "E.164, or national where the currency determines the country. Required where the "
+                                           "provider `needs` it."})  # fmt: skip
     email = Email()
     name = fields.FreeText(min_length=0)
 
@@ -53,6 +67,21 @@ class InitializeRequest(Schema):
     customer = ma.Nested(CustomerRequest, required=True, error_messages=fields.MESSAGES)
     metadata = fields.JsonObject()
     return_url = WebAddress(metadata={"description": "Where the customer goes after a payment page."})
+    description = PrintedText(
+        max_length=MAX_DESCRIPTION,
+        metadata={
+            "description": "What the customer reads on the provider's page, phone or statement; each provider cuts it at its "
+            "own limit. Default: `metadata.order_id`.",
+            "examples": ["Two shirts"],
+        },
+    )
+    reference = PrintedText(
+        max_length=MAX_REFERENCE,
+        metadata={
+            "description": "Yours, such as an order's number. Several payments may have the same; lists are filtered by it.",
+            "examples": ["ORD-12345"],
+        },
+    )
 
     @validates_schema(skip_on_field_errors=True)
     def _check_together(self, data: dict[str, Any], **_: Any) -> None:
@@ -63,7 +92,7 @@ class InitializeRequest(Schema):
         except (InvalidAmount, UnsupportedCurrency) as error:
             found[error.field or "amount"] = [error.message]
         try:
-            e164(data["customer"]["phone"], data["currency"])
+            _with_phone(data["customer"], data["currency"])
         except ValidationError as error:
             found["customer"] = {"phone": error.messages}
         if found:
@@ -73,8 +102,12 @@ class InitializeRequest(Schema):
     def _in_one_spelling(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         """So that a retry that writes 1000 as "1000.00" or the phone with spaces is the same request."""
         amount = Money.parse(data["amount"], data["currency"])
-        customer = data["customer"] | {"phone": e164(data["customer"]["phone"], data["currency"])}
-        return data | {"amount": str(amount), "customer": customer}
+        return data | {"amount": str(amount), "customer": _with_phone(data["customer"], data["currency"])}
+
+
+def _with_phone(customer: dict[str, Any], currency: str) -> dict[str, Any]:
+    """The customer with the phone, if there is one, in E.164. Raises ValidationError."""
+    return customer | {"phone": e164(customer["phone"], currency)} if "phone" in customer else customer
 
 
 class RefundRequest(Schema):
@@ -100,6 +133,28 @@ class CustomerAnswer(Answer):
     name = ma.String(allow_none=True)
 
 
+class ProviderFailure(Answer):
+    """What the provider itself said, for the merchant's own staff."""
+
+    code = ma.String(allow_none=True, metadata={"examples": ["2001"]})
+    message = ma.String(allow_none=True, metadata={"examples": ["The initiator information is invalid."]})
+
+
+def _failure_code() -> ma.String:
+    return ma.String(
+        allow_none=True,
+        metadata={
+            "description": f"Why it failed, the same for every provider: {', '.join(sorted(FailureCode))}. What failed "
+            "before there were these codes has none, or the provider's. More may be added.",
+            "examples": [FailureCode.INSUFFICIENT_FUNDS],
+        },
+    )
+
+
+def _failure_reason() -> ma.String:
+    return ma.String(allow_none=True, metadata={"description": "A sentence that the customer may read."})
+
+
 class Transaction(Answer):
     """A payment through a provider."""
 
@@ -114,6 +169,8 @@ class Transaction(Answer):
     status = one_of(*PaymentStatus)
     customer = ma.Nested(CustomerAnswer)
     payment_method = ma.String(metadata={"description": "The provider as you asked for it."})
+    reference = ma.String(allow_none=True, metadata={"description": "Yours.", "examples": ["ORD-12345"]})
+    description = ma.String(allow_none=True, metadata={"examples": ["Two shirts"]})
     metadata = ma.Dict(allow_none=True)
     provider_response = ma.Dict(
         allow_none=True, metadata={"description": "What the provider answered, unchanged."}
@@ -131,7 +188,9 @@ class Transaction(Answer):
     )
     requested_currency = ma.String(metadata={"examples": ["KES"]})
     refunded_amount = Amount(metadata={"examples": ["0.00"]})
-    failure_reason = ma.String(allow_none=True)
+    failure_code = _failure_code()
+    failure_reason = _failure_reason()
+    provider_failure = ma.Nested(ProviderFailure, allow_none=True)
     review = ma.String(
         allow_none=True,
         metadata={
@@ -171,7 +230,7 @@ class FailedTransactionAnswer(Answer):
     """The provider did not take it; `data` is the payment as it is now."""
 
     success = ma.Boolean()
-    error = ma.String(metadata={"description": "One sentence: why the provider refused."})
+    error = ma.String(metadata={"description": "One sentence, the `failure_reason`."})
     data = ma.Nested(Transaction)
 
 
@@ -190,7 +249,9 @@ class Refund(Answer):
     origin = one_of(*RefundOrigin, description="Made through this gateway, or in the provider's dashboard.")
     status = one_of("processing", "completed", "failed")
     provider_refund_id = ma.String(allow_none=True)
-    failure_reason = ma.String(allow_none=True)
+    failure_code = _failure_code()
+    failure_reason = _failure_reason()
+    provider_failure = ma.Nested(ProviderFailure, allow_none=True)
     created_at = Time()
     completed_at = Time(allow_none=True)
 

@@ -52,9 +52,10 @@ BEGIN
   IF v ? 'version' THEN
     UPDATE payments p SET
       (provider, amount, currency, status, provider_transaction_id, provider_response, payment_url, failure_code,
-       failure_reason, fee, refund_reserved, refunded, updated_at, completed_at, last_write) =
+       failure_reason, provider_failure, fee, refund_reserved, refunded, updated_at, completed_at, last_write) =
       (SELECT n.provider, n.amount, n.currency, n.status, n.provider_transaction_id, n.provider_response, n.payment_url,
-         n.failure_code, n.failure_reason, n.fee, n.refund_reserved, n.refunded, n.updated_at, n.completed_at, n.last_write
+         n.failure_code, n.failure_reason, n.provider_failure, n.fee, n.refund_reserved, n.refunded, n.updated_at,
+         n.completed_at, n.last_write
        FROM jsonb_populate_record(p, v -> 'row') n)
     WHERE p.id = (v -> 'row' ->> 'id')::uuid AND p.xmin = (v ->> 'version')::xid;
     IF NOT FOUND THEN RAISE EXCEPTION 'the payment has changed' USING ERRCODE = 'LG010'; END IF;
@@ -78,9 +79,10 @@ BEGIN
   FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'refunds') LOOP
     IF v ? 'version' THEN
       UPDATE refunds r SET
-        (state, provider_reference, error_code, error_message, inquiries, sent_at, updated_at, completed_at) =
-        (SELECT n.state, n.provider_reference, n.error_code, n.error_message, n.inquiries, n.sent_at, n.updated_at,
-           n.completed_at
+        (state, provider_reference, error_code, error_message, failure_code, failure_reason, provider_failure, inquiries,
+         sent_at, updated_at, completed_at) =
+        (SELECT n.state, n.provider_reference, n.error_code, n.error_message, n.failure_code, n.failure_reason,
+           n.provider_failure, n.inquiries, n.sent_at, n.updated_at, n.completed_at
          FROM jsonb_populate_record(r, v -> 'row') n)
       WHERE r.id = (v -> 'row' ->> 'id')::uuid AND r.xmin = (v ->> 'version')::xid;
       IF NOT FOUND THEN RAISE EXCEPTION 'a refund has changed' USING ERRCODE = 'LG010'; END IF;
