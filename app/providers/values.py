@@ -213,8 +213,8 @@ class ChargeRequest:
     callback_url: str
     return_url: str
     description: str = "Payment"
-    merchant_reference: str | None = None
     metadata: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
+    merchant_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
