@@ -179,10 +179,10 @@ def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) 
 
 def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
     """Recorded once: the provider answers so until the next try."""
-    said = (result.code, (result.message or "")[:MAX_TEXT] or None)
-    if said == (attempt.error_code, attempt.error_message):
+    answered = (result.code, (result.message or "")[:MAX_TEXT] or None)
+    if answered == (attempt.error_code, attempt.error_message):
         return
-    attempt.error_code, attempt.error_message = said
+    attempt.error_code, attempt.error_message = answered
     attempt.updated_at = writes.rows.payment.updated_at = writes.now
     failure = failure_of(attempt.provider, result)
     facts = {"code": failure.code, "message": failure.payment_reason}

@@ -102,7 +102,7 @@ def test_a_subscriber_is_shown_the_present_state_in_rests_shape(seller: Seller) 
     rest = seller.get(payment["id"])
     assert transaction["amount"] == 1000.5 and rest["amount"] == "1000.50"
     # The first may hold a key for the customer's page; the others are for merchants and operators.
-    hidden = {"provider_response", "requested_amount", "requested_currency"}
+    hidden = {"provider_response", "provider_failure", "requested_amount", "requested_currency"}
     expected = {name: value for name, value in rest.items() if name not in hidden} | {"amount": 1000.5}
     assert transaction == expected
     assert transaction["customer"]["id"] == "cust-1" and transaction["metadata"] == {"order": "o-1"}
