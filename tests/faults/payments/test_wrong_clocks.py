@@ -87,7 +87,7 @@ def test_nothing_expires_while_the_clocks_differ(gateway: Gateway, set_host: Set
     assert outcome(gateway, payment_id).status == "processing"
     set_host(timedelta(0))
     gateway.settle(payment_id, hours=72)
-    assert outcome(gateway, payment_id).status == "cancelled"
+    assert outcome(gateway, payment_id).status == "failed"
 
 
 def test_a_wrong_host_is_not_ready_and_deletes_nothing(gateway: Gateway, set_host: SetHost) -> None:
