@@ -78,9 +78,9 @@ def test_an_hour_without_a_relay(own_stack: StackWithApp, payer: Payer, recipien
         "right before it is folded"
     )
     assert query(own_stack.app, "SELECT count(*) FROM unfolded")[0][0] > BATCH * BATCHES
-    # The recipient spends what only waits, which folds it on the way: sooner than it was written.
+    # The recipient spends what only waits, which folds it on the way: in about the time that writing it took.
     back = Payer(own_stack, recipient, payer.target, payer.source)
-    assert back.pay() < filling_s
+    assert back.pay() < 5 * filling_s
     own_stack.processes.start("relay")
     wait_published(own_stack.app, timeout_s=60)
     own_stack.assert_invariants(timeout_s=1)

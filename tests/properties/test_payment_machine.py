@@ -209,8 +209,6 @@ class PaymentMachine(RuleBasedStateMachine):
         self._apply_refund(pick, error(), "answer", repeats)
         self.met[f"refund {error.__name__}"] += 1
 
-    # --- an operator decides about money that waits
-
     @precondition(lambda self: self.before.posting_count("suspense"))
     @rule()
     def accept(self) -> None:
@@ -230,7 +228,6 @@ class PaymentMachine(RuleBasedStateMachine):
         else:
             self.met["accepted" if is_accepted else "returned"] += 1
             if is_accepted:
-                # From now on the payment is what came.
                 assert self.collected is not None
                 self.asked = self.collected
 
