@@ -55,7 +55,7 @@ def test_every_header_is_inherited() -> None:
 
 
 def test_compose_says_whose_word_about_the_client_counts() -> None:
-    """By default nobody's: a client that connects to nginx itself could otherwise choose its address."""
+    """By default no proxy's: a client that connects to nginx itself could otherwise choose its address."""
     (mounted,) = [volume for volume in COMPOSE["services"]["nginx"]["volumes"] if "proxies" in volume]
     source, target, _ = mounted.rsplit(":", 2)
     assert source == "./deploy/nginx/proxies-in-front-${PROXIES_IN_FRONT:-0}.conf"

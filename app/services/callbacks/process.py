@@ -245,7 +245,7 @@ def _about_payment(
 
 
 def _apply_answer(parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt) -> bool:
-    """The answer to our query about a receipt: it counts where it names the query's id, which nobody else knows, and says that
+    """The answer to our query about a receipt: it counts where it names the query's id, which only the provider knows, and says that
     the receipt that was kept is paid."""
     reported, asked = parsed.reported, (rows.payment.provider_response or {}).get(QUESTION)
     is_ours = parsed.answer_to == asked and reported is not None and reported.receipt == attempt.receipt

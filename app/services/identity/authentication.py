@@ -71,7 +71,7 @@ def register(registration: Registration, password: str, *, address: str | None) 
         "phone": registration.phone,
         "is_active": True,
         "created_at": now,
-        # The demo has nobody who could hand out tokens.
+        # A demo has no operator who could hand out tokens.
         "email_confirmed_at": now if current_app.config["IS_DEMO"] else None,
     }
 

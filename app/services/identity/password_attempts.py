@@ -59,7 +59,7 @@ class Attempted(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One that was counted. email: lower-case, perhaps of nobody. failures: in a row, if this one fails too."""
+    """One that was counted. email: lower-case, perhaps of no user. failures: in a row, if this one fails too."""
 
     email: str = field(repr=False)
     address: str | None

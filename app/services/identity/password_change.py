@@ -1,6 +1,6 @@
 """Changing one's own password.
 
-Guarantees: nobody changes it without the current one, not with a stolen session either, and wrong ones are counted as at
+Guarantees: it is not changed without the current one, not with a stolen session either, and wrong ones are counted as at
 a login; from the commit on only the session that changed it is left.
 """
 

@@ -137,19 +137,7 @@ def set_account(
 
     The account used so far stays for what was begun on it. Raises NotFound, InvalidRequest (missing or unknown names).
     """
-    adapter = PROVIDERS.get(name)
-    if adapter is None:
-        raise InvalidRequest(f"There is no provider {name}.", field="provider")
-    known = {setting.name: setting for setting in adapter.settings}
-    if unknown := sorted(set(values) - set(known)):
-        raise InvalidRequest(f"{adapter.title} has no setting {', '.join(unknown)}.")
-    adapters().require_usable(name, environment)
-    if missing := sorted(n for n, setting in known.items() if setting.is_required and not values.get(n)):
-        raise InvalidRequest(f"{adapter.title} needs {', '.join(missing)}.")
-    try:
-        adapters().trial(name, environment, values)
-    except ValueError as error:
-        raise InvalidRequest(f"{adapter.title} cannot be set up like that: {error}") from error
+    _require_valid(name, values, environment=environment)
     account_id, token, now = ids.uuid7(), callback_tokens.new_token(), clock.now()
     sealed = sealer().seal(json.dumps(dict(values)).encode(), purpose=PURPOSE, row_id=account_id)
 
@@ -186,3 +174,20 @@ def set_account(
 
     transaction(work)
     return token
+
+
+def _require_valid(name: str, values: Mapping[str, str], *, environment: str) -> None:
+    """Raises InvalidRequest, ProviderNotConfigured: no account can be set up with these."""
+    adapter = PROVIDERS.get(name)
+    if adapter is None:
+        raise InvalidRequest(f"There is no provider {name}.", field="provider")
+    known = {setting.name: setting for setting in adapter.settings}
+    if unknown := sorted(set(values) - set(known)):
+        raise InvalidRequest(f"{adapter.title} has no setting {', '.join(unknown)}.")
+    adapters().require_usable(name, environment)
+    if missing := sorted(n for n, setting in known.items() if setting.is_required and not values.get(n)):
+        raise InvalidRequest(f"{adapter.title} needs {', '.join(missing)}.")
+    try:
+        adapters().trial(name, environment, values)
+    except ValueError as error:
+        raise InvalidRequest(f"{adapter.title} cannot be set up like that: {error}") from error

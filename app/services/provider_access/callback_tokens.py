@@ -1,6 +1,6 @@
 """The secret ends of callback URLs. A callback that comes to an operation's own URL is vouched for by it.
 
-Guarantees: the database holds digests, so nobody who reads it, or a backup, can send a callback that is vouched for. An operation's
+Guarantees: the database holds digests, so that who reads it, or a backup, cannot send a callback that is vouched for. An operation's
 token is derived from its id under ENCRYPTION_KEY, so its URL can be written again; a callback is found by its digest, whichever
 keys there are by then. Rows that were open when digests were introduced hold their token itself.
 """
@@ -25,7 +25,7 @@ log = structlog.get_logger("callbacks")
 
 
 def new_token() -> str:
-    """A random one, for a URL that is told once and never written again; 192 bits."""
+    """A random one, for a URL that is shown once and never stored; 192 bits."""
     return secrets.token_urlsafe(24)
 
 

@@ -64,7 +64,7 @@ ROOM = "SELECT count(*) FROM provider_events WHERE room = :room"
 def test_a_strangers_callbacks_take_a_bounded_space(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Breaks when each process, minute or day has an allowance of its own, or when strangers use up that of a payment."""
+    """Breaks when each process, minute or day has an allowance of its own, or when anonymous ones use up that of a payment."""
 
     def stored() -> int:
         return int(gateway.rows(ROOM, room="pesapal")[0][0])

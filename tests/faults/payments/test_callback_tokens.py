@@ -75,7 +75,7 @@ def test_new_keys_leave_open_payments_reachable(gateway: Gateway, keys: list[str
     token = token_of(gateway, attempt)
     newest = Fernet.generate_key().decode()
     gateway.app.extensions["sealer"] = Sealer([newest, *keys])
-    assert token_of(gateway, attempt) == token, "the provider is told the same URL as before"
+    assert token_of(gateway, attempt) == token, "the provider gets the same URL as before"
     gateway.app.extensions["sealer"] = Sealer(newest)
     assert token_of(gateway, attempt) != token
     assert callback.send().status_code == 200, "a callback is found whichever keys there are"

@@ -132,7 +132,7 @@ def test_an_operator_decides(gateway: Gateway, word: str, status: str) -> None:
 
 
 def test_a_callback_against_a_payment_that_has_ended(gateway: Gateway) -> None:
-    """The query ended it before the callback came. Breaks when the receipt is dropped and nobody hears of it."""
+    """The query ended it before the callback came. Breaks when the receipt is dropped without a review."""
     answer(gateway, "mpesa", "1032")
     lost = {"fault": "callback_lost", "provider": "mpesa", "operation": "stkpush", "times": 1}
     gateway.sandbox.control({"rules": [lost]})

@@ -1,4 +1,4 @@
-"""No provider call depends on Redis: one that hangs, and what it leaves behind when it goes on, make nobody's payment fail."""
+"""No provider call depends on Redis: one that hangs, and what it leaves behind when it goes on, make no payment fail."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_lock_that_nobody_releases_fails_no_payment(
     def taken(name: str, *args: object, **options: object) -> object:
         if options.get("nx") and not asked:
             asked.append(name)
-            real(name, b"of-nobody", ex=tokens.LOCK_S)
+            real(name, b"of-no-process", ex=tokens.LOCK_S)
         return real(name, *args, **options)
 
     monkeypatch.setattr(store._redis, "set", taken)

@@ -64,11 +64,11 @@ def _write(gateway: Gateway, statement: str, **values: object) -> None:
         transaction(lambda session: session.execute(text(statement), values))
 
 
-# --- every door
+# --- every way that something is written
 
 
 @dataclass(frozen=True)
-class Door:
+class Way:
     """prepare: a payment that `act` writes about. ends_as: its status then."""
 
     prepare: Callable[[Gateway], str]
@@ -101,29 +101,29 @@ def _paid_payment(gateway: Gateway) -> str:
     return payment_id
 
 
-DOORS = {
-    "callback": Door(
+WAYS = {
+    "callback": Way(
         _reported_payment, lambda gateway, _: gateway.run_due(), "completed", ("payment.completed",)
     ),
-    "inquiry": Door(
+    "inquiry": Way(
         _open_payment,
         lambda gateway, payment_id: gateway.post(f"/payments/{payment_id}/verify"),
         "completed",
         ("payment.completed",),
     ),
-    "refund": Door(
+    "refund": Way(
         _paid_payment,
         lambda gateway, payment_id: gateway.refund(payment_id),
         "refunded",
         ("payment.completed", "refund.completed"),
     ),
-    "cancel": Door(
+    "cancel": Way(
         _unpaid_payment,
         lambda gateway, payment_id: gateway.post(f"/payments/{payment_id}/cancel"),
         "cancelled",
         ("payment.cancelled",),
     ),
-    "decision": Door(
+    "decision": Way(
         lambda gateway: begin_late(gateway, "paystack"),
         lambda gateway, payment_id: operator(gateway, "payments", "accept-unmatched", payment_id),
         "completed",
@@ -132,24 +132,24 @@ DOORS = {
 }
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", WAYS)
 def test_a_row_that_changed_meanwhile_is_read_and_decided_about_again(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Breaks when what another process wrote is overwritten by what was known before."""
-    door = DOORS[name]
-    payment_id = door.prepare(gateway)
+    way = WAYS[name]
+    payment_id = way.prepare(gateway)
     kept = "UPDATE payments SET provider_response = coalesce(provider_response, '{}') || '{\"kept\": 1}' WHERE id = :id"
     writes = interfere(monkeypatch, lambda: _write(gateway, kept, id=payment_id))
-    door.act(gateway, payment_id)
+    way.act(gateway, payment_id)
     assert len(writes.seen) >= 2
     ((status, kept_1, last_write),) = gateway.rows(
         "SELECT status, provider_response ->> 'kept', last_write FROM payments WHERE id = :id", id=payment_id
     )
-    assert (status, kept_1) == (door.ends_as, "1")
+    assert (status, kept_1) == (way.ends_as, "1")
     assert last_write is not None
     recorded = events(gateway, payment_id)
-    assert [recorded.count(event) for event in door.events] == [1] * len(door.events), recorded
+    assert [recorded.count(event) for event in way.events] == [1] * len(way.events), recorded
     gateway.assert_ledger_matches_providers()
 
 
@@ -158,31 +158,31 @@ def test_an_attempt_that_changed_meanwhile_is_read_and_decided_about_again(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Breaks when only the payment's row is compared: a receipt that was written on the attempt alone would be lost."""
-    door = DOORS[name]
-    payment_id = door.prepare(gateway)
+    way = WAYS[name]
+    payment_id = way.prepare(gateway)
     receipt = f"KEPT-{uuid.uuid4()}"
     kept = "UPDATE payment_attempts SET receipt = :receipt WHERE payment_id = :id"
     interfere(monkeypatch, lambda: _write(gateway, kept, id=payment_id, receipt=receipt))
-    door.act(gateway, payment_id)
-    assert gateway.payment(payment_id)["status"] == door.ends_as
+    way.act(gateway, payment_id)
+    assert gateway.payment(payment_id)["status"] == way.ends_as
     assert [attempt.receipt for attempt in gateway.attempts(payment_id)] == [receipt]
 
 
-@pytest.mark.parametrize("name", DOORS)
+@pytest.mark.parametrize("name", WAYS)
 def test_a_lost_acknowledgement_is_no_failure(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Breaks when what was written is decided about again: done twice, or reported as not possible."""
-    door = DOORS[name]
-    payment_id = door.prepare(gateway)
+    way = WAYS[name]
+    payment_id = way.prepare(gateway)
     done = "EXISTS (SELECT FROM payments WHERE id = :id AND status = :status)"
-    lost = lose_acknowledgement(monkeypatch, done, id=payment_id, status=door.ends_as)
-    answer = door.act(gateway, payment_id)
+    lost = lose_acknowledgement(monkeypatch, done, id=payment_id, status=way.ends_as)
+    answer = way.act(gateway, payment_id)
     assert lost.count == 1
     assert getattr(answer, "status_code", 200) == 200
-    assert gateway.payment(payment_id)["status"] == door.ends_as
+    assert gateway.payment(payment_id)["status"] == way.ends_as
     recorded = events(gateway, payment_id)
-    assert [recorded.count(event) for event in door.events] == [1] * len(door.events), recorded
+    assert [recorded.count(event) for event in way.events] == [1] * len(way.events), recorded
     gateway.assert_ledger_matches_providers()
 
 

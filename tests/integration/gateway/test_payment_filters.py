@@ -19,7 +19,7 @@ from app.services.payment_service import PaymentFilter
 from app.unit_of_work import reading, transaction
 from tests.integration.gateway.conftest import MerchantClient, make_merchant
 
-NOBODY = {"phone": "+254799999999", "email": "nobody@example.com"}
+OTHER_CUSTOMER = {"phone": "+254799999999", "email": "other@example.com"}
 
 
 class Listed:
@@ -27,7 +27,9 @@ class Listed:
 
     def __init__(self, merchant: MerchantClient, rows: Callable[..., list[Any]]) -> None:
         self.merchant = merchant
-        self.other = merchant.paid(amount=5, metadata={"order_id": "ORD-1", "n": 1}, customer=NOBODY)["id"]
+        self.other = merchant.paid(amount=5, metadata={"order_id": "ORD-1", "n": 1}, customer=OTHER_CUSTOMER)[
+            "id"
+        ]
         self.wanted = merchant.paid(
             key="order/77",
             amount="12.50",

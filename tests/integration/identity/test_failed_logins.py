@@ -30,7 +30,7 @@ def _address() -> str:
 def _log_in(
     client: FlaskClient, email: str, password: str = WRONG, address: str | None = None
 ) -> TestResponse:
-    """From an address that nobody has used, unless one is given."""
+    """From an address that was never used, unless one is given."""
     environ = {"REMOTE_ADDR": address or _address()}
     body = {"email": email, "password": password}
     return client.post("/api/v1/auth/login", json=body, environ_overrides=environ)

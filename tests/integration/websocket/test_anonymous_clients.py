@@ -1,4 +1,4 @@
-"""Connections that nobody answers for: few from one address, and closed when they stay without a credential."""
+"""Connections without a credential: few from one address, and closed when they stay without a credential."""
 
 from __future__ import annotations
 

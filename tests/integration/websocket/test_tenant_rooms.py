@@ -1,4 +1,4 @@
-"""A merchant's key gets all of its payments and nobody else's, until the key or the tenant is ended: not one push longer.
+"""A merchant's key gets all of its tenant's payments and no other's, until the key or the tenant is ended: not one push longer.
 
 The server is real and has no sockets: clients are unread transports, and the test hands it the pushes of the log.
 """
@@ -103,7 +103,7 @@ def other_shop(app: Flask) -> MerchantClient:
 def test_a_key_gets_every_payment_of_its_tenant_alone(
     app: Flask, server: Server, shop: MerchantClient, other_shop: MerchantClient
 ) -> None:
-    client, other, nobody = (
+    client, other, anonymous = (
         server.connect(api_key=shop.key),
         server.connect(api_key=other_shop.key),
         server.connect(),
@@ -117,7 +117,7 @@ def test_a_key_gets_every_payment_of_its_tenant_alone(
         *((own[1], status) for status in ("pending", "processing")),
     ]
     assert {payment_id for payment_id, _ in statuses(other)} == {foreign}
-    assert received(nobody) == received(user) == []
+    assert received(anonymous) == received(user) == []
 
 
 def test_a_subscribed_payment_comes_once(server: Server, shop: MerchantClient) -> None:

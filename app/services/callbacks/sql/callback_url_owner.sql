@@ -1,5 +1,5 @@
 -- Whose callback URL ends with this token, of which p_digest is the digest: a tenant's own provider account, or one payment attempt
--- or refund, whose account it then is (NULL: the platform's). stored: what that row holds of the token; NULL when it is nobody's.
+-- or refund, whose account it then is (NULL: the platform's). stored: what that row holds of the token; NULL when no row has it.
 -- An operation that was open when digests were introduced holds the token itself.
 CREATE OR REPLACE FUNCTION callback_url_owner(
   p_provider text, p_token text, p_digest text, OUT stored text, OUT is_operation boolean, OUT account_id uuid)
