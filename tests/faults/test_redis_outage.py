@@ -9,6 +9,8 @@ import os
 import signal
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -48,6 +50,20 @@ def test_wallet_load_continues_during_a_redis_outage(
     wait_until(lambda: _pushed_through(own_stack) == _last_event(own_stack), "every push")
 
 
+@contextmanager
+def suspended(pid: int) -> Iterator[None]:
+    """The process and its children stand still."""
+    process = psutil.Process(pid)
+    tree = [process, *process.children(recursive=True)]
+    for one in tree:
+        one.suspend()
+    try:
+        yield
+    finally:
+        for one in tree:
+            one.resume()
+
+
 def test_pushes_during_a_redis_outage_are_sent_afterwards(
     own_stack: StackWithApp, own_redis: EmbeddedRedis
 ) -> None:
@@ -66,9 +82,14 @@ def test_pushes_during_a_redis_outage_are_sent_afterwards(
     assert {answer.status for answer in send_simultaneously(own_stack.url, [call] * 5)} == {201}
     wait_published(own_stack.app)
     time.sleep(0.3)  # so that the relay has tried in vain at least once
-    own_redis.start()
-    with redis.Redis.from_url(own_redis.url()) as client, client.pubsub() as listener:
+    # It pushes as soon as Redis is back, and what is published before the listener has subscribed reaches no listener.
+    with suspended(own_stack.processes.pid("relay")):
+        own_redis.start()
+        client = redis.Redis.from_url(own_redis.url())
+        listener = client.pubsub()
         listener.subscribe(push.channel_of(client.connection_pool.connection_kwargs))
+        assert listener.get_message(timeout=SLACK_S)
+    with client, listener:
         received: list[tuple[str, int]] = []
 
         def listen() -> bool:
