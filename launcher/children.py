@@ -127,6 +127,33 @@ def kill_tree(pid: int) -> None:
     psutil.wait_procs(processes, timeout=10)
 
 
+def kill_group(group: int) -> None:
+    """SIGKILL a process group, and wait until the kernel has closed what its processes had open.
+
+    Until then a connection to one of them looks alive. Who reaps orphans may never do so: a zombie has ended.
+    """
+    processes = [process for process in psutil.process_iter() if _group_of(process) == group]
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+    wait_until(
+        lambda: all(_has_ended(process) for process in processes),
+        f"Processes of group {group} did not end within 10 s.",
+        timeout_s=10,
+    )
+
+
+def _group_of(process: psutil.Process) -> int | None:
+    with suppress(ProcessLookupError):
+        return os.getpgid(process.pid)
+    return None
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return process.status() == psutil.STATUS_ZOMBIE
+    return True
+
+
 def running_in(folder: Path, name: str) -> list[psutil.Process]:
     """Processes of that name whose working folder is this one: servers left over from a crash."""
     found = []

@@ -5,20 +5,18 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
 from honcho.environ import parse_procfile  # type: ignore[import-untyped]
 
-from launcher.children import follow_parent, last_lines, wait_until
+from launcher.children import follow_parent, kill_group, last_lines, wait_until
 from launcher.environment import with_programs
 from launcher.errors import LauncherError
 from launcher.paths import PROJECT
@@ -181,6 +179,5 @@ def has_answer(address: str, path: str) -> bool:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    kill_group(process.pid)
     process.wait()
