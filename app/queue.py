@@ -21,7 +21,7 @@ from app.models.job import Job, JobKind, JobState
 from app.unit_of_work import call
 
 LEASE: Final = timedelta(seconds=60)
-"""How long a claimed job is one worker's. Longer than any job may run (app/worker: task_time_limit)."""
+"""How long a claimed job is one worker's. Longer than any job may run: every call has a deadline (providers/deadline.py)."""
 
 
 @dataclass(frozen=True, slots=True)

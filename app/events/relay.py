@@ -64,14 +64,14 @@ class Pushes(Protocol):
 
 
 class Relay:
-    """Runs on one connection of its own. `hand_over` gives a job's id to Celery."""
+    """Runs on one connection of its own. `hand_over` gives the ids of jobs to Celery."""
 
     def __init__(
         self,
         config: Mapping[str, Any],
         *,
         pushes: Pushes,
-        hand_over: Callable[[uuid.UUID], None],
+        hand_over: Callable[[Sequence[uuid.UUID]], None],
         reactions: Sequence[Reaction],
     ) -> None:
         self._config = config
@@ -176,17 +176,17 @@ class Relay:
             )
             # With its time: the same job a second later is to be handed over again.
             due = [(uuid.UUID(row[0]), row[1]) for row in cursor.fetchall()]
-        for job in due:
-            if job in self._handed:
-                continue
-            try:
-                self._hand_over(job[0])
-            except Exception as error:  # noqa: BLE001 the broker is away: the row stays due
-                self._broker_outage.begin(error)
-                self._hand_over_from = time.monotonic() + BROKER_RETRY_S
-                return
-            self._broker_outage.end()
-            self._handed[job] = instant
+        new = [job for job in due if job not in self._handed]
+        if not new:
+            return
+        try:
+            self._hand_over([job_id for job_id, _ in new])
+        except Exception as error:  # noqa: BLE001 the broker is away: the rows stay due
+            self._broker_outage.begin(error)
+            self._hand_over_from = time.monotonic() + BROKER_RETRY_S
+            return
+        self._broker_outage.end()
+        self._handed |= dict.fromkeys(new, instant)
 
     def _write_anchor(self) -> None:
         head = self._run("SELECT seq, hmac FROM events ORDER BY seq DESC LIMIT 1")

@@ -79,7 +79,13 @@ class Payment(Base):
         one_of("status", PaymentStatus),
         Index("payments_tenant_id_id", "tenant_id", "id"),
         Index("payments_tenant_id_status_id", "tenant_id", "status", "id"),
-        Index("payments_tenant_id_customer_id_id", "tenant_id", "customer_id", "id"),
+        Index(
+            "payments_tenant_id_customer_id_id",
+            "tenant_id",
+            "customer_id",
+            "id",
+            postgresql_where="customer_id IS NOT NULL",
+        ),
         Index("payments_tenant_id_amount_id", "tenant_id", "amount", "id"),
         # Phones, e-mails and keys are rarely shared by tenants, and operators look for them in all.
         Index("payments_customer_phone_id", "customer_phone", "id"),
@@ -91,6 +97,7 @@ class Payment(Base):
             "metadata",
             postgresql_using="gin",
             postgresql_ops={"metadata": "jsonb_path_ops"},
+            postgresql_where="metadata IS NOT NULL",
         ),
     )
 
@@ -170,29 +177,26 @@ class PaymentAttempt(Base):
             postgresql_where="state IN ('created', 'sending', 'unknown', 'pending', 'succeeded')",
         ),
         # One charge of a provider is one attempt's, whatever a callback says.
+        # The provider's word comes first: who looks for a payment often has that alone.
         Index(
             "payment_attempts_provider_reference",
+            "provider_reference",
             "provider",
             "account_id",
-            "provider_reference",
             unique=True,
             postgresql_where="provider_reference IS NOT NULL",
             postgresql_nulls_not_distinct=True,
         ),
         Index(
             "payment_attempts_receipt",
+            "receipt",
             "provider",
             "account_id",
-            "receipt",
             unique=True,
             postgresql_where="receipt IS NOT NULL",
             postgresql_nulls_not_distinct=True,
         ),
-        Index("payment_attempts_short_reference", "provider", "short_reference"),
-        # The same without the provider: who looks for a payment often has the text alone.
-        Index("payment_attempts_any_short_reference", "short_reference"),
-        Index("payment_attempts_any_provider_reference", "provider_reference"),
-        Index("payment_attempts_any_receipt", "receipt"),
+        Index("payment_attempts_short_reference", "short_reference"),
     )
 
     id: Mapped[Key]

@@ -1,20 +1,22 @@
 """Celery's settings, for the worker that executes and the relay that hands over.
 
-The database row is the queue, so a task that is lost with its worker is only late. Even so tasks are
-acknowledged late, delivered again when their worker dies, and end well before the broker would deliver them twice.
+The database row is the queue, so jobs that are lost with their worker are only late: the relay hands them over again. A task
+names several, since Celery's part of one costs as much as a job.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from celery import Celery
 
-RUN_JOB: Final = "malipo.run_job"
+RUN_JOBS: Final = "malipo.run_jobs"
 QUEUE: Final = "malipo"
-TASK_TIME_LIMIT_S: Final = 50
+JOBS_OF_A_TASK: Final = 20
+"""At most: all of a task are one worker's."""
+
 VISIBILITY_TIMEOUT_S: Final = 300
 HAND_OVER_TIMEOUT_S: Final = 1.0
 
@@ -34,9 +36,6 @@ def make_celery(redis_url: str) -> Celery:
     celery.conf.update(
         task_default_queue=QUEUE,
         task_ignore_result=True,
-        task_acks_late=True,
-        task_reject_on_worker_lost=True,
-        task_time_limit=TASK_TIME_LIMIT_S,
         task_serializer="json",
         accept_content=["json"],
         worker_prefetch_multiplier=1,
@@ -49,8 +48,8 @@ def make_celery(redis_url: str) -> Celery:
     return celery
 
 
-def hand_over(redis_url: str) -> Callable[[uuid.UUID], None]:
-    """A function that sends a job's id to the workers; the relay calls it. It raises when the broker is away."""
+def hand_over(redis_url: str) -> Callable[[Sequence[uuid.UUID]], None]:
+    """A function that sends the ids of jobs to the workers; the relay calls it. It raises when the broker is away."""
     celery = make_celery(redis_url)
     # A broker that hangs must not stop the relay, which also publishes.
     celery.conf.broker_transport_options |= {
@@ -58,7 +57,9 @@ def hand_over(redis_url: str) -> Callable[[uuid.UUID], None]:
         "socket_connect_timeout": HAND_OVER_TIMEOUT_S,
     }
 
-    def send(job_id: uuid.UUID) -> None:
-        celery.send_task(RUN_JOB, args=[str(job_id)], retry=False)
+    def send(job_ids: Sequence[uuid.UUID]) -> None:
+        for first in range(0, len(job_ids), JOBS_OF_A_TASK):
+            named = [str(job_id) for job_id in job_ids[first : first + JOBS_OF_A_TASK]]
+            celery.send_task(RUN_JOBS, args=[named], retry=False)
 
     return send

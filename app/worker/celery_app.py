@@ -5,20 +5,28 @@ from __future__ import annotations
 import logging
 import sys
 import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-from celery.signals import celeryd_init, setup_logging
+import structlog
+from celery.signals import celeryd_init, setup_logging, worker_shutdown
 from flask import Flask
 
 from app import create_app
 from app.config.setting import ConfigError
 from app.services.operator import installation
 from app.services.provider_access.bulkhead import Bulkheads
-from app.worker.broker import RUN_JOB, make_celery
+from app.worker.broker import RUN_JOBS, make_celery
 from app.worker.runner import run_job
 
+THREADS: Final = 16
+"""Jobs that one worker runs at once. Threads, since a job mostly waits for a provider."""
+
 CALLS_AT_ONCE: Final = 4
-"""To one provider, unless PROVIDER_CALLS_AT_ONCE says otherwise: a quarter of the worker's threads (Procfile)."""
+"""To one provider, unless PROVIDER_CALLS_AT_ONCE says otherwise: a quarter of the threads."""
+
+log = structlog.get_logger("jobs")
 
 
 @setup_logging.connect
@@ -49,8 +57,25 @@ flask_app.extensions["bulkheads"] = Bulkheads(flask_app.config["PROVIDER_CALLS_A
 celery = make_celery(flask_app.config["REDIS_URL"])
 
 
-@celery.task(name=RUN_JOB)
-def run(job_id: str) -> None:
-    """One job by its id, inside the application."""
-    with flask_app.app_context():
-        run_job(uuid.UUID(job_id))
+threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
+
+
+@celery.task(name=RUN_JOBS)
+def run(job_ids: Sequence[str]) -> None:
+    """Start jobs, by their ids, as soon as a thread is free."""
+    for job_id in job_ids:
+        threads.submit(_run, uuid.UUID(job_id))
+
+
+def _run(job_id: uuid.UUID) -> None:
+    try:
+        with flask_app.app_context():
+            run_job(job_id)
+    except Exception:
+        log.exception("job.not_run", job=str(job_id))  # the row is due, or will be when its lease has ended
+
+
+@worker_shutdown.connect
+def finish(**_: Any) -> None:
+    """Jobs that run come to their end; the others are handed over again."""
+    threads.shutdown(cancel_futures=True)

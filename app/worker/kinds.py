@@ -77,6 +77,10 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
 )
 
 RECURRING: Final[Mapping[JobKind, timedelta]] = MappingProxyType(
-    {JobKind.RECONCILIATION_DAILY: reconciliation.EVERY, JobKind.RETENTION_SWEEP: retention.EVERY}
+    {
+        JobKind.RECONCILIATION_DAILY: reconciliation.EVERY,
+        JobKind.RETENTION_SWEEP: retention.EVERY,
+        JobKind.PROVIDER_EVENT_SWEEP: receive.SWEEP_EVERY,
+    }
 )
 """Kinds that run for ever → the time before their first run."""

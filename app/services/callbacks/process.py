@@ -20,6 +20,7 @@ from app import clock
 from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
 from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
+from app.providers import PROVIDERS
 from app.providers.base import NOT_FINAL, QUESTION, CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import (
     NO_PROVIDER_ID,
@@ -222,7 +223,7 @@ def _about_payment(
     if parsed.answer_to is not None:
         return _apply_answer(parsed, rows, attempt)
     query_id = provider_ids.to_query(parsed, attempt)
-    if query_id is provider_ids.ABOUT_ANOTHER:
+    if query_id is provider_ids.ABOUT_ANOTHER or _is_old_hint(parsed, attempt, processing):
         return True
     reported = parsed.reported
     if (
@@ -239,9 +240,22 @@ def _about_payment(
     if isinstance(outcome, OutcomeUnknown) and outcome.code == OTHER_ID:
         return False  # not an id of this payment: nothing of it is kept
     if is_vouched:
-        rows = provider_ids.adopt(rows, attempt, query_id)
-        attempt = rows.attempt(attempt.id)
+        if (answer := provider_ids.with_id(outcome, query_id, reported)) is not None:
+            outcome = answer
+        else:
+            rows = provider_ids.adopt(rows, attempt, query_id)
+            attempt = rows.attempt(attempt.id)
     return _apply_confirmed(rows, attempt, reported, outcome, is_vouched=is_vouched, processing=processing)
+
+
+def _is_old_hint(parsed: CallbackEvent, attempt: PaymentAttempt, processing: Processing | None) -> bool:
+    """Whether it reports nothing, and the provider has said since it came that the payment was paid. What happens to the money later
+    comes in a callback of its own, a signed one."""
+    if processing is None or processing.event.repeats or parsed.reported is not None or parsed.is_verified:
+        return False  # a repeated one came later than its row says
+    is_paid = attempt.state == AttemptState.SUCCEEDED
+    has_signed_ones = PROVIDERS[attempt.provider].capabilities.signs_callbacks
+    return is_paid and has_signed_ones and attempt.updated_at > processing.event.received_at
 
 
 def _apply_answer(parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from app.models.payment import PaymentAttempt
-from app.providers.base import CallbackEvent
-from app.services.payments import store
+from app.providers.base import CallbackEvent, ProviderResult
+from app.services.payments import claims, store
 from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_ATTEMPTS
 from app.services.payments.write_set import WriteSet
+from app.services.provider_operations import Outcome
 
 ABOUT_ANOTHER: Final = "\0another"
 """No provider's id."""
@@ -28,6 +30,16 @@ def to_query(parsed: CallbackEvent, attempt: PaymentAttempt) -> str | None:
     if is_ours or parsed.is_verified or parsed.reference == attempt.reference:
         return attempt.provider_reference
     return ABOUT_ANOTHER
+
+
+def with_id(outcome: Outcome, query_id: str | None, reported: ProviderResult | None) -> ProviderResult | None:
+    """The outcome with the id that it was queried by, which is then kept with it. None: it is no answer that will be applied, or
+    names another id."""
+    if not isinstance(outcome, ProviderResult) or outcome.provider_reference not in (None, query_id):
+        return None
+    if reported is not None and claims.contradict(reported.state, outcome.state):
+        return None
+    return replace(outcome, provider_reference=query_id)
 
 
 def adopt(rows: PaymentRows, attempt: PaymentAttempt, reference: str | None) -> PaymentRows:

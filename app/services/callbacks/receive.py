@@ -47,6 +47,9 @@ MAX_UNSIGNED_BYTES: Final = 16_384
 REPEAT_PAUSE_S: Final = 5
 """A repeated unsigned callback makes the gateway query the provider again at most this often."""
 
+HINT_DELAY_S: Final = 1
+"""So long an unsigned callback of a provider that signs its callbacks waits: it mostly comes with a signed one, which settles it."""
+
 MAX_UNMATCHED: Final = 256
 """Callbacks about nothing of ours that are stored for each provider, where nothing vouches for them: 4 MiB."""
 
@@ -140,20 +143,20 @@ def _owner(name: str, token: str | None) -> _Owner:
 def _store(owner: _Owner, callback: Callback, event: CallbackEvent) -> bool:
     """Whether it is stored: always, where it is signed or came to an operation's secret URL. Else only where there is room."""
     now = clock.now()
+    is_hint = owner.provider.capabilities.signs_callbacks and not event.is_verified
     arguments = (
         now,
         json_text(_row(owner, callback, event, now=now)),
         callback.body,
         str(ids.uuid7()),
+        timedelta(seconds=HINT_DELAY_S if is_hint else 0),
         timedelta(seconds=REPEAT_PAUSE_S),
-        None if event.is_verified else str(ids.uuid7()),
-        now + SWEEP_EVERY,
     )
     if event.is_verified or owner.is_operation:
-        call("callback_store(%s, %s, %s, %s::uuid, %s, %s::uuid, %s)", *arguments)
+        call("callback_store(%s, %s, %s, %s::uuid, %s, %s)", *arguments)
         return True
     bounds = (MAX_UNSIGNED_OF_ATTEMPT, MAX_UNMATCHED, now - UNSIGNED_LIFE)
-    function = "callback_store_unsigned(%s, %s, %s, %s::uuid, %s, %s::uuid, %s, %s, %s, %s)"
+    function = "callback_store_unsigned(%s, %s, %s, %s::uuid, %s, %s, %s, %s, %s)"
     (is_stored,) = call(function, *arguments, *bounds)
     return bool(is_stored)
 
@@ -192,23 +195,21 @@ def _kept(provider: Provider, callback: Callback) -> dict[str, str]:
     return {name: value for name, value in callback.headers.items() if name in names}
 
 
-def sweep() -> datetime | None:
-    """Delete old unmatched callbacks and their jobs; when to run again, None when none are left."""
+def sweep() -> datetime:
+    """Delete old unmatched callbacks and their jobs; when to run again."""
     now = clock.now()
-    if not clock.may_judge_ages():
-        return now + SWEEP_EVERY
+    if clock.may_judge_ages():
+        transaction(lambda session: _delete_unmatched(session, now - UNMATCHED_RETENTION))
+    return now + SWEEP_EVERY
 
-    def work(session: Session) -> bool:
-        gone = text(
-            "DELETE FROM provider_events WHERE state = 'ignored' AND NOT is_verified AND received_at < :until "
-            "RETURNING id::text"
-        )
-        refs = list(session.scalars(gone, {"until": now - UNMATCHED_RETENTION}))
-        session.execute(
-            text("DELETE FROM jobs WHERE kind = :kind AND ref = ANY(:refs)"),
-            {"kind": JobKind.PROVIDER_EVENT_PROCESS, "refs": refs},
-        )
-        left = text("SELECT EXISTS (SELECT FROM provider_events WHERE state = 'ignored' AND NOT is_verified)")
-        return bool(session.scalar(left))
 
-    return now + SWEEP_EVERY if transaction(work) else None
+def _delete_unmatched(session: Session, until: datetime) -> None:
+    gone = text(
+        "DELETE FROM provider_events WHERE state = 'ignored' AND NOT is_verified AND received_at < :until "
+        "RETURNING id::text"
+    )
+    refs = list(session.scalars(gone, {"until": until}))
+    session.execute(
+        text("DELETE FROM jobs WHERE kind = :kind AND ref = ANY(:refs)"),
+        {"kind": JobKind.PROVIDER_EVENT_PROCESS, "refs": refs},
+    )

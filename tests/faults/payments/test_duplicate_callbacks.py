@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from app import clock
+from app.services.callbacks.receive import HINT_DELAY_S
 from app.services.provider_access import accounts as provider_accounts
 from app.worker.runner import run_job
 from tests.faults.payments.deliveries import SECRETS, SUCCESS, Delivery, latest, signed, token_of, webhook
@@ -188,3 +189,35 @@ def test_another_accounts_event_with_the_same_id_does_not_block_ours(gateway: Ga
         ]
     finally:
         gateway.headers = usual_headers
+
+
+def test_a_hint_beside_a_signed_callback_asks_no_second_time(gateway: Gateway) -> None:
+    """Chapa sends both. Breaks when the hint does not wait for the signed one, or asks what was answered since it came."""
+    payment_id = gateway.begin("chapa")
+    gateway.quiet()
+    _process_callbacks(gateway)
+    assert gateway.payment(payment_id)["status"] == "completed"
+    mute = {"fault": "before", "provider": "chapa", "operation": "verify"}
+    gateway.sandbox.control({"rules": [mute]})
+    (attempt,) = gateway.attempts(payment_id)
+    found = [(event.is_verified, event.state) for event in _callback_body(gateway, attempt)]
+    assert sorted(found) == [(False, "received"), (True, "processed")]
+    gateway.advance(HINT_DELAY_S)
+    _process_callbacks(gateway)
+    assert {event.state for event in _callback_body(gateway, attempt)} == {"processed"}
+
+
+def test_a_later_hint_is_asked_about(gateway: Gateway) -> None:
+    """Breaks when every hint about a paid payment is taken for an old one: a reversal may be behind it."""
+    payment_id = gateway.begin("chapa")
+    assert gateway.settle(payment_id)["status"] == "completed"
+    gateway.advance(60)
+    *_, hint = [one for one in gateway.sandbox.callbacks("chapa") if one["method"] == "GET"]
+    mute = {"fault": "before", "provider": "chapa", "operation": "verify"}
+    gateway.sandbox.control({"rules": [mute]})
+    gateway.sandbox.repeat(hint["id"])
+    gateway.quiet()
+    gateway.advance(HINT_DELAY_S)
+    _process_callbacks(gateway)
+    (attempt,) = gateway.attempts(payment_id)
+    assert "received" in {event.state for event in _callback_body(gateway, attempt)}

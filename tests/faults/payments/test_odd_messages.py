@@ -14,6 +14,7 @@ from app import clock
 from app.services.provider_access import callback_tokens
 from tests.faults.payments.deliveries import SECRETS, Delivery, latest, signed
 from tests.support.gateway import Gateway
+from tests.support.waiting import wait_until
 
 Json = dict[str, Any]
 
@@ -224,7 +225,7 @@ def test_a_provider_that_does_not_answer_a_callbacks_query_leaves_no_traceback(
     gateway.sandbox.control({"rules": [rule]})
     capsys.readouterr()
     gateway.quiet()
-    gateway.run_due()
+    wait_until(gateway.run_due, "the callback's job")
     logged = capsys.readouterr().err
     assert "job.failed" in logged and "Traceback" not in logged
     assert gateway.settle(payment_id)["status"] == "completed"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -29,10 +29,10 @@ class Broker:
         self.handed: list[uuid.UUID] = []
         self.is_unavailable = False
 
-    def hand_over(self, job_id: uuid.UUID) -> None:
+    def hand_over(self, job_ids: Sequence[uuid.UUID]) -> None:
         if self.is_unavailable:
             raise ConnectionError
-        self.handed.append(job_id)
+        self.handed += job_ids
 
 
 @pytest.fixture

@@ -10,9 +10,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from app import clock
+from app.worker.runner import start_recurring
 from tests.integration.gateway.conftest import CPay, MerchantClient
 
 
@@ -228,9 +230,11 @@ def test_other_methods_are_405(client: FlaskClient) -> None:
 
 
 def test_anonymous_callbacks_are_deleted_after_a_week(
-    client: FlaskClient, rows: Callable[..., list[Any]], run_due_jobs: Callable[[], int]
+    app: Flask, client: FlaskClient, rows: Callable[..., list[Any]], run_due_jobs: Callable[[], int]
 ) -> None:
     """Breaks when anonymous callbacks are kept for ever: invented order numbers would fill the disk."""
+    with app.app_context():
+        start_recurring()
     callback = {"OrderTrackingId": "invented", "OrderNotificationType": "IPNCHANGE"}
     sent = client.post("/api/v1/webhooks/pesapal", json=callback)
     assert sent.status_code == 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
-from marshmallow import ValidationError, post_load, validates_schema
+from marshmallow import ValidationError, post_load
 from marshmallow import fields as ma
 
 from app.api.gateway.schemas.fields import (
@@ -83,26 +83,24 @@ class InitializeRequest(Schema):
         },
     )
 
-    @validates_schema(skip_on_field_errors=True)
-    def _check_together(self, data: dict[str, Any], **_: Any) -> None:
-        """The amount and the phone mean something only with the currency."""
-        found: dict[str, Any] = {}
+    @post_load
+    def _in_one_spelling(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """So that a retry that writes 1000 as "1000.00" or the phone with spaces is the same request.
+
+        The amount and the phone mean something only with the currency.
+        """
+        read, found = dict(data), dict[str, Any]()
         try:
-            Money.parse(data["amount"], data["currency"])
+            read["amount"] = str(Money.parse(data["amount"], data["currency"]))
         except (InvalidAmount, UnsupportedCurrency) as error:
             found[error.field or "amount"] = [error.message]
         try:
-            _with_phone(data["customer"], data["currency"])
+            read["customer"] = _with_phone(data["customer"], data["currency"])
         except ValidationError as error:
             found["customer"] = {"phone": error.messages}
         if found:
             raise ValidationError(found)
-
-    @post_load
-    def _in_one_spelling(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """So that a retry that writes 1000 as "1000.00" or the phone with spaces is the same request."""
-        amount = Money.parse(data["amount"], data["currency"])
-        return data | {"amount": str(amount), "customer": _with_phone(data["customer"], data["currency"])}
+        return read
 
 
 def _with_phone(customer: dict[str, Any], currency: str) -> dict[str, Any]:

@@ -1,17 +1,18 @@
 -- Stores a callback, once however often it is repeated, with the job that processes it. One statement, then it is acknowledged.
--- p_event: a row of provider_events without its body. p_job, p_sweep: ids for new jobs; p_sweep is NULL for a verified callback.
+-- p_event: a row of provider_events without its body. p_job: an id for a new job.
+-- p_delay: how long after p_now it is processed.
 --
 -- A repeat is counted. It is processed again where it is the first one with a signature, which then replaces the unsigned one, and
 -- where it has none: an unsigned callback is the same for every change. Such a one is processed p_pause after the last time.
 -- One that is stored as ended (callback_store_unsigned) needs no job.
 CREATE OR REPLACE FUNCTION callback_store(
-  p_now timestamptz, p_event jsonb, p_body bytea, p_job uuid, p_pause interval, p_sweep uuid, p_sweep_at timestamptz)
+  p_now timestamptz, p_event jsonb, p_body bytea, p_job uuid, p_delay interval, p_pause interval)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   v_new provider_events := jsonb_populate_record(NULL::provider_events, p_event);
   v_known provider_events;
   v_is_proof boolean;
-  v_run_at timestamptz := p_now;
+  v_run_at timestamptz := p_now + p_delay;
 BEGIN
   v_new.body := p_body;
   INSERT INTO provider_events SELECT v_new.* ON CONFLICT (provider, scope, provider_event_id) DO NOTHING;
@@ -31,7 +32,7 @@ BEGIN
         provider_reference = v_new.provider_reference, room = NULL
       WHERE id = v_known.id;
     ELSE
-      v_run_at := greatest(p_now, v_known.processed_at + p_pause);
+      v_run_at := greatest(v_run_at, v_known.processed_at + p_pause);
     END IF;
     UPDATE provider_events SET state = 'received', confirmations = 0, repeats = repeats + 1 WHERE id = v_known.id;
     v_new.id := v_known.id;
@@ -41,12 +42,6 @@ BEGIN
     INSERT INTO jobs AS j (id, kind, ref, run_at, attempts, fence, state, created_at)
     VALUES (p_job, 'provider_event.process', v_new.id::text, v_run_at, 0, 0, 'due', p_now)
     ON CONFLICT (kind, ref) DO UPDATE SET state = 'due', attempts = 0, run_at = v_run_at, finished_at = NULL
-    WHERE j.state = 'dead';
-  END IF;
-  IF p_sweep IS NOT NULL THEN
-    INSERT INTO jobs AS j (id, kind, ref, run_at, attempts, fence, state, created_at)
-    VALUES (p_sweep, 'provider_event.sweep', 'daily', p_sweep_at, 0, 0, 'due', p_now)
-    ON CONFLICT (kind, ref) DO UPDATE SET state = 'due', attempts = 0, run_at = p_sweep_at, finished_at = NULL
     WHERE j.state = 'dead';
   END IF;
 END $$;

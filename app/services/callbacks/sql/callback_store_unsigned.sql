@@ -3,7 +3,7 @@
 -- of ours is stored as ended. Returns whether it is stored; where not, the attempt's newest one is processed again, so that the
 -- provider is queried all the same. p_before: callback_make_room's; the other arguments are callback_store's.
 CREATE OR REPLACE FUNCTION callback_store_unsigned(
-  p_now timestamptz, p_event jsonb, p_body bytea, p_job uuid, p_pause interval, p_sweep uuid, p_sweep_at timestamptz,
+  p_now timestamptz, p_event jsonb, p_body bytea, p_job uuid, p_delay interval, p_pause interval,
   p_most_of_attempt integer, p_most_unmatched integer, p_before timestamptz)
 RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -34,7 +34,7 @@ BEGIN
     FROM provider_events e WHERE e.room = v_room ORDER BY e.id DESC LIMIT 1;
   END IF;
   IF v_event IS NOT NULL AND (v_has_room OR v_attempt IS NOT NULL) THEN  -- NULL: its callbacks were deleted at this moment
-    PERFORM callback_store(p_now, v_event, p_body, p_job, p_pause, p_sweep, p_sweep_at);
+    PERFORM callback_store(p_now, v_event, p_body, p_job, p_delay, p_pause);
   END IF;
   RETURN v_has_room;
 END $$;
