@@ -12,10 +12,10 @@ from bench.measurement import Figure
 
 console = Console(highlight=False, width=150)
 
-AIMS = {"spread": 0.18, "batch": 5.0}
+AIMS = {"spread": 0.20, "batch": 3.5}
 """Payments per second as a multiple of pgbench's transactions."""
 
-HOT_AIM = 0.9
+HOT_AIM = 0.95
 """Payments to one user as a multiple of payments between random users."""
 
 Series = Sequence[tuple[Figure, float]]

@@ -115,6 +115,7 @@ def _environment(folder: Path, postgres: EmbeddedPostgres, redis: EmbeddedRedis)
         "WEB_THREADS": str(WEB_THREADS),
         "REALTIME": "external",
         "RATE_LIMIT_PAYMENTS": "100000000/minute",
+        "RATE_LIMIT_BATCH_ITEMS": "100000000/minute",
         "ACCESS_TOKEN_TTL_S": "86400",
     }
 

@@ -14,9 +14,6 @@ _COPY: Final = (
 
 _NULL: Final = r"\N"
 
-_ESCAPES: Final = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
-"""COPY's text format: columns end with a tab, rows with a newline, and a backslash begins a code."""
-
 
 def append(cursor: Any, links: Iterable[tuple[Link, bytes]]) -> None:
     """Add rows, each with the HMAC that seals it, in the cursor's transaction."""
@@ -40,4 +37,8 @@ def _row(link: Link, digest: bytes) -> str:
 
 
 def _text(value: str | None) -> str:
-    return _NULL if value is None else value.translate(_ESCAPES)
+    """In COPY's text format columns end with a tab, rows with a newline, and a backslash begins a code."""
+    if value is None:
+        return _NULL
+    # A third of the relay's time with str.translate, which looks at every character.
+    return value.replace("\\", r"\\").replace("\t", r"\t").replace("\n", r"\n").replace("\r", r"\r")

@@ -25,7 +25,7 @@ from app.events.catalogue import EventType
 from app.events.connection import autocommit
 from app.events.reactions import FollowUp, Reaction
 
-BATCH: Final = 1000
+BATCH: Final = 4000
 """Outbox rows taken in one transaction."""
 
 SWEEP_EVERY_S: Final = 1.0
