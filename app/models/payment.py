@@ -68,7 +68,7 @@ class Payment(Base):
     requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
     failure_code, failure_reason: why it failed, a FailureCode and its sentence; provider_failure: the provider's own {code, message}.
-    last_write: the write set that changed it, its attempts or its refunds last (services/payments/store.py).
+    last_write: the write set that changed it, its attempts or its refunds last (services/write_sets/store.py).
     """
 
     __tablename__ = "payments"

@@ -24,10 +24,9 @@ from app.models.payment import PaymentAttempt
 from app.principal import EventActor
 from app.providers.base import Provider, ProviderResult
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
-from app.services.payments import store
-from app.services.payments.rows import PaymentRows
-from app.services.payments.write_set import WriteSet
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.provider_access import accounts, bulkhead
+from app.services.write_sets import store
 
 Outcome = ProviderResult | ProviderError
 """The outcome of an operation: what a provider answered about it."""
@@ -151,13 +150,13 @@ class ProviderOperations(ABC):
         )
 
     def change(
-        self, operation: Operation, decide: Callable[[WriteSet], object], *, actor: EventActor
+        self, operation: Operation, decide: Callable[[PaymentWrites], object], *, actor: EventActor
     ) -> Operation:
-        """Write what `decide` decides by the operation's rows (payments/store.py); the operation as it is then."""
+        """Write what `decide` decides by the operation's rows (write_sets/store.py); the operation as it is then."""
         return self.operation(store.change(operation.rows, decide, actor=actor).rows, operation.id)
 
     def _decide_inquiry(
-        self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome, *, is_counted: bool
+        self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome, *, is_counted: bool
     ) -> None:
         if self.operation(writes.rows, operation_id).phase is Phase.SENDING:
             # The process that sent it is gone (follow_up waits for answer_time): its answer is lost.
@@ -197,7 +196,7 @@ class ProviderOperations(ABC):
         """The operation in these rows."""
 
     @abstractmethod
-    def start_sending(self, writes: WriteSet, operation_id: uuid.UUID) -> int | None:
+    def start_sending(self, writes: PaymentWrites, operation_id: uuid.UUID) -> int | None:
         """Move it to `SENDING`, before the first byte; the number of this sending, None when it is not ours to send."""
 
     @abstractmethod
@@ -209,11 +208,11 @@ class ProviderOperations(ABC):
         """The provider's answer about it now; nothing is applied."""
 
     @abstractmethod
-    def decide(self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome) -> None:
+    def decide(self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
         """What an outcome changes, by the state table."""
 
     @abstractmethod
-    def count_inquiry(self, writes: WriteSet, operation_id: uuid.UUID) -> None:
+    def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
         """Count a query."""
 
     @abstractmethod

@@ -10,12 +10,12 @@ from pathlib import Path
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import Decision, ReviewGroup, ReviewReason
 from app.services.payments import reviews, states
-from app.services.payments.rows import MUTABLE
+from app.services.payments.rows import PaymentRows
 from tests.support.sources import text_of, trees
 
 ROOT = Path(__file__).parents[2]
 STATES = "app/services/payments/states.py"
-APPLY = ROOT / "app/services/payments/sql/payment_apply.sql"
+APPLY = ROOT / "app/services/write_sets/sql/payment_apply.sql"
 SUBJECTS = ("payments", "refunds", "callbacks", "operator")
 
 
@@ -79,7 +79,9 @@ def test_columns_that_change_are_those_the_function_updates() -> None:
     """Breaks when a rule changes a column that is then not written."""
     updates = re.findall(r"UPDATE (\w+) \w SET\s+\(([^)]+)\) =", text_of(APPLY))
     updated = {table: set(re.findall(r"\w+", columns)) for table, columns in updates}
-    assert updated == {str(model.__tablename__): set(columns) for model, columns in MUTABLE.items()}
+    assert updated == {
+        str(model.__tablename__): set(columns) for model, columns in PaymentRows.mutable.items()
+    }
 
 
 def test_every_match_over_an_enum_ends_in_assert_never() -> None:

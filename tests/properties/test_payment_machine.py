@@ -45,13 +45,14 @@ from app.services.idempotency_service import Claim
 from app.services.operator import decisions
 from app.services.payment_service import CustomerDetails, PaymentRequest
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments import read, store
+from app.services.payments import read
+from app.services.payments import rows as payment_rows
 from app.services.payments.states import ATTEMPT, PAYMENT, REFUND
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead
 from app.services.refunds.create import create_refund
 from app.services.tenants import tenants
 from app.services.tenants.fees import Match, set_rule
+from app.services.write_sets import store
 from app.unit_of_work import reading
 from tests.support import servers
 from tests.support.gateway import OPERATOR
@@ -152,7 +153,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.before.attempt in ("created", "unknown"))
     @rule()
     def send(self) -> None:
-        def decide(writes: WriteSet) -> None:
+        def decide(writes: payment_rows.PaymentWrites) -> None:
             attempt = writes.rows.attempt(self.attempt_id)
             attempt.state, attempt.sendings = AttemptState.SENDING, attempt.sendings + 1
 
@@ -190,7 +191,7 @@ class PaymentMachine(RuleBasedStateMachine):
     @precondition(lambda self: any(refund[1] == "created" for refund in self.before.refunds))
     @rule()
     def send_the_refunds(self) -> None:
-        def decide(writes: WriteSet) -> None:
+        def decide(writes: payment_rows.PaymentWrites) -> None:
             for refund in writes.rows.refunds:
                 if refund.state == RefundState.CREATED:
                     refund.state = RefundState.SENDING
@@ -299,8 +300,8 @@ class PaymentMachine(RuleBasedStateMachine):
         for state in ("completed", "failed"):
             assert types[f"refund.{state}"] == sum(refund[1] == state for refund in seen.refunds)
 
-    def _change(self, decide: Callable[[WriteSet], None]) -> None:
-        store.change(store.read(self.payment_id), decide, actor="inquiry")
+    def _change(self, decide: Callable[[payment_rows.PaymentWrites], None]) -> None:
+        store.change(payment_rows.read(self.payment_id), decide, actor="inquiry")
 
     def _apply(self, outcome: payment_outcomes.Outcome, source: str, repeats: int) -> PaymentSnapshot:
         """What is seen afterwards."""

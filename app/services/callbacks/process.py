@@ -35,16 +35,16 @@ from app.providers.errors import (
 from app.queue import Ended, LeasedJob
 from app.services.callbacks import process_refunds, provider_ids, receipts, stored
 from app.services.callbacks.stored import Processing
-from app.services.payments import claims, store
+from app.services.payments import claims
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import rows as payment_rows
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, OPEN_REFUNDS
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import Outcome
+from app.services.write_sets import store
 from app.unit_of_work import transaction
 
 log = structlog.get_logger("callbacks")
@@ -105,11 +105,11 @@ def _end(
     if not is_settled and (claim := _claim_of_payment(event, parsed, subject)) is not None:
         most, wait_s = MAX_CONFIRMATIONS + 1, wait_s if event.confirmations + 2 <= most else UNCLEAR_WAIT_S
         if event.confirmations + 1 >= most:
-            receipts.keep_claim(store.read(subject.rows.payment.id), subject.attempt.id, claim)
+            receipts.keep_claim(payment_rows.read(subject.rows.payment.id), subject.attempt.id, claim)
     if is_settled or event.confirmations + 1 >= most:
         result = stored.APPLIED if is_settled else stored.NOT_CONFIRMED
         return processing.close(ProviderEventState.PROCESSED, result, subject.rows.payment.id)
-    _count_confirmation(event.id)
+    stored.count_confirmation(event.id)
     return clock.now() + timedelta(seconds=wait_s)
 
 
@@ -176,7 +176,9 @@ def _apply(processing: Processing, parsed: CallbackEvent, subject: Subject) -> b
     if not refunds:
         return _about_payment(parsed, rows, attempt, is_vouched=is_vouched, processing=processing)
     if is_reversal or _reports_collection(parsed):
-        settled.append(_about_payment(parsed, store.read(rows.payment.id), attempt, is_vouched=is_vouched))
+        settled.append(
+            _about_payment(parsed, payment_rows.read(rows.payment.id), attempt, is_vouched=is_vouched)
+        )
     return all(settled)
 
 
@@ -253,9 +255,9 @@ def _is_old_hint(parsed: CallbackEvent, attempt: PaymentAttempt, processing: Pro
     comes in a callback of its own, a signed one."""
     if processing is None or processing.event.repeats or parsed.reported is not None or parsed.is_verified:
         return False  # a repeated one came later than its row says
-    is_paid = attempt.state == AttemptState.SUCCEEDED
     has_signed_ones = PROVIDERS[attempt.provider].capabilities.signs_callbacks
-    return is_paid and has_signed_ones and attempt.updated_at > processing.event.received_at
+    is_paid = has_signed_ones and attempt.state == AttemptState.SUCCEEDED
+    return is_paid and attempt.updated_at > processing.event.received_at
 
 
 def _apply_answer(parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt) -> bool:
@@ -290,7 +292,7 @@ def _apply_confirmed(
     is_confirmed = _is_confirmed(reported, outcome)
     is_final = result.state not in NOT_FINAL
 
-    def decide(writes: WriteSet) -> bool:
+    def decide(writes: PaymentWrites) -> bool:
         """Whether the attempt has an id to query by, or needs none any more."""
         now = writes.rows.attempt(attempt.id)
         if vouched is not None and vouched.state is result.state:
@@ -386,13 +388,3 @@ def _ignore(processing: Processing, parsed: CallbackEvent, subject: Subject | No
         reason = "Nothing here has this reference." if subject is None else "Nothing is open."
     payment_id = None if subject is None else subject.rows.payment.id
     return processing.close(ProviderEventState.IGNORED, reason, payment_id)
-
-
-def _count_confirmation(event_id: uuid.UUID) -> None:
-    transaction(
-        lambda s: s.execute(
-            update(ProviderEvent)
-            .where(ProviderEvent.id == event_id)
-            .values(confirmations=ProviderEvent.confirmations + 1)
-        )
-    )

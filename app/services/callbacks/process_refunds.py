@@ -15,14 +15,14 @@ from app.models.provider_event import ProviderEvent
 from app.providers.base import CallbackEvent, Kind, ProviderResult, State
 from app.providers.errors import OutcomeUnknown
 from app.services.callbacks import stored
-from app.services.payments import reviews, store
-from app.services.payments.rows import PaymentRows
+from app.services.payments import reviews
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_REFUNDS
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.refunds import external as external_refunds
 from app.services.refunds import follow_up as refund_follow_up
 from app.services.refunds import outcomes as refund_outcomes
+from app.services.write_sets import store
 from app.unit_of_work import reading
 
 ANNOUNCED_WITHIN: Final = timedelta(minutes=2)
@@ -96,7 +96,7 @@ def _process_returned(rows: PaymentRows, refund: Refund) -> bool:
     return True
 
 
-def _mark_returned(writes: WriteSet, refund_id: uuid.UUID) -> None:
+def _mark_returned(writes: PaymentWrites, refund_id: uuid.UUID) -> None:
     refund = writes.rows.refund(refund_id)
     if not refund_outcomes.mark_returned(writes, refund) and refund.state == RefundState.COMPLETED:
         reviews.open_review(writes, ReviewReason.REFUND_RETURNED)

@@ -7,11 +7,11 @@ from typing import Final
 
 from app.models.payment import PaymentAttempt
 from app.providers.base import CallbackEvent, ProviderResult
-from app.services.payments import claims, store
-from app.services.payments.rows import PaymentRows
+from app.services.payments import claims
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_ATTEMPTS
-from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import Outcome
+from app.services.write_sets import store
 
 ABOUT_ANOTHER: Final = "\0another"
 """No provider's id."""
@@ -51,7 +51,7 @@ def adopt(rows: PaymentRows, attempt: PaymentAttempt, reference: str | None) -> 
     if reference is None or attempt.provider_reference is not None:
         return rows
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         now = writes.rows.attempt(attempt.id)
         is_free = now.provider_reference is None and now.state in OPEN_ATTEMPTS
         if is_free and not writes.is_reference_taken:

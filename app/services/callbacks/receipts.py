@@ -10,10 +10,10 @@ import uuid
 from app.models.payment import Payment
 from app.money import Money
 from app.providers.base import ProviderResult, State
-from app.services.payments import claims, outcomes, store
-from app.services.payments.rows import PaymentRows
+from app.services.payments import claims, outcomes
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_ATTEMPTS, UNPAID_ATTEMPTS
-from app.services.payments.write_set import WriteSet
+from app.services.write_sets import store
 
 
 def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
@@ -29,7 +29,7 @@ def keep_claim(
 ) -> None:
     """Keep what a callback that is vouched for reports against the provider's answer, with its receipt."""
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         attempt = writes.rows.attempt(attempt_id)
         receipt = trusted_receipt(writes.rows.payment, reported, is_vouched=True)
         if receipt is not None and attempt.state in (*OPEN_ATTEMPTS, *UNPAID_ATTEMPTS):

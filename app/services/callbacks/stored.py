@@ -7,14 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from sqlalchemy import update
+
 from app import clock
 from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers.base import Callback, CallbackEvent, Kind
 from app.providers.errors import CallbackError
 from app.queue import Ended, LeasedJob
-from app.services.payments.rows import row_of
 from app.services.provider_access import accounts as provider_accounts
-from app.unit_of_work import call
+from app.services.write_sets.rows import row_of
+from app.unit_of_work import call, transaction
 
 APPLIED: Final = "applied"
 NOT_CONFIRMED: Final = "not confirmed yet"
@@ -74,3 +76,14 @@ def parse_again(event: ProviderEvent) -> CallbackEvent:
             event.provider_event_id, kind, event.event_type, event.reference, event.provider_reference
         )
     return replace(parsed, is_verified=event.is_verified)
+
+
+def count_confirmation(event_id: uuid.UUID) -> None:
+    """The provider was queried once more for its sake."""
+    transaction(
+        lambda s: s.execute(
+            update(ProviderEvent)
+            .where(ProviderEvent.id == event_id)
+            .values(confirmations=ProviderEvent.confirmations + 1)
+        )
+    )

@@ -17,11 +17,12 @@ from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import FailureCode, ProviderResult, State
-from app.services.payments import claims, postings, reviews, store
+from app.services.payments import claims, postings, reviews
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
+from app.services.payments import rows as payment_rows
 from app.services.payments.recording import record_payment_event
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import (
     LIVE_ATTEMPTS,
     OPEN_ATTEMPTS,
@@ -30,11 +31,11 @@ from app.services.payments.states import (
     move_attempt,
     move_payment,
 )
-from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import answer_time
 from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
 from app.services.refunds import outcomes as refund_outcomes
+from app.services.write_sets import store
 
 
 def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
@@ -43,12 +44,12 @@ def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
     Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
     has collected the payment.
     """
-    rows = store.read(payment_id)
+    rows = payment_rows.read(payment_id)
     _require_not_reversed(rows)
     store.change(rows, _accept, actor=operator.event_actor)
 
 
-def _accept(writes: WriteSet) -> None:
+def _accept(writes: PaymentWrites) -> None:
     payment, now = writes.rows.payment, writes.now
     attempt, collected = _in_suspense(writes.rows)
     if attempt.state == AttemptState.LATE:
@@ -74,7 +75,7 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID
     """Refund money in suspense to the customer; returns the refund's id. Raises as `accept_unmatched`."""
     refund_id = ids.uuid7()
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         attempt, collected = _in_suspense(writes.rows)
         refund_service.insert_refund(
             writes,
@@ -89,7 +90,7 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID
         reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
         reviews.open_review(writes, ReviewReason.RETURN_IN_PROGRESS)
 
-    store.change(store.read(payment_id), decide, actor=operator.event_actor)
+    store.change(payment_rows.read(payment_id), decide, actor=operator.event_actor)
     return refund_id
 
 
@@ -108,7 +109,9 @@ def record_refund(
     reference: the provider's id of it. attempt_number: whose money it was, where two attempts collected some.
     Raises TransactionNotFound, InvalidRequest, InvalidAmount.
     """
-    collected = external_refunds.collecting(store.read(payment_id), number=attempt_number).collected_money
+    collected = external_refunds.collecting(
+        payment_rows.read(payment_id), number=attempt_number
+    ).collected_money
     if collected is None:
         raise InvalidRequest("Nothing was collected for this payment.")
     reference = reference.strip()
@@ -126,7 +129,7 @@ def record_reversal(payment_id: uuid.UUID, *, operator: Principal, attempt_numbe
     attempt_number: as record_refund. Raises TransactionNotFound, InvalidRequest.
     """
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         payment = writes.rows.payment
         if payment.refund_reserved != payment.refunded:
             raise InvalidRequest("A refund is under way: wait until it is final.")
@@ -136,7 +139,7 @@ def record_reversal(payment_id: uuid.UUID, *, operator: Principal, attempt_numbe
         about = {ReviewReason.DISPUTE, ReviewReason.REVERSED_AFTER_REFUND, ReviewReason.REFUNDED_AT_PROVIDER}
         reviews.close_reviews(writes, about)
 
-    store.change(store.read(payment_id), decide, actor=operator.event_actor)
+    store.change(payment_rows.read(payment_id), decide, actor=operator.event_actor)
 
 
 def close_review(payment_id: uuid.UUID, *, operator: Principal, reason: ReviewReason | None = None) -> None:
@@ -146,13 +149,13 @@ def close_review(payment_id: uuid.UUID, *, operator: Principal, reason: ReviewRe
     suspense must be decided about, and what is open must be ended.
     """
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         chosen = _chosen(writes.rows.payment.open_reviews, reason)
         _require_closable(writes.rows, chosen)
         reviews.close_reviews(writes, {chosen})
         record_payment_event(writes, EventType.PAYMENT_REVIEWED)
 
-    store.change(store.read(payment_id), decide, actor=operator.event_actor)
+    store.change(payment_rows.read(payment_id), decide, actor=operator.event_actor)
 
 
 def _chosen(open_reviews: Sequence[ReviewReason], reason: ReviewReason | None) -> ReviewReason:
@@ -187,7 +190,7 @@ def resolve_payment(
     Raises TransactionNotFound, InvalidRequest.
     """
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         attempt = writes.rows.latest_attempt
         _require_resolvable(writes.rows.payment, attempt, state, receipt)
         if attempt.state == AttemptState.SUCCEEDED:
@@ -204,7 +207,7 @@ def resolve_payment(
         claims.forget_claim(attempt)
         payment_outcomes.decide(writes, attempt, result)
 
-    return store.change(store.read(payment_id), decide, actor=operator.event_actor).rows.payment
+    return store.change(payment_rows.read(payment_id), decide, actor=operator.event_actor).rows.payment
 
 
 def _require_resolvable(payment: Payment, attempt: PaymentAttempt, state: State, receipt: str | None) -> None:
@@ -230,7 +233,7 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -
     Raises NotFound, InvalidRequest when it is final.
     """
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         refund = writes.rows.refund(refund_id)
         _require_open(refund, state)
         result = ProviderResult(
@@ -242,7 +245,7 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -
         refund_outcomes.decide(writes, refund_id, result)
 
     try:
-        rows = store.read(refund_id=refund_id)
+        rows = payment_rows.read(refund_id=refund_id)
     except TransactionNotFound as error:
         raise NotFound("There is no such refund.") from error
     return store.change(rows, decide, actor=operator.event_actor).rows.refund(refund_id)

@@ -25,13 +25,14 @@ from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown, ProviderError
 from app.providers.settings import CALLBACK_URL
-from app.services.payments import outcomes, store
-from app.services.payments.rows import PaymentRows, new_row
+from app.services.payments import outcomes
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_access.accounts import BoundProvider
 from app.services.provider_operations import FIRST_POLL_S, Operation, Outcome, Phase, call_provider
+from app.services.write_sets import store
+from app.services.write_sets.rows import new_row
 
 log = structlog.get_logger("payments")
 
@@ -51,12 +52,12 @@ class Sent:
     outcome: Outcome
 
 
-Finish = Callable[[WriteSet, Outcome], None]
+Finish = Callable[[PaymentWrites, Outcome], None]
 """What else belongs to the write set that applies the outcome: the answer of a key (create.py)."""
 
 
 def add_attempt(
-    writes: WriteSet, bound: BoundProvider, *, is_sending: bool, attempt_id: uuid.UUID | None = None
+    writes: PaymentWrites, bound: BoundProvider, *, is_sending: bool, attempt_id: uuid.UUID | None = None
 ) -> PaymentAttempt:
     """The payment's next attempt, and its job. `is_sending`: the caller sends it now; else the job does."""
     rows, now = writes.rows, writes.now
@@ -133,7 +134,7 @@ class _Next:
 
 
 def _settle(
-    writes: WriteSet, attempt_id: uuid.UUID, answer: _Answer, wanted: _Next | None, finish: Finish | None
+    writes: PaymentWrites, attempt_id: uuid.UUID, answer: _Answer, wanted: _Next | None, finish: Finish | None
 ) -> uuid.UUID | None:
     """The id of the attempt to send next, if any."""
     attempt, outcome = writes.rows.attempt(attempt_id), answer.outcome
@@ -163,7 +164,7 @@ def _settle(
     return None
 
 
-def _fail_over(writes: WriteSet, attempt: PaymentAttempt, error: ProviderError, wanted: _Next) -> None:
+def _fail_over(writes: PaymentWrites, attempt: PaymentAttempt, error: ProviderError, wanted: _Next) -> None:
     """End an attempt that did nothing, without ending the payment, and add the next one."""
     payment = writes.rows.payment
     move_attempt(attempt, AttemptState.FAILED, now=writes.now)
@@ -174,7 +175,7 @@ def _fail_over(writes: WriteSet, attempt: PaymentAttempt, error: ProviderError, 
     add_attempt(writes, wanted.bound, is_sending=wanted.is_sending, attempt_id=wanted.attempt_id)
 
 
-def _record_failover(writes: WriteSet, attempt: PaymentAttempt, wanted: _Next, *, reason: str) -> None:
+def _record_failover(writes: PaymentWrites, attempt: PaymentAttempt, wanted: _Next, *, reason: str) -> None:
     """For the audit trail: merchants see the payment's provider change."""
     data = {
         "from_provider": attempt.provider,

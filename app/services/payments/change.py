@@ -14,13 +14,15 @@ from app.principal import Principal
 from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import NO_PROVIDER_ID, NotSupported, OutcomeUnknown, ProviderError
 from app.services.payments import follow_up as payment_follow_up
-from app.services.payments import outcomes, store
+from app.services.payments import outcomes
+from app.services.payments import rows as payment_rows
 from app.services.payments.attempts import charge_reference
 from app.services.payments.read import latest_attempt, owned
+from app.services.payments.rows import PaymentWrites
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_ATTEMPTS
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
+from app.services.write_sets import store
 from app.unit_of_work import reading, transaction
 
 
@@ -43,7 +45,7 @@ def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
 
 def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     """Cancel a payment that was not paid. Raises TransactionNotFound, NotCancellable, ProviderUnreachable."""
-    rows = store.read(payment_id)
+    rows = payment_rows.read(payment_id)
     payment, attempt = rows.payment, rows.latest_attempt
     if payment.tenant_id != merchant.tenant_id:
         raise TransactionNotFound
@@ -71,7 +73,7 @@ def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     return after
 
 
-def _cancel_unsent(writes: WriteSet, attempt_id: uuid.UUID) -> None:
+def _cancel_unsent(writes: PaymentWrites, attempt_id: uuid.UUID) -> None:
     attempt = writes.rows.attempt(attempt_id)
     if attempt.state != AttemptState.CREATED:
         raise NotCancellable("The payment is being sent; try again.")

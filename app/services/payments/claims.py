@@ -13,8 +13,8 @@ from app.models.payment import PaymentAttempt
 from app.models.payment_review import ReviewReason
 from app.providers.base import State
 from app.services.payments.reviews import open_review
+from app.services.payments.rows import PaymentWrites
 from app.services.payments.states import OPEN_ATTEMPTS, UNPAID_ATTEMPTS
-from app.services.payments.write_set import WriteSet
 
 REPORTED_PAID: Final = "reported_paid"
 REPORTED_UNPAID: Final = "reported_unpaid"
@@ -30,7 +30,7 @@ def contradict(reported: State, answered: State) -> bool:
     return State.SUCCEEDED in (reported, answered) and (reported in _UNPAID or answered in _UNPAID)
 
 
-def keep_claim(writes: WriteSet, attempt: PaymentAttempt, *, reported: State, answered: State) -> None:
+def keep_claim(writes: PaymentWrites, attempt: PaymentAttempt, *, reported: State, answered: State) -> None:
     """A callback reports what the provider's answer contradicts, or has not confirmed. A payment that has ended stays as it is,
     under review."""
     is_paid = reported is State.SUCCEEDED

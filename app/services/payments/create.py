@@ -25,18 +25,20 @@ from app.providers.base import Customer
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
 from app.services import reference_data
 from app.services.idempotency_service import Answer, Claim, judge, replayed
-from app.services.payments import outcomes, store
+from app.services.payments import outcomes
+from app.services.payments import rows as payment_rows
 from app.services.payments.attempts import add_attempt, send
 from app.services.payments.routing import AUTO, route
-from app.services.payments.rows import PaymentRows, new_row
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import FINAL_PAYMENTS
-from app.services.payments.store import KeyKnown, ReferenceChanged
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import bulkhead
 from app.services.provider_access.accounts import BoundProvider
 from app.services.provider_operations import Outcome, answer_time
 from app.services.reference_data import ReferenceData
 from app.services.tenants import api_keys
+from app.services.write_sets import store
+from app.services.write_sets.rows import new_row
+from app.services.write_sets.store import KeyKnown, ReferenceChanged
 
 log = structlog.get_logger("payments")
 
@@ -108,7 +110,7 @@ def _initialize(
     with ExitStack() as slots:
         has_slot = slots.enter_context(bulkhead.slot(first.provider.name))
         payment = _new_payment(merchant, request, amount, first, claim)
-        writes = WriteSet(PaymentRows(payment, []), reference, payment.created_at, merchant)
+        writes = PaymentWrites(PaymentRows(payment, []), reference, payment.created_at, merchant)
         attempt_id = _begin(writes, first, claim, is_sending=has_slot)
         if not has_slot:
             # The attempt's job sends it. The caller gets the payment as it is now.
@@ -155,7 +157,7 @@ def _new_payment(
     )
 
 
-def _begin(writes: WriteSet, bound: BoundProvider, claim: Claim, *, is_sending: bool) -> uuid.UUID:
+def _begin(writes: PaymentWrites, bound: BoundProvider, claim: Claim, *, is_sending: bool) -> uuid.UUID:
     """What is stored before the first byte is sent; the attempt's id."""
     payment = writes.rows.payment
     writes.claim(claim, resource_id=payment.id, lease=answer_time() + timedelta(seconds=15))
@@ -178,7 +180,7 @@ class _StoredAnswer:
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
 
-    def __call__(self, writes: WriteSet, outcome: Outcome) -> None:
+    def __call__(self, writes: PaymentWrites, outcome: Outcome) -> None:
         payment = writes.rows.payment
         self.answer = self._claim.present(
             Initialized(payment, was_reached=not isinstance(outcome, NOTHING_HAPPENED))
@@ -191,7 +193,7 @@ def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
     known = judge(record, claim, now=clock.now())
     if isinstance(known, Answer):
         return known
-    rows = store.read(known.resource_id)
+    rows = payment_rows.read(known.resource_id)
     answer = replayed(claim, Initialized(rows.payment))
     if rows.payment.status in FINAL_PAYMENTS:
         store.change(rows, lambda writes: _StoredAnswer(claim)(writes, OutcomeUnknown()), actor="system")

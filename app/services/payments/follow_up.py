@@ -29,13 +29,14 @@ from app.providers.errors import (
     UnconfirmedFailure,
     WrongEnvironment,
 )
-from app.services.payments import attempts, claims, outcomes, reviews, store
+from app.services.payments import attempts, claims, outcomes, reviews
+from app.services.payments import rows as payment_rows
 from app.services.payments.attempts import charge_reference, operation_of
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, move_attempt
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
+from app.services.write_sets import store
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=14)
@@ -60,12 +61,12 @@ class PaymentAttempts(ProviderOperations):
     waits_s = (5, 15, 60, 300, 900, 3600)
 
     def read(self, operation_id: uuid.UUID) -> Operation:
-        return operation_of(store.read(attempt_id=operation_id), operation_id)
+        return operation_of(payment_rows.read(attempt_id=operation_id), operation_id)
 
     def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
         return operation_of(rows, operation_id)
 
-    def start_sending(self, writes: WriteSet, operation_id: uuid.UUID) -> int | None:
+    def start_sending(self, writes: PaymentWrites, operation_id: uuid.UUID) -> int | None:
         attempt = writes.rows.attempt(operation_id)
         is_sendable = attempt.state in (AttemptState.CREATED, AttemptState.UNKNOWN)
         if not is_sendable or _is_too_late(writes, attempt):
@@ -82,10 +83,10 @@ class PaymentAttempts(ProviderOperations):
     def inquire(self, operation: Operation) -> Outcome:
         return inquire(operation.rows.payment, operation.attempt)
 
-    def decide(self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome) -> None:
+    def decide(self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
         outcomes.decide(writes, writes.rows.attempt(operation_id), outcome)
 
-    def count_inquiry(self, writes: WriteSet, operation_id: uuid.UUID) -> None:
+    def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
         writes.rows.attempt(operation_id).inquiries += 1
 
     def must_resend(self, operation: Operation) -> bool:
@@ -168,11 +169,11 @@ def follow_up(attempt_id: uuid.UUID) -> datetime | None:
 def report_failing(attempt_id: uuid.UUID, error: str) -> None:
     """The job has failed many times, by a setting that is gone or a fault of ours: open a review."""
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         if writes.rows.attempt(attempt_id).state in OPEN_ATTEMPTS:
             reviews.open_review(writes, ReviewReason.INQUIRY_FAILED)
 
-    store.change(store.read(attempt_id=attempt_id), decide, actor="system")
+    store.change(payment_rows.read(attempt_id=attempt_id), decide, actor="system")
     log.error("payment.job_failing", attempt=str(attempt_id), error=error)
 
 
@@ -285,7 +286,7 @@ def _from_statement(payment: Payment, attempt: PaymentAttempt, provider: Provide
     return ProviderResult(State.NOT_FOUND)
 
 
-def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
+def _is_too_late(writes: PaymentWrites, attempt: PaymentAttempt) -> bool:
     """Whether the merchant's request is too old to be sent, or its age is not known. One that was never sent ends here if it is."""
     if not clock.may_judge_ages():
         return True
@@ -299,7 +300,7 @@ def _is_too_late(writes: WriteSet, attempt: PaymentAttempt) -> bool:
 
 
 def _judge_age(
-    writes: WriteSet,
+    writes: PaymentWrites,
     attempt: PaymentAttempt,
     outcome: Outcome,
     capabilities: Capabilities,
@@ -332,7 +333,7 @@ def _judge_age(
 
 
 def _judge_pending(
-    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, is_payable: bool
+    writes: PaymentWrites, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, is_payable: bool
 ) -> None:
     """The customer's time to pay is over. What is on its way, or can still be paid, is never ended by its age."""
     if not isinstance(outcome, ProviderResult):
@@ -345,7 +346,7 @@ def _judge_pending(
 
 
 def _judge_unknown(
-    writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, horizon: timedelta
+    writes: PaymentWrites, attempt: PaymentAttempt, outcome: Outcome, age: timedelta, *, horizon: timedelta
 ) -> None:
     """It is not known whether the provider has the payment."""
     is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND

@@ -23,8 +23,8 @@ from app.services.payments import claims, postings
 from app.services.payments.failures import MAX_TEXT, Failure, failure_of
 from app.services.payments.recording import record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
+from app.services.payments.rows import PaymentWrites
 from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
-from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
@@ -36,7 +36,7 @@ UNCONFIRMED: Final = "Not confirmed yet: "
 """Begins the error message of an attempt whose first such answer has come."""
 
 
-def decide(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
+def decide(writes: PaymentWrites, attempt: PaymentAttempt, outcome: Outcome) -> None:
     """What an outcome changes. The write set's actor says who reports it: answer, inquiry, callback, statement or operator.
 
     An outcome that the state tables do not allow is late or repeated and changes nothing.
@@ -56,7 +56,7 @@ def decide(writes: WriteSet, attempt: PaymentAttempt, outcome: Outcome) -> None:
         writes.end_job(JobKind.PAYMENT_FOLLOW_UP, attempt.id)
 
 
-def _answered(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+def _answered(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:
     _keep_references(writes, attempt, result)
     match result.state:
         case State.SUCCEEDED:
@@ -76,7 +76,7 @@ def _answered(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult)
             assert_never(result.state)
 
 
-def keep_receipt(writes: WriteSet, attempt: PaymentAttempt, receipt: str) -> bool:
+def keep_receipt(writes: PaymentWrites, attempt: PaymentAttempt, receipt: str) -> bool:
     """Keep the receipt of a collected attempt that has none. False: it has one, or this one is another attempt's."""
     if attempt.receipt is not None or writes.is_reference_taken:
         return False
@@ -84,7 +84,9 @@ def keep_receipt(writes: WriteSet, attempt: PaymentAttempt, receipt: str) -> boo
     return True
 
 
-def _belongs_to_another_attempt(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> bool:
+def _belongs_to_another_attempt(
+    writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult
+) -> bool:
     """Whether the provider's id, or its receipt, is another attempt's: one charge pays one payment. The database says so when
     one of them would be new on this attempt."""
     is_new = (attempt.provider_reference is None and result.provider_reference is not None) or (
@@ -93,12 +95,14 @@ def _belongs_to_another_attempt(writes: WriteSet, attempt: PaymentAttempt, resul
     return is_new and writes.is_reference_taken
 
 
-def expire_attempt(writes: WriteSet, attempt: PaymentAttempt, failure: FailureCode, *, reason: str) -> None:
+def expire_attempt(
+    writes: PaymentWrites, attempt: PaymentAttempt, failure: FailureCode, *, reason: str
+) -> None:
     """The attempt's time is over and the provider has answered that nothing was paid. reason: for operators."""
     decide(writes, attempt, ProviderResult(State.FAILED, code=failure, message=reason, failure=failure))
 
 
-def reverse(writes: WriteSet, attempt: PaymentAttempt) -> bool:
+def reverse(writes: PaymentWrites, attempt: PaymentAttempt) -> bool:
     """The provider reversed what is left of the collected money. False: there is none, and nothing changed."""
     payment = writes.rows.payment
     if (waiting := postings.unmatched_amount(writes.rows, attempt)) is not None:
@@ -114,7 +118,7 @@ def reverse(writes: WriteSet, attempt: PaymentAttempt) -> bool:
     return True
 
 
-def close_returned(writes: WriteSet, attempt: PaymentAttempt) -> None:
+def close_returned(writes: PaymentWrites, attempt: PaymentAttempt) -> None:
     """All that was collected is refunded: where it was another amount than requested, the payment fails."""
     payment = writes.rows.payment
     if attempt.state == AttemptState.SUCCEEDED and move_payment(
@@ -124,7 +128,7 @@ def close_returned(writes: WriteSet, attempt: PaymentAttempt) -> None:
         record_payment_event(writes, EventType.PAYMENT_FAILED)
 
 
-def _keep_references(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+def _keep_references(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:
     """Keep the provider's ids and response; a known id is never replaced."""
     payment = writes.rows.payment
     attempt.provider_reference = attempt.provider_reference or result.provider_reference
@@ -139,7 +143,7 @@ def _keep_references(writes: WriteSet, attempt: PaymentAttempt, result: Provider
         payment.provider_response = dict(payment.provider_response or {}) | dict(result.response)
 
 
-def _succeeded(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+def _succeeded(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:
     payment, now = writes.rows.payment, writes.now
     if attempt.state == AttemptState.LATE:
         return  # posted when it was collected; only an operator decides that it is the tenant's
@@ -167,7 +171,7 @@ def _succeeded(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult
     record_payment_event(writes, EventType.PAYMENT_COMPLETED)
 
 
-def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+def _pending(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:
     if move_attempt(attempt, AttemptState.PENDING, now=writes.now):
         close_reviews(writes, SETTLED_BY_ANSWER)
         mark_processing(writes)
@@ -177,7 +181,7 @@ def _pending(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) 
         _failed_try(writes, attempt, result)
 
 
-def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult) -> None:
+def _failed_try(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:
     """Recorded once: the provider answers so until the next try."""
     answered = (result.code, (result.message or "")[:MAX_TEXT] or None)
     if answered == (attempt.error_code, attempt.error_message):
@@ -189,7 +193,7 @@ def _failed_try(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResul
     record_payment_event(writes, EventType.PAYMENT_TRY_FAILED, {"try": facts})
 
 
-def _unknown(writes: WriteSet, attempt: PaymentAttempt, error: OutcomeUnknown) -> None:
+def _unknown(writes: PaymentWrites, attempt: PaymentAttempt, error: OutcomeUnknown) -> None:
     if isinstance(error, UnconfirmedFailure):
         _unconfirmed_failure(writes, attempt, error)
         return
@@ -200,7 +204,7 @@ def _unknown(writes: WriteSet, attempt: PaymentAttempt, error: OutcomeUnknown) -
         open_review(writes, ReviewReason.WRONG_ENVIRONMENT)
 
 
-def _unconfirmed_failure(writes: WriteSet, attempt: PaymentAttempt, error: UnconfirmedFailure) -> None:
+def _unconfirmed_failure(writes: PaymentWrites, attempt: PaymentAttempt, error: UnconfirmedFailure) -> None:
     """It is final when an earlier answer, at least CONFIRMED_AFTER ago, was the same."""
     if attempt.state not in OPEN_ATTEMPTS or claims.has_claim(attempt):
         return
@@ -213,13 +217,13 @@ def _unconfirmed_failure(writes: WriteSet, attempt: PaymentAttempt, error: Uncon
         _failed(writes, attempt, error.as_failure())
 
 
-def mark_processing(writes: WriteSet) -> None:
+def mark_processing(writes: PaymentWrites) -> None:
     """The provider has the payment, or may have it."""
     if move_payment(writes.rows.payment, PaymentStatus.PROCESSING, now=writes.now):
         record_payment_event(writes, EventType.PAYMENT_PROCESSING)
 
 
-def _refused(writes: WriteSet, attempt: PaymentAttempt, error: ProviderError) -> None:
+def _refused(writes: PaymentWrites, attempt: PaymentAttempt, error: ProviderError) -> None:
     """A definite refusal of a sending. A refusal of an inquiry says nothing about the charge: callers do not pass it.
 
     A refusal of the second sending says nothing about the first, whose answer was lost.
@@ -231,7 +235,7 @@ def _refused(writes: WriteSet, attempt: PaymentAttempt, error: ProviderError) ->
     _failed(writes, attempt, error)
 
 
-def _failed(writes: WriteSet, attempt: PaymentAttempt, result: ProviderResult | ProviderError) -> None:
+def _failed(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult | ProviderError) -> None:
     payment, now = writes.rows.payment, writes.now
     is_cancelled = isinstance(result, ProviderResult) and result.state is State.CANCELLED
     if not move_attempt(attempt, AttemptState.CANCELLED if is_cancelled else AttemptState.FAILED, now=now):
@@ -250,7 +254,7 @@ def _explain(payment: Payment, failure: Failure) -> None:
     payment.provider_failure = failure.provider
 
 
-def _reversed(writes: WriteSet, attempt: PaymentAttempt) -> None:
+def _reversed(writes: PaymentWrites, attempt: PaymentAttempt) -> None:
     """The provider reversed the charge."""
     payment = writes.rows.payment
     if attempt.state in (AttemptState.SENDING, AttemptState.UNKNOWN, AttemptState.PENDING):
@@ -269,7 +273,7 @@ def _reversed(writes: WriteSet, attempt: PaymentAttempt) -> None:
         close_reviews(writes, {ReviewReason.REVERSED_AFTER_REFUND})
 
 
-def _reversed_in_suspense(writes: WriteSet, attempt: PaymentAttempt, waiting: Money) -> None:
+def _reversed_in_suspense(writes: PaymentWrites, attempt: PaymentAttempt, waiting: Money) -> None:
     payment = writes.rows.payment
     was_mismatch = attempt.state == AttemptState.SUCCEEDED
     if not move_attempt(attempt, AttemptState.REVERSED, now=writes.now):
@@ -281,13 +285,13 @@ def _reversed_in_suspense(writes: WriteSet, attempt: PaymentAttempt, waiting: Mo
     record_payment_event(writes, EventType.PAYMENT_REVERSED)
 
 
-def _reversed_after_refund(writes: WriteSet) -> None:
+def _reversed_after_refund(writes: PaymentWrites) -> None:
     """After refunds of ours: when they are all of the money, the reversal is those refunds; else an operator compares."""
     if writes.rows.payment.refunded != writes.rows.payment.amount:
         open_review(writes, ReviewReason.REVERSED_AFTER_REFUND)
 
 
-def _refunded(writes: WriteSet, attempt: PaymentAttempt) -> None:
+def _refunded(writes: PaymentWrites, attempt: PaymentAttempt) -> None:
     """Money was refunded, and the provider does not report how much. A refund of ours explains it; else an operator compares,
     also for an open payment: what was not refunded is still collected."""
     is_ours = any(refund.state != RefundState.FAILED for refund in writes.rows.refunds_of(attempt))

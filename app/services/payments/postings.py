@@ -12,13 +12,12 @@ from app.ledger.chart import ChartAccount, platform_account, tenant_direct, tena
 from app.models.account import AccountKind
 from app.models.payment import PaymentAttempt, Refund, RefundState
 from app.money import Money
-from app.services.payments.rows import PaymentRows
-from app.services.payments.write_set import WriteSet
+from app.services.payments.rows import PaymentRows, PaymentWrites
 
 Amounts = dict[ChartAccount, int]
 
 
-def post_collected(writes: WriteSet, attempt: PaymentAttempt) -> int:
+def post_collected(writes: PaymentWrites, attempt: PaymentAttempt) -> int:
     """Post what was collected: the net to the tenant, the fee to the platform. Returns the fee, minor units."""
     payment = writes.rows.payment
     gross = Money(payment.amount, payment.currency)
@@ -29,7 +28,7 @@ def post_collected(writes: WriteSet, attempt: PaymentAttempt) -> int:
     return fee
 
 
-def post_suspense(writes: WriteSet, attempt: PaymentAttempt, collected: Money) -> None:
+def post_suspense(writes: PaymentWrites, attempt: PaymentAttempt, collected: Money) -> None:
     """Post collected money that does not fit the payment, in the currency that was collected: an operator decides about it."""
     amounts = {
         clearing(attempt, collected.currency): -collected.amount_minor,
@@ -38,7 +37,7 @@ def post_suspense(writes: WriteSet, attempt: PaymentAttempt, collected: Money) -
     writes.post("suspense", ref_id=attempt.id, currency=collected.currency, amounts=amounts)
 
 
-def post_suspense_release(writes: WriteSet, attempt: PaymentAttempt, collected: Money) -> int:
+def post_suspense_release(writes: PaymentWrites, attempt: PaymentAttempt, collected: Money) -> int:
     """An operator released money from suspense to the tenant. Returns the fee, minor units."""
     tenant_id = writes.rows.payment.tenant_id
     fee = writes.reference.payment_fee(tenant_id, attempt.provider, collected)
@@ -48,12 +47,12 @@ def post_suspense_release(writes: WriteSet, attempt: PaymentAttempt, collected: 
     return fee
 
 
-def hold_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttempt) -> None:
+def hold_refund(writes: PaymentWrites, refund: Refund, attempt: PaymentAttempt) -> None:
     """Set the refund's amount aside. The ledger refuses what the tenant does not have."""
     writes.hold(refund.id, _wallet(refund.tenant_id, attempt, refund.currency), refund.amount)
 
 
-def post_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttempt) -> None:
+def post_refund(writes: PaymentWrites, refund: Refund, attempt: PaymentAttempt) -> None:
     """The provider refunded the customer: the held amount leaves the tenant, the provider owes us less."""
     amounts = {
         _source(writes, refund, attempt): -refund.amount,
@@ -63,7 +62,7 @@ def post_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttempt) -> No
     writes.post("refund", ref_id=refund.id, currency=refund.currency, amounts=amounts, capture=capture)
 
 
-def post_external_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttempt) -> None:
+def post_external_refund(writes: PaymentWrites, refund: Refund, attempt: PaymentAttempt) -> None:
     """Post a refund that was made at the provider. Like a reversal it is never refused."""
     if refund.is_from_suspense:
         amounts = {_suspense(writes, refund.currency): -refund.amount}
@@ -73,7 +72,7 @@ def post_external_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttem
     writes.post("refund", ref_id=refund.id, currency=refund.currency, amounts=amounts)
 
 
-def post_returned_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttempt) -> None:
+def post_returned_refund(writes: PaymentWrites, refund: Refund, attempt: PaymentAttempt) -> None:
     """A completed refund did not reach the customer: the provider and the tenant have the money again."""
     amounts = {
         _source(writes, refund, attempt): refund.amount,
@@ -82,13 +81,13 @@ def post_returned_refund(writes: WriteSet, refund: Refund, attempt: PaymentAttem
     writes.post("refund_return", ref_id=refund.id, currency=refund.currency, amounts=amounts)
 
 
-def release_refund(writes: WriteSet, refund: Refund) -> None:
+def release_refund(writes: PaymentWrites, refund: Refund) -> None:
     """The refund failed: its amount is available to the tenant again."""
     if not refund.is_from_suspense:
         writes.release(refund.id)
 
 
-def post_reversal(writes: WriteSet, attempt: PaymentAttempt) -> None:
+def post_reversal(writes: PaymentWrites, attempt: PaymentAttempt) -> None:
     """The provider reversed the payment, or what was left of it after refunds. Never refused."""
     payment = writes.rows.payment
     taken = Money(payment.amount - payment.refunded, payment.currency)
@@ -97,7 +96,7 @@ def post_reversal(writes: WriteSet, attempt: PaymentAttempt) -> None:
     writes.post("reversal", ref_id=attempt.id, currency=taken.currency, amounts=amounts)
 
 
-def post_suspense_reversal(writes: WriteSet, attempt: PaymentAttempt, waiting: Money) -> None:
+def post_suspense_reversal(writes: PaymentWrites, attempt: PaymentAttempt, waiting: Money) -> None:
     """The provider reversed what was in suspense."""
     amounts = {
         _suspense(writes, waiting.currency): -waiting.amount_minor,
@@ -124,11 +123,11 @@ def clearing(attempt: PaymentAttempt, currency: str) -> ChartAccount:
     return platform_account(AccountKind.CLEARING, f"{attempt.provider}{own}", currency)
 
 
-def _suspense(writes: WriteSet, currency: str) -> ChartAccount:
+def _suspense(writes: PaymentWrites, currency: str) -> ChartAccount:
     return tenant_suspense(writes.rows.payment.tenant_id, currency)
 
 
-def _source(writes: WriteSet, refund: Refund, attempt: PaymentAttempt) -> ChartAccount:
+def _source(writes: PaymentWrites, refund: Refund, attempt: PaymentAttempt) -> ChartAccount:
     """The account that pays a refund, and is credited when it is returned."""
     if refund.is_from_suspense:
         return _suspense(writes, refund.currency)
@@ -156,7 +155,7 @@ def _to_tenant(tenant_id: uuid.UUID, attempt: PaymentAttempt, gross: Money, *, f
     return postings
 
 
-def _from_tenant(writes: WriteSet, attempt: PaymentAttempt, taken: Money) -> Amounts:
+def _from_tenant(writes: PaymentWrites, attempt: PaymentAttempt, taken: Money) -> Amounts:
     """Postings of money that the provider has taken from the tenant: what the tenant does not have, it owes."""
     tenant_id = writes.rows.payment.tenant_id
     wallet = _wallet(tenant_id, attempt, taken.currency)

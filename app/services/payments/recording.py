@@ -11,13 +11,13 @@ import structlog
 from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.principal import actor_text
-from app.services.payments.write_set import WriteSet
+from app.services.payments.rows import PaymentWrites
 
 log = structlog.get_logger("payments")
 
 
 def record_payment_event(
-    writes: WriteSet, event_type: EventType, more: Mapping[str, Any] = MappingProxyType({})
+    writes: PaymentWrites, event_type: EventType, more: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
     """more: what this type of event has beside the payment."""
     payment = writes.rows.payment

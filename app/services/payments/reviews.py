@@ -10,8 +10,8 @@ from app.events.catalogue import EventType
 from app.models.payment_review import PaymentReview, ReviewGroup, ReviewReason
 from app.principal import actor_text
 from app.services.payments.recording import record_payment_event
-from app.services.payments.rows import new_row
-from app.services.payments.write_set import WriteSet
+from app.services.payments.rows import PaymentWrites
+from app.services.write_sets.rows import new_row
 
 
 def _of(group: ReviewGroup) -> frozenset[ReviewReason]:
@@ -23,7 +23,7 @@ SETTLED_BY_REFUND: Final = _of(ReviewGroup.REFUND)
 UNMATCHED_MONEY: Final = _of(ReviewGroup.UNMATCHED_MONEY)
 
 
-def open_review(writes: WriteSet, reason: ReviewReason) -> None:
+def open_review(writes: PaymentWrites, reason: ReviewReason) -> None:
     """Nothing happens when it is open already."""
     payment = writes.rows.payment
     if reason in payment.open_reviews:
@@ -44,7 +44,7 @@ def open_review(writes: WriteSet, reason: ReviewReason) -> None:
     record_payment_event(writes, EventType.PAYMENT_REVIEW)
 
 
-def close_reviews(writes: WriteSet, reasons: Collection[ReviewReason]) -> None:
+def close_reviews(writes: PaymentWrites, reasons: Collection[ReviewReason]) -> None:
     """Close those of the reasons that are open."""
     payment = writes.rows.payment
     for review in payment.reviews:

@@ -27,16 +27,18 @@ from app.principal import Principal
 from app.providers.base import Capabilities
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
 from app.services.idempotency_service import Answer, Claim, find, judge, replayed
-from app.services.payments import postings, store
+from app.services.payments import postings
+from app.services.payments import rows as payment_rows
 from app.services.payments.read import readable
-from app.services.payments.rows import new_row
+from app.services.payments.rows import PaymentWrites
 from app.services.payments.states import REFUNDABLE
-from app.services.payments.store import KeyKnown
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_operations import Outcome, answer_time
 from app.services.refunds import follow_up, outcomes
+from app.services.write_sets import store
+from app.services.write_sets.rows import new_row
+from app.services.write_sets.store import KeyKnown
 from app.unit_of_work import reading
 
 
@@ -63,7 +65,7 @@ def create_refund(
     record = find(claim)
     if record is not None:
         return _known(record, claim)
-    rows = store.read(payment_id)
+    rows = payment_rows.read(payment_id)
     if rows.payment.tenant_id != merchant.tenant_id:
         raise TransactionNotFound
     wanted = _Wanted(
@@ -95,7 +97,7 @@ def list_refunds(reader: Principal, payment_id: uuid.UUID) -> list[Refund]:
 
 
 def insert_refund(
-    writes: WriteSet,
+    writes: PaymentWrites,
     refund_id: uuid.UUID,
     attempt: PaymentAttempt,
     *,
@@ -149,7 +151,7 @@ class _StoredAnswer:
     def __init__(self, refund_id: uuid.UUID, claim: Claim) -> None:
         self._refund_id, self._claim = refund_id, claim
 
-    def __call__(self, writes: WriteSet, outcome: Outcome) -> None:
+    def __call__(self, writes: PaymentWrites, outcome: Outcome) -> None:
         refund = writes.rows.refund(self._refund_id)
         was_reached = not isinstance(outcome, NOTHING_HAPPENED)
         self.answer = self._claim.present(Refunded(writes.rows.payment, refund, was_reached=was_reached))
@@ -157,7 +159,7 @@ class _StoredAnswer:
 
 
 def _begin(
-    writes: WriteSet, wanted: _Wanted, stored: _StoredAnswer, claim: Claim, *, is_sending: bool
+    writes: PaymentWrites, wanted: _Wanted, stored: _StoredAnswer, claim: Claim, *, is_sending: bool
 ) -> None:
     """What is stored before the first byte is sent. Raises NotRefundable, InvalidAmount: the refund is not possible."""
     lease = answer_time() + timedelta(seconds=15)
@@ -213,5 +215,5 @@ def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
     known = judge(record, claim, now=clock.now())
     if isinstance(known, Answer):
         return known
-    rows = store.read(refund_id=known.resource_id)
+    rows = payment_rows.read(refund_id=known.resource_id)
     return replayed(claim, Refunded(rows.payment, rows.refund(known.resource_id)))

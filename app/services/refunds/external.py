@@ -18,14 +18,16 @@ from app.money import Money
 from app.principal import Principal
 from app.providers.base import ListedRefund, State
 from app.services.payments import outcomes as payment_outcomes
-from app.services.payments import postings, reviews, store
+from app.services.payments import postings, reviews
+from app.services.payments import rows as payment_rows
 from app.services.payments.attempts import charge_reference
-from app.services.payments.rows import PaymentRows, new_row
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import COLLECTED, OPEN_REFUNDS, REFUNDABLE
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import callback_tokens
 from app.services.refunds import outcomes
+from app.services.write_sets import store
+from app.services.write_sets.rows import new_row
 
 REASON: Final = "Refunded at the provider, not through the gateway."
 
@@ -37,7 +39,7 @@ def import_external_refunds(rows: PaymentRows, attempt_id: uuid.UUID, *, source:
     listed = provider.refunds_of(charge_reference(rows.payment, attempt, provider))
     is_clear = True
 
-    def decide(writes: WriteSet) -> bool:
+    def decide(writes: PaymentWrites) -> bool:
         found = _unknown(writes.rows, attempt_id, listed)
         if not is_clear:
             reviews.open_review(writes, ReviewReason.REFUNDED_AT_PROVIDER)
@@ -51,7 +53,7 @@ def import_external_refunds(rows: PaymentRows, attempt_id: uuid.UUID, *, source:
     except InvalidRequest:
         # It is not clear which refund is whose: none of them is posted.
         is_clear = False
-        return store.change(store.read(rows.payment.id), decide, actor=source).result
+        return store.change(payment_rows.read(rows.payment.id), decide, actor=source).result
 
 
 def record_external_refund(
@@ -69,11 +71,11 @@ def record_external_refund(
     """
     refund_id = ids.uuid7()
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         attempt = collecting(writes.rows, number=attempt_number)
         _insert(writes, attempt, amount, reference=reference, refund_id=refund_id)
 
-    store.change(store.read(payment_id), decide, actor=operator.event_actor)
+    store.change(payment_rows.read(payment_id), decide, actor=operator.event_actor)
     return refund_id
 
 
@@ -93,7 +95,7 @@ def _unknown(rows: PaymentRows, attempt_id: uuid.UUID, listed: Sequence[ListedRe
     ]
 
 
-def _post(writes: WriteSet, attempt_id: uuid.UUID, found: ListedRefund) -> None:
+def _post(writes: PaymentWrites, attempt_id: uuid.UUID, found: ListedRefund) -> None:
     amount, reference = found.result.amount, found.result.provider_reference
     if amount is None or reference is None:
         raise InvalidRequest("The provider does not say how much was refunded.")
@@ -101,7 +103,7 @@ def _post(writes: WriteSet, attempt_id: uuid.UUID, found: ListedRefund) -> None:
 
 
 def _insert(
-    writes: WriteSet, attempt: PaymentAttempt, amount: Money, *, reference: str, refund_id: uuid.UUID
+    writes: PaymentWrites, attempt: PaymentAttempt, amount: Money, *, reference: str, refund_id: uuid.UUID
 ) -> None:
     payment, now = writes.rows.payment, writes.now
     refunds = writes.rows.refunds_of(attempt)

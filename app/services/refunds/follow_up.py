@@ -21,12 +21,12 @@ from app.money import Money
 from app.providers.base import FailureCode, Provider, ProviderResult, RefundReference, RefundRequest, State
 from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError, ReceiptMissing
 from app.services.payments import follow_up as payment_follow_up
-from app.services.payments import reviews, store
+from app.services.payments import reviews
+from app.services.payments import rows as payment_rows
 from app.services.payments.attempts import Finish, callback_url, charge_reference
 from app.services.payments.failures import MAX_TEXT
-from app.services.payments.rows import PaymentRows
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_REFUNDS, move_refund
-from app.services.payments.write_set import WriteSet
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import (
@@ -38,6 +38,7 @@ from app.services.provider_operations import (
     call_provider,
 )
 from app.services.refunds import outcomes
+from app.services.write_sets import store
 
 ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
@@ -53,7 +54,7 @@ class Refunds(ProviderOperations):
     waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
 
     def read(self, operation_id: uuid.UUID) -> Operation:
-        return self.operation(store.read(refund_id=operation_id), operation_id)
+        return self.operation(payment_rows.read(refund_id=operation_id), operation_id)
 
     def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
         refund = rows.refund(operation_id)
@@ -68,7 +69,7 @@ class Refunds(ProviderOperations):
             refund.inquiries,
         )
 
-    def start_sending(self, writes: WriteSet, operation_id: uuid.UUID) -> int | None:
+    def start_sending(self, writes: PaymentWrites, operation_id: uuid.UUID) -> int | None:
         refund = writes.rows.refund(operation_id)
         if refund.state != RefundState.CREATED:
             return None
@@ -89,10 +90,10 @@ class Refunds(ProviderOperations):
         except ProviderError as error:
             return error
 
-    def decide(self, writes: WriteSet, operation_id: uuid.UUID, outcome: Outcome) -> None:
+    def decide(self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
         outcomes.decide(writes, operation_id, outcome)
 
-    def count_inquiry(self, writes: WriteSet, operation_id: uuid.UUID) -> None:
+    def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
         writes.rows.refund(operation_id).inquiries += 1
 
     def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
@@ -132,7 +133,7 @@ def _send(
         operation = _operations.operation(rows, operation.id)
     reached = outcome if postponed is None else OutcomeUnknown(postponed.message, code=postponed.code)
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         if postponed is None:
             _settle(writes, operation.id, outcome)
         else:
@@ -143,7 +144,7 @@ def _send(
     return _operations.change(operation, decide, actor="answer")
 
 
-def _settle(writes: WriteSet, refund_id: uuid.UUID, outcome: Outcome) -> None:
+def _settle(writes: PaymentWrites, refund_id: uuid.UUID, outcome: Outcome) -> None:
     outcomes.decide(writes, refund_id, outcome)
     if writes.rows.refund(refund_id).state in OPEN_REFUNDS:
         # Whatever the outcome is, unless it is final: the callback may never come.
@@ -152,7 +153,7 @@ def _settle(writes: WriteSet, refund_id: uuid.UUID, outcome: Outcome) -> None:
 
 
 def _postpone(
-    writes: WriteSet, refund_id: uuid.UUID, error: ProviderError, *, sent_at: datetime | None
+    writes: PaymentWrites, refund_id: uuid.UUID, error: ProviderError, *, sent_at: datetime | None
 ) -> None:
     """Nothing was sent: the refund waits to be sent again. After ALERT_AFTER an operator is told."""
     refund, now = writes.rows.refund(refund_id), writes.now
@@ -185,11 +186,11 @@ def inquire(rows: PaymentRows, refund_id: uuid.UUID) -> Outcome:
 def report_failing(refund_id: uuid.UUID, error: str) -> None:
     """The job has failed many times: open a review."""
 
-    def decide(writes: WriteSet) -> None:
+    def decide(writes: PaymentWrites) -> None:
         if writes.rows.refund(refund_id).state in OPEN_REFUNDS:
             reviews.open_review(writes, ReviewReason.REFUND_UNKNOWN)
 
-    store.change(store.read(refund_id=refund_id), decide, actor="system")
+    store.change(payment_rows.read(refund_id=refund_id), decide, actor="system")
     log.error("refund.job_failing", refund=str(refund_id), error=error)
 
 
@@ -226,7 +227,7 @@ def refund_reference(operation: Operation, provider: Provider) -> RefundReferenc
     )
 
 
-def _judge_age(writes: WriteSet, refund_id: uuid.UUID, *, missing_after: timedelta | None) -> None:
+def _judge_age(writes: PaymentWrites, refund_id: uuid.UUID, *, missing_after: timedelta | None) -> None:
     """missing_after: the provider does not know the refund; from that age on that means it never received it."""
     refund = writes.rows.refund(refund_id)
     age = writes.now - (refund.sent_at or refund.created_at)

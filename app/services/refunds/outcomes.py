@@ -21,14 +21,14 @@ from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError
 from app.services.payments import postings, reviews
 from app.services.payments.failures import MAX_TEXT, Failure, failure_of
+from app.services.payments.rows import PaymentWrites
 from app.services.payments.states import OPEN_REFUNDS, move_payment, move_refund
-from app.services.payments.write_set import WriteSet
 from app.services.provider_operations import Outcome
 
 log = structlog.get_logger("payments")
 
 
-def decide(writes: WriteSet, refund_id: uuid.UUID, outcome: Outcome) -> None:
+def decide(writes: PaymentWrites, refund_id: uuid.UUID, outcome: Outcome) -> None:
     """What an outcome changes; a late or repeated one changes nothing."""
     refund = writes.rows.refund(refund_id)
     was_open = refund.state in OPEN_REFUNDS
@@ -42,13 +42,13 @@ def decide(writes: WriteSet, refund_id: uuid.UUID, outcome: Outcome) -> None:
         writes.end_job(JobKind.REFUND_FOLLOW_UP, refund.id)
 
 
-def _unknown(writes: WriteSet, refund: Refund, error: OutcomeUnknown) -> None:
+def _unknown(writes: PaymentWrites, refund: Refund, error: OutcomeUnknown) -> None:
     if refund.state == RefundState.SENDING and move_refund(refund, RefundState.UNKNOWN, now=writes.now):
         refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
         record(writes, EventType.REFUND_PROCESSING, refund)
 
 
-def _answered(writes: WriteSet, refund: Refund, result: ProviderResult) -> None:
+def _answered(writes: PaymentWrites, refund: Refund, result: ProviderResult) -> None:
     refund.provider_reference = refund.provider_reference or result.provider_reference
     match result.state:
         case State.SUCCEEDED if _is_other_amount(refund, result):
@@ -74,13 +74,13 @@ def _is_other_amount(refund: Refund, result: ProviderResult) -> bool:
     return given is not None and given != Money(refund.amount, refund.currency)
 
 
-def record(writes: WriteSet, event_type: EventType, refund: Refund) -> None:
+def record(writes: PaymentWrites, event_type: EventType, refund: Refund) -> None:
     payment = writes.rows.payment
     writes.record(event_type, payment_payload(payment, refund))
     log.info(event_type, payment=str(payment.id), refund=str(refund.id), state=refund.state)
 
 
-def record_external_refund(writes: WriteSet, refund: Refund) -> None:
+def record_external_refund(writes: PaymentWrites, refund: Refund) -> None:
     """Post an external refund: its row is new, and `completed` already."""
     postings.post_external_refund(writes, refund, writes.rows.attempt(refund.attempt_id))
     if not refund.is_from_suspense:
@@ -88,7 +88,7 @@ def record_external_refund(writes: WriteSet, refund: Refund) -> None:
     _count(writes, refund)
 
 
-def mark_returned(writes: WriteSet, refund: Refund) -> bool:
+def mark_returned(writes: PaymentWrites, refund: Refund) -> bool:
     """A completed refund was returned: it did not reach the customer. False: it is not completed, or the payment was reversed
     meanwhile, so that an operator must decide whose the money is."""
     payment, now = writes.rows.payment, writes.now
@@ -115,7 +115,7 @@ def mark_returned(writes: WriteSet, refund: Refund) -> bool:
     return True
 
 
-def _completed(writes: WriteSet, refund: Refund) -> None:
+def _completed(writes: PaymentWrites, refund: Refund) -> None:
     if not move_refund(refund, RefundState.COMPLETED, now=writes.now):
         return
     refund.completed_at = writes.now
@@ -124,7 +124,7 @@ def _completed(writes: WriteSet, refund: Refund) -> None:
     _count(writes, refund)
 
 
-def _count(writes: WriteSet, refund: Refund) -> None:
+def _count(writes: PaymentWrites, refund: Refund) -> None:
     """What a completed refund changes on its payment."""
     payment = writes.rows.payment
     _close_reviews(writes, refund)
@@ -140,7 +140,7 @@ def _count(writes: WriteSet, refund: Refund) -> None:
     record(writes, EventType.REFUND_COMPLETED, refund)
 
 
-def _failed(writes: WriteSet, refund: Refund, outcome: ProviderResult | ProviderError) -> None:
+def _failed(writes: PaymentWrites, refund: Refund, outcome: ProviderResult | ProviderError) -> None:
     payment = writes.rows.payment
     if refund.state == RefundState.COMPLETED or not move_refund(refund, RefundState.FAILED, now=writes.now):
         return  # a late refusal; only mark_returned ends a completed refund
@@ -161,7 +161,7 @@ def _explain(refund: Refund, failure: Failure) -> None:
     refund.provider_failure = failure.provider
 
 
-def _close_reviews(writes: WriteSet, refund: Refund) -> None:
+def _close_reviews(writes: PaymentWrites, refund: Refund) -> None:
     """A final refund settles the reviews about it. One from suspense that failed leaves the money in suspense."""
     payment = writes.rows.payment
     reviews.close_reviews(writes, reviews.SETTLED_BY_REFUND)

@@ -1,4 +1,4 @@
--- Performs a write set (app/services/payments/write_set.py), all of it or nothing: what was decided by rows, if they are still
+-- Performs a write set (app/services/write_sets/write_set.py), all of it or nothing: what was decided by rows, if they are still
 -- those rows. Nothing here judges. A payment's row is the version of all that belongs to it: every write set updates it.
 --
 -- p_reference: the version of the reference data that was decided by; NULL: by none.

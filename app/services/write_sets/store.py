@@ -1,4 +1,4 @@
-"""Reads a payment's rows, and applies write sets: one round trip each.
+"""Applies write sets: one round trip each.
 
 Guarantees: all of a write set is written or nothing of it, and only if the rows, and the reference data, are still those it
 was decided by; otherwise it is decided again by newer ones. A write set is applied once, also when the acknowledgement of its
@@ -19,18 +19,18 @@ import psycopg2
 from psycopg2 import errors as postgres_errors
 
 from app import clock, ledger
-from app.errors import GatewayError, IdempotencyConflict, TransactionNotFound
+from app.errors import GatewayError, IdempotencyConflict
 from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
 from app.principal import EventActor
 from app.services import reference_data
 from app.services.idempotency_service import Claim, stored_refusal
-from app.services.payments import rows as payment_rows
-from app.services.payments.rows import PaymentRows
-from app.services.payments.write_set import WriteSet
+from app.services.write_sets.rows import Aggregate
+from app.services.write_sets.write_set import WriteSet
 from app.unit_of_work import call
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Aggregate)
 
 MAX_TRIES: Final = 20
 """Times that something is decided about a payment that others change at the same moment."""
@@ -65,28 +65,14 @@ class KeyKnown(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Written(Generic[T]):
+class Written(Generic[R, T]):
     """result: what the decision returned. rows: as they are stored now."""
 
     result: T
-    rows: PaymentRows
+    rows: R
 
 
-def read(
-    payment_id: uuid.UUID | None = None,
-    *,
-    attempt_id: uuid.UUID | None = None,
-    refund_id: uuid.UUID | None = None,
-) -> PaymentRows:
-    """The rows of a payment, found by its id or that of an attempt or refund. Raises TransactionNotFound."""
-    given = [None if one is None else str(one) for one in (payment_id, attempt_id, refund_id)]
-    (found,) = call("payment_rows(%s::uuid, %s::uuid, %s::uuid)", *given)
-    if found is None:
-        raise TransactionNotFound
-    return payment_rows.of_json(found)
-
-
-def change(rows: PaymentRows, decide: Callable[[WriteSet], T], *, actor: EventActor) -> Written[T]:
+def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) -> Written[R, T]:
     """Have `decide` change the rows, and write that; again by newer rows where others have changed them meanwhile.
 
     `decide` may run several times, so it has no effects but on its write set. What it raises is raised, and nothing is
@@ -103,14 +89,14 @@ def change(rows: PaymentRows, decide: Callable[[WriteSet], T], *, actor: EventAc
             if isinstance(reason, ReferenceChanged):
                 reference_data.renew()
             is_reference_taken = is_reference_taken or isinstance(reason, ReferenceTaken)
-        rows = read(rows.payment.id)
-        if rows.payment.last_write == writes.id:
+        rows = rows.read_again()
+        if rows.root.last_write == writes.id:
             return Written(result, rows)  # it was applied, and its acknowledgement lost
         time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.001 * 2**number)))
     raise IdempotencyConflict("The payment is being changed by others; try again.", retry_after_s=1)
 
 
-def apply(writes: WriteSet) -> PaymentRows:
+def apply(writes: WriteSet[R]) -> R:
     """Write it; the rows as they are stored now.
 
     Raises RowsChanged, ReferenceChanged, ReferenceTaken, KeyKnown, and the ledger's refusals.
@@ -130,7 +116,7 @@ def apply(writes: WriteSet) -> PaymentRows:
     record = _record(known)
     if record.resource_id != parts["claim"]["resource_id"]:
         raise KeyKnown(record)
-    return read(writes.rows.payment.id)  # it was applied, and its acknowledgement lost
+    return writes.rows.read_again()  # it was applied, and its acknowledgement lost
 
 
 def refuse(claim: Claim, error: GatewayError) -> None:
@@ -149,25 +135,21 @@ def refuse(claim: Claim, error: GatewayError) -> None:
         raise KeyKnown(_record(known))
 
 
-def _changed_rows(writes: WriteSet) -> dict[str, Any]:
-    """The payment goes with every change of what belongs to it: its row is the version of all of it."""
+def _changed_rows(writes: WriteSet[Any]) -> dict[str, Any]:
+    """The root goes with every change of what belongs to it: its row is the version of all of it."""
     rows = writes.rows
     changed = rows.changed()
     if not changed and not writes.parts:
         return {}
-    rows.payment.last_write = writes.id
-    parts: dict[str, Any] = {"payment": rows.part(rows.payment)}
-    for part, members in (
-        ("attempts", rows.attempts),
-        ("refunds", rows.refunds),
-        ("reviews", rows.payment.reviews),
-    ):
+    rows.root.last_write = writes.id
+    parts: dict[str, Any] = {rows.part_of_root: rows.part(rows.root)}
+    for name, members in rows.members().items():
         if found := [rows.part(row) for row in members if row in changed]:
-            parts[part] = found
+            parts[name] = found
     return parts
 
 
-def _meaning(error: psycopg2.Error, writes: WriteSet) -> Exception:
+def _meaning(error: psycopg2.Error, writes: WriteSet[Any]) -> Exception:
     if error.pgcode == _ROWS_CHANGED:
         return RowsChanged()
     if error.pgcode == _REFERENCE_CHANGED:

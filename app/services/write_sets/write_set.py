@@ -1,4 +1,4 @@
-"""What is to be written about one payment: decided from its rows, in memory, and performed by one SQL function if they are
+"""What is to be written about one aggregate: decided from its rows, in memory, and performed by one SQL function if they are
 still those rows (store.py, sql/payment_apply.sql).
 
 A rule changes rows, and says by the methods here what else belongs to the change. Nothing happens until the write set is
@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from app import ids
 from app.events import outbox
@@ -21,12 +21,14 @@ from app.ledger.chart import ChartAccount
 from app.models.job import JobKind
 from app.principal import EventActor
 from app.services.idempotency_service import Answer, Claim
-from app.services.payments.rows import PaymentRows
 from app.services.reference_data import ReferenceData
+from app.services.write_sets.rows import Aggregate
+
+R = TypeVar("R", bound=Aggregate)
 
 
 @dataclass(slots=True)
-class WriteSet:
+class WriteSet(Generic[R]):
     """rows: changed by the rules. reference: what they decide by beside the rows. now, actor: of all its events.
 
     is_reference_taken: the id or receipt that the provider answered with is another attempt's, as the database has said.
@@ -34,7 +36,7 @@ class WriteSet:
     id: recognizes this write set when the acknowledgement of its commit was lost.
     """
 
-    rows: PaymentRows
+    rows: R
     reference: ReferenceData
     now: datetime
     actor: EventActor
@@ -44,15 +46,15 @@ class WriteSet:
     parts: dict[str, Any] = field(default_factory=dict)
 
     def record(self, event_type: EventType, data: dict[str, Any], *, is_public: bool = True) -> None:
-        """An event of the payment."""
-        payment = self.rows.payment
+        """An event of the root."""
+        root = self.rows.root
         event = outbox.event_row(
             event_type,
-            object_id=str(payment.id),
+            object_id=str(root.id),
             data=data,
             now=self.now,
             actor=self.actor,
-            tenant_id=payment.tenant_id,
+            tenant_id=root.tenant_id,
             is_public=is_public,
         )
         self._add("events", event)
@@ -71,7 +73,7 @@ class WriteSet:
         accounts = sorted(by_id)
         entry = {
             "id": ids.uuid7(),
-            "tenant": self.rows.payment.tenant_id,
+            "tenant": self.rows.root.tenant_id,
             "kind": kind,
             "ref": ref_id,
             "currency": currency,

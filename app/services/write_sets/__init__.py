@@ -1,0 +1,1 @@
+"""How what was decided about rows is written: all of it or nothing, and only if they are still those rows."""
