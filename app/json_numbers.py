@@ -23,15 +23,24 @@ class NumberOutOfRange(ValueError):
     """A number with too many digits or too large an exponent, or a word such as NaN."""
 
 
-def loads(document: str | bytes, *, fraction: Callable[[Decimal], Any] | None = None) -> Any:
+def loads(
+    document: str | bytes,
+    *,
+    fraction: Callable[[Decimal], Any] | None = None,
+    is_unreadable_none: bool = False,
+) -> Any:
     """`document` as Python values: whole numbers are int, those with a point or an exponent Decimal.
 
-    `fraction` makes something else of the latter, such as `float`. Raises ValueError for whatever cannot be read, nesting
-    that is too deep included.
+    `fraction` makes something else of the latter, such as `float`. is_unreadable_none: a number that is out of bounds, or a word such
+    as NaN, is None. Raises ValueError for whatever cannot be read, nesting that is too deep included.
     """
-    make = (lambda text: fraction(decimal(text))) if fraction else decimal
+    make: Callable[[str], Any] = (lambda text: fraction(decimal(text))) if fraction else decimal
+    readers: tuple[Callable[[str], Any], ...] = (integer, make, refuse_word)
+    if is_unreadable_none:
+        readers = tuple(map(_or_none, readers))
+    whole_number, number, word = readers
     try:
-        return json.loads(document, parse_int=integer, parse_float=make, parse_constant=refuse_word)
+        return json.loads(document, parse_int=whole_number, parse_float=number, parse_constant=word)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -79,6 +88,16 @@ def plain(number: Decimal) -> int | float:
         raise NumberOutOfRange("this number cannot be written as JSON")
     found = whole(number)
     return float(number) if found is None else found
+
+
+def _or_none(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def tolerant(text: str) -> Any:
+        try:
+            return read(text)
+        except NumberOutOfRange:
+            return None
+
+    return tolerant
 
 
 def _require_short(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -14,11 +15,14 @@ from app.errors import AuthenticationFailed, CredentialsMissing, InvalidApiKey, 
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
-from app.services.tenants import key_attempts, tenants
+from app.services.tenants import api_keys, key_attempts, tenants
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
 
-MISTAKEN_HEADERS: Final = ("X-API-KEY", "API-KEY", "X-AUTH-TOKEN", "X-ACCESS-TOKEN")
+MISTAKEN_HEADER: Final = re.compile(
+    r"(x-)?([a-z]+-)?(api|tenant|secret|auth|access|merchant|app)[-_]?(key|token|secret)|(x-)?(token|secret|apikey)",
+    re.IGNORECASE,
+)
 """Names that other APIs use. A credential there is refused: without it the request could pass for the demo tenant's."""
 
 
@@ -58,9 +62,9 @@ def _from_access_token() -> Principal:
 
 
 def _refuse_mistaken_headers(error: type[AuthenticationFailed]) -> None:
-    """Raises `error`, which names the header a credential was sent in."""
-    for name in MISTAKEN_HEADERS:
-        if name in request.headers:
+    """Raises `error`, which names the header a credential was sent in: one with such a name, or with an API key of ours as its value."""
+    for name, value in request.headers:
+        if api_keys.is_key(value) or MISTAKEN_HEADER.fullmatch(name):
             raise error(f"{name} is not read. {error.default_message}")
 
 

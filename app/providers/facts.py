@@ -34,9 +34,10 @@ def facts(data: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    """The JSON object a callback consists of, fractions as Decimals. Raises InvalidCallback."""
+    """The JSON object a callback consists of, fractions as Decimals; a number out of bounds is None, so that one member does not
+    cost the others. Raises InvalidCallback."""
     try:
-        content = json_numbers.loads(body)
+        content = json_numbers.loads(body, is_unreadable_none=True)
     except ValueError:
         raise InvalidCallback from None
     if not isinstance(content, dict):

@@ -274,7 +274,6 @@ def test_a_customer_who_paid_from_the_menu():
         b"[]",
         b"null",
         b"5",
-        json.dumps(pushed(0, Extra=float("nan"))).encode(),
         b"[" * 100_000,
         {},
         {"Body": {}},

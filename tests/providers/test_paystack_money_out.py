@@ -203,8 +203,11 @@ def test_a_list_without_the_refund_proves_nothing(listed: object) -> None:
     ],
 )
 def test_recipients(request_: PayoutRequest, expected: dict) -> None:
-    assert recipient_body(request_) == expected
+    assert recipient_body(request_, kes_bank_type="kepss") == expected
     assert request_.amount.currency in Paystack.capabilities.payouts[request_.method]
+    is_kenyan_bank = expected["type"] == "kepss"
+    renamed = recipient_body(request_, kes_bank_type="other")
+    assert renamed == expected | ({"type": "other"} if is_kenyan_bank else {})
 
 
 @pytest.mark.parametrize(

@@ -174,13 +174,15 @@ def test_a_refund_is_asked_for_by_receipt(provider: PesapalProvider, pesapal_ser
         "username": "gateway",
         "remarks": "Broken",
     }
-    pesapal_server.will(Canned(body={"status": "500", "message": "Partial refunds are for cards."}))
-    with pytest.raises(Declined, match="Partial"):
+    pesapal_server.will(Canned(body={"status": "500", "message": "Invalid amount provided"}))
+    with pytest.raises(Declined, match="Invalid amount"):
         provider.refund(request)
     unclear = (
         {"status": "500", "message": "Refund request has been received already"},
         {"status": "500"},
-        {"message": "Partial refunds are for cards."},
+        {"status": "500", "message": "An error occurred while processing your request"},
+        {"status": "500", "message": "Words that nobody has recorded"},
+        {"message": "Invalid amount provided"},
         {"answer": "of another shape"},
         refusal("a_new_code", "Named, but in no form that refuses.", "odd"),
         refusal("internal_server_error"),

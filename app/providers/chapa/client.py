@@ -106,9 +106,13 @@ def message_of(envelope: Mapping[str, Any]) -> str:
     return ""
 
 
+_APOSTROPHES: Final = dict.fromkeys(map(ord, "\u2018\u2019\u201b\u02b9\u02bc\u2032\u00b4\u0060\uff07"), "'")
+"""Characters that programs write for an apostrophe."""
+
+
 def plain(message: str) -> str:
     """`message` as it is compared: in lower case, with plain apostrophes (Chapa writes both)."""
-    return message.lower().replace("\u2019", "'")
+    return message.lower().translate(_APOSTROPHES)
 
 
 def answered(envelope: Mapping[str, Any]) -> dict[str, Any]:

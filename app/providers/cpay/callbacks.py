@@ -82,7 +82,7 @@ def _reported(event: dict[str, Any], state: State, mark: Mark, secret: str) -> P
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        event = json_numbers.loads(body)
+        event = json_numbers.loads(body, is_unreadable_none=True)
     except ValueError:
         raise InvalidCallback from None
     if not isinstance(event, dict):

@@ -89,7 +89,7 @@ def read(callback: Callback) -> CallbackEvent:
 
 def _load(raw: bytes) -> Body:
     try:
-        body = json_numbers.loads(raw)
+        body = json_numbers.loads(raw, is_unreadable_none=True)
     except ValueError as error:
         raise InvalidCallback("The callback is not JSON.", code="not_json") from error
     if not isinstance(body, dict):

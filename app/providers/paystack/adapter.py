@@ -154,6 +154,11 @@ class Paystack(Provider):
             "query parameter that narrows the list of refunds to a transaction; none: no filter",
             default="transaction",
         ),
+        AccountSetting(
+            "kes_bank_type",
+            "recipient type of Kenyan banks in payouts, which Paystack does not document",
+            default="kepss",
+        ),
     )
     base_urls = MappingProxyType(
         {
@@ -309,7 +314,7 @@ class Paystack(Provider):
     # --- payouts
 
     def _pay_out(self, request: PayoutRequest) -> ProviderResult:
-        recipient = make_recipient(self._client, request)
+        recipient = make_recipient(self._client, request, kes_bank_type=self.account["kes_bank_type"])
         data = self._client.post(
             "/transfer",
             {

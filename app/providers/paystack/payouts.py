@@ -25,12 +25,12 @@ def payout_methods() -> Mapping[PayoutMethod, frozenset[str]]:
     )
 
 
-def make_recipient(client: PaystackClient, request: PayoutRequest) -> str:
+def make_recipient(client: PaystackClient, request: PayoutRequest, *, kes_bank_type: str) -> str:
     """The recipient_code of the destination; Paystack gives the same one for the same account.
 
     A lost answer is NotSent here, not OutcomeUnknown: a recipient moves no money, and no transfer was sent.
     """
-    body = recipient_body(request)
+    body = recipient_body(request, kes_bank_type=kes_bank_type)
     try:
         data = client.post("/transferrecipient", body)
     except OutcomeUnknown as error:
@@ -43,12 +43,14 @@ def make_recipient(client: PaystackClient, request: PayoutRequest) -> str:
     return code
 
 
-def recipient_body(request: PayoutRequest) -> dict[str, Any]:
-    """Raises RequestRejected for a method, currency or destination Paystack cannot pay to."""
+def recipient_body(request: PayoutRequest, *, kes_bank_type: str) -> dict[str, Any]:
+    """kes_bank_type: the recipient type of Kenyan banks, which no document of Paystack names. Raises RequestRejected for a method, currency or destination Paystack cannot pay to."""
     currency = request.amount.currency
     if (request.method, currency) not in RECIPIENTS:
         raise RequestRejected(f"Paystack cannot pay {currency} to {request.method.value}.", code="method")
     kind, bank_code = RECIPIENTS[request.method, currency]
+    if request.method is PayoutMethod.BANK and currency == "KES":
+        kind = kes_bank_type
     number = _account_number(request)
     return {
         "type": kind,

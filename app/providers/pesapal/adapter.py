@@ -60,6 +60,9 @@ DEMO_MERCHANTS: Final = MappingProxyType(
 MAX_DESCRIPTION: Final = 100
 DUPLICATE: Final = "409"
 REFUSED: Final = "500"
+REFUND_REFUSALS: Final = ("invalid amount", "invalid_refund_amount", "invalid_transaction_status")
+"""Words of the messages and codes that say a refund was not taken, in lower case. The first was recorded; the others are the
+simulator's, in the form of the codes that Pesapal documents."""
 """The body's `status` of a refusal."""
 
 
@@ -269,13 +272,14 @@ def _is_about_ipn(reply: Reply) -> bool:
 
 
 def _refund_error(reply: Reply) -> ProviderError:
-    """What an answer other than success to a refund means. It is a refusal only in the form that Pesapal refuses in: the status
-    500 with a message. "Received already" means that a refund exists there; nothing else says whether it was taken."""
+    """What an answer other than success to a refund means. It is a refusal only in the form that Pesapal refuses in, the status
+    500 with a message, and with words of REFUND_REFUSALS: that an error occurred says nothing about the refund. "Received already"
+    means that a refund exists there."""
     answered: dict[str, Any] = {"code": reply.code or None, "response": reply.facts()}
     words = f"{reply.code} {reply.message}".lower()
     if "already" in words or "duplicate" in words:
         return DuplicateReference(**answered)
-    if _is_refusal(reply):
+    if _is_refusal(reply) and any(refusal in words for refusal in REFUND_REFUSALS):
         return Declined(reply.message, code=reply.code or "refund_refused", response=reply.facts())
     return OutcomeUnknown(**answered)
 

@@ -60,7 +60,7 @@ def _fields(callback: Callback) -> dict[str, Any]:
     found: object = callback.query
     if callback.body.strip():
         try:
-            found = json_numbers.loads(callback.body)
+            found = json_numbers.loads(callback.body, is_unreadable_none=True)
         except ValueError:
             raise InvalidCallback from None
     if not hasattr(found, "items"):

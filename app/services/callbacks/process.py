@@ -335,7 +335,7 @@ def _with_receipt(
 ) -> ProviderResult:
     if outcome.state is not State.SUCCEEDED or outcome.receipt is not None:
         return outcome
-    return replace(outcome, receipt=receipts.trusted_receipt(rows.payment, reported, is_vouched=is_vouched))
+    return replace(outcome, receipt=receipts.trusted_receipt(reported, is_vouched=is_vouched))
 
 
 def _is_confirmed(reported: ProviderResult | None, outcome: ProviderResult) -> bool:

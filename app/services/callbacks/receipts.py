@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import uuid
 
-from app.models.payment import Payment
-from app.money import Money
 from app.providers.base import ProviderResult, State
 from app.services.payments import claims, outcomes
 from app.services.payments.rows import PaymentRows, PaymentWrites
@@ -16,12 +14,12 @@ from app.services.payments.states import OPEN_ATTEMPTS, UNPAID_ATTEMPTS
 from app.services.write_sets import store
 
 
-def trusted_receipt(payment: Payment, reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
-    """A receipt that only a callback contains, when it is vouched for and reports no other amount than the payment's."""
+def trusted_receipt(reported: ProviderResult | None, *, is_vouched: bool) -> str | None:
+    """A receipt that only a callback contains, when it is vouched for. It names what the provider collected, whatever amount the
+    callback shows beside it: without it that could never be refunded."""
     if reported is None or not is_vouched or reported.state is not State.SUCCEEDED:
         return None
-    fits = reported.amount in (None, Money(payment.amount, payment.currency))
-    return reported.receipt if fits else None
+    return reported.receipt
 
 
 def keep_claim(
@@ -31,7 +29,7 @@ def keep_claim(
 
     def decide(writes: PaymentWrites) -> None:
         attempt = writes.rows.attempt(attempt_id)
-        receipt = trusted_receipt(writes.rows.payment, reported, is_vouched=True)
+        receipt = trusted_receipt(reported, is_vouched=True)
         if receipt is not None and attempt.state in (*OPEN_ATTEMPTS, *UNPAID_ATTEMPTS):
             outcomes.keep_receipt(writes, attempt, receipt)
         claims.keep_claim(writes, attempt, reported=reported.state, answered=answered)
@@ -42,7 +40,7 @@ def keep_claim(
 def keep_receipt(
     rows: PaymentRows, attempt_id: uuid.UUID, reported: ProviderResult | None, *, is_vouched: bool
 ) -> None:
-    receipt = trusted_receipt(rows.payment, reported, is_vouched=is_vouched)
+    receipt = trusted_receipt(reported, is_vouched=is_vouched)
     if receipt is not None:
         store.change(
             rows,

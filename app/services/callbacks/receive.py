@@ -42,7 +42,7 @@ UNREADABLE: Final = "unreadable"
 
 MAX_WORD: Final = 255
 MAX_UNSIGNED_BYTES: Final = 16_384
-"""Body, query and stored headers of an unsigned callback together; a longer one is refused."""
+"""Body, query and stored headers of a callback that nothing vouches for, together; a longer one is refused."""
 
 REPEAT_PAUSE_S: Final = 5
 """A repeated unsigned callback makes the gateway query the provider again at most this often."""
@@ -93,7 +93,8 @@ def receive(
     owner = _owner(name, path_token)
     addresses.require_accepted(owner.provider, address)
     event = _read(owner, callback)
-    if not event.is_verified and _size(owner.provider, callback) > MAX_UNSIGNED_BYTES:
+    is_vouched = event.is_verified or owner.is_operation
+    if not is_vouched and _size(owner.provider, callback) > MAX_UNSIGNED_BYTES:
         raise InvalidRequest("The callback is not signed, and too long.")
     if not _store(owner, callback, event):
         log.warning("callback.not_stored", provider=name)

@@ -19,6 +19,7 @@ from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import ApiKey, Tenant
 from app.principal import SYSTEM, Principal
+from app.services.demo.objects import API_KEYS as DEMO_KEYS
 from app.services.reference_data import ReferenceData
 from app.unit_of_work import reading, transaction
 
@@ -33,6 +34,11 @@ _KEY: Final = re.compile(r"mlp_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 
 
 _DEMO_KEY: Final = re.compile(r"demo_[A-Za-z0-9_]{11,60}")
+
+
+def is_key(text: str) -> bool:
+    """Whether this is an API key by its form, or one of the demo's, good or not."""
+    return bool(_KEY.fullmatch(text)) or text in DEMO_KEYS
 
 
 def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: Principal = SYSTEM) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -126,7 +127,7 @@ def test_a_known_refusal_of_the_refund_ends_it(gateway: Gateway) -> None:
     assert refund(gateway, payment_id) == ("failed", 0)
 
 
-@pytest.mark.parametrize("amount", ["1,700.00", 0, 1700.0000000002, {"a": 1}], ids=str)
+@pytest.mark.parametrize("amount", ["1,700.00", 0, 1700.0000000002, {"a": 1}, 1701], ids=str)
 def test_an_unreadable_amount_does_not_cost_the_receipt(gateway: Gateway, amount: object) -> None:
     """The query names no receipt; without one the payment could not be refunded."""
     gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "stkpush", "times": 1}]})
@@ -143,6 +144,29 @@ def test_an_unreadable_amount_does_not_cost_the_receipt(gateway: Gateway, amount
     assert gateway.attempts(payment_id)[0].receipt
     assert gateway.refund(payment_id).status_code == 200
     assert gateway.settle(payment_id, until=("refunded",))["status"] == "refunded"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"1700.0", b"1e99999"),
+        (b"1700.0", b"9" * 5000),
+        (b"1700.0", b"NaN"),
+        (b'{"Body"', b'{"more": "%s", "Body"' % (b"x" * 17_000)),
+    ],
+    ids=["exponent", "digits", "no number", "long"],
+)
+def test_an_odd_body_does_not_cost_the_receipt(gateway: Gateway, old: bytes, new: bytes) -> None:
+    """Breaks when one number makes the whole body unreadable, or the operation's own URL has less room than its callback needs."""
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "stkpush", "times": 1}]})
+    payment_id = gateway.begin("mpesa", 1700)
+    gateway.quiet()
+    delivery = latest(gateway, "mpesa")
+    assert old in delivery.body
+    assert replace(delivery, body=delivery.body.replace(old, new)).send().status_code == 200
+    gateway.run_due()
+    assert gateway.payment(payment_id)["status"] == "completed"
+    assert gateway.attempts(payment_id)[0].receipt
 
 
 @pytest.mark.parametrize(("amount", "code"), [(7136, "1036"), (7138, "E3008")])

@@ -32,7 +32,10 @@ CASES = (
         may_try_again=True,
         refusal=(
             200,
-            {"status": "500", "error": {"error_type": "api_error", "code": "not_allowed", "message": "No."}},
+            {
+                "status": "500",
+                "error": {"error_type": "api_error", "code": "invalid_refund_amount", "message": "No."},
+            },
         ),
         own_reference=("merchant_reference",),
         unknown_words={"inquire": UNHEARD_OF, "inquire_refund": UNHEARD_OF},
