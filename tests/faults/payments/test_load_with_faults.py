@@ -54,7 +54,7 @@ DECLINES = ("mpesa", "chapa", "cpay")
 
 REFUNDING = ("stripe", "chapa", "paystack", "pesapal", "cpay")
 
-_WAITING = "SELECT FROM jobs WHERE state = 'due' AND ref NOT IN ('daily', 'recurring') LIMIT 1"
+_WAITING = "SELECT FROM jobs WHERE state = 'due' AND ref <> 'recurring' LIMIT 1"
 """All but those that run once a day."""
 
 _END_LEASES = "UPDATE jobs SET leased_until = clock_timestamp() WHERE leased_until > clock_timestamp()"
