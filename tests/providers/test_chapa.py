@@ -210,6 +210,8 @@ REFUSED = [
     (400, "Invalid currency, currency is not supported", RequestRejected, "currency"),
     (400, "User can't receive payments. Please contact support", Declined, "merchant_disabled"),
     (400, "User can\u2019t receive payments", Declined, "merchant_disabled"),
+    (400, "User can\u02bct receive payments", Declined, "merchant_disabled"),
+    (400, "User can\u00b4t receive payments", Declined, "merchant_disabled"),
     (404, "Payments through API is disabled, please contact us", Declined, "api_disabled"),
     (400, "Refunds can only be processed in live mode", RequestRejected, "live_mode_only"),
     (401, "Live secret keys can't be used to verify a test transaction", AuthFailed, "other_mode"),
