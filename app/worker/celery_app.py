@@ -6,10 +6,8 @@ import logging
 import sys
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import structlog
 from celery.signals import celeryd_init, setup_logging, worker_shutdown
 from flask import Flask
 
@@ -18,6 +16,7 @@ from app.config.setting import ConfigError
 from app.services.operator import installation
 from app.services.provider_access.bulkhead import Bulkheads
 from app.worker.broker import RUN_JOBS, make_celery
+from app.worker.job_threads import JobThreads
 from app.worker.runner import run_job
 
 THREADS: Final = 16
@@ -25,8 +24,6 @@ THREADS: Final = 16
 
 CALLS_AT_ONCE: Final = 4
 """To one provider, unless PROVIDER_CALLS_AT_ONCE says otherwise: a quarter of the threads."""
-
-log = structlog.get_logger("jobs")
 
 
 @setup_logging.connect
@@ -57,25 +54,22 @@ flask_app.extensions["bulkheads"] = Bulkheads(flask_app.config["PROVIDER_CALLS_A
 celery = make_celery(flask_app.config["REDIS_URL"])
 
 
-threads = ThreadPoolExecutor(THREADS, thread_name_prefix="job")
+def _run(job_id: uuid.UUID) -> None:
+    with flask_app.app_context():
+        run_job(job_id)
+
+
+threads = JobThreads(_run, THREADS)
 
 
 @celery.task(name=RUN_JOBS)
 def run(job_ids: Sequence[str]) -> None:
-    """Start jobs, by their ids, as soon as a thread is free."""
+    """Start jobs, by their ids."""
     for job_id in job_ids:
-        threads.submit(_run, uuid.UUID(job_id))
-
-
-def _run(job_id: uuid.UUID) -> None:
-    try:
-        with flask_app.app_context():
-            run_job(job_id)
-    except Exception:
-        log.exception("job.not_run", job=str(job_id))  # the row is due, or will be when its lease has ended
+        threads.start(uuid.UUID(job_id))
 
 
 @worker_shutdown.connect
 def finish(**_: Any) -> None:
-    """Jobs that run come to their end; the others are handed over again."""
-    threads.shutdown(cancel_futures=True)
+    """Jobs that wait are handed over again, to another worker or the next."""
+    threads.stop()

@@ -75,7 +75,7 @@ def test_chapa_declines_a_card_and_takes_the_next(merchant: MerchantClient, cust
     customer.types("Card number", "4242 4242 4242 4242")
     customer.presses("Pay by card")
     customer.is_at(merchant.return_page(payment))
-    merchant.wait_for_status(payment, "completed")
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "501.00"
 
 
 def test_chapa_is_cancelled(merchant: MerchantClient, customer: Visitor) -> None:
@@ -128,7 +128,7 @@ def test_paystack_takes_mobile_money(merchant: MerchantClient, customer: Visitor
     customer.types("Phone number", "+254710000000")
     customer.presses("Pay by M-PESA")
     customer.is_at(merchant.return_page(payment))
-    merchant.wait_for_status(payment, "completed")
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "700.00"
 
 
 def test_paystack_lets_a_customer_leave_and_pay_after_all(
@@ -142,7 +142,7 @@ def test_paystack_lets_a_customer_leave_and_pay_after_all(
     customer.opens(payment["payment_url"])
     customer.presses("Pay from the test bank")
     customer.is_at(merchant.return_page(payment))
-    merchant.wait_for_status(payment, "completed")
+    assert merchant.wait_for_status(payment, "completed")["amount"] == "5002.00"
 
 
 @pytest.mark.parametrize("method", ["Visa (card)", "MpesaKE (mobile money)"])

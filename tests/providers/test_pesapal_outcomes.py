@@ -181,7 +181,7 @@ def test_a_refund_is_asked_for_by_receipt(provider: PesapalProvider, pesapal_ser
         {"status": "500", "message": "Refund request has been received already"},
         {"status": "500"},
         {"status": "500", "message": "An error occurred while processing your request"},
-        {"status": "500", "message": "Words that nobody has recorded"},
+        {"status": "500", "message": "Words of no recorded refusal"},
         {"message": "Invalid amount provided"},
         {"answer": "of another shape"},
         refusal("a_new_code", "Named, but in no form that refuses.", "odd"),
