@@ -134,6 +134,34 @@ class CredentialsMissing(AuthenticationFailed):
     default_message = "Send an API key: X-TENANT-API-KEY, or Authorization: Bearer <key>."
 
 
+class TenantIdMissing(AuthenticationFailed):
+    code = "MISSING_TENANT_ID"
+    default_message = "Send the tenant's id: X-TENANT-ID."
+
+
+class InvalidTenant(AuthenticationFailed):
+    """Unknown or suspended: the two look the same."""
+
+    code = "INVALID_TENANT"
+    default_message = "The tenant is not valid."
+
+
+class NotAMember(GatewayError):
+    """The user does not act for this tenant, or is suspended there."""
+
+    http_status = 403
+    code = "FORBIDDEN"
+    default_message = "You do not act for this tenant."
+
+
+class ScopeMissing(GatewayError):
+    """The member's role, or an API key alone, does not have the scope."""
+
+    http_status = 403
+    code = "SCOPE_MISSING"
+    default_message = "Missing required scope."
+
+
 class AuthenticationTimeout(AuthenticationFailed):
     """A Socket.IO client that neither signed in nor watches a payment."""
 

@@ -16,6 +16,9 @@ class Kind(StrEnum):
     USER = "user"
     """By an access token of a session."""
 
+    MEMBER = "member"
+    """A user who acts for a tenant: an access token, beside the tenant's API key."""
+
     API_KEY = "api_key"
     """A tenant's backend, by its API key."""
 
@@ -34,7 +37,8 @@ class Principal:
     """Who acts, for which tenant, with which credential and from which address.
 
     credential: the id of the session or API key that identified it. name: of a principal that is neither a user nor a
-    tenant (`cli:olive`, `system`). scopes: what a route's policy has required and found. address: the client's, as far
+    tenant (`cli:olive`, `system`). scopes: of a member or an API key, what its tenant lets it do; of another user, what a route's
+    policy has required and found. address: the client's, as far
     as trusted proxies tell; None where there is no client.
     """
 
@@ -53,6 +57,13 @@ class Principal:
     @classmethod
     def of_api_key(cls, tenant_id: uuid.UUID, key_id: uuid.UUID, address: str | None) -> Principal:
         return cls(Kind.API_KEY, tenant=tenant_id, credential=key_id, address=address)
+
+    @classmethod
+    def of_member(
+        cls, tenant_id: uuid.UUID, user_id: uuid.UUID, session_id: uuid.UUID, address: str | None
+    ) -> Principal:
+        """Its scopes are those of its role, read when it is admitted."""
+        return cls(Kind.MEMBER, tenant=tenant_id, user=user_id, credential=session_id, address=address)
 
     @classmethod
     def of_demo_tenant(cls, tenant_id: uuid.UUID, address: str | None) -> Principal:
@@ -94,7 +105,9 @@ class Principal:
     @property
     def idempotency_owner(self) -> str:
         """Whose idempotency keys it uses. A tenant's keys belong to the tenant and not to the API key: an API key
-        rotated between a request and its retry must not make the retry a new payment."""
+        rotated between a request and its retry must not make the retry a new payment. A member's are apart for each tenant."""
+        if self.user is not None and self.tenant is not None:
+            return f"member\n{self.tenant.hex}\n{self.user.hex}"
         if self.user is not None:
             return f"user\n{self.user.hex}"
         if self.tenant is not None:

@@ -18,6 +18,7 @@ from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import errors as tenant_errors
+from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
 from app.api.wallet import payments as wallet_payments
@@ -112,6 +113,7 @@ ERROR_BODIES: Final[Mapping[Surface, ErrorBodies]] = MappingProxyType(
     {
         Surface.WALLET: ErrorBodies(WalletError, has_codes=True),
         Surface.GATEWAY: ErrorBodies(GatewayError, missing_key=MissingKeyError),
+        Surface.TENANT: ErrorBodies(TenantError),
         Surface.SYSTEM: ErrorBodies(WalletError, has_codes=True),
     }
 )

@@ -21,6 +21,7 @@ from app.metrics import Metrics
 from app.rate_limits import RateLimiter
 from app.services.identity import scopes
 from app.services.operator import health as health_checks
+from app.services.tenants import roles
 
 REQUEST_ID: Final = "X-Request-Id"
 
@@ -102,7 +103,9 @@ def _guard() -> None:
     if principal is None:
         return
     if policy.guard.admit is not None:
-        policy.guard.admit(principal)
+        g.principal = principal = policy.guard.admit(principal)
+    if policy.tenant_scopes:
+        roles.require_scope(principal, policy.tenant_scopes)
     if policy.scope is not None and principal.tenant is None:
         g.principal = scopes.require_scope(principal, policy.scope)
 

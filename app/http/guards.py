@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -11,13 +12,23 @@ from typing import Final
 from flask import current_app, g, request
 
 from app import clock
-from app.errors import AuthenticationFailed, CredentialsMissing, InvalidApiKey, PermissionDenied, TokenMissing
+from app.errors import (
+    AuthenticationFailed,
+    CredentialsMissing,
+    InvalidApiKey,
+    InvalidTenant,
+    PermissionDenied,
+    TenantIdMissing,
+    TokenInvalid,
+    TokenMissing,
+)
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
-from app.services.tenants import api_keys, key_attempts, tenants
+from app.services.tenants import api_keys, key_attempts, members, tenants
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
+TENANT_HEADER: Final = "X-TENANT-ID"
 
 MISTAKEN_HEADER: Final = re.compile(
     r"(x-)?([a-z]+-)?(api|tenant|secret|auth|access|merchant|app)[-_]?(key|token|secret)|(x-)?(token|secret|apikey)",
@@ -28,11 +39,12 @@ MISTAKEN_HEADER: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """`identify` returns the caller (None: the route is public); `admit` checks it in the database, after the rate limit."""
+    """`identify` returns the caller (None: the route is public); `admit` checks it in the database, after the rate limit, and
+    returns it with what was found."""
 
     name: str
     identify: Callable[[], Principal | None]
-    admit: Callable[[Principal], None] | None = None
+    admit: Callable[[Principal], Principal] | None = None
 
 
 def current_principal() -> Principal:
@@ -132,9 +144,50 @@ def _demo_merchant() -> Principal:
     return Principal.of_demo_tenant(DEMO_TENANT_ID, request.remote_addr)
 
 
-def _require_live_session(principal: Principal) -> None:
+def _of_tenant() -> Principal:
+    """The tenant by X-TENANT-ID and its API key; with an access token the user, who must be its member.
+
+    Raises CredentialsMissing, TenantIdMissing, InvalidTenant, InvalidApiKey, TokenInvalid, TokenExpired.
+    """
+    key = request.headers.get(API_KEY_HEADER)
+    if key is None:
+        raise CredentialsMissing(f"Send the tenant's API key: {API_KEY_HEADER}.")
+    tenant_id = _tenant_sent()
+    api_key = _merchant(key)
+    if api_key.tenant_id != tenant_id:
+        raise InvalidApiKey(f"The API key is not of the tenant in {TENANT_HEADER}.")
+    if "Authorization" not in request.headers:
+        return api_key
+    token = bearer_token()
+    if token is None:
+        raise TokenInvalid("Authorization must be: Bearer <access token>.")
+    user = _user(token)
+    return Principal.of_member(tenant_id, user.user_id, user.session_id, request.remote_addr)
+
+
+def _tenant_sent() -> uuid.UUID:
+    """Raises TenantIdMissing, InvalidTenant."""
+    text = request.headers.get(TENANT_HEADER, "").strip()
+    if not text:
+        raise TenantIdMissing
+    try:
+        tenant_id = uuid.UUID(text)
+    except ValueError:
+        raise InvalidTenant from None
+    if str(tenant_id) != text.lower() or not tenants.is_active(tenant_id):
+        raise InvalidTenant
+    return tenant_id
+
+
+def _with_scopes(principal: Principal) -> Principal:
+    """Raises TokenInvalid (the session is over), NotAMember."""
+    return members.with_scopes(_require_live_session(principal))
+
+
+def _require_live_session(principal: Principal) -> Principal:
     if principal.user is not None:
         sessions.require_live(principal.session_id, user_id=principal.user_id, now=clock.now())
+    return principal
 
 
 PUBLIC: Final = Guard("public", _anonymous)
@@ -154,3 +207,6 @@ KNOWN_MERCHANT: Final = Guard("known merchant", _from_known_api_key)
 
 MERCHANT_OR_USER: Final = Guard("merchant or user", _from_api_key_or_token, _require_live_session)
 """The same, or a user's access token whose session lives."""
+
+TENANT: Final = Guard("tenant", _of_tenant, _with_scopes)
+"""X-TENANT-ID with that tenant's API key; with a user's access token the user as a member of the tenant, else the key alone."""

@@ -12,6 +12,7 @@ from app.http import query
 from app.http.blueprint import Blueprint
 from app.http.guards import Guard
 from app.http.surfaces import Surface
+from app.models.member import TenantScope
 from app.models.user import Scope
 from app.principal import Principal
 from app.rate_limits import Limit
@@ -21,13 +22,15 @@ from app.rate_limits import Limit
 class Policy:
     """Who may call a route, which scope users need for it, and which limit their requests count for (None: none).
 
-    merchant_limit: where the guard admits users and merchants, the limit of merchants.
+    merchant_limit: where the guard admits users and merchants, the limit of merchants. tenant_scopes: a member, or an API key, needs
+    one of these.
     """
 
     guard: Guard
     limit: Limit | None = Limit.DEFAULT
     scope: Scope | None = None
     merchant_limit: Limit | None = None
+    tenant_scopes: tuple[TenantScope, ...] = ()
 
     def limit_of(self, principal: Principal | None) -> Limit | None:
         """Which limit a request of this principal counts for."""

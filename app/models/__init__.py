@@ -1,6 +1,7 @@
 """Tables, one file for each aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
 
 from app.models.account import Account, AccountBalance
+from app.models.customer import Customer, PaymentMethod
 from app.models.direct_funding import DirectFunding
 from app.models.event import Event, OutboxRow, RelayState
 from app.models.fee_rule import FeeRule
@@ -8,6 +9,8 @@ from app.models.idempotency import IdempotencyRecord
 from app.models.job import Job
 from app.models.kyc import KycDocument, KycRequest
 from app.models.ledger import Entry, Hold, Posting, Spending, Unfolded
+from app.models.member import Invitation, Member
+from app.models.order import Order
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.models.provider_event import ProviderEvent
@@ -15,11 +18,22 @@ from app.models.reference_data import ReferenceVersion
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import EmailConfirmation, PasswordAttempts, User, UserSession
 from app.models.wallet_payment import WalletPayment
+from app.models.withdrawal import (
+    ApprovalBand,
+    Payout,
+    PayoutDestination,
+    Withdrawal,
+    WithdrawalApproval,
+    WithdrawalMinimum,
+    WithdrawalReview,
+)
 
 __all__ = [
     "Account",
     "AccountBalance",
     "ApiKey",
+    "ApprovalBand",
+    "Customer",
     "DirectFunding",
     "EmailConfirmation",
     "Entry",
@@ -27,14 +41,20 @@ __all__ = [
     "FeeRule",
     "Hold",
     "IdempotencyRecord",
+    "Invitation",
     "Job",
     "KycDocument",
     "KycRequest",
+    "Member",
+    "Order",
     "OutboxRow",
     "PasswordAttempts",
     "Payment",
     "PaymentAttempt",
+    "PaymentMethod",
     "PaymentReview",
+    "Payout",
+    "PayoutDestination",
     "Posting",
     "ProviderAccount",
     "ProviderEvent",
@@ -47,4 +67,8 @@ __all__ = [
     "User",
     "UserSession",
     "WalletPayment",
+    "Withdrawal",
+    "WithdrawalApproval",
+    "WithdrawalMinimum",
+    "WithdrawalReview",
 ]

@@ -63,7 +63,9 @@ class Payment(Base):
     """What a merchant asked for and what became of it (app/services/payments/states.py). Amounts are in minor units.
 
     provider: as requested (`visa`), or the chosen one when that was `auto`. payment_method: as requested. description: for the
-    customer. reference: the merchant's own, not unique. amount: what the
+    customer. reference: the merchant's own, not unique. order_id: the order it pays, if any. saved_details: of
+    the customer's saved method that it is charged with. save_method: whether the customer's method is saved when it is paid (`save`,
+    `save_as_default`). amount: what the
     payment is about, and what can be refunded: the requested amount, or the collected one that an operator accepted instead.
     requested_amount: what the merchant asked for; it never changes. fee: what the tenant paid, known when completed.
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
@@ -77,6 +79,7 @@ class Payment(Base):
         CheckConstraint("requested_amount > 0"),
         CheckConstraint("refunded >= 0 AND refunded <= refund_reserved AND refund_reserved <= amount"),
         one_of("status", PaymentStatus),
+        CheckConstraint("save_method IN ('save', 'save_as_default')"),
         Index("payments_tenant_id_id", "tenant_id", "id"),
         Index("payments_tenant_id_status_id", "tenant_id", "status", "id"),
         Index(
@@ -90,6 +93,12 @@ class Payment(Base):
         # Phones, e-mails and keys are rarely shared by tenants, and operators look for them in all.
         Index("payments_customer_phone_id", "customer_phone", "id"),
         Index("payments_customer_email_id", func.lower(text("customer_email")), "id"),
+        Index(
+            "payments_live_of_order",
+            "order_id",
+            unique=True,
+            postgresql_where="order_id IS NOT NULL AND status NOT IN ('failed', 'cancelled')",
+        ),
         Index("payments_idempotency_key", "idempotency_key"),
         Index("payments_reference", "reference", postgresql_where="reference IS NOT NULL"),
         Index(
@@ -133,6 +142,9 @@ class Payment(Base):
     updated_at: Mapped[Moment]
     completed_at: Mapped[Moment | None]
     last_write: Mapped[uuid.UUID | None]
+    order_id: Mapped[uuid.UUID | None]
+    saved_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    save_method: Mapped[Words | None]
     reviews: Mapped[list[PaymentReview]] = relationship(
         primaryjoin="and_(foreign(PaymentReview.payment_id) == Payment.id, PaymentReview.closed_at.is_(None))",
         order_by=PaymentReview.opened_at,

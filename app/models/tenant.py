@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary
+from sqlalchemy import CHAR, CheckConstraint, Index, LargeBinary
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
@@ -21,7 +21,8 @@ class Plan(StrEnum):
 
 
 class Tenant(Base):
-    """A merchant's row. Never deleted. is_active: False while it is suspended."""
+    """A merchant's row. Never deleted. is_active: False while it is suspended. currency: what it withdraws in where a request
+    names none. payout_destination_id: where it is paid out to where it has chosen one."""
 
     __tablename__ = "tenants"
     __table_args__ = (one_of("plan", Plan),)
@@ -31,10 +32,16 @@ class Tenant(Base):
     plan: Mapped[Plan] = mapped_column(EnumText(Plan))
     is_active: Mapped[bool]
     created_at: Mapped[Moment]
+    currency: Mapped[str] = mapped_column(CHAR(3), default="KES")
+    payout_destination_id: Mapped[uuid.UUID | None]
 
 
 class ApiKey(Base):
-    """prefix: the key's first characters, by which it is found; secret_hash: SHA-256 of the whole key."""
+    """prefix: the key's first characters, by which it is found; secret_hash: SHA-256 of the whole key.
+
+    created_by: the actor of the event. last_used_at: to a minute. expires_at: the end of the overlap, where another key has
+    taken its place. suspended_at: None while it is accepted.
+    """
 
     __tablename__ = "api_keys"
 
@@ -45,6 +52,10 @@ class ApiKey(Base):
     name: Mapped[Words]
     created_at: Mapped[Moment]
     revoked_at: Mapped[Moment | None]
+    created_by: Mapped[Words | None]
+    last_used_at: Mapped[Moment | None]
+    expires_at: Mapped[Moment | None]
+    suspended_at: Mapped[Moment | None]
 
 
 class ProviderAccount(Base):

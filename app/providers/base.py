@@ -56,6 +56,7 @@ from app.providers.values import (
     ProviderResult,
     RefundReference,
     RefundRequest,
+    SavedMethod,
     State,
     StatementLine,
     TokenStore,
@@ -89,6 +90,7 @@ __all__ = [
     "ProviderResult",
     "RefundReference",
     "RefundRequest",
+    "SavedMethod",
     "State",
     "StatementLine",
     "TokenStore",
@@ -110,6 +112,8 @@ class Provider(ABC):
     failures: ClassVar[FailureTable] = FailureTable()
     """What its codes mean in the gateway's own."""
     settings: ClassVar[tuple[AccountSetting, ...]]
+    saved_method: ClassVar[SavedMethod | None] = None
+    """None: customers cannot save how they pay there."""
     base_urls: ClassVar[Mapping[str, str]]
     """environment (`live`, `sandbox`) → base URL."""
     callback_headers: ClassVar[frozenset[str]]
@@ -136,6 +140,12 @@ class Provider(ABC):
         if found is None and is_of_another(cls.base_urls, environment, base_url):
             return Contradiction(BASE_URL, f"is {cls.title}'s address for the other environment")
         return found
+
+    @classmethod
+    def method_id(cls, details: Mapping[str, str]) -> str:
+        """What the API calls a saved method with these details: saving it again replaces it."""
+        assert cls.saved_method is not None, f"{cls.title} saves no methods"
+        return "_".join([cls.name, *(details[part] for part in cls.saved_method.id_parts if part in details)])
 
     # --- what services call
 

@@ -101,6 +101,16 @@ class PayoutMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SavedMethod:
+    """What a customer's saved payment method holds at a provider, from document 002. required, optional: names of its details.
+    id_parts: the details that tell two methods of a customer apart."""
+
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    id_parts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Smallest and largest amount of one operation, in minor units, both allowed. None: no limit is known."""
 

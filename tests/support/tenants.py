@@ -1,4 +1,4 @@
-"""A merchant with an API key, new for each test."""
+"""A merchant with an API key, and its members, new for each test."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from flask import Flask
 from app import clock, ids, ledger
 from app.ledger.chart import account_id, platform_account, tenant_wallet
 from app.models.account import AccountKind
+from app.models.member import Member, Role
 from app.models.tenant import Plan
 from app.services.tenants import tenants
 from app.unit_of_work import transaction
+from tests.support.factories import SignedInUser, make_user
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,31 @@ def fund_merchant(app: Flask, merchant: MerchantClient, amount_minor: int, *, cu
 
     with app.app_context():
         transaction(work)
+
+
+@dataclass(frozen=True)
+class MemberClient:
+    """A member of a tenant who is signed in: `headers` go with every request of the Tenant API."""
+
+    merchant: MerchantClient
+    user: SignedInUser
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {**tenant_headers(self.merchant), **self.user.headers}
+
+
+def tenant_headers(merchant: MerchantClient) -> dict[str, str]:
+    """The tenant's id and its API key, without a person."""
+    return {"X-TENANT-ID": str(merchant.tenant_id), **merchant.headers}
+
+
+def make_member(
+    app: Flask, merchant: MerchantClient, role: Role, *, email: str | None = None
+) -> MemberClient:
+    """A new user who is the tenant's member in this role."""
+    user = make_user(app, email=email)
+    with app.app_context():
+        row = Member(tenant_id=merchant.tenant_id, user_id=user.user_id, role=role, created_at=clock.now())
+        transaction(lambda session: session.add(row))
+    return MemberClient(merchant, user)

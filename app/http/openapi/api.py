@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter
 
 from app.http.answers import OneOf
 from app.http.converters import CallbackTokenConverter, PaymentIdConverter, ProviderNameConverter
-from app.http.guards import API_KEY_HEADER
+from app.http.guards import API_KEY_HEADER, TENANT_HEADER
 from app.http.table import documented_blueprints
 
 PAYMENT_ID_PATTERN: Final = "^pmt_[0-9a-f]{32}$"
@@ -49,6 +49,12 @@ API_CONFIG: Final = {
                     "in": "header",
                     "name": API_KEY_HEADER,
                     "description": "A merchant's API key. In demo mode a request without one is the demo merchant's.",
+                },
+                "tenantId": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": TENANT_HEADER,
+                    "description": "The tenant's id; the API key must be its own.",
                 },
                 "tenantKeyAsBearer": {
                     "type": "http",

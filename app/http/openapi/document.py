@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask import Flask
 
+from app.http import guards
 from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, Guard
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi, make_api
 from app.http.openapi.errors import ErrorBodies, error_responses
@@ -22,6 +23,7 @@ Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
 
 WALLET: Final = "Wallet API"
 GATEWAY: Final = "Gateway API"
+TENANT: Final = "Tenant API"
 OPERATORS: Final = "Operators"
 CALLBACKS: Final = "Provider callbacks"
 SYSTEM: Final = "System"
@@ -29,13 +31,19 @@ SYSTEM: Final = "System"
 TAGS: Final = {
     WALLET: "For users' apps: registration, wallets, identity verification, payments between users.",
     GATEWAY: "For merchants' backends: payments through providers.",
+    TENANT: "For a tenant's back office: customers, orders, the wallet, withdrawals, people. Also under `/v1`.",
     OPERATORS: "For users with the scope `admin`.",
     CALLBACKS: "Called by payment providers, not by you.",
     SYSTEM: "Health and version. Also under `/api/v1`.",
 }
 """Tag → its description, in the order of the page."""
 
-_OF_SURFACE: Final = {Surface.WALLET: WALLET, Surface.GATEWAY: GATEWAY, Surface.SYSTEM: SYSTEM}
+_OF_SURFACE: Final = {
+    Surface.WALLET: WALLET,
+    Surface.GATEWAY: GATEWAY,
+    Surface.TENANT: TENANT,
+    Surface.SYSTEM: SYSTEM,
+}
 
 _USER: Final[dict[str, list[str]]] = {"accessToken": []}
 _TENANT: Final[list[dict[str, list[str]]]] = [{"tenantKey": []}, {"tenantKeyAsBearer": []}]
@@ -44,6 +52,7 @@ _CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
     MERCHANT: _TENANT,
     KNOWN_MERCHANT: _TENANT,
     MERCHANT_OR_USER: [*_TENANT, _USER],
+    guards.TENANT: [{"tenantId": [], "tenantKey": []} | _USER, {"tenantId": [], "tenantKey": []}],
 }
 """Guard → what a caller may send. The others ask for a user's access token, the document's general rule."""
 
@@ -54,6 +63,13 @@ PATH_IDS: Final[Mapping[str, JsonObject]] = {
     "user_id": {"type": "string", "maxLength": 64, "examples": ["usr_0d4c2f6a9b8e4f1f8a7b6c5d4e3f2a1b"]},
     "payment_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "event_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "customer_id": _UUID | {"examples": ["123e4567-e89b-12d3-a456-426614174000"]},
+    "method_id": {"type": "string", "maxLength": 300, "examples": ["mpesa_254712345678"]},
+    "order_id": _UUID | {"examples": ["5f0c2c5e-8f43-4c38-9d0e-6b7a40c6a001"]},
+    "transaction_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "destination_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "invitation_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "key_id": _UUID | {"examples": ["0d4c2f6a-9b8e-4f1f-8a7b-6c5d4e3f2a1b"]},
     "provider": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,31}$", "examples": ["mpesa"]},
     "token": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$", "examples": ["Zk3vQ0fJb1mWn8yT"]},
 }

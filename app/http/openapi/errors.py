@@ -17,10 +17,14 @@ from app.errors import (
     IdempotencyKeyReused,
     InvalidApiKey,
     InvalidRequest,
+    InvalidTenant,
+    NotAMember,
     PayloadTooLarge,
     PermissionDenied,
     RateLimitExceeded,
+    ScopeMissing,
     ServiceUnavailable,
+    TenantIdMissing,
     TokenExpired,
     TokenInvalid,
     TokenMissing,
@@ -32,6 +36,7 @@ from app.http.guards import (
     MERCHANT,
     MERCHANT_OR_USER,
     PUBLIC,
+    TENANT,
     USER_SESSION,
     USER_TOKEN,
     Guard,
@@ -57,6 +62,15 @@ class ErrorBodies:
 
 _USER: Final[Errors] = (TokenMissing, TokenInvalid, TokenExpired)
 _API_KEY: Final[Errors] = (InvalidApiKey, CredentialsMissing, TokenInvalid, TokenExpired, PermissionDenied)
+_TENANT: Final[Errors] = (
+    CredentialsMissing,
+    TenantIdMissing,
+    InvalidTenant,
+    InvalidApiKey,
+    TokenInvalid,
+    TokenExpired,
+    NotAMember,
+)
 
 OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
     {
@@ -66,6 +80,7 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         MERCHANT: _API_KEY,
         KNOWN_MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
+        TENANT: _TENANT,
     }
 )
 
@@ -79,6 +94,8 @@ def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[Gatew
     found: list[type[GatewayError]] = [*route.operation.errors, *OF_GUARD[route.policy.guard]]
     if route.policy.scope is not None:
         found.append(PermissionDenied)
+    if route.policy.tenant_scopes:
+        found.append(ScopeMissing)
     if "requestBody" in raw:
         found += OF_BODY
     if route.has_checked_query:

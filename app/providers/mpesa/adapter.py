@@ -35,6 +35,7 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
+    SavedMethod,
     State,
     StatementLine,
 )
@@ -94,6 +95,7 @@ class MpesaProvider(Provider):
     failures: ClassVar[FailureTable] = FAILURES
     capabilities: ClassVar[Capabilities] = CAPABILITIES
     settings: ClassVar[tuple[AccountSetting, ...]] = SETTINGS
+    saved_method = SavedMethod(("phone_number",), (), ("phone_number",))
     base_urls: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "live": "https://api.safaricom.co.ke",

@@ -29,6 +29,7 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
+    SavedMethod,
     State,
 )
 from app.providers.errors import OutcomeUnknown, RequestRejected
@@ -138,6 +139,7 @@ class Paystack(Provider):
         moves_real_money=True,
     )
     callback_headers = frozenset({callbacks.SIGNATURE})
+    saved_method = SavedMethod(("authorization_code",), ("last4", "bank"), ("authorization_code",))
     settings = (
         AccountSetting(
             "secret_key",

@@ -28,6 +28,7 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
+    SavedMethod,
     State,
 )
 from app.providers.errors import (
@@ -76,6 +77,7 @@ class PesapalProvider(Provider):
             "sandbox": "https://cybqa.pesapal.com/pesapalv3",
         }
     )
+    saved_method = SavedMethod(("payment_method",), ("last4",), ("payment_method", "last4"))
     settings = (
         AccountSetting(
             "consumer_key",

@@ -33,6 +33,7 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
+    SavedMethod,
     State,
 )
 from app.providers.environments import require_same
@@ -66,6 +67,7 @@ class StripeProvider(Provider):
     failures = FAILURES
     aliases = ("visa",)
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
+    saved_method = SavedMethod(("payment_method_id",), ("last4", "brand"), ("payment_method_id",))
     settings = (
         AccountSetting(
             "api_key",

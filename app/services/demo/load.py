@@ -38,7 +38,7 @@ def require_no_production() -> None:
 def reset(owner_url: str, var_dir: Path) -> None:
     """Empty every table (as their owner), forget documents and anchors, and load the demo data anew.
 
-    The platform's fee rules stay: they are settings, not demo data. Raises UnfitDatabase, as `load`: nothing is emptied.
+    The platform's fee rules and minimums stay: they are settings, not demo data. Raises UnfitDatabase, as `load`: nothing is emptied.
     """
     engine = create_engine(owner_url)
     try:
@@ -56,10 +56,12 @@ def _truncate(connection: Connection) -> None:
     tables = connection.execute(
         text(
             "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
-            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'relay_state', 'fee_rules', 'reference_data')"
+            "WHERE schemaname = 'public' AND tablename NOT IN ('alembic_version', 'relay_state', 'fee_rules', 'withdrawal_minimums', "
+            "'reference_data')"
         )
     ).scalar_one()
     # Identities go on counting: a running relay must not meet an outbox id it has seen.
     connection.exec_driver_sql(f"TRUNCATE {tables}")
     connection.exec_driver_sql("UPDATE relay_state SET pushed_through = 0")
     connection.exec_driver_sql("DELETE FROM fee_rules WHERE tenant_id IS NOT NULL")
+    connection.exec_driver_sql("DELETE FROM withdrawal_minimums WHERE tenant_id IS NOT NULL")

@@ -9,10 +9,30 @@ from sqlalchemy.orm import Session
 from app import clock, ledger
 from app.ledger.chart import account_id, platform_account, tenant_wallet
 from app.models.account import AccountKind
+from app.models.customer import Customer, PaymentMethod
+from app.models.member import Member
+from app.models.order import Order
 from app.models.tenant import Plan, Tenant
+from app.models.user import User
+from app.models.withdrawal import PayoutDestination
 from app.money import Money
-from app.services.demo.objects import API_KEYS, BALANCES, NAMESPACE, TENANT_ID, TENANT_NAME
+from app.providers import PROVIDERS
+from app.providers.base import PayoutMethod
+from app.services.demo.objects import (
+    API_KEYS,
+    BALANCES,
+    CURRENCY,
+    CUSTOMER_ID,
+    NAMESPACE,
+    ORDER_ID,
+    PAYOUT_DESTINATION_ID,
+    PHONE,
+    TENANT_ID,
+    TENANT_NAME,
+    USERS,
+)
 from app.services.tenants.api_keys import store_key
+from app.services.withdrawals.digests import destination_digest
 
 
 def load_tenant(session: Session) -> bool:
@@ -20,13 +40,88 @@ def load_tenant(session: Session) -> bool:
     if session.get(Tenant, TENANT_ID):
         return False
     now = clock.now()
-    session.add(Tenant(id=TENANT_ID, name=TENANT_NAME, plan=Plan.GROWTH, is_active=True, created_at=now))
+    session.add(
+        Tenant(
+            id=TENANT_ID,
+            name=TENANT_NAME,
+            plan=Plan.GROWTH,
+            is_active=True,
+            created_at=now,
+            currency=CURRENCY,
+            payout_destination_id=PAYOUT_DESTINATION_ID,
+        )
+    )
     session.flush()
+    _add_members(session)
+    _add_payout_destination(session)
+    _add_customer(session)
     for key, name in API_KEYS.items():
         store_key(session, key, tenant_id=TENANT_ID, name=name)
     for currency, amount in BALANCES.items():
         _deposit(session, Money.parse(amount, currency))
     return True
+
+
+def _add_members(session: Session) -> None:
+    for user in USERS:
+        known = session.get(User, user.id)
+        if user.role is not None and known is not None:
+            session.add(Member(tenant_id=TENANT_ID, user_id=known.id, role=user.role, created_at=clock.now()))
+
+
+def _add_payout_destination(session: Session) -> None:
+    details = {"phone_number": PHONE}
+    session.add(
+        PayoutDestination(
+            id=PAYOUT_DESTINATION_ID,
+            tenant_id=TENANT_ID,
+            digest=destination_digest(PayoutMethod.MPESA, details),
+            method=PayoutMethod.MPESA,
+            details=details,
+            added_at=clock.now(),
+            confirmed_at=clock.now(),
+        )
+    )
+
+
+def _add_customer(session: Session) -> None:
+    """The documents' customer with its saved method, and its order."""
+    now = clock.now()
+    session.add(
+        Customer(
+            id=CUSTOMER_ID,
+            tenant_id=TENANT_ID,
+            name="John Doe",
+            email="customer@example.com",
+            phone=f"+{PHONE}",
+            preferred_provider="mpesa",
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.add(
+        PaymentMethod(
+            id=uuid.uuid5(NAMESPACE, "payment method"),
+            tenant_id=TENANT_ID,
+            customer_id=CUSTOMER_ID,
+            method_id=PROVIDERS["mpesa"].method_id({"phone_number": PHONE}),
+            provider="mpesa",
+            details={"phone_number": PHONE},
+            is_default=True,
+            saved_at=now,
+        )
+    )
+    session.add(
+        Order(
+            id=ORDER_ID,
+            tenant_id=TENANT_ID,
+            customer_id=CUSTOMER_ID,
+            amount=Money.parse("1000.00", CURRENCY).amount_minor,
+            currency=CURRENCY,
+            items=[{"name": "Sample product", "quantity": 1, "unit_price": 1000.00}],
+            created_at=now,
+        )
+    )
 
 
 def _deposit(session: Session, amount: Money) -> None:

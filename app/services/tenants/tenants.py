@@ -7,6 +7,7 @@ that moment on, by every process, since each use reads its row.
 from __future__ import annotations
 
 import uuid
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,6 +20,8 @@ from app.principal import SYSTEM, Principal
 from app.services.tenants.api_keys import new_key, store_key, valid_name
 from app.unit_of_work import reading, transaction
 
+DEFAULT_CURRENCY: Final = "KES"
+
 
 def create_tenant(
     name: str, plan: Plan = Plan.STARTER, *, operator: Principal = SYSTEM
@@ -28,7 +31,9 @@ def create_tenant(
     key, now = new_key(), clock.now()
 
     def work(session: Session) -> Tenant:
-        tenant = Tenant(id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now)
+        tenant = Tenant(
+            id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now, currency=DEFAULT_CURRENCY
+        )
         session.add(tenant)
         facts = {"name": wanted, "plan": plan}
         outbox.record(

@@ -28,8 +28,14 @@ from tests.support.factories import make_user, make_wallet
 from tests.support.gateway import OPERATOR
 from tests.support.tenants import make_merchant
 
-HISTORY = {"entries", "postings", "unfolded", "direct_fundings", "outbox"}
-"""Tables whose rows say what happened: they open nothing, and are never removed."""
+HISTORY = {"entries", "postings", "unfolded", "direct_fundings", "outbox"} | {
+    "members",
+    "customers",
+    "payment_methods",
+    "orders",
+    "payout_destinations",
+}
+"""Tables whose rows say what happened, or what a tenant that is suspended has: they open nothing, and are never removed."""
 
 OPENING = {"users", "tenants", "api_keys"}
 """Tables whose rows are or have credentials. What loading adds to them must be found, each row by its id."""

@@ -1,0 +1,1 @@
+"""Customers of tenants, and how they like to pay."""

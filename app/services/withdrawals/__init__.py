@@ -1,0 +1,1 @@
+"""Withdrawals: requested, approved by other people, and paid out once."""
