@@ -307,6 +307,14 @@ class EmailExists(GatewayError):
     default_message = "An account with this e-mail exists."
 
 
+class OrderIdTaken(GatewayError):
+    """An order has this id; whose it is the caller is not told."""
+
+    http_status = 409
+    code = "ORDER_ID_TAKEN"
+    default_message = "An order with this id exists."
+
+
 class IdempotencyConflict(GatewayError):
     """Another request with this key is still running: retry after `retry_after_s`."""
 

@@ -18,18 +18,20 @@ from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import errors as tenant_errors
+from app.api.tenant import orders as tenant_orders
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
 from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
-from app.http import edge, errors, uploads
+from app.http import edge, errors, guards, uploads
 from app.http.converters import CONVERTERS
 from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
 from app.http.openapi import API_CONFIG, ErrorBodies
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
+from app.models.member import TenantScope
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
@@ -75,6 +77,21 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(users.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(
+        tenant_orders.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_VIEW,)),
+        {
+            "create_order": Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
+            "cancel_order": Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
+            "check_out": Policy(
+                guards.TENANT,
+                Limit.MERCHANT,
+                tenant_scopes=(TenantScope.ORDERS_MANAGE, TenantScope.ORDERS_COLLECT),
+            ),
+        },
+    ),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),

@@ -71,6 +71,9 @@ class EventType(StrEnum):
     REFUND_COMPLETED = "refund.completed"
     REFUND_FAILED = "refund.failed"
 
+    ORDER_CREATED = "order.created"
+    ORDER_CANCELLED = "order.cancelled"
+
     LEDGER_DISAGREES = "ledger.disagrees"
     """The daily check found what `flask ledger check` lists."""
 

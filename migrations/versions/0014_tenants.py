@@ -49,12 +49,13 @@ CREATE TABLE orders (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, customer_id uuid NOT NULL, amount bigint NOT NULL CHECK (amount > 0),
   currency char(3) NOT NULL, items jsonb, reference text, description text, created_at timestamptz NOT NULL,
   cancelled_at timestamptz);
-CREATE INDEX orders_tenant_id_id ON orders (tenant_id, id);
-CREATE INDEX orders_tenant_id_customer_id_id ON orders (tenant_id, customer_id, id);
+CREATE INDEX orders_tenant_id_created_at_id ON orders (tenant_id, created_at, id);
+CREATE INDEX orders_tenant_id_customer_id_created_at_id ON orders (tenant_id, customer_id, created_at, id);
 ALTER TABLE payments ADD COLUMN order_id uuid, ADD COLUMN saved_details jsonb,
   ADD COLUMN save_method text CHECK (save_method IN ('save', 'save_as_default'));
 CREATE UNIQUE INDEX payments_live_of_order ON payments (order_id)
   WHERE order_id IS NOT NULL AND status NOT IN ('failed', 'cancelled');
+CREATE INDEX payments_order_id_id ON payments (order_id, id) WHERE order_id IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE ON customers, orders TO malipo_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON payment_methods TO malipo_app;
 """
@@ -124,7 +125,7 @@ CREATE TRIGGER reference_data_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCA
   FOR EACH STATEMENT EXECUTE FUNCTION reference_data_changed();
 ALTER TABLE api_keys DROP COLUMN created_by, DROP COLUMN last_used_at, DROP COLUMN expires_at, DROP COLUMN suspended_at;
 ALTER TABLE tenants DROP COLUMN currency, DROP COLUMN payout_destination_id;
-DROP INDEX payments_live_of_order;
+DROP INDEX payments_live_of_order, payments_order_id_id;
 ALTER TABLE payments DROP COLUMN order_id, DROP COLUMN saved_details, DROP COLUMN save_method;
 DELETE FROM fee_rules WHERE operation = 'withdrawal';
 """

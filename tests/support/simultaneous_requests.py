@@ -16,12 +16,13 @@ ANSWER_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `key` becomes its Idempotency-Key."""
+    """One request. `key` becomes its Idempotency-Key. headers: more of them."""
 
     path: str
     body: Mapping[str, Any]
     token: str
     key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def wire(self, host: str) -> bytes:
         body = json.dumps(self.body).encode()
@@ -32,6 +33,7 @@ class Call:
             "Connection: close",
             f"Content-Length: {len(body)}",
             f"Authorization: Bearer {self.token}",
+            *(f"{name}: {value}" for name, value in self.headers.items() if name != "Authorization"),
         ]
         if self.key is not None:
             lines.append(f"Idempotency-Key: {self.key}")

@@ -102,14 +102,16 @@ def authenticate(key: str) -> tuple[uuid.UUID, uuid.UUID]:
 
 
 def require_good(merchant: Principal, reference: ReferenceData) -> None:
-    """Raises InvalidApiKey where the merchant's key was revoked by `reference`, or its tenant suspended."""
-    credential = (merchant.tenant_id, merchant.credential)
+    """Raises InvalidApiKey where the merchant's key was revoked by `reference`, or its tenant suspended. A member's credential is a
+    session, which its guard has checked with the key."""
+    key_id = merchant.credential if merchant.user is None else None
+    credential = (merchant.tenant_id, key_id)
     if credential in reference.good_credentials:
         return
     good = select(Tenant.id).where(Tenant.id == merchant.tenant_id, Tenant.is_active)
-    if merchant.credential is not None:
+    if key_id is not None:
         good = good.join(ApiKey, ApiKey.tenant_id == Tenant.id)
-        good = good.where(ApiKey.id == merchant.credential, ApiKey.revoked_at.is_(None))
+        good = good.where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
     with reading() as session:
         if session.scalar(good) is None:
             raise InvalidApiKey

@@ -56,6 +56,11 @@ OPERATIONS = {
     "users_suspend": "POST /api/v1/admin/users/{user_id}/suspend",
     "users_reactivate": "POST /api/v1/admin/users/{user_id}/reactivate",
     "users_end_sessions": "POST /api/v1/admin/users/{user_id}/end-sessions",
+    "orders_create": "POST /api/v1/orders",
+    "orders_list": "GET /api/v1/orders",
+    "orders_get": "GET /api/v1/orders/{order_id}",
+    "orders_cancel": "POST /api/v1/orders/{order_id}/cancel",
+    "orders_check_out": "POST /api/v1/orders/{order_id}/checkout",
     "health_get": "GET /health",
     "health_get_live": "GET /health/live",
     "health_get_ready": "GET /health/ready",
@@ -70,6 +75,8 @@ KEYS = {
     "wallets_deposit": False,
     "wallets_withdraw": False,
     "wallet_payments_create": False,
+    "orders_create": False,
+    "orders_check_out": False,
     "wallet_payments_create_batch": False,
 }
 """Operations that take an Idempotency-Key, and whether they must have one."""
@@ -118,6 +125,11 @@ STATUSES = {
     "users_suspend": "200 400 401 403 404 409 413 415 429 500 503",
     "users_reactivate": "200 400 401 403 404 409 413 415 429 500 503",
     "users_end_sessions": "200 400 401 403 404 409 413 415 429 500 503",
+    "orders_create": "201 400 401 403 409 413 415 422 429 500 503",
+    "orders_list": "200 400 401 403 429 500 503",
+    "orders_get": "200 400 401 403 404 429 500 503",
+    "orders_cancel": "200 400 401 403 404 409 413 415 429 500 503",
+    "orders_check_out": "200 201 400 401 402 403 404 409 413 415 422 429 500 502 503",
     "health_get": "200 400",
     "health_get_live": "200 400",
     "health_get_ready": "200 400 503",
@@ -236,7 +248,14 @@ def test_routes_under_two_prefixes_are_described_once(document: dict[str, Any]) 
 
 def test_tags_are_described_and_used(document: dict[str, Any], operations: dict[str, dict[str, Any]]) -> None:
     described = [tag["name"] for tag in document["tags"] if tag["description"]]
-    assert described == ["Wallet API", "Gateway API", "Operators", "Provider callbacks", "System"]
+    assert described == [
+        "Wallet API",
+        "Gateway API",
+        "Tenant API",
+        "Operators",
+        "Provider callbacks",
+        "System",
+    ]
     assert {tag for operation in operations.values() for tag in operation["tags"]} == set(described)
 
 
