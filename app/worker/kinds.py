@@ -17,6 +17,7 @@ from app.queue import Ended, LeasedJob
 from app.services.callbacks import process, receive
 from app.services.kyc import verification
 from app.services.operator import reconciliation, retention
+from app.services.orders import settle
 from app.services.payments import follow_up as payment_follow_up
 from app.services.refunds import follow_up as refund_follow_up
 
@@ -60,6 +61,7 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             retries_forever=True,
             on_exhausted=_report_by_id(refund_follow_up.report_failing),
         ),
+        JobKind.ORDER_SETTLE: Handler(_by_id(settle.settle), _MONEY_RETRIES, retries_forever=True),
         JobKind.PROVIDER_EVENT_PROCESS: Handler(
             process.process,
             (2, 5, 15, 60, 300, 900, 3600, 21_600),
