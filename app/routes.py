@@ -19,6 +19,7 @@ from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
+from app.api.tenant import wallet as tenant_wallet
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
@@ -91,6 +92,12 @@ TABLE: Final[tuple[Row, ...]] = (
                 tenant_scopes=(TenantScope.ORDERS_MANAGE, TenantScope.ORDERS_COLLECT),
             ),
         },
+    ),
+    Row(
+        tenant_wallet.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.FINANCE_VIEW,)),
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),

@@ -102,6 +102,13 @@ GRANT SELECT, INSERT, UPDATE ON withdrawals, withdrawal_approvals, payouts, with
 GRANT SELECT, INSERT, UPDATE, DELETE ON approval_bands TO malipo_app;
 """
 
+# Made of postings, which never change: what a statement begins with is not summed from the first posting each time.
+MARKS = """
+CREATE TABLE balance_marks (
+  account_id bigint NOT NULL, posting_id bigint NOT NULL, balance bigint NOT NULL, PRIMARY KEY (account_id, posting_id));
+GRANT SELECT, INSERT ON balance_marks TO malipo_app;
+"""
+
 # What every installation starts with, from document 002.
 RULES = """
 INSERT INTO fee_rules (id, operation, method, currency, from_minor, fixed_minor, rate_ppm, created_at) VALUES
@@ -116,7 +123,7 @@ INSERT INTO withdrawal_minimums (id, method, currency, minimum) VALUES
 
 TABLES = (
     "members, invitations, customers, payment_methods, orders, withdrawals, withdrawal_approvals, payouts, "
-    "withdrawal_reviews, payout_destinations, approval_bands, withdrawal_minimums"
+    "withdrawal_reviews, payout_destinations, approval_bands, withdrawal_minimums, balance_marks"
 )
 
 TABLES_BEFORE = """
@@ -132,7 +139,7 @@ DELETE FROM fee_rules WHERE operation = 'withdrawal';
 
 
 def upgrade() -> None:
-    for statements in (PEOPLE, KEYS, CUSTOMERS, WITHDRAWALS, RULES):
+    for statements in (PEOPLE, KEYS, CUSTOMERS, WITHDRAWALS, MARKS, RULES):
         op.execute(statements)
 
 
