@@ -151,10 +151,12 @@ def postings_of(session: Session, spans: Sequence[Span], *, limit: int) -> list[
 def lines_of(row: WalletPosting) -> Iterator[Line]:
     """The lines of a posting, newest first: the fee is taken from what came in."""
     entry = ids.public(ids.TRANSACTION, row.entry_id)
-    if row.fee:
-        yield _line(row, f"{entry}_fee", FEE, -row.fee)
-    if row.amount + row.fee:
-        yield _line(row, entry, row.kind, row.amount + row.fee)
+    # Of a debit that the wallet did not cover, the rest is owed: the fee's line is of no more than was taken.
+    fee = min(row.fee, -row.amount) if row.amount < 0 else row.fee
+    if fee:
+        yield _line(row, f"{entry}_fee", FEE, -fee)
+    if row.amount + fee:
+        yield _line(row, entry, row.kind, row.amount + fee)
 
 
 def _line(row: WalletPosting, line_id: str, line_type: str, amount: int) -> Line:

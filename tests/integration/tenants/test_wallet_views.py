@@ -128,6 +128,10 @@ def test_a_withdrawals_fee_is_a_line_of_its_own(shop: Shop) -> None:
         ("withdrawal", -467.0),
         ("deposit", 1000.0),
     ]
+    debt = platform_account(AccountKind.RECEIVABLE, str(shop.owner.merchant.tenant_id), "KES")
+    _post(shop, "withdrawal", {wallet: -2_000, debt: -48_000, outside: 46_700, fees: 3_300})
+    assert _lines(shop)[0] == ("fee", -20.0)
+    assert len(_lines(shop)) == 6
 
 
 def test_pages_have_every_line_once(app: Flask, shop: Shop) -> None:
