@@ -18,6 +18,7 @@ from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import errors as tenant_errors
+from app.api.tenant import withdrawals
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
@@ -25,11 +26,20 @@ from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
-from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.guards import (
+    KNOWN_MERCHANT,
+    MERCHANT,
+    MERCHANT_OR_USER,
+    PUBLIC,
+    TENANT,
+    USER_SESSION,
+    USER_TOKEN,
+)
 from app.http.openapi import API_CONFIG, ErrorBodies
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
+from app.models.member import TenantScope
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
@@ -68,6 +78,22 @@ TABLE: Final[tuple[Row, ...]] = (
             "initialize_payment": Policy(KNOWN_MERCHANT, Limit.MERCHANT),
             "get_payment": MERCHANT_OR_OPERATOR,
             "list_refunds": MERCHANT_OR_OPERATOR,
+        },
+    ),
+    Row(
+        withdrawals.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_VIEW,)),
+        {
+            "initiate_withdrawal": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_INITIATE,)),
+            "approve_withdrawal": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_APPROVE,)),
+            "cancel_withdrawal": Policy(
+                TENANT,
+                tenant_scopes=(TenantScope.FINANCE_WITHDRAW_INITIATE, TenantScope.FINANCE_WITHDRAW_APPROVE),
+            ),
+            "choose_payout_method": Policy(TENANT, tenant_scopes=(TenantScope.SETTINGS_MANAGE,)),
+            "confirm_destination": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_APPROVE,)),
         },
     ),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.

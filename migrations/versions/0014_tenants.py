@@ -62,7 +62,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON payment_methods TO malipo_app;
 WITHDRAWALS = """
 CREATE TABLE withdrawals (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, amount bigint NOT NULL, fee bigint NOT NULL, currency char(3) NOT NULL,
-  method text NOT NULL, destination jsonb NOT NULL, destination_id uuid NOT NULL, notes text,
+  method text NOT NULL, destination jsonb NOT NULL, destination_id uuid NOT NULL,
+  digest text NOT NULL, notes text,
   required_approvals smallint NOT NULL CHECK (required_approvals >= 1),
   status text NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'canceled')),
   initiated_by uuid NOT NULL, approved_by uuid, canceled_by uuid, cancel_reason text, failure_code text,
@@ -131,6 +132,7 @@ DELETE FROM fee_rules WHERE operation = 'withdrawal';
 
 
 def upgrade() -> None:
+    op.execute("DROP FUNCTION IF EXISTS payment_apply(timestamptz, bigint, jsonb)")  # write_set_apply now
     for statements in (PEOPLE, KEYS, CUSTOMERS, WITHDRAWALS, RULES):
         op.execute(statements)
 

@@ -15,7 +15,7 @@ from tests.support.sources import text_of, trees
 
 ROOT = Path(__file__).parents[2]
 STATES = "app/services/payments/states.py"
-APPLY = ROOT / "app/services/write_sets/sql/payment_apply.sql"
+APPLY = ROOT / "app/services/write_sets/sql/write_set_apply.sql"
 SUBJECTS = ("payments", "refunds", "callbacks", "operator")
 
 

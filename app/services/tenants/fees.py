@@ -53,13 +53,33 @@ def payment_fee(rules: Iterable[FeeRule], *, tenant: Tenant, provider: str, amou
     return fee_of(amount.amount_minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm)
 
 
+def withdrawal_fee(rules: Iterable[FeeRule], *, tenant: Tenant, method: str, amount: Money) -> int:
+    """The tenant's fee for a withdrawal: minor units of its currency, 0 to the whole amount."""
+    rule = most_specific(
+        rule
+        for rule in rules
+        if rule.operation == "withdrawal"
+        and rule.method in (None, method)
+        and _fits_tenant_and_amount(rule, tenant, amount)
+    )
+    if rule is None:
+        return 0
+    return fee_of(amount.amount_minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm)
+
+
 def _fits(rule: FeeRule, tenant: Tenant, provider: str, amount: Money) -> bool:
     return (
         rule.operation == "payment"
         and rule.method is None
-        and rule.tenant_id in (None, tenant.id)
-        and rule.plan in (None, tenant.plan)
         and rule.provider in (None, provider)
+        and _fits_tenant_and_amount(rule, tenant, amount)
+    )
+
+
+def _fits_tenant_and_amount(rule: FeeRule, tenant: Tenant, amount: Money) -> bool:
+    return (
+        rule.tenant_id in (None, tenant.id)
+        and rule.plan in (None, tenant.plan)
         and rule.currency in (None, amount.currency)
         and rule.from_minor <= amount.amount_minor
         and (rule.below_minor is None or amount.amount_minor < rule.below_minor)
@@ -77,6 +97,7 @@ def _rank(rule: FeeRule) -> tuple[Any, ...]:
         rule.tenant_id is not None,
         rule.plan is not None,
         rule.provider is not None,
+        rule.method is not None,
         rule.currency is not None,
         -width,
         rule.from_minor,

@@ -24,7 +24,7 @@ from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
 from app.principal import EventActor
 from app.services import reference_data
-from app.services.idempotency_service import Claim, stored_refusal
+from app.services.idempotency_service import Answer, Claim, stored_refusal
 from app.services.write_sets.rows import Aggregate
 from app.services.write_sets.write_set import WriteSet
 from app.unit_of_work import call
@@ -33,7 +33,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Aggregate)
 
 MAX_TRIES: Final = 20
-"""Times that something is decided about a payment that others change at the same moment."""
+"""Times that something is decided about rows that others change at the same moment."""
 
 LONGEST_PAUSE_S: Final = 0.02
 """Before it is decided again."""
@@ -42,10 +42,18 @@ _ROWS_CHANGED: Final = "LG010"
 _REFERENCE_CHANGED: Final = "LG011"
 _LEDGER_REFUSED: Final = "LG012"
 _REFERENCE_INDEXES: Final = frozenset({"payment_attempts_provider_reference", "payment_attempts_receipt"})
+_ADDED_BY_ANOTHER: Final = frozenset(
+    {
+        "payout_destinations_pkey",
+        "payout_destinations_tenant_id_digest_key",
+        "withdrawal_approvals_withdrawal_id_user_id_key",
+    }
+)
+"""Constraints on rows that two requests may add at once: the later one decides again, by the row that is there."""
 
 
 class RowsChanged(Exception):
-    """A row, or what the ledger's account had, is not what was decided by. Nothing was written."""
+    """A row, or what the ledger's account had, is not what was decided by, or another has added it. Nothing was written."""
 
 
 class ReferenceChanged(Exception):
@@ -77,7 +85,7 @@ def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) ->
 
     `decide` may run several times, so it has no effects but on its write set. What it raises is raised, and nothing is
     written. Raises KeyKnown; InsufficientBalance, PermissionDenied (the ledger's refusals); IdempotencyConflict when others
-    change the payment all the time; and as unit_of_work.call.
+    change the rows all the time; and as unit_of_work.call.
     """
     is_reference_taken = False
     for number in range(MAX_TRIES):
@@ -93,7 +101,7 @@ def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) ->
         if rows.root.last_write == writes.id:
             return Written(result, rows)  # it was applied, and its acknowledgement lost
         time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.001 * 2**number)))
-    raise IdempotencyConflict("The payment is being changed by others; try again.", retry_after_s=1)
+    raise IdempotencyConflict("This is being changed by others; try again.", retry_after_s=1)
 
 
 def apply(writes: WriteSet[R]) -> R:
@@ -106,7 +114,7 @@ def apply(writes: WriteSet[R]) -> R:
         return writes.rows
     try:
         version, known = call(
-            "payment_apply(%s, %s, %s)", writes.now, writes.reference.version, json_text(parts)
+            "write_set_apply(%s, %s, %s)", writes.now, writes.reference.version, json_text(parts)
         )
     except psycopg2.Error as error:
         raise _meaning(error, writes) from error
@@ -119,7 +127,18 @@ def apply(writes: WriteSet[R]) -> R:
     return writes.rows.read_again()  # it was applied, and its acknowledgement lost
 
 
-def refuse(claim: Claim, error: GatewayError) -> None:
+def refused(error: GatewayError, claim: Claim, *, known: Callable[[IdempotencyRecord], Answer]) -> Answer:
+    """Raises the refusal, which is the key's answer from now on, or returns what the key has led to meanwhile (`known`)."""
+    if not error.is_answer:
+        raise error
+    try:
+        _refuse(claim, error)
+    except KeyKnown as key:
+        return known(key.record)
+    raise error
+
+
+def _refuse(claim: Claim, error: GatewayError) -> None:
     """Claim the key, with a refusal as its answer. Raises KeyKnown."""
     claimed = {
         "scope": claim.scope,
@@ -130,7 +149,7 @@ def refuse(claim: Claim, error: GatewayError) -> None:
     status, body = stored_refusal(error)
     answer = {"scope": claim.scope, "status": status, "body": body, "is_refusal": True, "resource_id": None}
     parts = {"claim": claimed, "answer": answer}
-    _, known = call("payment_apply(%s, %s, %s)", clock.now(), None, json_text(parts))
+    _, known = call("write_set_apply(%s, %s, %s)", clock.now(), None, json_text(parts))
     if known is not None:
         raise KeyKnown(_record(known))
 
@@ -161,10 +180,13 @@ def _meaning(error: psycopg2.Error, writes: WriteSet[Any]) -> Exception:
             ledger.raise_refusal(error.diag.message_primary or "", "posted")
         except GatewayError as refusal:
             return refusal
-    is_unique = isinstance(error, postgres_errors.UniqueViolation)
-    if is_unique and error.diag.constraint_name in _REFERENCE_INDEXES:
+    return _taken(error) if isinstance(error, postgres_errors.UniqueViolation) else error
+
+
+def _taken(error: postgres_errors.UniqueViolation) -> Exception:
+    if error.diag.constraint_name in _REFERENCE_INDEXES:
         return ReferenceTaken()
-    return error
+    return RowsChanged() if error.diag.constraint_name in _ADDED_BY_ANOTHER else error
 
 
 def _record(known: dict[str, Any]) -> IdempotencyRecord:

@@ -1,5 +1,5 @@
 """What is to be written about one aggregate: decided from its rows, in memory, and performed by one SQL function if they are
-still those rows (store.py, sql/payment_apply.sql).
+still those rows (store.py, sql/write_set_apply.sql).
 
 A rule changes rows, and says by the methods here what else belongs to the change. Nothing happens until the write set is
 applied; then all of it does, or nothing.
