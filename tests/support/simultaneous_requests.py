@@ -16,12 +16,13 @@ ANSWER_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `key` becomes its Idempotency-Key."""
+    """One request. `key` becomes its Idempotency-Key. headers: beside those."""
 
     path: str
     body: Mapping[str, Any]
     token: str
     key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def wire(self, host: str) -> bytes:
         body = json.dumps(self.body).encode()
@@ -33,6 +34,7 @@ class Call:
             f"Content-Length: {len(body)}",
             f"Authorization: Bearer {self.token}",
         ]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.key is not None:
             lines.append(f"Idempotency-Key: {self.key}")
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

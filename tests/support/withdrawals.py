@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -12,8 +13,17 @@ import requests
 from app import clock
 from app.models.member import Role
 from app.models.withdrawal import WithdrawalState
+from app.services.identity import tokens
 from tests.support.gateway import Gateway
-from tests.support.tenants import MemberClient, MerchantClient, fund_merchant, make_member, make_merchant
+from tests.support.simultaneous_requests import Answer, Call, send_simultaneously
+from tests.support.tenants import (
+    MemberClient,
+    MerchantClient,
+    fund_merchant,
+    make_member,
+    make_merchant,
+    tenant_headers,
+)
 
 DETAILS: dict[str, dict[str, str]] = {
     "mpesa": {"phone_number": "254712345678"},
@@ -54,9 +64,16 @@ class WithdrawingTenant:
         key: str | None = None,
         prefix: str = "/api/v1",
     ) -> requests.Response:
-        headers = member.headers | ({"Idempotency-Key": key} if key else {})
+        headers = self._headers(member) | ({"Idempotency-Key": key} if key else {})
         url = self.gateway.url.removesuffix("/api/v1") + prefix + path
         return self.gateway.http.request(method, url, json=json, headers=headers, timeout=60)
+
+    def _headers(self, member: MemberClient) -> dict[str, str]:
+        """With a token that is valid now, wherever the clock has been moved."""
+        with self.gateway.app.app_context():
+            user = member.user
+            pair = tokens.issue(user.user_id, session_id=user.session_id, refresh_id=user.session_id)
+        return member.headers | {"Authorization": f"Bearer {pair.access_token}"}
 
     def initiate(
         self, amount: object = 1000, method: str = "mpesa", *, key: str | None = None, **more: Any
@@ -80,6 +97,16 @@ class WithdrawingTenant:
     def cancel(self, withdrawal_id: str, member: MemberClient | None = None) -> requests.Response:
         body = {"reason": "Changed mind"}
         return self.call("POST", f"/wallet/withdrawals/{withdrawal_id}/cancel", member or self.finance, body)
+
+    def at_once(self, calls: Sequence[tuple[MemberClient, str, dict[str, Any], str | None]]) -> list[Answer]:
+        """POST requests whose last bytes are sent together: (member, path with its prefix, body, key)."""
+        return send_simultaneously(
+            self.gateway.url,
+            [
+                Call(path, body, member.user.access_token, key, tenant_headers(self.merchant))
+                for member, path, body, key in calls
+            ],
+        )
 
     def approved(self, amount: object = 1000, method: str = "mpesa") -> str:
         """The id of a withdrawal that was approved, whatever became of the payout."""

@@ -72,6 +72,8 @@ def _answered(writes: WithdrawalWrites, payout: Payout, result: ProviderResult) 
             move_payout(payout, PayoutState.PENDING, now=writes.now)
         case State.SUCCEEDED:
             _completed(writes, payout, result)
+        case State.PENDING if payout.state == PayoutState.UNKNOWN and result.provider_reference is None:
+            pass  # a query was accepted, and its answer will come by callback: nothing is known of the payout
         case State.PENDING | State.IN_TRANSIT:
             move_payout(payout, PayoutState.PENDING, now=writes.now)
         case State.FAILED | State.CANCELLED | State.REVERSED:

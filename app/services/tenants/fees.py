@@ -54,7 +54,7 @@ def payment_fee(rules: Iterable[FeeRule], *, tenant: Tenant, provider: str, amou
 
 
 def withdrawal_fee(rules: Iterable[FeeRule], *, tenant: Tenant, method: str, amount: Money) -> int:
-    """The tenant's fee for a withdrawal: minor units of its currency, 0 to the whole amount."""
+    """The tenant's fee for a withdrawal: minor units of its currency. It may exceed the amount, which then is too small."""
     rule = most_specific(
         rule
         for rule in rules
@@ -64,7 +64,7 @@ def withdrawal_fee(rules: Iterable[FeeRule], *, tenant: Tenant, method: str, amo
     )
     if rule is None:
         return 0
-    return fee_of(amount.amount_minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm)
+    return rule.fixed_minor + _rated(amount.amount_minor, rule.rate_ppm)
 
 
 def _fits(rule: FeeRule, tenant: Tenant, provider: str, amount: Money) -> bool:
@@ -108,8 +108,11 @@ def _rank(rule: FeeRule) -> tuple[Any, ...]:
 
 def fee_of(amount_minor: int, *, fixed_minor: int, rate_ppm: int) -> int:
     """fixed + amount × rate / 1,000,000, rounded half up, at most the amount. Minor units; whole numbers all the way."""
-    rated = (2 * amount_minor * rate_ppm + MILLION) // (2 * MILLION)
-    return min(fixed_minor + rated, amount_minor)
+    return min(fixed_minor + _rated(amount_minor, rate_ppm), amount_minor)
+
+
+def _rated(amount_minor: int, rate_ppm: int) -> int:
+    return (2 * amount_minor * rate_ppm + MILLION) // (2 * MILLION)
 
 
 def rules() -> Sequence[FeeRule]:
