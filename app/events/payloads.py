@@ -6,12 +6,13 @@ The log is sealed, so a payload's shape never changes: a changed shape is a new 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from app import ids
 from app.clock import iso_z
 from app.models.payment import Payment, Refund
-from app.models.withdrawal import Payout, Withdrawal
+from app.models.withdrawal import Payout, PayoutDestination, Withdrawal
 
 VERSION: Final = 3
 """Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`. Version 2 had the
@@ -99,4 +100,13 @@ def withdrawal_payload(withdrawal: Withdrawal, payout: Payout | None = None) -> 
         "created_at": iso_z(withdrawal.created_at),
         "updated_at": iso_z(withdrawal.updated_at),
         "completed_at": iso_z(withdrawal.completed_at) if withdrawal.completed_at else None,
+    }
+
+
+def destination_payload(destination: PayoutDestination, masked: Mapping[str, str]) -> dict[str, Any]:
+    """masked: its details, as anyone may see them."""
+    return {
+        "destination_id": str(destination.id),
+        "method": destination.method,
+        "details": dict(masked),
     }

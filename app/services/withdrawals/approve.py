@@ -25,6 +25,7 @@ from app.errors import (
     WithdrawalNotFound,
 )
 from app.events.catalogue import EventType
+from app.events.payloads import destination_payload
 from app.models.idempotency import IdempotencyRecord
 from app.models.withdrawal import (
     WithdrawalApproval,
@@ -40,6 +41,7 @@ from app.services.provider_access import bulkhead
 from app.services.provider_operations import answer_time
 from app.services.withdrawals import destinations, digests, people
 from app.services.withdrawals import rows as withdrawal_rows
+from app.services.withdrawals.masking import masked
 from app.services.withdrawals.recording import record
 from app.services.withdrawals.reviews import open_review
 from app.services.withdrawals.rows import WithdrawalRows, WithdrawalWrites
@@ -162,7 +164,7 @@ def _confirm_destination(writes: WithdrawalWrites, approver: Principal) -> None:
     destination = writes.rows.destination
     if destinations.needs_confirmation(destination):
         destination.confirmed_by, destination.confirmed_at = approver.user_id, writes.now
-        facts = destinations.added_payload(destination)
+        facts = destination_payload(destination, masked(destination.details))
         writes.record(EventType.PAYOUT_DESTINATION_CONFIRMED, facts, is_public=False)
 
 

@@ -20,6 +20,7 @@ from app import clock, ids
 from app.errors import FourEyesViolation, InvalidRequest, NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
+from app.events.payloads import destination_payload
 from app.models.tenant import Tenant
 from app.models.withdrawal import PayoutDestination
 from app.principal import Principal
@@ -64,15 +65,18 @@ _SHAPES: Final[Mapping[PayoutMethod, _Shape]] = MappingProxyType(
 )
 
 
-def valid(method: str, details: Mapping[str, object], currency: str) -> tuple[PayoutMethod, dict[str, str]]:
+def valid_method(text: str) -> PayoutMethod:
+    """Raises InvalidRequest."""
+    if text not in METHODS:
+        raise InvalidRequest(f"Invalid method_type: {text}. Must be one of {[one.value for one in METHODS]}")
+    return PayoutMethod(text)
+
+
+def valid_details(method: PayoutMethod, details: Mapping[str, object], currency: str) -> Mapping[str, str]:
     """The destination as it is stored and paid: the phone as `254712345678`. Raises InvalidRequest."""
-    if method not in METHODS:
-        raise InvalidRequest(
-            f"Invalid method_type: {method}. Must be one of {[one.value for one in METHODS]}"
-        )
-    shape = _SHAPES[PayoutMethod(method)]
+    shape = _SHAPES[method]
     if unknown := sorted(set(details) - set(shape.needs)):
-        raise InvalidRequest(f"Unknown details of {method}: {', '.join(unknown)}")
+        raise InvalidRequest(f"Unknown details of {method.value}: {', '.join(unknown)}")
     found = {name: _text(details.get(name)) for name in shape.needs}
     if not all(found.values()):
         raise InvalidRequest(shape.missing)
@@ -81,7 +85,7 @@ def valid(method: str, details: Mapping[str, object], currency: str) -> tuple[Pa
             raise InvalidRequest(f"Invalid {name}")
     if "phone_number" in found:
         found["phone_number"] = _msisdn(found["phone_number"], currency)
-    return PayoutMethod(method), found
+    return found
 
 
 def _text(value: object) -> str:
@@ -163,7 +167,8 @@ def choose(
 
     def work(session: Session) -> PayoutDestination:
         tenant = session.get_one(Tenant, member.tenant_id, with_for_update={"key_share": True})
-        kind, found = valid(method, details, currency or tenant.currency)
+        kind = valid_method(method)
+        found = valid_details(kind, details, currency or tenant.currency)
         digest = destination_digest(kind, found)
         added = session.execute(
             insert(PayoutDestination)
@@ -211,15 +216,6 @@ def confirm(member: Principal, destination_id: uuid.UUID) -> PayoutDestination:
     return transaction(work)
 
 
-def added_payload(destination: PayoutDestination) -> dict[str, object]:
-    """What events say of a destination."""
-    return {
-        "destination_id": str(destination.id),
-        "method": destination.method,
-        "details": masked(destination.details),
-    }
-
-
 def _record(
     session: Session, event_type: EventType, destination: PayoutDestination, member: Principal
 ) -> None:
@@ -227,7 +223,7 @@ def _record(
         session,
         event_type,
         object_id=str(destination.id),
-        data=added_payload(destination),
+        data=destination_payload(destination, masked(destination.details)),
         now=clock.now(),
         actor=member,
         tenant_id=destination.tenant_id,

@@ -14,7 +14,7 @@ _NAMES: Final = frozenset({"account_name", "bank_code"})
 """They identify nobody's money by themselves."""
 
 
-def masked(details: Mapping[str, str]) -> dict[str, str]:
+def masked(details: Mapping[str, str]) -> Mapping[str, str]:
     """`254712345678` becomes `2547******78`; shorter numbers show their last two digits."""
     return {name: text if name in _NAMES else _masked(text) for name, text in details.items()}
 

@@ -56,6 +56,15 @@ OPERATIONS = {
     "users_suspend": "POST /api/v1/admin/users/{user_id}/suspend",
     "users_reactivate": "POST /api/v1/admin/users/{user_id}/reactivate",
     "users_end_sessions": "POST /api/v1/admin/users/{user_id}/end-sessions",
+    "withdrawals_options": "GET /api/v1/wallet/withdrawal-options",
+    "withdrawals_initiate": "POST /api/v1/wallet/withdrawals",
+    "withdrawals_list": "GET /api/v1/wallet/withdrawals",
+    "withdrawals_get": "GET /api/v1/wallet/withdrawals/{transaction_id}",
+    "withdrawals_approve": "POST /api/v1/wallet/withdrawals/{transaction_id}/approve",
+    "withdrawals_cancel": "POST /api/v1/wallet/withdrawals/{transaction_id}/cancel",
+    "destinations_list": "GET /api/v1/wallet/destinations",
+    "destinations_choose": "PUT /api/v1/wallet/payout-method",
+    "destinations_confirm": "POST /api/v1/wallet/destinations/{destination_id}/confirm",
     "health_get": "GET /health",
     "health_get_live": "GET /health/live",
     "health_get_ready": "GET /health/ready",
@@ -71,6 +80,9 @@ KEYS = {
     "wallets_withdraw": False,
     "wallet_payments_create": False,
     "wallet_payments_create_batch": False,
+    "withdrawals_initiate": False,
+    "withdrawals_approve": False,
+    "withdrawals_cancel": False,
 }
 """Operations that take an Idempotency-Key, and whether they must have one."""
 
@@ -118,6 +130,15 @@ STATUSES = {
     "users_suspend": "200 400 401 403 404 409 413 415 429 500 503",
     "users_reactivate": "200 400 401 403 404 409 413 415 429 500 503",
     "users_end_sessions": "200 400 401 403 404 409 413 415 429 500 503",
+    "withdrawals_options": "200 400 401 403 429 500 503",
+    "withdrawals_initiate": "201 400 401 403 409 413 415 422 429 500 503",
+    "withdrawals_list": "200 400 401 403 429 500 503",
+    "withdrawals_get": "200 400 401 403 404 429 500 503",
+    "withdrawals_approve": "200 400 401 403 404 409 413 415 422 429 500 503",
+    "withdrawals_cancel": "200 400 401 403 404 409 413 415 422 429 500 503",
+    "destinations_list": "200 400 401 403 429 500 503",
+    "destinations_choose": "200 400 401 403 409 413 415 429 500 503",
+    "destinations_confirm": "200 400 401 403 404 409 413 415 429 500 503",
     "health_get": "200 400",
     "health_get_live": "200 400",
     "health_get_ready": "200 400 503",
@@ -236,7 +257,14 @@ def test_routes_under_two_prefixes_are_described_once(document: dict[str, Any]) 
 
 def test_tags_are_described_and_used(document: dict[str, Any], operations: dict[str, dict[str, Any]]) -> None:
     described = [tag["name"] for tag in document["tags"] if tag["description"]]
-    assert described == ["Wallet API", "Gateway API", "Operators", "Provider callbacks", "System"]
+    assert described == [
+        "Wallet API",
+        "Gateway API",
+        "Tenant API",
+        "Operators",
+        "Provider callbacks",
+        "System",
+    ]
     assert {tag for operation in operations.values() for tag in operation["tags"]} == set(described)
 
 
