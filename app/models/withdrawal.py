@@ -58,6 +58,10 @@ class WithdrawalReviewReason(StrEnum):
         "payout_returned",
         "The provider reports that a completed payout failed or was reversed, and cannot be queried about it.",
     )
+    PAID_AFTER_FAILURE = (
+        "paid_after_failure",
+        "The provider reports a payout as made that had failed here: its amount was released.",
+    )
     WRONG_ENVIRONMENT = (
         "wrong_environment",
         "The provider answered from its other environment: test money on a live account, or the reverse.",

@@ -85,7 +85,8 @@ CREATE TABLE payouts (
 CREATE INDEX payouts_provider_reference ON payouts (provider_reference);
 CREATE TABLE withdrawal_reviews (
   id uuid PRIMARY KEY, withdrawal_id uuid NOT NULL, reason text NOT NULL CHECK (reason IN (
-    'altered', 'payout_unknown', 'payout_stuck', 'payout_amount_mismatch', 'payout_returned', 'wrong_environment')),
+    'altered', 'payout_unknown', 'payout_stuck', 'payout_amount_mismatch', 'payout_returned',
+    'paid_after_failure', 'wrong_environment')),
   opened_at timestamptz NOT NULL, opened_by text NOT NULL, closed_at timestamptz, closed_by text);
 CREATE UNIQUE INDEX withdrawal_reviews_open ON withdrawal_reviews (withdrawal_id, reason) WHERE closed_at IS NULL;
 CREATE TABLE payout_destinations (

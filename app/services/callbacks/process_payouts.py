@@ -57,7 +57,11 @@ def _apply(parsed: CallbackEvent, rows: WithdrawalRows, payout: Payout, *, is_vo
     if payout.state == PayoutState.COMPLETED and reported is not None and reported.state in RETURNED:
         return _apply_return(rows, payout, can_query=can_query, is_vouched=is_vouched)
     if payout.state not in OPEN_PAYOUTS:
-        return True
+        is_paid = reported is not None and reported.state is State.SUCCEEDED
+        is_late = is_paid and payout.state == PayoutState.FAILED
+        return not is_late or _apply_late_success(
+            parsed, rows, payout, can_query=can_query, is_vouched=is_vouched
+        )
     if can_query:
         return payout_follow_up.poll(payout.id, source="callback") not in OPEN_PAYOUTS
     if reported is not None and is_vouched and (parsed.is_verified or _is_about(parsed, payout)):
@@ -71,6 +75,19 @@ def _is_about(parsed: CallbackEvent, payout: Payout) -> bool:
     named = {parsed.reference, parsed.provider_reference} - {None}
     ours = {payout.reference, payout.provider_reference}
     return payout.provider_reference is None or not named or not named.isdisjoint(ours)
+
+
+def _apply_late_success(
+    parsed: CallbackEvent, rows: WithdrawalRows, payout: Payout, *, can_query: bool, is_vouched: bool
+) -> bool:
+    """A payout that has failed here is reported as made: once the provider says so itself, an operator must look."""
+    outcome = payout_follow_up.inquire(rows, payout.id) if can_query else parsed.reported
+    if isinstance(outcome, OutcomeUnknown):
+        raise outcome
+    is_paid = isinstance(outcome, ProviderResult) and outcome.state is State.SUCCEEDED
+    if is_paid and (can_query or is_vouched) and outcome is not None:
+        _change(rows, lambda writes: outcomes.decide(writes, writes.rows.payout_with(payout.id), outcome))
+    return True
 
 
 def _apply_return(rows: WithdrawalRows, payout: Payout, *, can_query: bool, is_vouched: bool) -> bool:

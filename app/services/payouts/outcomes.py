@@ -27,6 +27,9 @@ from app.services.withdrawals.states import OPEN_PAYOUTS, move_payout, move_with
 
 log = structlog.get_logger("payouts")
 
+RETURNED: Final = "payout_returned"
+"""The error code of a payout that was completed and came back."""
+
 SETTLED_BY_END: Final = frozenset(WithdrawalReviewReason) - {WithdrawalReviewReason.ALTERED}
 """Reviews that a final payout closes."""
 
@@ -49,9 +52,22 @@ def mark_returned(writes: WithdrawalWrites, payout: Payout) -> bool:
     now = writes.now
     if payout.state != PayoutState.COMPLETED or not move_payout(payout, PayoutState.FAILED, now=now):
         return False
-    payout.error_code, payout.error_message = "payout_returned", "The payout did not reach the destination."
+    payout.error_code, payout.error_message = RETURNED, "The payout did not reach the destination."
     postings.post_return(writes, payout)
     _end(writes, WithdrawalState.FAILED, FailureCode.RETURNED)
+    return True
+
+
+def record_paid(writes: WithdrawalWrites, payout: Payout) -> bool:
+    """An operator has seen that a payout which had failed was made. False: it has not failed, or was returned."""
+    if payout.state != PayoutState.FAILED or payout.error_code == RETURNED:
+        return False
+    move_payout(payout, PayoutState.COMPLETED, now=writes.now)
+    payout.completed_at = writes.now
+    postings.post_late(writes, payout)
+    withdrawal = writes.rows.withdrawal
+    withdrawal.failure_code = withdrawal.failure_reason = None
+    _end(writes, WithdrawalState.COMPLETED)
     return True
 
 
@@ -67,6 +83,9 @@ def _answered(writes: WithdrawalWrites, payout: Payout, result: ProviderResult) 
     if result.response:
         payout.provider_response = {**(payout.provider_response or {}), **result.response}
     match result.state:
+        case State.SUCCEEDED if payout.state == PayoutState.FAILED:
+            if payout.error_code != RETURNED:
+                open_review(writes, WithdrawalReviewReason.PAID_AFTER_FAILURE)
         case State.SUCCEEDED if _is_other_amount(payout, result):
             open_review(writes, WithdrawalReviewReason.PAYOUT_AMOUNT_MISMATCH)
             move_payout(payout, PayoutState.PENDING, now=writes.now)

@@ -39,6 +39,21 @@ def post(writes: WithdrawalWrites, payout: Payout) -> None:
     )
 
 
+def post_late(writes: WithdrawalWrites, payout: Payout) -> None:
+    """The destination has the net although the hold was released: what the tenant does not have any more, it owes."""
+    withdrawal = writes.rows.withdrawal
+    amounts = _amounts(withdrawal, payout, sign=1)
+    wallet = tenant_wallet(withdrawal.tenant_id, withdrawal.currency)
+    there = writes.take_what_is_there(wallet, withdrawal.amount)
+    del amounts[wallet]
+    if there:
+        amounts[wallet] = -there
+    if owed := withdrawal.amount - there:
+        debt = platform_account(AccountKind.RECEIVABLE, str(withdrawal.tenant_id), withdrawal.currency)
+        amounts[debt] = -owed
+    writes.post(WITHDRAWAL, ref_id=payout.id, currency=payout.currency, amounts=amounts)
+
+
 def post_return(writes: WithdrawalWrites, payout: Payout) -> None:
     """A completed payout did not reach the destination: the tenant has the gross again, the fee included."""
     amounts = _amounts(writes.rows.withdrawal, payout, sign=-1)

@@ -65,6 +65,14 @@ class Approved:
     required: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    """request_id: of this request alone. The withdrawal's id is that of every request about it."""
+
+    claim: Claim
+    request_id: uuid.UUID
+
+
 def approve(approver: Principal, withdrawal_id: uuid.UUID, claim: Claim) -> Answer:
     """Approve a withdrawal; the last approval that is needed pays it out. The claim presents an `Approved`.
 
@@ -72,21 +80,23 @@ def approve(approver: Principal, withdrawal_id: uuid.UUID, claim: Claim) -> Answ
     has failed.
     """
     if (known := find(claim)) is not None:
-        return _known(known, claim)
-    rows = owned(approver, withdrawal_id)
+        return _known(known, claim, withdrawal_id)
+    request_id, rows = ids.uuid7(), owned(approver, withdrawal_id)
     provider = routing.provider_for(PayoutMethod(rows.withdrawal.method), rows.withdrawal.currency)
     with ExitStack() as slots:
         has_slot = slots.enter_context(bulkhead.slot(provider.name))
         try:
             begun = store.change(
                 rows,
-                lambda writes: _decide(writes, approver, provider, claim, is_sending=has_slot),
+                lambda writes: _decide(
+                    writes, approver, provider, _Claimed(claim, request_id), is_sending=has_slot
+                ),
                 actor=approver,
             )
         except KeyKnown as key:
-            return _known(key.record, claim)
+            return _known(key.record, claim, withdrawal_id)
         except GatewayError as error:
-            return store.refused(error, claim, known=lambda record: _known(record, claim))
+            return store.refused(error, claim, known=lambda record: _known(record, claim, withdrawal_id))
         if begun.result is None:
             raise WithdrawalAltered
         rows = begun.rows
@@ -116,7 +126,7 @@ def required(rows: WithdrawalRows) -> int:
 
 
 def _decide(
-    writes: WithdrawalWrites, approver: Principal, provider: Provider, claim: Claim, *, is_sending: bool
+    writes: WithdrawalWrites, approver: Principal, provider: Provider, claimed: _Claimed, *, is_sending: bool
 ) -> bool | None:
     """Whether the withdrawal is paid out now. None: it was altered, and an operator is told."""
     rows, withdrawal = writes.rows, writes.rows.withdrawal
@@ -130,7 +140,8 @@ def _decide(
     if not payouts.is_as_approved(rows):
         open_review(writes, WithdrawalReviewReason.ALTERED)
         return None
-    writes.claim(claim, resource_id=withdrawal.id, lease=answer_time() + timedelta(seconds=15))
+    lease = answer_time() + timedelta(seconds=15)
+    writes.claim(claimed.claim, resource_id=claimed.request_id, lease=lease)
     if not has_approved:
         _add_approval(writes, approver)
     if len(rows.approvals) < required(rows):
@@ -179,9 +190,10 @@ def _when_final(rows: WithdrawalRows) -> WithdrawalRows:
     return rows
 
 
-def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
-    """The answer of a key that was claimed before. Where there is none, or none any more, the withdrawal as it is now."""
+def _known(record: IdempotencyRecord, claim: Claim, withdrawal_id: uuid.UUID) -> Answer:
+    """The answer of a key that was claimed before, for this withdrawal: the path is part of what is compared. Where there is none,
+    or none any more, the withdrawal as it is now."""
     known = judge(record, claim, now=clock.now())
     if isinstance(known, Answer):
         return known
-    return replayed(claim, approved(withdrawal_rows.read(known.resource_id)))
+    return replayed(claim, approved(withdrawal_rows.read(withdrawal_id)))

@@ -19,7 +19,8 @@ WITHDRAWAL: Final = MappingProxyType(
         W.PROCESSING: frozenset({W.COMPLETED, W.FAILED}),
         # Only payouts/outcomes.mark_returned: the money did not reach the destination.
         W.COMPLETED: frozenset({W.FAILED}),
-        W.FAILED: frozenset(),
+        # Only an operator: the provider had paid all the same.
+        W.FAILED: frozenset({W.COMPLETED}),
         W.CANCELED: frozenset(),
     }
 )
@@ -32,7 +33,7 @@ PAYOUT: Final = MappingProxyType(
         P.UNKNOWN: frozenset({P.PENDING, P.COMPLETED, P.FAILED}),
         P.PENDING: frozenset({P.COMPLETED, P.FAILED}),
         P.COMPLETED: frozenset({P.FAILED}),
-        P.FAILED: frozenset(),
+        P.FAILED: frozenset({P.COMPLETED}),
     }
 )
 

@@ -121,7 +121,8 @@ class WriteSet(Generic[R]):
         self._add("jobs", {"action": "end", "kind": kind, "ref": str(ref)})
 
     def claim(self, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta) -> None:
-        """Claim a key before anything else is written."""
+        """Claim a key before anything else is written. resource_id: made for this request alone, since a claim that was applied
+        while its acknowledgement was lost is recognized by it (store.py)."""
         self.parts["claim"] = {
             "scope": claim.scope,
             "fingerprint": claim.fingerprint.hex(),

@@ -172,3 +172,36 @@ def _reviews(tenant: WithdrawingTenant, withdrawal_id: str) -> list[str]:
         id=withdrawal_id,
     )
     return [row.reason for row in rows]
+
+
+def test_what_an_operator_decides_ends_it_once(tenant: WithdrawingTenant) -> None:
+    """A payout without an answer, by the way that cannot be queried; and one that was paid although it had failed."""
+    runner = tenant.gateway.app.test_cli_runner()
+
+    def flask(*words: str) -> str:
+        return runner.invoke(args=["withdrawals", *words]).output
+
+    lost = [{"fault": "drop", "operation": "b2b", "provider": "mpesa", "times": 1}]
+    tenant.gateway.sandbox.control({"rules": [*lost, {"fault": "callback_lost", "operation": "callback"}]})
+    withdrawal_id = tenant.approved(1000, "till")
+    assert tenant.settle(withdrawal_id)["status"] == "processing"
+    _forget(tenant)
+    assert f"payout_unknown  {withdrawal_id}" in flask("in-review")
+    assert "under review (payout_unknown)" in flask("show", withdrawal_id)
+    assert "closes when the payout ends" in flask(
+        "close-review", withdrawal_id, "payout_unknown", "--remark", "x"
+    )
+    assert flask("resolve", withdrawal_id, "--failed") == "The withdrawal is failed.\n"
+    assert "final" in flask("resolve", withdrawal_id, "--paid")
+    assert tenant.balance() == (10_000, 10_000)
+    # The dashboard was read wrongly: the provider has paid.
+    _apply(tenant, withdrawal_id, ProviderResult(State.SUCCEEDED))
+    assert _reviews(tenant, withdrawal_id) == ["paid_after_failure"]
+    assert tenant.get(withdrawal_id)["status"] == "failed"
+    assert flask("record-paid", withdrawal_id) == "The withdrawal is completed.\n"
+    assert "Only a payout that has failed" in flask("record-paid", withdrawal_id)
+    assert tenant.balance() == (9000, 9000) and _reviews(tenant, withdrawal_id) == []
+    tenant.gateway.assert_ledger_matches_providers()
+    assert flask("record-return", withdrawal_id) == "The withdrawal is failed.\n"
+    assert tenant.balance() == (10_000, 10_000)
+    assert "Only a payout that has failed" in flask("record-paid", withdrawal_id)
