@@ -11,6 +11,7 @@ import pytest
 from app.money import Money
 from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown
+from app.services.operator import provider_books
 from app.services.payouts import follow_up, outcomes
 from app.services.provider_operations import Outcome
 from app.services.withdrawals import rows as withdrawal_rows
@@ -174,18 +175,28 @@ def _reviews(tenant: WithdrawingTenant, withdrawal_id: str) -> list[str]:
     return [row.reason for row in rows]
 
 
-def test_what_an_operator_decides_ends_it_once(tenant: WithdrawingTenant) -> None:
+def test_what_an_operator_decides_ends_it_once(
+    tenant: WithdrawingTenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A payout without an answer, by the way that cannot be queried; and one that was paid although it had failed."""
     runner = tenant.gateway.app.test_cli_runner()
 
+    monkeypatch.setattr(provider_books, "PATIENCE_S", 0)
+
     def flask(*words: str) -> str:
         return runner.invoke(args=["withdrawals", *words]).output
+
+    def check() -> str:
+        return runner.invoke(args=["ledger", "check"]).output
+
+    assert "books agree" in check()
 
     lost = [{"fault": "drop", "operation": "b2b", "provider": "mpesa", "times": 1}]
     tenant.gateway.sandbox.control({"rules": [*lost, {"fault": "callback_lost", "operation": "callback"}]})
     withdrawal_id = tenant.approved(1000, "till")
     assert tenant.settle(withdrawal_id)["status"] == "processing"
     _forget(tenant)
+    assert "clearing equals the simulator's book: mpesa:KES" in check(), "it has paid, and we do not know"
     assert f"payout_unknown  {withdrawal_id}" in flask("in-review")
     assert "under review (payout_unknown)" in flask("show", withdrawal_id)
     assert "closes when the payout ends" in flask(
@@ -202,6 +213,7 @@ def test_what_an_operator_decides_ends_it_once(tenant: WithdrawingTenant) -> Non
     assert "Only a payout that has failed" in flask("record-paid", withdrawal_id)
     assert tenant.balance() == (9000, 9000) and _reviews(tenant, withdrawal_id) == []
     tenant.gateway.assert_ledger_matches_providers()
+    assert "books agree" in check()
     assert flask("record-return", withdrawal_id) == "The withdrawal is failed.\n"
     assert tenant.balance() == (10_000, 10_000)
     assert "Only a payout that has failed" in flask("record-paid", withdrawal_id)
