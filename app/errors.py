@@ -235,6 +235,48 @@ class NotRefundable(GatewayError):
     is_answer = True
 
 
+class WithdrawalNotFound(NotFound):
+    """The withdrawal does not exist or belongs to another tenant."""
+
+    code = "WITHDRAWAL_NOT_FOUND"
+
+
+class NotApprovable(GatewayError):
+    """The withdrawal's status, or what others have approved, does not allow this approval. Changes nothing."""
+
+    code = "NOT_APPROVABLE"
+    default_message = "The withdrawal cannot be approved."
+    is_answer = True
+
+
+class FourEyesViolation(GatewayError):
+    code = "FOUR_EYES"
+    default_message = "Approver must be different from initiator (four-eyes approval)"
+    is_answer = True
+
+
+class WithdrawalNotCancelable(GatewayError):
+    code = "WITHDRAWAL_NOT_CANCELABLE"
+    default_message = "The withdrawal cannot be canceled."
+    is_answer = True
+
+
+class WithdrawalAltered(GatewayError):
+    """What is stored is not what was requested: nothing is paid, and an operator was told."""
+
+    http_status = 409
+    code = "WITHDRAWAL_ALTERED"
+    default_message = "The withdrawal is not what was requested. Nothing was paid, and an operator was told."
+
+
+class WithdrawalFailed(GatewayError):
+    """The provider refused the payout, or was not reached: nothing was paid, and the hold is released."""
+
+    http_status = 500
+    code = "WITHDRAWAL_FAILED"
+    default_message = "Failed to process withdrawal"
+
+
 class NotCancellable(GatewayError):
     code = "NOT_CANCELLABLE"
     default_message = "This payment can no longer be cancelled."
@@ -305,14 +347,6 @@ class EmailExists(GatewayError):
     http_status = 409
     code = "EMAIL_EXISTS"
     default_message = "An account with this e-mail exists."
-
-
-class OrderIdTaken(GatewayError):
-    """An order has this id; whose it is the caller is not told."""
-
-    http_status = 409
-    code = "ORDER_ID_TAKEN"
-    default_message = "An order with this id exists."
 
 
 class IdempotencyConflict(GatewayError):

@@ -20,6 +20,7 @@ from app.api.system import health
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
 from app.api.tenant import wallet as tenant_wallet
+from app.api.tenant import withdrawals
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
@@ -27,7 +28,15 @@ from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, guards, uploads
 from app.http.converters import CONVERTERS
-from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.guards import (
+    KNOWN_MERCHANT,
+    MERCHANT,
+    MERCHANT_OR_USER,
+    PUBLIC,
+    TENANT,
+    USER_SESSION,
+    USER_TOKEN,
+)
 from app.http.openapi import API_CONFIG, ErrorBodies
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
@@ -71,6 +80,22 @@ TABLE: Final[tuple[Row, ...]] = (
             "initialize_payment": Policy(KNOWN_MERCHANT, Limit.MERCHANT),
             "get_payment": MERCHANT_OR_OPERATOR,
             "list_refunds": MERCHANT_OR_OPERATOR,
+        },
+    ),
+    Row(
+        withdrawals.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_VIEW,)),
+        {
+            "initiate_withdrawal": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_INITIATE,)),
+            "approve_withdrawal": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_APPROVE,)),
+            "cancel_withdrawal": Policy(
+                TENANT,
+                tenant_scopes=(TenantScope.FINANCE_WITHDRAW_INITIATE, TenantScope.FINANCE_WITHDRAW_APPROVE),
+            ),
+            "choose_payout_method": Policy(TENANT, tenant_scopes=(TenantScope.SETTINGS_MANAGE,)),
+            "confirm_destination": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_APPROVE,)),
         },
     ),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.

@@ -17,6 +17,7 @@ from app.cli.relay import relay
 from app.cli.tenants import tenants
 from app.cli.users import users
 from app.cli.wallets import wallet
+from app.cli.withdrawals import withdrawals
 from app.config.database import MIGRATIONS
 from app.extensions import db
 
@@ -34,6 +35,7 @@ COMMANDS = (
     users,
     fees,
     payments,
+    withdrawals,
     accounts,
 )
 

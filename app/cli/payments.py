@@ -25,7 +25,9 @@ def reconcile(provider: str | None) -> None:
     """Query the providers about every open payment and refund, and check the ledger."""
     with refusals_as_sentences():
         report = reconciliation.reconcile(provider=provider)
-    click.echo(f"{report.checked} payments and {report.refunds_checked} refunds were open.")
+    click.echo(
+        f"{report.checked} payments, {report.refunds_checked} refunds and {report.payouts_checked} payouts were open."
+    )
     for outcome, count in sorted(report.outcomes.items()):
         click.echo(f"  {outcome}: {count}")
     for review in report.in_review:

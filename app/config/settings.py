@@ -126,6 +126,19 @@ SETTINGS: Final = (
         "20/minute",
         parse=rate,
     ),
+    Setting(
+        "PAYOUT_DESTINATION_COOLING_S",
+        "so long a new payout destination needs a second person before it is used, seconds",
+        "0",
+        "86400",
+        parse=whole(0, MAX_WAIT_S),
+    ),
+    Setting(
+        "WITHDRAWAL_WAIT_S",
+        "longest time an approval waits for the payout's result before it answers, seconds",
+        "3",
+        parse=whole(0, 20),
+    ),
     Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=whole(1024, 16 * MIB)),
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=whole(1024, 50 * MIB)),
     Setting(

@@ -74,6 +74,22 @@ class EventType(StrEnum):
     ORDER_CREATED = "order.created"
     ORDER_CANCELLED = "order.cancelled"
 
+    WITHDRAWAL_INITIATED = "withdrawal.initiated"
+    WITHDRAWAL_APPROVED = "withdrawal.approved"
+    """One person's approval; where several are needed, each is one."""
+
+    WITHDRAWAL_PROCESSING = "withdrawal.processing"
+    WITHDRAWAL_COMPLETED = "withdrawal.completed"
+    WITHDRAWAL_FAILED = "withdrawal.failed"
+    WITHDRAWAL_CANCELED = "withdrawal.canceled"
+    WITHDRAWAL_REVIEW = "withdrawal.review"
+    """An operator must look: it was altered, or the payout's outcome cannot be found out."""
+
+    WITHDRAWAL_REVIEWED = "withdrawal.reviewed"
+    PAYOUT_DESTINATION_ADDED = "payout_destination.added"
+    PAYOUT_DESTINATION_CONFIRMED = "payout_destination.confirmed"
+    PAYOUT_METHOD_SET = "payout_method.set"
+
     LEDGER_DISAGREES = "ledger.disagrees"
     """The daily check found what `flask ledger check` lists."""
 

@@ -6,14 +6,20 @@ The log is sealed, so a payload's shape never changes: a changed shape is a new 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
+from app import ids
 from app.clock import iso_z
 from app.models.payment import Payment, Refund
+from app.models.withdrawal import Payout, PayoutDestination, Withdrawal
 
 VERSION: Final = 3
 """Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`. Version 2 had the
 provider's words as `failure_code` and `failure_reason`, and neither `reference` and `description` nor refunds' `failure_code`."""
+
+WITHDRAWAL_VERSION: Final = 1
+"""Of withdrawals' payloads."""
 
 
 def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str, Any]:
@@ -67,4 +73,40 @@ def refund_payload(refund: Refund) -> dict[str, Any]:
         "failure_reason": refund.failure_reason,
         "created_at": iso_z(refund.created_at),
         "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
+    }
+
+
+def withdrawal_payload(withdrawal: Withdrawal, payout: Payout | None = None) -> dict[str, Any]:
+    """JSON-safe. The destination by its id alone: who may see it reads it from its row."""
+    return {
+        "version": WITHDRAWAL_VERSION,
+        "tenant_id": str(withdrawal.tenant_id),
+        "amount_minor": withdrawal.amount,
+        "fee_minor": withdrawal.fee,
+        "net_minor": withdrawal.net,
+        "currency": withdrawal.currency,
+        "status": withdrawal.status,
+        "method": withdrawal.method,
+        "destination_id": str(withdrawal.destination_id),
+        "initiated_by": ids.public(ids.USER, withdrawal.initiated_by),
+        "approved_by": ids.public(ids.USER, withdrawal.approved_by) if withdrawal.approved_by else None,
+        "canceled_by": ids.public(ids.USER, withdrawal.canceled_by) if withdrawal.canceled_by else None,
+        "cancel_reason": withdrawal.cancel_reason,
+        "failure_code": withdrawal.failure_code,
+        "failure_reason": withdrawal.failure_reason,
+        "provider": payout.provider if payout else None,
+        "provider_reference": payout.provider_reference if payout else None,
+        "receipt": payout.receipt if payout else None,
+        "created_at": iso_z(withdrawal.created_at),
+        "updated_at": iso_z(withdrawal.updated_at),
+        "completed_at": iso_z(withdrawal.completed_at) if withdrawal.completed_at else None,
+    }
+
+
+def destination_payload(destination: PayoutDestination, masked: Mapping[str, str]) -> dict[str, Any]:
+    """masked: its details, as anyone may see them."""
+    return {
+        "destination_id": str(destination.id),
+        "method": destination.method,
+        "details": dict(masked),
     }

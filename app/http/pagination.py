@@ -27,15 +27,15 @@ MAX_FILTERS: Final = 2_000
 MAX_CURSOR: Final = 33 + -(-MAX_FILTERS * 4 // 3)
 
 
-def page_request(query: Mapping[str, Any]) -> PageRequest:
+def page_request(query: Mapping[str, Any], *, max_limit: int = MAX_LIMIT) -> PageRequest:
     """What a validated query asks for by `per_page` or `limit`, and by one of `page`, `offset` and `cursor`.
 
-    A limit above MAX_LIMIT is MAX_LIMIT. Raises InvalidRequest for two ways at once, or an unreadable cursor.
+    A limit above max_limit is max_limit. Raises InvalidRequest for two ways at once, or an unreadable cursor.
     """
     given = [name for name in ("page", "offset", "cursor") if name in query]
     if len(given) > 1:
         raise InvalidRequest(f"Send one of {' and '.join(given)}, not both.", field=given[-1])
-    limit = min(query.get("per_page") or query.get("limit") or DEFAULT_LIMIT, MAX_LIMIT)
+    limit = min(query.get("per_page") or query.get("limit") or DEFAULT_LIMIT, max_limit)
     if "cursor" in query:
         return PageRequest(limit, after=_decoded(query["cursor"]))
     return PageRequest(limit, query.get("offset", (query.get("page", 1) - 1) * limit))

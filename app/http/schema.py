@@ -21,3 +21,7 @@ class Schema(ma.Schema):
         "unknown": "This field is not known here.",
         "type": "This must be a JSON object.",
     }
+
+
+class Nothing(Schema):
+    """A body that may be absent, and has no fields."""

@@ -106,6 +106,31 @@ RULES: Final = {
     "open refund has its hold": """
         SELECT f.id::text, 'an open hold', coalesce(h.state, 'none') FROM refunds f LEFT JOIN holds h ON h.ref_id = f.id
         WHERE NOT f.is_from_suspense AND (f.state IN ('created', 'sending', 'unknown', 'pending')) <> (h.state IS NOT DISTINCT FROM 'open')""",
+    "completed payout has its entry": """
+        SELECT o.id::text, o.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM payouts o
+        LEFT JOIN entries e ON e.ref_id = o.id AND e.kind = 'withdrawal'
+        LEFT JOIN postings p ON p.entry_id = e.id AND p.account_id IN (SELECT id FROM accounts WHERE kind = 'clearing')
+        WHERE o.state = 'completed' GROUP BY o.id, o.amount HAVING max(p.amount) IS DISTINCT FROM o.amount""",
+    "withdrawal entry has its payout, completed or returned": """
+        SELECT e.id::text, CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END, coalesce(o.state, 'none')
+        FROM entries e LEFT JOIN payouts o ON o.id = e.ref_id
+        LEFT JOIN entries r ON r.ref_id = e.ref_id AND r.kind = 'withdrawal_return'
+        WHERE e.kind = 'withdrawal' AND o.state IS DISTINCT FROM CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END""",
+    "returned payout has its withdrawal entry": """
+        SELECT e.id::text, 'a withdrawal entry', 'none' FROM entries e WHERE e.kind = 'withdrawal_return'
+        AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = e.ref_id AND r.kind = 'withdrawal')""",
+    "open withdrawal holds its amount": """
+        SELECT w.id::text, CASE WHEN w.status IN ('pending', 'processing') THEN w.amount::text ELSE 'no open hold' END,
+          coalesce(h.amount || ' ' || h.state, 'no hold')
+        FROM withdrawals w LEFT JOIN holds h ON h.ref_id = w.id
+        WHERE (w.status IN ('pending', 'processing')) <> (h.state IS NOT DISTINCT FROM 'open')
+          OR h.amount IS DISTINCT FROM w.amount""",
+    "withdrawal stands as its payout does": """
+        SELECT w.id::text, w.status, coalesce(o.state, 'no payout') FROM withdrawals w
+        LEFT JOIN payouts o ON o.withdrawal_id = w.id
+        WHERE w.status <> CASE
+          WHEN o.id IS NULL THEN CASE WHEN w.status IN ('pending', 'canceled') THEN w.status ELSE '' END
+          WHEN o.state IN ('completed', 'failed') THEN o.state ELSE 'processing' END""",
     "payment adds its refunds up": """
         SELECT p.id::text, p.refund_reserved || '/' || p.refunded,
           coalesce(sum(f.amount) FILTER (WHERE f.state <> 'failed'), 0) || '/'
@@ -113,7 +138,7 @@ RULES: Final = {
         FROM payments p LEFT JOIN refunds f ON f.payment_id = p.id AND NOT f.is_from_suspense
         GROUP BY p.id HAVING p.refund_reserved <> coalesce(sum(f.amount) FILTER (WHERE f.state <> 'failed'), 0)
           OR p.refunded <> coalesce(sum(f.amount) FILTER (WHERE f.state = 'completed'), 0)""",
-    "clearing equals what a provider collected and refunded": """
+    "clearing equals what a provider collected, refunded and paid out": """
         WITH moved AS (
           SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency AS name, -a.collected AS amount
           FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')
@@ -121,7 +146,8 @@ RULES: Final = {
           FROM refunds f JOIN payment_attempts a ON a.id = f.attempt_id WHERE f.state = 'completed'
           UNION ALL SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency,
             a.collected - coalesce((SELECT sum(f.amount) FROM refunds f WHERE f.attempt_id = a.id AND f.state = 'completed'), 0)
-          FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind = 'reversal')
+          FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind = 'reversal'
+          UNION ALL SELECT 'clearing:' || o.provider || ':' || o.currency, o.amount FROM payouts o WHERE o.state = 'completed')
         SELECT b.public_id, coalesce(sum(m.amount), 0)::text, b.balance::text FROM account_balances b
         LEFT JOIN moved m ON m.name = b.public_id WHERE b.kind = 'clearing'
         GROUP BY b.public_id, b.balance HAVING coalesce(sum(m.amount), 0) <> b.balance""",

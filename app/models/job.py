@@ -16,6 +16,7 @@ class JobKind(StrEnum):
 
     PAYMENT_FOLLOW_UP = "payment.follow_up"
     REFUND_FOLLOW_UP = "refund.follow_up"
+    PAYOUT_FOLLOW_UP = "payout.follow_up"
     PROVIDER_EVENT_PROCESS = "provider_event.process"
     PROVIDER_EVENT_SWEEP = "provider_event.sweep"
     RECONCILIATION_DAILY = "reconciliation.daily"

@@ -58,6 +58,10 @@ class WithdrawalReviewReason(StrEnum):
         "payout_returned",
         "The provider reports that a completed payout failed or was reversed, and cannot be queried about it.",
     )
+    PAID_AFTER_FAILURE = (
+        "paid_after_failure",
+        "The provider reports a payout as made that had failed here: its amount was released.",
+    )
     WRONG_ENVIRONMENT = (
         "wrong_environment",
         "The provider answered from its other environment: test money on a live account, or the reverse.",
@@ -69,7 +73,7 @@ class Withdrawal(Base):
 
     amount: what leaves the wallet, and is held under the withdrawal's id until it is final; fee: the platform's part; what the
     destination gets is amount - fee. destination: by method, phone_number | till_number | account_number, bank_code,
-    account_name. required_approvals: by the tenant's amount bands when it was requested. approved_by: who gave the last
+    account_name. digest: of what was requested, keyed (services/withdrawals/digests.py). required_approvals: by the tenant's amount bands when it was requested. approved_by: who gave the last
     approval. failure_code: a FailureCode. last_write: the write set that changed it or its payout last.
     """
 
@@ -90,6 +94,7 @@ class Withdrawal(Base):
     method: Mapped[Words]
     destination: Mapped[Json]
     destination_id: Mapped[uuid.UUID]
+    digest: Mapped[Words]
     notes: Mapped[Words | None]
     required_approvals: Mapped[int] = mapped_column(SmallInteger)
     status: Mapped[WithdrawalState] = mapped_column(EnumText(WithdrawalState))
@@ -104,6 +109,11 @@ class Withdrawal(Base):
     approved_at: Mapped[Moment | None]
     completed_at: Mapped[Moment | None]
     last_write: Mapped[uuid.UUID | None]
+
+    @property
+    def net(self) -> int:
+        """What the destination gets, minor units."""
+        return self.amount - self.fee
 
 
 class WithdrawalApproval(Base):

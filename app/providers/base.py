@@ -170,6 +170,24 @@ class Provider(ABC):
                 raise RequestRejected(f"{self.title} needs the customer's {need}.", code=need)
         self._check(amount, customer)
 
+    def check_payout(self, request: PayoutRequest) -> None:
+        """Whether this could be paid out at all, before anything is stored or sent.
+
+        Raises RequestRejected, or app.errors.InvalidAmount, with a sentence for the caller.
+        """
+        currencies = self.capabilities.payouts.get(request.method, frozenset())
+        if request.amount.currency not in currencies:
+            raise RequestRejected(
+                f"{self.title} does not pay out {request.amount.currency} by {request.method.value}.",
+                code="method",
+            )
+        exponent = exponent_of(request.amount.currency)
+        if self.capabilities.whole_units and request.amount.amount_minor % 10**exponent:
+            raise InvalidAmount(
+                f"{self.title} pays out whole {request.amount.currency} only.", field="amount"
+            )
+        self._check_payout(request)
+
     def charge(self, request: ChargeRequest) -> ProviderResult:
         """Ask for the money. PENDING: the customer acts next; SUCCEEDED: it is ours. Raises ProviderError."""
         return self._call("charge", lambda: self._charge(request))
@@ -218,6 +236,9 @@ class Provider(ABC):
 
     def _check(self, amount: Money, customer: Customer) -> None:  # noqa: B027 most need no more rules
         """More rules than `capabilities` can say. No network."""
+
+    def _check_payout(self, request: PayoutRequest) -> None:  # noqa: B027 most need no more rules
+        """The same for payouts. No network."""
 
     @abstractmethod
     def _charge(self, request: ChargeRequest) -> ProviderResult: ...

@@ -124,6 +124,17 @@ def find(claim: Claim) -> IdempotencyRecord | None:
         return session.get(IdempotencyRecord, claim.scope)
 
 
+def store_answer(claim: Claim, answer: Answer) -> None:
+    """Store the answer of a key that a write set has claimed, where it has none yet: one that is known only afterwards."""
+    transaction(
+        lambda session: session.execute(
+            update(IdempotencyRecord)
+            .where(IdempotencyRecord.scope == claim.scope, IdempotencyRecord.status.is_(None))
+            .values(status=answer.status, body=json_text(answer.body))
+        )
+    )
+
+
 def replayed(claim: Claim, result: object) -> Answer:
     """The answer of a key whose stored answer was deleted: the resource as it is now."""
     return replace(claim.present(result), replayed=True)

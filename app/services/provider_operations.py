@@ -1,4 +1,4 @@
-"""Operations at a provider, followed up until they are final: payments and refunds implement this.
+"""Operations at a provider, followed up until they are final: payments, refunds and payouts implement this.
 
 A step of an open operation starts its sending, calls the provider with nothing held and applies the answer; or it queries
 what was sent before, applies the answer and judges the operation's age; then it says when the next step is due. The steps
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Generic, TypeVar
 
 import structlog
 from flask import current_app
@@ -21,12 +21,17 @@ from flask import current_app
 from app import clock
 from app.errors import GatewayError
 from app.models.payment import PaymentAttempt
+from app.models.withdrawal import Payout
 from app.principal import EventActor
 from app.providers.base import Provider, ProviderResult
 from app.providers.errors import NotSent, OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
-from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.provider_access import accounts, bulkhead
 from app.services.write_sets import store
+from app.services.write_sets.rows import Aggregate
+from app.services.write_sets.write_set import WriteSet
+
+R = TypeVar("R", bound=Aggregate)
+A = TypeVar("A", PaymentAttempt, Payout)
 
 Outcome = ProviderResult | ProviderError
 """The outcome of an operation: what a provider answered about it."""
@@ -55,12 +60,12 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation as it was read. rows: those of its payment. attempt: the attempt on whose provider account it runs."""
+class Operation(Generic[R, A]):
+    """An operation as it was read. rows: those of its payment or withdrawal. runs_on: the row whose provider account it runs on."""
 
     id: uuid.UUID
-    rows: PaymentRows
-    attempt: PaymentAttempt
+    rows: R
+    runs_on: A
     phase: Phase
     created_at: datetime
     sent_at: datetime | None
@@ -85,7 +90,7 @@ def answer_time() -> timedelta:
     return timedelta(seconds=2 * (current_app.config["PROVIDER_TIMEOUT_S"] + CONNECT_S) + 5)
 
 
-def call_provider(operation: Operation, request: Callable[[Provider], ProviderResult]) -> Outcome:
+def call_provider(operation: Operation[Any, Any], request: Callable[[Provider], ProviderResult]) -> Outcome:
     """Send `request` for an operation that is `SENDING`, with no connection held.
 
     Nothing is sent when this process was delayed for so long that another may be sending it.
@@ -93,7 +98,7 @@ def call_provider(operation: Operation, request: Callable[[Provider], ProviderRe
     if clock.now() > operation.since + answer_time() / 4:
         return NotSent("There was no time left to call the provider.", code="too_late")
     try:
-        provider = accounts.of_attempt(operation.attempt)
+        provider = accounts.of_attempt(operation.runs_on)
     except GatewayError as error:
         return NotSent(error.message, code=error.code)  # the account is gone: nothing was sent
     try:
@@ -106,11 +111,11 @@ def call_provider(operation: Operation, request: Callable[[Provider], ProviderRe
         return OutcomeUnknown(code=type(error).__name__)
 
 
-class ProviderOperations(ABC):
+class ProviderOperations(ABC, Generic[R, A]):
     """One kind of operations. `follow_up` is the loop; the rest is what the kinds differ in."""
 
     noun: ClassVar[str]
-    """In log lines: `payment`, `refund`."""
+    """In log lines: `payment`, `refund`, `payout`."""
 
     waits_s: ClassVar[tuple[int, ...]]
     """Before each query, seconds after the one before; the last repeats."""
@@ -122,14 +127,14 @@ class ProviderOperations(ABC):
             return None
         if operation.is_being_sent(now):
             return operation.since + answer_time()
-        with bulkhead.slot(operation.attempt.provider) as has_slot:
+        with bulkhead.slot(operation.runs_on.provider) as has_slot:
             if not has_slot:
                 return bulkhead.retry_at(now, since=operation.created_at)
             is_new = operation.phase is Phase.CREATED
             after = self._start_and_send(operation) if is_new else self.query(operation)
         return self._next_step(after)
 
-    def query(self, operation: Operation, *, source: str = "inquiry") -> Operation:
+    def query(self, operation: Operation[R, A], *, source: str = "inquiry") -> Operation[R, A]:
         """Query the provider about an operation that was sent, and apply the outcome."""
         if self.must_resend(operation):
             return self._start_and_send(self.apply_inquiry(operation, OutcomeUnknown(), source=source))
@@ -140,8 +145,8 @@ class ProviderOperations(ABC):
         return after if after.phase is Phase.FINAL else self.judge_age(after, outcome)
 
     def apply_inquiry(
-        self, operation: Operation, outcome: Outcome, *, source: str, is_counted: bool = False
-    ) -> Operation:
+        self, operation: Operation[R, A], outcome: Outcome, *, source: str, is_counted: bool = False
+    ) -> Operation[R, A]:
         """Apply the answer to a query. is_counted: the job sent the query, so that its next wait is longer."""
         return self.change(
             operation,
@@ -150,13 +155,13 @@ class ProviderOperations(ABC):
         )
 
     def change(
-        self, operation: Operation, decide: Callable[[PaymentWrites], object], *, actor: EventActor
-    ) -> Operation:
+        self, operation: Operation[R, A], decide: Callable[[WriteSet[R]], object], *, actor: EventActor
+    ) -> Operation[R, A]:
         """Write what `decide` decides by the operation's rows (write_sets/store.py); the operation as it is then."""
         return self.operation(store.change(operation.rows, decide, actor=actor).rows, operation.id)
 
     def _decide_inquiry(
-        self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome, *, is_counted: bool
+        self, writes: WriteSet[R], operation_id: uuid.UUID, outcome: Outcome, *, is_counted: bool
     ) -> None:
         if self.operation(writes.rows, operation_id).phase is Phase.SENDING:
             # The process that sent it is gone (follow_up waits for answer_time): its answer is lost.
@@ -170,14 +175,14 @@ class ProviderOperations(ABC):
                 return
         self.decide(writes, operation_id, outcome)
 
-    def _start_and_send(self, operation: Operation) -> Operation:
+    def _start_and_send(self, operation: Operation[R, A]) -> Operation[R, A]:
         started = store.change(
             operation.rows, lambda writes: self.start_sending(writes, operation.id), actor="system"
         )
         after = self.operation(started.rows, operation.id)
         return after if started.result is None else self.send(after, started.result)
 
-    def _next_step(self, operation: Operation) -> datetime | None:
+    def _next_step(self, operation: Operation[R, A]) -> datetime | None:
         now = clock.now()
         if operation.phase is Phase.FINAL or self.is_parked(operation, now):
             return None
@@ -188,45 +193,45 @@ class ProviderOperations(ABC):
         return now + timedelta(seconds=self.waits_s[min(operation.inquiries, len(self.waits_s) - 1)])
 
     @abstractmethod
-    def read(self, operation_id: uuid.UUID) -> Operation:
+    def read(self, operation_id: uuid.UUID) -> Operation[R, A]:
         """The operation as it is now."""
 
     @abstractmethod
-    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
+    def operation(self, rows: R, operation_id: uuid.UUID) -> Operation[R, A]:
         """The operation in these rows."""
 
     @abstractmethod
-    def start_sending(self, writes: PaymentWrites, operation_id: uuid.UUID) -> int | None:
+    def start_sending(self, writes: WriteSet[R], operation_id: uuid.UUID) -> int | None:
         """Move it to `SENDING`, before the first byte; the number of this sending, None when it is not ours to send."""
 
     @abstractmethod
-    def send(self, operation: Operation, sending: int) -> Operation:
+    def send(self, operation: Operation[R, A], sending: int) -> Operation[R, A]:
         """Call the provider of an operation that is `SENDING`, and apply the outcome."""
 
     @abstractmethod
-    def inquire(self, operation: Operation) -> Outcome:
+    def inquire(self, operation: Operation[R, A]) -> Outcome:
         """The provider's answer about it now; nothing is applied."""
 
     @abstractmethod
-    def decide(self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
+    def decide(self, writes: WriteSet[R], operation_id: uuid.UUID, outcome: Outcome) -> None:
         """What an outcome changes, by the state table."""
 
     @abstractmethod
-    def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
+    def count_inquiry(self, writes: WriteSet[R], operation_id: uuid.UUID) -> None:
         """Count a query."""
 
     @abstractmethod
-    def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
+    def judge_age(self, operation: Operation[R, A], outcome: Outcome) -> Operation[R, A]:
         """End what has been open for too long and clearly was not done, or open a review."""
 
-    def must_resend(self, operation: Operation) -> bool:
+    def must_resend(self, operation: Operation[R, A]) -> bool:
         """The answer was lost, there is no id to query, and sending again is safe and brings the answer."""
         return False
 
-    def may_resend(self, operation: Operation, outcome: Outcome) -> bool:
+    def may_resend(self, operation: Operation[R, A], outcome: Outcome) -> bool:
         """The provider never received it, and sending again under the same reference cannot act twice."""
         return False
 
-    def is_parked(self, operation: Operation, now: datetime) -> bool:
+    def is_parked(self, operation: Operation[R, A], now: datetime) -> bool:
         """Only an operator can end it: the job stops, `flask reconcile` still queries."""
         return False

@@ -1,6 +1,6 @@
 """Reference data in the process's memory, all of one version: API keys, provider accounts, fees, ids of ledger accounts.
 
-Guarantees: nothing that was decided by old data is written, since `payment_apply` compares the version in its own
+Guarantees: nothing that was decided by old data is written, since `write_set_apply` compares the version in its own
 statement; whoever only reads asks for the `latest`.
 """
 
@@ -47,10 +47,21 @@ class ReferenceData:
 
     def payment_fee(self, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
         """The tenant's fee for a collected payment, minor units of its currency."""
+        return fees.payment_fee(
+            self._fee_rules(), tenant=self._tenant(tenant_id), provider=provider, amount=amount
+        )
+
+    def withdrawal_fee(self, tenant_id: uuid.UUID, method: str, amount: Money) -> int:
+        """The tenant's fee for a withdrawal of this gross amount, minor units of its currency."""
+        return fees.withdrawal_fee(
+            self._fee_rules(), tenant=self._tenant(tenant_id), method=method, amount=amount
+        )
+
+    def _fee_rules(self) -> Sequence[FeeRule]:
         if self._rules is None:
             with reading() as session:
-                self._rules = session.scalars(select(FeeRule).where(FeeRule.operation == "payment")).all()
-        return fees.payment_fee(self._rules, tenant=self._tenant(tenant_id), provider=provider, amount=amount)
+                self._rules = session.scalars(select(FeeRule)).all()
+        return self._rules
 
     def accounts_in_use(self, tenant_id: uuid.UUID) -> dict[str, ProviderAccount]:
         """The tenant's own accounts that new payments go through, by provider."""
@@ -99,7 +110,7 @@ class ReferenceData:
 
 
 def current() -> ReferenceData:
-    """What this process remembers. Only for decisions that are written by `payment_apply`, which compares its version."""
+    """What this process remembers. Only for decisions that are written by `write_set_apply`, which compares its version."""
     known: ReferenceData | None = current_app.extensions.get("reference_data")
     return known or renew()
 

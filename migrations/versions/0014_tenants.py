@@ -63,7 +63,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON payment_methods TO malipo_app;
 WITHDRAWALS = """
 CREATE TABLE withdrawals (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, amount bigint NOT NULL, fee bigint NOT NULL, currency char(3) NOT NULL,
-  method text NOT NULL, destination jsonb NOT NULL, destination_id uuid NOT NULL, notes text,
+  method text NOT NULL, destination jsonb NOT NULL, destination_id uuid NOT NULL,
+  digest text NOT NULL, notes text,
   required_approvals smallint NOT NULL CHECK (required_approvals >= 1),
   status text NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'failed', 'canceled')),
   initiated_by uuid NOT NULL, approved_by uuid, canceled_by uuid, cancel_reason text, failure_code text,
@@ -85,7 +86,8 @@ CREATE TABLE payouts (
 CREATE INDEX payouts_provider_reference ON payouts (provider_reference);
 CREATE TABLE withdrawal_reviews (
   id uuid PRIMARY KEY, withdrawal_id uuid NOT NULL, reason text NOT NULL CHECK (reason IN (
-    'altered', 'payout_unknown', 'payout_stuck', 'payout_amount_mismatch', 'payout_returned', 'wrong_environment')),
+    'altered', 'payout_unknown', 'payout_stuck', 'payout_amount_mismatch', 'payout_returned',
+    'paid_after_failure', 'wrong_environment')),
   opened_at timestamptz NOT NULL, opened_by text NOT NULL, closed_at timestamptz, closed_by text);
 CREATE UNIQUE INDEX withdrawal_reviews_open ON withdrawal_reviews (withdrawal_id, reason) WHERE closed_at IS NULL;
 CREATE TABLE payout_destinations (
@@ -139,6 +141,7 @@ DELETE FROM fee_rules WHERE operation = 'withdrawal';
 
 
 def upgrade() -> None:
+    op.execute("DROP FUNCTION IF EXISTS payment_apply(timestamptz, bigint, jsonb)")  # write_set_apply now
     for statements in (PEOPLE, KEYS, CUSTOMERS, WITHDRAWALS, MARKS, RULES):
         op.execute(statements)
 

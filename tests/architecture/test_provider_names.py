@@ -12,8 +12,8 @@ from tests.support.sources import trees
 
 HOME = {"providers/__init__.py", "sandbox/app.py", "sandbox/api.py", "sandbox/dashboard.py"}
 """The registry, and where the simulators are registered."""
-OTHER_MEANINGS = {PayoutMethod.MPESA.value}
-"""A payout to a phone is a method of several providers'."""
+OTHER_MEANINGS = {PayoutMethod.MPESA.value, "M-Pesa withdrawal requires phone_number"}
+"""A payout to a phone is a method of several providers'; a sentence of document 002."""
 EXAMPLES = re.compile(r"^api/(gateway|tenant)/schemas/|^http/openapi/document.py$|^config/tables.py$")
 """Samples of the API's documentation and of a setting's form."""
 TITLES = [adapter.title for adapter in PROVIDERS.values()]

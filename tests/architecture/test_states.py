@@ -7,16 +7,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from app.models.payment import AttemptState, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import Decision, ReviewGroup, ReviewReason
+from app.models.withdrawal import PayoutState, WithdrawalState
 from app.services.payments import reviews, states
 from app.services.payments.rows import PaymentRows
+from app.services.withdrawals import states as withdrawal_states
+from app.services.withdrawals.rows import WithdrawalRows
+from app.services.write_sets.rows import Aggregate
 from tests.support.sources import text_of, trees
 
 ROOT = Path(__file__).parents[2]
-STATES = "app/services/payments/states.py"
-APPLY = ROOT / "app/services/write_sets/sql/payment_apply.sql"
-SUBJECTS = ("payments", "refunds", "callbacks", "operator")
+STATES = {"app/services/payments/states.py", "app/services/withdrawals/states.py"}
+APPLY = ROOT / "app/services/write_sets/sql/write_set_apply.sql"
+WITHDRAWAL_WRITE = APPLY.with_name("withdrawal_write.sql")
+SUBJECTS = ("payments", "refunds", "payouts", "callbacks", "operator")
 
 
 def _targets(node: ast.AST) -> Iterator[ast.expr]:
@@ -41,15 +48,22 @@ def test_only_the_state_tables_move_payments_attempts_and_refunds() -> None:
         for target in _targets(node)
         if isinstance(target, ast.Attribute) and target.attr in ("state", "status")
     }
-    assert assigned - others == {STATES}
+    assert assigned - others == STATES
     update = re.compile(
-        r"update\((Payment|PaymentAttempt|Refund)\)|UPDATE (payments|payment_attempts|refunds)\b"
+        r"update\((Payment|PaymentAttempt|Refund|Withdrawal|Payout)\)|"
+        r"UPDATE (payments|payment_attempts|refunds|withdrawals|payouts)\b"
     )
     assert [path for path in (ROOT / "app").rglob("*.py") if update.search(text_of(path))] == []
 
 
 def test_state_tables_are_complete() -> None:
-    tables = ((states.PAYMENT, PaymentStatus), (states.ATTEMPT, AttemptState), (states.REFUND, RefundState))
+    tables = (
+        (states.PAYMENT, PaymentStatus),
+        (states.ATTEMPT, AttemptState),
+        (states.REFUND, RefundState),
+        (withdrawal_states.WITHDRAWAL, WithdrawalState),
+        (withdrawal_states.PAYOUT, PayoutState),
+    )
     for table, members in tables:
         assert set(table) == set(members)
 
@@ -70,18 +84,21 @@ def test_rows_of_payments_are_written_in_one_place() -> None:
         if isinstance(node, ast.Attribute) and node.attr == "with_for_update"
     }
     assert locking == set()
-    tables = r"\b(UPDATE|INSERT INTO|DELETE FROM) (payments|payment_attempts|refunds|payment_reviews)\b"
+    tables = (
+        r"\b(UPDATE|INSERT INTO|DELETE FROM) (payments|payment_attempts|refunds|payment_reviews|withdrawals|payouts|"
+        r"withdrawal_approvals|withdrawal_reviews)\b"
+    )
     writing = {path.name for path in (ROOT / "app").rglob("*.sql") if re.search(tables, text_of(path))}
-    assert writing == {APPLY.name}
+    assert writing == {APPLY.name, WITHDRAWAL_WRITE.name}
 
 
-def test_columns_that_change_are_those_the_function_updates() -> None:
+@pytest.mark.parametrize(("function", "rows"), [(APPLY, PaymentRows), (WITHDRAWAL_WRITE, WithdrawalRows)])
+def test_columns_that_change_are_those_the_function_updates(function: Path, rows: type[Aggregate]) -> None:
     """Breaks when a rule changes a column that is then not written."""
-    updates = re.findall(r"UPDATE (\w+) \w SET\s+\(([^)]+)\) =", text_of(APPLY))
+    updates = re.findall(r"UPDATE (\w+) \w SET\s+\(([^)]+)\) =", text_of(function))
     updated = {table: set(re.findall(r"\w+", columns)) for table, columns in updates}
-    assert updated == {
-        str(model.__tablename__): set(columns) for model, columns in PaymentRows.mutable.items()
-    }
+    mutable = {model.__tablename__: set(columns) for model, columns in rows.mutable.items() if columns}
+    assert updated == mutable
 
 
 def test_every_match_over_an_enum_ends_in_assert_never() -> None:

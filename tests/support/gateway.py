@@ -204,7 +204,8 @@ class Gateway:
         for provider, currencies in self.sandbox.totals().items():
             for currency, totals in currencies.items():
                 digits = {"JPY": 0, "KWD": 3, "UGX": 0, "XOF": 0}.get(currency, 2)
-                theirs = int((Decimal(totals["charge"]) - Decimal(totals["refund"])).scaleb(digits))
+                held = Decimal(totals["charge"]) - Decimal(totals["refund"]) - Decimal(totals["payout"])
+                theirs = int(held.scaleb(digits))
                 ours = -clearing.get(f"clearing:{provider}:{currency}", 0)
                 assert ours == theirs, (provider, currency, totals)
 

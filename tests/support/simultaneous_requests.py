@@ -16,7 +16,7 @@ ANSWER_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Call:
-    """One request. `key` becomes its Idempotency-Key. headers: more of them."""
+    """One request. `key` becomes its Idempotency-Key. headers: beside those."""
 
     path: str
     body: Mapping[str, Any]
@@ -33,8 +33,8 @@ class Call:
             "Connection: close",
             f"Content-Length: {len(body)}",
             f"Authorization: Bearer {self.token}",
-            *(f"{name}: {value}" for name, value in self.headers.items() if name != "Authorization"),
         ]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.key is not None:
             lines.append(f"Idempotency-Key: {self.key}")
         return "\r\n".join(lines).encode() + b"\r\n\r\n" + body

@@ -75,6 +75,7 @@ def reconciliation(report: Report) -> dict[str, Any]:
         "checked": report.checked,
         "not_checked": report.not_checked,
         "refunds_checked": report.refunds_checked,
+        "payouts_checked": report.payouts_checked,
         "jobs_restarted": report.jobs_restarted,
         "outcomes": dict(report.outcomes),
         "in_review": [

@@ -14,7 +14,6 @@ from app.api.gateway.schemas.payments import (
     FailedTransactionAnswer,
     InitializedAnswer,
     InitializeRequest,
-    Nothing,
     ProviderListAnswer,
     RefundListAnswer,
     RefundRequest,
@@ -36,6 +35,7 @@ from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import REQUIRED, operation
 from app.http.responses import respond
+from app.http.schema import Nothing
 from app.services import payment_service
 from app.services.payment_service import CustomerDetails, PaymentRequest
 from app.services.realtime.tokens import realtime_token

@@ -15,12 +15,12 @@ from app.api.gateway.schemas.operations import (
     WebhookStatisticsAnswer,
     WebhookStatisticsQuery,
 )
-from app.api.gateway.schemas.payments import Nothing
 from app.errors import ProviderEventNotFound, ProviderEventNotRetryable
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
+from app.http.schema import Nothing
 from app.models.provider_event import ProviderEventState
 from app.services.callbacks import inbox as callback_inbox
 from app.services.callbacks.inbox import EventFilter

@@ -9,7 +9,6 @@ from flask import Response
 from marshmallow import ValidationError
 
 from app.api.gateway.schemas.fields import e164
-from app.api.gateway.schemas.payments import Nothing
 from app.api.tenant.schemas.orders import (
     CheckoutRequest,
     FailedCheckout,
@@ -24,7 +23,6 @@ from app.errors import (
     InvalidAmount,
     InvalidRequest,
     NotFound,
-    OrderIdTaken,
     ProviderNotConfigured,
     UnsupportedCurrency,
 )
@@ -33,9 +31,10 @@ from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
+from app.http.schema import Nothing
 from app.models.order import OrderStatus
 from app.services.orders import checkout, orders
-from app.services.orders.errors import OrderNotCancellable, OrderNotPayable
+from app.services.orders.errors import OrderIdTaken, OrderNotCancellable, OrderNotPayable
 from app.services.orders.orders import Item, OrderFilter
 
 blueprint = Blueprint("orders", __name__, description="Orders and their checkout.")

@@ -278,6 +278,9 @@ class Chapa(Provider):
 
     # --- payouts
 
+    def _check_payout(self, request: PayoutRequest) -> None:
+        transfer_body(request)
+
     def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         envelope = self._client.post("/transfers", transfer_body(request))
         # The whole of `data` is the reference; a client of Chapa's reads an object that holds it.

@@ -159,18 +159,23 @@ class MpesaProvider(Provider):
         shortcode = self.account["shortcode"]
         return self._ask_status(refund.provider_reference, refund, shortcode, notice="refund")
 
+    def _check_payout(self, request: PayoutRequest) -> None:
+        self._payout_body(request)
+
     def _pay_out(self, request: PayoutRequest) -> ProviderResult:
+        body = self._payout_body(request)
+        if request.method is PayoutMethod.TILL:
+            return _pending(self._daraja.command(B2B_PATH, body), *DARAJAS_ID)
+        return _pending(self._daraja.command(B2C_PATH, body), "ConversationID")
+
+    def _payout_body(self, request: PayoutRequest) -> dict[str, Any]:
+        """Raises RequestRejected."""
         self._require_initiator()
         if request.method not in self.capabilities.payouts:
             raise NotSupported(f"M-Pesa cannot pay out by {request.method.value}.")
         self._check_payout_amount(request.amount)
-        if request.method is PayoutMethod.TILL:
-            return _pending(
-                self._daraja.command(B2B_PATH, bodies.to_till(self.account, request)), *DARAJAS_ID
-            )
-        return _pending(
-            self._daraja.command(B2C_PATH, bodies.to_phone(self.account, request)), "ConversationID"
-        )
+        to = bodies.to_till if request.method is PayoutMethod.TILL else bodies.to_phone
+        return to(self.account, request)
 
     def _inquire_payout(self, payout: PayoutReference) -> ProviderResult:
         # B2C takes our reference as its OriginatorConversationID; B2B makes one of its own.

@@ -38,7 +38,7 @@ from app.providers.paystack import callbacks
 from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits
 from app.providers.paystack.client import PaystackClient, accepted, data_of, is_absent
 from app.providers.paystack.failures import FAILURES
-from app.providers.paystack.payouts import make_recipient, payout_methods
+from app.providers.paystack.payouts import make_recipient, payout_methods, recipient_body
 from app.providers.paystack.statuses import (
     CHARGES,
     ENVIRONMENTS,
@@ -314,6 +314,9 @@ class Paystack(Provider):
         return _moved(state, data, _REFUND, provider_reference=own_id, receipt=own_id)
 
     # --- payouts
+
+    def _check_payout(self, request: PayoutRequest) -> None:
+        recipient_body(request, kes_bank_type=self.account["kes_bank_type"])
 
     def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         recipient = make_recipient(self._client, request, kes_bank_type=self.account["kes_bank_type"])

@@ -56,6 +56,8 @@ BANKS: Final = (
     Bank(800, "M-PESA Paybill", "MPPAYBILL", "mobile_money_business", "KES", "Kenya"),
     Bank(801, "KCB Bank Kenya", "01", "kepss", "KES", "Kenya"),
     Bank(802, "Equity Bank", "68", "kepss", "KES", "Kenya"),
+    # The code of the Tenant API's example; no document of Paystack lists Kenya's codes.
+    Bank(803, "Sample Bank Kenya", "063", "kepss", "KES", "Kenya"),
     Bank(140, "Absa Bank South Africa", "632005", "basa", "ZAR", "South Africa"),
     Bank(141, "First National Bank", "250655", "basa", "ZAR", "South Africa"),
 )

@@ -33,7 +33,7 @@ from app.providers.errors import (
     WrongEnvironment,
 )
 from app.queue import Ended, LeasedJob
-from app.services.callbacks import process_refunds, provider_ids, receipts, stored
+from app.services.callbacks import process_payouts, process_refunds, provider_ids, receipts, stored
 from app.services.callbacks.stored import Processing
 from app.services.payments import claims
 from app.services.payments import follow_up as payment_follow_up
@@ -82,6 +82,8 @@ def process(job: LeasedJob) -> datetime | Ended | None:
     if event.state != ProviderEventState.RECEIVED:
         return processing.close(event.state, event.result, event.payment_id)
     parsed = stored.parse_again(event)
+    if job.callback["payout_id"] is not None and not parsed.objection:
+        return process_payouts.process_payout(processing, parsed, job.callback)
     if parsed.objection or subject is None or _changes_nothing(parsed, subject):
         return _ignore(processing, parsed, subject)
     with bulkhead.slot(event.provider) as has_slot:

@@ -34,7 +34,7 @@ class Processing:
     def closing(
         self, state: ProviderEventState, result: str | None, payment_id: uuid.UUID | None
     ) -> Mapping[str, Any]:
-        """What ends them both, for payment_apply."""
+        """What ends them both, for write_set_apply."""
         return {
             "id": self.event.id,
             "repeats": self.event.repeats,

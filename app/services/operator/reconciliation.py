@@ -26,11 +26,14 @@ from app.events.catalogue import EventType
 from app.models.job import Job, JobKind, JobState
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview, ReviewReason
+from app.models.withdrawal import Payout
 from app.providers import PROVIDERS
 from app.providers.errors import NO_PROVIDER_ID, ProviderError
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments.states import OPEN_ATTEMPTS, OPEN_REFUNDS
+from app.services.payouts import follow_up as payout_follow_up
 from app.services.refunds import follow_up as refund_follow_up
+from app.services.withdrawals.states import OPEN_PAYOUTS
 from app.unit_of_work import reading, transaction
 
 LIMIT: Final = 500
@@ -67,6 +70,7 @@ class Report:
     checked: int
     not_checked: int
     refunds_checked: int
+    payouts_checked: int
     jobs_restarted: int
     outcomes: Mapping[str, int]
     in_review: Sequence[OpenReview]
@@ -83,7 +87,7 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
     if provider is not None and provider not in PROVIDERS:
         raise InvalidRequest(f"There is no provider {provider}.", field="provider")
     requeued = transaction(_requeue)
-    attempts, refunds = _open(provider)
+    attempts, refunds, payouts = _open(provider)
     outcomes: Counter[str] = Counter()
     for attempt_id in attempts:
         outcomes[_poll(attempt_id) if time.monotonic() < until else NOT_CHECKED] += 1
@@ -94,6 +98,11 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
         if time.monotonic() < until:
             refund_follow_up.poll(refund_id, source="reconciliation")
             refunds_checked += 1
+    payouts_checked = 0
+    for payout_id in payouts:
+        if time.monotonic() < until:
+            payout_follow_up.poll(payout_id, source="reconciliation")
+            payouts_checked += 1
     with reading() as session:
         waiting = _in_review(session)
         findings = [str(finding) for finding in ledger.check(session)]
@@ -102,6 +111,7 @@ def reconcile(*, provider: str | None = None, budget_s: float = float("inf")) ->
         checked=checked,
         not_checked=outcomes[NOT_CHECKED],
         refunds_checked=refunds_checked,
+        payouts_checked=payouts_checked,
         jobs_restarted=requeued,
         outcomes=outcomes,
         in_review=waiting,
@@ -138,17 +148,21 @@ def _report(session: Session, findings: list[str]) -> None:
     )
 
 
-def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID]]:
+def _open(provider: str | None) -> tuple[list[uuid.UUID], list[uuid.UUID], list[uuid.UUID]]:
+    """Ids of open attempts, refunds and payouts, the oldest first."""
     attempts = select(PaymentAttempt.id).where(PaymentAttempt.state.in_(OPEN_ATTEMPTS))
     refunds = select(Refund.id).join(PaymentAttempt, PaymentAttempt.id == Refund.attempt_id)
     refunds = refunds.where(Refund.state.in_(OPEN_REFUNDS))
+    payouts = select(Payout.id).where(Payout.state.in_(OPEN_PAYOUTS))
     if provider is not None:
         attempts = attempts.where(PaymentAttempt.provider == provider)
         refunds = refunds.where(PaymentAttempt.provider == provider)
+        payouts = payouts.where(Payout.provider == provider)
     with reading() as session:
         return (
             list(session.scalars(attempts.order_by(PaymentAttempt.id).limit(LIMIT))),
             list(session.scalars(refunds.order_by(Refund.id).limit(LIMIT))),
+            list(session.scalars(payouts.order_by(Payout.id).limit(LIMIT))),
         )
 
 
@@ -202,11 +216,12 @@ def _poll(attempt_id: uuid.UUID) -> str:
 def _requeue(session: Session) -> int:
     """Open work whose job is dead or missing is due again; how much of it."""
     attempts = _requeue_kind(session, JobKind.PAYMENT_FOLLOW_UP, PaymentAttempt, OPEN_ATTEMPTS)
-    return attempts + _requeue_kind(session, JobKind.REFUND_FOLLOW_UP, Refund, OPEN_REFUNDS)
+    refunds = _requeue_kind(session, JobKind.REFUND_FOLLOW_UP, Refund, OPEN_REFUNDS)
+    return attempts + refunds + _requeue_kind(session, JobKind.PAYOUT_FOLLOW_UP, Payout, OPEN_PAYOUTS)
 
 
 def _requeue_kind(
-    session: Session, kind: JobKind, model: type[PaymentAttempt | Refund], states: tuple[str, ...]
+    session: Session, kind: JobKind, model: type[PaymentAttempt | Refund | Payout], states: tuple[str, ...]
 ) -> int:
     now, ref = clock.now(), cast(model.id, String)
     is_due = select(Job.id).where(Job.kind == kind, Job.ref == ref, Job.state == JobState.DUE).exists()

@@ -1,8 +1,15 @@
-"""Why an order cannot be paid or cancelled."""
+"""Why an order cannot be made, paid or cancelled."""
 
 from __future__ import annotations
 
-from app.errors import GatewayError
+from app.errors import GatewayError, InvalidRequest
+
+
+class OrderIdTaken(InvalidRequest):
+    """An order has this id; whose it is the caller is not told."""
+
+    code = "ORDER_ID_TAKEN"
+    default_message = "An order with this id exists."
 
 
 class OrderNotPayable(GatewayError):

@@ -1,7 +1,7 @@
 """Orders: create, read, list, cancel.
 
 Guarantees: a tenant sees its own orders only; an order's status is what its payments say at that moment; an order is cancelled
-only while no payment of it is alive or has collected, and gets no payment afterwards (write_sets/sql/payment_apply.sql).
+only while no payment of it is alive or has collected, and gets no payment afterwards (write_sets/sql/write_set_apply.sql).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import InvalidRequest, NotFound, OrderIdTaken
+from app.errors import InvalidRequest, NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.customer import Customer
@@ -28,7 +28,7 @@ from app.models.tenant import Tenant
 from app.money import Money
 from app.principal import Principal
 from app.services.idempotency_service import Answer, Claim, answer_once
-from app.services.orders.errors import OrderNotCancellable
+from app.services.orders.errors import OrderIdTaken, OrderNotCancellable
 from app.services.pages import Page
 from app.unit_of_work import reading, transaction
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import structlog
 from flask import current_app
@@ -20,11 +20,10 @@ from flask import current_app
 from app import ids
 from app.events.catalogue import EventType
 from app.models.job import JobKind
-from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund
+from app.models.payment import AttemptState, Payment, PaymentAttempt
 from app.money import Money
 from app.providers.base import ChargeReference, ChargeRequest, Customer, Provider
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown, ProviderError
-from app.providers.settings import CALLBACK_URL
 from app.services.payments import outcomes
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
@@ -51,6 +50,9 @@ class Sent:
     rows: PaymentRows
     outcome: Outcome
 
+
+PaymentOperation: TypeAlias = Operation[PaymentRows, PaymentAttempt]
+"""An attempt, or a refund of what it collected, at its provider."""
 
 Finish = Callable[[PaymentWrites, Outcome], None]
 """What else belongs to the write set that applies the outcome: the answer of a key (create.py)."""
@@ -188,7 +190,7 @@ def _record_failover(writes: PaymentWrites, attempt: PaymentAttempt, wanted: _Ne
     log.warning(EventType.PAYMENT_FAILED_OVER, payment=str(writes.rows.payment.id), **data)
 
 
-def operation_of(rows: PaymentRows, attempt_id: uuid.UUID) -> Operation:
+def operation_of(rows: PaymentRows, attempt_id: uuid.UUID) -> PaymentOperation:
     """The attempt as an operation at its provider."""
     attempt = rows.attempt(attempt_id)
     is_open = attempt.state in OPEN_ATTEMPTS
@@ -221,7 +223,7 @@ def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider
         short_reference=attempt.short_reference,
         amount=Money(payment.amount, payment.currency),
         customer=customer,
-        callback_url=callback_url(attempt, attempt.provider, provider),
+        callback_url=callback_tokens.callback_url(attempt, attempt.provider, provider),
         return_url=payment.return_url or return_url(payment.id),
         description=payment.description or str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
         merchant_reference=payment.reference,
@@ -239,15 +241,8 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
         sent_at=attempt.sent_at or attempt.created_at,
         provider_reference=attempt.provider_reference,
         receipt=attempt.receipt,
-        callback_url=callback_url(attempt, attempt.provider, provider),
+        callback_url=callback_tokens.callback_url(attempt, attempt.provider, provider),
     )
-
-
-def callback_url(operation: PaymentAttempt | Refund, name: str, provider: Provider) -> str:
-    """Where the provider `name` reports one operation: the end of the URL is that operation's secret."""
-    token = callback_tokens.token_of(operation.id, operation.callback_token)
-    base = provider.account.get(CALLBACK_URL) or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
-    return f"{base.rstrip('/')}/{token}"
 
 
 def return_url(payment_id: uuid.UUID) -> str:

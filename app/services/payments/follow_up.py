@@ -31,11 +31,11 @@ from app.providers.errors import (
 )
 from app.services.payments import attempts, claims, outcomes, reviews
 from app.services.payments import rows as payment_rows
-from app.services.payments.attempts import charge_reference, operation_of
+from app.services.payments.attempts import PaymentOperation, charge_reference, operation_of
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, move_attempt
 from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_operations import Operation, Outcome, Phase, ProviderOperations
+from app.services.provider_operations import Outcome, Phase, ProviderOperations
 from app.services.write_sets import store
 
 ALERT_AFTER: Final = timedelta(minutes=15)
@@ -54,16 +54,16 @@ ENDED_FOR_AGE: Final = (FailureCode.NOT_SENT, FailureCode.TIMEOUT, "expired", "n
 log = structlog.get_logger("payments")
 
 
-class PaymentAttempts(ProviderOperations):
+class PaymentAttempts(ProviderOperations[PaymentRows, PaymentAttempt]):
     """Attempts to collect payments."""
 
     noun = "payment"
     waits_s = (5, 15, 60, 300, 900, 3600)
 
-    def read(self, operation_id: uuid.UUID) -> Operation:
+    def read(self, operation_id: uuid.UUID) -> PaymentOperation:
         return operation_of(payment_rows.read(attempt_id=operation_id), operation_id)
 
-    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
+    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> PaymentOperation:
         return operation_of(rows, operation_id)
 
     def start_sending(self, writes: PaymentWrites, operation_id: uuid.UUID) -> int | None:
@@ -76,12 +76,12 @@ class PaymentAttempts(ProviderOperations):
         attempt.sendings += 1
         return attempt.sendings
 
-    def send(self, operation: Operation, sending: int) -> Operation:
+    def send(self, operation: PaymentOperation, sending: int) -> PaymentOperation:
         sent = attempts.send(operation.rows, operation.id, sending=sending)
         return operation_of(sent.rows, operation.id)
 
-    def inquire(self, operation: Operation) -> Outcome:
-        return inquire(operation.rows.payment, operation.attempt)
+    def inquire(self, operation: PaymentOperation) -> Outcome:
+        return inquire(operation.rows.payment, operation.runs_on)
 
     def decide(self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
         outcomes.decide(writes, writes.rows.attempt(operation_id), outcome)
@@ -89,8 +89,8 @@ class PaymentAttempts(ProviderOperations):
     def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
         writes.rows.attempt(operation_id).inquiries += 1
 
-    def must_resend(self, operation: Operation) -> bool:
-        attempt = operation.attempt
+    def must_resend(self, operation: PaymentOperation) -> bool:
+        attempt = operation.runs_on
         if operation.phase not in (Phase.SENDING, Phase.UNKNOWN) or attempt.sendings >= MAX_SENDINGS:
             return False
         provider = provider_accounts.of_attempt(attempt)
@@ -100,19 +100,19 @@ class PaymentAttempts(ProviderOperations):
         is_young = clock.now() - attempt.created_at < min(capabilities.expires_after, capabilities.horizon)
         return is_young and capabilities.is_resend_safe and not can_inquire(attempt, provider)
 
-    def may_resend(self, operation: Operation, outcome: Outcome) -> bool:
+    def may_resend(self, operation: PaymentOperation, outcome: Outcome) -> bool:
         return (
             isinstance(outcome, ProviderResult)
             and outcome.state is State.NOT_FOUND
             and operation.phase is Phase.UNKNOWN
-            and operation.attempt.sendings < MAX_SENDINGS
-            and provider_accounts.of_attempt(operation.attempt).capabilities.is_resend_safe
+            and operation.runs_on.sendings < MAX_SENDINGS
+            and provider_accounts.of_attempt(operation.runs_on).capabilities.is_resend_safe
         )
 
-    def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
+    def judge_age(self, operation: PaymentOperation, outcome: Outcome) -> PaymentOperation:
         if isinstance(outcome, WrongEnvironment) or not clock.may_judge_ages():
             return operation  # under review already, whatever its age; or its age is not known
-        provider = provider_accounts.of_attempt(operation.attempt)
+        provider = provider_accounts.of_attempt(operation.runs_on)
         is_expired = clock.now() - operation.since > provider.capabilities.expires_after
         is_pending = isinstance(outcome, ProviderResult) and outcome.state is State.PENDING
         is_payable = False
@@ -130,11 +130,13 @@ class PaymentAttempts(ProviderOperations):
             actor="inquiry",
         )
 
-    def _close_at_provider(self, operation: Operation, provider: Provider) -> tuple[Operation, bool]:
+    def _close_at_provider(
+        self, operation: PaymentOperation, provider: Provider
+    ) -> tuple[PaymentOperation, bool]:
         """So that the customer can no longer pay an attempt that is about to expire. Whether it may still be paid: the provider
         refused, or was not reached and is asked again for as long as the customer had."""
         try:
-            outcome = provider.cancel(charge_reference(operation.rows.payment, operation.attempt, provider))
+            outcome = provider.cancel(charge_reference(operation.rows.payment, operation.runs_on, provider))
         except NotSupported:
             return operation, False
         except ProviderError as error:
@@ -150,12 +152,12 @@ class PaymentAttempts(ProviderOperations):
         )
         return after, outcome.state in (State.PENDING, State.IN_TRANSIT)
 
-    def is_parked(self, operation: Operation, now: datetime) -> bool:
+    def is_parked(self, operation: PaymentOperation, now: datetime) -> bool:
         if operation.phase is not Phase.UNKNOWN or not operation.rows.payment.open_reviews:
             return False
         if not clock.may_judge_ages():
             return False
-        return now - operation.since > provider_accounts.of_attempt(operation.attempt).capabilities.horizon
+        return now - operation.since > provider_accounts.of_attempt(operation.runs_on).capabilities.horizon
 
 
 _operations: Final = PaymentAttempts()
@@ -199,7 +201,7 @@ def poll_ended(attempt_id: uuid.UUID) -> bool:
         raise outcome
     if outcome.state is State.SUCCEEDED:
         operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
-    return operation.attempt.state in COLLECTED
+    return operation.runs_on.state in COLLECTED
 
 
 def inquire(payment: Payment, attempt: PaymentAttempt, *, provider_reference: str | None = None) -> Outcome:

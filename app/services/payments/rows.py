@@ -31,7 +31,7 @@ _MUTABLE: Final[Mapping[type[Base], tuple[str, ...]]] = {
     ),
     PaymentReview: ("closed_at", "closed_by"),
 }  # fmt: skip
-"""The columns that write_sets/sql/payment_apply.sql updates."""
+"""The columns that write_sets/sql/write_set_apply.sql updates."""
 
 
 @dataclass(slots=True)

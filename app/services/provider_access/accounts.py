@@ -23,6 +23,7 @@ from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.payment import PaymentAttempt
 from app.models.tenant import ProviderAccount, Tenant
+from app.models.withdrawal import Payout
 from app.principal import Principal
 from app.providers import NAMES, PROVIDERS
 from app.providers.base import Provider
@@ -89,8 +90,8 @@ def _bound(name: str, own: ProviderAccount | None) -> BoundProvider | None:
     return BoundProvider(adapters().own(own), own.id)
 
 
-def of_attempt(attempt: PaymentAttempt) -> Provider:
-    """The adapter an attempt was begun on, and nothing else. Raises ProviderNotConfigured."""
+def of_attempt(attempt: PaymentAttempt | Payout) -> Provider:
+    """The adapter an attempt or a payout was begun on, and nothing else. Raises ProviderNotConfigured."""
     provider = of_account(attempt.provider, attempt.account_id)
     if provider.account.environment != attempt.environment:
         # What was begun in the sandbox must not be asked for, or sent again, where the money is real; nor vice versa.

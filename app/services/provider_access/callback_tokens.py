@@ -13,8 +13,13 @@ import uuid
 from typing import Final
 
 import structlog
+from flask import current_app
 
 from app.crypto import sealer
+from app.models.payment import PaymentAttempt, Refund
+from app.models.withdrawal import Payout
+from app.providers.base import Provider
+from app.providers.settings import CALLBACK_URL
 
 _PURPOSE: Final = "callback_token"
 
@@ -35,12 +40,12 @@ def digest(token: str) -> str:
 
 
 def new_digest(operation_id: uuid.UUID) -> str:
-    """What the row of a new attempt or refund holds of its token."""
+    """What the row of a new attempt, refund or payout holds of its token."""
     return digest(next(sealer().derive(purpose=_PURPOSE, row_id=operation_id)))
 
 
 def token_of(operation_id: uuid.UUID, stored: str) -> str:
-    """The token of an attempt or refund, from what its row holds.
+    """The token of an attempt, refund or payout, from what its row holds.
 
     When the key it was derived under is gone, the newest key's, so that the operation can still be queried: a callback to that
     URL is refused.
@@ -52,3 +57,10 @@ def token_of(operation_id: uuid.UUID, stored: str) -> str:
     if found is None:
         log.warning("callback.token_not_known", operation=str(operation_id))
     return found or tokens[0]
+
+
+def callback_url(operation: PaymentAttempt | Refund | Payout, name: str, provider: Provider) -> str:
+    """Where the provider `name` reports one operation: the end of the URL is that operation's secret."""
+    token = token_of(operation.id, operation.callback_token)
+    base = provider.account.get(CALLBACK_URL) or f"{current_app.config['PUBLIC_URL']}/api/v1/webhooks/{name}"
+    return f"{base.rstrip('/')}/{token}"

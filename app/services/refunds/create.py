@@ -82,7 +82,7 @@ def create_refund(
         except KeyKnown as known:
             return _known(known.record, claim)
         except GatewayError as error:
-            return _refused(error, claim)
+            return store.refused(error, claim, known=lambda record: _known(record, claim))
         if has_slot:
             follow_up.send(begun.rows, wanted.refund_id, finish=stored)
     return stored.answer
@@ -197,17 +197,6 @@ def _require_possible(payment: Payment, amount: Money, can: Capabilities, provid
         raise NotRefundable(f"Partial refunds are not supported by {provider}")
     if payment.refund_reserved and not can.can_refund_repeatedly:
         raise NotRefundable(f"Only one refund of a payment is supported by {provider}")
-
-
-def _refused(error: GatewayError, claim: Claim) -> Answer:
-    """Raises the refusal, which is the key's answer from now on, or returns what the key has led to meanwhile."""
-    if not error.is_answer:
-        raise error
-    try:
-        store.refuse(claim, error)
-    except KeyKnown as known:
-        return _known(known.record, claim)
-    raise error
 
 
 def _known(record: IdempotencyRecord, claim: Claim) -> Answer:

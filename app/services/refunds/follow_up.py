@@ -15,7 +15,7 @@ import structlog
 from app import clock
 from app.errors import GatewayError
 from app.models.job import JobKind
-from app.models.payment import RefundState
+from app.models.payment import PaymentAttempt, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.providers.base import FailureCode, Provider, ProviderResult, RefundReference, RefundRequest, State
@@ -23,12 +23,12 @@ from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, Prov
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import reviews
 from app.services.payments import rows as payment_rows
-from app.services.payments.attempts import Finish, callback_url, charge_reference
+from app.services.payments.attempts import Finish, PaymentOperation, charge_reference
 from app.services.payments.failures import MAX_TEXT
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_access import bulkhead
+from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_operations import (
     FIRST_POLL_S,
     Operation,
@@ -47,16 +47,16 @@ STUCK_AFTER: Final = timedelta(days=7)
 log = structlog.get_logger("refunds")
 
 
-class Refunds(ProviderOperations):
+class Refunds(ProviderOperations[PaymentRows, PaymentAttempt]):
     """Refunds. A refund is sent once: a provider might act on a second request again."""
 
     noun = "refund"
     waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
 
-    def read(self, operation_id: uuid.UUID) -> Operation:
+    def read(self, operation_id: uuid.UUID) -> PaymentOperation:
         return self.operation(payment_rows.read(refund_id=operation_id), operation_id)
 
-    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> Operation:
+    def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> PaymentOperation:
         refund = rows.refund(operation_id)
         is_open = refund.state in OPEN_REFUNDS
         return Operation(
@@ -77,13 +77,13 @@ class Refunds(ProviderOperations):
         refund.sent_at = writes.now
         return 1
 
-    def send(self, operation: Operation, sending: int) -> Operation:
+    def send(self, operation: PaymentOperation, sending: int) -> PaymentOperation:
         # No request waits for the answer any more, so that a provider that is away now is called again later.
         return _send(operation, postponed_by=NOTHING_HAPPENED)
 
-    def inquire(self, operation: Operation) -> Outcome:
+    def inquire(self, operation: PaymentOperation) -> Outcome:
         try:
-            provider = provider_accounts.of_attempt(operation.attempt)
+            provider = provider_accounts.of_attempt(operation.runs_on)
             return provider.inquire_refund(refund_reference(operation, provider))
         except GatewayError as error:
             return OutcomeUnknown(error.message, code=error.code)
@@ -96,11 +96,11 @@ class Refunds(ProviderOperations):
     def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
         writes.rows.refund(operation_id).inquiries += 1
 
-    def judge_age(self, operation: Operation, outcome: Outcome) -> Operation:
+    def judge_age(self, operation: PaymentOperation, outcome: Outcome) -> PaymentOperation:
         if not clock.may_judge_ages():
             return operation
         is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
-        horizon = provider_accounts.of_attempt(operation.attempt).capabilities.horizon if is_missing else None
+        horizon = provider_accounts.of_attempt(operation.runs_on).capabilities.horizon if is_missing else None
         return self.change(
             operation, lambda writes: _judge_age(writes, operation.id, missing_after=horizon), actor="inquiry"
         )
@@ -123,13 +123,16 @@ def send(rows: PaymentRows, refund_id: uuid.UUID, *, finish: Finish) -> None:
 
 
 def _send(
-    operation: Operation, *, postponed_by: tuple[type[ProviderError], ...], finish: Finish | None = None
-) -> Operation:
+    operation: PaymentOperation,
+    *,
+    postponed_by: tuple[type[ProviderError], ...],
+    finish: Finish | None = None,
+) -> PaymentOperation:
     """postponed_by: the errors after which the refund is sent again later."""
     outcome, sent_at = _call(operation), operation.sent_at
     postponed = outcome if isinstance(outcome, postponed_by) else None
     if isinstance(postponed, ReceiptMissing):
-        rows = payment_follow_up.look_for_receipt(operation.rows, operation.attempt)
+        rows = payment_follow_up.look_for_receipt(operation.rows, operation.runs_on)
         operation = _operations.operation(rows, operation.id)
     reached = outcome if postponed is None else OutcomeUnknown(postponed.message, code=postponed.code)
 
@@ -194,28 +197,28 @@ def report_failing(refund_id: uuid.UUID, error: str) -> None:
     log.error("refund.job_failing", refund=str(refund_id), error=error)
 
 
-def _call(operation: Operation) -> Outcome:
+def _call(operation: PaymentOperation) -> Outcome:
     if operation.phase is not Phase.SENDING:
         # A refund is sent once, by the process that moved it to `sending`: nothing was sent.
         return NotSent("There was no time left to call the provider.", code="too_late")
     return call_provider(operation, lambda provider: provider.refund(_refund_request(operation, provider)))
 
 
-def _refund_request(operation: Operation, provider: Provider) -> RefundRequest:
-    refund, attempt = operation.rows.refund(operation.id), operation.attempt
+def _refund_request(operation: PaymentOperation, provider: Provider) -> RefundRequest:
+    refund, attempt = operation.rows.refund(operation.id), operation.runs_on
     return RefundRequest(
         reference=refund.reference,
         amount=Money(refund.amount, refund.currency),
         charge=charge_reference(operation.rows.payment, attempt, provider),
         reason=refund.reason or "Refund",
-        callback_url=callback_url(refund, attempt.provider, provider),
+        callback_url=callback_tokens.callback_url(refund, attempt.provider, provider),
         refunded_before=refund.refunded_before,
     )
 
 
-def refund_reference(operation: Operation, provider: Provider) -> RefundReference:
+def refund_reference(operation: PaymentOperation, provider: Provider) -> RefundReference:
     """What identifies the refund to its provider."""
-    refund, attempt = operation.rows.refund(operation.id), operation.attempt
+    refund, attempt = operation.rows.refund(operation.id), operation.runs_on
     return RefundReference(
         reference=refund.reference,
         amount=Money(refund.amount, refund.currency),
@@ -223,7 +226,7 @@ def refund_reference(operation: Operation, provider: Provider) -> RefundReferenc
         sent_at=refund.sent_at or refund.created_at,
         provider_reference=refund.provider_reference,
         refunded_before=refund.refunded_before,
-        callback_url=callback_url(refund, attempt.provider, provider),
+        callback_url=callback_tokens.callback_url(refund, attempt.provider, provider),
     )
 
 

@@ -53,13 +53,33 @@ def payment_fee(rules: Iterable[FeeRule], *, tenant: Tenant, provider: str, amou
     return fee_of(amount.amount_minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm)
 
 
+def withdrawal_fee(rules: Iterable[FeeRule], *, tenant: Tenant, method: str, amount: Money) -> int:
+    """The tenant's fee for a withdrawal: minor units of its currency. It may exceed the amount, which then is too small."""
+    rule = most_specific(
+        rule
+        for rule in rules
+        if rule.operation == "withdrawal"
+        and rule.method in (None, method)
+        and _fits_tenant_and_amount(rule, tenant, amount)
+    )
+    if rule is None:
+        return 0
+    return rule.fixed_minor + _rated(amount.amount_minor, rule.rate_ppm)
+
+
 def _fits(rule: FeeRule, tenant: Tenant, provider: str, amount: Money) -> bool:
     return (
         rule.operation == "payment"
         and rule.method is None
-        and rule.tenant_id in (None, tenant.id)
-        and rule.plan in (None, tenant.plan)
         and rule.provider in (None, provider)
+        and _fits_tenant_and_amount(rule, tenant, amount)
+    )
+
+
+def _fits_tenant_and_amount(rule: FeeRule, tenant: Tenant, amount: Money) -> bool:
+    return (
+        rule.tenant_id in (None, tenant.id)
+        and rule.plan in (None, tenant.plan)
         and rule.currency in (None, amount.currency)
         and rule.from_minor <= amount.amount_minor
         and (rule.below_minor is None or amount.amount_minor < rule.below_minor)
@@ -77,6 +97,7 @@ def _rank(rule: FeeRule) -> tuple[Any, ...]:
         rule.tenant_id is not None,
         rule.plan is not None,
         rule.provider is not None,
+        rule.method is not None,
         rule.currency is not None,
         -width,
         rule.from_minor,
@@ -87,8 +108,11 @@ def _rank(rule: FeeRule) -> tuple[Any, ...]:
 
 def fee_of(amount_minor: int, *, fixed_minor: int, rate_ppm: int) -> int:
     """fixed + amount × rate / 1,000,000, rounded half up, at most the amount. Minor units; whole numbers all the way."""
-    rated = (2 * amount_minor * rate_ppm + MILLION) // (2 * MILLION)
-    return min(fixed_minor + rated, amount_minor)
+    return min(fixed_minor + _rated(amount_minor, rate_ppm), amount_minor)
+
+
+def _rated(amount_minor: int, rate_ppm: int) -> int:
+    return (2 * amount_minor * rate_ppm + MILLION) // (2 * MILLION)
 
 
 def rules() -> Sequence[FeeRule]:

@@ -59,6 +59,10 @@ class Aggregate(ABC):
         self.versions = dict(versions)
         self.before = {row.id: self._values(row) for row in self.all()}
 
+    def is_stored(self, row: Any) -> None:
+        """This one is stored as it is, and will not change."""
+        self.before[row.id] = self._values(row)
+
     def keep(self, version: str) -> None:
         """The rows as they are now are stored under this version; the root was written with any of them."""
         for row in {self.root, *self.changed()}:

@@ -25,7 +25,7 @@ from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
 from app.principal import EventActor
 from app.services import reference_data
-from app.services.idempotency_service import Claim, stored_refusal
+from app.services.idempotency_service import Answer, Claim, stored_refusal
 from app.services.write_sets.rows import Aggregate
 from app.services.write_sets.write_set import WriteSet
 from app.unit_of_work import call
@@ -34,7 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R", bound=Aggregate)
 
 MAX_TRIES: Final = 20
-"""Times that something is decided about a payment that others change at the same moment."""
+"""Times that something is decided about rows that others change at the same moment."""
 
 LONGEST_PAUSE_S: Final = 0.02
 """Before it is decided again."""
@@ -43,7 +43,7 @@ _LEDGER_REFUSED: Final = "LG012"
 
 
 class RowsChanged(Exception):
-    """A row, or what the ledger's account had, is not what was decided by. Nothing was written."""
+    """A row, or what the ledger's account had, is not what was decided by, or another has added it. Nothing was written."""
 
 
 class ReferenceChanged(Exception):
@@ -74,6 +74,10 @@ _INDEXES: Final[Mapping[str, type[Exception]]] = MappingProxyType(
         "payment_attempts_provider_reference": ReferenceTaken,
         "payment_attempts_receipt": ReferenceTaken,
         "payments_live_of_order": OrderTaken,
+        # Rows that two requests may add at once: the later one decides again, by the row that is there.
+        "payout_destinations_pkey": RowsChanged,
+        "payout_destinations_tenant_id_digest_key": RowsChanged,
+        "withdrawal_approvals_withdrawal_id_user_id_key": RowsChanged,
     }
 )
 """What the SQL function raised, and the unique index that a row violates → what that means."""
@@ -91,8 +95,8 @@ def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) ->
     """Have `decide` change the rows, and write that; again by newer rows where others have changed them meanwhile.
 
     `decide` may run several times, so it has no effects but on its write set. What it raises is raised, and nothing is
-    written. Raises KeyKnown, OrderTaken; InsufficientBalance, PermissionDenied (the ledger's refusals); IdempotencyConflict when others
-    change the payment all the time; and as unit_of_work.call.
+    written. Raises KeyKnown, OrderTaken; InsufficientBalance, PermissionDenied (the ledger's refusals); IdempotencyConflict when
+    others change the rows all the time; and as unit_of_work.call.
     """
     is_reference_taken = False
     for number in range(MAX_TRIES):
@@ -108,7 +112,7 @@ def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) ->
         if rows.root.last_write == writes.id:
             return Written(result, rows)  # it was applied, and its acknowledgement lost
         time.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.001 * 2**number)))
-    raise IdempotencyConflict("The payment is being changed by others; try again.", retry_after_s=1)
+    raise IdempotencyConflict("This is being changed by others; try again.", retry_after_s=1)
 
 
 def apply(writes: WriteSet[R]) -> R:
@@ -121,7 +125,7 @@ def apply(writes: WriteSet[R]) -> R:
         return writes.rows
     try:
         version, known = call(
-            "payment_apply(%s, %s, %s)", writes.now, writes.reference.version, json_text(parts)
+            "write_set_apply(%s, %s, %s)", writes.now, writes.reference.version, json_text(parts)
         )
     except psycopg2.Error as error:
         raise _meaning(error, writes) from error
@@ -134,7 +138,18 @@ def apply(writes: WriteSet[R]) -> R:
     return writes.rows.read_again()  # it was applied, and its acknowledgement lost
 
 
-def refuse(claim: Claim, error: GatewayError) -> None:
+def refused(error: GatewayError, claim: Claim, *, known: Callable[[IdempotencyRecord], Answer]) -> Answer:
+    """Raises the refusal, which is the key's answer from now on, or returns what the key has led to meanwhile (`known`)."""
+    if not error.is_answer:
+        raise error
+    try:
+        _refuse(claim, error)
+    except KeyKnown as key:
+        return known(key.record)
+    raise error
+
+
+def _refuse(claim: Claim, error: GatewayError) -> None:
     """Claim the key, with a refusal as its answer. Raises KeyKnown."""
     claimed = {
         "scope": claim.scope,
@@ -145,7 +160,7 @@ def refuse(claim: Claim, error: GatewayError) -> None:
     status, body = stored_refusal(error)
     answer = {"scope": claim.scope, "status": status, "body": body, "is_refusal": True, "resource_id": None}
     parts = {"claim": claimed, "answer": answer}
-    _, known = call("payment_apply(%s, %s, %s)", clock.now(), None, json_text(parts))
+    _, known = call("write_set_apply(%s, %s, %s)", clock.now(), None, json_text(parts))
     if known is not None:
         raise KeyKnown(_record(known))
 

@@ -1,5 +1,5 @@
 """What is to be written about one aggregate: decided from its rows, in memory, and performed by one SQL function if they are
-still those rows (store.py, sql/payment_apply.sql).
+still those rows (store.py, sql/write_set_apply.sql).
 
 A rule changes rows, and says by the methods here what else belongs to the change. Nothing happens until the write set is
 applied; then all of it does, or nothing.
@@ -121,7 +121,8 @@ class WriteSet(Generic[R]):
         self._add("jobs", {"action": "end", "kind": kind, "ref": str(ref)})
 
     def claim(self, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta) -> None:
-        """Claim a key before anything else is written."""
+        """Claim a key before anything else is written. resource_id: made for this request alone, since a claim that was applied
+        while its acknowledgement was lost is recognized by it (store.py)."""
         self.parts["claim"] = {
             "scope": claim.scope,
             "fingerprint": claim.fingerprint.hex(),

@@ -28,7 +28,13 @@ PATH_IDS = {
     "{wallet_id}": "acc_sender_123",
     "{payment_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{event_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{customer_id}": "123e4567-e89b-12d3-a456-426614174000",
+    "{method_id}": "mpesa_254712345678",
     "{order_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{transaction_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{destination_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{invitation_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{key_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
 }
 OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)
 
@@ -55,15 +61,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Headers of a user, of a merchant, and of a merchant's owner."""
+    """Headers of a user, of a merchant, and of a tenant's owner."""
 
     user: dict[str, str]
     merchant: dict[str, str]
-    member: dict[str, str]
+    owner: dict[str, str]
 
     def of(self, guard: Guard) -> dict[str, str]:
         if guard is TENANT:
-            return self.member
+            return self.owner
         return self.merchant if guard in OF_MERCHANTS else self.user
 
 
@@ -77,9 +83,10 @@ def credentials(app: Flask) -> Credentials:
     }
     answer = app.test_client().post("/api/v1/auth/register", json=registration)
     token = answer.get_json()["access_token"]
-    merchant = make_merchant(app)
-    owner = make_member(app, merchant, Role.OWNER)
-    return Credentials({"Authorization": f"Bearer {token}"}, dict(merchant.headers), owner.headers)
+    owner = make_member(app, make_merchant(app), Role.OWNER)
+    return Credentials(
+        {"Authorization": f"Bearer {token}"}, dict(make_merchant(app).headers), dict(owner.headers)
+    )
 
 
 def calls(app: Flask) -> Iterator[Call]:

@@ -61,7 +61,7 @@ def lose_acknowledgement(
         compiled = (
             text(f"SELECT {condition}").bindparams(**values).compile(dialect=postgresql.psycopg2.dialect())
         )
-        if "payment_apply" in statement and is_it(
+        if "write_set_apply" in statement and is_it(
             lambda: row(connection, str(compiled), compiled.params)[0]  # type: ignore[arg-type]
         ):
             connection.invalidate()

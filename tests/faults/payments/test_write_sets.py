@@ -2,7 +2,7 @@
 request, a callback, an inquiry, a refund, a cancel or an operator.
 
 Each interference happens in the last moment, between the decision and the statement that writes it. Seen failing when
-payment_apply does not compare the payment's version, the attempt's, or that of the reference data, when the unique index on
+write_set_apply does not compare the payment's version, the attempt's, or that of the reference data, when the unique index on
 providers' ids is not understood, and when what a wallet had is not read again.
 """
 
@@ -39,7 +39,7 @@ LOST = {"rules": [{"fault": "callback_lost", "operation": "callback"}]}
 
 @dataclass
 class Writes:
-    """The calls of payment_apply that write an outcome: their parts."""
+    """The calls of write_set_apply that write an outcome: their parts."""
 
     seen: list[dict[str, Any]] = field(default_factory=list)
 
@@ -49,7 +49,7 @@ def interfere(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], None]) ->
     writes, real = Writes(), unit_of_work._row
 
     def row(connection: Any, statement: str, arguments: tuple[Any, ...]) -> Any:
-        if "payment_apply" in statement and "claim" not in (parts := json.loads(arguments[2])):
+        if "write_set_apply" in statement and "claim" not in (parts := json.loads(arguments[2])):
             writes.seen.append(parts)
             if len(writes.seen) == 1:
                 meanwhile()

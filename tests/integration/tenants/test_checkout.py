@@ -17,6 +17,7 @@ from app.unit_of_work import transaction
 from launcher.addresses import free_port
 from tests.support.orders import Shop, make_customer, make_shop
 from tests.support.simultaneous_requests import Call, send_simultaneously
+from tests.support.tenants import tenant_headers
 
 WAITING = 7103
 """CPay leaves it pending."""
@@ -157,7 +158,7 @@ def _calls(shop: Shop, order_id: str, count: int, action: str = "checkout") -> l
             f"/api/v1/orders/{order_id}/{action}",
             body,
             shop.owner.user.access_token,
-            headers=shop.owner.headers,
+            headers=tenant_headers(shop.owner.merchant),
         )
         for _ in range(count)
     ]

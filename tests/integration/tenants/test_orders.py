@@ -88,7 +88,7 @@ def test_another_tenant_sees_nothing_of_it(app: Flask, shop: Shop) -> None:
     assert other.get(f"?cursor={order_id}").status_code == 400
     assert other.post("", {"customer_id": str(shop.customer_id), "amount": 5}).status_code == 400
     mine = {"customer_id": str(other.customer_id), "amount": 5}
-    assert other.post("", mine | {"id": order_id}).status_code == 409
+    assert other.post("", mine | {"id": order_id}).json["error"] == "An order with this id exists."
     assert shop.status(order_id) == "open"
 
 

@@ -208,6 +208,7 @@ class Reconciliation(Answer):
     checked = ma.Integer(metadata={"description": "Open payments that providers were asked about."})
     not_checked = ma.Integer(metadata={"description": "Those for which the time of a request was too short."})
     refunds_checked = ma.Integer()
+    payouts_checked = ma.Integer()
     jobs_restarted = ma.Integer()
     outcomes = _counts("What became of them → how many.")
     in_review = ma.List(ma.Nested(PaymentInReview))

@@ -120,10 +120,6 @@ class RefundRequest(Schema):
     reason = fields.FreeText(min_length=0)
 
 
-class Nothing(Schema):
-    """A body that may be absent, and has no fields."""
-
-
 class CustomerAnswer(Answer):
     id = ma.String(allow_none=True)
     phone = ma.String(allow_none=True)

@@ -1,5 +1,5 @@
 -- A payment with all that belongs to it, as of one moment. It is found by its own id, or an attempt's or a refund's; the other
--- two are NULL. NULL: there is none. A row's `version` is its xmin, which payment_apply compares.
+-- two are NULL. NULL: there is none. A row's `version` is its xmin, which write_set_apply compares.
 --
 -- {payment: {version, row}, attempts: [{version, row}], refunds: [{version, row}], reviews: [row], entries: [[ref_id, kind]]}
 -- Attempts by number, refunds oldest first; reviews: those that are open; entries: those posted for its attempts.

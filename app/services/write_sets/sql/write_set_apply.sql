@@ -1,5 +1,6 @@
 -- Performs a write set (app/services/write_sets/write_set.py), all of it or nothing: what was decided by rows, if they are still
--- those rows. Nothing here judges. A payment's row is the version of all that belongs to it: every write set updates it.
+-- those rows. Nothing here judges. The row of the payment or withdrawal is the version of all that belongs to it: every write set
+-- updates it.
 --
 -- p_reference: the version of the reference data that was decided by; NULL: by none.
 -- p_writes, each part optional:
@@ -7,18 +8,19 @@
 --   answer    {scope, status, body, is_refusal, resource_id}: a key's answer, where it has none yet
 --   payment   {version, row}; attempts, refunds, reviews [{version, row}]: `version` is the row's xmin as it was read (a
 --             review has none). Without it the row is new, and whole; else it has its id and the columns that may change
+--   withdrawal, approvals, payouts, withdrawal_reviews, destinations: see withdrawal_write
 --   jobs      [{action, kind, ref, run_at, id}]; action: add | run_by (no later than run_at) | end (nothing is left to do)
 --   releases  [ref]; holds [{ref, account, amount}]; entries [{id, tenant, kind, ref, currency, accounts, amounts, hold}]
 --   events    [outbox row], in order
 --   callback  {id, repeats, state, result, payment_id, job, fence}: the callback that was processed (callback_close)
 -- version: the xmin of every row that was written. known: the row of a key that was claimed before; nothing was written.
--- Locks, in the order of docs/ledger.md: key, order, payment, attempts, refunds, jobs, accounts and
+-- Locks, in the order of docs/ledger.md: key, order, payment, attempts, refunds, withdrawal, payouts, jobs, accounts and
 -- holds, outbox, callback and its job.
 --
 -- Raises, and nothing is written: LG010 a row is not the one that was read. LG011 reference data has changed. LG012 the
--- ledger refused; the message is its word. LG013 the order that a new payment is for is cancelled. 23505: a provider's reference is another attempt's, or another
--- payment of the order has not ended.
-CREATE OR REPLACE FUNCTION payment_apply(
+-- ledger refused; the message is its word. LG013 the order that a new payment is for is cancelled. 23505: a provider's
+-- reference is another attempt's, or another payment of the order has not ended.
+CREATE OR REPLACE FUNCTION write_set_apply(
   p_now timestamptz, p_reference bigint, p_writes jsonb, OUT version text, OUT known jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -105,6 +107,10 @@ BEGIN
       INSERT INTO payment_reviews SELECT * FROM jsonb_populate_record(NULL::payment_reviews, v -> 'row');
     END IF;
   END LOOP;
+
+  IF p_writes ? 'withdrawal' THEN
+    PERFORM withdrawal_write(p_writes);
+  END IF;
 
   FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'jobs') LOOP
     CASE v ->> 'action'

@@ -1,0 +1,1 @@
+"""Payouts: the sending of an approved withdrawal's money, once."""

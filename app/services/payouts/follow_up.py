@@ -1,0 +1,298 @@
+"""Follows a payout up until it is final (provider_operations.py).
+
+A payout reaches the provider once: it is sent again only when nothing left the last time. Only the provider's clear answer or
+an operator ends it; until then its withdrawal's amount stays held. What is sent is what was approved, or nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+import structlog
+
+from app import clock, ids
+from app.errors import GatewayError
+from app.models.job import JobKind
+from app.models.withdrawal import Payout, PayoutState, WithdrawalReviewReason
+from app.money import Money
+from app.providers.base import (
+    FailureCode,
+    PayoutMethod,
+    PayoutReference,
+    PayoutRequest,
+    Provider,
+    ProviderResult,
+    State,
+)
+from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError
+from app.services.payments.failures import MAX_TEXT
+from app.services.payouts import outcomes
+from app.services.provider_access import accounts as provider_accounts
+from app.services.provider_access import bulkhead, callback_tokens
+from app.services.provider_operations import (
+    FIRST_POLL_S,
+    Operation,
+    Outcome,
+    Phase,
+    ProviderOperations,
+    answer_time,
+    call_provider,
+)
+from app.services.withdrawals import digests
+from app.services.withdrawals import rows as withdrawal_rows
+from app.services.withdrawals.reviews import open_review
+from app.services.withdrawals.rows import WithdrawalRows, WithdrawalWrites
+from app.services.withdrawals.states import OPEN_PAYOUTS, move_payout
+from app.services.write_sets import store
+from app.services.write_sets.rows import new_row
+
+ALERT_AFTER: Final = timedelta(minutes=15)
+STUCK_AFTER: Final = timedelta(days=2)
+"""A payout that a provider accepted and has not completed by then is put under review."""
+
+PayoutOperation: TypeAlias = Operation[WithdrawalRows, Payout]
+
+Finish = Callable[[WithdrawalWrites, Outcome], None]
+"""What else belongs to the write set that applies the outcome."""
+
+log = structlog.get_logger("payouts")
+
+
+class Payouts(ProviderOperations[WithdrawalRows, Payout]):
+    """Payouts. One is sent once: a provider might act on a second request again."""
+
+    noun = "payout"
+    waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
+
+    def read(self, operation_id: uuid.UUID) -> PayoutOperation:
+        return self.operation(withdrawal_rows.read(payout_id=operation_id), operation_id)
+
+    def operation(self, rows: WithdrawalRows, operation_id: uuid.UUID) -> PayoutOperation:
+        payout = rows.payout_with(operation_id)
+        is_open = payout.state in OPEN_PAYOUTS
+        return Operation(
+            payout.id,
+            rows,
+            payout,
+            Phase(payout.state) if is_open else Phase.FINAL,
+            payout.created_at,
+            payout.sent_at,
+            payout.inquiries,
+        )
+
+    def start_sending(self, writes: WithdrawalWrites, operation_id: uuid.UUID) -> int | None:
+        payout = writes.rows.payout_with(operation_id)
+        if payout.state != PayoutState.CREATED:
+            return None
+        if not is_as_approved(writes.rows):
+            refuse_altered(writes, payout)
+            return None
+        move_payout(payout, PayoutState.SENDING, now=writes.now)
+        payout.sent_at = writes.now
+        return 1
+
+    def send(self, operation: PayoutOperation, sending: int) -> PayoutOperation:
+        # No request waits for the answer any more, so that a provider that is away now is called again later.
+        return _send(operation, postponed_by=NOTHING_HAPPENED)
+
+    def inquire(self, operation: PayoutOperation) -> Outcome:
+        try:
+            provider = provider_accounts.of_attempt(operation.runs_on)
+            return provider.inquire_payout(payout_reference(operation, provider))
+        except GatewayError as error:
+            return OutcomeUnknown(error.message, code=error.code)
+        except ProviderError as error:
+            return error
+
+    def decide(self, writes: WithdrawalWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
+        outcomes.decide(writes, writes.rows.payout_with(operation_id), outcome)
+
+    def count_inquiry(self, writes: WithdrawalWrites, operation_id: uuid.UUID) -> None:
+        writes.rows.payout_with(operation_id).inquiries += 1
+
+    def judge_age(self, operation: PayoutOperation, outcome: Outcome) -> PayoutOperation:
+        if not clock.may_judge_ages():
+            return operation
+        is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
+        horizon = provider_accounts.of_attempt(operation.runs_on).capabilities.horizon if is_missing else None
+        return self.change(
+            operation, lambda writes: _judge_age(writes, operation.id, missing_after=horizon), actor="inquiry"
+        )
+
+
+_operations: Final = Payouts()
+
+
+def begin(writes: WithdrawalWrites, provider: Provider, *, is_sending: bool) -> Payout:
+    """The payout of an approved withdrawal, and its job. is_sending: the caller sends it now; else the job does."""
+    withdrawal, now, payout_id = writes.rows.withdrawal, writes.now, ids.uuid7()
+    payout = new_row(
+        Payout,
+        id=payout_id,
+        withdrawal_id=withdrawal.id,
+        tenant_id=withdrawal.tenant_id,
+        provider=provider.name,
+        account_id=None,
+        environment=provider.account.environment,
+        amount=withdrawal.net,
+        currency=withdrawal.currency,
+        method=withdrawal.method,
+        reference=f"out-{payout_id.hex}",
+        callback_token=callback_tokens.new_digest(payout_id),
+        state=PayoutState.SENDING if is_sending else PayoutState.CREATED,
+        inquiries=0,
+        sent_at=now if is_sending else None,
+        created_at=now,
+        updated_at=now,
+    )
+    writes.rows.payouts.append(payout)
+    writes.add_job(JobKind.PAYOUT_FOLLOW_UP, payout_id, run_at=now + answer_time() if is_sending else now)
+    return payout
+
+
+def send(rows: WithdrawalRows, payout_id: uuid.UUID) -> WithdrawalRows:
+    """Call the provider of a payout that is `sending`, and apply the outcome; the rows as they are then.
+
+    One that could not be sent fails: whoever approved it is told so at once.
+    """
+    return _send(_operations.operation(rows, payout_id), postponed_by=()).rows
+
+
+def follow_up(payout_id: uuid.UUID) -> datetime | None:
+    """One step (provider_operations.py)."""
+    return _operations.follow_up(payout_id)
+
+
+def poll(payout_id: uuid.UUID, *, source: str) -> PayoutState:
+    """Query the provider now, and apply the outcome; the payout's state then. Final payouts are not queried."""
+    operation = _operations.read(payout_id)
+    is_sent = operation.phase not in (Phase.FINAL, Phase.CREATED)
+    if is_sent and not operation.is_being_sent(clock.now()):
+        operation = _operations.query(operation, source=source)
+    return operation.runs_on.state
+
+
+def inquire(rows: WithdrawalRows, payout_id: uuid.UUID) -> Outcome:
+    """The provider's answer about the payout now; nothing is applied."""
+    return _operations.inquire(_operations.operation(rows, payout_id))
+
+
+def report_failing(payout_id: uuid.UUID, error: str) -> None:
+    """The job has failed many times: open a review."""
+
+    def decide(writes: WithdrawalWrites) -> None:
+        if writes.rows.payout_with(payout_id).state in OPEN_PAYOUTS:
+            open_review(writes, WithdrawalReviewReason.PAYOUT_UNKNOWN)
+
+    store.change(withdrawal_rows.read(payout_id=payout_id), decide, actor="system")
+    log.error("payout.job_failing", payout=str(payout_id), error=error)
+
+
+def is_as_approved(rows: WithdrawalRows) -> bool:
+    """Whether withdrawal and payout are what was requested, and what everyone who approved it has approved."""
+    withdrawal, payout = rows.withdrawal, rows.payout
+    if payout is not None and (payout.amount, payout.currency, payout.method) != (
+        withdrawal.net,
+        withdrawal.currency,
+        withdrawal.method,
+    ):
+        return False
+    seen = [withdrawal.digest, *(approval.digest for approval in rows.approvals)]
+    return all(digests.is_approved_as_is(withdrawal, digest) for digest in seen)
+
+
+def refuse_altered(writes: WithdrawalWrites, payout: Payout) -> None:
+    """End a payout that is not what was approved, before anything is sent, and tell an operator."""
+    open_review(writes, WithdrawalReviewReason.ALTERED)
+    message = "The withdrawal is not what was approved; nothing was sent."
+    result = ProviderResult(State.FAILED, code="altered", message=message, failure=FailureCode.NOT_SENT)
+    outcomes.decide(writes, payout, result)
+
+
+def _send(operation: PayoutOperation, *, postponed_by: tuple[type[ProviderError], ...]) -> PayoutOperation:
+    """postponed_by: the errors after which the payout is sent again later."""
+    outcome, sent_at = _call(operation), operation.sent_at
+
+    def decide(writes: WithdrawalWrites) -> None:
+        if isinstance(outcome, postponed_by):
+            _postpone(writes, operation.id, outcome, sent_at=sent_at)
+        else:
+            _settle(writes, operation.id, outcome)
+
+    return _operations.change(operation, decide, actor="answer")
+
+
+def _settle(writes: WithdrawalWrites, payout_id: uuid.UUID, outcome: Outcome) -> None:
+    payout = writes.rows.payout_with(payout_id)
+    outcomes.decide(writes, payout, outcome)
+    if payout.state in OPEN_PAYOUTS:
+        # Whatever the outcome is, unless it is final: the callback may never come.
+        run_at = writes.now + timedelta(seconds=FIRST_POLL_S)
+        writes.run_job_by(JobKind.PAYOUT_FOLLOW_UP, payout_id, run_at)
+
+
+def _postpone(
+    writes: WithdrawalWrites, payout_id: uuid.UUID, error: ProviderError, *, sent_at: datetime | None
+) -> None:
+    """Nothing was sent: the payout is `created` again, and its job sends it later."""
+    payout, now = writes.rows.payout_with(payout_id), writes.now
+    if payout.sent_at != sent_at or not move_payout(payout, PayoutState.CREATED, now=now):
+        return  # another process has gone on with it meanwhile
+    payout.sent_at = None
+    payout.error_code, payout.error_message = error.code, error.message[:MAX_TEXT]
+    log.warning("payout.not_sent", payout=str(payout.id), provider=payout.provider, code=error.code)
+    if clock.may_judge_ages() and now - payout.created_at > ALERT_AFTER:
+        open_review(writes, WithdrawalReviewReason.PAYOUT_STUCK)
+    run_at = bulkhead.retry_at(now, since=payout.created_at)
+    writes.run_job_by(JobKind.PAYOUT_FOLLOW_UP, payout.id, run_at)
+
+
+def _call(operation: PayoutOperation) -> Outcome:
+    if operation.phase is not Phase.SENDING:
+        # A payout is sent once, by the process that moved it to `sending`: nothing was sent.
+        return NotSent("There was no time left to call the provider.", code="too_late")
+    return call_provider(operation, lambda provider: provider.pay_out(_request(operation, provider)))
+
+
+def _request(operation: PayoutOperation, provider: Provider) -> PayoutRequest:
+    payout, withdrawal = operation.runs_on, operation.rows.withdrawal
+    return PayoutRequest(
+        reference=payout.reference,
+        amount=Money(payout.amount, payout.currency),
+        method=PayoutMethod(payout.method),
+        destination=withdrawal.destination,
+        callback_url=callback_tokens.callback_url(payout, payout.provider, provider),
+        reason="Withdrawal",
+    )
+
+
+def payout_reference(operation: PayoutOperation, provider: Provider) -> PayoutReference:
+    """What identifies the payout to its provider."""
+    payout = operation.runs_on
+    return PayoutReference(
+        reference=payout.reference,
+        amount=Money(payout.amount, payout.currency),
+        method=PayoutMethod(payout.method),
+        sent_at=payout.sent_at or payout.created_at,
+        provider_reference=payout.provider_reference,
+        callback_url=callback_tokens.callback_url(payout, payout.provider, provider),
+    )
+
+
+def _judge_age(writes: WithdrawalWrites, payout_id: uuid.UUID, *, missing_after: timedelta | None) -> None:
+    """missing_after: the provider does not know the payout; from that age on that means it never received it."""
+    payout = writes.rows.payout_with(payout_id)
+    age = writes.now - (payout.sent_at or payout.created_at)
+    if payout.state == PayoutState.PENDING and age > STUCK_AFTER:
+        open_review(writes, WithdrawalReviewReason.PAYOUT_STUCK)
+    if payout.state != PayoutState.UNKNOWN:
+        return
+    if missing_after is not None and age > missing_after:
+        message = "The provider never got this payout."
+        result = ProviderResult(State.FAILED, code="not_found", message=message, failure=FailureCode.NOT_SENT)
+        outcomes.decide(writes, payout, result)
+    elif age > ALERT_AFTER:
+        open_review(writes, WithdrawalReviewReason.PAYOUT_UNKNOWN)
