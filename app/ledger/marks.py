@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from app.models.account import AccountId
@@ -46,10 +46,11 @@ def balance_before(session: Session, account_id: AccountId, posting_id: int) -> 
 def is_far(session: Session, account_id: AccountId, posting_id: int, *, now: datetime) -> bool:
     """Whether a mark is missing between the nearest one and this posting."""
     marked, _ = _nearest(session, account_id, below=posting_id)
+    place = tuple_(Posting.account_id, Posting.id)
     due = (
         select(Posting.id)
-        .where(Posting.account_id == account_id, Posting.id > marked, Posting.id < posting_id)
-        .order_by(Posting.id)
+        .where(place > tuple_(account_id, marked), place < tuple_(account_id, posting_id))
+        .order_by(Posting.account_id, Posting.id)
         .offset(MARK_EVERY - 1)
         .limit(1)
         .scalar_subquery()
@@ -90,7 +91,9 @@ INSERT INTO balance_marks (account_id, posting_id, balance)
 SELECT :account, p.id, :balance + p.balance FROM (
   SELECT id, entry_id, row_number() OVER (ORDER BY id) AS number, sum(amount) OVER (ORDER BY id) AS balance
   FROM (
-    SELECT id, entry_id, amount FROM postings WHERE account_id = :account AND id > :marked ORDER BY id LIMIT :most) next) p
+    SELECT id, entry_id, amount FROM postings
+    WHERE (account_id, id) > (:account, :marked) AND (account_id, id) < (:account + 1, 0)
+    ORDER BY account_id, id LIMIT :most) next) p
 JOIN entries e ON e.id = p.entry_id
 WHERE p.number % :every = 0 AND e.at < :settled
 ON CONFLICT DO NOTHING

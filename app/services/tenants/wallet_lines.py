@@ -246,9 +246,11 @@ FROM (
   SELECT one.id, one.entry_id, one.amount
   FROM unnest(:accounts, :leasts, :belows) span (account, least, below)
   CROSS JOIN LATERAL (
+    -- Compared and ordered by both columns, so that only their index will do: ordered by id alone, the planner may walk over
+    -- other accounts' postings to find one that has had none lately.
     SELECT p.id, p.entry_id, p.amount FROM postings p
-    WHERE p.account_id = span.account AND p.id >= span.least AND p.id < span.below
-    ORDER BY p.id DESC LIMIT :limit) one
+    WHERE (p.account_id, p.id) >= (span.account, span.least) AND (p.account_id, p.id) < (span.account, span.below)
+    ORDER BY p.account_id DESC, p.id DESC LIMIT :limit) one
   ORDER BY one.id DESC LIMIT :limit) p
 JOIN entries e ON e.id = p.entry_id
 LEFT JOIN payment_attempts a ON a.id = e.ref_id
