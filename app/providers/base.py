@@ -145,9 +145,14 @@ class Provider(ABC):
     def read_method(cls, details: Mapping[str, object]) -> dict[str, str]:
         """A method's details as they are saved. Raises InvalidRequest: the provider saves no methods, a detail is missing,
         unknown or not written as it should be."""
+        return cls._normal_method(cls.require_saved_method().read(details, title=cls.title))
+
+    @classmethod
+    def require_saved_method(cls) -> SavedMethod:
+        """Raises InvalidRequest: the provider saves no methods."""
         if cls.saved_method is None:
             raise InvalidRequest(f"{cls.title} saves no payment methods.", field="provider")
-        return cls._normal_method(cls.saved_method.read(details, title=cls.title))
+        return cls.saved_method
 
     @classmethod
     def _normal_method(cls, details: dict[str, str]) -> dict[str, str]:
@@ -162,8 +167,8 @@ class Provider(ABC):
     @classmethod
     def method_id(cls, details: Mapping[str, str]) -> str:
         """What the API calls a saved method with these details: saving it again replaces it."""
-        assert cls.saved_method is not None, f"{cls.title} saves no methods"
-        return "_".join([cls.name, *(details[part] for part in cls.saved_method.id_parts if part in details)])
+        parts = cls.require_saved_method().id_parts
+        return "_".join([cls.name, *(details[part] for part in parts if part in details)])
 
     # --- what services call
 

@@ -14,7 +14,7 @@ HOME = {"providers/__init__.py", "sandbox/app.py", "sandbox/api.py", "sandbox/da
 """The registry, and where the simulators are registered."""
 OTHER_MEANINGS = {PayoutMethod.MPESA.value}
 """A payout to a phone is a method of several providers'."""
-EXAMPLES = re.compile(r"^api/gateway/schemas/|^http/openapi/document.py$|^config/tables.py$")
+EXAMPLES = re.compile(r"^api/(gateway|tenant)/schemas/|^http/openapi/document.py$|^config/tables.py$")
 """Samples of the API's documentation and of a setting's form."""
 TITLES = [adapter.title for adapter in PROVIDERS.values()]
 

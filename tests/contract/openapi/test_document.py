@@ -41,6 +41,15 @@ OPERATIONS = {
     "payments_cancel": "POST /api/v1/payments/{payment_id}/cancel",
     "refunds_list": "GET /api/v1/payments/{payment_id}/refunds",
     "providers_list": "GET /api/v1/payments/providers",
+    "customers_create": "POST /api/v1/customers",
+    "customers_list": "GET /api/v1/customers",
+    "customers_get": "GET /api/v1/customers/{customer_id}",
+    "customers_get_preferences": "GET /api/v1/customers/{customer_id}/payment-preferences",
+    "customers_get_checkout_options": "GET /api/v1/customers/{customer_id}/checkout-options",
+    "customers_set_preferred_provider": "PUT /api/v1/customers/{customer_id}/preferred-provider",
+    "payment_methods_save": "POST /api/v1/customers/{customer_id}/payment-methods",
+    "payment_methods_remove": "DELETE /api/v1/customers/{customer_id}/payment-methods/{method_id}",
+    "payment_methods_set_default": "PUT /api/v1/customers/{customer_id}/payment-methods/{method_id}/default",
     "callbacks_receive": "POST /api/v1/webhooks/{provider}",
     "callbacks_receive_by_get": "GET /api/v1/webhooks/{provider}",
     "callbacks_receive_at_token": "POST /api/v1/webhooks/{provider}/{token}",
@@ -103,6 +112,15 @@ STATUSES = {
     "payments_cancel": "200 400 401 403 404 409 413 415 429 500 502 503",
     "refunds_list": "200 400 401 403 404 429 500 503",
     "providers_list": "200 400 401 403 429 500 503",
+    "customers_create": "201 400 401 403 409 413 415 429 500 503",
+    "customers_list": "200 400 401 403 429 500 503",
+    "customers_get": "200 400 401 403 404 429 500 503",
+    "customers_get_preferences": "200 400 401 403 404 429 500 503",
+    "customers_get_checkout_options": "200 400 401 403 404 429 500 503",
+    "customers_set_preferred_provider": "200 400 401 403 404 409 413 415 429 500 503",
+    "payment_methods_save": "201 400 401 403 404 409 413 415 429 500 503",
+    "payment_methods_remove": "200 400 401 403 404 409 429 500 503",
+    "payment_methods_set_default": "200 400 401 403 404 409 429 500 503",
     "callbacks_receive": "200 400 401 404 409 413 500 503",
     "callbacks_receive_by_get": "200 400 401 404 409 413 500 503",
     "callbacks_receive_at_token": "200 400 401 404 409 413 500 503",
@@ -236,7 +254,14 @@ def test_routes_under_two_prefixes_are_described_once(document: dict[str, Any]) 
 
 def test_tags_are_described_and_used(document: dict[str, Any], operations: dict[str, dict[str, Any]]) -> None:
     described = [tag["name"] for tag in document["tags"] if tag["description"]]
-    assert described == ["Wallet API", "Gateway API", "Operators", "Provider callbacks", "System"]
+    assert described == [
+        "Wallet API",
+        "Gateway API",
+        "Tenant API",
+        "Operators",
+        "Provider callbacks",
+        "System",
+    ]
     assert {tag for operation in operations.values() for tag in operation["tags"]} == set(described)
 
 
