@@ -17,10 +17,10 @@ from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
+from app.api.tenant import customers, withdrawals
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
 from app.api.tenant import wallet as tenant_wallet
-from app.api.tenant import withdrawals
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
@@ -97,6 +97,13 @@ TABLE: Final[tuple[Row, ...]] = (
             "choose_payout_method": Policy(TENANT, tenant_scopes=(TenantScope.SETTINGS_MANAGE,)),
             "confirm_destination": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_APPROVE,)),
         },
+    ),
+    Row(
+        customers.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.CONVERSATIONS_VIEW,)),
+        {"create_customer": Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,))},
     ),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None), takes_any_query=True),

@@ -34,6 +34,13 @@ class EventType(StrEnum):
     TENANT_REACTIVATED = "tenant.reactivated"
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
+    CUSTOMER_CREATED = "customer.created"
+    CUSTOMER_PREFERENCE_CHANGED = "customer.preference_changed"
+    """Its preferred provider."""
+
+    PAYMENT_METHOD_SAVED = "payment_method.saved"
+    PAYMENT_METHOD_REMOVED = "payment_method.removed"
+    PAYMENT_METHOD_DEFAULT_CHANGED = "payment_method.default_changed"
     FEE_RULE_SET = "fee_rule.set"
     FEE_RULE_REMOVED = "fee_rule.removed"
 

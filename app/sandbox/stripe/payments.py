@@ -14,7 +14,7 @@ from app.sandbox.faults import Plan
 from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, objects
 from app.sandbox.stripe.callbacks import Callbacks, Event
-from app.sandbox.stripe.cards import CARDS_BY_OUTCOME, VISA, Card, card_for_outcome
+from app.sandbox.stripe.cards import AUTHENTICATION_REQUIRED, CARDS_BY_OUTCOME, VISA, Card, card_for_outcome
 from app.sandbox.stripe.disputes import Disputes
 from app.sandbox.stripe.errors import ApiError, declined, missing, refused
 from app.sandbox.stripe.payment_methods import PaymentMethods
@@ -88,6 +88,8 @@ class Intents:
         """Make an attempt with `card`; its events are not published yet. Raises when the PaymentIntent cannot be paid."""
         if card.outcome == "declined":
             return self._decline(id, card)
+        if card.outcome == "authenticate" and self.get(id)["_is_off_session"]:
+            return self._decline(id, AUTHENTICATION_REQUIRED)
         if card.outcome == "authenticate":
             return self._challenge(id)
         return self._succeed(id, card, plan)
@@ -164,6 +166,8 @@ class Intents:
             self._insert_charge(intent, card, charge_id)
             if not is_held:
                 self._record(intent)
+            kept_by = intent["customer"] if intent["setup_future_usage"] else None
+            self._methods.use(intent["payment_method"], customer=kept_by)
             return dict(intent)
 
         intent = self._sandbox.store.update("stripe", "payment_intent", id, change)

@@ -14,11 +14,12 @@ from typing import Final
 from app.errors import IdempotencyConflict
 from app.models.customer import Customer
 from app.models.order import OrderStatus
-from app.models.payment import Payment
+from app.models.payment import Payment, SaveMethod
 from app.principal import Principal
 from app.services import payment_service
+from app.services.customers import customers
 from app.services.idempotency_service import Answer, Claim, find
-from app.services.orders.choice import Choice, choose, find_customer
+from app.services.orders.choice import Choice, choose
 from app.services.orders.errors import OrderNotPayable
 from app.services.orders.orders import OrderState, get_order
 from app.services.payment_service import CustomerDetails, Initialized, PaymentRequest
@@ -29,9 +30,6 @@ from app.services.write_sets.store import KeyKnown, OrderTaken
 
 MAX_TRIES: Final = 5
 """Times that others take the order first, and their payment has ended before it is looked at."""
-
-SAVE: Final = "save"
-SAVE_AS_DEFAULT: Final = "save_as_default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,7 @@ def _alive(actor: Principal, payment: Payment, claim: Claim) -> Answer:
 
 def _payment_request(actor: Principal, state: OrderState, request: CheckoutRequest) -> PaymentRequest:
     order = state.order
-    customer = find_customer(actor.tenant_id, order.customer_id)
+    customer = customers.find(actor.tenant_id, order.customer_id)
     choice = choose(customer, state.amount, provider=request.provider, method_id=request.method_id)
     return PaymentRequest(
         provider=choice.provider,
@@ -116,7 +114,7 @@ def _details(choice: Choice) -> dict[str, str] | None:
     return None if choice.method is None else dict(choice.method.details)
 
 
-def _saving(request: CheckoutRequest) -> str | None:
+def _saving(request: CheckoutRequest) -> SaveMethod | None:
     if request.set_as_default:
-        return SAVE_AS_DEFAULT
-    return SAVE if request.save_method else None
+        return SaveMethod.SAVE_AS_DEFAULT
+    return SaveMethod.SAVE if request.save_method else None

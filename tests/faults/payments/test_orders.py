@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -123,4 +124,31 @@ def test_late_money_of_an_unpaid_order_is_an_operators(gateway: Gateway, shop: S
     gateway.settle(late, until=(), hours=0.01)
     assert outcome(gateway, late) == Expected("completed", 1)
     assert (shop.status(order_id), _refunds(gateway, late)) == ("paid", [])
+    gateway.assert_ledger_matches_providers()
+
+
+def _preferences(shop: Shop) -> Any:
+    client, headers = shop.app.test_client(), shop.owner.headers
+    return client.get(f"/api/v1/customers/{shop.customer_id}/payment-preferences", headers=headers).json
+
+
+def test_what_is_paid_with_is_saved_and_charged_next_time(gateway: Gateway, shop: Shop) -> None:
+    """A phone other than the customer's own; the next checkout names nothing, and that phone is asked."""
+    first = shop.check_out(
+        shop.order(AMOUNT), provider="mpesa", phone="0711 222 333", save_method=True, set_as_default=True
+    )
+    assert first.json["method_id"] is None
+    gateway.settle(first.json["id"], hours=0.01)
+    gateway.run_due()
+    (method,) = _preferences(shop)["saved_methods"]
+    assert (method["id"], method["is_default"]) == ("mpesa_254711222333", True)
+    again = shop.post(f"/{shop.order(AMOUNT)}/checkout")
+    assert (again.status_code, again.json["provider"], again.json["method_id"]) == (
+        201,
+        "mpesa",
+        method["id"],
+    )
+    assert gateway.settle(again.json["id"], hours=0.01)["customer"]["phone"] == "+254711222333"
+    unsaved = shop.check_out(shop.order(AMOUNT), save_method=True)
+    assert (unsaved.status_code, unsaved.json["error"]) == (400, "CPay saves no payment methods.")
     gateway.assert_ledger_matches_providers()
