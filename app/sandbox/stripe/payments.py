@@ -82,7 +82,14 @@ class Intents:
         """The events of a declined attempt, where the plan reorders callbacks and the card pays."""
         if not plan.callback_reorder or card.outcome != "paid":
             return []
-        return self.attempt(id, CARDS_BY_OUTCOME["declined"], plan).events
+        method = self.get(id)["payment_method"]
+        events = self.attempt(id, CARDS_BY_OUTCOME["declined"], plan).events
+
+        def use_again(intent: Document) -> None:
+            intent["payment_method"] = method
+
+        self._sandbox.store.update("stripe", "payment_intent", id, use_again)
+        return events
 
     def attempt(self, id: str, card: Card, plan: Plan) -> Attempt:
         """Make an attempt with `card`; its events are not published yet. Raises when the PaymentIntent cannot be paid."""
