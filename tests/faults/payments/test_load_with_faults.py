@@ -1,8 +1,8 @@
-"""A hundred payments through six providers while a third of the callbacks is lost and a third comes three times.
+"""A hundred payments through six providers, and withdrawals, while a third of the callbacks is lost and a third comes three times.
 
 Real processes and real time: nothing here moves a clock. What a lost callback would have reported is found by inquiries,
 so the test waits as long as they take; the worker is killed while it runs jobs, and only their leases are shortened.
-M-Pesa's refunds are left out: it reports their result by callback alone, and a callback may be lost for minutes.
+M-Pesa's refunds and payouts are left out: it reports their results by callback alone, and a callback may be lost for minutes.
 
 Seen failing when pending payments are not asked about, when a job that a dead worker had is never claimed again, when
 every copy of a callback is stored as a provider event of its own, when a success may be applied twice, and when
@@ -20,20 +20,28 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import text
 
 from app import ledger
+from app.models.member import Role
 from app.unit_of_work import reading, transaction
 from launcher.embedded import EmbeddedRedis
 from tests.support.full_stack import MINOR_DIGITS, FullStack, TimedAnswer, running_full_stack
 from tests.support.gateway import HTTP_PROVIDERS
 from tests.support.invariants import verify, wait_published
+from tests.support.tenants import MemberClient, fund_merchant, make_member
 from tests.support.waiting import wait_until
+from tests.support.withdrawals import DETAILS
 
 PAYMENTS = 108
 REFUNDS = 15
+WITHDRAWALS = 8
+APPROVERS = 3
+"""Each withdrawal is approved by so many people at once."""
 CLIENTS = 6
 KILLED_AFTER = 40
 """Payments before the worker is killed."""
@@ -62,6 +70,7 @@ _END_LEASES = "UPDATE jobs SET leased_until = clock_timestamp() WHERE leased_unt
 _UNFINISHED = """
 SELECT p.id FROM payments p WHERE p.status IN ('pending', 'processing')
 UNION ALL SELECT r.payment_id FROM refunds r WHERE r.state NOT IN ('completed', 'failed')
+UNION ALL SELECT w.id FROM withdrawals w WHERE w.status NOT IN ('completed', 'failed')
 """
 
 _COMPLETED = """
@@ -123,6 +132,29 @@ def _ask_for_everything(full_stack: FullStack) -> list[TimedAnswer]:
     return answer
 
 
+def _withdraw(full_stack: FullStack) -> list[int]:
+    """Request withdrawals, and have each approved by several people at once; the statuses of all answers."""
+    fund_merchant(full_stack.app, full_stack.merchant, 20_000_00)
+    finance = make_member(full_stack.app, full_stack.merchant, Role.FINANCE)
+    managers = [
+        make_member(full_stack.app, full_stack.merchant, Role.FINANCE_ADMIN) for _ in range(APPROVERS)
+    ]
+
+    def post(member: MemberClient, path: str, body: dict[str, Any]) -> requests.Response:
+        url = f"{full_stack.processes.url}/v1/wallet/withdrawals{path}"
+        return requests.post(url, json=body, headers=member.headers, timeout=60)
+
+    body = {"amount": 500, "method_type": "bank_transfer", "method_details": DETAILS["bank_transfer"]}
+    found = []
+    with ThreadPoolExecutor(APPROVERS) as pool:
+        for _ in range(WITHDRAWALS):
+            initiated = post(finance, "", body)
+            path = f"/{initiated.json()['transaction_id']}/approve"
+            answers = list(pool.map(lambda manager, path=path: post(manager, path, {}), managers))
+            found += [initiated.status_code, *(answer.status_code for answer in answers)]
+    return found
+
+
 def _refund_some(full_stack: FullStack) -> list[TimedAnswer]:
     """Refunds of completed payments, every other one in part; Pesapal's whole, it takes one only."""
 
@@ -147,7 +179,11 @@ def test_all_payments_end_and_the_ledger_matches_every_provider(full_stack: Full
     for currency in ("USD", "ETB", "NGN", "KES"):
         assert full_stack.initialize("cpay", 5000, currency=currency).http == 201
 
-    asked = _ask_for_everything(full_stack)
+    with ThreadPoolExecutor(1) as pool:
+        withdrawn = pool.submit(_withdraw, full_stack)
+        asked = _ask_for_everything(full_stack)
+    statuses = Counter(withdrawn.result(timeout=120))
+    assert (statuses[201], statuses[200]) == (WITHDRAWALS, WITHDRAWALS) and not statuses[500], statuses
     assert set(Counter(answer.http for answer in asked)) <= {201, 402}
     refunded_total = _refund_some(full_stack)
     assert {answer.http for answer in refunded_total} == {200}
@@ -170,6 +206,7 @@ def test_all_payments_end_and_the_ledger_matches_every_provider(full_stack: Full
     _assert_each_payment_is_in_its_providers_book(full_stack)
     _assert_totals_agree(full_stack)
     _assert_events(full_stack)
+    _assert_withdrawals_are_paid_once(full_stack)
     with full_stack.app.app_context(), reading() as session:
         assert [str(finding) for finding in ledger.check(session)] == []
     assert verify(full_stack.app) is None
@@ -225,6 +262,16 @@ def _assert_each_payment_is_in_its_providers_book(full_stack: FullStack) -> None
     assert charged == Counter(collected)
 
 
+def _assert_withdrawals_are_paid_once(full_stack: FullStack) -> None:
+    ours = full_stack.query(
+        "SELECT o.reference, o.amount FROM payouts o JOIN withdrawals w ON w.id = o.withdrawal_id WHERE w.status = 'completed'"
+    )
+    assert len(ours) == WITHDRAWALS
+    paid = [entry for entry in full_stack.book("paystack")["entries"] if entry["kind"] == "payout"]
+    theirs = [(entry["reference"], _minor(entry["amount"], entry["currency"])) for entry in paid]
+    assert Counter(theirs) == Counter((row.reference, row.amount) for row in ours)
+
+
 def _assert_totals_agree(full_stack: FullStack) -> None:
     """Our clearing accounts against the simulators' own totals; CPay's, who has no book, against our payments."""
     clearing = dict(
@@ -237,6 +284,7 @@ def _assert_totals_agree(full_stack: FullStack) -> None:
     )
     theirs = {
         f"clearing:{provider}:{currency}": _minor(totals["refund"], currency)
+        + _minor(totals["payout"], currency)
         - _minor(totals["charge"], currency)
         for provider in HTTP_PROVIDERS
         for currency, totals in full_stack.book(provider)["totals"].items()
