@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ARRAY, BigInteger, bindparam, select, text
+from sqlalchemy import ARRAY, BigInteger, Uuid, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from app import ids
@@ -139,13 +139,20 @@ def wallet_account(session: Session, tenant_id: uuid.UUID, currency: str) -> Acc
 
 def postings_of(session: Session, spans: Sequence[Span], *, limit: int) -> list[WalletPosting]:
     """The latest postings of the spans, newest first, each with its entry, its fee, and what it is about."""
-    values = {
+    bounds = {
         "accounts": [span.account_id for span in spans],
         "leasts": [span.least for span in spans],
         "belows": [span.below for span in spans],
         "limit": limit,
     }
-    return [WalletPosting(*row) for row in session.execute(_POSTINGS, values)]
+    found = session.execute(_FOUND, bounds).all()
+    # A statement of its own, planned for as many as there are: for as many as there may be, it would read whole tables.
+    values = {
+        "ids": [row.id for row in found],
+        "entries": [row.entry_id for row in found],
+        "amounts": [row.amount for row in found],
+    }
+    return [WalletPosting(*row) for row in session.execute(_POSTINGS, values)] if found else []
 
 
 def lines_of(row: WalletPosting) -> Iterator[Line]:
@@ -235,6 +242,20 @@ def _place(session: Session, accounts: Sequence[AccountId], cursor: str | None) 
     return posting, match[2] is not None
 
 
+_FOUND: Final = text(
+    """
+SELECT one.id, one.entry_id, one.amount
+FROM unnest(:accounts, :leasts, :belows) span (account, least, below)
+CROSS JOIN LATERAL (
+  -- Compared and ordered by both columns, so that only their index will do: ordered by id alone, the planner may walk over
+  -- other accounts' postings to find one that has had none lately.
+  SELECT p.id, p.entry_id, p.amount FROM postings p
+  WHERE (p.account_id, p.id) >= (span.account, span.least) AND (p.account_id, p.id) < (span.account, span.below)
+  ORDER BY p.account_id DESC, p.id DESC LIMIT :limit) one
+ORDER BY one.id DESC LIMIT :limit
+"""
+).bindparams(*(bindparam(name, type_=ARRAY(BigInteger)) for name in ("accounts", "leasts", "belows")))
+
 _POSTINGS: Final = text(
     """
 SELECT p.id, p.amount, p.entry_id, e.kind, e.at, e.currency, coalesce(a.payment_id, r.payment_id) AS payment_id,
@@ -242,16 +263,7 @@ SELECT p.id, p.amount, p.entry_id, e.kind, e.at, e.currency, coalesce(a.payment_
   coalesce((
     SELECT sum(f.amount) FROM postings f JOIN accounts c ON c.id = f.account_id
     WHERE f.entry_id = p.entry_id AND c.kind = 'fees'), 0)::bigint AS fee
-FROM (
-  SELECT one.id, one.entry_id, one.amount
-  FROM unnest(:accounts, :leasts, :belows) span (account, least, below)
-  CROSS JOIN LATERAL (
-    -- Compared and ordered by both columns, so that only their index will do: ordered by id alone, the planner may walk over
-    -- other accounts' postings to find one that has had none lately.
-    SELECT p.id, p.entry_id, p.amount FROM postings p
-    WHERE (p.account_id, p.id) >= (span.account, span.least) AND (p.account_id, p.id) < (span.account, span.below)
-    ORDER BY p.account_id DESC, p.id DESC LIMIT :limit) one
-  ORDER BY one.id DESC LIMIT :limit) p
+FROM unnest(:ids, :entries, :amounts) p (id, entry_id, amount)
 JOIN entries e ON e.id = p.entry_id
 LEFT JOIN payment_attempts a ON a.id = e.ref_id
 LEFT JOIN refunds r ON r.id = e.ref_id
@@ -260,4 +272,8 @@ LEFT JOIN withdrawals w ON w.id = e.ref_id
 LEFT JOIN payments y ON y.id = coalesce(a.payment_id, r.payment_id)
 ORDER BY p.id DESC
 """
-).bindparams(*(bindparam(name, type_=ARRAY(BigInteger)) for name in ("accounts", "leasts", "belows")))
+).bindparams(
+    bindparam("ids", type_=ARRAY(BigInteger)),
+    bindparam("entries", type_=ARRAY(Uuid)),
+    bindparam("amounts", type_=ARRAY(BigInteger)),
+)
