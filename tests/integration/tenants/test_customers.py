@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from app.errors import CustomerNotFound, InvalidRequest
 from app.models.member import Role
+from app.money import Money
+from app.services.customers import methods
 from tests.support.customers import CARD, MPESA, PHONE, CustomerClient, create_customer
 from tests.support.tenants import MerchantClient, make_member, make_merchant, tenant_headers
 
@@ -124,3 +127,18 @@ def test_every_change_is_an_event_that_cannot_charge(customer: CustomerClient, r
     assert found[1].data["details"] == {"phone_number": "2547******78"}
     text = json.dumps([row.data for row in found])
     assert PHONE not in text and "AUTH_1a2b3c4d5e" not in text
+
+
+def test_what_a_checkout_finds(app: Flask, customer: CustomerClient) -> None:
+    customer.save(MPESA)
+    tenant_id, customer_id = customer.merchant.tenant_id, uuid.UUID(customer.id)
+    with app.app_context():
+        found = methods.find(tenant_id, customer_id, f"mpesa_{PHONE}")
+        assert found.details == {"phone_number": PHONE}
+        preferred = methods.preferred(tenant_id, customer_id, Money(10_000, "KES"))
+        assert preferred is not None and preferred.id == found.id
+        assert methods.preferred(tenant_id, customer_id, Money(10_000, "USD")) is None
+        with pytest.raises(InvalidRequest, match="Payment method mpesa_1 not found"):
+            methods.find(tenant_id, customer_id, "mpesa_1")
+        with pytest.raises(CustomerNotFound):
+            methods.find(make_merchant(app).tenant_id, customer_id, f"mpesa_{PHONE}")
