@@ -17,6 +17,7 @@ from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
+from app.api.tenant import api_keys
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
@@ -25,11 +26,20 @@ from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
 from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
-from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, USER_SESSION, USER_TOKEN
+from app.http.guards import (
+    KNOWN_MERCHANT,
+    MERCHANT,
+    MERCHANT_OR_USER,
+    PUBLIC,
+    TENANT,
+    USER_SESSION,
+    USER_TOKEN,
+)
 from app.http.openapi import API_CONFIG, ErrorBodies
 from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
+from app.models.member import TenantScope
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
@@ -75,6 +85,13 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(users.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(
+        api_keys.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
+        {"list_keys": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
+    ),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),

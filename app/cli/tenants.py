@@ -9,7 +9,7 @@ from flask.cli import AppGroup
 
 from app.cli.common import principal, refusals_as_sentences
 from app.models.tenant import Plan
-from app.services.tenants import api_keys, suspension
+from app.services.tenants import key_changes, suspension
 from app.services.tenants.tenants import create_tenant, list_tenants
 
 tenants = AppGroup("tenants", help="Merchants and their API keys.")
@@ -42,7 +42,7 @@ def tenants_list() -> None:
 def tenants_key(tenant_id: uuid.UUID, name: str) -> None:
     """Another API key for a tenant, shown once."""
     with refusals_as_sentences():
-        key = api_keys.add_api_key(tenant_id, name, operator=principal())
+        _, key = key_changes.add_api_key(tenant_id, name, operator=principal())
     click.echo(f"API key, shown only now: {key}")
 
 
@@ -51,7 +51,7 @@ def tenants_key(tenant_id: uuid.UUID, name: str) -> None:
 def tenants_revoke(prefix: str) -> None:
     """End the key that begins with PREFIX (its first 16 characters), at once and for ever."""
     with refusals_as_sentences():
-        api_keys.revoke_api_key(prefix, operator=principal())
+        key_changes.revoke_api_key(prefix, operator=principal())
     click.echo(f"The key {prefix}… is revoked.")
 
 

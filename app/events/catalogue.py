@@ -34,6 +34,9 @@ class EventType(StrEnum):
     TENANT_REACTIVATED = "tenant.reactivated"
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
+    API_KEY_ROTATED = "api_key.rotated"
+    API_KEY_SUSPENDED = "api_key.suspended"
+    API_KEY_RESUMED = "api_key.resumed"
     FEE_RULE_SET = "fee_rule.set"
     FEE_RULE_REMOVED = "fee_rule.removed"
 
@@ -95,9 +98,11 @@ CREDENTIAL_ENDING_EVENTS: Final = frozenset(
         EventType.USER_DISABLED,
         EventType.TENANT_SUSPENDED,
         EventType.API_KEY_REVOKED,
+        EventType.API_KEY_ROTATED,
+        EventType.API_KEY_SUSPENDED,
     }
 )
-"""What an operator ends: connections that were opened with such a credential get nothing of what follows in the log."""
+"""What an operator or a tenant ends: connections that were opened with such a credential get nothing of what follows in the log."""
 
 WALLET_PAYMENT_EVENTS: Final = frozenset(
     {EventType.WALLET_PAYMENT_PENDING, EventType.WALLET_PAYMENT_COMPLETED, EventType.WALLET_PAYMENT_FAILED}

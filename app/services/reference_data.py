@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, TypeVar
 
 from flask import current_app
@@ -42,8 +43,9 @@ class ReferenceData:
         self._accounts: dict[uuid.UUID, ProviderAccount] = {}
         self._accounts_in_use: dict[uuid.UUID, dict[str, ProviderAccount]] = {}
         self._ledger_accounts: dict[str, AccountId] = {}
-        self.good_credentials: set[tuple[uuid.UUID, uuid.UUID | None]] = set()
-        """(tenant's id, key's id) of keys that are good, and of tenants that need none (tenants/api_keys.py)."""
+        self.good_credentials: dict[tuple[uuid.UUID, uuid.UUID | None], datetime | None] = {}
+        """(tenant's id, key's id) of keys that are good, and of tenants that need none, and until when; None: no end is set
+        (tenants/api_keys.py)."""
 
     def payment_fee(self, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
         """The tenant's fee for a collected payment, minor units of its currency."""

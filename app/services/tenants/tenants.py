@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.errors import NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import Plan, Tenant
@@ -50,6 +51,15 @@ def create_tenant(
         return tenant
 
     return transaction(work), key
+
+
+def locked(session: Session, tenant_id: uuid.UUID) -> Tenant:
+    """The tenant's row, locked: what is decided about its members and keys is decided in turn. Raises NotFound."""
+    found = select(Tenant).where(Tenant.id == tenant_id).with_for_update(key_share=True)
+    tenant = session.scalars(found).one_or_none()
+    if tenant is None:
+        raise NotFound("There is no tenant with this id.")
+    return tenant
 
 
 def is_active(tenant_id: uuid.UUID) -> bool:

@@ -50,6 +50,12 @@ OPERATIONS = {
     "provider_events_get": "GET /api/v1/webhooks/events/{event_id}",
     "provider_events_retry": "POST /api/v1/webhooks/events/{event_id}/retry",
     "provider_events_get_statistics": "GET /api/v1/webhooks/statistics",
+    "api_keys_list": "GET /api/v1/api-keys",
+    "api_keys_create": "POST /api/v1/api-keys",
+    "api_keys_revoke": "DELETE /api/v1/api-keys/{key_id}",
+    "api_keys_rotate": "POST /api/v1/api-keys/{key_id}/rotate",
+    "api_keys_suspend": "POST /api/v1/api-keys/{key_id}/suspend",
+    "api_keys_resume": "POST /api/v1/api-keys/{key_id}/resume",
     "audit_logs_list": "GET /api/v1/admin/audit-logs",
     "statistics_get": "GET /api/v1/admin/statistics",
     "payments_reconcile": "POST /api/v1/admin/reconcile",
@@ -112,6 +118,12 @@ STATUSES = {
     "provider_events_get": "200 400 401 403 404 429 500 503",
     "provider_events_retry": "200 400 401 403 404 409 413 415 429 500 503",
     "provider_events_get_statistics": "200 400 401 403 429 500 503",
+    "api_keys_list": "200 400 401 403 429 500 503",
+    "api_keys_create": "201 400 401 403 409 413 415 429 500 503",
+    "api_keys_revoke": "200 400 401 403 404 409 429 500 503",
+    "api_keys_rotate": "201 400 401 403 404 409 413 415 429 500 503",
+    "api_keys_suspend": "200 400 401 403 404 409 429 500 503",
+    "api_keys_resume": "200 400 401 403 404 409 429 500 503",
     "audit_logs_list": "200 400 401 403 429 500 503",
     "statistics_get": "200 400 401 403 429 500 503",
     "payments_reconcile": "200 400 401 403 409 413 415 429 500 503",
@@ -236,7 +248,14 @@ def test_routes_under_two_prefixes_are_described_once(document: dict[str, Any]) 
 
 def test_tags_are_described_and_used(document: dict[str, Any], operations: dict[str, dict[str, Any]]) -> None:
     described = [tag["name"] for tag in document["tags"] if tag["description"]]
-    assert described == ["Wallet API", "Gateway API", "Operators", "Provider callbacks", "System"]
+    assert described == [
+        "Wallet API",
+        "Gateway API",
+        "Tenant API",
+        "Operators",
+        "Provider callbacks",
+        "System",
+    ]
     assert {tag for operation in operations.values() for tag in operation["tags"]} == set(described)
 
 
