@@ -37,6 +37,13 @@ class EventType(StrEnum):
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_SUSPENDED = "api_key.suspended"
     API_KEY_RESUMED = "api_key.resumed"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_INVITATION_REVOKED = "member.invitation_revoked"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_ROLE_CHANGED = "member.role_changed"
+    MEMBER_REMOVED = "member.removed"
+    MEMBER_SUSPENDED = "member.suspended"
+    MEMBER_RESUMED = "member.resumed"
     FEE_RULE_SET = "fee_rule.set"
     FEE_RULE_REMOVED = "fee_rule.removed"
 
