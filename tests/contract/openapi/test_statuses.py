@@ -16,10 +16,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, Guard
+from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, TENANT, Guard
 from app.http.openapi import document, documented_routes
 from app.http.surfaces import Surface
-from tests.support.tenants import make_merchant
+from app.models.member import Role
+from tests.support.tenants import make_member, make_merchant
 
 PATH_IDS = {
     "{session_id}": "ses_0195f3a0b1c27d8e9f00112233445566",
@@ -27,6 +28,8 @@ PATH_IDS = {
     "{wallet_id}": "acc_sender_123",
     "{payment_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{event_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{invitation_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{key_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
 }
 OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)
 
@@ -53,12 +56,15 @@ class Call:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Headers of a user, and of a merchant."""
+    """Headers of a user, of a merchant, and of that merchant's Owner."""
 
     user: dict[str, str]
     merchant: dict[str, str]
+    owner: dict[str, str]
 
     def of(self, guard: Guard) -> dict[str, str]:
+        if guard is TENANT:
+            return self.owner
         return self.merchant if guard in OF_MERCHANTS else self.user
 
 
@@ -72,7 +78,9 @@ def credentials(app: Flask) -> Credentials:
     }
     answer = app.test_client().post("/api/v1/auth/register", json=registration)
     token = answer.get_json()["access_token"]
-    return Credentials({"Authorization": f"Bearer {token}"}, dict(make_merchant(app).headers))
+    merchant = make_merchant(app)
+    owner = make_member(app, merchant, Role.OWNER)
+    return Credentials({"Authorization": f"Bearer {token}"}, merchant.headers, owner.headers)
 
 
 def calls(app: Flask) -> Iterator[Call]:
