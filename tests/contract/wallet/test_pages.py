@@ -158,6 +158,10 @@ def test_the_references_error_table_is_the_error_tree() -> None:
 
 
 GATEWAY_ERRORS = (
+    errors.TenantIdMissing,
+    errors.InvalidTenant,
+    errors.NotAMember,
+    errors.ScopeMissing,
     errors.TransactionNotFound,
     errors.NotRefundable,
     errors.NotCancellable,
