@@ -50,7 +50,7 @@ def _line(rule: FeeRule) -> str:
 @click.option("--tenant", "tenant_id", type=click.UUID)
 @click.option("--plan", type=click.Choice([plan.value for plan in Plan]))
 @click.option("--provider")
-@click.option("--method")
+@click.option("--method", help="Of a withdrawal: mpesa, till or bank_transfer.")
 @click.option("--currency", help="Three letters; needed where amounts are given.")
 @click.option("--from", "start", default="0", help="Smallest amount of the band.")
 @click.option("--below", help="The band ends before this amount.")

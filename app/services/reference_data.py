@@ -38,7 +38,7 @@ class ReferenceData:
     def __init__(self) -> None:
         # The version first: data that is newer than its version only makes the comparison fail once more.
         self.version = _version()
-        self._rules: Sequence[FeeRule] | None = None
+        self._rules: dict[str, Sequence[FeeRule]] = {}
         self._tenants: dict[uuid.UUID, Tenant] = {}
         self._accounts: dict[uuid.UUID, ProviderAccount] = {}
         self._accounts_in_use: dict[uuid.UUID, dict[str, ProviderAccount]] = {}
@@ -49,10 +49,13 @@ class ReferenceData:
 
     def payment_fee(self, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
         """The tenant's fee for a collected payment, minor units of its currency."""
-        if self._rules is None:
-            with reading() as session:
-                self._rules = session.scalars(select(FeeRule).where(FeeRule.operation == "payment")).all()
-        return fees.payment_fee(self._rules, tenant=self._tenant(tenant_id), provider=provider, amount=amount)
+        rules = self._rules_of("payment")
+        return fees.payment_fee(rules, tenant=self._tenant(tenant_id), provider=provider, amount=amount)
+
+    def withdrawal_fee(self, tenant_id: uuid.UUID, method: str, amount: Money) -> int:
+        """The tenant's fee for a withdrawal by this method, minor units of its currency; it may be more than the amount."""
+        rules = self._rules_of("withdrawal")
+        return fees.withdrawal_fee(rules, tenant=self._tenant(tenant_id), method=method, amount=amount)
 
     def accounts_in_use(self, tenant_id: uuid.UUID) -> dict[str, ProviderAccount]:
         """The tenant's own accounts that new payments go through, by provider."""
@@ -90,6 +93,14 @@ class ReferenceData:
         account_id = self.ledger_account(account)
         with reading() as session:
             return ledger.spendable(session, account_id)
+
+    def _rules_of(self, operation: str) -> Sequence[FeeRule]:
+        found = self._rules.get(operation)
+        if found is None:
+            with reading() as session:
+                found = session.scalars(select(FeeRule).where(FeeRule.operation == operation)).all()
+            self._rules[operation] = found
+        return found
 
     def _tenant(self, tenant_id: uuid.UUID) -> Tenant:
         found = self._tenants.get(tenant_id)
