@@ -46,6 +46,9 @@ class EventType(StrEnum):
     MEMBER_RESUMED = "member.resumed"
     FEE_RULE_SET = "fee_rule.set"
     FEE_RULE_REMOVED = "fee_rule.removed"
+    APPROVAL_BAND_SET = "approval_band.set"
+    APPROVAL_BAND_REMOVED = "approval_band.removed"
+    WITHDRAWAL_MINIMUM_SET = "withdrawal_minimum.set"
 
     WALLET_OPENED = "wallet.opened"
     WALLET_FROZEN = "wallet.frozen"

@@ -173,7 +173,7 @@ GATEWAY_ERRORS = (
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )
-"""Of the Gateway API, which prints no codes."""
+"""Of the Gateway API, which prints no codes, and of the Tenant API, whose page has its own."""
 
 
 def _tree(base: type[errors.GatewayError]) -> list[type[errors.GatewayError]]:
