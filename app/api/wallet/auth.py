@@ -7,12 +7,11 @@ from typing import Any
 from flask import Response, request
 
 from app.api.wallet.schemas.auth import (
+    LoginAnswer,
     LoginRequest,
     MessageAnswer,
     RefreshRequest,
     RegisterRequest,
-    RegistrationAnswer,
-    TenantLoginAnswer,
     login_view,
     registration_view,
 )
@@ -40,7 +39,7 @@ blueprint = Blueprint("auth", __name__, description="Registration and sessions."
 @blueprint.route("/auth/register", methods=["POST"])
 @operation("auth_register", errors=[EmailExists, UnsupportedCurrency, WeakPassword])
 @blueprint.arguments(RegisterRequest)
-@blueprint.response(201, RegistrationAnswer)
+@blueprint.response(201, LoginAnswer)
 def register(body: dict[str, Any]) -> Response:
     """Register and log in. A new user has no wallet yet: POST /accounts/wallets opens one. With `business_name` the user is the
     Owner of a new tenant, whose first API key is shown only here."""
@@ -57,7 +56,7 @@ def register(body: dict[str, Any]) -> Response:
 @blueprint.route("/auth/login", methods=["POST"])
 @operation("auth_login", errors=[InvalidCredentials])
 @blueprint.arguments(LoginRequest)
-@blueprint.response(200, TenantLoginAnswer)
+@blueprint.response(200, LoginAnswer)
 def login(body: dict[str, Any]) -> Response:
     """Open a session."""
     opened = authentication.log_in(body["email"], body["password"], address=request.remote_addr)
@@ -67,7 +66,7 @@ def login(body: dict[str, Any]) -> Response:
 @blueprint.route("/auth/refresh", methods=["POST"])
 @operation("auth_refresh", errors=[TokenMissing, TokenInvalid, TokenExpired])
 @blueprint.arguments(RefreshRequest)
-@blueprint.response(200, TenantLoginAnswer)
+@blueprint.response(200, LoginAnswer)
 def refresh(body: dict[str, Any]) -> Response:
     """Exchange a refresh token for a new pair. Each works once: a second use ends the session."""
     token = body.get("refresh_token") or bearer_token()

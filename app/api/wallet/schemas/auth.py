@@ -120,40 +120,36 @@ class LoginFacts(Answer):
     user = ma.Nested(UserFacts)
 
 
-class LoginAnswer(LoginFacts):
-    token = ma.String(metadata={"description": "The access token again."})
-    message = ma.String()
-    data = ma.Nested(LoginFacts, metadata={"description": "A copy of the fields above."})
-
-
 class TenantOfUser(Answer):
     id = ma.UUID()
     name = ma.String()
     role = one_of(*Role)
 
 
-class TenantLoginAnswer(LoginAnswer):
+class TenantOfLogin(TenantOfUser):
+    optional = frozenset({"plan", "currency", "api_key"})
+
+    plan = one_of(*Plan, description="Only after a registration.")
+    currency = ma.String(metadata={"description": "Only after a registration."})
+    api_key = ma.String(metadata={"description": "Only after a registration, and shown only there."})
+
+
+class LoginAnswer(LoginFacts):
     optional = frozenset({"tenant", "tenants"})
 
+    token = ma.String(metadata={"description": "The access token again."})
+    message = ma.String()
+    data = ma.Nested(LoginFacts, metadata={"description": "A copy of the fields above."})
     tenant = ma.Nested(
-        TenantOfUser, metadata={"description": "The tenant that the user joined first; absent without one."}
+        TenantOfLogin,
+        metadata={
+            "description": "The tenant that the user has just registered, or joined first; absent without one."
+        },
     )
     tenants = ma.List(
         ma.Nested(TenantOfUser),
-        metadata={"description": "All that the user can act for; absent without one."},
+        metadata={"description": "At a login: all that the user can act for; absent without one."},
     )
-
-
-class RegisteredTenant(TenantOfUser):
-    plan = one_of(*Plan)
-    currency = ma.String()
-    api_key = ma.String(metadata={"description": "Shown only here."})
-
-
-class RegistrationAnswer(LoginAnswer):
-    optional = frozenset({"tenant"})
-
-    tenant = ma.Nested(RegisteredTenant, metadata={"description": "Of a business."})
 
 
 class MessageAnswer(Answer):
