@@ -17,8 +17,8 @@ from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
+from app.api.tenant import api_keys, invitations, members, withdrawals
 from app.api.tenant import errors as tenant_errors
-from app.api.tenant import withdrawals
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
@@ -101,6 +101,21 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(users.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(members.blueprint, BOTH, Surface.TENANT, Policy(TENANT, tenant_scopes=(TenantScope.PEOPLE_MANAGE,))),
+    Row(
+        invitations.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.PEOPLE_MANAGE,)),
+        {"accept_invitation": Policy(USER_SESSION)},
+    ),
+    Row(
+        api_keys.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
+        {"list_keys": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
+    ),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),

@@ -10,13 +10,17 @@ from flask.testing import FlaskClient
 
 from app.http.openapi import documented_routes
 from app.http.surfaces import Surface
+from app.models.member import Role
 from tests.architecture.test_guards import EXAMPLES
 from tests.integration.gateway.conftest import make_merchant
 from tests.support.factories import make_user
+from tests.support.tenants import make_member
+from tests.support.tenants import make_merchant as make_tenant
 
 
 def test_every_documented_route_refuses_unknown_parameters(app: Flask, client: FlaskClient) -> None:
     user, merchant = make_user(app), make_merchant(app, client)
+    owner = make_member(app, make_tenant(app), Role.OWNER)
     with app.app_context():
         routes = [route for route in documented_routes(app) if route.has_checked_query]
     rules = {rule.endpoint: rule.rule for rule in app.url_map.iter_rules()}
@@ -28,7 +32,7 @@ def test_every_documented_route_refuses_unknown_parameters(app: Flask, client: F
         )
         answers = [
             client.open(f"{path}?surprise=1", method=route.method, headers=headers | {"Idempotency-Key": "k"})
-            for headers in (user.headers, merchant.headers)
+            for headers in (user.headers, merchant.headers, owner.headers)
         ]
         # A credential of the wrong kind is refused before the query is read.
         if route.policy.scope is None:
@@ -38,7 +42,7 @@ def test_every_documented_route_refuses_unknown_parameters(app: Flask, client: F
             if answer.status_code == 400:
                 assert "surprise" in answer.get_data(as_text=True), answer.data
                 seen.add(route.surface)
-    assert seen == {Surface.WALLET, Surface.GATEWAY, Surface.SYSTEM}
+    assert seen == {Surface.WALLET, Surface.GATEWAY, Surface.TENANT, Surface.SYSTEM}
 
 
 def test_the_refusal_names_the_parameter_in_the_surfaces_own_shape(app: Flask, client: FlaskClient) -> None:
