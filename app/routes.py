@@ -17,7 +17,7 @@ from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
-from app.api.tenant import customers, withdrawals
+from app.api.tenant import api_keys, customers, invitations, members, withdrawals
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
 from app.api.tenant import wallet as tenant_wallet
@@ -26,7 +26,7 @@ from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
 from app.api.wallet import payments as wallet_payments
 from app.api.wallet.schemas.errors import WalletError
-from app.http import edge, errors, guards, uploads
+from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
 from app.http.guards import (
     KNOWN_MERCHANT,
@@ -114,12 +114,12 @@ TABLE: Final[tuple[Row, ...]] = (
         tenant_orders.blueprint,
         BOTH,
         Surface.TENANT,
-        Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_VIEW,)),
+        Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_VIEW,)),
         {
-            "create_order": Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
-            "cancel_order": Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
+            "create_order": Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
+            "cancel_order": Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
             "check_out": Policy(
-                guards.TENANT,
+                TENANT,
                 Limit.MERCHANT,
                 tenant_scopes=(TenantScope.ORDERS_MANAGE, TenantScope.ORDERS_COLLECT),
             ),
@@ -129,7 +129,22 @@ TABLE: Final[tuple[Row, ...]] = (
         tenant_wallet.blueprint,
         BOTH,
         Surface.TENANT,
-        Policy(guards.TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.FINANCE_VIEW,)),
+        Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.FINANCE_VIEW,)),
+    ),
+    Row(members.blueprint, BOTH, Surface.TENANT, Policy(TENANT, tenant_scopes=(TenantScope.PEOPLE_MANAGE,))),
+    Row(
+        invitations.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.PEOPLE_MANAGE,)),
+        {"accept_invitation": Policy(USER_SESSION)},
+    ),
+    Row(
+        api_keys.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
+        {"list_keys": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),

@@ -11,6 +11,7 @@ from app.cli.fees import fees
 from app.cli.jobs import jobs
 from app.cli.kyc import kyc
 from app.cli.ledger import ledger_commands
+from app.cli.members import members
 from app.cli.payments import payments, reconcile
 from app.cli.provider_accounts import accounts
 from app.cli.relay import relay
@@ -32,6 +33,7 @@ COMMANDS = (
     jobs,
     wallet,
     tenants,
+    members,
     users,
     fees,
     payments,
@@ -45,3 +47,6 @@ def init(app: Flask) -> None:
     Migrate(app, db, directory=str(MIGRATIONS))
     for command in COMMANDS:
         app.cli.add_command(command)
+    # Documents and operators write both numbers.
+    app.cli.add_command(tenants, "tenant")
+    app.cli.add_command(members, "member")

@@ -8,11 +8,11 @@ from decimal import Decimal
 import click
 from flask.cli import AppGroup
 
-from app import json_numbers
-from app.cli.common import principal, refusals_as_sentences
+from app.cli.common import decimal_of, parsed_amount, principal, refusals_as_sentences
 from app.models.fee_rule import FeeRule
 from app.models.tenant import Plan
-from app.money import Money, exponent_of, format_minor
+from app.money import format_minor
+from app.providers.base import PayoutMethod
 from app.services.tenants import fees as tenant_fees
 
 fees = AppGroup("fees", help="What tenants pay for operations.")
@@ -50,7 +50,7 @@ def _line(rule: FeeRule) -> str:
 @click.option("--tenant", "tenant_id", type=click.UUID)
 @click.option("--plan", type=click.Choice([plan.value for plan in Plan]))
 @click.option("--provider")
-@click.option("--method")
+@click.option("--method", help=f"Of a withdrawal: {', '.join(PayoutMethod)}.")
 @click.option("--currency", help="Three letters; needed where amounts are given.")
 @click.option("--from", "start", default="0", help="Smallest amount of the band.")
 @click.option("--below", help="The band ends before this amount.")
@@ -102,23 +102,15 @@ def fees_remove(rule_id: uuid.UUID) -> None:
 
 def _minor(text: str, currency: str | None) -> int:
     """Major units as minor ones; zero is allowed here, an amount without a currency is not."""
-    if _decimal(text) == 0:
-        return 0
-    if currency is None:
+    if currency is not None:
+        return parsed_amount(text, currency).amount_minor
+    if decimal_of(text) != 0:
         raise click.ClickException("An amount needs --currency.")
-    exponent_of(currency)
-    return Money.parse(text, currency).amount_minor
+    return 0
 
 
 def _ppm(text: str) -> int:
-    ppm = _decimal(text) * 10_000
+    ppm = decimal_of(text) * 10_000
     if ppm != ppm.to_integral_value() or not 0 <= ppm <= tenant_fees.MILLION:
         raise click.ClickException("A rate is 0 to 100 per cent, with at most four decimals.")
     return int(ppm)
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        return json_numbers.decimal(text)
-    except ValueError as error:
-        raise click.ClickException(f"{text!r} is not a number.") from error

@@ -1,4 +1,4 @@
-"""`flask tenants …`: merchants and their API keys."""
+"""`flask tenants …`: merchants. Their keys: tenant_keys.py; what their withdrawals need: withdrawal_rules.py."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import click
 from flask.cli import AppGroup
 
 from app.cli.common import principal, refusals_as_sentences
+from app.cli.tenant_keys import keys
+from app.cli.withdrawal_rules import rules
 from app.models.tenant import Plan
-from app.services.tenants import api_keys, suspension
+from app.services.tenants import suspension
 from app.services.tenants.tenants import create_tenant, list_tenants
 
-tenants = AppGroup("tenants", help="Merchants and their API keys.")
+tenants = AppGroup("tenants", help="Merchants, their API keys, and what their withdrawals need.")
+for command in (*keys.commands.values(), *rules.commands.values()):
+    tenants.add_command(command)
 
 
 @tenants.command("create")
@@ -34,25 +38,6 @@ def tenants_list() -> None:
     for known in list_tenants():
         state = "" if known.is_active else "  suspended"
         click.echo(f"{known.id}  {known.plan:<10}  {known.name}{state}")
-
-
-@tenants.command("key")
-@click.argument("tenant_id", type=click.UUID)
-@click.argument("name")
-def tenants_key(tenant_id: uuid.UUID, name: str) -> None:
-    """Another API key for a tenant, shown once."""
-    with refusals_as_sentences():
-        key = api_keys.add_api_key(tenant_id, name, operator=principal())
-    click.echo(f"API key, shown only now: {key}")
-
-
-@tenants.command("revoke")
-@click.argument("prefix")
-def tenants_revoke(prefix: str) -> None:
-    """End the key that begins with PREFIX (its first 16 characters), at once and for ever."""
-    with refusals_as_sentences():
-        api_keys.revoke_api_key(prefix, operator=principal())
-    click.echo(f"The key {prefix}… is revoked.")
 
 
 @tenants.command("suspend")

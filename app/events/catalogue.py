@@ -34,6 +34,16 @@ class EventType(StrEnum):
     TENANT_REACTIVATED = "tenant.reactivated"
     API_KEY_CREATED = "api_key.created"
     API_KEY_REVOKED = "api_key.revoked"
+    API_KEY_ROTATED = "api_key.rotated"
+    API_KEY_SUSPENDED = "api_key.suspended"
+    API_KEY_RESUMED = "api_key.resumed"
+    MEMBER_INVITED = "member.invited"
+    MEMBER_INVITATION_REVOKED = "member.invitation_revoked"
+    MEMBER_JOINED = "member.joined"
+    MEMBER_ROLE_CHANGED = "member.role_changed"
+    MEMBER_REMOVED = "member.removed"
+    MEMBER_SUSPENDED = "member.suspended"
+    MEMBER_RESUMED = "member.resumed"
     CUSTOMER_CREATED = "customer.created"
     CUSTOMER_PREFERENCE_CHANGED = "customer.preference_changed"
     """Its preferred provider."""
@@ -43,6 +53,9 @@ class EventType(StrEnum):
     PAYMENT_METHOD_DEFAULT_CHANGED = "payment_method.default_changed"
     FEE_RULE_SET = "fee_rule.set"
     FEE_RULE_REMOVED = "fee_rule.removed"
+    APPROVAL_BAND_SET = "approval_band.set"
+    APPROVAL_BAND_REMOVED = "approval_band.removed"
+    WITHDRAWAL_MINIMUM_SET = "withdrawal_minimum.set"
 
     WALLET_OPENED = "wallet.opened"
     WALLET_FROZEN = "wallet.frozen"
@@ -121,9 +134,11 @@ CREDENTIAL_ENDING_EVENTS: Final = frozenset(
         EventType.USER_DISABLED,
         EventType.TENANT_SUSPENDED,
         EventType.API_KEY_REVOKED,
+        EventType.API_KEY_ROTATED,
+        EventType.API_KEY_SUSPENDED,
     }
 )
-"""What an operator ends: connections that were opened with such a credential get nothing of what follows in the log."""
+"""What an operator or a tenant ends: connections that were opened with such a credential get nothing of what follows in the log."""
 
 WALLET_PAYMENT_EVENTS: Final = frozenset(
     {EventType.WALLET_PAYMENT_PENDING, EventType.WALLET_PAYMENT_COMPLETED, EventType.WALLET_PAYMENT_FAILED}

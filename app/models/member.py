@@ -61,7 +61,7 @@ class Member(Base):
 class Invitation(Base):
     """An invitation of an e-mail address into a role. token_hash: SHA-256 of the token that accepts it, once.
 
-    email: lower-case. It is open while it was neither accepted nor revoked and has not expired.
+    email: lower-case. invited_by: the actor of the event. It is open while it was neither accepted nor revoked and has not expired.
     """
 
     __tablename__ = "invitations"
@@ -82,7 +82,7 @@ class Invitation(Base):
     email: Mapped[Words]
     role: Mapped[Role] = mapped_column(EnumText(Role))
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    invited_by: Mapped[uuid.UUID]
+    invited_by: Mapped[Words]
     created_at: Mapped[Moment]
     expires_at: Mapped[Moment]
     accepted_at: Mapped[Moment | None]

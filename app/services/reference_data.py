@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, TypeVar
 
 from flask import current_app
@@ -37,31 +38,24 @@ class ReferenceData:
     def __init__(self) -> None:
         # The version first: data that is newer than its version only makes the comparison fail once more.
         self.version = _version()
-        self._rules: Sequence[FeeRule] | None = None
+        self._rules: dict[str, Sequence[FeeRule]] = {}
         self._tenants: dict[uuid.UUID, Tenant] = {}
         self._accounts: dict[uuid.UUID, ProviderAccount] = {}
         self._accounts_in_use: dict[uuid.UUID, dict[str, ProviderAccount]] = {}
         self._ledger_accounts: dict[str, AccountId] = {}
-        self.good_credentials: set[tuple[uuid.UUID, uuid.UUID | None]] = set()
-        """(tenant's id, key's id) of keys that are good, and of tenants that need none (tenants/api_keys.py)."""
+        self.good_credentials: dict[tuple[uuid.UUID, uuid.UUID | None], datetime | None] = {}
+        """(tenant's id, key's id) of keys that are good, and of tenants that need none, and until when; None: no end is set
+        (tenants/api_keys.py)."""
 
     def payment_fee(self, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
         """The tenant's fee for a collected payment, minor units of its currency."""
-        return fees.payment_fee(
-            self._fee_rules(), tenant=self._tenant(tenant_id), provider=provider, amount=amount
-        )
+        rules = self._rules_of("payment")
+        return fees.payment_fee(rules, tenant=self._tenant(tenant_id), provider=provider, amount=amount)
 
     def withdrawal_fee(self, tenant_id: uuid.UUID, method: str, amount: Money) -> int:
-        """The tenant's fee for a withdrawal of this gross amount, minor units of its currency."""
-        return fees.withdrawal_fee(
-            self._fee_rules(), tenant=self._tenant(tenant_id), method=method, amount=amount
-        )
-
-    def _fee_rules(self) -> Sequence[FeeRule]:
-        if self._rules is None:
-            with reading() as session:
-                self._rules = session.scalars(select(FeeRule)).all()
-        return self._rules
+        """The tenant's fee for a withdrawal by this method, minor units of its currency; it may be more than the amount."""
+        rules = self._rules_of("withdrawal")
+        return fees.withdrawal_fee(rules, tenant=self._tenant(tenant_id), method=method, amount=amount)
 
     def accounts_in_use(self, tenant_id: uuid.UUID) -> dict[str, ProviderAccount]:
         """The tenant's own accounts that new payments go through, by provider."""
@@ -99,6 +93,14 @@ class ReferenceData:
         account_id = self.ledger_account(account)
         with reading() as session:
             return ledger.spendable(session, account_id)
+
+    def _rules_of(self, operation: str) -> Sequence[FeeRule]:
+        found = self._rules.get(operation)
+        if found is None:
+            with reading() as session:
+                found = session.scalars(select(FeeRule).where(FeeRule.operation == operation)).all()
+            self._rules[operation] = found
+        return found
 
     def _tenant(self, tenant_id: uuid.UUID) -> Tenant:
         found = self._tenants.get(tenant_id)

@@ -16,7 +16,7 @@ CREATE TABLE members (
 CREATE INDEX members_user_id ON members (user_id);
 CREATE TABLE invitations (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, email text NOT NULL, role text NOT NULL CHECK (role IN ({ROLES})),
-  token_hash bytea NOT NULL UNIQUE, invited_by uuid NOT NULL, created_at timestamptz NOT NULL,
+  token_hash bytea NOT NULL UNIQUE, invited_by text NOT NULL, created_at timestamptz NOT NULL,
   expires_at timestamptz NOT NULL, accepted_at timestamptz, accepted_by uuid, revoked_at timestamptz);
 CREATE INDEX invitations_tenant_id_id ON invitations (tenant_id, id);
 CREATE UNIQUE INDEX invitations_open ON invitations (tenant_id, email) WHERE accepted_at IS NULL AND revoked_at IS NULL;

@@ -70,7 +70,7 @@ def test_a_new_tenants_key_is_shown_and_works(app: Flask, run: Callable[..., str
 
 def test_another_key_is_stored_once(app: Flask, run: Callable[..., str], rows: Rows) -> None:
     merchant = make_merchant(app)
-    key = re.search(r"only now: (\S+)", run("tenants", "key", str(merchant.tenant_id), "till 2"))[1]
+    key = re.search(r"only now: (\S+)", run("tenants", "add-key", str(merchant.tenant_id), "till 2"))[1]
     with app.app_context():
         assert api_keys.authenticate(key)[0] == merchant.tenant_id
     assert _events(rows, str(merchant.tenant_id)).count("api_key.created") == 2
@@ -79,7 +79,7 @@ def test_another_key_is_stored_once(app: Flask, run: Callable[..., str], rows: R
 def test_a_revoked_key_is_reported_as_revoked(app: Flask, run: Callable[..., str], rows: Rows) -> None:
     """Breaks when the second try finds no key in use and says so."""
     merchant = make_merchant(app)
-    run("tenants", "revoke", merchant.api_key[:16])
+    run("tenants", "revoke-key", merchant.api_key[:16])
     assert _events(rows, str(merchant.tenant_id)).count("api_key.revoked") == 1
 
 

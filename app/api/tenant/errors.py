@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
-from app.errors import GatewayError, NotAMember, NotFound, TokenExpired, TokenInvalid
+from app.errors import (
+    CredentialsMissing,
+    GatewayError,
+    NotAMember,
+    NotFound,
+    TokenExpired,
+    TokenInvalid,
+    TokenMissing,
+)
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
-_INVALID_TOKEN = "INVALID_TOKEN"  # noqa: S105 a code
+_CODES: Final[Mapping[type[GatewayError], str]] = MappingProxyType(
+    {
+        TokenInvalid: "INVALID_TOKEN",
+        TokenExpired: "INVALID_TOKEN",
+        TokenMissing: CredentialsMissing.code,
+    }
+)
+"""Document 002's codes, where they are not ours."""
 
 
 def render(error: GatewayError) -> dict[str, Any]:
     """The body of an error answer, each status in its own shape."""
     if error.http_status == _UNAUTHORIZED or isinstance(error, NotAMember):
-        code = _INVALID_TOKEN if isinstance(error, (TokenInvalid, TokenExpired)) else error.code
-        return {"error": {"code": code, "message": error.message}}
+        return {"error": {"code": _CODES.get(type(error), error.code), "message": error.message}}
     if error.http_status == _NOT_FOUND:
         return {"detail": NotFound.default_message}  # of every kind: a foreign id looks like an unknown one
     if error.http_status == _FORBIDDEN:

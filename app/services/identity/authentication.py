@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import structlog
 from flask import current_app
@@ -34,11 +35,11 @@ log = structlog.get_logger("auth")
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """What a user submits when registering, as they wrote it."""
+    """What a user submits when registering, as they wrote it. Names are empty where a business registers without them."""
 
     email: str
-    first_name: str
-    last_name: str
+    first_name: str = ""
+    last_name: str = ""
     phone: str | None = None
 
 
@@ -51,18 +52,20 @@ class Login:
 
 
 def register(registration: Registration, password: str, *, address: str | None) -> Login:
-    """Make a user without wallets, in KYC tier 0, and open their first session.
+    """Make a user without wallets, in KYC tier 0, and open their first session. Raises as new_user and NewUser.store."""
+    new = new_user(registration, password)
+    return new.login(transaction(lambda session: new.store(session, address=address)))
 
-    Raises EmailExists, WeakPassword, InvalidRequest (no e-mail address, or the demo's in production).
-    """
+
+def new_user(registration: Registration, password: str) -> NewUser:
+    """A user to be stored. Raises WeakPassword, InvalidRequest (no e-mail address, or the demo's in production)."""
     email = emails.normal(registration.email)
     if current_app.config["IS_PRODUCTION"] and email in demo_objects.EMAILS:
         raise InvalidRequest("This e-mail address is kept for the demo.", field="email")
     passwords.check_strength(password)
     now = clock.now()
-    user_id, new = ids.opaque(), _NewSession.at(now)
     values = {
-        "id": user_id,
+        "id": ids.opaque(),
         "email": email,
         "password_hash": passwords.hash_password(password),
         "tier": 0,
@@ -74,20 +77,34 @@ def register(registration: Registration, password: str, *, address: str | None) 
         # A demo has no operator who could hand out tokens.
         "email_confirmed_at": now if current_app.config["IS_DEMO"] else None,
     }
+    return NewUser(values, _NewSession.at(now))
 
-    def work(session: Session) -> User:
-        inserted = session.execute(
-            insert(User).values(values).on_conflict_do_nothing().returning(User.id)
-        ).first()
-        if inserted is None:
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user who registers, and their first session, before they are stored."""
+
+    _values: dict[str, Any]
+    _session: _NewSession
+
+    def store(self, session: Session, *, address: str | None) -> User:
+        """Insert both in the caller's transaction. Raises EmailExists."""
+        statement = insert(User).values(self._values).on_conflict_do_nothing().returning(User.id)
+        user_id = session.scalars(statement).first()
+        if user_id is None:
             raise EmailExists(field="email")
         user = session.get_one(User, user_id)
-        actor = Principal.of_user(user_id, new.id, address)
-        _record(session, EventType.USER_REGISTERED, actor, now=now)
-        _open_session(session, user_id, new, address=address)
+        _record(session, EventType.USER_REGISTERED, self.principal(address), now=user.created_at)
+        _open_session(session, user_id, self._session, address=address)
         return user
 
-    return Login(transaction(work), new.tokens_of(user_id))
+    def principal(self, address: str | None) -> Principal:
+        """The user, in their first session."""
+        return Principal.of_user(self._values["id"], self._session.id, address)
+
+    def login(self, stored: User) -> Login:
+        """What the user is answered with, once they are stored."""
+        return Login(stored, self._session.tokens_of(stored.id))
 
 
 def log_in(email: str, password: str, *, address: str | None) -> Login:

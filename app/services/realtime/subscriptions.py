@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, or_, select
 
-from app import ids
+from app import clock, ids
 from app.clock import iso_z
 from app.errors import NotFound
 from app.events.catalogue import CREDENTIAL_ENDING_EVENTS, EventType
@@ -26,6 +26,7 @@ from app.models.payment import Payment, PaymentStatus
 from app.models.tenant import ApiKey, Tenant
 from app.models.user import User, UserSession
 from app.models.wallet_payment import WalletPayment
+from app.services.tenants import api_keys
 from app.unit_of_work import reading
 
 
@@ -121,11 +122,11 @@ def live_sessions(session_ids: Collection[uuid.UUID], *, now: datetime) -> set[u
 
 
 def live_keys(key_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
-    """Those of the API keys that are not revoked and whose tenant is not suspended."""
+    """Those of the API keys that are accepted now."""
     query = (
         select(ApiKey.id)
         .join(Tenant, Tenant.id == ApiKey.tenant_id)
-        .where(ApiKey.id.in_(key_ids), ApiKey.revoked_at.is_(None), Tenant.is_active)
+        .where(ApiKey.id.in_(key_ids), api_keys.is_good(clock.now()))
     )
     with reading() as session:
         return set(session.scalars(query))

@@ -1,4 +1,8 @@
-"""API keys of tenants."""
+"""API keys of tenants: their form, their rows, and whether one is good now.
+
+Guarantees: a key that is revoked, suspended or expired, or whose tenant is suspended, is refused from that moment on by every process;
+what a process remembers of a key ends with the key's own end. What is done with keys: key_changes.py.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +11,22 @@ import hmac
 import re
 import secrets
 import uuid
-from typing import Final
+from datetime import datetime
+from typing import Any, Final
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Select, null, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import InvalidApiKey, InvalidRequest, NotFound
+from app.errors import InvalidApiKey, InvalidRequest
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import ApiKey, Tenant
 from app.principal import SYSTEM, Principal
 from app.services.demo.objects import API_KEYS as DEMO_KEYS
 from app.services.reference_data import ReferenceData
-from app.unit_of_work import reading, transaction
+from app.unit_of_work import reading
 
 MAX_NAME: Final = 100
 """Characters of a tenant's or a key's name."""
@@ -41,54 +46,13 @@ def is_key(text: str) -> bool:
     return bool(_KEY.fullmatch(text)) or text in DEMO_KEYS
 
 
-def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: Principal = SYSTEM) -> str:
-    """Another key of the tenant. Raises NotFound, InvalidRequest (the name)."""
-    wanted, key = valid_name(name), new_key()
-
-    def work(session: Session) -> None:
-        known = select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True)
-        if session.scalars(known).one_or_none() is None:
-            raise NotFound("There is no tenant with this id.")
-        store_key(session, key, tenant_id=tenant_id, name=wanted, operator=operator)
-
-    transaction(work)
-    return key
-
-
-def revoke_api_key(prefix: str, *, operator: Principal = SYSTEM) -> None:
-    """Revoke a key, named by its first 16 characters, for ever. Raises NotFound: unknown, or revoked before."""
-    now = clock.now()
-
-    def work(session: Session) -> None:
-        ended = session.execute(
-            update(ApiKey)
-            .where(ApiKey.prefix == prefix, ApiKey.revoked_at.is_(None))
-            .values(revoked_at=now)
-            .returning(ApiKey.tenant_id)
-        ).one_or_none()
-        if ended is None:
-            raise NotFound("No key that is in use begins like this.")
-        outbox.record(
-            session,
-            EventType.API_KEY_REVOKED,
-            object_id=str(ended.tenant_id),
-            data={"prefix": prefix},
-            now=now,
-            actor=operator,
-            tenant_id=ended.tenant_id,
-            is_public=False,
-        )
-
-    transaction(work)
-
-
 def authenticate(key: str) -> tuple[uuid.UUID, uuid.UUID]:
     """(tenant's id, key's id) of a key that is good now. Raises InvalidApiKey, the same for every reason."""
     is_demo_key = not current_app.config["IS_PRODUCTION"] and _DEMO_KEY.fullmatch(key)
     if not (is_demo_key or _KEY.fullmatch(key)):
         raise InvalidApiKey
     found = (
-        select(ApiKey.id, ApiKey.tenant_id, ApiKey.secret_hash, ApiKey.revoked_at, Tenant.is_active)
+        select(ApiKey.id, ApiKey.tenant_id, ApiKey.secret_hash, is_good(clock.now()).label("is_good"))
         .join(Tenant, Tenant.id == ApiKey.tenant_id)
         .where(ApiKey.prefix == key[:PREFIX_LENGTH])
     )
@@ -96,26 +60,47 @@ def authenticate(key: str) -> tuple[uuid.UUID, uuid.UUID]:
         row = session.execute(found).one_or_none()
     if row is None or not hmac.compare_digest(bytes(row.secret_hash), _hash(key)):
         raise InvalidApiKey
-    if row.revoked_at is not None or not row.is_active:
+    if not row.is_good:
         raise InvalidApiKey
     return row.tenant_id, row.id
 
 
+def is_good(now: datetime) -> ColumnElement[bool]:
+    """Of a key's row joined with its tenant's: whether the key is accepted."""
+    is_accepted: ColumnElement[bool] = (
+        ApiKey.revoked_at.is_(None)
+        & ApiKey.suspended_at.is_(None)
+        & or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now)
+        & Tenant.is_active
+    )
+    return is_accepted
+
+
 def require_good(merchant: Principal, reference: ReferenceData) -> None:
-    """Raises InvalidApiKey where the merchant's key was revoked by `reference`, or its tenant suspended. A member's credential is a
-    session, which its guard has checked with the key."""
-    key_id = merchant.credential if merchant.user is None else None
+    """Raises InvalidApiKey where the merchant's key was revoked or suspended by `reference`, or its tenant suspended, or where
+    the key has expired by now: no change of the database says that it did. A member's credential is a session: the key beside it
+    was checked by the guard."""
+    key_id, now = merchant.credential if merchant.user is None else None, clock.now()
     credential = (merchant.tenant_id, key_id)
-    if credential in reference.good_credentials:
-        return
-    good = select(Tenant.id).where(Tenant.id == merchant.tenant_id, Tenant.is_active)
+    if credential not in reference.good_credentials:
+        reference.good_credentials[credential] = _expiry_of_good(merchant.tenant_id, key_id, now)
+    expires_at = reference.good_credentials[credential]
+    if expires_at is not None and expires_at <= now:
+        raise InvalidApiKey
+
+
+def _expiry_of_good(tenant_id: uuid.UUID, key_id: uuid.UUID | None, now: datetime) -> datetime | None:
+    """When the tenant's key, which is good, expires; None: it does not. Raises InvalidApiKey."""
+    good: Select[Any] = select(null()).where(Tenant.is_active)
     if key_id is not None:
-        good = good.join(ApiKey, ApiKey.tenant_id == Tenant.id)
-        good = good.where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
+        good = select(ApiKey.expires_at).join(Tenant, Tenant.id == ApiKey.tenant_id)
+        good = good.where(ApiKey.id == key_id, is_good(now))
     with reading() as session:
-        if session.scalar(good) is None:
-            raise InvalidApiKey
-    reference.good_credentials.add(credential)
+        row = session.execute(good.where(Tenant.id == tenant_id)).one_or_none()
+    if row is None:
+        raise InvalidApiKey
+    expires_at: datetime | None = row[0]
+    return expires_at
 
 
 def new_key() -> str:
@@ -129,7 +114,13 @@ def store_key(
     """Add the key's row in the caller's transaction: its prefix and hash, never the key."""
     now, prefix = clock.now(), key[:PREFIX_LENGTH]
     row = ApiKey(
-        id=ids.opaque(), tenant_id=tenant_id, prefix=prefix, secret_hash=_hash(key), name=name, created_at=now
+        id=ids.opaque(),
+        tenant_id=tenant_id,
+        prefix=prefix,
+        secret_hash=_hash(key),
+        name=name,
+        created_at=now,
+        created_by=operator.event_actor,
     )
     session.add(row)
     outbox.record(
@@ -150,9 +141,9 @@ def _hash(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def valid_name(text: str) -> str:
-    """`text` without spaces around it. Raises InvalidRequest."""
+def valid_name(text: str, *, field: str = "name") -> str:
+    """`text` without spaces around it. `field`: where it was sent. Raises InvalidRequest."""
     name = text.strip()
     if not 0 < len(name) <= MAX_NAME or not name.isprintable():
-        raise InvalidRequest(f"A name has 1 to {MAX_NAME} printable characters.", field="name")
+        raise InvalidRequest(f"A name has 1 to {MAX_NAME} printable characters.", field=field)
     return name

@@ -1,7 +1,7 @@
 """What tenants pay for operations: rules are rows, the most specific one decides.
 
-More specific first: the tenant's own, its plan's, every tenant's; then of this provider; then of this currency; then the
-narrowest band of amounts. Of two that are equal the newer one counts. No rule: no fee.
+More specific first: the tenant's own, its plan's, every tenant's; then of this provider; then of this method; then of this currency;
+then the narrowest band of amounts. Of two that are equal the newer one counts. No rule: no fee.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from app.models.tenant import Plan, Tenant
 from app.money import Money, exponent_of
 from app.principal import SYSTEM, Principal
 from app.providers import PROVIDERS
+from app.providers.base import PayoutMethod
 from app.unit_of_work import reading, transaction
 
 OPERATIONS: Final = ("payment", "withdrawal")
@@ -47,36 +48,24 @@ class Match:
 
 def payment_fee(rules: Iterable[FeeRule], *, tenant: Tenant, provider: str, amount: Money) -> int:
     """The tenant's fee for a collected payment: minor units of the payment's currency, 0 to the whole amount."""
-    rule = most_specific(rule for rule in rules if _fits(rule, tenant, provider, amount))
+    own = (rule for rule in rules if rule.operation == "payment" and rule.method is None)
+    fitting = (rule for rule in own if rule.provider in (None, provider) and _fits(rule, tenant, amount))
+    rule = most_specific(fitting)
     if rule is None:
         return 0
     return fee_of(amount.amount_minor, fixed_minor=rule.fixed_minor, rate_ppm=rule.rate_ppm)
 
 
 def withdrawal_fee(rules: Iterable[FeeRule], *, tenant: Tenant, method: str, amount: Money) -> int:
-    """The tenant's fee for a withdrawal: minor units of its currency. It may exceed the amount, which then is too small."""
-    rule = most_specific(
-        rule
-        for rule in rules
-        if rule.operation == "withdrawal"
-        and rule.method in (None, method)
-        and _fits_tenant_and_amount(rule, tenant, amount)
-    )
-    if rule is None:
-        return 0
-    return rule.fixed_minor + _rated(amount.amount_minor, rule.rate_ppm)
+    """The tenant's fee for a withdrawal by `method`: minor units of its currency; it may be more than the amount, which is then
+    too small to withdraw."""
+    own = (rule for rule in rules if rule.operation == "withdrawal" and rule.provider is None)
+    fitting = (rule for rule in own if rule.method in (None, method) and _fits(rule, tenant, amount))
+    rule = most_specific(fitting)
+    return 0 if rule is None else rule.fixed_minor + _rated(amount.amount_minor, rule.rate_ppm)
 
 
-def _fits(rule: FeeRule, tenant: Tenant, provider: str, amount: Money) -> bool:
-    return (
-        rule.operation == "payment"
-        and rule.method is None
-        and rule.provider in (None, provider)
-        and _fits_tenant_and_amount(rule, tenant, amount)
-    )
-
-
-def _fits_tenant_and_amount(rule: FeeRule, tenant: Tenant, amount: Money) -> bool:
+def _fits(rule: FeeRule, tenant: Tenant, amount: Money) -> bool:
     return (
         rule.tenant_id in (None, tenant.id)
         and rule.plan in (None, tenant.plan)
@@ -185,6 +174,8 @@ def _require_sound(match: Match, *, fixed_minor: int, rate_ppm: int) -> None:
         )
     if match.provider is not None and match.provider not in PROVIDERS:
         raise InvalidRequest(f"Providers are {', '.join(PROVIDERS)}.", field="provider")
+    if match.operation == "withdrawal":
+        _require_payout(match)
     if match.currency is not None:
         exponent_of(match.currency)
     elif fixed_minor or match.from_minor or match.below_minor is not None:
@@ -193,3 +184,10 @@ def _require_sound(match: Match, *, fixed_minor: int, rate_ppm: int) -> None:
         raise InvalidRequest("A fee is not negative, and a rate is at most 100 %.", field="rate")
     if match.below_minor is not None and match.below_minor <= match.from_minor:
         raise InvalidRequest("The band is empty: its end must be above its start.", field="below")
+
+
+def _require_payout(match: Match) -> None:
+    if match.provider is not None:
+        raise InvalidRequest("A withdrawal has a method, not a provider.", field="provider")
+    if match.method not in (None, *PayoutMethod):
+        raise InvalidRequest(f"Methods are {', '.join(PayoutMethod)}.", field="method")

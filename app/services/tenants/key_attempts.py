@@ -20,6 +20,7 @@ from app.config.setting import ConfigError
 from app.errors import InvalidApiKey, RateLimitExceeded
 from app.services.provider_access.cache import BoundedCache
 from app.services.tenants import api_keys
+from app.services.tenants.key_uses import KeyUses
 
 RIGHT_KEYS: Final = 4096
 """Keys that a process remembers as right lately, as digests."""
@@ -38,6 +39,7 @@ class KeyAttempts:
             raise ConfigError(f"RATE_LIMIT_WRONG_KEYS is {limit!r}; it must be like 20/minute.") from error
         self._wrong = FixedWindowRateLimiter(MemoryStorage())
         self._right: BoundedCache[tuple[uuid.UUID, uuid.UUID]] = BoundedCache(RIGHT_KEYS)
+        self._uses = KeyUses()
 
     def authenticate(
         self, key: str, address: str | None, *, is_checked_later: bool
@@ -45,6 +47,7 @@ class KeyAttempts:
         network = client_network(address)
         digest = self._right.key(ascii(key))  # a client of Socket.IO may send half a surrogate pair
         if is_checked_later and (known := self._right.find(digest)) is not None:
+            self._uses.note(known[1])
             return known
         if digest not in self._right and not self._wrong.test(self._limit, network):
             ends_at = self._wrong.get_window_stats(self._limit, network).reset_time
@@ -59,6 +62,7 @@ class KeyAttempts:
             self._wrong.hit(self._limit, network)
             log.warning("auth.failed", kind="api_key", address=address)
             raise
+        self._uses.note(found[1])
         return self._right.get(digest, lambda: found)
 
 

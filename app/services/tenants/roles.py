@@ -50,3 +50,9 @@ def require_scope(principal: Principal, one_of: Sequence[TenantScope]) -> None:
     """Raises ScopeMissing unless the member, or the API key, has one of the scopes."""
     if not principal.scopes.intersection(one_of):
         raise ScopeMissing(f"Missing required scope: {' OR '.join(one_of)}")
+
+
+def require_scopes(own: frozenset[TenantScope], needed: frozenset[TenantScope]) -> None:
+    """Raises ScopeMissing unless who has `own` has all that are needed: to grant a role, or to change who has it."""
+    if missing := sorted(needed - own):
+        raise ScopeMissing(f"Missing required scope: {', '.join(missing)}")

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
+from app.errors import NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import Plan, Tenant
@@ -33,29 +34,42 @@ def create_tenant(
     name: str, plan: Plan = Plan.STARTER, *, operator: Principal = SYSTEM
 ) -> tuple[Tenant, str]:
     """A tenant with its first key, which is shown only now. Raises InvalidRequest (the name)."""
-    wanted = valid_name(name)
-    key, now = new_key(), clock.now()
+    wanted, key = valid_name(name), new_key()
 
     def work(session: Session) -> Tenant:
-        tenant = Tenant(
-            id=ids.uuid7(), name=wanted, plan=plan, is_active=True, created_at=now, currency=DEFAULT_CURRENCY
-        )
-        session.add(tenant)
-        facts = {"name": wanted, "plan": plan}
-        outbox.record(
-            session,
-            EventType.TENANT_CREATED,
-            object_id=str(tenant.id),
-            data=facts,
-            now=now,
-            actor=operator,
-            tenant_id=tenant.id,
-            is_public=False,
-        )
-        store_key(session, key, tenant_id=tenant.id, name="first key", operator=operator)
-        return tenant
+        return store_tenant(session, wanted, key, plan=plan, currency=DEFAULT_CURRENCY, operator=operator)
 
     return transaction(work), key
+
+
+def store_tenant(
+    session: Session, name: str, key: str, *, plan: Plan, currency: str, operator: Principal
+) -> Tenant:
+    """Insert a tenant and its first key in the caller's transaction."""
+    now = clock.now()
+    tenant = Tenant(id=ids.uuid7(), name=name, plan=plan, is_active=True, created_at=now, currency=currency)
+    session.add(tenant)
+    outbox.record(
+        session,
+        EventType.TENANT_CREATED,
+        object_id=str(tenant.id),
+        data={"name": name, "plan": plan},
+        now=now,
+        actor=operator,
+        tenant_id=tenant.id,
+        is_public=False,
+    )
+    store_key(session, key, tenant_id=tenant.id, name="first key", operator=operator)
+    return tenant
+
+
+def locked(session: Session, tenant_id: uuid.UUID) -> Tenant:
+    """The tenant's row, locked: what is decided about its members and keys is decided in turn. Raises NotFound."""
+    found = select(Tenant).where(Tenant.id == tenant_id).with_for_update(key_share=True)
+    tenant = session.scalars(found).one_or_none()
+    if tenant is None:
+        raise NotFound("There is no tenant with this id.")
+    return tenant
 
 
 def is_active(tenant_id: uuid.UUID) -> bool:

@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Headers of a user, of a merchant, and of a tenant's owner."""
+    """Headers of a user, of a merchant, and of that merchant's Owner."""
 
     user: dict[str, str]
     merchant: dict[str, str]
@@ -83,10 +83,9 @@ def credentials(app: Flask) -> Credentials:
     }
     answer = app.test_client().post("/api/v1/auth/register", json=registration)
     token = answer.get_json()["access_token"]
-    owner = make_member(app, make_merchant(app), Role.OWNER)
-    return Credentials(
-        {"Authorization": f"Bearer {token}"}, dict(make_merchant(app).headers), dict(owner.headers)
-    )
+    merchant = make_merchant(app)
+    owner = make_member(app, merchant, Role.OWNER)
+    return Credentials({"Authorization": f"Bearer {token}"}, merchant.headers, owner.headers)
 
 
 def calls(app: Flask) -> Iterator[Call]:

@@ -11,7 +11,7 @@ import pytest
 import requests
 from flask import Flask
 
-from app.services.tenants import api_keys
+from app.services.tenants import key_changes
 from tests.support.factories import make_user
 from tests.support.realtime import PythonClient, javascript_client, python_client
 from tests.support.stack import Stack
@@ -248,12 +248,12 @@ def test_a_merchant_s_connection_takes_no_user_s_token(seller: Seller) -> None:
 def test_a_revoked_key_subscribes_to_nothing_more(seller: Seller) -> None:
     """Also on a connection it has opened, which ends later (test_rights.py)."""
     with seller.app.app_context():
-        key = api_keys.add_api_key(seller.merchant.tenant_id, "second")
+        key = key_changes.add_api_key(seller.merchant.tenant_id, "second")[1]
     payment = seller.sell()
     with python_client(seller.realtime_url, api_key=key, reconnection=False) as client:
         client.subscribe(payment["id"])
         client.received.wait_for_steps(payment["id"])
         with seller.app.app_context():
-            api_keys.revoke_api_key(key[:16])
+            key_changes.revoke_api_key(key[:16])
         client.subscribe(payment["id"])
         assert client.received.wait_for("error")[0]["code"] == "INVALID_API_KEY"

@@ -180,7 +180,7 @@ def _clients_whose_right_ends(
         for words in (
             ("users", "suspend", suspended.sender.email, "--reason", "fraud report"),
             ("tenants", "suspend", str(shop.tenant_id), "--reason", "fraud report"),
-            ("tenants", "revoke", keyholder.api_key[:16]),
+            ("tenants", "revoke-key", keyholder.api_key[:16]),
         ):
             assert app.test_cli_runner().invoke(args=list(words)).exit_code == 0, words
         logout = f"{stack.url}/api/v1/auth/logout"

@@ -158,6 +158,10 @@ def test_the_references_error_table_is_the_error_tree() -> None:
 
 
 GATEWAY_ERRORS = (
+    errors.TenantIdMissing,
+    errors.InvalidTenant,
+    errors.NotAMember,
+    errors.ScopeMissing,
     errors.TransactionNotFound,
     errors.NotRefundable,
     errors.NotCancellable,
@@ -169,7 +173,7 @@ GATEWAY_ERRORS = (
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )
-"""Of the Gateway API, which prints no codes."""
+"""Of the Gateway API, which prints no codes, and of the Tenant API, whose page has its own."""
 
 
 def _tree(base: type[errors.GatewayError]) -> list[type[errors.GatewayError]]:

@@ -24,7 +24,7 @@ from app.ledger.chart import tenant_wallet
 from app.money import Money
 from app.providers.base import ProviderResult, State
 from app.services.operator import decisions
-from app.services.tenants import api_keys, fees, suspension, tenants
+from app.services.tenants import api_keys, fees, key_changes, suspension, tenants
 from app.services.tenants.fees import Match
 from app.unit_of_work import transaction
 from tests.faults.payments.facts import assert_paid_once, entries, events, operator
@@ -270,14 +270,14 @@ def _stored(gateway: Gateway) -> int:
 def test_a_key_that_was_revoked_stores_nothing(gateway: Gateway) -> None:
     """The process remembers the key as good. Breaks when it is believed."""
     with gateway.app.app_context():
-        key = api_keys.add_api_key(gateway.tenant_id, "to be revoked", operator=OPERATOR)
+        key = key_changes.add_api_key(gateway.tenant_id, "to be revoked", operator=OPERATOR)[1]
     headers, own = {"X-TENANT-API-KEY": key}, gateway.headers
     gateway.headers = headers
     try:
         _warm(gateway)
         before = _stored(gateway)
         with _another_process(gateway):
-            api_keys.revoke_api_key(key[: api_keys.PREFIX_LENGTH], operator=OPERATOR)
+            key_changes.revoke_api_key(key[: api_keys.PREFIX_LENGTH], operator=OPERATOR)
         refused = gateway.initialize("cpay")
         assert (refused.status_code, _stored(gateway)) == (401, before), refused.text
     finally:

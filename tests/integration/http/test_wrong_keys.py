@@ -10,7 +10,7 @@ from flask import Flask
 
 from app import create_app
 from app.services.operator import health
-from app.services.tenants import api_keys
+from app.services.tenants import api_keys, key_changes
 from tests.support.tenants import make_merchant
 
 
@@ -29,7 +29,7 @@ def test_wrong_keys_are_limited_by_address(strict_app: Flask, monkeypatch: pytes
 
     assert get(right).status_code == get(revoked).status_code == 200
     with strict_app.app_context():
-        api_keys.revoke_api_key(revoked[: api_keys.PREFIX_LENGTH])
+        key_changes.revoke_api_key(revoked[: api_keys.PREFIX_LENGTH])
     wrong = [revoked, api_keys.new_key(), "mlp_x"]
     assert [get(key).status_code for key in wrong] == [401] * 3
     assert get(right).status_code == 200  # it was right before

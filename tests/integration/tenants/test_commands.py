@@ -23,12 +23,12 @@ def test_tenant_commands_create_tenants_and_manage_keys(app: Flask) -> None:
     with app.app_context():
         assert str(api_keys.authenticate(key)[0]) == tenant_id
     assert f"{tenant_id}  enterprise  {name}" in run(args=["tenants", "list"]).output
-    second = re.search(r"only now: (\S+)", run(args=["tenants", "key", tenant_id, "till 2"]).output)[1]
+    second = re.search(r"only now: (\S+)", run(args=["tenants", "add-key", tenant_id, "till 2"]).output)[1]
     assert second != key
-    assert run(args=["tenants", "revoke", key[:16]]).exit_code == 0
-    again = run(args=["tenants", "revoke", key[:16]])
+    assert run(args=["tenants", "revoke-key", key[:16]]).exit_code == 0
+    again = run(args=["tenants", "revoke-key", key[:16]])
     assert again.exit_code == 1 and again.output == "Error: No key that is in use begins like this.\n"
-    assert run(args=["tenants", "key", str(uuid.uuid4()), "x"]).exit_code == 1
+    assert run(args=["tenants", "add-key", str(uuid.uuid4()), "x"]).exit_code == 1
     assert run(args=["tenants", "create", "X", "--plan", "free"]).exit_code == 2
 
 
@@ -65,8 +65,8 @@ def test_every_decision_names_the_operating_systems_user(app: Flask, client: Fla
     upload(client, user)
     for command in (
         ("fees", "remove", rule_id),
-        ("tenants", "key", tenant_id, "second"),
-        ("tenants", "revoke", key[:16]),
+        ("tenants", "add-key", tenant_id, "second"),
+        ("tenants", "revoke-key", key[:16]),
         ("tenants", "suspend", tenant_id, "--reason", "test"),
         ("tenants", "reactivate", tenant_id, "--reason", "test"),
         (

@@ -12,7 +12,7 @@ from app.ledger.chart import balances
 from app.models import Tenant, User
 from app.services.demo import load as demo_data
 from app.services.demo.objects import API_KEY, TENANT_ID
-from app.services.tenants import api_keys, fees, tenants
+from app.services.tenants import api_keys, fees, key_changes, tenants
 from app.services.tenants.fees import Match
 from app.unit_of_work import reading
 from tests.integration.tenants.conftest import probed
@@ -50,7 +50,7 @@ def test_reset_restores_the_initial_demo_data(demo_settings: dict[str, str], tmp
         platform_rule = fees.set_rule(Match(provider="cpay"), fixed_minor=0, rate_ppm=7)
         own_rule = fees.set_rule(Match(tenant_id=TENANT_ID), fixed_minor=0, rate_ppm=9)
         merchant = make_merchant(app)
-        api_keys.revoke_api_key(API_KEY[:16])
+        key_changes.revoke_api_key(API_KEY[:16])
         demo_data.reset(app.config["OWNER_DATABASE_URI"], tmp_path)
         assert api_keys.authenticate(API_KEY)[0] == TENANT_ID
         assert _balances() == FIRST_DAY

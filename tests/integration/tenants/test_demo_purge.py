@@ -18,7 +18,7 @@ from app.services.demo import purge
 from app.services.demo.objects import API_KEY, EMAILS, PASSWORD, TENANT_ID, USERS
 from app.services.identity import passwords
 from app.services.provider_access import accounts as provider_accounts
-from app.services.tenants import api_keys, tenants
+from app.services.tenants import api_keys, key_changes, tenants
 from app.services.wallets import wallets
 from app.unit_of_work import reading, transaction
 from launcher.embedded import EmbeddedRedis
@@ -272,7 +272,7 @@ def test_a_user_who_was_disabled_by_half_is_found(demo: Flask, settings_of_a_dem
 
 def test_a_key_and_an_account_that_the_demo_tenant_got_later_are_found_and_ended(demo: Flask) -> None:
     with demo.app_context():
-        key = api_keys.add_api_key(TENANT_ID, "later")
+        key = key_changes.add_api_key(TENANT_ID, "later")[1]
         values = {"api_key": "sk_test_51Later", "webhook_secret": "whsec_later"}
         provider_accounts.set_account(TENANT_ID, "stripe", values, environment="sandbox", operator=OPERATOR)
     titles = {one.title for one in _found(demo)}

@@ -75,6 +75,36 @@ def test_the_most_specific_rule_decides(app: Flask, merchant: MerchantClient) ->
     assert _fee(app, other, 10_000) == 5
 
 
+def _withdrawal_fee(app: Flask, merchant: MerchantClient, method: str, amount: Money) -> int:
+    with app.app_context():
+        return reference_data.latest().withdrawal_fee(merchant.tenant_id, method, amount)
+
+
+def test_every_installation_starts_with_the_fees_of_withdrawals(app: Flask, merchant: MerchantClient) -> None:
+    """Document 002's, for shillings; a fee may be more than what is withdrawn, which is refused with the fee."""
+    found = {
+        method: _withdrawal_fee(app, merchant, method, Money(100_000, "KES"))
+        for method in ("mpesa", "till", "bank_transfer")
+    }
+    assert found == {"mpesa": 3300, "till": 2700, "bank_transfer": 5000}
+    assert _withdrawal_fee(app, merchant, "mpesa", Money(1_000, "KES")) == 3300
+    assert _withdrawal_fee(app, merchant, "mpesa", Money(100_000, "USD")) == 0
+
+
+def test_a_withdrawals_method_is_more_specific_than_its_currency_or_band(
+    app: Flask, merchant: MerchantClient
+) -> None:
+    own, amount = {"operation": "withdrawal", "tenant_id": merchant.tenant_id}, Money(10_000, "KES")
+    for match, fixed in (({}, 0), ({"currency": "KES"}, 7), ({"currency": "KES", "below_minor": 20_000}, 8)):
+        _set(app, Match(**own, **match), fixed=fixed)
+    assert _withdrawal_fee(app, merchant, "mpesa", amount) == 8
+    _set(app, Match(**own, method="mpesa"), ppm=10_000)
+    found = [_withdrawal_fee(app, merchant, method, amount) for method in ("mpesa", "till")]
+    assert found == [100, 8]
+    assert _withdrawal_fee(app, make_merchant(app), "mpesa", amount) == 3300
+    assert _fee(app, merchant, 10_000) == 350  # payments are another operation
+
+
 def test_a_fee_is_never_more_than_the_amount(app: Flask, merchant: MerchantClient) -> None:
     _set(app, Match(tenant_id=merchant.tenant_id, currency="KES"), fixed=3300, ppm=20_000)
     assert [_fee(app, merchant, amount) for amount in (1, 3300, 3400, 100_000)] == [1, 3300, 3368, 5300]
@@ -114,6 +144,8 @@ def test_setting_the_same_match_again_replaces_the_rule(app: Flask, merchant: Me
         (Match(currency="XXX"), 0, 0),
         (Match(currency="KES", from_minor=-1), 0, 0),
         (Match(provider="mpessa"), 0, 1),
+        (Match(operation="withdrawal", method="cheque"), 0, 1),
+        (Match(operation="withdrawal", provider="mpesa"), 0, 1),
         (Match(tenant_id=uuid.UUID(int=7)), 0, 1),
     ],
 )
@@ -153,6 +185,20 @@ def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
     )
     assert "plan=growth  3.5 %" in listed
     assert run(args=["fees", "remove", rule_id[1]]).exit_code == 0
+    words = [
+        "fees",
+        "set",
+        "--operation",
+        "withdrawal",
+        "--method",
+        "till",
+        "--currency",
+        "KES",
+        "--fixed",
+        "12",
+    ]
+    assert run(args=[*words, "--tenant", str(merchant.tenant_id)]).exit_code == 0
+    assert _withdrawal_fee(app, merchant, "till", Money(10_000, "KES")) == 1200
     for bad in (
         ["remove", rule_id[1]],
         ["set", "--rate", "many"],
@@ -166,6 +212,8 @@ def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
         ["set", "--provider", "stripe"],
         ["set", "--method", "mpesa", "--rate", "1"],
         ["set", "--provider", "visa", "--rate", "1"],
+        ["set", "--operation", "withdrawal", "--method", "cheque", "--rate", "1"],
+        ["set", "--operation", "withdrawal", "--provider", "mpesa", "--rate", "1"],
     ):
         refused = run(args=["fees", *bad])
         assert refused.exit_code == 1 and refused.output.startswith("Error: "), bad

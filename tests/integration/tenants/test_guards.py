@@ -10,7 +10,7 @@ from flask import Flask
 
 from app.services.demo.objects import API_KEY, TENANT_ID
 from app.services.identity import scopes
-from app.services.tenants import api_keys
+from app.services.tenants import api_keys, key_changes
 from tests.integration.tenants.conftest import probed
 from tests.support.factories import SignedInUser, make_user
 from tests.support.tenants import MerchantClient, make_merchant
@@ -163,7 +163,7 @@ def test_merchants_are_limited_by_tenant_whichever_key_they_use(
         }
     )
     with app.app_context():
-        second = {"X-TENANT-API-KEY": api_keys.add_api_key(merchant.tenant_id, "second")}
+        second = {"X-TENANT-API-KEY": key_changes.add_api_key(merchant.tenant_id, "second")[1]}
     codes = [
         _get(strict, "either", headers).status_code
         for headers in (merchant.headers, second, merchant.headers, second)

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from app.errors import InvalidApiKey, InvalidRequest, NotFound
-from app.services.tenants import api_keys, tenants
+from app.services.tenants import api_keys, key_changes, tenants
 from tests.support.concurrency import concurrently
 from tests.support.tenants import MerchantClient, make_merchant
 
@@ -69,20 +69,20 @@ def test_almost_correct_keys_are_refused(app: Flask, merchant: MerchantClient) -
 
 def test_revoked_key_is_refused_and_others_stay_valid(app: Flask, merchant: MerchantClient) -> None:
     with app.app_context():
-        second = api_keys.add_api_key(merchant.tenant_id, "second")
-        api_keys.revoke_api_key(merchant.api_key[:16])
+        second = key_changes.add_api_key(merchant.tenant_id, "second")[1]
+        key_changes.revoke_api_key(merchant.api_key[:16])
         assert not _opens(app, merchant.api_key) and _opens(app, second)
         with pytest.raises(NotFound):
-            api_keys.revoke_api_key(merchant.api_key[:16])
+            key_changes.revoke_api_key(merchant.api_key[:16])
         with pytest.raises(NotFound):
-            api_keys.revoke_api_key("mlp_000000000000")
+            key_changes.revoke_api_key("mlp_000000000000")
 
 
 def test_one_of_many_revocations_at_once_counts(app: Flask, merchant: MerchantClient, rows) -> None:
     def revoke(_: int) -> bool:
         with app.app_context():
             try:
-                api_keys.revoke_api_key(merchant.api_key[:16])
+                key_changes.revoke_api_key(merchant.api_key[:16])
             except NotFound:
                 return False
             return True
@@ -100,7 +100,7 @@ def test_the_audit_trail_has_every_step_and_no_key(
     app: Flask, merchant: MerchantClient, publish, rows
 ) -> None:
     with app.app_context():
-        api_keys.revoke_api_key(merchant.api_key[:16])
+        key_changes.revoke_api_key(merchant.api_key[:16])
     publish()
     found = rows(
         "SELECT type, is_public, tenant_id, data::text AS data, actor FROM events WHERE object_id = :id ORDER BY seq",
@@ -120,4 +120,4 @@ def test_a_name_and_a_tenant_are_needed(app: Flask) -> None:
             with pytest.raises(InvalidRequest):
                 tenants.create_tenant(name, "starter")
         with pytest.raises(NotFound):
-            api_keys.add_api_key(uuid.uuid4(), "key of an unknown tenant")
+            key_changes.add_api_key(uuid.uuid4(), "key of an unknown tenant")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,12 +16,12 @@ from flask import Flask
 from flask_socketio import SocketIO
 from werkzeug.test import EnvironBuilder
 
-from app import create_app
+from app import clock, create_app
 from app.principal import Principal
 from app.services import payment_service
 from app.services.identity.suspension import suspend_user
 from app.services.realtime import subscriptions
-from app.services.tenants.api_keys import revoke_api_key
+from app.services.tenants.key_changes import revoke_api_key, rotate_api_key, suspend_api_key
 from app.services.tenants.suspension import suspend_tenant
 from app.websocket.server import build, in_context
 from tests.integration.gateway.conftest import MerchantClient
@@ -140,12 +141,20 @@ def _revoke(shop: MerchantClient) -> None:
     revoke_api_key(shop.key[:16], operator=OPERATOR)
 
 
+def _suspend_key(shop: MerchantClient) -> None:
+    suspend_api_key(shop.key[:16], tenant_id=None, operator=OPERATOR)
+
+
+def _rotate(shop: MerchantClient) -> None:
+    rotate_api_key(shop.key[:16], tenant_id=None, overlap_hours=0, operator=OPERATOR)
+
+
 def _cancel(shop: MerchantClient, payment_id: str) -> None:
     backend = Principal.of_api_key(shop.tenant_id, uuid.uuid4(), None)
     assert payment_service.cancel(backend, uuid.UUID(payment_id)).status == "cancelled"
 
 
-@pytest.mark.parametrize("end", [_suspend, _revoke])
+@pytest.mark.parametrize("end", [_suspend, _revoke, _suspend_key, _rotate])
 def test_nothing_behind_the_end_of_a_credential_in_the_log_is_pushed(
     app: Flask,
     server: Server,
@@ -164,6 +173,20 @@ def test_nothing_behind_the_end_of_a_credential_in_the_log_is_pushed(
     ((event, data),) = received(client)
     assert (event, data["code"]) == ("error", "INVALID_API_KEY")
     assert f"tenant_{shop.tenant_id}" not in server.rooms.rooms.get("/", {})
+
+
+def test_a_key_gets_nothing_more_after_its_overlap_and_its_successor_does(
+    app: Flask, server: Server, shop: MerchantClient
+) -> None:
+    with app.app_context():
+        _, key = rotate_api_key(shop.key[:16], tenant_id=None, overlap_hours=1, operator=OPERATOR)
+    server.push()
+    old, new = server.connect(api_key=shop.key), server.connect(api_key=key)
+    clock.travel(timedelta(hours=1))
+    server.rooms.check_credentials()
+    ((event, data),) = received(old)
+    assert (event, data["code"]) == ("error", "INVALID_API_KEY") and received(new) == []
+    assert f"tenant_{shop.tenant_id}" in server.rooms.rooms.get("/", {})
 
 
 def test_a_suspended_user_gets_nothing_more(app: Flask, server: Server) -> None:
