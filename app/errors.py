@@ -220,6 +220,11 @@ class RecipientNotFound(NotFound):
     is_answer = True
 
 
+class CustomerNotFound(NotFound):
+    code = "CUSTOMER_NOT_FOUND"
+    default_message = "Customer not found."
+
+
 class TransactionNotFound(NotFound):
     """The payment does not exist or belongs to another tenant."""
 
@@ -347,6 +352,14 @@ class EmailExists(GatewayError):
     http_status = 409
     code = "EMAIL_EXISTS"
     default_message = "An account with this e-mail exists."
+
+
+class CustomerExists(GatewayError):
+    """Its id, or the tenant's own reference of it, is another customer's."""
+
+    http_status = 409
+    code = "CUSTOMER_EXISTS"
+    default_message = "There is a customer with this id or reference."
 
 
 class IdempotencyConflict(GatewayError):

@@ -17,7 +17,7 @@ from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.system import health
-from app.api.tenant import api_keys, invitations, members, withdrawals
+from app.api.tenant import api_keys, customers, invitations, members, withdrawals
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
@@ -95,6 +95,13 @@ TABLE: Final[tuple[Row, ...]] = (
             "choose_payout_method": Policy(TENANT, tenant_scopes=(TenantScope.SETTINGS_MANAGE,)),
             "confirm_destination": Policy(TENANT, tenant_scopes=(TenantScope.FINANCE_WITHDRAW_APPROVE,)),
         },
+    ),
+    Row(
+        customers.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.CONVERSATIONS_VIEW,)),
+        {"create_customer": Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,))},
     ),
     # No limit: Daraja reports a result once, so a callback that is refused is lost.
     Row(webhooks.blueprint, V1, Surface.GATEWAY, Policy(PUBLIC, None), takes_any_query=True),

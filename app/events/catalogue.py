@@ -44,6 +44,13 @@ class EventType(StrEnum):
     MEMBER_REMOVED = "member.removed"
     MEMBER_SUSPENDED = "member.suspended"
     MEMBER_RESUMED = "member.resumed"
+    CUSTOMER_CREATED = "customer.created"
+    CUSTOMER_PREFERENCE_CHANGED = "customer.preference_changed"
+    """Its preferred provider."""
+
+    PAYMENT_METHOD_SAVED = "payment_method.saved"
+    PAYMENT_METHOD_REMOVED = "payment_method.removed"
+    PAYMENT_METHOD_DEFAULT_CHANGED = "payment_method.default_changed"
     FEE_RULE_SET = "fee_rule.set"
     FEE_RULE_REMOVED = "fee_rule.removed"
     APPROVAL_BAND_SET = "approval_band.set"

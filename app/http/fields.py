@@ -99,6 +99,21 @@ class Choice(Text):
         return value
 
 
+class Flag(_StrictField):
+    """JSON true or false (never 1, 0 or "true")."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {"type": "boolean", **self.metadata}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise ValidationError("This must be true or false.")
+        return value
+
+
 class WholeNumber(_StrictField):
     """A JSON integer (never true, 1.0 or "1") from `minimum` to `maximum`."""
 

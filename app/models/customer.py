@@ -16,7 +16,7 @@ class Customer(Base):
 
     __tablename__ = "customers"
     __table_args__ = (
-        Index("customers_tenant_id_id", "tenant_id", "id"),
+        Index("customers_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
         Index(
             "customers_tenant_id_reference",
             "tenant_id",

@@ -15,6 +15,7 @@ class JobKind(StrEnum):
     """What a job does (app/worker/kinds.py)."""
 
     PAYMENT_FOLLOW_UP = "payment.follow_up"
+    PAYMENT_SAVE_METHOD = "payment.save_method"
     REFUND_FOLLOW_UP = "refund.follow_up"
     PAYOUT_FOLLOW_UP = "payout.follow_up"
     PROVIDER_EVENT_PROCESS = "provider_event.process"

@@ -29,6 +29,13 @@ class PaymentStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SaveMethod(StrEnum):
+    """Whether what a payment is paid with is saved for its order's customer, and how."""
+
+    SAVE = "save"
+    SAVE_AS_DEFAULT = "save_as_default"
+
+
 class AttemptState(StrEnum):
     """Where an attempt stands. `LATE`: it had ended as failed or cancelled, and the money came after all (suspense)."""
 
@@ -79,7 +86,7 @@ class Payment(Base):
         CheckConstraint("requested_amount > 0"),
         CheckConstraint("refunded >= 0 AND refunded <= refund_reserved AND refund_reserved <= amount"),
         one_of("status", PaymentStatus),
-        CheckConstraint("save_method IN ('save', 'save_as_default')"),
+        one_of("save_method", SaveMethod),
         Index("payments_tenant_id_id", "tenant_id", "id"),
         Index("payments_tenant_id_status_id", "tenant_id", "status", "id"),
         Index(
@@ -144,7 +151,7 @@ class Payment(Base):
     last_write: Mapped[uuid.UUID | None]
     order_id: Mapped[uuid.UUID | None]
     saved_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
-    save_method: Mapped[Words | None]
+    save_method: Mapped[SaveMethod | None] = mapped_column(EnumText(SaveMethod))
     reviews: Mapped[list[PaymentReview]] = relationship(
         primaryjoin="and_(foreign(PaymentReview.payment_id) == Payment.id, PaymentReview.closed_at.is_(None))",
         order_by=PaymentReview.opened_at,

@@ -18,7 +18,7 @@ from typing import ClassVar, TypeVar
 import structlog
 
 from app import held_connections
-from app.errors import InvalidAmount
+from app.errors import InvalidAmount, InvalidRequest
 from app.money import Money, exponent_of
 from app.providers import deadline
 from app.providers.environments import (
@@ -31,6 +31,7 @@ from app.providers.environments import (
 from app.providers.errors import NotSupported, ProviderError, RequestRejected
 from app.providers.failures import FailureTable
 from app.providers.replies import question
+from app.providers.saved_methods import SavedMethod
 from app.providers.settings import Account, AccountSetting, complete
 from app.providers.values import (
     NO_FACTS,
@@ -56,7 +57,6 @@ from app.providers.values import (
     ProviderResult,
     RefundReference,
     RefundRequest,
-    SavedMethod,
     State,
     StatementLine,
     TokenStore,
@@ -142,10 +142,33 @@ class Provider(ABC):
         return found
 
     @classmethod
+    def read_method(cls, details: Mapping[str, object]) -> dict[str, str]:
+        """A method's details as they are saved. Raises InvalidRequest: the provider saves no methods, a detail is missing,
+        unknown or not written as it should be."""
+        return cls._normal_method(cls.require_saved_method().read(details, title=cls.title))
+
+    @classmethod
+    def require_saved_method(cls) -> SavedMethod:
+        """Raises InvalidRequest: the provider saves no methods."""
+        if cls.saved_method is None:
+            raise InvalidRequest(f"{cls.title} saves no payment methods.", field="provider")
+        return cls.saved_method
+
+    @classmethod
+    def _normal_method(cls, details: dict[str, str]) -> dict[str, str]:
+        """The details in the provider's own spelling. Raises InvalidRequest."""
+        return details
+
+    @classmethod
+    def payer(cls, customer: Customer, details: Mapping[str, str]) -> Customer:
+        """The customer as a saved method with these details is charged."""
+        return customer
+
+    @classmethod
     def method_id(cls, details: Mapping[str, str]) -> str:
         """What the API calls a saved method with these details: saving it again replaces it."""
-        assert cls.saved_method is not None, f"{cls.title} saves no methods"
-        return "_".join([cls.name, *(details[part] for part in cls.saved_method.id_parts if part in details)])
+        parts = cls.require_saved_method().id_parts
+        return "_".join([cls.name, *(details[part] for part in parts if part in details)])
 
     # --- what services call
 
@@ -154,6 +177,14 @@ class Provider(ABC):
 
         Raises RequestRejected, or app.errors.InvalidAmount, with a sentence for the caller.
         """
+        self.check_amount(amount)
+        for need in sorted(self.capabilities.needs):
+            if not getattr(customer, need):
+                raise RequestRejected(f"{self.title} needs the customer's {need}.", code=need)
+        self._check(amount, customer)
+
+    def check_amount(self, amount: Money) -> None:
+        """Whether the provider takes this amount of this currency at all. Raises as `check`."""
         limits = self.capabilities.currencies.get(amount.currency)
         if limits is None:
             raise RequestRejected(f"{self.title} does not take {amount.currency}.", code="currency")
@@ -165,10 +196,7 @@ class Provider(ABC):
         if limits.maximum is not None and amount.amount_minor > limits.maximum:
             most = Money(limits.maximum, amount.currency)
             raise InvalidAmount(f"{self.title} takes at most {most} {amount.currency}.", field="amount")
-        for need in sorted(self.capabilities.needs):
-            if not getattr(customer, need):
-                raise RequestRejected(f"{self.title} needs the customer's {need}.", code=need)
-        self._check(amount, customer)
+        self._check_amount(amount)
 
     def check_payout(self, request: PayoutRequest) -> None:
         """Whether this could be paid out at all, before anything is stored or sent.
@@ -195,6 +223,11 @@ class Provider(ABC):
     def inquire(self, charge: ChargeReference) -> ProviderResult:
         """Where the charge stands. Raises ProviderError; OutcomeUnknown when it could not be learnt."""
         return self._question("inquire", lambda: self._inquire(charge))
+
+    def method_paid_with(self, charge: ChargeReference, customer: Customer) -> Mapping[str, str] | None:
+        """The details of the method that paid the charge, to be saved; None: it cannot be used again, or the provider saves none.
+        Raises ProviderError; OutcomeUnknown when it could not be learnt."""
+        return self._question("method_paid_with", lambda: self._method_paid_with(charge, customer))
 
     def cancel(self, charge: ChargeReference) -> ProviderResult:
         """Cancel a charge the customer has not paid. Raises ProviderError; the state shows whether it was in time."""
@@ -237,14 +270,20 @@ class Provider(ABC):
     def _check(self, amount: Money, customer: Customer) -> None:  # noqa: B027 most need no more rules
         """More rules than `capabilities` can say. No network."""
 
-    def _check_payout(self, request: PayoutRequest) -> None:  # noqa: B027 most need no more rules
-        """The same for payouts. No network."""
+    def _check_amount(self, amount: Money) -> None:  # noqa: B027 as above
+        """More rules of amounts than `capabilities` can say. No network."""
+
+    def _check_payout(self, request: PayoutRequest) -> None:  # noqa: B027 as above
+        """More rules of payouts. No network."""
 
     @abstractmethod
     def _charge(self, request: ChargeRequest) -> ProviderResult: ...
 
     @abstractmethod
     def _inquire(self, charge: ChargeReference) -> ProviderResult: ...
+
+    def _method_paid_with(self, charge: ChargeReference, customer: Customer) -> Mapping[str, str] | None:
+        return None
 
     def _cancel(self, charge: ChargeReference) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot cancel a payment.")

@@ -101,16 +101,6 @@ class PayoutMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SavedMethod:
-    """What a customer's saved payment method holds at a provider, from document 002. required, optional: names of its details.
-    id_parts: the details that tell two methods of a customer apart."""
-
-    required: tuple[str, ...]
-    optional: tuple[str, ...] = ()
-    id_parts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Limits:
     """Smallest and largest amount of one operation, in minor units, both allowed. None: no limit is known."""
 
@@ -214,7 +204,9 @@ class ChargeRequest:
     """Ask a customer for money. reference: our key, 36 characters `[a-z0-9-]`, unique for ever; the same reference is
     the same charge. short_reference: ≤ 12 of `[A-Z0-9]`, unique per charge too, for where people or statements show a short text.
     merchant_reference: the merchant's own text for people, which other charges may have too. description: what is sold, at most
-    200 characters, never blank; each adapter cuts it at its provider's limit. callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards."""
+    200 characters, never blank; each adapter cuts it at its provider's limit. callback_url: holds an unguessable token of this charge. return_url: where the customer's browser goes afterwards.
+    saved_details: of the customer's saved method to charge; a provider that cannot charge without the customer asks the customer
+    as always. is_method_kept: the method is to be saved once it is paid, so it must be chargeable again."""
 
     reference: str
     short_reference: str
@@ -225,12 +217,15 @@ class ChargeRequest:
     description: str = "Payment"
     metadata: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)
     merchant_reference: str | None = None
+    saved_details: Mapping[str, str] | None = field(default=None, repr=False)
+    is_method_kept: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ChargeReference:
     """What identifies a charge that was asked for before. provider_reference is None when the answer was lost; receipt
     is what the provider calls the finished payment (M-Pesa receipt, Stripe `pi_…`, Chapa reference, confirmation code).
+    is_unattended: it charged a saved method and had no page, so no customer can try again.
     """
 
     reference: str
@@ -240,6 +235,7 @@ class ChargeReference:
     provider_reference: str | None = None
     receipt: str | None = None
     callback_url: str = ""
+    is_unattended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

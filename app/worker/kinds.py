@@ -15,6 +15,7 @@ from typing import Final
 from app.models.job import JobKind
 from app.queue import Ended, LeasedJob
 from app.services.callbacks import process, receive
+from app.services.customers import saving
 from app.services.kyc import verification
 from app.services.operator import reconciliation, retention
 from app.services.payments import follow_up as payment_follow_up
@@ -54,6 +55,9 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             _MONEY_RETRIES,
             retries_forever=True,
             on_exhausted=_report_by_id(payment_follow_up.report_failing),
+        ),
+        JobKind.PAYMENT_SAVE_METHOD: Handler(
+            _by_id(saving.save_paid_with), (5, 15, 60, 300, 900, 3600, 21_600, 86_400)
         ),
         JobKind.REFUND_FOLLOW_UP: Handler(
             _by_id(refund_follow_up.follow_up),

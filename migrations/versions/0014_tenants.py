@@ -39,7 +39,7 @@ CUSTOMERS = """
 CREATE TABLE customers (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, name text, email text, phone text, reference text,
   preferred_provider text, created_at timestamptz NOT NULL, updated_at timestamptz NOT NULL);
-CREATE INDEX customers_tenant_id_id ON customers (tenant_id, id);
+CREATE INDEX customers_tenant_id_created_at_id ON customers (tenant_id, created_at, id);
 CREATE UNIQUE INDEX customers_tenant_id_reference ON customers (tenant_id, reference) WHERE reference IS NOT NULL;
 CREATE TABLE payment_methods (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, customer_id uuid NOT NULL, method_id text NOT NULL, provider text NOT NULL,

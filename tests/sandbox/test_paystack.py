@@ -297,6 +297,12 @@ def test_a_card_is_charged_again(paystack: Paystack) -> None:
     assert again.json()["code"] == "duplicate_reference"
     other = body | {"email": "other@example.com", "reference": "other"}
     assert paystack.call("POST", "/transaction/charge_authorization", other).status_code == 400
+    invented = body | {"authorization_code": "AUTH_none", "reference": "invented"}
+    refused = paystack.call("POST", "/transaction/charge_authorization", invented)
+    assert (refused.status_code, refused.json()["message"]) == (400, "Authorization code is invalid")
+    asked = body | {"amount": 712_500, "reference": "asked"}
+    paused = paystack.call("POST", "/transaction/charge_authorization", asked).json()["data"]
+    assert paused["paused"] and paused["authorization_url"] and paystack.book("asked") == []
     poor = body | {"amount": 710_100, "reference": "poor"}
     data = paystack.call("POST", "/transaction/charge_authorization", poor).json()["data"]
     assert (data["status"], data["gateway_response"]) == ("failed", "Insufficient Funds")

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from app import clock
+from app.errors import InvalidRequest
 from app.money import Money
 from app.providers.base import (
     QUESTION,
@@ -81,6 +82,9 @@ ACK_FACTS: Final = (
     "ResultDesc",
 )
 
+PHONE: Final = "phone_number"
+"""The detail of a saved method."""
+
 DARAJAS_ID: Final = ("OriginatorConversationID", "ConversationID")
 """What a reversal and a payout to a till are known by: a status query takes the first one. B2C has our reference there."""
 
@@ -95,7 +99,7 @@ class MpesaProvider(Provider):
     failures: ClassVar[FailureTable] = FAILURES
     capabilities: ClassVar[Capabilities] = CAPABILITIES
     settings: ClassVar[tuple[AccountSetting, ...]] = SETTINGS
-    saved_method = SavedMethod(("phone_number",), (), ("phone_number",))
+    saved_method = SavedMethod((PHONE,), (), (PHONE,))
     base_urls: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
             "live": "https://api.safaricom.co.ke",
@@ -109,6 +113,22 @@ class MpesaProvider(Provider):
         self._daraja = DarajaClient(self.account, context)
         # What an account can do depends on its settings: the class says what M-Pesa can do at most.
         self.capabilities = _capabilities_of(self.account)  # type: ignore[misc]
+
+    @classmethod
+    def _normal_method(cls, details: dict[str, str]) -> dict[str, str]:
+        try:
+            return {PHONE: msisdn(details[PHONE].translate({ord(" "): None, ord("-"): None}))}
+        except RequestRejected:
+            raise InvalidRequest(
+                f"{PHONE} must be a Kenyan mobile number: 2547… or 2541…", field=f"details.{PHONE}"
+            ) from None
+
+    @classmethod
+    def payer(cls, customer: Customer, details: Mapping[str, str]) -> Customer:
+        return replace(customer, phone=f"+{details[PHONE]}")
+
+    def _method_paid_with(self, charge: ChargeReference, customer: Customer) -> Mapping[str, str] | None:
+        return {PHONE: msisdn(customer.phone)}
 
     def _check(self, amount: Money, customer: Customer) -> None:
         msisdn(customer.phone)

@@ -20,6 +20,7 @@ from app.providers.base import (
     ChargeReference,
     ChargeRequest,
     Context,
+    Customer,
     Kind,
     Limits,
     ListedRefund,
@@ -29,24 +30,18 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
-    SavedMethod,
     State,
 )
-from app.providers.errors import OutcomeUnknown, RequestRejected
+from app.providers.errors import OutcomeUnknown
 from app.providers.facts import clean, facts
-from app.providers.paystack import callbacks
-from app.providers.paystack.amounts import SUBUNITS, collected, from_subunits, to_subunits
+from app.providers.http import Answer
+from app.providers.paystack import callbacks, transactions
+from app.providers.paystack.amounts import SUBUNITS, from_subunits
 from app.providers.paystack.client import PaystackClient, accepted, data_of, is_absent
 from app.providers.paystack.failures import FAILURES
 from app.providers.paystack.payouts import make_recipient, payout_methods, recipient_body
-from app.providers.paystack.statuses import (
-    CHARGES,
-    ENVIRONMENTS,
-    FAILED_TRY,
-    REFUNDS,
-    SENTENCES,
-    TRANSFERS,
-)
+from app.providers.paystack.statuses import ENVIRONMENTS, REFUNDS, SENTENCES, TRANSFERS
+from app.providers.paystack.transactions import subunits
 from app.providers.replies import environment_of, require_reference, state_of, word
 
 LIST_PAGE: Final = 100
@@ -55,19 +50,6 @@ LIST_PAGE: Final = 100
 LIST_PAGES: Final = 5
 """Pages of the list that are searched for a refund whose id was lost."""
 
-_PAYMENT: Final = (
-    "id",
-    "status",
-    "reference",
-    "amount",
-    "requested_amount",
-    "fees",
-    "currency",
-    "channel",
-    "gateway_response",
-    "paid_at",
-    "created_at",
-)
 _REFUND: Final = (
     "id",
     "status",
@@ -139,7 +121,7 @@ class Paystack(Provider):
         moves_real_money=True,
     )
     callback_headers = frozenset({callbacks.SIGNATURE})
-    saved_method = SavedMethod(("authorization_code",), ("last4", "bank"), ("authorization_code",))
+    saved_method = transactions.SAVED_METHOD
     settings = (
         AccountSetting(
             "secret_key",
@@ -182,64 +164,46 @@ class Paystack(Provider):
 
     # --- payments
 
-    def _charge(self, request: ChargeRequest) -> ProviderResult:
-        data = self._client.post("/transaction/initialize", self._initialize_body(request))
-        require_reference(data.get("reference"), request.reference, provider=self.title)
-        url = data.get("authorization_url")
-        if not isinstance(url, str) or not url.startswith(("https://", "http://")):
-            raise OutcomeUnknown("Paystack's answer holds no authorization_url.", code="incomplete")
-        return ProviderResult(
-            State.PENDING,
-            provider_reference=request.reference,
-            payment_url=url,
-            response=facts(data, "reference", "access_code"),
-        )
+    @classmethod
+    def payer(cls, customer: Customer, details: Mapping[str, str]) -> Customer:
+        return replace(customer, email=details.get(transactions.EMAIL) or customer.email)
 
-    def _initialize_body(self, request: ChargeRequest) -> dict[str, Any]:
-        """`callback_url` is where the customer's *browser* returns to; webhooks go to the dashboard's URL."""
-        channels = [name for part in self.account["channels"].split(",") if (name := part.strip())]
-        body: dict[str, Any] = {
-            "email": request.customer.email or self.account["fallback_email"],
-            "amount": _subunits(request),
-            "currency": request.amount.currency,
-            "reference": request.reference,
-            "callback_url": request.return_url,
-            # Without it a customer who cancels is sent nowhere.
-            "metadata": {"cancel_action": request.return_url},
-        }
-        return body | ({"channels": channels} if channels else {})
+    def _charge(self, request: ChargeRequest) -> ProviderResult:
+        if request.saved_details is not None:
+            return self._charge_saved(request, request.saved_details)
+        body = transactions.initialize_body(self.account, request)
+        data = self._client.post("/transaction/initialize", body)
+        require_reference(data.get("reference"), request.reference, provider=self.title)
+        return transactions.page_result(data, request.reference)
+
+    def _charge_saved(self, request: ChargeRequest, details: Mapping[str, str]) -> ProviderResult:
+        body = transactions.authorization_body(self.account, request, details)
+        data = self._client.post("/transaction/charge_authorization", body)
+        require_reference(data.get("reference"), request.reference, provider=self.title)
+        if data.get("paused") is True:
+            return transactions.page_result(data, request.reference)
+        self._require_environment(data)
+        return transactions.result(data, request.reference, is_unattended=True)
 
     def _inquire(self, charge: ChargeReference) -> ProviderResult:
-        answer = self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
+        answer = self._verify(charge)
         if is_absent(answer):
             return ProviderResult(State.NOT_FOUND, response=facts(answer.object(), "message", "code"))
+        data = self._transaction(answer, charge)
+        return transactions.result(data, charge.reference, is_unattended=charge.is_unattended)
+
+    def _method_paid_with(self, charge: ChargeReference, customer: Customer) -> Mapping[str, str] | None:
+        answer = self._verify(charge)
+        return None if is_absent(answer) else transactions.reusable_method(self._transaction(answer, charge))
+
+    def _verify(self, charge: ChargeReference) -> Answer:
+        return self._client.get(f"/transaction/verify/{quote(charge.reference, safe='')}")
+
+    def _transaction(self, answer: Answer, charge: ChargeReference) -> dict[str, Any]:
         data = data_of(accepted(answer))
         require_reference(data.get("reference"), charge.reference, provider=self.title)
         self._require_environment(data)
-        state, amount, receipt = (
-            state_of(CHARGES, data.get("status"), provider=self.title),
-            collected(data),
-            word(data, "id"),
-        )
-        if state is State.SUCCEEDED and (amount is None or receipt is None):
-            raise OutcomeUnknown(
-                "Paystack says success without an amount or an id.",
-                code="incomplete",
-                response=facts(data, *_PAYMENT),
-            )
-        has_failed_try = (word(data, "status") or "").lower() == FAILED_TRY
-        return ProviderResult(
-            state,
-            provider_reference=charge.reference,
-            receipt=receipt if state in (State.SUCCEEDED, State.REVERSED) else None,
-            amount=amount,
-            code=FAILED_TRY if has_failed_try else None,
-            message=(word(data, "gateway_response") or "Paystack says that the payment failed.")
-            if has_failed_try
-            else None,
-            has_failed_try=has_failed_try,
-            response=facts(data, *_PAYMENT),
-        )
+        return data
 
     # --- refunds
 
@@ -248,7 +212,7 @@ class Paystack(Provider):
             "/refund",
             {
                 "transaction": request.charge.reference,
-                "amount": _subunits(request),
+                "amount": subunits(request.amount),
                 "currency": request.amount.currency,
                 "customer_note": clean(request.reason)[:100],
                 # Paystack takes no reference for a refund: this is the only place ours can be found again.
@@ -324,7 +288,7 @@ class Paystack(Provider):
             "/transfer",
             {
                 "source": "balance",
-                "amount": _subunits(request),
+                "amount": subunits(request.amount),
                 "currency": request.amount.currency,
                 "recipient": recipient,
                 "reference": request.reference,
@@ -391,9 +355,3 @@ def _transaction_of(refund: Mapping[str, Any]) -> str | None:
     """The id of the transaction a listed refund belongs to: an id, or the object."""
     inner = refund.get("transaction")
     return word(inner, "id") if isinstance(inner, dict) else word(refund, "transaction")
-
-
-def _subunits(request: ChargeRequest | RefundRequest | PayoutRequest) -> int:
-    if request.amount.currency not in SUBUNITS:
-        raise RequestRejected(f"Paystack does not take {request.amount.currency}.", code="currency")
-    return to_subunits(request.amount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -42,7 +43,7 @@ from app.providers.errors import (
 from app.providers.pesapal import callbacks
 from app.providers.pesapal.client import PesapalClient, Reply
 from app.providers.pesapal.failures import FAILURES
-from app.providers.pesapal.statuses import payment_result
+from app.providers.pesapal.statuses import payer_of, payment_result
 
 ORDER_PATH: Final = "/api/Transactions/SubmitOrderRequest"
 STATUS_PATH: Final = "/api/Transactions/GetTransactionStatus"
@@ -175,6 +176,12 @@ class PesapalProvider(Provider):
             )
         reply = self._client.get(STATUS_PATH, {"orderTrackingId": tracking_id})
         return payment_result(reply, tracking_id=tracking_id, reference=charge.reference)
+
+    def _method_paid_with(self, charge: ChargeReference, customer: Customer) -> Mapping[str, str] | None:
+        if charge.provider_reference is None:
+            return None
+        reply = self._client.get(STATUS_PATH, {"orderTrackingId": charge.provider_reference})
+        return payer_of(reply, reference=charge.reference)
 
     def _cancel(self, charge: ChargeReference) -> ProviderResult:
         tracking_id = charge.provider_reference

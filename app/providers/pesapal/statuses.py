@@ -11,6 +11,7 @@ from app.money import Money
 from app.providers.base import ProviderResult, State
 from app.providers.errors import OutcomeUnknown, UnclearAnswer
 from app.providers.pesapal.client import Reply
+from app.providers.saved_methods import last4_of
 
 FAILED_TRY: Final = "2"
 """FAILED: a try to pay has failed, and the page takes another until the order is cancelled."""
@@ -70,6 +71,15 @@ def payment_result(reply: Reply, *, tracking_id: str, reference: str) -> Provide
         has_failed_try=has_failed_try,
         response=facts(body),
     )
+
+
+def payer_of(reply: Reply, *, reference: str) -> dict[str, str] | None:
+    """What a paid order was paid with, to be shown to the customer the next time; None: Pesapal does not say."""
+    body = reply.body if reply.is_ok else {}
+    method = body.get("payment_method")
+    if body.get("merchant_reference") != reference or not isinstance(method, str) or not method.strip():
+        return None
+    return {"payment_method": method.strip()} | last4_of(body.get("payment_account"))
 
 
 def facts(body: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ the merchant's page confirms with, or which is confirmed at once with `metadata.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from types import MappingProxyType
@@ -33,12 +34,11 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
-    SavedMethod,
     State,
 )
 from app.providers.environments import require_same
 from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
-from app.providers.stripe import callbacks, lookup, statuses
+from app.providers.stripe import callbacks, lookup, saved_cards, statuses
 from app.providers.stripe.amounts import limits, to_wire
 from app.providers.stripe.client import call, make_client
 from app.providers.stripe.failures import FAILURES
@@ -67,7 +67,7 @@ class StripeProvider(Provider):
     failures = FAILURES
     aliases = ("visa",)
     base_urls = MappingProxyType({"live": "https://api.stripe.com", "sandbox": "https://api.stripe.com"})
-    saved_method = SavedMethod(("payment_method_id",), ("last4", "brand"), ("payment_method_id",))
+    saved_method = saved_cards.SAVED_METHOD
     settings = (
         AccountSetting(
             "api_key",
@@ -128,10 +128,12 @@ class StripeProvider(Provider):
     def read_callback(self, callback: Callback) -> CallbackEvent:
         return callbacks.read(callback, self.account)
 
-    def _check(self, amount: Money, customer: Customer) -> None:
+    def _check_amount(self, amount: Money) -> None:
         to_wire(amount)
 
     def _charge(self, request: ChargeRequest) -> ProviderResult:
+        if request.saved_details is not None:
+            return self._charge_saved(request, request.saved_details[saved_cards.METHOD])
         return self._open_session(request) if self._is_hosted() else self._create_intent(request)
 
     def _is_hosted(self) -> bool:
@@ -160,6 +162,10 @@ class StripeProvider(Provider):
         }
         if request.customer.email:
             params["customer_email"] = request.customer.email
+        if request.is_method_kept:
+            # Without a customer of Stripe's the card could not be charged again.
+            params["customer_creation"] = "always"
+            params["payment_intent_data"]["setup_future_usage"] = "off_session"
         sessions = self._client.v1.checkout.sessions
         made = call(lambda: sessions.create(params, {"idempotency_key": request.reference}))
         result = statuses.session_result(self._own(made))
@@ -184,8 +190,33 @@ class StripeProvider(Provider):
             params["automatic_payment_methods"] = {"enabled": True, "allow_redirects": "never"}
             params["payment_method"] = str(method)
             params["confirm"] = True
+        if request.is_method_kept:
+            params["customer"] = saved_cards.new_customer(self._client, request)
+            params["setup_future_usage"] = "off_session"
+        return self._made(params, request.reference)
+
+    def _charge_saved(self, request: ChargeRequest, method_id: str) -> ProviderResult:
+        """Charge the card while its holder is not on a page: a bank that wants to see the holder declines."""
+        params: stripe.params.PaymentIntentCreateParams = {
+            "amount": to_wire(request.amount),
+            "currency": request.amount.currency.lower(),
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "description": request.description,
+            "metadata": _tags(request, Flow.CONFIRMED),
+            "payment_method": method_id,
+            "confirm": True,
+            "off_session": True,
+        }
+        if request.customer.email:
+            params["receipt_email"] = request.customer.email
+        customer = saved_cards.customer_of(self._client, method_id)
+        if customer is not None:
+            params["customer"] = customer
+        return self._made(params, request.reference)
+
+    def _made(self, params: stripe.params.PaymentIntentCreateParams, reference: str) -> ProviderResult:
         intents = self._client.v1.payment_intents
-        intent = self._own(call(lambda: intents.create(params, {"idempotency_key": request.reference})))
+        intent = self._own(call(lambda: intents.create(params, {"idempotency_key": reference})))
         result = statuses.intent_result(intent)
         secret = intent.get("client_secret")
         if result.state is State.PENDING and isinstance(secret, str):
@@ -195,7 +226,7 @@ class StripeProvider(Provider):
 
     def _inquire(self, charge: ChargeReference) -> ProviderResult:
         known = charge.provider_reference or lookup.find_charge(
-            self._client, charge, is_hosted=self._is_hosted()
+            self._client, charge, is_hosted=self._is_hosted() and not charge.is_unattended
         )
         if known is None:
             return ProviderResult(State.NOT_FOUND)
@@ -211,6 +242,11 @@ class StripeProvider(Provider):
     def _intent(self, identity: str) -> ProviderResult:
         intent = call(lambda: self._client.v1.payment_intents.retrieve(identity))
         return statuses.intent_result(self._own(intent))
+
+    def _method_paid_with(self, charge: ChargeReference, customer: Customer) -> Mapping[str, str] | None:
+        intent_id = self._payment_intent_of(charge)
+        intent = self._own(call(lambda: self._client.v1.payment_intents.retrieve(intent_id)))
+        return saved_cards.method_of(self._client, intent)
 
     def _own(self, thing: dict[str, Any]) -> dict[str, Any]:
         """`thing`, a session or a PaymentIntent, where it is of this account's environment. Raises WrongEnvironment.

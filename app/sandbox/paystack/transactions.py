@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final
 
 from app import json_numbers
@@ -18,6 +19,9 @@ from app.sandbox.store import Document
 
 EMAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
 REFERENCE: Final = re.compile(r"[A-Za-z0-9\-.=]+")
+CHALLENGED: Final = Decimal(7125)
+"""Major units: the bank asks for the holder of a saved card."""
+
 CURRENCIES: Final = tuple(RATES)
 DEFAULT_CURRENCY: Final = "NGN"
 
@@ -56,7 +60,10 @@ class Transactions:
         """`POST /transaction/charge_authorization`: charge a card again, with the same e-mail address."""
         body = request.body
         _check(body)
-        authorization = self._authorization(str(body.get("authorization_code") or ""), body["email"])
+        code = str(body.get("authorization_code") or "")
+        if not self._is_known(code):
+            raise ApiError(400, "Authorization code is invalid", code="invalid_params")
+        authorization = self._authorization(code, body["email"])
         if authorization is None:
             raise ApiError(
                 400,
@@ -66,12 +73,21 @@ class Transactions:
             )
         transaction = self._insert(body, request.plan, status="pending")
         reference = transaction["reference"]
+        if major(transaction["requested_subunits"]) == CHALLENGED:
+            return self._challenge(transaction)
         if request.plan.outcome != NEVER_ANSWERS:
             self._payments.succeed(
                 reference, channel="card", authorization=authorization, is_early=request.plan.callback_early
             )
         transaction = self._store.get("paystack", "transaction", reference) or transaction
         return success("Charge attempted", objects.details(transaction))
+
+    def _challenge(self, transaction: Document) -> Document:
+        """The bank asks who uses the card: the charge pauses until the customer has opened the page."""
+        self._payments.begin(transaction)
+        names = ("authorization_url", "access_code", "reference")
+        data = {name: transaction[name] for name in names} | {"paused": True}
+        return success("Please, redirect your customer to the authorization url provided", data)
 
     def get(self, request: ApiRequest, id: int) -> Document:
         """`GET /transaction/{id}`."""
@@ -87,6 +103,10 @@ class Transactions:
         found = self._store.find("paystack", "transaction", **members)
         items = [objects.details(transaction) for transaction in reversed(found)]
         return page("Transactions retrieved", items, request.query)
+
+    def _is_known(self, code: str) -> bool:
+        paid = self._store.find("paystack", "transaction", status="success")
+        return any(transaction["authorization"]["authorization_code"] == code for transaction in paid)
 
     def _authorization(self, code: str, email: str) -> Document | None:
         for transaction in self._store.find("paystack", "transaction", status="success", email=email):

@@ -45,6 +45,8 @@ def calls(simulator: Simulator) -> list[Call]:
         Call("POST", f"{intents}/<id>/cancel", "cancel", intent_calls.cancel),
         Call("POST", methods, "payment_method", simulator.payment_methods.create),
         Call("GET", f"{methods}/<id>", "payment_method_get", _get(simulator.payment_methods.retrieve)),
+        Call("POST", "/v1/customers", "customer", simulator.customers.create),
+        Call("GET", "/v1/customers/<id>", "customer_get", _get(simulator.customers.get)),
         Call("POST", checkout, "session", sessions.create),
         Call("GET", checkout, "session_list", _list(lists, "session", checkout)),
         Call("GET", f"{checkout}/<id>", "session_get", _get(sessions.retrieve)),

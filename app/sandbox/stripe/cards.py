@@ -95,6 +95,14 @@ CARDS_BY_OUTCOME: Final = {
 }
 
 
+AUTHENTICATION_REQUIRED: Final = Card(
+    AUTHENTICATE.method, AUTHENTICATE.number, AUTHENTICATE.brand,
+    "declined", "authentication_required", "authentication_required",
+    "Your card was declined. This transaction requires authentication.",
+)  # fmt: skip
+"""What the bank answers about such a card when its holder is not there."""
+
+
 def card_for_outcome(outcome: str | None, card: Card) -> Card:
     """`card`, or the card with the planned outcome. An outcome without a card is a decline without a reason."""
     if outcome is None or card.outcome != "paid":

@@ -44,6 +44,7 @@ def payment_method(card: Card, *, created: int) -> Document:
         "metadata": {},
         "type": "card",
         "_method": card.method,
+        "_is_used": False,
     }
 
 

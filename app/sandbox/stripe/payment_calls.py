@@ -9,6 +9,7 @@ from app.sandbox.core import Sandbox
 from app.sandbox.faults import NO_FAULT, Plan
 from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, forms, objects
+from app.sandbox.stripe.customers import Customers, require_usable
 from app.sandbox.stripe.errors import invalid
 from app.sandbox.stripe.payment_methods import PaymentMethods
 from app.sandbox.stripe.payments import PAYABLE, Intents, require_status
@@ -92,8 +93,10 @@ RETURN_URL_NEEDED: Final = (
 class IntentCalls:
     """The calls under `/v1/payment_intents`."""
 
-    def __init__(self, sandbox: Sandbox, intents: Intents, methods: PaymentMethods) -> None:
-        self._sandbox, self._intents, self._methods = sandbox, intents, methods
+    def __init__(
+        self, sandbox: Sandbox, intents: Intents, methods: PaymentMethods, customers: Customers
+    ) -> None:
+        self._sandbox, self._intents, self._methods, self._customers = sandbox, intents, methods, customers
 
     def create(self, request: ApiRequest) -> Document:
         """`POST /v1/payment_intents`. Raises 400, and 402 when it is confirmed at once and declined."""
@@ -104,6 +107,10 @@ class IntentCalls:
         return_url = forms.url(params, "return_url")
         if return_url is not None and not is_confirmed:
             raise invalid("`return_url` can only be given when `confirm` is true.", param="return_url")
+        is_off_session = forms.boolean(params, "off_session")
+        if is_off_session and not is_confirmed:
+            raise invalid("`off_session` can only be given when `confirm` is true.", param="off_session")
+        self._customers.require(forms.text(params, "customer"))
         metadata = forms.merged({}, forms.metadata(params))
         document = objects.payment_intent(
             amount=amount,
@@ -117,6 +124,7 @@ class IntentCalls:
             metadata=metadata,
             payment_method_types=_types(params),
             shipping=forms.branch(params, "shipping") or None,
+            _is_off_session=is_off_session,
             _plan=plan.to_json(),
             _reference=metadata.get("reference", ""),
             _return_url=return_url,
@@ -171,6 +179,7 @@ class IntentCalls:
             intent["_return_url"] = return_url or intent["_return_url"]
             if plan != NO_FAULT:
                 intent["_plan"] = plan.to_json()
+            intent["_is_off_session"] = forms.boolean(params, "off_session")
             self._use_method(intent, params)
             return Plan.from_json(intent["_plan"])
 
@@ -194,7 +203,9 @@ class IntentCalls:
         id = forms.text(params, "payment_method")
         if id is None:
             return
-        intent["payment_method"] = self._methods.resolve(id)[0]["id"]
+        method = self._methods.resolve(id)[0]
+        require_usable(method, intent["customer"])
+        intent["payment_method"] = method["id"]
         if intent["status"] == "requires_payment_method":
             intent["status"] = "requires_confirmation"
 

@@ -33,6 +33,15 @@ class PaymentMethods:
             raise missing("PaymentMethod", id, param="payment_method", status=400)
         return document, BY_METHOD[document["_method"]]
 
+    def use(self, id: str, *, customer: str | None) -> None:
+        """A payment succeeded. customer: who keeps the card from now on; None: the card stays whose it was."""
+
+        def change(method: Document) -> None:
+            method["_is_used"] = True
+            method["customer"] = customer or method["customer"]
+
+        self._sandbox.store.update("stripe", "payment_method", id, change)
+
     def retrieve(self, id: str) -> Document:
         """A payment method by its id. Raises 404."""
         if id in BY_METHOD:

@@ -14,7 +14,7 @@ from app.sandbox.faults import Plan
 from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, objects
 from app.sandbox.stripe.callbacks import Callbacks, Event
-from app.sandbox.stripe.cards import CARDS_BY_OUTCOME, VISA, Card, card_for_outcome
+from app.sandbox.stripe.cards import AUTHENTICATION_REQUIRED, CARDS_BY_OUTCOME, VISA, Card, card_for_outcome
 from app.sandbox.stripe.disputes import Disputes
 from app.sandbox.stripe.errors import ApiError, declined, missing, refused
 from app.sandbox.stripe.payment_methods import PaymentMethods
@@ -82,12 +82,21 @@ class Intents:
         """The events of a declined attempt, where the plan reorders callbacks and the card pays."""
         if not plan.callback_reorder or card.outcome != "paid":
             return []
-        return self.attempt(id, CARDS_BY_OUTCOME["declined"], plan).events
+        method = self.get(id)["payment_method"]
+        events = self.attempt(id, CARDS_BY_OUTCOME["declined"], plan).events
+
+        def use_again(intent: Document) -> None:
+            intent["payment_method"] = method
+
+        self._sandbox.store.update("stripe", "payment_intent", id, use_again)
+        return events
 
     def attempt(self, id: str, card: Card, plan: Plan) -> Attempt:
         """Make an attempt with `card`; its events are not published yet. Raises when the PaymentIntent cannot be paid."""
         if card.outcome == "declined":
             return self._decline(id, card)
+        if card.outcome == "authenticate" and self.get(id)["_is_off_session"]:
+            return self._decline(id, AUTHENTICATION_REQUIRED)
         if card.outcome == "authenticate":
             return self._challenge(id)
         return self._succeed(id, card, plan)
@@ -164,6 +173,8 @@ class Intents:
             self._insert_charge(intent, card, charge_id)
             if not is_held:
                 self._record(intent)
+            kept_by = intent["customer"] if intent["setup_future_usage"] else None
+            self._methods.use(intent["payment_method"], customer=kept_by)
             return dict(intent)
 
         intent = self._sandbox.store.update("stripe", "payment_intent", id, change)

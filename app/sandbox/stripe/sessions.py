@@ -15,6 +15,7 @@ from app.sandbox.store import Document
 from app.sandbox.stripe import currencies, forms, objects
 from app.sandbox.stripe.callbacks import Callbacks, Event
 from app.sandbox.stripe.cards import CARDS_BY_OUTCOME, VISA, Card
+from app.sandbox.stripe.customers import Customers
 from app.sandbox.stripe.errors import invalid, missing, refused
 from app.sandbox.stripe.line_items import read_line_items
 from app.sandbox.stripe.payment_methods import PaymentMethods
@@ -64,9 +65,15 @@ class Sessions:
     """The account's Checkout Sessions."""
 
     def __init__(
-        self, sandbox: Sandbox, callbacks: Callbacks, methods: PaymentMethods, intents: Intents
+        self,
+        sandbox: Sandbox,
+        callbacks: Callbacks,
+        methods: PaymentMethods,
+        intents: Intents,
+        customers: Customers,
     ) -> None:
         self._sandbox, self._callbacks, self._methods, self._intents = sandbox, callbacks, methods, intents
+        self._customers = customers
         sandbox.timers.register(TIMER, self._expire_after_delay)
 
     def create(self, request: ApiRequest) -> Document:
@@ -98,9 +105,12 @@ class Sessions:
         id = objects.new_id("cs_test", length=58)
         metadata = forms.merged({}, forms.metadata(params))
         client_reference = forms.text(params, "client_reference_id", longest=200)
+        customer, creation = forms.text(params, "customer"), _customer_creation(params)
+        self._customers.require(customer)
         intent = self._intent(params, total, currency)
         reference = intent["metadata"].get("reference") or metadata.get("reference") or client_reference or ""
         intent |= {"_plan": plan.to_json(), "_reference": reference, "_session": id, "_return_url": None}
+        intent["_is_off_session"] = False
         return {
             "id": id,
             "object": "checkout.session",
@@ -110,7 +120,8 @@ class Sessions:
             "client_reference_id": client_reference,
             "created": now,
             "currency": currency,
-            "customer": forms.text(params, "customer"),
+            "customer": customer,
+            "customer_creation": creation,
             "customer_details": None,
             "customer_email": forms.email(params, "customer_email"),
             "expires_at": _expiry(params, now),
@@ -148,6 +159,7 @@ class Sessions:
             description=forms.text(data, "description"),
             metadata=forms.merged({}, forms.metadata(data)),
             receipt_email=forms.email(data, "receipt_email"),
+            setup_future_usage=forms.choice(data, "setup_future_usage", ("off_session", "on_session"), None),
             statement_descriptor=forms.text(data, "statement_descriptor", longest=22),
             statement_descriptor_suffix=forms.text(data, "statement_descriptor_suffix", longest=22),
         )
@@ -227,6 +239,18 @@ class Sessions:
         self._callbacks.publish(attempt.events, plan)
         return attempt.intent
 
+    def _customer_of(self, session: Document) -> str | None:
+        """Whose the payment is: a new customer where the session makes one."""
+        id: str | None = session["customer"]
+        if session["customer_creation"] == "always":
+            id = self._customers.add(session["customer_email"])["id"]
+
+        def change(intent: Document) -> None:
+            intent["customer"] = id
+
+        self._sandbox.store.update("stripe", "payment_intent", session["_intent"]["id"], change)
+        return id
+
     def _set_method(self, intent_id: str, card: Card) -> None:
         method = self._methods.attach(card)
 
@@ -238,11 +262,13 @@ class Sessions:
     def _complete(self, session: Document, card: Card, plan: Plan, earlier: list[Event]) -> Attempt:
         wrong_by = 10 ** currencies.exponent(session["currency"].upper()) if plan.wrong_amount else 0
         is_held = session["_intent"]["capture_method"] == "manual"
+        customer = self._customer_of(session)
 
         def close(document: Document) -> tuple[Document, Attempt]:
             _require_open(document)
             document.update(
                 status="complete",
+                customer=customer,
                 payment_status="unpaid" if is_held else "paid",
                 payment_intent=document["_intent"]["id"],
                 amount_total=document["amount_total"] + wrong_by,
@@ -256,6 +282,18 @@ class Sessions:
         events = [*earlier, *attempt.events, Event("checkout.session.completed", closed)]
         self._callbacks.publish(events, plan)
         return attempt
+
+
+def _customer_creation(params: forms.Params) -> str | None:
+    """Whether the payment makes a customer; None where one is given."""
+    if "customer" not in params:
+        return forms.choice(params, "customer_creation", ("always", "if_required"), "if_required")
+    if "customer_creation" in params:
+        raise invalid(
+            "You may only specify one of these parameters: customer, customer_creation.",
+            param="customer_creation",
+        )
+    return None
 
 
 def _require_open(session: Document) -> None:

@@ -21,7 +21,7 @@ from app.services.payments import claims, postings, reviews
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
 from app.services.payments import rows as payment_rows
-from app.services.payments.recording import record_payment_event
+from app.services.payments.recording import record_completed, record_payment_event
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import (
     LIVE_ATTEMPTS,
@@ -68,7 +68,7 @@ def _accept(writes: PaymentWrites) -> None:
     payment.failure_code = payment.failure_reason = payment.provider_failure = None
     reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
     payment.completed_at, payment.updated_at = payment.completed_at or now, now
-    record_payment_event(writes, EventType.PAYMENT_COMPLETED)
+    record_completed(writes)
 
 
 def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID:

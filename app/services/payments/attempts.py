@@ -228,6 +228,8 @@ def charge_request(payment: Payment, attempt: PaymentAttempt, provider: Provider
         description=payment.description or str(metadata.get("order_id") or "Payment")[:MAX_DESCRIPTION],
         merchant_reference=payment.reference,
         metadata=metadata,
+        saved_details=payment.saved_details,
+        is_method_kept=payment.save_method is not None,
     )
 
 
@@ -242,6 +244,7 @@ def charge_reference(payment: Payment, attempt: PaymentAttempt, provider: Provid
         provider_reference=attempt.provider_reference,
         receipt=attempt.receipt,
         callback_url=callback_tokens.callback_url(attempt, attempt.provider, provider),
+        is_unattended=payment.saved_details is not None and payment.payment_url is None,
     )
 
 

@@ -6,21 +6,22 @@ import json
 import uuid
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 import structlog
 
 from app import clock, ids
-from app.errors import GatewayError, IdempotencyConflict
+from app.errors import GatewayError, IdempotencyConflict, InvalidRequest
 from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
-from app.models.payment import Payment, PaymentStatus
+from app.models.payment import Payment, PaymentStatus, SaveMethod
 from app.money import Money
 from app.principal import Principal
+from app.providers import NAMES
 from app.providers.base import Customer
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
 from app.services import reference_data
@@ -56,7 +57,8 @@ class CustomerDetails:
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
     """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it.
-    description: for the customer. reference: the merchant's own, which several payments may have."""
+    description: for the customer. reference: the merchant's own, which several payments may have. saved_details: of the
+    customer's saved method at the named provider, which is charged. save_method: save what is paid with for the order's customer."""
 
     provider: str
     amount: object
@@ -66,6 +68,8 @@ class PaymentRequest:
     return_url: str | None = None
     description: str | None = None
     reference: str | None = None
+    saved_details: Mapping[str, str] | None = field(default=None, repr=False)
+    save_method: SaveMethod | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> An
     Raises InvalidAmount, UnsupportedCurrency, InvalidRequest, InvalidApiKey (nothing stored), and what `judge` raises.
     """
     amount = Money.parse(request.amount, request.currency)
+    request = _with_saved_method(request)
     for _ in range(store.MAX_TRIES):
         reference = reference_data.current()
         try:
@@ -94,6 +99,21 @@ def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> An
             if reference_data.latest() is reference:
                 raise
     raise IdempotencyConflict("The tenant's settings are being changed; try again.", retry_after_s=1)
+
+
+def _with_saved_method(request: PaymentRequest) -> PaymentRequest:
+    """The request with the saved method as its provider charges it. Raises InvalidRequest."""
+    adapter = NAMES.get(request.provider)
+    if request.saved_details is None:
+        if request.save_method is not None and adapter is not None:
+            adapter.require_saved_method()
+        return request
+    if adapter is None:
+        raise InvalidRequest("A saved method is charged at its own provider.", field="provider")
+    details = adapter.read_method(request.saved_details)
+    payer = adapter.payer(_customer(request.customer), details)
+    customer = replace(request.customer, phone=payer.phone, email=payer.email, name=payer.name)
+    return replace(request, customer=customer, saved_details=details)
 
 
 def _initialize(
@@ -150,6 +170,8 @@ def _new_payment(
         customer_email=request.customer.email,
         customer_name=request.customer.name,
         payment_metadata=None if request.metadata is None else dict(request.metadata),
+        saved_details=None if request.saved_details is None else dict(request.saved_details),
+        save_method=request.save_method,
         refund_reserved=0,
         refunded=0,
         created_at=now,

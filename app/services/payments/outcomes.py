@@ -21,7 +21,7 @@ from app.providers.base import FailureCode, ProviderResult, State
 from app.providers.errors import OutcomeUnknown, ProviderError, UnconfirmedFailure, WrongEnvironment
 from app.services.payments import claims, postings
 from app.services.payments.failures import MAX_TEXT, Failure, failure_of
-from app.services.payments.recording import record_payment_event
+from app.services.payments.recording import record_completed, record_payment_event
 from app.services.payments.reviews import SETTLED_BY_ANSWER, UNMATCHED_MONEY, close_reviews, open_review
 from app.services.payments.rows import PaymentWrites
 from app.services.payments.states import LIVE_ATTEMPTS, OPEN_ATTEMPTS, REFUNDABLE, move_attempt, move_payment
@@ -168,7 +168,7 @@ def _succeeded(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderR
     move_payment(payment, PaymentStatus.COMPLETED, now=now)
     payment.completed_at = now
     close_reviews(writes, SETTLED_BY_ANSWER)
-    record_payment_event(writes, EventType.PAYMENT_COMPLETED)
+    record_completed(writes)
 
 
 def _pending(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:

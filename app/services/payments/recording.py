@@ -10,10 +10,19 @@ import structlog
 
 from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
+from app.models.job import JobKind
 from app.principal import actor_text
 from app.services.payments.rows import PaymentWrites
 
 log = structlog.get_logger("payments")
+
+
+def record_completed(writes: PaymentWrites) -> None:
+    """The payment is completed, whoever reported it: what follows is part of the same write set."""
+    payment = writes.rows.payment
+    if payment.save_method is not None:
+        writes.add_job(JobKind.PAYMENT_SAVE_METHOD, payment.id, run_at=writes.now)
+    record_payment_event(writes, EventType.PAYMENT_COMPLETED)
 
 
 def record_payment_event(

@@ -24,6 +24,12 @@ from app.unit_of_work import reading, transaction
 DEFAULT_CURRENCY: Final = "KES"
 
 
+def currency_of(tenant_id: uuid.UUID) -> str:
+    """What the tenant is asked about where a request names no currency."""
+    with reading() as session:
+        return session.get_one(Tenant, tenant_id).currency
+
+
 def create_tenant(
     name: str, plan: Plan = Plan.STARTER, *, operator: Principal = SYSTEM
 ) -> tuple[Tenant, str]:

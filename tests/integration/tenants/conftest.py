@@ -16,6 +16,7 @@ from app.rate_limits import Limit
 from app.services.demo import load as demo_data
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
+from tests.support.customers import CustomerClient, make_customer
 from tests.support.tenants import MerchantClient, make_merchant
 
 PROBES = {
@@ -79,3 +80,8 @@ def demo_app(demo_settings: dict[str, str]) -> Flask:
 @pytest.fixture
 def merchant(app: Flask) -> MerchantClient:
     return make_merchant(app)
+
+
+@pytest.fixture
+def customer(app: Flask, merchant: MerchantClient) -> CustomerClient:
+    return make_customer(app, merchant, name="Jane")

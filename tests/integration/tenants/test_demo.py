@@ -66,3 +66,19 @@ def test_production_has_no_demo_data(settings: dict[str, str]) -> None:
     assert app.test_cli_runner().invoke(args=["demo", "load"]).exit_code == 1
     with connection(settings) as opened:
         assert run(opened, "SELECT 1 FROM tenants WHERE id = %s", str(uuid.UUID(str(TENANT_ID)))) == []
+
+
+def test_the_documents_commands_about_the_demo_customer(demo_app: Flask) -> None:
+    """As they are pasted: with the tenant's id and key alone."""
+    client, customer = demo_app.test_client(), "/api/v1/customers/123e4567-e89b-12d3-a456-426614174000"
+    headers = {"X-TENANT-ID": str(TENANT_ID), "X-TENANT-API-KEY": API_KEY}
+    options = client.get(f"{customer}/checkout-options?amount=1000", headers=headers).json
+    assert options["preferred_method"]["id"] == "mpesa_254712345678"
+    assert options["available_providers"] == ["mpesa", "paystack", "pesapal", "stripe"]
+    chosen = client.put(f"{customer}/preferred-provider", headers=headers, json={"provider": "mpesa"})
+    assert chosen.status_code == 200
+    body = {"provider": "mpesa", "details": {"phone_number": "254712345678"}}
+    saved = client.post(f"{customer}/payment-methods", headers=headers, json=body)
+    assert saved.status_code == 201
+    found = client.get(f"{customer}/payment-preferences", headers=headers).json
+    assert found == saved.json["preferences"] and len(found["saved_methods"]) == 1
