@@ -38,6 +38,7 @@ DEPTHS = {
     "jobs_due": "Jobs whose time has come.",
     "jobs_dead": "Jobs without attempts left; an operator replays them.",
     "payments_waiting": "Payments that need an operator's decision.",
+    "withdrawals_waiting": "Withdrawals that need an operator's decision.",
     "event_head": "Number of the latest event.",
     "pushed_through": "Number of the latest event pushed to Socket.IO.",
 }

@@ -270,11 +270,11 @@ class Provider(ABC):
     def _check(self, amount: Money, customer: Customer) -> None:  # noqa: B027 most need no more rules
         """More rules than `capabilities` can say. No network."""
 
-    def _check_payout(self, request: PayoutRequest) -> None:  # noqa: B027 most need no more rules
-        """The same for payouts. No network."""
-
     def _check_amount(self, amount: Money) -> None:  # noqa: B027 as above
         """More rules of amounts than `capabilities` can say. No network."""
+
+    def _check_payout(self, request: PayoutRequest) -> None:  # noqa: B027 as above
+        """More rules of payouts. No network."""
 
     @abstractmethod
     def _charge(self, request: ChargeRequest) -> ProviderResult: ...

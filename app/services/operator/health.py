@@ -206,6 +206,8 @@ _DEPTHS: Final = text(
     " (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'due' AND run_at <= :now LIMIT :cap) d) AS jobs_due,"
     " (SELECT count(*) FROM (SELECT FROM jobs WHERE state = 'dead' LIMIT :cap) d) AS jobs_dead,"
     " (SELECT count(DISTINCT payment_id) FROM (SELECT payment_id FROM payment_reviews WHERE closed_at IS NULL LIMIT :cap) p) AS payments_waiting,"
+    " (SELECT count(DISTINCT withdrawal_id) FROM (SELECT withdrawal_id FROM withdrawal_reviews WHERE closed_at IS NULL LIMIT :cap) w)"
+    " AS withdrawals_waiting,"
     " (SELECT max(seq) FROM events) AS event_head,"
     " (SELECT pushed_through FROM relay_state) AS pushed_through"
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from decimal import Decimal
 
@@ -199,6 +200,10 @@ def test_what_an_operator_decides_ends_it_once(
     assert "clearing equals the simulator's book: mpesa:KES" in check(), "it has paid, and we do not know"
     assert f"payout_unknown  {withdrawal_id}" in flask("in-review")
     assert "under review (payout_unknown)" in flask("show", withdrawal_id)
+    metrics = tenant.gateway.http.get(
+        tenant.gateway.url.removesuffix("/api/v1") + "/metrics", timeout=30
+    ).text
+    assert re.search(r"^malipo_withdrawals_waiting [1-9]", metrics, re.MULTILINE)
     assert "closes when the payout ends" in flask(
         "close-review", withdrawal_id, "payout_unknown", "--remark", "x"
     )
