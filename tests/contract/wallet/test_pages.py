@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from app import errors
+from app.services.withdrawals import errors as withdrawal_errors
 from launcher.paths import PROJECT
 from tests.support.node import NODE
 from tests.support.realtime import JS, install_javascript
@@ -160,6 +161,14 @@ def test_the_references_error_table_is_the_error_tree() -> None:
 GATEWAY_ERRORS = (
     errors.TenantIdMissing,
     errors.InvalidTenant,
+    withdrawal_errors.FourEyesViolation,
+    withdrawal_errors.NotApprovable,
+    errors.WithdrawalAltered,
+    errors.WithdrawalFailed,
+    errors.CustomerExists,
+    errors.CustomerNotFound,
+    withdrawal_errors.WithdrawalNotCancelable,
+    withdrawal_errors.WithdrawalNotFound,
     errors.NotAMember,
     errors.ScopeMissing,
     errors.TransactionNotFound,
