@@ -46,6 +46,11 @@ WHERE p.account_id = %s ORDER BY p.id OFFSET %s LIMIT 1
 """
 
 
+_WITHDRAWAL = """
+SELECT replace(id::text, '-', '') FROM withdrawals WHERE tenant_id = %s ORDER BY id OFFSET %s LIMIT 1
+"""
+
+
 @dataclass(frozen=True)
 class Size:
     """What a merchant has."""
@@ -103,14 +108,14 @@ def _filled(stack: Stack, size: Size) -> Merchant:
         connection.commit()
         connection.autocommit = True
         cursor.execute("VACUUM (ANALYZE) payments, payment_attempts, entries, postings, withdrawals")
-        paths = dict(_paths(cursor, accounts["wallet"], size))
+        paths = dict(_paths(cursor, tenant.id, accounts["wallet"], size))
     report.step(
         f"{size.lines:,} lines and {size.withdrawals:,} withdrawals: {time.perf_counter() - began:.0f} s"
     )
     return Merchant({"X-TENANT-ID": str(tenant.id), "X-TENANT-API-KEY": key}, paths)
 
 
-def _paths(cursor: Any, wallet: int, size: Size) -> Iterator[tuple[str, str]]:
+def _paths(cursor: Any, tenant_id: uuid.UUID, wallet: int, size: Size) -> Iterator[tuple[str, str]]:
     yield "transactions, first page", f"{WALLET}/transactions?{LIMIT}"
     for name, part in (("in the middle", 0.5), ("near the end", 0.1)):
         cursor.execute(_PLACES, (wallet, int(size.payments * part)))
@@ -121,6 +126,11 @@ def _paths(cursor: Any, wallet: int, size: Size) -> Iterator[tuple[str, str]]:
         yield f"statement, an hour {name}", f"{WALLET}/statement?from={since}&to={before}"
     yield "balance", f"{WALLET}/balance"
     yield "withdrawals, first page", f"{WALLET}/withdrawals?{LIMIT}"
+    yield "withdrawals by status, first page", f"{WALLET}/withdrawals?{LIMIT}&status=completed"
+    for name, part in (("in the middle", 0.5), ("near the end", 0.1)):
+        cursor.execute(_WITHDRAWAL, (str(tenant_id), int(size.withdrawals * part)))
+        (withdrawal,) = cursor.fetchone()
+        yield f"withdrawals, a page {name}", f"{WALLET}/withdrawals?{LIMIT}&cursor={withdrawal}"
 
 
 def _time(moment: datetime) -> str:
