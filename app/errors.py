@@ -11,12 +11,10 @@ _ANSWERS: dict[str, type[GatewayError]] = {}
 class GatewayError(Exception):
     """A refusal the caller can read: never a 500, never internals.
 
-    code: stable upper-case name; message: one sentence for human readers; http_status: what a surface answers
-    unless it has a rule of its own; field: the offending input field, if one; details: JSON-safe facts;
-    retry_after_s: when trying again makes sense, in seconds; is_answer: the outcome is final for an
-    idempotency key, so it is stored and replayed; replayed: it comes out of such a store.
-
-    sql_code: what SQL functions call it, where that is not its code.
+    code: stable upper-case name; message: one sentence for human readers; http_status: what a surface answers unless it has a rule of
+    its own; field: the offending input field, if one; details: JSON-safe facts; retry_after_s: when trying again makes sense, in
+    seconds; is_answer: the outcome is final for an idempotency key, so it is stored and replayed; replayed: it comes out of such a
+    store. sql_code: what SQL functions call it, where that is not its code.
     """
 
     code = "ERROR"
@@ -395,8 +393,6 @@ class ServiceUnavailable(GatewayError):
 
 
 def refusal(code: str, *, replayed: bool = False, **facts: Any) -> GatewayError:
-    """The error of a stored answer's code, or of a refusal by an SQL function; `facts`: its message, field, details.
-
-    Raises KeyError when no error with `is_answer` has this code.
-    """
+    """The error of a stored answer's code, or of a refusal by an SQL function; `facts`: its message, field, details. Raises
+    KeyError when no error with `is_answer` has this code."""
     return _ANSWERS[code](replayed=replayed, **facts)

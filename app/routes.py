@@ -19,6 +19,8 @@ from app.api.processing import errors as processing_errors
 from app.api.system import health
 from app.api.tenant import api_keys, customers, invitations, members, withdrawals
 from app.api.tenant import errors as tenant_errors
+from app.api.tenant import orders as tenant_orders
+from app.api.tenant import wallet as tenant_wallet
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
 from app.api.wallet import errors as wallet_errors
@@ -108,6 +110,27 @@ TABLE: Final[tuple[Row, ...]] = (
     Row(webhook_events.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(admin.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
     Row(users.blueprint, V1, Surface.GATEWAY, Policy(USER_SESSION, scope=Scope.ADMIN)),
+    Row(
+        tenant_orders.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_VIEW,)),
+        {
+            "create_order": Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
+            "cancel_order": Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.ORDERS_MANAGE,)),
+            "check_out": Policy(
+                TENANT,
+                Limit.MERCHANT,
+                tenant_scopes=(TenantScope.ORDERS_MANAGE, TenantScope.ORDERS_COLLECT),
+            ),
+        },
+    ),
+    Row(
+        tenant_wallet.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, Limit.MERCHANT, tenant_scopes=(TenantScope.FINANCE_VIEW,)),
+    ),
     Row(members.blueprint, BOTH, Surface.TENANT, Policy(TENANT, tenant_scopes=(TenantScope.PEOPLE_MANAGE,))),
     Row(
         invitations.blueprint,

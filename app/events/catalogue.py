@@ -91,6 +91,9 @@ class EventType(StrEnum):
     REFUND_COMPLETED = "refund.completed"
     REFUND_FAILED = "refund.failed"
 
+    ORDER_CREATED = "order.created"
+    ORDER_CANCELLED = "order.cancelled"
+
     WITHDRAWAL_INITIATED = "withdrawal.initiated"
     WITHDRAWAL_APPROVED = "withdrawal.approved"
     """One person's approval; where several are needed, each is one."""

@@ -47,6 +47,13 @@ RULES: Final = {
     "queue row has its posting": """
         SELECT u.account_id || '/' || u.posting_id, u.amount::text, coalesce(p.amount::text, 'no posting') FROM unfolded u
         LEFT JOIN postings p ON p.id = u.posting_id AND p.account_id = u.account_id WHERE p.amount IS DISTINCT FROM u.amount""",
+    "balance mark equals postings": """
+        SELECT m.account_id || '/' || m.posting_id, m.sum::text, (m.balance - m.had)::text FROM (
+          SELECT m.*, (SELECT coalesce(sum(p.amount), 0) FROM postings p
+            WHERE p.account_id = m.account_id AND p.id > m.previous AND p.id <= m.posting_id) AS sum
+          FROM (SELECT *, lag(posting_id, 1, 0::bigint) OVER earlier AS previous, lag(balance, 1, 0::bigint) OVER earlier AS had
+            FROM balance_marks WINDOW earlier AS (PARTITION BY account_id ORDER BY posting_id)) m) m
+        WHERE m.balance - m.had <> m.sum""",
     "held equals open holds": """
         SELECT a.public_id, coalesce(h.amount, 0)::text, a.held::text FROM accounts a
         LEFT JOIN (SELECT account_id, sum(amount) AS amount FROM holds WHERE state = 'open' GROUP BY account_id) h

@@ -8,7 +8,7 @@ from app.models.fee_rule import FeeRule
 from app.models.idempotency import IdempotencyRecord
 from app.models.job import Job
 from app.models.kyc import KycDocument, KycRequest
-from app.models.ledger import Entry, Hold, Posting, Spending, Unfolded
+from app.models.ledger import BalanceMark, Entry, Hold, Posting, Spending, Unfolded
 from app.models.member import Invitation, Member
 from app.models.order import Order
 from app.models.payment import Payment, PaymentAttempt, Refund
@@ -33,6 +33,7 @@ __all__ = [
     "AccountBalance",
     "ApiKey",
     "ApprovalBand",
+    "BalanceMark",
     "Customer",
     "DirectFunding",
     "EmailConfirmation",

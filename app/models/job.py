@@ -21,6 +21,7 @@ class JobKind(StrEnum):
     PROVIDER_EVENT_PROCESS = "provider_event.process"
     PROVIDER_EVENT_SWEEP = "provider_event.sweep"
     RECONCILIATION_DAILY = "reconciliation.daily"
+    ORDER_SETTLE = "order.settle"
     KYC_VERIFY = "kyc.verify"
     RETENTION_SWEEP = "retention.sweep"
 

@@ -52,6 +52,16 @@ class Unfolded(Base):
     amount: Mapped[Minor]
 
 
+class BalanceMark(Base):
+    """balance: the sum of the account's postings up to this one (app/ledger/marks.py)."""
+
+    __tablename__ = "balance_marks"
+
+    account_id: Mapped[BigKey]
+    posting_id: Mapped[BigKey]
+    balance: Mapped[Minor]
+
+
 class Hold(Base):
     """Part of a balance set aside. state: open, captured, released."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import CHAR, CheckConstraint, Index
@@ -13,15 +14,27 @@ from app.extensions import Base
 from app.models.types import Key, Minor, Moment, Words
 
 
+class OrderStatus(StrEnum):
+    """Where an order stands. It is stored nowhere: its payments say so (services/orders/orders.py)."""
+
+    OPEN = "open"
+    PROCESSING = "processing"
+    PAID = "paid"
+    REFUNDED = "refunded"
+    CANCELLED = "cancelled"
+
+
 class Order(Base):
     """Its payments name it; at most one of them is alive or has collected (the index payments_live_of_order). Whether it is
-    paid is what they say. reference: the tenant's own number of it."""
+    paid is what they say. items: `{name, quantity, unit_price?, sku?}` each, unit_price in minor units. reference: the tenant's
+    own number of it."""
 
     __tablename__ = "orders"
     __table_args__ = (
         CheckConstraint("amount > 0"),
-        Index("orders_tenant_id_id", "tenant_id", "id"),
-        Index("orders_tenant_id_customer_id_id", "tenant_id", "customer_id", "id"),
+        # By time and id, not by id: a tenant may choose the id.
+        Index("orders_tenant_id_created_at_id", "tenant_id", "created_at", "id"),
+        Index("orders_tenant_id_customer_id_created_at_id", "tenant_id", "customer_id", "created_at", "id"),
     )
 
     id: Mapped[Key]

@@ -106,6 +106,7 @@ class Payment(Base):
             unique=True,
             postgresql_where="order_id IS NOT NULL AND status NOT IN ('failed', 'cancelled')",
         ),
+        Index("payments_order_id_id", "order_id", "id", postgresql_where="order_id IS NOT NULL"),
         Index("payments_idempotency_key", "idempotency_key"),
         Index("payments_reference", "reference", postgresql_where="reference IS NOT NULL"),
         Index(

@@ -7,7 +7,13 @@ a tenant sees its own payments only.
 from __future__ import annotations
 
 from app.services.payments.change import cancel, verify
-from app.services.payments.create import CustomerDetails, Initialized, PaymentRequest, initialize
+from app.services.payments.create import (
+    CustomerDetails,
+    Initialized,
+    PaymentRequest,
+    initialize,
+    known_answer,
+)
 from app.services.payments.filters import PaymentFilter
 from app.services.payments.read import get_payment, list_payments, providers
 from app.services.realtime.tokens import realtime_token
@@ -20,6 +26,7 @@ __all__ = [
     "cancel",
     "get_payment",
     "initialize",
+    "known_answer",
     "list_payments",
     "providers",
     "realtime_token",

@@ -18,6 +18,7 @@ from app.services.callbacks import process, receive
 from app.services.customers import saving
 from app.services.kyc import verification
 from app.services.operator import reconciliation, retention
+from app.services.orders import settle
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payouts import follow_up as payout_follow_up
 from app.services.refunds import follow_up as refund_follow_up
@@ -65,6 +66,7 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             retries_forever=True,
             on_exhausted=_report_by_id(refund_follow_up.report_failing),
         ),
+        JobKind.ORDER_SETTLE: Handler(_by_id(settle.settle), _MONEY_RETRIES, retries_forever=True),
         JobKind.PAYOUT_FOLLOW_UP: Handler(
             _by_id(payout_follow_up.follow_up),
             _MONEY_RETRIES,

@@ -49,12 +49,13 @@ CREATE TABLE orders (
   id uuid PRIMARY KEY, tenant_id uuid NOT NULL, customer_id uuid NOT NULL, amount bigint NOT NULL CHECK (amount > 0),
   currency char(3) NOT NULL, items jsonb, reference text, description text, created_at timestamptz NOT NULL,
   cancelled_at timestamptz);
-CREATE INDEX orders_tenant_id_id ON orders (tenant_id, id);
-CREATE INDEX orders_tenant_id_customer_id_id ON orders (tenant_id, customer_id, id);
+CREATE INDEX orders_tenant_id_created_at_id ON orders (tenant_id, created_at, id);
+CREATE INDEX orders_tenant_id_customer_id_created_at_id ON orders (tenant_id, customer_id, created_at, id);
 ALTER TABLE payments ADD COLUMN order_id uuid, ADD COLUMN saved_details jsonb,
   ADD COLUMN save_method text CHECK (save_method IN ('save', 'save_as_default'));
 CREATE UNIQUE INDEX payments_live_of_order ON payments (order_id)
   WHERE order_id IS NOT NULL AND status NOT IN ('failed', 'cancelled');
+CREATE INDEX payments_order_id_id ON payments (order_id, id) WHERE order_id IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE ON customers, orders TO malipo_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON payment_methods TO malipo_app;
 """
@@ -103,6 +104,13 @@ GRANT SELECT, INSERT, UPDATE ON withdrawals, withdrawal_approvals, payouts, with
 GRANT SELECT, INSERT, UPDATE, DELETE ON approval_bands TO malipo_app;
 """
 
+# Made of postings, which never change: what a statement begins with is not summed from the first posting each time.
+MARKS = """
+CREATE TABLE balance_marks (
+  account_id bigint NOT NULL, posting_id bigint NOT NULL, balance bigint NOT NULL, PRIMARY KEY (account_id, posting_id));
+GRANT SELECT, INSERT ON balance_marks TO malipo_app;
+"""
+
 # What every installation starts with, from document 002.
 RULES = """
 INSERT INTO fee_rules (id, operation, method, currency, from_minor, fixed_minor, rate_ppm, created_at) VALUES
@@ -117,7 +125,7 @@ INSERT INTO withdrawal_minimums (id, method, currency, minimum) VALUES
 
 TABLES = (
     "members, invitations, customers, payment_methods, orders, withdrawals, withdrawal_approvals, payouts, "
-    "withdrawal_reviews, payout_destinations, approval_bands, withdrawal_minimums"
+    "withdrawal_reviews, payout_destinations, approval_bands, withdrawal_minimums, balance_marks"
 )
 
 TABLES_BEFORE = """
@@ -126,7 +134,7 @@ CREATE TRIGGER reference_data_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCA
   FOR EACH STATEMENT EXECUTE FUNCTION reference_data_changed();
 ALTER TABLE api_keys DROP COLUMN created_by, DROP COLUMN last_used_at, DROP COLUMN expires_at, DROP COLUMN suspended_at;
 ALTER TABLE tenants DROP COLUMN currency, DROP COLUMN payout_destination_id;
-DROP INDEX payments_live_of_order;
+DROP INDEX payments_live_of_order, payments_order_id_id;
 ALTER TABLE payments DROP COLUMN order_id, DROP COLUMN saved_details, DROP COLUMN save_method;
 DELETE FROM fee_rules WHERE operation = 'withdrawal';
 """
@@ -134,7 +142,7 @@ DELETE FROM fee_rules WHERE operation = 'withdrawal';
 
 def upgrade() -> None:
     op.execute("DROP FUNCTION IF EXISTS payment_apply(timestamptz, bigint, jsonb)")  # write_set_apply now
-    for statements in (PEOPLE, KEYS, CUSTOMERS, WITHDRAWALS, RULES):
+    for statements in (PEOPLE, KEYS, CUSTOMERS, WITHDRAWALS, MARKS, RULES):
         op.execute(statements)
 
 

@@ -32,21 +32,27 @@ from app.services.payments.states import (
     move_payment,
 )
 from app.services.provider_operations import answer_time
-from app.services.refunds import create as refund_service
 from app.services.refunds import external as external_refunds
 from app.services.refunds import outcomes as refund_outcomes
+from app.services.refunds.unmatched import return_unmatched
 from app.services.write_sets import store
+from app.services.write_sets.store import OrderTaken
 
 
 def accept_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> None:
     """Release money from suspense to the tenant: the payment is completed with the amount that was collected.
 
-    Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, or another attempt
-    has collected the payment.
+    Raises TransactionNotFound; InvalidRequest: no money is in suspense, the provider has taken it back, another attempt
+    has collected the payment, or another payment of its order is alive or has collected.
     """
     rows = payment_rows.read(payment_id)
     _require_not_reversed(rows)
-    store.change(rows, _accept, actor=operator.event_actor)
+    try:
+        store.change(rows, _accept, actor=operator.event_actor)
+    except OrderTaken as error:
+        raise InvalidRequest(
+            "Another payment of the order is alive or has collected: this money can only be refunded."
+        ) from error
 
 
 def _accept(writes: PaymentWrites) -> None:
@@ -68,6 +74,7 @@ def _accept(writes: PaymentWrites) -> None:
     payment.failure_code = payment.failure_reason = payment.provider_failure = None
     reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
     payment.completed_at, payment.updated_at = payment.completed_at or now, now
+    payment_outcomes.settle_order(writes, payment.id)
     record_completed(writes)
 
 
@@ -77,18 +84,7 @@ def refund_unmatched(payment_id: uuid.UUID, *, operator: Principal) -> uuid.UUID
 
     def decide(writes: PaymentWrites) -> None:
         attempt, collected = _in_suspense(writes.rows)
-        refund_service.insert_refund(
-            writes,
-            refund_id,
-            attempt,
-            amount=collected,
-            reason=f"Returned by {operator.event_actor}",
-            is_sending=False,
-            is_from_suspense=True,
-        )
-        payment_outcomes.close_returned(writes, attempt)
-        reviews.close_reviews(writes, reviews.UNMATCHED_MONEY)
-        reviews.open_review(writes, ReviewReason.RETURN_IN_PROGRESS)
+        return_unmatched(writes, refund_id, attempt, collected)
 
     store.change(payment_rows.read(payment_id), decide, actor=operator.event_actor)
     return refund_id

@@ -57,8 +57,9 @@ class CustomerDetails:
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
     """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it.
-    description: for the customer. reference: the merchant's own, which several payments may have. saved_details: of the
-    customer's saved method at the named provider, which is charged. save_method: save what is paid with for the order's customer."""
+    description: for the customer. reference: the merchant's own, which several payments may have. order_id: the order that it
+    pays. saved_details: of the customer's saved method at the named provider, which is charged. save_method: save what is paid
+    with for the order's customer."""
 
     provider: str
     amount: object
@@ -68,22 +69,26 @@ class PaymentRequest:
     return_url: str | None = None
     description: str | None = None
     reference: str | None = None
+    order_id: uuid.UUID | None = None
     saved_details: Mapping[str, str] | None = field(default=None, repr=False)
     save_method: SaveMethod | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Initialized:
-    """What `initialize` led to: the payment, `failed` where the provider refused. was_reached: whether a provider was reached."""
+    """What `initialize` led to: the payment, `failed` where the provider refused. was_reached: whether a provider was reached.
+    is_new: False where it was there before (an order's)."""
 
     payment: Payment
     was_reached: bool = True
+    is_new: bool = True
 
 
 def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> Answer:
     """Request a payment from a customer. The claim presents an `Initialized`.
 
-    Raises InvalidAmount, UnsupportedCurrency, InvalidRequest, InvalidApiKey (nothing stored), and what `judge` raises.
+    Raises InvalidAmount, UnsupportedCurrency, InvalidRequest, InvalidApiKey, OrderTaken (nothing stored), and what `judge`
+    raises.
     """
     amount = Money.parse(request.amount, request.currency)
     request = _with_saved_method(request)
@@ -139,7 +144,7 @@ def _initialize(
         try:
             rows = store.apply(writes)
         except KeyKnown as known:
-            return _known(known.record, claim)
+            return known_answer(known.record, claim)
         if has_slot:
             rows.payment.payment_metadata = _as_stored(rows.payment.payment_metadata)
             send(rows, attempt_id, bounds[1:], finish=stored, release_slot=slots.close)
@@ -170,6 +175,7 @@ def _new_payment(
         customer_email=request.customer.email,
         customer_name=request.customer.name,
         payment_metadata=None if request.metadata is None else dict(request.metadata),
+        order_id=request.order_id,
         saved_details=None if request.saved_details is None else dict(request.saved_details),
         save_method=request.save_method,
         refund_reserved=0,
@@ -210,8 +216,9 @@ class _StoredAnswer:
         writes.answer(self._claim, self.answer, resource_id=payment.id)
 
 
-def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
-    """The answer of a key that was claimed before. Where there is none, or none any more, the payment as it is now."""
+def known_answer(record: IdempotencyRecord, claim: Claim) -> Answer:
+    """The answer of a key that was claimed before. Where there is none, or none any more, the payment as it is now. Raises what
+    `judge` raises."""
     known = judge(record, claim, now=clock.now())
     if isinstance(known, Answer):
         return known

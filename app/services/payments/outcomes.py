@@ -6,6 +6,7 @@ posted in the write set that changes the state; no payment is `failed` on a gues
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Final, assert_never
 
@@ -154,6 +155,7 @@ def _succeeded(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderR
         postings.post_suspense(writes, attempt, collected)
         close_reviews(writes, {ReviewReason.CONTRADICTING_ANSWERS})
         open_review(writes, ReviewReason.LATE_SUCCESS)
+        settle_order(writes, attempt.id)
         return
     if not move_attempt(attempt, AttemptState.SUCCEEDED, now=now):
         return
@@ -168,7 +170,18 @@ def _succeeded(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderR
     move_payment(payment, PaymentStatus.COMPLETED, now=now)
     payment.completed_at = now
     close_reviews(writes, SETTLED_BY_ANSWER)
+    settle_order(writes, payment.id)
     record_completed(writes)
+
+
+def settle_order(writes: PaymentWrites, cause: uuid.UUID) -> None:
+    """A payment of an order was completed, or collected late: money that was collected twice is refunded (orders/settle.py).
+
+    cause: the completed payment's id, or the late attempt's. Each happens once, so that no job of another cause, which may
+    have looked already, stands for this one.
+    """
+    if writes.rows.payment.order_id is not None:
+        writes.add_job(JobKind.ORDER_SETTLE, cause, run_at=writes.now)
 
 
 def _pending(writes: PaymentWrites, attempt: PaymentAttempt, result: ProviderResult) -> None:

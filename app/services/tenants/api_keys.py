@@ -78,23 +78,25 @@ def is_good(now: datetime) -> ColumnElement[bool]:
 
 def require_good(merchant: Principal, reference: ReferenceData) -> None:
     """Raises InvalidApiKey where the merchant's key was revoked or suspended by `reference`, or its tenant suspended, or where
-    the key has expired by now: no change of the database says that it did."""
-    credential, now = (merchant.tenant_id, merchant.credential), clock.now()
+    the key has expired by now: no change of the database says that it did. A member's credential is a session: the key beside it
+    was checked by the guard."""
+    key_id, now = merchant.credential if merchant.user is None else None, clock.now()
+    credential = (merchant.tenant_id, key_id)
     if credential not in reference.good_credentials:
-        reference.good_credentials[credential] = _expiry_of_good(merchant, now)
+        reference.good_credentials[credential] = _expiry_of_good(merchant.tenant_id, key_id, now)
     expires_at = reference.good_credentials[credential]
     if expires_at is not None and expires_at <= now:
         raise InvalidApiKey
 
 
-def _expiry_of_good(merchant: Principal, now: datetime) -> datetime | None:
-    """When the merchant's key, which is good, expires; None: it does not. Raises InvalidApiKey."""
+def _expiry_of_good(tenant_id: uuid.UUID, key_id: uuid.UUID | None, now: datetime) -> datetime | None:
+    """When the tenant's key, which is good, expires; None: it does not. Raises InvalidApiKey."""
     good: Select[Any] = select(null()).where(Tenant.is_active)
-    if merchant.credential is not None:
+    if key_id is not None:
         good = select(ApiKey.expires_at).join(Tenant, Tenant.id == ApiKey.tenant_id)
-        good = good.where(ApiKey.id == merchant.credential, is_good(now))
+        good = good.where(ApiKey.id == key_id, is_good(now))
     with reading() as session:
-        row = session.execute(good.where(Tenant.id == merchant.tenant_id)).one_or_none()
+        row = session.execute(good.where(Tenant.id == tenant_id)).one_or_none()
     if row is None:
         raise InvalidApiKey
     expires_at: datetime | None = row[0]

@@ -10,9 +10,10 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Generic, TypeVar
 
 import psycopg2
@@ -38,18 +39,7 @@ MAX_TRIES: Final = 20
 LONGEST_PAUSE_S: Final = 0.02
 """Before it is decided again."""
 
-_ROWS_CHANGED: Final = "LG010"
-_REFERENCE_CHANGED: Final = "LG011"
 _LEDGER_REFUSED: Final = "LG012"
-_REFERENCE_INDEXES: Final = frozenset({"payment_attempts_provider_reference", "payment_attempts_receipt"})
-_ADDED_BY_ANOTHER: Final = frozenset(
-    {
-        "payout_destinations_pkey",
-        "payout_destinations_tenant_id_digest_key",
-        "withdrawal_approvals_withdrawal_id_user_id_key",
-    }
-)
-"""Constraints on rows that two requests may add at once: the later one decides again, by the row that is there."""
 
 
 class RowsChanged(Exception):
@@ -64,12 +54,33 @@ class ReferenceTaken(Exception):
     """The provider's id or receipt is another attempt's. Nothing was written."""
 
 
+class OrderTaken(Exception):
+    """Another payment of the order is alive or has collected, or the order is cancelled. Nothing was written."""
+
+
 class KeyKnown(Exception):
     """The key was claimed by another request, whose record this is. Nothing was written."""
 
     def __init__(self, record: IdempotencyRecord) -> None:
         super().__init__(record)
         self.record = record
+
+
+_REFUSALS: Final[Mapping[str, type[Exception]]] = MappingProxyType(
+    {"LG010": RowsChanged, "LG011": ReferenceChanged, "LG013": OrderTaken}
+)
+_INDEXES: Final[Mapping[str, type[Exception]]] = MappingProxyType(
+    {
+        "payment_attempts_provider_reference": ReferenceTaken,
+        "payment_attempts_receipt": ReferenceTaken,
+        "payments_live_of_order": OrderTaken,
+        # Rows that two requests may add at once: the later one decides again, by the row that is there.
+        "payout_destinations_pkey": RowsChanged,
+        "payout_destinations_tenant_id_digest_key": RowsChanged,
+        "withdrawal_approvals_withdrawal_id_user_id_key": RowsChanged,
+    }
+)
+"""What the SQL function raised, and the unique index that a row violates → what that means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +95,8 @@ def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) ->
     """Have `decide` change the rows, and write that; again by newer rows where others have changed them meanwhile.
 
     `decide` may run several times, so it has no effects but on its write set. What it raises is raised, and nothing is
-    written. Raises KeyKnown; InsufficientBalance, PermissionDenied (the ledger's refusals); IdempotencyConflict when others
-    change the rows all the time; and as unit_of_work.call.
+    written. Raises KeyKnown, OrderTaken; InsufficientBalance, PermissionDenied (the ledger's refusals); IdempotencyConflict when
+    others change the rows all the time; and as unit_of_work.call.
     """
     is_reference_taken = False
     for number in range(MAX_TRIES):
@@ -107,7 +118,7 @@ def change(rows: R, decide: Callable[[WriteSet[R]], T], *, actor: EventActor) ->
 def apply(writes: WriteSet[R]) -> R:
     """Write it; the rows as they are stored now.
 
-    Raises RowsChanged, ReferenceChanged, ReferenceTaken, KeyKnown, and the ledger's refusals.
+    Raises RowsChanged, ReferenceChanged, ReferenceTaken, OrderTaken, KeyKnown, and the ledger's refusals.
     """
     parts = writes.parts | _changed_rows(writes)
     if not parts:
@@ -169,10 +180,8 @@ def _changed_rows(writes: WriteSet[Any]) -> dict[str, Any]:
 
 
 def _meaning(error: psycopg2.Error, writes: WriteSet[Any]) -> Exception:
-    if error.pgcode == _ROWS_CHANGED:
-        return RowsChanged()
-    if error.pgcode == _REFERENCE_CHANGED:
-        return ReferenceChanged()
+    if (refused := _REFUSALS.get(error.pgcode or "")) is not None:
+        return refused()
     if error.pgcode == _LEDGER_REFUSED:
         if writes.takes_what_is_there:
             return RowsChanged()
@@ -180,13 +189,10 @@ def _meaning(error: psycopg2.Error, writes: WriteSet[Any]) -> Exception:
             ledger.raise_refusal(error.diag.message_primary or "", "posted")
         except GatewayError as refusal:
             return refusal
-    return _taken(error) if isinstance(error, postgres_errors.UniqueViolation) else error
-
-
-def _taken(error: postgres_errors.UniqueViolation) -> Exception:
-    if error.diag.constraint_name in _REFERENCE_INDEXES:
-        return ReferenceTaken()
-    return RowsChanged() if error.diag.constraint_name in _ADDED_BY_ANOTHER else error
+    if isinstance(error, postgres_errors.UniqueViolation):
+        taken = _INDEXES.get(error.diag.constraint_name or "")
+        return error if taken is None else taken()
+    return error
 
 
 def _record(known: dict[str, Any]) -> IdempotencyRecord:

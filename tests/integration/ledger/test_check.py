@@ -77,6 +77,10 @@ def test_a_clean_ledger_has_no_findings(transaction: Connection, wallet: int) ->
             {"balance equals postings", "queue row has its posting"},
         ),
         (
+            "INSERT INTO balance_marks VALUES (%(wallet)s, 999999999, 5)",
+            {"balance mark equals postings"},
+        ),
+        (
             "INSERT INTO entries VALUES (gen_random_uuid(), NULL, 'wallet_payment', gen_random_uuid(), 'USD', now())",
             {"entry sums to zero", "wallet payment entry has its payment"},
         ),

@@ -14,11 +14,12 @@
 --   events    [outbox row], in order
 --   callback  {id, repeats, state, result, payment_id, job, fence}: the callback that was processed (callback_close)
 -- version: the xmin of every row that was written. known: the row of a key that was claimed before; nothing was written.
--- Locks, in the order of docs/ledger.md: key, payment, attempts, refunds, withdrawal, payouts, jobs, accounts and
+-- Locks, in the order of docs/ledger.md: key, order, payment, attempts, refunds, withdrawal, payouts, jobs, accounts and
 -- holds, outbox, callback and its job.
 --
 -- Raises, and nothing is written: LG010 a row is not the one that was read. LG011 reference data has changed. LG012 the
--- ledger refused; the message is its word. 23505: a provider's reference is another attempt's.
+-- ledger refused; the message is its word. LG013 the order that a new payment is for is cancelled. 23505: a provider's
+-- reference is another attempt's, or another payment of the order has not ended.
 CREATE OR REPLACE FUNCTION write_set_apply(
   p_now timestamptz, p_reference bigint, p_writes jsonb, OUT version text, OUT known jsonb)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -62,6 +63,11 @@ BEGIN
     WHERE p.id = (v -> 'row' ->> 'id')::uuid AND p.xmin = (v ->> 'version')::xid;
     IF NOT FOUND THEN RAISE EXCEPTION 'the payment has changed' USING ERRCODE = 'LG010'; END IF;
   ELSIF v IS NOT NULL THEN
+    IF v -> 'row' ->> 'order_id' IS NOT NULL THEN
+      -- Locked, so that it is not cancelled before this payment is seen.
+      PERFORM FROM orders o WHERE o.id = (v -> 'row' ->> 'order_id')::uuid AND o.cancelled_at IS NULL FOR SHARE;
+      IF NOT FOUND THEN RAISE EXCEPTION 'the order is cancelled' USING ERRCODE = 'LG013'; END IF;
+    END IF;
     INSERT INTO payments SELECT * FROM jsonb_populate_record(NULL::payments, v -> 'row');
   END IF;
   FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'attempts') LOOP
