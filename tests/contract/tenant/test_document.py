@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from app.services.demo.objects import ORDER_ID
 from tests.contract.tenant.document import Reader, Section, assert_like, error_examples
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
@@ -115,6 +116,32 @@ def test_each_providers_method_is_saved_made_the_default_and_removed(reader: Rea
     methods = answered(reader.call(REMOVE, "support", method_id=ids[2]), REMOVE)
     assert [method["id"] for method in methods] == [*ids[:2], ids[3]]
     assert [method["id"] for method in methods if method["is_default"]] == [ids[0]]
+
+
+def test_the_flow_of_a_customers_payment(reader: Reader) -> None:
+    """With the demo's order; steps 1 and 2 are the customer's."""
+    (item,) = reader.send("GET", f"/orders/{ORDER_ID}").json()["items"]
+    assert_has(item, {"quantity": 1, "unit_price": 1000.0})
+    options = reader.call(OPTIONS, "owner").json()
+    preferred = options["preferred_method"]
+    asked = reader.send("POST", f"/orders/{ORDER_ID}/checkout", "owner", {"method_id": preferred["id"]})
+    assert asked.status_code == 201, asked.text
+    assert_has(
+        asked.json(), {"provider": preferred["provider"], "amount": options["amount"], "currency": "KES"}
+    )
+
+    def order() -> dict[str, Any]:
+        shown = reader.send("GET", f"/orders/{ORDER_ID}")
+        assert shown.status_code == 200, shown.text
+        found: dict[str, Any] = shown.json()
+        return found
+
+    wait_until(lambda: order()["status"] == "paid", "the payment", every_s=0.1, timeout_s=30)
+    assert_has(order()["payment"], {"id": asked.json()["id"], "status": "completed", "amount": 1000.0})
+    method = {"provider": preferred["provider"], "details": preferred["details"]}
+    saved = reader.call(SAVE, "owner", method)
+    assert saved.status_code == 201
+    assert_is_preferences(saved.json()["preferences"])
 
 
 # --- withdrawals
