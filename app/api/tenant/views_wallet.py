@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from app.api.tenant.numbers import number
 from app.clock import iso_z
-from app.services.tenants.wallet_balances import WalletBalance
-from app.services.tenants.wallet_lines import Line
-from app.services.tenants.wallet_statements import Statement
+from app.services.tenant_wallets.balances import WalletBalance
+from app.services.tenant_wallets.lines import Line
+from app.services.tenant_wallets.statements import Statement
 
 COLUMNS: Final = (
     "id",

@@ -20,8 +20,8 @@ from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
-from app.services.tenants import wallet_balances, wallet_lines, wallet_statements
-from app.services.tenants.wallet_lines import LineFilter, LinePage
+from app.services.tenant_wallets import balances, lines, statements
+from app.services.tenant_wallets.lines import LineFilter, LinePage
 
 blueprint = Blueprint("tenant_wallet", __name__, description="The tenant's wallet.")
 
@@ -39,7 +39,7 @@ CSV: Final = "text/csv"
 @blueprint.response(200, TenantBalances)
 def get_balance(query: dict[str, Any]) -> Response:
     """What the wallet has in one currency, and in every one, of one moment."""
-    wanted, found = wallet_balances.balances(current_principal(), query.get("currency"))
+    wanted, found = balances.balances(current_principal(), query.get("currency"))
     return respond(balance_view(wanted) | {"balances": [balance_view(one) for one in found]})
 
 
@@ -60,7 +60,7 @@ def list_transactions(query: dict[str, Any]) -> Response:
     """
     wanted = LineFilter(query.get("type"), query.get("currency"), query.get("since"), query.get("before"))
     is_csv = _is_csv(query.get("format"))
-    page = wallet_lines.list_lines(
+    page = lines.list_lines(
         current_principal(),
         wanted,
         limit=MAX_CSV_LINES if is_csv else query["limit"],
@@ -81,7 +81,7 @@ def get_statement(query: dict[str, Any]) -> Response:
 
     A period of at most 366 days and 10,000 entries.
     """
-    found = wallet_statements.statement(
+    found = statements.statement(
         current_principal(),
         since=query["since"],
         before=query["before"],

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from flask import Response, request
 
-from app.api.tenant import withdrawal_views as views
+from app.api.tenant import views_withdrawals as views
 from app.api.tenant.schemas.withdrawals import (
     MAX_LIMIT,
     ApprovedAnswer,

@@ -18,7 +18,6 @@ from app.errors import InvalidRequest
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.customer import Customer, PaymentMethod
-from app.money import Money
 from app.principal import EventActor, Principal
 from app.providers import PROVIDERS
 from app.services.customers import customers, preferences
@@ -41,14 +40,6 @@ def find(
         with reading() as own:
             return find(tenant_id, customer_id, method_id, session=own)
     return _method(session, customers.find(tenant_id, customer_id, session=session), method_id)
-
-
-def preferred(tenant_id: uuid.UUID, customer_id: uuid.UUID, amount: Money) -> PaymentMethod | None:
-    """The method that a checkout of this amount takes where neither provider nor method is named; None: none.
-
-    Raises CustomerNotFound.
-    """
-    return preferences.options(tenant_id, customer_id, str(amount), amount.currency).preferred_method
 
 
 def save(

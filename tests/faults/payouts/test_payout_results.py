@@ -115,7 +115,7 @@ def test_a_process_that_dies_while_sending_leaves_it_to_the_job(
 
 
 def _approve_in_process(tenant: WithdrawingTenant, withdrawal_id: str) -> None:
-    from app.api.tenant.withdrawal_views import approved
+    from app.api.tenant.views_withdrawals import approved
     from app.principal import Principal
     from app.services.idempotency_service import Claim
     from app.services.withdrawals.approve import approve

@@ -12,7 +12,6 @@ from flask import Flask
 
 from app.errors import CustomerNotFound, InvalidRequest
 from app.models.member import Role
-from app.money import Money
 from app.services.customers import methods
 from tests.support.customers import CARD, MPESA, PHONE, CustomerClient, create_customer
 from tests.support.tenants import MerchantClient, make_member, make_merchant, tenant_headers
@@ -135,9 +134,6 @@ def test_what_a_checkout_finds(app: Flask, customer: CustomerClient) -> None:
     with app.app_context():
         found = methods.find(tenant_id, customer_id, f"mpesa_{PHONE}")
         assert found.details == {"phone_number": PHONE}
-        preferred = methods.preferred(tenant_id, customer_id, Money(10_000, "KES"))
-        assert preferred is not None and preferred.id == found.id
-        assert methods.preferred(tenant_id, customer_id, Money(10_000, "USD")) is None
         with pytest.raises(InvalidRequest, match="Payment method mpesa_1 not found"):
             methods.find(tenant_id, customer_id, "mpesa_1")
         with pytest.raises(CustomerNotFound):

@@ -18,7 +18,7 @@ from app.ledger import marks
 from app.ledger.chart import account_id, platform_account, tenant_direct, tenant_suspense, tenant_wallet
 from app.models.account import AccountKind
 from app.models.member import Role
-from app.services.tenants import wallet_lines, wallet_statements
+from app.services.tenant_wallets import lines, statements
 from app.unit_of_work import reading, transaction
 from tests.support.orders import Shop, make_shop
 from tests.support.tenants import fund_merchant, make_member, tenant_headers
@@ -161,7 +161,7 @@ def test_a_rare_type_is_searched_in_steps(shop: Shop, monkeypatch: pytest.Monkey
     """Breaks when one request looks for it through the whole wallet."""
     shop.check_out(shop.order(1000))
     _fund(shop, *[100] * 6)
-    monkeypatch.setattr(wallet_lines, "MAX_SCANNED", 3)
+    monkeypatch.setattr(lines, "MAX_SCANNED", 3)
     first = _get(shop, "/transactions?type=payment").json
     assert (first["count"], bool(first["next_cursor"])) == (0, True)
     second = _get(shop, f"/transactions?type=payment&cursor={first['next_cursor']}").json
@@ -286,7 +286,7 @@ def test_a_statement_has_a_bounded_period(shop: Shop, query: str, said: str) -> 
 
 
 def test_a_statement_has_a_bounded_number_of_lines(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wallet_statements, "MAX_POSTINGS", 2)
+    monkeypatch.setattr(statements, "MAX_POSTINGS", 2)
     _fund(shop, 1, 2, 4)
     day = clock.now().date().isoformat()
     answer = _get(shop, f"/statement?from={day}&to={day}")

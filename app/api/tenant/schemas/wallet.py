@@ -12,7 +12,7 @@ from app.http import fields
 from app.http.answers import Answer, Time
 from app.http.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from app.http.schema import Schema
-from app.services.tenants import wallet_lines
+from app.services.tenant_wallets import lines
 
 FORMATS: Final = ("json", "csv")
 
@@ -22,7 +22,7 @@ class BalanceQuery(Schema):
 
 
 class LineQuery(Schema):
-    type = fields.Choice(*wallet_lines.TYPES)
+    type = fields.Choice(*lines.TYPES)
     currency = fields.Currency(metadata={"description": "Default: every currency."})
     since = Moment(data_key="from", metadata={"description": "A date (UTC) or a time."})
     before = Moment(
@@ -72,7 +72,7 @@ class WalletLine(Answer):
     """A change of the wallet's balance."""
 
     id = ma.String(metadata={"examples": ["txn_0195f3a0b1c27d8e9f00112233445566"]})
-    type = ma.String(metadata={"enum": [*wallet_lines.TYPES], "description": "More may be added."})
+    type = ma.String(metadata={"enum": [*lines.TYPES], "description": "More may be added."})
     amount = amount_number(description="Signed: what it changed.")
     currency = ma.String(metadata={"examples": ["KES"]})
     created_at = Time()

@@ -19,7 +19,7 @@ from app.models.account import AccountId
 from app.models.tenant import Tenant
 from app.money import Money, exponent_of
 from app.principal import Principal
-from app.services.tenants.wallet_lines import TIME_SLACK, Line, Span, lines_of, postings_of, wallet_account
+from app.services.tenant_wallets.lines import TIME_SLACK, Line, Span, lines_of, postings_of, wallet_account
 from app.unit_of_work import reading, transaction
 
 MAX_PERIOD: Final = timedelta(days=366)

@@ -1,0 +1,1 @@
+"""What a tenant sees of its wallet: balances, lines, statements."""
