@@ -108,17 +108,17 @@ RULES: Final = {
         WHERE NOT f.is_from_suspense AND (f.state IN ('created', 'sending', 'unknown', 'pending')) <> (h.state IS NOT DISTINCT FROM 'open')""",
     "completed payout has its entry": """
         SELECT o.id::text, o.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM payouts o
-        LEFT JOIN entries e ON e.ref_id = o.id AND e.kind = 'withdrawal'
+        LEFT JOIN entries e ON e.ref_id = o.id AND e.kind = 'payout'
         LEFT JOIN postings p ON p.entry_id = e.id AND p.account_id IN (SELECT id FROM accounts WHERE kind = 'clearing')
         WHERE o.state = 'completed' GROUP BY o.id, o.amount HAVING max(p.amount) IS DISTINCT FROM o.amount""",
-    "withdrawal entry has its payout, completed or returned": """
+    "payout entry has its payout, completed or returned": """
         SELECT e.id::text, CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END, coalesce(o.state, 'none')
         FROM entries e LEFT JOIN payouts o ON o.id = e.ref_id
-        LEFT JOIN entries r ON r.ref_id = e.ref_id AND r.kind = 'withdrawal_return'
-        WHERE e.kind = 'withdrawal' AND o.state IS DISTINCT FROM CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END""",
-    "returned payout has its withdrawal entry": """
-        SELECT e.id::text, 'a withdrawal entry', 'none' FROM entries e WHERE e.kind = 'withdrawal_return'
-        AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = e.ref_id AND r.kind = 'withdrawal')""",
+        LEFT JOIN entries r ON r.ref_id = e.ref_id AND r.kind = 'payout_return'
+        WHERE e.kind = 'payout' AND o.state IS DISTINCT FROM CASE WHEN r.id IS NULL THEN 'completed' ELSE 'failed' END""",
+    "returned payout has its payout entry": """
+        SELECT e.id::text, 'a payout entry', 'none' FROM entries e WHERE e.kind = 'payout_return'
+        AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = e.ref_id AND r.kind = 'payout')""",
     "open withdrawal holds its amount": """
         SELECT w.id::text, CASE WHEN w.status IN ('pending', 'processing') THEN w.amount::text ELSE 'no open hold' END,
           coalesce(h.amount || ' ' || h.state, 'no hold')

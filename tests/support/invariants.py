@@ -65,7 +65,8 @@ def assert_invariants(app: Flask, *, timeout_s: float = 30.0) -> None:
     assert query(app, "SELECT public_id FROM account_balances WHERE kind = 'wallet' AND balance < held") == []
     with app.app_context():
         with reading() as session:
-            assert [str(finding) for finding in ledger.check(session)] == []
+            found = [str(finding) for finding in ledger.check(session)]
+            assert found == [], found
         assert verify(app) is None
 
 

@@ -26,18 +26,14 @@ from app.api.tenant.schemas.withdrawals import (
     WithdrawalListAnswer,
 )
 from app.errors import (
-    FourEyesViolation,
     InsufficientBalance,
     InvalidAmount,
     InvalidRequest,
-    NotApprovable,
     NotFound,
     PermissionDenied,
     UnsupportedCurrency,
     WithdrawalAltered,
     WithdrawalFailed,
-    WithdrawalNotCancelable,
-    WithdrawalNotFound,
 )
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
@@ -47,6 +43,12 @@ from app.http.pagination import filters_of, next_cursor, page_request
 from app.http.responses import respond
 from app.http.schema import Nothing
 from app.services.withdrawals import approve, cancel, create, destinations, read, rules
+from app.services.withdrawals.errors import (
+    FourEyesViolation,
+    NotApprovable,
+    WithdrawalNotCancelable,
+    WithdrawalNotFound,
+)
 
 blueprint = Blueprint("withdrawals", __name__, description="Withdrawals under four eyes.")
 

@@ -12,8 +12,9 @@ from app.models.account import AccountKind
 from app.models.withdrawal import Payout, Withdrawal
 from app.services.withdrawals.rows import WithdrawalWrites
 
-WITHDRAWAL: Final = "withdrawal"
-WITHDRAWAL_RETURN: Final = "withdrawal_return"
+PAYOUT: Final = "payout"
+PAYOUT_RETURN: Final = "payout_return"
+"""Kinds of entries. A `withdrawal` is that of a user's wallet (wallets/direct_funding.py)."""
 
 
 def hold(writes: WithdrawalWrites) -> None:
@@ -31,7 +32,7 @@ def post(writes: WithdrawalWrites, payout: Payout) -> None:
     """The destination has the net; the hold is used up."""
     withdrawal = writes.rows.withdrawal
     writes.post(
-        WITHDRAWAL,
+        PAYOUT,
         ref_id=payout.id,
         currency=payout.currency,
         amounts=_amounts(withdrawal, payout, sign=1),
@@ -51,13 +52,13 @@ def post_late(writes: WithdrawalWrites, payout: Payout) -> None:
     if owed := withdrawal.amount - there:
         debt = platform_account(AccountKind.RECEIVABLE, str(withdrawal.tenant_id), withdrawal.currency)
         amounts[debt] = -owed
-    writes.post(WITHDRAWAL, ref_id=payout.id, currency=payout.currency, amounts=amounts)
+    writes.post(PAYOUT, ref_id=payout.id, currency=payout.currency, amounts=amounts)
 
 
 def post_return(writes: WithdrawalWrites, payout: Payout) -> None:
     """A completed payout did not reach the destination: the tenant has the gross again, the fee included."""
     amounts = _amounts(writes.rows.withdrawal, payout, sign=-1)
-    writes.post(WITHDRAWAL_RETURN, ref_id=payout.id, currency=payout.currency, amounts=amounts)
+    writes.post(PAYOUT_RETURN, ref_id=payout.id, currency=payout.currency, amounts=amounts)
 
 
 def _amounts(withdrawal: Withdrawal, payout: Payout, *, sign: int) -> dict[ChartAccount, int]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from sqlalchemy import ARRAY, BigInteger, Uuid, bindparam, select, text
@@ -39,7 +40,12 @@ TYPES: Final = (
     "withdrawal",
     "withdrawal_return",
 )
-"""Types of lines: the fee's, and kinds of ledger entries."""
+"""Types of lines: the fee's, and kinds of ledger entries, some by another name."""
+
+_NAMES: Final[Mapping[str, str]] = MappingProxyType(
+    {"payout": "withdrawal", "payout_return": "withdrawal_return"}
+)
+"""What the kinds of entries that carry out a withdrawal are called."""
 
 MAX_SCANNED: Final = 10_000
 """Postings that one request looks at: a page of a rare type may end before it is full, with a cursor that goes on."""
@@ -163,7 +169,7 @@ def lines_of(row: WalletPosting) -> Iterator[Line]:
     if fee:
         yield _line(row, f"{entry}_fee", FEE, -fee)
     if row.amount + fee:
-        yield _line(row, entry, row.kind, row.amount + fee)
+        yield _line(row, entry, _NAMES.get(row.kind, row.kind), row.amount + fee)
 
 
 def _line(row: WalletPosting, line_id: str, line_type: str, amount: int) -> Line:
@@ -259,7 +265,7 @@ ORDER BY one.id DESC LIMIT :limit
 _POSTINGS: Final = text(
     """
 SELECT p.id, p.amount, p.entry_id, e.kind, e.at, e.currency, coalesce(a.payment_id, r.payment_id) AS payment_id,
-  r.id AS refund_id, coalesce(o.withdrawal_id, w.id) AS withdrawal_id, y.order_id, y.reference,
+  r.id AS refund_id, o.withdrawal_id, y.order_id, y.reference,
   coalesce((
     SELECT sum(f.amount) FROM postings f JOIN accounts c ON c.id = f.account_id
     WHERE f.entry_id = p.entry_id AND c.kind = 'fees'), 0)::bigint AS fee
@@ -268,7 +274,6 @@ JOIN entries e ON e.id = p.entry_id
 LEFT JOIN payment_attempts a ON a.id = e.ref_id
 LEFT JOIN refunds r ON r.id = e.ref_id
 LEFT JOIN payouts o ON o.id = e.ref_id
-LEFT JOIN withdrawals w ON w.id = e.ref_id
 LEFT JOIN payments y ON y.id = coalesce(a.payment_id, r.payment_id)
 ORDER BY p.id DESC
 """

@@ -17,13 +17,7 @@ import structlog
 from flask import current_app
 
 from app import clock, ids
-from app.errors import (
-    FourEyesViolation,
-    GatewayError,
-    NotApprovable,
-    WithdrawalAltered,
-    WithdrawalNotFound,
-)
+from app.errors import GatewayError, WithdrawalAltered
 from app.events.catalogue import EventType
 from app.events.payloads import destination_payload
 from app.models.idempotency import IdempotencyRecord
@@ -41,6 +35,11 @@ from app.services.provider_access import bulkhead
 from app.services.provider_operations import answer_time
 from app.services.withdrawals import destinations, digests, people
 from app.services.withdrawals import rows as withdrawal_rows
+from app.services.withdrawals.errors import (
+    FourEyesViolation,
+    NotApprovable,
+    WithdrawalNotFound,
+)
 from app.services.withdrawals.masking import masked
 from app.services.withdrawals.recording import record
 from app.services.withdrawals.reviews import open_review

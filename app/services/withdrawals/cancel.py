@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from app import clock, ids
-from app.errors import GatewayError, WithdrawalNotCancelable
+from app.errors import GatewayError
 from app.events.catalogue import EventType
 from app.models.idempotency import IdempotencyRecord
 from app.models.withdrawal import WithdrawalReviewReason, WithdrawalState
@@ -15,6 +15,7 @@ from app.services.payouts import postings
 from app.services.withdrawals import rows as withdrawal_rows
 from app.services.withdrawals.approve import owned
 from app.services.withdrawals.create import LEASE
+from app.services.withdrawals.errors import WithdrawalNotCancelable
 from app.services.withdrawals.recording import record
 from app.services.withdrawals.reviews import close_reviews
 from app.services.withdrawals.rows import WithdrawalWrites

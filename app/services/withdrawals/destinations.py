@@ -17,7 +17,10 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import FourEyesViolation, InvalidRequest, NotFound
+from app.errors import (
+    InvalidRequest,
+    NotFound,
+)
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.events.payloads import destination_payload
@@ -28,6 +31,7 @@ from app.providers.base import PayoutMethod
 from app.services.payouts.routing import METHODS
 from app.services.withdrawals import people
 from app.services.withdrawals.digests import destination_digest
+from app.services.withdrawals.errors import FourEyesViolation
 from app.services.withdrawals.masking import masked
 from app.services.write_sets.rows import new_row
 from app.unit_of_work import reading, transaction

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, TypeAlias
 
-from app.errors import WithdrawalNotFound
 from app.extensions import Base
 from app.models.withdrawal import (
     Payout,
@@ -16,6 +15,7 @@ from app.models.withdrawal import (
     WithdrawalApproval,
     WithdrawalReview,
 )
+from app.services.withdrawals.errors import WithdrawalNotFound
 from app.services.write_sets.rows import Aggregate, row_of
 from app.services.write_sets.write_set import WriteSet
 from app.unit_of_work import call

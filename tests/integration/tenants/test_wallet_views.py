@@ -119,8 +119,8 @@ def test_a_withdrawals_fee_is_a_line_of_its_own(shop: Shop) -> None:
     wallet = tenant_wallet(shop.owner.merchant.tenant_id, "KES")
     outside = platform_account(AccountKind.EXTERNAL, "", "KES")
     fees = platform_account(AccountKind.FEES, "", "KES")
-    _post(shop, "withdrawal", {wallet: -50_000, outside: 46_700, fees: 3_300})
-    _post(shop, "withdrawal_return", {wallet: 50_000, outside: -46_700, fees: -3_300})
+    _post(shop, "payout", {wallet: -50_000, outside: 46_700, fees: 3_300})
+    _post(shop, "payout_return", {wallet: 50_000, outside: -46_700, fees: -3_300})
     assert _lines(shop) == [
         ("fee", 33.0),
         ("withdrawal_return", 467.0),
@@ -129,7 +129,7 @@ def test_a_withdrawals_fee_is_a_line_of_its_own(shop: Shop) -> None:
         ("deposit", 1000.0),
     ]
     debt = platform_account(AccountKind.RECEIVABLE, str(shop.owner.merchant.tenant_id), "KES")
-    _post(shop, "withdrawal", {wallet: -2_000, debt: -48_000, outside: 46_700, fees: 3_300})
+    _post(shop, "payout", {wallet: -2_000, debt: -48_000, outside: 46_700, fees: 3_300})
     assert _lines(shop)[0] == ("fee", -20.0)
     assert len(_lines(shop)) == 6
 
