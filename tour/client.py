@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import requests
@@ -42,10 +43,19 @@ class GatewayClient:
             )
 
     def call(
-        self, method: str, path: str, *, token: str | None = None, key: str | None = None, **content: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        **content: Any,
     ) -> requests.Response:
         """One request to the REST API. `content`: requests' json, data, files or params. Raises Difference."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = dict(headers)
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
         if key:
             headers["Idempotency-Key"] = key
         try:

@@ -12,7 +12,7 @@ from tour.client import GatewayClient
 from tour.report import Difference, Report
 
 TIMEOUT_S: Final = 60.0
-PRINTED_URL: Final = "http://localhost:5000"
+PRINTED_URLS: Final = ("http://localhost:5000", "http://localhost:8000")
 
 UUIDGEN: Final = "uuidgen() { python3 -c 'import uuid; print(uuid.uuid4())'; }\n"
 """For machines without it: the document's commands need it."""
@@ -37,10 +37,11 @@ def paste(client: GatewayClient, command: str, report: Report) -> Printed:
     if shutil.which("uuidgen") is None and "uuidgen" in command:
         report.say("(this machine has no uuidgen, so python3 is used instead)")
         command = UUIDGEN + command
-    script = STATUS + command.replace(PRINTED_URL, client.url)
+    for printed_url in PRINTED_URLS:
+        command = command.replace(printed_url, client.url)
     try:
         done = subprocess.run(
-            ["bash", "-c", script], check=False, capture_output=True, text=True, timeout=TIMEOUT_S
+            ["bash", "-c", STATUS + command], check=False, capture_output=True, text=True, timeout=TIMEOUT_S
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Difference(f"The shell did not run the command ({type(error).__name__}).") from error

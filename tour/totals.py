@@ -1,6 +1,6 @@
 """Totals at one moment: those of the simulators' books, and those of the gateway as its operators see them.
 
-The ledger's check, which reconciliation runs, proves that clearing accounts equal the payments and refunds. So when those
+The ledger's check, which reconciliation runs, proves that clearing accounts equal the payments, refunds and payouts. So when those
 changed exactly as the simulators' books did, the clearing accounts did, too.
 """
 
@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tour.client import GatewayClient
-from tour.users import PASSWORD
+from tour.users import access_token
 
 OPERATOR: Final = "operator@example.com"
 DAYS: Final = 366
@@ -22,10 +22,11 @@ IN_PROCESS: Final = frozenset({"cpay"})
 
 @dataclass(frozen=True, slots=True)
 class ProviderTotals:
-    """What one provider charged and refunded in one currency, in major units."""
+    """What one provider charged, refunded and paid out in one currency, in major units."""
 
     charged: Decimal
     refunded: Decimal
+    paid_out: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,7 @@ class Totals:
     @classmethod
     def read(cls, client: GatewayClient, providers: Iterable[str]) -> Totals:
         """The present totals of both. Raises Difference."""
-        login = {"email": OPERATOR, "password": PASSWORD}
-        token = client.fetch("POST", "/auth/login", json=login)["access_token"]
+        token = access_token(client, OPERATOR)
         report = client.fetch("POST", "/admin/reconcile", token=token, json={})["data"]
         figures = client.fetch("GET", "/admin/statistics", token=token, params={"days": DAYS})["data"]
         simulators = {
@@ -53,7 +53,10 @@ class Totals:
         """The increase of the provider's totals since `before`."""
         now, then = (totals.simulators[provider].get(currency, {}) for totals in (self, before))
         return ProviderTotals(
-            *(Decimal(now.get(kind, "0")) - Decimal(then.get(kind, "0")) for kind in ("charge", "refund"))
+            *(
+                Decimal(now.get(kind, "0")) - Decimal(then.get(kind, "0"))
+                for kind in ("charge", "refund", "payout")
+            )
         )
 
     def at_gateway_since(self, before: Totals, currency: str) -> tuple[Decimal, Decimal]:

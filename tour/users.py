@@ -48,10 +48,16 @@ class User:
         self.client.fetch("POST", f"/accounts/{self.wallet_id}/deposit", token=self.token, json=order)
 
 
+def access_token(client: GatewayClient, email: str) -> str:
+    """A demo user's. Raises Difference."""
+    answer = client.fetch("POST", "/auth/login", json={"email": email, "password": PASSWORD})
+    token: str = answer["access_token"]
+    return token
+
+
 def sign_in(client: GatewayClient, email: str, *, wallet_id: str) -> User:
     """A demo user. Raises Difference."""
-    answer = client.fetch("POST", "/auth/login", json={"email": email, "password": PASSWORD})
-    return User(client, email, answer["access_token"], wallet_id)
+    return User(client, email, access_token(client, email), wallet_id)
 
 
 def new_user(client: GatewayClient) -> User:

@@ -10,10 +10,10 @@ import pytest
 from launcher.addresses import free_port
 from launcher.paths import PROJECT
 from tests.support.stack import Stack
-from tour import wallet
+from tour import tenant, wallet
 from tour.client import GatewayClient
 from tour.report import Difference, Report
-from tour.users import sign_in
+from tour.users import access_token, sign_in
 
 
 def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
@@ -29,10 +29,13 @@ def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedP
 
 @pytest.mark.timeout(240)
 def test_tour_can_be_repeated(demo: Stack) -> None:
-    sender = sign_in(GatewayClient(demo.url), "sender@example.com", wallet_id="acc_sender_123")
-    assert (
-        sender.pay("alice@example.com", 700.00).status_code == 201
-    )  # so that the tour must top the sender up
+    client = GatewayClient(demo.url)
+    # So that the tour must top up the sender's wallet, and the tenant's.
+    sender = sign_in(client, "sender@example.com", wallet_id="acc_sender_123")
+    assert sender.pay("alice@example.com", 700.00).status_code == 201
+    office = tenant.BackOffice(client, {"finance": access_token(client, "finance@example.com")})
+    most = {**tenant.WITHDRAWAL, "amount": 8500.00}
+    office.call("finance", "POST", "/wallet/withdrawals", status=201, body=most)
     for _ in range(2):
         done = tour(demo.url, demo.sandbox_url)
         assert done.returncode == 0, done.stdout + done.stderr

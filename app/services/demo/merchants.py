@@ -111,14 +111,15 @@ def _add_customer(session: Session) -> None:
             saved_at=now,
         )
     )
+    amount_minor = Money.parse("1000.00", CURRENCY).amount_minor
     session.add(
         Order(
             id=ORDER_ID,
             tenant_id=TENANT_ID,
             customer_id=CUSTOMER_ID,
-            amount=Money.parse("1000.00", CURRENCY).amount_minor,
+            amount=amount_minor,
             currency=CURRENCY,
-            items=[{"name": "Sample product", "quantity": 1, "unit_price": 1000.00}],
+            items=[{"name": "Sample product", "quantity": 1, "unit_price": amount_minor}],
             created_at=now,
         )
     )
