@@ -127,6 +127,12 @@ SETTINGS: Final = (
         parse=rate,
     ),
     Setting(
+        "BUSINESS_REGISTRATION",
+        "whoever registers may make a tenant of their own; false: only the operator does",
+        "true",
+        parse=flag,
+    ),
+    Setting(
         "PAYOUT_DESTINATION_COOLING_S",
         "so long a new payout destination needs a second person before it is used, seconds",
         "0",

@@ -25,6 +25,7 @@ ZERO_IS_MEANT: Final = {
     "SANDBOX_AUTOPAY_S",
     "ALLOW_TEST_PROVIDERS",  # false
     "DIRECT_FUNDING",
+    "BUSINESS_REGISTRATION",
     "PAYOUT_DESTINATION_COOLING_S",  # used at once
     "WITHDRAWAL_WAIT_S",  # answered at once
 }

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from flask import current_app
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.errors import InvalidRequest
 from app.models.member import Role
 from app.models.tenant import Plan, Tenant
 from app.models.user import User
@@ -44,8 +46,11 @@ def register_business(
 ) -> RegisteredBusiness:
     """A user, signed in, who is the Owner of a new tenant with plan starter.
 
-    Raises EmailExists, WeakPassword, UnsupportedCurrency, InvalidRequest (the business's name, or the e-mail address).
+    Raises EmailExists, WeakPassword, UnsupportedCurrency, InvalidRequest (the business's name, or the e-mail address; or only
+    the operator registers businesses).
     """
+    if not current_app.config["BUSINESS_REGISTRATION"]:
+        raise InvalidRequest("Businesses are registered by the operator.", field="business_name")
     name, key = valid_name(business.name, field="business_name"), new_key()
     exponent_of(business.currency)
     new = authentication.new_user(registration, password)

@@ -97,3 +97,9 @@ def test_a_login_names_the_tenants_that_the_user_can_act_for(app: Flask) -> None
     headers = {"Authorization": f"Bearer {opened['refresh_token']}"}
     refreshed = app.test_client().post("/api/v1/auth/refresh", headers=headers).get_json()
     assert [(one["id"], one["role"]) for one in refreshed["tenants"]] == known[1:]
+
+
+def test_an_operator_may_keep_registration_to_themselves(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(app.config, "BUSINESS_REGISTRATION", False)
+    answer = _register(app)
+    assert answer.status_code == 400 and answer.get_json()["error"]["field"] == "business_name"
