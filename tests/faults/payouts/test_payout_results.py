@@ -146,7 +146,7 @@ def test_strangers_results_change_nothing(tenant: WithdrawingTenant) -> None:
         f"/webhooks/mpesa/{payout.callback_token}",
     ):
         answer = tenant.gateway.http.post(
-            tenant.gateway.url + path,
+            f"{tenant.gateway.url}{path}?notice=payout",
             data=json.dumps(result),
             headers={"Content-Type": "application/json"},
             timeout=30,
