@@ -42,6 +42,12 @@ CONNECT_S: Final = 5.0
 FIRST_POLL_S: Final = 5
 """An operation whose outcome is unknown is queried for the first time after this many seconds."""
 
+ALERT_AFTER: Final = timedelta(minutes=15)
+"""An outcome that has been unknown for this long is put under review."""
+
+WAITS_UNTIL_ALERT_S: Final = (5, 10, 45, 240, 600)
+"""Before each of the first queries, which are sent 5 s, 15 s, 1 min, 5 min and 15 min after the operation: the last at ALERT_AFTER."""
+
 log = structlog.get_logger("operations")
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,6 +15,8 @@ from app import clock
 from app.models.member import Role
 from app.models.withdrawal import WithdrawalState
 from app.services.identity import tokens
+from app.services.provider_access import bulkhead
+from tests.support.database import connection, run
 from tests.support.gateway import Gateway
 from tests.support.simultaneous_requests import Answer, Call, send_simultaneously
 from tests.support.tenants import (
@@ -140,6 +143,27 @@ class WithdrawingTenant:
             if status in FINAL or is_over:
                 return self.get(withdrawal_id)
             self.gateway.advance(max(0.1, (next_at - clock.now()).total_seconds() + 0.1))
+
+    # --- who else there is
+
+    def write(self, statement: str, *values: object) -> None:
+        """As somebody who can write the database."""
+        url = self.gateway.app.config["OWNER_DATABASE_URI"].replace("postgresql+psycopg2", "postgresql")
+        with connection({"DATABASE_OWNER_URL": url, "DATABASE_URL": url}, as_owner=True) as opened:
+            run(opened, statement, *values)
+
+    @contextmanager
+    def no_slots(self, name: str) -> Iterator[None]:
+        """Other threads have taken every slot of this bulkhead."""
+        with self.gateway.app.app_context():
+            bound, taken = bulkhead.bulkheads(), 0
+            while bound.try_acquire(name):
+                taken += 1
+            try:
+                yield
+            finally:
+                for _ in range(taken):
+                    bound.release(name)
 
     # --- what is true
 

@@ -14,10 +14,8 @@ from app.models.withdrawal import Payout, PayoutDestination, Withdrawal, Withdra
 from app.money import Money
 from app.principal import Principal
 from app.services.idempotency_service import Answer
-from app.services.withdrawals.approve import Approved
-from app.services.withdrawals.destinations import needs_confirmation
+from app.services.withdrawals.four_eyes import Agreement, is_young
 from app.services.withdrawals.masking import masked
-from app.services.withdrawals.rows import WithdrawalRows
 from app.services.withdrawals.rules import Options
 
 _WORD_BEGINS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -38,21 +36,22 @@ def options_view(options: Options) -> dict[str, Any]:
     }
 
 
-def initiated(withdrawal: Withdrawal) -> Answer:
+def initiated(agreed: Agreement) -> Answer:
+    withdrawal = agreed.rows.withdrawal
     body = {
         "message": "Withdrawal request initiated successfully",
         "transaction_id": str(withdrawal.id),
         "status": withdrawal.status,
         **_amounts(withdrawal),
         "requires_approval": True,
-        "required_approvals": withdrawal.required_approvals,
+        "required_approvals": agreed.required,
     }
     return Answer(body, 201)
 
 
-def approved(result: Approved) -> Answer:
+def approved(agreed: Agreement) -> Answer:
     """Document 002's answer; 500 for a payout that has failed, as it says."""
-    withdrawal, payout = result.rows.withdrawal, result.rows.payout
+    withdrawal, payout = agreed.rows.withdrawal, agreed.rows.payout
     if withdrawal.status == WithdrawalState.FAILED:
         details = {
             "message": withdrawal.failure_reason,
@@ -61,7 +60,7 @@ def approved(result: Approved) -> Answer:
             "status": withdrawal.status,
         }
         return Answer({"error": _FAILED, "details": details}, 500)
-    missing = result.required - result.approvals
+    missing = agreed.required - len(agreed.approvals)
     body = {
         "success": True,
         "message": f"Approval recorded; {missing} more needed"
@@ -70,8 +69,8 @@ def approved(result: Approved) -> Answer:
         "transaction_id": str(withdrawal.id),
         "status": withdrawal.status,
         **_amounts(withdrawal),
-        "approvals": result.approvals,
-        "required_approvals": result.required,
+        "approvals": len(agreed.approvals),
+        "required_approvals": agreed.required,
         "provider_response": None if payout is None else _provider_response(payout),
     }
     return Answer(body)
@@ -104,16 +103,17 @@ def withdrawal_view(withdrawal: Withdrawal) -> dict[str, Any]:
     }
 
 
-def detail_view(rows: WithdrawalRows, reader: Principal) -> dict[str, Any]:
-    withdrawal, payout = rows.withdrawal, rows.payout
+def detail_view(agreed: Agreement, reader: Principal) -> dict[str, Any]:
+    withdrawal, payout = agreed.rows.withdrawal, agreed.rows.payout
     may_see = TenantScope.FINANCE_WITHDRAW_APPROVE in reader.scopes
     return withdrawal_view(withdrawal) | {
         "method_details": withdrawal.destination if may_see else masked(withdrawal.destination),
         "destination_id": str(withdrawal.destination_id),
         "cancel_reason": withdrawal.cancel_reason,
-        "required_approvals": withdrawal.required_approvals,
+        "required_approvals": agreed.required,
         "approvals": [
-            {"user_id": _user(one.user_id), "approved_at": iso_z(one.created_at)} for one in rows.approvals
+            {"user_id": _user(one.user_id), "approved_at": iso_z(one.created_at)}
+            for one in agreed.rows.approvals
         ],
         "provider": payout.provider if payout else None,
         "receipt": payout.receipt if payout else None,
@@ -129,7 +129,7 @@ def destination_view(destination: PayoutDestination, *, default_id: uuid.UUID | 
         "added_at": iso_z(destination.added_at),
         "confirmed_by": _user(destination.confirmed_by),
         "confirmed_at": _time(destination.confirmed_at),
-        "needs_confirmation": needs_confirmation(destination),
+        "needs_confirmation": is_young(destination) and destination.confirmed_at is None,
         "is_default": destination.id == default_id,
     }
 

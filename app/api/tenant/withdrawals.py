@@ -49,6 +49,7 @@ from app.services.withdrawals.errors import (
     WithdrawalNotCancelable,
     WithdrawalNotFound,
 )
+from app.services.withdrawals.four_eyes import agreement
 
 blueprint = Blueprint("withdrawals", __name__, description="Withdrawals under four eyes.")
 
@@ -111,7 +112,7 @@ def list_withdrawals(query: dict[str, Any]) -> Response:
 def get_withdrawal(transaction_id: uuid.UUID) -> Response:
     """A withdrawal with its destination and who approved it."""
     reader = current_principal()
-    return respond(views.detail_view(approve.owned(reader, transaction_id), reader))
+    return respond(views.detail_view(agreement(approve.owned(reader, transaction_id)), reader))
 
 
 @blueprint.route("/wallet/withdrawals/<uuid:transaction_id>/approve", methods=["POST"])

@@ -147,7 +147,7 @@ def _method(session: Session, customer: Customer, method_id: str) -> PaymentMeth
         PaymentMethod.customer_id == customer.id,
         PaymentMethod.method_id == method_id,
     )
-    method = session.scalars(wanted).one_or_none()
+    method = session.scalars(wanted).one_or_none() if method_id.isprintable() else None
     if method is None:
         raise InvalidRequest(f"Payment method {method_id[:MAX_METHOD_ID]} not found")
     return method

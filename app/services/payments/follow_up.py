@@ -35,10 +35,15 @@ from app.services.payments.attempts import PaymentOperation, charge_reference, o
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import COLLECTED, OPEN_ATTEMPTS, move_attempt
 from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_operations import Outcome, Phase, ProviderOperations
+from app.services.provider_operations import (
+    ALERT_AFTER,
+    WAITS_UNTIL_ALERT_S,
+    Outcome,
+    Phase,
+    ProviderOperations,
+)
 from app.services.write_sets import store
 
-ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=14)
 """What the customer has paid, and the provider has not collected, is put under review after so long: the slowest bank debits
 take ten working days."""
@@ -58,7 +63,7 @@ class PaymentAttempts(ProviderOperations[PaymentRows, PaymentAttempt]):
     """Attempts to collect payments."""
 
     noun = "payment"
-    waits_s = (5, 15, 60, 300, 900, 3600)
+    waits_s = (*WAITS_UNTIL_ALERT_S, 3600)
 
     def read(self, operation_id: uuid.UUID) -> PaymentOperation:
         return operation_of(payment_rows.read(attempt_id=operation_id), operation_id)

@@ -33,7 +33,9 @@ from app.services.payouts import outcomes
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_operations import (
+    ALERT_AFTER,
     FIRST_POLL_S,
+    WAITS_UNTIL_ALERT_S,
     Operation,
     Outcome,
     Phase,
@@ -49,7 +51,6 @@ from app.services.withdrawals.states import OPEN_PAYOUTS, move_payout
 from app.services.write_sets import store
 from app.services.write_sets.rows import new_row
 
-ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=2)
 """A payout that a provider accepted and has not completed by then is put under review."""
 
@@ -65,7 +66,7 @@ class Payouts(ProviderOperations[WithdrawalRows, Payout]):
     """Payouts. One is sent once: a provider might act on a second request again."""
 
     noun = "payout"
-    waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
+    waits_s = (*WAITS_UNTIL_ALERT_S, 3600, 21_600)
 
     def read(self, operation_id: uuid.UUID) -> PayoutOperation:
         return self.operation(withdrawal_rows.read(payout_id=operation_id), operation_id)
@@ -87,7 +88,7 @@ class Payouts(ProviderOperations[WithdrawalRows, Payout]):
         payout = writes.rows.payout_with(operation_id)
         if payout.state != PayoutState.CREATED:
             return None
-        if not is_as_approved(writes.rows):
+        if not is_approved(writes.rows):
             refuse_altered(writes, payout)
             return None
         move_payout(payout, PayoutState.SENDING, now=writes.now)
@@ -191,8 +192,8 @@ def report_failing(payout_id: uuid.UUID, error: str) -> None:
     log.error("payout.job_failing", payout=str(payout_id), error=error)
 
 
-def is_as_approved(rows: WithdrawalRows) -> bool:
-    """Whether withdrawal and payout are what was requested, and what everyone who approved it has approved."""
+def is_as_requested(rows: WithdrawalRows) -> bool:
+    """Whether withdrawal and payout are what was requested, and each approval is its user's and of that."""
     withdrawal, payout = rows.withdrawal, rows.payout
     if payout is not None and (payout.amount, payout.currency, payout.method) != (
         withdrawal.net,
@@ -200,8 +201,15 @@ def is_as_approved(rows: WithdrawalRows) -> bool:
         withdrawal.method,
     ):
         return False
-    seen = [withdrawal.digest, *(approval.digest for approval in rows.approvals)]
-    return all(digests.is_approved_as_is(withdrawal, digest) for digest in seen)
+    are_genuine = all(digests.is_approval_of(withdrawal, approval) for approval in rows.approvals)
+    return are_genuine and digests.is_as_requested(withdrawal)
+
+
+def is_approved(rows: WithdrawalRows) -> bool:
+    """Whether what was requested was approved by as many people as it needs, none of them who requested it."""
+    approvers = {approval.user_id for approval in rows.approvals}
+    is_enough = len(approvers) >= rows.withdrawal.required_approvals
+    return is_enough and rows.withdrawal.initiated_by not in approvers and is_as_requested(rows)
 
 
 def refuse_altered(writes: WithdrawalWrites, payout: Payout) -> None:

@@ -79,9 +79,7 @@ def _unknown(writes: WithdrawalWrites, payout: Payout, error: OutcomeUnknown) ->
 
 
 def _answered(writes: WithdrawalWrites, payout: Payout, result: ProviderResult) -> None:
-    payout.provider_reference = payout.provider_reference or result.provider_reference
-    if result.response:
-        payout.provider_response = {**(payout.provider_response or {}), **result.response}
+    _keep_words(payout, result)
     match result.state:
         case State.SUCCEEDED if payout.state == PayoutState.FAILED:
             if payout.error_code != RETURNED:
@@ -90,7 +88,7 @@ def _answered(writes: WithdrawalWrites, payout: Payout, result: ProviderResult) 
             open_review(writes, WithdrawalReviewReason.PAYOUT_AMOUNT_MISMATCH)
             move_payout(payout, PayoutState.PENDING, now=writes.now)
         case State.SUCCEEDED:
-            _completed(writes, payout, result)
+            _completed(writes, payout)
         case State.PENDING if payout.state == PayoutState.UNKNOWN and result.provider_reference is None:
             pass  # a query was accepted, and its answer will come by callback: nothing is known of the payout
         case State.PENDING | State.IN_TRANSIT:
@@ -104,15 +102,23 @@ def _answered(writes: WithdrawalWrites, payout: Payout, result: ProviderResult) 
             assert_never(result.state)
 
 
+def _keep_words(payout: Payout, result: ProviderResult) -> None:
+    """What the provider calls the payout, and what it answered, whatever that means for the payout's state."""
+    payout.provider_reference = payout.provider_reference or result.provider_reference
+    if result.state is State.SUCCEEDED:
+        payout.receipt = payout.receipt or result.receipt
+    if result.response:
+        payout.provider_response = {**(payout.provider_response or {}), **result.response}
+
+
 def _is_other_amount(payout: Payout, result: ProviderResult) -> bool:
     return result.amount is not None and result.amount != Money(payout.amount, payout.currency)
 
 
-def _completed(writes: WithdrawalWrites, payout: Payout, result: ProviderResult) -> None:
+def _completed(writes: WithdrawalWrites, payout: Payout) -> None:
     if not move_payout(payout, PayoutState.COMPLETED, now=writes.now):
         return
     payout.completed_at = writes.now
-    payout.receipt = payout.receipt or result.receipt
     payout.error_code = payout.error_message = None
     postings.post(writes, payout)
     _end(writes, WithdrawalState.COMPLETED)

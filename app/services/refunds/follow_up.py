@@ -30,7 +30,9 @@ from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_operations import (
+    ALERT_AFTER,
     FIRST_POLL_S,
+    WAITS_UNTIL_ALERT_S,
     Operation,
     Outcome,
     Phase,
@@ -40,7 +42,6 @@ from app.services.provider_operations import (
 from app.services.refunds import outcomes
 from app.services.write_sets import store
 
-ALERT_AFTER: Final = timedelta(minutes=15)
 STUCK_AFTER: Final = timedelta(days=7)
 """A refund that a provider accepted and has not completed by then is put under review."""
 
@@ -51,7 +52,7 @@ class Refunds(ProviderOperations[PaymentRows, PaymentAttempt]):
     """Refunds. A refund is sent once: a provider might act on a second request again."""
 
     noun = "refund"
-    waits_s = (5, 15, 60, 300, 900, 3600, 21_600)
+    waits_s = (*WAITS_UNTIL_ALERT_S, 3600, 21_600)
 
     def read(self, operation_id: uuid.UUID) -> PaymentOperation:
         return self.operation(payment_rows.read(refund_id=operation_id), operation_id)

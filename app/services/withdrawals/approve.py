@@ -33,13 +33,14 @@ from app.services.payouts import follow_up as payouts
 from app.services.payouts import routing
 from app.services.provider_access import bulkhead
 from app.services.provider_operations import answer_time
-from app.services.withdrawals import destinations, digests, people
+from app.services.withdrawals import digests
 from app.services.withdrawals import rows as withdrawal_rows
 from app.services.withdrawals.errors import (
     FourEyesViolation,
     NotApprovable,
     WithdrawalNotFound,
 )
+from app.services.withdrawals.four_eyes import agreement, is_active_member, is_same_person, is_young
 from app.services.withdrawals.masking import masked
 from app.services.withdrawals.recording import record
 from app.services.withdrawals.reviews import open_review
@@ -52,16 +53,10 @@ from app.services.write_sets.store import KeyKnown
 _POLL_S: Final = 0.05
 """Between two looks at whether the payout is final."""
 
+_WAITING: Final = "withdrawals.waiting"
+"""The bulkhead of the threads that wait for a payout's result."""
+
 log = structlog.get_logger("withdrawals")
-
-
-@dataclass(frozen=True, slots=True)
-class Approved:
-    """What an approval led to. approvals: how many people have approved; required: how many must."""
-
-    rows: WithdrawalRows
-    approvals: int
-    required: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ class _Claimed:
 
 
 def approve(approver: Principal, withdrawal_id: uuid.UUID, claim: Claim) -> Answer:
-    """Approve a withdrawal; the last approval that is needed pays it out. The claim presents an `Approved`.
+    """Approve a withdrawal; the last approval that is needed pays it out. The claim presents an `Agreement`.
 
     Raises WithdrawalNotFound; FourEyesViolation, NotApprovable; WithdrawalAltered; WithdrawalFailed is the presenter's for a payout that
     has failed.
@@ -101,7 +96,7 @@ def approve(approver: Principal, withdrawal_id: uuid.UUID, claim: Claim) -> Answ
         rows = begun.rows
         if has_slot and rows.payout is not None:
             rows = payouts.send(rows, rows.payout.id)
-    answer = claim.present(approved(_when_final(rows)))
+    answer = claim.present(agreement(_when_final(rows)))
     store_answer(claim, answer)
     return answer
 
@@ -114,16 +109,6 @@ def owned(member: Principal, withdrawal_id: uuid.UUID) -> WithdrawalRows:
     return rows
 
 
-def approved(rows: WithdrawalRows) -> Approved:
-    return Approved(rows, len(rows.approvals), required(rows))
-
-
-def required(rows: WithdrawalRows) -> int:
-    """How many people must approve: by the band when it was requested, and one more for a destination that is too new."""
-    is_unproven = destinations.needs_confirmation(rows.destination)
-    return max(rows.withdrawal.required_approvals, 2 if is_unproven else 1)
-
-
 def _decide(
     writes: WithdrawalWrites, approver: Principal, provider: Provider, claimed: _Claimed, *, is_sending: bool
 ) -> bool | None:
@@ -131,19 +116,21 @@ def _decide(
     rows, withdrawal = writes.rows, writes.rows.withdrawal
     if withdrawal.status != WithdrawalState.PENDING:
         raise NotApprovable(f"Transaction is not pending (status: {withdrawal.status})")
-    if people.is_same_person(withdrawal.initiated_by, approver.user_id):
+    if is_same_person(withdrawal.initiated_by, approver.user_id):
         raise FourEyesViolation
-    has_approved = any(people.is_same_person(one.user_id, approver.user_id) for one in rows.approvals)
-    if has_approved and len(rows.approvals) < required(rows):
+    has_approved = any(is_same_person(one.user_id, approver.user_id) for one in rows.approvals)
+    if has_approved and not agreement(rows).is_complete:
         raise NotApprovable("You have approved this withdrawal already; another person must approve it")
-    if not payouts.is_as_approved(rows):
+    if not payouts.is_as_requested(rows):
         open_review(writes, WithdrawalReviewReason.ALTERED)
         return None
+    if not is_active_member(withdrawal.tenant_id, withdrawal.initiated_by):
+        raise NotApprovable("Whoever requested this withdrawal cannot act for you any more; request it anew")
     lease = answer_time() + timedelta(seconds=15)
     writes.claim(claimed.claim, resource_id=claimed.request_id, lease=lease)
     if not has_approved:
         _add_approval(writes, approver)
-    if len(rows.approvals) < required(rows):
+    if not agreement(rows).is_complete:
         return False
     _confirm_destination(writes, approver)
     withdrawal.approved_at = writes.now
@@ -160,32 +147,34 @@ def _add_approval(writes: WithdrawalWrites, approver: Principal) -> None:
         id=ids.uuid7(),
         withdrawal_id=withdrawal.id,
         user_id=approver.user_id,
-        digest=digests.approval_digest(withdrawal),
+        digest=digests.approval_digest(withdrawal, approver.user_id),
         created_at=writes.now,
     )
     writes.rows.approvals.append(approval)
     withdrawal.approved_by, withdrawal.updated_at = approver.user_id, writes.now
-    counts = {"approvals": len(writes.rows.approvals), "required_approvals": required(writes.rows)}
+    agreed = agreement(writes.rows)
+    counts = {"approvals": len(agreed.approvals), "required_approvals": agreed.required}
     record(writes, EventType.WITHDRAWAL_APPROVED, counts)
 
 
 def _confirm_destination(writes: WithdrawalWrites, approver: Principal) -> None:
-    """Two people besides the one who added it have seen it."""
+    """Enough people have agreed to it for its later withdrawals, too."""
     destination = writes.rows.destination
-    if destinations.needs_confirmation(destination):
+    if destination.confirmed_at is None and is_young(destination):
         destination.confirmed_by, destination.confirmed_at = approver.user_id, writes.now
         facts = destination_payload(destination, masked(destination.details))
         writes.record(EventType.PAYOUT_DESTINATION_CONFIRMED, facts, is_public=False)
 
 
 def _when_final(rows: WithdrawalRows) -> WithdrawalRows:
-    """The withdrawal once it is final, or as it is after WITHDRAWAL_WAIT_S."""
+    """The withdrawal once it is final, or as it is after WITHDRAWAL_WAIT_S; as it is now when many threads wait already."""
     until = time.monotonic() + current_app.config["WITHDRAWAL_WAIT_S"]
-    while rows.payout is not None and rows.withdrawal.status not in FINAL_WITHDRAWALS:
-        if time.monotonic() >= until:
-            break
-        time.sleep(_POLL_S)
-        rows = withdrawal_rows.read(rows.withdrawal.id)
+    with bulkhead.slot(_WAITING) as may_wait:
+        while may_wait and rows.payout is not None and rows.withdrawal.status not in FINAL_WITHDRAWALS:
+            if time.monotonic() >= until:
+                break
+            time.sleep(_POLL_S)
+            rows = withdrawal_rows.read(rows.withdrawal.id)
     return rows
 
 
@@ -195,4 +184,4 @@ def _known(record: IdempotencyRecord, claim: Claim, withdrawal_id: uuid.UUID) ->
     known = judge(record, claim, now=clock.now())
     if isinstance(known, Answer):
         return known
-    return replayed(claim, approved(withdrawal_rows.read(withdrawal_id)))
+    return replayed(claim, agreement(withdrawal_rows.read(withdrawal_id)))

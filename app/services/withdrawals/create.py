@@ -24,6 +24,7 @@ from app.services.idempotency_service import Answer, Claim, find, judge, replaye
 from app.services.payouts import postings, routing
 from app.services.withdrawals import destinations, digests, recording, rules
 from app.services.withdrawals import rows as withdrawal_rows
+from app.services.withdrawals.four_eyes import agreement
 from app.services.withdrawals.rows import WithdrawalRows, WithdrawalWrites
 from app.services.write_sets import store
 from app.services.write_sets.rows import new_row
@@ -46,7 +47,7 @@ class WithdrawalRequest:
 
 
 def initiate(member: Principal, request: WithdrawalRequest, claim: Claim) -> Answer:
-    """Request a withdrawal, which others must approve. The claim presents the `Withdrawal`.
+    """Request a withdrawal, which others must approve. The claim presents an `Agreement`.
 
     Raises InvalidRequest, InvalidAmount, UnsupportedCurrency: nothing was stored, the key is free. Raises InsufficientBalance,
     PermissionDenied (the wallet is frozen), and what `judge` raises.
@@ -87,7 +88,7 @@ def _initiate(member: Principal, request: WithdrawalRequest, claim: Claim) -> An
     writes.claim(claim, resource_id=withdrawal.id, lease=LEASE)
     postings.hold(writes)
     recording.record(writes, EventType.WITHDRAWAL_INITIATED, {"is_new_destination": is_new})
-    answer = claim.present(withdrawal)
+    answer = claim.present(agreement(rows))
     writes.answer(claim, answer, resource_id=withdrawal.id)
     try:
         store.apply(writes)
@@ -150,7 +151,7 @@ def _new_withdrawal(
         created_at=now,
         updated_at=now,
     )
-    withdrawal.digest = digests.approval_digest(withdrawal)
+    withdrawal.digest = digests.request_digest(withdrawal)
     return withdrawal
 
 
@@ -169,4 +170,4 @@ def _known(record: IdempotencyRecord, claim: Claim) -> Answer:
     known = judge(record, claim, now=clock.now())
     if isinstance(known, Answer):
         return known
-    return replayed(claim, withdrawal_rows.read(known.resource_id).withdrawal)
+    return replayed(claim, agreement(withdrawal_rows.read(known.resource_id)))

@@ -6,21 +6,17 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
 import phonenumbers
-from flask import current_app
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import (
-    InvalidRequest,
-    NotFound,
-)
+from app.card_numbers import has_card_number
+from app.errors import CardDataNotAllowed, InvalidRequest, NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.events.payloads import destination_payload
@@ -29,7 +25,7 @@ from app.models.withdrawal import PayoutDestination
 from app.principal import Principal
 from app.providers.base import PayoutMethod
 from app.services.payouts.routing import METHODS
-from app.services.withdrawals import people
+from app.services.withdrawals import four_eyes
 from app.services.withdrawals.digests import destination_digest
 from app.services.withdrawals.errors import FourEyesViolation
 from app.services.withdrawals.masking import masked
@@ -61,7 +57,7 @@ _SHAPES: Final[Mapping[PayoutMethod, _Shape]] = MappingProxyType(
             {
                 "account_number": re.compile(r"[A-Za-z0-9]{4,34}", re.ASCII),
                 "bank_code": re.compile(r"[A-Za-z0-9_-]{1,20}", re.ASCII),
-                "account_name": re.compile(r"[^\x00-\x1f\x7f]{1,100}"),
+                "account_name": re.compile(r".{1,100}"),
             },
             "Bank transfer requires: account_number, bank_code, account_name",
         ),
@@ -85,8 +81,10 @@ def valid_details(method: PayoutMethod, details: Mapping[str, object], currency:
     if not all(found.values()):
         raise InvalidRequest(shape.missing)
     for name, form in shape.needs.items():
-        if not form.fullmatch(found[name]):
+        if not form.fullmatch(found[name]) or not found[name].isprintable():
             raise InvalidRequest(f"Invalid {name}")
+    if has_card_number(found.get("account_name", "")):
+        raise CardDataNotAllowed
     if "phone_number" in found:
         found["phone_number"] = _msisdn(found["phone_number"], currency)
     return found
@@ -136,12 +134,6 @@ def known_or_new(
         ),
         True,
     )
-
-
-def needs_confirmation(destination: PayoutDestination) -> bool:
-    """Whether it was added so lately that a second person must confirm it before it is first used."""
-    cooling = timedelta(seconds=current_app.config["PAYOUT_DESTINATION_COOLING_S"])
-    return destination.confirmed_at is None and clock.now() < destination.added_at + cooling
 
 
 def listed(tenant_id: uuid.UUID) -> tuple[list[PayoutDestination], uuid.UUID | None]:
@@ -210,7 +202,9 @@ def confirm(member: Principal, destination_id: uuid.UUID) -> PayoutDestination:
         destination = session.get(PayoutDestination, destination_id, with_for_update={"key_share": True})
         if destination is None or destination.tenant_id != member.tenant_id:
             raise NotFound
-        if destination.added_by is not None and people.is_same_person(destination.added_by, member.user_id):
+        if destination.added_by is not None and four_eyes.is_same_person(
+            destination.added_by, member.user_id
+        ):
             raise FourEyesViolation("A destination is confirmed by another person than the one who added it.")
         if destination.confirmed_at is None:
             destination.confirmed_by, destination.confirmed_at = member.user_id, now

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import uuid
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from app.crypto import sealer
 from app.json_text import json_text
-from app.models.withdrawal import Withdrawal
+from app.models.withdrawal import Withdrawal, WithdrawalApproval
 
 PURPOSE: Final = "withdrawal approval"
 
@@ -20,19 +21,34 @@ def destination_digest(method: str, details: Mapping[str, str]) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def approval_digest(withdrawal: Withdrawal) -> str:
-    """What an approver has approved. Its key is ENCRYPTION_KEY's, so that whoever can write the database cannot make one."""
-    return next(_digests(withdrawal))
+def request_digest(withdrawal: Withdrawal) -> str:
+    """What was requested. Its key is ENCRYPTION_KEY's, so that whoever can write the database cannot make one."""
+    return next(_digests(withdrawal, "request"))
 
 
-def is_approved_as_is(withdrawal: Withdrawal, digest: str) -> bool:
-    """Whether the withdrawal is still what this digest was made of, under any of the keys."""
-    return any(hmac.compare_digest(one, digest) for one in _digests(withdrawal))
+def approval_digest(withdrawal: Withdrawal, approver_id: uuid.UUID) -> str:
+    """That this user approved what was requested: it is of no use for another user."""
+    return next(_digests(withdrawal, f"approval by {approver_id}"))
 
 
-def _digests(withdrawal: Withdrawal) -> Iterator[str]:
+def is_as_requested(withdrawal: Withdrawal) -> bool:
+    """Whether the withdrawal is still what its digest was made of, under any of the keys."""
+    return _is_one_of(withdrawal.digest, _digests(withdrawal, "request"))
+
+
+def is_approval_of(withdrawal: Withdrawal, approval: WithdrawalApproval) -> bool:
+    """Whether the approval was made by its user, of what is stored now."""
+    return _is_one_of(approval.digest, _digests(withdrawal, f"approval by {approval.user_id}"))
+
+
+def _is_one_of(digest: str, good: Iterator[str]) -> bool:
+    return any(hmac.compare_digest(one, digest) for one in good)
+
+
+def _digests(withdrawal: Withdrawal, what: str) -> Iterator[str]:
     """One for each key, newest first."""
     facts = {
+        "what": what,
         "tenant": str(withdrawal.tenant_id),
         "amount": withdrawal.amount,
         "fee": withdrawal.fee,

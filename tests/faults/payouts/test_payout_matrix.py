@@ -32,6 +32,9 @@ REFUSED = Expected("failed", 0)
 WAITS_PAID = Expected("processing", 1, "payout_unknown")
 WAITS_UNPAID = Expected("processing", 0, "payout_unknown")
 
+ALERT_H = 0.27
+"""An operator is told after 15 minutes."""
+
 OPERATIONS = {"mpesa": "b2c", "till": "b2b", "bank_transfer": "transfer"}
 """Method → the simulators' word for the request."""
 
@@ -65,7 +68,7 @@ def test_payouts_end_in_the_providers_true_states(tenant: WithdrawingTenant, fau
         named = [{"operation": OPERATIONS[method], **rule, "provider": PROVIDERS[method]} for rule in rules]
         tenant.gateway.sandbox.control({"rules": named})
         withdrawal_id = tenant.approved(GROSS, method)
-        tenant.settle(withdrawal_id, hours=1 if expected[method].review else LONG_ENOUGH_H)
+        tenant.settle(withdrawal_id, hours=ALERT_H if expected[method].review else LONG_ENOUGH_H)
         tenant.gateway.sandbox.control({"rules": []})
         found[method] = _outcome(tenant, withdrawal_id)
         _assert_money(tenant, withdrawal_id, method)

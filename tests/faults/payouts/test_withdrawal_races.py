@@ -6,6 +6,7 @@ an Idempotency-Key's scope has the path in it, or two approvals with one key hav
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from decimal import Decimal
 
@@ -40,6 +41,19 @@ def test_a_hundred_approvals_pay_once(tenant: WithdrawingTenant) -> None:
     assert tenant.paid(withdrawal_id) == [Decimal(967)] and tenant.balance() == (9000, 9000)
     assert len(tenant.get(withdrawal_id)["approvals"]) == 1
     tenant.gateway.assert_ledger_matches_providers()
+
+
+def test_many_that_wait_for_results_leave_threads_for_others(tenant: WithdrawingTenant) -> None:
+    """An approval waits for its payout's result only while few others do."""
+    tenant.gateway.app.config["WITHDRAWAL_WAIT_S"] = 30.0
+    try:
+        with tenant.no_slots("withdrawals.waiting"):
+            began = time.monotonic()
+            answer = tenant.approve(tenant.requested(1000))
+            took_s = time.monotonic() - began
+    finally:
+        tenant.gateway.app.config["WITHDRAWAL_WAIT_S"] = 0
+    assert answer.json()["status"] == "processing" and took_s < 15
 
 
 def test_approve_against_cancel_has_one_outcome(tenant: WithdrawingTenant) -> None:

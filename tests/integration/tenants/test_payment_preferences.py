@@ -170,6 +170,9 @@ def test_unknown_methods(customer: CustomerClient) -> None:
     message = "Payment method mpesa_1 not found"
     refused(customer.call("DELETE", "/payment-methods/mpesa_1"), message)
     refused(customer.call("PUT", "/payment-methods/mpesa_1/default"), message)
+    for unprintable in ("%00", "a%00b", "%ED%A0%80"):
+        answer = customer.call("DELETE", f"/payment-methods/{unprintable}")
+        assert answer.status_code == 400 and answer.json["error"].endswith("not found")
 
 
 @pytest.mark.parametrize(

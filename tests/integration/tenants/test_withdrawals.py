@@ -44,6 +44,11 @@ def _initiate(client: FlaskClient, member: MemberClient, **differing: Any) -> An
     return client.post("/api/v1/wallet/withdrawals", json=body, headers=member.headers)
 
 
+def _bank(account_name: str) -> dict[str, Any]:
+    details = {"account_number": "1234567890", "bank_code": "063", "account_name": account_name}
+    return {"method_type": "bank_transfer", "method_details": details}
+
+
 REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"amount": ...}, REQUIRED),
     ({"method_type": ...}, REQUIRED),
@@ -83,6 +88,8 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"method_type": "till", "method_details": {"till_number": "12"}}, "Invalid till_number"),
     ({"method_type": "bank_transfer", "method_details": {"account_number": "1"}}, BANK),
     ({"method_type": "bank_transfer", "method_details": {}}, BANK),
+    (_bank("4111 1111 1111 1111"), "Card numbers are not accepted here."),
+    (_bank("Business\u2028Account"), "Invalid account_name"),
     ({"currency": "XYZ"}, "This currency is not supported."),
     ({"currency": "USD"}, "USD cannot be withdrawn by mpesa at the moment."),
 ]

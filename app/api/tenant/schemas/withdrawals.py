@@ -241,7 +241,7 @@ class DestinationAnswer(Answer):
     confirmed_at = Time(allow_none=True)
     needs_confirmation = ma.Boolean(
         metadata={
-            "description": "Another person must confirm it, or approve a withdrawal to it, before it is used."
+            "description": "It was added lately: its first use needs three different people, and nobody has confirmed it."
         }
     )
     is_default = ma.Boolean()
