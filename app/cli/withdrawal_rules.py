@@ -63,6 +63,17 @@ def set_minimum(method: str, currency: str, amount: str, tenant_id: uuid.UUID | 
     click.echo(f"The least that can be withdrawn by {method} is {minimum} {minimum.currency}.")
 
 
+@rules.command("remove-minimum")
+@click.argument("method")
+@click.argument("currency")
+@click.option("--tenant", "tenant_id", type=click.UUID, help="This tenant's own; without it the platform's.")
+def remove_minimum(method: str, currency: str, tenant_id: uuid.UUID | None) -> None:
+    """Let the platform's minimum hold for a tenant again; or, without --tenant, remove the platform's."""
+    with refusals_as_sentences():
+        withdrawal_rules.remove_minimum(method, currency, tenant_id=tenant_id, operator=principal())
+    click.echo("The minimum is removed.")
+
+
 @rules.command("list-minimums")
 def list_minimums() -> None:
     """The least that can be withdrawn, by method: the platform's, then tenants' own."""

@@ -56,6 +56,7 @@ class EventType(StrEnum):
     APPROVAL_BAND_SET = "approval_band.set"
     APPROVAL_BAND_REMOVED = "approval_band.removed"
     WITHDRAWAL_MINIMUM_SET = "withdrawal_minimum.set"
+    WITHDRAWAL_MINIMUM_REMOVED = "withdrawal_minimum.removed"
 
     WALLET_OPENED = "wallet.opened"
     WALLET_FROZEN = "wallet.frozen"

@@ -99,9 +99,8 @@ CREATE TABLE approval_bands (
 CREATE TABLE withdrawal_minimums (
   id uuid PRIMARY KEY, tenant_id uuid, method text NOT NULL, currency char(3) NOT NULL,
   minimum bigint NOT NULL CHECK (minimum > 0), UNIQUE NULLS NOT DISTINCT (tenant_id, method, currency));
-GRANT SELECT, INSERT, UPDATE ON withdrawals, withdrawal_approvals, payouts, withdrawal_reviews, payout_destinations,
-  withdrawal_minimums TO malipo_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON approval_bands TO malipo_app;
+GRANT SELECT, INSERT, UPDATE ON withdrawals, withdrawal_approvals, payouts, withdrawal_reviews, payout_destinations TO malipo_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON approval_bands, withdrawal_minimums TO malipo_app;
 """
 
 # Made of postings, which never change: what a statement begins with is not summed from the first posting each time.

@@ -1,20 +1,15 @@
-"""Follows a payout up until it is final (provider_operations.py).
+"""Follows a payout up until it is final (outgoing_operations.py).
 
-A payout reaches the provider once: it is sent again only when nothing left the last time. Only the provider's clear answer or
-an operator ends it; until then its withdrawal's amount stays held. What is sent is what was approved, or nothing.
+Until then its withdrawal's amount stays held. What is sent is what was approved, or nothing.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-import structlog
-
-from app import clock, ids
-from app.errors import GatewayError
+from app import ids
 from app.models.job import JobKind
 from app.models.withdrawal import Payout, PayoutState, WithdrawalReviewReason
 from app.money import Money
@@ -27,46 +22,31 @@ from app.providers.base import (
     ProviderResult,
     State,
 )
-from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError
+from app.providers.errors import NOTHING_HAPPENED, ProviderError
+from app.services.outgoing_operations import OutgoingOperations
 from app.services.payments.failures import MAX_TEXT
 from app.services.payouts import outcomes
-from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_access import bulkhead, callback_tokens
+from app.services.provider_access import callback_tokens
 from app.services.provider_operations import (
-    ALERT_AFTER,
-    FIRST_POLL_S,
-    WAITS_UNTIL_ALERT_S,
     Operation,
     Outcome,
     Phase,
-    ProviderOperations,
     answer_time,
-    call_provider,
 )
 from app.services.withdrawals import digests
 from app.services.withdrawals import rows as withdrawal_rows
 from app.services.withdrawals.reviews import open_review
 from app.services.withdrawals.rows import WithdrawalRows, WithdrawalWrites
 from app.services.withdrawals.states import OPEN_PAYOUTS, move_payout
-from app.services.write_sets import store
 from app.services.write_sets.rows import new_row
-
-STUCK_AFTER: Final = timedelta(days=2)
-"""A payout that a provider accepted and has not completed by then is put under review."""
 
 PayoutOperation: TypeAlias = Operation[WithdrawalRows, Payout]
 
-Finish = Callable[[WithdrawalWrites, Outcome], None]
-"""What else belongs to the write set that applies the outcome."""
 
-log = structlog.get_logger("payouts")
-
-
-class Payouts(ProviderOperations[WithdrawalRows, Payout]):
-    """Payouts. One is sent once: a provider might act on a second request again."""
-
+class Payouts(OutgoingOperations[WithdrawalRows, Payout]):
     noun = "payout"
-    waits_s = (*WAITS_UNTIL_ALERT_S, 3600, 21_600)
+    job = JobKind.PAYOUT_FOLLOW_UP
+    stuck_after = timedelta(days=2)
 
     def read(self, operation_id: uuid.UUID) -> PayoutOperation:
         return self.operation(withdrawal_rows.read(payout_id=operation_id), operation_id)
@@ -99,14 +79,21 @@ class Payouts(ProviderOperations[WithdrawalRows, Payout]):
         # No request waits for the answer any more, so that a provider that is away now is called again later.
         return _send(operation, postponed_by=NOTHING_HAPPENED)
 
-    def inquire(self, operation: PayoutOperation) -> Outcome:
-        try:
-            provider = provider_accounts.of_attempt(operation.runs_on)
-            return provider.inquire_payout(payout_reference(operation, provider))
-        except GatewayError as error:
-            return OutcomeUnknown(error.message, code=error.code)
-        except ProviderError as error:
-            return error
+    def move_to_created(
+        self, writes: WithdrawalWrites, operation_id: uuid.UUID, error: ProviderError
+    ) -> bool:
+        payout = writes.rows.payout_with(operation_id)
+        if not move_payout(payout, PayoutState.CREATED, now=writes.now):
+            return False
+        payout.sent_at = None
+        payout.error_code, payout.error_message = error.code, error.message[:MAX_TEXT]
+        return True
+
+    def request(self, operation: PayoutOperation, provider: Provider) -> ProviderResult:
+        return provider.pay_out(_request(operation, provider))
+
+    def ask(self, operation: PayoutOperation, provider: Provider) -> ProviderResult:
+        return provider.inquire_payout(payout_reference(operation, provider))
 
     def decide(self, writes: WithdrawalWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
         outcomes.decide(writes, writes.rows.payout_with(operation_id), outcome)
@@ -114,17 +101,14 @@ class Payouts(ProviderOperations[WithdrawalRows, Payout]):
     def count_inquiry(self, writes: WithdrawalWrites, operation_id: uuid.UUID) -> None:
         writes.rows.payout_with(operation_id).inquiries += 1
 
-    def judge_age(self, operation: PayoutOperation, outcome: Outcome) -> PayoutOperation:
-        if not clock.may_judge_ages():
-            return operation
-        is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
-        horizon = provider_accounts.of_attempt(operation.runs_on).capabilities.horizon if is_missing else None
-        return self.change(
-            operation, lambda writes: _judge_age(writes, operation.id, missing_after=horizon), actor="inquiry"
-        )
+    def open_review(self, writes: WithdrawalWrites, *, is_stuck: bool) -> None:
+        reason = WithdrawalReviewReason.PAYOUT_STUCK if is_stuck else WithdrawalReviewReason.PAYOUT_UNKNOWN
+        open_review(writes, reason)
 
 
 _operations: Final = Payouts()
+
+report_failing: Final = _operations.report_failing
 
 
 def begin(writes: WithdrawalWrites, provider: Provider, *, is_sending: bool) -> Payout:
@@ -169,27 +153,12 @@ def follow_up(payout_id: uuid.UUID) -> datetime | None:
 
 def poll(payout_id: uuid.UUID, *, source: str) -> PayoutState:
     """Query the provider now, and apply the outcome; the payout's state then. Final payouts are not queried."""
-    operation = _operations.read(payout_id)
-    is_sent = operation.phase not in (Phase.FINAL, Phase.CREATED)
-    if is_sent and not operation.is_being_sent(clock.now()):
-        operation = _operations.query(operation, source=source)
-    return operation.runs_on.state
+    return _operations.poll(payout_id, source=source).runs_on.state
 
 
 def inquire(rows: WithdrawalRows, payout_id: uuid.UUID) -> Outcome:
     """The provider's answer about the payout now; nothing is applied."""
     return _operations.inquire(_operations.operation(rows, payout_id))
-
-
-def report_failing(payout_id: uuid.UUID, error: str) -> None:
-    """The job has failed many times: open a review."""
-
-    def decide(writes: WithdrawalWrites) -> None:
-        if writes.rows.payout_with(payout_id).state in OPEN_PAYOUTS:
-            open_review(writes, WithdrawalReviewReason.PAYOUT_UNKNOWN)
-
-    store.change(withdrawal_rows.read(payout_id=payout_id), decide, actor="system")
-    log.error("payout.job_failing", payout=str(payout_id), error=error)
 
 
 def is_as_requested(rows: WithdrawalRows) -> bool:
@@ -222,47 +191,15 @@ def refuse_altered(writes: WithdrawalWrites, payout: Payout) -> None:
 
 def _send(operation: PayoutOperation, *, postponed_by: tuple[type[ProviderError], ...]) -> PayoutOperation:
     """postponed_by: the errors after which the payout is sent again later."""
-    outcome, sent_at = _call(operation), operation.sent_at
+    outcome, sent_at = _operations.call(operation), operation.sent_at
 
     def decide(writes: WithdrawalWrites) -> None:
         if isinstance(outcome, postponed_by):
-            _postpone(writes, operation.id, outcome, sent_at=sent_at)
+            _operations.postpone(writes, operation.id, outcome, sent_at=sent_at)
         else:
-            _settle(writes, operation.id, outcome)
+            _operations.settle(writes, operation.id, outcome)
 
     return _operations.change(operation, decide, actor="answer")
-
-
-def _settle(writes: WithdrawalWrites, payout_id: uuid.UUID, outcome: Outcome) -> None:
-    payout = writes.rows.payout_with(payout_id)
-    outcomes.decide(writes, payout, outcome)
-    if payout.state in OPEN_PAYOUTS:
-        # Whatever the outcome is, unless it is final: the callback may never come.
-        run_at = writes.now + timedelta(seconds=FIRST_POLL_S)
-        writes.run_job_by(JobKind.PAYOUT_FOLLOW_UP, payout_id, run_at)
-
-
-def _postpone(
-    writes: WithdrawalWrites, payout_id: uuid.UUID, error: ProviderError, *, sent_at: datetime | None
-) -> None:
-    """Nothing was sent: the payout is `created` again, and its job sends it later."""
-    payout, now = writes.rows.payout_with(payout_id), writes.now
-    if payout.sent_at != sent_at or not move_payout(payout, PayoutState.CREATED, now=now):
-        return  # another process has gone on with it meanwhile
-    payout.sent_at = None
-    payout.error_code, payout.error_message = error.code, error.message[:MAX_TEXT]
-    log.warning("payout.not_sent", payout=str(payout.id), provider=payout.provider, code=error.code)
-    if clock.may_judge_ages() and now - payout.created_at > ALERT_AFTER:
-        open_review(writes, WithdrawalReviewReason.PAYOUT_STUCK)
-    run_at = bulkhead.retry_at(now, since=payout.created_at)
-    writes.run_job_by(JobKind.PAYOUT_FOLLOW_UP, payout.id, run_at)
-
-
-def _call(operation: PayoutOperation) -> Outcome:
-    if operation.phase is not Phase.SENDING:
-        # A payout is sent once, by the process that moved it to `sending`: nothing was sent.
-        return NotSent("There was no time left to call the provider.", code="too_late")
-    return call_provider(operation, lambda provider: provider.pay_out(_request(operation, provider)))
 
 
 def _request(operation: PayoutOperation, provider: Provider) -> PayoutRequest:
@@ -288,19 +225,3 @@ def payout_reference(operation: PayoutOperation, provider: Provider) -> PayoutRe
         provider_reference=payout.provider_reference,
         callback_url=callback_tokens.callback_url(payout, payout.provider, provider),
     )
-
-
-def _judge_age(writes: WithdrawalWrites, payout_id: uuid.UUID, *, missing_after: timedelta | None) -> None:
-    """missing_after: the provider does not know the payout; from that age on that means it never received it."""
-    payout = writes.rows.payout_with(payout_id)
-    age = writes.now - (payout.sent_at or payout.created_at)
-    if payout.state == PayoutState.PENDING and age > STUCK_AFTER:
-        open_review(writes, WithdrawalReviewReason.PAYOUT_STUCK)
-    if payout.state != PayoutState.UNKNOWN:
-        return
-    if missing_after is not None and age > missing_after:
-        message = "The provider never got this payout."
-        result = ProviderResult(State.FAILED, code="not_found", message=message, failure=FailureCode.NOT_SENT)
-        outcomes.decide(writes, payout, result)
-    elif age > ALERT_AFTER:
-        open_review(writes, WithdrawalReviewReason.PAYOUT_UNKNOWN)

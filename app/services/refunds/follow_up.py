@@ -1,8 +1,4 @@
-"""Follows a refund up until it is final (provider_operations.py).
-
-A refund reaches the provider once: it is sent again only when nothing left the last time. Only the provider's clear answer
-or an operator ends it; until then its amount stays held.
-"""
+"""Follows a refund up until it is final (outgoing_operations.py). Until then its amount stays held."""
 
 from __future__ import annotations
 
@@ -10,16 +6,13 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-
-from app import clock
-from app.errors import GatewayError
 from app.models.job import JobKind
 from app.models.payment import PaymentAttempt, RefundState
 from app.models.payment_review import ReviewReason
 from app.money import Money
-from app.providers.base import FailureCode, Provider, ProviderResult, RefundReference, RefundRequest, State
-from app.providers.errors import NOTHING_HAPPENED, NotSent, OutcomeUnknown, ProviderError, ReceiptMissing
+from app.providers.base import Provider, ProviderResult, RefundReference, RefundRequest
+from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown, ProviderError, ReceiptMissing
+from app.services.outgoing_operations import OutgoingOperations
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import reviews
 from app.services.payments import rows as payment_rows
@@ -27,32 +20,15 @@ from app.services.payments.attempts import Finish, PaymentOperation, charge_refe
 from app.services.payments.failures import MAX_TEXT
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_REFUNDS, move_refund
-from app.services.provider_access import accounts as provider_accounts
-from app.services.provider_access import bulkhead, callback_tokens
-from app.services.provider_operations import (
-    ALERT_AFTER,
-    FIRST_POLL_S,
-    WAITS_UNTIL_ALERT_S,
-    Operation,
-    Outcome,
-    Phase,
-    ProviderOperations,
-    call_provider,
-)
+from app.services.provider_access import callback_tokens
+from app.services.provider_operations import Operation, Outcome, Phase
 from app.services.refunds import outcomes
-from app.services.write_sets import store
-
-STUCK_AFTER: Final = timedelta(days=7)
-"""A refund that a provider accepted and has not completed by then is put under review."""
-
-log = structlog.get_logger("refunds")
 
 
-class Refunds(ProviderOperations[PaymentRows, PaymentAttempt]):
-    """Refunds. A refund is sent once: a provider might act on a second request again."""
-
+class Refunds(OutgoingOperations[PaymentRows, PaymentAttempt]):
     noun = "refund"
-    waits_s = (*WAITS_UNTIL_ALERT_S, 3600, 21_600)
+    job = JobKind.REFUND_FOLLOW_UP
+    stuck_after = timedelta(days=7)
 
     def read(self, operation_id: uuid.UUID) -> PaymentOperation:
         return self.operation(payment_rows.read(refund_id=operation_id), operation_id)
@@ -78,18 +54,23 @@ class Refunds(ProviderOperations[PaymentRows, PaymentAttempt]):
         refund.sent_at = writes.now
         return 1
 
+    def move_to_created(self, writes: PaymentWrites, operation_id: uuid.UUID, error: ProviderError) -> bool:
+        refund = writes.rows.refund(operation_id)
+        if not move_refund(refund, RefundState.CREATED, now=writes.now):
+            return False
+        refund.sent_at = None
+        refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
+        return True
+
     def send(self, operation: PaymentOperation, sending: int) -> PaymentOperation:
         # No request waits for the answer any more, so that a provider that is away now is called again later.
         return _send(operation, postponed_by=NOTHING_HAPPENED)
 
-    def inquire(self, operation: PaymentOperation) -> Outcome:
-        try:
-            provider = provider_accounts.of_attempt(operation.runs_on)
-            return provider.inquire_refund(refund_reference(operation, provider))
-        except GatewayError as error:
-            return OutcomeUnknown(error.message, code=error.code)
-        except ProviderError as error:
-            return error
+    def request(self, operation: PaymentOperation, provider: Provider) -> ProviderResult:
+        return provider.refund(_refund_request(operation, provider))
+
+    def ask(self, operation: PaymentOperation, provider: Provider) -> ProviderResult:
+        return provider.inquire_refund(refund_reference(operation, provider))
 
     def decide(self, writes: PaymentWrites, operation_id: uuid.UUID, outcome: Outcome) -> None:
         outcomes.decide(writes, operation_id, outcome)
@@ -97,17 +78,14 @@ class Refunds(ProviderOperations[PaymentRows, PaymentAttempt]):
     def count_inquiry(self, writes: PaymentWrites, operation_id: uuid.UUID) -> None:
         writes.rows.refund(operation_id).inquiries += 1
 
-    def judge_age(self, operation: PaymentOperation, outcome: Outcome) -> PaymentOperation:
-        if not clock.may_judge_ages():
-            return operation
-        is_missing = isinstance(outcome, ProviderResult) and outcome.state is State.NOT_FOUND
-        horizon = provider_accounts.of_attempt(operation.runs_on).capabilities.horizon if is_missing else None
-        return self.change(
-            operation, lambda writes: _judge_age(writes, operation.id, missing_after=horizon), actor="inquiry"
-        )
+    def open_review(self, writes: PaymentWrites, *, is_stuck: bool) -> None:
+        reason = ReviewReason.REFUND_STUCK if is_stuck else ReviewReason.REFUND_UNKNOWN
+        reviews.open_review(writes, reason)
 
 
 _operations: Final = Refunds()
+
+report_failing: Final = _operations.report_failing
 
 
 def follow_up(refund_id: uuid.UUID) -> datetime | None:
@@ -130,7 +108,7 @@ def _send(
     finish: Finish | None = None,
 ) -> PaymentOperation:
     """postponed_by: the errors after which the refund is sent again later."""
-    outcome, sent_at = _call(operation), operation.sent_at
+    outcome, sent_at = _operations.call(operation), operation.sent_at
     postponed = outcome if isinstance(outcome, postponed_by) else None
     if isinstance(postponed, ReceiptMissing):
         rows = payment_follow_up.look_for_receipt(operation.rows, operation.runs_on)
@@ -139,70 +117,23 @@ def _send(
 
     def decide(writes: PaymentWrites) -> None:
         if postponed is None:
-            _settle(writes, operation.id, outcome)
+            _operations.settle(writes, operation.id, outcome)
         else:
-            _postpone(writes, operation.id, postponed, sent_at=sent_at)
+            _operations.postpone(writes, operation.id, postponed, sent_at=sent_at)
         if finish is not None:
             finish(writes, reached)
 
     return _operations.change(operation, decide, actor="answer")
 
 
-def _settle(writes: PaymentWrites, refund_id: uuid.UUID, outcome: Outcome) -> None:
-    outcomes.decide(writes, refund_id, outcome)
-    if writes.rows.refund(refund_id).state in OPEN_REFUNDS:
-        # Whatever the outcome is, unless it is final: the callback may never come.
-        run_at = writes.now + timedelta(seconds=FIRST_POLL_S)
-        writes.run_job_by(JobKind.REFUND_FOLLOW_UP, refund_id, run_at)
-
-
-def _postpone(
-    writes: PaymentWrites, refund_id: uuid.UUID, error: ProviderError, *, sent_at: datetime | None
-) -> None:
-    """Nothing was sent: the refund waits to be sent again. After ALERT_AFTER an operator is told."""
-    refund, now = writes.rows.refund(refund_id), writes.now
-    if refund.sent_at != sent_at or not move_refund(refund, RefundState.CREATED, now=now):
-        return  # another process has gone on with it meanwhile
-    refund.sent_at = None
-    refund.error_code, refund.error_message = error.code, error.message[:MAX_TEXT]
-    provider = writes.rows.attempt(refund.attempt_id).provider
-    log.warning("refund.not_sent", refund=str(refund.id), provider=provider, code=error.code)
-    if clock.may_judge_ages() and now - refund.created_at > ALERT_AFTER:
-        reviews.open_review(writes, ReviewReason.REFUND_STUCK)
-    run_at = bulkhead.retry_at(now, since=refund.created_at)
-    writes.run_job_by(JobKind.REFUND_FOLLOW_UP, refund.id, run_at)
-
-
 def poll(refund_id: uuid.UUID, *, source: str) -> RefundState:
     """Query the provider now, and apply the outcome; the refund's state then. Final refunds are not queried."""
-    operation = _operations.read(refund_id)
-    is_sent = operation.phase not in (Phase.FINAL, Phase.CREATED)
-    if is_sent and not operation.is_being_sent(clock.now()):
-        operation = _operations.query(operation, source=source)
-    return operation.rows.refund(refund_id).state
+    return _operations.poll(refund_id, source=source).rows.refund(refund_id).state
 
 
 def inquire(rows: PaymentRows, refund_id: uuid.UUID) -> Outcome:
     """The provider's answer about the refund now; nothing is applied."""
     return _operations.inquire(_operations.operation(rows, refund_id))
-
-
-def report_failing(refund_id: uuid.UUID, error: str) -> None:
-    """The job has failed many times: open a review."""
-
-    def decide(writes: PaymentWrites) -> None:
-        if writes.rows.refund(refund_id).state in OPEN_REFUNDS:
-            reviews.open_review(writes, ReviewReason.REFUND_UNKNOWN)
-
-    store.change(payment_rows.read(refund_id=refund_id), decide, actor="system")
-    log.error("refund.job_failing", refund=str(refund_id), error=error)
-
-
-def _call(operation: PaymentOperation) -> Outcome:
-    if operation.phase is not Phase.SENDING:
-        # A refund is sent once, by the process that moved it to `sending`: nothing was sent.
-        return NotSent("There was no time left to call the provider.", code="too_late")
-    return call_provider(operation, lambda provider: provider.refund(_refund_request(operation, provider)))
 
 
 def _refund_request(operation: PaymentOperation, provider: Provider) -> RefundRequest:
@@ -229,23 +160,3 @@ def refund_reference(operation: PaymentOperation, provider: Provider) -> RefundR
         refunded_before=refund.refunded_before,
         callback_url=callback_tokens.callback_url(refund, attempt.provider, provider),
     )
-
-
-def _judge_age(writes: PaymentWrites, refund_id: uuid.UUID, *, missing_after: timedelta | None) -> None:
-    """missing_after: the provider does not know the refund; from that age on that means it never received it."""
-    refund = writes.rows.refund(refund_id)
-    age = writes.now - (refund.sent_at or refund.created_at)
-    if refund.state == RefundState.PENDING and age > STUCK_AFTER:
-        reviews.open_review(writes, ReviewReason.REFUND_STUCK)
-    if refund.state != RefundState.UNKNOWN:
-        return
-    if missing_after is not None and age > missing_after:
-        result = ProviderResult(
-            State.FAILED,
-            code="not_found",
-            message="The provider never got this refund.",
-            failure=FailureCode.NOT_SENT,
-        )
-        outcomes.decide(writes, refund.id, result)
-    elif age > ALERT_AFTER:
-        reviews.open_review(writes, ReviewReason.REFUND_UNKNOWN)

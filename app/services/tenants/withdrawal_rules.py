@@ -107,6 +107,24 @@ def set_minimum(method: str, minimum: Money, *, tenant_id: uuid.UUID | None, ope
     transaction(work)
 
 
+def remove_minimum(method: str, currency: str, *, tenant_id: uuid.UUID | None, operator: Principal) -> None:
+    """Afterwards the platform's holds, or any amount above the fee. Raises NotFound."""
+    is_minimum = (
+        WithdrawalMinimum.tenant_id.is_not_distinct_from(tenant_id)
+        & (WithdrawalMinimum.method == method)
+        & (WithdrawalMinimum.currency == currency)
+    )
+
+    def work(session: Session) -> None:
+        removed = session.scalars(delete(WithdrawalMinimum).where(is_minimum).returning(WithdrawalMinimum.id))
+        if removed.one_or_none() is None:
+            raise NotFound("There is no such minimum.")
+        facts = {"method": method, "currency": currency}
+        _record(session, EventType.WITHDRAWAL_MINIMUM_REMOVED, tenant_id, facts, operator=operator)
+
+    transaction(work)
+
+
 def list_minimums() -> Sequence[WithdrawalMinimum]:
     """The platform's minimums first, then tenants' own."""
     wanted = select(WithdrawalMinimum).order_by(

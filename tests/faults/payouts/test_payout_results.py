@@ -105,7 +105,7 @@ def test_a_process_that_dies_while_sending_leaves_it_to_the_job(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(follow_up, "_settle", die)
+        patched.setattr(follow_up.Payouts, "settle", die)
         with tenant.gateway.app.app_context(), pytest.raises(Killed):
             _approve_in_process(tenant, withdrawal_id)
     assert tenant.payout(withdrawal_id).state == "sending" and tenant.balance() == (10_000, 9000)

@@ -157,3 +157,7 @@ def test_a_tenants_minimum_stands_beside_the_platforms(
         ("mpesa", "KES", "-1"),
     ):
         refuse("tenants", "set-minimum", *wrong[:2], "--tenant", merchant.tenant_id, "--", wrong[2])
+    remove = ("tenants", "remove-minimum", "mpesa", "KES", "--tenant", merchant.tenant_id)
+    assert run(*remove) == "The minimum is removed.\n"
+    refuse(*remove)
+    assert str(merchant.tenant_id) not in run("tenants", "list-minimums")
