@@ -29,7 +29,7 @@ SECRETS = MappingProxyType(
 )
 """Good enough for production mode, too."""
 
-_OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "300"}
+_OPTIONS = {"fsync": "off", "full_page_writes": "off", "shared_buffers": "64MB", "max_connections": "600"}
 """Tests of durability start a Postgres of their own, with fsync on."""
 
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 
 from app.services import provider_operations
+from app.services.outgoing_operations import OutgoingOperations
 from app.services.payments import attempts as payment_attempts
 from app.services.provider_access import accounts as provider_accounts
-from app.services.refunds import follow_up as refund_follow_up
 from tests.faults.payments.facts import operator
 from tests.faults.payments.lost_commits import count, stall
 from tests.support.gateway import Gateway
 
 CHARGE = (payment_attempts, "_charge")
-REFUND = (refund_follow_up, "_call")
+REFUND = (OutgoingOperations, "call")
 """What calls the provider."""
 
 

@@ -20,12 +20,18 @@ from app.http.table import Policy, policies
 from app.models.customer import Customer, PaymentMethod
 from app.models.member import Role, TenantScope
 from app.models.order import Order
-from app.models.withdrawal import PayoutDestination, Withdrawal, WithdrawalState
 from app.services.tenants import invitations
 from app.services.tenants.roles import API_KEY_ALONE, ROLES
 from app.unit_of_work import transaction
 from tests.support.gateway import OPERATOR
-from tests.support.tenants import MemberClient, MerchantClient, make_member, make_merchant, tenant_headers
+from tests.support.tenants import (
+    MemberClient,
+    MerchantClient,
+    fund_merchant,
+    make_member,
+    make_merchant,
+    tenant_headers,
+)
 
 Callers = dict[str, tuple[frozenset[TenantScope], dict[str, str]]]
 
@@ -162,7 +168,7 @@ def test_another_tenants_objects_do_not_exist(
 def _objects(app: Flask, member: MemberClient) -> dict[str, str]:
     """One of each kind, of the member's tenant: names in paths → ids."""
     tenant_id, now = member.merchant.tenant_id, clock.now()
-    customer, order, withdrawal, destination = (ids.uuid7() for _ in range(4))
+    customer, order = ids.uuid7(), ids.uuid7()
     phone = {"phone_number": "254712345678"}
     method = PaymentMethod(
         id=ids.uuid7(),
@@ -174,34 +180,22 @@ def _objects(app: Flask, member: MemberClient) -> dict[str, str]:
         is_default=True,
         saved_at=now,
     )
-    payee = {"tenant_id": tenant_id, "method": "mpesa"}
     made = [
         Customer(id=customer, tenant_id=tenant_id, name="C", created_at=now, updated_at=now),
         method,
         Order(
             id=order, tenant_id=tenant_id, customer_id=customer, amount=100, currency="KES", created_at=now
         ),
-        PayoutDestination(id=destination, **payee, digest="d", details=phone, added_at=now),
-        Withdrawal(
-            id=withdrawal,
-            **payee,
-            amount=5000,
-            fee=3300,
-            currency="KES",
-            destination=phone,
-            destination_id=destination,
-            digest="d",
-            required_approvals=1,
-            status=WithdrawalState.PENDING,
-            initiated_by=member.user.user_id,
-            created_at=now,
-            updated_at=now,
-        ),
     ]
     with app.app_context():
         transaction(lambda session: session.add_all(made))
         invited, _ = invitations.invite(tenant_id, "guest@example.com", Role.CASHIER, actor=OPERATOR)
-    keys = app.test_client().get("/v1/api-keys", headers=member.headers).get_json()["results"]
+    fund_merchant(app, member.merchant, 10_000)
+    client = app.test_client()
+    keys = client.get("/v1/api-keys", headers=member.headers).get_json()["results"]
+    asked = {"amount": 50, "method_type": "mpesa", "method_details": phone}
+    withdrawal = client.post("/v1/wallet/withdrawals", json=asked, headers=member.headers).get_json()
+    destinations = client.get("/v1/wallet/destinations", headers=member.headers).get_json()["results"]
     return {
         "user_id": make_member(app, member.merchant, Role.CASHIER).user.public_id,
         "invitation_id": str(invited.id),
@@ -209,8 +203,8 @@ def _objects(app: Flask, member: MemberClient) -> dict[str, str]:
         "customer_id": str(customer),
         "method_id": method.method_id,
         "order_id": str(order),
-        "transaction_id": str(withdrawal),
-        "destination_id": str(destination),
+        "transaction_id": withdrawal["transaction_id"],
+        "destination_id": destinations[0]["id"],
     }
 
 
