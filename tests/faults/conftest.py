@@ -69,7 +69,7 @@ def open_stack(
         var_dir=folder / "files",
         **(WEB | more),
     )
-    app = create_app(settings)
+    app = create_app(settings | {"LOG_LEVEL": "WARNING"})  # the level is the whole process's
     with running_stack(settings, folder) as stack:
         race_stack = StackWithApp(stack, app, settings)
         yield race_stack

@@ -112,7 +112,7 @@ def test_gunicorn_ends_when_workers_refuse_at_once(production: dict[str, str], t
 
 def test_the_database_is_prepared_all_the_same(production: dict[str, str]) -> None:
     """As compose does first."""
-    done = demo.command(create_app(production), "prepare")
+    done = demo.command(create_app(production | {"LOG_LEVEL": "WARNING"}), "prepare")
     assert done.exit_code == 0, done.output
 
 
@@ -135,7 +135,7 @@ def test_after_the_purge_production_runs(production: dict[str, str], tmp_path: P
         kinds = run(opened, "SELECT kind FROM jobs WHERE ref = 'recurring' ORDER BY kind")
     assert [kind for (kind,) in kinds] == sorted(RECURRING)
     with pytest.raises(UnfitDatabase, match="Production has been served from this database"):
-        installation.require_fit(create_app({**production, "GATEWAY_ENV": "demo"}))
+        installation.require_fit(create_app({**production, "GATEWAY_ENV": "demo", "LOG_LEVEL": "WARNING"}))
 
 
 def _is_ready(stack: Stack) -> bool:

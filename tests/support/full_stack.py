@@ -103,7 +103,7 @@ def running_full_stack(redis: EmbeddedRedis, folder: Path, **more: str) -> Itera
         SANDBOX_AUTOPAY_S="0",
         **more,
     )
-    app = create_app(settings)
+    app = create_app(settings | {"LOG_LEVEL": "WARNING"})  # the level is the whole process's
     del settings["SANDBOX_URL"]  # the stack has its own simulators
     with running_stack(settings, folder, processes=("sandbox", "web", "relay", "worker")) as stack:
         yield FullStack(stack, app, make_merchant(app), postgres.url(SUPERUSER, database))
