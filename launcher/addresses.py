@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -14,6 +15,9 @@ from launcher.service_user import Say
 
 PORTS = range(12_000, 30_000)
 """Below the ports that Linux assigns to outgoing connections: none is taken between its choice and its use."""
+
+_given: deque[int] = deque(maxlen=500)
+"""Chosen lately by this process, which may not have bound them yet."""
 
 
 def choose_bind(environment: Mapping[str, str], say: Say) -> str:
@@ -89,12 +93,14 @@ def base_url(bind: str) -> str:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free at this moment."""
+    """A port of 127.0.0.1 that is free at this moment, and was not chosen by this process lately."""
     while True:
         port = random.SystemRandom().choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.append(port)
+                return port
 
 
 def local_addresses(*, gateway: str = "") -> dict[str, str]:

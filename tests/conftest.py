@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from app import clock, create_app
+from launcher import addresses
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import network_guard, servers
 
@@ -24,6 +25,14 @@ def pytest_configure(config: pytest.Config) -> None:
     is_controller = not hasattr(config, "workerinput") and bool(getattr(config.option, "numprocesses", None))
     if is_controller and not config.option.collectonly:
         servers.postgres()
+    _take_own_ports(getattr(config, "workerinput", {}))
+
+
+def _take_own_ports(worker: dict[str, Any]) -> None:
+    """Processes that choose ports at the same time choose different ones, although they bind them later."""
+    if worker:
+        number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
+        addresses.PORTS = addresses.PORTS[number::count]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
