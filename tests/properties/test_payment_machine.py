@@ -358,15 +358,7 @@ def _reachable(table: Any, start: str) -> set[str]:
 @pytest.fixture(scope="module")
 def machine_app(settings: dict[str, str]) -> Iterator[Flask]:
     """The application on a database of its own, with fees that make the tenant's share smaller than the payment."""
-    postgres, database = servers.postgres(), servers.new_database()
-    app = create_app(
-        {
-            **settings,
-            "DATABASE_URL": postgres.url(servers.APPLICATION, database),
-            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
-            "PROVIDER_CALLS_AT_ONCE": "1",
-        }
-    )
+    app = create_app(settings | servers.urls_of_new_database() | {"PROVIDER_CALLS_AT_ONCE": "1"})
     with app.app_context(), bulkhead.slot("cpay"):
         set_rule(Match("payment"), fixed_minor=0, rate_ppm=29_000)
         yield app

@@ -37,12 +37,7 @@ class Gateways:
         self._open.close()
 
     def _new(self) -> Gateway:
-        database, postgres = servers.new_database(), servers.postgres()
-        own = {
-            **self._settings,
-            "DATABASE_URL": postgres.url(servers.APPLICATION, database),
-            "DATABASE_OWNER_URL": postgres.url(servers.OWNER, database),
-        }
+        own = self._settings | servers.urls_of_new_database()
         gateway = self._open.enter_context(
             running_gateway(own, self._folders.mktemp("gateway"), **self._more)
         )

@@ -79,6 +79,15 @@ def new_database(server: EmbeddedPostgres | None = None) -> str:
     return name
 
 
+def urls_of_new_database() -> dict[str, str]:
+    """The settings that name a fresh, migrated database in the session's Postgres."""
+    database = new_database()
+    return {
+        "DATABASE_URL": postgres().url(APPLICATION, database),
+        "DATABASE_OWNER_URL": postgres().url(OWNER, database),
+    }
+
+
 def new_redis() -> EmbeddedRedis:
     """A started Redis; the caller destroys it."""
     server = EmbeddedRedis.temporary()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
 from tests.support.gateway import CURRENCIES, Gateway, running_gateway
 
@@ -31,12 +30,7 @@ MONEY = (
 @pytest.fixture(scope="module")
 def live_gateway(settings: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway whose accounts at three providers are live ones, by their keys and their setting."""
-    database, postgres = servers.new_database(), servers.postgres()
-    own = {
-        **settings,
-        "DATABASE_URL": postgres.url(APPLICATION, database),
-        "DATABASE_OWNER_URL": postgres.url(OWNER, database),
-    }
+    own = settings | servers.urls_of_new_database()
     keys = {
         f"{provider.upper()}_{name.upper()}": value
         for provider, values in LIVE.items()

@@ -18,6 +18,7 @@ from app.principal import Principal
 from app.services.operator import retention
 from app.services.wallets import wallets as wallet_wallets
 from app.unit_of_work import reading, transaction
+from tests.support import servers
 from tests.support.concurrency import concurrently
 from tests.support.factories import SignedInUser, balance_of, make_user, make_wallet
 from tests.support.wallet_payments import pay, with_new_token
@@ -50,6 +51,17 @@ def withdraw(
 def _post(client: FlaskClient, path: str, body: dict[str, Any], headers: dict[str, str]) -> TestResponse:
     # Not `json=`: the application's own encoder has no integers above 64 bits, and a client may have.
     return client.post(path, data=json.dumps(body), content_type="application/json", headers=headers)
+
+
+@pytest.fixture(scope="module")
+def settings(settings: dict[str, str]) -> dict[str, str]:
+    """A database of these tests' own: other tests post entries that belong to nothing."""
+    return settings | servers.urls_of_new_database()
+
+
+@pytest.fixture(scope="module")
+def app(settings: dict[str, str]) -> Flask:
+    return create_app(settings)
 
 
 @pytest.fixture(scope="module", autouse=True)
