@@ -53,6 +53,9 @@ FINAL = ("completed", "failed", "cancelled", "refunded", "partially_refunded", "
 TIMEOUT_S = 6
 """PROVIDER_TIMEOUT_S of the gateway: enough for a busy machine where no test wants a late answer."""
 
+TOKEN_TTL_S = 30 * 24 * 3600
+"""Access tokens outlive every journey of the clock."""
+
 SLOW_WORKER_H = 12
 """Between two runs of the jobs when an hour has passed: the inquiries are hourly then, and one is like the other."""
 
@@ -232,6 +235,7 @@ def running_gateway(settings: Mapping[str, str], folder: Path, **more: str) -> I
                 "SANDBOX_URL": sandbox.url,
                 "PUBLIC_URL": url,
                 "PROVIDER_TIMEOUT_S": str(TIMEOUT_S),
+                "ACCESS_TOKEN_TTL_S": str(TOKEN_TTL_S),
                 "VAR_DIR": str(folder),
                 **more,
             }
