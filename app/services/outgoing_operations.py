@@ -101,7 +101,7 @@ class OutgoingOperations(ProviderOperations[R, A]):
         *,
         sent_at: datetime | None,
     ) -> None:
-        """Nothing was sent: the job sends it later. After ALERT_AFTER an operator is told."""
+        """Nothing was sent: the job sends it later. After ALERT_AFTER an operator is alerted."""
         operation, now = self.operation(writes.rows, operation_id), writes.now
         if operation.sent_at != sent_at or not self.move_to_created(writes, operation_id, error):
             return  # another process has gone on with it meanwhile

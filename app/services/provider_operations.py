@@ -20,7 +20,7 @@ from flask import current_app
 
 from app import clock
 from app.errors import GatewayError
-from app.models.payment import PaymentAttempt
+from app.models.payment import PaymentAttempt, Refund
 from app.models.withdrawal import Payout
 from app.principal import EventActor
 from app.providers.base import Provider, ProviderResult
@@ -76,6 +76,14 @@ class Operation(Generic[R, A]):
     created_at: datetime
     sent_at: datetime | None
     inquiries: int
+
+    @classmethod
+    def of(
+        cls, row: PaymentAttempt | Refund | Payout, rows: R, runs_on: A, *, is_open: bool
+    ) -> Operation[R, A]:
+        """The operation whose row it is."""
+        phase = Phase(row.state) if is_open else Phase.FINAL
+        return cls(row.id, rows, runs_on, phase, row.created_at, row.sent_at, row.inquiries)
 
     @property
     def since(self) -> datetime:

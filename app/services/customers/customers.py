@@ -78,7 +78,7 @@ def find(tenant_id: uuid.UUID, customer_id: uuid.UUID, *, session: Session | Non
 
 
 def locked(session: Session, tenant_id: uuid.UUID, customer_id: uuid.UUID) -> Customer:
-    """The same, so that nobody else changes the customer or its payment methods meanwhile. Raises CustomerNotFound."""
+    """The same, so that no other transaction changes the customer or its payment methods meanwhile. Raises CustomerNotFound."""
     wanted = select(Customer).where(Customer.tenant_id == tenant_id, Customer.id == customer_id)
     return _found(session.scalars(wanted.with_for_update(key_share=True)).one_or_none())
 

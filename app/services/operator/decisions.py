@@ -9,14 +9,15 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-from app import clock, ids
+from app import ids
 from app.errors import InvalidRequest, NotFound, TransactionNotFound
 from app.events.catalogue import EventType
-from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund, RefundState
+from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund
 from app.models.payment_review import ReviewReason
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import FailureCode, ProviderResult, State
+from app.services.operator.resolving import require_answered, require_open
 from app.services.payments import claims, postings, reviews
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payments import outcomes as payment_outcomes
@@ -31,7 +32,6 @@ from app.services.payments.states import (
     move_attempt,
     move_payment,
 )
-from app.services.provider_operations import answer_time
 from app.services.refunds import external as external_refunds
 from app.services.refunds import outcomes as refund_outcomes
 from app.services.refunds.unmatched import return_unmatched
@@ -212,11 +212,7 @@ def _require_resolvable(payment: Payment, attempt: PaymentAttempt, state: State,
     may_be_paid = is_paid and (attempt.state in UNPAID_ATTEMPTS or lacks_receipt)
     if attempt.state not in OPEN_ATTEMPTS and not may_be_paid:
         raise InvalidRequest(f"The payment is {payment.status}; there is nothing to decide.")
-    if (
-        attempt.state == AttemptState.SENDING
-        and clock.now() < (attempt.sent_at or attempt.created_at) + answer_time()
-    ):
-        raise InvalidRequest("The payment is being sent: wait a minute, its answer may settle it.")
+    require_answered(attempt, "payment")
     if is_paid and attempt.sent_at is None:
         raise InvalidRequest("The payment was never sent: nothing can have been collected.")
     if is_paid and not receipt:
@@ -231,7 +227,8 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -
 
     def decide(writes: PaymentWrites) -> None:
         refund = writes.rows.refund(refund_id)
-        _require_open(refund, state)
+        is_open = refund.state in OPEN_REFUNDS
+        require_open(refund, state, is_open=is_open, noun="refund", recipient="customer")
         result = ProviderResult(
             state,
             code="operator",
@@ -245,19 +242,6 @@ def resolve_refund(refund_id: uuid.UUID, state: State, *, operator: Principal) -
     except TransactionNotFound as error:
         raise NotFound("There is no such refund.") from error
     return store.change(rows, decide, actor=operator.event_actor).rows.refund(refund_id)
-
-
-def _require_open(refund: Refund, state: State) -> None:
-    if refund.state not in OPEN_REFUNDS:
-        raise InvalidRequest("The refund is final; there is nothing to decide.")
-    if refund.state == RefundState.CREATED and state is State.SUCCEEDED:
-        raise InvalidRequest("The refund was never sent: the customer cannot have it.")
-    if (
-        refund.state == RefundState.SENDING
-        and clock.now() < (refund.sent_at or refund.created_at) + answer_time()
-    ):
-        # Declared failed, its amount would be free while the request is on its way.
-        raise InvalidRequest("The refund is being sent: wait a minute, its answer may settle it.")
 
 
 def _require_not_reversed(rows: PaymentRows) -> None:

@@ -13,15 +13,14 @@ from typing import Final
 
 from sqlalchemy import select
 
-from app import clock
 from app.errors import InvalidRequest
 from app.events.catalogue import EventType
-from app.models.withdrawal import Payout, PayoutState, Withdrawal, WithdrawalReview, WithdrawalReviewReason
+from app.models.withdrawal import Payout, Withdrawal, WithdrawalReview, WithdrawalReviewReason
 from app.money import Money
 from app.principal import Principal
 from app.providers.base import FailureCode, ProviderResult, State
+from app.services.operator.resolving import require_open
 from app.services.payouts import outcomes
-from app.services.provider_operations import answer_time
 from app.services.reasons import valid_reason
 from app.services.withdrawals import rows as withdrawal_rows
 from app.services.withdrawals.recording import record
@@ -81,7 +80,8 @@ def resolve(withdrawal_id: uuid.UUID, state: State, *, operator: Principal) -> W
 
     def decide(writes: WithdrawalWrites) -> None:
         payout = _payout(writes.rows)
-        _require_open(payout, state)
+        is_open = payout.state in OPEN_PAYOUTS
+        require_open(payout, state, is_open=is_open, noun="payout", recipient="destination")
         message = f"Decided by {operator.event_actor}."
         result = ProviderResult(state, code="operator", message=message, failure=FailureCode.NOT_PAID)
         outcomes.decide(writes, payout, result)
@@ -139,16 +139,3 @@ def _payout(rows: WithdrawalRows) -> Payout:
     if rows.payout is None:
         raise InvalidRequest(f"The withdrawal is {rows.withdrawal.status}: it has no payout.")
     return rows.payout
-
-
-def _require_open(payout: Payout, state: State) -> None:
-    if payout.state not in OPEN_PAYOUTS:
-        raise InvalidRequest("The payout is final; there is nothing to decide.")
-    if payout.state == PayoutState.CREATED and state is State.SUCCEEDED:
-        raise InvalidRequest("The payout was never sent: the destination cannot have it.")
-    if (
-        payout.state == PayoutState.SENDING
-        and clock.now() < (payout.sent_at or payout.created_at) + answer_time()
-    ):
-        # Declared failed, its amount would be free while the request is on its way.
-        raise InvalidRequest("The payout is being sent: wait a minute, its answer may settle it.")

@@ -6,7 +6,7 @@ from app.errors import GatewayError, InvalidRequest
 
 
 class OrderIdTaken(InvalidRequest):
-    """An order has this id; whose it is the caller is not told."""
+    """An order has this id; the answer does not say whose it is."""
 
     code = "ORDER_ID_TAKEN"
     default_message = "An order with this id exists."

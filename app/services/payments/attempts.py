@@ -29,7 +29,7 @@ from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_ATTEMPTS, move_attempt
 from app.services.provider_access import bulkhead, callback_tokens
 from app.services.provider_access.accounts import BoundProvider
-from app.services.provider_operations import FIRST_POLL_S, Operation, Outcome, Phase, call_provider
+from app.services.provider_operations import FIRST_POLL_S, Operation, Outcome, call_provider
 from app.services.write_sets import store
 from app.services.write_sets.rows import new_row
 
@@ -193,16 +193,7 @@ def _record_failover(writes: PaymentWrites, attempt: PaymentAttempt, wanted: _Ne
 def operation_of(rows: PaymentRows, attempt_id: uuid.UUID) -> PaymentOperation:
     """The attempt as an operation at its provider."""
     attempt = rows.attempt(attempt_id)
-    is_open = attempt.state in OPEN_ATTEMPTS
-    return Operation(
-        attempt.id,
-        rows,
-        attempt,
-        Phase(attempt.state) if is_open else Phase.FINAL,
-        attempt.created_at,
-        attempt.sent_at,
-        attempt.inquiries,
-    )
+    return Operation.of(attempt, rows, attempt, is_open=attempt.state in OPEN_ATTEMPTS)
 
 
 def _charge(rows: PaymentRows, attempt: PaymentAttempt, sending: int) -> Outcome:

@@ -30,7 +30,6 @@ from app.services.provider_access import callback_tokens
 from app.services.provider_operations import (
     Operation,
     Outcome,
-    Phase,
     answer_time,
 )
 from app.services.withdrawals import digests
@@ -53,16 +52,7 @@ class Payouts(OutgoingOperations[WithdrawalRows, Payout]):
 
     def operation(self, rows: WithdrawalRows, operation_id: uuid.UUID) -> PayoutOperation:
         payout = rows.payout_with(operation_id)
-        is_open = payout.state in OPEN_PAYOUTS
-        return Operation(
-            payout.id,
-            rows,
-            payout,
-            Phase(payout.state) if is_open else Phase.FINAL,
-            payout.created_at,
-            payout.sent_at,
-            payout.inquiries,
-        )
+        return Operation.of(payout, rows, payout, is_open=payout.state in OPEN_PAYOUTS)
 
     def start_sending(self, writes: WithdrawalWrites, operation_id: uuid.UUID) -> int | None:
         payout = writes.rows.payout_with(operation_id)
@@ -141,7 +131,7 @@ def begin(writes: WithdrawalWrites, provider: Provider, *, is_sending: bool) -> 
 def send(rows: WithdrawalRows, payout_id: uuid.UUID) -> WithdrawalRows:
     """Call the provider of a payout that is `sending`, and apply the outcome; the rows as they are then.
 
-    One that could not be sent fails: whoever approved it is told so at once.
+    One that could not be sent fails: the approver's answer says so at once.
     """
     return _send(_operations.operation(rows, payout_id), postponed_by=()).rows
 

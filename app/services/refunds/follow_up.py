@@ -21,7 +21,7 @@ from app.services.payments.failures import MAX_TEXT
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import OPEN_REFUNDS, move_refund
 from app.services.provider_access import callback_tokens
-from app.services.provider_operations import Operation, Outcome, Phase
+from app.services.provider_operations import Operation, Outcome
 from app.services.refunds import outcomes
 
 
@@ -35,16 +35,8 @@ class Refunds(OutgoingOperations[PaymentRows, PaymentAttempt]):
 
     def operation(self, rows: PaymentRows, operation_id: uuid.UUID) -> PaymentOperation:
         refund = rows.refund(operation_id)
-        is_open = refund.state in OPEN_REFUNDS
-        return Operation(
-            refund.id,
-            rows,
-            rows.attempt(refund.attempt_id),
-            Phase(refund.state) if is_open else Phase.FINAL,
-            refund.created_at,
-            refund.sent_at,
-            refund.inquiries,
-        )
+        runs_on = rows.attempt(refund.attempt_id)
+        return Operation.of(refund, rows, runs_on, is_open=refund.state in OPEN_REFUNDS)
 
     def start_sending(self, writes: PaymentWrites, operation_id: uuid.UUID) -> int | None:
         refund = writes.rows.refund(operation_id)
@@ -96,7 +88,7 @@ def follow_up(refund_id: uuid.UUID) -> datetime | None:
 def send(rows: PaymentRows, refund_id: uuid.UUID, *, finish: Finish) -> None:
     """Call the provider of a refund that is `sending`, and apply the outcome. finish: adds to the last write set.
 
-    One that could not be sent fails: the merchant is told so at once. One that lacks the payment's receipt waits for it.
+    One that could not be sent fails: the answer to the merchant says so at once. One that lacks the payment's receipt waits for it.
     """
     _send(_operations.operation(rows, refund_id), postponed_by=(ReceiptMissing,), finish=finish)
 

@@ -1,6 +1,6 @@
 """Approves withdrawals, and pays them out.
 
-Guarantees: nobody approves what they requested, by whatever account; one person counts once; what is paid is what was requested
+Guarantees: no person approves what they requested, by whatever account; one person counts once; what is paid is what was requested
 and approved; however many approve or cancel at the same moment, there is one outcome and at most one payout.
 """
 
@@ -112,7 +112,7 @@ def owned(member: Principal, withdrawal_id: uuid.UUID) -> WithdrawalRows:
 def _decide(
     writes: WithdrawalWrites, approver: Principal, provider: Provider, claimed: _Claimed, *, is_sending: bool
 ) -> bool | None:
-    """Whether the withdrawal is paid out now. None: it was altered, and an operator is told."""
+    """Whether the withdrawal is paid out now. None: it was altered, and an operator is alerted."""
     rows, withdrawal = writes.rows, writes.rows.withdrawal
     if withdrawal.status != WithdrawalState.PENDING:
         raise NotApprovable(f"Transaction is not pending (status: {withdrawal.status})")

@@ -1,4 +1,4 @@
-"""Cancels withdrawals that nobody has approved yet, or not enough people."""
+"""Cancels withdrawals that do not have all their approvals yet."""
 
 from __future__ import annotations
 

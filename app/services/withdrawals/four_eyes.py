@@ -92,7 +92,7 @@ def mailbox(email: str) -> str:
 
 
 def _mailboxes(user_ids: Iterable[uuid.UUID | None]) -> list[str]:
-    """One of each user. None: nobody."""
+    """One of each user. None: empty."""
     with reading() as session:
         return [mailbox(email) for email in session.scalars(select(User.email).where(User.id.in_(user_ids)))]
 

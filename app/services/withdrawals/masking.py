@@ -11,7 +11,7 @@ LONG: Final = 9
 """Characters from which on the first ones are shown, too."""
 
 _NAMES: Final = frozenset({"account_name", "bank_code"})
-"""They identify nobody's money by themselves."""
+"""By themselves they identify no person and no account."""
 
 
 def masked(details: Mapping[str, str]) -> Mapping[str, str]:
