@@ -239,11 +239,11 @@ class NotRefundable(GatewayError):
 
 
 class WithdrawalAltered(GatewayError):
-    """What is stored is not what was requested: nothing is paid, and an operator was told."""
+    """What is stored is not what was requested: nothing is paid, and an operator is alerted."""
 
     http_status = 409
     code = "WITHDRAWAL_ALTERED"
-    default_message = "The withdrawal is not what was requested. Nothing was paid, and an operator was told."
+    default_message = "The withdrawal is not what was requested. Nothing was paid, and an operator was alerted."
 
 
 class WithdrawalFailed(GatewayError):

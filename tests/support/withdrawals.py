@@ -147,7 +147,7 @@ class WithdrawingTenant:
     # --- who else there is
 
     def write(self, statement: str, *values: object) -> None:
-        """As somebody who can write the database."""
+        """As a person who can write the database."""
         url = self.gateway.app.config["OWNER_DATABASE_URI"].replace("postgresql+psycopg2", "postgresql")
         with connection({"DATABASE_OWNER_URL": url, "DATABASE_URL": url}, as_owner=True) as opened:
             run(opened, statement, *values)

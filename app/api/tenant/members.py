@@ -42,7 +42,7 @@ def list_members() -> Response:
 @blueprint.arguments(RoleRequest)
 @blueprint.response(200, MemberAnswer)
 def set_role(body: dict[str, Any], user_id: str) -> Response:
-    """Give a member another role. You need every scope of both roles; nobody changes their own."""
+    """Give a member another role. You need every scope of both roles, and cannot change your own."""
     actor = current_principal()
     changed = member_changes.set_role(actor.tenant_id, _id(user_id), Role(body["role"]), actor=actor)
     return _answer(changed, "The member has this role now.")

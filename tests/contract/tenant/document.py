@@ -119,7 +119,7 @@ class Reader:
     def call(
         self, section: Section, who: str = "", json: Any = None, **placeholders: str
     ) -> requests.Response:
-        """The section's endpoint; `who` nobody: the API key alone."""
+        """The section's endpoint; `who` empty: the API key alone."""
         method, path = section.endpoint()
         for name, value in ({"customer_id": str(CUSTOMER_ID)} | placeholders).items():
             path = path.replace(f"{{{name}}}", value)

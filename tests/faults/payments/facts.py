@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
+from app import clock
 from app.services.identity import scopes
 from tests.faults.payments.expectations import Expected
 from tests.support.factories import make_user
@@ -15,6 +17,17 @@ def outcome(gateway: Gateway, payment_id: str) -> Expected:
     """As it is now, in the table's words."""
     payment = gateway.payment(payment_id)
     return Expected(payment["status"], len(gateway.charged(payment_id)), payment["review"])
+
+
+def expire(gateway: Gateway, payment_id: str) -> None:
+    """Until the gateway has failed the unpaid payment. Its clock alone is moved: the provider's page and prompt stay open."""
+    for hours in (1, 12, 12, 24, 24):
+        clock.travel(timedelta(hours=hours))
+        gateway.run_due()
+        if gateway.payment(payment_id)["status"] == "failed":
+            break
+    assert outcome(gateway, payment_id) == Expected("failed", 0)
+    clock.reset()
 
 
 def entries(gateway: Gateway, payment_id: str) -> list[str]:

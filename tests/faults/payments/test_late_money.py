@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
-from app import clock
 from app.errors import InvalidRequest
 from app.money import Money
 from app.services.operator import decisions, reconciliation
 from app.services.provider_access import accounts as provider_accounts
 from tests.faults.payments.deliveries import latest, receipt_of
 from tests.faults.payments.expectations import PAID, TABLE, Expected, rules
-from tests.faults.payments.facts import entries, events, operator, outcome, refused
+from tests.faults.payments.facts import entries, events, expire, operator, outcome, refused
 from tests.support.concurrency import concurrently
 from tests.support.gateway import CURRENCIES, ONE_OF_A_KIND, OPERATOR, Gateway
 
@@ -39,14 +37,7 @@ def begin_late(gateway: Gateway, provider: str, *, is_reported: bool = True) -> 
     takes_s = 50 if provider == "mpesa" else 3_000  # a prompt is gone after a minute
     gateway.sandbox.control({"rules": PAYABLE_ON, "autopay_s": takes_s})
     payment_id = gateway.begin(provider, AMOUNT)
-    for hours in (1, 12, 12, 24, 24):
-        # The gateway's clock alone: the provider's page and prompt stay open.
-        clock.travel(timedelta(hours=hours))
-        gateway.run_due()
-        if gateway.payment(payment_id)["status"] == "failed":
-            break
-    assert outcome(gateway, payment_id) == Expected("failed", 0)
-    clock.reset()
+    expire(gateway, payment_id)
     lost = [] if is_reported else [{"fault": "callback_lost", "operation": "callback"}]
     gateway.sandbox.control({"rules": lost, "advance_s": takes_s})
     gateway.advanced_s = takes_s

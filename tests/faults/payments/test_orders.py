@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from app import clock
 from app.models.member import Role
 from app.services.orders import settle
 from tests.faults.payments.expectations import Expected
-from tests.faults.payments.facts import entries, operator, outcome, refused
+from tests.faults.payments.facts import entries, expire, operator, outcome, refused
 from tests.faults.payments.test_late_money import PAYABLE_ON
 from tests.support.gateway import Gateway
 from tests.support.orders import Shop, make_customer
@@ -39,13 +37,7 @@ def _expired(gateway: Gateway, shop: Shop, order_id: str) -> str:
     """A payment of the order that the gateway has given up, while the customer's prompt is open."""
     gateway.sandbox.control({"rules": PAYABLE_ON, "autopay_s": TAKES_S})
     payment_id: str = shop.check_out(order_id, provider="mpesa").json["id"]
-    for hours in (1, 12, 12, 24, 24):
-        clock.travel(timedelta(hours=hours))
-        gateway.run_due()
-        if gateway.payment(payment_id)["status"] == "failed":
-            break
-    assert outcome(gateway, payment_id) == Expected("failed", 0)
-    clock.reset()
+    expire(gateway, payment_id)
     gateway.sandbox.control({"rules": [], "autopay_s": 0})
     return payment_id
 

@@ -97,7 +97,7 @@ VALUES (gen_random_uuid(), 'payout.follow_up', %s, now() - interval '1 second', 
 """
 
 
-def test_a_payout_that_nobody_approved_is_not_sent(tenant: WithdrawingTenant) -> None:
+def test_a_payout_without_an_approval_is_not_sent(tenant: WithdrawingTenant) -> None:
     withdrawal_id, payout_id = tenant.requested(1000), str(uuid.uuid4())
     tenant.write("UPDATE withdrawals SET status = 'processing' WHERE id = %s", withdrawal_id)
     tenant.write(FORGED_PAYOUT, payout_id, f"out-{uuid.UUID(payout_id).hex}", payout_id, withdrawal_id)

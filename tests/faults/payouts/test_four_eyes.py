@@ -158,7 +158,7 @@ def test_one_person_does_not_confirm_and_approve(cooling: WithdrawingTenant) -> 
 
 
 def test_whoever_adds_a_destination_is_not_who_agrees_to_it(cooling: WithdrawingTenant) -> None:
-    """The owner adds, finance requests: that is two; the owner's approval adds nobody."""
+    """The owner adds, finance requests: that is two; the owner's approval adds no third person."""
     tenant = cooling
     body = {"method_type": "mpesa", "method_details": {"phone_number": "254712345678"}}
     assert tenant.call("PUT", "/wallet/payout-method", tenant.owner, body).status_code == 200

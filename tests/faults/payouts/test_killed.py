@@ -1,7 +1,7 @@
 """kill -9 of the web process while three payouts are at their providers, one by each method: each is paid once, and either
 posted or held.
 
-Real processes. The providers do what they were asked although nobody listens any more.
+Real processes. The providers do what they were asked although no process waits for the answer any more.
 """
 
 from __future__ import annotations

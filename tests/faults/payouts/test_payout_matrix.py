@@ -33,7 +33,7 @@ WAITS_PAID = Expected("processing", 1, "payout_unknown")
 WAITS_UNPAID = Expected("processing", 0, "payout_unknown")
 
 ALERT_H = 0.27
-"""An operator is told after 15 minutes."""
+"""An operator is alerted after 15 minutes."""
 
 OPERATIONS = {"mpesa": "b2c", "till": "b2b", "bank_transfer": "transfer"}
 """Method → the simulators' word for the request."""

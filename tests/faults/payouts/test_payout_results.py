@@ -1,4 +1,4 @@
-"""Results of payouts that come late, twice, altered, or from strangers; killed processes; providers that are away."""
+"""Results of payouts that come late, twice, altered, or from foreign senders; killed processes; providers that are away."""
 
 from __future__ import annotations
 

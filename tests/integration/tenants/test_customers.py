@@ -21,7 +21,7 @@ Rows = Callable[..., list[Any]]
 
 def test_another_tenants_customer_is_not_found(app: Flask, customer: CustomerClient) -> None:
     customer.save(MPESA)
-    stranger = CustomerClient(customer.client, make_merchant(app), customer.id)
+    outsider = CustomerClient(customer.client, make_merchant(app), customer.id)
     calls = [
         ("GET", "", {}),
         ("GET", "/payment-preferences", {}),
@@ -32,9 +32,9 @@ def test_another_tenants_customer_is_not_found(app: Flask, customer: CustomerCli
         ("PUT", f"/payment-methods/mpesa_{PHONE}/default", {}),
     ]
     for method, path, more in calls:
-        answer = stranger.call(method, path, **more)
+        answer = outsider.call(method, path, **more)
         assert (answer.status_code, answer.json) == (404, {"detail": "Not found."}), (method, path)
-    answer = stranger.client.get("/api/v1/customers", headers=tenant_headers(stranger.merchant))
+    answer = outsider.client.get("/api/v1/customers", headers=tenant_headers(outsider.merchant))
     assert answer.json == {"count": 0, "results": [], "next_cursor": None}
     assert len(customer.preferences()["saved_methods"]) == 1
 

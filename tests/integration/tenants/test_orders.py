@@ -165,6 +165,6 @@ def test_who_may_do_what(app: Flask, shop: Shop) -> None:
 
 
 def test_a_foreign_member_is_not_admitted(app: Flask, shop: Shop) -> None:
-    stranger = make_member(app, make_merchant(app), Role.OWNER)
-    headers = {**tenant_headers(shop.owner.merchant), **stranger.user.headers}
+    outsider = make_member(app, make_merchant(app), Role.OWNER)
+    headers = {**tenant_headers(shop.owner.merchant), **outsider.user.headers}
     assert app.test_client().get(ORDERS, headers=headers).status_code == 403

@@ -241,7 +241,7 @@ class DestinationAnswer(Answer):
     confirmed_at = Time(allow_none=True)
     needs_confirmation = ma.Boolean(
         metadata={
-            "description": "It was added lately: its first use needs three different people, and nobody has confirmed it."
+            "description": "It was added lately: its first use needs three different people, and it is not confirmed yet."
         }
     )
     is_default = ma.Boolean()
