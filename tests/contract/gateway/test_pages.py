@@ -16,7 +16,8 @@ from app.models.payment_review import Decision, ReviewReason
 from app.providers import PROVIDERS
 from app.services.payments import states as payment_states
 from launcher.paths import PROJECT
-from tests.contract.wallet.test_pages import README, answers, blocks
+from tests.contract.wallet.test_pages import README
+from tests.support.pages import answers, blocks
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 

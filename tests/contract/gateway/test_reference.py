@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ import requests
 from flask import Flask
 
 from launcher.paths import PROJECT
-from tests.contract.wallet.test_pages import answers, blocks
 from tests.support.demo import run_command
+from tests.support.pages import answers, blocks, run_script
 from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/gateway.md").read_text(encoding="utf-8")
@@ -24,17 +23,7 @@ def printed(stack: Stack, stack_app: Flask, tmp_path_factory: pytest.TempPathFac
     """What a reader who pastes every command of the page sees, in order."""
     run_command(stack_app, "demo", "reset")
     script = "\n".join(["set -euo pipefail", *blocks(PAGE, "sh")])
-    done = subprocess.run(
-        ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
-        check=False,
-        cwd=tmp_path_factory.mktemp("reader"),
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stderr
-    return answers(done.stdout)
+    return answers(run_script(stack, script, tmp_path_factory.mktemp("reader")))
 
 
 def test_every_command_works(printed: list[dict[str, Any]]) -> None:

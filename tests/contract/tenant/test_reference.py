@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,8 @@ from app.http.surfaces import Surface, surface_of
 from app.models.member import Role, TenantScope
 from app.services.tenants.roles import API_KEY_ALONE, ROLES
 from launcher.paths import PROJECT
-from tests.contract.wallet.test_pages import blocks
 from tests.support.demo import run_command
+from tests.support.pages import blocks, run_script
 from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/tenant.md").read_text(encoding="utf-8")
@@ -66,16 +65,7 @@ def session(stack: Stack, stack_app: Flask, tmp_path_factory: pytest.TempPathFac
     run_command(stack_app, "demo", "reset")
     folder = tmp_path_factory.mktemp("reader")
     script = CURL + "\n".join(blocks(PAGE, "sh"))
-    done = subprocess.run(
-        ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
-        check=False,
-        cwd=folder,
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stdout[-1000:] + done.stderr
+    run_script(stack, script, folder)
     pairs = zip(_kept(folder / "asked"), _kept(folder / "answered"), strict=True)
     return Session([Exchange(*pair) for pair in pairs])
 

@@ -1,7 +1,4 @@
-"""The commands of README.md and docs/api/wallet.md, pasted into a shell beside a running demo.
-
-Only the port is replaced, because a demo on this machine may use 5000.
-"""
+"""The commands of README.md and docs/api/wallet.md, pasted into a shell beside a running demo."""
 
 from __future__ import annotations
 
@@ -20,43 +17,13 @@ from app import errors
 from app.services.withdrawals import errors as withdrawal_errors
 from launcher.paths import PROJECT
 from tests.support.node import NODE
+from tests.support.pages import answers, blocks, paste
 from tests.support.realtime import JS, install_javascript
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
 REFERENCE = (PROJECT / "docs/api/wallet.md").read_text(encoding="utf-8")
-
-
-def blocks(page: str, language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
-
-
-def paste(stack: Stack, commands: list[str], folder: Path) -> str:
-    """What bash prints for the commands, one after the other; a failing one ends it."""
-    # curl -s says nothing of a refused request: --fail makes it the command's failure.
-    script = "\n".join(["set -euo pipefail", 'curl() { command curl --fail-with-body "$@"; }', *commands])
-    done = subprocess.run(
-        ["bash", "-c", script.replace("localhost:5000", f"localhost:{stack.port}")],
-        check=False,
-        cwd=folder,
-        env=stack.environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
-def answers(printed: str) -> list[dict[str, Any]]:
-    """The JSON objects one after the other in `printed`."""
-    decoder, found, rest = json.JSONDecoder(), [], printed.strip()
-    while rest:
-        value, end = decoder.raw_decode(rest)
-        found.append(value)
-        rest = rest[end:].lstrip()
-    return found
 
 
 def test_the_readmes_first_payment(demo: Stack, tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from flask import Flask
 from app import create_app
 from app.http.guards import MERCHANT, MERCHANT_OR_USER, USER_SESSION, current_principal
 from app.http.table import Policy, policies
+from app.models.member import Role
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.services.demo import load as demo_data
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
 from tests.support.customers import CustomerClient, make_customer
-from tests.support.tenants import MerchantClient, make_merchant
+from tests.support.tenants import MemberClient, MerchantClient, make_member, make_merchant
 
 PROBES = {
     "merchant": Policy(MERCHANT, Limit.MERCHANT),
@@ -47,6 +48,17 @@ def probed(settings: Mapping[str, str]) -> Flask:
 @pytest.fixture(scope="module")
 def probe_app(settings: dict[str, str]) -> Flask:
     return probed(settings)
+
+
+@pytest.fixture(scope="module")
+def second_app(settings: dict[str, str]) -> Flask:
+    """Another process of the same gateway."""
+    return create_app(settings)
+
+
+@pytest.fixture
+def owner(app: Flask, merchant: MerchantClient) -> MemberClient:
+    return make_member(app, merchant, Role.OWNER)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import clock, create_app
+from app import clock
 from app.errors import InvalidRequest
 from app.models.member import Role
 from app.services.tenants import key_changes, key_uses, suspension
@@ -19,17 +19,6 @@ from tests.support.gateway import OPERATOR
 from tests.support.tenants import MemberClient, MerchantClient, make_member, make_merchant
 
 PREFIXES = ("/api/v1", "/v1")
-
-
-@pytest.fixture(scope="module")
-def second_app(settings: dict[str, str]) -> Flask:
-    """Another process of the same gateway."""
-    return create_app(settings)
-
-
-@pytest.fixture
-def owner(app: Flask, merchant: MerchantClient) -> MemberClient:
-    return make_member(app, merchant, Role.OWNER)
 
 
 def _call(app: Flask, member: MemberClient, method: str, path: str, **kwargs: Any) -> Any:
@@ -194,8 +183,8 @@ def test_when_a_key_was_used_is_kept_to_a_minute_and_changes_no_version(
 
 
 def test_another_tenants_key_is_not_found(app: Flask, owner: MemberClient) -> None:
-    stranger = make_member(app, make_merchant(app), Role.OWNER)
-    foreign = _made(app, stranger)
+    outsider = make_member(app, make_merchant(app), Role.OWNER)
+    foreign = _made(app, outsider)
     for method, end in (("DELETE", ""), ("POST", "/suspend"), ("POST", "/resume"), ("POST", "/rotate")):
         answer = _call(app, owner, method, f"/{foreign['id']}{end}")
         assert (answer.status_code, answer.get_json()) == (404, {"detail": "Not found."})

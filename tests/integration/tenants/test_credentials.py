@@ -15,7 +15,7 @@ from app.services.identity import suspension as users_suspension
 from app.services.tenants import member_changes, suspension
 from tests.support.factories import make_user
 from tests.support.gateway import OPERATOR
-from tests.support.tenants import MemberClient, MerchantClient, make_member, make_merchant, tenant_headers
+from tests.support.tenants import MemberClient, make_member, make_merchant, tenant_headers
 
 PREFIXES = ("/api/v1", "/v1")
 
@@ -25,11 +25,6 @@ Headers = dict[str, str]
 @pytest.fixture(params=PREFIXES)
 def path(request: pytest.FixtureRequest) -> str:
     return f"{request.param}/api-keys"
-
-
-@pytest.fixture
-def owner(app: Flask, merchant: MerchantClient) -> MemberClient:
-    return make_member(app, merchant, Role.OWNER)
 
 
 def _get(app: Flask, path: str, headers: Headers) -> Any:
@@ -108,13 +103,13 @@ def test_an_expired_token_and_a_suspended_user_are_refused(
 
 
 def test_who_does_not_act_for_the_tenant_is_forbidden(app: Flask, owner: MemberClient, path: str) -> None:
-    stranger, colleague = make_user(app), make_member(app, owner.merchant, Role.ADMIN)
+    outsider, colleague = make_user(app), make_member(app, owner.merchant, Role.ADMIN)
     of_another = make_member(app, make_merchant(app), Role.OWNER)
     with app.app_context():
         member_changes.suspend_member(
             owner.merchant.tenant_id, colleague.user.email, reason="a test", actor=OPERATOR
         )
-    for user in (stranger, colleague.user, of_another.user):
+    for user in (outsider, colleague.user, of_another.user):
         headers = tenant_headers(owner.merchant) | user.headers
         assert _code(app, path, headers) == (403, "FORBIDDEN")
 

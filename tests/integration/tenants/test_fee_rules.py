@@ -156,25 +156,8 @@ def test_a_rule_that_makes_no_sense_is_refused(app: Flask, match: Match, fixed: 
 
 def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
     run = app.test_cli_runner().invoke
-    words = [
-        "fees",
-        "set",
-        "--tenant",
-        str(merchant.tenant_id),
-        "--provider",
-        "mpesa",
-        "--currency",
-        "kes",
-        "--from",
-        "10",
-        "--below",
-        "1000.00",
-        "--fixed",
-        "0.50",
-        "--rate",
-        "1.25",
-    ]
-    made = run(args=words)
+    conditions = f"--tenant {merchant.tenant_id} --provider mpesa --currency kes --from 10 --below 1000.00"
+    made = run(args=f"fees set {conditions} --fixed 0.50 --rate 1.25".split())
     rule_id = re.fullmatch(r"Rule (\S+) is in force\.\n", made.output)
     assert rule_id, made.output
     assert _fee(app, merchant, 10_000) == 50 + 125
@@ -185,35 +168,34 @@ def test_the_commands(app: Flask, merchant: MerchantClient) -> None:
     )
     assert "plan=growth  3.5 %" in listed
     assert run(args=["fees", "remove", rule_id[1]]).exit_code == 0
-    words = [
-        "fees",
-        "set",
-        "--operation",
-        "withdrawal",
-        "--method",
-        "till",
-        "--currency",
-        "KES",
-        "--fixed",
-        "12",
-    ]
-    assert run(args=[*words, "--tenant", str(merchant.tenant_id)]).exit_code == 0
+    assert run(args=["fees", "remove", rule_id[1]]).output.startswith("Error: ")
+
+
+def test_the_commands_for_withdrawals(app: Flask, merchant: MerchantClient) -> None:
+    words = f"fees set --operation withdrawal --method till --currency KES --fixed 12 --tenant {merchant.tenant_id}"
+    assert app.test_cli_runner().invoke(args=words.split()).exit_code == 0
     assert _withdrawal_fee(app, merchant, "till", Money(10_000, "KES")) == 1200
-    for bad in (
-        ["remove", rule_id[1]],
-        ["set", "--rate", "many"],
-        ["set", "--rate", "101"],
-        ["set", "--fixed", "5"],
-        ["set", "--rate", "1e999999"],
-        ["set", "--rate", "1e-1999999"],
-        ["set", "--rate", "9" * 5000],
-        ["set", "--currency", "KES", "--fixed", "0.001"],
-        ["set"],
-        ["set", "--provider", "stripe"],
-        ["set", "--method", "mpesa", "--rate", "1"],
-        ["set", "--provider", "visa", "--rate", "1"],
-        ["set", "--operation", "withdrawal", "--method", "cheque", "--rate", "1"],
-        ["set", "--operation", "withdrawal", "--provider", "mpesa", "--rate", "1"],
-    ):
-        refused = run(args=["fees", *bad])
-        assert refused.exit_code == 1 and refused.output.startswith("Error: "), bad
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--rate many",
+        "--rate 101",
+        "--fixed 5",
+        "--rate 1e999999",
+        "--rate 1e-1999999",
+        f"--rate {'9' * 5000}",
+        "--currency KES --fixed 0.001",
+        "",
+        "--provider stripe",
+        "--method mpesa --rate 1",
+        "--provider visa --rate 1",
+        "--operation withdrawal --method cheque --rate 1",
+        "--operation withdrawal --provider mpesa --rate 1",
+    ],
+    ids=lambda words: words[:60],
+)
+def test_a_rule_that_the_command_refuses(app: Flask, words: str) -> None:
+    refused = app.test_cli_runner().invoke(args=["fees", "set", *words.split()])
+    assert refused.exit_code == 1 and refused.output.startswith("Error: ")

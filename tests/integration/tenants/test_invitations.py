@@ -23,11 +23,6 @@ NOT_YOURS = {"error": "This is not an invitation of yours, or it was used or has
 
 
 @pytest.fixture
-def owner(app: Flask, merchant: MerchantClient) -> MemberClient:
-    return make_member(app, merchant, Role.OWNER)
-
-
-@pytest.fixture
 def email() -> str:
     return f"guest-{secrets.token_hex(6)}@example.com"
 

@@ -1,4 +1,4 @@
-"""Members over HTTP: nobody goes beyond their own scopes, a tenant keeps an Owner, and a change counts at once everywhere."""
+"""Members over HTTP: no member goes beyond their own scopes, a tenant keeps an Owner, and a change counts at once everywhere."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from app import create_app
 from app.errors import GatewayError
 from app.models.member import Role
 from app.principal import Principal
@@ -18,23 +17,12 @@ from app.services.tenants import member_changes
 from tests.support.concurrency import concurrently
 from tests.support.factories import make_user
 from tests.support.gateway import OPERATOR
-from tests.support.tenants import MemberClient, MerchantClient, make_member, make_merchant
+from tests.support.tenants import MemberClient, make_member, make_merchant
 
 Rows = Callable[..., list[Any]]
 
 APPROVE = {"detail": "Missing required scope: finance:withdraw:approve"}
 NEEDS_OWNER = {"error": "A tenant needs an active Owner: make another member one first."}
-
-
-@pytest.fixture(scope="module")
-def second_app(settings: dict[str, str]) -> Flask:
-    """Another process of the same gateway."""
-    return create_app(settings)
-
-
-@pytest.fixture
-def owner(app: Flask, merchant: MerchantClient) -> MemberClient:
-    return make_member(app, merchant, Role.OWNER)
 
 
 def _call(app: Flask, by: MemberClient, method: str, path: str, **body: Any) -> Any:

@@ -147,54 +147,68 @@ def test_options(client: FlaskClient, finance: MemberClient) -> None:
     assert other["available_methods"] == ["bank_transfer"] and other["wallet_balance"] == 0
 
 
-def test_a_request_its_list_and_its_cancellation(
-    client: FlaskClient, app: Flask, manager: MemberClient
-) -> None:
+@pytest.fixture
+def requester(app: Flask) -> MemberClient:
+    """A member who may request withdrawals of a tenant that has 5,000."""
     merchant = make_merchant(app)
     fund_merchant(app, merchant, 5000_00)
-    finance = make_member(app, merchant, Role.FINANCE)
-    ids = []
-    for notes in ("first", "second", "third"):
-        answer = _initiate(client, finance, amount="1000.00", notes=notes)
-        assert answer.status_code == 201
-        assert answer.json | {"transaction_id": ""} == {
-            "message": "Withdrawal request initiated successfully",
-            "transaction_id": "",
-            "status": "pending",
-            "amount": 1000.0,
-            "fee": 33.0,
-            "net_amount": 967.0,
-            "currency": "KES",
-            "requires_approval": True,
-            "required_approvals": 1,
-        }
-        ids.append(answer.json["transaction_id"])
-    path = "/v1/wallet/withdrawals"
-    first = client.get(f"{path}?limit=2", headers=finance.headers).json
-    assert [one["notes"] for one in first["results"]] == ["third", "second"] and first["count"] == 3
-    rest = client.get(f"{path}?limit=2&cursor={first['next_cursor']}", headers=finance.headers).json
-    assert [one["notes"] for one in rest["results"]] == ["first"] and rest["next_cursor"] is None
-    canceled = client.post(
-        f"{path}/{ids[0]}/cancel", json={"reason": "Changed mind"}, headers=finance.headers
-    )
+    return make_member(app, merchant, Role.FINANCE)
+
+
+def _requested(client: FlaskClient, finance: MemberClient, *notes: str) -> list[str]:
+    """The ids of withdrawals of 1,000."""
+    answers = [_initiate(client, finance, amount="1000.00", notes=text) for text in notes]
+    return [answer.json["transaction_id"] for answer in answers]
+
+
+def test_a_request(client: FlaskClient, requester: MemberClient) -> None:
+    answer = _initiate(client, requester, amount="1000.00")
+    assert answer.status_code == 201
+    assert answer.json | {"transaction_id": ""} == {
+        "message": "Withdrawal request initiated successfully",
+        "transaction_id": "",
+        "status": "pending",
+        "amount": 1000.0,
+        "fee": 33.0,
+        "net_amount": 967.0,
+        "currency": "KES",
+        "requires_approval": True,
+        "required_approvals": 1,
+    }
+
+
+def test_a_cancellation(client: FlaskClient, requester: MemberClient) -> None:
+    first, _ = _requested(client, requester, "first", "second")
+    path = f"/v1/wallet/withdrawals/{first}/cancel"
+    canceled = client.post(path, json={"reason": "Changed mind"}, headers=requester.headers)
     assert canceled.json == {
         "message": "Withdrawal canceled successfully",
-        "transaction_id": ids[0],
+        "transaction_id": first,
         "status": "canceled",
     }
-    again = client.post(f"{path}/{ids[0]}/cancel", headers=finance.headers)
+    again = client.post(path, headers=requester.headers)
     assert (again.status_code, again.json) == (
         400,
         {"error": "Cannot cancel transaction with status: canceled"},
     )
+    balance = client.get("/v1/wallet/withdrawal-options", headers=requester.headers).json
+    assert (balance["wallet_balance"], balance["available_balance"]) == (5000.0, 4000.0)
+
+
+def test_the_list(client: FlaskClient, requester: MemberClient) -> None:
+    finance, path = requester, "/v1/wallet/withdrawals"
+    ids = _requested(client, finance, "first", "second", "third")
+    first = client.get(f"{path}?limit=2", headers=finance.headers).json
+    assert [one["notes"] for one in first["results"]] == ["third", "second"] and first["count"] == 3
+    rest = client.get(f"{path}?limit=2&cursor={first['next_cursor']}", headers=finance.headers).json
+    assert [one["notes"] for one in rest["results"]] == ["first"] and rest["next_cursor"] is None
+    assert client.post(f"{path}/{ids[0]}/cancel", headers=finance.headers).status_code == 200
     open_ones = client.get(f"{path}?status=pending", headers=finance.headers).json
     assert [one["id"] for one in open_ones["results"]] == [ids[2], ids[1]]
     both = client.get(f"{path}?status=pending,canceled", headers=finance.headers).json
     assert both["count"] == 3
     (found,) = client.get(f"{path}?status=canceled", headers=finance.headers).json["results"]
     assert found["canceled_by"] == finance.user.public_id and found["initiated_by"] == finance.user.public_id
-    balance = client.get("/v1/wallet/withdrawal-options", headers=finance.headers).json
-    assert (balance["wallet_balance"], balance["available_balance"]) == (5000.0, 3000.0)
     for query in ("status=lost", "limit=0", "limit=x", "cursor=x", "page=2"):
         assert client.get(f"{path}?{query}", headers=finance.headers).status_code == 400, query
 
@@ -241,7 +255,7 @@ def test_details_are_masked_for_those_who_do_not_approve(
 
 
 def test_nobody_of_another_tenant(client: FlaskClient, app: Flask, finance: MemberClient) -> None:
-    stranger = make_member(app, make_merchant(app), Role.OWNER)
-    headers = finance.headers | stranger.user.headers
+    outsider = make_member(app, make_merchant(app), Role.OWNER)
+    headers = finance.headers | outsider.user.headers
     answer = client.get("/api/v1/wallet/withdrawals", headers=headers)
     assert answer.status_code == 403 and answer.json["error"]["code"] == "FORBIDDEN"
