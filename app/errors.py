@@ -243,7 +243,9 @@ class WithdrawalAltered(GatewayError):
 
     http_status = 409
     code = "WITHDRAWAL_ALTERED"
-    default_message = "The withdrawal is not what was requested. Nothing was paid, and an operator was alerted."
+    default_message = (
+        "The withdrawal is not what was requested. Nothing was paid, and an operator was alerted."
+    )
 
 
 class WithdrawalFailed(GatewayError):
