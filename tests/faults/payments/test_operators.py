@@ -40,6 +40,29 @@ def test_a_refund_that_is_being_sent_is_not_declared(gateway: Gateway) -> None:
     gateway.assert_ledger_matches_providers()
 
 
+def test_a_payment_that_is_being_sent_is_not_declared(gateway: Gateway) -> None:
+    """Breaks when it is failed under a request that then collects: the money is late, and in suspense."""
+    slow = {"fault": "delay", "seconds": 2, "provider": "mpesa", "operation": "stkpush", "times": 1}
+    gateway.sandbox.control({"rules": [slow]})
+    reference = f"slow-{uuid.uuid4().hex}"
+    more = {"reference": reference}
+    sender = threading.Thread(target=gateway.begin, args=("mpesa", 100), kwargs=more)
+    sender.start()
+    sending = (
+        "SELECT p.id FROM payments p JOIN payment_attempts a ON a.payment_id = p.id "
+        "WHERE p.reference = :reference AND a.state = 'sending'"
+    )
+    try:
+        wait_until(lambda: gateway.rows(sending, reference=reference), "it is sent", timeout_s=20)
+        payment_id = str(gateway.rows(sending, reference=reference)[0].id)
+        for words in (["--failed"], ["--paid", "--receipt", "OF-ANOTHER"]):
+            assert "being sent" in refused(gateway, "payments", "resolve", payment_id, *words)
+    finally:
+        sender.join()
+    assert gateway.settle(payment_id)["status"] == "completed"
+    gateway.assert_ledger_matches_providers()
+
+
 class _Full(Bulkheads):
     def try_acquire(self, provider: str) -> bool:
         return False
