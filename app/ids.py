@@ -65,6 +65,23 @@ def parse(prefix: str, text: str) -> uuid.UUID | None:
     return uuid.UUID(hex=digits)
 
 
+_SHORT_DIGITS: Final = 24
+
+
+def short(prefix: str, value: uuid.UUID) -> str:
+    """`prefix` + the first 24 hex digits of a uuid7: its moment and 42 random bits, as document 003 writes ids."""
+    return prefix + value.hex[:_SHORT_DIGITS]
+
+
+def of_short(prefix: str, text: str) -> tuple[uuid.UUID, uuid.UUID] | None:
+    """The first and the last UUID that are written so; None when `text` is not one of this prefix, spelt exactly."""
+    digits = text.removeprefix(prefix)
+    if not text.startswith(prefix) or len(digits) != _SHORT_DIGITS or digits.strip("0123456789abcdef"):
+        return None
+    rest = 32 - _SHORT_DIGITS
+    return uuid.UUID(hex=digits + "0" * rest), uuid.UUID(hex=digits + "f" * rest)
+
+
 def wallet() -> str:
     """A new wallet's public id: `acc_` + 24 hex digits."""
     return WALLET + secrets.token_hex(12)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from app import ids
+from app.errors import PermissionMissing
 
 
 class Kind(StrEnum):
@@ -21,6 +22,9 @@ class Kind(StrEnum):
 
     API_KEY = "api_key"
     """A tenant's backend, by its API key."""
+
+    OAUTH_CLIENT = "oauth_client"
+    """An application, by an access token that a tenant has granted it."""
 
     DEMO_TENANT = "demo_tenant"
     """The demo tenant's backend, which needs no key in demo mode."""
@@ -38,8 +42,8 @@ class Principal:
 
     credential: the id of the session or API key that identified it. name: of a principal that is neither a user nor a
     tenant (`cli:olive`, `system`). scopes: of a member or an API key, what its tenant lets it do; of another user, what a route's
-    policy has required and found. address: the client's, as far
-    as trusted proxies tell; None where there is no client.
+    policy has required and found. permissions: what an API key or an OAuth token is restricted to; None: to nothing.
+    address: the client's, as far as trusted proxies tell; None where there is no client.
     """
 
     kind: Kind
@@ -48,6 +52,7 @@ class Principal:
     credential: uuid.UUID | None = None
     name: str | None = None
     scopes: frozenset[str] = frozenset()
+    permissions: frozenset[str] | None = None
     address: str | None = None
 
     @classmethod
@@ -55,8 +60,35 @@ class Principal:
         return cls(Kind.USER, user=user_id, credential=session_id, address=address)
 
     @classmethod
-    def of_api_key(cls, tenant_id: uuid.UUID, key_id: uuid.UUID, address: str | None) -> Principal:
-        return cls(Kind.API_KEY, tenant=tenant_id, credential=key_id, address=address)
+    def of_api_key(
+        cls,
+        tenant_id: uuid.UUID,
+        key_id: uuid.UUID,
+        address: str | None,
+        permissions: frozenset[str] | None = None,
+    ) -> Principal:
+        return cls(
+            Kind.API_KEY, tenant=tenant_id, credential=key_id, permissions=permissions, address=address
+        )
+
+    @classmethod
+    def of_oauth_client(
+        cls,
+        tenant_id: uuid.UUID,
+        client: uuid.UUID,
+        grant_id: uuid.UUID,
+        permissions: frozenset[str],
+        address: str | None,
+    ) -> Principal:
+        """An application, by an access token of the grant."""
+        return cls(
+            Kind.OAUTH_CLIENT,
+            tenant=tenant_id,
+            credential=grant_id,
+            name=f"app_{client.hex}",
+            permissions=permissions,
+            address=address,
+        )
 
     @classmethod
     def of_member(
@@ -92,15 +124,21 @@ class Principal:
         assert self.user is not None and self.credential is not None, "only users have sessions"
         return self.credential
 
+    def require(self, permission: str) -> None:
+        """Raises PermissionMissing."""
+        if self.permissions is not None and permission not in self.permissions:
+            raise PermissionMissing(f"This credential lacks the permission {permission}.")
+
     @property
     def event_actor(self) -> str:
         """What events store as their actor; sealed with them, so a spelling never changes."""
         if self.user is not None:
             return ids.public(ids.USER, self.user)
+        if self.name is not None:
+            return self.name
         if self.tenant is not None:
             return f"key_{self.credential.hex}" if self.credential else f"tenant_{self.tenant.hex}"
-        assert self.name is not None, "a principal has a user, a tenant or a name"
-        return self.name
+        raise AssertionError("a principal has a user, a tenant or a name")
 
     @property
     def idempotency_owner(self) -> str:
@@ -110,6 +148,8 @@ class Principal:
             return f"member\n{self.tenant.hex}\n{self.user.hex}"
         if self.user is not None:
             return f"user\n{self.user.hex}"
+        if self.kind is Kind.OAUTH_CLIENT:
+            return f"client\n{self.tenant_id.hex}\n{self.name}"
         if self.tenant is not None:
             return f"tenant\n{self.tenant.hex}"
         return f"{self.kind}\n{self.name}"

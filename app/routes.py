@@ -16,6 +16,9 @@ from app.api.gateway import admin, payment_list, payments, users, webhook_events
 from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
+from app.api.processing import headers as processing_headers
+from app.api.processing import info as processing_info
+from app.api.processing.schemas.errors import ProcessingError
 from app.api.system import health
 from app.api.tenant import api_keys, customers, invitations, members, withdrawals
 from app.api.tenant import errors as tenant_errors
@@ -42,6 +45,7 @@ from app.http.responses import OrjsonProvider
 from app.http.surfaces import Surface
 from app.http.table import Policy, Row, mount
 from app.models.member import TenantScope
+from app.models.tenant import Permission
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
@@ -50,7 +54,9 @@ from app.web import docs, payment_return
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
 
-MERCHANT_OR_OPERATOR: Final = Policy(MERCHANT_OR_USER, scope=Scope.ADMIN, merchant_limit=Limit.MERCHANT)
+MERCHANT_OR_OPERATOR: Final = Policy(
+    MERCHANT_OR_USER, scope=Scope.ADMIN, merchant_limit=Limit.MERCHANT, permission=Permission.PAYMENTS_READ
+)
 """For reading a merchant's payments. Users need the scope."""
 
 TABLE: Final[tuple[Row, ...]] = (
@@ -69,15 +75,24 @@ TABLE: Final[tuple[Row, ...]] = (
             "create_batch": Policy(USER_TOKEN, Limit.PAYMENTS),
         },
     ),
-    Row(payment_list.blueprint, V1, Surface.GATEWAY, Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT)),
+    Row(
+        payment_list.blueprint,
+        V1,
+        Surface.GATEWAY,
+        Policy(MERCHANT_OR_USER, merchant_limit=Limit.MERCHANT, permission=Permission.PAYMENTS_READ),
+    ),
     # The statement that stores a payment checks the key itself (app/services/payments/create.py), so the guard need not.
     Row(
         payments.blueprint,
         V1,
         Surface.GATEWAY,
-        Policy(MERCHANT, Limit.MERCHANT),
+        Policy(MERCHANT, Limit.MERCHANT, permission=Permission.PAYMENTS_READ),
         {
-            "initialize_payment": Policy(KNOWN_MERCHANT, Limit.MERCHANT),
+            "initialize_payment": Policy(
+                KNOWN_MERCHANT, Limit.MERCHANT, permission=Permission.PAYMENTS_WRITE
+            ),
+            "cancel_payment": Policy(MERCHANT, Limit.MERCHANT, permission=Permission.PAYMENTS_WRITE),
+            "refund_payment": Policy(MERCHANT, Limit.MERCHANT, permission=Permission.REFUNDS_WRITE),
             "get_payment": MERCHANT_OR_OPERATOR,
             "list_refunds": MERCHANT_OR_OPERATOR,
         },
@@ -147,6 +162,7 @@ TABLE: Final[tuple[Row, ...]] = (
         {"list_keys": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
     ),
     # No limits here: they would make a health check depend on Redis.
+    Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
     Row(
@@ -185,6 +201,7 @@ ERROR_BODIES: Final[Mapping[Surface, ErrorBodies]] = MappingProxyType(
         Surface.WALLET: ErrorBodies(WalletError, has_codes=True),
         Surface.GATEWAY: ErrorBodies(GatewayError, missing_key=MissingKeyError),
         Surface.TENANT: ErrorBodies(TenantError),
+        Surface.PROCESSING: ErrorBodies(ProcessingError),
         Surface.SYSTEM: ErrorBodies(WalletError, has_codes=True),
     }
 )
@@ -202,3 +219,4 @@ def init(app: Flask) -> None:
     app.extensions["error_bodies"] = ERROR_BODIES
     errors.init(app, ERROR_RENDERERS)
     edge.init(app)
+    app.after_request(processing_headers.add)

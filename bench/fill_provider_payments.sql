@@ -13,9 +13,9 @@ keys AS (
 paid AS (
   INSERT INTO payments (id, tenant_id, idempotency_key, provider, payment_method, amount, currency, requested_amount,
     requested_currency, status, customer_phone, customer_email, customer_name, provider_transaction_id, fee, refund_reserved,
-    refunded, created_at, updated_at, completed_at)
+    refunded, api, created_at, updated_at, completed_at)
   SELECT id, (SELECT id FROM tenant), id::text, 'cpay', 'cpay', 10000, 'USD', 10000, 'USD', 'completed', '+254700000000',
-    'customer@example.com', 'John Doe', 'cpay-' || attempt, 0, 0, 0, at, at, at
+    'customer@example.com', 'John Doe', 'cpay-' || attempt, 0, 0, 0, 'gateway', at, at, at
   FROM made),
 tried AS (
   INSERT INTO payment_attempts (id, payment_id, number, provider, environment, reference, short_reference, callback_token,

@@ -5,8 +5,8 @@ CREATE TEMPORARY TABLE made ON COMMIT DROP AS
     now() - interval '2 hours' - (%(count)s - n) * interval '1 minute' AS at
   FROM generate_series(1, %(count)s) n;
 INSERT INTO payments (id, tenant_id, idempotency_key, provider, payment_method, amount, currency, requested_amount,
-  requested_currency, status, provider_transaction_id, fee, refund_reserved, refunded, created_at, updated_at, completed_at)
-SELECT id, %(tenant)s, id::text, 'cpay', 'cpay', 10000, 'KES', 10000, 'KES', 'completed', 'cpay-' || attempt, 350, 0, 0, at, at, at
+  requested_currency, status, provider_transaction_id, fee, refund_reserved, refunded, api, created_at, updated_at, completed_at)
+SELECT id, %(tenant)s, id::text, 'cpay', 'cpay', 10000, 'KES', 10000, 'KES', 'completed', 'cpay-' || attempt, 350, 0, 0, 'gateway', at, at, at
 FROM made ORDER BY n;
 INSERT INTO payment_attempts (id, payment_id, number, provider, environment, reference, short_reference, callback_token, state,
   provider_reference, collected, collected_currency, inquiries, sendings, sent_at, created_at, updated_at)

@@ -10,7 +10,7 @@ from flask.cli import AppGroup
 
 from app import clock
 from app.cli.common import principal, refusals_as_sentences
-from app.models.tenant import ApiKey
+from app.models.tenant import ApiKey, Permission
 from app.services.tenants import key_changes
 
 keys = AppGroup("keys")
@@ -30,10 +30,19 @@ def list_keys(tenant_id: uuid.UUID) -> None:
 @keys.command("add-key")
 @click.argument("tenant_id", type=click.UUID)
 @click.argument("name")
-def add_key(tenant_id: uuid.UUID, name: str) -> None:
+@click.option(
+    "--permission",
+    "permissions",
+    multiple=True,
+    type=click.Choice(list(Permission)),
+    help="Restrict the key to this; give it several times for several. Default: everything.",
+)
+def add_key(tenant_id: uuid.UUID, name: str, permissions: tuple[Permission, ...]) -> None:
     """Another API key for a tenant, shown once."""
     with refusals_as_sentences():
-        _, key = key_changes.add_api_key(tenant_id, name, operator=principal())
+        _, key = key_changes.add_api_key(
+            tenant_id, name, permissions=permissions or None, operator=principal()
+        )
     click.echo(f"API key, shown only now: {key}")
 
 

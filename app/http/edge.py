@@ -104,6 +104,8 @@ def _guard() -> None:
         return
     if policy.guard.admit is not None:
         g.principal = principal = policy.guard.admit(principal)
+    if policy.permission is not None:
+        principal.require(policy.permission)
     if policy.tenant_scopes:
         roles.require_scope(principal, policy.tenant_scopes)
     if policy.scope is not None and principal.tenant is None:

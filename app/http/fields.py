@@ -29,6 +29,11 @@ MAX_METADATA_BYTES: Final = 16_384
 _TOO_WHOLE: Final = 2**63
 
 
+def has_control_character(text: str) -> bool:
+    """Whether it has a character that is no text: line ends, tabs, NUL and the like."""
+    return bool(_CONTROL.search(text))
+
+
 class _StrictField(fields.Field[Any]):
     default_error_messages = MESSAGES
 
@@ -62,7 +67,7 @@ class Text(_StrictField):
                 if self.min_length == 1
                 else f"This needs {self.min_length} characters."
             )
-        if _CONTROL.search(value):
+        if has_control_character(value):
             raise ValidationError("This holds a control character.")
         if self.pattern and not self.pattern.fullmatch(value):
             raise ValidationError("This is not written as it should be.")

@@ -13,10 +13,12 @@ from flask import current_app, g, request
 
 from app import clock
 from app.errors import (
+    ApiKeyDeactivated,
     AuthenticationFailed,
     CredentialsMissing,
     InvalidApiKey,
     InvalidTenant,
+    KeyForbidden,
     PermissionDenied,
     TenantIdMissing,
     TokenInvalid,
@@ -25,10 +27,14 @@ from app.errors import (
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
+from app.services.oauth import tokens as oauth_tokens
 from app.services.tenants import api_keys, key_attempts, members, tenants
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
 TENANT_HEADER: Final = "X-TENANT-ID"
+PROCESSING_KEY_HEADER: Final = "X-API-Key"
+LIVE_KEY_PREFIX: Final = "sk_live_"
+"""Of another payment service's live keys, which clients of document 003 may send by mistake."""
 
 MISTAKEN_HEADER: Final = re.compile(
     r"(x-)?([a-z]+-)?(api|tenant|secret|auth|access|merchant|app)[-_]?(key|token|secret)|(x-)?(token|secret|apikey)",
@@ -86,10 +92,8 @@ def _user(token: str) -> Principal:
 
 
 def _merchant(key: str, *, is_checked_later: bool = False) -> Principal:
-    tenant_id, key_id = key_attempts.authenticate(
-        key, address=request.remote_addr, is_checked_later=is_checked_later
-    )
-    return Principal.of_api_key(tenant_id, key_id, request.remote_addr)
+    known = key_attempts.authenticate(key, address=request.remote_addr, is_checked_later=is_checked_later)
+    return Principal.of_api_key(known.tenant_id, known.key_id, request.remote_addr, known.permissions)
 
 
 def _credentials_sent() -> tuple[str | None, str | None]:
@@ -179,6 +183,26 @@ def _tenant_sent() -> uuid.UUID:
     return tenant_id
 
 
+def _of_processing() -> Principal:
+    """By an API key or an OAuth access token, as bearer or as X-API-Key. Raises CredentialsMissing, InvalidApiKey, KeyForbidden."""
+    bearer, key = bearer_token(), request.headers.get(PROCESSING_KEY_HEADER)
+    if bearer is None and "Authorization" in request.headers:
+        raise InvalidApiKey("Authorization must be: Bearer <API key or access token>.")
+    if bearer is not None and key is not None and not hmac.compare_digest(bearer.encode(), key.encode()):
+        raise InvalidApiKey(f"{PROCESSING_KEY_HEADER} and Authorization hold different credentials.")
+    credential = bearer or key
+    if credential is None:
+        raise CredentialsMissing("Send an API key: Authorization: Bearer <key>, or X-API-Key.")
+    if credential.startswith(LIVE_KEY_PREFIX):
+        raise KeyForbidden("Live API keys are not permitted here.")
+    if oauth_tokens.is_access_token(credential):
+        return oauth_tokens.authenticate(credential, address=request.remote_addr)
+    try:
+        return _merchant(credential)
+    except ApiKeyDeactivated:
+        raise KeyForbidden("This API key has been deactivated.") from None
+
+
 def _with_scopes(principal: Principal) -> Principal:
     """Raises TokenInvalid (the session is over), NotAMember."""
     return members.with_scopes(_require_live_session(principal))
@@ -192,6 +216,9 @@ def _require_live_session(principal: Principal) -> Principal:
 
 PUBLIC: Final = Guard("public", _anonymous)
 """No credential is needed: registration, login, health, documentation."""
+
+PROCESSING: Final = Guard("processing", _of_processing)
+"""An API key or an OAuth access token, as `Authorization: Bearer` or `X-API-Key`; in every mode."""
 
 USER_SESSION: Final = Guard("user session", _from_access_token, _require_live_session)
 """A user's access token whose session lives and whose user is active."""

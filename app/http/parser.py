@@ -39,11 +39,13 @@ class StrictParser(FlaskParser):
     ) -> NoReturn:
         # One location, whose messages are under its name.
         messages = next(iter(error.normalized_messages().values()))  # type: ignore[no-untyped-call]
+        raise self.refusal(messages) from error
+
+    def refusal(self, messages: Any) -> InvalidRequest:
+        """The error that says so; `messages`: marshmallow's tree of them."""
         field, message = _first(messages)
-        refusal = CardDataNotAllowed if message == CARD_NUMBER else InvalidRequest
-        raise refusal(
-            f"{field}: {message}" if field else message, field=field, details={"fields": messages}
-        ) from error
+        kind = CardDataNotAllowed if message == CARD_NUMBER else InvalidRequest
+        return kind(f"{field}: {message}" if field else message, field=field, details={"fields": messages})
 
 
 def _first(messages: Any, path: str = "") -> tuple[str | None, str]:

@@ -13,6 +13,7 @@ from app.http.blueprint import Blueprint
 from app.http.guards import Guard
 from app.http.surfaces import Surface
 from app.models.member import TenantScope
+from app.models.tenant import Permission
 from app.models.user import Scope
 from app.principal import Principal
 from app.rate_limits import Limit
@@ -23,7 +24,7 @@ class Policy:
     """Who may call a route, which scope users need for it, and which limit their requests count for (None: none).
 
     merchant_limit: where the guard admits users and merchants, the limit of merchants. tenant_scopes: a member, or an API key, needs
-    one of these.
+    one of these. permission: what a restricted API key, or an OAuth token, needs.
     """
 
     guard: Guard
@@ -31,6 +32,7 @@ class Policy:
     scope: Scope | None = None
     merchant_limit: Limit | None = None
     tenant_scopes: tuple[TenantScope, ...] = ()
+    permission: Permission | None = None
 
     def limit_of(self, principal: Principal | None) -> Limit | None:
         """Which limit a request of this principal counts for."""

@@ -1,8 +1,10 @@
 """Tables, one file for each aggregate. Ledger tables are read here and written only by SQL functions (app/ledger/sql)."""
 
 from app.models.account import Account, AccountBalance
+from app.models.api_request import ApiRequest
 from app.models.customer import Customer, PaymentMethod
 from app.models.direct_funding import DirectFunding
+from app.models.dispute import Dispute
 from app.models.event import Event, OutboxRow, RelayState
 from app.models.fee_rule import FeeRule
 from app.models.idempotency import IdempotencyRecord
@@ -10,6 +12,7 @@ from app.models.job import Job
 from app.models.kyc import KycDocument, KycRequest
 from app.models.ledger import BalanceMark, Entry, Hold, Posting, Spending, Unfolded
 from app.models.member import Invitation, Member
+from app.models.oauth import OAuthClient, OAuthGrant, OAuthToken
 from app.models.order import Order
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
@@ -18,6 +21,7 @@ from app.models.reference_data import ReferenceVersion
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import EmailConfirmation, PasswordAttempts, User, UserSession
 from app.models.wallet_payment import WalletPayment
+from app.models.webhook import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from app.models.withdrawal import (
     ApprovalBand,
     Payout,
@@ -32,10 +36,12 @@ __all__ = [
     "Account",
     "AccountBalance",
     "ApiKey",
+    "ApiRequest",
     "ApprovalBand",
     "BalanceMark",
     "Customer",
     "DirectFunding",
+    "Dispute",
     "EmailConfirmation",
     "Entry",
     "Event",
@@ -47,6 +53,9 @@ __all__ = [
     "KycDocument",
     "KycRequest",
     "Member",
+    "OAuthClient",
+    "OAuthGrant",
+    "OAuthToken",
     "Order",
     "OutboxRow",
     "PasswordAttempts",
@@ -68,6 +77,9 @@ __all__ = [
     "User",
     "UserSession",
     "WalletPayment",
+    "WebhookAttempt",
+    "WebhookDelivery",
+    "WebhookEndpoint",
     "Withdrawal",
     "WithdrawalApproval",
     "WithdrawalMinimum",

@@ -59,6 +59,15 @@ class RefundState(StrEnum):
     FAILED = "failed"
 
 
+class MadeBy(StrEnum):
+    """Which API a payment was made by."""
+
+    GATEWAY = "gateway"
+    TENANT = "tenant"
+    PROCESSING = "processing"
+    BOOKINGS = "bookings"
+
+
 class RefundOrigin(StrEnum):
     """Who made a refund: a merchant through the gateway, or someone in the provider's dashboard."""
 
@@ -78,6 +87,7 @@ class Payment(Base):
     refund_reserved: refunds requested and not failed; refunded: those completed. reviews: why an operator must look at it.
     failure_code, failure_reason: why it failed, a FailureCode and its sentence; provider_failure: the provider's own {code, message}.
     last_write: the write set that changed it, its attempts or its refunds last (services/write_sets/store.py).
+    api: which API it was made by.
     """
 
     __tablename__ = "payments"
@@ -87,6 +97,8 @@ class Payment(Base):
         CheckConstraint("refunded >= 0 AND refunded <= refund_reserved AND refund_reserved <= amount"),
         one_of("status", PaymentStatus),
         one_of("save_method", SaveMethod),
+        one_of("api", MadeBy),
+        Index("payments_of_processing", "tenant_id", "id", postgresql_where="api = 'processing'"),
         Index("payments_tenant_id_id", "tenant_id", "id"),
         Index("payments_tenant_id_status_id", "tenant_id", "status", "id"),
         Index(
@@ -150,6 +162,7 @@ class Payment(Base):
     updated_at: Mapped[Moment]
     completed_at: Mapped[Moment | None]
     last_write: Mapped[uuid.UUID | None]
+    api: Mapped[MadeBy] = mapped_column(EnumText(MadeBy))
     order_id: Mapped[uuid.UUID | None]
     saved_details: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     save_method: Mapped[SaveMethod | None] = mapped_column(EnumText(SaveMethod))

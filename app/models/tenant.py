@@ -5,7 +5,8 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import CHAR, CheckConstraint, Index, LargeBinary
+from sqlalchemy import CHAR, CheckConstraint, Index, LargeBinary, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.extensions import Base
@@ -20,9 +21,20 @@ class Plan(StrEnum):
     ENTERPRISE = "enterprise"
 
 
+class Permission(StrEnum):
+    """What an API key, or an OAuth token, may do, as document 003 spells it."""
+
+    PAYMENTS_READ = "payments:read"
+    PAYMENTS_WRITE = "payments:write"
+    REFUNDS_WRITE = "refunds:write"
+    WEBHOOKS_MANAGE = "webhooks:manage"
+    API_ADMIN = "api:admin"
+
+
 class Tenant(Base):
     """A merchant's row. Never deleted. is_active: False while it is suspended. currency: what it withdraws in where a request
-    names none. payout_destination_id: where it is paid out to where it has chosen one."""
+    names none. payout_destination_id: where it is paid out to where it has chosen one. reset_at: what the Processing API made
+    before is not shown by it any more (`/v1/test/reset`)."""
 
     __tablename__ = "tenants"
     __table_args__ = (one_of("plan", Plan),)
@@ -34,13 +46,15 @@ class Tenant(Base):
     created_at: Mapped[Moment]
     currency: Mapped[str] = mapped_column(CHAR(3), default="KES")
     payout_destination_id: Mapped[uuid.UUID | None]
+    reset_at: Mapped[Moment | None]
 
 
 class ApiKey(Base):
     """prefix: the key's first characters, by which it is found; secret_hash: SHA-256 of the whole key.
 
     created_by: the actor of the event. last_used_at: to a minute. expires_at: the end of the overlap, where another key has
-    taken its place. suspended_at: None while it is accepted.
+    taken its place. suspended_at: None while it is accepted. permissions: they never change; None: all. requests_per_minute:
+    to the Processing API's payments; None: RATE_LIMIT_PROCESSING.
     """
 
     __tablename__ = "api_keys"
@@ -56,6 +70,8 @@ class ApiKey(Base):
     last_used_at: Mapped[Moment | None]
     expires_at: Mapped[Moment | None]
     suspended_at: Mapped[Moment | None]
+    permissions: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
+    requests_per_minute: Mapped[int | None]
 
 
 class ProviderAccount(Base):

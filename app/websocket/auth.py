@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from app import clock
 from app.errors import InvalidApiKey, InvalidRequest, NotFound, TokenExpired, TokenInvalid
+from app.models.tenant import Permission
 from app.principal import Principal
 from app.services.identity import sessions, tokens
 from app.services.identity.tokens import AccessClaims
@@ -52,10 +53,12 @@ def text_in(data: Mapping[str, object], name: str) -> str | None:
 
 
 def merchant_of(api_key: str, *, address: str | None) -> Principal:
-    """The merchant whose key it is. Raises InvalidApiKey, RateLimitExceeded (too many wrong keys from the address),
-    ServiceUnavailable."""
-    tenant_id, key_id = key_attempts.authenticate(api_key, address=address)
-    return Principal.of_api_key(tenant_id, key_id, None)
+    """The merchant whose key it is. Raises InvalidApiKey, PermissionMissing, RateLimitExceeded (too many wrong keys from the
+    address), ServiceUnavailable."""
+    known = key_attempts.authenticate(api_key, address=address)
+    merchant = Principal.of_api_key(known.tenant_id, known.key_id, None, known.permissions)
+    merchant.require(Permission.PAYMENTS_READ)
+    return merchant
 
 
 def is_payment_token(transaction_id: str, token: str) -> bool:

@@ -25,6 +25,8 @@ PUBLIC_ROUTES = {
     "/api/v1/health",
     "/api/v1/health/live",
     "/api/v1/health/ready",
+    "/v1/health",
+    "/v1/api-info",
     "/api/v1/version",
     "/api/v1/auth/register",
     "/api/v1/auth/login",

@@ -95,8 +95,8 @@ ACCEPTED_BEFORE = """
 ALTER TABLE payments DROP COLUMN requested_amount, DROP COLUMN requested_currency;
 ALTER TABLE payment_attempts DROP COLUMN collected_currency;
 INSERT INTO payments (id, tenant_id, idempotency_key, provider, payment_method, amount, currency, status, refund_reserved,
-  refunded, created_at, updated_at)
-  VALUES ('{id}', '{id}', 'k', 'cpay', 'cpay', 9000, 'EUR', 'completed', 0, 0, '2026-01-01Z', '2026-01-01Z');
+  refunded, api, created_at, updated_at)
+  VALUES ('{id}', '{id}', 'k', 'cpay', 'cpay', 9000, 'EUR', 'completed', 0, 0, 'gateway', '2026-01-01Z', '2026-01-01Z');
 INSERT INTO payment_attempts (id, payment_id, number, provider, environment, reference, short_reference, callback_token,
   state, collected, inquiries, sendings, created_at, updated_at)
   VALUES ('{id}', '{id}', 1, 'cpay', 'sandbox', '{id}', 'S', '{id}', 'succeeded', 9000, 0, 1, '2026-01-01Z', '2026-01-01Z');

@@ -36,9 +36,11 @@ def list_keys() -> Response:
 @blueprint.arguments(KeyRequest)
 @blueprint.response(201, KeyMade)
 def create_key(body: dict[str, Any]) -> Response:
-    """Another key; a tenant has at most 50 in use."""
+    """Another key; a tenant has at most 50 in use. One with `permissions` is restricted to them for ever."""
     actor = current_principal()
-    made, text = key_changes.add_api_key(actor.tenant_id, body["name"], operator=actor)
+    made, text = key_changes.add_api_key(
+        actor.tenant_id, body["name"], permissions=body.get("permissions"), operator=actor
+    )
     return respond(key_view(made) | {"key": text, "message": _SHOWN_ONCE}, 201)
 
 
@@ -57,7 +59,7 @@ def revoke_key(key_id: uuid.UUID) -> Response:
 @blueprint.arguments(RotationRequest)
 @blueprint.response(201, KeyMade)
 def rotate_key(body: dict[str, Any], key_id: uuid.UUID) -> Response:
-    """A new key with the same name; the old one is refused after the overlap. Each key is rotated once."""
+    """A new key with the same name and permissions; the old one is refused after the overlap. Each key is rotated once."""
     actor = current_principal()
     made, text = key_changes.rotate_api_key(
         key_id, tenant_id=actor.tenant_id, overlap_hours=body["overlap_hours"], operator=actor

@@ -15,6 +15,7 @@ def key_view(key: ApiKey) -> dict[str, Any]:
         "id": key.id,
         "name": key.name,
         "prefix": key.prefix,
+        "permissions": key.permissions,
         "created_at": iso_z(key.created_at),
         "created_by": key.created_by,
         "last_used_at": _time(key.last_used_at),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.api.tenant.numbers import number
 from app.clock import iso_z
+from app.http.numbers import number
 from app.models.payment import Payment, PaymentStatus
 from app.money import Money
 from app.providers import NAMES

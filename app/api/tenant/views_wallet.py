@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.api.tenant.numbers import number
 from app.clock import iso_z
+from app.http.numbers import number
 from app.services.tenant_wallets.balances import WalletBalance
 from app.services.tenant_wallets.lines import Line
 from app.services.tenant_wallets.statements import Statement

@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter
 
 from app.http.answers import OneOf
 from app.http.converters import CallbackTokenConverter, PaymentIdConverter, ProviderNameConverter
-from app.http.guards import API_KEY_HEADER, TENANT_HEADER
+from app.http.guards import API_KEY_HEADER, PROCESSING_KEY_HEADER, TENANT_HEADER
 from app.http.table import documented_blueprints
 
 PAYMENT_ID_PATTERN: Final = "^pmt_[0-9a-f]{32}$"
@@ -60,6 +60,17 @@ API_CONFIG: Final = {
                     "type": "http",
                     "scheme": "bearer",
                     "description": "The same API key, as `Authorization: Bearer <key>`.",
+                },
+                "processingKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": PROCESSING_KEY_HEADER,
+                    "description": "An API key, or an application's access token.",
+                },
+                "processingKeyAsBearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The same, as `Authorization: Bearer <key>`.",
                 },
             },
         },

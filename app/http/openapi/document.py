@@ -24,6 +24,7 @@ Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
 WALLET: Final = "Wallet API"
 GATEWAY: Final = "Gateway API"
 TENANT: Final = "Tenant API"
+PROCESSING: Final = "Processing API"
 OPERATORS: Final = "Operators"
 CALLBACKS: Final = "Provider callbacks"
 SYSTEM: Final = "System"
@@ -32,6 +33,7 @@ TAGS: Final = {
     WALLET: "For users' apps: registration, wallets, identity verification, payments between users.",
     GATEWAY: "For merchants' backends: payments through providers.",
     TENANT: "For a tenant's back office: customers, orders, the wallet, withdrawals, people. Also under `/v1`.",
+    PROCESSING: "For merchants' backends: payments, refunds, webhooks and OAuth 2 as document 003 has them, under `/v1`.",
     OPERATORS: "For users with the scope `admin`.",
     CALLBACKS: "Called by payment providers, not by you.",
     SYSTEM: "Health and version. Also under `/api/v1`.",
@@ -42,6 +44,7 @@ _OF_SURFACE: Final = {
     Surface.WALLET: WALLET,
     Surface.GATEWAY: GATEWAY,
     Surface.TENANT: TENANT,
+    Surface.PROCESSING: PROCESSING,
     Surface.SYSTEM: SYSTEM,
 }
 
@@ -52,6 +55,7 @@ _CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
     MERCHANT: _TENANT,
     KNOWN_MERCHANT: _TENANT,
     MERCHANT_OR_USER: [*_TENANT, _USER],
+    guards.PROCESSING: [{"processingKey": []}, {"processingKeyAsBearer": []}],
     guards.TENANT: [{"tenantId": [], "tenantKey": []} | _USER, {"tenantId": [], "tenantKey": []}],
 }
 """Guard → what a caller may send. The others ask for a user's access token, the document's general rule."""

@@ -18,9 +18,11 @@ from app.errors import (
     InvalidApiKey,
     InvalidRequest,
     InvalidTenant,
+    KeyForbidden,
     NotAMember,
     PayloadTooLarge,
     PermissionDenied,
+    PermissionMissing,
     RateLimitExceeded,
     ScopeMissing,
     ServiceUnavailable,
@@ -35,6 +37,7 @@ from app.http.guards import (
     KNOWN_MERCHANT,
     MERCHANT,
     MERCHANT_OR_USER,
+    PROCESSING,
     PUBLIC,
     TENANT,
     USER_SESSION,
@@ -81,6 +84,7 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         KNOWN_MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
         TENANT: _TENANT,
+        PROCESSING: (CredentialsMissing, InvalidApiKey, KeyForbidden),
     }
 )
 
@@ -96,6 +100,8 @@ def errors_of(route: DocumentedRoute, raw: Mapping[str, Any]) -> list[type[Gatew
         found.append(PermissionDenied)
     if route.policy.tenant_scopes:
         found.append(ScopeMissing)
+    if route.policy.permission is not None:
+        found.append(PermissionMissing)
     if "requestBody" in raw:
         found += OF_BODY
     if route.has_checked_query:

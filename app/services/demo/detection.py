@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User
-from app.services.demo.objects import API_KEYS, EMAILS, PASSWORD, TENANT_ID, USERS
+from app.services.demo.objects import API_KEYS, EMAILS, PASSWORD, TENANT_IDS, USERS
 from app.services.identity import passwords
 from app.services.identity.passwords import UNUSABLE
 from app.services.tenants.api_keys import PREFIX_LENGTH
@@ -70,19 +70,21 @@ def _users(session: Session) -> Iterator[DemoObject]:
 
 
 def _tenants(session: Session) -> Iterator[DemoObject]:
-    wanted = select(Tenant).where(Tenant.id == TENANT_ID, Tenant.is_active)
+    wanted = select(Tenant).where(Tenant.id.in_(TENANT_IDS), Tenant.is_active)
     for tenant in session.scalars(wanted):
         yield DemoObject(str(tenant.id), f"tenant {tenant.name}")
 
 
 def _keys(session: Session) -> Iterator[DemoObject]:
-    is_demo = or_(ApiKey.tenant_id == TENANT_ID, ApiKey.prefix.in_(KEY_PREFIXES))
+    is_demo = or_(ApiKey.tenant_id.in_(TENANT_IDS), ApiKey.prefix.in_(KEY_PREFIXES))
     for key in session.scalars(select(ApiKey).where(is_demo, ApiKey.revoked_at.is_(None))):
         yield DemoObject(str(key.id), f"API key {key.prefix}…")
 
 
 def _provider_accounts(session: Session) -> Iterator[DemoObject]:
-    wanted = select(ProviderAccount).where(ProviderAccount.tenant_id == TENANT_ID, ProviderAccount.is_active)
+    wanted = select(ProviderAccount).where(
+        ProviderAccount.tenant_id.in_(TENANT_IDS), ProviderAccount.is_active
+    )
     for account in session.scalars(wanted):
         yield DemoObject(str(account.id), f"account at {account.provider}")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.orm import Session
 
-from app.services.demo.merchants import load_tenant
+from app.services.demo.merchants import load_tenants
 from app.services.demo.objects import USERS
 from app.services.demo.users import load_user
 from app.services.operator import installation
@@ -16,7 +16,7 @@ from app.unit_of_work import transaction
 
 
 def load() -> int:
-    """Create the demo users and the demo tenant where they are missing; returns how many users.
+    """Create the demo users and the demo tenants where they are missing; returns how many users.
 
     Raises UnfitDatabase: in production, and on a database that production was served from.
     """
@@ -24,7 +24,7 @@ def load() -> int:
     def work(session: Session) -> int:
         installation.require_no_production(session)
         created = sum(load_user(session, user) for user in USERS)
-        load_tenant(session)
+        load_tenants(session)
         return created
 
     return transaction(work)

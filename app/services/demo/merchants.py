@@ -1,8 +1,9 @@
-"""Loads the demo's merchant: the tenant of the documents, its API key, and money to refund from."""
+"""Loads the demo's merchants: the tenants of the documents, their API keys, and money to refund from."""
 
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
@@ -27,6 +28,8 @@ from app.services.demo.objects import (
     ORDER_ID,
     PAYOUT_DESTINATION_ID,
     PHONE,
+    PROCESSING_TENANT_ID,
+    PROCESSING_TENANT_NAME,
     TENANT_ID,
     TENANT_NAME,
     USERS,
@@ -35,8 +38,27 @@ from app.services.tenants.api_keys import store_key
 from app.services.withdrawals.digests import destination_digest
 
 
-def load_tenant(session: Session) -> bool:
-    """Create the tenant with its keys and balances; False when it is there."""
+def load_tenants(session: Session) -> None:
+    """Create the tenants that are not there, with their keys and balances."""
+    if _load_wabotiq(session):
+        _add_keys_and_balances(session, TENANT_ID)
+    if session.get(Tenant, PROCESSING_TENANT_ID) is None:
+        session.add(
+            Tenant(
+                id=PROCESSING_TENANT_ID,
+                name=PROCESSING_TENANT_NAME,
+                plan=Plan.GROWTH,
+                is_active=True,
+                created_at=clock.now(),
+                currency="USD",
+            )
+        )
+        session.flush()
+        _add_keys_and_balances(session, PROCESSING_TENANT_ID)
+
+
+def _load_wabotiq(session: Session) -> bool:
+    """The tenant of document 002; False when it is there."""
     if session.get(Tenant, TENANT_ID):
         return False
     now = clock.now()
@@ -55,11 +77,23 @@ def load_tenant(session: Session) -> bool:
     _add_members(session)
     _add_payout_destination(session)
     _add_customer(session)
-    for key, name in API_KEYS.items():
-        store_key(session, key, tenant_id=TENANT_ID, name=name)
-    for currency, amount in BALANCES.items():
-        _deposit(session, Money.parse(amount, currency))
     return True
+
+
+def _add_keys_and_balances(session: Session, tenant_id: uuid.UUID) -> None:
+    for text, key in API_KEYS.items():
+        if key.tenant_id == tenant_id:
+            row = store_key(
+                session,
+                text,
+                tenant_id=tenant_id,
+                name=key.name,
+                permissions=key.permissions,
+                requests_per_minute=key.requests_per_minute,
+            )
+            row.expires_at = clock.now() - timedelta(days=1) if key.is_expired else None
+    for currency, amount in BALANCES[tenant_id].items():
+        _deposit(session, tenant_id, Money.parse(amount, currency))
 
 
 def _add_members(session: Session) -> None:
@@ -125,15 +159,15 @@ def _add_customer(session: Session) -> None:
     )
 
 
-def _deposit(session: Session, amount: Money) -> None:
+def _deposit(session: Session, tenant_id: uuid.UUID, amount: Money) -> None:
     outside = account_id(session, platform_account(AccountKind.EXTERNAL, "", amount.currency))
-    wallet = account_id(session, tenant_wallet(TENANT_ID, amount.currency))
+    wallet = account_id(session, tenant_wallet(tenant_id, amount.currency))
     ledger.post(
         session,
         "deposit",
-        ref_id=uuid.uuid5(NAMESPACE, f"deposit tenant {amount.currency}"),
+        ref_id=uuid.uuid5(tenant_id, f"deposit {amount.currency}"),
         now=clock.now(),
         currency=amount.currency,
         amounts={wallet: amount.amount_minor, outside: -amount.amount_minor},
-        tenant_id=TENANT_ID,
+        tenant_id=tenant_id,
     )

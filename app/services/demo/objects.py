@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from app.models.member import Role
+from app.models.tenant import Permission
 from app.models.user import Scope
 
 PASSWORD: Final = "SecurePass123!"  # noqa: S105 the documentation's demo users; never loaded in production
@@ -56,14 +57,56 @@ TENANT_ID: Final = uuid.UUID("7b0b9c0e-5b1f-4d35-9a53-0d6f2f7d1c11")
 TENANT_NAME: Final = "Wabotiq Demo"
 CURRENCY: Final = "KES"
 
+PROCESSING_TENANT_ID: Final = uuid.uuid5(NAMESPACE, "Processing Demo")
+PROCESSING_TENANT_NAME: Final = "Processing Demo"
+
+TENANT_IDS: Final = (TENANT_ID, PROCESSING_TENANT_ID)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoKey:
+    """A published key. permissions: None for all. requests_per_minute: None for the setting's."""
+
+    name: str
+    tenant_id: uuid.UUID
+    permissions: tuple[Permission, ...] | None = None
+    requests_per_minute: int | None = None
+    is_expired: bool = False
+
+
 API_KEY: Final = "demo_tenant_key_7Jt2mQ9sVx4L"
-API_KEYS: Final = MappingProxyType({API_KEY: "demo key"})
-"""Published key → its name. All of them are the demo tenant's."""
+STANDARD_KEY: Final = "demo_key_4eC39HqLyjWDarjtT1zdp7dc"
+ADMIN_KEY: Final = "demo_key_BQokikJOvBiI2HlWgH4olfQ2"
+READ_ONLY_KEY: Final = "demo_key_readonly_9f8g7h6j5k4l3m2n"
+EXPIRED_KEY: Final = "demo_key_expired_key_do_not_use"
+
+API_KEYS: Final = MappingProxyType(
+    {
+        API_KEY: DemoKey("demo key", TENANT_ID),
+        STANDARD_KEY: DemoKey(
+            "Standard",
+            PROCESSING_TENANT_ID,
+            (Permission.PAYMENTS_READ, Permission.PAYMENTS_WRITE, Permission.REFUNDS_WRITE),
+            requests_per_minute=100,
+        ),
+        ADMIN_KEY: DemoKey("Admin", PROCESSING_TENANT_ID, tuple(Permission), requests_per_minute=500),
+        READ_ONLY_KEY: DemoKey(
+            "Read Only", PROCESSING_TENANT_ID, (Permission.PAYMENTS_READ,), requests_per_minute=50
+        ),
+        EXPIRED_KEY: DemoKey("Expired", PROCESSING_TENANT_ID, (), is_expired=True),
+    }
+)
+"""Published key → what it is; those of documents 002 and 003."""
 
 BALANCES: Final = MappingProxyType(
-    {"KES": "10000.00"} | dict.fromkeys(("USD", "ETB", "NGN", "GHS", "ZAR", "UGX", "TZS", "EUR"), "1000.00")
+    {
+        TENANT_ID: {"KES": "10000.00"}
+        | dict.fromkeys(("USD", "ETB", "NGN", "GHS", "ZAR", "UGX", "TZS", "EUR"), "1000.00"),
+        PROCESSING_TENANT_ID: {"JPY": "100000", "INR": "100000.00"}
+        | dict.fromkeys(("USD", "EUR", "GBP", "CAD", "AUD"), "1000.00"),
+    }
 )
-"""Currency → major units. Fees are not returned, so a full refund takes more than the payment brought."""
+"""Tenant → currency → major units. Fees are not returned, so a full refund takes more than the payment brought."""
 
 PAYOUT_DESTINATION_ID: Final = uuid.uuid5(NAMESPACE, "payout destination")
 PHONE: Final = "254712345678"

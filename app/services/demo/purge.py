@@ -24,7 +24,7 @@ from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User, UserSession
 from app.principal import Principal
 from app.services.demo import detection
-from app.services.demo.objects import TENANT_ID
+from app.services.demo.objects import TENANT_IDS
 from app.services.identity.passwords import UNUSABLE
 from app.services.payments.states import FINAL_PAYMENTS
 from app.unit_of_work import reading, transaction
@@ -50,8 +50,8 @@ class Purged:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a purge does not touch. users, tenants: others, who may have come while this was a demo. open_payments: of the demo
-    tenant, at simulators or sandboxes."""
+    """What a purge does not touch. users, tenants: others, who may have come while this was a demo. open_payments: of the demo's
+    tenants, at simulators or sandboxes."""
 
     users: int
     tenants: int
@@ -59,7 +59,7 @@ class Left:
 
 
 def purge(*, operator: Principal) -> Purged:
-    """Disable the demo's users, suspend its tenant, end its keys, sessions and provider accounts, freeze its wallets."""
+    """Disable the demo's users, suspend its tenants, end its keys, sessions and provider accounts, freeze its wallets."""
     now = clock.now()
 
     def work(session: Session) -> Purged:
@@ -79,13 +79,15 @@ def purge(*, operator: Principal) -> Purged:
 def left() -> Left:
     """What an operator should check before and after."""
     open_payments = select(func.count()).where(
-        Payment.tenant_id == TENANT_ID, Payment.status.not_in(FINAL_PAYMENTS)
+        Payment.tenant_id.in_(TENANT_IDS), Payment.status.not_in(FINAL_PAYMENTS)
     )
     with reading() as session:
         demo = [user.id for user in detection.users(session)]
         return Left(
             users=session.scalar(select(func.count()).select_from(User).where(User.id.not_in(demo))) or 0,
-            tenants=session.scalar(select(func.count()).select_from(Tenant).where(Tenant.id != TENANT_ID))
+            tenants=session.scalar(
+                select(func.count()).select_from(Tenant).where(Tenant.id.not_in(TENANT_IDS))
+            )
             or 0,
             open_payments=session.scalar(open_payments) or 0,
         )
@@ -116,25 +118,31 @@ def _end_sessions(session: Session, users: Sequence[User], *, now: datetime) -> 
 
 
 def _suspend(session: Session, *, operator: Principal, now: datetime) -> int:
-    tenant = session.get(Tenant, TENANT_ID, with_for_update={"key_share": True})
-    if tenant is None or not tenant.is_active:
-        return 0
-    tenant.is_active = False
-    _record_of_tenant(session, EventType.TENANT_SUSPENDED, {"reason": REASON}, operator=operator, now=now)
-    return 1
+    wanted = select(Tenant).where(Tenant.id.in_(TENANT_IDS), Tenant.is_active).order_by(Tenant.id)
+    tenants = session.scalars(wanted.with_for_update(key_share=True)).all()
+    for tenant in tenants:
+        tenant.is_active = False
+        facts = {"reason": REASON}
+        _record_of_tenant(session, EventType.TENANT_SUSPENDED, tenant.id, facts, operator=operator, now=now)
+    return len(tenants)
 
 
 def _revoke_keys(session: Session, *, operator: Principal, now: datetime) -> int:
-    is_demo = or_(ApiKey.tenant_id == TENANT_ID, ApiKey.prefix.in_(detection.KEY_PREFIXES))
+    is_demo = or_(ApiKey.tenant_id.in_(TENANT_IDS), ApiKey.prefix.in_(detection.KEY_PREFIXES))
     ended = session.execute(
         update(ApiKey)
         .where(is_demo, ApiKey.revoked_at.is_(None))
         .values(revoked_at=now)
-        .returning(ApiKey.prefix)
+        .returning(ApiKey.prefix, ApiKey.tenant_id)
     ).all()
     for row in ended:
         _record_of_tenant(
-            session, EventType.API_KEY_REVOKED, {"prefix": row.prefix}, operator=operator, now=now
+            session,
+            EventType.API_KEY_REVOKED,
+            row.tenant_id,
+            {"prefix": row.prefix},
+            operator=operator,
+            now=now,
         )
     return len(ended)
 
@@ -143,9 +151,9 @@ def _remove_provider_accounts(session: Session, *, operator: Principal, now: dat
     """Rows stay for what was begun on them; none is used for new payments."""
     ended = session.execute(
         update(ProviderAccount)
-        .where(ProviderAccount.tenant_id == TENANT_ID, ProviderAccount.is_active)
+        .where(ProviderAccount.tenant_id.in_(TENANT_IDS), ProviderAccount.is_active)
         .values(is_active=False)
-        .returning(ProviderAccount.id, ProviderAccount.provider)
+        .returning(ProviderAccount.id, ProviderAccount.tenant_id, ProviderAccount.provider)
     ).all()
     for row in ended:
         facts = {"provider": row.provider}
@@ -156,28 +164,36 @@ def _remove_provider_accounts(session: Session, *, operator: Principal, now: dat
             facts,
             operator=operator,
             now=now,
-            tenant_id=TENANT_ID,
+            tenant_id=row.tenant_id,
         )
     return len(ended)
 
 
 def _freeze(session: Session, users: Sequence[User], *, operator: Principal, now: datetime) -> int:
     """The demo's balances stay where they are, and nothing can be paid or withdrawn from them."""
-    is_demo = or_(Account.owner_id.in_([user.id for user in users]), Account.tenant_id == TENANT_ID)
+    is_demo = or_(Account.owner_id.in_([user.id for user in users]), Account.tenant_id.in_(TENANT_IDS))
     wallets = session.scalars(select(Account).where(is_demo, ~Account.frozen).order_by(Account.id)).all()
     for wallet in wallets:
         ledger.freeze(session, wallet.id, is_frozen=True)
         facts = (
-            {"user": ids.public(ids.USER, wallet.owner_id)} if wallet.owner_id else {"tenant": str(TENANT_ID)}
+            {"user": ids.public(ids.USER, wallet.owner_id)}
+            if wallet.owner_id
+            else {"tenant": str(wallet.tenant_id)}
         )
         _record(session, EventType.WALLET_FROZEN, wallet.public_id, facts, operator=operator, now=now)
     return len(wallets)
 
 
 def _record_of_tenant(
-    session: Session, event_type: EventType, facts: dict[str, Any], *, operator: Principal, now: datetime
+    session: Session,
+    event_type: EventType,
+    tenant_id: uuid.UUID,
+    facts: dict[str, Any],
+    *,
+    operator: Principal,
+    now: datetime,
 ) -> None:
-    _record(session, event_type, str(TENANT_ID), facts, operator=operator, now=now, tenant_id=TENANT_ID)
+    _record(session, event_type, str(tenant_id), facts, operator=operator, now=now, tenant_id=tenant_id)
 
 
 def _record(

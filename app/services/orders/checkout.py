@@ -14,7 +14,7 @@ from typing import Final
 from app.errors import IdempotencyConflict
 from app.models.customer import Customer
 from app.models.order import OrderStatus
-from app.models.payment import Payment, SaveMethod
+from app.models.payment import MadeBy, Payment, SaveMethod
 from app.principal import Principal
 from app.services import payment_service
 from app.services.customers import customers
@@ -95,6 +95,7 @@ def _payment_request(actor: Principal, state: OrderState, request: CheckoutReque
         return_url=request.return_url,
         description=order.description,
         reference=order.reference,
+        api=MadeBy.TENANT,
         order_id=order.id,
         saved_details=_details(choice),
         save_method=_saving(request),

@@ -18,7 +18,7 @@ from app.events.catalogue import EventType
 from app.events.payloads import payment_payload
 from app.json_text import json_text
 from app.models.idempotency import IdempotencyRecord
-from app.models.payment import Payment, PaymentStatus, SaveMethod
+from app.models.payment import MadeBy, Payment, PaymentStatus, SaveMethod
 from app.money import Money
 from app.principal import Principal
 from app.providers import NAMES
@@ -59,7 +59,7 @@ class PaymentRequest:
     """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it.
     description: for the customer. reference: the merchant's own, which several payments may have. order_id: the order that it
     pays. saved_details: of the customer's saved method at the named provider, which is charged. save_method: save what is paid
-    with for the order's customer."""
+    with for the order's customer. api: by which API it is made."""
 
     provider: str
     amount: object
@@ -72,6 +72,7 @@ class PaymentRequest:
     order_id: uuid.UUID | None = None
     saved_details: Mapping[str, str] | None = field(default=None, repr=False)
     save_method: SaveMethod | None = None
+    api: MadeBy = MadeBy.GATEWAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ def _new_payment(
         customer_email=request.customer.email,
         customer_name=request.customer.name,
         payment_metadata=None if request.metadata is None else dict(request.metadata),
+        api=request.api,
         order_id=request.order_id,
         saved_details=None if request.saved_details is None else dict(request.saved_details),
         save_method=request.save_method,

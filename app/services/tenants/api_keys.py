@@ -11,19 +11,20 @@ import hmac
 import re
 import secrets
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flask import current_app
 from sqlalchemy import ColumnElement, Select, null, or_, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import InvalidApiKey, InvalidRequest
+from app.errors import ApiKeyDeactivated, InvalidApiKey, InvalidRequest
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import ApiKey, Tenant
-from app.principal import SYSTEM, Principal
+from app.principal import SYSTEM, Kind, Principal
 from app.services.demo.objects import API_KEYS as DEMO_KEYS
 from app.services.reference_data import ReferenceData
 from app.unit_of_work import reading
@@ -46,23 +47,34 @@ def is_key(text: str) -> bool:
     return bool(_KEY.fullmatch(text)) or text in DEMO_KEYS
 
 
-def authenticate(key: str) -> tuple[uuid.UUID, uuid.UUID]:
-    """(tenant's id, key's id) of a key that is good now. Raises InvalidApiKey, the same for every reason."""
+class KnownKey(NamedTuple):
+    """What never changes of a key. permissions: None for all. requests_per_minute: None for the default."""
+
+    tenant_id: uuid.UUID
+    key_id: uuid.UUID
+    permissions: frozenset[str] | None
+    requests_per_minute: int | None
+
+
+def authenticate(key: str) -> KnownKey:
+    """A key that is good now. Raises InvalidApiKey; ApiKeyDeactivated: it was good once. Most surfaces answer both alike."""
     is_demo_key = not current_app.config["IS_PRODUCTION"] and _DEMO_KEY.fullmatch(key)
     if not (is_demo_key or _KEY.fullmatch(key)):
         raise InvalidApiKey
     found = (
-        select(ApiKey.id, ApiKey.tenant_id, ApiKey.secret_hash, is_good(clock.now()).label("is_good"))
+        select(ApiKey, is_good(clock.now()))
         .join(Tenant, Tenant.id == ApiKey.tenant_id)
         .where(ApiKey.prefix == key[:PREFIX_LENGTH])
     )
     with reading() as session:
         row = session.execute(found).one_or_none()
-    if row is None or not hmac.compare_digest(bytes(row.secret_hash), _hash(key)):
+    if row is None or not hmac.compare_digest(bytes(row[0].secret_hash), _hash(key)):
         raise InvalidApiKey
-    if not row.is_good:
-        raise InvalidApiKey
-    return row.tenant_id, row.id
+    stored, is_accepted = row
+    if not is_accepted:
+        raise ApiKeyDeactivated
+    permissions = None if stored.permissions is None else frozenset(stored.permissions)
+    return KnownKey(stored.tenant_id, stored.id, permissions, stored.requests_per_minute)
 
 
 def is_good(now: datetime) -> ColumnElement[bool]:
@@ -78,9 +90,9 @@ def is_good(now: datetime) -> ColumnElement[bool]:
 
 def require_good(merchant: Principal, reference: ReferenceData) -> None:
     """Raises InvalidApiKey where the merchant's key was revoked or suspended by `reference`, or its tenant suspended, or where
-    the key has expired by now: no change of the database says that it did. A member's credential is a session: the key beside it
-    was checked by the guard."""
-    key_id, now = merchant.credential if merchant.user is None else None, clock.now()
+    the key has expired by now: no change of the database says that it did. The credential of a member is a session, that of an
+    application a grant: the guard has checked them."""
+    key_id, now = merchant.credential if merchant.kind is Kind.API_KEY else None, clock.now()
     credential = (merchant.tenant_id, key_id)
     if credential not in reference.good_credentials:
         reference.good_credentials[credential] = _expiry_of_good(merchant.tenant_id, key_id, now)
@@ -109,9 +121,16 @@ def new_key() -> str:
 
 
 def store_key(
-    session: Session, key: str, *, tenant_id: uuid.UUID, name: str, operator: Principal = SYSTEM
+    session: Session,
+    key: str,
+    *,
+    tenant_id: uuid.UUID,
+    name: str,
+    permissions: Sequence[str] | None = None,
+    requests_per_minute: int | None = None,
+    operator: Principal = SYSTEM,
 ) -> ApiKey:
-    """Add the key's row in the caller's transaction: its prefix and hash, never the key."""
+    """Add the key's row in the caller's transaction: its prefix and hash, never the key. permissions: None for all."""
     now, prefix = clock.now(), key[:PREFIX_LENGTH]
     row = ApiKey(
         id=ids.opaque(),
@@ -121,13 +140,15 @@ def store_key(
         name=name,
         created_at=now,
         created_by=operator.event_actor,
+        permissions=None if permissions is None else sorted(permissions),
+        requests_per_minute=requests_per_minute,
     )
     session.add(row)
     outbox.record(
         session,
         EventType.API_KEY_CREATED,
         object_id=str(tenant_id),
-        data={"prefix": prefix, "name": name},
+        data={"prefix": prefix, "name": name, "permissions": row.permissions},
         now=now,
         actor=operator,
         tenant_id=tenant_id,

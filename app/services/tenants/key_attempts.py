@@ -6,7 +6,6 @@ Keys that were right lately are looked up even then: a merchant is not locked ou
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Final
 
 import structlog
@@ -20,6 +19,7 @@ from app.config.setting import ConfigError
 from app.errors import InvalidApiKey, RateLimitExceeded
 from app.services.provider_access.cache import BoundedCache
 from app.services.tenants import api_keys
+from app.services.tenants.api_keys import KnownKey
 from app.services.tenants.key_uses import KeyUses
 
 RIGHT_KEYS: Final = 4096
@@ -38,16 +38,14 @@ class KeyAttempts:
         except ValueError as error:
             raise ConfigError(f"RATE_LIMIT_WRONG_KEYS is {limit!r}; it must be like 20/minute.") from error
         self._wrong = FixedWindowRateLimiter(MemoryStorage())
-        self._right: BoundedCache[tuple[uuid.UUID, uuid.UUID]] = BoundedCache(RIGHT_KEYS)
+        self._right: BoundedCache[KnownKey] = BoundedCache(RIGHT_KEYS)
         self._uses = KeyUses()
 
-    def authenticate(
-        self, key: str, address: str | None, *, is_checked_later: bool
-    ) -> tuple[uuid.UUID, uuid.UUID]:
+    def authenticate(self, key: str, address: str | None, *, is_checked_later: bool) -> KnownKey:
         network = client_network(address)
         digest = self._right.key(ascii(key))  # a client of Socket.IO may send half a surrogate pair
         if is_checked_later and (known := self._right.find(digest)) is not None:
-            self._uses.note(known[1])
+            self._uses.note(known.key_id)
             return known
         if digest not in self._right and not self._wrong.test(self._limit, network):
             ends_at = self._wrong.get_window_stats(self._limit, network).reset_time
@@ -62,7 +60,7 @@ class KeyAttempts:
             self._wrong.hit(self._limit, network)
             log.warning("auth.failed", kind="api_key", address=address)
             raise
-        self._uses.note(found[1])
+        self._uses.note(found.key_id)
         return self._right.get(digest, lambda: found)
 
 
@@ -71,10 +69,8 @@ def init(app: Flask) -> None:
     app.extensions["key_attempts"] = KeyAttempts(app.config["RATE_LIMIT_WRONG_KEYS"])
 
 
-def authenticate(
-    key: str, *, address: str | None, is_checked_later: bool = False
-) -> tuple[uuid.UUID, uuid.UUID]:
-    """(tenant's id, key's id) of a key that is good now. Raises InvalidApiKey, RateLimitExceeded, ServiceUnavailable.
+def authenticate(key: str, *, address: str | None, is_checked_later: bool = False) -> KnownKey:
+    """A key that is good now. Raises InvalidApiKey, RateLimitExceeded, ServiceUnavailable.
 
     is_checked_later: a key that was right lately is not looked up, since what is done with it checks it (require_good).
     """

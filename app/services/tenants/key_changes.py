@@ -21,7 +21,7 @@ from app.clock import iso_z
 from app.errors import InvalidRequest, NotFound
 from app.events import outbox
 from app.events.catalogue import EventType
-from app.models.tenant import ApiKey
+from app.models.tenant import ApiKey, Permission
 from app.principal import SYSTEM, Principal
 from app.services.tenants import tenants
 from app.services.tenants.api_keys import new_key, store_key, valid_name
@@ -50,14 +50,25 @@ def list_keys(tenant_id: uuid.UUID) -> Sequence[ApiKey]:
         return session.scalars(wanted).all()
 
 
-def add_api_key(tenant_id: uuid.UUID, name: str, *, operator: Principal = SYSTEM) -> tuple[ApiKey, str]:
-    """Another key of the tenant, with its text. Raises NotFound (the tenant), InvalidRequest (the name, or too many keys)."""
+def add_api_key(
+    tenant_id: uuid.UUID,
+    name: str,
+    *,
+    permissions: Sequence[Permission] | None = None,
+    operator: Principal = SYSTEM,
+) -> tuple[ApiKey, str]:
+    """Another key of the tenant, with its text. permissions: None for all; they never change.
+
+    Raises NotFound (the tenant), InvalidRequest (the name, or too many keys).
+    """
     wanted, key = valid_name(name), new_key()
 
     def work(session: Session) -> ApiKey:
         tenants.locked(session, tenant_id)
         _require_room(session, tenant_id)
-        return store_key(session, key, tenant_id=tenant_id, name=wanted, operator=operator)
+        return store_key(
+            session, key, tenant_id=tenant_id, name=wanted, permissions=permissions, operator=operator
+        )
 
     return transaction(work), key
 
@@ -99,7 +110,7 @@ def rotate_api_key(
     overlap_hours: int = DEFAULT_OVERLAP_HOURS,
     operator: Principal,
 ) -> tuple[ApiKey, str]:
-    """A new key with the name of the old one, and its text; the old one expires after the overlap.
+    """A new key with the name and the permissions of the old one, and its text; the old one expires after the overlap.
 
     Raises NotFound (unknown, or revoked), InvalidRequest: it is suspended or was rotated before, there are too many keys, or the
     overlap is not 0 to MAX_OVERLAP_HOURS.
@@ -116,7 +127,15 @@ def rotate_api_key(
             raise InvalidRequest("This key has been rotated before.")
         _require_room(session, old.tenant_id)
         old.expires_at = now + timedelta(hours=overlap_hours)
-        new = store_key(session, text, tenant_id=old.tenant_id, name=old.name, operator=operator)
+        new = store_key(
+            session,
+            text,
+            tenant_id=old.tenant_id,
+            name=old.name,
+            permissions=old.permissions,
+            requests_per_minute=old.requests_per_minute,
+            operator=operator,
+        )
         facts = {"new_prefix": new.prefix, "expires_at": iso_z(old.expires_at)}
         _record(session, EventType.API_KEY_ROTATED, old, operator=operator, now=now, **facts)
         return new

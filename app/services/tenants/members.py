@@ -18,7 +18,7 @@ from app.errors import InvalidRequest, NotAMember
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.member import Member, Role, TenantScope
-from app.models.tenant import Tenant
+from app.models.tenant import Permission, Tenant
 from app.models.user import User
 from app.principal import Kind, Principal
 from app.services.tenants.roles import API_KEY_ALONE, ROLES, require_scope
@@ -48,9 +48,13 @@ class Membership:
 
 
 def with_scopes(principal: Principal) -> Principal:
-    """The principal with what its role lets it do now, or with what an API key may do alone. Raises NotAMember."""
+    """The principal with what its role lets it do now, or with what an API key may do alone: nothing, where it is restricted
+    to permissions of the Processing API. Raises NotAMember."""
     if principal.user is None:
-        return replace(principal, scopes=frozenset(API_KEY_ALONE))
+        is_restricted = (
+            principal.permissions is not None and Permission.API_ADMIN not in principal.permissions
+        )
+        return replace(principal, scopes=frozenset() if is_restricted else frozenset(API_KEY_ALONE))
     with reading() as session:
         return _with_role(session, principal)
 

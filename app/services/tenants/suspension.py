@@ -18,7 +18,7 @@ from app.events import outbox
 from app.events.catalogue import EventType
 from app.models.tenant import Tenant
 from app.principal import Principal
-from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
+from app.services.demo.objects import TENANT_IDS as DEMO_TENANT_IDS
 from app.services.reasons import valid_reason
 from app.unit_of_work import transaction
 
@@ -29,10 +29,10 @@ def suspend_tenant(tenant_id: uuid.UUID, *, reason: str, operator: Principal) ->
 
 
 def reactivate_tenant(tenant_id: uuid.UUID, *, reason: str, operator: Principal) -> bool:
-    """False: it is active already, and nothing changed. Raises NotFound, InvalidRequest (the reason, or it is the demo
+    """False: it is active already, and nothing changed. Raises NotFound, InvalidRequest (the reason, or it is a demo
     tenant, which production does not serve)."""
-    if current_app.config["IS_PRODUCTION"] and tenant_id == DEMO_TENANT_ID:
-        raise InvalidRequest("The demo tenant cannot be reactivated in production.")
+    if current_app.config["IS_PRODUCTION"] and tenant_id in DEMO_TENANT_IDS:
+        raise InvalidRequest("A demo tenant cannot be reactivated in production.")
     return _set_active(tenant_id, is_active=True, reason=reason, operator=operator)
 
 

@@ -87,7 +87,7 @@ def pay(
     """Pay `request` from the wallet `source` (`acc_…`).
 
     Raises InvalidAmount, UnsupportedCurrency (nothing claimed); AccountNotFound, TokenInvalid; and, as answers that
-    the key repeats, the errors of app/errors.py that have `is_answer`; IdempotencyKeyReused, IdempotencyConflict.
+    the key repeats, the errors of app/errors that have `is_answer`; IdempotencyKeyReused, IdempotencyConflict.
     """
     item = _judged(request, _currency(actor, source, [request]), claim, rates, ids.uuid7s(2))
     if isinstance(item, GatewayError):

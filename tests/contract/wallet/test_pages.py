@@ -146,17 +146,20 @@ GATEWAY_ERRORS = (
     errors.ForgedCallbackRefused,
     errors.InvalidApiKey,
     errors.CredentialsMissing,
+    errors.KeyForbidden,
+    errors.PermissionMissing,
+    errors.InvalidParameters,
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )
-"""Of the Gateway API, which prints no codes, and of the Tenant API, whose page has its own."""
+"""Of the Gateway and the Processing API, which print no codes, and of the Tenant API, whose page has its own."""
 
 
 def _tree(base: type[errors.GatewayError]) -> list[type[errors.GatewayError]]:
-    """The errors of app/errors.py below `base`."""
+    """The errors of app/errors below `base`."""
     found = []
     for child in base.__subclasses__():
-        if child.__module__ == "app.errors":
+        if child.__module__.startswith("app.errors."):
             found += [child, *_tree(child)]
     return found
 

@@ -95,7 +95,7 @@ def _shown(done: Initialized) -> Answer:
 @pytest.fixture
 def payer(gateway: Gateway) -> Payer:
     with gateway.app.app_context():
-        tenant_id, key_id = api_keys.authenticate(gateway.headers["X-TENANT-API-KEY"])
+        tenant_id, key_id, *_ = api_keys.authenticate(gateway.headers["X-TENANT-API-KEY"])
         merchant = Principal.of_api_key(tenant_id, key_id, None)
         customer = customers.create(merchant, CustomerRequest(name="Jane"))
         order = Order(

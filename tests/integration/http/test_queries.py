@@ -42,7 +42,13 @@ def test_every_documented_route_refuses_unknown_parameters(app: Flask, client: F
             if answer.status_code == 400:
                 assert "surprise" in answer.get_data(as_text=True), answer.data
                 seen.add(route.surface)
-    assert seen == {Surface.WALLET, Surface.GATEWAY, Surface.TENANT, Surface.SYSTEM}
+    assert seen == {
+        Surface.WALLET,
+        Surface.GATEWAY,
+        Surface.TENANT,
+        Surface.PROCESSING,
+        Surface.SYSTEM,
+    }
 
 
 def test_the_refusal_names_the_parameter_in_the_surfaces_own_shape(app: Flask, client: FlaskClient) -> None:

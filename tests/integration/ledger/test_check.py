@@ -13,7 +13,14 @@ from sqlalchemy.orm import Session
 from app.config.database import driver_url
 from app.ledger import check
 from tests.support import ledger_sql as ledger
+from tests.support import servers
 from tests.support.database import run
+
+
+@pytest.fixture(scope="module")
+def settings(settings: dict[str, str]) -> dict[str, str]:
+    """A database of these tests' own: other tests post entries that belong to nothing."""
+    return settings | servers.urls_of_new_database()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.principal import SYSTEM, Principal
 from app.services.demo import detection as demo_detection
 from app.services.demo import load as demo_data
 from app.services.demo import purge
-from app.services.demo.objects import API_KEY, EMAILS, PASSWORD, TENANT_ID, USERS
+from app.services.demo.objects import API_KEY, API_KEYS, EMAILS, PASSWORD, TENANT_ID, TENANT_IDS, USERS
 from app.services.identity import passwords
 from app.services.provider_access import accounts as provider_accounts
 from app.services.tenants import api_keys, key_changes, tenants
@@ -108,7 +108,7 @@ def test_a_purge_leaves_nothing_that_can_be_found_and_the_books_whole(
             with reading() as session:
                 assert ledger.check(session) == []
         assert run(opened, posted) == before
-        assert (done.users, done.tenants, done.api_keys) == (len(USERS), 1, 1)
+        assert (done.users, done.tenants, done.api_keys) == (len(USERS), len(TENANT_IDS), len(API_KEYS))
         assert _found(demo) == []
         thawed = run(opened, "SELECT public_id FROM accounts WHERE NOT frozen")
         assert all(public_id.startswith("external:") for (public_id,) in thawed), thawed
@@ -126,8 +126,8 @@ def _each_change_is_an_event_with_its_actor(settings: dict[str, str]) -> None:
     assert events == {
         "user.disabled": len(USERS),
         "user.scope_revoked": 1,
-        "tenant.suspended": 1,
-        "api_key.revoked": 1,
+        "tenant.suspended": len(TENANT_IDS),
+        "api_key.revoked": len(API_KEYS),
     }
 
 
@@ -279,7 +279,7 @@ def test_a_key_and_an_account_that_the_demo_tenant_got_later_are_found_and_ended
     assert {f"API key {key[:16]}…", "account at stripe"} <= titles
     with demo.app_context():
         done = purge.purge(operator=SYSTEM)
-    assert (done.api_keys, done.provider_accounts) == (2, 1)
+    assert (done.api_keys, done.provider_accounts) == (len(API_KEYS) + 1, 1)
     assert _found(demo) == []
 
 
@@ -299,6 +299,6 @@ def test_a_tenant_without_its_users_is_found(demo: Flask, settings_of_a_demo: di
     with connection(settings_of_a_demo, as_owner=True) as opened:
         run(opened, "DELETE FROM users")
         run(opened, "UPDATE api_keys SET revoked_at = now()")
-    assert [one.object_id for one in _found(demo)] == [str(TENANT_ID)]
+    assert {one.object_id for one in _found(demo)} == set(map(str, TENANT_IDS))
     with demo.app_context(), reading() as session:
         assert session.get_one(Tenant, TENANT_ID).is_active

@@ -31,7 +31,7 @@ def test_a_key_names_its_tenant_and_only_its_hash_is_stored(
 ) -> None:
     assert KEY.fullmatch(merchant.api_key)
     with app.app_context():
-        tenant_id, key_id = api_keys.authenticate(merchant.api_key)
+        tenant_id, key_id, *_ = api_keys.authenticate(merchant.api_key)
     assert tenant_id == merchant.tenant_id
     ((stored,),) = rows("SELECT to_jsonb(k)::text FROM api_keys k WHERE id = :id", id=key_id)
     ((digest, prefix),) = rows("SELECT secret_hash, prefix FROM api_keys WHERE id = :id", id=key_id)

@@ -7,16 +7,25 @@ from typing import ClassVar
 from marshmallow import fields as ma
 
 from app.http import fields
-from app.http.answers import Answer, Time
+from app.http.answers import Answer, Time, one_of
 from app.http.schema import Schema
+from app.models.tenant import Permission
 from app.services.tenants.api_keys import MAX_NAME
 from app.services.tenants.key_changes import DEFAULT_OVERLAP_HOURS, MAX_OVERLAP_HOURS
 
 
 class KeyRequest(Schema):
-    examples: ClassVar = {"a name": {"name": "shop backend"}}
+    examples: ClassVar = {
+        "a name": {"name": "shop backend"},
+        "restricted": {"name": "reports", "permissions": ["payments:read"]},
+    }
 
     name = fields.Text(required=True, max_length=MAX_NAME)
+    permissions = fields.ListOf(
+        fields.Choice(*Permission),
+        maximum=len(Permission),
+        metadata={"description": "What the key may do; left out: everything."},
+    )
 
 
 class RotationRequest(Schema):
@@ -35,6 +44,9 @@ class KeyFacts(Answer):
     name = ma.String()
     prefix = ma.String(
         metadata={"description": "The key's first 16 characters.", "examples": ["mlp_0d4c2f6a9b8e"]}
+    )
+    permissions = ma.List(
+        one_of(*Permission), allow_none=True, metadata={"description": "What it may do; null: everything."}
     )
     created_at = Time()
     created_by = ma.String(

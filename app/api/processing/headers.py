@@ -1,0 +1,19 @@
+"""The headers of every answer of the Processing API, errors and unknown paths included (document 003)."""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+from flask import Response, g, request
+
+from app.http.surfaces import Surface, surface_of
+
+API_VERSION: Final = "2024-01-15"
+
+
+def add(response: Response) -> Response:
+    if surface_of(request.path, request.method) is Surface.PROCESSING:
+        response.headers["X-Response-Time"] = f"{(time.perf_counter() - g.started) * 1000:.1f}ms"
+        response.headers["X-API-Version"] = API_VERSION
+    return response
