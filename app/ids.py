@@ -19,6 +19,9 @@ KYC_REQUEST: Final = "kyc_req_"
 KYC_DOCUMENT: Final = "kyc_doc_"
 EVENT: Final = "evt_"
 REQUEST: Final = "req_"
+PROCESSING_PAYMENT: Final = "pay_"
+PROCESSING_REFUND: Final = "ref_"
+"""Of payments and refunds as document 003 shows them, see `short`."""
 
 
 _RANDOM_BYTES: Final = 10

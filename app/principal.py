@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -43,7 +44,8 @@ class Principal:
     credential: the id of the session or API key that identified it. name: of a principal that is neither a user nor a
     tenant (`cli:olive`, `system`). scopes: of a member or an API key, what its tenant lets it do; of another user, what a route's
     policy has required and found. permissions: what an API key or an OAuth token is restricted to; None: to nothing.
-    address: the client's, as far as trusted proxies tell; None where there is no client.
+    requests_per_minute: what an API key may send the Processing API; None: the setting's. reset_at: when the tenant's test data was reset,
+    where the Processing API asks. address: the client's, as far as trusted proxies tell; None where there is no client.
     """
 
     kind: Kind
@@ -53,6 +55,8 @@ class Principal:
     name: str | None = None
     scopes: frozenset[str] = frozenset()
     permissions: frozenset[str] | None = None
+    requests_per_minute: int | None = None
+    reset_at: datetime | None = None
     address: str | None = None
 
     @classmethod
@@ -148,10 +152,12 @@ class Principal:
             return f"member\n{self.tenant.hex}\n{self.user.hex}"
         if self.user is not None:
             return f"user\n{self.user.hex}"
+        # A reset of test data begins every key anew.
+        reset = f"\n{self.reset_at.isoformat()}" if self.reset_at is not None else ""
         if self.kind is Kind.OAUTH_CLIENT:
-            return f"client\n{self.tenant_id.hex}\n{self.name}"
+            return f"client\n{self.tenant_id.hex}\n{self.name}{reset}"
         if self.tenant is not None:
-            return f"tenant\n{self.tenant.hex}"
+            return f"tenant\n{self.tenant.hex}{reset}"
         return f"{self.kind}\n{self.name}"
 
     @property

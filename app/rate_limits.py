@@ -15,14 +15,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from limits import RateLimitItem, parse
-from limits.storage import MemoryStorage, RedisStorage
+from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 
 from app.errors import RateLimitExceeded
-from app.redis_client import Outage, connection_options
-
-REDIS_TIMEOUT_S: Final = 0.25
-"""A rate limit that takes longer to count is counted in memory."""
+from app.redis_client import Outage
+from app.redis_limits import ThreadStorage
 
 
 class Limit(StrEnum):
@@ -33,6 +31,8 @@ class Limit(StrEnum):
     BATCH_ITEMS = "batch_items"
     DEFAULT = "default"
     MERCHANT = "merchant"
+    PROCESSING = "processing"
+    """Counted in sliding windows (app/sliding_windows.py), by API key."""
 
 
 WRITE_EVERY_S: Final = 0.1
@@ -57,8 +57,7 @@ class RateLimiter:
         self._items: dict[Limit, RateLimitItem] = {
             limit: parse(config[f"RATE_LIMIT_{limit.name}"]) for limit in Limit
         }
-        self._redis_url: str = config["REDIS_URL"]
-        self._threads = threading.local()
+        self._storage = ThreadStorage(config["REDIS_URL"])
         self._own = FixedWindowRateLimiter(MemoryStorage())
         self._lock = threading.Lock()
         self._tallies: dict[str, _Tally] = {}
@@ -93,7 +92,7 @@ class RateLimiter:
             return count
 
     def _count_shared(self, item: RateLimitItem, limit: Limit, key: str, *, cost: int) -> float | None:
-        limiter = self._shared()
+        limiter = FixedWindowRateLimiter(self._storage.get())
         if limit is not Limit.MERCHANT:
             return _reset_at(limiter, item, limit, key, cost=cost)
         used = limiter.storage.incr(item.key_for(limit, key), item.get_expiry(), amount=cost)
@@ -101,15 +100,6 @@ class RateLimiter:
             tally = self._tallies.setdefault(key, _Tally())
             tally.known, tally.written_at = used, time.monotonic()
         return None if used <= item.amount else limiter.get_window_stats(item, limit, key).reset_time
-
-    def _shared(self) -> FixedWindowRateLimiter:
-        """This thread's, on a connection of its own: a connection pool would double the time."""
-        limiter: FixedWindowRateLimiter | None = getattr(self._threads, "limiter", None)
-        if limiter is None:
-            options = connection_options(REDIS_TIMEOUT_S) | {"single_connection_client": True}
-            storage = RedisStorage(self._redis_url, key_prefix="malipo:limit", **options)
-            limiter = self._threads.limiter = FixedWindowRateLimiter(storage)
-        return limiter
 
 
 def _reset_at(

@@ -18,6 +18,8 @@ from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.processing import headers as processing_headers
 from app.api.processing import info as processing_info
+from app.api.processing import payments as processing_payments
+from app.api.processing import test_data
 from app.api.processing.schemas.errors import ProcessingError
 from app.api.system import health
 from app.api.tenant import api_keys, customers, invitations, members, withdrawals
@@ -35,6 +37,7 @@ from app.http.guards import (
     KNOWN_MERCHANT,
     MERCHANT,
     MERCHANT_OR_USER,
+    PROCESSING,
     PUBLIC,
     TENANT,
     USER_SESSION,
@@ -160,6 +163,23 @@ TABLE: Final[tuple[Row, ...]] = (
         Surface.TENANT,
         Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
         {"list_keys": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
+    ),
+    Row(
+        processing_payments.blueprint,
+        ("/v1",),
+        Surface.PROCESSING,
+        Policy(PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_READ),
+        {
+            "create": Policy(PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_WRITE),
+            "cancel": Policy(PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_WRITE),
+            "refund": Policy(PROCESSING, Limit.PROCESSING, permission=Permission.REFUNDS_WRITE),
+        },
+    ),
+    Row(
+        test_data.blueprint,
+        ("/v1",),
+        Surface.PROCESSING,
+        Policy(PROCESSING, None, permission=Permission.API_ADMIN),
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

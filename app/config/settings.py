@@ -120,6 +120,12 @@ SETTINGS: Final = (
         "RATE_LIMIT_MERCHANT", "merchants' backends: per tenant", "60000/minute", "1000/minute", parse=rate
     ),
     Setting(
+        "RATE_LIMIT_PROCESSING",
+        "payments of the Processing API: per API key that has no limit of its own",
+        "100/minute",
+        parse=rate,
+    ),
+    Setting(
         "RATE_LIMIT_WRONG_KEYS",
         "wrong API keys: per address, in each process",
         "6000/minute",

@@ -90,6 +90,14 @@ class WithdrawalFailed(GatewayError):
     default_message = "Failed to process withdrawal"
 
 
+class NotInThisState(GatewayError):
+    """What was asked for is not possible where the payment stands; document 003 answers 409."""
+
+    http_status = 409
+    code = "NOT_IN_THIS_STATE"
+    default_message = "This is not possible in the payment's status."
+
+
 class NotCancellable(GatewayError):
     code = "NOT_CANCELLABLE"
     default_message = "This payment can no longer be cancelled."

@@ -11,17 +11,19 @@ from flask import Flask, Request, Response, current_app, g, request
 from flask.sessions import NullSession, SessionInterface, SessionMixin
 from flask_cors import CORS
 
-from app import database_clock, ids
+from app import database_clock, ids, sliding_windows
 from app.addresses import client_network
 from app.errors import HostRefused
 from app.http import local_hosts, query
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
 from app.metrics import Metrics
-from app.rate_limits import RateLimiter
+from app.principal import Principal
+from app.rate_limits import Limit, RateLimiter
 from app.services.identity import scopes
 from app.services.operator import health as health_checks
 from app.services.tenants import roles
+from app.sliding_windows import SlidingWindows
 
 REQUEST_ID: Final = "X-Request-Id"
 
@@ -33,6 +35,7 @@ log = structlog.get_logger("access")
 def init(app: Flask) -> None:
     """Bind the hooks, and CORS when an origin is allowed."""
     app.extensions["rate_limiter"] = RateLimiter(app.config)
+    app.extensions["sliding_windows"] = SlidingWindows(app.config)
     app.extensions["metrics"] = Metrics(health_checks.depths)
     app.extensions["readiness"] = health_checks.RecentReadiness(app.config)
     app.session_interface = NoSessions()
@@ -96,10 +99,7 @@ def _guard() -> None:
     policy: Policy = policies(current_app)[request.endpoint]
     g.principal = principal = policy.guard.identify()
     if (limit := policy.limit_of(principal)) is not None:
-        limiter: RateLimiter = current_app.extensions["rate_limiter"]
-        limiter.hit(
-            limit, principal.rate_limit_bucket if principal else f"@{client_network(request.remote_addr)}"
-        )
+        _count(limit, principal)
     if principal is None:
         return
     if policy.guard.admit is not None:
@@ -110,6 +110,20 @@ def _guard() -> None:
         roles.require_scope(principal, policy.tenant_scopes)
     if policy.scope is not None and principal.tenant is None:
         g.principal = scopes.require_scope(principal, policy.scope)
+
+
+def _count(limit: Limit, principal: Principal | None) -> None:
+    """Raises RateLimitExceeded."""
+    if limit is Limit.PROCESSING and principal is not None:
+        windows: SlidingWindows = current_app.extensions["sliding_windows"]
+        g.window, is_within = windows.hit(principal)
+        if not is_within:
+            raise sliding_windows.exceeded(g.window)
+        return
+    limiter: RateLimiter = current_app.extensions["rate_limiter"]
+    limiter.hit(
+        limit, principal.rate_limit_bucket if principal else f"@{client_network(request.remote_addr)}"
+    )
 
 
 def _finish(response: Response) -> Response:

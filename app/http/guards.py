@@ -6,7 +6,7 @@ import hmac
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import current_app, g, request
@@ -29,6 +29,7 @@ from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
 from app.services.oauth import tokens as oauth_tokens
 from app.services.tenants import api_keys, key_attempts, members, tenants
+from app.services.tenants.api_keys import KnownKey
 
 API_KEY_HEADER: Final = "X-TENANT-API-KEY"
 TENANT_HEADER: Final = "X-TENANT-ID"
@@ -93,6 +94,10 @@ def _user(token: str) -> Principal:
 
 def _merchant(key: str, *, is_checked_later: bool = False) -> Principal:
     known = key_attempts.authenticate(key, address=request.remote_addr, is_checked_later=is_checked_later)
+    return _principal(known)
+
+
+def _principal(known: KnownKey) -> Principal:
     return Principal.of_api_key(known.tenant_id, known.key_id, request.remote_addr, known.permissions)
 
 
@@ -198,9 +203,10 @@ def _of_processing() -> Principal:
     if oauth_tokens.is_access_token(credential):
         return oauth_tokens.authenticate(credential, address=request.remote_addr)
     try:
-        return _merchant(credential)
+        known = key_attempts.authenticate(credential, address=request.remote_addr)
     except ApiKeyDeactivated:
         raise KeyForbidden("This API key has been deactivated.") from None
+    return replace(_principal(known), requests_per_minute=known.requests_per_minute, reset_at=known.reset_at)
 
 
 def _with_scopes(principal: Principal) -> Principal:

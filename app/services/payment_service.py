@@ -15,7 +15,7 @@ from app.services.payments.create import (
     known_answer,
 )
 from app.services.payments.filters import PaymentFilter
-from app.services.payments.read import get_payment, list_payments, providers
+from app.services.payments.read import find_payment, get_payment, list_payments, providers
 from app.services.realtime.tokens import realtime_token
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "PaymentFilter",
     "PaymentRequest",
     "cancel",
+    "find_payment",
     "get_payment",
     "initialize",
     "known_answer",

@@ -14,3 +14,7 @@ class Coded(str):
         made = super().__new__(cls, message)
         made.code = code
         return made
+
+    def __getnewargs__(self) -> tuple[str, str]:
+        """For copies: marshmallow makes some of every schema's fields."""
+        return self.code, str(self)

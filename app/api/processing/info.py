@@ -59,7 +59,7 @@ def get_info() -> Response:
             "name": "Payment Processing API",
             "version": VERSION,
             "api_version": API_VERSION,
-            "environment": "live" if current_app.config["IS_PRODUCTION"] else "test",
+            "environment": "test",
             "documentation_url": f"{request.host_url}docs",
             "endpoints": {
                 "payments": "/v1/payments",

@@ -79,6 +79,11 @@ PATH_IDS: Final[Mapping[str, JsonObject]] = {
 }
 """Name of a path parameter → what it looks like."""
 
+PROCESSING_PATH_IDS: Final[Mapping[str, JsonObject]] = {
+    "payment_id": {"type": "string", "maxLength": 64, "examples": ["pay_a1b2c3d4e5f6789012345678"]},
+}
+"""The same of the Processing API, where they are others."""
+
 EITHER_PAYMENT_ID: Final = {
     "anyOf": [_UUID, {"type": "string", "pattern": PAYMENT_ID_PATTERN}],
     "examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566", "pmt_0195f3a0b1c27d8e9f00112233445566"],
@@ -184,13 +189,13 @@ def security(routes: Sequence[DocumentedRoute]) -> list[dict[str, list[str]]]:
 def path_parameter(raw: JsonObject, routes: Sequence[DocumentedRoute]) -> JsonObject:
     """With what its value looks like, and an example."""
     name = raw["name"]
-    is_either = name == "payment_id" and len(routes) > 1
-    return {
-        "in": "path",
-        "name": name,
-        "required": True,
-        "schema": EITHER_PAYMENT_ID if is_either else PATH_IDS[name],
-    }
+    if name == "payment_id" and len(routes) > 1:
+        schema: JsonObject = EITHER_PAYMENT_ID
+    elif routes[0].surface is Surface.PROCESSING and name in PROCESSING_PATH_IDS:
+        schema = PROCESSING_PATH_IDS[name]
+    else:
+        schema = PATH_IDS[name]
+    return {"in": "path", "name": name, "required": True, "schema": schema}
 
 
 def responses(

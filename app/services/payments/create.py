@@ -59,7 +59,8 @@ class PaymentRequest:
     """What a merchant asks for. provider: a name, `visa` or `auto`. amount: in major units, as Money.parse takes it.
     description: for the customer. reference: the merchant's own, which several payments may have. order_id: the order that it
     pays. saved_details: of the customer's saved method at the named provider, which is charged. save_method: save what is paid
-    with for the order's customer. api: by which API it is made."""
+    with for the order's customer. payment_method: what the customer pays with, where the merchant says so.
+    api: by which API it is made."""
 
     provider: str
     amount: object
@@ -72,6 +73,7 @@ class PaymentRequest:
     order_id: uuid.UUID | None = None
     saved_details: Mapping[str, str] | None = field(default=None, repr=False)
     save_method: SaveMethod | None = None
+    payment_method: str | None = None
     api: MadeBy = MadeBy.GATEWAY
 
 
@@ -162,7 +164,7 @@ def _new_payment(
         tenant_id=merchant.tenant_id,
         idempotency_key=claim.key,
         provider=bound.provider.name if request.provider == AUTO else request.provider,
-        payment_method=request.provider,
+        payment_method=request.payment_method or request.provider,
         return_url=request.return_url,
         description=request.description,
         reference=request.reference,

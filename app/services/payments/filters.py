@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from app import ids
 from app.errors import InvalidAmount
-from app.models.payment import Payment, PaymentAttempt, Refund
+from app.models.payment import MadeBy, Payment, PaymentAttempt, Refund
 from app.money import EXPONENTS, Money
 
 ID_SLACK: Final = timedelta(minutes=1)
@@ -38,6 +38,7 @@ class PaymentFilter:
     """
 
     tenant_id: uuid.UUID | None = None
+    api: MadeBy | None = None
     provider: str | None = None
     status: str | None = None
     customer_id: str | None = None
@@ -55,6 +56,7 @@ class PaymentFilter:
         """For a select of payments."""
         for column, value in (
             (Payment.tenant_id, self.tenant_id),
+            (Payment.api, self.api),
             (Payment.provider, self.provider),
             (Payment.status, self.status),
             (Payment.customer_id, self.customer_id),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import PermissionDenied, TransactionNotFound
-from app.models.payment import Payment, PaymentAttempt, PaymentStatus
+from app.models.payment import MadeBy, Payment, PaymentAttempt, PaymentStatus
 from app.principal import Kind, Principal
 from app.services import list_totals
 from app.services.pages import Page, PageRequest
@@ -24,6 +25,19 @@ def get_payment(reader: Principal, payment_id: uuid.UUID) -> Payment:
     """Raises TransactionNotFound."""
     with reading() as session:
         return readable(session, reader, payment_id)
+
+
+def find_payment(
+    merchant: Principal, between: tuple[uuid.UUID, uuid.UUID], *, api: MadeBy, since: datetime | None
+) -> Payment:
+    """The merchant's payment whose id is one of these, made by this API, at `since` or later. Raises TransactionNotFound."""
+    wanted = PaymentFilter(tenant_id=merchant.tenant_id, api=api, created_from=since)
+    query = select(Payment).where(*wanted.conditions(), Payment.id.between(*between)).limit(1)
+    with reading() as session:
+        payment = session.scalars(query).one_or_none()
+    if payment is None:
+        raise TransactionNotFound
+    return payment
 
 
 def list_payments(reader: Principal, request: PageRequest, wanted: PaymentFilter) -> Page[Payment]:

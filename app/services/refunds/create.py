@@ -172,7 +172,7 @@ def _begin(
         raise NotRefundable
     amount = wanted.amount or Money(payment.amount - payment.refund_reserved, payment.currency)
     capabilities = provider_accounts.of_attempt(attempt).capabilities
-    _require_possible(payment, amount, capabilities, payment.payment_method)
+    _require_possible(payment, amount, capabilities)
     refund = insert_refund(
         writes, wanted.refund_id, attempt, amount=amount, reason=wanted.reason, is_sending=is_sending
     )
@@ -184,7 +184,8 @@ def _begin(
         stored(writes, OutcomeUnknown(code="queued"))
 
 
-def _require_possible(payment: Payment, amount: Money, can: Capabilities, provider: str) -> None:
+def _require_possible(payment: Payment, amount: Money, can: Capabilities) -> None:
+    provider = payment.provider
     left = payment.amount - payment.refund_reserved
     if left <= 0:
         raise NotRefundable("Nothing is left to refund.")

@@ -48,12 +48,16 @@ def is_key(text: str) -> bool:
 
 
 class KnownKey(NamedTuple):
-    """What never changes of a key. permissions: None for all. requests_per_minute: None for the default."""
+    """What never changes of a key. permissions: None for all. requests_per_minute: None for the default.
+
+    reset_at: when the tenant's test data was reset; that of the last look-up.
+    """
 
     tenant_id: uuid.UUID
     key_id: uuid.UUID
     permissions: frozenset[str] | None
     requests_per_minute: int | None
+    reset_at: datetime | None
 
 
 def authenticate(key: str) -> KnownKey:
@@ -62,7 +66,7 @@ def authenticate(key: str) -> KnownKey:
     if not (is_demo_key or _KEY.fullmatch(key)):
         raise InvalidApiKey
     found = (
-        select(ApiKey, is_good(clock.now()))
+        select(ApiKey, is_good(clock.now()), Tenant.reset_at)
         .join(Tenant, Tenant.id == ApiKey.tenant_id)
         .where(ApiKey.prefix == key[:PREFIX_LENGTH])
     )
@@ -70,11 +74,11 @@ def authenticate(key: str) -> KnownKey:
         row = session.execute(found).one_or_none()
     if row is None or not hmac.compare_digest(bytes(row[0].secret_hash), _hash(key)):
         raise InvalidApiKey
-    stored, is_accepted = row
+    stored, is_accepted, reset_at = row
     if not is_accepted:
         raise ApiKeyDeactivated
     permissions = None if stored.permissions is None else frozenset(stored.permissions)
-    return KnownKey(stored.tenant_id, stored.id, permissions, stored.requests_per_minute)
+    return KnownKey(stored.tenant_id, stored.id, permissions, stored.requests_per_minute, reset_at)
 
 
 def is_good(now: datetime) -> ColumnElement[bool]:

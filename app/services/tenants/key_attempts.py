@@ -61,7 +61,8 @@ class KeyAttempts:
             log.warning("auth.failed", kind="api_key", address=address)
             raise
         self._uses.note(found.key_id)
-        return self._right.get(digest, lambda: found)
+        self._right.get(digest, lambda: found)
+        return found
 
 
 def init(app: Flask) -> None:

@@ -35,7 +35,7 @@ class ProcessingInfo(Answer):
     name = one_of("Payment Processing API")
     version = ma.String(metadata={"examples": ["2.4.0"]})
     api_version = ma.String(metadata={"examples": ["2024-01-15"]})
-    environment = one_of("test", "live")
+    environment = one_of("test")
     documentation_url = ma.String(metadata={"format": "uri"})
     endpoints = ma.Dict(keys=ma.String(), values=ma.String())
     supported_currencies = ma.List(ma.String())
