@@ -179,7 +179,7 @@ TABLE: Final[tuple[Row, ...]] = (
         test_data.blueprint,
         ("/v1",),
         Surface.PROCESSING,
-        Policy(PROCESSING, None, permission=Permission.API_ADMIN),
+        Policy(PROCESSING, permission=Permission.API_ADMIN),
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

@@ -24,6 +24,9 @@ _ALL: Final[tuple[type[Provider], ...]] = (
 PROVIDERS: Final[Mapping[str, type[Provider]]] = MappingProxyType({cls.name: cls for cls in _ALL})
 """name → adapter."""
 
+MOCK: Final = CPayProvider.name
+"""The provider that moves no real money: it makes the Processing API's payments (document 003)."""
+
 NAMES: Final[Mapping[str, type[Provider]]] = MappingProxyType(
     {word: cls for cls in _ALL for word in (cls.name, *cls.aliases)}
 )

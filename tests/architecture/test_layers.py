@@ -38,7 +38,9 @@ def test_every_package_has_a_layer() -> None:
         "app.logs",
         "app.metrics",
         "app.rate_limits",
+        "app.redis_limits",
         "app.sandbox",
+        "app.sliding_windows",
         "app.version",
     }
     text = (ROOT / "pyproject.toml").read_text()

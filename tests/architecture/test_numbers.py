@@ -24,6 +24,7 @@ BOUNDED_BEFORE = {
     "app/json_numbers.py",
     "app/money.py",
     "app/http/fields.py",
+    "app/api/processing/schemas/metadata.py",
     "app/cli/fees.py",
     "app/sandbox/paystack/fees.py",
 }

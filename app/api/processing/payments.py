@@ -40,6 +40,7 @@ from app.http.responses import respond
 from app.http.schema import Nothing
 from app.models.payment import MadeBy, Payment
 from app.money import Money
+from app.providers import MOCK
 from app.services import payment_service
 from app.services.idempotency_service import Answer
 from app.services.pages import PageRequest
@@ -47,7 +48,6 @@ from app.services.payment_service import CustomerDetails, PaymentFilter, Payment
 from app.services.payments.states import FINAL_PAYMENTS, REFUNDABLE
 from app.services.refunds.create import create_refund
 
-PROVIDER: Final = "cpay"
 MAX_ID: Final = 64
 """Characters of an id that an error repeats."""
 
@@ -63,12 +63,12 @@ blueprint = Blueprint("processing_payments", __name__, description="Payments and
 @blueprint.alt_response(200, schema=ProcessingPayment, description="The answer of an earlier request.")
 @blueprint.alt_response(402, schema=ProcessingPayment, description="The payment failed; it is kept.")
 def create(body: dict[str, Any]) -> Response:
-    """Take a payment through CPay
+    """Take a payment
 
     A repeat of the `Idempotency-Key` with the same body answers 200 with the first payment, or again 402.
     """
     request = PaymentRequest(
-        provider=PROVIDER,
+        provider=MOCK,
         amount=body["amount"],
         currency=body["currency"],
         customer=CustomerDetails(email=body["customer_email"]),
@@ -133,15 +133,15 @@ def _not_cancellable(payment_id: str, payment: Payment) -> NotInThisState:
     return NotInThisState(f"Payment '{payment_id}' cannot be cancelled. Current status: '{payment.status}'.")
 
 
-def _of_refundable(route: Route) -> Route:
+def _in_order(route: Route) -> Route:
     """The order of refusals: unknown, not refundable, not valid, more than is left. Goes above `arguments`."""
 
     @wraps(route)
     def checked(payment_id: str) -> Any:
-        payment = _find(payment_id)
         try:
-            return route(payment=payment)
+            return route(payment_id=payment_id)
         except InvalidParameters:
+            payment = _find(payment_id)
             if payment.status not in REFUNDABLE:
                 raise _not_refundable(payment_id, payment) from None
             raise
@@ -163,13 +163,14 @@ def _not_refundable(payment_id: str, payment: Payment, *, replayed: bool = False
     key=OPTIONAL,
     errors=[TransactionNotFound, NotInThisState, InvalidParameters, InvalidAmount, InsufficientBalance],
 )
-@_of_refundable
+@_in_order
 @blueprint.arguments(ProcessingRefundRequest)
 @blueprint.response(201, ProcessingRefund)
 @blueprint.alt_response(200, schema=ProcessingRefund, description="The answer of an earlier request.")
 @blueprint.alt_response(402, schema=ProcessingRefund, description="The provider refused it.")
-def refund(body: dict[str, Any], payment: Payment) -> Response:
+def refund(body: dict[str, Any], payment_id: str) -> Response:
     """Refund all that is left of a payment, or `amount` of it"""
+    payment = _find(payment_id)
     if "amount" in body:
         try:
             Money.parse(body["amount"], payment.currency)

@@ -17,7 +17,7 @@ from app.services.payments.states import OPEN_REFUNDS
 from app.services.refunds.create import Refunded
 
 LIVEMODE: Final = False
-"""CPay, which makes every payment of this API, moves no real money."""
+"""The provider of this API's payments moves no real money."""
 
 _PAYMENT_REFUSED: Final = 402
 
@@ -88,6 +88,6 @@ def payment_list(page: Page[Payment], request: PageRequest) -> dict[str, Any]:
     }
 
 
-def _failure(said: Mapping[str, Any] | None, code: str | None) -> str | None:
-    """CPay's own word, which is the document's; where there is none, the gateway's."""
-    return (said or {}).get("code") or code
+def _failure(provider_failure: Mapping[str, Any] | None, failure_code: str | None) -> str | None:
+    """The provider's own word, which is the document's; where there is none, the gateway's."""
+    return (provider_failure or {}).get("code") or failure_code

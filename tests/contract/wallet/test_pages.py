@@ -149,6 +149,7 @@ GATEWAY_ERRORS = (
     errors.KeyForbidden,
     errors.PermissionMissing,
     errors.InvalidParameters,
+    errors.NotInThisState,
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )

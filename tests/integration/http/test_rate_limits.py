@@ -17,7 +17,7 @@ from tests.support.factories import make_user
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis that a busy machine makes late is not away: what is counted here is counted there."""
-    monkeypatch.setattr("app.rate_limits.REDIS_TIMEOUT_S", 10.0)
+    monkeypatch.setattr("app.redis_limits.REDIS_TIMEOUT_S", 10.0)
 
 
 @pytest.fixture

@@ -153,7 +153,7 @@ def test_merchants_are_limited_by_tenant_whichever_key_they_use(
     user: SignedInUser,
     monkeypatch,
 ) -> None:
-    monkeypatch.setattr("app.rate_limits.REDIS_TIMEOUT_S", 10.0)  # however busy the machine
+    monkeypatch.setattr("app.redis_limits.REDIS_TIMEOUT_S", 10.0)  # however busy the machine
     strict = probed(
         {
             **settings,
@@ -177,7 +177,7 @@ def test_the_limit_of_a_route_counts_for_merchants_too(
     settings: dict[str, str], redis_server, merchant: MerchantClient, monkeypatch
 ) -> None:
     """Breaks when every request of a merchant counts for one limit, whatever the table says."""
-    monkeypatch.setattr("app.rate_limits.REDIS_TIMEOUT_S", 10.0)  # however busy the machine
+    monkeypatch.setattr("app.redis_limits.REDIS_TIMEOUT_S", 10.0)  # however busy the machine
     limits = {"RATE_LIMIT_MERCHANT": "9/minute", "RATE_LIMIT_PAYMENTS": "2/minute"}
     strict = probed({**settings, "REDIS_URL": redis_server.url(8), **limits})
     codes = [_get(strict, "seldom", merchant.headers).status_code for _ in range(3)]

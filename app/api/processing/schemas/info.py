@@ -11,7 +11,7 @@ def _check() -> ma.String:
     return one_of("connected", "disconnected")
 
 
-class HealthChecks(Answer):
+class ProcessingChecks(Answer):
     """Postgres, Redis, and the relay that hands out work."""
 
     database = _check()
@@ -26,7 +26,7 @@ class ProcessingHealth(Answer):
     service = one_of("payment-api")
     version = ma.String(metadata={"examples": ["2.4.0"]})
     timestamp = ma.String(metadata={"format": "date-time"})
-    checks = ma.Nested(HealthChecks)
+    checks = ma.Nested(ProcessingChecks)
 
 
 class ProcessingInfo(Answer):
