@@ -15,6 +15,6 @@ class Coded(str):
         made.code = code
         return made
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        """For copies: marshmallow makes some of every schema's fields."""
-        return self.code, str(self)
+    def __deepcopy__(self, memo: object) -> Coded:
+        """marshmallow copies the fields of every schema; what never changes needs no copy."""
+        return self
