@@ -45,3 +45,19 @@ def answers(printed: str) -> list[dict[str, Any]]:
         found.append(value)
         rest = rest[end:].lstrip()
     return found
+
+
+def assert_like(found: Any, example: Any, *, of: str = "answer") -> None:
+    """Every field of the example is there, of its type; what is null in the example may have any. An empty list
+    or object in the example says nothing of the content."""
+    if example is None:
+        return
+    assert type(found) is type(example), (of, found, example)
+    if isinstance(example, dict):
+        for name, value in example.items():
+            assert name in found, (of, name, found)
+            assert_like(found[name], value, of=f"{of}.{name}")
+    elif isinstance(example, list) and example:
+        assert found, of
+        for item in found:
+            assert_like(item, example[0], of=f"{of}[]")

@@ -71,22 +71,6 @@ class Section:
         return self.examples("Response")[0]
 
 
-def assert_like(found: Any, example: Any, *, of: str = "answer") -> None:
-    """Every field of the example is there, of its type; what is null in the example may have any. An empty list
-    or object in the example says nothing of the content."""
-    if example is None:
-        return
-    assert type(found) is type(example), (of, found, example)
-    if isinstance(example, dict):
-        for name, value in example.items():
-            assert name in found, (of, name, found)
-            assert_like(found[name], value, of=f"{of}.{name}")
-    elif isinstance(example, list) and example:
-        assert found, of
-        for item in found:
-            assert_like(item, example[0], of=f"{of}[]")
-
-
 @dataclass(frozen=True)
 class Reader:
     """A reader with the document, a shell, and the demo's accounts."""

@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from app.services.demo.objects import ORDER_ID
-from tests.contract.tenant.document import Reader, Section, assert_like, error_examples
+from tests.contract.tenant.document import Reader, Section, error_examples
+from tests.support.pages import assert_like
 from tests.support.stack import Stack
 from tests.support.waiting import wait_until
 from tour.shell import Printed

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,63 +16,20 @@ from app.models.member import Role, TenantScope
 from app.services.tenants.roles import API_KEY_ALONE, ROLES
 from launcher.paths import PROJECT
 from tests.support.demo import run_command
-from tests.support.pages import blocks, run_script
+from tests.support.page_session import PageSession, run_page
+from tests.support.pages import blocks
 from tests.support.stack import Stack
 
 PAGE = (PROJECT / "docs/api/tenant.md").read_text(encoding="utf-8")
 
-SEPARATOR = "\x1e"
-CURL = rf"""
-set -euo pipefail
-curl() {{
-  printf '%s\{ord(SEPARATOR):o}' "$*" >> asked
-  command curl --fail-with-body "$@" | tee -a answered || return
-  printf '\{ord(SEPARATOR):o}' >> answered
-}}
-"""
-"""A refusal ends the script. Requests and answers are kept, also those that the page takes apart itself."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One command's arguments, and what it printed."""
-
-    command: str
-    text: str
-
-    @property
-    def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.text)
-        return body
-
-
-@dataclass(frozen=True)
-class Session:
-    """All that a reader sent who pasted every command of the page."""
-
-    exchanges: list[Exchange]
-
-    def asked(self, words: str) -> Exchange:
-        """The only request that matches the pattern."""
-        (found,) = [one for one in self.exchanges if re.search(words, one.command)]
-        return found
-
 
 @pytest.fixture(scope="module")
-def session(stack: Stack, stack_app: Flask, tmp_path_factory: pytest.TempPathFactory) -> Session:
+def session(stack: Stack, stack_app: Flask, tmp_path_factory: pytest.TempPathFactory) -> PageSession:
     run_command(stack_app, "demo", "reset")
-    folder = tmp_path_factory.mktemp("reader")
-    script = CURL + "\n".join(blocks(PAGE, "sh"))
-    run_script(stack, script, folder)
-    pairs = zip(_kept(folder / "asked"), _kept(folder / "answered"), strict=True)
-    return Session([Exchange(*pair) for pair in pairs])
+    return run_page(stack, PAGE, tmp_path_factory.mktemp("reader"))
 
 
-def _kept(file: Path) -> list[str]:
-    return file.read_text(encoding="utf-8").split(SEPARATOR)[:-1]
-
-
-def test_every_command_works(session: Session) -> None:
+def test_every_command_works(session: PageSession) -> None:
     commands = "\n".join(blocks(PAGE, "sh"))
     of_login = 1  # the definition; each use of it is a request
     assert len(session.exchanges) == commands.count("curl -s") - of_login + commands.count("$(login ")
@@ -82,7 +37,7 @@ def test_every_command_works(session: Session) -> None:
         assert one.text.startswith("id,type,") if "text/csv" in one.command else one.body
 
 
-def test_the_examples_are_the_answers(session: Session) -> None:
+def test_the_examples_are_the_answers(session: PageSession) -> None:
     registered, options, approved = map(json.loads, blocks(PAGE, "json"))
     assert_shown(session.asked("auth/register").body, registered)
     assert_shown(session.asked("/checkout-options").body, options)
@@ -125,14 +80,14 @@ NO_FIELDS = {"active", "suspended", "code", "reason"}
 
 @pytest.mark.parametrize(("section", "words", "request_path"), FIELDS)
 def test_the_page_names_the_fields_of_the_answer(
-    session: Session, section: str, words: str, request_path: str
+    session: PageSession, section: str, words: str, request_path: str
 ) -> None:
     answer = session.asked(rf"{request_path}( |$)").body
     named = names(text_of(section).split(words)[1].split("\n\n")[0].split("\n- ")[0])
     assert set(answer) == named - NO_FIELDS
 
 
-def test_the_page_names_the_fields_of_a_transaction(session: Session) -> None:
+def test_the_page_names_the_fields_of_a_transaction(session: PageSession) -> None:
     lines = session.asked(r"/wallet/transactions\?limit").body["results"]
     assert lines
     named = names(text_of("The wallet").split("Each line has")[1].split(".")[0])
@@ -156,7 +111,7 @@ def rows(section: str, first_heading: str) -> Iterator[list[str]]:
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def test_fees_and_minimums_are_the_demos(session: Session) -> None:
+def test_fees_and_minimums_are_the_demos(session: PageSession) -> None:
     options = session.asked("/withdrawal-options").body
     listed = {
         row[0].strip("`"): (float(row[2]), float(row[3])) for row in list(rows("Withdrawals", "method"))[1:]
