@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from app import clock
@@ -48,6 +48,11 @@ def uuid7s(count: int) -> list[uuid.UUID]:
 def first_of(moment: datetime) -> uuid.UUID:
     """The smallest uuid7 of this moment or later: what a list "since" starts at, by primary key."""
     return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+
+
+def moment_of(value: uuid.UUID) -> datetime:
+    """When a uuid7 was made, to a millisecond, in UTC."""
+    return datetime.fromtimestamp((value.int >> 80) / 1000, UTC)
 
 
 def opaque() -> uuid.UUID:

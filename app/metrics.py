@@ -79,6 +79,11 @@ class Metrics:
             ["provider"],
             registry=self._registry,
         )
+        self._dropped_requests = Counter(
+            "malipo_request_log_dropped",
+            "Requests of merchants that were not kept: too many at once, or no database.",
+            registry=self._registry,
+        )
         self._depths = _Depths(depths)
 
     def count(self, method: str, route: str, *, status: int, duration_s: float) -> None:
@@ -94,6 +99,10 @@ class Metrics:
     def count_private_sender(self, provider: str) -> None:
         """One callback that was refused for its address, and that address is a private one."""
         self._private_senders.labels(provider).inc()
+
+    def count_dropped_requests(self, count: int) -> None:
+        """Rows of the request log that were not stored."""
+        self._dropped_requests.inc(count)
 
     def count_provider_call(self, provider: str, operation: str, outcome: str, duration_s: float) -> None:
         """One finished call to a provider."""

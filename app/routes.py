@@ -25,6 +25,7 @@ from app.api.system import health
 from app.api.tenant import api_keys, customers, invitations, members, withdrawals
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
+from app.api.tenant import requests as tenant_requests
 from app.api.tenant import wallet as tenant_wallet
 from app.api.tenant.schemas.errors import TenantError
 from app.api.wallet import auth, kyc, sessions, wallets
@@ -180,6 +181,12 @@ TABLE: Final[tuple[Row, ...]] = (
         ("/v1",),
         Surface.PROCESSING,
         Policy(PROCESSING, permission=Permission.API_ADMIN),
+    ),
+    Row(
+        tenant_requests.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,)),
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

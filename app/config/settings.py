@@ -151,6 +151,7 @@ SETTINGS: Final = (
         "3",
         parse=whole(0, 20),
     ),
+    Setting("REQUEST_LOG_DAYS", "days that merchants' requests are kept", "30", parse=whole(1, 366)),
     Setting("MAX_BODY_BYTES", "largest JSON body, bytes", "1048576", parse=whole(1024, 16 * MIB)),
     Setting("MAX_DOCUMENT_BYTES", "largest KYC document, bytes", "5242880", parse=whole(1024, 50 * MIB)),
     Setting(

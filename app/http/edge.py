@@ -14,7 +14,7 @@ from flask_cors import CORS
 from app import database_clock, ids, sliding_windows
 from app.addresses import client_network
 from app.errors import HostRefused
-from app.http import local_hosts, query
+from app.http import local_hosts, query, request_log
 from app.http.responses import REPLAYED_HEADER
 from app.http.table import Policy, policies
 from app.metrics import Metrics
@@ -51,6 +51,7 @@ def init(app: Flask) -> None:
     app.before_request(_guard)
     app.before_request(query.check)
     app.after_request(_finish)
+    request_log.init(app)
     if app.config["CORS_ORIGINS"]:
         CORS(
             app,

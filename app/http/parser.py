@@ -15,12 +15,16 @@ from app.http.fields import CARD_NUMBER
 
 
 class StrictParser(FlaskParser):
-    """An absent body stands for `{}` where the schema requires no field (`curl -X POST …/verify`)."""
+    """An absent body stands for `{}` where the schema requires no field (`curl -X POST …/verify`).
+
+    `g.json_body` is the body as it came, for the request log.
+    """
 
     def load_json(self, req: flask.Request, schema: ma.Schema) -> dict[str, Any]:
         is_optional = not any(field.required for field in schema.load_fields.values())
         max_bytes = flask.current_app.config["MAX_BODY_BYTES"]
-        return strict_json.read_object(req, max_bytes=max_bytes, is_optional=is_optional)
+        flask.g.json_body = body = strict_json.read_object(req, max_bytes=max_bytes, is_optional=is_optional)
+        return body
 
     def load_form(self, req: flask.Request, schema: ma.Schema) -> Any:
         """Only multipart: no limit counts the fields of an encoded form, and a megabyte of them costs a second."""

@@ -1,4 +1,4 @@
-"""Deletes what is not needed any more: stored answers of idempotency keys and old failed logins.
+"""Deletes what is not needed any more: stored answers of idempotency keys, old failed logins and merchants' old requests.
 
 Guarantees: a key that was used can never be claimed again, since its row stays.
 """
@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import clock
+from app.services.api_requests import read as api_requests
 from app.services.idempotency_service import ANSWER_LIFE
 from app.services.identity import password_attempts
 from app.unit_of_work import transaction
@@ -43,7 +44,10 @@ def sweep() -> datetime:
     def attempts(session: Session) -> int:
         return password_attempts.delete_forgotten(session, now=now, limit=BATCH)
 
-    batches = {"answers": answers, "attempts": attempts}
+    def requests(session: Session) -> int:
+        return api_requests.delete_old(session, limit=BATCH)
+
+    batches = {"answers": answers, "attempts": attempts, "requests": requests}
     swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
     log.info("retention.swept", **swept)
     return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))

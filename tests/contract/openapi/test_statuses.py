@@ -34,6 +34,7 @@ PATH_IDS = {
     "{transaction_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{destination_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{invitation_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{logged_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{key_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
 }
 OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)

@@ -1,0 +1,1 @@
+"""What merchants' backends have asked for: kept for REQUEST_LOG_DAYS, without what is secret."""
