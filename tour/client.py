@@ -50,6 +50,7 @@ class GatewayClient:
         token: str | None = None,
         key: str | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
+        prefix: str = "/api/v1",
         **content: Any,
     ) -> requests.Response:
         """One request to the REST API. `content`: requests' json, data, files or params. Raises Difference."""
@@ -60,7 +61,7 @@ class GatewayClient:
             headers["Idempotency-Key"] = key
         try:
             return requests.request(
-                method, f"{self.url}/api/v1{path}", headers=headers, timeout=TIMEOUT_S, **content
+                method, f"{self.url}{prefix}{path}", headers=headers, timeout=TIMEOUT_S, **content
             )
         except requests.RequestException as error:
             raise Difference(f"{method} {path} got no answer ({type(error).__name__}).") from error
