@@ -36,7 +36,7 @@ class Load:
     count: int = 0
     latencies: list[float] = field(default_factory=list)
     answered: int = 0
-    """All 201 answers, warm-up included."""
+    """All expected answers, warm-up included."""
     retried: int = 0
     """409 answers with Retry-After: the same request was sent again after that time, and its latency includes the wait."""
     unexpected: list[str] = field(default_factory=list)
@@ -100,8 +100,13 @@ def run(
     warm_up_s: float,
     seconds: float,
     at_window: Callable[[], None],
+    expected: int = 201,
 ) -> Load:
-    """Keep `clients` requests under way, each with a fresh key; `at_window` is called as the window opens and closes."""
+    """Keep `clients` requests under way, each with a fresh key; `at_window` is called as the window opens and closes.
+
+    expected: the status that every answer must have.
+    """
+    status = b"HTTP/1.1 %d" % expected
     load = Load()
     endless = _with_keys(requests)
     poll = select.epoll()
@@ -119,7 +124,7 @@ def run(
         elif is_open and instant >= closes:
             is_open, load.seconds = False, instant - opens
             at_window()
-        _count(load, answer, instant - connection.sent_at, is_measured=is_open)
+        _count(load, answer, instant - connection.sent_at, status=status, is_measured=is_open)
         if instant >= closes or connection.used >= REQUESTS_PER_CONNECTION:
             del connections[connection.socket.fileno()]
             connection.socket.close()
@@ -173,8 +178,8 @@ def _retry_after_s(answer: bytes) -> float | None:
     return float(found[1]) if found else None
 
 
-def _count(load: Load, answer: bytes, latency_s: float, *, is_measured: bool) -> None:
-    if not answer.startswith(b"HTTP/1.1 201"):
+def _count(load: Load, answer: bytes, latency_s: float, *, status: bytes, is_measured: bool) -> None:
+    if not answer.startswith(status):
         load.unexpected.append(answer[:600].decode(errors="replace"))
         return
     load.answered += 1
