@@ -18,6 +18,7 @@ from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.processing import headers as processing_headers
 from app.api.processing import info as processing_info
+from app.api.processing import oauth, oauth_metadata
 from app.api.processing.schemas.errors import ProcessingError
 from app.api.system import health
 from app.api.tenant import api_keys, customers, invitations, members, withdrawals
@@ -163,6 +164,10 @@ TABLE: Final[tuple[Row, ...]] = (
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),
+    # RFC 6749 has unknown parameters ignored.
+    Row(oauth.authorize_blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC), takes_any_query=True),
+    Row(oauth.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC)),
+    Row(oauth_metadata.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
     Row(

@@ -45,7 +45,7 @@ class OAuthGrant(Base):
 
     client: the OAuthClient's id. tenant_id: whose data it is about. user_id: who consented; None for the client's own tenant.
     code_hash: SHA-256 of the authorization code; None for client credentials. challenge: the S256 code challenge, if there was
-    one. revoked_because: `code_reused`, `refresh_reused`, `revoked`, `client_disabled`.
+    one. revoked_because: `code_reused`, `refresh_reused`, `revoked`.
     """
 
     __tablename__ = "oauth_grants"
