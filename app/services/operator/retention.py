@@ -1,4 +1,4 @@
-"""Deletes what is not needed any more: stored answers of idempotency keys and old failed logins.
+"""Deletes what is not needed any more: stored answers of idempotency keys, old failed logins, and expired tokens of applications.
 
 Guarantees: a key that was used can never be claimed again, since its row stays.
 """
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.services.idempotency_service import ANSWER_LIFE
 from app.services.identity import password_attempts
+from app.services.oauth import retention as oauth
 from app.unit_of_work import transaction
 
 EVERY: Final = timedelta(hours=1)
@@ -43,7 +44,13 @@ def sweep() -> datetime:
     def attempts(session: Session) -> int:
         return password_attempts.delete_forgotten(session, now=now, limit=BATCH)
 
-    batches = {"answers": answers, "attempts": attempts}
+    def tokens(session: Session) -> int:
+        return oauth.delete_tokens(session, now=now, limit=BATCH)
+
+    def grants(session: Session) -> int:
+        return oauth.delete_grants(session, now=now, limit=BATCH)
+
+    batches = {"answers": answers, "attempts": attempts, "tokens": tokens, "grants": grants}
     swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
     log.info("retention.swept", **swept)
     return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))
