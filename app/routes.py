@@ -21,7 +21,7 @@ from app.api.processing import info as processing_info
 from app.api.processing import oauth, oauth_metadata
 from app.api.processing.schemas.errors import ProcessingError
 from app.api.system import health
-from app.api.tenant import api_keys, customers, invitations, members, withdrawals
+from app.api.tenant import api_keys, customers, invitations, members, oauth_clients, withdrawals
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
 from app.api.tenant import wallet as tenant_wallet
@@ -161,6 +161,13 @@ TABLE: Final[tuple[Row, ...]] = (
         Surface.TENANT,
         Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
         {"list_keys": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
+    ),
+    Row(
+        oauth_clients.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
+        {"list_clients": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

@@ -65,6 +65,8 @@ ROWS: Final = (
     Row(Surface.TENANT, "/v1/invitations"),
     Row(Surface.TENANT, "/api/v1/api-keys"),
     Row(Surface.TENANT, "/v1/api-keys"),
+    Row(Surface.TENANT, "/api/v1/developers"),
+    Row(Surface.TENANT, "/v1/developers"),
     Row(Surface.TENANT, "/api/v1/tenant"),
     Row(Surface.TENANT, "/v1/tenant"),
     Row(Surface.GATEWAY, "/api/v1"),

@@ -110,6 +110,17 @@ def test_a_code_that_is_used_again_ends_its_tokens(application: OAuthApplication
     assert status(other["access_token"]) == 200
 
 
+def test_a_used_code_ends_its_tokens_even_when_it_has_expired_or_its_verifier_is_not_known(
+    application: OAuthApplication, status: Status
+) -> None:
+    verifier, challenge = pkce()
+    code = application.code(code_challenge=challenge, code_challenge_method="S256")
+    tokens = application.exchange(code, code_verifier=verifier).json
+    clock.travel(timedelta(seconds=601))
+    assert refusal(application.exchange(code)) == INVALID_GRANT
+    assert status(tokens["access_token"]) == 401
+
+
 def test_of_twenty_uses_of_a_code_at_once_one_gets_tokens(
     application: OAuthApplication, status: Status, rows: Any
 ) -> None:
