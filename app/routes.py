@@ -50,7 +50,7 @@ from app.models.tenant import Permission
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
-from app.web import docs, payment_return
+from app.web import consent, docs, payment_return
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -182,6 +182,15 @@ TABLE: Final[tuple[Row, ...]] = (
         ("",),
         Surface.SYSTEM,
         Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
+    Row(
+        consent.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC),
+        {"sign_in": Policy(PUBLIC, Limit.AUTH)},
         is_documented=False,
         takes_any_query=True,
     ),

@@ -43,6 +43,10 @@ PUBLIC_ROUTES = {
     "/api/v1/webhooks/<provider:provider>/<token:token>",
     "/payments/<uuid:payment_id>/return",
     "/payments/return.css",
+    "/oauth/consent",
+    "/oauth/consent.css",
+    "/oauth/consent/sign-in",
+    "/oauth/consent/decision",
 }
 """A public route must be added here too, on purpose."""
 

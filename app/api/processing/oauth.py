@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from flask import Response, current_app, request
 
-from app.api.processing.oauth_parser import Blueprint
 from app.api.processing.schemas.oauth import (
     OAuthAuthorization,
-    OAuthAuthorizeQuery,
     OAuthIntrospection,
     OAuthRevocation,
     OAuthTokenReference,
@@ -17,6 +16,7 @@ from app.api.processing.schemas.oauth import (
     OAuthTokens,
 )
 from app.errors import OAuthClientRefused, OAuthRefused
+from app.http.oauth import Blueprint, OAuthAuthorizeQuery
 from app.http.operation import operation
 from app.http.responses import respond
 from app.principal import SYSTEM
@@ -33,11 +33,17 @@ _NOT_CACHED: Final = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 @operation("oauth_authorize", errors=[OAuthRefused])
 @authorize_blueprint.arguments(OAuthAuthorizeQuery, location="query")
 @authorize_blueprint.response(200, OAuthAuthorization)
+@authorize_blueprint.alt_response(
+    302,
+    schema=OAuthAuthorization,
+    content_type="text/html",
+    description="In production: to the page where a user consents, or back to the application with an error.",
+)
 def authorize(query: dict[str, str]) -> Response:
-    """A code for an application. Outside production nobody is asked: it acts for the client's own tenant"""
-    asked = server.authorization(query)
+    """A code for an application. In production a user must consent; elsewhere it acts for the client's own tenant"""
     if current_app.config["IS_PRODUCTION"]:
-        raise OAuthRefused("access_denied", "A user's consent is needed.")
+        return _to_consent(query)
+    asked = server.authorization(query)
     code = grants.authorize(
         asked.client,
         tenant_id=asked.client.tenant_id,
@@ -80,6 +86,17 @@ def revoke_token(body: dict[str, str]) -> Response:
 def introspect_token(body: dict[str, str]) -> Response:
     """Whether a token of the client's is good, and for what"""
     return respond(server.introspect(body, **_caller()), headers=_NOT_CACHED)
+
+
+def _to_consent(query: dict[str, str]) -> Response:
+    try:
+        server.authorization(query)
+        target = f"/oauth/consent?{urlencode(query)}"
+    except OAuthRefused as error:
+        if error.redirect_uri is None:
+            raise
+        target = server.redirect(error.redirect_uri, query.get("state"), {"error": error.error_code})
+    return Response(status=302, headers={"Location": target} | _NOT_CACHED, mimetype="text/html")
 
 
 def _caller() -> dict[str, Any]:

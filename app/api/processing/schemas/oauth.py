@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import ClassVar
 
 from marshmallow import fields as ma
 
-from app.http import fields
 from app.http.answers import Answer, one_of
+from app.http.oauth import parameter
 from app.http.schema import Schema
 from app.models.tenant import Permission
 from app.services.oauth.clients import GrantType
 
-MAX_TEXT: Final = 2048
-"""Characters of a parameter."""
-
-_SCOPE: Final = "Permissions with a space between them; left out: payments:read."
-
-
-def _text(description: str, **kwargs: Any) -> fields.Text:
-    return fields.Text(max_length=MAX_TEXT, metadata={"description": description}, **kwargs)
-
-
-class OAuthAuthorizeQuery(Schema):
-    """What an application asks for. What is required is checked by the service, in the RFC's order."""
-
-    client_id = _text("Required.")
-    redirect_uri = _text("Required: one that is registered, spelt exactly.")
-    response_type = _text("Required: `code`.")
-    scope = _text(_SCOPE)
-    state = _text("Is answered with the code; proves that the answer belongs to your request.")
-    code_challenge = _text("PKCE; required of public clients.")
-    code_challenge_method = _text("`S256`.")
-
 
 class OAuthClientCredentials(Schema):
-    client_id = _text("Where it is not in the header Authorization.")
-    client_secret = _text("Where it is not in the header Authorization.")
+    client_id = parameter("Where it is not in the header Authorization.")
+    client_secret = parameter("Where it is not in the header Authorization.")
 
 
 class OAuthTokenRequest(OAuthClientCredentials):
@@ -54,12 +33,14 @@ class OAuthTokenRequest(OAuthClientCredentials):
         },
     }
 
-    grant_type = _text(f"Required: {', '.join(GrantType)}.")
-    code = _text("Of authorization_code.")
-    redirect_uri = _text("Optional; must be the one of the authorization request.")
-    code_verifier = _text("PKCE; required where there was a code_challenge.")
-    refresh_token = _text("Of refresh_token.")
-    scope = _text("Of refresh_token: fewer permissions than before. Of client_credentials: payments:read.")
+    grant_type = parameter(f"Required: {', '.join(GrantType)}.")
+    code = parameter("Of authorization_code.")
+    redirect_uri = parameter("Optional; must be the one of the authorization request.")
+    code_verifier = parameter("PKCE; required where there was a code_challenge.")
+    refresh_token = parameter("Of refresh_token.")
+    scope = parameter(
+        "Of refresh_token: fewer permissions than before. Of client_credentials: payments:read."
+    )
 
 
 class OAuthTokenReference(OAuthClientCredentials):
@@ -67,8 +48,8 @@ class OAuthTokenReference(OAuthClientCredentials):
         "a token": {"token": "tok_abc123def456", "client_id": "my_app", "client_secret": "my_secret"}
     }
 
-    token = _text("Required: an access token or a refresh token.")
-    token_type_hint = _text("Is not needed.")
+    token = parameter("Required: an access token or a refresh token.")
+    token_type_hint = parameter("Is not needed.")
 
 
 class OAuthAuthorization(Answer):

@@ -10,8 +10,9 @@ import flask
 import marshmallow as ma
 
 from app.errors import InvalidBody, OAuthRefused
-from app.http import blueprint, strict_json
+from app.http import blueprint, fields, strict_json
 from app.http.parser import StrictParser
+from app.http.schema import Schema
 
 FORM: Final = "application/x-www-form-urlencoded"
 
@@ -19,6 +20,26 @@ MAX_BYTES: Final = 16_384
 """Of a body."""
 
 MAX_PARAMETERS: Final = 50
+
+MAX_TEXT: Final = 2048
+"""Characters of a parameter."""
+
+
+def parameter(description: str) -> fields.Text:
+    """A parameter that a schema does not require: what is missing is refused by the service, in the RFC's order."""
+    return fields.Text(max_length=MAX_TEXT, metadata={"description": description})
+
+
+class OAuthAuthorizeQuery(Schema):
+    """What an application asks a user for."""
+
+    client_id = parameter("Required.")
+    redirect_uri = parameter("Required: one that is registered, spelt exactly.")
+    response_type = parameter("Required: `code`.")
+    scope = parameter("Permissions with a space between them; left out: payments:read.")
+    state = parameter("Is answered with the code; proves that the answer belongs to your request.")
+    code_challenge = parameter("PKCE; required of public clients.")
+    code_challenge_method = parameter("`S256`.")
 
 
 class OAuthParser(StrictParser):
