@@ -1,7 +1,7 @@
 """What a tenant, or an operator, does with applications: registering, giving a new secret, disabling.
 
-Guarantees: a secret is shown once, when it is made; a change has effect from its commit on, on every process; nobody registers an
-application for permissions they lack.
+Guarantees: a secret is shown once, when it is made; a change has effect from its commit on, on every process; no application is
+registered for permissions that its registrar lacks.
 
 An application is named by its client id; `tenant_id` None: of any tenant, for operators.
 """

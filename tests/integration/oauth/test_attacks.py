@@ -96,7 +96,7 @@ def test_a_code_with_a_challenge_needs_its_verifier(kind: str, request: pytest.F
 
 
 def test_a_verifier_does_not_go_with_a_code_without_a_challenge(application: OAuthApplication) -> None:
-    """Somebody removed the challenge from the authorization request (RFC 9700, 4.8.2)."""
+    """An attacker removed the challenge from the authorization request (RFC 9700, 4.8.2)."""
     assert refusal(application.exchange(application.code(), code_verifier=pkce()[0])) == INVALID_REQUEST
 
 
