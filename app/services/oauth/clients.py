@@ -135,27 +135,29 @@ def authenticate(
 def _credentials(
     parameters: Mapping[str, str], authorization: str | None
 ) -> tuple[str | None, str | None, str]:
-    """(client id, secret, method). Raises OAuthClientRefused, OAuthRefused."""
+    """(client id, secret, method). A header of another kind than Basic authenticates no client, and is not read.
+
+    Raises OAuthClientRefused, OAuthRefused.
+    """
     client_id, secret = parameters.get("client_id"), parameters.get("client_secret")
-    if authorization is None:
+    kind, _, encoded = (authorization or "").partition(" ")
+    if kind.lower() != "basic":
         return client_id, secret, "none" if secret is None else "client_secret_post"
     if secret is not None:
         raise OAuthRefused(message="Send the client's secret once: in the body or by HTTP Basic.")
-    basic_id, basic_secret = _of_basic(authorization)
+    basic_id, basic_secret = _of_basic(encoded)
     if client_id is not None and client_id != basic_id:
         raise OAuthClientRefused(message="client_id is not the client of the header Authorization.")
     return basic_id, basic_secret, "client_secret_basic"
 
 
-def _of_basic(header: str) -> tuple[str, str]:
+def _of_basic(encoded: str) -> tuple[str, str]:
     """Id and secret, each form-encoded in the header (RFC 6749, 2.3.1). Raises OAuthClientRefused."""
-    scheme, _, encoded = header.partition(" ")
     try:
-        if scheme.lower() != "basic":
-            raise ValueError(scheme)
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
     except (binascii.Error, ValueError):
         raise OAuthClientRefused(message="Authorization must be: Basic <client id and secret>.") from None
-    if not (colon and client_id and secret) or "\0" in client_id:
+    found = unquote_plus(client_id), unquote_plus(secret)
+    if not (colon and all(found)) or "\0" in found[0]:
         raise OAuthClientRefused
-    return unquote_plus(client_id), unquote_plus(secret)
+    return found

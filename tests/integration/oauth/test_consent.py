@@ -183,7 +183,9 @@ def test_wrong_passwords_get_no_ticket(third_party: OAuthApplication, owner: Mem
 
 
 def test_what_cannot_be_trusted_stays_here_and_other_errors_go_back(third_party: OAuthApplication) -> None:
-    for query in ({"redirect_uri": "https://evil.example"}, {"client_id": "x"}, {"redirect_uri": None}):
+    evil: dict[str, str | None] = {"redirect_uri": "https://evil.example"}
+    bad: list[dict[str, str | None]] = [{"response_type": "token"}, {"scope": "everything"}, {}]
+    for query in (*(evil | more for more in bad), {"client_id": "x"}, {"redirect_uri": None}):
         answer = third_party.authorize(**query)
         assert answer.status_code == 400 and "Location" not in answer.headers and refusal(answer)
     sent = {

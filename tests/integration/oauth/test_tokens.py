@@ -55,6 +55,9 @@ def test_the_secret_goes_in_a_form_a_json_body_or_http_basic(
         "/v1/oauth/token", headers=header, json=grant | application.credentials | {"code": application.code()}
     )
     assert refusal(twice) == (400, "invalid_request")
+    bearer = {"Authorization": "Bearer demo_key"}  # as a client that sends its API key with every request
+    body = grant | application.credentials | {"code": application.code()}
+    assert client.post("/v1/oauth/token", headers=bearer, json=body).status_code == 200
 
 
 def test_a_refresh_token_is_exchanged_for_a_new_pair(application: OAuthApplication, status: Status) -> None:
@@ -168,7 +171,7 @@ def test_unreadable_bodies_are_refused(oauth_app: Flask, data: bytes, kind: str)
 
 
 @pytest.mark.parametrize(
-    "header", ["Basic", "Basic %%%", "Basic /w==", "Basic eDp5", "Bearer x", "Basic eA=="]
+    "header", ["Basic", "Basic %%%", "Basic /w==", "Basic eDp5", "Bearer x", "Basic eA==", "Basic JTAwOng="]
 )
 def test_a_bad_authorization_header_is_no_client(oauth_app: Flask, header: str) -> None:
     answer = oauth_app.test_client().post(
