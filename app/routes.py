@@ -167,7 +167,9 @@ TABLE: Final[tuple[Row, ...]] = (
         BOTH,
         Surface.TENANT,
         Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
-        {"list_clients": Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))},
+        dict.fromkeys(
+            ("list_clients", "list_grants"), Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))
+        ),
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

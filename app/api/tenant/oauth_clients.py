@@ -1,7 +1,8 @@
-"""The tenant's OAuth clients: /developers/oauth-clients."""
+"""The tenant's OAuth clients, and what applications were granted: /developers/oauth-clients and /developers/oauth-grants."""
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from flask import Response
@@ -11,19 +12,22 @@ from app.api.tenant.schemas.oauth_clients import (
     OAuthClientMade,
     OAuthClientRequest,
     OAuthClientsAnswer,
+    OAuthGrantRevoked,
+    OAuthGrantsAnswer,
 )
-from app.api.tenant.views_oauth import oauth_client_view
+from app.api.tenant.views_oauth import oauth_client_view, oauth_grant_view
 from app.errors import NotFound
 from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
-from app.services.oauth import client_changes
+from app.services.oauth import client_changes, grant_changes
 from app.services.oauth.client_changes import Registration
 
 blueprint = Blueprint("oauth_clients", __name__, description="The tenant's OAuth clients.")
 
 _PATH = "/developers/oauth-clients"
+_GRANTS_PATH = "/developers/oauth-grants"
 _SHOWN_ONCE = "Keep the secret; it is shown only now."
 
 
@@ -71,3 +75,22 @@ def disable_client(client_id: str) -> Response:
     actor = current_principal()
     client = client_changes.disable_client(client_id, tenant_id=actor.tenant_id, operator=actor)
     return respond(oauth_client_view(client) | {"message": "The client is disabled."})
+
+
+@blueprint.route(_GRANTS_PATH)
+@operation("oauth_grants_list")
+@blueprint.response(200, OAuthGrantsAnswer)
+def list_grants() -> Response:
+    """What applications may do for the tenant by a member's consent, the newest first; at most 100."""
+    found = grant_changes.list_grants(current_principal().tenant_id)
+    return respond({"count": len(found), "results": [oauth_grant_view(one) for one in found]})
+
+
+@blueprint.route(f"{_GRANTS_PATH}/<uuid:grant_id>", methods=["DELETE"])
+@operation("oauth_grants_revoke", errors=[NotFound])
+@blueprint.response(200, OAuthGrantRevoked)
+def revoke_grant(grant_id: uuid.UUID) -> Response:
+    """End a consent with all its tokens, at once and for ever."""
+    actor = current_principal()
+    grant_changes.revoke_grant(actor.tenant_id, grant_id, actor=actor)
+    return respond({"message": "The application acts for the tenant no more."})

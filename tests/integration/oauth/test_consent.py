@@ -108,6 +108,28 @@ def test_a_member_allows_an_application_to_act_for_the_tenant_they_choose(
     assert found == [(owner.user.public_id,)]
 
 
+def test_a_tenant_sees_what_was_granted_and_ends_it(
+    production: Flask, third_party: OAuthApplication, owner: MemberClient, shop: MerchantClient
+) -> None:
+    code = _answer(_decide(third_party, _signed_in(third_party, owner), shop))["code"][0]
+    tokens, client = third_party.exchange(code).json, production.test_client()
+    path, bearer = "/v1/developers/oauth-grants", {"Authorization": f"Bearer {tokens['access_token']}"}
+    analyst = make_member(production, shop, Role.ANALYST)
+    (found,) = client.get(path, headers=analyst.headers).json["results"]
+    assert found["client_id"] == third_party.client_id and found["permissions"] == ["payments:read"]
+    assert found["granted_by"] == owner.user.public_id
+    other = make_member(production, make_merchant(production), Role.OWNER)
+    assert client.get(path, headers=other.headers).json["count"] == 0
+    assert client.delete(f"{path}/{found['id']}", headers=other.headers).status_code == 404
+    assert client.delete(f"{path}/{found['id']}", headers=analyst.headers).status_code == 403
+    assert client.get("/v1/probe/read", headers=bearer).status_code == 200
+    assert client.delete(f"{path}/{found['id']}", headers=owner.headers).status_code == 200
+    assert client.get("/v1/probe/read", headers=bearer).status_code == 401
+    assert refusal(third_party.refresh(tokens["refresh_token"])) == (400, "invalid_grant")
+    assert client.get(path, headers=owner.headers).json["count"] == 0
+    assert client.delete(f"{path}/{found['id']}", headers=owner.headers).status_code == 404
+
+
 def test_denying_goes_back_with_an_error_and_ends_the_ticket(
     third_party: OAuthApplication, owner: MemberClient, shop: MerchantClient
 ) -> None:

@@ -77,6 +77,26 @@ class OAuthClientAnswer(OAuthClientFacts):
     message = ma.String()
 
 
+class OAuthGrantFacts(Answer):
+    """granted_by: the user who consented; null for a demo's grants, to which the tenant's own applications help themselves."""
+
+    id = ma.UUID()
+    client_id = ma.String(metadata={"examples": ["client_0d4c2f6a9b8e4f1f8a7b6c5d"]})
+    name = ma.String()
+    permissions = ma.List(one_of(*Permission))
+    granted_by = ma.String(allow_none=True)
+    created_at = Time()
+
+
+class OAuthGrantsAnswer(Answer):
+    count = ma.Integer()
+    results = ma.List(ma.Nested(OAuthGrantFacts))
+
+
+class OAuthGrantRevoked(Answer):
+    message = ma.String()
+
+
 class OAuthClientMade(OAuthClientAnswer):
     client_secret = ma.String(
         allow_none=True, metadata={"description": "Shown only here; null for a public client."}
