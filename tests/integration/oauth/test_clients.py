@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import uuid
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from app.errors import PermissionMissing
 from app.models.member import Role
+from app.models.tenant import Permission
+from app.principal import Principal
 from app.services.oauth import client_changes
-from app.services.oauth.client_changes import MAX_REDIRECT_URIS
+from app.services.oauth.client_changes import MAX_REDIRECT_URIS, Registration
 from tests.support.concurrency import concurrently
 from tests.support.demo import command, run_command
-from tests.support.oauth import REDIRECT_URI, OAuthApplication, Status, refusal
+from tests.support.oauth import BY_CONSENT, REDIRECT_URI, OAuthApplication, Status, refusal
 from tests.support.tenants import MemberClient, MerchantClient, make_member, make_merchant
 
 BODY = {"name": "Shop App", "redirect_uris": [REDIRECT_URI], "permissions": ["payments:read"]}
@@ -136,6 +140,21 @@ def test_a_tenant_has_so_many_clients_however_many_are_made_at_once(
     monkeypatch.setattr(client_changes, "MAX_CLIENTS", 3)
     answers = concurrently(6, lambda _: _call(oauth_app, owner, "POST", json=BODY).status_code)
     assert sorted(answers) == [201] * 3 + [400] * 3
+
+
+def test_no_one_registers_a_client_for_permissions_they_lack(
+    oauth_app: Flask, merchant: MerchantClient
+) -> None:
+    restricted = Principal.of_api_key(
+        merchant.tenant_id, uuid.uuid4(), None, frozenset({Permission.PAYMENTS_READ})
+    )
+    with oauth_app.app_context(), pytest.raises(PermissionMissing):
+        client_changes.add_client(
+            merchant.tenant_id,
+            Registration("x", (REDIRECT_URI,), BY_CONSENT, (Permission.PAYMENTS_WRITE,)),
+            is_public=False,
+            operator=restricted,
+        )
 
 
 def test_operators_register_rotate_and_disable_by_command(
