@@ -149,6 +149,8 @@ GATEWAY_ERRORS = (
     errors.KeyForbidden,
     errors.PermissionMissing,
     errors.InvalidParameters,
+    errors.OAuthRefused,
+    errors.OAuthClientRefused,
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )
