@@ -84,7 +84,7 @@ class KeyAttempts:
         if not self._wrong.test(self._limit, network):
             ends_at = self._wrong.get_window_stats(self._limit, network).reset_time
             raise RateLimitExceeded(
-                "Too many wrong API keys came from this address.",
+                "Too many wrong API keys, or credentials of applications, came from this address.",
                 retry_after_s=max(1, round(ends_at - time.time())),
             )
 
