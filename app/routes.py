@@ -18,11 +18,11 @@ from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
 from app.api.processing import errors as processing_errors
 from app.api.processing import headers as processing_headers
 from app.api.processing import info as processing_info
+from app.api.processing import oauth, oauth_metadata, test_data
 from app.api.processing import payments as processing_payments
-from app.api.processing import test_data
 from app.api.processing.schemas.errors import ProcessingError
 from app.api.system import health
-from app.api.tenant import api_keys, customers, invitations, members, withdrawals
+from app.api.tenant import api_keys, customers, invitations, members, oauth_clients, withdrawals
 from app.api.tenant import errors as tenant_errors
 from app.api.tenant import orders as tenant_orders
 from app.api.tenant import requests as tenant_requests
@@ -53,7 +53,7 @@ from app.models.tenant import Permission
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
-from app.web import docs, payment_return
+from app.web import consent, docs, payment_return
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -188,8 +188,21 @@ TABLE: Final[tuple[Row, ...]] = (
         Surface.TENANT,
         Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,)),
     ),
+    Row(
+        oauth_clients.blueprint,
+        BOTH,
+        Surface.TENANT,
+        Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_MANAGE,)),
+        dict.fromkeys(
+            ("list_clients", "list_grants"), Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))
+        ),
+    ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),
+    # RFC 6749 has unknown parameters ignored.
+    Row(oauth.authorize_blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC), takes_any_query=True),
+    Row(oauth.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC)),
+    Row(oauth_metadata.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
     Row(
@@ -197,6 +210,15 @@ TABLE: Final[tuple[Row, ...]] = (
         ("",),
         Surface.SYSTEM,
         Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
+    Row(
+        consent.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC),
+        {"sign_in": Policy(PUBLIC, Limit.AUTH)},
         is_documented=False,
         takes_any_query=True,
     ),

@@ -12,6 +12,7 @@ from app.cli.jobs import jobs
 from app.cli.kyc import kyc
 from app.cli.ledger import ledger_commands
 from app.cli.members import members
+from app.cli.oauth_clients import oauth_clients
 from app.cli.payments import payments, reconcile
 from app.cli.provider_accounts import accounts
 from app.cli.relay import relay
@@ -34,6 +35,7 @@ COMMANDS = (
     wallet,
     tenants,
     members,
+    oauth_clients,
     users,
     fees,
     payments,

@@ -64,7 +64,7 @@ def demo_purge_command(yes: bool) -> None:
     else:
         click.echo(
             f"Ended: {done.users} users, {done.sessions} sessions, {done.tenants} tenants, {done.api_keys} API keys, "
-            f"{done.provider_accounts} provider accounts; {done.wallets} accounts of the ledger are frozen."
+            f"{done.oauth_clients} OAuth clients, {done.provider_accounts} provider accounts; {done.wallets} accounts of the ledger are frozen."
         )
     _report_left(purge.left())
 

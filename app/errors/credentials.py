@@ -106,6 +106,30 @@ class PermissionMissing(GatewayError):
     default_message = "This credential lacks a permission."
 
 
+class OAuthRefused(GatewayError):
+    """An OAuth 2 request that is refused. error_code: the RFC's name of the reason (RFC 6749, 5.2). redirect_uri: where a browser
+    takes the refusal to; None where the client or its address is not known."""
+
+    code = "OAUTH_REFUSED"
+    default_message = "The OAuth request is refused; `error_code` says why."
+    error_code = "invalid_request"
+
+    def __init__(
+        self, error_code: str | None = None, message: str | None = None, *, redirect_uri: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.error_code = error_code or self.error_code
+        self.redirect_uri = redirect_uri
+
+
+class OAuthClientRefused(OAuthRefused):
+    """The client is unknown or disabled, or its secret is wrong: the three look the same."""
+
+    http_status = 401
+    error_code = "invalid_client"
+    default_message = "The client is not known, or its secret is wrong."
+
+
 class HostRefused(GatewayError):
     """The request came to a demo under a name that is not this machine's (DNS rebinding)."""
 

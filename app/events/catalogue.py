@@ -38,6 +38,12 @@ class EventType(StrEnum):
     API_KEY_ROTATED = "api_key.rotated"
     API_KEY_SUSPENDED = "api_key.suspended"
     API_KEY_RESUMED = "api_key.resumed"
+    OAUTH_CLIENT_CREATED = "oauth_client.created"
+    OAUTH_CLIENT_SECRET_ROTATED = "oauth_client.secret_rotated"  # noqa: S105 a type of event
+    OAUTH_CLIENT_DISABLED = "oauth_client.disabled"
+    OAUTH_GRANT_CREATED = "oauth_grant.created"
+    OAUTH_GRANT_REVOKED = "oauth_grant.revoked"
+    OAUTH_TOKEN_REVOKED = "oauth_token.revoked"  # noqa: S105 a type of event
     MEMBER_INVITED = "member.invited"
     MEMBER_INVITATION_REVOKED = "member.invitation_revoked"
     MEMBER_JOINED = "member.joined"

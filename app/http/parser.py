@@ -9,7 +9,7 @@ import flask
 import marshmallow as ma
 from webargs.flaskparser import FlaskParser
 
-from app.errors import CardDataNotAllowed, InvalidRequest, UnsupportedMediaType
+from app.errors import CardDataNotAllowed, GatewayError, InvalidRequest, UnsupportedMediaType
 from app.http import strict_json
 from app.http.fields import CARD_NUMBER
 
@@ -45,7 +45,7 @@ class StrictParser(FlaskParser):
         messages = next(iter(error.normalized_messages().values()))  # type: ignore[no-untyped-call]
         raise self.refusal(messages) from error
 
-    def refusal(self, messages: Any) -> InvalidRequest:
+    def refusal(self, messages: Any) -> GatewayError:
         """The error that says so; `messages`: marshmallow's tree of them."""
         field, message = _first(messages)
         kind = CardDataNotAllowed if message == CARD_NUMBER else InvalidRequest

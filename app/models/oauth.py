@@ -45,11 +45,14 @@ class OAuthGrant(Base):
 
     client: the OAuthClient's id. tenant_id: whose data it is about. user_id: who consented; None for the client's own tenant.
     code_hash: SHA-256 of the authorization code; None for client credentials. challenge: the S256 code challenge, if there was
-    one. revoked_because: `code_reused`, `refresh_reused`, `revoked`, `client_disabled`.
+    one. revoked_because: `code_reused`, `refresh_reused`, `revoked` (by the application), `revoked_by_tenant`.
     """
 
     __tablename__ = "oauth_grants"
-    __table_args__ = (Index("oauth_grants_client", "client", "id"),)
+    __table_args__ = (
+        Index("oauth_grants_client", "client", "id"),
+        Index("oauth_grants_tenant_id_id", "tenant_id", "id"),
+    )
 
     id: Mapped[Key]
     client: Mapped[uuid.UUID]

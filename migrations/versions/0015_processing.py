@@ -33,6 +33,7 @@ CREATE TABLE oauth_grants (
   code_hash bytea UNIQUE, redirect_uri text, challenge text, created_at timestamptz NOT NULL,
   code_expires_at timestamptz, code_used_at timestamptz, revoked_at timestamptz, revoked_because text);
 CREATE INDEX oauth_grants_client ON oauth_grants (client, id);
+CREATE INDEX oauth_grants_tenant_id_id ON oauth_grants (tenant_id, id);
 CREATE TABLE oauth_tokens (
   id uuid PRIMARY KEY, grant_id uuid NOT NULL, kind text NOT NULL CHECK (kind IN ('access', 'refresh')),
   token_hash bytea NOT NULL UNIQUE, permissions text[] NOT NULL, created_at timestamptz NOT NULL,

@@ -27,6 +27,11 @@ PUBLIC_ROUTES = {
     "/api/v1/health/ready",
     "/v1/health",
     "/v1/api-info",
+    "/v1/oauth/authorize",
+    "/v1/oauth/token",
+    "/v1/oauth/revoke",
+    "/v1/oauth/introspect",
+    "/.well-known/oauth-authorization-server",
     "/api/v1/version",
     "/api/v1/auth/register",
     "/api/v1/auth/login",
@@ -38,6 +43,10 @@ PUBLIC_ROUTES = {
     "/api/v1/webhooks/<provider:provider>/<token:token>",
     "/payments/<uuid:payment_id>/return",
     "/payments/return.css",
+    "/oauth/consent",
+    "/oauth/consent.css",
+    "/oauth/consent/sign-in",
+    "/oauth/consent/decision",
 }
 """A public route must be added here too, on purpose."""
 

@@ -52,6 +52,7 @@ ROWS = [
     ("POST", "/v1/wallet/withdrawals/x/approve", T),
     ("POST", "/api/v1/orders", T),
     ("GET", "/v1/orders/1", T),
+    ("GET", "/v1/developers/oauth-clients", T),
     ("POST", "/v1/payments", P),
     ("GET", "/v1/payments/pay_abc123", P),
     ("GET", "/v1/payments/pmt_abc123", P),

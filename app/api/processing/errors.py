@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
-from app.errors import GatewayError, InvalidParameters, KeyForbidden
+from app.errors import GatewayError, InvalidParameters, KeyForbidden, OAuthRefused
 
 TYPES: Final = {
     401: "authentication_error",
@@ -26,6 +26,8 @@ def render(error: GatewayError) -> dict[str, Any]:
     }
     if isinstance(error, InvalidParameters):
         content["errors"] = list(_errors(error.details["fields"]))
+    if isinstance(error, OAuthRefused):
+        content["error_code"] = error.error_code
     if "request_id" in error.details:
         content["request_id"] = error.details["request_id"]
     if error.retry_after_s is not None:
@@ -36,6 +38,8 @@ def render(error: GatewayError) -> dict[str, Any]:
 def _type_of(error: GatewayError) -> str:
     if isinstance(error, InvalidParameters):
         return "validation_error"
+    if isinstance(error, OAuthRefused):
+        return error.error_code
     if isinstance(error, KeyForbidden):
         return TYPES[401]
     return TYPES.get(error.http_status, "invalid_request")

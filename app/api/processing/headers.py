@@ -13,6 +13,8 @@ from app.sliding_windows import SlidingWindows, Window
 
 API_VERSION: Final = "2024-01-15"
 
+_OAUTH: Final = "/v1/oauth/"
+
 
 def add(response: Response) -> Response:
     if surface_of(request.path, request.method) is not Surface.PROCESSING:
@@ -25,6 +27,8 @@ def add(response: Response) -> Response:
         response.headers["X-RateLimit-Limit"] = str(window.limit)
         response.headers["X-RateLimit-Remaining"] = str(window.remaining)
         response.headers["X-RateLimit-Reset"] = str(window.resets_at)
+    if response.status_code == 401:
+        response.headers["WWW-Authenticate"] = _challenge()
     return response
 
 
@@ -37,3 +41,10 @@ def _window() -> Window | None:
         return None
     windows: SlidingWindows = current_app.extensions["sliding_windows"]
     return windows.peek(g.principal)
+
+
+def _challenge() -> str:
+    """How to authenticate: applications by their secret at the OAuth routes (RFC 6749), else by a bearer (RFC 6750)."""
+    if request.path.startswith(_OAUTH):
+        return 'Basic realm="malipo"'
+    return 'Bearer realm="malipo"' + (', error="invalid_token"' if "Authorization" in request.headers else "")

@@ -75,6 +75,8 @@ PATH_IDS: Final[Mapping[str, JsonObject]] = {
     "invitation_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "logged_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "key_id": _UUID | {"examples": ["0d4c2f6a-9b8e-4f1f-8a7b-6c5d4e3f2a1b"]},
+    "grant_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "client_id": {"type": "string", "maxLength": 64, "examples": ["client_0d4c2f6a9b8e4f1f8a7b6c5d"]},
     "provider": {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,31}$", "examples": ["mpesa"]},
     "token": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,128}$", "examples": ["Zk3vQ0fJb1mWn8yT"]},
 }

@@ -14,9 +14,10 @@ from typing import Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.models.oauth import OAuthClient
 from app.models.tenant import ApiKey, ProviderAccount, Tenant
 from app.models.user import User
-from app.services.demo.objects import API_KEYS, EMAILS, PASSWORD, TENANT_IDS, USERS
+from app.services.demo.objects import API_KEYS, EMAILS, OAUTH_CLIENTS, PASSWORD, TENANT_IDS, USERS
 from app.services.identity import passwords
 from app.services.identity.passwords import UNUSABLE
 from app.services.tenants.api_keys import PREFIX_LENGTH
@@ -25,6 +26,8 @@ COMMAND: Final = "flask demo purge"
 
 USER_IDS: Final = frozenset(user.id for user in USERS)
 KEY_PREFIXES: Final = frozenset(key[:PREFIX_LENGTH] for key in API_KEYS)
+
+CLIENT_IDS: Final = frozenset(client.client_id for client in OAUTH_CLIENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,13 @@ class DemoObject:
 
 def found(session: Session) -> list[DemoObject]:
     """Everything of the demo that can be used now. Few rows are read, by their indexes."""
-    return [*_users(session), *_tenants(session), *_keys(session), *_provider_accounts(session)]
+    return [
+        *_users(session),
+        *_tenants(session),
+        *_keys(session),
+        *_oauth_clients(session),
+        *_provider_accounts(session),
+    ]
 
 
 def sentence(objects: Sequence[DemoObject]) -> str:
@@ -79,6 +88,17 @@ def _keys(session: Session) -> Iterator[DemoObject]:
     is_demo = or_(ApiKey.tenant_id.in_(TENANT_IDS), ApiKey.prefix.in_(KEY_PREFIXES))
     for key in session.scalars(select(ApiKey).where(is_demo, ApiKey.revoked_at.is_(None))):
         yield DemoObject(str(key.id), f"API key {key.prefix}…")
+
+
+def oauth_clients(session: Session) -> Sequence[OAuthClient]:
+    """Applications of the demo's tenants, and those with a published id, that are not disabled."""
+    is_demo = or_(OAuthClient.tenant_id.in_(TENANT_IDS), OAuthClient.client_id.in_(CLIENT_IDS))
+    return session.scalars(select(OAuthClient).where(is_demo, OAuthClient.disabled_at.is_(None))).all()
+
+
+def _oauth_clients(session: Session) -> Iterator[DemoObject]:
+    for client in oauth_clients(session):
+        yield DemoObject(str(client.id), f"OAuth client {client.client_id}")
 
 
 def _provider_accounts(session: Session) -> Iterator[DemoObject]:

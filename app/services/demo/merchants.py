@@ -25,6 +25,8 @@ from app.services.demo.objects import (
     CURRENCY,
     CUSTOMER_ID,
     NAMESPACE,
+    OAUTH_CLIENTS,
+    OAUTH_REDIRECT_URI,
     ORDER_ID,
     PAYOUT_DESTINATION_ID,
     PHONE,
@@ -34,6 +36,7 @@ from app.services.demo.objects import (
     TENANT_NAME,
     USERS,
 )
+from app.services.oauth.client_changes import Registration, store_client
 from app.services.tenants.api_keys import store_key
 from app.services.withdrawals.digests import destination_digest
 
@@ -55,6 +58,7 @@ def load_tenants(session: Session) -> None:
         )
         session.flush()
         _add_keys_and_balances(session, PROCESSING_TENANT_ID)
+        _add_oauth_clients(session)
 
 
 def _load_wabotiq(session: Session) -> bool:
@@ -94,6 +98,23 @@ def _add_keys_and_balances(session: Session, tenant_id: uuid.UUID) -> None:
             row.expires_at = clock.now() - timedelta(days=1) if key.is_expired else None
     for currency, amount in BALANCES[tenant_id].items():
         _deposit(session, tenant_id, Money.parse(amount, currency))
+
+
+def _add_oauth_clients(session: Session) -> None:
+    for client in OAUTH_CLIENTS:
+        store_client(
+            session,
+            client_id=client.client_id,
+            tenant_id=PROCESSING_TENANT_ID,
+            registration=Registration(
+                name=client.name,
+                redirect_uris=(OAUTH_REDIRECT_URI,),
+                grants=client.grants,
+                permissions=client.permissions,
+            ),
+            secret=client.secret,
+            row_id=client.id,
+        )
 
 
 def _add_members(session: Session) -> None:

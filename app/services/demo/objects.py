@@ -98,6 +98,45 @@ API_KEYS: Final = MappingProxyType(
 )
 """Published key → what it is; those of documents 002 and 003."""
 
+
+@dataclass(frozen=True, slots=True)
+class DemoClient:
+    """An application of the Processing tenant. secret: published; None: it is public."""
+
+    client_id: str
+    name: str
+    grants: tuple[str, ...]
+    permissions: tuple[Permission, ...]
+    secret: str | None = None
+
+    @property
+    def id(self) -> uuid.UUID:
+        return uuid.uuid5(NAMESPACE, f"oauth client {self.client_id}")
+
+
+_BY_CONSENT: Final = ("authorization_code", "refresh_token")
+
+OAUTH_REDIRECT_URI: Final = "https://example.com/callback"
+OAUTH_CLIENTS: Final = (
+    DemoClient(
+        "my_app",
+        "My App",
+        _BY_CONSENT,
+        (Permission.PAYMENTS_READ, Permission.PAYMENTS_WRITE, Permission.REFUNDS_WRITE),
+        secret="my_secret",  # noqa: S106 published in the documentation
+    ),
+    DemoClient(
+        "my_service",
+        "My Service",
+        ("client_credentials",),
+        (Permission.PAYMENTS_READ,),
+        secret="my_secret",  # noqa: S106 published in the documentation
+    ),
+    DemoClient(
+        "test_client", "Test Client", _BY_CONSENT, (Permission.PAYMENTS_READ, Permission.PAYMENTS_WRITE)
+    ),
+)
+
 BALANCES: Final = MappingProxyType(
     {
         TENANT_ID: {"KES": "10000.00"}

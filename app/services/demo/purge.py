@@ -40,6 +40,7 @@ class Purged:
     sessions: int
     tenants: int
     api_keys: int
+    oauth_clients: int
     provider_accounts: int
     wallets: int
 
@@ -59,7 +60,7 @@ class Left:
 
 
 def purge(*, operator: Principal) -> Purged:
-    """Disable the demo's users, suspend its tenants, end its keys, sessions and provider accounts, freeze its wallets."""
+    """Disable the demo's users, suspend its tenants, end its keys, applications, sessions and provider accounts, freeze its wallets."""
     now = clock.now()
 
     def work(session: Session) -> Purged:
@@ -69,6 +70,7 @@ def purge(*, operator: Principal) -> Purged:
             sessions=_end_sessions(session, users, now=now),
             tenants=_suspend(session, operator=operator, now=now),
             api_keys=_revoke_keys(session, operator=operator, now=now),
+            oauth_clients=_disable_clients(session, operator=operator, now=now),
             provider_accounts=_remove_provider_accounts(session, operator=operator, now=now),
             wallets=_freeze(session, users, operator=operator, now=now),
         )
@@ -145,6 +147,18 @@ def _revoke_keys(session: Session, *, operator: Principal, now: datetime) -> int
             now=now,
         )
     return len(ended)
+
+
+def _disable_clients(session: Session, *, operator: Principal, now: datetime) -> int:
+    """Applications with published secrets; their tokens end with them."""
+    found = detection.oauth_clients(session)
+    for client in found:
+        client.disabled_at = now
+        facts = {"client_id": client.client_id, "reason": REASON}
+        _record_of_tenant(
+            session, EventType.OAUTH_CLIENT_DISABLED, client.tenant_id, facts, operator=operator, now=now
+        )
+    return len(found)
 
 
 def _remove_provider_accounts(session: Session, *, operator: Principal, now: datetime) -> int:

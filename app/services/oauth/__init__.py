@@ -1,1 +1,1 @@
-"""OAuth 2: applications that act for tenants, and the tokens they hold."""
+"""OAuth 2: applications that act for tenants, what they were granted, and the tokens they hold."""

@@ -36,6 +36,7 @@ PATH_IDS = {
     "{invitation_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{logged_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{key_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{grant_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
 }
 OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)
 
@@ -152,8 +153,8 @@ def test_without_the_database_every_operation_is_503(
     client = away.test_client()
     for call in calls(away):
         answer = call.send_example(client, credentials.of(call.guard))
-        # A refresh token that is none is refused before anything is looked up.
-        expected = 401 if call.name == "auth_refresh" else 503
+        # A refresh token that is none, and an authorization without a client, are refused before anything is looked up.
+        expected = {"auth_refresh": 401, "oauth_authorize": 400}.get(call.name, 503)
         assert answer.status_code == expected, (call.name, answer.get_data(as_text=True))
 
 

@@ -150,6 +150,8 @@ GATEWAY_ERRORS = (
     errors.PermissionMissing,
     errors.InvalidParameters,
     errors.NotInThisState,
+    errors.OAuthRefused,
+    errors.OAuthClientRefused,
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )

@@ -15,7 +15,16 @@ from app.principal import SYSTEM, Principal
 from app.services.demo import detection as demo_detection
 from app.services.demo import load as demo_data
 from app.services.demo import purge
-from app.services.demo.objects import API_KEY, API_KEYS, EMAILS, PASSWORD, TENANT_ID, TENANT_IDS, USERS
+from app.services.demo.objects import (
+    API_KEY,
+    API_KEYS,
+    EMAILS,
+    OAUTH_CLIENTS,
+    PASSWORD,
+    TENANT_ID,
+    TENANT_IDS,
+    USERS,
+)
 from app.services.identity import passwords
 from app.services.provider_access import accounts as provider_accounts
 from app.services.tenants import api_keys, key_changes, tenants
@@ -37,7 +46,7 @@ HISTORY = {"entries", "postings", "unfolded", "direct_fundings", "outbox"} | {
 }
 """Tables whose rows say what happened, or what a tenant that is suspended has: they open nothing, and are never removed."""
 
-OPENING = {"users", "tenants", "api_keys"}
+OPENING = {"users", "tenants", "api_keys", "oauth_clients"}
 """Tables whose rows are or have credentials. What loading adds to them must be found, each row by its id."""
 
 
@@ -128,6 +137,7 @@ def _each_change_is_an_event_with_its_actor(settings: dict[str, str]) -> None:
         "user.scope_revoked": 1,
         "tenant.suspended": len(TENANT_IDS),
         "api_key.revoked": len(API_KEYS),
+        "oauth_client.disabled": len(OAUTH_CLIENTS),
     }
 
 
@@ -299,6 +309,7 @@ def test_a_tenant_without_its_users_is_found(demo: Flask, settings_of_a_demo: di
     with connection(settings_of_a_demo, as_owner=True) as opened:
         run(opened, "DELETE FROM users")
         run(opened, "UPDATE api_keys SET revoked_at = now()")
+        run(opened, "UPDATE oauth_clients SET disabled_at = now()")
     assert {one.object_id for one in _found(demo)} == set(map(str, TENANT_IDS))
     with demo.app_context(), reading() as session:
         assert session.get_one(Tenant, TENANT_ID).is_active

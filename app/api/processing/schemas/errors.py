@@ -19,6 +19,17 @@ TYPES: Final = (
     "internal_server_error",
 )
 
+OAUTH_TYPES: Final = (
+    "invalid_client",
+    "invalid_grant",
+    "unauthorized_client",
+    "unsupported_grant_type",
+    "unsupported_response_type",
+    "invalid_scope",
+    "access_denied",
+)
+"""Of the OAuth routes, as RFC 6749 names them; `invalid_request` is one of both."""
+
 
 class FieldError(Answer):
     """One field that is not valid."""
@@ -31,14 +42,16 @@ class FieldError(Answer):
 
 
 class ProcessingErrorContent(Answer):
-    """What went wrong. `errors`: of a validation error, each field; `retry_after`: seconds; `request_id`: of a fault here."""
+    """What went wrong. `errors`: of a validation error, each field; `error_code`: of the OAuth routes, RFC 6749's name
+    of the error; `retry_after`: seconds; `request_id`: of a fault here."""
 
-    optional = frozenset({"errors", "retry_after", "request_id"})
+    optional = frozenset({"errors", "error_code", "retry_after", "request_id"})
 
-    type = one_of(*TYPES)
+    type = one_of(*TYPES, *OAUTH_TYPES)
     message = ma.String(metadata={"description": "One sentence for a human reader."})
     status = ma.Integer(metadata={"description": "The HTTP status again."})
     errors = ma.List(ma.Nested(FieldError))
+    error_code = one_of("invalid_request", *OAUTH_TYPES)
     retry_after = ma.Integer()
     request_id = ma.String()
 

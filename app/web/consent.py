@@ -1,0 +1,201 @@
+"""`/oauth/consent`: where a user signs in and allows or denies what an application asks for (RFC 6749, 4.1.1).
+
+No cookie is set: the sign-in and the decision are two forms of one page, and the second has a ticket of the first
+(app/services/oauth/consent.py), so that no other site can post it. No script, no frame.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from functools import cache
+from html import escape
+from pathlib import Path
+from string import Template
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import urlsplit
+
+from flask import Response, current_app, request
+
+from app.errors import (
+    GatewayError,
+    InvalidCredentials,
+    NotAMember,
+    OAuthRefused,
+    RateLimitExceeded,
+    ScopeMissing,
+    TokenInvalid,
+)
+from app.http import fields
+from app.http.oauth import Blueprint, OAuthAuthorizeQuery, parameter
+from app.models.tenant import Permission
+from app.services.oauth import consent, server
+from app.services.oauth.consent import SignedIn
+from app.services.oauth.server import Authorization
+
+blueprint = Blueprint("consent", __name__)
+
+OWN: Final = Path(__file__).parent / "consent_page"
+
+CSS_MAX_AGE_S: Final = 3600
+
+SENTENCES: Final = MappingProxyType(
+    {
+        Permission.PAYMENTS_READ: "read payments and refunds",
+        Permission.PAYMENTS_WRITE: "make and cancel payments",
+        Permission.REFUNDS_WRITE: "refund payments",
+        Permission.WEBHOOKS_MANAGE: "change where webhooks are sent",
+        Permission.API_ADMIN: "everything else an administrator of the API may do",
+    }
+)
+"""Each permission, after "may"."""
+
+
+class SignInForm(OAuthAuthorizeQuery):
+    email = parameter("The user's address.")
+    password = fields.Text(max_length=1024)
+
+
+class DecisionForm(OAuthAuthorizeQuery):
+    ticket = parameter("Of the sign-in.")
+    tenant = parameter("Its id.")
+    decision = parameter("`allow` or `deny`.")
+
+
+@blueprint.route("/oauth/consent")
+@blueprint.arguments(OAuthAuthorizeQuery, location="query")
+def show(query: dict[str, str]) -> Response:
+    """The sign-in form."""
+    return _sign_in_page(server.authorization(query), query)
+
+
+@blueprint.route("/oauth/consent/sign-in", methods=["POST"])
+@blueprint.arguments(SignInForm)
+def sign_in(form: dict[str, str]) -> Response:
+    """The decision's form; after a wrong password the sign-in form again."""
+    _require_own_page()
+    email, password = form.pop("email", ""), form.pop("password", "")
+    asked = server.authorization(form)
+    try:
+        signed_in = consent.sign_in(asked, email, password, address=request.remote_addr)
+    except (InvalidCredentials, RateLimitExceeded) as error:
+        return _sign_in_page(asked, form, error=error)
+    if not signed_in.memberships:
+        consent.deny(asked, signed_in.ticket, address=request.remote_addr)
+        return _sign_in_page(asked, form, error=ScopeMissing("You may let applications act for no business."))
+    return _decision_page(asked, form, signed_in)
+
+
+@blueprint.route("/oauth/consent/decision", methods=["POST"])
+@blueprint.arguments(DecisionForm)
+def decide(form: dict[str, str]) -> Response:
+    """Back to the application, with a code or with `access_denied`."""
+    _require_own_page()
+    ticket, tenant, decision = (form.pop(name, "") for name in ("ticket", "tenant", "decision"))
+    asked = server.authorization(form)
+    try:
+        if decision != "allow":
+            consent.deny(asked, ticket, address=request.remote_addr)
+            return _redirect(asked.redirect(error="access_denied"))
+        code = consent.allow(asked, ticket, _uuid(tenant), address=request.remote_addr)
+    except (TokenInvalid, NotAMember, ScopeMissing) as error:
+        return _sign_in_page(asked, form, error=error)
+    return _redirect(asked.redirect(code=code))
+
+
+@blueprint.route("/oauth/consent.css")
+def style() -> Response:
+    """The page's look."""
+    response = Response(_file("consent.css"), mimetype="text/css")
+    response.cache_control.public = True
+    response.cache_control.max_age = CSS_MAX_AGE_S
+    return response
+
+
+@blueprint.errorhandler(OAuthRefused)
+def refuse(error: OAuthRefused) -> Response:
+    """Back to the application where its address is known, else a page: an address that is not registered gets nothing."""
+    if error.redirect_uri is not None and request.method == "GET":
+        state = request.args.get("state")
+        return _redirect(server.redirect(error.redirect_uri, state, {"error": error.error_code}))
+    content = f'<p role="alert">{escape(error.message)}</p>'
+    return _page("This application cannot be authorized", content, status=error.http_status)
+
+
+def _require_own_page() -> None:
+    """Raises OAuthRefused: the form was posted by another site's page."""
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    own = {request.host_url.rstrip("/"), current_app.config["PUBLIC_URL"]}
+    is_own = site == "same-origin" if site is not None else origin in own
+    if not is_own:
+        raise OAuthRefused(
+            "access_denied", "This form belongs to another page. Begin at the application again."
+        )
+
+
+def _uuid(text: str) -> uuid.UUID:
+    """Raises NotAMember: no tenant has this id."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotAMember from None
+
+
+def _sign_in_page(
+    asked: Authorization, sent: Mapping[str, str], *, error: GatewayError | None = None
+) -> Response:
+    message = f'<p role="alert">{escape(error.message)}</p>' if error else ""
+    content = _filled("sign_in.html", asked, sent, message=message)
+    status = error.http_status if error else 200
+    page = _page("Sign in", content, status=status, asked=asked)
+    if error is not None and error.retry_after_s is not None:
+        page.headers["Retry-After"] = str(error.retry_after_s)
+    return page
+
+
+def _decision_page(asked: Authorization, sent: Mapping[str, str], signed_in: SignedIn) -> Response:
+    tenants = "".join(
+        f'<option value="{one.tenant.id}">{escape(one.tenant.name)}</option>' for one in signed_in.memberships
+    )
+    content = _filled("decide.html", asked, {**sent, "ticket": signed_in.ticket}, tenants=tenants)
+    return _page(f"Allow {asked.client.name}?", content, asked=asked)
+
+
+def _filled(name: str, asked: Authorization, sent: Mapping[str, str], **more: str) -> str:
+    hidden = "".join(
+        f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in sent.items()
+    )
+    permissions = "".join(f"<li>{escape(SENTENCES[Permission(one)])}</li>" for one in asked.permissions)
+    return Template(_file(name)).substitute(
+        client=f"<strong>{escape(asked.client.name)}</strong>",
+        permissions=permissions,
+        host=escape(urlsplit(asked.redirect_uri).netloc),
+        hidden=hidden,
+        **more,
+    )
+
+
+def _page(heading: str, content: str, *, status: int = 200, asked: Authorization | None = None) -> Response:
+    text = Template(_file("page.html")).substitute(heading=escape(heading), content=content)
+    response = Response(text, status, mimetype="text/html")
+    # Browsers apply form-action to the redirect after the form, too.
+    target = ""
+    if asked is not None:
+        parts = urlsplit(asked.redirect_uri)
+        target = f" {parts.scheme}://{parts.netloc}"
+    response.headers["Content-Security-Policy"] = (
+        f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'{target}; frame-ancestors 'none'"
+    )
+    # With no-referrer the form's Origin would be null.
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+def _redirect(uri: str) -> Response:
+    return Response(status=303, headers={"Location": uri})
+
+
+@cache
+def _file(name: str) -> str:
+    return (OWN / name).read_text(encoding="utf-8")
