@@ -34,14 +34,14 @@ def list_keys(tenant_id: uuid.UUID) -> None:
     "--permission",
     "permissions",
     multiple=True,
-    type=click.Choice(list(Permission)),
+    type=click.Choice([permission.value for permission in Permission]),
     help="Restrict the key to this; give it several times for several. Default: everything.",
 )
-def add_key(tenant_id: uuid.UUID, name: str, permissions: tuple[Permission, ...]) -> None:
+def add_key(tenant_id: uuid.UUID, name: str, permissions: tuple[str, ...]) -> None:
     """Another API key for a tenant, shown once."""
     with refusals_as_sentences():
         _, key = key_changes.add_api_key(
-            tenant_id, name, permissions=permissions or None, operator=principal()
+            tenant_id, name, permissions=[*map(Permission, permissions)] or None, operator=principal()
         )
     click.echo(f"API key, shown only now: {key}")
 

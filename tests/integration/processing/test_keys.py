@@ -196,3 +196,16 @@ def test_health_and_info(client: FlaskClient) -> None:
         "supported_currencies": ["USD", "EUR", "GBP", "JPY", "CAD", "AUD", "INR"],
         "supported_payment_methods": ["card", "bank_transfer", "wallet", "crypto"],
     }
+
+
+def test_an_operator_makes_a_restricted_key(demo: Flask, shop: Caller) -> None:
+    tenant_id = str(_tenant_of(demo, shop))
+    command = ("tenants", "add-key", tenant_id, "reports", "--permission", "payments:read")
+    done = demo.test_cli_runner().invoke(args=command)
+    assert done.exit_code == 0, done.output
+    restricted = Caller(shop.client, done.output.split()[-1])
+    assert (restricted.get("/payments").status_code, restricted.pay().status_code) == (200, 403)
+    rotated = demo.test_cli_runner().invoke(args=("tenants", "rotate-key", restricted.key[:16]))
+    assert Caller(shop.client, rotated.output.split("now: ")[1].split()[0]).pay().status_code == 403
+    refused = demo.test_cli_runner().invoke(args=(*command[:-1], "everything"))
+    assert refused.exit_code != 0
