@@ -1,0 +1,126 @@
+"""Endpoints of merchants over HTTP: registered, read, changed, deleted; and by whom."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.models.tenant import Permission
+from app.services.tenants import key_changes
+from tests.support.concurrency import concurrently
+from tests.support.tenants import MerchantClient, make_merchant
+from tests.support.webhooks import ENDPOINTS, register, simulate
+
+URL = "http://127.0.0.1:9/hook"
+
+
+def test_an_endpoint_is_registered_listed_changed_and_deleted(
+    client: FlaskClient, merchant: MerchantClient, rows
+) -> None:
+    made = register(client, merchant, URL, ["refund.completed", "payment.completed"])
+    assert made["id"].startswith("we_") and len(made["id"]) == 27
+    assert made["secret"].startswith("whsec_") and made["status"] == "enabled"
+    assert made["events"] == ["payment.completed", "refund.completed"]
+    secret = made.pop("secret")
+    where = f"{ENDPOINTS}/{made['id']}"
+    assert client.get(ENDPOINTS, headers=merchant.bearer).json == {
+        "object": "list",
+        "data": [made],
+        "total": 1,
+    }
+    assert client.get(where, headers=merchant.bearer).json == made  # without the secret
+    ((stored,),) = rows(
+        "SELECT to_jsonb(e)::text FROM webhook_endpoints e WHERE tenant_id = :t", t=merchant.tenant_id
+    )
+    assert secret not in stored and secret.removeprefix("whsec_") not in stored
+    changed = client.patch(where, headers=merchant.bearer, json={"events": None}).json
+    assert changed["events"] is None and changed["url"] == URL
+    deleted = client.delete(where, headers=merchant.bearer)
+    assert (deleted.status_code, deleted.json) == (
+        200,
+        {"id": made["id"], "object": "webhook_endpoint", "deleted": True},
+    )
+    assert client.get(where, headers=merchant.bearer).status_code == 404
+    assert client.delete(where, headers=merchant.bearer).status_code == 404
+    assert client.get(ENDPOINTS, headers=merchant.bearer).json["total"] == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({}, "body", "invalid_body"),
+        ({"events": ["payment.completed"]}, "url", "required"),
+        ({"url": 5}, "url", "invalid_type"),
+        ({"url": " "}, "url", "empty_value"),
+        ({"url": "https://example.com/" + "x" * 2048}, "url", "too_long"),
+        ({"url": "ftp://example.com/"}, "url", "invalid_scheme"),
+        ({"url": "http://example.com/"}, "url", "invalid_scheme"),
+        ({"url": "https://user:pw@example.com/"}, "url", "invalid_format"),
+        ({"url": "https://10.0.0.7/"}, "url", "invalid_value"),
+        ({"url": URL, "events": []}, "events", "invalid_value"),
+        ({"url": URL, "events": "payment.completed"}, "events", "invalid_type"),
+        ({"url": URL, "events": ["payment.eaten"]}, "events", "invalid_value"),
+        ({"url": URL, "secret": "mine"}, "secret", "unknown_field"),
+    ],
+)
+def test_what_is_not_valid_is_named_and_registers_nothing(
+    client: FlaskClient, merchant: MerchantClient, body: Any, field: str, code: str
+) -> None:
+    answered = client.post(ENDPOINTS, headers=merchant.bearer, json=body)
+    assert answered.status_code == 422, answered.json
+    (error,) = answered.json["error"]["errors"]
+    assert (error["field"], error["code"]) == (field, code)
+    assert client.get(ENDPOINTS, headers=merchant.bearer).json["total"] == 0
+
+
+def test_endpoints_need_their_permission_and_are_one_tenants(
+    app: Flask, client: FlaskClient, merchant: MerchantClient
+) -> None:
+    made = register(client, merchant, URL)
+    with app.app_context():
+        _, key = key_changes.add_api_key(
+            merchant.tenant_id, "other", permissions=[Permission.PAYMENTS_READ, Permission.API_ADMIN]
+        )
+        _, managing = key_changes.add_api_key(
+            merchant.tenant_id, "managing", permissions=[Permission.WEBHOOKS_MANAGE]
+        )
+    restricted = client.get(ENDPOINTS, headers={"X-API-Key": key})
+    assert restricted.status_code == 403 and "webhooks:manage" in restricted.json["error"]["message"]
+    body = {"event_type": "payment.completed", "payload": {}}
+    refused = client.post("/v1/webhooks/simulate", headers={"X-API-Key": managing}, json=body)
+    assert refused.status_code == 403 and "api:admin" in refused.json["error"]["message"]
+    assert client.get(ENDPOINTS).status_code == 401
+    other = make_merchant(app)
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/rotate-secret"), ("POST", "/disable")):
+        answered = client.open(f"{ENDPOINTS}/{made['id']}{path}", method=method, headers=other.bearer)
+        assert answered.status_code == 404, (method, path)
+
+
+def test_a_tenant_has_sixteen_endpoints_at_most_also_when_they_come_at_once(
+    app: Flask, client: FlaskClient, merchant: MerchantClient
+) -> None:
+    for _ in range(14):
+        register(client, merchant, URL)
+
+    def another() -> int:
+        return app.test_client().post(ENDPOINTS, headers=merchant.bearer, json={"url": URL}).status_code
+
+    answered = concurrently(4, lambda _: another())
+    assert sorted(answered) == [201, 201, 400, 400]
+
+
+def test_simulating_names_the_targets_and_sends_nothing_else(
+    client: FlaskClient, merchant: MerchantClient
+) -> None:
+    wanting = register(client, merchant, URL)
+    register(client, merchant, URL, ["refund.completed"])
+    said = simulate(client, merchant)
+    assert [target["endpoint_id"] for target in said["delivery_targets"]] == [wanting["id"]]
+    assert said["signature"] == said["delivery_targets"][0]["signature"]
+    event = said["event"]
+    assert event["data"] == {"payment": {"id": "pay_test", "amount": 99.99}}
+    assert (event["type"], event["object"], event["pending_webhooks"]) == ("payment.completed", "event", 1)
+    assert event["livemode"] is False and event["api_version"] == "2024-01-15"
