@@ -164,8 +164,10 @@ def _addresses(host: str, port: int, within_s: float) -> Sequence[str]:
         try:
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             answers.put(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
-        except (OSError, UnicodeError) as error:
-            answers.put(error if isinstance(error, OSError) else OSError("The name is not valid."))
+        except OSError as error:
+            answers.put(error)
+        except Exception as error:  # noqa: BLE001 a caller must not wait for a thread that has died
+            answers.put(OSError(f"The name cannot be looked up ({type(error).__name__})."))
 
     threading.Thread(target=ask, daemon=True, name="resolve").start()
     try:
