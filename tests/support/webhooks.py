@@ -12,8 +12,13 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 from standardwebhooks import Webhook
 
+from app import clock, ids
+from app.events import outbox
+from app.events.catalogue import EventType
+from app.principal import SYSTEM
 from app.services.webhooks.sending import Sender
 from app.unit_of_work import transaction
 from tests.support.http_listener import HttpListener, Received, say
@@ -76,6 +81,29 @@ def simulate(
     answered = client.post("/v1/webhooks/simulate", headers=merchant.bearer, json=body)
     assert answered.status_code == 200, answered.json
     return answered.json
+
+
+def record_events(app: Flask, merchant: MerchantClient, *, objects: int, events: int) -> list[str]:
+    """So many events of each of so many orders, the orders taking turns; the orders' ids."""
+    order_ids = [str(ids.uuid7()) for _ in range(objects)]
+    facts = {"amount_minor": 100, "currency": "USD", "reference": None, "customer_id": str(ids.uuid7())}
+
+    def work(session: Session) -> None:
+        for _ in range(events):
+            for order_id in order_ids:
+                outbox.record(
+                    session,
+                    EventType.ORDER_CREATED,
+                    object_id=order_id,
+                    data=facts,
+                    now=clock.now(),
+                    actor=SYSTEM,
+                    tenant_id=merchant.tenant_id,
+                )
+
+    with app.app_context():
+        transaction(work)
+    return order_ids
 
 
 def send_due(app: Flask) -> int:
