@@ -84,13 +84,13 @@ def simulate(
 
 
 def record_events(app: Flask, merchant: MerchantClient, *, objects: int, events: int) -> list[str]:
-    """So many events of each of so many orders, the orders taking turns; the orders' ids."""
+    """So many events of each of so many orders, one order after the other; the orders' ids."""
     order_ids = [str(ids.uuid7()) for _ in range(objects)]
     facts = {"amount_minor": 100, "currency": "USD", "reference": None, "customer_id": str(ids.uuid7())}
 
     def work(session: Session) -> None:
-        for _ in range(events):
-            for order_id in order_ids:
+        for order_id in order_ids:
+            for _ in range(events):
                 outbox.record(
                     session,
                     EventType.ORDER_CREATED,

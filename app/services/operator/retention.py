@@ -1,4 +1,5 @@
-"""Deletes what is not needed any more: stored answers of idempotency keys, old failed logins and merchants' old requests.
+"""Deletes what is not needed any more: stored answers of idempotency keys, old failed logins, merchants' old requests, and
+what was sent to them long ago.
 
 Guarantees: a key that was used can never be claimed again, since its row stays.
 """
@@ -18,6 +19,7 @@ from app import clock
 from app.services.api_requests import read as api_requests
 from app.services.idempotency_service import ANSWER_LIFE
 from app.services.identity import password_attempts
+from app.services.webhooks import retention as webhooks
 from app.unit_of_work import transaction
 
 EVERY: Final = timedelta(hours=1)
@@ -47,7 +49,19 @@ def sweep() -> datetime:
     def requests(session: Session) -> int:
         return api_requests.delete_old(session, limit=BATCH)
 
-    batches = {"answers": answers, "attempts": attempts, "requests": requests}
+    def webhook_attempts(session: Session) -> int:
+        return webhooks.delete_attempts(session, now=now, limit=BATCH)
+
+    def webhook_deliveries(session: Session) -> int:
+        return webhooks.delete_deliveries(session, now=now, limit=BATCH)
+
+    batches = {
+        "answers": answers,
+        "attempts": attempts,
+        "requests": requests,
+        "webhook_attempts": webhook_attempts,
+        "webhook_deliveries": webhook_deliveries,
+    }
     swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
     log.info("retention.swept", **swept)
     return now + (EVERY if time.monotonic() < deadline else timedelta(minutes=1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from flask.testing import FlaskClient
 
 from app.models.tenant import Permission
 from app.services.tenants import key_changes
-from tests.support.concurrency import concurrently
+from tests.support import database
 from tests.support.tenants import MerchantClient, make_merchant
+from tests.support.waiting import wait_until
 from tests.support.webhooks import ENDPOINTS, register, simulate
 
 URL = "http://127.0.0.1:9/hook"
@@ -99,17 +101,32 @@ def test_endpoints_need_their_permission_and_are_one_tenants(
         assert answered.status_code == 404, (method, path)
 
 
-def test_a_tenant_has_sixteen_endpoints_at_most_also_when_they_come_at_once(
-    app: Flask, client: FlaskClient, merchant: MerchantClient
+def test_a_tenant_has_sixteen_endpoints_at_most(
+    app: Flask, client: FlaskClient, merchant: MerchantClient, settings: dict[str, str]
 ) -> None:
-    for _ in range(14):
+    """Also when they come at once: a registration waits for another one of the tenant."""
+    for _ in range(15):
         register(client, merchant, URL)
+    waits = "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    answered: list[int] = []
 
-    def another() -> int:
-        return app.test_client().post(ENDPOINTS, headers=merchant.bearer, json={"url": URL}).status_code
+    def another() -> None:
+        answer = app.test_client().post(ENDPOINTS, headers=merchant.bearer, json={"url": URL})
+        answered.append(answer.status_code)
 
-    answered = concurrently(4, lambda _: another())
-    assert sorted(answered) == [201, 201, 400, 400]
+    thread = threading.Thread(target=another)
+    with (
+        database.connection(settings, is_autocommit=False) as other,
+        database.connection(settings) as looking,
+    ):
+        locking = "SELECT id FROM tenants WHERE id = %s FOR NO KEY UPDATE"
+        database.run(other, locking, str(merchant.tenant_id))
+        thread.start()
+        wait_until(lambda: answered or database.one(looking, waits), "the registration to wait")
+        assert answered == []
+    thread.join()
+    assert answered == [201]
+    assert client.post(ENDPOINTS, headers=merchant.bearer, json={"url": URL}).status_code == 400
 
 
 def test_simulating_names_the_targets_and_sends_nothing_else(

@@ -19,6 +19,7 @@ from app.services.webhooks import deliveries, schedule, sending
 from app.services.webhooks.connection import Outcome
 from app.services.webhooks.deliveries import Claimed
 from app.services.webhooks.sending import Sender
+from tests.support import database
 from tests.support.tenants import MerchantClient
 from tests.support.webhooks import Publish, record_events, register, send_due
 
@@ -148,6 +149,36 @@ def test_two_are_under_way_at_an_endpoint_whichever_processes_send(
         sender.stop()
     assert servers.most[SLOW] == 2 and len(servers.sent) == 24
     assert _states(rows, merchant) == {"delivered": 24}
+
+
+def test_an_endpoint_that_another_worker_looks_at_is_left_to_it(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    settings: dict[str, str],
+) -> None:
+    """Two who counted at once what is under way would both send."""
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=1)
+    publish()
+    with database.connection(settings, is_autocommit=False) as other, app.app_context():
+        statement = "SELECT id FROM webhook_endpoints WHERE tenant_id = %s FOR NO KEY UPDATE"
+        database.run(other, statement, str(merchant.tenant_id))
+        assert deliveries.claim(10) == ()
+    with app.app_context():
+        assert len(deliveries.claim(10)) == 1
+
+
+def test_what_is_leased_is_leased_once(
+    app: Flask, client: FlaskClient, merchant: MerchantClient, publish: Publish
+) -> None:
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=3, events=1)
+    publish()
+    with app.app_context():
+        claimed = [*deliveries.claim(1), *deliveries.claim(10), *deliveries.claim(10)]
+    assert len({one.id for one in claimed}) == len(claimed) == 2
 
 
 def test_a_slow_endpoint_delays_no_other(

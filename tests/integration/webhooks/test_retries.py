@@ -166,7 +166,7 @@ def test_disabled_and_enabled_by_its_merchant(app: Flask, sent: Sent) -> None:
     disabled = sent.client.post(f"{path}/disable", headers=sent.merchant.bearer).json
     assert (disabled["status"], disabled["disabled_because"]) == ("disabled", "merchant")
     sent.simulate()
-    assert send_due(app) == 0 and [one["state"] for one in sent.deliveries()] == ["cancelled"]
+    assert [one["state"] for one in sent.deliveries()] == ["cancelled"] and send_due(app) == 0
     delivery = f"/v1/webhooks/deliveries/{sent.deliveries()[0]['id']}"
     for refused in (f"{path}/test", f"{path}/replay", f"{delivery}/replay"):
         assert sent.client.post(refused, headers=sent.merchant.bearer).status_code == 409, refused
