@@ -43,7 +43,6 @@ _REFUSED_V4: Final = tuple(
     )
 )
 _GLOBAL_V6: Final = IPv6Network("2000::/3")
-_TEREDO: Final = IPv6Network("2001::/32")
 _SIX_TO_FOUR: Final = IPv6Network("2002::/16")
 _NAT64: Final = IPv6Network("64:ff9b::/96")
 
@@ -86,7 +85,7 @@ class Destination:
 
 def parse(url: str, *, is_production: bool) -> Destination:
     """Raises UrlRefused. No network is used."""
-    if not _PRINTABLE.fullmatch(url) or "\\" in url or len(url) > MAX_URL:
+    if not _PRINTABLE.fullmatch(url) or len(url) > MAX_URL:
         raise UrlRefused(Problem.FORMAT, "The URL must be printable ASCII, percent-encoded, without spaces.")
     try:
         parts = urlsplit(url)
@@ -139,7 +138,7 @@ def is_public(address: Address) -> bool:
     if address in _NAT64 or address in _SIX_TO_FOUR:
         shift = 0 if address in _NAT64 else 80
         return is_public(IPv4Address((int(address) >> shift) & 0xFFFF_FFFF))
-    return address in _GLOBAL_V6 and address not in _TEREDO and address.is_global
+    return address in _GLOBAL_V6 and address.is_global
 
 
 def _require_public_host(host: str) -> None:
