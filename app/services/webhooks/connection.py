@@ -142,7 +142,7 @@ def _answer(connected: socket.socket, until: float) -> tuple[int, str | None, st
 def _beginning(reader: http.client.HTTPResponse) -> str:
     """Of the body, as far as it arrives: the status has, and it decides."""
     content = bytearray()
-    while len(content) < MAX_ANSWER_BYTES and (piece := _next_piece(reader, MAX_ANSWER_BYTES - len(content))):
+    while piece := _next_piece(reader, MAX_ANSWER_BYTES - len(content)):
         content += piece
     return content.decode("utf-8", errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
 

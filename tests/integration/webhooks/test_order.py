@@ -94,7 +94,7 @@ def test_first_attempts_are_in_order_for_each_object_and_nothing_is_lost(
     publish()
     for _ in range(8):
         with app.app_context():
-            for claimed in deliveries.claim(2):
+            for claimed in deliveries.claim(8):
                 if chance.random() < 0.5:
                     sending.send(claimed)  # it arrives, and the worker is killed
         clock.travel(deliveries.LEASE + timedelta(seconds=1))
