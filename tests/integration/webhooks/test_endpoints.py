@@ -141,3 +141,40 @@ def test_simulating_names_the_targets_and_sends_nothing_else(
     assert event["data"] == {"payment": {"id": "pay_test", "amount": 99.99}}
     assert (event["type"], event["object"], event["pending_webhooks"]) == ("payment.completed", "event", 1)
     assert event["livemode"] is False and event["api_version"] == "2024-01-15"
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        (b"{}", "body", "invalid_body"),
+        (b'{"payload": {}}', "event_type", "required"),
+        (b'{"event_type": "payment.eaten"}', "event_type", "invalid_value"),
+        (b'{"event_type": "webhook_endpoint.test"}', "event_type", "invalid_value"),
+        (b'{"event_type": "payment.failed", "payload": []}', "payload", "invalid_type"),
+        (b'{"event_type": "payment.failed", "payload": {"a": 1e300}}', "payload", "invalid_value"),
+        (
+            b'{"event_type": "payment.failed", "payload": {"a": 36893488147419103232}}',
+            "payload",
+            "invalid_value",
+        ),
+        (
+            b'{"event_type": "payment.failed", "payload": {"a": "4111111111111111"}}',
+            "payload",
+            "card_data_not_allowed",
+        ),
+        (
+            b'{"event_type": "payment.failed", "payload": {"a": "%s"}}' % (b"x" * 16_384),
+            "payload",
+            "too_long",
+        ),
+    ],
+)
+def test_what_cannot_be_simulated(
+    client: FlaskClient, merchant: MerchantClient, body: bytes, field: str, code: str
+) -> None:
+    answered = client.post(
+        "/v1/webhooks/simulate", headers=merchant.bearer, data=body, content_type="application/json"
+    )
+    assert answered.status_code == 422, answered.json
+    (error,) = answered.json["error"]["errors"]
+    assert (error["field"], error["code"]) == (field, code)
