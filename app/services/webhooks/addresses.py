@@ -18,8 +18,6 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.errors import GatewayError
-
 MAX_URL: Final = 2048
 """Characters."""
 
@@ -57,15 +55,13 @@ class Problem(StrEnum):
     HOST = "invalid_value"
 
 
-class UrlRefused(GatewayError):
-    """No webhook is sent there."""
-
-    code = "URL_REFUSED"
-    default_message = "No webhook can be sent to this URL."
+class UrlRefused(Exception):
+    """No webhook is sent there. message: one sentence for its merchant."""
 
     def __init__(self, problem: Problem, message: str) -> None:
-        super().__init__(message, field="url", details={"problem": problem})
+        super().__init__(message)
         self.problem = problem
+        self.message = message
 
 
 @dataclass(frozen=True, slots=True)

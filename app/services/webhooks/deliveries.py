@@ -35,7 +35,15 @@ LEASE: Final = timedelta(seconds=30)
 
 log = structlog.get_logger("webhooks")
 
-_LOCK_ENDPOINTS: Final = text("""
+_MAY_BE_SENT: Final = """
+    n.endpoint_id = e.id AND n.state = 'due' AND n.next_at <= :now AND (n.leased_until IS NULL OR n.leased_until <= :now)
+    AND NOT EXISTS (SELECT FROM webhook_deliveries b WHERE b.endpoint_id = n.endpoint_id AND b.object_id = n.object_id
+      AND b.state = 'due' AND b.attempts = 0 AND b.event_seq < n.event_seq)"""
+_UNDER_WAY: Final = (
+    "(SELECT count(*) FROM webhook_deliveries u WHERE u.endpoint_id = e.id AND u.leased_until > :now)"
+)
+
+_LOCK_ENDPOINTS: Final = text(f"""
 WITH RECURSIVE waiting AS (
   (SELECT endpoint_id FROM webhook_deliveries WHERE state = 'due' ORDER BY endpoint_id LIMIT 1)
   UNION ALL
@@ -44,30 +52,23 @@ WITH RECURSIVE waiting AS (
   FROM waiting w WHERE w.endpoint_id IS NOT NULL)
 SELECT e.id, e.is_enabled AND e.deleted_at IS NULL AS is_open
 FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id
-  CROSS JOIN LATERAL (SELECT d.next_at FROM webhook_deliveries d
-    WHERE d.endpoint_id = e.id AND d.state = 'due' AND d.next_at <= :now
-      AND (d.leased_until IS NULL OR d.leased_until <= :now)
-    ORDER BY d.next_at, d.event_seq LIMIT 1) first
+  CROSS JOIN LATERAL (
+    SELECT n.next_at FROM webhook_deliveries n WHERE {_MAY_BE_SENT} ORDER BY n.next_at, n.event_seq LIMIT 1) first
+WHERE (e.failing_since IS NULL OR :with_failing) AND {_UNDER_WAY} < :at_once
 ORDER BY first.next_at LIMIT :limit FOR NO KEY UPDATE OF e SKIP LOCKED
-""")
-"""Endpoints that have something to send, one index look-up each: a long queue of one hides no other. Locked, so that the next
-statement, which sees all that was committed by then, counts what is under way for this claim alone."""
+""")  # noqa: S608 written here
+"""Endpoints that have something that may be sent now, a few index look-ups each: a long queue of one hides no other, nor does one that
+hangs. Locked, so that the next statement, which sees all that was committed by then, counts what is under way for this claim alone."""
 
-_CLAIM: Final = text("""
+_CLAIM: Final = text(f"""
 UPDATE webhook_deliveries d SET leased_until = :until, fence = d.fence + 1
 FROM (
   SELECT next.id FROM unnest(CAST(:endpoints AS uuid[])) e(id) CROSS JOIN LATERAL (
-    SELECT n.id, n.next_at, n.event_seq FROM webhook_deliveries n
-    WHERE n.endpoint_id = e.id AND n.state = 'due' AND n.next_at <= :now
-      AND (n.leased_until IS NULL OR n.leased_until <= :now)
-      AND NOT EXISTS (SELECT FROM webhook_deliveries b WHERE b.endpoint_id = n.endpoint_id AND b.object_id = n.object_id
-        AND b.state = 'due' AND b.attempts = 0 AND b.event_seq < n.event_seq)
-    ORDER BY n.next_at, n.event_seq
-    LIMIT greatest(0, :at_once - (SELECT count(*) FROM webhook_deliveries u
-      WHERE u.endpoint_id = e.id AND u.leased_until > :now))) next
+    SELECT n.id, n.next_at, n.event_seq FROM webhook_deliveries n WHERE {_MAY_BE_SENT}
+    ORDER BY n.next_at, n.event_seq LIMIT greatest(0, :at_once - {_UNDER_WAY})) next
   ORDER BY next.next_at, next.event_seq LIMIT :limit) chosen
 WHERE d.id = chosen.id RETURNING d.id
-""")
+""")  # noqa: S608 written here
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,23 +84,19 @@ class Claimed:
     event: LoggedEvent
 
 
-def claim(limit: int) -> Sequence[Claimed]:
-    """At most `limit` deliveries whose time has come."""
+def claim(limit: int, *, with_failing: bool = True) -> Sequence[Claimed]:
+    """At most `limit` deliveries whose time has come. with_failing: also of endpoints whose last attempt failed."""
 
     def work(session: Session) -> Sequence[Claimed]:
         now = clock.now()
-        found = session.execute(_LOCK_ENDPOINTS, {"now": now, "limit": limit}).all()
+        values = {"now": now, "limit": limit, "at_once": AT_ONCE}
+        found = session.execute(_LOCK_ENDPOINTS, values | {"with_failing": with_failing}).all()
         closed = [row.id for row in found if not row.is_open]
         if closed:  # an event was published while the endpoint was being disabled
             cancel(session, closed, now=now)
-        values = {
-            "endpoints": [row.id for row in found if row.is_open],
-            "now": now,
-            "until": now + LEASE,
-            "at_once": AT_ONCE,
-            "limit": limit,
-        }
-        chosen = session.scalars(_CLAIM, values).all() if values["endpoints"] else ()
+        if not (open_ones := [row.id for row in found if row.is_open]):
+            return ()
+        chosen = session.scalars(_CLAIM, values | {"endpoints": open_ones, "until": now + LEASE}).all()
         return _loaded(session, chosen) if chosen else ()
 
     return transaction(work)

@@ -1,6 +1,7 @@
 """Sends what is due, on threads of its own beside a worker's jobs, so that neither waits for the other.
 
-Guarantees: a delivery is sent at least once, with the same id and the same bytes each time; a slow endpoint has AT_ONCE threads at most.
+Guarantees: a delivery is sent at least once, with the same id and the same bytes each time; a slow endpoint has AT_ONCE threads at most, and
+all that fail together leave a quarter of them to the others.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ class Sender:
     def __init__(self, app: Flask, *, threads: int = THREADS) -> None:
         self._app = app
         self._free = threads
+        self._reserved = threads // 4
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._stop = threading.Event()
@@ -95,10 +97,15 @@ class Sender:
             database_clock.follow()
             with self._lock:
                 free = self._free
-            claimed = list(deliveries.claim(free)) if free else []
+            claimed = self._claimed(free)
         with self._lock:
             self._free -= len(claimed)
         return claimed
+
+    def _claimed(self, free: int) -> list[Claimed]:
+        if free > self._reserved:
+            return list(deliveries.claim(free - self._reserved))
+        return list(deliveries.claim(free, with_failing=False)) if free else []
 
     def _submit(self, claimed: Claimed) -> Future[None]:
         return self._threads.submit(self._send, claimed)

@@ -150,6 +150,7 @@ GATEWAY_ERRORS = (
     errors.PermissionMissing,
     errors.InvalidParameters,
     errors.NotInThisState,
+    errors.EndpointDisabled,
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )
