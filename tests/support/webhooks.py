@@ -122,12 +122,19 @@ def verified(received: Received, secret: str) -> dict[str, Any]:
 
 
 def forget_due(app: Flask) -> None:
-    """What other tests have left due is not sent."""
-    statement = text(
-        "UPDATE webhook_deliveries SET state = 'cancelled', leased_until = NULL WHERE state = 'due'"
-    )
+    """What is due is not sent."""
+    _write(app, "UPDATE webhook_deliveries SET state = 'cancelled', leased_until = NULL WHERE state = 'due'")
+
+
+def forget_endpoints(app: Flask) -> None:
+    """Nothing is sent for what earlier tests have left, published or not."""
+    _write(app, "UPDATE webhook_endpoints SET is_enabled = false WHERE is_enabled")
+    forget_due(app)
+
+
+def _write(app: Flask, statement: str) -> None:
     with app.app_context():
-        transaction(lambda session: session.execute(statement))
+        transaction(lambda session: session.execute(text(statement)))
 
 
 Publish = Callable[[], None]

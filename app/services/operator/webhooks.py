@@ -15,6 +15,7 @@ from app.errors import NotFound
 from app.models.webhook import WebhookAttempt, WebhookEndpoint
 from app.principal import Principal
 from app.services.webhooks import replay
+from app.services.webhooks.endpoints import without_query
 from app.unit_of_work import reading
 
 MAX_LISTED: Final = 500
@@ -56,7 +57,8 @@ def list_endpoints(tenant_id: uuid.UUID | None = None) -> Sequence[EndpointState
     """Of a tenant, or of all; the newest first, at most MAX_LISTED."""
     values = {"tenant": tenant_id, "now": clock.now(), "cap": COUNT_CAP, "limit": MAX_LISTED}
     with reading() as session:
-        return [EndpointState(**row) for row in session.execute(_STATES, values).mappings()]
+        found = session.execute(_STATES, values).mappings()
+        return [EndpointState(**(dict(row) | {"url": without_query(row["url"])})) for row in found]
 
 
 def attempts(

@@ -8,12 +8,12 @@ import pytest
 from flask import Flask
 
 from tests.support.tenants import MerchantClient, make_merchant
-from tests.support.webhooks import Receiver, forget_due
+from tests.support.webhooks import Receiver, forget_endpoints
 
 
 @pytest.fixture(autouse=True)
-def only_this_tests_deliveries(app: Flask) -> None:
-    forget_due(app)
+def only_this_tests_endpoints(app: Flask) -> None:
+    forget_endpoints(app)
 
 
 @pytest.fixture

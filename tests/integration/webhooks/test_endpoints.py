@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -99,6 +100,21 @@ def test_endpoints_need_their_permission_and_are_one_tenants(
     for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/rotate-secret"), ("POST", "/disable")):
         answered = client.open(f"{ENDPOINTS}/{made['id']}{path}", method=method, headers=other.bearer)
         assert answered.status_code == 404, (method, path)
+
+
+def test_the_query_of_a_url_is_not_in_the_log(
+    client: FlaskClient, merchant: MerchantClient, publish: Callable[[], None], rows: Any
+) -> None:
+    made = register(client, merchant, f"{URL}?token=hush")
+    assert made["url"] == f"{URL}?token=hush"
+    client.post(f"{ENDPOINTS}/{made['id']}/test", headers=merchant.bearer)
+    client.post(f"{ENDPOINTS}/{made['id']}/disable", headers=merchant.bearer)
+    publish()
+    logged = rows(
+        "SELECT type, data->>'url' FROM events WHERE tenant_id = :t AND type LIKE 'webhook%'",
+        t=merchant.tenant_id,
+    )
+    assert len(logged) == 3 and {url for _, url in logged} == {URL}
 
 
 def test_a_tenant_has_sixteen_endpoints_at_most(
