@@ -87,6 +87,11 @@ class Sender:
                 log.warning("webhooks.database_away", code=error.code)
                 self._stop.wait(FAULT_PAUSE_S)
                 continue
+            except Exception:
+                # A fault here must not end the only thread that sends.
+                log.exception("webhooks.not_claimed")
+                self._stop.wait(FAULT_PAUSE_S)
+                continue
             for one in claimed:
                 self._submit(one)
             if not claimed:

@@ -23,7 +23,7 @@ from app.services.webhooks.connection import Outcome, post
 from tests.support.http_listener import Received, say
 from tests.support.webhooks import Receiver
 
-DEADLINE_S = 0.4
+DEADLINE_S = 0.25
 
 
 def _post(url: str, *, tls: ssl.SSLContext | None = None, deadline_s: float = DEADLINE_S) -> Outcome:

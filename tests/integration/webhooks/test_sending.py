@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,7 +14,11 @@ from flask.testing import FlaskClient
 from standardwebhooks import WebhookVerificationError
 
 from app import clock
+from app.errors import ServiceUnavailable
+from app.services.webhooks import deliveries, sending
+from app.services.webhooks.sending import Sender
 from tests.support.tenants import MerchantClient, make_merchant
+from tests.support.waiting import wait_until
 from tests.support.webhooks import ENDPOINTS, Publish, Receiver, register, send_due, simulate, verified
 
 PAYMENT = {
@@ -100,3 +105,33 @@ def test_both_secrets_sign_during_the_overlap_and_the_old_one_no_longer(
     clock.reset()
     assert " " not in receiver.received[1].headers["webhook-signature"]
     assert receiver.received[1].headers["x-webhook-signature"].count("v1=") == 1
+
+
+@pytest.mark.parametrize("fault", [ServiceUnavailable(), RuntimeError("on purpose")])
+def test_a_fault_is_no_end_of_sending(
+    fault: Exception,
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    receiver: Receiver,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    register(client, merchant, receiver.url)
+    simulate(client, merchant)
+    publish()
+    faults, claim = [fault], deliveries.claim
+
+    def failing_once(limit: int, **options: bool) -> Any:
+        if faults:
+            raise faults.pop()
+        return claim(limit, **options)
+
+    monkeypatch.setattr(deliveries, "claim", failing_once)
+    monkeypatch.setattr(sending, "FAULT_PAUSE_S", 0.01)
+    sender = Sender(app, threads=2)
+    sender.start()
+    try:
+        wait_until(lambda: receiver.received, "the webhook")
+    finally:
+        sender.stop()
