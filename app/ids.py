@@ -22,6 +22,8 @@ REQUEST: Final = "req_"
 PROCESSING_PAYMENT: Final = "pay_"
 PROCESSING_REFUND: Final = "ref_"
 """Of payments and refunds as document 003 shows them, see `short`."""
+WEBHOOK_ENDPOINT: Final = "we_"
+WEBHOOK_DELIVERY: Final = "whd_"
 
 
 _RANDOM_BYTES: Final = 10

@@ -39,6 +39,9 @@ DEPTHS = {
     "jobs_dead": "Jobs without attempts left; an operator replays them.",
     "payments_waiting": "Payments that need an operator's decision.",
     "withdrawals_waiting": "Withdrawals that need an operator's decision.",
+    "webhooks_due": "Deliveries to merchants whose time has come.",
+    "webhooks_dead": "Deliveries to merchants without attempts left.",
+    "webhooks_waiting_seconds": "How long ago the delivery that waits longest was to be sent.",
     "event_head": "Number of the latest event.",
     "pushed_through": "Number of the latest event pushed to Socket.IO.",
 }

@@ -20,6 +20,7 @@ from app.api.processing import headers as processing_headers
 from app.api.processing import info as processing_info
 from app.api.processing import oauth, oauth_metadata, test_data
 from app.api.processing import payments as processing_payments
+from app.api.processing import webhooks as merchant_webhooks
 from app.api.processing.schemas.errors import ProcessingError
 from app.api.system import health
 from app.api.tenant import api_keys, customers, invitations, members, oauth_clients, withdrawals
@@ -196,6 +197,13 @@ TABLE: Final[tuple[Row, ...]] = (
         dict.fromkeys(
             ("list_clients", "list_grants"), Policy(TENANT, tenant_scopes=(TenantScope.DEVELOPERS_VIEW,))
         ),
+    ),
+    Row(
+        merchant_webhooks.blueprint,
+        ("/v1",),
+        Surface.PROCESSING,
+        Policy(PROCESSING, Limit.MERCHANT, permission=Permission.WEBHOOKS_MANAGE),
+        {"simulate": Policy(PROCESSING, Limit.MERCHANT, permission=Permission.API_ADMIN)},
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

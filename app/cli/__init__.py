@@ -19,6 +19,7 @@ from app.cli.relay import relay
 from app.cli.tenants import tenants
 from app.cli.users import users
 from app.cli.wallets import wallet
+from app.cli.webhooks import webhooks
 from app.cli.withdrawals import withdrawals
 from app.config.database import MIGRATIONS
 from app.extensions import db
@@ -41,6 +42,7 @@ COMMANDS = (
     payments,
     withdrawals,
     accounts,
+    webhooks,
 )
 
 

@@ -176,3 +176,11 @@ class CustomerExists(GatewayError):
     http_status = 409
     code = "CUSTOMER_EXISTS"
     default_message = "There is a customer with this id or reference."
+
+
+class EndpointDisabled(GatewayError):
+    """Nothing is sent to a webhook endpoint that is disabled."""
+
+    http_status = 409
+    code = "ENDPOINT_DISABLED"
+    default_message = "This webhook endpoint is disabled; enable it first."

@@ -118,6 +118,23 @@ class EventType(StrEnum):
     PAYOUT_DESTINATION_CONFIRMED = "payout_destination.confirmed"
     PAYOUT_METHOD_SET = "payout_method.set"
 
+    WEBHOOK_ENDPOINT_CREATED = "webhook_endpoint.created"
+    WEBHOOK_ENDPOINT_CHANGED = "webhook_endpoint.changed"
+    WEBHOOK_ENDPOINT_SECRET_ROTATED = "webhook_endpoint.secret_rotated"  # noqa: S105 a type of event
+    WEBHOOK_ENDPOINT_ENABLED = "webhook_endpoint.enabled"
+    WEBHOOK_ENDPOINT_DISABLED = "webhook_endpoint.disabled"
+    """By its merchant, or because it answered 410 or failed for days."""
+
+    WEBHOOK_ENDPOINT_DELETED = "webhook_endpoint.deleted"
+    WEBHOOK_REPLAYED = "webhook.replayed"
+    """Events were requested to be sent again."""
+
+    WEBHOOK_SIMULATED = "webhook.simulated"
+    """A merchant's own payload, sent as if it were an event of the type that it names."""
+
+    WEBHOOK_TESTED = "webhook.tested"
+    """A message to one endpoint, which shows that it can be reached."""
+
     LEDGER_DISAGREES = "ledger.disagrees"
     """The daily check found what `flask ledger check` lists."""
 

@@ -14,9 +14,10 @@ from app.clock import iso_z
 from app.models.payment import Payment, Refund
 from app.models.withdrawal import Payout, PayoutDestination, Withdrawal
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of payments' and refunds' payloads. Version 1 had the Gateway API's field names, and has no `version`. Version 2 had the
-provider's words as `failure_code` and `failure_reason`, and neither `reference` and `description` nor refunds' `failure_code`."""
+provider's words as `failure_code` and `failure_reason`, and neither `reference` and `description` nor refunds' `failure_code`.
+Version 3 had neither `api` and `order_id` nor `provider_failure_code`."""
 
 WITHDRAWAL_VERSION: Final = 1
 """Of withdrawals' payloads."""
@@ -42,6 +43,9 @@ def payment_payload(payment: Payment, refund: Refund | None = None) -> dict[str,
         "refunded_minor": payment.refunded,
         "failure_code": payment.failure_code,
         "failure_reason": payment.failure_reason,
+        "provider_failure_code": _code_of(payment.provider_failure),
+        "api": payment.api,
+        "order_id": str(payment.order_id) if payment.order_id else None,
         "reviews": list(payment.open_reviews),
         "created_at": iso_z(payment.created_at),
         "updated_at": iso_z(payment.updated_at),
@@ -71,9 +75,16 @@ def refund_payload(refund: Refund) -> dict[str, Any]:
         "provider_refund_id": refund.provider_reference,
         "failure_code": refund.failure_code,
         "failure_reason": refund.failure_reason,
+        "provider_failure_code": _code_of(refund.provider_failure),
         "created_at": iso_z(refund.created_at),
         "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
     }
+
+
+def _code_of(provider_failure: Mapping[str, Any] | None) -> str | None:
+    """The provider's own word for a failure."""
+    code = (provider_failure or {}).get("code")
+    return None if code is None else str(code)
 
 
 def withdrawal_payload(withdrawal: Withdrawal, payout: Payout | None = None) -> dict[str, Any]:

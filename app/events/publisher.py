@@ -138,9 +138,8 @@ class Publisher:
 
     def _react(self, cursor: Any, links: Sequence[chain.Link], now: datetime) -> None:
         for reaction in self._reactions:
-            object_ids = [link.object_id for link in links if link.type in reaction.event_types]
-            if object_ids:
-                reaction.react(cursor, object_ids, now)
+            if concerned := [link for link in links if link.type in reaction.event_types]:
+                reaction.react(cursor, concerned, now)
 
     def _remember_skipped(self, taken: Sequence[int]) -> None:
         instant = time.monotonic()

@@ -63,11 +63,25 @@ def provider_transaction_of(data: Mapping[str, Any]) -> dict[str, Any]:
     return transaction | {"refund": _refund_of(data["refund"])} if "refund" in data else transaction
 
 
-_NOT_PUSHED: Final = frozenset({"version", "tenant_id", "amount_minor", "refunded_minor", "refund"})
+_NOT_PUSHED: Final = frozenset(
+    {
+        "version",
+        "tenant_id",
+        "amount_minor",
+        "refunded_minor",
+        "refund",
+        "api",
+        "order_id",
+        "provider_failure_code",
+    }
+)
+
+
+_NOT_PUSHED_OF_REFUNDS: Final = frozenset({"amount_minor", "state", "provider_failure_code"})
 
 
 def _refund_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    rest = {name: value for name, value in data.items() if name not in ("amount_minor", "state")}
+    rest = {name: value for name, value in data.items() if name not in _NOT_PUSHED_OF_REFUNDS}
     is_final = data["state"] in ("completed", "failed")
     return rest | {
         "amount": str(Money(data["amount_minor"], data["currency"])),

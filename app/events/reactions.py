@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.events.catalogue import EventType
+from app.events.chain import Link
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,12 @@ class FollowUp:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """react(cursor, object_ids, now): runs once for each batch, with the objects of the events of one of `event_types`.
+    """react(cursor, events, now): runs once for each batch, with the events of one of `event_types` in the order of the log.
 
     It may change tables of the application, must not commit, and must be quick: the relay publishes nothing meanwhile.
     No event type has two follow-ups.
     """
 
     event_types: frozenset[EventType]
-    react: Callable[[Any, Sequence[str], datetime], None]
+    react: Callable[[Any, Sequence[Link], datetime], None]
     follow_up: FollowUp | None = None

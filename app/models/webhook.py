@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Index, LargeBinary, Text
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -49,11 +49,14 @@ class WebhookEndpoint(Base):
 
 
 class WebhookDelivery(Base):
-    """One event for one endpoint. event_seq: the event's number in the log. is_replay: somebody asked for it to be sent again."""
+    """One event for one endpoint. event_seq: the event's number in the log. attempts: those that have ended. leased_until: a
+    worker sends it, until then at most. is_replay: it was requested to be sent again. endpoints: to how many endpoints the event is
+    sent."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
         one_of("state", DeliveryState),
+        CheckConstraint("endpoints > 0"),
         Index(
             "webhook_deliveries_of_event",
             "endpoint_id",
@@ -69,6 +72,15 @@ class WebhookDelivery(Base):
             "event_seq",
             postgresql_where="state = 'due' AND attempts = 0",
         ),
+        Index(
+            "webhook_deliveries_of_endpoint",
+            "endpoint_id",
+            "next_at",
+            "event_seq",
+            postgresql_where="state = 'due'",
+        ),
+        Index("webhook_deliveries_leased", "endpoint_id", postgresql_where="leased_until IS NOT NULL"),
+        Index("webhook_deliveries_dead", "finished_at", postgresql_where="state = 'dead'"),
         Index("webhook_deliveries_endpoint_id_id", "endpoint_id", "id"),
         Index("webhook_deliveries_tenant_id_id", "tenant_id", "id"),
     )
@@ -84,6 +96,7 @@ class WebhookDelivery(Base):
     leased_until: Mapped[Moment | None]
     fence: Mapped[int]
     is_replay: Mapped[bool]
+    endpoints: Mapped[int] = mapped_column(SmallInteger)
     created_at: Mapped[Moment]
     finished_at: Mapped[Moment | None]
 

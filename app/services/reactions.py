@@ -6,5 +6,6 @@ from typing import Final
 
 from app.events.reactions import Reaction
 from app.services.wallets.completion import COMPLETION
+from app.services.webhooks.publication import DELIVERIES
 
-REACTIONS: Final[tuple[Reaction, ...]] = (COMPLETION,)
+REACTIONS: Final[tuple[Reaction, ...]] = (COMPLETION, DELIVERIES)

@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, Final
 
-from celery.signals import celeryd_init, setup_logging, worker_shutdown
+from celery.signals import celeryd_init, setup_logging, worker_ready, worker_shutdown
 from flask import Flask
 
 from app import create_app
 from app.config.setting import ConfigError
 from app.services.operator import installation
 from app.services.provider_access.bulkhead import Bulkheads
+from app.services.webhooks.sending import Sender
 from app.worker.broker import RUN_JOBS, make_celery
 from app.worker.job_threads import JobThreads
 from app.worker.runner import run_job
@@ -60,6 +61,7 @@ def _run(job_id: uuid.UUID) -> None:
 
 
 threads = JobThreads(_run, THREADS)
+webhooks = Sender(flask_app)
 
 
 @celery.task(name=RUN_JOBS)
@@ -69,7 +71,14 @@ def run(job_ids: Sequence[str]) -> None:
         threads.start(uuid.UUID(job_id))
 
 
+@worker_ready.connect
+def send_webhooks(**_: Any) -> None:
+    """From now on, beside the jobs: webhooks are many, and are slow where merchants' servers are."""
+    webhooks.start()
+
+
 @worker_shutdown.connect
 def finish(**_: Any) -> None:
-    """Jobs that wait are handed over again, to another worker or the next."""
+    """Jobs that wait are handed over again, to another worker or the next; so are webhooks."""
+    webhooks.stop()
     threads.stop()

@@ -54,11 +54,14 @@ CREATE TABLE webhook_deliveries (
   id uuid PRIMARY KEY, endpoint_id uuid NOT NULL, tenant_id uuid NOT NULL, event_seq bigint NOT NULL, object_id text NOT NULL,
   state text NOT NULL CHECK (state IN ('due', 'delivered', 'dead', 'cancelled')), attempts integer NOT NULL,
   next_at timestamptz NOT NULL, leased_until timestamptz, fence integer NOT NULL, is_replay boolean NOT NULL,
-  created_at timestamptz NOT NULL, finished_at timestamptz);
+  endpoints smallint NOT NULL CHECK (endpoints > 0), created_at timestamptz NOT NULL, finished_at timestamptz);
 CREATE UNIQUE INDEX webhook_deliveries_of_event ON webhook_deliveries (endpoint_id, event_seq) WHERE NOT is_replay;
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (next_at) WHERE state = 'due';
 CREATE INDEX webhook_deliveries_first ON webhook_deliveries (endpoint_id, object_id, event_seq)
   WHERE state = 'due' AND attempts = 0;
+CREATE INDEX webhook_deliveries_of_endpoint ON webhook_deliveries (endpoint_id, next_at, event_seq) WHERE state = 'due';
+CREATE INDEX webhook_deliveries_leased ON webhook_deliveries (endpoint_id) WHERE leased_until IS NOT NULL;
+CREATE INDEX webhook_deliveries_dead ON webhook_deliveries (finished_at) WHERE state = 'dead';
 CREATE INDEX webhook_deliveries_endpoint_id_id ON webhook_deliveries (endpoint_id, id);
 CREATE INDEX webhook_deliveries_tenant_id_id ON webhook_deliveries (tenant_id, id);
 CREATE TABLE webhook_attempts (

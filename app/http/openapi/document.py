@@ -74,6 +74,8 @@ PATH_IDS: Final[Mapping[str, JsonObject]] = {
     "destination_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "invitation_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "logged_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "endpoint_id": {"type": "string", "maxLength": 64, "examples": ["we_0195f3a0b1c27d8e9f001122"]},
+    "delivery_id": {"type": "string", "maxLength": 64, "examples": ["whd_0195f3a0b1c27d8e9f001122"]},
     "key_id": _UUID | {"examples": ["0d4c2f6a-9b8e-4f1f-8a7b-6c5d4e3f2a1b"]},
     "grant_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "client_id": {"type": "string", "maxLength": 64, "examples": ["client_0d4c2f6a9b8e4f1f8a7b6c5d"]},

@@ -208,6 +208,10 @@ _DEPTHS: Final = text(
     " (SELECT count(DISTINCT payment_id) FROM (SELECT payment_id FROM payment_reviews WHERE closed_at IS NULL LIMIT :cap) p) AS payments_waiting,"
     " (SELECT count(DISTINCT withdrawal_id) FROM (SELECT withdrawal_id FROM withdrawal_reviews WHERE closed_at IS NULL LIMIT :cap) w)"
     " AS withdrawals_waiting,"
+    " (SELECT count(*) FROM (SELECT FROM webhook_deliveries WHERE state = 'due' AND next_at <= :now LIMIT :cap) d) AS webhooks_due,"
+    " (SELECT count(*) FROM (SELECT FROM webhook_deliveries WHERE state = 'dead' LIMIT :cap) d) AS webhooks_dead,"
+    " (SELECT greatest(0, extract(epoch FROM :now - min(next_at))) FROM webhook_deliveries WHERE state = 'due')"
+    " AS webhooks_waiting_seconds,"
     " (SELECT max(seq) FROM events) AS event_head,"
     " (SELECT pushed_through FROM relay_state) AS pushed_through"
 )

@@ -1,5 +1,5 @@
 """Deletes what is not needed any more: stored answers of idempotency keys, old failed logins, merchants' old requests, and
-expired tokens of applications.
+expired tokens of applications, and what was sent to merchants long ago.
 
 Guarantees: a key that was used can never be claimed again, since its row stays.
 """
@@ -20,6 +20,7 @@ from app.services.api_requests import read as api_requests
 from app.services.idempotency_service import ANSWER_LIFE
 from app.services.identity import password_attempts
 from app.services.oauth import retention as oauth
+from app.services.webhooks import retention as webhooks
 from app.unit_of_work import transaction
 
 EVERY: Final = timedelta(hours=1)
@@ -55,12 +56,20 @@ def sweep() -> datetime:
     def grants(session: Session) -> int:
         return oauth.delete_grants(session, now=now, limit=BATCH)
 
+    def webhook_attempts(session: Session) -> int:
+        return webhooks.delete_attempts(session, now=now, limit=BATCH)
+
+    def webhook_deliveries(session: Session) -> int:
+        return webhooks.delete_deliveries(session, now=now, limit=BATCH)
+
     batches = {
         "answers": answers,
         "attempts": attempts,
         "requests": requests,
         "tokens": tokens,
         "grants": grants,
+        "webhook_attempts": webhook_attempts,
+        "webhook_deliveries": webhook_deliveries,
     }
     swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
     log.info("retention.swept", **swept)

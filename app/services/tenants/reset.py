@@ -15,14 +15,15 @@ from app.events.catalogue import EventType
 from app.models.tenant import ApiKey
 from app.principal import Principal
 from app.services.tenants import tenants
+from app.services.webhooks import endpoints
 from app.unit_of_work import transaction
 
 
 def reset_test_data(actor: Principal) -> tuple[datetime, Sequence[ApiKey]]:
     """When it was, and the tenant's keys, whose counters begin anew, too.
 
-    What the Processing API made before is not shown by it any more, and every Idempotency-Key can be used again there. A payment
-    that is open is carried on: the provider may have been paid.
+    What the Processing API made before is not shown by it any more, every Idempotency-Key can be used again there, and webhook
+    endpoints are deleted. A payment that is open is carried on: the provider may have been paid.
     """
     now = clock.now()
 
@@ -39,6 +40,7 @@ def reset_test_data(actor: Principal) -> tuple[datetime, Sequence[ApiKey]]:
             tenant_id=tenant.id,
             is_public=False,
         )
+        endpoints.delete_all(session, tenant.id, now=now, actor=actor)
         return session.scalars(select(ApiKey).where(ApiKey.tenant_id == tenant.id)).all()
 
     return now, transaction(work)

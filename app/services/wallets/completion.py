@@ -10,12 +10,13 @@ from typing import Any, Final
 from app import ids
 from app.clock import iso_z
 from app.events.catalogue import EventType
+from app.events.chain import Link
 from app.events.reactions import FollowUp, Reaction
 from app.services.wallets import functions
 
 
-def _complete(cursor: Any, object_ids: Sequence[str], now: datetime) -> None:
-    payments = [uuid.UUID(hex=object_id.removeprefix(ids.PAYMENT)) for object_id in object_ids]
+def _complete(cursor: Any, events: Sequence[Link], now: datetime) -> None:
+    payments = [uuid.UUID(hex=event.object_id.removeprefix(ids.PAYMENT)) for event in events]
     functions.complete_payments(cursor, payments, now=now)
 
 

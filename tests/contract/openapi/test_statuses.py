@@ -37,6 +37,8 @@ PATH_IDS = {
     "{logged_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{key_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{grant_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{endpoint_id}": "we_0195f3a0b1c27d8e9f001122",
+    "{delivery_id}": "whd_0195f3a0b1c27d8e9f001122",
 }
 OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)
 

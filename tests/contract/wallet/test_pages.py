@@ -152,6 +152,7 @@ GATEWAY_ERRORS = (
     errors.NotInThisState,
     errors.OAuthRefused,
     errors.OAuthClientRefused,
+    errors.EndpointDisabled,
     errors.ProviderEventNotFound,
     errors.ProviderEventNotRetryable,
 )

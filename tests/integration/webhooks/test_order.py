@@ -1,0 +1,223 @@
+"""Order for each object, two under way at an endpoint, and no endpoint that waits for another."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from app import clock
+from app.services.webhooks import deliveries, schedule, sending
+from app.services.webhooks.connection import Outcome
+from app.services.webhooks.deliveries import Claimed
+from app.services.webhooks.sending import Sender
+from app.unit_of_work import transaction
+from tests.support import database
+from tests.support.tenants import MerchantClient
+from tests.support.waiting import wait_until
+from tests.support.webhooks import Publish, forget_due, record_events, register, send_due
+
+FAST, SLOW = "http://127.0.0.1:9/fast", "http://127.0.0.1:9/slow"
+
+
+class Servers:
+    """Stands for the merchants' servers: what is sent where. The slow one answers when it is `released`."""
+
+    def __init__(self) -> None:
+        self.released = threading.Event()
+        self.sent: list[Claimed] = []
+        self.answered: dict[str, int] = defaultdict(int)
+        self.most: dict[str, int] = defaultdict(int)
+        self.answers: Iterator[bool] = iter(lambda: True, None)
+        self._running: dict[str, int] = defaultdict(int)
+        self._lock = threading.Lock()
+
+    def __call__(self, claimed: Claimed) -> Outcome:
+        url = claimed.endpoint.url
+        with self._lock:
+            self._running[url] += 1
+            self.most[url] = max(self.most[url], self._running[url])
+            self.sent.append(claimed)
+            is_success = next(self.answers)
+        if url == SLOW:
+            self.released.wait(20)
+        else:
+            time.sleep(0.001)
+        with self._lock:
+            self._running[url] -= 1
+            self.answered[url] += 1
+        return Outcome(1, status=200 if is_success else 500)
+
+
+def _servers(monkeypatch: pytest.MonkeyPatch) -> Servers:
+    servers = Servers()
+    monkeypatch.setattr(sending, "send", servers)
+    return servers
+
+
+def _states(rows: Any, merchant: MerchantClient) -> dict[str, int]:
+    return dict(
+        rows(
+            "SELECT state, count(*) FROM webhook_deliveries WHERE tenant_id = :t GROUP BY state",
+            t=merchant.tenant_id,
+        )
+    )
+
+
+def _seqs(rows: Any, merchant: MerchantClient) -> dict[Any, int]:
+    return dict(
+        rows("SELECT id, event_seq FROM webhook_deliveries WHERE tenant_id = :t", t=merchant.tenant_id)
+    )
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_first_attempts_are_in_order_for_each_object_and_nothing_is_lost(
+    seed: int,
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    """Property: whatever fails, and whichever workers are killed between sending and writing it down."""
+    chance = random.Random(seed)
+    monkeypatch.setattr(schedule, "WAITS_S", (5,) * 30)
+    servers = _servers(monkeypatch)
+    servers.answers = iter(lambda: chance.random() < 0.6, None)
+    for url in (FAST, f"{FAST}/2"):
+        register(client, merchant, url)
+    record_events(app, merchant, objects=3, events=5)
+    publish()
+    for _ in range(8):
+        with app.app_context():
+            for claimed in deliveries.claim(8):
+                if chance.random() < 0.5:
+                    sending.send(claimed)  # it arrives, and the worker is killed
+        clock.travel(deliveries.LEASE + timedelta(seconds=1))
+        send_due(app)
+    while send_due(app):
+        clock.travel(timedelta(seconds=10))
+    assert _states(rows, merchant) == {"delivered": 30}
+    seqs, first = _seqs(rows, merchant), defaultdict(list)
+    for claimed in servers.sent:
+        order = first[claimed.endpoint.id, claimed.event.object_id]
+        if seqs[claimed.id] not in order:
+            order.append(seqs[claimed.id])
+    assert len(first) == 6
+    assert all(len(order) == 5 and order == sorted(order) for order in first.values())
+
+
+def test_an_event_waits_for_the_first_attempt_of_the_one_before_and_not_for_its_success(
+    app: Flask, client: FlaskClient, merchant: MerchantClient, publish: Publish, rows: Any
+) -> None:
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=3)
+    publish()
+    with app.app_context():
+        (first,) = deliveries.claim(10)
+        assert deliveries.claim(10) == ()  # the others wait
+        deliveries.finish(first, Outcome(1, status=500), began=clock.now())
+        (second,) = deliveries.claim(10)
+    seqs = _seqs(rows, merchant)
+    assert [seqs[first.id], seqs[second.id]] == sorted(seqs.values())[:2]
+
+
+def test_two_are_under_way_at_an_endpoint_whichever_processes_send(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    servers = _servers(monkeypatch)
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=24, events=1)
+    publish()
+    senders = [Sender(app, threads=8) for _ in range(3)]
+    threads = [threading.Thread(target=sender.send_due) for sender in senders]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    send_due(app)
+    for sender in senders:
+        sender.stop()
+    assert servers.most[FAST] == 2 and len(servers.sent) == 24
+    assert _states(rows, merchant) == {"delivered": 24}
+
+
+def test_an_endpoint_that_another_worker_looks_at_is_left_to_it(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    settings: dict[str, str],
+) -> None:
+    """Two who counted at once what is under way would both send."""
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=1)
+    publish()
+    with database.connection(settings, is_autocommit=False) as other, app.app_context():
+        statement = "SELECT id FROM webhook_endpoints WHERE tenant_id = %s FOR NO KEY UPDATE"
+        database.run(other, statement, str(merchant.tenant_id))
+        assert deliveries.claim(10) == ()
+    with app.app_context():
+        assert len(deliveries.claim(10)) == 1
+
+
+def test_what_is_leased_is_leased_once(
+    app: Flask, client: FlaskClient, merchant: MerchantClient, publish: Publish
+) -> None:
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=3, events=1)
+    publish()
+    with app.app_context():
+        claimed = [*deliveries.claim(1), *deliveries.claim(10), *deliveries.claim(10)]
+    assert len({one.id for one in claimed}) == len(claimed) == 2
+
+
+@pytest.mark.parametrize("failing", [0, 8])
+def test_slow_endpoints_leave_threads_to_the_others(
+    failing: int,
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One that works has two of them, and those that fail three quarters, however many they are: here of eight threads, and
+    of sixteen."""
+    servers = _servers(monkeypatch)
+    for url in (SLOW, *[SLOW] * failing, FAST):
+        register(client, merchant, url)
+    statement = text("""
+        UPDATE webhook_endpoints SET failing_since = :now WHERE id IN (
+          SELECT id FROM webhook_endpoints WHERE tenant_id = :t AND url = :u ORDER BY id DESC LIMIT :count)
+    """)
+    values = {"now": clock.now(), "t": merchant.tenant_id, "u": SLOW, "count": failing}
+    with app.app_context():
+        transaction(lambda session: session.execute(statement, values))
+    record_events(app, merchant, objects=30, events=1)
+    publish()
+    sender = Sender(app, threads=8 if failing == 0 else 16)
+    sender.start()
+    try:
+        wait_until(
+            lambda: servers.answered[FAST] == 30, "the fast ones, while the slow ones hang", timeout_s=10
+        )
+        assert servers.answered[SLOW] == 0
+    finally:
+        forget_due(app)
+        servers.released.set()
+        sender.stop()
