@@ -22,6 +22,12 @@ class StayingThreadWorker(ThreadWorker):
             result = super().handle(conn)
         return result
 
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Requests that wait for events are answered now: the others get the grace to end."""
+        if self.wsgi is not None:
+            self.wsgi.extensions["event_waits"].stop()
+        super().handle_exit(sig, frame)
+
     def _has_more(self, conn: Any) -> bool:
         """Whether the connection's next request has come, or comes within STAY_MS."""
         if conn.parser.unreader.buf.getvalue():

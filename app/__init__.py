@@ -30,6 +30,7 @@ def _create_app(settings: Mapping[str, str] | None, *, serves_http: bool, has_co
     from app.extensions import db, jwt
     from app.services.provider_access import adapters, bulkhead
     from app.services.tenants import key_attempts
+    from app.services.webhooks import event_waits
 
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.config.update(loader.load(settings))
@@ -37,6 +38,7 @@ def _create_app(settings: Mapping[str, str] | None, *, serves_http: bool, has_co
     crypto.init(app)
     bulkhead.init(app)
     key_attempts.init(app)
+    event_waits.init(app)
     adapters.init(app)
     db.init_app(app)
     jwt.init_app(app)

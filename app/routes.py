@@ -203,7 +203,10 @@ TABLE: Final[tuple[Row, ...]] = (
         ("/v1",),
         Surface.PROCESSING,
         Policy(PROCESSING, Limit.MERCHANT, permission=Permission.WEBHOOKS_MANAGE),
-        {"simulate": Policy(PROCESSING, Limit.MERCHANT, permission=Permission.API_ADMIN)},
+        {
+            "simulate": Policy(PROCESSING, Limit.MERCHANT, permission=Permission.API_ADMIN),
+            "list_events": Policy(PROCESSING, Limit.MERCHANT, permission=Permission.PAYMENTS_READ),
+        },
     ),
     # No limits here: they would make a health check depend on Redis.
     Row(processing_info.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC, None)),

@@ -14,6 +14,7 @@ from app.events import webhook_messages
 from app.events.webhook_messages import LoggedEvent
 from app.models.webhook import DeliveryState, WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from app.services.webhooks.endpoints import Target
+from app.services.webhooks.events import EventPage
 from app.services.webhooks.reading import Delivered
 
 
@@ -37,6 +38,16 @@ def event_view(event: LoggedEvent, *, endpoints: int) -> dict[str, Any]:
     return webhook_messages.message_of(
         event, endpoints=endpoints, is_production=current_app.config["IS_PRODUCTION"]
     )
+
+
+def events_view(page: EventPage) -> dict[str, Any]:
+    """`pending_webhooks` of an event: to how many endpoints it is still to be sent."""
+    return {
+        "object": "list",
+        "data": [event_view(event, endpoints=waiting) for event, waiting in page.events],
+        "has_more": page.has_more,
+        "after": page.after,
+    }
 
 
 def simulation_view(event: LoggedEvent, targets: Sequence[Target]) -> dict[str, Any]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 
 from app.api.processing.blueprint import Blueprint
 from app.api.processing.coded import Coded
 from app.api.processing.schemas.webhooks import (
     DeliveryQuery,
+    EventQuery,
     ReplayRequest,
     SecretRotation,
     SimulationRequest,
@@ -24,6 +26,7 @@ from app.api.processing.schemas.webhooks import (
     WebhookEndpointMade,
     WebhookEndpointRequest,
     WebhookEndpoints,
+    WebhookEvents,
     WebhookReplay,
     WebhookSimulation,
     WebhookTest,
@@ -32,6 +35,7 @@ from app.api.processing.views_webhooks import (
     delivery_view,
     delivery_with_attempts,
     endpoint_view,
+    events_view,
     simulation_view,
 )
 from app.errors import EndpointDisabled, InvalidParameters, InvalidRequest, NotFound
@@ -40,8 +44,10 @@ from app.http.operation import operation
 from app.http.responses import respond
 from app.http.schema import Nothing
 from app.models.webhook import DeliveryState
-from app.services.webhooks import endpoints, reading, replay
+from app.services.webhooks import endpoints, events, reading, replay
 from app.services.webhooks.addresses import UrlRefused
+from app.services.webhooks.event_waits import EventWaits
+from app.services.webhooks.events import EventFilter
 
 blueprint = Blueprint("webhook_endpoints", __name__, description="Webhooks to merchants.")
 
@@ -185,6 +191,30 @@ def replay_delivery(body: dict[str, Any], delivery_id: str) -> Response:
     """Send it again, now"""
     delivery, event = replay.replay_delivery(current_principal(), delivery_id)
     return respond(delivery_view(delivery, event))
+
+
+@blueprint.route("/webhooks/events")
+@operation("webhook_events_list", errors=[InvalidParameters])
+@blueprint.arguments(EventQuery, location="query")
+@blueprint.response(200, WebhookEvents)
+def list_events(query: dict[str, Any]) -> Response:
+    """The newest events; or those behind a number, which may be waited for
+
+    With `after` the oldest come first, and with `wait` the answer waits so many seconds for one. Asking again with the `after` of the
+    answer misses no event and repeats none.
+    """
+    reader = current_principal()
+    wanted = EventFilter(reader.tenant_id, query.get("type"), reader.reset_at)
+    if "after" not in query:
+        return respond(events_view(events.newest(wanted, limit=query["limit"])))
+    waits: EventWaits = current_app.extensions["event_waits"]
+    until = time.monotonic() + query["wait"]
+    page = events.after(wanted, query["after"], limit=query["limit"])
+    while not page.events and (left := until - time.monotonic()) > 0:
+        if not waits.wait(page.after, seconds=left):
+            break
+        page = events.after(wanted, page.after, limit=query["limit"])
+    return respond(events_view(page))
 
 
 @blueprint.route("/webhooks/simulate", methods=["POST"])

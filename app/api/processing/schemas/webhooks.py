@@ -25,6 +25,7 @@ from app.services.webhooks.endpoints import (
     MAX_SIMULATED_BYTES,
     Because,
 )
+from app.services.webhooks.event_waits import MAX_WAIT_S
 from app.services.webhooks.reading import MAX_LISTED
 
 DEFAULT_LISTED: Final = 20
@@ -180,6 +181,41 @@ class DeliveryQuery(Schema):
     limit = fields.QueryNumber(minimum=1, maximum=MAX_LISTED, load_default=DEFAULT_LISTED)
 
 
+class QueryWhole(Field):
+    """Plain digits in a query, from `minimum` to `maximum`."""
+
+    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.minimum, self.maximum = minimum, maximum
+        self.metadata = {"type": "integer", "minimum": minimum, "maximum": maximum, **self.metadata}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
+        is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19
+        if not is_number or not self.minimum <= int(value) <= self.maximum:
+            raise self.refusal(
+                "invalid_value", f"must be a whole number from {self.minimum} to {self.maximum}."
+            )
+        return int(value)
+
+
+class EventQuery(Schema):
+    type = Choice(*CHOICES)
+    limit = QueryWhole(minimum=1, maximum=MAX_LISTED, load_default=DEFAULT_LISTED)
+    after = QueryWhole(
+        minimum=0,
+        maximum=2**53,
+        metadata={"description": "`after` of an answer: the events behind it, the oldest first."},
+    )
+    wait = QueryWhole(
+        minimum=0,
+        maximum=MAX_WAIT_S,
+        load_default=0,
+        metadata={"description": "With `after`: seconds to wait where there is none yet."},
+    )
+
+
 def _time(**kwargs: Any) -> ma.String:
     return ma.String(metadata={"format": "date-time"}, **kwargs)
 
@@ -232,6 +268,13 @@ class WebhookEvent(Answer):
     livemode = ma.Boolean()
     pending_webhooks = ma.Integer(metadata={"description": "To how many endpoints it is sent."})
     data = ma.Dict(keys=ma.String())
+
+
+class WebhookEvents(Answer):
+    object = one_of("list")
+    data = ma.List(ma.Nested(WebhookEvent))
+    has_more = ma.Boolean()
+    after = ma.Integer(metadata={"description": "What to send as `after` to go on from here."})
 
 
 class WebhookTarget(Answer):
