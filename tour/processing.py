@@ -3,36 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-import requests
-
+from tour import applications
+from tour.backend import KEYS, PAYMENT, Backend
 from tour.client import GatewayClient
 from tour.report import Report
 
 TITLE: Final = "Processing API: payments, refunds, OAuth and webhooks"
 
-KEYS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "standard": "demo_key_4eC39HqLyjWDarjtT1zdp7dc",
-        "admin": "demo_key_BQokikJOvBiI2HlWgH4olfQ2",
-        "read-only": "demo_key_readonly_9f8g7h6j5k4l3m2n",
-        "expired": "demo_key_expired_key_do_not_use",
-    }
-)
-PAYMENT: Final = MappingProxyType(
-    {
-        "amount": 49.99,
-        "currency": "USD",
-        "description": "Order #12345 - Premium Widget",
-        "customer_email": "customer@example.com",
-        "payment_method": "card",
-        "metadata": {"order_id": "12345", "sku": "WIDGET-PRO-001"},
-    }
-)
 REFUND: Final = MappingProxyType({"amount": 25.00, "reason": "requested_by_customer"})
 
 FAILURES: Final = MappingProxyType(
@@ -54,23 +34,6 @@ HEADERS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
-    """A merchant's backend."""
-
-    client: GatewayClient
-
-    def call(
-        self, method: str, path: str, *, who: str | None = "standard", **options: Any
-    ) -> requests.Response:
-        """who: one of KEYS; None for no key. Raises Difference."""
-        token = KEYS[who] if who else None
-        return self.client.call(method, path, token=token, prefix="/v1", **options)
-
-    def pay(self, *, key: str | None = None, **differing: Any) -> requests.Response:
-        return self.call("POST", "/payments", key=key, json=dict(PAYMENT) | differing)
-
-
 def play(client: GatewayClient, report: Report) -> None:
     """Raises Difference when it cannot go on."""
     backend = Backend(client)
@@ -81,6 +44,8 @@ def play(client: GatewayClient, report: Report) -> None:
     _cancel(backend, report, payment_id)
     _refund(backend, report, payment_id)
     _be_refused(backend, report)
+    applications.play_oauth(backend, report)
+    applications.play_webhooks(backend, report)
     _reset(backend, report, payment_id)
 
 
