@@ -15,7 +15,7 @@ HOST_PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3; do 
 PYTEST_ARGS ?=
 GENERATORS := tests/contract/openapi/generators
 
-.PHONY: help run test browser openapi lint types bench tour provider reset clean lock install install-dev
+.PHONY: help run test browser openapi fuzz lint types bench tour provider reset clean lock install install-dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ browser: install-dev ## tests of every page in a browser; needs Chromium, on Deb
 
 openapi: install-dev ## lints /openapi.json and generates clients of it, in Python and TypeScript
 	@exec $(PY) -m pytest $(GENERATORS) $(PYTEST_ARGS)
+
+fuzz: install-dev ## many generated requests to every route of the Processing API; FUZZ_EXAMPLES=1000 for more of each
+	@FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} exec $(PY) -m pytest -n 2 tests/integration/processing/test_fuzz.py $(PYTEST_ARGS)
 
 lint: install-dev ## ruff, formatting, the direction of imports
 	@$(VENV)/bin/ruff check .
