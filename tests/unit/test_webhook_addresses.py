@@ -167,3 +167,17 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
 
 def test_public_addresses() -> None:
     assert all(is_public(ip_address(one)) for one in ("8.8.8.8", "2606:4700::1", "2002:808:808::1"))
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "target", "authority"),
+    [
+        ("https://Example.com", 443, "/", "example.com"),
+        ("https://example.com:/?a=b", 443, "/?a=b", "example.com"),
+        ("https://example.com:8443/x?a=b", 8443, "/x?a=b", "example.com:8443"),
+        ("https://[2606:4700:4700::1111]:8443/", 8443, "/", "[2606:4700:4700::1111]:8443"),
+    ],
+)
+def test_what_is_connected_to_and_asked_for(url: str, port: int, target: str, authority: str) -> None:
+    found = parse(url, is_production=True)
+    assert (found.port, found.target, found.authority) == (port, target, authority)

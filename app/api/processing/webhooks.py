@@ -142,7 +142,7 @@ def disable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
 @blueprint.response(200, WebhookTest)
 def test_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send a test message there"""
-    event_id = endpoints.test(current_principal(), endpoint_id)
+    event_id = endpoints.send_test(current_principal(), endpoint_id)
     return respond({"event_id": event_id, "message": "A test message is being sent."})
 
 

@@ -66,7 +66,8 @@ class UrlRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A URL that may be sent to. host: lower case, of IPv6 without brackets. target: path and query."""
+    """A URL that may be sent to. host: lower case, of IPv6 without brackets. target: path and query. authority: host and port, as the
+    header Host has them."""
 
     is_tls: bool
     host: str
@@ -99,7 +100,8 @@ def parse(url: str, *, is_production: bool) -> Destination:
         _require_public_host(host)
     is_tls = parts.scheme == "https"
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return Destination(is_tls, host, port or (443 if is_tls else 80), target, parts.netloc)
+    authority = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
+    return Destination(is_tls, host, port or (443 if is_tls else 80), target, authority)
 
 
 def check(url: str, *, is_production: bool) -> None:

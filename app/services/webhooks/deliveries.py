@@ -2,7 +2,7 @@
 
 Guarantees: at most AT_ONCE deliveries of one endpoint are under way, whichever processes send them; a delivery is sent first only when
 every earlier one of the same endpoint and object has had its first attempt; a delivery whose worker was killed is sent again when its
-lease has ended, with the same id; what a worker reports after its lease has ended changes nothing but the list of attempts.
+lease has ended, with the same id; what a worker reports after its lease has ended is a fact about the endpoint, and moves no delivery.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ AT_ONCE: Final = 2
 
 LEASE: Final = timedelta(seconds=30)
 """How long a delivery is one worker's: longer than a connection's deadline and the writing of its outcome."""
+
+GONE: Final = 410
+"""An endpoint that answers so wants nothing more."""
 
 log = structlog.get_logger("webhooks")
 
@@ -133,10 +136,6 @@ def _what_follows(claimed: Claimed, outcome: Outcome, now: datetime) -> tuple[De
     if next_at is None or outcome.status == GONE:
         return DeliveryState.DEAD, None
     return DeliveryState.DUE, next_at
-
-
-GONE: Final = 410
-"""An endpoint that answers so wants nothing more."""
 
 
 def _note(session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> Because | None:

@@ -188,7 +188,7 @@ def cancel(session: Session, endpoint_ids: Sequence[uuid.UUID], *, now: datetime
     )
 
 
-def test(merchant: Principal, public_id: str) -> str:
+def send_test(merchant: Principal, public_id: str) -> str:
     """Send a test message to one endpoint; its id. Raises NotFound, EndpointDisabled."""
     now, event_id = clock.now(), _new_event_id()
 
