@@ -45,15 +45,15 @@ def _type_of(error: GatewayError) -> str:
     return TYPES.get(error.http_status, "invalid_request")
 
 
-def _errors(messages: Any, path: str = "") -> Iterator[dict[str, str]]:
+def _errors(messages: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
     """Of marshmallow's tree: one entry for each field, `metadata.key` style."""
     if isinstance(messages, dict):
         for key, inner in messages.items():
-            yield from _errors(inner, path if key == "_schema" else f"{path}.{key}" if path else str(key))
+            yield from _errors(inner, path if key == "_schema" else (*path, str(key)))
         return
     message = messages[0] if isinstance(messages, list) else messages
     yield {
-        "field": path or "body",
+        "field": ".".join(path) if path else "body",
         "code": getattr(message, "code", "invalid_value"),
         "message": str(message),
     }

@@ -11,6 +11,7 @@ from flask import Response
 from app import ids
 from app.api.processing.blueprint import Blueprint
 from app.api.processing.coded import Coded
+from app.api.processing.schemas.fields import NoBody
 from app.api.processing.schemas.payments import (
     ProcessingPayment,
     ProcessingPaymentQuery,
@@ -37,7 +38,6 @@ from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
 from app.http.responses import respond
-from app.http.schema import Nothing
 from app.models.payment import MadeBy, Payment
 from app.money import Money
 from app.providers import MOCK
@@ -114,8 +114,11 @@ def get_status(payment_id: str) -> Response:
 
 
 @blueprint.route("/payments/<payment_id>/cancel", methods=["POST"])
-@operation("processing_payments_cancel", errors=[TransactionNotFound, NotInThisState, ProviderUnreachable])
-@blueprint.arguments(Nothing)
+@operation(
+    "processing_payments_cancel",
+    errors=[TransactionNotFound, NotInThisState, InvalidParameters, ProviderUnreachable],
+)
+@blueprint.arguments(NoBody)
 @blueprint.response(200, ProcessingPayment)
 def cancel(body: dict[str, Any], payment_id: str) -> Response:
     """Cancel a payment that is pending or processing"""

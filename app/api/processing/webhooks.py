@@ -11,6 +11,7 @@ from flask import Response, current_app
 
 from app.api.processing.blueprint import Blueprint
 from app.api.processing.coded import Coded
+from app.api.processing.schemas.fields import NoBody
 from app.api.processing.schemas.webhooks import (
     DeliveryQuery,
     EventQuery,
@@ -42,7 +43,6 @@ from app.errors import EndpointDisabled, InvalidParameters, InvalidRequest, NotF
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.responses import respond
-from app.http.schema import Nothing
 from app.models.webhook import DeliveryState
 from app.services.webhooks import endpoints, events, reading, replay
 from app.services.webhooks.addresses import UrlRefused
@@ -119,8 +119,8 @@ def rotate_secret(body: dict[str, Any], endpoint_id: str) -> Response:
 
 
 @blueprint.route("/webhooks/endpoints/<endpoint_id>/enable", methods=["POST"])
-@operation("webhook_endpoints_enable", errors=[NotFound])
-@blueprint.arguments(Nothing)
+@operation("webhook_endpoints_enable", errors=[NotFound, InvalidParameters])
+@blueprint.arguments(NoBody)
 @blueprint.response(200, WebhookEndpointFacts)
 def enable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send events there again, from now on"""
@@ -128,8 +128,8 @@ def enable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
 
 
 @blueprint.route("/webhooks/endpoints/<endpoint_id>/disable", methods=["POST"])
-@operation("webhook_endpoints_disable", errors=[NotFound])
-@blueprint.arguments(Nothing)
+@operation("webhook_endpoints_disable", errors=[NotFound, InvalidParameters])
+@blueprint.arguments(NoBody)
 @blueprint.response(200, WebhookEndpointFacts)
 def disable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send nothing there; what is due is cancelled"""
@@ -137,8 +137,8 @@ def disable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
 
 
 @blueprint.route("/webhooks/endpoints/<endpoint_id>/test", methods=["POST"])
-@operation("webhook_endpoints_test", errors=[NotFound, EndpointDisabled])
-@blueprint.arguments(Nothing)
+@operation("webhook_endpoints_test", errors=[NotFound, EndpointDisabled, InvalidParameters])
+@blueprint.arguments(NoBody)
 @blueprint.response(200, WebhookTest)
 def test_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send a test message there"""
@@ -184,8 +184,8 @@ def get_delivery(delivery_id: str) -> Response:
 
 
 @blueprint.route("/webhooks/deliveries/<delivery_id>/replay", methods=["POST"])
-@operation("webhook_deliveries_replay", errors=[NotFound, EndpointDisabled])
-@blueprint.arguments(Nothing)
+@operation("webhook_deliveries_replay", errors=[NotFound, EndpointDisabled, InvalidParameters])
+@blueprint.arguments(NoBody)
 @blueprint.response(200, WebhookDeliveryFacts)
 def replay_delivery(body: dict[str, Any], delivery_id: str) -> Response:
     """Send it again, now"""

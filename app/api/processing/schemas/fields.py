@@ -35,6 +35,10 @@ class BodySchema(Schema):
         return data
 
 
+class NoBody(Schema):
+    """A body that may be absent, and has no fields."""
+
+
 class Field(ma.fields.Field[Any]):
     """A field that names itself in its refusals; null is as good as nothing."""
 
