@@ -1,4 +1,4 @@
-"""`flask webhooks …`: webhooks to merchants, for operators."""
+"""`flask webhooks …`: webhooks to merchants, and the platform's own, for operators."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from flask.cli import AppGroup
 from app import ids
 from app.cli.common import principal, refusals_as_sentences
 from app.clock import iso_z
+from app.events import webhook_messages
 from app.models.webhook import WebhookAttempt
 from app.services.operator import webhooks as operator_webhooks
+from app.services.webhooks import endpoints
 
 PAUSE_S: Final = 1.0
 
-webhooks = AppGroup("webhooks", help="Webhooks to merchants: list, tail, replay.")
+webhooks = AppGroup("webhooks", help="Webhooks: list, tail, replay; and the platform's own endpoints.")
 
 
 class Moment(click.ParamType[datetime]):
@@ -45,10 +47,45 @@ def list_endpoints(tenant_id: uuid.UUID | None) -> None:
         failing = f"  failing since {iso_z(one.failing_since)}" if one.failing_since else ""
         waiting = f"  waiting since {iso_z(one.waiting_since)}" if one.waiting_since else ""
         click.echo(
-            f"{ids.short(ids.WEBHOOK_ENDPOINT, one.id)}  {state}  {one.url}  tenant {one.tenant_id}  "
+            f"{ids.short(ids.WEBHOOK_ENDPOINT, one.id)}  {state}  {one.url}  "
+            f"{f'tenant {one.tenant_id}' if one.tenant_id else 'the platform'}  "
             f"due {one.due}  dead {one.dead}{waiting}{failing}"
         )
     click.echo(f"{len(found)} endpoints.")
+
+
+@webhooks.command("add")
+@click.argument("url")
+@click.option(
+    "--event",
+    "events",
+    multiple=True,
+    type=click.Choice(webhook_messages.PLATFORM_CHOICES),
+    help="Send this type; give it several times for several. Default: all.",
+)
+def add(url: str, events: tuple[str, ...]) -> None:
+    """An endpoint of the platform's own, for what belongs to no tenant: payments between users."""
+    with refusals_as_sentences():
+        made, secret = endpoints.register(principal(), url, events or None)
+    click.echo(f"Endpoint {ids.short(ids.WEBHOOK_ENDPOINT, made.id)}. Its secret, shown only now: {secret}")
+
+
+@webhooks.command("rotate-secret")
+@click.argument("endpoint_id")
+def rotate_secret(endpoint_id: str) -> None:
+    """A new secret for an endpoint of the platform's own; both sign for 24 hours."""
+    with refusals_as_sentences():
+        _, secret = endpoints.rotate_secret(principal(), endpoint_id)
+    click.echo(f"The secret, shown only now: {secret}")
+
+
+@webhooks.command("remove")
+@click.argument("endpoint_id")
+def remove(endpoint_id: str) -> None:
+    """Delete an endpoint of the platform's own."""
+    with refusals_as_sentences():
+        endpoints.delete(principal(), endpoint_id)
+    click.echo(f"Nothing more is sent to {endpoint_id}.")
 
 
 @webhooks.command("tail")

@@ -1,7 +1,8 @@
 """What webhooks say: the message made from an event's data, and the types that merchants know.
 
 It is made from the event alone, never from rows as they are later, so a message is the same bytes however often it is sent.
-Payments are as the API shows them that they were made by: document 003's fields for the Processing API's, the Gateway API's for all others.
+Payments are as the API shows them that they were made by: document 003's fields for the Processing API's, the Gateway API's for all
+others; orders and withdrawals as the Tenant API shows them, payments between users as the Wallet API does.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, Final
 import orjson
 
 from app import ids
-from app.events.catalogue import EventType
+from app.events.catalogue import WALLET_PAYMENT_EVENTS, EventType
 from app.models.payment import MadeBy
 from app.money import Money
 
@@ -43,12 +44,18 @@ TYPES: Final[Mapping[EventType, str]] = MappingProxyType(
         EventType.WITHDRAWAL_FAILED: "withdrawal.failed",
         EventType.WITHDRAWAL_CANCELED: "withdrawal.canceled",
         EventType.WEBHOOK_ENDPOINT_DISABLED: "webhook_endpoint.disabled",
+        EventType.WALLET_PAYMENT_PENDING: "wallet_payment.pending",
+        EventType.WALLET_PAYMENT_COMPLETED: "wallet_payment.completed",
+        EventType.WALLET_PAYMENT_FAILED: "wallet_payment.failed",
     }
 )
 """Types of events → those of webhooks. What is not here is not sent: docs/webhooks.md says why."""
 
-CHOICES: Final = tuple(TYPES.values())
-"""What an endpoint can ask for."""
+CHOICES: Final = tuple(name for event, name in TYPES.items() if event not in WALLET_PAYMENT_EVENTS)
+"""What a merchant's endpoint can ask for."""
+
+PLATFORM_CHOICES: Final = tuple(TYPES[event] for event in TYPES if event in WALLET_PAYMENT_EVENTS)
+"""What the platform's own can ask for: payments between users belong to no tenant."""
 
 SIMULATED: Final = EventType.WEBHOOK_SIMULATED
 """Its data names the type that it is sent as, and what is in it."""
@@ -204,22 +211,35 @@ def _refund_status(refund: Mapping[str, Any]) -> str:
 
 
 def _order(event: LoggedEvent) -> dict[str, Any]:
-    return {"order": _with_amounts(event)}
+    return {"order": _as_tenant_api(event, {})}
 
 
 def _withdrawal(event: LoggedEvent) -> dict[str, Any]:
-    return {"withdrawal": _with_amounts(event)}
+    return {"withdrawal": _as_tenant_api(event, {"net": "net_amount", "method": "method_type"})}
 
 
-def _with_amounts(event: LoggedEvent) -> dict[str, Any]:
-    """The event's data, with `amount` in major units, as text, for `amount_minor`."""
-    currency, shown = event.data["currency"], {"id": event.object_id}
+def _as_tenant_api(event: LoggedEvent, renamed: Mapping[str, str]) -> dict[str, Any]:
+    """The event's data with document 002's names, and its amounts as numbers in major units."""
+    currency = event.data["currency"]
+    shown: dict[str, Any] = {"id": event.object_id}
     for name, value in event.data.items():
-        if name.endswith("_minor"):
-            shown[name.removesuffix("_minor")] = str(Money(value, currency))
-        elif name not in ("version", "tenant_id"):
-            shown[name] = value
+        plain = name.removesuffix("_minor")
+        if name not in ("version", "tenant_id"):
+            shown[renamed.get(plain, plain)] = value if plain == name else Money(value, currency).as_number()
     return shown
+
+
+def _wallet_payment(event: LoggedEvent) -> dict[str, Any]:
+    """Document 000's fields of a payment's status."""
+    amount = str(Money(event.data["amount_minor"], event.data["currency"]))
+    shown = {name: event.data.get(name) for name in _WALLET_PAYMENT}
+    return {"payment": {"payment_id": event.object_id, "id": event.object_id, "amount": amount} | shown}
+
+
+_WALLET_PAYMENT: Final = (
+    *("status", "currency", "transaction_id", "source_wallet_id", "destination", "description", "metadata"),
+    *("completed_at", "failure_reason"),
+)
 
 
 def _endpoint(event: LoggedEvent) -> dict[str, Any]:
@@ -240,6 +260,7 @@ _PRESENTERS: Final[Mapping[str, Callable[[LoggedEvent], dict[str, Any]]]] = Mapp
         "order": _order,
         "withdrawal": _withdrawal,
         "webhook_endpoint": _endpoint,
+        "wallet_payment": _wallet_payment,
     }
 )
 

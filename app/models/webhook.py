@@ -23,7 +23,7 @@ class DeliveryState(StrEnum):
 
 
 class WebhookEndpoint(Base):
-    """A merchant's URL. events: the types that are sent to it; None: all. sealed_secret: its signing secret (app/crypto.py);
+    """A merchant's URL, or the platform's own where tenant_id is None: it is sent the events that belong to no tenant. events: the types that are sent to it; None: all. sealed_secret: its signing secret (app/crypto.py);
     sealed_previous_secret: the one before, which signs as well until previous_secret_until. disabled_because: `merchant`,
     `failing`, `gone` (it answered 410). failing_since: None when the last attempt succeeded. deleted_at: its deliveries stay."""
 
@@ -33,7 +33,7 @@ class WebhookEndpoint(Base):
     )
 
     id: Mapped[Key]
-    tenant_id: Mapped[uuid.UUID]
+    tenant_id: Mapped[uuid.UUID | None]
     url: Mapped[Words]
     events: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
     sealed_secret: Mapped[bytes] = mapped_column(LargeBinary)
@@ -87,7 +87,7 @@ class WebhookDelivery(Base):
 
     id: Mapped[Key]
     endpoint_id: Mapped[uuid.UUID]
-    tenant_id: Mapped[uuid.UUID]
+    tenant_id: Mapped[uuid.UUID | None]
     event_seq: Mapped[int] = mapped_column(BigInteger)
     object_id: Mapped[Words]
     state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState))
@@ -113,7 +113,7 @@ class WebhookAttempt(Base):
     id: Mapped[Key]
     delivery_id: Mapped[uuid.UUID]
     endpoint_id: Mapped[uuid.UUID]
-    tenant_id: Mapped[uuid.UUID]
+    tenant_id: Mapped[uuid.UUID | None]
     number: Mapped[int]
     at: Mapped[Moment]
     duration_ms: Mapped[int]

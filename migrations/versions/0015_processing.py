@@ -45,13 +45,13 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON oauth_clients, oauth_grants, oauth_token
 
 WEBHOOKS = """
 CREATE TABLE webhook_endpoints (
-  id uuid PRIMARY KEY, tenant_id uuid NOT NULL, url text NOT NULL, events text[], sealed_secret bytea NOT NULL,
+  id uuid PRIMARY KEY, tenant_id uuid, url text NOT NULL, events text[], sealed_secret bytea NOT NULL,
   sealed_previous_secret bytea, previous_secret_until timestamptz, is_enabled boolean NOT NULL, disabled_because text,
   failing_since timestamptz, created_at timestamptz NOT NULL, created_by text NOT NULL, updated_at timestamptz NOT NULL,
   deleted_at timestamptz);
 CREATE INDEX webhook_endpoints_tenant_id_id ON webhook_endpoints (tenant_id, id) WHERE deleted_at IS NULL;
 CREATE TABLE webhook_deliveries (
-  id uuid PRIMARY KEY, endpoint_id uuid NOT NULL, tenant_id uuid NOT NULL, event_seq bigint NOT NULL, object_id text NOT NULL,
+  id uuid PRIMARY KEY, endpoint_id uuid NOT NULL, tenant_id uuid, event_seq bigint NOT NULL, object_id text NOT NULL,
   state text NOT NULL CHECK (state IN ('due', 'delivered', 'dead', 'cancelled')), attempts integer NOT NULL,
   next_at timestamptz NOT NULL, leased_until timestamptz, fence integer NOT NULL, is_replay boolean NOT NULL,
   endpoints smallint NOT NULL CHECK (endpoints > 0), created_at timestamptz NOT NULL, finished_at timestamptz);
@@ -65,7 +65,7 @@ CREATE INDEX webhook_deliveries_dead ON webhook_deliveries (finished_at) WHERE s
 CREATE INDEX webhook_deliveries_endpoint_id_id ON webhook_deliveries (endpoint_id, id);
 CREATE INDEX webhook_deliveries_tenant_id_id ON webhook_deliveries (tenant_id, id);
 CREATE TABLE webhook_attempts (
-  id uuid PRIMARY KEY, delivery_id uuid NOT NULL, endpoint_id uuid NOT NULL, tenant_id uuid NOT NULL, number integer NOT NULL,
+  id uuid PRIMARY KEY, delivery_id uuid NOT NULL, endpoint_id uuid NOT NULL, tenant_id uuid, number integer NOT NULL,
   at timestamptz NOT NULL, duration_ms integer NOT NULL, address text, status integer, error text, answer text,
   is_by_hand boolean NOT NULL);
 CREATE INDEX webhook_attempts_delivery_id_id ON webhook_attempts (delivery_id, id);

@@ -32,6 +32,8 @@ def test_the_types_are_those_that_are_sent() -> None:
     table = PAGE.split("| type | `data` |")[1].split("\n\n")[0]
     listed = re.findall(r"`(\w+\.\w+)`", table)
     assert sorted(listed) == sorted([*webhook_messages.CHOICES, webhook_messages.TEST_TYPE])
+    own = PAGE.split("## The platform's own")[1].split("\n\n")[1]
+    assert tuple(re.findall(r"`(wallet_payment\.\w+)`", own)) == webhook_messages.PLATFORM_CHOICES
 
 
 def test_the_waits_are_the_schedules() -> None:

@@ -27,11 +27,11 @@ COUNT_CAP: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class EndpointState:
-    """due: deliveries to be sent, now or later; dead: those without an attempt left; waiting_since: when the one that waits longest was
+    """tenant_id: None for the platform's own. due: deliveries to be sent, now or later; dead: those without an attempt left; waiting_since: when the one that waits longest was
     to be sent."""
 
     id: uuid.UUID
-    tenant_id: uuid.UUID
+    tenant_id: uuid.UUID | None
     url: str
     is_enabled: bool
     disabled_because: str | None

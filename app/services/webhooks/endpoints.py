@@ -1,4 +1,6 @@
-"""A merchant's endpoints: registered, changed, disabled and deleted; and the messages that try them.
+"""A merchant's endpoints, or the platform's own: registered, changed, disabled and deleted; and the messages that try them.
+
+The platform's are an operator's, who acts for no tenant; they are sent the events that belong to none.
 
 Guarantees: a secret is shown once, when it is made; an endpoint that is disabled or deleted gets nothing that was not under way.
 """
@@ -55,46 +57,46 @@ class Target:
     signature: str
 
 
-def register(merchant: Principal, url: str, events: Sequence[str] | None) -> tuple[WebhookEndpoint, str]:
+def register(owner: Principal, url: str, events: Sequence[str] | None) -> tuple[WebhookEndpoint, str]:
     """A new endpoint, and its secret. events: None for all types. Raises UrlRefused, InvalidRequest (there are too many)."""
     addresses.check(url, is_production=current_app.config["IS_PRODUCTION"])
     now, secret, endpoint_id = clock.now(), signing.new_secret(), ids.uuid7()
 
     def work(session: Session) -> WebhookEndpoint:
-        _require_room(session, merchant.tenant_id)
+        _require_room(session, owner.tenant)
         endpoint = WebhookEndpoint(
             id=endpoint_id,
-            tenant_id=merchant.tenant_id,
+            tenant_id=owner.tenant,
             url=url,
-            events=_in_order(events),
+            events=_in_order(owner, events),
             sealed_secret=signing.sealed(secret, endpoint_id),
             is_enabled=True,
             created_at=now,
-            created_by=merchant.event_actor,
+            created_by=owner.event_actor,
             updated_at=now,
         )
         session.add(endpoint)
-        _record(session, EventType.WEBHOOK_ENDPOINT_CREATED, endpoint, now, merchant, events=endpoint.events)
+        _record(session, EventType.WEBHOOK_ENDPOINT_CREATED, endpoint, now, owner, events=endpoint.events)
         return endpoint
 
     return transaction(work), secret
 
 
-def list_all(tenant_id: uuid.UUID) -> Sequence[WebhookEndpoint]:
+def list_all(tenant_id: uuid.UUID | None) -> Sequence[WebhookEndpoint]:
     """The newest first."""
     wanted = select(WebhookEndpoint).where(*_of(tenant_id)).order_by(WebhookEndpoint.id.desc())
     with reading() as session:
         return session.scalars(wanted).all()
 
 
-def find(tenant_id: uuid.UUID, public_id: str) -> WebhookEndpoint:
+def find(tenant_id: uuid.UUID | None, public_id: str) -> WebhookEndpoint:
     """Raises NotFound."""
     with reading() as session:
         return found(session, tenant_id, public_id)
 
 
 def change(
-    merchant: Principal, public_id: str, *, url: str | None, events: Sequence[str] | None, has_events: bool
+    owner: Principal, public_id: str, *, url: str | None, events: Sequence[str] | None, has_events: bool
 ) -> WebhookEndpoint:
     """url: None to keep it. events: what they are now, where `has_events`. Raises NotFound, UrlRefused."""
     if url is not None:
@@ -102,61 +104,59 @@ def change(
     now = clock.now()
 
     def work(session: Session) -> WebhookEndpoint:
-        endpoint = found(session, merchant.tenant_id, public_id, is_locked=True)
+        endpoint = found(session, owner.tenant, public_id, is_locked=True)
         endpoint.url = url or endpoint.url
-        endpoint.events = _in_order(events) if has_events else endpoint.events
+        endpoint.events = _in_order(owner, events) if has_events else endpoint.events
         endpoint.updated_at = now
-        _record(session, EventType.WEBHOOK_ENDPOINT_CHANGED, endpoint, now, merchant, events=endpoint.events)
+        _record(session, EventType.WEBHOOK_ENDPOINT_CHANGED, endpoint, now, owner, events=endpoint.events)
         return endpoint
 
     return transaction(work)
 
 
 def rotate_secret(
-    merchant: Principal, public_id: str, *, overlap_hours: int = DEFAULT_OVERLAP_HOURS
+    owner: Principal, public_id: str, *, overlap_hours: int = DEFAULT_OVERLAP_HOURS
 ) -> tuple[WebhookEndpoint, str]:
     """A new secret; the old one signs as well for the overlap. A secret before that one ends now. Raises NotFound."""
     now, secret = clock.now(), signing.new_secret()
 
     def work(session: Session) -> WebhookEndpoint:
-        endpoint = found(session, merchant.tenant_id, public_id, is_locked=True)
+        endpoint = found(session, owner.tenant, public_id, is_locked=True)
         endpoint.sealed_previous_secret = endpoint.sealed_secret
         endpoint.previous_secret_until = now + timedelta(hours=overlap_hours)
         endpoint.sealed_secret = signing.sealed(secret, endpoint.id)
         endpoint.updated_at = now
         until = iso_z(endpoint.previous_secret_until)
-        _record(session, EventType.WEBHOOK_ENDPOINT_SECRET_ROTATED, endpoint, now, merchant, until=until)
+        _record(session, EventType.WEBHOOK_ENDPOINT_SECRET_ROTATED, endpoint, now, owner, until=until)
         return endpoint
 
     return transaction(work), secret
 
 
-def set_enabled(merchant: Principal, public_id: str, *, is_enabled: bool) -> WebhookEndpoint:
+def set_enabled(owner: Principal, public_id: str, *, is_enabled: bool) -> WebhookEndpoint:
     """Nothing changes where it is so already. Raises NotFound."""
     now = clock.now()
 
     def work(session: Session) -> WebhookEndpoint:
-        endpoint = found(session, merchant.tenant_id, public_id, is_locked=True)
+        endpoint = found(session, owner.tenant, public_id, is_locked=True)
         if endpoint.is_enabled is is_enabled:
             return endpoint
         if not is_enabled:
-            disable(session, endpoint.id, because=Because.MERCHANT, now=now, actor=merchant)
+            disable(session, endpoint.id, because=Because.MERCHANT, now=now, actor=owner)
             return endpoint
         endpoint.is_enabled, endpoint.disabled_because = True, None
         endpoint.failing_since, endpoint.updated_at = None, now
-        _record(session, EventType.WEBHOOK_ENDPOINT_ENABLED, endpoint, now, merchant)
+        _record(session, EventType.WEBHOOK_ENDPOINT_ENABLED, endpoint, now, owner)
         return endpoint
 
     return transaction(work)
 
 
-def delete(merchant: Principal, public_id: str) -> None:
+def delete(owner: Principal, public_id: str) -> None:
     """What was sent to it stays. Raises NotFound."""
     now = clock.now()
     transaction(
-        lambda session: _delete(
-            session, found(session, merchant.tenant_id, public_id, is_locked=True), now, merchant
-        )
+        lambda session: _delete(session, found(session, owner.tenant, public_id, is_locked=True), now, owner)
     )
 
 
@@ -188,22 +188,22 @@ def cancel(session: Session, endpoint_ids: Sequence[uuid.UUID], *, now: datetime
     )
 
 
-def send_test(merchant: Principal, public_id: str) -> str:
+def send_test(owner: Principal, public_id: str) -> str:
     """Send a test message to one endpoint; its id. Raises NotFound, EndpointDisabled."""
     now, event_id = clock.now(), _new_event_id()
 
     def work(session: Session) -> None:
-        endpoint = found(session, merchant.tenant_id, public_id)
+        endpoint = found(session, owner.tenant, public_id)
         require_enabled(endpoint)
         data = {"endpoint_id": str(endpoint.id), "url": without_query(endpoint.url)}
-        _record_message(session, EventType.WEBHOOK_TESTED, event_id, data, now, merchant)
+        _record_message(session, EventType.WEBHOOK_TESTED, event_id, data, now, owner)
 
     transaction(work)
     return event_id
 
 
 def simulate(
-    merchant: Principal, event_type: str, payload: Mapping[str, Any]
+    owner: Principal, event_type: str, payload: Mapping[str, Any]
 ) -> tuple[LoggedEvent, Sequence[Target]]:
     """Send the payload, as an event of this type, to every endpoint that wants the type. It is marked as simulated in the log, and
     nothing else happens. Returns the event and where it goes."""
@@ -212,10 +212,10 @@ def simulate(
     event = LoggedEvent(event_id, EventType.WEBHOOK_SIMULATED, event_id, data, now)
 
     def work(session: Session) -> Sequence[WebhookEndpoint]:
-        _record_message(session, EventType.WEBHOOK_SIMULATED, event_id, data, now, merchant)
+        _record_message(session, EventType.WEBHOOK_SIMULATED, event_id, data, now, owner)
         enabled = session.scalars(
             select(WebhookEndpoint)
-            .where(*_of(merchant.tenant_id), WebhookEndpoint.is_enabled)
+            .where(*_of(owner.tenant), WebhookEndpoint.is_enabled)
             .order_by(WebhookEndpoint.id)
         )
         return [one for one in enabled if one.events is None or event_type in one.events]
@@ -231,7 +231,7 @@ def simulate(
 
 
 def found(
-    session: Session, tenant_id: uuid.UUID, public_id: str, *, is_locked: bool = False
+    session: Session, tenant_id: uuid.UUID | None, public_id: str, *, is_locked: bool = False
 ) -> WebhookEndpoint:
     """Raises NotFound: unknown, deleted, or of another tenant."""
     between = ids.of_short(ids.WEBHOOK_ENDPOINT, public_id)
@@ -261,11 +261,11 @@ def without_query(url: str) -> str:
     return url.partition("?")[0]
 
 
-def _of(tenant_id: uuid.UUID) -> tuple[Any, Any]:
+def _of(tenant_id: uuid.UUID | None) -> tuple[Any, Any]:
     return WebhookEndpoint.tenant_id == tenant_id, WebhookEndpoint.deleted_at.is_(None)
 
 
-def _require_room(session: Session, tenant_id: uuid.UUID) -> None:
+def _require_room(session: Session, tenant_id: uuid.UUID | None) -> None:
     """Raises InvalidRequest. The tenant's row is locked, so that two registrations at once count one after the other."""
     session.execute(select(Tenant.id).where(Tenant.id == tenant_id).with_for_update(key_share=True))
     count = session.scalars(select(func.count()).select_from(WebhookEndpoint).where(*_of(tenant_id))).one()
@@ -273,9 +273,10 @@ def _require_room(session: Session, tenant_id: uuid.UUID) -> None:
         raise InvalidRequest(f"A tenant has at most {MAX_ENDPOINTS} webhook endpoints; delete one.")
 
 
-def _in_order(events: Sequence[str] | None) -> list[str] | None:
+def _in_order(owner: Principal, events: Sequence[str] | None) -> list[str] | None:
     """Each type once, in the order of the documentation."""
-    return None if events is None else [one for one in webhook_messages.CHOICES if one in events]
+    choices = webhook_messages.PLATFORM_CHOICES if owner.tenant is None else webhook_messages.CHOICES
+    return None if events is None else [one for one in choices if one in events]
 
 
 def _delete(session: Session, endpoint: WebhookEndpoint, now: datetime, actor: Principal) -> None:
@@ -314,7 +315,7 @@ def _record_message(
     event_id: str,
     data: dict[str, Any],
     now: datetime,
-    merchant: Principal,
+    owner: Principal,
 ) -> None:
     outbox.record(
         session,
@@ -322,7 +323,7 @@ def _record_message(
         object_id=event_id,
         data=data,
         now=now,
-        actor=merchant,
-        tenant_id=merchant.tenant_id,
+        actor=owner,
+        tenant_id=owner.tenant,
         is_public=False,
     )

@@ -1,4 +1,4 @@
-"""A published event is to be sent to each endpoint of its tenant that wants it: the rows are inserted with the event.
+"""A published event is to be sent to each endpoint of its tenant, or of the platform where it belongs to none, that wants it: the rows are inserted with the event.
 
 Guarantees: an event that was published has its deliveries, and one that was rolled back has none; a fault here does not stop the log.
 """
@@ -25,7 +25,7 @@ log = structlog.get_logger("webhooks")
 _ENDPOINTS: Final = """
 SAVEPOINT webhooks;
 SELECT id::text, tenant_id::text, events FROM webhook_endpoints
-WHERE tenant_id = ANY (%s::uuid[]) AND is_enabled AND deleted_at IS NULL ORDER BY id
+WHERE (tenant_id = ANY (%s::uuid[]) OR tenant_id IS NULL AND %s) AND is_enabled AND deleted_at IS NULL ORDER BY id
 """
 """One round trip. For tenants without endpoints it is all that is done."""
 
@@ -59,8 +59,8 @@ def _report(cursor: Any, events: Sequence[Link]) -> None:
 
 def _insert(cursor: Any, events: Sequence[Link], now: datetime) -> None:
     tenants = sorted({event.tenant_id for event in events if event.tenant_id is not None})
-    cursor.execute(_ENDPOINTS, (tenants,))
-    by_tenant: dict[str, list[_Endpoint]] = {}
+    cursor.execute(_ENDPOINTS, (tenants, any(event.tenant_id is None for event in events)))
+    by_tenant: dict[str | None, list[_Endpoint]] = {}
     for endpoint_id, tenant_id, wanted in cursor.fetchall():
         by_tenant.setdefault(tenant_id, []).append(_Endpoint(endpoint_id, wanted))
     if not by_tenant:
@@ -75,11 +75,11 @@ def _insert(cursor: Any, events: Sequence[Link], now: datetime) -> None:
 
 
 def _wanted(
-    events: Sequence[Link], by_tenant: Mapping[str, Sequence[_Endpoint]]
+    events: Sequence[Link], by_tenant: Mapping[str | None, Sequence[_Endpoint]]
 ) -> Iterator[tuple[Link, _Endpoint, int]]:
     """(event, endpoint, to how many endpoints the event goes)."""
     for event in events:
-        endpoints = [one for one in by_tenant.get(event.tenant_id or "", ()) if _wants(one, event)]
+        endpoints = [one for one in by_tenant.get(event.tenant_id, ()) if _wants(one, event)]
         for endpoint in endpoints:
             yield event, endpoint, len(endpoints)
 

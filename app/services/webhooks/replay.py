@@ -70,7 +70,7 @@ def replay_range(
         raise InvalidRequest("until is before after.", field="until")
 
     def work(session: Session) -> int:
-        endpoint = endpoints.found(session, merchant.tenant_id, endpoint_id, is_locked=True)
+        endpoint = endpoints.found(session, merchant.tenant, endpoint_id, is_locked=True)
         endpoints.require_enabled(endpoint)
         events = _events(session, endpoint, begin, end)
         due = _due(session, endpoint, [event.seq for event in events])
