@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app import ids
 from app.clock import iso_z
+from app.models.dispute import Dispute
 from app.models.payment import Payment, Refund
 from app.models.withdrawal import Payout, PayoutDestination, Withdrawal
 
@@ -73,6 +74,23 @@ def refund_payload(refund: Refund) -> dict[str, Any]:
         "failure_reason": refund.failure_reason,
         "created_at": iso_z(refund.created_at),
         "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
+    }
+
+
+def dispute_payload(dispute: Dispute) -> dict[str, Any]:
+    return {
+        "id": str(dispute.id),
+        "payment_id": str(dispute.payment_id),
+        "amount_minor": dispute.amount,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "state": dispute.state,
+        "provider_dispute_id": dispute.provider_reference,
+        "provider_status": dispute.provider_status,
+        "held_minor": dispute.held,
+        "owed_minor": dispute.owed,
+        "opened_at": iso_z(dispute.opened_at),
+        "closed_at": iso_z(dispute.closed_at) if dispute.closed_at else None,
     }
 
 
