@@ -51,6 +51,9 @@ DISPUTES: Final = {
     "warning_closed": DisputeStatus.CLOSED,
     "needs_response": DisputeStatus.OPEN,
     "under_review": DisputeStatus.OPEN,
+    # After a loss: the money stays withdrawn, and the dispute lost, until the appeal is won.
+    "appeal_needs_response": DisputeStatus.OPEN,
+    "appeal_under_review": DisputeStatus.OPEN,
     "won": DisputeStatus.WON,
     "lost": DisputeStatus.LOST,
     # It ended by a refund, which Stripe lists among the charge's refunds: older API versions; newer ones.

@@ -1,0 +1,205 @@
+"""Disputes move the merchant's money as the provider says: what is disputed is held, and released or taken once.
+
+Seen failing when a report is applied without the table of states, when a refund of a disputed payment is not refused, when the
+hold is not limited to what the merchant has, and when what was owed is not remembered.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+
+from app import clock, ids, ledger
+from app.ledger import chart
+from app.ledger.chart import platform_account, tenant_wallet
+from app.models.account import AccountKind
+from app.money import Money
+from app.providers.base import DisputeStatus, ReportedDispute
+from app.services.payments import disputes
+from app.services.payments import rows as payment_rows
+from app.services.write_sets import store
+from app.unit_of_work import transaction
+from tests.faults.payments.deliveries import delivery
+from tests.faults.payments.facts import events, refused
+from tests.faults.payments.test_write_sets import interfere
+from tests.support.gateway import Gateway
+
+DISPUTED, INQUIRED = 7205, 7206
+"""Amounts that the simulated customer pays with the cards that are disputed, and inquired about."""
+
+
+def _paid(gateway: Gateway, amount: int) -> str:
+    payment_id = gateway.begin("stripe", amount)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    _process(gateway)
+    return payment_id
+
+
+def _process(gateway: Gateway) -> None:
+    gateway.quiet()
+    while gateway.run_due():
+        gateway.quiet()
+
+
+def _answer(gateway: Gateway, payment_id: str, answer: str) -> Any:
+    """The bank's answer; the dispute after its callbacks were processed."""
+    page = f"{gateway.sandbox.url}/stripe/disputes/{_dispute(gateway, payment_id).provider_reference}"
+    assert requests.post(page, data={"answer": answer}, timeout=30).status_code == 200
+    _process(gateway)
+    return _dispute(gateway, payment_id)
+
+
+def _dispute(gateway: Gateway, payment_id: str) -> Any:
+    (found,) = gateway.rows("SELECT * FROM disputes WHERE payment_id = :id", id=payment_id)
+    return found
+
+
+def _wallet(gateway: Gateway) -> tuple[int, int]:
+    """What the merchant has, and what of it is held."""
+    ((balance, held),) = gateway.rows(
+        "SELECT balance, held FROM account_balances WHERE public_id = :id",
+        id=tenant_wallet(gateway.tenant_id, "USD").public_id,
+    )
+    return int(balance), int(held)
+
+
+def _owed(gateway: Gateway) -> int:
+    return -gateway.balance(platform_account(AccountKind.RECEIVABLE, str(gateway.tenant_id), "USD").public_id)
+
+
+def _take(gateway: Gateway, amount: int) -> None:
+    """The merchant spends this much, in minor units."""
+
+    def work(session: Any) -> None:
+        wallet = chart.account_id(session, tenant_wallet(gateway.tenant_id, "USD"))
+        outside = chart.account_id(session, platform_account(AccountKind.EXTERNAL, "", "USD"))
+        ledger.post(
+            session,
+            "withdrawal",
+            ref_id=ids.uuid7(),
+            now=clock.now(),
+            currency="USD",
+            amounts={wallet: -amount, outside: amount},
+        )
+
+    with gateway.app.app_context():
+        transaction(work)
+
+
+def test_a_lost_dispute_takes_what_was_held(gateway: Gateway) -> None:
+    payment_id = _paid(gateway, DISPUTED)
+    dispute = _dispute(gateway, payment_id)
+    balance, held = _wallet(gateway)
+    assert (dispute.state, dispute.held, held) == ("open", 720_500, 720_500)
+    assert gateway.payment(payment_id)["review"] == "dispute"
+    answer = gateway.refund(payment_id, 10)
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "The customer's bank disputes the payment: wait until the dispute is decided.",
+    )
+    assert "as the provider reports it" in refused(gateway, "payments", "record-reversal", payment_id)
+    dispute = _answer(gateway, payment_id, "lose")
+    assert (dispute.state, dispute.held, dispute.owed) == ("lost", 0, 0)
+    assert _wallet(gateway) == (balance - 720_500, 0)
+    assert (gateway.payment(payment_id)["status"], gateway.payment(payment_id)["review"]) == (
+        "completed",
+        None,
+    )
+    assert gateway.refund(payment_id, 10).status_code == 400
+    gateway.assert_ledger_matches_providers()
+
+
+def test_a_won_dispute_releases_what_was_held(gateway: Gateway) -> None:
+    payment_id = _paid(gateway, DISPUTED)
+    before = _wallet(gateway)
+    assert _answer(gateway, payment_id, "win").state == "won"
+    assert _wallet(gateway) == (before[0], 0)
+    assert [one for one in events(gateway, payment_id) if one.startswith("dispute.")] == [
+        "dispute.opened",
+        "dispute.won",
+    ]
+    gateway.assert_ledger_matches_providers()
+
+
+def test_what_the_merchant_lacks_is_owed_until_the_money_is_reinstated(gateway: Gateway) -> None:
+    payment_id = _paid(gateway, DISPUTED)
+    _answer(gateway, payment_id, "win")
+    _take(gateway, _wallet(gateway)[0] - 1_000)
+    owed_before = _owed(gateway)
+    payment_id = _paid(gateway, DISPUTED)
+    net = _wallet(gateway)[0]
+    assert _dispute(gateway, payment_id).held == net < 720_500
+    dispute = _answer(gateway, payment_id, "lose")
+    assert (_wallet(gateway), dispute.owed) == ((0, 0), 720_500 - net)
+    assert _owed(gateway) - owed_before == dispute.owed
+    gateway.assert_ledger_matches_providers()
+    dispute = _answer(gateway, payment_id, "reinstate")
+    assert (dispute.state, dispute.owed, _wallet(gateway), _owed(gateway)) == (
+        "won",
+        0,
+        (net, 0),
+        owed_before,
+    )
+    gateway.assert_ledger_matches_providers()
+
+
+def test_an_inquiry_holds_nothing_and_what_was_refunded_is_not_held(gateway: Gateway) -> None:
+    payment_id = _paid(gateway, INQUIRED)
+    _take(gateway, max(0, _wallet(gateway)[0] - 720_600))
+    assert (_dispute(gateway, payment_id).state, _wallet(gateway)[1]) == ("inquiry", 0)
+    assert gateway.refund(payment_id, 206).status_code == 200
+    balance = _wallet(gateway)[0]
+    dispute = _answer(gateway, payment_id, "escalate")
+    assert (dispute.state, dispute.held) == ("open", min(700_000, balance))
+    assert _answer(gateway, payment_id, "win").state == "won"
+    gateway.assert_ledger_matches_providers()
+    ended = _paid(gateway, INQUIRED)
+    assert _answer(gateway, ended, "close").state == "closed"
+    gateway.assert_ledger_matches_providers()
+
+
+def test_repeated_and_overtaken_callbacks_change_nothing(gateway: Gateway) -> None:
+    """The older answer arrives after the newer one was applied."""
+    payment_id = _paid(gateway, DISPUTED)
+    dispute = _answer(gateway, payment_id, "lose")
+    wallet = _wallet(gateway)
+    for sent in reversed(gateway.sandbox.callbacks("stripe")):
+        if dispute.provider_reference in sent["body"]:
+            delivery(sent).send()
+    _process(gateway)
+    old = ReportedDispute(
+        dispute.provider_reference, DisputeStatus.OPEN, Money(720_500, "USD"), "needs_response"
+    )
+    with gateway.app.app_context():
+        rows = payment_rows.read(dispute.payment_id)
+        store.change(rows, lambda writes: disputes.decide(writes, dispute.attempt_id, old), actor="callback")
+    assert (_dispute(gateway, payment_id), _wallet(gateway)) == (dispute, wallet)
+    gateway.assert_ledger_matches_providers()
+
+
+def test_money_that_is_spent_at_that_moment_is_not_held(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hold is decided by what the merchant has when it is written."""
+    payment_id = _paid(gateway, INQUIRED)
+    page = f"{gateway.sandbox.url}/stripe/disputes/{_dispute(gateway, payment_id).provider_reference}"
+    balance = _wallet(gateway)[0]
+    requests.post(page, data={"answer": "escalate"}, timeout=30)
+    interfere(monkeypatch, lambda: _take(gateway, balance - 500))
+    _process(gateway)
+    assert (_dispute(gateway, payment_id).held, _wallet(gateway)) == (500, (500, 500))
+    monkeypatch.undo()
+    assert _answer(gateway, payment_id, "win").state == "won"
+    gateway.assert_ledger_matches_providers()
+
+
+def test_a_dispute_whose_callbacks_are_lost_is_queried(gateway: Gateway) -> None:
+    payment_id = _paid(gateway, DISPUTED)
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
+    assert _answer(gateway, payment_id, "win").state == "open"
+    gateway.advance(25 * 3600)
+    gateway.run_due()
+    assert (_dispute(gateway, payment_id).state, gateway.payment(payment_id)["review"]) == ("won", None)
+    assert gateway.rows("SELECT FROM jobs WHERE kind = 'dispute.follow_up'") == []
