@@ -22,7 +22,7 @@ from app.services.payments import rows as payment_rows
 from app.services.write_sets import store
 from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import delivery
-from tests.faults.payments.facts import events, refused
+from tests.faults.payments.facts import events, operator, refused
 from tests.faults.payments.test_write_sets import interfere
 from tests.support.gateway import Gateway
 
@@ -114,8 +114,13 @@ def test_a_lost_dispute_takes_what_was_held(gateway: Gateway) -> None:
 def test_a_won_dispute_releases_what_was_held(gateway: Gateway) -> None:
     payment_id = _paid(gateway, DISPUTED)
     before = _wallet(gateway)
+    (shown,) = gateway.get(f"/payments/{payment_id}/disputes").json()["data"]
+    assert (shown["status"], shown["amount"], shown["reason"]) == ("open", "7205.00", "fraudulent")
+    assert "needs_response" in operator(gateway, "payments", "show", payment_id)
     assert _answer(gateway, payment_id, "win").state == "won"
     assert _wallet(gateway) == (before[0], 0)
+    (shown,) = gateway.get(f"/payments/{payment_id}/disputes").json()["data"]
+    assert (shown["status"], shown["held"]) == ("won", "0.00")
     assert [one for one in events(gateway, payment_id) if one.startswith("dispute.")] == [
         "dispute.opened",
         "dispute.won",
