@@ -24,6 +24,7 @@ from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import delivery
 from tests.faults.payments.facts import events, operator, refused
 from tests.faults.payments.test_write_sets import interfere
+from tests.support.concurrency import concurrently
 from tests.support.gateway import Gateway
 
 DISPUTED, INQUIRED = 7205, 7206
@@ -208,3 +209,33 @@ def test_a_dispute_whose_callbacks_are_lost_is_queried(gateway: Gateway) -> None
     gateway.run_due()
     assert (_dispute(gateway, payment_id).state, gateway.payment(payment_id)["review"]) == ("won", None)
     assert gateway.rows("SELECT FROM jobs WHERE kind = 'dispute.follow_up'") == []
+
+
+def test_a_refund_and_a_dispute_at_the_same_moment(gateway: Gateway) -> None:
+    """Whichever is written first, the other is decided by what is left: the customer does not get the money twice."""
+    payment_id = _paid(gateway, INQUIRED)
+    row = _dispute(gateway, payment_id)
+    opened = ReportedDispute(
+        row.provider_reference, DisputeStatus.OPEN, Money(720_600, "USD"), "needs_response"
+    )
+
+    def report() -> str:
+        with gateway.app.app_context():
+            rows = payment_rows.read(row.payment_id)
+            store.change(
+                rows, lambda writes: disputes.decide(writes, row.attempt_id, opened), actor="callback"
+            )
+        return "reported"
+
+    def act(number: int) -> str:
+        return report() if number < 3 else str(gateway.refund(payment_id, 206).status_code)
+
+    answers = concurrently(4, act)
+    _process(gateway)
+    dispute, was_refunded = _dispute(gateway, payment_id), answers[3] == "200"
+    assert (dispute.state, answers[3]) in (("open", "200"), ("open", "400"))
+    assert dispute.held <= 720_600 - (20_600 if was_refunded else 0)
+    assert len(gateway.rows("SELECT FROM holds WHERE ref_id = :id", id=dispute.id)) == 1
+    gateway.assert_ledger_is_clean()
+    assert _answer(gateway, payment_id, "close").state == "closed"
+    gateway.assert_ledger_matches_providers()
