@@ -19,18 +19,17 @@ from app.services.payments.rows import PaymentRows
 from app.services.payments.states import OPEN_ATTEMPTS
 from app.services.provider_access import accounts as provider_accounts
 
-EARLY_TRIES: Final = 3
-EARLY_WAIT_S: Final = 3
-"""A dispute may be reported before its payment's receipt is known: it is looked for this many times more, seconds apart."""
+EARLY_WAITS_S: Final = (3, 30, 300, 3600, 21_600)
+"""A dispute may be reported before its payment's receipt is known: it is looked for again after each of these, in seconds."""
 
 
 def look_again(event: ProviderEvent, parsed: CallbackEvent) -> datetime | None:
     """When to look again what a callback is about that matches nothing yet. None: no more, or it is no signed one of a dispute."""
     is_dispute = parsed.kind is Kind.DISPUTE and parsed.is_verified and not parsed.objection
-    if not is_dispute or event.confirmations >= EARLY_TRIES:
+    if not is_dispute or event.confirmations >= len(EARLY_WAITS_S):
         return None
     stored.count_confirmation(event.id)
-    return clock.now() + timedelta(seconds=EARLY_WAIT_S)
+    return clock.now() + timedelta(seconds=EARLY_WAITS_S[event.confirmations])
 
 
 def process_dispute(parsed: CallbackEvent, rows: PaymentRows, attempt: PaymentAttempt) -> bool:

@@ -6,6 +6,7 @@ hold is not limited to what the merchant has, and when what was owed is not reme
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ from app.ledger.chart import platform_account, tenant_wallet
 from app.models.account import AccountKind
 from app.money import Money
 from app.providers.base import DisputeStatus, ReportedDispute
+from app.services.callbacks.process_disputes import EARLY_WAITS_S
 from app.services.payments import disputes
 from app.services.payments import rows as payment_rows
 from app.services.write_sets import store
 from app.unit_of_work import transaction
-from tests.faults.payments.deliveries import delivery
+from tests.faults.payments.deliveries import SECRETS, delivery, signed
 from tests.faults.payments.facts import events, operator, refused
 from tests.faults.payments.test_write_sets import interfere
 from tests.support.concurrency import concurrently
@@ -38,10 +40,15 @@ def _paid(gateway: Gateway, amount: int) -> str:
     return payment_id
 
 
+CALLBACKS_DUE = "SELECT FROM jobs WHERE kind = 'provider_event.process' AND state = 'due'"
+
+
 def _process(gateway: Gateway) -> None:
+    """Until all callbacks are processed, also one of a dispute that came before its payment's."""
     gateway.quiet()
-    while gateway.run_due():
+    while gateway.run_due() or gateway.rows(CALLBACKS_DUE):
         gateway.quiet()
+        gateway.advance(1)
 
 
 def _answer(gateway: Gateway, payment_id: str, answer: str) -> Any:
@@ -239,3 +246,43 @@ def test_a_refund_and_a_dispute_at_the_same_moment(gateway: Gateway) -> None:
     gateway.assert_ledger_is_clean()
     assert _answer(gateway, payment_id, "close").state == "closed"
     gateway.assert_ledger_matches_providers()
+
+
+def test_a_dispute_in_another_currency_is_for_an_operator(gateway: Gateway) -> None:
+    payment_id = gateway.begin("stripe", 100)
+    assert gateway.settle(payment_id)["status"] == "completed"
+    (attempt,) = gateway.attempts(payment_id)
+    wallet = _wallet(gateway)
+    foreign = ReportedDispute("du_foreign", DisputeStatus.LOST, Money(9_000, "EUR"), "lost")
+    with gateway.app.app_context():
+        rows = payment_rows.read(attempt.payment_id)
+        store.change(rows, lambda writes: disputes.decide(writes, attempt.id, foreign), actor="callback")
+    assert gateway.payment(payment_id)["review"] == "dispute"
+    assert gateway.rows("SELECT FROM disputes WHERE payment_id = :id", id=payment_id) == []
+    assert _wallet(gateway) == wallet
+    operator(gateway, "payments", "close-review", payment_id)
+
+
+def test_a_dispute_that_comes_before_its_payment_is_known_is_looked_at_again(gateway: Gateway) -> None:
+    """Seen failing when a callback that matches nothing is ignored at once."""
+    gateway.sandbox.control({"rules": [{"fault": "callback_lost", "operation": "callback"}]})
+    payment_id = gateway.begin("stripe", DISPUTED)
+    gateway.quiet()
+    created = next(
+        one for one in reversed(gateway.sandbox.callbacks("stripe")) if "dispute.created" in one["body"]
+    )
+    assert delivery(created).send().status_code == 200
+    gateway.run_due()
+    assert gateway.attempts(payment_id)[0].state == "pending"
+    gateway.settle(payment_id)
+    _process(gateway)
+    assert _dispute(gateway, payment_id).state == "open"
+    body = json.loads(created["body"])
+    body["id"], body["data"]["object"]["payment_intent"] = "evt_unknown", "pi_unknown"
+    signed(gateway, "stripe", body, secret=SECRETS["stripe"]).send()
+    for wait_s in EARLY_WAITS_S:
+        gateway.run_due()
+        gateway.advance(wait_s + 1)
+    gateway.run_due()
+    ((state,),) = gateway.rows("SELECT state FROM provider_events WHERE provider_event_id = 'evt_unknown'")
+    assert state == "ignored"
