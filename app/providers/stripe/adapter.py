@@ -311,10 +311,8 @@ class StripeProvider(Provider):
 
     def _inquire_dispute(self, charge: ChargeReference, dispute: str) -> ReportedDispute:
         found = self._own(call(lambda: self._client.v1.disputes.retrieve(dispute)))
-        if statuses.reference_of(found.get("payment_intent")) not in (
-            charge.receipt,
-            charge.provider_reference,
-        ):
+        about = statuses.reference_of(found.get("payment_intent"))
+        if about is None or about not in (charge.receipt, charge.provider_reference):
             raise OutcomeUnknown("The dispute is about another payment.", code=OTHER_ID)
         return statuses.dispute_report(found)
 
