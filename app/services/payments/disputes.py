@@ -69,7 +69,7 @@ def decide(writes: PaymentWrites, attempt_id: uuid.UUID, reported: ReportedDispu
         return
     dispute.provider_status, dispute.reason = reported.provider_status, reported.reason
     dispute.updated_at = rows.payment.updated_at = writes.now
-    if before in OPEN_DISPUTES:
+    if before != DisputeState.LOST:  # what was taken is what is returned
         dispute.amount = reported.amount.amount_minor
     if state != before:
         _move_money(writes, dispute, attempt, before)

@@ -17,10 +17,12 @@ from app.ledger import chart
 from app.ledger.chart import platform_account, tenant_wallet
 from app.models.account import AccountKind
 from app.money import Money
+from app.principal import Principal
 from app.providers.base import DisputeStatus, ReportedDispute
 from app.services.callbacks.process_disputes import EARLY_WAITS_S
 from app.services.payments import disputes
 from app.services.payments import rows as payment_rows
+from app.services.tenant_wallets.lines import LineFilter, list_lines
 from app.services.write_sets import store
 from app.unit_of_work import transaction
 from tests.faults.payments.deliveries import SECRETS, delivery, signed
@@ -116,6 +118,10 @@ def test_a_lost_dispute_takes_what_was_held(gateway: Gateway) -> None:
         None,
     )
     assert gateway.refund(payment_id, 10).status_code == 400
+    with gateway.app.app_context():
+        reader = Principal.of_demo_tenant(gateway.tenant_id, None)
+        (line,) = list_lines(reader, LineFilter(type="dispute"), limit=1).lines
+    assert (str(line.payment_id), line.amount) == (payment_id, Money(-720_500, "USD"))
     gateway.assert_ledger_matches_providers()
 
 
