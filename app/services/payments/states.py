@@ -66,7 +66,7 @@ DISPUTE: Final = MappingProxyType(
         # Neither opens again: an older answer of the provider would hold money for ever.
         D.CLOSED: frozenset({D.LOST}),
         D.WON: frozenset(),
-        # The bank gave in later: the provider has reinstated the money.
+        # The bank decided otherwise later: the provider has reinstated the money.
         D.LOST: frozenset({D.WON}),
     }
 )

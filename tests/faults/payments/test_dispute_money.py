@@ -7,6 +7,7 @@ hold is not limited to what the merchant has, and when what was owed is not reme
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import requests
 
 from app import clock, ids, ledger
 from app.ledger import chart
-from app.ledger.chart import platform_account, tenant_wallet
+from app.ledger.chart import platform_account, tenant_direct, tenant_wallet
 from app.models.account import AccountKind
 from app.money import Money
 from app.principal import Principal
@@ -22,6 +23,7 @@ from app.providers.base import DisputeStatus, ReportedDispute
 from app.services.callbacks.process_disputes import EARLY_WAITS_S
 from app.services.payments import disputes
 from app.services.payments import rows as payment_rows
+from app.services.provider_access import accounts
 from app.services.tenant_wallets.lines import LineFilter, list_lines
 from app.services.write_sets import store
 from app.unit_of_work import transaction
@@ -29,7 +31,8 @@ from tests.faults.payments.deliveries import SECRETS, delivery, signed
 from tests.faults.payments.facts import events, operator, refused
 from tests.faults.payments.test_write_sets import interfere
 from tests.support.concurrency import concurrently
-from tests.support.gateway import Gateway
+from tests.support.gateway import OPERATOR, Gateway
+from tests.support.tenants import make_merchant
 
 DISPUTED, INQUIRED = 7205, 7206
 """Amounts that the simulated customer pays with the cards that are disputed, and inquired about."""
@@ -292,3 +295,24 @@ def test_a_dispute_that_comes_before_its_payment_is_known_is_looked_at_again(gat
     gateway.run_due()
     ((state,),) = gateway.rows("SELECT state FROM provider_events WHERE provider_event_id = 'evt_unknown'")
     assert state == "ignored"
+
+
+def test_on_an_account_of_its_own_the_merchants_own_money_is_taken(gateway: Gateway) -> None:
+    created = make_merchant(gateway.app)
+    merchant = replace(gateway, tenant_id=created.tenant_id, headers=created.headers)
+    keys = {"api_key": "sk_test_sandbox", "webhook_secret": "whsec_sandbox"}
+    with gateway.app.app_context():
+        accounts.set_account(created.tenant_id, "stripe", keys, environment="sandbox", operator=OPERATOR)
+    payment_id = merchant.begin("stripe", 100)
+    assert merchant.settle(payment_id)["status"] == "completed"
+    (attempt,) = gateway.attempts(payment_id)
+    direct = tenant_direct(created.tenant_id, "USD").public_id
+    for status, left in ((DisputeStatus.OPEN, 10_000), (DisputeStatus.LOST, 0), (DisputeStatus.WON, 10_000)):
+        reported = ReportedDispute("du_own", status, Money(10_000, "USD"), status)
+        with gateway.app.app_context():
+            rows = payment_rows.read(attempt.payment_id)
+            store.change(
+                rows, lambda writes, to=reported: disputes.decide(writes, attempt.id, to), actor="callback"
+            )
+        assert gateway.balance(direct) == left
+        gateway.assert_ledger_is_clean()
