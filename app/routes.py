@@ -100,6 +100,7 @@ TABLE: Final[tuple[Row, ...]] = (
             "refund_payment": Policy(MERCHANT, Limit.MERCHANT, permission=Permission.REFUNDS_WRITE),
             "get_payment": MERCHANT_OR_OPERATOR,
             "list_refunds": MERCHANT_OR_OPERATOR,
+            "list_disputes": MERCHANT_OR_OPERATOR,
         },
     ),
     Row(

@@ -11,6 +11,7 @@ from flask.cli import with_appcontext
 
 from app.clock import iso_z
 from app.errors import GatewayError
+from app.models.dispute import Dispute
 from app.models.payment import PaymentAttempt, Refund
 from app.money import Money
 from app.services.operator import payment_detail
@@ -36,7 +37,7 @@ def in_review() -> None:
 @click.argument("payment_id", type=click.UUID)
 @with_appcontext
 def show(payment_id: uuid.UUID) -> None:
-    """A payment, its attempts and refunds, with their ids here and at the provider."""
+    """A payment, its attempts, refunds and disputes, with their ids here and at the provider."""
     try:
         detail = payment_detail.payment_detail(payment_id)
     except GatewayError as error:
@@ -67,6 +68,9 @@ def _lines(detail: PaymentDetail) -> Iterator[str]:
     for refund in detail.refunds:
         yield f"Refund {refund.id}: {refund.state}, {_words(Money(refund.amount, refund.currency))}"
         yield from _facts(**_of_refund(refund))
+    for dispute in detail.disputes:
+        yield f"Dispute {dispute.id}: {dispute.state}, {_words(Money(dispute.amount, dispute.currency))}"
+        yield from _facts(**_of_dispute(dispute))
 
 
 def _is_other_amount(detail: PaymentDetail) -> bool:
@@ -100,6 +104,19 @@ def _of_refund(refund: Refund) -> dict[str, str | None]:
         "failure": _failure(refund.failure_code, refund.failure_reason),
         "error": _failure(refund.error_code, refund.error_message),
         "created": _time(refund.created_at),
+    }
+
+
+def _of_dispute(dispute: Dispute) -> dict[str, str | None]:
+    held, owed = (Money(amount, dispute.currency) for amount in (dispute.held, dispute.owed))
+    return {
+        "provider's id": dispute.provider_reference,
+        "provider's word": dispute.provider_status,
+        "reason": dispute.reason,
+        "held": _words(held) if dispute.held else None,
+        "owed": _words(owed) if dispute.owed else None,
+        "opened": _time(dispute.opened_at),
+        "closed": _time(dispute.closed_at),
     }
 
 

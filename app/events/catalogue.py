@@ -99,6 +99,15 @@ class EventType(StrEnum):
     REFUND_COMPLETED = "refund.completed"
     REFUND_FAILED = "refund.failed"
 
+    DISPUTE_OPENED = "dispute.opened"
+    """The customer's bank disputes a payment, or asks about one."""
+
+    DISPUTE_UPDATED = "dispute.updated"
+    DISPUTE_WON = "dispute.won"
+    DISPUTE_LOST = "dispute.lost"
+    DISPUTE_CLOSED = "dispute.closed"
+    """It ended without a decision."""
+
     ORDER_CREATED = "order.created"
     ORDER_CANCELLED = "order.cancelled"
 

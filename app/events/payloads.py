@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app import ids
 from app.clock import iso_z
+from app.models.dispute import Dispute
 from app.models.payment import Payment, Refund
 from app.models.withdrawal import Payout, PayoutDestination, Withdrawal
 
@@ -85,6 +86,23 @@ def _code_of(provider_failure: Mapping[str, Any] | None) -> str | None:
     """The provider's own word for a failure."""
     code = (provider_failure or {}).get("code")
     return None if code is None else str(code)
+
+
+def dispute_payload(dispute: Dispute) -> dict[str, Any]:
+    return {
+        "id": str(dispute.id),
+        "payment_id": str(dispute.payment_id),
+        "amount_minor": dispute.amount,
+        "currency": dispute.currency,
+        "reason": dispute.reason,
+        "state": dispute.state,
+        "provider_dispute_id": dispute.provider_reference,
+        "provider_status": dispute.provider_status,
+        "held_minor": dispute.held,
+        "owed_minor": dispute.owed,
+        "opened_at": iso_z(dispute.opened_at),
+        "closed_at": iso_z(dispute.closed_at) if dispute.closed_at else None,
+    }
 
 
 def withdrawal_payload(withdrawal: Withdrawal, payout: Payout | None = None) -> dict[str, Any]:

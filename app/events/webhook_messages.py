@@ -35,6 +35,11 @@ TYPES: Final[Mapping[EventType, str]] = MappingProxyType(
         EventType.REFUND_INITIATED: "refund.created",
         EventType.REFUND_COMPLETED: "refund.completed",
         EventType.REFUND_FAILED: "refund.failed",
+        EventType.DISPUTE_OPENED: "dispute.opened",
+        EventType.DISPUTE_UPDATED: "dispute.updated",
+        EventType.DISPUTE_WON: "dispute.won",
+        EventType.DISPUTE_LOST: "dispute.lost",
+        EventType.DISPUTE_CLOSED: "dispute.closed",
         EventType.ORDER_CREATED: "order.created",
         EventType.ORDER_CANCELLED: "order.cancelled",
         EventType.WITHDRAWAL_INITIATED: "withdrawal.initiated",
@@ -206,6 +211,25 @@ def _gateway_refund(refund: Mapping[str, Any]) -> dict[str, Any]:
     } | {name: refund.get(name) for name in _GATEWAY_REFUND}
 
 
+def _dispute(event: LoggedEvent) -> dict[str, Any]:
+    """As the Gateway API shows it: only its payments can be disputed."""
+    dispute = event.data["dispute"]
+    amounts = {
+        name: str(Money(dispute[f"{name}_minor"], dispute["currency"])) for name in ("amount", "held", "owed")
+    }
+    shown = {name: dispute.get(name) for name in _DISPUTE}
+    return {
+        "dispute": {**shown, "status": dispute["state"], **amounts},
+        "payment": _payment_view(event.object_id, event.data),
+    }
+
+
+_DISPUTE: Final = (
+    *("id", "payment_id", "currency", "reason", "provider_dispute_id", "provider_status"),
+    *("opened_at", "closed_at"),
+)
+
+
 def _refund_status(refund: Mapping[str, Any]) -> str:
     return str(refund["state"]) if refund["state"] in ("completed", "failed") else "processing"
 
@@ -257,6 +281,7 @@ _PRESENTERS: Final[Mapping[str, Callable[[LoggedEvent], dict[str, Any]]]] = Mapp
     {
         "payment": _payment,
         "refund": _refund,
+        "dispute": _dispute,
         "order": _order,
         "withdrawal": _withdrawal,
         "webhook_endpoint": _endpoint,

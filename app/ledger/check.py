@@ -106,6 +106,23 @@ RULES: Final = {
     "open refund has its hold": """
         SELECT f.id::text, 'an open hold', coalesce(h.state, 'none') FROM refunds f LEFT JOIN holds h ON h.ref_id = f.id
         WHERE NOT f.is_from_suspense AND (f.state IN ('created', 'sending', 'unknown', 'pending')) <> (h.state IS NOT DISTINCT FROM 'open')""",
+    "open dispute has its hold": """
+        SELECT d.id::text, d.held::text, coalesce(h.amount, 0)::text FROM disputes d
+        LEFT JOIN holds h ON h.ref_id = d.id AND h.state = 'open'
+        WHERE coalesce(h.amount, 0) <> d.held OR (d.held > 0 AND d.state <> 'open')""",
+    "lost dispute has its entry": """
+        SELECT d.id::text, d.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM disputes d
+        LEFT JOIN entries e ON e.ref_id = d.id AND e.kind = 'dispute'
+        LEFT JOIN postings p ON p.entry_id = e.id AND p.account_id IN (SELECT id FROM accounts WHERE kind = 'clearing')
+        WHERE d.state = 'lost' GROUP BY d.id, d.amount HAVING max(p.amount) IS DISTINCT FROM d.amount""",
+    "dispute entry has its dispute, lost or won after that": """
+        SELECT e.id::text, CASE WHEN r.id IS NULL THEN 'lost' ELSE 'won' END, coalesce(d.state, 'none')
+        FROM entries e LEFT JOIN disputes d ON d.id = e.ref_id
+        LEFT JOIN entries r ON r.ref_id = e.ref_id AND r.kind = 'dispute_return'
+        WHERE e.kind = 'dispute' AND d.state IS DISTINCT FROM CASE WHEN r.id IS NULL THEN 'lost' ELSE 'won' END""",
+    "returned dispute has its dispute entry": """
+        SELECT e.id::text, 'a dispute entry', 'none' FROM entries e WHERE e.kind = 'dispute_return'
+        AND NOT EXISTS (SELECT FROM entries r WHERE r.ref_id = e.ref_id AND r.kind = 'dispute')""",
     "completed payout has its entry": """
         SELECT o.id::text, o.amount::text, coalesce(max(p.amount)::text, 'no entry') FROM payouts o
         LEFT JOIN entries e ON e.ref_id = o.id AND e.kind = 'payout'
@@ -138,7 +155,7 @@ RULES: Final = {
         FROM payments p LEFT JOIN refunds f ON f.payment_id = p.id AND NOT f.is_from_suspense
         GROUP BY p.id HAVING p.refund_reserved <> coalesce(sum(f.amount) FILTER (WHERE f.state <> 'failed'), 0)
           OR p.refunded <> coalesce(sum(f.amount) FILTER (WHERE f.state = 'completed'), 0)""",
-    "clearing equals what a provider collected, refunded and paid out": """
+    "clearing equals what a provider collected, refunded, lost in disputes and paid out": """
         WITH moved AS (
           SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency AS name, -a.collected AS amount
           FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind IN ('payment', 'suspense')
@@ -147,6 +164,8 @@ RULES: Final = {
           UNION ALL SELECT 'clearing:' || a.provider || coalesce('.' || left(replace(a.account_id::text, '-', ''), 12), '') || ':' || e.currency,
             a.collected - coalesce((SELECT sum(f.amount) FROM refunds f WHERE f.attempt_id = a.id AND f.state = 'completed'), 0)
           FROM payment_attempts a JOIN entries e ON e.ref_id = a.id AND e.kind = 'reversal'
+          UNION ALL SELECT 'clearing:' || d.provider || coalesce('.' || left(replace(d.account_id::text, '-', ''), 12), '') || ':' || d.currency, d.amount
+          FROM disputes d WHERE d.state = 'lost'
           UNION ALL SELECT 'clearing:' || o.provider || ':' || o.currency, o.amount FROM payouts o WHERE o.state = 'completed')
         SELECT b.public_id, coalesce(sum(m.amount), 0)::text, b.balance::text FROM account_balances b
         LEFT JOIN moved m ON m.name = b.public_id WHERE b.kind = 'clearing'

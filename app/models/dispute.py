@@ -13,24 +13,29 @@ from app.models.types import EnumText, Key, Minor, Moment, Words, one_of
 
 
 class DisputeState(StrEnum):
+    INQUIRY = "inquiry"
+    """The customer's bank only asks: nothing is held."""
     OPEN = "open"
-    """The amount is held in the merchant's wallet."""
+    """The amount, or what there was of it, is held in the merchant's wallet."""
     WON = "won"
-    """The hold was released."""
+    """The hold was released; after a lost dispute, the money was posted back."""
     LOST = "lost"
-    """The amount was taken from the merchant's wallet."""
+    """The amount was taken from the merchant."""
+    CLOSED = "closed"
+    """It ended without a decision: nothing was taken."""
 
 
 class Dispute(Base):
     """provider_reference: the provider's id of it. provider_status: the provider's word. amount: what is disputed, minor units.
 
-    held: what of it is held in the merchant's wallet under the dispute's id.
+    held: what of it is held in the merchant's wallet under the dispute's id. owed: what the merchant lacked when it was lost.
     """
 
     __tablename__ = "disputes"
     __table_args__ = (
         CheckConstraint("amount > 0"),
         CheckConstraint("held >= 0"),
+        CheckConstraint("owed >= 0"),
         one_of("state", DisputeState),
         Index(
             "disputes_provider_reference",
@@ -57,6 +62,7 @@ class Dispute(Base):
     provider_status: Mapped[Words]
     state: Mapped[DisputeState] = mapped_column(EnumText(DisputeState))
     held: Mapped[Minor]
+    owed: Mapped[Minor]
     opened_at: Mapped[Moment]
     updated_at: Mapped[Moment]
     closed_at: Mapped[Moment | None]

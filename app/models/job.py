@@ -17,6 +17,7 @@ class JobKind(StrEnum):
     PAYMENT_FOLLOW_UP = "payment.follow_up"
     PAYMENT_SAVE_METHOD = "payment.save_method"
     REFUND_FOLLOW_UP = "refund.follow_up"
+    DISPUTE_FOLLOW_UP = "dispute.follow_up"
     PAYOUT_FOLLOW_UP = "payout.follow_up"
     PROVIDER_EVENT_PROCESS = "provider_event.process"
     PROVIDER_EVENT_SWEEP = "provider_event.sweep"

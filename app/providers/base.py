@@ -21,6 +21,7 @@ from app import held_connections
 from app.errors import InvalidAmount, InvalidRequest
 from app.money import Money, exponent_of
 from app.providers import deadline
+from app.providers.disputes import DisputeStatus, ReportedDispute
 from app.providers.environments import (
     BASE_URL,
     Contradiction,
@@ -77,6 +78,7 @@ __all__ = [
     "ChargeRequest",
     "Context",
     "Customer",
+    "DisputeStatus",
     "FailureCode",
     "FailureTable",
     "FreshToken",
@@ -90,6 +92,7 @@ __all__ = [
     "ProviderResult",
     "RefundReference",
     "RefundRequest",
+    "ReportedDispute",
     "SavedMethod",
     "State",
     "StatementLine",
@@ -245,6 +248,11 @@ class Provider(ABC):
         """Every refund of a charge, where `lists_refunds`. Raises ProviderError; OutcomeUnknown when there may be more."""
         return self._question("refunds_of", lambda: self._refunds_of(charge))
 
+    def inquire_dispute(self, charge: ChargeReference, dispute: str) -> ReportedDispute:
+        """Where the dispute of the charge with this id of the provider's stands, where DISPUTE is in `inquiry_kinds`.
+        Raises ProviderError."""
+        return self._question("inquire_dispute", lambda: self._inquire_dispute(charge, dispute))
+
     def pay_out(self, request: PayoutRequest) -> ProviderResult:
         """Send money out. PENDING: the outcome is reported later. Raises ProviderError."""
         return self._call("pay_out", lambda: self._pay_out(request))
@@ -296,6 +304,9 @@ class Provider(ABC):
 
     def _refunds_of(self, charge: ChargeReference) -> Sequence[ListedRefund]:
         raise NotSupported(f"{self.title} does not list refunds.")
+
+    def _inquire_dispute(self, charge: ChargeReference, dispute: str) -> ReportedDispute:
+        raise NotSupported(f"{self.title} cannot be asked about disputes.")
 
     def _pay_out(self, request: PayoutRequest) -> ProviderResult:
         raise NotSupported(f"{self.title} cannot pay out.")

@@ -84,8 +84,7 @@ class FailureCode(StrEnum):
 
 
 class Kind(StrEnum):
-    """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back, an operator
-    must look. `OTHER`: nothing the gateway acts on (a ping)."""
+    """What an operation, a callback or an inquiry is about. `DISPUTE`: the customer's bank wants a payment back. `OTHER`: nothing the gateway acts on (a ping)."""
 
     PAYMENT = "payment"
     REFUND = "refund"
@@ -345,7 +344,7 @@ class CallbackEvent:
     over the body was checked. reported: the outcome it reports; it is believed only when the provider cannot be asked
     (`Capabilities.inquiry_kinds`) and either the signature is valid or it came to the operation's own secret callback URL.
     answer_to: the id that the provider gave a query of ours whose answer this is (`QUESTION` in that query's response).
-    objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
+    dispute: of a dispute the provider's id of it, where it can be queried by that. objection: why it is stored and not acted on, a sentence: it is not of the account's environment.
     """
 
     event_id: str
@@ -356,6 +355,7 @@ class CallbackEvent:
     is_verified: bool = False
     reported: ProviderResult | None = None
     answer_to: str | None = None
+    dispute: str | None = None
     objection: str | None = None
 
 

@@ -19,6 +19,7 @@ from app.services.customers import saving
 from app.services.kyc import verification
 from app.services.operator import reconciliation, retention
 from app.services.orders import settle
+from app.services.payments import dispute_follow_up
 from app.services.payments import follow_up as payment_follow_up
 from app.services.payouts import follow_up as payout_follow_up
 from app.services.refunds import follow_up as refund_follow_up
@@ -65,6 +66,9 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             _MONEY_RETRIES,
             retries_forever=True,
             on_exhausted=_report_by_id(refund_follow_up.report_failing),
+        ),
+        JobKind.DISPUTE_FOLLOW_UP: Handler(
+            _by_id(dispute_follow_up.follow_up), (*_MONEY_RETRIES, 86_400), retries_forever=True
         ),
         JobKind.ORDER_SETTLE: Handler(_by_id(settle.settle), _MONEY_RETRIES, retries_forever=True),
         JobKind.PAYOUT_FOLLOW_UP: Handler(

@@ -88,8 +88,9 @@ DISPUTES = """
 CREATE TABLE disputes (
   id uuid PRIMARY KEY, payment_id uuid NOT NULL, attempt_id uuid NOT NULL, tenant_id uuid NOT NULL, provider text NOT NULL,
   account_id uuid, provider_reference text NOT NULL, amount bigint NOT NULL CHECK (amount > 0), currency char(3) NOT NULL,
-  reason text, provider_status text NOT NULL, state text NOT NULL CHECK (state IN ('open', 'won', 'lost')),
-  held bigint NOT NULL CHECK (held >= 0), opened_at timestamptz NOT NULL, updated_at timestamptz NOT NULL,
+  reason text, provider_status text NOT NULL, state text NOT NULL
+  CHECK (state IN ('inquiry', 'open', 'won', 'lost', 'closed')), held bigint NOT NULL CHECK (held >= 0),
+  owed bigint NOT NULL CHECK (owed >= 0), opened_at timestamptz NOT NULL, updated_at timestamptz NOT NULL,
   closed_at timestamptz);
 CREATE UNIQUE INDEX disputes_provider_reference ON disputes (provider_reference, provider, account_id) NULLS NOT DISTINCT;
 CREATE INDEX disputes_payment_id ON disputes (payment_id);

@@ -224,6 +224,7 @@ def test_webhooks_report_outcomes(
     reported: State | None,
 ) -> None:
     read = provider.read_callback(signed(event(kind, thing)))
+    assert read.dispute == (thing["id"] if about is Kind.DISPUTE else None)
     assert (read.event_id, read.kind, read.event_type) == ("evt_1", about, kind)
     assert (read.reference, read.provider_reference) == (reference, provider_reference)
     assert (read.reported.state if read.reported else None) is reported

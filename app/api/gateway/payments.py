@@ -9,6 +9,7 @@ from flask import Response
 
 from app.api.gateway.idempotency_key import requires_key
 from app.api.gateway.schemas.payments import (
+    DisputeListAnswer,
     EitherPayment,
     FailedInitializeAnswer,
     FailedTransactionAnswer,
@@ -19,7 +20,15 @@ from app.api.gateway.schemas.payments import (
     RefundRequest,
     TransactionAnswer,
 )
-from app.api.gateway.views import initialized, payment_view, provider_view, refund_view, refunded, transaction
+from app.api.gateway.views import (
+    dispute_view,
+    initialized,
+    payment_view,
+    provider_view,
+    refund_view,
+    refunded,
+    transaction,
+)
 from app.errors import (
     InsufficientBalance,
     InvalidAmount,
@@ -38,6 +47,7 @@ from app.http.responses import respond
 from app.http.schema import Nothing
 from app.services import payment_service
 from app.services.payment_service import CustomerDetails, PaymentRequest
+from app.services.payments.read import list_disputes as disputes_of
 from app.services.realtime.tokens import realtime_token
 from app.services.refunds.create import create_refund
 from app.services.refunds.create import list_refunds as refunds_of
@@ -136,6 +146,14 @@ def refund_payment(body: dict[str, Any], payment_id: uuid.UUID) -> Response:
 def list_refunds(payment_id: uuid.UUID) -> Response:
     """The payment's refunds, oldest first. With an operator's token, of any merchant's payment."""
     return _ok([refund_view(refund) for refund in refunds_of(current_principal(), payment_id)])
+
+
+@blueprint.route("/payments/<uuid:payment_id>/disputes")
+@operation("disputes_list", errors=[TransactionNotFound])
+@blueprint.response(200, DisputeListAnswer)
+def list_disputes(payment_id: uuid.UUID) -> Response:
+    """The payment's disputes by the customer's bank, oldest first. With an operator's token, of any merchant's payment."""
+    return _ok([dispute_view(dispute) for dispute in disputes_of(current_principal(), payment_id)])
 
 
 @blueprint.route("/payments/<uuid:payment_id>/cancel", methods=["POST"])

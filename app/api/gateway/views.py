@@ -6,6 +6,7 @@ from typing import Any
 
 from app.clock import iso_z
 from app.events.payloads import customer_payload
+from app.models.dispute import Dispute
 from app.models.payment import Payment, PaymentStatus, Refund
 from app.money import Money
 from app.principal import Kind, Principal
@@ -76,6 +77,25 @@ def refund_view(refund: Refund) -> dict[str, Any]:
         "provider_failure": refund.provider_failure,
         "created_at": iso_z(refund.created_at),
         "completed_at": iso_z(refund.completed_at) if refund.completed_at else None,
+    }
+
+
+def dispute_view(dispute: Dispute) -> dict[str, Any]:
+    """held: what of it is held in the merchant's balance; owed: what the balance lacked when it was lost."""
+    return {
+        "id": str(dispute.id),
+        "payment_id": str(dispute.payment_id),
+        "amount": str(Money(dispute.amount, dispute.currency)),
+        "currency": dispute.currency,
+        "status": dispute.state,
+        "reason": dispute.reason,
+        "held": str(Money(dispute.held, dispute.currency)),
+        "owed": str(Money(dispute.owed, dispute.currency)),
+        "provider_dispute_id": dispute.provider_reference,
+        "provider_status": dispute.provider_status,
+        "opened_at": iso_z(dispute.opened_at),
+        "updated_at": iso_z(dispute.updated_at),
+        "closed_at": iso_z(dispute.closed_at) if dispute.closed_at else None,
     }
 
 

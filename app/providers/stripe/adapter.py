@@ -34,10 +34,11 @@ from app.providers.base import (
     ProviderResult,
     RefundReference,
     RefundRequest,
+    ReportedDispute,
     State,
 )
 from app.providers.environments import require_same
-from app.providers.errors import NotSent, OutcomeUnknown, RequestRejected
+from app.providers.errors import OTHER_ID, NotSent, OutcomeUnknown, RequestRejected
 from app.providers.stripe import callbacks, lookup, saved_cards, statuses
 from app.providers.stripe.amounts import limits, to_wire
 from app.providers.stripe.client import call, make_client
@@ -99,7 +100,7 @@ class StripeProvider(Provider):
         countries=frozenset(),
         whole_units=False,
         has_payment_page=True,
-        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND}),
+        inquiry_kinds=frozenset({Kind.PAYMENT, Kind.REFUND, Kind.DISPUTE}),
         is_resend_safe=True,
         can_inquire_by_reference=True,
         can_refund=True,
@@ -307,6 +308,13 @@ class StripeProvider(Provider):
             ListedRefund(statuses.refund_result(item), statuses.metadata_of(item).get("reference"))
             for item in found
         ]
+
+    def _inquire_dispute(self, charge: ChargeReference, dispute: str) -> ReportedDispute:
+        found = self._own(call(lambda: self._client.v1.disputes.retrieve(dispute)))
+        about = statuses.reference_of(found.get("payment_intent"))
+        if about is None or about not in (charge.receipt, charge.provider_reference):
+            raise OutcomeUnknown("The dispute is about another payment.", code=OTHER_ID)
+        return statuses.dispute_report(found)
 
     def _payment_intent_of(self, charge: ChargeReference) -> str:
         """The `pi_` refunds are made against. Raises RequestRejected when nothing was paid."""

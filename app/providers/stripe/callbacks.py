@@ -65,6 +65,7 @@ def _event(event: Mapping[str, Any], account: Account) -> CallbackEvent:
         reference=reference,
         provider_reference=provider_reference,
         is_verified=True,
+        dispute=reference_of(thing.get("id")) if kind is Kind.DISPUTE else None,
         reported=_reported(thing) if kind is not Kind.OTHER else None,
         objection=objection(account, environment_of(event)) or objection(account, environment_of(thing)),
     )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Final
 
-from app.providers.base import ProviderResult, State
+from app.providers.base import DisputeStatus, ProviderResult, ReportedDispute, State
 from app.providers.environments import LIVE, SANDBOX, UNREADABLE
 from app.providers.errors import UnclearAnswer
 from app.providers.stripe.amounts import from_wire
@@ -41,6 +41,24 @@ REFUNDS: Final = {
     "succeeded": State.SUCCEEDED,
     "failed": State.FAILED,
     "canceled": State.CANCELLED,
+}
+
+
+DISPUTES: Final = {
+    # Inquiries: the bank asks, and Stripe withdraws nothing.
+    "warning_needs_response": DisputeStatus.INQUIRY,
+    "warning_under_review": DisputeStatus.INQUIRY,
+    "warning_closed": DisputeStatus.CLOSED,
+    "needs_response": DisputeStatus.OPEN,
+    "under_review": DisputeStatus.OPEN,
+    # After a loss: the money stays withdrawn, and the dispute lost, until the appeal is won.
+    "appeal_needs_response": DisputeStatus.OPEN,
+    "appeal_under_review": DisputeStatus.OPEN,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    # It ended by a refund, which Stripe lists among the charge's refunds: older API versions; newer ones.
+    "charge_refunded": DisputeStatus.CLOSED,
+    "prevented": DisputeStatus.CLOSED,
 }
 
 
@@ -135,6 +153,16 @@ def refund_result(refund: Mapping[str, Any]) -> ProviderResult:
             refund, "id", "status", "amount", "currency", "payment_intent", "charge", "failure_reason"
         ),
     )
+
+
+def dispute_report(dispute: Mapping[str, Any]) -> ReportedDispute:
+    """A Dispute. Raises UnclearAnswer."""
+    word, identity = _text(dispute, "status"), _text(dispute, "id")
+    status = DISPUTES.get(word or "")
+    if word is None or status is None or identity is None:
+        raise UnclearAnswer("Stripe's answer has no known dispute status.", code=word)
+    amount = from_wire(dispute.get("amount"), dispute.get("currency"))
+    return ReportedDispute(identity, status, amount, word, _text(dispute, "reason"))
 
 
 def reference_of(value: object) -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Final, Literal
 
-Outcome = Literal["paid", "declined", "authenticate", "disputed"]
+Outcome = Literal["paid", "declined", "authenticate", "disputed", "inquired"]
 RefundOutcome = Literal["at_once", "later", "fails_later", "waits", "returned"]
 """How a refund ends. `waits`: when a user decides. `returned`: it succeeds at once and fails a second later."""
 
@@ -75,6 +76,7 @@ CARDS: Final = (
     Card("pm_card_authenticationRequired", "4000002760003184", "visa", "authenticate"),
     Card("pm_card_threeDSecure2Required", "4000000000003220", "visa", "authenticate"),
     Card("pm_card_createDispute", "4000000000000259", "visa", "disputed"),
+    Card("pm_card_createDisputeInquiry", "4000000000001976", "visa", "inquired"),
     Card("pm_card_pendingRefund", "4000000000007726", "visa", refund_outcome="later"),
     Card("pm_card_refundFail", "4000000000005126", "visa", refund_outcome="returned"),
 )  # fmt: skip
@@ -83,6 +85,12 @@ BY_METHOD: Final = {card.method: card for card in CARDS}
 BY_NUMBER: Final = {card.number: card for card in CARDS}
 
 VISA: Final = BY_METHOD["pm_card_visa"]
+CARDS_BY_AMOUNT: Final = {
+    Decimal(7205): BY_METHOD["pm_card_createDispute"],
+    Decimal(7206): BY_METHOD["pm_card_createDisputeInquiry"],
+}
+"""Amount, in major units, that the simulated customer pays with this card."""
+
 AUTHENTICATE: Final = BY_METHOD["pm_card_authenticationRequired"]
 
 CARDS_BY_OUTCOME: Final = {

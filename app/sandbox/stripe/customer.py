@@ -6,7 +6,8 @@ import structlog
 
 from app.sandbox.faults import Plan
 from app.sandbox.store import Document
-from app.sandbox.stripe.cards import VISA, card_for_outcome
+from app.sandbox.stripe import currencies
+from app.sandbox.stripe.cards import CARDS_BY_AMOUNT, VISA, card_for_outcome
 from app.sandbox.stripe.errors import ApiError
 from app.sandbox.stripe.payments import Intents
 from app.sandbox.stripe.sessions import Sessions
@@ -31,8 +32,10 @@ class Customer:
         """What the simulated customer does: pays, unless the charge has another outcome. id: of session or intent."""
         try:
             if id.startswith("cs_"):
-                outcome = Plan.from_json(self._sessions.get(id)["_plan"]).outcome
-                self._sessions.pay(id, card_for_outcome(outcome, VISA))
+                session = self._sessions.get(id)
+                outcome = Plan.from_json(session["_plan"]).outcome
+                amount = currencies.major(session["amount_total"], session["currency"].upper())
+                self._sessions.pay(id, card_for_outcome(outcome, CARDS_BY_AMOUNT.get(amount, VISA)))
             else:
                 outcome = Plan.from_json(self._intents.get(id)["_plan"]).outcome
                 self.authenticate(id, is_passed=outcome != "cancelled")

@@ -156,21 +156,44 @@ def refund(charge: Mapping[str, Any], *, amount: int, created: int, **more: Any)
     }
 
 
-def dispute(charge: Mapping[str, Any], *, created: int) -> Document:
-    """A dispute of the cardholder's bank about the whole charge, as fraudulent."""
+DISPUTE_FEE: Final = 1500
+"""Minor units that Stripe takes when it withdraws a disputed amount."""
+
+
+def balance_transaction(dispute: Mapping[str, Any], *, sign: int, created: int) -> Document:
+    """The disputed amount and the fee, withdrawn (sign -1) or reinstated (1)."""
+    amount, fee = sign * dispute["amount"], -sign * DISPUTE_FEE
+    return {
+        "id": new_id("txn"),
+        "object": "balance_transaction",
+        "amount": amount,
+        "created": created,
+        "currency": dispute["currency"],
+        "fee": fee,
+        "net": amount - fee,
+        "reporting_category": "dispute" if sign < 0 else "dispute_reversal",
+        "source": dispute["id"],
+        "status": "available",
+        "type": "adjustment",
+    }
+
+
+def dispute(charge: Mapping[str, Any], *, created: int, is_inquiry: bool) -> Document:
+    """A dispute of the cardholder's bank about the whole charge, as fraudulent, or an inquiry about it."""
     return {
         "id": new_id("du"),
         "object": "dispute",
         "amount": charge["amount"],
+        "balance_transactions": [],
         "charge": charge["id"],
         "created": created,
         "currency": charge["currency"],
         "evidence": {"uncategorized_text": None},
         "evidence_details": {"due_by": created + 7 * 86400, "has_evidence": False, "submission_count": 0},
-        "is_charge_refundable": False,
+        "is_charge_refundable": is_inquiry,
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
         "reason": "fraudulent",
-        "status": "needs_response",
+        "status": "warning_needs_response" if is_inquiry else "needs_response",
     }

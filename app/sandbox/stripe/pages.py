@@ -1,4 +1,4 @@
-"""Stripe's pages: the hosted checkout, the bank's 3-D Secure challenge, and the bank's decision about a refund."""
+"""Stripe's pages: the hosted checkout, the bank's 3-D Secure challenge, and the bank's decisions about refunds and disputes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from app.sandbox.pages import Page, render
 from app.sandbox.store import Document
 from app.sandbox.stripe import currencies
 from app.sandbox.stripe.cards import BY_NUMBER, CARDS, Card
+from app.sandbox.stripe.disputes import Disputes
 from app.sandbox.stripe.errors import ApiError
 from app.sandbox.stripe.refunds import Refunds
 from app.sandbox.stripe.simulator import Simulator
@@ -25,7 +26,7 @@ TEST_MODE_ONLY: Final = "Your card was declined. Your request was in test mode, 
 def pages(simulator: Simulator) -> list[Page]:
     """(method, path, name, function)"""
     checkout, challenge = Checkout(simulator), Challenge(simulator)
-    refund_page = RefundPage(simulator.refunds)
+    refund_page, dispute_page = RefundPage(simulator.refunds), DisputePage(simulator.disputes)
     return [
         Page("GET", "/c/pay/<id>", "checkout", checkout.show),
         Page("POST", "/c/pay/<id>", "pay", checkout.pay),
@@ -33,6 +34,8 @@ def pages(simulator: Simulator) -> list[Page]:
         Page("POST", "/3ds/<id>", "answer_challenge", challenge.answer),
         Page("GET", "/bank/<id>", "bank", refund_page.show),
         Page("POST", "/bank/<id>", "decide_refund", refund_page.decide),
+        Page("GET", "/disputes/<id>", "dispute", dispute_page.show),
+        Page("POST", "/disputes/<id>", "decide_dispute", dispute_page.decide),
     ]
 
 
@@ -142,6 +145,23 @@ class RefundPage:
         else:
             refund = self._refunds.settle(id, is_accepted=is_accepted)
         return render("stripe/done.html", message=f"The refund is now {refund['status']}.")
+
+
+class DisputePage:
+    """The page where the cardholder's bank decides a dispute."""
+
+    def __init__(self, disputes: Disputes) -> None:
+        self._disputes = disputes
+
+    def show(self, id: str) -> Response:
+        """Show the dispute."""
+        dispute = self._disputes.get(id)
+        return render("stripe/dispute.html", dispute=dispute, amount=_amount(dispute, "amount"))
+
+    def decide(self, id: str) -> Response:
+        """Decide it for the merchant or the customer, or turn an inquiry into a dispute."""
+        dispute = self._disputes.decide(id, request.form.get("answer", ""))
+        return render("stripe/done.html", message=f"The dispute is now {dispute['status']}.")
 
 
 def _read_card() -> tuple[Card | None, str]:

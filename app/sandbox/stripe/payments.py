@@ -181,8 +181,8 @@ class Intents:
         if intent["status"] == "requires_capture":
             return Attempt(intent, [Event("payment_intent.amount_capturable_updated", intent)])
         events = [Event("payment_intent.succeeded", intent)]
-        if card.outcome == "disputed":
-            events += self._disputes.open(charge_id)
+        if card.outcome in ("disputed", "inquired"):
+            events += self._disputes.open(charge_id, is_inquiry=card.outcome == "inquired")
         return Attempt(intent, events)
 
     def _insert_charge(self, intent: Document, card: Card, charge_id: str) -> None:

@@ -203,7 +203,7 @@ class Refunds:
 
 def _amount(charge: Document, amount: int | None) -> int:
     """The amount to refund of `charge`. Raises 400 when that is more than is left."""
-    if charge["disputed"]:
+    if charge.get("_is_charged_back"):
         raise refused(
             f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
         )

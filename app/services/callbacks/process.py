@@ -18,7 +18,6 @@ from sqlalchemy import update
 
 from app import clock
 from app.models.payment import AttemptState, PaymentAttempt, Refund, RefundState
-from app.models.payment_review import ReviewReason
 from app.models.provider_event import ProviderEvent, ProviderEventState
 from app.providers import PROVIDERS
 from app.providers.base import NOT_FINAL, QUESTION, CallbackEvent, Kind, ProviderResult, State
@@ -33,7 +32,14 @@ from app.providers.errors import (
     WrongEnvironment,
 )
 from app.queue import Ended, LeasedJob
-from app.services.callbacks import process_payouts, process_refunds, provider_ids, receipts, stored
+from app.services.callbacks import (
+    process_disputes,
+    process_payouts,
+    process_refunds,
+    provider_ids,
+    receipts,
+    stored,
+)
 from app.services.callbacks.stored import Processing
 from app.services.payments import claims
 from app.services.payments import follow_up as payment_follow_up
@@ -158,8 +164,7 @@ def _apply(processing: Processing, parsed: CallbackEvent, subject: Subject) -> b
     event, rows, attempt, refunds = processing.event, subject.rows, subject.attempt, subject.refunds
     is_vouched = _is_vouched(event, parsed, attempt.callback_token)
     if parsed.kind is Kind.DISPUTE:
-        # A dispute that is not vouched for opens no review.
-        return process_refunds.open_review(rows, ReviewReason.DISPUTE) if is_vouched else True
+        return process_disputes.process_dispute(parsed, rows, attempt) if is_vouched else True
     settled = [
         process_refunds.process_refund(
             parsed, rows, refund, is_vouched=_is_vouched(event, parsed, refund.callback_token)
@@ -382,7 +387,9 @@ def _apply_reported(
     return True
 
 
-def _ignore(processing: Processing, parsed: CallbackEvent, subject: Subject | None) -> Ended:
+def _ignore(processing: Processing, parsed: CallbackEvent, subject: Subject | None) -> datetime | Ended:
+    if subject is None and (later := process_disputes.look_again(processing.event, parsed)) is not None:
+        return later
     event, reason = processing.event, parsed.objection
     if reason:
         log.error("callback.wrong_environment", provider=event.provider, provider_event=str(event.id))

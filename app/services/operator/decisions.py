@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from app import ids
 from app.errors import InvalidRequest, NotFound, TransactionNotFound
 from app.events.catalogue import EventType
+from app.models.dispute import DisputeState
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, Refund
 from app.models.payment_review import ReviewReason
 from app.money import Money
@@ -129,6 +130,8 @@ def record_reversal(payment_id: uuid.UUID, *, operator: Principal, attempt_numbe
         payment = writes.rows.payment
         if payment.refund_reserved != payment.refunded:
             raise InvalidRequest("A refund is under way: wait until it is final.")
+        if writes.rows.has_dispute(DisputeState.OPEN, DisputeState.LOST):
+            raise InvalidRequest("A dispute of the payment is posted as the provider reports it.")
         attempt = external_refunds.collecting(writes.rows, number=attempt_number)
         if not payment_outcomes.reverse(writes, attempt):
             raise InvalidRequest(f"The payment is {payment.status}: nothing of it can have been reversed.")

@@ -1,4 +1,4 @@
-"""What operators need to know of a payment to find it at its provider: references, receipts, refunds."""
+"""What operators need to know of a payment to find it at its provider: references, receipts, refunds, disputes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy import select
 
 from app.errors import TransactionNotFound
+from app.models.dispute import Dispute
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.tenant import Tenant
 from app.money import Money
@@ -28,6 +29,7 @@ class PaymentDetail:
     tenant: str
     attempts: Sequence[PaymentAttempt]
     refunds: Sequence[Refund]
+    disputes: Sequence[Dispute]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,13 @@ def payment_detail(payment_id: uuid.UUID) -> PaymentDetail:
             raise TransactionNotFound
         attempts = select(PaymentAttempt).where(PaymentAttempt.payment_id == payment_id)
         refunds = select(Refund).where(Refund.payment_id == payment_id)
+        disputes = select(Dispute).where(Dispute.payment_id == payment_id)
         return PaymentDetail(
             payment,
             session.get_one(Tenant, payment.tenant_id).name,
             session.scalars(attempts.order_by(PaymentAttempt.number)).all(),
             session.scalars(refunds.order_by(Refund.created_at, Refund.id)).all(),
+            session.scalars(disputes.order_by(Dispute.id)).all(),
         )
 
 

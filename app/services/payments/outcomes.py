@@ -13,6 +13,7 @@ from typing import Final, assert_never
 import structlog
 
 from app.events.catalogue import EventType
+from app.models.dispute import DisputeState
 from app.models.job import JobKind
 from app.models.payment import AttemptState, Payment, PaymentAttempt, PaymentStatus, RefundState
 from app.models.payment_review import ReviewReason
@@ -109,6 +110,8 @@ def reverse(writes: PaymentWrites, attempt: PaymentAttempt) -> bool:
     if (waiting := postings.unmatched_amount(writes.rows, attempt)) is not None:
         _reversed_in_suspense(writes, attempt, waiting)
         return True
+    if writes.rows.has_dispute(DisputeState.OPEN, DisputeState.LOST):
+        return False  # what the provider has taken is posted by the dispute (disputes.py)
     # A late attempt's money was never the payment's: another attempt collected that.
     is_the_payments = attempt.state == AttemptState.SUCCEEDED and payment.status in REFUNDABLE
     if not is_the_payments or not move_attempt(attempt, AttemptState.REVERSED, now=writes.now):

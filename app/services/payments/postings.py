@@ -10,6 +10,7 @@ import uuid
 
 from app.ledger.chart import ChartAccount, platform_account, tenant_direct, tenant_suspense, tenant_wallet
 from app.models.account import AccountKind
+from app.models.dispute import Dispute, DisputeState
 from app.models.payment import PaymentAttempt, Refund, RefundState
 from app.money import Money
 from app.services.payments.rows import PaymentRows, PaymentWrites
@@ -103,6 +104,52 @@ def post_suspense_reversal(writes: PaymentWrites, attempt: PaymentAttempt, waiti
         clearing(attempt, waiting.currency): waiting.amount_minor,
     }
     writes.post("reversal", ref_id=attempt.id, currency=waiting.currency, amounts=amounts)
+
+
+def hold_dispute(writes: PaymentWrites, dispute: Dispute, attempt: PaymentAttempt) -> int:
+    """Set aside what the tenant has of the disputed amount, at most what is left of the payment. Returns it, minor units."""
+    payment = writes.rows.payment
+    others = sum(
+        one.held or (one.amount if one.state == DisputeState.LOST else 0) for one in writes.rows.disputes
+    )
+    most = min(dispute.amount, payment.amount - payment.refund_reserved - others)
+    wallet = _wallet(dispute.tenant_id, attempt, dispute.currency)
+    there = writes.take_what_is_there(wallet, most) if most > 0 else 0
+    if there:
+        writes.hold(dispute.id, wallet, there)
+    return there
+
+
+def post_dispute(writes: PaymentWrites, dispute: Dispute, attempt: PaymentAttempt) -> int:
+    """The dispute is lost: what is held for it leaves the tenant, and what more there is; the rest is owed. Never refused.
+    Returns what is owed, minor units."""
+    wallet = _wallet(dispute.tenant_id, attempt, dispute.currency)
+    from_hold = min(dispute.held, dispute.amount)
+    rest = dispute.amount - from_hold
+    more = writes.take_what_is_there(wallet, rest) if rest else 0
+    owed = rest - more
+    amounts = {clearing(attempt, dispute.currency): dispute.amount}
+    if from_hold or more:
+        amounts[wallet] = -(from_hold + more)
+    if owed:
+        amounts[_debt(dispute.tenant_id, dispute.currency)] = -owed
+    # A hold is captured, also where the account is frozen; one that does not cover the debit is freed for it.
+    is_captured = from_hold > 0 and not more
+    if dispute.held and not is_captured:
+        writes.release(dispute.id)
+    capture = dispute.id if is_captured else None
+    writes.post("dispute", ref_id=dispute.id, currency=dispute.currency, amounts=amounts, capture=capture)
+    return owed
+
+
+def post_dispute_return(writes: PaymentWrites, dispute: Dispute, attempt: PaymentAttempt) -> None:
+    """A lost dispute was won after all: the entry of its loss with the signs turned."""
+    amounts = {clearing(attempt, dispute.currency): -dispute.amount}
+    if dispute.owed:
+        amounts[_debt(dispute.tenant_id, dispute.currency)] = dispute.owed
+    if taken := dispute.amount - dispute.owed:
+        amounts[_wallet(dispute.tenant_id, attempt, dispute.currency)] = taken
+    writes.post("dispute_return", ref_id=dispute.id, currency=dispute.currency, amounts=amounts)
 
 
 def unmatched_amount(rows: PaymentRows, attempt: PaymentAttempt) -> Money | None:

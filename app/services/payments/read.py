@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.errors import PermissionDenied, TransactionNotFound
+from app.models.dispute import Dispute
 from app.models.payment import MadeBy, Payment, PaymentAttempt, PaymentStatus
 from app.principal import Kind, Principal
 from app.services import list_totals
@@ -58,6 +59,14 @@ def list_payments(reader: Principal, request: PageRequest, wanted: PaymentFilter
         rows = session.scalars(page).all()
         total = list_totals.total(session, query.with_only_columns(Payment.id), key=(wanted,))
     return Page.cut(rows, limit=request.limit, total=total)
+
+
+def list_disputes(reader: Principal, payment_id: uuid.UUID) -> list[Dispute]:
+    """Every dispute of a payment, oldest first, for its merchant or an operator. Raises TransactionNotFound."""
+    with reading() as session:
+        readable(session, reader, payment_id)
+        rows = session.scalars(select(Dispute).where(Dispute.payment_id == payment_id).order_by(Dispute.id))
+        return list(rows)
 
 
 def providers(merchant: Principal) -> Mapping[str, BoundProvider]:

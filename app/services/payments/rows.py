@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 
 from app.errors import TransactionNotFound
 from app.extensions import Base
+from app.models.dispute import Dispute, DisputeState
 from app.models.payment import AttemptState, Payment, PaymentAttempt, Refund
 from app.models.payment_review import PaymentReview
 from app.services.write_sets.rows import Aggregate, row_of
@@ -29,6 +30,7 @@ _MUTABLE: Final[Mapping[type[Base], tuple[str, ...]]] = {
         "state", "provider_reference", "error_code", "error_message", "failure_code", "failure_reason", "provider_failure",
         "inquiries", "sent_at", "updated_at", "completed_at",
     ),
+    Dispute: ("amount", "reason", "provider_status", "state", "held", "owed", "updated_at", "closed_at"),
     PaymentReview: ("closed_at", "closed_by"),
 }  # fmt: skip
 """The columns that write_sets/sql/write_set_apply.sql updates."""
@@ -36,7 +38,7 @@ _MUTABLE: Final[Mapping[type[Base], tuple[str, ...]]] = {
 
 @dataclass(slots=True)
 class PaymentRows(Aggregate):
-    """attempts: by number. refunds: oldest first. entries: those that were posted for the attempts."""
+    """attempts: by number. refunds, disputes: oldest first. entries: those that were posted for the attempts."""
 
     part_of_root: ClassVar[str] = "payment"
     mutable: ClassVar[Mapping[type[Base], tuple[str, ...]]] = _MUTABLE
@@ -44,13 +46,19 @@ class PaymentRows(Aggregate):
     payment: Payment
     attempts: list[PaymentAttempt]
     refunds: list[Refund] = field(default_factory=list)
+    disputes: list[Dispute] = field(default_factory=list)
 
     @property
     def root(self) -> Payment:
         return self.payment
 
     def members(self) -> Mapping[str, Sequence[Any]]:
-        return {"attempts": self.attempts, "refunds": self.refunds, "reviews": self.payment.reviews}
+        return {
+            "attempts": self.attempts,
+            "refunds": self.refunds,
+            "disputes": self.disputes,
+            "reviews": self.payment.reviews,
+        }
 
     def read_again(self) -> PaymentRows:
         return read(self.payment.id)
@@ -60,6 +68,9 @@ class PaymentRows(Aggregate):
 
     def refund(self, refund_id: uuid.UUID) -> Refund:
         return next(refund for refund in self.refunds if refund.id == refund_id)
+
+    def dispute(self, dispute_id: uuid.UUID) -> Dispute:
+        return next(dispute for dispute in self.disputes if dispute.id == dispute_id)
 
     @property
     def latest_attempt(self) -> PaymentAttempt:
@@ -73,6 +84,10 @@ class PaymentRows(Aggregate):
 
     def refunds_of(self, attempt: PaymentAttempt) -> list[Refund]:
         return [refund for refund in self.refunds if refund.attempt_id == attempt.id]
+
+    def has_dispute(self, *states: DisputeState) -> bool:
+        """Whether a dispute of the payment is in one of the states."""
+        return any(dispute.state in states for dispute in self.disputes)
 
     def was_posted(self, attempt: PaymentAttempt, *kinds: str) -> bool:
         """Whether an entry of one of the kinds was posted for the attempt."""
@@ -104,10 +119,12 @@ def of_json(data: dict[str, Any]) -> PaymentRows:
         payment,
         [row_of(PaymentAttempt, one["row"]) for one in data["attempts"] or ()],
         [row_of(Refund, one["row"]) for one in data["refunds"] or ()],
+        [row_of(Dispute, one["row"]) for one in data["disputes"] or ()],
         entries={(uuid.UUID(ref), kind) for ref, kind in data["entries"] or ()},
     )
     payment.reviews.extend(row_of(PaymentReview, one) for one in data["reviews"] or ())
-    stored = [data["payment"], *(data["attempts"] or ()), *(data["refunds"] or ())]
+    parts = ("attempts", "refunds", "disputes")
+    stored = [data["payment"], *(one for part in parts for one in data[part] or ())]
     versions = {uuid.UUID(one["row"]["id"]): one["version"] for one in stored}
     rows.remember(versions | dict.fromkeys((review.id for review in payment.reviews), ""))
     return rows

@@ -1,4 +1,4 @@
-"""Where payments, attempts and refunds may go from where they are: tables, not arrival order.
+"""Where payments, attempts, refunds and disputes may go from where they are: tables, not arrival order.
 
 A transition that the table does not allow comes from a late or repeated outcome: it changes nothing. Only this module
 assigns a status or a state.
@@ -10,6 +10,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
+from app.models.dispute import Dispute
+from app.models.dispute import DisputeState as D
 from app.models.payment import AttemptState as A
 from app.models.payment import Payment, PaymentAttempt, Refund
 from app.models.payment import PaymentStatus as P
@@ -57,6 +59,18 @@ REFUND: Final = MappingProxyType(
     }
 )
 
+DISPUTE: Final = MappingProxyType(
+    {
+        D.INQUIRY: frozenset({D.OPEN, D.WON, D.LOST, D.CLOSED}),
+        D.OPEN: frozenset({D.WON, D.LOST, D.CLOSED}),
+        # Neither opens again: an older answer of the provider would hold money for ever.
+        D.CLOSED: frozenset({D.LOST}),
+        D.WON: frozenset(),
+        # The bank decided otherwise later: the provider has reinstated the money.
+        D.LOST: frozenset({D.WON}),
+    }
+)
+
 OPEN_ATTEMPTS: Final = (A.CREATED, A.SENDING, A.UNKNOWN, A.PENDING)
 LIVE_ATTEMPTS: Final = (*OPEN_ATTEMPTS, A.SUCCEEDED)
 """At most one attempt of a payment is in one of these (index payment_attempts_live): the one that the payment shows."""
@@ -65,6 +79,7 @@ UNPAID_ATTEMPTS: Final = (A.FAILED, A.CANCELLED)
 COLLECTED: Final = (A.SUCCEEDED, A.LATE)
 """States of an attempt whose money can be refunded or reversed."""
 OPEN_REFUNDS: Final = (R.CREATED, R.SENDING, R.UNKNOWN, R.PENDING)
+OPEN_DISPUTES: Final = (D.INQUIRY, D.OPEN)
 FINAL_PAYMENTS: Final = frozenset(
     {P.COMPLETED, P.PARTIALLY_REFUNDED, P.REFUNDED, P.REVERSED, P.FAILED, P.CANCELLED}
 )
@@ -92,4 +107,13 @@ def move_refund(refund: Refund, state: R, *, now: datetime) -> bool:
     if state not in REFUND[refund.state]:
         return False
     refund.state, refund.updated_at = state, now
+    return True
+
+
+def move_dispute(dispute: Dispute, state: D, *, now: datetime) -> bool:
+    """Change the state where the table allows it."""
+    if state not in DISPUTE[dispute.state]:
+        return False
+    dispute.state, dispute.updated_at = state, now
+    dispute.closed_at = None if state in OPEN_DISPUTES else now
     return True

@@ -27,7 +27,7 @@ from app.principal import Principal
 from app.providers.base import Capabilities
 from app.providers.errors import NOTHING_HAPPENED, OutcomeUnknown
 from app.services.idempotency_service import Answer, Claim, find, judge, replayed
-from app.services.payments import postings
+from app.services.payments import disputes, postings
 from app.services.payments import rows as payment_rows
 from app.services.payments.read import readable
 from app.services.payments.rows import PaymentWrites
@@ -170,6 +170,7 @@ def _begin(
         raise NotRefundable(f"The payment is {payment.status}: nothing is left to refund.")
     if payment.status not in REFUNDABLE or attempt is None:
         raise NotRefundable
+    disputes.require_refundable(rows)
     amount = wanted.amount or Money(payment.amount - payment.refund_reserved, payment.currency)
     capabilities = provider_accounts.of_attempt(attempt).capabilities
     _require_possible(payment, amount, capabilities)

@@ -35,6 +35,8 @@ TYPES: Final = (
     "refund",
     "refund_return",
     "reversal",
+    "dispute",
+    "dispute_return",
     "suspense_release",
     "deposit",
     "withdrawal",
@@ -264,7 +266,7 @@ ORDER BY one.id DESC LIMIT :limit
 
 _POSTINGS: Final = text(
     """
-SELECT p.id, p.amount, p.entry_id, e.kind, e.at, e.currency, coalesce(a.payment_id, r.payment_id) AS payment_id,
+SELECT p.id, p.amount, p.entry_id, e.kind, e.at, e.currency, coalesce(a.payment_id, r.payment_id, d.payment_id) AS payment_id,
   r.id AS refund_id, o.withdrawal_id, y.order_id, y.reference,
   coalesce((
     SELECT sum(f.amount) FROM postings f JOIN accounts c ON c.id = f.account_id
@@ -274,7 +276,8 @@ JOIN entries e ON e.id = p.entry_id
 LEFT JOIN payment_attempts a ON a.id = e.ref_id
 LEFT JOIN refunds r ON r.id = e.ref_id
 LEFT JOIN payouts o ON o.id = e.ref_id
-LEFT JOIN payments y ON y.id = coalesce(a.payment_id, r.payment_id)
+LEFT JOIN disputes d ON d.id = e.ref_id
+LEFT JOIN payments y ON y.id = coalesce(a.payment_id, r.payment_id, d.payment_id)
 ORDER BY p.id DESC
 """
 ).bindparams(

@@ -3,7 +3,6 @@ follow the provider's own, and no refund is posted twice or missed."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from app.errors import InvalidRequest
 from app.money import Money
 from app.services.refunds import external as external_refunds
 from app.unit_of_work import reading, transaction
-from tests.faults.payments.deliveries import SECRETS, delivery, signed
+from tests.faults.payments.deliveries import SECRETS, signed
 from tests.faults.payments.expectations import rules
 from tests.faults.payments.facts import operator, refused
 from tests.support.concurrency import concurrently
@@ -333,32 +332,6 @@ def test_second_external_refund_at_chapa_needs_review(gateway: Gateway) -> None:
     portals_id = refund_in_chapas_portal(gateway, payment_id, 20)
     assert after_the_callback(gateway, payment_id)[2] == "refunded_at_provider"
     operator(gateway, "payments", "record-refund", payment_id, "20", "--reference", portals_id)
-    gateway.assert_ledger_matches_providers()
-
-
-def test_operator_records_a_lost_dispute(gateway: Gateway) -> None:
-    lost = {"fault": "callback_lost", "provider": "stripe", "operation": "callback"}
-    gateway.sandbox.control({"autopay_s": None, "rules": [lost]})
-    payment_id = gateway.begin("stripe", AMOUNT)
-    known = len(gateway.sandbox.callbacks("stripe"))
-    url = gateway.payment(payment_id)["payment_url"]
-    requests.post(
-        url, data={"number": "4000000000000259", "expiry": "12/40", "cvc": "123"}, timeout=20
-    ).raise_for_status()
-    for callback in gateway.sandbox.callbacks("stripe")[known:]:  # the dispute's follow the payment's
-        assert delivery(callback).send().status_code == 200
-    assert after_the_callback(gateway, payment_id) == ("completed", "0.00", "dispute")
-    (dispute,) = {
-        event["data"]["object"]["id"]
-        for event in (json.loads(callback["body"]) for callback in gateway.sandbox.callbacks("stripe"))
-        if event["type"] == "charge.dispute.created"
-    }
-    closing = f"{gateway.sandbox.url}/stripe/v1/disputes/{dispute}/close"
-    requests.post(closing, headers=STRIPE_KEY, timeout=20).raise_for_status()
-    operator(gateway, "payments", "record-reversal", payment_id)
-    assert state(gateway, payment_id) == ("reversed", "0.00", None)
-    refused(gateway, "payments", "record-reversal", payment_id)
-    assert gateway.refund(payment_id, 10).status_code == 400
     gateway.assert_ledger_matches_providers()
 
 

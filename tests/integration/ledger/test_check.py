@@ -118,3 +118,25 @@ def test_a_payment_without_its_money_is_named(damaged: Any, transaction: Connect
         wallet,
     )
     assert _rules_broken(transaction) == {"wallet payment has its entry"}
+
+
+@pytest.mark.parametrize(
+    ("state", "held", "rules"),
+    [
+        ("open", 5, {"open dispute has its hold"}),
+        ("won", 5, {"open dispute has its hold"}),
+        ("lost", 0, {"lost dispute has its entry"}),
+        ("open", 0, set()),
+    ],
+)
+def test_a_dispute_without_its_money_is_named(
+    damaged: Any, transaction: Connection, state: str, held: int, rules: set[str]
+) -> None:
+    run(
+        damaged,
+        "INSERT INTO disputes SELECT gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'stripe', "
+        "NULL, 'du_1', 5, 'USD', NULL, 'word', %s, %s, 0, now(), now(), NULL",
+        state,
+        held,
+    )
+    assert _rules_broken(transaction) == rules

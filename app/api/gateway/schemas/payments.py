@@ -22,6 +22,7 @@ from app.errors import InvalidAmount, UnsupportedCurrency
 from app.http import fields
 from app.http.answers import Amount, Answer, OneOf, Time, one_of
 from app.http.schema import Schema
+from app.models.dispute import DisputeState
 from app.models.payment import PaymentStatus, RefundOrigin
 from app.models.payment_review import ReviewReason
 from app.money import Money
@@ -253,6 +254,27 @@ class Refund(Answer):
 class RefundListAnswer(Answer):
     success = ma.Boolean()
     data = ma.List(ma.Nested(Refund))
+
+
+class Dispute(Answer):
+    id = ma.UUID()
+    payment_id = ma.UUID()
+    amount = Amount(metadata={"examples": ["500.00"]})
+    currency = ma.String()
+    status = one_of(*DisputeState, description="`inquiry`: the bank only asks, and nothing is held.")
+    reason = ma.String(allow_none=True, metadata={"description": "The provider's word."})
+    held = Amount(metadata={"description": "Of the amount, what is held in your balance."})
+    owed = Amount(metadata={"description": "What your balance lacked when it was lost."})
+    provider_dispute_id = ma.String()
+    provider_status = ma.String(metadata={"description": "The provider's word."})
+    opened_at = Time()
+    updated_at = Time()
+    closed_at = Time(allow_none=True)
+
+
+class DisputeListAnswer(Answer):
+    success = ma.Boolean()
+    data = ma.List(ma.Nested(Dispute))
 
 
 class ProviderCapabilities(Answer):

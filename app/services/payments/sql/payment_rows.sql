@@ -1,8 +1,9 @@
 -- A payment with all that belongs to it, as of one moment. It is found by its own id, or an attempt's or a refund's; the other
 -- two are NULL. NULL: there is none. A row's `version` is its xmin, which write_set_apply compares.
 --
--- {payment: {version, row}, attempts: [{version, row}], refunds: [{version, row}], reviews: [row], entries: [[ref_id, kind]]}
--- Attempts by number, refunds oldest first; reviews: those that are open; entries: those posted for its attempts.
+-- {payment: {version, row}, attempts: [{version, row}], refunds: [{version, row}], disputes: [{version, row}], reviews: [row],
+--  entries: [[ref_id, kind]]}
+-- Attempts by number, refunds and disputes oldest first; reviews: those that are open; entries: those posted for its attempts.
 CREATE OR REPLACE FUNCTION payment_rows(p_payment uuid, p_attempt uuid, p_refund uuid)
 RETURNS json LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
@@ -22,6 +23,9 @@ BEGIN
       'refunds', (
         SELECT json_agg(json_build_object('version', r.xmin::text, 'row', row_to_json(r)) ORDER BY r.created_at, r.id)
         FROM refunds r WHERE r.payment_id = v_id),
+      'disputes', (
+        SELECT json_agg(json_build_object('version', d.xmin::text, 'row', row_to_json(d)) ORDER BY d.opened_at, d.id)
+        FROM disputes d WHERE d.payment_id = v_id),
       'reviews', (
         SELECT json_agg(row_to_json(o) ORDER BY o.opened_at)
         FROM payment_reviews o WHERE o.payment_id = v_id AND o.closed_at IS NULL),

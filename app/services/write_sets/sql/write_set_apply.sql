@@ -6,7 +6,7 @@
 -- p_writes, each part optional:
 --   claim     {scope, fingerprint, resource_id, leased_until}: a key to claim
 --   answer    {scope, status, body, is_refusal, resource_id}: a key's answer, where it has none yet
---   payment   {version, row}; attempts, refunds, reviews [{version, row}]: `version` is the row's xmin as it was read (a
+--   payment   {version, row}; attempts, refunds, disputes, reviews [{version, row}]: `version` is the row's xmin as it was read (a
 --             review has none). Without it the row is new, and whole; else it has its id and the columns that may change
 --   withdrawal, approvals, payouts, withdrawal_reviews, destinations: see withdrawal_write
 --   jobs      [{action, kind, ref, run_at, id}]; action: add | run_by (no later than run_at) | end (nothing is left to do)
@@ -14,7 +14,7 @@
 --   events    [outbox row], in order
 --   callback  {id, repeats, state, result, payment_id, job, fence}: the callback that was processed (callback_close)
 -- version: the xmin of every row that was written. known: the row of a key that was claimed before; nothing was written.
--- Locks, in the order of docs/ledger.md: key, order, payment, attempts, refunds, withdrawal, payouts, jobs, accounts and
+-- Locks, in the order of docs/ledger.md: key, order, payment, attempts, refunds, disputes, withdrawal, payouts, jobs, accounts and
 -- holds, outbox, callback and its job.
 --
 -- Raises, and nothing is written: LG010 a row is not the one that was read. LG011 reference data has changed. LG012 the
@@ -96,6 +96,18 @@ BEGIN
       IF NOT FOUND THEN RAISE EXCEPTION 'a refund has changed' USING ERRCODE = 'LG010'; END IF;
     ELSE
       INSERT INTO refunds SELECT * FROM jsonb_populate_record(NULL::refunds, v -> 'row');
+    END IF;
+  END LOOP;
+  FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'disputes') LOOP
+    IF v ? 'version' THEN
+      UPDATE disputes d SET
+        (amount, reason, provider_status, state, held, owed, updated_at, closed_at) =
+        (SELECT n.amount, n.reason, n.provider_status, n.state, n.held, n.owed, n.updated_at, n.closed_at
+         FROM jsonb_populate_record(d, v -> 'row') n)
+      WHERE d.id = (v -> 'row' ->> 'id')::uuid AND d.xmin = (v ->> 'version')::xid;
+      IF NOT FOUND THEN RAISE EXCEPTION 'a dispute has changed' USING ERRCODE = 'LG010'; END IF;
+    ELSE
+      INSERT INTO disputes SELECT * FROM jsonb_populate_record(NULL::disputes, v -> 'row');
     END IF;
   END LOOP;
   FOR v IN SELECT * FROM jsonb_array_elements(p_writes -> 'reviews') LOOP
