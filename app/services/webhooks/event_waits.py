@@ -32,7 +32,7 @@ class EventWaits:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
-        self._places = threading.BoundedSemaphore(max(1, min(MAX_WAITING, app.config["WEB_THREADS"] // 4)))
+        self._slots = threading.BoundedSemaphore(max(1, min(MAX_WAITING, app.config["WEB_THREADS"] // 4)))
         self._changed = threading.Condition()
         self._end = 0
         self._waiting = 0
@@ -40,12 +40,12 @@ class EventWaits:
 
     def wait(self, after: int, *, seconds: float) -> bool:
         """Whether the log has grown beyond `after` within the time. False at once where too many wait already."""
-        if not self._places.acquire(blocking=False):
+        if not self._slots.acquire(blocking=False):
             return False
         try:
             return self._wait(after, time.monotonic() + seconds)
         finally:
-            self._places.release()
+            self._slots.release()
 
     def stop(self) -> None:
         """End every wait, now and later. May be called by a signal's handler: it takes no lock."""

@@ -134,16 +134,16 @@ def test_a_wait_without_an_event_ends_in_time_and_goes_on_behind_what_others_did
 def test_who_comes_when_too_many_wait_is_answered_at_once(app: Flask, get: Get) -> None:
     waits: EventWaits = app.extensions["event_waits"]
     after = _end(get)
-    places = 0
-    while waits._places.acquire(blocking=False):
-        places += 1
+    slots = 0
+    while waits._slots.acquire(blocking=False):
+        slots += 1
     began = time.monotonic()
     try:
         assert get(f"?after={after}&wait=20")["data"] == []
     finally:
-        for _ in range(places):
-            waits._places.release()
-    assert places >= 1 and time.monotonic() - began < 10
+        for _ in range(slots):
+            waits._slots.release()
+    assert slots >= 1 and time.monotonic() - began < 10
 
 
 def test_a_process_that_stops_answers_those_who_wait(app: Flask) -> None:

@@ -92,3 +92,22 @@ class Choice(Field):
         if value not in self.allowed:
             raise self.refusal("invalid_value", f"must be one of: {', '.join(self.allowed)}.")
         return value
+
+
+class QueryNumber(Field):
+    """Plain digits in a query, from `minimum` to `maximum`."""
+
+    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.minimum, self.maximum = minimum, maximum
+        self.metadata = {"type": "integer", "minimum": minimum, "maximum": maximum, **self.metadata}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
+        is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19
+        if not is_number or not self.minimum <= int(value) <= self.maximum:
+            raise self.refusal(
+                "invalid_value", f"must be a whole number from {self.minimum} to {self.maximum}."
+            )
+        return int(value)

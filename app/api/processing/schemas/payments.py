@@ -148,26 +148,9 @@ class ProcessingRefundRequest(fields.Schema):
     reason = fields.Choice(*REASONS)
 
 
-class PageNumber(fields.Field):
-    """Plain digits in a query, from 1 to `maximum`."""
-
-    def __init__(self, *, maximum: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.maximum = maximum
-        self.metadata = {"type": "integer", "minimum": 1, "maximum": maximum, **self.metadata}
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> int:
-        is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 10
-        if not is_number or not 1 <= int(value) <= self.maximum:
-            raise self.refusal("invalid_value", f"must be a whole number from 1 to {self.maximum}.")
-        return int(value)
-
-
 class ProcessingPaymentQuery(fields.Schema):
-    page = PageNumber(maximum=MAX_PAGE, load_default=1)
-    per_page = PageNumber(maximum=MAX_PER_PAGE, load_default=10)
+    page = fields.QueryNumber(minimum=1, maximum=MAX_PAGE, load_default=1)
+    per_page = fields.QueryNumber(minimum=1, maximum=MAX_PER_PAGE, load_default=10)
     status = ma.fields.String(
         metadata={"description": "An unknown one finds nothing.", "enum": list(STATUSES)}
     )

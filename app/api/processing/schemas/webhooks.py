@@ -12,7 +12,7 @@ from marshmallow import ValidationError
 from marshmallow import fields as ma
 
 from app.api.processing.coded import Coded
-from app.api.processing.schemas.fields import BodySchema, Choice, Field, Schema, Text
+from app.api.processing.schemas.fields import BodySchema, Choice, Field, QueryNumber, Schema, Text
 from app.card_numbers import has_card_number
 from app.events.webhook_messages import CHOICES
 from app.http import fields
@@ -181,34 +181,15 @@ class DeliveryQuery(Schema):
     limit = fields.QueryNumber(minimum=1, maximum=MAX_LISTED, load_default=DEFAULT_LISTED)
 
 
-class QueryWhole(Field):
-    """Plain digits in a query, from `minimum` to `maximum`."""
-
-    def __init__(self, *, minimum: int, maximum: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.minimum, self.maximum = minimum, maximum
-        self.metadata = {"type": "integer", "minimum": minimum, "maximum": maximum, **self.metadata}
-
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> int:
-        is_number = isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19
-        if not is_number or not self.minimum <= int(value) <= self.maximum:
-            raise self.refusal(
-                "invalid_value", f"must be a whole number from {self.minimum} to {self.maximum}."
-            )
-        return int(value)
-
-
 class EventQuery(Schema):
     type = Choice(*CHOICES)
-    limit = QueryWhole(minimum=1, maximum=MAX_LISTED, load_default=DEFAULT_LISTED)
-    after = QueryWhole(
+    limit = QueryNumber(minimum=1, maximum=MAX_LISTED, load_default=DEFAULT_LISTED)
+    after = QueryNumber(
         minimum=0,
         maximum=2**53,
         metadata={"description": "`after` of an answer: the events behind it, the oldest first."},
     )
-    wait = QueryWhole(
+    wait = QueryNumber(
         minimum=0,
         maximum=MAX_WAIT_S,
         load_default=0,
