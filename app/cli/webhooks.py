@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 
 from app import ids
 from app.cli.common import principal, refusals_as_sentences
+from app.cli.webhook_catalogue import catalogue
 from app.clock import iso_z
 from app.events import webhook_messages
 from app.models.webhook import WebhookAttempt
@@ -34,6 +35,9 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             raise click.ClickException(f"{value!r} is not a time such as 2026-03-01T12:00:00Z.") from None
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+webhooks.add_command(catalogue)
 
 
 @webhooks.command("list")

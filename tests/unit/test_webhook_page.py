@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from flask import Flask
+
 from app.events import webhook_messages
 from app.services.webhooks import (
     addresses,
@@ -13,11 +15,14 @@ from app.services.webhooks import (
     endpoints,
     replay,
     retention,
+    samples,
     schedule,
     sending,
 )
 
-PAGE = (Path(__file__).parents[2] / "docs/webhooks.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "webhooks.md").read_text(encoding="utf-8")
+PAGE_OF_TYPES = DOCS / "webhook-catalogue.md"
 UNITS = {"s": 1, "min": 60, "h": 3600}
 
 
@@ -58,3 +63,11 @@ def test_the_limits_are_the_codes() -> None:
     overlap = f"(0 to {endpoints.MAX_OVERLAP_HOURS}, default {endpoints.DEFAULT_OVERLAP_HOURS})"
     assert overlap in PAGE and f"{addresses.MAX_URL:,} characters" in PAGE
     assert deliveries.LEASE.total_seconds() > 2 * connection.DEADLINE_S
+
+
+def test_the_catalogue_is_made_from_the_code(app: Flask) -> None:
+    """`flask webhooks catalogue > docs/webhook-catalogue.md` brings it up to date."""
+    printed = app.test_cli_runner().invoke(args=["webhooks", "catalogue"]).output
+    assert printed == PAGE_OF_TYPES.read_text(encoding="utf-8")
+    shown = {event_type.partition(".")[0] for event_type, _ in samples.SHOWN}
+    assert shown == {event_type.partition(".")[0] for event_type in webhook_messages.TYPES}
