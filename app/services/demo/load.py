@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import time
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection, create_engine, text
+from psycopg2.errors import DeadlockDetected
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.services.demo.merchants import load_tenants
@@ -13,6 +17,9 @@ from app.services.demo.objects import USERS
 from app.services.demo.users import load_user
 from app.services.operator import installation
 from app.unit_of_work import transaction
+
+MAX_TRIES: Final = 10
+PAUSE_S: Final = 0.1
 
 
 def load() -> int:
@@ -42,14 +49,26 @@ def reset(owner_url: str, var_dir: Path) -> None:
     """
     engine = create_engine(owner_url)
     try:
-        with engine.begin() as connection:
-            installation.require_no_production(connection)
-            _truncate(connection)
+        _empty(engine)
     finally:
         engine.dispose()
     for folder in ("kyc", "audit"):
         shutil.rmtree(var_dir / folder, ignore_errors=True)
     load()
+
+
+def _empty(engine: Engine) -> None:
+    """Relay, worker and web may be running: what one of them has locked in another order makes a deadlock, which is tried again."""
+    for tries_left in reversed(range(MAX_TRIES)):
+        try:
+            with engine.begin() as connection:
+                installation.require_no_production(connection)
+                _truncate(connection)
+            return
+        except OperationalError as error:
+            if not isinstance(error.orig, DeadlockDetected) or not tries_left:
+                raise
+            time.sleep(PAUSE_S)
 
 
 def _truncate(connection: Connection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import uuid
 from pathlib import Path
 
@@ -82,3 +84,29 @@ def test_the_documents_commands_about_the_demo_customer(demo_app: Flask) -> None
     assert saved.status_code == 201
     found = client.get(f"{customer}/payment-preferences", headers=headers).json
     assert found == saved.json["preferences"] and len(found["saved_methods"]) == 1
+
+
+def test_a_reset_tries_again_after_a_deadlock(demo_settings: dict[str, str], tmp_path: Path) -> None:
+    """As a worker makes one: it has locked one table, and then wants another that the reset has locked already."""
+    app = probed(demo_settings)
+    with app.app_context():
+        demo_data.load()
+    reset_has_begun = threading.Event()
+
+    def work() -> None:
+        with connection(demo_settings) as held:
+            held.autocommit = False
+            run(held, "SELECT FROM webhook_endpoints FOR UPDATE")
+            reset_has_begun.set()
+            time.sleep(0.5)
+            run(held, "SELECT count(*) FROM accounts")
+            held.rollback()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    reset_has_begun.wait()
+    with app.app_context():
+        demo_data.reset(app.config["OWNER_DATABASE_URI"], tmp_path)
+    worker.join()
+    with app.app_context():
+        assert api_keys.authenticate(API_KEY)[0] == TENANT_ID
