@@ -39,7 +39,10 @@ def _page() -> Iterator[str]:
     for event_type, api in samples.SHOWN:
         yield f"\n## `{webhook_messages.TYPES[event_type]}`, with {_APIS[api]}\n"
         yield "```json"
-        yield json.dumps(samples.message(event_type, api), indent=2, default=_number)
+        message = webhook_messages.message_of(
+            samples.event(event_type, api), endpoints=1, is_production=False
+        )
+        yield json.dumps(message, indent=2, default=_number)
         yield "```"
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.clock import iso_z
-from app.events import webhook_messages
 from app.events.catalogue import EventType
 from app.events.payloads import dispute_payload, payment_payload, withdrawal_payload
 from app.events.webhook_messages import LoggedEvent
@@ -42,11 +41,10 @@ SHOWN: Final = (
 """One event of each kind of `data`, and the API whose fields it has."""
 
 
-def message(event_type: EventType, api: MadeBy | None) -> Mapping[str, Any]:
-    """The webhook of a sample event."""
+def event(event_type: EventType, api: MadeBy | None) -> LoggedEvent:
+    """A sample of the type; api: that made the payment, None for a payment between users."""
     object_id, data = _facts(event_type, api)
-    event = LoggedEvent("evt_a1b2c3d4e5f6789012345678", event_type, object_id, data, AT)
-    return webhook_messages.message_of(event, endpoints=1, is_production=False)
+    return LoggedEvent("evt_a1b2c3d4e5f6789012345678", event_type, object_id, data, AT)
 
 
 def _facts(event_type: EventType, api: MadeBy | None) -> tuple[str, Mapping[str, Any]]:
