@@ -18,21 +18,13 @@ from bench.gateway import Gateway, running_gateway
 from bench.measurement import LoadRefused
 from bench.pgbench import PgBench
 from launcher.errors import LauncherError
+from tour.backend import PAYMENT
 
 CLIENTS: Final = 8
 SECONDS: Final = 6.0
 ROUNDS: Final = 3
 FIRST_LOAD_S: Final = 1.5
 PGBENCH_S: Final = 3.0
-
-BODY: Final = {
-    "amount": 49.99,
-    "currency": "USD",
-    "description": "Order #12345 - Premium Widget",
-    "customer_email": "customer@example.com",
-    "payment_method": "card",
-    "metadata": {"order_id": "12345", "sku": "WIDGET-PRO-001"},
-}
 
 
 @dataclass(frozen=True)
@@ -81,7 +73,7 @@ def _run(gateway: Gateway, *, rounds: int, seconds: float) -> None:
 
 
 def _request(gateway: Gateway, last_header: str) -> Request:
-    content = json.dumps(BODY).encode()
+    content = json.dumps(dict(PAYMENT)).encode()
     before = (
         f"POST /v1/payments HTTP/1.1\r\nHost: 127.0.0.1:{gateway.stack.port}\r\n"
         f"Authorization: Bearer {gateway.api_key}\r\nContent-Type: application/json\r\n"

@@ -14,6 +14,7 @@ from app.http.responses import REPLAYED_HEADER
 from app.metrics import Metrics
 from app.principal import Kind, Principal
 from app.services.api_requests.log import MAX_ANSWER_BYTES, Entry, RequestLog
+from app.services.api_requests.redaction import without_numbers
 
 KEY_DIGEST_BYTES: Final = 8
 MAX_PATH: Final = 500
@@ -53,7 +54,7 @@ def _facts(principal: Principal, response: Response) -> dict[str, Any]:
         "request_id": g.request_id,
         "method": request.method,
         "route": request.url_rule.rule,
-        "path": _storable(request.path)[:MAX_PATH],
+        "path": _path(),
         "status": response.status_code,
         "duration_ms": round((time.perf_counter() - g.started) * 1000),
         "key_digest": digest_of(request.headers.get(KEY_HEADER)),
@@ -63,10 +64,18 @@ def _facts(principal: Principal, response: Response) -> dict[str, Any]:
     }
 
 
+def _path() -> str:
+    """As it was asked for; what may be a person's number is masked in it."""
+    shown = _storable(request.path)
+    for value in map(_storable, map(str, (request.view_args or {}).values())):
+        shown = shown.replace(value, without_numbers(value)) if value else shown
+    return shown[:MAX_PATH]
+
+
 def _object_id() -> str | None:
     """What the path names last."""
     named = [str(value) for value in (request.view_args or {}).values()]
-    return _storable(named[-1])[:MAX_OBJECT_ID] if named else None
+    return without_numbers(_storable(named[-1]))[:MAX_OBJECT_ID] if named else None
 
 
 def _storable(text: str) -> str:

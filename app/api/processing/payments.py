@@ -11,7 +11,7 @@ from flask import Response
 from app import ids
 from app.api.processing.blueprint import Blueprint
 from app.api.processing.coded import Coded
-from app.api.processing.schemas.fields import NoBody
+from app.api.processing.schemas.fields import NoFields
 from app.api.processing.schemas.payments import (
     ProcessingPayment,
     ProcessingPaymentQuery,
@@ -118,7 +118,7 @@ def get_status(payment_id: str) -> Response:
     "processing_payments_cancel",
     errors=[TransactionNotFound, NotInThisState, InvalidParameters, ProviderUnreachable],
 )
-@blueprint.arguments(NoBody)
+@blueprint.arguments(NoFields)
 @blueprint.response(200, ProcessingPayment)
 def cancel(body: dict[str, Any], payment_id: str) -> Response:
     """Cancel a payment that is pending or processing"""

@@ -11,7 +11,7 @@ from flask import Response, current_app
 
 from app.api.processing.blueprint import Blueprint
 from app.api.processing.coded import Coded
-from app.api.processing.schemas.fields import NoBody
+from app.api.processing.schemas.fields import NoFields
 from app.api.processing.schemas.webhooks import (
     DeliveryQuery,
     EventQuery,
@@ -120,7 +120,7 @@ def rotate_secret(body: dict[str, Any], endpoint_id: str) -> Response:
 
 @blueprint.route("/webhooks/endpoints/<endpoint_id>/enable", methods=["POST"])
 @operation("webhook_endpoints_enable", errors=[NotFound, InvalidParameters])
-@blueprint.arguments(NoBody)
+@blueprint.arguments(NoFields)
 @blueprint.response(200, WebhookEndpointFacts)
 def enable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send events there again, from now on"""
@@ -129,7 +129,7 @@ def enable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
 
 @blueprint.route("/webhooks/endpoints/<endpoint_id>/disable", methods=["POST"])
 @operation("webhook_endpoints_disable", errors=[NotFound, InvalidParameters])
-@blueprint.arguments(NoBody)
+@blueprint.arguments(NoFields)
 @blueprint.response(200, WebhookEndpointFacts)
 def disable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send nothing there; what is due is cancelled"""
@@ -138,9 +138,9 @@ def disable_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
 
 @blueprint.route("/webhooks/endpoints/<endpoint_id>/test", methods=["POST"])
 @operation("webhook_endpoints_test", errors=[NotFound, EndpointDisabled, InvalidParameters])
-@blueprint.arguments(NoBody)
+@blueprint.arguments(NoFields)
 @blueprint.response(200, WebhookTest)
-def test_endpoint(body: dict[str, Any], endpoint_id: str) -> Response:
+def send_test(body: dict[str, Any], endpoint_id: str) -> Response:
     """Send a test message there"""
     event_id = endpoints.send_test(current_principal(), endpoint_id)
     return respond({"event_id": event_id, "message": "A test message is being sent."})
@@ -185,7 +185,7 @@ def get_delivery(delivery_id: str) -> Response:
 
 @blueprint.route("/webhooks/deliveries/<delivery_id>/replay", methods=["POST"])
 @operation("webhook_deliveries_replay", errors=[NotFound, EndpointDisabled, InvalidParameters])
-@blueprint.arguments(NoBody)
+@blueprint.arguments(NoFields)
 @blueprint.response(200, WebhookDeliveryFacts)
 def replay_delivery(body: dict[str, Any], delivery_id: str) -> Response:
     """Send it again, now"""

@@ -74,8 +74,8 @@ class RequestLog:
 
     def flush(self) -> None:
         """Store what waits, in this thread."""
-        while rows := self._next_rows():
-            self._store(rows)
+        while entries := self._next():
+            self._store(entries)
 
     def _start(self) -> None:
         with self._lock:
@@ -93,17 +93,17 @@ class RequestLog:
                     self._writer = 0
                     return
 
-    def _next_rows(self) -> list[dict[str, Any]]:
-        count = min(BATCH, len(self._waiting))
-        return [self._waiting.popleft().row() for _ in range(count)]
+    def _next(self) -> list[Entry]:
+        return [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
 
-    def _store(self, rows: list[dict[str, Any]]) -> None:
+    def _store(self, entries: list[Entry]) -> None:
         try:
+            rows = [entry.row() for entry in entries]
             with self._app.app_context():
                 transaction(lambda session: session.execute(insert(ApiRequest), rows))
         except Exception as error:  # noqa: BLE001 rows that cannot be stored must not end the thread
-            self._on_dropped(len(rows))
-            log.warning("api_requests.dropped", count=len(rows), error=type(error).__name__)
+            self._on_dropped(len(entries))
+            log.warning("api_requests.dropped", count=len(entries), error=type(error).__name__)
 
 
 def _read(answer: bytes | None) -> Mapping[str, Any] | None:
@@ -121,7 +121,7 @@ def _object_id(answer: Mapping[str, Any] | None) -> str | None:
     """The id of what the answer shows, in the spelling of its API."""
     shown = (answer or {}).get("data", answer)
     found = shown.get("id") if isinstance(shown, Mapping) else None
-    return found[:64] if isinstance(found, str) else None
+    return redaction.without_numbers(found)[:64] if isinstance(found, str) else None
 
 
 def _error_code(answer: Mapping[str, Any] | None) -> str | None:

@@ -19,15 +19,9 @@ from app.services.demo.objects import ADMIN_KEY, PROCESSING_TENANT_ID, READ_ONLY
 from app.services.tenants import key_changes, tenants
 from launcher.embedded import APPLICATION, OWNER, EmbeddedRedis
 from tests.support import servers
+from tour.backend import PAYMENT as DOCUMENTS_PAYMENT
 
-PAYMENT = {
-    "amount": 49.99,
-    "currency": "USD",
-    "description": "Order #12345 - Premium Widget",
-    "customer_email": "customer@example.com",
-    "payment_method": "card",
-    "metadata": {"order_id": "12345", "sku": "WIDGET-PRO-001"},
-}
+PAYMENT = dict(DOCUMENTS_PAYMENT)
 """The document's request."""
 
 

@@ -118,6 +118,24 @@ def test_pages(demo: Flask, caller: Caller, owner: MemberClient) -> None:
     assert len(found) == len(set(found)) == 3
 
 
+def test_a_phone_in_a_path_or_an_id_is_masked(demo: Flask, caller: Caller, owner: MemberClient) -> None:
+    """The id of a saved method holds the customer's phone."""
+    client, phone = demo.test_client(), "254712345678"
+    customer = client.post("/api/v1/customers", json={"name": "Jane"}, headers=owner.headers).json["id"]
+    path = f"/api/v1/customers/{customer}/payment-methods"
+    body = {"provider": "mpesa", "details": {"phone_number": phone}}
+    assert client.post(path, json=body, headers=owner.headers).status_code == 201
+    assert client.put(f"{path}/mpesa_{phone}/default", headers=owner.headers).status_code == 200
+    assert client.delete(f"{path}/mpesa_{phone}", headers=owner.headers).status_code == 200
+    caller.post("/payments/254712345678/cancel")
+    listed = _listed(demo, owner)
+    assert len(listed) == 5
+    for one in listed:
+        detail = client.get(f"{PATH}/{one['id']}", headers=owner.headers).get_data(as_text=True)
+        assert phone not in detail
+    assert listed[-1]["object_id"] == customer
+
+
 def test_a_path_that_no_database_stores(demo: Flask, caller: Caller, owner: MemberClient) -> None:
     for path in ("/payments/%00", "/payments/%ff", "/payments/%ed%a0%80"):
         caller.get(path)

@@ -35,7 +35,7 @@ class BodySchema(Schema):
         return data
 
 
-class NoBody(Schema):
+class NoFields(Schema):
     """A body that may be absent, and has no fields."""
 
 
