@@ -37,6 +37,7 @@ from app.http import edge, errors, uploads
 from app.http.converters import CONVERTERS
 from app.http.guards import (
     KNOWN_MERCHANT,
+    KNOWN_PROCESSING,
     MERCHANT,
     MERCHANT_OR_USER,
     PROCESSING,
@@ -173,7 +174,7 @@ TABLE: Final[tuple[Row, ...]] = (
         Surface.PROCESSING,
         Policy(PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_READ),
         {
-            "create": Policy(PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_WRITE),
+            "create": Policy(KNOWN_PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_WRITE),
             "cancel": Policy(PROCESSING, Limit.PROCESSING, permission=Permission.PAYMENTS_WRITE),
             "refund": Policy(PROCESSING, Limit.PROCESSING, permission=Permission.REFUNDS_WRITE),
         },

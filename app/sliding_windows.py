@@ -46,11 +46,18 @@ class SlidingWindows:
         """Count a request; False: it is one too many, and was not counted."""
         item, bucket = self._item(principal), _bucket(principal)
 
-        def count(limiter: MovingWindowRateLimiter) -> tuple[Window, bool]:
-            is_within = limiter.hit(item, _KIND, bucket)
-            return _window(limiter, item, bucket), is_within
+        def count() -> tuple[Window, bool]:
+            is_counted, oldest, used = self._storage.get().hit_moving_window(
+                item.key_for(_KIND, bucket), item.amount, item.get_expiry()
+            )
+            resets_at = math.ceil(oldest + item.get_expiry())
+            return Window(item.amount, max(0, item.amount - used), resets_at), is_counted
 
-        return self._outage.attempt(lambda: count(self._shared()), fallback=lambda: count(self._own))
+        def count_here() -> tuple[Window, bool]:
+            is_counted = self._own.hit(item, _KIND, bucket)
+            return _window(self._own, item, bucket), is_counted
+
+        return self._outage.attempt(count, fallback=count_here)
 
     def peek(self, principal: Principal) -> Window:
         """The window as it is, for a request that is not counted."""

@@ -11,6 +11,7 @@ from app.errors.base import (
     PayloadTooLarge,
     RateLimitExceeded,
     ServiceUnavailable,
+    TestDataReset,
     UnsupportedMediaType,
     refusal,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "ScopeMissing",
     "ServiceUnavailable",
     "TenantIdMissing",
+    "TestDataReset",
     "TokenExpired",
     "TokenInvalid",
     "TokenMissing",

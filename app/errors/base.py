@@ -99,6 +99,12 @@ class IdempotencyConflict(GatewayError):
     default_message = "A request with this Idempotency-Key is still running."
 
 
+class TestDataReset(IdempotencyConflict):
+    """The tenant's test data was reset after the caller was identified."""
+
+    default_message = "The tenant's test data was reset at this moment; send the request again."
+
+
 class IdempotencyKeyReused(GatewayError):
     http_status = 422
     code = "IDEMPOTENCY_KEY_REUSED"

@@ -24,6 +24,7 @@ from app.errors import (
     TokenInvalid,
     TokenMissing,
 )
+from app.models.tenant import NEVER_RESET
 from app.principal import Principal
 from app.services.demo.objects import TENANT_ID as DEMO_TENANT_ID
 from app.services.identity import sessions, tokens
@@ -188,7 +189,17 @@ def _tenant_sent() -> uuid.UUID:
     return tenant_id
 
 
-def _of_processing() -> Principal:
+def look_up_again() -> Principal:
+    """The caller of the Processing API as it is now, where it was admitted by what was remembered. Raises as the guard does."""
+    g.principal = principal = _of_processing()
+    return principal
+
+
+def _of_known_processing() -> Principal:
+    return _of_processing(is_checked_later=True)
+
+
+def _of_processing(*, is_checked_later: bool = False) -> Principal:
     """By an API key or an OAuth access token, as bearer or as X-API-Key. Raises CredentialsMissing, InvalidApiKey, KeyForbidden."""
     bearer, key = bearer_token(), request.headers.get(PROCESSING_KEY_HEADER)
     if bearer is None and "Authorization" in request.headers:
@@ -201,12 +212,19 @@ def _of_processing() -> Principal:
     if credential.startswith(LIVE_KEY_PREFIX):
         raise KeyForbidden("Live API keys are not permitted here.")
     if oauth_tokens.is_access_token(credential):
-        return oauth_tokens.authenticate(credential, address=request.remote_addr)
+        application = oauth_tokens.authenticate(credential, address=request.remote_addr)
+        return replace(application, reset_at=application.reset_at or NEVER_RESET)
     try:
-        known = key_attempts.authenticate(credential, address=request.remote_addr)
+        known = key_attempts.authenticate(
+            credential, address=request.remote_addr, is_checked_later=is_checked_later
+        )
     except ApiKeyDeactivated:
         raise KeyForbidden("This API key has been deactivated.") from None
-    return replace(_principal(known), requests_per_minute=known.requests_per_minute, reset_at=known.reset_at)
+    return replace(
+        _principal(known),
+        requests_per_minute=known.requests_per_minute,
+        reset_at=known.reset_at or NEVER_RESET,
+    )
 
 
 def _with_scopes(principal: Principal) -> Principal:
@@ -225,6 +243,9 @@ PUBLIC: Final = Guard("public", _anonymous)
 
 PROCESSING: Final = Guard("processing", _of_processing)
 """An API key or an OAuth access token, as `Authorization: Bearer` or `X-API-Key`; in every mode."""
+
+KNOWN_PROCESSING: Final = Guard("known processing", _of_known_processing)
+"""The same without looking up a key that was right lately, only for routes that check it in the statement they write by."""
 
 USER_SESSION: Final = Guard("user session", _from_access_token, _require_live_session)
 """A user's access token whose session lives and whose user is active."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import CHAR, CheckConstraint, Index, LargeBinary, Text
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -29,6 +31,10 @@ class Permission(StrEnum):
     REFUNDS_WRITE = "refunds:write"
     WEBHOOKS_MANAGE = "webhooks:manage"
     API_ADMIN = "api:admin"
+
+
+NEVER_RESET: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""`Tenant.reset_at` of a tenant whose test data was never reset, for whoever asks."""
 
 
 class Tenant(Base):

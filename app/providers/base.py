@@ -119,6 +119,8 @@ class Provider(ABC):
     """None: customers cannot save how they pay there."""
     base_urls: ClassVar[Mapping[str, str]]
     """environment (`live`, `sandbox`) → base URL."""
+    is_in_process: ClassVar[bool] = False
+    """It answers in this process and keeps nothing: a charge has happened when its outcome is stored, and not before."""
     callback_headers: ClassVar[frozenset[str]]
     """Names, in lower case, of the headers that `read_callback` reads: they are stored with a callback, others are not."""
     simulator_path: ClassVar[str] = ""

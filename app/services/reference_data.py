@@ -9,7 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from flask import current_app
 from sqlalchemy import select
@@ -32,6 +32,13 @@ MAX_REMEMBERED: Final = 10_000
 """Tenants, provider accounts and ledger accounts that a version remembers, each; beyond it they are read again."""
 
 
+class GoodCredential(NamedTuple):
+    """A key that is good, or a tenant that needs none. expires_at: the key's; None: no end is set. reset_at: the tenant's."""
+
+    expires_at: datetime | None
+    reset_at: datetime | None
+
+
 class ReferenceData:
     """What is known of one version. Parts are read when they are first needed. Safe to share between threads."""
 
@@ -43,9 +50,8 @@ class ReferenceData:
         self._accounts: dict[uuid.UUID, ProviderAccount] = {}
         self._accounts_in_use: dict[uuid.UUID, dict[str, ProviderAccount]] = {}
         self._ledger_accounts: dict[str, AccountId] = {}
-        self.good_credentials: dict[tuple[uuid.UUID, uuid.UUID | None], datetime | None] = {}
-        """(tenant's id, key's id) of keys that are good, and of tenants that need none, and until when; None: no end is set
-        (tenants/api_keys.py)."""
+        self.good_credentials: dict[tuple[uuid.UUID, uuid.UUID | None], GoodCredential] = {}
+        """By (tenant's id, key's id or None). Filled by tenants/api_keys.py."""
 
     def payment_fee(self, tenant_id: uuid.UUID, provider: str, amount: Money) -> int:
         """The tenant's fee for a collected payment, minor units of its currency."""

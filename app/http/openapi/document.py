@@ -50,12 +50,14 @@ _OF_SURFACE: Final = {
 
 _USER: Final[dict[str, list[str]]] = {"accessToken": []}
 _TENANT: Final[list[dict[str, list[str]]]] = [{"tenantKey": []}, {"tenantKeyAsBearer": []}]
+_PROCESSING: Final[list[dict[str, list[str]]]] = [{"processingKey": []}, {"processingKeyAsBearer": []}]
 _CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
     PUBLIC: [],
     MERCHANT: _TENANT,
     KNOWN_MERCHANT: _TENANT,
     MERCHANT_OR_USER: [*_TENANT, _USER],
-    guards.PROCESSING: [{"processingKey": []}, {"processingKeyAsBearer": []}],
+    guards.PROCESSING: _PROCESSING,
+    guards.KNOWN_PROCESSING: _PROCESSING,
     guards.TENANT: [{"tenantId": [], "tenantKey": []} | _USER, {"tenantId": [], "tenantKey": []}],
 }
 """Guard → what a caller may send. The others ask for a user's access token, the document's general rule."""

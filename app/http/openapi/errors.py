@@ -35,6 +35,7 @@ from app.errors import (
 from app.http.errors import InternalError
 from app.http.guards import (
     KNOWN_MERCHANT,
+    KNOWN_PROCESSING,
     MERCHANT,
     MERCHANT_OR_USER,
     PROCESSING,
@@ -84,6 +85,7 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         KNOWN_MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
         TENANT: _TENANT,
+        KNOWN_PROCESSING: (CredentialsMissing, InvalidApiKey, KeyForbidden),
         PROCESSING: (CredentialsMissing, InvalidApiKey, KeyForbidden),
     }
 )

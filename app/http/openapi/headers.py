@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from app.http.guards import PROCESSING
+from app.http.guards import KNOWN_PROCESSING, PROCESSING
 from app.http.idempotency import HEADER as KEY_HEADER
 from app.http.openapi.routes import DocumentedRoute
 from app.http.responses import REPLAYED_HEADER
@@ -94,5 +94,5 @@ def response_headers(status: int, routes: Sequence[DocumentedRoute]) -> dict[str
 
 def _of_processing(status: int, route: DocumentedRoute, *, is_replayed: bool) -> list[str]:
     names = [*_OF_PROCESSING, *(("X-Idempotent-Replayed",) if is_replayed else ())]
-    has_window = route.policy.guard is PROCESSING and status not in (401, 403)
+    has_window = route.policy.guard in (KNOWN_PROCESSING, PROCESSING) and status not in (401, 403)
     return [*names, *(_OF_WINDOWS if has_window else ())]

@@ -70,6 +70,7 @@ class CPayProvider(Provider):
     name = "cpay"
     title = "CPay"
     failures = FAILURES
+    is_in_process = True
     base_urls = MappingProxyType({"live": "in-process", "sandbox": "in-process"})
     settings = (
         AccountSetting(

@@ -17,10 +17,10 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask
-from sqlalchemy import insert
+from sqlalchemy import text
 
 from app import json_numbers
-from app.models.api_request import ApiRequest
+from app.json_text import json_text
 from app.services.api_requests import redaction
 from app.unit_of_work import transaction
 
@@ -30,6 +30,11 @@ BATCH: Final = 500
 
 MAX_ANSWER_BYTES: Final = 65_536
 """A longer answer is not kept at all: it is not taken apart."""
+
+_INSERT: Final = text(
+    "INSERT INTO api_requests SELECT * FROM jsonb_populate_recordset(NULL::api_requests, CAST(:rows AS jsonb))"
+)
+"""One value, whatever the number of rows: SQLAlchemy's insert of many takes half as long as what is logged."""
 
 log = structlog.get_logger("api_requests")
 
@@ -43,9 +48,11 @@ class Entry:
     answer: bytes | None
 
     def row(self) -> dict[str, Any]:
-        answer = _read(self.answer)
+        """For _INSERT, which takes bytes as hexadecimal digits."""
+        answer, digest = _read(self.answer), self.facts["key_digest"]
         return {
             **self.facts,
+            "key_digest": None if digest is None else f"\\x{digest.hex()}",
             "object_id": self.facts["object_id"] or _object_id(answer),
             "error_code": _error_code(answer),
             "request": redaction.kept(self.request, is_answer=False),
@@ -100,7 +107,7 @@ class RequestLog:
         try:
             rows = [entry.row() for entry in entries]
             with self._app.app_context():
-                transaction(lambda session: session.execute(insert(ApiRequest), rows))
+                transaction(lambda session: session.execute(_INSERT, {"rows": json_text(rows)}))
         except Exception as error:  # noqa: BLE001 rows that cannot be stored must not end the thread
             self._on_dropped(len(entries))
             log.warning("api_requests.dropped", count=len(entries), error=type(error).__name__)

@@ -118,6 +118,14 @@ def send(
         return send(settled.rows, settled.result, others[1:], finish=finish, release_slot=slots.close)
 
 
+def charge_in_process(writes: PaymentWrites, attempt_id: uuid.UUID, finish: Finish) -> None:
+    """Charge a new attempt at a provider that is part of this process, in the write set that begins it: nothing leaves the
+    process, so there is nothing to be found out after a crash."""
+    answer = _Answer(_charge(writes.rows, writes.rows.attempt(attempt_id), sending=1), sending=1)
+    writes.actor = "answer"
+    _settle(writes, attempt_id, answer, None, finish)
+
+
 @dataclass(frozen=True, slots=True)
 class _Answer:
     """The outcome of one sending of the attempt (1: the first)."""

@@ -28,7 +28,7 @@ from app.services import reference_data
 from app.services.idempotency_service import Answer, Claim, judge, replayed
 from app.services.payments import outcomes
 from app.services.payments import rows as payment_rows
-from app.services.payments.attempts import add_attempt, send
+from app.services.payments.attempts import add_attempt, charge_in_process, send
 from app.services.payments.routing import AUTO, route
 from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import FINAL_PAYMENTS
@@ -144,11 +144,14 @@ def _initialize(
             # The attempt's job sends it. The caller gets the payment as it is now.
             outcomes.mark_processing(writes)
             stored(writes, OutcomeUnknown(code="queued"))
+        is_in_process = has_slot and first.provider.is_in_process and len(bounds) == 1
+        if is_in_process:
+            _charge_in_process(writes, attempt_id, stored)
         try:
             rows = store.apply(writes)
         except KeyKnown as known:
             return known_answer(known.record, claim)
-        if has_slot:
+        if has_slot and not is_in_process:
             rows.payment.payment_metadata = _as_stored(rows.payment.payment_metadata)
             send(rows, attempt_id, bounds[1:], finish=stored, release_slot=slots.close)
     return stored.answer
@@ -202,6 +205,13 @@ def _begin(writes: PaymentWrites, bound: BoundProvider, claim: Claim, *, is_send
         attempt=str(attempt.id),
     )
     return attempt.id
+
+
+def _charge_in_process(writes: PaymentWrites, attempt_id: uuid.UUID, stored: _StoredAnswer) -> None:
+    payment = writes.rows.payment
+    given, payment.payment_metadata = payment.payment_metadata, _as_stored(payment.payment_metadata)
+    charge_in_process(writes, attempt_id, stored)
+    payment.payment_metadata = given  # what is stored keeps every digit
 
 
 class _StoredAnswer:

@@ -47,6 +47,11 @@ class BoundedCache(Generic[V]):
                 self._values.move_to_end(key)
             return self._values.get(key)
 
+    def put(self, key: bytes, value: V) -> None:
+        """Keep this value of `key`, whatever it had."""
+        with self._lock:
+            self._keep(key, value)
+
     def get(self, key: bytes, make: Callable[[], V]) -> V:
         """The value of `key`. `make` makes it where there is none; what it raises is raised, and nothing is kept."""
         with self._lock:
@@ -56,7 +61,11 @@ class BoundedCache(Generic[V]):
         made = make()
         with self._lock:
             kept = self._values.setdefault(key, made)
-            self._values.move_to_end(key)
-            while len(self._values) > self._size:
-                self._values.popitem(last=False)
+            self._keep(key, kept)
             return kept
+
+    def _keep(self, key: bytes, value: V) -> None:
+        self._values[key] = value
+        self._values.move_to_end(key)
+        while len(self._values) > self._size:
+            self._values.popitem(last=False)

@@ -20,13 +20,13 @@ from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, null, or
 from sqlalchemy.orm import Session
 
 from app import clock, ids
-from app.errors import ApiKeyDeactivated, InvalidApiKey, InvalidRequest
+from app.errors import ApiKeyDeactivated, InvalidApiKey, InvalidRequest, TestDataReset
 from app.events import outbox
 from app.events.catalogue import EventType
-from app.models.tenant import ApiKey, Tenant
+from app.models.tenant import NEVER_RESET, ApiKey, Tenant
 from app.principal import SYSTEM, Kind, Principal
 from app.services.demo.objects import API_KEYS as DEMO_KEYS
-from app.services.reference_data import ReferenceData
+from app.services.reference_data import GoodCredential, ReferenceData
 from app.unit_of_work import reading
 
 MAX_NAME: Final = 100
@@ -105,29 +105,31 @@ _OF_PREFIX: Final = (
 
 def require_good(merchant: Principal, reference: ReferenceData) -> None:
     """Raises InvalidApiKey where the merchant's key was revoked or suspended by `reference`, or its tenant suspended, or where
-    the key has expired by now: no change of the database says that it did. The credential of a member is a session, that of an
-    application a grant: the guard has checked them."""
+    the key has expired by now: no change of the database says that it did. Raises TestDataReset where the merchant, whose API
+    asks for that, was identified before. The credential of a member is a session, that of an application a grant: the guard has
+    checked them."""
     key_id, now = merchant.credential if merchant.kind is Kind.API_KEY else None, clock.now()
     credential = (merchant.tenant_id, key_id)
     if credential not in reference.good_credentials:
-        reference.good_credentials[credential] = _expiry_of_good(merchant.tenant_id, key_id, now)
-    expires_at = reference.good_credentials[credential]
-    if expires_at is not None and expires_at <= now:
+        reference.good_credentials[credential] = _good_credential(merchant.tenant_id, key_id, now)
+    good = reference.good_credentials[credential]
+    if good.expires_at is not None and good.expires_at <= now:
         raise InvalidApiKey
+    if merchant.reset_at is not None and merchant.reset_at != (good.reset_at or NEVER_RESET):
+        raise TestDataReset
 
 
-def _expiry_of_good(tenant_id: uuid.UUID, key_id: uuid.UUID | None, now: datetime) -> datetime | None:
-    """When the tenant's key, which is good, expires; None: it does not. Raises InvalidApiKey."""
-    good: Select[Any] = select(null()).where(Tenant.is_active)
+def _good_credential(tenant_id: uuid.UUID, key_id: uuid.UUID | None, now: datetime) -> GoodCredential:
+    """Raises InvalidApiKey."""
+    good: Select[Any, Any] = select(null(), Tenant.reset_at).where(Tenant.is_active)
     if key_id is not None:
-        good = select(ApiKey.expires_at).join(Tenant, Tenant.id == ApiKey.tenant_id)
+        good = select(ApiKey.expires_at, Tenant.reset_at).join(Tenant, Tenant.id == ApiKey.tenant_id)
         good = good.where(ApiKey.id == key_id, is_good(now))
     with reading() as session:
         row = session.execute(good.where(Tenant.id == tenant_id)).one_or_none()
     if row is None:
         raise InvalidApiKey
-    expires_at: datetime | None = row[0]
-    return expires_at
+    return GoodCredential(*row)
 
 
 def new_key() -> str:

@@ -61,7 +61,7 @@ class KeyAttempts:
             log.warning("auth.failed", kind="api_key", address=address)
             raise
         self._uses.note(found.key_id)
-        self._right.get(digest, lambda: found)
+        self._right.put(digest, found)
         return found
 
     def checked(self, credential: str, check: Callable[[], T], address: str | None) -> T:

@@ -117,7 +117,10 @@ class WriteSet(Generic[R]):
         self._add("jobs", {"action": "run_by", "kind": kind, "ref": str(ref), "run_at": run_at})
 
     def end_job(self, kind: JobKind, ref: uuid.UUID) -> None:
-        """Nothing is left to do: the waiting job is deleted."""
+        """Nothing is left to do: the waiting job is deleted, and one of this write set is not added."""
+        if jobs := self.parts.get("jobs"):
+            added = ("add", kind, str(ref))
+            self.parts["jobs"] = [job for job in jobs if (job["action"], job["kind"], job["ref"]) != added]
         self._add("jobs", {"action": "end", "kind": kind, "ref": str(ref)})
 
     def claim(self, claim: Claim, *, resource_id: uuid.UUID, lease: timedelta) -> None:

@@ -47,6 +47,14 @@ def test_what_was_made_is_not_shown_and_keys_begin_anew(
         assert ledger.check(session) == []
 
 
+def test_a_payment_right_after_a_reset_is_a_new_one(fresh: Caller, standard: Caller) -> None:
+    """What is remembered of the key is of the time before."""
+    first = standard.pay(key="right after")
+    fresh.post("/test/reset")
+    second = standard.pay(key="right after")
+    assert second.status_code == 201 and second.json["id"] != first.json["id"]
+
+
 def test_only_an_admin_key_resets(standard: Caller, make_key: MakeKey) -> None:
     standard.paid()
     answer = standard.post("/test/reset")
