@@ -47,7 +47,8 @@ types: install-dev ## mypy
 bench: install ## requests per second compared with pgbench, on this machine
 	@$(PY) -m bench $(BENCH_ARGS)
 	@$(PY) -m bench.provider_payments $(BENCH_ARGS)
-	@exec $(PY) -m bench.processing $(BENCH_ARGS)
+	@$(PY) -m bench.processing $(BENCH_ARGS)
+	@exec $(PY) -m bench.webhooks $(BENCH_ARGS)
 
 tour: install ## runs the documents' examples against the running demo
 	@exec $(PY) -m tour

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, Text
+from sqlalchemy import BigInteger, CheckConstraint, Index, LargeBinary, SmallInteger, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,7 +25,8 @@ class DeliveryState(StrEnum):
 class WebhookEndpoint(Base):
     """A merchant's URL, or the platform's own where tenant_id is None: it is sent the events that belong to no tenant. events: the types that are sent to it; None: all. sealed_secret: its signing secret (app/crypto.py);
     sealed_previous_secret: the one before, which signs as well until previous_secret_until. disabled_because: `merchant`,
-    `failing`, `gone` (it answered 410). failing_since: None when the last attempt succeeded. deleted_at: its deliveries stay."""
+    `failing`, `gone` (it answered 410). failing_since: None when the last attempt succeeded. deleted_at: its deliveries stay.
+    leased_until: a worker sends its deliveries, until then at most; fence: of that lease."""
 
     __tablename__ = "webhook_endpoints"
     __table_args__ = (
@@ -46,12 +47,13 @@ class WebhookEndpoint(Base):
     created_by: Mapped[Words]
     updated_at: Mapped[Moment]
     deleted_at: Mapped[Moment | None]
+    leased_until: Mapped[Moment | None]
+    fence: Mapped[int] = mapped_column(default=0, server_default=text("0"))
 
 
 class WebhookDelivery(Base):
-    """One event for one endpoint. event_seq: the event's number in the log. attempts: those that have ended. leased_until: a
-    worker sends it, until then at most. is_replay: it was requested to be sent again. endpoints: to how many endpoints the event is
-    sent."""
+    """One event for one endpoint. event_seq: the event's number in the log. attempts: those that have ended. is_replay: it was
+    requested to be sent again. endpoints: to how many endpoints the event is sent."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -68,9 +70,15 @@ class WebhookDelivery(Base):
         Index(
             "webhook_deliveries_first",
             "endpoint_id",
-            "object_id",
             "event_seq",
             postgresql_where="state = 'due' AND attempts = 0",
+        ),
+        Index(
+            "webhook_deliveries_again",
+            "endpoint_id",
+            "next_at",
+            "event_seq",
+            postgresql_where="state = 'due' AND attempts > 0",
         ),
         Index(
             "webhook_deliveries_of_endpoint",
@@ -79,7 +87,6 @@ class WebhookDelivery(Base):
             "event_seq",
             postgresql_where="state = 'due'",
         ),
-        Index("webhook_deliveries_leased", "endpoint_id", postgresql_where="leased_until IS NOT NULL"),
         Index("webhook_deliveries_dead", "finished_at", postgresql_where="state = 'dead'"),
         Index("webhook_deliveries_endpoint_id_id", "endpoint_id", "id"),
         Index("webhook_deliveries_tenant_id_id", "tenant_id", "id"),
@@ -93,8 +100,6 @@ class WebhookDelivery(Base):
     state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState))
     attempts: Mapped[int]
     next_at: Mapped[Moment]
-    leased_until: Mapped[Moment | None]
-    fence: Mapped[int]
     is_replay: Mapped[bool]
     endpoints: Mapped[int] = mapped_column(SmallInteger)
     created_at: Mapped[Moment]

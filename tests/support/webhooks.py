@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
@@ -19,6 +19,7 @@ from app import clock, ids
 from app.events import outbox
 from app.events.catalogue import EventType
 from app.principal import SYSTEM
+from app.services.webhooks.deliveries import Claimed, Run
 from app.services.webhooks.sending import Sender
 from app.unit_of_work import transaction
 from tests.support.http_listener import HttpListener, Received, say
@@ -115,6 +116,11 @@ def send_due(app: Flask) -> int:
         sender.stop()
 
 
+def in_runs(runs: Sequence[Run]) -> list[Claimed]:
+    """What these send, lane by lane."""
+    return [claimed for run in runs for lane in run.lanes for claimed in lane]
+
+
 def verified(received: Received, secret: str) -> dict[str, Any]:
     """The event of a webhook with this signature. Raises WebhookVerificationError."""
     event: dict[str, Any] = Webhook(secret).verify(received.body, received.headers)
@@ -123,7 +129,7 @@ def verified(received: Received, secret: str) -> dict[str, Any]:
 
 def forget_due(app: Flask) -> None:
     """What is due is not sent."""
-    _write(app, "UPDATE webhook_deliveries SET state = 'cancelled', leased_until = NULL WHERE state = 'due'")
+    _write(app, "UPDATE webhook_deliveries SET state = 'cancelled' WHERE state = 'due'")
 
 
 def forget_endpoints(app: Flask) -> None:

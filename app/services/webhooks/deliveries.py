@@ -1,20 +1,24 @@
 """Which deliveries are sent now, by which worker, and what becomes of them.
 
-Guarantees: at most AT_ONCE deliveries of one endpoint are under way, whichever processes send them; a delivery is sent first only when
-every earlier one of the same endpoint and object has had its first attempt; a delivery whose worker was killed is sent again when its
-lease has ended, with the same id; what a worker reports after its lease has ended is a fact about the endpoint, and moves no delivery.
+A worker leases an endpoint and sends its deliveries in lanes, one after another in each; all events of an object are in one lane.
+
+Guarantees: an endpoint is one worker's at a time, so at most AT_ONCE of its deliveries are under way, whichever processes send them; a
+delivery is sent first only when every earlier one of the same endpoint and object has had its first attempt; what a killed worker had not
+written down is sent again when its lease has ended, with the same id; what a worker reports after its lease has ended is a fact about the
+endpoint, and moves no delivery.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain, zip_longest
 from typing import Any, Final
 
 import structlog
-from sqlalchemy import select, text, update
+from sqlalchemy import insert, select, text, update
 from sqlalchemy.orm import Session
 
 from app import clock, ids
@@ -28,25 +32,20 @@ from app.services.webhooks.endpoints import Because, cancel, disable, locked
 from app.unit_of_work import transaction
 
 AT_ONCE: Final = 2
-"""Deliveries of one endpoint under way."""
+"""Lanes of an endpoint: deliveries of it that are under way."""
 
 LEASE: Final = timedelta(seconds=30)
-"""How long a delivery is one worker's: longer than a connection's deadline and the writing of its outcome."""
+"""How long an endpoint is one worker's: longer than a run, the connection that it ends with, and the writing of its outcome."""
+
+BATCH: Final = 100
+"""First attempts of a run, and as many repeated ones."""
 
 GONE: Final = 410
 """An endpoint that answers so wants nothing more."""
 
 log = structlog.get_logger("webhooks")
 
-_MAY_BE_SENT: Final = """
-    n.endpoint_id = e.id AND n.state = 'due' AND n.next_at <= :now AND (n.leased_until IS NULL OR n.leased_until <= :now)
-    AND NOT EXISTS (SELECT FROM webhook_deliveries b WHERE b.endpoint_id = n.endpoint_id AND b.object_id = n.object_id
-      AND b.state = 'due' AND b.attempts = 0 AND b.event_seq < n.event_seq)"""
-_UNDER_WAY: Final = (
-    "(SELECT count(*) FROM webhook_deliveries u WHERE u.endpoint_id = e.id AND u.leased_until > :now)"
-)
-
-_LOCK_ENDPOINTS: Final = text(f"""
+_LOCK_ENDPOINTS: Final = text("""
 WITH RECURSIVE waiting AS (
   (SELECT endpoint_id FROM webhook_deliveries WHERE state = 'due' ORDER BY endpoint_id LIMIT 1)
   UNION ALL
@@ -55,31 +54,44 @@ WITH RECURSIVE waiting AS (
   FROM waiting w WHERE w.endpoint_id IS NOT NULL)
 SELECT e.id, e.is_enabled AND e.deleted_at IS NULL AS is_open
 FROM waiting w JOIN webhook_endpoints e ON e.id = w.endpoint_id
-  CROSS JOIN LATERAL (
-    SELECT n.next_at FROM webhook_deliveries n WHERE {_MAY_BE_SENT} ORDER BY n.next_at, n.event_seq LIMIT 1) first
-WHERE (e.failing_since IS NULL OR :with_failing) AND {_UNDER_WAY} < :at_once
-ORDER BY first.next_at LIMIT :limit FOR NO KEY UPDATE OF e SKIP LOCKED
-""")  # noqa: S608 written here
-"""Endpoints that have something that may be sent now, a few index look-ups each: a long queue of one hides no other, nor does one that
-hangs. Locked, so that the next statement, which sees all that was committed by then, counts what is under way for this claim alone."""
+  CROSS JOIN LATERAL (SELECT least(
+    (SELECT n.next_at FROM webhook_deliveries n
+     WHERE n.endpoint_id = e.id AND n.state = 'due' AND n.attempts = 0 ORDER BY n.event_seq LIMIT 1),
+    (SELECT n.next_at FROM webhook_deliveries n
+     WHERE n.endpoint_id = e.id AND n.state = 'due' AND n.attempts > 0 AND n.next_at <= :now
+     ORDER BY n.next_at LIMIT 1)) AS since) oldest
+WHERE oldest.since IS NOT NULL AND (e.failing_since IS NULL OR :with_failing)
+  AND (e.leased_until IS NULL OR e.leased_until <= :now)
+ORDER BY oldest.since LIMIT :limit FOR NO KEY UPDATE OF e SKIP LOCKED
+""")
+"""Endpoints that have something to be sent now, a few index look-ups each: a long queue of one hides no other. They are locked, and their
+leases looked at again when they are."""
 
-_CLAIM: Final = text(f"""
-UPDATE webhook_deliveries d SET leased_until = :until, fence = d.fence + 1
-FROM (
-  SELECT next.id FROM unnest(CAST(:endpoints AS uuid[])) e(id) CROSS JOIN LATERAL (
-    SELECT n.id, n.next_at, n.event_seq FROM webhook_deliveries n WHERE {_MAY_BE_SENT}
-    ORDER BY n.next_at, n.event_seq LIMIT greatest(0, :at_once - {_UNDER_WAY})) next
-  ORDER BY next.next_at, next.event_seq LIMIT :limit) chosen
-WHERE d.id = chosen.id RETURNING d.id
-""")  # noqa: S608 written here
+_CHOOSE: Final = text("""
+SELECT c.id FROM unnest(CAST(:endpoints AS uuid[])) e(id) CROSS JOIN LATERAL (
+  (SELECT n.id FROM webhook_deliveries n
+   WHERE n.endpoint_id = e.id AND n.state = 'due' AND n.attempts = 0 ORDER BY n.event_seq LIMIT :batch)
+  UNION ALL
+  (SELECT n.id FROM webhook_deliveries n
+   WHERE n.endpoint_id = e.id AND n.state = 'due' AND n.attempts > 0 AND n.next_at <= :now
+   ORDER BY n.next_at, n.event_seq LIMIT :batch)) c
+""")
+"""First attempts in the order of the log, so that what is chosen has all that comes before it."""
+
+_MOVE: Final = text("""
+UPDATE webhook_deliveries d SET state = c.state, attempts = d.attempts + 1, next_at = coalesce(c.next_at, d.next_at),
+  finished_at = CASE WHEN c.state = 'due' THEN NULL ELSE CAST(:now AS timestamptz) END
+FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:next_ats AS timestamptz[])) c(id, state, next_at)
+WHERE d.id = c.id AND (d.state = 'due' OR d.state = 'cancelled' AND c.state = 'delivered')
+""")
+"""What arrived after it was cancelled is delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A delivery that this worker sends; `fence` proves until the lease ends that it still may. number: of the attempt."""
+    """A delivery that this worker sends. number: of the attempt."""
 
     id: uuid.UUID
-    fence: int
     number: int
     endpoints: int
     is_replay: bool
@@ -87,134 +99,186 @@ class Claimed:
     event: LoggedEvent
 
 
-def claim(limit: int, *, with_failing: bool = True) -> Sequence[Claimed]:
-    """At most `limit` deliveries whose time has come. with_failing: also of endpoints whose last attempt failed."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An endpoint that is this worker's; `fence` proves until the lease ends that it still is. Each lane is sent in its order."""
 
-    def work(session: Session) -> Sequence[Claimed]:
+    endpoint: WebhookEndpoint
+    fence: int
+    lanes: Sequence[Sequence[Claimed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One that has ended. began: when."""
+
+    claimed: Claimed
+    outcome: Outcome
+    began: datetime
+
+
+def claim(threads: int, *, with_failing: bool = True) -> Sequence[Run]:
+    """What is to be sent now by so many threads, one for a lane. with_failing: also of endpoints whose last attempt failed."""
+    lanes = min(AT_ONCE, threads)
+
+    def work(session: Session) -> Sequence[Run]:
         now = clock.now()
-        values = {"now": now, "limit": limit, "at_once": AT_ONCE}
-        found = session.execute(_LOCK_ENDPOINTS, values | {"with_failing": with_failing}).all()
+        values = {"now": now, "limit": threads // lanes, "with_failing": with_failing}
+        found = session.execute(_LOCK_ENDPOINTS, values).all()
         closed = [row.id for row in found if not row.is_open]
         if closed:  # an event was published while the endpoint was being disabled
             cancel(session, closed, now=now)
-        if not (open_ones := [row.id for row in found if row.is_open]):
-            return ()
-        chosen = session.scalars(_CLAIM, values | {"endpoints": open_ones, "until": now + LEASE}).all()
-        return _loaded(session, chosen) if chosen else ()
+        return _leased(session, [row.id for row in found if row.is_open], lanes, now)
+
+    return transaction(work) if lanes else ()
+
+
+def finish(run: Run, attempts: Sequence[Attempt]) -> bool:
+    """Store the attempts, and what follows from them. False: the endpoint is not this worker's any more, or wants nothing more."""
+
+    def work(session: Session) -> bool:
+        now = clock.now()
+        endpoint = locked(session, run.endpoint.id)
+        because = _note(endpoint, attempts, now)
+        is_ours = endpoint.fence == run.fence
+        following = [_what_follows(one, now) for one in attempts]
+        if is_ours:
+            session.execute(_MOVE, _moves(attempts, following, now))
+        session.execute(insert(WebhookAttempt), [_row(one) for one in attempts])
+        if because is not None:
+            disable(session, endpoint.id, because=because, now=now, actor=SYSTEM)
+        _report(attempts, following, is_ours=is_ours)
+        return is_ours and endpoint.is_enabled and endpoint.deleted_at is None
 
     return transaction(work)
 
 
-def finish(claimed: Claimed, outcome: Outcome, *, began: datetime) -> None:
-    """Store the attempt, and what follows from it."""
+def release(run: Run) -> None:
+    """The endpoint is any worker's again."""
+    ours = (WebhookEndpoint.id == run.endpoint.id, WebhookEndpoint.fence == run.fence)
+    transaction(
+        lambda session: session.execute(update(WebhookEndpoint).where(*ours).values(leased_until=None))
+    )
 
-    def work(session: Session) -> None:
-        now = clock.now()
-        because = _note(session, claimed, outcome, now)
-        state, next_at = _what_follows(claimed, outcome, now)
-        is_ours = _move(session, claimed, state, next_at=next_at, now=now)
-        session.add(_attempt(claimed, outcome, began))
-        if because is not None:
-            disable(session, claimed.endpoint.id, because=because, now=now, actor=SYSTEM)
-        log.info(
-            "webhook.sent",
-            delivery=str(claimed.id),
-            number=claimed.number,
-            status=outcome.status,
-            error=outcome.error,
-            state=state,
-            is_ours=is_ours,
+
+def _leased(session: Session, endpoint_ids: Sequence[uuid.UUID], lanes: int, now: datetime) -> Sequence[Run]:
+    if not endpoint_ids:
+        return ()
+    chosen = session.scalars(_CHOOSE, {"endpoints": endpoint_ids, "now": now, "batch": BATCH}).all()
+    found: dict[uuid.UUID, list[tuple[WebhookDelivery, Event]]] = {}
+    wanted = select(WebhookDelivery, Event).join(Event, Event.seq == WebhookDelivery.event_seq)
+    for delivery, event in session.execute(wanted.where(WebhookDelivery.id.in_(chosen))):
+        found.setdefault(delivery.endpoint_id, []).append((delivery, event))
+    leased = session.scalars(
+        update(WebhookEndpoint)
+        .where(WebhookEndpoint.id.in_(list(found)))
+        .values(leased_until=now + LEASE, fence=WebhookEndpoint.fence + 1)
+        .returning(WebhookEndpoint)
+        .execution_options(populate_existing=True)
+    ).all()
+    by_id = {endpoint.id: endpoint for endpoint in leased}
+    return [
+        Run(
+            by_id[endpoint_id],
+            by_id[endpoint_id].fence,
+            _lanes(by_id[endpoint_id], found[endpoint_id], lanes),
         )
+        for endpoint_id in endpoint_ids
+        if endpoint_id in by_id
+    ]
 
-    transaction(work)
+
+def _lanes(
+    endpoint: WebhookEndpoint, found: Iterable[tuple[WebhookDelivery, Event]], count: int
+) -> Sequence[Sequence[Claimed]]:
+    """First attempts and repeated ones take turns, so that neither waits for all of the others."""
+    first = sorted((one for one in found if not one[0].attempts), key=lambda one: one[0].event_seq)
+    again = sorted((one for one in found if one[0].attempts), key=lambda one: one[0].next_at)
+    lanes: list[list[Claimed]] = [[] for _ in range(count)]
+    lane_of: dict[str, list[Claimed]] = {}
+    for one in chain.from_iterable(zip_longest(first, again)):
+        if one is None:
+            continue
+        delivery, event = one
+        lane = lane_of.setdefault(delivery.object_id, lanes[len(lane_of) % count])
+        lane.append(
+            Claimed(
+                delivery.id,
+                delivery.attempts + 1,
+                delivery.endpoints,
+                delivery.is_replay,
+                endpoint,
+                logged(event),
+            )
+        )
+    return [lane for lane in lanes if lane]
 
 
-def _what_follows(claimed: Claimed, outcome: Outcome, now: datetime) -> tuple[DeliveryState, datetime | None]:
+def _note(endpoint: WebhookEndpoint, attempts: Sequence[Attempt], now: datetime) -> Because | None:
+    """Since when the endpoint has failed; why it is to be disabled, if it is."""
+    for one in attempts:
+        endpoint.failing_since = None if one.outcome.is_success else endpoint.failing_since or now
+    if any(one.outcome.status == GONE for one in attempts):
+        return Because.GONE
+    has_failed = endpoint.failing_since is not None and now - endpoint.failing_since >= schedule.FAILING_LIFE
+    return Because.FAILING if has_failed else None
+
+
+def _what_follows(attempt: Attempt, now: datetime) -> tuple[DeliveryState, datetime | None]:
+    outcome = attempt.outcome
     if outcome.is_success:
         return DeliveryState.DELIVERED, None
-    next_at = schedule.next_at(claimed.number, now=now, retry_after=outcome.retry_after)
+    next_at = schedule.next_at(attempt.claimed.number, now=now, retry_after=outcome.retry_after)
     if next_at is None or outcome.status == GONE:
         return DeliveryState.DEAD, None
     return DeliveryState.DUE, next_at
 
 
-def _note(session: Session, claimed: Claimed, outcome: Outcome, now: datetime) -> Because | None:
-    """Since when the endpoint has failed; why it is to be disabled, if it is. Before the delivery is changed: endpoints are
-    locked first, as they are when deliveries are claimed."""
-    if outcome.is_success:
-        if claimed.endpoint.failing_since is not None:
-            locked(session, claimed.endpoint.id).failing_since = None
-        return None
-    endpoint = locked(session, claimed.endpoint.id)
-    endpoint.failing_since = endpoint.failing_since or now
-    if outcome.status == GONE:
-        return Because.GONE
-    return Because.FAILING if now - endpoint.failing_since >= schedule.FAILING_LIFE else None
-
-
-def _move(
-    session: Session, claimed: Claimed, state: DeliveryState, *, next_at: datetime | None, now: datetime
-) -> bool:
-    """False: the lease has ended and another worker has it. A delivery that arrived after it was cancelled is delivered."""
-    from_states = [DeliveryState.DUE]
-    if state is DeliveryState.DELIVERED:
-        from_states.append(DeliveryState.CANCELLED)
-    values: dict[str, Any] = {
-        "state": state,
-        "attempts": WebhookDelivery.attempts + 1,
-        "leased_until": None,
-        "finished_at": None if state is DeliveryState.DUE else now,
+def _moves(
+    attempts: Sequence[Attempt], following: Sequence[tuple[DeliveryState, datetime | None]], now: datetime
+) -> Mapping[str, Any]:
+    return {
+        "ids": [one.claimed.id for one in attempts],
+        "states": [state.value for state, _ in following],
+        "next_ats": [next_at for _, next_at in following],
+        "now": now,
     }
-    moved = session.execute(
-        update(WebhookDelivery)
-        .where(
-            WebhookDelivery.id == claimed.id,
-            WebhookDelivery.fence == claimed.fence,
-            WebhookDelivery.state.in_(from_states),
+
+
+def _row(attempt: Attempt) -> Mapping[str, Any]:
+    claimed, outcome = attempt.claimed, attempt.outcome
+    return {
+        "id": ids.uuid7(),
+        "delivery_id": claimed.id,
+        "endpoint_id": claimed.endpoint.id,
+        "tenant_id": claimed.endpoint.tenant_id,
+        "number": claimed.number,
+        "at": attempt.began,
+        "duration_ms": outcome.duration_ms,
+        "address": outcome.address,
+        "status": outcome.status,
+        "error": outcome.error,
+        "answer": outcome.answer,
+        "is_by_hand": claimed.is_replay,
+    }
+
+
+def _report(
+    attempts: Sequence[Attempt],
+    following: Sequence[tuple[DeliveryState, datetime | None]],
+    *,
+    is_ours: bool,
+) -> None:
+    for one, (state, _) in zip(attempts, following, strict=True):
+        log.info(
+            "webhook.sent",
+            delivery=str(one.claimed.id),
+            number=one.claimed.number,
+            status=one.outcome.status,
+            error=one.outcome.error,
+            state=state,
+            is_ours=is_ours,
         )
-        .values(values | ({"next_at": next_at} if next_at else {}))
-        .returning(WebhookDelivery.id)
-    )
-    return moved.first() is not None
-
-
-def _attempt(claimed: Claimed, outcome: Outcome, began: datetime) -> WebhookAttempt:
-    return WebhookAttempt(
-        id=ids.uuid7(),
-        delivery_id=claimed.id,
-        endpoint_id=claimed.endpoint.id,
-        tenant_id=claimed.endpoint.tenant_id,
-        number=claimed.number,
-        at=began,
-        duration_ms=outcome.duration_ms,
-        address=outcome.address,
-        status=outcome.status,
-        error=outcome.error,
-        answer=outcome.answer,
-        is_by_hand=claimed.is_replay,
-    )
-
-
-def _loaded(session: Session, chosen: Sequence[uuid.UUID]) -> Sequence[Claimed]:
-    wanted = (
-        select(WebhookDelivery, WebhookEndpoint, Event)
-        .join(WebhookEndpoint, WebhookEndpoint.id == WebhookDelivery.endpoint_id)
-        .join(Event, Event.seq == WebhookDelivery.event_seq)
-        .where(WebhookDelivery.id.in_(chosen))
-        .order_by(WebhookDelivery.next_at, WebhookDelivery.event_seq)
-    )
-    return [
-        Claimed(
-            delivery.id,
-            delivery.fence,
-            delivery.attempts + 1,
-            delivery.endpoints,
-            delivery.is_replay,
-            endpoint,
-            logged(event),
-        )
-        for delivery, endpoint, event in session.execute(wanted)
-    ]
 
 
 def logged(event: Event) -> LoggedEvent:

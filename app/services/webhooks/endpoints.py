@@ -184,7 +184,7 @@ def cancel(session: Session, endpoint_ids: Sequence[uuid.UUID], *, now: datetime
     session.execute(
         update(WebhookDelivery)
         .where(WebhookDelivery.endpoint_id.in_(endpoint_ids), WebhookDelivery.state == DeliveryState.DUE)
-        .values(state=DeliveryState.CANCELLED, finished_at=now, leased_until=None)
+        .values(state=DeliveryState.CANCELLED, finished_at=now)
     )
 
 

@@ -30,10 +30,10 @@ WHERE (tenant_id = ANY (%s::uuid[]) OR tenant_id IS NULL AND %s) AND is_enabled 
 """One round trip. For tenants without endpoints it is all that is done."""
 
 _INSERT: Final = """
-INSERT INTO webhook_deliveries (id, endpoint_id, tenant_id, event_seq, object_id, state, attempts, next_at, fence, is_replay,
+INSERT INTO webhook_deliveries (id, endpoint_id, tenant_id, event_seq, object_id, state, attempts, next_at, is_replay,
   endpoints, created_at) VALUES %s ON CONFLICT DO NOTHING
 """
-_ROW: Final = "(%s::uuid, %s::uuid, %s::uuid, %s, %s, 'due', 0, %s, 0, false, %s, %s)"
+_ROW: Final = "(%s::uuid, %s::uuid, %s::uuid, %s, %s, 'due', 0, %s, false, %s, %s)"
 
 
 class _Endpoint(NamedTuple):

@@ -156,7 +156,6 @@ def _new(
         state=DeliveryState.DUE,
         attempts=0,
         next_at=now,
-        fence=0,
         is_replay=True,
         endpoints=count,
         created_at=now,

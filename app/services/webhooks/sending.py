@@ -1,13 +1,17 @@
 """Sends what is due, on threads of its own beside a worker's jobs, so that neither waits for the other.
 
-Guarantees: a delivery is sent at least once, with the same id and the same bytes each time; a slow endpoint has AT_ONCE threads at most, and
-all that fail together leave a quarter of them to the others.
+Guarantees: a delivery is sent at least once, with the same id and the same bytes each time; a worker that is killed had sent no more than
+NOTED_AT_ONCE deliveries of a lane that it had not written down; a slow endpoint has AT_ONCE threads at most, and all that fail together
+leave a quarter of them to the others.
 """
 
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -20,15 +24,24 @@ from app.events import webhook_messages
 from app.services.webhooks import addresses, connection, deliveries, signing
 from app.services.webhooks.addresses import UrlRefused
 from app.services.webhooks.connection import Outcome
-from app.services.webhooks.deliveries import Claimed
+from app.services.webhooks.deliveries import Attempt, Claimed, Run
 
 THREADS: Final = 32
 
-PAUSE_S: Final = 0.25
+PAUSE_S: Final = 0.1
 """Between two looks at what is due, while nothing is under way that could make more of it."""
 
 FAULT_PAUSE_S: Final = 2.0
 """After a look that failed: the database is away."""
+
+RUN_S: Final = 5.0
+"""After so long nothing more is begun in a lane: the endpoint is looked at again, and other endpoints have their turn."""
+
+NOTED_AT_ONCE: Final = 16
+"""Attempts that are written down together, while they succeed."""
+
+NOTED_WITHIN_S: Final = 0.2
+"""How long an attempt waits for others to be written down with."""
 
 log = structlog.get_logger("webhooks")
 
@@ -61,19 +74,17 @@ class Sender:
 
     def send_due(self) -> int:
         """Send until nothing is due; how many attempts were made."""
-        count, running = 0, set[Future[None]]()
-        while claimed := self._claim_when(running):
-            count += len(claimed)
-            running |= {self._submit(one) for one in claimed}
-        wait(running)
-        return count
+        running = list[Future[int]]()
+        while runs := self._claim_when(running):
+            running += [lane for run in runs for lane in self._submit(run)]
+        return sum(lane.result() for lane in running)
 
-    def _claim_when(self, running: set[Future[None]]) -> list[Claimed]:
+    def _claim_when(self, running: Sequence[Future[int]]) -> Sequence[Run]:
         """What is due now, or becomes due by what is under way."""
         while True:
             self._ended.clear()
-            if claimed := self._claim():
-                return claimed
+            if runs := self._claim():
+                return runs
             if all(one.done() for one in running):
                 return self._claim()
             self._ended.wait()
@@ -82,7 +93,7 @@ class Sender:
         while not self._stop.is_set():
             self._ended.clear()
             try:
-                claimed = self._claim()
+                runs = self._claim()
             except GatewayError as error:
                 log.warning("webhooks.database_away", code=error.code)
                 self._stop.wait(FAULT_PAUSE_S)
@@ -92,41 +103,80 @@ class Sender:
                 log.exception("webhooks.not_claimed")
                 self._stop.wait(FAULT_PAUSE_S)
                 continue
-            for one in claimed:
-                self._submit(one)
-            if not claimed:
+            for run in runs:
+                self._submit(run)
+            if not runs:
                 self._ended.wait(PAUSE_S)
 
-    def _claim(self) -> list[Claimed]:
+    def _claim(self) -> Sequence[Run]:
         with self._app.app_context():
             database_clock.follow()
             with self._lock:
                 free = self._free
-            claimed = self._claimed(free)
+            runs = self._claimed(free)
         with self._lock:
-            self._free -= len(claimed)
-        return claimed
+            self._free -= sum(len(run.lanes) for run in runs)
+        return runs
 
-    def _claimed(self, free: int) -> list[Claimed]:
+    def _claimed(self, free: int) -> Sequence[Run]:
         if free > self._reserved:
-            return list(deliveries.claim(free - self._reserved))
-        return list(deliveries.claim(free, with_failing=False)) if free else []
+            return deliveries.claim(free - self._reserved)
+        return deliveries.claim(free, with_failing=False)
 
-    def _submit(self, claimed: Claimed) -> Future[None]:
-        return self._threads.submit(self._send, claimed)
+    def _submit(self, run: Run) -> Sequence[Future[int]]:
+        under_way = _UnderWay(run, len(run.lanes))
+        return [self._threads.submit(self._send_lane, under_way, lane) for lane in run.lanes]
 
-    def _send(self, claimed: Claimed) -> None:
+    def _send_lane(self, under_way: _UnderWay, lane: Sequence[Claimed]) -> int:
+        """How many attempts were made."""
+        count = 0
         try:
             with self._app.app_context():
-                began = clock.now()
-                deliveries.finish(claimed, send(claimed), began=began)
+                try:
+                    count = _send_in_order(under_way, lane)
+                finally:
+                    with self._lock:
+                        under_way.lanes -= 1
+                    if not under_way.lanes:
+                        deliveries.release(under_way.run)
         except Exception:
-            # The lease ends, and it is sent again.
-            log.exception("webhook.not_finished", delivery=str(claimed.id))
+            # The lease ends, and what was not written down is sent again.
+            log.exception("webhooks.not_finished", endpoint=str(under_way.run.endpoint.id))
         finally:
             with self._lock:
                 self._free += 1
             self._ended.set()
+        return count
+
+
+@dataclass(slots=True)
+class _UnderWay:
+    """A run whose lanes have not all ended. is_over: nothing more of it is to be sent."""
+
+    run: Run
+    lanes: int
+    is_over: bool = False
+
+
+def _send_in_order(under_way: _UnderWay, lane: Sequence[Claimed]) -> int:
+    """Send the lane's deliveries one after another, as long as the run lasts, and write down what became of them."""
+    count, began = 0, time.monotonic()
+    ended: list[Attempt] = []
+    noted_at = began
+    for claimed in lane:
+        if under_way.is_over or time.monotonic() - began > RUN_S:
+            break
+        at = clock.now()
+        outcome = send(claimed)
+        count += 1
+        ended.append(Attempt(claimed, outcome, at))
+        is_late = time.monotonic() - noted_at > NOTED_WITHIN_S
+        if not outcome.is_success or is_late or len(ended) == NOTED_AT_ONCE:
+            under_way.is_over |= not deliveries.finish(under_way.run, ended)
+            ended, noted_at = [], time.monotonic()
+    if ended:
+        deliveries.finish(under_way.run, ended)
+    return count
 
 
 def send(claimed: Claimed) -> Outcome:

@@ -16,7 +16,16 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PROCESSING, PUBLIC, TENANT, Guard
+from app.http.guards import (
+    KNOWN_MERCHANT,
+    KNOWN_PROCESSING,
+    MERCHANT,
+    MERCHANT_OR_USER,
+    PROCESSING,
+    PUBLIC,
+    TENANT,
+    Guard,
+)
 from app.http.openapi import document, documented_routes
 from app.http.surfaces import Surface
 from app.models.member import Role
@@ -74,7 +83,7 @@ class Credentials:
     def of(self, guard: Guard) -> dict[str, str]:
         if guard is TENANT:
             return self.owner
-        if guard is PROCESSING:
+        if guard in (KNOWN_PROCESSING, PROCESSING):
             return {"X-API-Key": self.merchant["X-TENANT-API-KEY"]}
         return self.merchant if guard in OF_MERCHANTS else self.user
 

@@ -100,9 +100,11 @@ def test_first_attempts_are_in_order_for_each_object_and_nothing_is_lost(
     publish()
     for _ in range(8):
         with app.app_context():
-            for claimed in deliveries.claim(8):
-                if chance.random() < 0.5:
-                    sending.send(claimed)  # it arrives, and the worker is killed
+            for run in deliveries.claim(8):
+                for lane in run.lanes:
+                    # They arrive, and the worker is killed.
+                    for claimed in lane[: chance.randrange(len(lane) + 1)]:
+                        sending.send(claimed)
         clock.travel(deliveries.LEASE + timedelta(seconds=1))
         send_due(app)
     while send_due(app):
@@ -118,18 +120,22 @@ def test_first_attempts_are_in_order_for_each_object_and_nothing_is_lost(
 
 
 def test_an_event_waits_for_the_first_attempt_of_the_one_before_and_not_for_its_success(
-    app: Flask, client: FlaskClient, merchant: MerchantClient, publish: Publish, rows: Any
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
 ) -> None:
+    servers = _servers(monkeypatch)
+    servers.answers = iter([False, True, True])
     register(client, merchant, FAST)
     record_events(app, merchant, objects=1, events=3)
     publish()
-    with app.app_context():
-        (first,) = deliveries.claim(10)
-        assert deliveries.claim(10) == ()  # the others wait
-        deliveries.finish(first, Outcome(1, status=500), began=clock.now())
-        (second,) = deliveries.claim(10)
+    assert send_due(app) == 3 and servers.most[FAST] == 1
     seqs = _seqs(rows, merchant)
-    assert [seqs[first.id], seqs[second.id]] == sorted(seqs.values())[:2]
+    assert [seqs[one.id] for one in servers.sent] == sorted(seqs.values())
+    assert _states(rows, merchant) == {"due": 1, "delivered": 2}
 
 
 def test_two_are_under_way_at_an_endpoint_whichever_processes_send(
@@ -183,8 +189,13 @@ def test_what_is_leased_is_leased_once(
     record_events(app, merchant, objects=3, events=1)
     publish()
     with app.app_context():
-        claimed = [*deliveries.claim(1), *deliveries.claim(10), *deliveries.claim(10)]
-    assert len({one.id for one in claimed}) == len(claimed) == 2
+        (run,) = deliveries.claim(10)
+        assert [len(lane) for lane in run.lanes] == [2, 1] and deliveries.claim(10) == ()
+        deliveries.release(run)
+        (again,) = deliveries.claim(1)
+        assert [len(lane) for lane in again.lanes] == [3], "one thread sends one lane"
+        deliveries.release(run)
+        assert deliveries.claim(10) == (), "the first lease is over: its worker cannot end the second"
 
 
 @pytest.mark.parametrize("failing", [0, 8])

@@ -11,6 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from standardwebhooks import Webhook
 
+from app import clock
+from app.clock import iso_z
 from tests.support.factories import SignedInUser, make_user, make_wallet
 from tests.support.tenants import MerchantClient
 from tests.support.wallet_payments import pay
@@ -97,11 +99,12 @@ def test_an_operator_chooses_types_replays_and_removes(
     with Receiver() as others:
         only_one = _run(app, "add", others.url, "--event", "wallet_payment.completed")
         other_id = re.findall(r"we_\w+", only_one)[0]
+        began = iso_z(clock.now())
         _pay(app, client)
         publish()
         send_due(app)
         assert [event["type"] for event in others.events] == ["wallet_payment.completed"]
-        _run(app, "replay", other_id)
+        _run(app, "replay", other_id, "--after", began)
         send_due(app)
         assert others.ids[-1] == others.ids[0] and len(others.ids) >= 2
         assert "whsec_" in _run(app, "rotate-secret", other_id)

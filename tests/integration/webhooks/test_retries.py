@@ -12,8 +12,18 @@ from flask.testing import FlaskClient
 from app import clock
 from app.services.webhooks import deliveries, schedule
 from app.services.webhooks.connection import Outcome
+from app.services.webhooks.deliveries import Attempt
 from tests.support.tenants import MerchantClient
-from tests.support.webhooks import ENDPOINTS, Publish, Receiver, register, send_due, simulate, verified
+from tests.support.webhooks import (
+    ENDPOINTS,
+    Publish,
+    Receiver,
+    in_runs,
+    register,
+    send_due,
+    simulate,
+    verified,
+)
 
 JUST_AFTER = timedelta(seconds=1)
 
@@ -181,13 +191,14 @@ def test_a_killed_workers_delivery_goes_out_again_and_its_late_report_changes_no
 ) -> None:
     event_id = sent.simulate()
     with app.app_context():
-        (lost,) = deliveries.claim(10)
+        (run,) = deliveries.claim(10)
     assert send_due(app) == 0  # it is leased
     clock.travel(deliveries.LEASE + JUST_AFTER)
     sent.receiver.answers = [500]
     assert send_due(app) == 1 and sent.receiver.ids == [event_id]
     with app.app_context():
-        deliveries.finish(lost, Outcome(5, status=200), began=clock.now())
+        arrived = [Attempt(one, Outcome(5, status=200), clock.now()) for one in in_runs([run])]
+        assert not deliveries.finish(run, arrived)
     found = sent.read()
     assert (found["state"], found["attempts"]) == ("due", 1)
     assert len(found["attempt_log"]) == 2
