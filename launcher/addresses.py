@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import random
 import socket
+import sys
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,8 +17,8 @@ from launcher.service_user import Say
 PORTS = range(12_000, 30_000)
 """Below the ports that Linux assigns to outgoing connections: none is taken between its choice and its use."""
 
-_given: deque[int] = deque(maxlen=500)
-"""Chosen lately by this process, which may not have bound them yet."""
+_given: deque[tuple[int, socket.socket]] = deque(maxlen=100)
+"""Ports chosen lately by this process, which may not have bound them yet, each with the socket whose name says so to others."""
 
 
 def choose_bind(environment: Mapping[str, str], say: Say) -> str:
@@ -93,14 +94,30 @@ def base_url(bind: str) -> str:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that is free at this moment, and was not chosen by this process lately."""
+    """A port of 127.0.0.1 that is free at this moment, and was not chosen lately: by this process, or by another that lives."""
     while True:
         port = random.SystemRandom().choice(PORTS)
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            if port not in _given:
-                _given.append(port)
+            if port not in [given for given, _ in _given]:
+                claim = _claimed(port)
+                if len(_given) == _given.maxlen:
+                    _given.popleft()[1].close()
+                _given.append((port, claim))
                 return port
+
+
+def _claimed(port: int) -> socket.socket:
+    """Keeps the port from other processes that choose one, while it is open. Raises OSError: another has it. Only Linux has such
+    names; elsewhere two processes may choose the same port in the same second."""
+    claim = socket.socket(socket.AF_UNIX)
+    if sys.platform == "linux":
+        try:
+            claim.bind(f"\0malipo-port-{port}")
+        except OSError:
+            claim.close()
+            raise
+    return claim
 
 
 def local_addresses(*, gateway: str = "") -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import time
@@ -101,7 +102,7 @@ def wait_ready(bind: str, supervisor: Supervisor) -> None:
         except urllib.error.HTTPError as error:
             answer = f"{error.code} {error.read(1000).decode(errors='replace')}"
             time.sleep(0.5)  # the application logs every request
-        except OSError:
+        except (OSError, http.client.HTTPException):
             answer = "no answer"
             time.sleep(0.05)
     raise LauncherError(f"{url} was not ready within {READY_TIMEOUT_S} s. Its last answer: {answer}")

@@ -14,7 +14,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
-from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -36,25 +35,6 @@ OBJECTS = 100
 PER_SECOND = {"healthy": 80.0, "with faults": 250.0}
 BEHIND_S = 0.5
 HANGS_S = 60.0
-
-
-class HalfFailing(Receiver):
-    """Every second answer is a 500."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.answers = _Alternating()
-
-
-class _Alternating(list[int]):
-    """Endless."""
-
-    def __init__(self) -> None:
-        super().__init__((200, 500))
-        self._next = cycle((200, 500))
-
-    def pop(self, index: int = -1) -> int:
-        return next(self._next)
 
 
 @pytest.fixture
@@ -116,7 +96,8 @@ def test_webhooks_arrive_whatever_is_killed(full_stack: FullStack, redis_server:
     client, writer = full_stack.app.test_client(), Writer(full_stack)
     with ExitStack() as open_ones:
         fast, failing, hanging = (
-            open_ones.enter_context(one) for one in (Receiver(), HalfFailing(), Receiver(delay_s=HANGS_S))
+            open_ones.enter_context(one)
+            for one in (Receiver(), Receiver(*[200, 500] * IN_ALL), Receiver(delay_s=HANGS_S))
         )
         secret, *_ = (
             register(client, full_stack.merchant, one.url)["secret"] for one in (fast, failing, hanging)

@@ -76,6 +76,8 @@ _TENANT: Final[Errors] = (
     NotAMember,
 )
 
+_PROCESSING: Final[Errors] = (CredentialsMissing, InvalidApiKey, KeyForbidden)
+
 OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
     {
         PUBLIC: (),
@@ -85,8 +87,8 @@ OF_GUARD: Final[Mapping[Guard, Errors]] = MappingProxyType(
         KNOWN_MERCHANT: _API_KEY,
         MERCHANT_OR_USER: _API_KEY,
         TENANT: _TENANT,
-        KNOWN_PROCESSING: (CredentialsMissing, InvalidApiKey, KeyForbidden),
-        PROCESSING: (CredentialsMissing, InvalidApiKey, KeyForbidden),
+        KNOWN_PROCESSING: _PROCESSING,
+        PROCESSING: _PROCESSING,
     }
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -48,6 +49,17 @@ def test_a_busy_second_port_is_a_warning(monkeypatch: pytest.MonkeyPatch, busy: 
     messages: list[str] = []
     assert addresses.choose_bind({"GATEWAY_ENV": "demo"}, messages.append) == free
     assert messages[0].startswith(f"Warning: {busy} is in use")
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has names that a process holds while it lives"
+)
+def test_a_port_that_another_process_has_chosen_is_not_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is free until that one binds it."""
+    theirs, free = 11_998, 11_999
+    monkeypatch.setattr(addresses, "PORTS", (*[theirs] * 9, free))
+    with addresses._claimed(theirs):
+        assert free_port() == free
 
 
 def test_each_of_the_callers_own_addresses_must_be_free(busy: str) -> None:
