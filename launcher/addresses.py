@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import random
 import socket
 import sys
@@ -17,8 +18,8 @@ from launcher.service_user import Say
 PORTS = range(12_000, 30_000)
 """Below the ports that Linux assigns to outgoing connections: none is taken between its choice and its use."""
 
-_given: deque[tuple[int, socket.socket]] = deque(maxlen=100)
-"""Ports chosen lately by this process, which may not have bound them yet, each with the socket whose name says so to others."""
+_given: deque[tuple[int, int]] = deque(maxlen=100)
+"""Ports chosen lately by this process, which may not have bound them yet, each with the open file that says so to others."""
 
 
 def choose_bind(environment: Mapping[str, str], say: Say) -> str:
@@ -102,22 +103,18 @@ def free_port() -> int:
             if port not in [given for given, _ in _given]:
                 claim = _claimed(port)
                 if len(_given) == _given.maxlen:
-                    _given.popleft()[1].close()
+                    os.close(_given.popleft()[1])
                 _given.append((port, claim))
                 return port
 
 
-def _claimed(port: int) -> socket.socket:
-    """Keeps the port from other processes that choose one, while it is open. Raises OSError: another has it. Only Linux has such
-    names; elsewhere two processes may choose the same port in the same second."""
-    claim = socket.socket(socket.AF_UNIX)
-    if sys.platform == "linux":
-        try:
+def _claimed(port: int) -> int:
+    """The descriptor of a file that keeps the port from other processes that choose one, until it is closed or this process ends.
+    Raises OSError: another has it. Only Linux has such names; elsewhere two processes may choose the same port in the same second."""
+    with socket.socket(socket.AF_UNIX) as claim:
+        if sys.platform == "linux":
             claim.bind(f"\0malipo-port-{port}")
-        except OSError:
-            claim.close()
-            raise
-    return claim
+        return claim.detach()
 
 
 def local_addresses(*, gateway: str = "") -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -58,8 +59,11 @@ def test_a_port_that_another_process_has_chosen_is_not_chosen(monkeypatch: pytes
     """It is free until that one binds it."""
     theirs, free = 11_998, 11_999
     monkeypatch.setattr(addresses, "PORTS", (*[theirs] * 9, free))
-    with addresses._claimed(theirs):
+    claim = addresses._claimed(theirs)
+    try:
         assert free_port() == free
+    finally:
+        os.close(claim)
 
 
 def test_each_of_the_callers_own_addresses_must_be_free(busy: str) -> None:
