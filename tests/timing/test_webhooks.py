@@ -1,8 +1,7 @@
 """Two thousand events for three merchants' servers: one that answers at once, one that fails half of the time, one that hangs. In the
 middle the worker and the relay are killed, and Redis is flushed.
 
-Real processes. Seen failing when a lane is not ended after a failure to lease, when an endpoint's lease does not end, when lanes are not by
-object, and when the endpoint that hangs has every thread.
+Real processes. What single rules of sending break is tested in tests/integration/webhooks.
 """
 
 from __future__ import annotations
@@ -30,7 +29,9 @@ from tests.support.full_stack import FullStack, running_full_stack
 from tests.support.waiting import wait_until
 from tests.support.webhooks import Receiver, register, verified
 
-HEALTHY, IN_ALL = 400, 2000
+WARM, HEALTHY, IN_ALL = 40, 400, 2000
+"""Events in the log when everything has been used once, when the processes begin to be killed, and at the end."""
+
 OBJECTS = 100
 PER_SECOND = {"healthy": 80.0, "with faults": 250.0}
 BEHIND_S = 0.5
@@ -102,9 +103,10 @@ def test_webhooks_arrive_whatever_is_killed(full_stack: FullStack, redis_server:
         secret, *_ = (
             register(client, full_stack.merchant, one.url)["secret"] for one in (fast, failing, hanging)
         )
-        writer.write(HEALTHY, PER_SECOND["healthy"])
-        wait_until(lambda: len(_first_arrivals(fast)) == HEALTHY, "the healthy ones")
-        behind = _behind(full_stack, writer, fast)
+        for until in (WARM, HEALTHY):
+            writer.write(until, PER_SECOND["healthy"])
+            wait_until(lambda n=until: len(_first_arrivals(fast)) == n, "the events, while all is well")
+        behind = _behind(full_stack, writer, fast)[WARM:]
         _with_faults(full_stack, writer, redis_server)
         for receiver in (fast, failing):
             wait_until(lambda one=receiver: len(_first_arrivals(one)) == IN_ALL, "every event", timeout_s=120)
@@ -112,7 +114,7 @@ def test_webhooks_arrive_whatever_is_killed(full_stack: FullStack, redis_server:
     _assert_complete_and_in_order(full_stack, fast)
     _assert_complete_and_in_order(full_stack, failing)
     assert all(verified(came, secret)["id"] == came.headers["webhook-id"] for came in fast.received)
-    assert statistics.quantiles(behind, n=20, method="inclusive")[-1] < BEHIND_S, behind
+    assert statistics.quantiles(behind, n=20, method="inclusive")[-1] < BEHIND_S, sorted(behind)[-30:]
 
 
 def _behind(stack: FullStack, writer: Writer, receiver: Receiver) -> list[float]:

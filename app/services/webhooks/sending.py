@@ -31,6 +31,9 @@ THREADS: Final = 32
 PAUSE_S: Final = 0.1
 """Between two looks at what is due, while nothing is under way that could make more of it."""
 
+TOGETHER_S: Final = 0.02
+"""Between any two looks: what becomes due within it is claimed together, since a claim costs as much as sending several."""
+
 FAULT_PAUSE_S: Final = 2.0
 """After a look that failed: the database is away."""
 
@@ -107,6 +110,7 @@ class Sender:
                 self._submit(run)
             if not runs:
                 self._ended.wait(PAUSE_S)
+            self._stop.wait(TOGETHER_S)
 
     def _claim(self) -> Sequence[Run]:
         with self._app.app_context():

@@ -92,6 +92,7 @@ def test_first_attempts_are_in_order_for_each_object_and_nothing_is_lost(
     """Property: whatever fails, and whichever workers are killed between sending and writing it down."""
     chance = random.Random(seed)
     monkeypatch.setattr(schedule, "WAITS_S", (5,) * 30)
+    monkeypatch.setattr(deliveries, "BATCH", 4)
     servers = _servers(monkeypatch)
     servers.answers = iter(lambda: chance.random() < 0.6, None)
     for url in (FAST, f"{FAST}/2"):
@@ -136,6 +137,76 @@ def test_an_event_waits_for_the_first_attempt_of_the_one_before_and_not_for_its_
     seqs = _seqs(rows, merchant)
     assert [seqs[one.id] for one in servers.sent] == sorted(seqs.values())
     assert _states(rows, merchant) == {"due": 1, "delivered": 2}
+    servers.answers = iter(lambda: True, None)
+    record_events(app, merchant, objects=1, events=1)
+    publish()
+    assert send_due(app) == 1, "the one that failed is not sent again before its time"
+
+
+def test_a_killed_worker_repeats_no_more_than_it_had_not_written_down(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    servers, not_noted = _servers(monkeypatch), list[int]()
+
+    def send(claimed: Claimed) -> Outcome:
+        not_noted.append(len(servers.sent) - _states(rows, merchant).get("delivered", 0))
+        return servers(claimed)
+
+    monkeypatch.setattr(sending, "send", send)
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=2 * sending.NOTED_AT_ONCE + 1)
+    publish()
+    send_due(app)
+    assert len(not_noted) == 2 * sending.NOTED_AT_ONCE + 1 and max(not_noted) < sending.NOTED_AT_ONCE
+    assert _states(rows, merchant) == {"delivered": len(not_noted)}
+
+
+def test_a_run_ends_and_the_next_one_goes_on(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    """So that what was changed meanwhile is seen, and the lease never ends before its run."""
+    monkeypatch.setattr(sending, "RUN_S", 0.01)
+    servers = _servers(monkeypatch)
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=40)
+    publish()
+    assert send_due(app) == 40
+    seqs = _seqs(rows, merchant)
+    assert [seqs[one.id] for one in servers.sent] == sorted(seqs.values())
+    ((leases, leased_until),) = rows(
+        "SELECT fence, leased_until FROM webhook_endpoints WHERE tenant_id = :t", t=merchant.tenant_id
+    )
+    assert leases > 1 and leased_until is None
+
+
+def test_an_endpoint_that_wants_nothing_more_gets_nothing_more(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    """Although the rest of its deliveries was claimed before."""
+    servers = Servers()
+    monkeypatch.setattr(
+        sending, "send", lambda claimed: servers(claimed) and Outcome(1, status=deliveries.GONE)
+    )
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=9)
+    publish()
+    assert send_due(app) == 1
+    assert _states(rows, merchant) == {"dead": 1, "cancelled": 8}
 
 
 def test_two_are_under_way_at_an_endpoint_whichever_processes_send(
