@@ -35,8 +35,8 @@ class StayingThreadWorker(ThreadWorker):
 
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Requests that wait for events are answered now: the others get the grace to end."""
-        if self.wsgi is not None:
-            self.wsgi.extensions["event_waits"].stop()
+        if (app := getattr(self, "wsgi", None)) is not None:  # it may not have been loaded yet
+            app.extensions["event_waits"].stop()
         super().handle_exit(sig, frame)
 
     def _has_more(self, conn: Any) -> bool:

@@ -44,8 +44,9 @@ class Principal:
     credential: the id of the session or API key that identified it. name: of a principal that is neither a user nor a
     tenant (`cli:olive`, `system`). scopes: of a member or an API key, what its tenant lets it do; of another user, what a route's
     policy has required and found. permissions: what an API key or an OAuth token is restricted to; None: to nothing.
-    requests_per_minute: what an API key may send the Processing API; None: the setting's. reset_at: when the tenant's test data was reset,
-    where the Processing API asks. address: the client's, as far as trusted proxies tell; None where there is no client.
+    requests_per_minute: what an API key may send the Processing API; None: the setting's. reset_at: when the tenant's test data was
+    reset, NEVER_RESET where it was not; None for callers of other APIs than the Processing API. address: the client's, as far as
+    trusted proxies tell; None where there is no client.
     """
 
     kind: Kind

@@ -34,7 +34,7 @@ class Permission(StrEnum):
 
 
 NEVER_RESET: Final = datetime(2000, 1, 1, tzinfo=UTC)
-"""`Tenant.reset_at` of a tenant whose test data was never reset, for whoever asks."""
+"""`Principal.reset_at` where the test data of the tenant was never reset."""
 
 
 class Tenant(Base):

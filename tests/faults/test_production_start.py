@@ -42,6 +42,12 @@ os._exit({REFUSED})
 """
 """An application for two workers, which end at the same moment, without time for gunicorn's SIGTERM."""
 
+LOADING = """
+import pathlib, time
+pathlib.Path("has_begun").touch()
+time.sleep(60)
+"""
+
 SENTENCE_END = "run `flask demo purge`, or give production a database of its own."
 
 
@@ -108,6 +114,25 @@ def test_gunicorn_ends_when_workers_refuse_at_once(production: dict[str, str], t
     ended = _run({**production, "WEB_WORKERS": "2"}, command, folder=tmp_path)
     assert ended.returncode == REFUSED
     assert "Traceback" not in ended.stderr
+
+
+def test_gunicorn_can_be_stopped_while_a_worker_loads(production: dict[str, str], tmp_path: Path) -> None:
+    """Breaks when what the application has is needed to stop."""
+    (tmp_path / "loading.py").write_text(LOADING)
+    command = ["gunicorn", "--config", str(PROJECT / "gunicorn.conf.py"), "loading:app"]
+    bind = {"BIND": local_addresses()["BIND"]}
+    with subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=with_programs({**os.environ, **production, **bind}),
+    ) as started:
+        wait_until((tmp_path / "has_begun").exists, "the worker to load its application")
+        started.terminate()
+        _, said = started.communicate(timeout=60)
+    assert started.returncode == 0
+    assert "Traceback" not in said, said
 
 
 def test_the_database_is_prepared_all_the_same(production: dict[str, str]) -> None:

@@ -105,9 +105,9 @@ _OF_PREFIX: Final = (
 
 def require_good(merchant: Principal, reference: ReferenceData) -> None:
     """Raises InvalidApiKey where the merchant's key was revoked or suspended by `reference`, or its tenant suspended, or where
-    the key has expired by now: no change of the database says that it did. Raises TestDataReset where the merchant, whose API
-    asks for that, was identified before. The credential of a member is a session, that of an application a grant: the guard has
-    checked them."""
+    the key has expired by now: no change of the database says that it did. Raises TestDataReset where the tenant's test data was
+    reset since a caller of the Processing API was identified. The credential of a member is a session, that of an application a
+    grant: the guard has checked them."""
     key_id, now = merchant.credential if merchant.kind is Kind.API_KEY else None, clock.now()
     credential = (merchant.tenant_id, key_id)
     if credential not in reference.good_credentials:
