@@ -62,7 +62,12 @@ def test_the_limits_are_the_codes() -> None:
     assert _cells("deliveries and their attempts are kept") == f"{retention.KEPT.days} days"
     overlap = f"(0 to {endpoints.MAX_OVERLAP_HOURS}, default {endpoints.DEFAULT_OVERLAP_HOURS})"
     assert overlap in PAGE and f"{addresses.MAX_URL:,} characters" in PAGE
-    assert deliveries.LEASE.total_seconds() >= 2 * (sending.RUN_S + connection.DEADLINE_S)
+    lease_s = deliveries.LEASE.total_seconds()
+    assert f"{sending.RUN_S:.0f} seconds; an endpoint whose worker was killed: {lease_s:.0f} seconds" in PAGE
+    assert f"its last {deliveries.AT_ONCE * sending.NOTED_AT_ONCE}, within {lease_s:.0f} seconds" in PAGE
+    assert lease_s >= sending.RUN_S + connection.DEADLINE_S + 5, (
+        "and the writing of what came of the last one"
+    )
 
 
 def test_the_catalogue_is_made_from_the_code(app: Flask) -> None:

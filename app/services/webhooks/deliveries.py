@@ -34,7 +34,7 @@ from app.unit_of_work import transaction
 AT_ONCE: Final = 2
 """Lanes of an endpoint: deliveries of it that are under way."""
 
-LEASE: Final = timedelta(seconds=30)
+LEASE: Final = timedelta(seconds=20)
 """How long an endpoint is one worker's: longer than a run, the connection that it ends with, and the writing of its outcome."""
 
 BATCH: Final = 100
