@@ -39,7 +39,7 @@ from app.services.reference_data import ReferenceData
 from app.services.tenants import api_keys
 from app.services.write_sets import store
 from app.services.write_sets.rows import new_row
-from app.services.write_sets.store import KeyKnown, ReferenceChanged
+from app.services.write_sets.store import KeyKnown, ReferenceChanged, ReferenceTaken
 
 log = structlog.get_logger("payments")
 
@@ -102,6 +102,9 @@ def initialize(merchant: Principal, request: PaymentRequest, claim: Claim) -> An
         except ReferenceChanged:
             # By what was remembered the key was good, or the provider configured, that no longer is.
             reference_data.renew()
+        except ReferenceTaken:
+            # The id that a provider in this process made for the attempt is another's: the next attempt has another.
+            log.warning("payment.reference_taken", provider=request.provider)
         except GatewayError:
             # A refusal by old data is none: the provider may have been configured since.
             if reference_data.latest() is reference:

@@ -136,15 +136,14 @@ class Sender:
         count = 0
         try:
             with self._app.app_context():
-                try:
-                    count = _send_in_order(under_way, lane)
-                finally:
-                    with self._lock:
-                        under_way.lanes -= 1
-                    if not under_way.lanes:
-                        deliveries.release(under_way.run)
+                count = _send_in_order(under_way, lane)
+                with self._lock:
+                    under_way.lanes -= 1
+                    is_last = not under_way.lanes
+                if is_last:
+                    deliveries.release(under_way.run)
         except Exception:
-            # The lease ends, and what was not written down is sent again.
+            # The lease is left to its end: what was not written down is sent again then, and not at once, again and again.
             log.exception("webhooks.not_finished", endpoint=str(under_way.run.endpoint.id))
         finally:
             with self._lock:
@@ -155,7 +154,7 @@ class Sender:
 
 @dataclass(slots=True)
 class _UnderWay:
-    """A run whose lanes have not all ended. is_over: nothing more of it is to be sent."""
+    """lanes: those that have not ended, or ended by a fault. is_over: nothing more of the run is to be sent."""
 
     run: Run
     lanes: int
@@ -171,7 +170,7 @@ def _send_in_order(under_way: _UnderWay, lane: Sequence[Claimed]) -> int:
         if under_way.is_over or time.monotonic() - began > RUN_S:
             break
         at = clock.now()
-        outcome = send(claimed)
+        outcome = _sent(claimed)
         count += 1
         ended.append(Attempt(claimed, outcome, at))
         is_late = time.monotonic() - noted_at > NOTED_WITHIN_S
@@ -181,6 +180,15 @@ def _send_in_order(under_way: _UnderWay, lane: Sequence[Claimed]) -> int:
     if ended:
         deliveries.finish(under_way.run, ended)
     return count
+
+
+def _sent(claimed: Claimed) -> Outcome:
+    """As `send`. A fault of ours is a failed attempt: the others of the lane are sent, and this one by its schedule."""
+    try:
+        return send(claimed)
+    except Exception:
+        log.exception("webhook.not_sent", delivery=str(claimed.id))
+        return Outcome(0, error="internal_error")
 
 
 def send(claimed: Claimed) -> Outcome:

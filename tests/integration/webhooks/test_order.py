@@ -166,6 +166,58 @@ def test_a_killed_worker_repeats_no_more_than_it_had_not_written_down(
     assert _states(rows, merchant) == {"delivered": len(not_noted)}
 
 
+def test_a_fault_with_one_event_delays_no_other(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    """Breaks when what was sent before it in the lane is sent again and again."""
+    servers, calls = Servers(), list[Claimed]()
+
+    def send(claimed: Claimed) -> Outcome:
+        calls.append(claimed)
+        if len(calls) == 3:
+            raise KeyError("on purpose")
+        return servers(claimed)
+
+    monkeypatch.setattr(sending, "send", send)
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=5)
+    publish()
+    assert send_due(app) == 5 and len(servers.sent) == 4
+    assert _states(rows, merchant) == {"delivered": 4, "due": 1}
+
+
+def test_what_cannot_be_written_down_is_not_sent_again_at_once(
+    app: Flask,
+    client: FlaskClient,
+    merchant: MerchantClient,
+    publish: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    rows: Any,
+) -> None:
+    """Breaks when the endpoint is released: its server would be sent the same without a pause."""
+    servers, finish, faults = _servers(monkeypatch), deliveries.finish, [RuntimeError("on purpose")]
+
+    def failing_once(*given: Any) -> bool:
+        if faults:
+            raise faults.pop()
+        return finish(*given)
+
+    monkeypatch.setattr(deliveries, "finish", failing_once)
+    register(client, merchant, FAST)
+    record_events(app, merchant, objects=1, events=2)
+    publish()
+    send_due(app)
+    assert len(servers.sent) == 2 and _states(rows, merchant) == {"due": 2}
+    clock.travel(deliveries.LEASE + timedelta(seconds=1))
+    send_due(app)
+    assert len(servers.sent) == 4 and _states(rows, merchant) == {"delivered": 2}
+
+
 def test_a_run_ends_and_the_next_one_goes_on(
     app: Flask,
     client: FlaskClient,
