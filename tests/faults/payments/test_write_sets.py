@@ -23,7 +23,7 @@ from app.ledger import chart
 from app.ledger.chart import tenant_wallet
 from app.money import Money
 from app.providers.base import ProviderResult, State
-from app.providers.cpay import CPayProvider, adapter
+from app.providers.cpay import CPayProvider
 from app.services.operator import decisions
 from app.services.tenants import api_keys, fees, key_changes, suspension, tenants
 from app.services.tenants.fees import Match
@@ -311,21 +311,6 @@ def test_a_crowd_on_old_reference_data_is_served(gateway: Gateway) -> None:
         tenants.create_tenant("Another", "growth")
     answers = concurrently(8, lambda _: gateway.initialize("cpay").status_code)
     assert answers == [201] * 8
-
-
-def test_an_id_that_cpay_makes_twice(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is of 48 bits. Breaks as a 500; nothing was stored, so the payment is begun again, with another id."""
-    theirs = gateway.begin("cpay")
-    ((taken,),) = gateway.rows("SELECT provider_transaction_id FROM payments WHERE id = :id", id=theirs)
-    made, real = [taken], adapter.identity
-    monkeypatch.setattr(
-        adapter, "identity", lambda *given, **more: made.pop() if made else real(*given, **more)
-    )
-    ours = gateway.begin("cpay")
-    assert_paid_once(gateway, ours)
-    ((reference,),) = gateway.rows("SELECT provider_transaction_id FROM payments WHERE id = :id", id=ours)
-    assert not made and reference != taken
-    gateway.assert_ledger_matches_providers()
 
 
 @pytest.mark.parametrize("is_in_process", [True, False])
