@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -17,6 +18,19 @@ _RATE: Final = re.compile(r"[1-9]\d{0,8}\s*(/|per)\s*([1-9]\d{0,3}\s*)?(second|m
 _URL_TEXT: Final = re.compile(r"[!-~]*")
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+MAX_MAIL_ADDRESS: Final = 254
+"""Characters (RFC 5321, with the errata)."""
+
+_MAX_MAIL_LOCAL: Final = 64
+
+# ASCII only: look-alike letters must not make a second address. International domains come in their xn-- form.
+_MAIL_LOCAL: Final = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+_MAIL_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_MAIL_ADDRESS: Final = re.compile(
+    rf"{_MAIL_LOCAL}@(?:{_MAIL_LABEL}\.)+{_MAIL_LABEL}", re.IGNORECASE | re.ASCII
+)
+_NAMED_SENDER: Final = re.compile(r"(?P<quote>\"?)(?P<name>[^\"<>\\]*)(?P=quote)\s*<(?P<address>[^<>]*)>")
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -145,6 +159,13 @@ def _is_ip(text: str) -> bool:
     return True
 
 
+def host_name(text: str) -> str:
+    """A host's name, or an IP address without brackets, or nothing. Raises ValueError."""
+    if text and not is_host(text):
+        raise ValueError("expected the name of a host, such as smtp.example.com, without a port")
+    return text
+
+
 def host_names(text: str) -> tuple[str, ...]:
     """Hosts without ports, comma separated, in lower case; IPv6 addresses in brackets, as a browser's. Raises ValueError."""
     return tuple(_host_name(word.lower()) for word in words(text))
@@ -222,3 +243,34 @@ def is_loopback(address: str | None) -> bool:
         return ipaddress.ip_address(address or "").is_loopback
     except ValueError:
         return False
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether connections to this host name or IP address never leave this host or container."""
+    return host.lower() == "localhost" or is_loopback(host)
+
+
+def is_mail_address(text: str) -> bool:
+    """Whether it is one plain e-mail address: no name, no quotes, no space."""
+    is_short = len(text) <= MAX_MAIL_ADDRESS and len(text.partition("@")[0]) <= _MAX_MAIL_LOCAL
+    return is_short and _MAIL_ADDRESS.fullmatch(text) is not None
+
+
+def sender_parts(text: str) -> tuple[str, str]:
+    """Name (may be empty) and address of `address` or `Name <address>`. Raises ValueError."""
+    named = _NAMED_SENDER.fullmatch(text)
+    name, address = (named["name"].strip(), named["address"]) if named else ("", text)
+    if not is_mail_address(address) or has_control_characters(name):
+        raise ValueError("expected an address, such as noreply@example.com, or Name <noreply@example.com>")
+    return name, address
+
+
+def sender(text: str) -> str:
+    """Who mails are from. Raises ValueError."""
+    sender_parts(text)
+    return text
+
+
+def has_control_characters(text: str) -> bool:
+    """Whether a mail's header must not have it: control characters, line and paragraph separators, surrogates."""
+    return any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text)

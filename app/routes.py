@@ -55,7 +55,7 @@ from app.models.tenant import Permission
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
-from app.web import consent, docs, payment_return
+from app.web import consent, docs, mailbox, payment_return
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -238,6 +238,15 @@ TABLE: Final[tuple[Row, ...]] = (
     # No limit: mobile carriers put many customers behind one address.
     Row(
         payment_return.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
+    # In demo mode alone: elsewhere its routes answer 404.
+    Row(
+        mailbox.blueprint,
         ("",),
         Surface.SYSTEM,
         Policy(PUBLIC, None),

@@ -11,6 +11,7 @@ from app.cli.fees import fees
 from app.cli.jobs import jobs
 from app.cli.kyc import kyc
 from app.cli.ledger import ledger_commands
+from app.cli.mails import mails
 from app.cli.members import members
 from app.cli.oauth_clients import oauth_clients
 from app.cli.payments import payments, reconcile
@@ -43,6 +44,7 @@ COMMANDS = (
     withdrawals,
     accounts,
     webhooks,
+    mails,
 )
 
 

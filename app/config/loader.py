@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.config.database import connect_args, driver_url
+from app.config.mail import check_mail
 from app.config.secrets import check_secrets
 from app.config.setting import ConfigError, mode_of
 from app.config.settings import SETTINGS
@@ -23,6 +24,7 @@ def load(environ: Mapping[str, str] | None = None) -> dict[str, Any]:
             "DATABASE_URL is not set: give the application's PostgreSQL role, or use `make run`."
         )
     check_secrets(SETTINGS, values, mode)
+    check_mail(values)
     return values | _derived(values, mode)
 
 

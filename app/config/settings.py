@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.config.mail import MAIL_SETTINGS
 from app.config.providers import PROVIDER_SETTINGS
 from app.config.sandbox import DEMO_HOSTS, LOG_LEVEL, SANDBOX_SETTINGS, VAR_DIR
 from app.config.setting import Setting
@@ -179,6 +180,7 @@ SETTINGS: Final = (
     ),
     DEMO_HOSTS,
     LOG_LEVEL,
+    *MAIL_SETTINGS,
     *PROVIDER_SETTINGS,
     *SANDBOX_SETTINGS,
 )

@@ -12,6 +12,7 @@ from app.models.job import Job
 from app.models.kyc import KycDocument, KycRequest
 from app.models.ledger import BalanceMark, Entry, Hold, Posting, Spending, Unfolded
 from app.models.member import Invitation, Member
+from app.models.notification import Notification
 from app.models.oauth import OAuthClient, OAuthGrant, OAuthToken
 from app.models.order import Order
 from app.models.payment import Payment, PaymentAttempt, Refund
@@ -53,6 +54,7 @@ __all__ = [
     "KycDocument",
     "KycRequest",
     "Member",
+    "Notification",
     "OAuthClient",
     "OAuthGrant",
     "OAuthToken",

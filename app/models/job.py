@@ -25,6 +25,7 @@ class JobKind(StrEnum):
     ORDER_SETTLE = "order.settle"
     KYC_VERIFY = "kyc.verify"
     RETENTION_SWEEP = "retention.sweep"
+    MAIL_SEND = "mail.send"
 
 
 class JobState(StrEnum):

@@ -17,6 +17,7 @@ from app.queue import Ended, LeasedJob
 from app.services.callbacks import process, receive
 from app.services.customers import saving
 from app.services.kyc import verification
+from app.services.mail import sending
 from app.services.operator import reconciliation, retention
 from app.services.orders import settle
 from app.services.payments import dispute_follow_up
@@ -49,6 +50,9 @@ def _report_by_id(report: Callable[[uuid.UUID, str], None]) -> Callable[[str, st
 
 
 _MONEY_RETRIES: Final = (5, 15, 60, 300, 900, 3600)
+
+_MAIL_RETRIES: Final = (5, 15, 60, 300, 900, *[3600] * 72)
+"""For three days."""
 
 HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
     {
@@ -87,6 +91,7 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             lambda job: reconciliation.daily(), (3600,), retries_forever=True
         ),
         JobKind.RETENTION_SWEEP: Handler(lambda job: retention.sweep(), (60, 3600), retries_forever=True),
+        JobKind.MAIL_SEND: Handler(_by_id(sending.send), _MAIL_RETRIES),
         JobKind.KYC_VERIFY: Handler(
             lambda job: verification.verify_unattended(job.ref), (5, 60, 300, 900, 3600)
         ),

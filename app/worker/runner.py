@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app import clock, database_clock, queue
 from app.providers.errors import ProviderError
+from app.services.mail.smtp import MailNotSent
 from app.unit_of_work import transaction
 from app.worker.kinds import HANDLERS, RECURRING, Handler
 
@@ -42,8 +43,8 @@ def _run(job: queue.LeasedJob) -> None:
     handler = HANDLERS[job.kind]
     try:
         run_at = handler.run(job)
-    except ProviderError as error:
-        # What a provider said or did not say: expected, and our stack would explain nothing.
+    except (ProviderError, MailNotSent) as error:
+        # What another server answered or did not answer: expected, and our stack would explain nothing.
         log.warning("job.failed", attempt=job.attempts, error=type(error).__name__, code=error.code)
         _retry(job, handler, type(error).__name__)
         return

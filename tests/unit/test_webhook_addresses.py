@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from app.services.webhooks import addresses
+from app.services import deadlines
 from app.services.webhooks.addresses import UrlRefused, check, is_public, parse, resolve
 
 REFUSED = [
@@ -91,7 +91,7 @@ def addresses_of(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> None:
             raise socket.gaierror(socket.EAI_NONAME, "unknown")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
 
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(deadlines.socket, "getaddrinfo", look_up)
 
 
 @pytest.mark.parametrize("url", REFUSED)
@@ -159,7 +159,7 @@ def test_localhost_must_be_the_loopback(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: released.wait(5) and [])
+    monkeypatch.setattr(deadlines.socket, "getaddrinfo", lambda *_, **__: released.wait(5) and [])
     with pytest.raises(TimeoutError):
         resolve(parse("https://example.com/", is_production=True), within_s=0.05)
     released.set()

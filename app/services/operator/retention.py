@@ -1,5 +1,5 @@
 """Deletes what is not needed any more: stored answers of idempotency keys, old failed logins, merchants' old requests, and
-expired tokens of applications, and what was sent to merchants long ago.
+expired tokens of applications, and webhooks and mails that were sent long ago.
 
 Guarantees: a key that was used can never be claimed again, since its row stays.
 """
@@ -19,6 +19,7 @@ from app import clock
 from app.services.api_requests import read as api_requests
 from app.services.idempotency_service import ANSWER_LIFE
 from app.services.identity import password_attempts
+from app.services.mail import retention as mail
 from app.services.oauth import retention as oauth
 from app.services.webhooks import retention as webhooks
 from app.unit_of_work import transaction
@@ -62,6 +63,9 @@ def sweep() -> datetime:
     def webhook_deliveries(session: Session) -> int:
         return webhooks.delete_deliveries(session, now=now, limit=BATCH)
 
+    def mails(session: Session) -> int:
+        return mail.delete_sent(session, now=now, limit=BATCH)
+
     batches = {
         "answers": answers,
         "attempts": attempts,
@@ -70,6 +74,7 @@ def sweep() -> datetime:
         "grants": grants,
         "webhook_attempts": webhook_attempts,
         "webhook_deliveries": webhook_deliveries,
+        "mails": mails,
     }
     swept = {name: _sweep(batch, deadline) for name, batch in batches.items()}
     log.info("retention.swept", **swept)

@@ -7,16 +7,15 @@ and test mode exactly the hosts localhost, 127.0.0.1 and [::1] are allowed, over
 
 from __future__ import annotations
 
-import queue
 import re
-import socket
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 from urllib.parse import urlsplit
+
+from app.services.deadlines import addresses_of
 
 MAX_URL: Final = 2048
 """Characters."""
@@ -118,7 +117,7 @@ def resolve(destination: Destination, *, within_s: float = RESOLVE_S) -> Sequenc
 
     Raises UrlRefused when any address of the host is not a public one; OSError (TimeoutError, too) when there is none.
     """
-    found = _addresses(destination.host, destination.port, within_s)
+    found = addresses_of(destination.host, destination.port, within_s=within_s)
     for text in found:
         address = ip_address(text)
         if not (address.is_loopback if destination.is_local else is_public(address)):
@@ -151,26 +150,3 @@ def _require_public_host(host: str) -> None:
         return
     if "%" in host or not is_public(address):
         raise UrlRefused(Problem.HOST, "The URL's host is not an address on the public internet.")
-
-
-def _addresses(host: str, port: int, within_s: float) -> Sequence[str]:
-    """Of the system's resolver, which cannot be interrupted: it is asked on a thread that is left behind when it hangs."""
-    answers: queue.SimpleQueue[Sequence[str] | OSError] = queue.SimpleQueue()
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            answers.put(tuple(dict.fromkeys(str(entry[4][0]) for entry in found)))
-        except OSError as error:
-            answers.put(error)
-        except Exception as error:  # noqa: BLE001 a caller must not wait for a thread that has died
-            answers.put(OSError(f"The name cannot be looked up ({type(error).__name__})."))
-
-    threading.Thread(target=ask, daemon=True, name="resolve").start()
-    try:
-        answer = answers.get(timeout=within_s)
-    except queue.Empty:
-        raise TimeoutError("The name's addresses were not found in time.") from None
-    if isinstance(answer, OSError):
-        raise answer
-    return answer

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from app.services.deadlines import TimedReads, seconds_left
 from app.services.webhooks.addresses import Destination, UrlRefused, resolve
 
 DEADLINE_S: Final = 10.0
@@ -85,7 +86,7 @@ def _connected(
     """A connection to the first address that accepts one, encrypted where the URL says so."""
     for number, address in enumerate(addresses[:_MAX_ADDRESSES], start=1):
         try:
-            plain = socket.create_connection((address, destination.port), timeout=_left(until))
+            plain = socket.create_connection((address, destination.port), timeout=seconds_left(until))
         except OSError:
             if number == min(len(addresses), _MAX_ADDRESSES):
                 raise
@@ -93,7 +94,7 @@ def _connected(
         if not destination.is_tls:
             return plain, address
         try:
-            plain.settimeout(_left(until))
+            plain.settimeout(seconds_left(until))
             return (tls or _default_tls()).wrap_socket(plain, server_hostname=destination.host), address
         except BaseException:
             plain.close()
@@ -125,7 +126,7 @@ def _request(destination: Destination, headers: Mapping[str, str], body: bytes) 
 def _send(connected: socket.socket, content: bytes, until: float) -> None:
     """In pieces: over TLS each would have the time-out for itself."""
     for start in range(0, len(content), _PIECE):
-        connected.settimeout(_left(until))
+        connected.settimeout(seconds_left(until))
         connected.sendall(content[start : start + _PIECE])
 
 
@@ -162,29 +163,7 @@ class _Timed:
         self._until = until
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reads(self._connected, self._until))
-
-
-class _Reads(io.RawIOBase):
-    def __init__(self, connected: socket.socket, until: float) -> None:
-        super().__init__()
-        self._connected = connected
-        self._until = until
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        self._connected.settimeout(_left(self._until))
-        return self._connected.recv_into(buffer)
-
-
-def _left(until: float) -> float:
-    """Seconds. Raises TimeoutError when there are none."""
-    left = until - time.monotonic()
-    if left <= 0:
-        raise TimeoutError("The time is over.")
-    return left
+        return io.BufferedReader(TimedReads(self._connected, self._until))
 
 
 def _ms(began: float) -> int:

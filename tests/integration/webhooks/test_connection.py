@@ -17,7 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from app.services.webhooks import addresses, connection
+from app.services import deadlines
+from app.services.webhooks import connection
 from app.services.webhooks.addresses import parse
 from app.services.webhooks.connection import Outcome, post
 from tests.support.http_listener import Received, say
@@ -122,7 +123,7 @@ def test_a_name_that_has_moved_inside_is_not_connected_to(
     """The URL was registered while its name had a public address."""
     port = int(receiver.url.rpartition(":")[2])
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
-    monkeypatch.setattr(addresses.socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(deadlines.socket, "getaddrinfo", lambda *_, **__: found)
     outcome = _post(f"https://hooks.example.com:{port}/")
     assert (outcome.status, outcome.error, outcome.address) == (None, "address_refused", None)
     assert receiver.received == []

@@ -1,0 +1,1 @@
+"""Outgoing mail: queued as rows, and sent once."""
