@@ -16,7 +16,9 @@ mails = AppGroup("mails", help="The gateway's mails.")
 
 
 @mails.command("list")
-@click.option("--state", type=click.Choice([*NotificationState]), help="In this state only.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in NotificationState]), help="In this state only."
+)
 @click.option("--limit", type=click.IntRange(1, notifications.MAX_LISTED), default=20, show_default=True)
 def list_mails(state: str | None, limit: int) -> None:
     """The newest mails: when they were queued, what each is about, and how far it has come."""

@@ -55,7 +55,7 @@ class SmtpServer:
         self.signed_in: list[tuple[str, str]] = []
         """Names and passwords that arrived, right or wrong."""
         self.commands: list[str] = []
-        """MAIL, RCPT and DATA as they arrive, also those that are refused."""
+        """MAIL, RCPT and DATA of clients that may send, also those that were refused."""
         self._replies: dict[str, list[str]] = {}
         self._drops = 0
         self._hangs = False
@@ -116,7 +116,6 @@ class SmtpServer:
             hostname="smtp.test",
             enable_SMTPUTF8=False,
             authenticator=self._authenticate,
-            auth_required=self._users is not None,
             auth_require_tls=False,
             tls_context=None if self._is_tls else self._tls,
             require_starttls=self._tls is not None and not self._is_tls,
@@ -130,7 +129,7 @@ class SmtpServer:
     ) -> AuthResult:
         name, password = data.login.decode(), data.password.decode()
         self.signed_in.append((name, password))
-        return AuthResult(success=(self._users or {}).get(name) == password)
+        return AuthResult(success=(self._users or {}).get(name) == password, handled=False)
 
     def _reply(self, command: str) -> str | None:
         """The refusal that is next for this command; None: none."""
@@ -158,6 +157,8 @@ class _Handler:
         self._owner = owner
 
     async def handle_MAIL(self, server: SMTP, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if self._owner._users is not None and not session.authenticated:
+            return "530 sign in first"
         if (refusal := self._owner._reply("MAIL")) is not None:
             return refusal
         envelope.mail_from = address

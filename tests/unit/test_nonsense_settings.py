@@ -15,7 +15,7 @@ from tests.support.servers import SECRETS
 
 COMPLETE: Final = {**SECRETS, "GATEWAY_ENV": "demo", "DATABASE_URL": "postgresql://malipo_app@db/malipo"}
 
-FREE_TEXT: Final = {"FLASK_APP", "FLASK_ENV", "VAR_DIR", "DEMO_HOSTS"}
+FREE_TEXT: Final = {"FLASK_APP", "FLASK_ENV", "VAR_DIR", "DEMO_HOSTS", "MAIL_SERVER"}
 """Beside secrets and the settings of provider accounts, which their adapters read."""
 
 ZERO_IS_MEANT: Final = {
@@ -28,6 +28,8 @@ ZERO_IS_MEANT: Final = {
     "BUSINESS_REGISTRATION",
     "PAYOUT_DESTINATION_COOLING_S",  # used at once
     "WITHDRAWAL_WAIT_S",  # answered at once
+    "MAIL_USE_TLS",  # false
+    "MAIL_USE_SSL",
 }
 
 NONSENSE: Final = (
