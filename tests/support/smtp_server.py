@@ -58,7 +58,7 @@ class SmtpServer:
         """MAIL, RCPT and DATA of clients that may send, also those that were refused."""
         self._replies: dict[str, list[str]] = {}
         self._drops = 0
-        self._hangs = False
+        self._hangs = self._holds = False
         self._users = users
         self._tls = _context(certificate) if certificate is not None else None
         self._is_tls = is_tls
@@ -75,6 +75,10 @@ class SmtpServer:
     def hang(self, is_hanging: bool = True) -> None:
         """Answer no DATA any more."""
         self._hangs = is_hanging
+
+    def hold_answers(self, is_holding: bool = True) -> None:
+        """Accept mails, and answer after their DATA only when this is over: a client may be killed in between."""
+        self._holds = is_holding
 
     @property
     def settings(self) -> dict[str, str]:
@@ -147,6 +151,8 @@ class SmtpServer:
             self._drops -= 1
             assert server.transport is not None
             server.transport.abort()
+        while self._holds:
+            await asyncio.sleep(0.02)
         return "250 accepted"
 
 

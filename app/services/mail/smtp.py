@@ -125,6 +125,7 @@ class _Connection(smtplib.SMTP):
     def end(self) -> None:
         """Say goodbye, briefly."""
         self._until = min(self._until, time.monotonic() + QUIT_S)
+        self.file = None  # it reads until the deadline before
         with suppress(OSError):
             self.quit()
 

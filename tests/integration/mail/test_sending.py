@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from threading import Thread
 
 import pytest
 
-from app import create_app, queue
+from app import queue
 from app.models.job import JobKind
 from app.models.notification import NotificationState
 from app.services.mail import sending as job
@@ -137,75 +132,6 @@ def test_a_process_that_ends_after_the_acceptance_repeats_the_mail_as_it_was(
     run_mail_jobs_after(app, queue.LEASE + SECONDS)
     first, second = server.accepted
     assert first == second and only_mail(app).state is NotificationState.SENT
-
-
-@contextmanager
-def _talking(talk: Callable[[socket.socket], None]) -> Iterator[dict[str, str]]:
-    """A server that says what `talk` says; the settings of a gateway that sends to it."""
-    listening = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        try:
-            connected, _ = listening.accept()
-            with connected:
-                talk(connected)
-        except OSError:
-            return  # the other side, or the test, has ended
-
-    thread = Thread(target=serve)
-    thread.start()
-    try:
-        yield {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(listening.getsockname()[1])}
-    finally:
-        listening.close()
-        thread.join()
-
-
-def _drip(connected: socket.socket) -> None:
-    connected.sendall(b"2")
-    while True:
-        time.sleep(0.05)
-        connected.sendall(b"2")
-
-
-def _never_ends_its_greeting(connected: socket.socket) -> None:
-    while True:
-        connected.sendall(b"220-welcome\r\n")
-        time.sleep(0.05)
-
-
-def _says_nothing(connected: socket.socket) -> None:
-    connected.recv(1)
-
-
-@pytest.mark.parametrize("talk", [_drip, _never_ends_its_greeting, _says_nothing])
-def test_a_server_that_hangs_is_left_at_the_deadline(
-    settings: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    talk: Callable[[socket.socket], None],
-) -> None:
-    monkeypatch.setattr(job, "DEADLINE_S", 0.5)
-    with _talking(talk) as server:
-        app = create_app(settings | server)
-        mails.queue(app, make_mail())
-        began = time.monotonic()
-        run_mail_jobs(app)
-        assert 0.4 < time.monotonic() - began < 3
-    assert only_mail(app).last_error == "TimeoutError"
-
-
-def test_a_server_that_hangs_with_the_mail_is_left_and_gets_it_later(
-    server: SmtpServer, sending: Sending, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(job, "DEADLINE_S", 0.5)
-    app = sending(server)
-    server.hang()
-    mails.queue(app, make_mail())
-    run_mail_jobs(app)
-    assert only_mail(app).last_error == "TimeoutError" and server.accepted == []
-    server.hang(False)
-    run_mail_jobs_after(app, 6 * SECONDS)
-    assert only_mail(app).state is NotificationState.SENT
 
 
 def test_the_deadline_leaves_a_lease_to_one_worker() -> None:
