@@ -39,7 +39,7 @@ class MailNotSent(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """username: empty for no sign-in."""
+    """is_starttls: encrypted by STARTTLS; is_tls: from the beginning. username: empty for no sign-in."""
 
     host: str
     port: int

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 import pytest
+from flask import Flask
 
 from app import queue
 from app.models.job import JobKind
@@ -18,6 +20,7 @@ from tests.support.concurrency import concurrently
 from tests.support.demo import run_command
 from tests.support.mails import GUEST, make_mail, only_mail, run_mail_jobs, run_mail_jobs_after
 from tests.support.smtp_server import SmtpServer
+from tests.support.waiting import wait_until
 
 SECONDS = timedelta(seconds=1)
 SENDER = "Hôtel, Desk <desk@hotel.example>"
@@ -143,6 +146,39 @@ def test_workers_at_the_same_time_send_a_mail_once(server: SmtpServer, sending: 
     mails.queue(app, make_mail())
     concurrently(8, lambda _: run_mail_jobs(app))
     assert len(server.accepted) == 1
+
+
+def test_a_mail_that_was_sent_is_not_sent_again(server: SmtpServer, sending: Sending) -> None:
+    app = sending(server)
+    mails.queue(app, make_mail())
+    run_mail_jobs(app)
+    row = only_mail(app)
+    with app.app_context():
+        job.send(row.id)
+        job.send(uuid.uuid4())  # deleted meanwhile
+    assert len(server.accepted) == 1 and only_mail(app).sent_at == row.sent_at
+
+
+def test_a_late_failure_does_not_undo_that_it_was_sent(
+    server: SmtpServer, sending: Sending, app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks when a worker whose lease is over overwrites what the next one has written."""
+    monkeypatch.setattr(job, "DEADLINE_S", 1.0)
+    failing = sending(server)
+    server.hang()
+    mails.queue(failing, make_mail())
+
+    def send(number: int) -> None:
+        if number == 0:
+            run_mail_jobs(failing)
+            return
+        wait_until(lambda: "RCPT" in server.commands, "the first worker sends")
+        with app.app_context():
+            job.send(only_mail(app).id)  # kept, for there is no server
+
+    concurrently(2, send)
+    row = only_mail(app)
+    assert (row.state, row.attempts, row.last_error) == (NotificationState.SENT, 1, None)
 
 
 def test_attempts_go_on_for_three_days_and_an_operator_begins_them_again(
