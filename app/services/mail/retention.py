@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app import ids
 from app.models import Notification
-from app.models.notification import NotificationState
 
 KEPT: Final = timedelta(days=90)
 """After it was sent, so that questions about it can be answered. A mail that was not sent stays."""
@@ -22,7 +21,6 @@ def delete_sent(session: Session, *, now: datetime, limit: int) -> int:
     old = select(Notification.id).where(
         Notification.id < ids.first_of(before),
         Notification.sent_at < before,
-        Notification.state == NotificationState.SENT,
     )
     batch = old.order_by(Notification.id).limit(limit).with_for_update(skip_locked=True)
     is_it = Notification.id.in_(batch.scalar_subquery())

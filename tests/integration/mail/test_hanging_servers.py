@@ -35,13 +35,13 @@ def _talking(talk: Callable[[socket.socket], None]) -> Iterator[dict[str, str]]:
         except OSError:
             return  # the other side, or the test, has ended
 
-    thread = Thread(target=serve)
+    thread = Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield {"MAIL_SERVER": "127.0.0.1", "MAIL_PORT": str(listening.getsockname()[1])}
     finally:
         listening.close()
-        thread.join()
+        thread.join(5)
 
 
 def _drip(connected: socket.socket) -> None:
