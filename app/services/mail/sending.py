@@ -6,6 +6,7 @@ between, or the server's answer is lost, the mail is sent again with the same Me
 
 from __future__ import annotations
 
+import time
 import uuid
 from typing import Final
 
@@ -23,25 +24,27 @@ from app.services.mail.smtp import MailNotSent
 from app.unit_of_work import transaction
 
 DEADLINE_S: Final = 30.0
-"""For the whole conversation with the server: half of a job's lease (app/queue.py), in which one worker alone sends a mail."""
+"""From the job's beginning to the end of the conversation with the server: half of a job's lease (app/queue.py), in which one worker
+alone sends a mail."""
 
 NO_SERVER: Final = "MAIL_SERVER is not set"
 
 
 def send(notification_id: uuid.UUID) -> None:
     """Nothing when it was sent before. Raises MailNotSent: the attempt has failed, and its row says why."""
+    until = time.monotonic() + DEADLINE_S
     notification = notifications.find(notification_id)
     if notification is None or notification.state is NotificationState.SENT:
         return
     try:
-        _deliver(notification)
+        _deliver(notification, until)
     except MailNotSent as error:
         _end_attempt(notification_id, last_error=error.code)
         raise
     _end_attempt(notification_id, last_error=None, state=NotificationState.SENT, sent_at=clock.now())
 
 
-def _deliver(notification: Notification) -> None:
+def _deliver(notification: Notification, until: float) -> None:
     """Raises MailNotSent."""
     server = smtp.Server.of(current_app.config)
     if server is None:
@@ -54,7 +57,7 @@ def _deliver(notification: Notification) -> None:
         rendered(notification),
         sender=sender,
         recipient=notification.recipient,
-        deadline_s=DEADLINE_S,
+        until=until,
     )
 
 

@@ -63,9 +63,11 @@ class Server:
         )
 
 
-def deliver(server: Server, content: bytes, *, sender: str, recipient: str, deadline_s: float) -> None:
-    """Returns when the server has accepted the mail. sender, recipient: plain addresses. Raises MailNotSent."""
-    until = time.monotonic() + deadline_s
+def deliver(server: Server, content: bytes, *, sender: str, recipient: str, until: float) -> None:
+    """Returns when the server has accepted the mail. sender, recipient: plain addresses. until: an instant of the monotonic clock.
+
+    Raises MailNotSent.
+    """
     try:
         with _Connection(server, sender.rpartition("@")[2], until) as connection:
             connection.ehlo_or_helo_if_needed()
