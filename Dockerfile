@@ -1,8 +1,17 @@
 # One image for every process of the gateway; docker-compose.yml says which one a container runs.
+FROM node:22-slim AS scripts
+WORKDIR /scripts
+COPY assets/package.json assets/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+
 FROM python:3.11-slim AS build
+WORKDIR /build
 COPY requirements.txt .
 RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --disable-pip-version-check -r requirements.txt
+COPY assets assets
+COPY --from=scripts /scripts/node_modules node_modules
+RUN python -m assets.build node_modules
 
 FROM python:3.11-slim
 RUN groupadd --gid 10001 malipo \
@@ -11,6 +20,7 @@ RUN groupadd --gid 10001 malipo \
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/malipo
 COPY app app
+COPY --from=build /build/app/web/built app/web/built
 COPY migrations migrations
 COPY wsgi.py gunicorn.conf.py gunicorn_worker.py ./
 RUN /opt/venv/bin/python -m compileall -q app migrations wsgi.py

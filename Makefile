@@ -15,7 +15,7 @@ HOST_PYTHON := $(shell for name in python3.11 python3.12 python3.13 python3; do 
 PYTEST_ARGS ?=
 GENERATORS := tests/contract/openapi/generators
 
-.PHONY: help run test browser openapi fuzz lint types bench tour provider reset clean lock install install-dev
+.PHONY: help run assets test browser openapi fuzz lint types bench tour provider reset clean lock install install-dev
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,11 +23,14 @@ help: ## this list
 run: install ## the whole gateway on http://localhost:5000, until Ctrl-C
 	@exec $(PY) -m launcher run
 
+assets: install-dev ## the scripts of pages that come from npm; `make run` does without when it cannot have them
+	@exec $(PY) -m assets.build
+
 test: install-dev ## all tests but the browser's and the generators', on real Postgres and Redis
 	@$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/browser --ignore $(GENERATORS) --ignore tests/timing $(PYTEST_ARGS)
 	@exec $(PY) -m pytest tests/timing $(PYTEST_ARGS) # alone: other tests would spoil its figures
 
-browser: install-dev ## tests of every page in a browser; needs Chromium, on Debian 'apt-get install chromium'
+browser: install-dev assets ## tests of every page in a browser; needs Chromium, on Debian 'apt-get install chromium'
 	@exec $(PY) -m pytest tests/browser $(PYTEST_ARGS)
 
 openapi: install-dev ## lints /openapi.json and generates clients of it, in Python and TypeScript
@@ -60,7 +63,7 @@ reset: install ## restores the initial demo data
 	@exec $(PY) -m launcher reset
 
 clean: ## removes what the other commands made, but not the data in var/
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov var/cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov var/cache app/web/built
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 lock: install-dev ## resolves requirements/*.in into the pinned files

@@ -55,7 +55,7 @@ from app.models.tenant import Permission
 from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
-from app.web import consent, docs, mailbox, payment_return
+from app.web import assets, consent, docs, mailbox, payment_return
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -227,6 +227,14 @@ TABLE: Final[tuple[Row, ...]] = (
         takes_any_query=True,
     ),
     Row(
+        assets.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, None),
+        is_documented=False,
+        takes_any_query=True,
+    ),
+    Row(
         consent.blueprint,
         ("",),
         Surface.SYSTEM,
@@ -290,4 +298,5 @@ def init(app: Flask) -> None:
     app.extensions["error_bodies"] = ERROR_BODIES
     errors.init(app, ERROR_RENDERERS)
     edge.init(app)
+    assets.init(app)
     app.after_request(processing_headers.add)

@@ -44,8 +44,9 @@ curl -X POST {url}/api/v1/payments/initialize \\
 """As the Gateway API's document prints it."""
 
 
-def print_banner(url: str, *, is_demo: bool, simulators: str) -> None:
-    """Print the banner. The commands stand outside the frame, so that they can be copied. simulators: their address."""
+def print_banner(url: str, *, is_demo: bool, simulators: str, missing: str = "") -> None:
+    """Print the banner. The commands stand outside the frame, so that they can be copied. simulators: their address. missing: what
+    the gateway does without, as sentences."""
     table = Table.grid(padding=(0, 2))
     for label, path in (
         ("API", "/api/v1"),
@@ -64,6 +65,8 @@ def print_banner(url: str, *, is_demo: bool, simulators: str) -> None:
         table.add_row("Password", f"{PASSWORD} (of every demo user)")
     console = Console(highlight=False)
     console.print(Panel(table, title="Malipo is running", expand=False))
+    if missing:
+        print(missing)
     if is_demo:
         print("The first payment, from another terminal:\n")
         print(FIRST_PAYMENT.format(url=url, password=PASSWORD))

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from assets.build import BuildError, build, is_current
 from launcher.addresses import base_url, choose_bind, choose_sandbox_address, split_address
 from launcher.banner import print_banner
 from launcher.environment import base_environment
@@ -32,6 +33,7 @@ from launcher.supervisor import Supervisor
 
 READY_TIMEOUT_S = 120
 NOT_IN_PRODUCTION = frozenset({"sandbox"})
+WITHOUT_SCRIPTS = "Pages work without them: what waits is loaded again every few seconds."
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -50,15 +52,30 @@ def run() -> None:
         environment["BIND"] = choose_bind(environment, say)
         if environment["GATEWAY_ENV"] != "production":
             choose_sandbox_address(environment, say)
+        missing = build_assets()
         url = base_url(environment["BIND"])
         with servers(environment, say) as data, recorded_settings(environment):
             prepare(data, environment)
-            supervise(environment, lambda: _show_banner(url, environment))
+            supervise(environment, lambda: _show_banner(url, environment, missing))
 
 
-def _show_banner(url: str, environment: dict[str, str]) -> None:
+def build_assets() -> str:
+    """Build the scripts of pages where that is not done; what is missing, as a sentence, or an empty text."""
+    if is_current():
+        return ""
+    say("Building the scripts of the pages.")
+    try:
+        build()
+    except BuildError as error:
+        missing = f"{error} {WITHOUT_SCRIPTS}"
+        say(missing)
+        return missing
+    return ""
+
+
+def _show_banner(url: str, environment: dict[str, str], missing: str) -> None:
     simulators = environment.get("SANDBOX_URL", "")
-    print_banner(url, is_demo=environment["GATEWAY_ENV"] == "demo", simulators=simulators)
+    print_banner(url, is_demo=environment["GATEWAY_ENV"] == "demo", simulators=simulators, missing=missing)
 
 
 def prepare(data: Path | None, environment: dict[str, str]) -> None:

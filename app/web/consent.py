@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from functools import cache
-from html import escape
-from pathlib import Path
-from string import Template
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from flask import Response, current_app, request
@@ -33,12 +29,9 @@ from app.models.tenant import Permission
 from app.services.oauth import consent, server
 from app.services.oauth.consent import SignedIn
 from app.services.oauth.server import Authorization
+from app.web.pages import PagePolicy, render
 
 blueprint = Blueprint("consent", __name__)
-
-OWN: Final = Path(__file__).parent / "consent_page"
-
-CSS_MAX_AGE_S: Final = 3600
 
 SENTENCES: Final = MappingProxyType(
     {
@@ -104,23 +97,18 @@ def decide(form: dict[str, str]) -> Response:
     return _redirect(asked.redirect(code=code))
 
 
-@blueprint.route("/oauth/consent.css")
-def style() -> Response:
-    """The page's look."""
-    response = Response(_file("consent.css"), mimetype="text/css")
-    response.cache_control.public = True
-    response.cache_control.max_age = CSS_MAX_AGE_S
-    return response
-
-
 @blueprint.errorhandler(OAuthRefused)
 def refuse(error: OAuthRefused) -> Response:
     """Back to the application where its address is known, else a page: an address that is not registered gets nothing."""
     if error.redirect_uri is not None and request.method == "GET":
         state = request.args.get("state")
         return _redirect(server.redirect(error.redirect_uri, state, {"error": error.error_code}))
-    content = f'<p role="alert">{escape(error.message)}</p>'
-    return _page("This application cannot be authorized", content, status=error.http_status)
+    return render(
+        "consent/refused.html",
+        status=error.http_status,
+        heading="This application cannot be authorized",
+        error=error.message,
+    )
 
 
 def _require_own_page() -> None:
@@ -145,57 +133,41 @@ def _uuid(text: str) -> uuid.UUID:
 def _sign_in_page(
     asked: Authorization, sent: Mapping[str, str], *, error: GatewayError | None = None
 ) -> Response:
-    message = f'<p role="alert">{escape(error.message)}</p>' if error else ""
-    content = _filled("sign_in.html", asked, sent, message=message)
-    status = error.http_status if error else 200
-    page = _page("Sign in", content, status=status, asked=asked)
+    page = _page(
+        "sign_in.html",
+        asked,
+        sent,
+        status=error.http_status if error else 200,
+        heading="Sign in",
+        error=error.message if error else None,
+    )
     if error is not None and error.retry_after_s is not None:
         page.headers["Retry-After"] = str(error.retry_after_s)
     return page
 
 
 def _decision_page(asked: Authorization, sent: Mapping[str, str], signed_in: SignedIn) -> Response:
-    tenants = "".join(
-        f'<option value="{one.tenant.id}">{escape(one.tenant.name)}</option>' for one in signed_in.memberships
-    )
-    content = _filled("decide.html", asked, {**sent, "ticket": signed_in.ticket}, tenants=tenants)
-    return _page(f"Allow {asked.client.name}?", content, asked=asked)
-
-
-def _filled(name: str, asked: Authorization, sent: Mapping[str, str], **more: str) -> str:
-    hidden = "".join(
-        f'<input type="hidden" name="{name}" value="{escape(value)}">' for name, value in sent.items()
-    )
-    permissions = "".join(f"<li>{escape(SENTENCES[Permission(one)])}</li>" for one in asked.permissions)
-    return Template(_file(name)).substitute(
-        client=f"<strong>{escape(asked.client.name)}</strong>",
-        permissions=permissions,
-        host=escape(urlsplit(asked.redirect_uri).netloc),
-        hidden=hidden,
-        **more,
+    return _page(
+        "decide.html",
+        asked,
+        {**sent, "ticket": signed_in.ticket},
+        heading=f"Allow {asked.client.name}?",
+        tenants=[one.tenant for one in signed_in.memberships],
     )
 
 
-def _page(heading: str, content: str, *, status: int = 200, asked: Authorization | None = None) -> Response:
-    text = Template(_file("page.html")).substitute(heading=escape(heading), content=content)
-    response = Response(text, status, mimetype="text/html")
-    # Browsers apply form-action to the redirect after the form, too.
-    target = ""
-    if asked is not None:
-        parts = urlsplit(asked.redirect_uri)
-        target = f" {parts.scheme}://{parts.netloc}"
-    response.headers["Content-Security-Policy"] = (
-        f"default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'self'{target}; frame-ancestors 'none'"
+def _page(template: str, asked: Authorization, sent: Mapping[str, str], **values: Any) -> Response:
+    target = urlsplit(asked.redirect_uri)
+    return render(
+        f"consent/{template}",
+        policy=PagePolicy(form_targets=(f"{target.scheme}://{target.netloc}",), is_origin_sent=True),
+        client=asked.client.name,
+        permissions=[SENTENCES[Permission(one)] for one in asked.permissions],
+        host=target.netloc,
+        sent=sent,
+        **values,
     )
-    # With no-referrer the form's Origin would be null.
-    response.headers["Referrer-Policy"] = "same-origin"
-    return response
 
 
 def _redirect(uri: str) -> Response:
     return Response(status=303, headers={"Location": uri})
-
-
-@cache
-def _file(name: str) -> str:
-    return (OWN / name).read_text(encoding="utf-8")

@@ -8,10 +8,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from functools import cache
-from html import escape
-from pathlib import Path
-from string import Template
 from types import MappingProxyType
 from typing import Final
 
@@ -20,15 +16,12 @@ from flask import Response
 from app.errors import TransactionNotFound
 from app.http.blueprint import Blueprint
 from app.services.payments.payer_status import PayerStatus, payer_status
+from app.web.pages import render
 
 blueprint = Blueprint("payment_return", __name__)
 
-OWN: Final = Path(__file__).parent / "payment_return"
-
 REFRESH_S: Final = 4
 """The page of an open payment is reloaded after so many seconds."""
-
-CSS_MAX_AGE_S: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +55,11 @@ def show(payment_id: uuid.UUID) -> Response:
     return _page(TEXTS[found], is_open=found is PayerStatus.OPEN)
 
 
-@blueprint.route("/payments/return.css")
-def style() -> Response:
-    """The page's look."""
-    response = Response(_file("return.css"), mimetype="text/css")
-    response.cache_control.public = True
-    response.cache_control.max_age = CSS_MAX_AGE_S
-    return response
-
-
 def _page(content: _Text, *, status: int = 200, is_open: bool = False) -> Response:
-    refresh = f'<meta http-equiv="refresh" content="{REFRESH_S}">' if is_open else ""
-    text = Template(_file("page.html")).substitute(
-        heading=escape(content.heading), text=escape(content.text), refresh=refresh
+    return render(
+        "payment_return.html",
+        status=status,
+        heading=content.heading,
+        text=content.text,
+        refresh_s=REFRESH_S if is_open else None,
     )
-    return Response(text, status, mimetype="text/html")
-
-
-@cache
-def _file(name: str) -> str:
-    return (OWN / name).read_text(encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -104,3 +105,22 @@ def test_compose_s_postgres_starts_with_no_password_of_the_example(name: str, tm
         assert refused.returncode == 1 and refused.stdout == ""
         assert refused.stderr.startswith(f"{name} is an example or too short")
     assert subprocess.check_output(start, env=environment, text=True) == "started postgres\n"
+
+
+def test_the_image_has_the_scripts_of_pages() -> None:
+    """Packages come with Node's own image, of the lock file; the build without Node takes the scripts out of them."""
+    stages = re.split(r"^FROM ", (ROOT / "Dockerfile").read_text(), flags=re.M)
+    scripts, build, image = stages[1:]
+    assert scripts.startswith("node:") and "npm ci --ignore-scripts" in scripts
+    assert "RUN python -m assets.build node_modules" in build
+    assert "COPY --from=build /build/app/web/built app/web/built" in image
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert ignored.index("!app") < ignored.index("app/web/built") and "!assets" in ignored
+
+
+def test_packages_of_scripts_are_pinned_and_no_registry_is_named() -> None:
+    wanted = json.loads((ROOT / "assets/package.json").read_text())["dependencies"]
+    lock = json.loads((ROOT / "assets/package-lock.json").read_text())["packages"]
+    assert lock[""]["dependencies"] == wanted
+    assert all(lock[f"node_modules/{name}"]["version"] == version for name, version in wanted.items())
+    assert all("integrity" in package and "resolved" not in package for name, package in lock.items() if name)

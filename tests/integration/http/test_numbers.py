@@ -197,7 +197,8 @@ def test_in_queries(client: FlaskClient, routes: list[Route]) -> None:
 def test_in_headers(client: FlaskClient, payer: Payer) -> None:
     """On a route of each kind: a body, a form, a callback, a static file, a list."""
     posts = ("/api/v1/payments", "/api/v1/kyc/documents", "/api/v1/auth/login", "/api/v1/webhooks/mpesa")
-    gets = ("/payments/return.css", "/docs", "/api/v1/accounts", "/api/v1/webhooks/pesapal")
+    style = client.application.extensions["assets"].url("page.css")
+    gets = (style, "/docs", "/api/v1/accounts", "/api/v1/webhooks/pesapal")
     routes = [*(("POST", path) for path in posts), *(("GET", path) for path in gets)]
     values = zip(cycle(DIGITS), cycle(HEADER_FORMS), strict=False)
     for name, (method, path) in product(HEADERS, routes):

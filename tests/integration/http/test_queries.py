@@ -81,7 +81,7 @@ def test_a_parameter_given_twice_is_refused(app: Flask, client: FlaskClient, que
 
 def test_callbacks_and_pages_take_what_others_append(client: FlaskClient) -> None:
     assert client.get(f"/payments/{uuid.uuid4()}/return?trxref=a&reference=a").status_code == 404
-    assert client.get("/payments/return.css?v=2").status_code == 200
+    assert client.get(f"{client.application.extensions['assets'].url('page.css')}?v=2").status_code == 200
     assert client.get("/docs?utm_source=mail").status_code == 200
     refused = client.post("/api/v1/webhooks/cpay?shop=7", json={})
     assert refused.status_code == 401  # of the signature, not of the query

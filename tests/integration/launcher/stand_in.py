@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from assets.build import FILES, STAMP, wanted
 from launcher.addresses import free_port
 
 PROJECT = Path(__file__).resolve().parents[3]
@@ -89,12 +90,24 @@ class StandInProject:
         shutil.copytree(
             PROJECT / "launcher", folder / "launcher", ignore=shutil.ignore_patterns("__pycache__")
         )
+        self._copy_assets()
         # The clusters' template is made once for all stand-ins.
         (folder / "var").mkdir()
         CACHE.mkdir(parents=True, exist_ok=True)
         (folder / "var" / "cache").symlink_to(CACHE)
         (folder / "wsgi.py").write_text(WSGI)
         (folder / "Procfile").write_text(PROCFILE.format(port=self.port))
+
+    def _copy_assets(self) -> None:
+        """The real build, which takes the scripts for made: the stand-in has no pages."""
+        shutil.copytree(
+            PROJECT / "assets", self.folder / "assets", ignore=shutil.ignore_patterns("__pycache__")
+        )
+        built = self.folder / "app" / "web" / "built"
+        built.mkdir(parents=True)
+        for name in FILES:
+            (built / name).touch()
+        (built / STAMP).write_text(wanted())
 
     def start(self, command: str = "run", **environment: str) -> subprocess.Popen[bytes]:
         with self.output.open("wb") as output:

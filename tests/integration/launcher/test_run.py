@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
+import socket
 import stat
 import subprocess
 import urllib.request
@@ -144,6 +146,22 @@ def test_a_failing_migration_is_shown_by_its_own_words(failing: StandInProject) 
     assert text.rstrip().endswith("The migration 0007 is missing.")
     assert "Traceback" not in text
     assert failing.left_running() == []
+
+
+def test_it_starts_without_the_scripts_of_pages_when_npm_cannot_be_reached(project: StandInProject) -> None:
+    """Said while it starts and below the banner. The next start tries again."""
+    shutil.rmtree(project.folder / "app" / "web" / "built")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        registry = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+        project.start_until_ready(npm_config_registry=registry)
+    assert answer(project) == 200
+    sentence = "The scripts of the pages are missing: npm could not install them (ECONNREFUSED). Pages work without them"
+    began, banner = project.text().split("Malipo is running")
+    assert sentence in began and sentence in banner
+    project.finish()
+    project.start_until_ready()
+    assert "Building the scripts of the pages." in project.text() and "missing" not in project.text()
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])

@@ -1,0 +1,1 @@
+"""Builds the scripts of pages that come from npm."""
