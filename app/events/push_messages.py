@@ -25,6 +25,11 @@ PUSHED_EVENTS: Final = WALLET_PAYMENT_EVENTS | PROVIDER_PAYMENT_EVENTS
 """Events that cause a push; all of them are about one payment, and carry its state."""
 
 
+TRANSACTION_UPDATE: Final = "transaction_update"
+
+TRANSACTION_CHANGED: Final = "transaction_changed"
+"""Says that a payment has changed, and nothing of what it holds."""
+
 CREDENTIALS_ENDED: Final = "credentials_ended"
 """Has no rooms: a server that gets it checks its clients' credentials before it takes the next message."""
 
@@ -118,15 +123,32 @@ def push_of(
         "sequence": sequence,
     }
     everybody = (transaction_room(object_id), *audience)
-    return PushMessage("transaction_update", payload, tuple(dict.fromkeys(everybody)))
+    return PushMessage(TRANSACTION_UPDATE, payload, tuple(dict.fromkeys(everybody)))
+
+
+def hint_of(message: PushMessage) -> PushMessage | None:
+    """The TRANSACTION_CHANGED that goes with a TRANSACTION_UPDATE; None for other messages."""
+    rooms = message.rooms if message.event == TRANSACTION_UPDATE else ()
+    public_id = next(
+        (room.removeprefix(_TRANSACTION) for room in rooms if room.startswith(_TRANSACTION)), None
+    )
+    if public_id is None:
+        return None
+    return PushMessage(TRANSACTION_CHANGED, {"transaction_id": public_id}, (changes_room(public_id),))
 
 
 # No two kinds of room share a prefix: a customer id chosen by a merchant can never name another room.
+_TRANSACTION: Final = "transaction_"
 
 
 def transaction_room(public_id: str) -> str:
     """The room of one payment, by the id its owner sees."""
-    return f"transaction_{public_id}"
+    return f"{_TRANSACTION}{public_id}"
+
+
+def changes_room(public_id: str) -> str:
+    """The room of those who may know that a payment has changed, and not what it holds."""
+    return f"changes_{public_id}"
 
 
 def user_room(public_id: str) -> str:

@@ -75,6 +75,13 @@ def is_payment_token(transaction_id: str, token: str) -> bool:
     return True
 
 
+def require_changes_token(transaction_id: str, token: str | None) -> None:
+    """Raises TokenInvalid: it is no provider payment's changes token."""
+    payment_id = subscriptions.provider_payment_id(transaction_id)
+    if payment_id is None or token is None or not realtime_tokens.is_changes_token(payment_id, token):
+        raise TokenInvalid("This token is not for this transaction.")
+
+
 def sign_in(token: str) -> AccessClaims:
     """The claims of an access token whose session lives. Raises TokenInvalid, TokenExpired, ServiceUnavailable."""
     claims = tokens.read_access(token)

@@ -13,7 +13,7 @@ from flask_socketio import SocketIO
 
 from app import ids
 from app.errors import GatewayError, InvalidRequest, PermissionDenied
-from app.events.push_messages import tenant_room, transaction_room, user_room
+from app.events.push_messages import changes_room, tenant_room, transaction_room, user_room
 from app.principal import Principal
 from app.services.identity.tokens import AccessClaims
 from app.services.realtime import subscriptions
@@ -73,6 +73,7 @@ class EventHandlers:
         socketio.on_event("connect", self.connect)
         socketio.on_event("disconnect", self.disconnect)
         socketio.on_event("subscribe_transaction", self._answering(self.subscribe))
+        socketio.on_event("subscribe_changes", self._answering(self.subscribe_changes))
         socketio.on_event("unsubscribe_transaction", self._answering(self.unsubscribe))
         socketio.on_event("*", self._answering(self.unknown))
 
@@ -108,15 +109,30 @@ class EventHandlers:
         )
         payment = self._run(self._watchable, asked.transaction_id, client, has_token=has_token)
         room = transaction_room(asked.transaction_id)
-        watched = self.rooms.watched(sid)
-        if room not in watched and len(watched) >= MAX_SUBSCRIPTIONS:
-            raise InvalidRequest(f"One client watches at most {MAX_SUBSCRIPTIONS} transactions.")
+        self._require_allowance(sid, room)
         message = f"Subscribed to transaction {asked.transaction_id}"
         self.rooms.send_to(sid, "subscribed", {"message": message, "room": room})
         self.rooms.watch(sid, room)
         # Read after joining: what happens from here on is pushed, what happened before is in this.
         state = self._run(subscriptions.last_push, asked.transaction_id) or payment.unpublished
         self.rooms.show(sid, room, state)
+
+    def subscribe_changes(self, sid: str, _: Client, *args: Any) -> None:
+        """For a page that must not show what the payment holds; its token is needed in every mode."""
+        asked = Subscription.read(args)
+        self._run(auth.require_changes_token, asked.transaction_id, asked.token)
+        room = changes_room(asked.transaction_id)
+        self._require_allowance(sid, room)
+        # First joined, then answered: what the page reads afterwards, it reads late enough.
+        self.rooms.watch(sid, room)
+        message = f"Subscribed to changes of transaction {asked.transaction_id}"
+        self.rooms.send_to(sid, "subscribed", {"message": message, "room": room})
+
+    def _require_allowance(self, sid: str, room: str) -> None:
+        """Raises InvalidRequest: the client watches as many rooms as it may."""
+        watched = self.rooms.watched(sid)
+        if room not in watched and len(watched) >= MAX_SUBSCRIPTIONS:
+            raise InvalidRequest(f"One client watches at most {MAX_SUBSCRIPTIONS} transactions.")
 
     def unsubscribe(self, sid: str, _: Client, *args: Any) -> None:
         asked = Subscription.read(args)

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from socketio import manager, packet
 
 from app.events.push import TIMEOUT_S, channel_of, decode
-from app.events.push_messages import CREDENTIALS_ENDED, PushMessage
+from app.events.push_messages import CREDENTIALS_ENDED, PushMessage, hint_of
 from app.redis_client import Outage, connect
 
 NAMESPACE: Final = "/"
@@ -141,7 +141,8 @@ class RoomManager(manager.Manager):
         self._send(PushMessage(event, payload, ()), self.get_participants(NAMESPACE, sid))
 
     def deliver(self, message: PushMessage) -> None:
-        """To every client in any of the message's rooms, once; watchers who saw its state or a later one: not.
+        """To every client in any of the message's rooms, once; watchers who saw its state or a later one: not. Who may not see a
+        payment gets the hint that it has changed.
 
         CREDENTIALS_ENDED is for no client: those whose credential has ended are gone before the next message.
         """
@@ -154,6 +155,8 @@ class RoomManager(manager.Manager):
             stale = self._stale(message.rooms, sequence) if sequence is not None else set()
             audience = self.get_participants(NAMESPACE, list(message.rooms)) if message.rooms else []
             self._send(message, [member for member in audience if member[0] not in stale])
+            if (hint := hint_of(message)) is not None:
+                self._send(hint, self.get_participants(NAMESPACE, list(hint.rooms)))
             if sequence is not None:
                 self._sequence = sequence
 

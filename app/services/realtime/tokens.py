@@ -1,6 +1,7 @@
-"""The right to watch one payment: a token for the page of whoever pays, made from the payment's id.
+"""The right to watch one payment, made from the payment's id: a realtime token for the page of whoever pays, who sees all of it;
+a changes token for a page that others may open too: it learns that the payment has changed, and not what it holds.
 
-Nothing is stored. The key is derived from SECRET_KEY for this purpose alone; a new SECRET_KEY ends every token.
+Nothing is stored. The keys are derived from SECRET_KEY, each for its purpose alone; a new SECRET_KEY ends every token.
 """
 
 from __future__ import annotations
@@ -13,16 +14,35 @@ from typing import Final
 
 from flask import current_app
 
-_PURPOSE: Final = b"malipo realtime token"
+_REALTIME: Final = b"malipo realtime token"
+_CHANGES: Final = b"malipo changes token"
 
 
 def realtime_token(payment_id: uuid.UUID) -> str:
-    """The payment's token: HMAC-SHA256 over its id."""
-    key = hmac.digest(current_app.config["SECRET_KEY"].encode(), _PURPOSE, hashlib.sha256)
+    """HMAC-SHA256 over the payment's id."""
+    return _token(_REALTIME, payment_id)
+
+
+def is_realtime_token(payment_id: uuid.UUID, token: str) -> bool:
+    """Whether `token` is this payment's realtime token; compared in constant time."""
+    return _is_same(realtime_token(payment_id), token)
+
+
+def changes_token(payment_id: uuid.UUID) -> str:
+    """The same, with another key."""
+    return _token(_CHANGES, payment_id)
+
+
+def is_changes_token(payment_id: uuid.UUID, token: str) -> bool:
+    """Whether `token` is this payment's changes token; compared in constant time."""
+    return _is_same(changes_token(payment_id), token)
+
+
+def _token(purpose: bytes, payment_id: uuid.UUID) -> str:
+    key = hmac.digest(current_app.config["SECRET_KEY"].encode(), purpose, hashlib.sha256)
     digest = hmac.digest(key, payment_id.bytes, hashlib.sha256)
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
-def is_realtime_token(payment_id: uuid.UUID, token: str) -> bool:
-    """Whether `token` is this payment's; compared in constant time."""
-    return hmac.compare_digest(realtime_token(payment_id).encode(), token.encode(errors="replace"))
+def _is_same(known: str, given: str) -> bool:
+    return hmac.compare_digest(known.encode(), given.encode(errors="replace"))
