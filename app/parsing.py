@@ -135,6 +135,16 @@ def _origin(text: str) -> str:
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
+BOOKING_ID: Final = "{booking_id}"
+
+
+def page_url(text: str) -> str:
+    """The address of a page about one booking, with BOOKING_ID where the id goes, or nothing. Raises ValueError."""
+    if text and (BOOKING_ID not in text or _web_parts(text.replace(BOOKING_ID, "id")) is None):
+        raise ValueError(f"expected an address such as https://www.example.com/stays/{BOOKING_ID}")
+    return text
+
+
 def _web_parts(text: str) -> SplitResult | None:
     """The parts of an http or https address that names a host and no user; None for any other text."""
     try:

@@ -30,6 +30,9 @@ class Kind(StrEnum):
     DEMO_TENANT = "demo_tenant"
     """The demo tenant's backend, which needs no key in demo mode."""
 
+    TRAVELLER = "traveller"
+    """Whoever has a booking's id, or the reference of its payment (document 004)."""
+
     OPERATOR = "operator"
     """A user with the scope `admin`, or the operating system's user who runs a command."""
 
@@ -105,6 +108,11 @@ class Principal:
     @classmethod
     def of_demo_tenant(cls, tenant_id: uuid.UUID, address: str | None) -> Principal:
         return cls(Kind.DEMO_TENANT, tenant=tenant_id, address=address)
+
+    @classmethod
+    def of_traveller(cls, tenant_id: uuid.UUID, address: str | None) -> Principal:
+        """Of the booking site that is this tenant. No credential identifies it."""
+        return cls(Kind.TRAVELLER, tenant=tenant_id, name="traveller", address=address)
 
     @classmethod
     def of_command(cls, os_user: str) -> Principal:

@@ -31,6 +31,7 @@ class Limit(StrEnum):
     BATCH_ITEMS = "batch_items"
     DEFAULT = "default"
     MERCHANT = "merchant"
+    BOOKINGS = "bookings"
     PROCESSING = "processing"
     """Counted in sliding windows (app/sliding_windows.py), by API key."""
 

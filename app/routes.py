@@ -11,7 +11,10 @@ from typing import Final
 
 from flask import Flask
 
+from app.api.bookings import bookings, listings
 from app.api.bookings import errors as booking_errors
+from app.api.bookings import payments as booking_payments
+from app.api.bookings.schemas.errors import BookingError
 from app.api.gateway import admin, payment_list, payments, users, webhook_events, webhooks
 from app.api.gateway import errors as gateway_errors
 from app.api.gateway.schemas.errors import GatewayError, MissingKeyError
@@ -42,6 +45,7 @@ from app.http.guards import (
     MERCHANT_OR_USER,
     PROCESSING,
     PUBLIC,
+    SITE,
     TENANT,
     USER_SESSION,
     USER_TOKEN,
@@ -56,6 +60,7 @@ from app.models.user import Scope
 from app.rate_limits import Limit
 from app.version import VERSION
 from app.web import assets, consent, docs, mailbox, payment_return
+from app.web import bookings as booking_pages
 
 V1: Final = ("/api/v1",)
 BOTH: Final = ("/api/v1", "/v1")
@@ -215,6 +220,29 @@ TABLE: Final[tuple[Row, ...]] = (
     # RFC 6749 has unknown parameters ignored.
     Row(oauth.authorize_blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC), takes_any_query=True),
     Row(oauth.blueprint, ("/v1",), Surface.PROCESSING, Policy(PUBLIC)),
+    Row(
+        listings.blueprint,
+        ("/api",),
+        Surface.BOOKINGS,
+        Policy(SITE, Limit.MERCHANT, permission=Permission.PAYMENTS_WRITE),
+        dict.fromkeys(("list_listings", "get_listing"), Policy(PUBLIC, Limit.BOOKINGS)),
+    ),
+    # Whoever has a booking's id, or the reference of its payment, may do what these do.
+    Row(
+        bookings.blueprint,
+        ("/api",),
+        Surface.BOOKINGS,
+        Policy(PUBLIC, Limit.BOOKINGS),
+        {"list_bookings": Policy(SITE, Limit.MERCHANT, permission=Permission.PAYMENTS_READ)},
+    ),
+    # Providers add parameters of their own to the address that a traveller returns to.
+    Row(
+        booking_payments.blueprint,
+        ("/api",),
+        Surface.BOOKINGS,
+        Policy(PUBLIC, Limit.BOOKINGS),
+        takes_any_query=True,
+    ),
     Row(oauth_metadata.blueprint, ("",), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.health, ("", "/api/v1"), Surface.SYSTEM, Policy(PUBLIC, None)),
     Row(health.root, ("",), Surface.SYSTEM, Policy(PUBLIC, None), is_documented=False),
@@ -252,6 +280,16 @@ TABLE: Final[tuple[Row, ...]] = (
         is_documented=False,
         takes_any_query=True,
     ),
+    # Those who wait read it every few seconds, many of them behind one address.
+    Row(
+        booking_pages.blueprint,
+        ("",),
+        Surface.SYSTEM,
+        Policy(PUBLIC, Limit.BOOKINGS),
+        dict.fromkeys(("show", "get_state"), Policy(PUBLIC, None)),
+        is_documented=False,
+        takes_any_query=True,
+    ),
     # In demo mode alone: elsewhere its routes answer 404.
     Row(
         mailbox.blueprint,
@@ -281,6 +319,7 @@ ERROR_BODIES: Final[Mapping[Surface, ErrorBodies]] = MappingProxyType(
         Surface.GATEWAY: ErrorBodies(GatewayError, missing_key=MissingKeyError),
         Surface.TENANT: ErrorBodies(TenantError),
         Surface.PROCESSING: ErrorBodies(ProcessingError),
+        Surface.BOOKINGS: ErrorBodies(BookingError),
         Surface.SYSTEM: ErrorBodies(WalletError, has_codes=True),
     }
 )

@@ -111,6 +111,13 @@ class EventType(StrEnum):
     ORDER_CREATED = "order.created"
     ORDER_CANCELLED = "order.cancelled"
 
+    LISTING_CREATED = "listing.created"
+    LISTING_CHANGED = "listing.changed"
+    LISTING_WITHDRAWN = "listing.withdrawn"
+    BOOKING_CREATED = "booking.created"
+    BOOKING_CONFIRMED = "booking.confirmed"
+    BOOKING_CANCELLED = "booking.cancelled"
+
     WITHDRAWAL_INITIATED = "withdrawal.initiated"
     WITHDRAWAL_APPROVED = "withdrawal.approved"
     """One person's approval; where several are needed, each is one."""

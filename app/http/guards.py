@@ -127,6 +127,12 @@ def _from_api_key(*, is_checked_later: bool = False) -> Principal:
     return _merchant(key, is_checked_later=is_checked_later) if key is not None else _demo_merchant()
 
 
+def _from_sent_api_key() -> Principal:
+    if _credentials_sent() == (None, None):
+        raise CredentialsMissing(f"Send the tenant's API key: {API_KEY_HEADER}.")
+    return _from_api_key()
+
+
 def _from_known_api_key() -> Principal:
     return _from_api_key(is_checked_later=True)
 
@@ -255,6 +261,9 @@ USER_TOKEN: Final = Guard("user token", _from_access_token)
 
 MERCHANT: Final = Guard("merchant", _from_api_key)
 """A tenant's API key, as X-TENANT-API-KEY or as bearer; in demo mode also nothing at all."""
+
+SITE: Final = Guard("site", _from_sent_api_key)
+"""A tenant's API key as MERCHANT takes it, in every mode."""
 
 KNOWN_MERCHANT: Final = Guard("known merchant", _from_known_api_key)
 """The same without looking up a key that was right lately, only for routes that check it in the statement they write by."""

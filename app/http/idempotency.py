@@ -48,6 +48,11 @@ def claim(
     return _claim(uuid.UUID(bytes=scope), fingerprint(shape), key, present)
 
 
+def without_key(present: Callable[[Any], Answer]) -> Claim:
+    """The claim of a request whose API takes no key."""
+    return _claim(uuid.uuid4(), b"", "", present)
+
+
 def _claim(scope: uuid.UUID, shape: bytes, key: str, present: Callable[[Any], Answer] | None) -> Claim:
     return Claim(scope, shape, key) if present is None else Claim(scope, shape, key, present)
 

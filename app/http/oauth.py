@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import flask
 import marshmallow as ma
 
 from app.errors import InvalidBody, OAuthRefused
-from app.http import blueprint, fields, strict_json
+from app.http import blueprint, fields, forms, strict_json
 from app.http.parser import StrictParser
 from app.http.schema import Schema
-
-FORM: Final = "application/x-www-form-urlencoded"
-
-MAX_BYTES: Final = 16_384
-"""Of a body."""
-
-MAX_PARAMETERS: Final = 50
 
 MAX_TEXT: Final = 2048
 """Characters of a parameter."""
@@ -47,15 +39,11 @@ class OAuthParser(StrictParser):
 
     def load_json(self, req: flask.Request, schema: ma.Schema) -> dict[str, Any]:
         try:
-            if req.mimetype != FORM:
-                return _known(strict_json.read_object(req, max_bytes=MAX_BYTES).items(), schema)
-            text = strict_json.read_bytes(req, MAX_BYTES).decode()
-            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS)
+            if req.mimetype != forms.TYPE:
+                return _known(strict_json.read_object(req, max_bytes=forms.MAX_BYTES).items(), schema)
+            return _known(forms.read_pairs(req), schema)
         except InvalidBody as error:
             raise OAuthRefused(message=error.message) from None
-        except ValueError:
-            raise OAuthRefused(message="The body is no form of UTF-8 text.") from None
-        return _known(pairs, schema)
 
     def load_querystring(self, req: flask.Request, schema: ma.Schema) -> dict[str, Any]:
         return _known(req.args.items(multi=True), schema)
@@ -72,7 +60,7 @@ class Blueprint(blueprint.Blueprint):
         described = super()._prepare_arguments_doc(doc, doc_info, **kwargs)
         content = described.get("requestBody", {}).get("content", {})
         if "application/json" in content:
-            content[FORM] = {"schema": content["application/json"]["schema"]}
+            content[forms.TYPE] = {"schema": content["application/json"]["schema"]}
         return described
 
 

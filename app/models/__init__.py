@@ -2,6 +2,7 @@
 
 from app.models.account import Account, AccountBalance
 from app.models.api_request import ApiRequest
+from app.models.booking import Booking, Listing, ReservedNight
 from app.models.customer import Customer, PaymentMethod
 from app.models.direct_funding import DirectFunding
 from app.models.dispute import Dispute
@@ -40,6 +41,7 @@ __all__ = [
     "ApiRequest",
     "ApprovalBand",
     "BalanceMark",
+    "Booking",
     "Customer",
     "DirectFunding",
     "Dispute",
@@ -53,6 +55,7 @@ __all__ = [
     "Job",
     "KycDocument",
     "KycRequest",
+    "Listing",
     "Member",
     "Notification",
     "OAuthClient",
@@ -73,6 +76,7 @@ __all__ = [
     "ReferenceVersion",
     "Refund",
     "RelayState",
+    "ReservedNight",
     "Spending",
     "Tenant",
     "Unfolded",

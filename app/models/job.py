@@ -23,6 +23,7 @@ class JobKind(StrEnum):
     PROVIDER_EVENT_SWEEP = "provider_event.sweep"
     RECONCILIATION_DAILY = "reconciliation.daily"
     ORDER_SETTLE = "order.settle"
+    BOOKING_CONFIRM = "booking.confirm"
     KYC_VERIFY = "kyc.verify"
     RETENTION_SWEEP = "retention.sweep"
     MAIL_SEND = "mail.send"

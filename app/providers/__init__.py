@@ -27,6 +27,9 @@ PROVIDERS: Final[Mapping[str, type[Provider]]] = MappingProxyType({cls.name: cls
 MOCK: Final = CPayProvider.name
 """The provider that moves no real money: it makes the Processing API's payments (document 003)."""
 
+BOOKINGS: Final = Chapa.name
+"""The provider that travellers pay their bookings through (document 004)."""
+
 NAMES: Final[Mapping[str, type[Provider]]] = MappingProxyType(
     {word: cls for cls in _ALL for word in (cls.name, *cls.aliases)}
 )

@@ -16,7 +16,7 @@ from app.services.payments.create import (
 )
 from app.services.payments.filters import PaymentFilter
 from app.services.payments.read import find_payment, get_payment, list_payments, providers
-from app.services.realtime.tokens import realtime_token
+from app.services.realtime.tokens import changes_token, realtime_token
 
 __all__ = [
     "CustomerDetails",
@@ -24,6 +24,7 @@ __all__ = [
     "PaymentFilter",
     "PaymentRequest",
     "cancel",
+    "changes_token",
     "find_payment",
     "get_payment",
     "initialize",

@@ -14,6 +14,7 @@ from typing import Final
 
 from app.models.job import JobKind
 from app.queue import Ended, LeasedJob
+from app.services.bookings import confirmation
 from app.services.callbacks import process, receive
 from app.services.customers import saving
 from app.services.kyc import verification
@@ -75,6 +76,7 @@ HANDLERS: Final[Mapping[JobKind, Handler]] = MappingProxyType(
             _by_id(dispute_follow_up.follow_up), (*_MONEY_RETRIES, 86_400), retries_forever=True
         ),
         JobKind.ORDER_SETTLE: Handler(_by_id(settle.settle), _MONEY_RETRIES, retries_forever=True),
+        JobKind.BOOKING_CONFIRM: Handler(_by_id(confirmation.confirm), _MONEY_RETRIES, retries_forever=True),
         JobKind.PAYOUT_FOLLOW_UP: Handler(
             _by_id(payout_follow_up.follow_up),
             _MONEY_RETRIES,

@@ -43,12 +43,21 @@ PUBLIC_ROUTES = {
     "/api/v1/webhooks/<provider:provider>",
     "/api/v1/webhooks/<provider:provider>/<token:token>",
     "/payments/<uuid:payment_id>/return",
+    "/api/listings/",
+    "/api/listings/<uuid:listing_id>/",
+    "/api/bookings/",
+    "/api/bookings/<uuid:booking_id>/",
+    "/api/payments/initiate/",
+    "/api/payments/verify/",
     "/dev/mailbox",
     "/dev/mailbox/<uuid:notification_id>",
-    "/dev/mailbox.css",
     "/oauth/consent",
     "/oauth/consent/sign-in",
     "/oauth/consent/decision",
+    "/bookings/<uuid:booking_id>",
+    "/bookings/<uuid:booking_id>/pay",
+    "/bookings/<uuid:booking_id>/check",
+    "/bookings/<uuid:booking_id>/state",
 }
 """A public route must be added here too, on purpose."""
 

@@ -130,6 +130,12 @@ def test_templates_escape_everything() -> None:
         assert not re.search(r"\|\s*safe\b|autoescape", text_of(page)), page
     assert [path for path, _ in trees("app", having=r"\bMarkup\b|render_template_string")] == []
     made = {path for path, _ in trees("app", having=r"jinja2|render_template")}
-    assert {path for path in made if not path.startswith("app/sandbox/")} == {"app/web/pages.py"}
-    pages = text_of(ROOT / "app/web/pages.py")
-    assert "autoescape=True" in pages and "undefined=StrictUndefined" in pages
+    assert {path for path in made if not path.startswith("app/sandbox/")} == {
+        "app/web/pages.py",
+        "app/services/mail/content.py",
+    }
+    assert "autoescape=True" in text_of(ROOT / "app/web/pages.py")
+    # Mails have a plain text, too, in which nothing is escaped.
+    assert 'select_autoescape(["html"])' in text_of(ROOT / "app/services/mail/content.py")
+    for path in ("app/web/pages.py", "app/services/mail/content.py"):
+        assert "undefined=StrictUndefined" in text_of(ROOT / path)

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from app.sandbox.chapa.callbacks import signatures
+from app.sandbox.chapa.errors import INVALID_KEY
 from tests.support.concurrency import concurrently
 from tests.support.merchant import Merchant
 from tests.support.sandbox import CallbackReceiver, RunningSandbox
@@ -87,7 +88,7 @@ def test_signatures_match_the_documents() -> None:
 
 @pytest.mark.parametrize(
     ("authorization", "message"),
-    [("", "Authorization required"), ("Bearer CHASECK-live", "Invalid API Key or User doesn't exist")],
+    [("", "Authorization required"), ("Bearer CHASECK-live", INVALID_KEY)],
 )
 def test_the_key_is_required(chapa: Chapa, authorization: str, message: str) -> None:
     answer = chapa.call("GET", "/transaction/verify/tx", headers={"Authorization": authorization})

@@ -51,10 +51,10 @@ class Contract:
             if name in response.headers and name not in found["headers"]
         ]:
             return f"{where} with the header {missing[0]}, which is not documented for it."
-        media = found["content"].get(response.mimetype)
-        if media is None:
+        media = found.get("content", {}).get(response.mimetype)
+        if media is None and (response.data or "content" in found):
             return f"{where} as {response.mimetype}, which is not documented for it."
-        if response.mimetype != "application/json":
+        if media is None or response.mimetype != "application/json":
             return None
         return self._judge(
             where, (path, method, status), media["schema"], response, found.get("x-error-codes")

@@ -1,1 +1,1 @@
-"""The Booking API: travellers' browsers. It has no routes yet, but its paths are its own."""
+"""The Booking API (document 004): travellers' browsers book, pay and verify; booking sites keep their listings."""

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError
 
-from app.api.gateway.schemas.fields import e164
 from app.api.tenant.schemas.customers import (
     CheckoutAnswer,
     CheckoutQuery,
@@ -27,6 +26,7 @@ from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.operation import operation
 from app.http.pagination import next_cursor, page_request
+from app.http.payment_fields import e164
 from app.http.responses import respond
 from app.services.customers import customers, methods, preferences
 from app.services.customers.customers import CustomerRequest

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError
 
-from app.api.gateway.schemas.fields import e164
 from app.api.tenant.schemas.orders import (
     CheckoutRequest,
     FailedCheckout,
@@ -30,6 +29,7 @@ from app.http.blueprint import Blueprint
 from app.http.guards import current_principal
 from app.http.idempotency import claim
 from app.http.operation import OPTIONAL, operation
+from app.http.payment_fields import e164
 from app.http.responses import respond
 from app.http.schema import Nothing
 from app.models.order import OrderStatus

@@ -24,6 +24,7 @@ Shared = Mapping[tuple[str, str], Sequence[DocumentedRoute]]
 WALLET: Final = "Wallet API"
 GATEWAY: Final = "Gateway API"
 TENANT: Final = "Tenant API"
+BOOKINGS: Final = "Booking API"
 PROCESSING: Final = "Processing API"
 OPERATORS: Final = "Operators"
 CALLBACKS: Final = "Provider callbacks"
@@ -33,6 +34,7 @@ TAGS: Final = {
     WALLET: "For users' apps: registration, wallets, identity verification, payments between users.",
     GATEWAY: "For merchants' backends: payments through providers.",
     TENANT: "For a tenant's back office: customers, orders, the wallet, withdrawals, people. Also under `/v1`.",
+    BOOKINGS: "For travellers' browsers and booking sites: listings, bookings and their payments, as document 004 has them.",
     PROCESSING: "For merchants' backends: payments, refunds, webhooks and OAuth 2 as document 003 has them, under `/v1`.",
     OPERATORS: "For users with the scope `admin`.",
     CALLBACKS: "Called by payment providers, not by you.",
@@ -45,6 +47,7 @@ _OF_SURFACE: Final = {
     Surface.GATEWAY: GATEWAY,
     Surface.TENANT: TENANT,
     Surface.PROCESSING: PROCESSING,
+    Surface.BOOKINGS: BOOKINGS,
     Surface.SYSTEM: SYSTEM,
 }
 
@@ -55,6 +58,7 @@ _CREDENTIALS: Final[Mapping[Guard, list[dict[str, list[str]]]]] = {
     PUBLIC: [],
     MERCHANT: _TENANT,
     KNOWN_MERCHANT: _TENANT,
+    guards.SITE: _TENANT,
     MERCHANT_OR_USER: [*_TENANT, _USER],
     guards.PROCESSING: _PROCESSING,
     guards.KNOWN_PROCESSING: _PROCESSING,
@@ -71,6 +75,8 @@ PATH_IDS: Final[Mapping[str, JsonObject]] = {
     "event_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "customer_id": _UUID | {"examples": ["123e4567-e89b-12d3-a456-426614174000"]},
     "method_id": {"type": "string", "maxLength": 300, "examples": ["mpesa_254712345678"]},
+    "listing_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
+    "booking_id": _UUID | {"examples": ["f367ddf9-f2ff-4de2-b929-0e0942ace93b"]},
     "order_id": _UUID | {"examples": ["5f0c2c5e-8f43-4c38-9d0e-6b7a40c6a001"]},
     "transaction_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},
     "destination_id": _UUID | {"examples": ["0195f3a0-b1c2-7d8e-9f00-112233445566"]},

@@ -15,6 +15,13 @@ Message = str | dict[str, list[str]]
 REFERENCE_USED: Final = "The reference number has been used before"
 
 
+INVALID_KEY: Final = (
+    "Invalid API Key or the business can't accept payments at the moment. Please verify your API key and ensure the account is "
+    "active and able to process payments."
+)
+"""As document 004 recorded it; Chapa's older pages have "Invalid API Key or User doesn't exist"."""
+
+
 class ApiError(Refusal):
     """An answer other than success. status: of the envelope, null only for a payment that is not paid yet."""
 
@@ -38,4 +45,4 @@ def rate_limited() -> ApiError:
 
 def invalid_key() -> ApiError:
     """The secret key is wrong."""
-    return ApiError(401, "Invalid API Key or User doesn't exist")
+    return ApiError(401, INVALID_KEY)

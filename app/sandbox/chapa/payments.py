@@ -20,6 +20,9 @@ from app.sandbox.store import Document
 FEE: Final = Decimal("0.035")
 """Chapa's charge as a share of the amount (3.5 of 100 in its samples)."""
 
+CUSTOMERS_METHOD: Final = "card"
+"""What the simulated customer pays with, as document 004 shows it. (Chapa's own sample of a test payment has "test".)"""
+
 WRONG_AMOUNT_EXTRA: Final = Decimal("1.00")
 OLD_WEBHOOK_AFTER_S: Final = 1.0
 """Seconds after the webhook of a success until the one of an earlier, failed try."""
@@ -86,7 +89,7 @@ class Payments:
 
     def act_as_customer(self, tx_ref: str) -> None:
         """What the simulated customer does: pays, unless the payment has another outcome."""
-        self._end(tx_ref, method="test", mobile=None, is_user=False)
+        self._end(tx_ref, method=CUSTOMERS_METHOD, mobile=None, is_user=False)
 
     def pay(self, tx_ref: str, *, method: str, mobile: str | None) -> None:
         """A user paid on the hosted page."""
@@ -100,7 +103,7 @@ class Payments:
         if plan.outcome == NEVER_ANSWERS:
             return
         if plan.callback_early:
-            self._end(tx_ref, method="test", mobile=None, is_user=False, is_early=True)
+            self._end(tx_ref, method=CUSTOMERS_METHOD, mobile=None, is_user=False, is_early=True)
         else:
             self._sandbox.customers.schedule("chapa", tx_ref)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import select, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -53,19 +54,24 @@ def create(actor: Principal, request: CustomerRequest) -> Customer:
         ).one_or_none()
         if made is None:
             raise CustomerExists
-        outbox.record(
-            session,
-            EventType.CUSTOMER_CREATED,
-            object_id=str(made.id),
-            data={},
-            now=now,
-            actor=actor,
-            tenant_id=made.tenant_id,
-            is_public=False,
-        )
+        record_created(session, made, actor, now=now)
         return made
 
     return transaction(work)
+
+
+def record_created(session: Session, customer: Customer, actor: Principal, *, now: datetime) -> None:
+    """The event of a customer that the caller's transaction has inserted."""
+    outbox.record(
+        session,
+        EventType.CUSTOMER_CREATED,
+        object_id=str(customer.id),
+        data={},
+        now=now,
+        actor=actor,
+        tenant_id=customer.tenant_id,
+        is_public=False,
+    )
 
 
 def find(tenant_id: uuid.UUID, customer_id: uuid.UUID, *, session: Session | None = None) -> Customer:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app import clock, ledger
 from app.ledger.chart import account_id, platform_account, tenant_wallet
 from app.models.account import AccountKind
+from app.models.booking import Booking
 from app.models.customer import Customer, PaymentMethod
 from app.models.member import Member
 from app.models.order import Order
@@ -19,9 +20,11 @@ from app.models.withdrawal import PayoutDestination
 from app.money import Money
 from app.providers import PROVIDERS
 from app.providers.base import PayoutMethod
+from app.services.demo.bookings import add_booking
 from app.services.demo.objects import (
     API_KEYS,
     BALANCES,
+    BOOKING_ID,
     CURRENCY,
     CUSTOMER_ID,
     NAMESPACE,
@@ -45,6 +48,9 @@ def load_tenants(session: Session) -> None:
     """Create the tenants that are not there, with their keys and balances."""
     if _load_wabotiq(session):
         _add_keys_and_balances(session, TENANT_ID)
+    # A demo of an earlier version has none.
+    if session.get(Booking, BOOKING_ID) is None:
+        add_booking(session)
     if session.get(Tenant, PROCESSING_TENANT_ID) is None:
         session.add(
             Tenant(
@@ -94,6 +100,8 @@ def _add_keys_and_balances(session: Session, tenant_id: uuid.UUID) -> None:
                 name=key.name,
                 permissions=key.permissions,
                 requests_per_minute=key.requests_per_minute,
+                # The same after a reset: processes remember which row a key has.
+                row_id=uuid.uuid5(NAMESPACE, f"API key {key.name}"),
             )
             row.expires_at = clock.now() - timedelta(days=1) if key.is_expired else None
     for currency, amount in BALANCES[tenant_id].items():

@@ -152,4 +152,8 @@ PHONE: Final = "254712345678"
 """The demo customer's M-Pesa number, and where the demo tenant is paid out to."""
 
 CUSTOMER_ID: Final = uuid.UUID("123e4567-e89b-12d3-a456-426614174000")
+LISTING_ID: Final = uuid.uuid5(NAMESPACE, "listing")
+BOOKING_ID: Final = uuid.UUID("f367ddf9-f2ff-4de2-b929-0e0942ace93b")
+"""Document 004's stay, of the demo tenant."""
+
 ORDER_ID: Final = uuid.UUID("5f0c2c5e-8f43-4c38-9d0e-6b7a40c6a001")

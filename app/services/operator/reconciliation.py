@@ -200,7 +200,7 @@ def _poll_ended(attempts: Sequence[uuid.UUID], until: float) -> Counter[str]:
 
 def _poll(attempt_id: uuid.UUID) -> str:
     try:
-        return payment_follow_up.poll(attempt_id).status
+        return payment_follow_up.poll(attempt_id).rows.payment.status
     except ProviderError as error:
         return (
             f"outcome unknown ({'no provider id to query' if error.code == NO_PROVIDER_ID else error.code})"

@@ -108,26 +108,41 @@ def create_order(actor: Principal, request: OrderRequest, claim: Claim) -> Answe
         _require_customer(session, actor.tenant_id, request.customer_id)
         currency = request.currency or session.get_one(Tenant, actor.tenant_id).currency
         amount = Money.parse(request.amount, currency)
-        values = {
-            "id": order_id,
-            "tenant_id": actor.tenant_id,
-            "customer_id": request.customer_id,
-            "amount": amount.amount_minor,
-            "currency": currency,
-            "reference": request.reference,
-            "description": request.description,
-            "created_at": now,
-        }
-        if request.items is not None:
-            values["items"] = [_stored(item, currency) for item in request.items]
-        made = session.execute(insert(Order).values(values).on_conflict_do_nothing().returning(Order.id))
-        if made.first() is None:
-            raise OrderIdTaken
-        order = session.get_one(Order, order_id)
-        _record(session, EventType.ORDER_CREATED, order, now=now, actor=actor)
-        return OrderState(order)
+        stored = store_order(session, actor.tenant_id, order_id, request, amount, actor=actor, now=now)
+        return OrderState(stored)
 
     return answer_once(claim, act)
+
+
+def store_order(
+    session: Session,
+    tenant_id: uuid.UUID,
+    order_id: uuid.UUID,
+    request: OrderRequest,
+    amount: Money,
+    *,
+    actor: Principal,
+    now: datetime,
+) -> Order:
+    """Insert the order of this amount in the caller's transaction. Raises OrderIdTaken, InvalidAmount (of an item)."""
+    values = {
+        "id": order_id,
+        "tenant_id": tenant_id,
+        "customer_id": request.customer_id,
+        "amount": amount.amount_minor,
+        "currency": amount.currency,
+        "reference": request.reference,
+        "description": request.description,
+        "created_at": now,
+    }
+    if request.items is not None:
+        values["items"] = [_stored(item, amount.currency) for item in request.items]
+    made = session.execute(insert(Order).values(values).on_conflict_do_nothing().returning(Order.id))
+    if made.first() is None:
+        raise OrderIdTaken
+    order = session.get_one(Order, order_id)
+    _record(session, EventType.ORDER_CREATED, order, now=now, actor=actor)
+    return order
 
 
 def get_order(reader: Principal, order_id: uuid.UUID) -> OrderState:
@@ -164,17 +179,27 @@ def cancel_order(actor: Principal, order_id: uuid.UUID) -> OrderState:
     now = clock.now()
 
     def work(session: Session) -> OrderState:
-        # A payment is stored under a share lock of its order's row: either it is seen here, or it sees the cancellation.
-        mine = select(Order.id).where(Order.id == order_id, Order.tenant_id == actor.tenant_id)
-        session.execute(mine.with_for_update(key_share=True))
-        state = read_order(session, actor.tenant_id, order_id)
+        state = locked_order(session, actor.tenant_id, order_id)
         if state.status is not OrderStatus.OPEN:
             raise OrderNotCancellable(f"Cannot cancel order with status: {state.status}")
-        state.order.cancelled_at = now
-        _record(session, EventType.ORDER_CANCELLED, state.order, now=now, actor=actor)
+        end_order(session, state, now=now, actor=actor)
         return state
 
     return transaction(work)
+
+
+def locked_order(session: Session, tenant_id: uuid.UUID, order_id: uuid.UUID) -> OrderState:
+    """As read_order, and until the caller's transaction ends no payment of the order begins. Raises NotFound."""
+    # A payment is stored under a share lock of its order's row: either it is seen here, or it sees the cancellation.
+    mine = select(Order.id).where(Order.id == order_id, Order.tenant_id == tenant_id)
+    session.execute(mine.with_for_update(key_share=True))
+    return read_order(session, tenant_id, order_id)
+
+
+def end_order(session: Session, state: OrderState, *, now: datetime, actor: Principal) -> None:
+    """Cancel an open order that is locked."""
+    state.order.cancelled_at = now
+    _record(session, EventType.ORDER_CANCELLED, state.order, now=now, actor=actor)
 
 
 def _selected(tenant_id: uuid.UUID, wanted: OrderFilter) -> Select[Order, Payment]:

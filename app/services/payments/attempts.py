@@ -59,9 +59,15 @@ Finish = Callable[[PaymentWrites, Outcome], None]
 
 
 def add_attempt(
-    writes: PaymentWrites, bound: BoundProvider, *, is_sending: bool, attempt_id: uuid.UUID | None = None
+    writes: PaymentWrites,
+    bound: BoundProvider,
+    *,
+    is_sending: bool,
+    attempt_id: uuid.UUID | None = None,
+    reference: str | None = None,
 ) -> PaymentAttempt:
-    """The payment's next attempt, and its job. `is_sending`: the caller sends it now; else the job does."""
+    """The payment's next attempt, and its job. `is_sending`: the caller sends it now; else the job does. `reference`: what it is
+    called at the provider; None: by its id."""
     rows, now = writes.rows, writes.now
     attempt_id = attempt_id or ids.uuid7()
     attempt = new_row(
@@ -72,7 +78,7 @@ def add_attempt(
         provider=bound.provider.name,
         account_id=bound.account_id,
         environment=bound.environment,
-        reference=f"pay-{attempt_id.hex}",
+        reference=reference or f"pay-{attempt_id.hex}",
         short_reference=secrets.token_hex(6).upper(),
         callback_token=callback_tokens.new_digest(attempt_id),
         state=AttemptState.SENDING if is_sending else AttemptState.CREATED,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 
 from app import clock
 from app.errors import NotCancellable, ProviderUnreachable, TransactionNotFound
@@ -18,7 +19,7 @@ from app.services.payments import outcomes
 from app.services.payments import rows as payment_rows
 from app.services.payments.attempts import charge_reference
 from app.services.payments.read import latest_attempt, owned
-from app.services.payments.rows import PaymentWrites
+from app.services.payments.rows import PaymentRows, PaymentWrites
 from app.services.payments.states import FINAL_PAYMENTS, OPEN_ATTEMPTS
 from app.services.provider_access import accounts as provider_accounts
 from app.services.provider_access import bulkhead
@@ -26,8 +27,12 @@ from app.services.write_sets import store
 from app.unit_of_work import reading, transaction
 
 
-def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
-    """The payment after querying the provider; a final one as it is. Raises TransactionNotFound, ProviderUnreachable."""
+def verify(merchant: Principal, payment_id: uuid.UUID, *, ends_failed_try: bool = False) -> Payment:
+    """The payment after querying the provider; a final one as it is.
+
+    ends_failed_try: where the customer's last try has failed, and the provider's page takes another, the page is closed; the
+    payment has failed then, unless it was paid meanwhile. Raises TransactionNotFound, ProviderUnreachable.
+    """
     with reading() as session:
         payment = owned(session, merchant.tenant_id, payment_id)
         attempt = latest_attempt(session, payment_id)
@@ -35,7 +40,10 @@ def verify(merchant: Principal, payment_id: uuid.UUID) -> Payment:
         return payment
     try:
         with bulkhead.required_slot(attempt.provider):
-            return payment_follow_up.poll(attempt.id)
+            polled = payment_follow_up.poll(attempt.id)
+            if ends_failed_try and polled.failed_try is not None:
+                return _end(polled.rows, attempt.id, polled.failed_try, merchant)
+            return polled.rows.payment
     except ProviderError as error:
         if isinstance(error, OutcomeUnknown) and error.code == NO_PROVIDER_ID:
             return payment
@@ -71,6 +79,22 @@ def cancel(merchant: Principal, payment_id: uuid.UUID) -> Payment:
     if after.status != PaymentStatus.CANCELLED:
         raise NotCancellable(f"Cannot cancel a payment with status {after.status}.")
     return after
+
+
+def _end(
+    rows: PaymentRows, attempt_id: uuid.UUID, failed_try: ProviderResult, merchant: Principal
+) -> Payment:
+    """Close the provider's page after a failed try; a page that the provider does not close stays open. Raises ProviderError."""
+    attempt = rows.attempt(attempt_id)
+    provider = provider_accounts.of_attempt(attempt)
+    if not provider.capabilities.can_cancel:
+        return rows.payment
+    outcome = provider.cancel(charge_reference(rows.payment, attempt, provider))
+    if outcome.state is State.CANCELLED:
+        outcome = replace(failed_try, state=State.FAILED, has_failed_try=False)
+    return store.change(
+        rows, lambda w: outcomes.decide(w, w.rows.attempt(attempt_id), outcome), actor=merchant
+    ).rows.payment
 
 
 def _cancel_unsent(writes: PaymentWrites, attempt_id: uuid.UUID) -> None:

@@ -60,7 +60,8 @@ class PaymentRequest:
     description: for the customer. reference: the merchant's own, which several payments may have. order_id: the order that it
     pays. saved_details: of the customer's saved method at the named provider, which is charged. save_method: save what is paid
     with for the order's customer. payment_method: what the customer pays with, where the merchant says so.
-    api: by which API it is made."""
+    api: by which API it is made. attempt_reference: what its first attempt is called at the provider, unique for ever; None: a
+    reference is made for it."""
 
     provider: str
     amount: object
@@ -75,6 +76,7 @@ class PaymentRequest:
     save_method: SaveMethod | None = None
     payment_method: str | None = None
     api: MadeBy = MadeBy.GATEWAY
+    attempt_reference: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def _initialize(
         has_slot = slots.enter_context(bulkhead.slot(first.provider.name))
         payment = _new_payment(merchant, request, amount, first, claim)
         writes = PaymentWrites(PaymentRows(payment, []), reference, payment.created_at, merchant)
-        attempt_id = _begin(writes, first, claim, is_sending=has_slot)
+        attempt_id = _begin(writes, first, claim, request.attempt_reference, is_sending=has_slot)
         if not has_slot:
             # The attempt's job sends it. The caller gets the payment as it is now.
             outcomes.mark_processing(writes)
@@ -195,11 +197,13 @@ def _new_payment(
     )
 
 
-def _begin(writes: PaymentWrites, bound: BoundProvider, claim: Claim, *, is_sending: bool) -> uuid.UUID:
+def _begin(
+    writes: PaymentWrites, bound: BoundProvider, claim: Claim, reference: str | None, *, is_sending: bool
+) -> uuid.UUID:
     """What is stored before the first byte is sent; the attempt's id."""
     payment = writes.rows.payment
     writes.claim(claim, resource_id=payment.id, lease=answer_time() + timedelta(seconds=15))
-    attempt = add_attempt(writes, bound, is_sending=is_sending)
+    attempt = add_attempt(writes, bound, is_sending=is_sending, reference=reference)
     writes.record(EventType.PAYMENT_INITIATED, payment_payload(payment))
     log.info(
         EventType.PAYMENT_INITIATED,

@@ -7,7 +7,7 @@ the provider's horizon an attempt ends only when the provider clearly says that 
 from __future__ import annotations
 
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
@@ -184,17 +184,29 @@ def report_failing(attempt_id: uuid.UUID, error: str) -> None:
     log.error("payment.job_failing", attempt=str(attempt_id), error=error)
 
 
-def poll(attempt_id: uuid.UUID) -> Payment:
+@dataclass(frozen=True, slots=True)
+class Polled:
+    """The payment after a query. failed_try: the provider's answer, where the customer's last try has failed and the page takes
+    another, and no callback contradicts it."""
+
+    rows: PaymentRows
+    failed_try: ProviderResult | None = None
+
+
+def poll(attempt_id: uuid.UUID) -> Polled:
     """Query the provider now (verify, reconcile). Raises ProviderError when the outcome is unknown; final attempts are not queried."""
     operation = _operations.read(attempt_id)
     if operation.phase in (Phase.FINAL, Phase.CREATED) or operation.is_being_sent(clock.now()):
-        return operation.rows.payment
+        return Polled(operation.rows)
     outcome = _operations.inquire(operation)
     if not isinstance(outcome, ProviderError) or isinstance(outcome, (WrongEnvironment, UnconfirmedFailure)):
         operation = _operations.apply_inquiry(operation, outcome, source="inquiry")
     if isinstance(outcome, ProviderError) and operation.phase is not Phase.FINAL:
         raise outcome
-    return operation.rows.payment
+    if isinstance(outcome, ProviderResult) and outcome.has_failed_try:
+        is_open = operation.phase is Phase.PENDING and not claims.has_claim(operation.runs_on)
+        return Polled(operation.rows, outcome if is_open else None)
+    return Polled(operation.rows)
 
 
 def poll_ended(attempt_id: uuid.UUID) -> bool:

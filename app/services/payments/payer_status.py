@@ -48,5 +48,10 @@ def payer_status(payment_id: uuid.UUID) -> PayerStatus:
         payment = session.get(Payment, payment_id)
         if payment is None:
             raise TransactionNotFound
-        found = PAYER_STATUSES[payment.status]
-        return PayerStatus.OPEN if found is PayerStatus.FAILED and payment.review else found
+        return payer_status_of(payment)
+
+
+def payer_status_of(payment: Payment) -> PayerStatus:
+    """As payer_status."""
+    found = PAYER_STATUSES[payment.status]
+    return PayerStatus.OPEN if found is PayerStatus.FAILED and payment.review else found

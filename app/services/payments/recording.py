@@ -22,6 +22,9 @@ def record_completed(writes: PaymentWrites) -> None:
     payment = writes.rows.payment
     if payment.save_method is not None:
         writes.add_job(JobKind.PAYMENT_SAVE_METHOD, payment.id, run_at=writes.now)
+    if payment.order_id is not None:
+        # The order may be a booking's, whichever API it was paid by.
+        writes.add_job(JobKind.BOOKING_CONFIRM, payment.id, run_at=writes.now)
     record_payment_event(writes, EventType.PAYMENT_COMPLETED)
 
 

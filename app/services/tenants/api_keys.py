@@ -146,11 +146,13 @@ def store_key(
     permissions: Sequence[str] | None = None,
     requests_per_minute: int | None = None,
     operator: Principal = SYSTEM,
+    row_id: uuid.UUID | None = None,
 ) -> ApiKey:
-    """Add the key's row in the caller's transaction: its prefix and hash, never the key. permissions: None for all."""
+    """Add the key's row in the caller's transaction: its prefix and hash, never the key. permissions: None for all. row_id: None for
+    a new one."""
     now, prefix = clock.now(), key[:PREFIX_LENGTH]
     row = ApiKey(
-        id=ids.opaque(),
+        id=row_id or ids.opaque(),
         tenant_id=tenant_id,
         prefix=prefix,
         secret_hash=_hash(key),

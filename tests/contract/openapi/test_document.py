@@ -135,6 +135,7 @@ def test_tags_are_described_and_used(document: dict[str, Any], operations: dict[
         "Wallet API",
         "Gateway API",
         "Tenant API",
+        "Booking API",
         "Processing API",
         "Operators",
         "Provider callbacks",

@@ -23,6 +23,7 @@ from app.http.guards import (
     MERCHANT_OR_USER,
     PROCESSING,
     PUBLIC,
+    SITE,
     TENANT,
     Guard,
 )
@@ -46,10 +47,21 @@ PATH_IDS = {
     "{logged_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{key_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{grant_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{listing_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
+    "{booking_id}": "0195f3a0-b1c2-7d8e-9f00-112233445566",
     "{endpoint_id}": "we_0195f3a0b1c27d8e9f001122",
     "{delivery_id}": "whd_0195f3a0b1c27d8e9f001122",
 }
-OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER)
+NOT_LOOKED_UP = {
+    "auth_refresh": 401,
+    "oauth_authorize": 400,
+    "booking_payments_verify": 400,
+    "booking_payments_verify_by_get": 400,
+}
+"""A refresh token that is none, an authorization without a client, a verification without a reference: refused before anything is
+looked up."""
+
+OF_MERCHANTS = (MERCHANT, KNOWN_MERCHANT, MERCHANT_OR_USER, SITE)
 
 
 @dataclass(frozen=True)
@@ -164,15 +176,15 @@ def test_without_the_database_every_operation_is_503(
     client = away.test_client()
     for call in calls(away):
         answer = call.send_example(client, credentials.of(call.guard))
-        # A refresh token that is none, and an authorization without a client, are refused before anything is looked up.
-        expected = {"auth_refresh": 401, "oauth_authorize": 400}.get(call.name, 503)
+
+        expected = NOT_LOOKED_UP.get(call.name, 503)
         assert answer.status_code == expected, (call.name, answer.get_data(as_text=True))
 
 
 def test_every_limited_operation_is_429_in_the_end(
     settings: dict[str, str], credentials: Credentials
 ) -> None:
-    kinds = ("AUTH", "PAYMENTS", "DEFAULT", "MERCHANT", "PROCESSING")
+    kinds = ("AUTH", "PAYMENTS", "DEFAULT", "MERCHANT", "PROCESSING", "BOOKINGS")
     limited = create_app(settings | {f"RATE_LIMIT_{kind}": "1/hour" for kind in kinds})
     client = limited.test_client()
     for call in calls(limited):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from app import clock
+from tests.support.bookings import BookingSite, site_of
 from tests.support.gateway import Gateway
 from tests.support.gateways import Gateways
 
@@ -36,3 +38,24 @@ def gateway(gateways: Gateways) -> Gateway:
 def gateway_with_pull(gateways_with_pull: Gateways) -> Gateway:
     """A merchant whose M-Pesa shortcode is registered for the pull API."""
     return gateways_with_pull.usable()
+
+
+@pytest.fixture
+def site(gateway: Gateway) -> Iterator[BookingSite]:
+    """Its travellers decide on the provider's page."""
+    gateway.sandbox.control({"autopay_s": "off"})
+    yield site_of(gateway)
+    gateway.sandbox.forget_rules()
+    _process_callbacks(gateway)
+
+
+def _process_callbacks(gateway: Gateway) -> None:
+    """Until none is left that another test would wait for."""
+    for _ in range(20):
+        ((last,),) = gateway.rows("SELECT max(run_at) FROM jobs WHERE kind = 'provider_event.process'")
+        if last is None:
+            return
+        gateway.advance(max(0.1, (last - clock.now()).total_seconds() + 0.1))
+        gateway.run_due()
+        gateway.quiet()
+    raise AssertionError("callbacks are processed again and again")

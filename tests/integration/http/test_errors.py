@@ -41,7 +41,7 @@ UNKNOWN = [
     "/v1/orders/1",
     "/v1/nope",
     "/v1/payments/pay_1",
-    "/api/listings/",
+    "/api/listings/1/",
     "/api/nope",
     "/v1/auth/nope",
     "/docs/nope",

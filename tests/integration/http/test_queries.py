@@ -47,6 +47,7 @@ def test_every_documented_route_refuses_unknown_parameters(app: Flask, client: F
         Surface.GATEWAY,
         Surface.TENANT,
         Surface.PROCESSING,
+        Surface.BOOKINGS,
         Surface.SYSTEM,
     }
 

@@ -43,6 +43,9 @@ HISTORY = {"entries", "postings", "unfolded", "direct_fundings", "outbox"} | {
     "payment_methods",
     "orders",
     "payout_destinations",
+    "listings",
+    "bookings",
+    "reserved_nights",
 }
 """Tables whose rows say what happened, or what a tenant that is suspended has: they open nothing, and are never removed."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from app.api.gateway.schemas import fields as gateway_fields
+from app.http import payment_fields
 from app.providers import PROVIDERS
 from app.providers.base import Capabilities, Provider
 from tests.providers.contract.case import found
@@ -112,7 +112,7 @@ def test_a_provider_has_a_page_and_a_simulator(name: str, environment: ContractE
 
 
 def test_every_provider_can_be_requested() -> None:
-    assert set(PROVIDERS) <= set(gateway_fields.PROVIDER_CHOICES)
+    assert set(PROVIDERS) <= set(payment_fields.PROVIDER_CHOICES)
 
 
 def test_no_capability_has_a_default() -> None:

@@ -13,10 +13,10 @@ from urllib.parse import parse_qs
 import phonenumbers
 from marshmallow import ValidationError, pre_load, validates_schema
 
-from app.api.gateway.schemas.fields import REGIONS
 from app.api.gateway.schemas.operations import Id
 from app.http import fields
 from app.http.pagination import MAX_CURSOR, filters_of
+from app.http.payment_fields import REGIONS
 from app.http.schema import Schema
 
 _COUNTRIES: Final = (None, *sorted(set(REGIONS.values())))

@@ -8,7 +8,11 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError, post_load
 from marshmallow import fields as ma
 
-from app.api.gateway.schemas.fields import (
+from app.api.wallet.schemas.payments import PaymentAnswer
+from app.errors import InvalidAmount, UnsupportedCurrency
+from app.http import fields
+from app.http.answers import Amount, Answer, OneOf, Time, one_of
+from app.http.payment_fields import (
     Email,
     Phone,
     PositiveAmount,
@@ -17,10 +21,6 @@ from app.api.gateway.schemas.fields import (
     WebAddress,
     e164,
 )
-from app.api.wallet.schemas.payments import PaymentAnswer
-from app.errors import InvalidAmount, UnsupportedCurrency
-from app.http import fields
-from app.http.answers import Amount, Answer, OneOf, Time, one_of
 from app.http.schema import Schema
 from app.models.dispute import DisputeState
 from app.models.payment import PaymentStatus, RefundOrigin

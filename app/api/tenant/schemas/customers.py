@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import fields as ma
 
-from app.api.gateway.schemas.fields import Email, Phone, PrintedText
 from app.http import fields
 from app.http.answers import Answer, Time
 from app.http.pagination import MAX_LIMIT
+from app.http.payment_fields import Email, Phone, PrintedText
 from app.http.schema import Schema
 
 DEFAULT_PAGE: Final = 50

@@ -6,7 +6,12 @@ from typing import Any, ClassVar, Final
 
 from marshmallow import fields as ma
 
-from app.api.gateway.schemas.fields import (
+from app.api.gateway.schemas.operations import Id
+from app.api.gateway.schemas.payments import MAX_DESCRIPTION, MAX_REFERENCE
+from app.http import fields
+from app.http.answers import Answer, Time, one_of
+from app.http.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from app.http.payment_fields import (
     Email,
     Phone,
     PositiveAmount,
@@ -14,11 +19,6 @@ from app.api.gateway.schemas.fields import (
     ProviderName,
     WebAddress,
 )
-from app.api.gateway.schemas.operations import Id
-from app.api.gateway.schemas.payments import MAX_DESCRIPTION, MAX_REFERENCE
-from app.http import fields
-from app.http.answers import Answer, Time, one_of
-from app.http.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from app.http.schema import Schema
 from app.models.order import OrderStatus
 from app.models.payment import PaymentStatus
