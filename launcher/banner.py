@@ -14,6 +14,8 @@ USERS = (
     ("operator@example.com", "an operator: scope admin"),
 )
 
+BOOKING_ID = "f367ddf9-f2ff-4de2-b929-0e0942ace93b"
+
 API_KEY = "demo_tenant_key_7Jt2mQ9sVx4L"
 
 FIRST_PAYMENT = """\
@@ -56,6 +58,8 @@ def print_banner(url: str, *, is_demo: bool, simulators: str, missing: str = "")
     ):
         table.add_row(label, url + path)
     if is_demo:
+        table.add_row("A stay to pay", f"{url}/bookings/{BOOKING_ID}")
+        table.add_row("Mailbox", f"{url}/dev/mailbox (the demo's mails)")
         table.add_row("Simulators", f"{simulators}/sandbox/ (providers, the customer's phone; no real money)")
         table.add_row("")
         for user, about in USERS:

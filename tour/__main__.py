@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Final, Protocol
 
-from tour import gateway, processing, tenant, wallet
+from tour import bookings, gateway, processing, tenant, wallet
 from tour.client import SANDBOX, GatewayClient, NotRunning
 from tour.report import Difference, Report
 
@@ -21,7 +21,7 @@ class DocumentTour(Protocol):
     def play(self, client: GatewayClient, report: Report) -> None: ...
 
 
-DOCUMENTS: Final[tuple[DocumentTour, ...]] = (wallet, gateway, tenant, processing)
+DOCUMENTS: Final[tuple[DocumentTour, ...]] = (wallet, gateway, tenant, processing, bookings)
 
 
 def main() -> int:

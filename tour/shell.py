@@ -31,14 +31,20 @@ class Printed:
     body: dict[str, Any]
 
 
+def at(client: GatewayClient, text: str) -> str:
+    """What a document prints, with the host replaced where the demo has another."""
+    for printed_url in PRINTED_URLS:
+        text = text.replace(printed_url, client.url)
+    return text
+
+
 def paste(client: GatewayClient, command: str, report: Report) -> Printed:
     """The answer to one curl command of a document; its host is replaced where the demo has another. Raises
     Difference."""
     if shutil.which("uuidgen") is None and "uuidgen" in command:
         report.say("(this machine has no uuidgen, so python3 is used instead)")
         command = UUIDGEN + command
-    for printed_url in PRINTED_URLS:
-        command = command.replace(printed_url, client.url)
+    command = at(client, command)
     try:
         done = subprocess.run(
             ["bash", "-c", STATUS + command], check=False, capture_output=True, text=True, timeout=TIMEOUT_S

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from flask import Response, current_app, request
+from flask import Response, request
 
 from app.errors import (
     GatewayError,
@@ -23,7 +23,7 @@ from app.errors import (
     ScopeMissing,
     TokenInvalid,
 )
-from app.http import fields
+from app.http import fields, forms
 from app.http.oauth import Blueprint, OAuthAuthorizeQuery, parameter
 from app.models.tenant import Permission
 from app.services.oauth import consent, server
@@ -113,10 +113,7 @@ def refuse(error: OAuthRefused) -> Response:
 
 def _require_own_page() -> None:
     """Raises OAuthRefused: the form was posted by another site's page."""
-    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-    own = {request.host_url.rstrip("/"), current_app.config["PUBLIC_URL"]}
-    is_own = site == "same-origin" if site is not None else origin in own
-    if not is_own:
+    if not forms.is_from_own_page(request):
         raise OAuthRefused(
             "access_denied", "This form belongs to another page. Begin at the application again."
         )

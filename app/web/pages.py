@@ -1,6 +1,6 @@
 """Pages from the templates in templates/, each with a policy of its own that says what it may load (CSP).
 
-Whatever is filled in is escaped, and a value that a template names and nobody gave is an error.
+Whatever is filled in is escaped, and a value that a template names must be given.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from flask import Response, current_app
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from app.clock import iso_z
 from app.web.assets import asset_url
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -83,6 +84,7 @@ def _make_environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters["asset_url"] = asset_url
+    made.filters["iso_z"] = iso_z
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -16,9 +16,11 @@ from playwright.sync_api import Browser, sync_playwright
 from app import create_app
 from launcher.embedded import APPLICATION, OWNER
 from tests.support import servers
+from tests.support.bookings import Answer, BookingSite
 from tests.support.browser import Visitor, find_chromium
 from tests.support.stack import Stack, running_stack
 from tests.support.tenants import fund_merchant, make_merchant
+from tests.support.travellers import Traveller
 from tests.support.waiting import wait_until
 
 CUSTOMER = {"phone": "+254708374149", "email": "jane@example.com", "name": "Jane Roe"}
@@ -177,3 +179,28 @@ def make_visitor(chromium: Browser, stack: Stack) -> Iterator[MakeVisitor]:
 @pytest.fixture
 def customer(make_visitor: MakeVisitor) -> Visitor:
     return make_visitor()
+
+
+@pytest.fixture
+def site(merchant: MerchantClient) -> BookingSite:
+    """The merchant as a booking site."""
+
+    def send(method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:
+        url = f"{merchant.stack.url}{path}"
+        answer = requests.request(method, url, json=body, headers=dict(headers), timeout=30)
+        return Answer(answer.status_code, answer.json() if answer.content else None)
+
+    return BookingSite(send, merchant.headers)
+
+
+MakeTraveller = Callable[..., Traveller]
+
+
+@pytest.fixture
+def make_traveller(site: BookingSite, merchant: MerchantClient, make_visitor: MakeVisitor) -> MakeTraveller:
+    """`make_traveller(**context)`: with a new booking."""
+
+    def make(**options: Any) -> Traveller:
+        return Traveller(make_visitor(**options), f"{merchant.stack.url}/bookings/{site.booking()}")
+
+    return make

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 
 import pytest
 
@@ -16,11 +17,14 @@ from tour.report import Difference, Report
 from tour.users import access_token, sign_in
 
 
-def tour(url: str, sandbox: str = "http://127.0.0.1:9") -> subprocess.CompletedProcess[str]:
+def tour(
+    url: str, sandbox: str = "http://127.0.0.1:9", environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "tour", "--url", url, "--sandbox", sandbox],
         check=False,
         cwd=PROJECT,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=100,
@@ -37,7 +41,7 @@ def test_tour_can_be_repeated(demo: Stack) -> None:
     most = {**tenant.WITHDRAWAL, "amount": 8500.00}
     office.call("finance", "POST", "/wallet/withdrawals", status=201, body=most)
     for _ in range(2):
-        done = tour(demo.url, demo.sandbox_url)
+        done = tour(demo.url, demo.sandbox_url, demo.environment)
         assert done.returncode == 0, done.stdout + done.stderr
         assert "All as the documents say" in done.stdout
 

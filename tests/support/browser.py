@@ -100,7 +100,7 @@ class Visitor:
             self.faults += [f"{where}: {fault}" for fault in faults_in(page.content())]
         expect(page.locator("html[lang]")).to_have_count(1)
         expect(page.locator("h1")).to_have_count(1)
-        fields = page.locator("input:not([type=hidden]), select, textarea")
+        fields = page.locator("input:not([type=hidden]), select, textarea").filter(visible=True)
         for number in range(fields.count()):
             expect(fields.nth(number)).to_have_accessible_name(re.compile(r"\S"))
 

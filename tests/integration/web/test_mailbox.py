@@ -22,7 +22,6 @@ HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
 PATHS = (
     "/dev/mailbox",
     "/dev/mailbox?format=json",
-    "/dev/mailbox.css",
     "/dev/mailbox/01a22f08-86e2-7458-9f14-d87a5e7a815f",
 )
 
