@@ -32,4 +32,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM jobs WHERE kind = 'booking.confirm'")
     op.execute("DROP TABLE reserved_nights, bookings, listings")
