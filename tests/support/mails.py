@@ -15,7 +15,7 @@ from app import clock
 from app.models import Notification
 from app.models.notification import NotificationKind
 from app.services.mail import notifications
-from app.services.mail.notifications import Mail, queue_mail
+from app.services.mail.notifications import MAX_LISTED, Mail, queue_mail
 from app.unit_of_work import reading, transaction
 from app.worker.runner import run_job
 
@@ -58,6 +58,13 @@ def run_mail_jobs(app: Flask) -> int:
 def run_mail_jobs_after(app: Flask, wait: timedelta) -> int:
     clock.travel(wait)
     return run_mail_jobs(app)
+
+
+def mail_about(app: Flask, ref: uuid.UUID) -> Notification:
+    """The one of this ref; others may be there, too."""
+    with app.app_context():
+        (found,) = [one for one in notifications.newest(limit=MAX_LISTED) if one.ref == ref]
+    return found
 
 
 def only_mail(app: Flask) -> Notification:
