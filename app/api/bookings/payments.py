@@ -9,13 +9,7 @@ from flask import Response, request
 from marshmallow import ValidationError
 
 from app.api.bookings.blueprint import Blueprint
-from app.api.bookings.schemas.payments import (
-    BookingPaymentRequest,
-    FailedVerification,
-    Initiated,
-    Verified,
-    VerifyQuery,
-)
+from app.api.bookings.schemas.payments import BookingPaymentRequest, Initiated, Verified, VerifyQuery
 from app.api.bookings.views_payments import initiated, verified
 from app.errors import IdempotencyConflict, InvalidRequest, PaymentNotFound
 from app.http.idempotency import without_key
@@ -55,27 +49,13 @@ def initiate(body: dict[str, Any]) -> Response:
     return respond(answer.body, answer.status)
 
 
-@blueprint.route("/payments/verify/", methods=["GET"])
-@operation("booking_payments_verify_by_get", errors=[PaymentNotFound, VerificationFailed])
-@blueprint.arguments(VerifyQuery, location="query")
-@blueprint.response(200, Verified)
-@blueprint.alt_response(400, schema=FailedVerification, description="It failed or was cancelled.")
-def verify_by_get(query: dict[str, Any]) -> Response:
-    """Ask the provider what became of a payment. The first answer after it was completed has the whole booking."""
-    return _verify(query)
-
-
-@blueprint.route("/payments/verify/", methods=["POST"])
+@blueprint.route("/payments/verify/", methods=["GET", "POST"])
 @operation("booking_payments_verify", errors=[PaymentNotFound, VerificationFailed])
 @blueprint.arguments(VerifyQuery, location="query")
 @blueprint.response(200, Verified)
-@blueprint.alt_response(400, schema=FailedVerification, description="It failed or was cancelled.")
 def verify(query: dict[str, Any]) -> Response:
-    """The same as GET."""
-    return _verify(query)
-
-
-def _verify(query: dict[str, Any]) -> Response:
+    """Ask the provider what became of a payment. The first answer after it was completed has the whole booking. 400 with `data`: it
+    has failed or was cancelled."""
     reference = query.get("tx_ref") or query.get("trx_ref")
     if not reference:
         raise InvalidRequest("tx_ref is required", field="tx_ref")

@@ -13,7 +13,7 @@ from app.http.guards import KNOWN_MERCHANT, MERCHANT, MERCHANT_OR_USER, PUBLIC, 
 from app.http.openapi.api import PAYMENT_ID_PATTERN, DocumentedApi, make_api
 from app.http.openapi.errors import ErrorBodies, error_responses
 from app.http.openapi.headers import HEADERS, key_parameter, response_headers
-from app.http.openapi.routes import DocumentedRoute, documented_routes
+from app.http.openapi.routes import DocumentedRoute, documented_routes, written
 from app.http.surfaces import Surface
 from app.models.user import Scope
 
@@ -117,13 +117,14 @@ def _make(app: Flask) -> JsonObject:
     add_error_schemas(api, bodies)
     spec: JsonObject = api.spec.to_dict()
     routes = shared(documented_routes(app))
+    described = {written(path): item for path, item in spec["paths"].items()}
     spec["paths"] = {
         path: {
             method: complete(item[method], routes[path, method.upper()], item.get("parameters", []), bodies)
             for method in item
             if (path, method.upper()) in routes
         }
-        for path, item in spec["paths"].items()
+        for path, item in described.items()
         if any((path, method.upper()) in routes for method in item)
     }
     spec["tags"] = [{"name": name, "description": description} for name, description in TAGS.items()]

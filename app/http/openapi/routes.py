@@ -64,6 +64,11 @@ class DocumentedRoute:
         return self.operation.key is Key.REQUIRED
 
 
+def written(path: str) -> str:
+    """Of a path that is taken with and without its last slash: without it, as programs that read the document want it."""
+    return path.rstrip("/") or "/"
+
+
 def documented_routes(app: Flask) -> Iterator[DocumentedRoute]:
     """Every route that has an operation, under each of its prefixes; all prefixes lead to the same `path`."""
     paths: dict[object, str] = {}
@@ -75,7 +80,7 @@ def documented_routes(app: Flask) -> Iterator[DocumentedRoute]:
             continue
         rule = rules[endpoint]
         # Rows are mounted under their prefixes in order, so the first is the one in the document.
-        own = _PARAMETER.sub(r"{\1}", rule.rule)
+        own = written(_PARAMETER.sub(r"{\1}", rule.rule))
         path = paths.setdefault(view, own)
         methods = frozenset(rule.methods or ()) - _QUIET
         for method in sorted(methods):

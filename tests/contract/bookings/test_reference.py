@@ -41,7 +41,7 @@ def test_the_page_names_every_call(stack: Stack) -> None:
         if surface_of(path, method.upper()) is Surface.BOOKINGS
     }
     named = {
-        (method, path)
+        (method, path.rstrip("/"))
         for line in PAGE.splitlines()
         for path in re.findall(r"(/api/[\w/{}-]+)", line)
         for method in re.findall(r"\b(GET|POST|PUT|PATCH|DELETE)\b", line)
