@@ -58,7 +58,6 @@ def print_banner(url: str, *, is_demo: bool, simulators: str, missing: str = "")
     ):
         table.add_row(label, url + path)
     if is_demo:
-        table.add_row("A stay to pay", f"{url}/bookings/{BOOKING_ID}")
         table.add_row("Mailbox", f"{url}/dev/mailbox (the demo's mails)")
         table.add_row("Simulators", f"{simulators}/sandbox/ (providers, the customer's phone; no real money)")
         table.add_row("")
@@ -78,5 +77,5 @@ def print_banner(url: str, *, is_demo: bool, simulators: str, missing: str = "")
             "\nThe first payment through a provider (M-Pesa's simulator; the customer pays after a second):\n"
         )
         print(FIRST_PROVIDER_PAYMENT.format(url=url))
-        print()
+        print(f"\nA stay that waits to be paid, in a browser:\n\n{url}/bookings/{BOOKING_ID}\n")
     print("Ctrl-C stops everything and keeps the data.", flush=True)
