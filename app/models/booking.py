@@ -49,7 +49,7 @@ class Booking(Base):
     """A stay from check_in to check_out, the day of departure. Its id is that of the order that it is paid by.
 
     held_until: an unpaid booking keeps its nights until then, afterwards until another traveller wants them; None: without end.
-    released_at: when it gave up its nights. verified_at: when the answer that its payment is completed was given for the first time.
+    released_at: when it released its nights. verified_at: when the answer that its payment is completed was given for the first time.
     """
 
     __tablename__ = "bookings"

@@ -41,7 +41,7 @@ def keep(session: Session, booking: Booking, *, now: datetime) -> None:
 
 
 def release(session: Session, booking: Booking, *, now: datetime, actor: Principal) -> None:
-    """Give up the booking's nights for good. Its order is locked."""
+    """Release the booking's nights for good. Its order is locked."""
     booking.released_at = now
     session.execute(delete(ReservedNight).where(ReservedNight.booking_id == booking.id))
     outbox.record(

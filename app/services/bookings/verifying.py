@@ -36,7 +36,7 @@ class Verdict(StrEnum):
     """For the first time."""
 
     KNOWN = "known"
-    """It was said before; or the money was refunded since."""
+    """It was answered before; or the money was refunded since."""
 
     PENDING = "pending"
     FAILED = "failed"

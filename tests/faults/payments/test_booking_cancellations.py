@@ -1,7 +1,7 @@
 """Bookings that are cancelled, not paid in time, or refunded: what is cancelled is not paid, and what is being paid keeps its nights.
 
 Seen failing when a cancellation does not look at the booking's payment under the lock of its order, when it does not end the payment at
-the provider, and when the nights of a stay that is being paid are given away.
+the provider, and when the nights of a stay that is being paid are released.
 """
 
 from __future__ import annotations
