@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.orm import Session
 
 from app.models.booking import Booking, BookingStatus, Listing
@@ -21,6 +21,7 @@ from app.models.order import Order, OrderStatus
 from app.models.payment import Payment
 from app.money import Money
 from app.principal import Principal
+from app.services import list_totals
 from app.services.bookings.errors import BookingNotFound
 from app.services.orders.orders import ENDED, OrderState
 from app.services.pages import Page, PageRequest
@@ -86,10 +87,10 @@ def list_bookings(site: Principal, request: PageRequest) -> Page[BookingState]:
         Payment, and_(Payment.order_id == Booking.id, Payment.status.not_in(ENDED))
     )
     wanted = wanted.order_by(Booking.created_at.desc(), Booking.id.desc())
-    counted = select(func.count()).select_from(Booking).where(Booking.tenant_id == site.tenant_id)
+    counted = select(Booking.id).where(Booking.tenant_id == site.tenant_id)
     with reading() as session:
         rows: Sequence[Any] = session.execute(wanted.limit(request.limit + 1).offset(request.offset)).all()
-        total = session.scalar(counted) or 0
+        total = list_totals.total(session, counted, key=("bookings", site.tenant_id))
     states = [
         BookingState(booking, listing, traveller, OrderState(order, payment))
         for booking, listing, traveller, order, payment in rows

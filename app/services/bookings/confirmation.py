@@ -16,9 +16,9 @@ from sqlalchemy.orm import Session
 from app import clock
 from app.events import outbox
 from app.events.catalogue import EventType
-from app.models.booking import Booking
+from app.models.booking import Booking, BookingStatus
 from app.models.notification import NotificationKind
-from app.models.payment import Payment, PaymentAttempt, PaymentStatus
+from app.models.payment import Payment, PaymentAttempt
 from app.money import Money
 from app.principal import SYSTEM
 from app.services.bookings.bookings import BookingState, read_booking
@@ -31,18 +31,18 @@ _SHORT_ID: Final = 8
 
 
 def confirm(payment_id: uuid.UUID) -> None:
-    """The job. Safe to run again. Nothing is sent where the payment's order is no booking, or the money was refunded meanwhile."""
+    """The job. Safe to run again. Nothing is confirmed where the payment's order is no booking, the money was refunded meanwhile, or the
+    booking was cancelled before its money was accepted."""
     now = clock.now()
 
     def work(session: Session) -> None:
         payment = session.get_one(Payment, payment_id)
         booking = session.get(Booking, payment.order_id)
-        if booking is None or payment.status not in (
-            PaymentStatus.COMPLETED,
-            PaymentStatus.PARTIALLY_REFUNDED,
-        ):
+        if booking is None:
             return
         state = read_booking(session, booking.id)
+        if state.status is not BookingStatus.CONFIRMED:
+            return
         if not queue_mail(session, _mail(session, state, payment), now=now):
             return
         outbox.record(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app import clock, ids
@@ -22,6 +22,7 @@ from app.models.booking import Listing
 from app.models.tenant import Tenant
 from app.money import Money
 from app.principal import Principal
+from app.services import list_totals
 from app.services.bookings.errors import ListingNotFound
 from app.services.pages import Page, PageRequest
 from app.unit_of_work import reading, transaction
@@ -61,7 +62,7 @@ def list_listings(request: PageRequest) -> Page[Listing]:
     page = listed.order_by(Listing.created_at.desc(), Listing.id.desc())
     with reading() as session:
         rows = session.scalars(page.limit(request.limit + 1).offset(request.offset)).all()
-        total = session.scalar(select(func.count()).select_from(listed.subquery())) or 0
+        total = list_totals.total(session, listed.with_only_columns(Listing.id), key=("listings",))
     return Page.cut(rows, limit=request.limit, total=total)
 
 

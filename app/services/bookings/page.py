@@ -71,7 +71,9 @@ def _state(booking: BookingState, attempt: PaymentAttempt | None) -> PageState:
         return PageState.CANCELLED if is_over else PageState.TO_PAY
     match payer_status_of(payment):
         case PayerStatus.COMPLETED:
-            return PageState.CONFIRMED
+            # Money that an operator has accepted after the nights were another traveller's confirms nothing.
+            is_kept = booking.status is BookingStatus.CONFIRMED
+            return PageState.CONFIRMED if is_kept else PageState.CHECKED
         case PayerStatus.REFUNDED:
             return PageState.REFUNDED
         case PayerStatus.FAILED:
@@ -86,9 +88,9 @@ def _state(booking: BookingState, attempt: PaymentAttempt | None) -> PageState:
 def _open_state(payment: Payment) -> PageState:
     if any(reason.group is ReviewGroup.UNMATCHED_MONEY for reason in payment.open_reviews):
         return PageState.CHECKED
-    if payment.open_reviews or payment.status not in (PaymentStatus.PENDING, PaymentStatus.PROCESSING):
-        return PageState.UNCLEAR
-    if payment.payment_url is not None:
-        return PageState.AT_PROVIDER
-    # Without the provider's page a traveller cannot have paid; the site may have asked in another way, such as on a phone.
-    return PageState.TO_PAY if payment.api is MadeBy.BOOKINGS else PageState.UNCLEAR
+    is_waiting = payment.status in (PaymentStatus.PENDING, PaymentStatus.PROCESSING)
+    if is_waiting and payment.payment_url is None and payment.api is MadeBy.BOOKINGS:
+        # Without the provider's page the traveller cannot have paid.
+        return PageState.TO_PAY
+    has_page = is_waiting and payment.payment_url is not None and not payment.open_reviews
+    return PageState.AT_PROVIDER if has_page else PageState.UNCLEAR

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from flask import current_app
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from app.errors import IdempotencyConflict, InvalidApiKey, InvalidRequest, NotCancellable, ProviderUnreachable
 from app.models.order import OrderStatus
@@ -98,11 +98,13 @@ def _alive(state: BookingState) -> Payment | None:
 
 
 def _is_unclear(booking_id: uuid.UUID) -> bool:
-    """Whether an operator must look at a payment of the booking that is not completed: its money may have come."""
+    """Whether an operator must look at a payment of the booking that is not completed: its money may have come. Not without the
+    provider's page, which the traveller needs to pay."""
     reviewed = select(PaymentReview.payment_id).join(Payment, Payment.id == PaymentReview.payment_id)
     reviewed = reviewed.where(
         Payment.order_id == booking_id,
         Payment.status.in_((PaymentStatus.PROCESSING, PaymentStatus.FAILED, PaymentStatus.CANCELLED)),
+        or_(Payment.status != PaymentStatus.PROCESSING, Payment.payment_url.is_not(None)),
         PaymentReview.closed_at.is_(None),
     )
     with reading() as session:

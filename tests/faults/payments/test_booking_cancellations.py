@@ -13,10 +13,14 @@ from contextlib import contextmanager
 import psycopg2
 import requests
 
+from app.money import Money
+from app.providers.base import ProviderResult, State
 from tests.faults.payments.booking_facts import assert_confirmed_once, begun, mails
-from tests.support.bookings import Answer, BookingSite, pay_by_card
+from tests.faults.payments.facts import events, operator
+from tests.support.bookings import DECLINED_CARD, Answer, BookingSite, pay_by_card
 from tests.support.concurrency import concurrently
 from tests.support.gateway import Gateway
+from tests.support.outcomes import apply_to_attempt
 from tests.support.waiting import wait_until
 
 
@@ -106,6 +110,30 @@ def test_a_refunded_booking(gateway: Gateway, site: BookingSite) -> None:
 WAITING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
+
+
+def test_late_money_for_nights_that_are_another_travellers(gateway: Gateway, site: BookingSite) -> None:
+    """An operator may accept it for the site; the stay is not confirmed, and its page does not say that it is."""
+    booking_id, payment = begun(site)
+    listing_id = site.call("GET", f"/bookings/{booking_id}/").body["listing_id"]
+    pay_by_card(payment["checkout_url"], DECLINED_CARD)
+    assert site.verify(payment["transaction_reference"]).status == 400
+    gateway.advance(2 * 3600)
+    assert site.book(listing_id).status == 201
+    (attempt,) = gateway.attempts(payment["payment_id"])
+    paid = ProviderResult(State.SUCCEEDED, receipt="AP0004", amount=Money(230_400, "ETB"))
+    with gateway.app.app_context():
+        apply_to_attempt(attempt.id, paid, source="callback")
+    operator(gateway, "payments", "accept-unmatched", payment["payment_id"])
+    assert mails(gateway, booking_id) == []
+    assert "booking.confirmed" not in events(gateway, booking_id)
+    data = site.verify(payment["transaction_reference"]).body["data"]
+    assert (data["payment_status"], data["booking_status"]) == ("completed", "cancelled")
+    page = requests.get(f"{gateway.url.removesuffix('/api/v1')}/bookings/{booking_id}/state", timeout=30)
+    assert page.json()["state"] == "checked"
+    with gateway.app.app_context():
+        # The simulator has collected nothing, and its book is compared with the ledger.
+        apply_to_attempt(attempt.id, ProviderResult(State.REVERSED), source="callback")
 
 
 def test_a_payment_that_begins_during_the_cancellation(gateway: Gateway, site: BookingSite) -> None:

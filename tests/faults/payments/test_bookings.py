@@ -217,6 +217,28 @@ def test_a_page_that_was_lost(gateway: Gateway, site: BookingSite) -> None:
     assert_confirmed_once(gateway, site, booking_id, again.body["data"]["payment_id"])
 
 
+def test_a_page_that_was_lost_before_the_provider_went_silent(gateway: Gateway, site: BookingSite) -> None:
+    """An operator is asked to look, and the traveller, who has had no page, pays as soon as the provider answers again."""
+    booking_id = site.booking()
+    rules = [
+        {"provider": "chapa", "fault": "drop", "operation": "initialize", "times": 1},
+        {"provider": "chapa", "fault": "before", "operation": "verify"},
+    ]
+    gateway.sandbox.control({"rules": rules})
+    assert site.initiate(booking_id).status == 400
+    ((lost,),) = gateway.rows("SELECT id FROM payments WHERE order_id = :id", id=booking_id)
+    for _ in range(8):
+        gateway.advance(300)
+        gateway.run_due()
+    assert gateway.payment(str(lost))["review"] == "outcome_unknown"
+    assert site.initiate(booking_id).status == 400
+    gateway.sandbox.forget_rules()
+    again = site.initiate(booking_id)
+    assert again.status == 201
+    pay_by_card(again.body["data"]["checkout_url"])
+    assert_confirmed_once(gateway, site, booking_id, again.body["data"]["payment_id"])
+
+
 def test_failure_and_retry(gateway: Gateway, site: BookingSite) -> None:
     """The failed payment's page is closed before the failure is reported, so it cannot be paid as well."""
     booking_id, failed = begun(site)
